@@ -1,0 +1,48 @@
+# make demo   set up, then rehearse the main job: no token, no network, nothing spent
+# make test   set up, then everything that must hold before a change lands
+# make bench  measure speed and memory, side by side (not part of the tests)
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+JOBS   ?= auto
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench clean
+
+help:
+	@sed -n 's/^# \(make .*\)/\1/p' Makefile
+
+demo: $(VENV)/installed
+	@mkdir -p build
+	$(BIN)/midnight rehearse jobs/label_reviews.toml jobs/label_reviews.csv \
+		--calls-per-day 120 --output build/labels.csv
+	@echo "" && head -n 4 build/labels.csv
+
+test: $(VENV)/ready-to-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest tests/core -n $(JOBS) --cov --cov-report=term:skip-covered
+	$(BIN)/pytest tests -n $(JOBS) --ignore tests/core
+
+bench: $(VENV)/ready-to-test
+	$(BIN)/python benchmarks/queue_million.py
+	$(BIN)/python benchmarks/claim_flat.py
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .hypothesis .coverage
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/installed: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/ready-to-test: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
