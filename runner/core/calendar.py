@@ -1,0 +1,40 @@
+"""Calendar days of a named zone as half-open periods of milliseconds.
+
+It knows zones and their changes of offset, and nothing of quotas.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """One calendar day: ``starts_at <= now < ends_at``, in ms since the epoch.
+
+    A day of a zone with daylight saving lasts 23, 24 or 25 hours.
+    """
+
+    name: str  # YYYY-MM-DD
+    starts_at: int
+    ends_at: int
+
+
+def day_at(now: int, zone: str) -> Day:
+    """The calendar day of `zone` that holds the moment `now` (ms since the epoch)."""
+    local = datetime.fromtimestamp(now / 1000, UTC).astimezone(_zone(zone)).date()
+    midnight = datetime.combine(local, time(), _zone(zone))
+    following = datetime.combine(local + timedelta(days=1), time(), _zone(zone))
+    return Day(local.isoformat(), _ms(midnight), _ms(following))
+
+
+@lru_cache(maxsize=64)
+def _zone(name: str) -> ZoneInfo:
+    return ZoneInfo(name)
+
+
+def _ms(moment: datetime) -> int:
+    return round(moment.timestamp() * 1000)

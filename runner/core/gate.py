@@ -1,0 +1,127 @@
+"""Who may call while a window is parked, and when it is tried again.
+
+It knows moments and refusals, and nothing of counts: quota.py holds those.
+
+A gate is open, shut until a moment, or waiting for its probe: the one call whose success opens
+it. Every window starts with a probe, so that a reset that comes late costs one refusal, and a
+fresh count costs nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+MINUTE_MS = 60_000
+HOUR_MS = 60 * MINUTE_MS
+
+# How long to wait after the n-th refused probe of a spent allowance. A late reset is met within
+# minutes; a day that somebody else has spent costs a handful of refusals.
+PROBE_WAITS_MS = tuple(n * MINUTE_MS for n in (1, 2, 5, 10, 20, 30, 60, 120, 240))
+# A reset later than this is not late: somebody else has spent the day.
+LATE_RESET_MS = HOUR_MS
+FIRST_SLOW_WAIT = 6
+
+# "We have to rate limit you" clears in seconds to 15 minutes (seen in public issues).
+THROTTLE_WAITS_MS = (5_000, 40_000, 120_000, 300_000, 900_000)
+AMBIGUOUS_WAIT_MS = 60_000
+OFFLINE_WAITS_MS = (2_000, 5_000, 10_000, 20_000, 30_000)
+
+
+class Cause(StrEnum):
+    """Why a gate is shut."""
+
+    NONE = ""
+    RESET = "reset"  # a fresh window, not yet probed
+    SPENT = "spent"
+    THROTTLED = "throttled"
+    AMBIGUOUS = "ambiguous"  # throttled or spent: the next probe tells
+    OFFLINE = "offline"
+    GONE = "gone"
+    EARLY = "early"  # the provider's clock has not reached this window
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """The way into a window.
+
+    Attributes:
+        opens_at: No call before this moment (ms since the epoch).
+        probe: The next call goes alone, and only its success opens the gate.
+        probing: That call is on its way.
+        cause: What shut it last.
+        refusals: How often in a row it was shut for that cause; chooses the next wait.
+        why: What the provider said, in words.
+    """
+
+    opens_at: int = 0
+    probe: bool = True
+    probing: bool = False
+    cause: Cause = Cause.NONE
+    refusals: int = 0
+    why: str = ""
+
+
+def entered(gate: Gate) -> Gate:
+    """The gate once a call is let in."""
+    return replace(gate, probing=gate.probe)
+
+
+def opened(gate: Gate, *, probe: bool) -> Gate:
+    """The gate after a call was answered.
+
+    A call that was under way before the gate shut proves nothing: only the probe opens it.
+    """
+    if gate.probe and not probe:
+        return gate
+    return Gate(probe=False)
+
+
+def probe_lost(gate: Gate, *, probe: bool) -> Gate:
+    """The gate after a call ended without telling anything about the allowance."""
+    return replace(gate, probing=False) if probe else gate
+
+
+def shut(gate: Gate, until: int, cause: Cause, why: str, *, probe: bool) -> Gate:
+    """The gate after a refusal: nothing before `until`, then one probe.
+
+    Of the calls that were in flight together only the first refusal counts: the others come
+    through a gate that is shut already, and may only push its opening back.
+    """
+    if gate.probe and not probe:
+        return replace(gate, opens_at=max(gate.opens_at, until))
+    again = gate.refusals + 1 if cause is gate.cause else 1
+    return Gate(until, probe=True, probing=False, cause=cause, refusals=again, why=why)
+
+
+def after_reset(opens_at: int, old: Gate, now: int) -> Gate:
+    """The gate of a fresh window.
+
+    A wait that has nothing to do with the day (throttling, no network) outlives the reset.
+    """
+    if old.opens_at > now:
+        return replace(old, opens_at=max(opens_at, old.opens_at), probe=True, probing=False)
+    return Gate(opens_at, cause=Cause.RESET)
+
+
+def reprobe_at(gate: Gate, window_started_at: int, resets_at: int, now: int) -> int:
+    """When to probe again after the provider called an untouched window spent."""
+    tried = gate.refusals if gate.cause is Cause.SPENT else 0
+    late = now - window_started_at <= LATE_RESET_MS
+    place = tried if late else tried + FIRST_SLOW_WAIT
+    return min(resets_at, now + PROBE_WAITS_MS[min(place, len(PROBE_WAITS_MS) - 1)])
+
+
+def throttled_until(gate: Gate, asked_ms: int | None, now: int) -> int:
+    """When to call again after throttling: as the provider asks, or longer each time."""
+    return now + max(asked_ms or 0, _wait(gate, Cause.THROTTLED, THROTTLE_WAITS_MS))
+
+
+def offline_until(gate: Gate, now: int) -> int:
+    """When to call again after a call could not leave this machine."""
+    return now + _wait(gate, Cause.OFFLINE, OFFLINE_WAITS_MS)
+
+
+def _wait(gate: Gate, cause: Cause, waits_ms: tuple[int, ...]) -> int:
+    tried = gate.refusals if gate.cause is cause else 0
+    return waits_ms[min(tried, len(waits_ms) - 1)]

@@ -1,0 +1,115 @@
+"""The states of batches, jobs and calls, and the legal transitions of a job.
+
+It knows no database and no provider: a state is a word, a transition a table entry.
+
+    ready ──claimed──▶ running ──answered──▶ succeeded
+      ▲ ▲                │ │ └────gave_up──▶ failed ──retried──▶ ready
+      │ └─due── waiting ◀┘ │
+      └─────released───────┘
+
+A running job goes back to ready (`released`) when its call was refused, was never sent, or
+must be asked again at once, and when its runner died; it waits (`backed_off`) after a fault
+that may pass. `answered` is legal from everywhere but succeeded: a late answer was paid for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class BatchState(StrEnum):
+    """Whether a batch's ready jobs may be claimed."""
+
+    LOADING = "loading"  # its rows are still being queued; they may already run
+    ACTIVE = "active"
+    PAUSED = "paused"  # by the user, or because the provider rejects every call of it
+    CANCELLED = "cancelled"
+
+
+class JobState(StrEnum):
+    """Where one row of a batch stands."""
+
+    READY = "ready"
+    WAITING = "waiting"  # for its due time, after a fault that may pass
+    RUNNING = "running"  # a runner has it, and a call for it is in the ledger
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
+class JobEvent(StrEnum):
+    """What can happen to a job."""
+
+    CLAIMED = "claimed"
+    RELEASED = "released"
+    BACKED_OFF = "backed_off"
+    DUE = "due"
+    ANSWERED = "answered"
+    GAVE_UP = "gave_up"
+    RETRIED = "retried"
+
+
+class CallState(StrEnum):
+    """What became of a call; every state but the first two is a verdict on its reply."""
+
+    RESERVED = "reserved"  # in the ledger, perhaps on the wire
+    UNSEEN = "unseen"  # its runner died before the reply was seen: counts as spent
+    DONE = "done"
+    THROTTLED = "throttled"
+    SPENT = "spent"
+    TRANSIENT = "transient"
+    REJECTED = "rejected"
+    UNAUTHORISED = "unauthorised"
+    GONE = "gone"
+    LOCAL = "local"  # provably never left this machine: refunded
+
+
+TRANSITIONS: dict[tuple[JobState, JobEvent], JobState] = {
+    (JobState.READY, JobEvent.CLAIMED): JobState.RUNNING,
+    (JobState.READY, JobEvent.ANSWERED): JobState.SUCCEEDED,
+    (JobState.WAITING, JobEvent.DUE): JobState.READY,
+    (JobState.WAITING, JobEvent.ANSWERED): JobState.SUCCEEDED,
+    (JobState.RUNNING, JobEvent.RELEASED): JobState.READY,
+    (JobState.RUNNING, JobEvent.BACKED_OFF): JobState.WAITING,
+    (JobState.RUNNING, JobEvent.ANSWERED): JobState.SUCCEEDED,
+    (JobState.RUNNING, JobEvent.GAVE_UP): JobState.FAILED,
+    (JobState.FAILED, JobEvent.ANSWERED): JobState.SUCCEEDED,
+    (JobState.FAILED, JobEvent.RETRIED): JobState.READY,
+}
+
+
+class IllegalTransition(Exception):  # noqa: N818 - the field's name for it
+    """A defect of the program: this event cannot happen to a job in this state."""
+
+
+def after(state: JobState, event: JobEvent) -> JobState:
+    """The state that `event` leads to.
+
+    Raises:
+        IllegalTransition: `event` cannot happen in `state`.
+    """
+    try:
+        return TRANSITIONS[state, event]
+    except KeyError:
+        raise IllegalTransition(f"{event} cannot happen to a {state} job") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many jobs of a batch are in each state."""
+
+    ready: int = 0
+    waiting: int = 0
+    running: int = 0
+    succeeded: int = 0
+    failed: int = 0
+
+    @property
+    def rows(self) -> int:
+        """All jobs, whatever their state."""
+        return self.unfinished + self.succeeded + self.failed
+
+    @property
+    def unfinished(self) -> int:
+        """Jobs that still need at least one call."""
+        return self.ready + self.waiting + self.running

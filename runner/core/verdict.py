@@ -1,0 +1,154 @@
+"""What a reply means, by a provider's rules first and by its status last.
+
+It knows the shapes of refusals, not the providers: rules come from a preset. It decides nothing
+about windows or jobs; quota.py and retry.py do.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """The eight verdicts."""
+
+    DONE = "done"  # an answer came back
+    THROTTLED = "throttled"  # too fast, or too loaded: seconds to minutes
+    SPENT = "spent"  # an allowance is gone: until its reset
+    TRANSIENT = "transient"  # the provider's fault, likely to pass
+    REJECTED = "rejected"  # this request will never be accepted
+    UNAUTHORISED = "unauthorised"  # the token or the account is refused
+    GONE = "gone"  # the model is not served (any more)
+    LOCAL = "local"  # the call provably never left this machine
+
+
+class Scope(StrEnum):
+    """Whom a refusal or a quota concerns."""
+
+    ACCOUNT = "account"
+    MODEL = "model"  # one model on one account
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One HTTP reply, reduced to what a verdict and a report need."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)  # names in lower case
+    code: str = ""
+    message: str = ""  # of the error, whatever its envelope
+    content: str | None = None  # the answer's text; None when the reply holds no answer
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+
+    @property
+    def refused(self) -> bool:
+        """Whether the body names an error (a 200 may)."""
+        return bool(self.code or self.message)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a reply means.
+
+    Attributes:
+        kind: One of the eight.
+        why: In words, for the ledger and the user.
+        scope: Whom it concerns; None where it is nobody but this one job.
+        wait_ms: How long the provider asks to wait, where known.
+        ambiguous: A 429 that may be a burst or a spent allowance; see quota.py.
+        remedy: What the user can do, where the program cannot.
+    """
+
+    kind: Kind
+    why: str = ""
+    scope: Scope | None = Scope.MODEL
+    wait_ms: int | None = None
+    ambiguous: bool = False
+    remedy: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One line of a provider's error dialect; all conditions that are set must hold.
+
+    `message` is a regular expression searched in the error message, case ignored; `code` must
+    equal the error code; `status` the HTTP status.
+    """
+
+    verdict: Verdict
+    message: str | None = None
+    code: str | None = None
+    status: int | None = None
+
+    def matches(self, reply: Reply) -> bool:
+        """Whether this rule speaks of `reply`."""
+        return (
+            (self.message is None or bool(re.search(self.message, reply.message, re.IGNORECASE)))
+            and (self.code is None or self.code.lower() == reply.code.lower())
+            and (self.status is None or self.status == reply.status)
+        )
+
+
+def classify(reply: Reply, rules: Sequence[Rule]) -> Verdict:
+    """The verdict of the first rule that matches, or else of the status.
+
+    A provider's messages are more precise than its codes, and these than HTTP's: presets list
+    their rules in that order.
+    """
+    why = _in_words(reply)
+    if reply.status == 200 and not reply.refused:  # noqa: PLR2004
+        return _of_success(reply)
+    for rule in rules:
+        if rule.matches(reply):
+            found = rule.verdict
+            return Verdict(
+                found.kind, why, found.scope, _wait(reply, found), found.ambiguous, found.remedy
+            )
+    return _of_status(reply, why)
+
+
+def _of_success(reply: Reply) -> Verdict:
+    if reply.content is None:
+        return Verdict(Kind.THROTTLED, "200 with an empty shell instead of an answer")
+    return Verdict(Kind.DONE)
+
+
+def _of_status(reply: Reply, why: str) -> Verdict:
+    match reply.status:
+        case 429:
+            wait = _retry_after(reply)
+            return Verdict(Kind.THROTTLED, why, wait_ms=wait, ambiguous=wait is None)
+        case 401 | 403:
+            remedy = "check the account's token and its standing with the provider"
+            return Verdict(Kind.UNAUTHORISED, why, Scope.ACCOUNT, remedy=remedy)
+        case 402:
+            return Verdict(Kind.SPENT, why, Scope.ACCOUNT)
+        case 404:
+            return Verdict(Kind.GONE, why, remedy="check the model's name and the base URL")
+        case 200 | 408 | 409 | 425:
+            return Verdict(Kind.TRANSIENT, why)
+        case status if status >= 500:  # noqa: PLR2004
+            return Verdict(Kind.TRANSIENT, why)
+        case _:
+            return Verdict(Kind.REJECTED, why)
+
+
+def _in_words(reply: Reply) -> str:
+    said = ": ".join(part for part in (reply.code, reply.message) if part)
+    return f"HTTP {reply.status}" + (f", {said}" if said else "")
+
+
+def _wait(reply: Reply, verdict: Verdict) -> int | None:
+    return _retry_after(reply) or verdict.wait_ms
+
+
+def _retry_after(reply: Reply) -> int | None:
+    """Milliseconds asked for by Retry-After in its seconds form; other values are ignored."""
+    text = reply.headers.get("retry-after", "").strip()
+    if not re.fullmatch(r"\d{1,6}(\.\d+)?", text):
+        return None
+    return round(float(text) * 1000)

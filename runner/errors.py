@@ -1,0 +1,79 @@
+"""The exceptions a user can meet, and what each asks of them.
+
+It knows no room of the house: every room raises these, the command line prints them.
+
+    RunnerError               anything a user can mend; exit code 2
+    ├── ConfigError           midnight.toml, an environment variable or a flag is wrong
+    ├── JobFileError          the job file is wrong
+    ├── InputError            the dataset cannot be read, or does not fit the job file
+    ├── OutputError           the result file cannot be written
+    ├── NotFoundError         no such batch, account or model
+    ├── UnauthorisedError     the provider refuses the token or the account
+    └── StoreError            the database cannot be used
+        ├── NewerDatabaseError    written by a newer version of the program
+        ├── BusyError             another program holds it; passes
+        └── DiskFullError         no room left; nothing was lost; passes
+"""
+
+from __future__ import annotations
+
+
+class RunnerError(Exception):
+    """A failure with a remedy.
+
+    Attributes:
+        what: What happened, as a clause without a full stop.
+        where: The thing it happened to: a file, ``file:line``, a field, a provider.
+        remedy: What to try next, as an imperative clause.
+    """
+
+    def __init__(self, what: str, *, where: str | None = None, remedy: str | None = None) -> None:
+        super().__init__(what)
+        self.what = what
+        self.where = where
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        place = f"{self.where}: " if self.where else ""
+        advice = f"\n  try: {self.remedy}" if self.remedy else ""
+        return f"{place}{self.what}{advice}"
+
+
+class ConfigError(RunnerError):
+    """The configuration, the environment or a flag is wrong."""
+
+
+class JobFileError(RunnerError):
+    """The job file is wrong; `where` names the file and the field or line."""
+
+
+class InputError(RunnerError):
+    """The dataset cannot be read or does not fit; `where` names the file and line."""
+
+
+class OutputError(RunnerError):
+    """The result file cannot be written."""
+
+
+class NotFoundError(RunnerError):
+    """What was named does not exist; `remedy` names what does."""
+
+
+class UnauthorisedError(RunnerError):
+    """The provider refuses the token or the account; no job was failed for it."""
+
+
+class StoreError(RunnerError):
+    """The database cannot be opened, read or written."""
+
+
+class NewerDatabaseError(StoreError):
+    """The database was written by a newer version of the program."""
+
+
+class BusyError(StoreError):
+    """Another program has held the database for too long."""
+
+
+class DiskFullError(StoreError):
+    """There is no room left on the disk; what was committed is safe."""

@@ -1,0 +1,131 @@
+"""Who may call while a window is parked, and when it is tried again."""
+
+from dataclasses import replace
+
+import pytest
+
+from runner.core.gate import (
+    AMBIGUOUS_WAIT_MS,
+    HOUR_MS,
+    LATE_RESET_MS,
+    MINUTE_MS,
+    OFFLINE_WAITS_MS,
+    PROBE_WAITS_MS,
+    THROTTLE_WAITS_MS,
+    Cause,
+    Gate,
+    after_reset,
+    entered,
+    offline_until,
+    opened,
+    probe_lost,
+    reprobe_at,
+    shut,
+    throttled_until,
+)
+
+DAY = 24 * HOUR_MS
+OPEN = Gate(probe=False)
+FRESH = Gate(cause=Cause.RESET)
+PROBING = entered(FRESH)
+
+
+def spent(refusals: int) -> Gate:
+    return Gate(cause=Cause.SPENT, refusals=refusals)
+
+
+def test_a_gate_starts_with_a_probe() -> None:
+    assert Gate().probe
+    assert entered(Gate()).probing
+
+
+def test_calls_through_an_open_gate_are_no_probes() -> None:
+    assert entered(OPEN) == OPEN
+
+
+def test_only_the_probe_opens_a_gate() -> None:
+    assert opened(PROBING, probe=True) == OPEN
+    assert opened(PROBING, probe=False) == PROBING
+
+
+def test_an_answer_through_an_open_gate_leaves_it_open() -> None:
+    assert opened(OPEN, probe=False) == OPEN
+
+
+def test_a_lost_probe_may_be_sent_again() -> None:
+    assert probe_lost(PROBING, probe=True) == FRESH
+    assert probe_lost(PROBING, probe=False) == PROBING
+
+
+def test_a_refusal_shuts_the_gate_and_asks_for_a_probe() -> None:
+    gate = shut(OPEN, 500, Cause.THROTTLED, "busy", probe=False)
+    assert gate == Gate(500, probe=True, cause=Cause.THROTTLED, refusals=1, why="busy")
+
+
+def test_refusals_of_the_same_burst_count_once_and_may_only_push_the_opening_back() -> None:
+    gate = shut(OPEN, 500, Cause.THROTTLED, "busy", probe=False)
+    assert shut(gate, 400, Cause.SPENT, "spent", probe=False) == gate
+    assert shut(gate, 600, Cause.SPENT, "spent", probe=False) == replace(gate, opens_at=600)
+
+
+def test_refused_probes_are_counted_by_cause() -> None:
+    gate = shut(PROBING, 1, Cause.SPENT, "", probe=True)
+    gate = shut(entered(gate), 2, Cause.SPENT, "", probe=True)
+    assert (gate.refusals, gate.probing) == (2, False)
+    assert shut(entered(gate), 3, Cause.THROTTLED, "", probe=True).refusals == 1
+
+
+def test_a_fresh_window_waits_its_margin_and_forgets_the_day_before() -> None:
+    assert after_reset(1_030, spent(5), 1_000) == Gate(1_030, cause=Cause.RESET)
+
+
+def test_a_wait_that_is_not_the_days_outlives_the_reset() -> None:
+    old = Gate(5_000, probing=True, cause=Cause.OFFLINE, refusals=3, why="no network")
+    assert after_reset(1_030, old, 1_000) == replace(old, probing=False)
+
+
+def test_a_wait_that_outlives_the_reset_is_no_shorter_than_the_margin() -> None:
+    old = Gate(1_001, cause=Cause.THROTTLED)
+    assert after_reset(1_030, old, 1_000).opens_at == 1_030
+
+
+def test_a_late_reset_is_met_within_minutes() -> None:
+    waits = [reprobe_at(spent(n), 0, DAY, now=0) // MINUTE_MS for n in range(6)]
+    assert waits == [1, 2, 5, 10, 20, 30]
+
+
+def test_a_first_refusal_waits_least_whatever_shut_the_gate_before() -> None:
+    gate = Gate(cause=Cause.THROTTLED, refusals=4)
+    assert reprobe_at(gate, 0, DAY, now=7) == 7 + PROBE_WAITS_MS[0]
+
+
+def test_a_day_that_somebody_else_spent_is_asked_about_rarely() -> None:
+    now = LATE_RESET_MS + 1
+    waits = [(reprobe_at(spent(n), 0, DAY, now) - now) // MINUTE_MS for n in range(5)]
+    assert waits == [60, 120, 240, 240, 240]
+
+
+def test_no_probe_is_put_off_beyond_the_reset() -> None:
+    assert reprobe_at(spent(9), 0, DAY, now=DAY - 1) == DAY
+
+
+def test_throttling_waits_longer_each_time() -> None:
+    gates = [Gate(cause=Cause.THROTTLED, refusals=n) for n in range(7)]
+    assert [throttled_until(gate, None, 0) for gate in gates[:5]] == list(THROTTLE_WAITS_MS)
+    assert throttled_until(gates[6], None, 0) == THROTTLE_WAITS_MS[-1]
+
+
+@pytest.mark.parametrize(("asked", "wait"), [(1_000, 5_000), (9_000, 9_000), (0, 5_000)])
+def test_the_providers_wait_is_kept_when_it_is_the_longer(asked: int, wait: int) -> None:
+    assert throttled_until(OPEN, asked, 100) == 100 + wait
+
+
+def test_being_offline_is_tried_again_within_seconds() -> None:
+    gate = OPEN
+    waits = []
+    for _ in range(6):
+        until = offline_until(gate, 0)
+        waits.append(until)
+        gate = shut(entered(gate), until, Cause.OFFLINE, "", probe=True)
+    assert waits == [*OFFLINE_WAITS_MS, OFFLINE_WAITS_MS[-1]]
+    assert max(waits) < AMBIGUOUS_WAIT_MS

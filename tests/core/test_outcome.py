@@ -1,0 +1,323 @@
+"""What the end of a call does to the windows it was reserved in."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+
+from runner.core.calendar import day_at
+from runner.core.gate import (
+    AMBIGUOUS_WAIT_MS,
+    MINUTE_MS,
+    OFFLINE_WAITS_MS,
+    PROBE_WAITS_MS,
+    THROTTLE_WAITS_MS,
+    Cause,
+    Gate,
+    entered,
+)
+from runner.core.outcome import CLOCK_TOLERANCE_MS, GONE_WAIT_MS, Outcome, conclude, unseen
+from runner.core.quota import Admitted, Count, Quota, Source, Window, admit, open_window
+from runner.core.verdict import Kind, Scope, Verdict
+
+ZONE = "Asia/Shanghai"
+MIDNIGHT = day_at(1_795_500_000_000, ZONE).starts_at
+HOUR = 60 * MINUTE_MS
+NOW = MIDNIGHT + 9 * HOUR
+DAY = 24 * HOUR
+OPEN = Gate(probe=False)
+PROBING = entered(Gate(cause=Cause.RESET))
+
+DONE = Verdict(Kind.DONE)
+FAULT = Verdict(Kind.TRANSIENT, "HTTP 502")
+SPENT = Verdict(Kind.SPENT, "tomorrow", Scope.ACCOUNT)
+BUSY = Verdict(Kind.THROTTLED, "busy", Scope.ACCOUNT)
+MAYBE = Verdict(Kind.THROTTLED, "limit exceeded", Scope.ACCOUNT, ambiguous=True)
+
+
+def window(
+    spent: int = 0, gate: Gate = OPEN, limit: int = 10, carried: int = 0, model: str = ""
+) -> Window:
+    scope = Scope.MODEL if model else Scope.ACCOUNT
+    fresh = open_window(Quota("day", scope, limit, ZONE), "mine", model, NOW)
+    return replace(fresh, spent=spent, reserved=1, gate=gate, carried=carried)
+
+
+def after(
+    window: Window,
+    verdict: Verdict,
+    count: Count | None = None,
+    now: int = NOW,
+    date: int | None = None,
+) -> Window:
+    """`window` after a call that was a probe if the gate says so."""
+    counts: Mapping[Scope, Count] = {} if count is None else {Scope.ACCOUNT: count}
+    return conclude(window, Outcome(verdict, window.gate.probing, counts, date), now)
+
+
+def probed_again(window: Window, now: int) -> Window:
+    offer = admit([window], 1, now)
+    assert isinstance(offer, Admitted)
+    return offer.windows[0]
+
+
+# what is charged
+
+
+@pytest.mark.parametrize("kind", [Kind.DONE, Kind.TRANSIENT, Kind.REJECTED, Kind.GONE])
+def test_what_may_have_been_charged_counts(kind: Kind) -> None:
+    ended = after(window(4), Verdict(kind))
+    assert (ended.spent, ended.reserved) == (5, 0)
+
+
+@pytest.mark.parametrize("kind", [Kind.LOCAL, Kind.THROTTLED, Kind.SPENT, Kind.UNAUTHORISED])
+def test_a_refusal_is_not_charged(kind: Kind) -> None:
+    ended = after(window(4), Verdict(kind, scope=Scope.ACCOUNT))
+    assert (ended.spent, ended.reserved) == (4, 0)
+
+
+def test_a_call_whose_end_nobody_saw_counts_as_spent() -> None:
+    ended = unseen(window(4), probe=False)
+    assert (ended.spent, ended.reserved, ended.gate) == (5, 0, OPEN)
+
+
+def test_a_probe_whose_end_nobody_saw_is_sent_again() -> None:
+    ended = unseen(window(gate=PROBING), probe=True)
+    assert (ended.spent, ended.gate) == (1, replace(PROBING, probing=False))
+
+
+def test_each_window_reads_the_count_of_its_scope() -> None:
+    counts = {Scope.ACCOUNT: Count(2_000, 1_500), Scope.MODEL: Count(200, 150)}
+    outcome = Outcome(DONE, counts=counts)
+    assert conclude(window(), outcome, NOW).spent == 500
+    assert conclude(window(model="qwen"), outcome, NOW).spent == 50
+
+
+# the probe
+
+
+@pytest.mark.parametrize("kind", [Kind.DONE, Kind.REJECTED])
+def test_an_answered_probe_opens_the_gate(kind: Kind) -> None:
+    assert after(window(gate=PROBING), Verdict(kind)).gate == OPEN
+
+
+@pytest.mark.parametrize("verdict", [FAULT, Verdict(Kind.UNAUTHORISED, scope=Scope.ACCOUNT)])
+def test_a_probe_that_tells_nothing_is_sent_again(verdict: Verdict) -> None:
+    assert after(window(gate=PROBING), verdict).gate == replace(PROBING, probing=False)
+
+
+def test_the_probe_of_another_window_is_none_of_this_ones() -> None:
+    """A model's probe flies beside other calls of the account: its count is not exact there."""
+    outcome = Outcome(DONE, probe=True, counts={Scope.ACCOUNT: Count(10, 9)})
+    assert conclude(window(5), outcome, NOW).spent == 5
+
+
+# a spent allowance
+
+
+def test_a_spent_allowance_parks_its_window_until_the_reset_and_teaches_the_limit() -> None:
+    ended = after(window(6), SPENT)
+    assert (ended.gate.opens_at, ended.gate.cause) == (MIDNIGHT + DAY, Cause.SPENT)
+    assert (ended.limit, ended.limit_source) == (6, Source.REFUSAL)
+    assert ended.gate.probe
+
+
+def test_a_models_spent_allowance_leaves_the_account_open() -> None:
+    verdict = replace(SPENT, scope=Scope.MODEL)
+    account = after(window(6), verdict)
+    assert (account.gate, account.limit, account.reserved) == (OPEN, 10, 0)
+    assert after(window(6, model="qwen"), verdict).gate.cause is Cause.SPENT
+
+
+def test_answers_that_land_after_the_refusal_raise_the_learned_limit() -> None:
+    """Ten are allowed; of the calls in flight the eleventh is answered first."""
+    parked = replace(after(window(8, limit=20), SPENT), reserved=2)
+    ended = after(after(parked, DONE), DONE)
+    assert (ended.limit, ended.spent, ended.room) == (10, 10, 0)
+    assert ended.gate == parked.gate
+
+
+# a reset that is late
+
+
+def test_a_refused_probe_of_an_untouched_window_waits_for_a_late_reset() -> None:
+    ended = after(window(gate=PROBING), SPENT, now=MIDNIGHT)
+    assert (ended.spent, ended.reserved, ended.limit) == (0, 0, 10)
+    assert ended.gate == Gate(MIDNIGHT + MINUTE_MS, cause=Cause.SPENT, refusals=1, why="tomorrow")
+    again = after(probed_again(ended, ended.gate.opens_at), SPENT, now=ended.gate.opens_at)
+    assert again.gate.opens_at == ended.gate.opens_at + PROBE_WAITS_MS[1]
+
+
+def test_a_count_that_goes_on_from_yesterdays_was_not_reset_yet() -> None:
+    ended = after(window(gate=PROBING, carried=4), DONE, Count(10, 5), now=MIDNIGHT)
+    assert (ended.spent, ended.gate.cause) == (0, Cause.SPENT)
+    assert ended.gate.why == "the provider has not reset its count yet"
+
+
+def test_a_fault_that_was_counted_here_alone_does_not_hide_a_late_reset() -> None:
+    """Yesterday counted five here and four there, and the fifth is answered after midnight."""
+    ended = after(window(gate=PROBING, carried=5), DONE, Count(5, 0), now=MIDNIGHT)
+    assert (ended.room, ended.gate.cause) == (10, Cause.SPENT)
+
+
+def test_one_call_on_each_of_two_days_is_no_late_reset() -> None:
+    ended = after(window(gate=PROBING, carried=1), DONE, Count(1, 0), now=MIDNIGHT)
+    assert (ended.spent, ended.gate) == (1, OPEN)
+
+
+def test_hours_after_the_reset_a_high_count_is_somebody_elses() -> None:
+    ended = after(window(gate=PROBING, carried=4), DONE, Count(10, 5))
+    assert (ended.spent, ended.gate) == (5, OPEN)
+
+
+@pytest.mark.parametrize("carried", [0, 10])
+def test_a_count_far_below_yesterdays_is_todays(carried: int) -> None:
+    ended = after(window(gate=PROBING, carried=carried), DONE, Count(10, 5), now=MIDNIGHT)
+    assert (ended.spent, ended.gate) == (5, OPEN)
+
+
+def test_a_models_late_reset_does_not_hold_up_the_account() -> None:
+    verdict = replace(SPENT, scope=Scope.MODEL)
+    account = after(window(gate=PROBING), verdict, now=MIDNIGHT)
+    assert account.gate == replace(PROBING, probing=False)
+
+
+def test_a_fault_before_a_late_reset_costs_neither_the_day_nor_the_limit() -> None:
+    """The first probe fails and counts; the second meets the old day. Nothing was answered yet."""
+    failed = after(window(gate=PROBING), FAULT, now=MIDNIGHT)
+    late = after(probed_again(failed, MIDNIGHT), SPENT, now=MIDNIGHT)
+    assert (late.limit, late.limit_source) == (10, Source.PRESET)
+    assert late.gate.opens_at == MIDNIGHT + MINUTE_MS
+
+
+def test_a_fault_between_two_probes_of_a_late_reset_changes_nothing() -> None:
+    late = after(window(gate=PROBING), SPENT, now=MIDNIGHT)
+    failed = after(probed_again(late, NOW), FAULT, now=MIDNIGHT + MINUTE_MS)
+    again = after(probed_again(failed, NOW), SPENT, now=MIDNIGHT + 2 * MINUTE_MS)
+    assert (again.limit, again.gate.refusals) == (10, 2)
+
+
+def test_yesterdays_leftover_spent_before_a_late_reset_is_not_taken_for_the_days_limit() -> None:
+    """Yesterday left three of ten; after midnight three were answered, and the fourth refused."""
+    ended = after(window(3, carried=7), SPENT, now=MIDNIGHT + 1)
+    assert (ended.limit, ended.limit_source) == (10, Source.PRESET)
+    assert (ended.spent, ended.reserved) == (0, 0)
+    assert ended.gate.opens_at == MIDNIGHT + 1 + MINUTE_MS
+
+
+@pytest.mark.parametrize(
+    ("spent", "carried", "now"),
+    [(7, 7, MIDNIGHT), (3, 0, MIDNIGHT), (3, 7, NOW)],
+    ids=["as much as yesterday", "no day before", "hours later"],
+)
+def test_a_refusal_that_yesterday_does_not_explain_is_todays(
+    spent: int, carried: int, now: int
+) -> None:
+    ended = after(window(spent, carried=carried), SPENT, now=now)
+    assert (ended.limit, ended.gate.opens_at) == (spent, MIDNIGHT + DAY)
+
+
+def test_a_day_that_allows_less_than_yesterday_did_was_not_reset_yet() -> None:
+    """Faults were counted yesterday that the provider did not charge: it had more left."""
+    ended = after(window(1, carried=10), SPENT, now=MIDNIGHT)
+    assert (ended.limit, ended.gate.opens_at) == (10, MIDNIGHT + MINUTE_MS)
+
+
+def test_without_a_limit_nobody_knows_what_yesterday_left() -> None:
+    unlimited = replace(window(3, carried=3), limit=None)
+    assert after(unlimited, SPENT, now=MIDNIGHT).limit == 3
+
+
+# the provider's clock
+
+
+def test_a_day_that_the_provider_has_not_reached_is_left_untouched() -> None:
+    """This clock is an hour ahead: what the provider counts is still its yesterday."""
+    probing = window(gate=PROBING)
+    ended = after(probing, DONE, Count(10, 0), now=MIDNIGHT, date=MIDNIGHT - HOUR)
+    assert (ended.spent, ended.reserved, ended.limit) == (0, 0, 10)
+    assert (ended.gate.cause, ended.gate.probe, ended.gate.probing) == (Cause.EARLY, True, False)
+
+
+def test_the_day_begins_when_the_providers_clock_gets_there() -> None:
+    ended = after(window(gate=PROBING), SPENT, now=MIDNIGHT + 5, date=MIDNIGHT - HOUR)
+    assert ended.gate.opens_at == MIDNIGHT + 5 + HOUR
+    assert ended.limit_source is Source.PRESET
+
+
+def test_a_small_difference_is_no_evidence_about_either_clock() -> None:
+    ended = after(window(gate=PROBING), DONE, date=MIDNIGHT - CLOCK_TOLERANCE_MS)
+    assert (ended.spent, ended.gate) == (1, OPEN)
+
+
+def test_an_old_date_of_a_call_that_is_no_probe_proves_nothing() -> None:
+    assert after(window(4), DONE, date=MIDNIGHT - HOUR).gate == OPEN
+
+
+# throttling
+
+
+def test_a_throttle_shuts_its_window_for_seconds() -> None:
+    gate = after(window(4), BUSY).gate
+    assert (gate.opens_at, gate.cause) == (NOW + THROTTLE_WAITS_MS[0], Cause.THROTTLED)
+
+
+def test_a_throttle_waits_as_long_as_the_provider_asks() -> None:
+    assert after(window(4), replace(BUSY, wait_ms=90_000)).gate.opens_at == NOW + 90_000
+
+
+def test_a_retired_model_is_left_alone_for_a_while() -> None:
+    gone = after(window(4, model="qwen"), Verdict(Kind.GONE)).gate
+    assert (gone.opens_at, gone.cause) == (NOW + GONE_WAIT_MS, Cause.GONE)
+    assert after(window(4), Verdict(Kind.GONE)).gate == OPEN
+
+
+def test_a_machine_without_network_pauses_the_account_and_spends_nothing() -> None:
+    offline = Verdict(Kind.LOCAL, "no route to host", Scope.ACCOUNT)
+    account = after(window(4), offline)
+    assert (account.spent, account.reserved) == (4, 0)
+    assert account.gate.opens_at == NOW + OFFLINE_WAITS_MS[0]
+    assert account.gate.cause is Cause.OFFLINE
+    assert after(window(4, model="qwen"), offline).gate == OPEN
+
+
+# an ambiguous 429
+
+
+def test_an_ambiguous_refusal_waits_first() -> None:
+    ended = after(window(4), MAYBE)
+    assert ended.gate.cause is Cause.AMBIGUOUS
+    assert ended.gate.opens_at == NOW + AMBIGUOUS_WAIT_MS
+    assert ended.limit == 10
+
+
+def test_an_ambiguous_refusal_waits_at_least_as_long_as_the_provider_asks() -> None:
+    assert after(window(4), replace(MAYBE, wait_ms=90_000)).gate.opens_at == NOW + 90_000
+
+
+def test_an_ambiguous_refusal_of_the_probe_after_it_is_a_spent_allowance() -> None:
+    waits = after(window(4), MAYBE)
+    later = waits.gate.opens_at
+    parked = after(probed_again(waits, later), MAYBE, now=later)
+    assert (parked.gate.cause, parked.gate.opens_at) == (Cause.SPENT, MIDNIGHT + DAY)
+
+
+def test_an_ambiguous_refusal_of_the_same_burst_does_not_escalate() -> None:
+    waits = replace(after(window(4), MAYBE), reserved=1)
+    assert after(waits, MAYBE).gate == waits.gate
+
+
+def test_an_answered_probe_ends_the_escalation() -> None:
+    waits = after(window(4), MAYBE)
+    opened = after(probed_again(waits, waits.gate.opens_at), DONE)
+    assert opened.gate == OPEN
+    assert after(replace(opened, reserved=1), MAYBE).gate.cause is Cause.AMBIGUOUS
+
+
+def test_a_count_tells_an_ambiguous_refusal_apart() -> None:
+    assert after(window(4), MAYBE, Count(10, 0)).gate.cause is Cause.SPENT
+    assert after(window(4), MAYBE, Count(10, 3)).gate.cause is Cause.THROTTLED
+
+
+def test_an_ambiguous_refusal_of_the_account_says_nothing_of_a_model() -> None:
+    assert after(window(4, model="qwen"), MAYBE).gate == OPEN

@@ -1,0 +1,240 @@
+"""The arithmetic of allowances."""
+
+from dataclasses import replace
+
+import pytest
+
+from runner.core.calendar import day_at
+from runner.core.gate import Cause, Gate
+from runner.core.quota import (
+    WEEK_MS,
+    Admitted,
+    Count,
+    Quota,
+    Refused,
+    Source,
+    Window,
+    admit,
+    current,
+    learn_spent,
+    open_window,
+    settle,
+)
+from runner.core.verdict import Scope
+
+ZONE = "Asia/Shanghai"
+MIDNIGHT = day_at(1_795_500_000_000, ZONE).starts_at
+HOUR = 3_600_000
+DAY = 24 * HOUR
+NOW = MIDNIGHT + 9 * HOUR
+OPEN = Gate(probe=False)
+
+
+def rule(limit: int | None = 10, reserve: int = 0, source: Source = Source.PRESET) -> Quota:
+    return Quota("day", Scope.ACCOUNT, limit, ZONE, source, reserve)
+
+
+def window(limit: int | None = 10, spent: int = 0, reserved: int = 0, gate: Gate = OPEN) -> Window:
+    fresh = open_window(rule(limit), "mine", "qwen", NOW)
+    return replace(fresh, spent=spent, reserved=reserved, gate=gate)
+
+
+def admitted(*windows: Window, want: int = 1) -> Admitted:
+    offer = admit(windows, want, NOW)
+    assert isinstance(offer, Admitted)
+    return offer
+
+
+def refused(*windows: Window) -> Refused:
+    offer = admit(windows, 1, NOW)
+    assert isinstance(offer, Refused)
+    return offer
+
+
+def ended(window: Window, count: Count | None = None, *, probe: bool = False) -> Window:
+    return settle(window, counted=True, count=count, probe=probe, now=NOW)
+
+
+# opening
+
+
+def test_a_window_is_the_day_of_its_zone() -> None:
+    fresh = open_window(rule(reserve=3), "mine", "qwen", NOW)
+    assert (fresh.day, fresh.starts_at, fresh.resets_at) == (
+        day_at(NOW, ZONE).name,
+        MIDNIGHT,
+        MIDNIGHT + DAY,
+    )
+    assert (fresh.limit, fresh.reserve, fresh.room, fresh.untouched) == (10, 3, 7, True)
+
+
+def test_the_accounts_window_belongs_to_no_model() -> None:
+    assert open_window(rule(), "mine", "qwen", NOW).model == ""
+    of_model = replace(rule(), scope=Scope.MODEL)
+    assert open_window(of_model, "mine", "qwen", NOW).model == "qwen"
+
+
+# resetting
+
+
+def test_a_window_lasts_until_its_reset() -> None:
+    used = window(spent=4)
+    assert current(used, rule(), MIDNIGHT + DAY - 1, 0) == used
+
+
+def test_a_fresh_window_starts_with_a_probe_after_the_margin() -> None:
+    fresh = current(window(spent=4, reserved=1), rule(), MIDNIGHT + DAY, 30)
+    assert (fresh.spent, fresh.reserved, fresh.carried) == (0, 0, 4)
+    assert fresh.gate == Gate(MIDNIGHT + DAY + 30, cause=Cause.RESET)
+
+
+def test_a_day_that_was_slept_through_carries_nothing() -> None:
+    """The count that a late reset would go on from is yesterday's, and nobody knows it."""
+    fresh = current(window(spent=4), rule(), NOW + 2 * DAY, 0)
+    assert (fresh.starts_at, fresh.carried) == (MIDNIGHT + 2 * DAY, 0)
+
+
+def test_a_clock_that_is_set_back_stays_in_the_latest_window() -> None:
+    used = window(spent=4)
+    assert current(used, rule(), NOW - 9 * DAY, 0) == used
+
+
+def test_a_changed_rule_holds_at_once() -> None:
+    under = current(window(), rule(50, 5, Source.CONFIGURED), NOW, 0)
+    assert (under.limit, under.limit_source, under.reserve) == (50, Source.CONFIGURED, 5)
+
+
+@pytest.mark.parametrize("source", [Source.HEADER, Source.REFUSAL])
+def test_a_changed_rule_does_not_undo_what_was_learned(source: Source) -> None:
+    learned = replace(window(), limit_source=source)
+    under = current(learned, rule(50, 5), NOW, 0)
+    assert (under.limit, under.limit_source, under.reserve) == (10, source, 5)
+
+
+def tomorrow(source: Source, learned_at: int | None, days: int = 1) -> Window:
+    learned = replace(window(7), limit_source=source, limit_learned_at=learned_at)
+    return current(learned, rule(10), NOW + days * DAY, 0)
+
+
+def test_a_limit_that_was_not_learned_comes_from_the_rule() -> None:
+    assert tomorrow(Source.PRESET, None).limit == 10
+
+
+def test_a_limit_from_a_header_is_kept_for_good() -> None:
+    kept = tomorrow(Source.HEADER, NOW, days=30)
+    assert (kept.limit, kept.limit_source, kept.limit_learned_at) == (7, Source.HEADER, NOW)
+
+
+def test_a_limit_from_a_refusal_is_tried_again_after_a_week() -> None:
+    assert tomorrow(Source.REFUSAL, MIDNIGHT, days=7).limit == 7
+    assert tomorrow(Source.REFUSAL, MIDNIGHT - 1, days=7).limit == 10
+    assert WEEK_MS == 7 * DAY
+
+
+# admitting
+
+
+def test_a_call_is_reserved_in_every_window() -> None:
+    offer = admitted(window(10, spent=4), window(20), want=3)
+    assert [w.reserved for w in offer.windows] == [3, 3]
+    assert (offer.count, offer.probe) == (3, False)
+
+
+def test_the_least_room_decides() -> None:
+    assert admitted(window(10, spent=8), window(None), window(5), want=9).count == 2
+
+
+def test_the_users_reserve_is_not_room() -> None:
+    assert replace(window(10, spent=4, reserved=1), reserve=3).room == 2
+    assert replace(window(10, spent=9), reserve=3).room == 0
+
+
+def test_no_limit_known_is_neither_nothing_nor_a_number() -> None:
+    assert window(None).room is None
+    assert admitted(window(None, spent=10**6), want=8).count == 8
+
+
+def test_a_spent_window_refuses_until_its_reset() -> None:
+    full = window(10, spent=7, reserved=3)
+    assert refused(window(), full) == Refused(MIDNIGHT + DAY, "the day's allowance is spent", full)
+
+
+def test_a_shut_gate_refuses_until_it_opens() -> None:
+    parked = window(gate=Gate(NOW + 1, why="busy"))
+    assert refused(parked) == Refused(NOW + 1, "busy", parked)
+
+
+def test_a_probe_goes_alone() -> None:
+    fresh = window(gate=Gate())
+    offer = admitted(fresh, window(), want=8)
+    assert (offer.count, offer.probe) == (1, True)
+    assert [w.gate.probing for w in offer.windows] == [True, False]
+    assert refused(offer.windows[0]).until is None
+
+
+def test_a_probe_waits_for_the_calls_that_are_still_in_flight() -> None:
+    """They were sent before the gate shut; beside them its count would not be exact."""
+    shut = window(reserved=2, gate=Gate(NOW, cause=Cause.THROTTLED))
+    assert refused(shut).until is None
+    assert admitted(replace(shut, reserved=0)).probe
+
+
+# settling
+
+
+def test_a_charged_call_turns_from_reserved_to_spent() -> None:
+    after = ended(window(spent=4, reserved=2))
+    assert (after.spent, after.reserved) == (5, 1)
+
+
+def test_a_call_that_was_not_charged_is_refunded() -> None:
+    after = settle(window(spent=4, reserved=2), counted=False, count=None, probe=False, now=NOW)
+    assert (after.spent, after.reserved) == (4, 1)
+
+
+def test_a_count_is_believed_and_its_limit_learned() -> None:
+    after = ended(window(spent=4, reserved=1), Count(limit=8, remaining=1))
+    assert (after.spent, after.limit) == (7, 8)
+    assert (after.limit_source, after.limit_learned_at) == (Source.HEADER, NOW)
+
+
+def test_a_count_that_was_overtaken_lowers_nothing() -> None:
+    assert ended(window(spent=6, reserved=1), Count(10, 7)).spent == 6
+
+
+def test_the_count_of_a_probe_is_exact_and_may_lower_ours() -> None:
+    assert ended(window(spent=6, reserved=1), Count(10, 7), probe=True).spent == 3
+
+
+def test_a_remainder_beyond_the_limit_is_nothing_spent() -> None:
+    assert Count(10, 12).spent == 0
+
+
+def test_a_limit_that_was_seen_to_be_exceeded_was_too_low() -> None:
+    assert ended(window(5, spent=5, reserved=1)).limit == 6
+    assert ended(window(None, spent=5, reserved=1)).limit is None
+
+
+def test_what_was_spent_at_a_refusal_is_the_limit() -> None:
+    learned = learn_spent(window(10, spent=6), NOW)
+    assert (learned.limit, learned.limit_source, learned.limit_learned_at) == (
+        6,
+        Source.REFUSAL,
+        NOW,
+    )
+
+
+def test_nothing_is_learned_from_a_refusal_of_an_untouched_window() -> None:
+    assert learn_spent(window(), NOW) == window()
+
+
+def test_a_doubtful_refusal_of_a_nearly_fresh_window_teaches_nothing() -> None:
+    """An overload would look the same, and a limit of 4 would cost the rest of 100."""
+    barely = window(100, spent=4)
+    assert learn_spent(barely, NOW, sure=False) == barely
+    assert learn_spent(window(100, spent=5), NOW, sure=False).limit == 5
+
+
+def test_a_header_knows_better_than_a_refusal() -> None:
+    told = replace(window(spent=6), limit_source=Source.HEADER)
+    assert learn_spent(told, NOW) == told

@@ -1,0 +1,118 @@
+"""What becomes of a job after its call."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runner.core.model import Counts
+from runner.core.retry import (
+    BASE_WAIT_MS,
+    LONGEST_WAIT_MS,
+    MAX_CLAIMS,
+    REJECTIONS_TO_STOP,
+    AskAgain,
+    Fail,
+    Limits,
+    Release,
+    RetryAt,
+    Step,
+    Succeed,
+    Tries,
+    after_answer,
+    after_refusal,
+    backoff_ms,
+    hopeless,
+    survives_crash,
+)
+from runner.core.verdict import Kind, Verdict
+
+LIMITS = Limits(max_attempts=3, max_asks=2)
+FAULT = Verdict(Kind.TRANSIENT, "HTTP 502")
+ALMOST_ONE = 1 - 2**-53
+chances = st.floats(0, 1, exclude_max=True)
+
+
+def refused(verdict: Verdict, tries: Tries | None = None) -> Step:
+    return after_refusal(verdict, tries or Tries(), LIMITS, chance=0.5, now=1_000)
+
+
+def test_a_valid_answer_ends_the_job_even_at_the_last_try() -> None:
+    assert after_answer("mixed", "", Tries(asks=99), LIMITS) == Succeed("mixed")
+    assert after_answer("", "", Tries(), LIMITS) == Succeed("")
+
+
+def test_a_bad_answer_is_asked_again_until_the_limit() -> None:
+    assert after_answer(None, "no label", Tries(), LIMITS) == AskAgain()
+    last = after_answer(None, "no label", Tries(asks=1), LIMITS)
+    assert last == Fail("no valid answer in 2 asked: no label")
+
+
+def test_a_rejected_request_fails_with_the_providers_words() -> None:
+    assert refused(Verdict(Kind.REJECTED, "HTTP 400, too long")) == Fail("HTTP 400, too long")
+
+
+def test_a_fault_is_tried_again_until_the_limit() -> None:
+    assert refused(FAULT) == RetryAt(1_000 + BASE_WAIT_MS // 2)
+    assert refused(FAULT, Tries(faults=1)) == RetryAt(1_000 + BASE_WAIT_MS)
+    assert refused(FAULT, Tries(faults=2)) == Fail("HTTP 502 (tried 3 times)")
+
+
+@pytest.mark.parametrize(
+    "kind", [Kind.THROTTLED, Kind.SPENT, Kind.UNAUTHORISED, Kind.GONE, Kind.LOCAL]
+)
+def test_what_is_not_the_jobs_fault_costs_it_no_attempt(kind: Kind) -> None:
+    assert refused(Verdict(kind), Tries(claims=99, faults=99, asks=99)) == Release()
+
+
+@given(st.integers(0, 10_000), chances)
+def test_full_jitter_stays_below_the_exponential_and_the_longest_wait(
+    faults: int, chance: float
+) -> None:
+    wait = backoff_ms(faults, chance)
+    assert 0 <= wait < LONGEST_WAIT_MS
+    assert wait < BASE_WAIT_MS * 2**faults
+
+
+@given(st.integers(0, 40), chances, chances)
+def test_a_wait_grows_with_chance_and_with_faults(faults: int, one: float, other: float) -> None:
+    low, high = sorted((one, other))
+    assert backoff_ms(faults, low) <= backoff_ms(faults, high)
+    assert backoff_ms(faults, one) <= backoff_ms(faults + 1, one)
+
+
+def test_jitter_is_full_it_reaches_from_nothing_to_the_bound() -> None:
+    assert [backoff_ms(n, 0.0) for n in range(9)] == [0] * 9
+    assert backoff_ms(0, ALMOST_ONE) == BASE_WAIT_MS - 1
+    assert backoff_ms(99, ALMOST_ONE) == LONGEST_WAIT_MS - 1
+
+
+def test_a_job_that_kills_its_runners_is_given_up_in_the_end() -> None:
+    assert survives_crash(Tries(claims=MAX_CLAIMS - 1))
+    assert not survives_crash(Tries(claims=MAX_CLAIMS))
+
+
+GONE = Verdict(Kind.GONE, "HTTP 404", remedy="check the model's name")
+REJECTED = Verdict(Kind.REJECTED, "HTTP 400, no such parameter")
+
+
+def test_a_batch_whose_model_is_gone_stops_and_says_what_to_do() -> None:
+    why = hopeless(GONE, Counts(ready=5, succeeded=90))
+    assert why == "the provider does not serve this model: HTTP 404; check the model's name"
+
+
+def test_a_batch_of_which_every_call_is_rejected_stops() -> None:
+    why = hopeless(REJECTED, Counts(ready=900, failed=REJECTIONS_TO_STOP))
+    assert why == "the provider rejects every call: HTTP 400, no such parameter"
+
+
+@pytest.mark.parametrize(
+    ("verdict", "counts"),
+    [
+        (REJECTED, Counts(failed=REJECTIONS_TO_STOP - 1)),
+        (REJECTED, Counts(failed=REJECTIONS_TO_STOP, succeeded=1)),
+        (FAULT, Counts(failed=REJECTIONS_TO_STOP)),
+        (Verdict(Kind.SPENT), Counts(failed=REJECTIONS_TO_STOP)),
+    ],
+)
+def test_a_batch_with_hope_goes_on(verdict: Verdict, counts: Counts) -> None:
+    assert hopeless(verdict, counts) is None

@@ -1,0 +1,220 @@
+"""Which jobs start now; or when to look again, and what is awaited."""
+
+from dataclasses import replace
+from random import Random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runner.core.calendar import day_at
+from runner.core.concurrency import Concurrency
+from runner.core.gate import Cause, Gate
+from runner.core.pacing import SAFETY_MS, Pace
+from runner.core.quota import Quota, Window, open_window
+from runner.core.schedule import Lane, Route, Start, Wait, Waiting, Work, decide
+from runner.core.verdict import Scope
+
+ZONE = "Asia/Shanghai"
+MIDNIGHT = day_at(1_795_500_000_000, ZONE).starts_at
+HOUR = 3_600_000
+NOW = MIDNIGHT + 9 * HOUR
+RESET = MIDNIGHT + 24 * HOUR
+QWEN, GLM, OTHER = ("mine", "qwen"), ("mine", "glm"), ("yours", "qwen")
+OPEN = Gate(probe=False)
+
+
+def window(spent: int = 0, gate: Gate = OPEN, limit: int | None = 100, model: str = "") -> Window:
+    scope = Scope.MODEL if model else Scope.ACCOUNT
+    fresh = open_window(Quota("day", scope, limit, ZONE), "mine", model, NOW)
+    return replace(fresh, spent=spent, gate=gate)
+
+
+def lane(*windows: Window, allowed: int = 4, in_flight: int = 0, last: int | None = None) -> Lane:
+    *others, own = windows or (window(),)
+    return Lane((*others, replace(own, started_at=last)), Concurrency(allowed), in_flight)
+
+
+def work(batch_id: int = 1, ready: int = 50, route: Route = QWEN, priority: int = 0) -> Work:
+    return Work(batch_id, route, ready, priority)
+
+
+def alone(work: Work, lane: Lane, pace: Pace = Pace.AUTO, now: int = NOW) -> Start | Wait:
+    return decide([work], {work.route: lane}, pace, now)
+
+
+def reason(decision: Start | Wait) -> Waiting:
+    assert isinstance(decision, Wait)
+    assert len(decision.reasons) == 1
+    assert decision.until == decision.reasons[0].until
+    return decision.reasons[0]
+
+
+def test_without_work_there_is_nothing_to_wait_for() -> None:
+    assert decide([], {}, Pace.AUTO, NOW) == Wait(None)
+
+
+def test_what_fits_starts_as_far_as_concurrency_and_room_reach() -> None:
+    assert alone(work(), lane(in_flight=1)) == Start(1, QWEN, 3)
+    assert alone(work(ready=2), lane()) == Start(1, QWEN, 2)
+    assert alone(work(ready=2), lane(window(98)), Pace.AUTO) == Start(1, QWEN, 2)
+    assert alone(work(), lane(window(97)), Pace.ASAP) == Start(1, QWEN, 3)
+
+
+def test_an_unknown_limit_holds_nothing_up() -> None:
+    assert alone(work(), lane(window(limit=None), last=NOW), Pace.EVEN) == Start(1, QWEN, 4)
+
+
+def test_a_probe_starts_alone() -> None:
+    assert alone(work(), lane(window(gate=Gate()))) == Start(1, QWEN, 1)
+
+
+def test_full_concurrency_waits_for_a_call_in_flight() -> None:
+    found = reason(alone(work(), lane(in_flight=4)))
+    assert (found.cause, found.until) == ("concurrency", None)
+
+
+def test_jobs_that_wait_for_a_retry_say_until_when() -> None:
+    found = reason(alone(Work(1, QWEN, ready=0, waiting=2, due=NOW + 5), lane()))
+    assert (found.cause, found.until) == ("due", NOW + 5)
+
+
+def test_a_batch_whose_jobs_are_all_in_flight_waits_for_them() -> None:
+    found = reason(alone(work(ready=0), lane()))
+    assert (found.cause, found.until) == ("in flight", None)
+
+
+def test_a_spent_allowance_waits_for_its_reset() -> None:
+    full = window(100)
+    found = reason(alone(work(), lane(full)))
+    assert (found.cause, found.until, found.window) == (Cause.SPENT, RESET, full)
+
+
+def test_a_shut_gate_says_its_cause_and_when_it_opens() -> None:
+    shut = Gate(NOW + 5, cause=Cause.THROTTLED, why="busy")
+    found = reason(alone(work(), lane(window(4, shut))))
+    assert (found.cause, found.why, found.until) == (Cause.THROTTLED, "busy", NOW + 5)
+
+
+def test_without_network_a_spent_allowance_is_not_the_reason() -> None:
+    shut = Gate(NOW + 5, cause=Cause.OFFLINE)
+    assert reason(alone(work(), lane(window(100, shut)))).cause is Cause.OFFLINE
+
+
+def test_the_first_probe_under_way_is_awaited_as_the_reset() -> None:
+    found = reason(alone(work(), lane(window(gate=Gate(probing=True)))))
+    assert (found.cause, found.until) == (Cause.RESET, None)
+
+
+def test_what_does_not_fit_is_rationed_one_at_a_time() -> None:
+    assert alone(work(ready=500), lane()) == Start(1, QWEN, 1)
+    found = reason(alone(work(ready=500), lane(last=NOW)))
+    assert (found.cause, found.until) == ("pace", NOW + (15 * HOUR - SAFETY_MS) // 101)
+
+
+def test_jobs_that_wait_for_a_retry_count_as_work() -> None:
+    rationed = Work(1, QWEN, ready=50, waiting=51)
+    assert reason(alone(rationed, lane(last=NOW))).cause == "pace"
+
+
+def test_the_models_of_an_account_share_its_room_when_they_plan() -> None:
+    lanes = {QWEN: lane(last=NOW), GLM: lane(last=NOW)}
+    works = [work(1, ready=60), work(2, ready=60, route=GLM)]
+    decision = decide(works, lanes, Pace.AUTO, NOW)
+    assert isinstance(decision, Wait)
+    assert [r.cause for r in decision.reasons] == ["pace", "pace"]
+
+
+def test_another_account_takes_no_part_of_this_ones_room() -> None:
+    lanes = {QWEN: lane(last=NOW), OTHER: lane(last=NOW)}
+    works = [work(1, ready=60), work(2, ready=60, route=OTHER)]
+    assert decide(works, lanes, Pace.AUTO, NOW) == Start(1, QWEN, 4)
+
+
+def test_a_models_own_room_is_not_shared() -> None:
+    own = lane(window(limit=None), window(limit=70, model="qwen"), last=NOW)
+    lanes = {QWEN: own, GLM: lane(last=NOW)}
+    works = [work(1, ready=60), work(2, ready=9, route=GLM)]
+    assert decide(works, lanes, Pace.AUTO, NOW) == Start(1, QWEN, 4)
+
+
+def test_all_batches_of_a_lane_count_as_its_work() -> None:
+    """Two that fit the budget one by one, and not together, are rationed."""
+    works = [work(1, ready=60), work(2, ready=60)]
+    decision = decide(works, {QWEN: lane(last=NOW)}, Pace.AUTO, NOW)
+    assert isinstance(decision, Wait)
+    assert {found.cause for found in decision.reasons} == {"pace"}
+
+
+def test_batches_go_by_priority_then_age() -> None:
+    works = [work(3, 10), work(2, 10), work(1, 10, priority=1)]
+    assert decide(works, {QWEN: lane()}, Pace.AUTO, NOW) == Start(2, QWEN, 4)
+
+
+def test_a_batch_that_must_wait_never_holds_up_the_next() -> None:
+    lanes = {QWEN: lane(window(100)), OTHER: lane()}
+    works = [work(1), work(2, route=OTHER)]
+    assert decide(works, lanes, Pace.AUTO, NOW) == Start(2, OTHER, 4)
+
+
+def test_the_earliest_moment_of_all_reasons_is_the_next_look() -> None:
+    lanes = {QWEN: lane(window(100)), OTHER: lane(in_flight=4)}
+    works = [work(1), work(2, route=OTHER), Work(3, OTHER, ready=0, waiting=1, due=NOW + 9)]
+    decision = decide(works, lanes, Pace.AUTO, NOW)
+    assert isinstance(decision, Wait)
+    assert decision.until == NOW + 9
+    assert [r.batch_id for r in decision.reasons] == [1, 2, 3]
+
+
+gates = st.builds(
+    Gate,
+    opens_at=st.sampled_from([0, NOW, NOW + 1, NOW + 500]),
+    probe=st.booleans(),
+    probing=st.booleans(),
+    cause=st.sampled_from(Cause),
+)
+lanes_of_all = st.fixed_dictionaries(
+    {
+        route: st.builds(
+            lane,
+            st.builds(window, st.integers(0, 101), gates, st.sampled_from([None, 100])),
+            in_flight=st.integers(0, 5),
+            last=st.sampled_from([None, NOW - 9, NOW]),
+        )
+        for route in (QWEN, GLM, OTHER)
+    }
+)
+works_of_all = st.lists(
+    st.builds(
+        Work,
+        batch_id=st.integers(1, 4),
+        route=st.sampled_from([QWEN, GLM, OTHER]),
+        ready=st.sampled_from([0, 1, 500]),
+        priority=st.integers(0, 1),
+        waiting=st.integers(0, 1),
+        due=st.sampled_from([None, NOW + 3]),
+    ),
+    max_size=5,
+    unique_by=lambda w: (w.batch_id, w.route),
+)
+
+
+@given(works_of_all, lanes_of_all, st.sampled_from(Pace), st.randoms(use_true_random=False))
+def test_the_order_in_which_works_are_handed_decides_nothing(
+    works: list[Work], lanes: dict[Route, Lane], pace: Pace, random: Random
+) -> None:
+    shuffled = random.sample(works, len(works))
+    assert decide(works, lanes, pace, NOW) == decide(shuffled, lanes, pace, NOW)
+
+
+@given(works_of_all, lanes_of_all, st.sampled_from(Pace))
+def test_a_decision_starts_what_may_start_or_waits_for_something_to_come(
+    works: list[Work], lanes: dict[Route, Lane], pace: Pace
+) -> None:
+    decision = decide(works, lanes, pace, NOW)
+    if isinstance(decision, Wait):
+        assert decision.until is None or decision.until > NOW
+        assert len(decision.reasons) == len(works)
+    else:
+        chosen = lanes[decision.route]
+        assert 1 <= decision.count <= chosen.concurrency.allowed - chosen.in_flight
+        assert all(w.room is None or decision.count <= w.room for w in chosen.windows)

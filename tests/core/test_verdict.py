@@ -1,0 +1,125 @@
+"""What a reply means."""
+
+import pytest
+
+from runner.core.verdict import Kind, Reply, Rule, Scope, Verdict, classify
+
+SPENT_MODEL = Verdict(Kind.SPENT, scope=Scope.MODEL, remedy="use another model")
+SPENT_ACCOUNT = Verdict(Kind.SPENT, scope=Scope.ACCOUNT)
+BUSY = Verdict(Kind.THROTTLED, wait_ms=60_000)
+MAYBE = Verdict(Kind.THROTTLED, scope=Scope.ACCOUNT, ambiguous=True)
+RULES = (
+    Rule(SPENT_MODEL, message=r"today's quota for model"),
+    Rule(BUSY, code="insufficient_quota"),
+    Rule(MAYBE, message="request limit exceeded", status=429),
+    Rule(SPENT_ACCOUNT, status=418),
+)
+
+
+def test_an_answer_is_done() -> None:
+    assert classify(Reply(200, content="positive"), RULES) == Verdict(Kind.DONE)
+
+
+def test_an_empty_answer_is_still_an_answer() -> None:
+    assert classify(Reply(200, content=""), ()).kind is Kind.DONE
+
+
+def test_an_empty_shell_is_a_throttle_and_never_a_result() -> None:
+    assert classify(Reply(200), RULES).kind is Kind.THROTTLED
+
+
+def test_a_200_that_names_an_error_is_no_answer() -> None:
+    reply = Reply(200, code="insufficient_quota", content="half")
+    assert classify(reply, RULES).kind is Kind.THROTTLED
+    assert classify(reply, ()).kind is Kind.TRANSIENT
+
+
+def test_the_first_rule_that_matches_speaks() -> None:
+    """A day's cap arrives under a code that alone means a throttle: the message is stronger."""
+    message = "You have exceeded Today's Quota for model X"
+    verdict = classify(Reply(429, code="insufficient_quota", message=message), RULES)
+    assert verdict == Verdict(
+        Kind.SPENT,
+        f"HTTP 429, insufficient_quota: {message}",
+        Scope.MODEL,
+        remedy="use another model",
+    )
+
+
+def test_a_code_is_compared_without_case() -> None:
+    assert classify(Reply(400, code="INSUFFICIENT_QUOTA"), RULES).wait_ms == 60_000
+
+
+def test_a_rule_matches_only_when_all_its_conditions_hold() -> None:
+    assert classify(Reply(429, message="Request limit exceeded."), RULES).scope is Scope.ACCOUNT
+    assert classify(Reply(400, message="Request limit exceeded."), RULES).kind is Kind.REJECTED
+    assert classify(Reply(418), RULES).kind is Kind.SPENT
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, Kind.REJECTED),
+        (401, Kind.UNAUTHORISED),
+        (402, Kind.SPENT),
+        (403, Kind.UNAUTHORISED),
+        (404, Kind.GONE),
+        (408, Kind.TRANSIENT),
+        (409, Kind.TRANSIENT),
+        (413, Kind.REJECTED),
+        (422, Kind.REJECTED),
+        (425, Kind.TRANSIENT),
+        (429, Kind.THROTTLED),
+        (500, Kind.TRANSIENT),
+        (502, Kind.TRANSIENT),
+        (504, Kind.TRANSIENT),
+        (529, Kind.TRANSIENT),
+    ],
+)
+def test_without_a_rule_the_status_speaks(status: int, kind: Kind) -> None:
+    assert classify(Reply(status, message="no"), ()).kind is kind
+
+
+def test_what_concerns_the_account_says_so() -> None:
+    for status in (401, 402, 403):
+        assert classify(Reply(status), ()).scope is Scope.ACCOUNT
+
+
+def test_what_the_user_must_mend_comes_with_a_remedy() -> None:
+    assert "token" in (classify(Reply(401), ()).remedy or "")
+    assert "model" in (classify(Reply(404), ()).remedy or "")
+
+
+def test_a_bare_429_is_ambiguous_until_it_says_how_long() -> None:
+    assert classify(Reply(429), ()).ambiguous
+    told = classify(Reply(429, headers={"retry-after": "7"}), ())
+    assert (told.ambiguous, told.wait_ms) == (False, 7_000)
+
+
+@pytest.mark.parametrize(
+    ("text", "wait"),
+    [
+        ("30", 30_000),
+        (" 1.5 ", 1_500),
+        ("0", 0),
+        ("Wed, 21 Oct 2026 07:28:00 GMT", None),
+        ("-1", None),
+        ("1e9", None),
+        ("99999999", None),
+        ("nan", None),
+        ("", None),
+    ],
+)
+def test_retry_after_is_read_in_seconds_and_ignored_otherwise(text: str, wait: int | None) -> None:
+    assert classify(Reply(429, headers={"retry-after": text}), ()).wait_ms == wait
+
+
+def test_the_providers_wait_outranks_the_rules() -> None:
+    reply = Reply(429, {"retry-after": "5"}, code="insufficient_quota")
+    assert classify(reply, RULES).wait_ms == 5_000
+
+
+def test_a_verdict_tells_status_code_and_message_in_words() -> None:
+    assert classify(Reply(503), ()).why == "HTTP 503"
+    assert classify(Reply(503, message="busy"), ()).why == "HTTP 503, busy"
+    assert classify(Reply(503, code="E1", message="busy"), ()).why == "HTTP 503, E1: busy"
