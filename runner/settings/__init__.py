@@ -1,0 +1,18 @@
+"""Frozen, validated configuration: file < environment < flags.
+
+It knows neither providers nor what the settings are used for; importing it stays light, because
+every command does.
+"""
+
+from runner.settings.load import Settings, load_settings
+from runner.settings.model import AccountLimits, AccountSettings, RunSettings
+from runner.settings.tokens import read_token
+
+__all__ = [
+    "AccountLimits",
+    "AccountSettings",
+    "RunSettings",
+    "Settings",
+    "load_settings",
+    "read_token",
+]

@@ -1,0 +1,148 @@
+"""Which settings hold: flags before the environment, the environment before the file.
+
+It refuses to know what they mean; each is remembered with where it came from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from runner.errors import ConfigError
+from runner.settings.model import AccountSettings, ConfigFile, RunSettings
+from runner.settings.paths import DEFAULT, anchored, config_path, db_path, variable
+from runner.settings.tokens import usual_token
+from runner.tomlfile import TomlFile, did_you_mean, listed, wording
+
+_CONFIG_FILE = TomlFile(
+    model=ConfigFile,
+    error=ConfigError,
+    noun="configuration file",
+    remedy="mend them, or rename the file to go on without it",
+)
+_RUN_VARIABLES = {"pace": "MIDNIGHT_PACE", "max_concurrency": "MIDNIGHT_MAX_CONCURRENCY"}
+_ACCOUNT_VARIABLES = {"base_url": "MIDNIGHT_BASE_URL"}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All that is configured.
+
+    Attributes:
+        db: The database, as an absolute path.
+        accounts: By name, in the file's order; never empty.
+        account: The name of the one that is used.
+        run: How a run spends.
+        config: The file that was read, if any, as an absolute path.
+        origins: By setting (``db``, ``run.pace``), where it came from: ``flag --db``,
+            ``environment MIDNIGHT_DB``, a file's path, or ``default``.
+    """
+
+    db: Path
+    accounts: Mapping[str, AccountSettings]
+    account: str
+    run: RunSettings
+    config: Path | None
+    origins: Mapping[str, str]
+
+
+def load_settings(
+    *,
+    db: Path | None,
+    config: Path | None,
+    account: str | None,
+    environ: Mapping[str, str],
+    cwd: Path,
+) -> Settings:
+    """Read and merge what is configured; a variable that is empty counts as not set.
+
+    Args:
+        db: The flag ``--db``.
+        config: The flag ``--config``.
+        account: The flag ``--account``.
+        environ: The environment.
+        cwd: Where relative paths start, and where midnight.toml is looked for first.
+
+    Raises:
+        ConfigError: Something is wrong; it says where, and what to try.
+    """
+    origins: dict[str, str] = {}
+    path, origins["config"] = config_path(config, environ, cwd)
+    file = _CONFIG_FILE.load(path) if path else ConfigFile()
+    database, origins["db"] = db_path(db, environ, cwd)
+    accounts = _accounts(file, path, environ)
+    origins["accounts"] = str(path) if file.accounts else DEFAULT
+    chosen, origins["account"] = _chosen(account, accounts, environ)
+    over = _from_environment(AccountSettings, _ACCOUNT_VARIABLES, environ)
+    accounts[chosen] = accounts[chosen].model_copy(update=over)
+    origins |= {f"accounts.{chosen}.{key}": variable(_ACCOUNT_VARIABLES[key]) for key in over}
+    run_over = _from_environment(RunSettings, _RUN_VARIABLES, environ)
+    origins |= _run_origins(file.run, path, run_over)
+    return Settings(
+        db=database,
+        accounts=MappingProxyType(accounts),
+        account=chosen,
+        run=file.run.model_copy(update=run_over),
+        config=path,
+        origins=MappingProxyType(origins),
+    )
+
+
+def _accounts(
+    file: ConfigFile, path: Path | None, environ: Mapping[str, str]
+) -> dict[str, AccountSettings]:
+    if path is None or not file.accounts:
+        return {"modelscope": AccountSettings(token=usual_token(environ))}
+    return {name: _at_home(account, path.parent) for name, account in file.accounts.items()}
+
+
+def _at_home(account: AccountSettings, folder: Path) -> AccountSettings:
+    """Let a token's relative path start at the configuration's folder, wherever one stands."""
+    scheme, _, name = (account.token or "").partition(":")
+    if scheme != "file":
+        return account
+    return account.model_copy(update={"token": f"file:{anchored(Path(name), folder)}"})
+
+
+def _chosen(
+    flag: str | None, accounts: Mapping[str, AccountSettings], environ: Mapping[str, str]
+) -> tuple[str, str]:
+    """Return the name of the account that is used and who chose it: the first, unless told."""
+    if flag is not None:
+        name, origin = flag, "flag --account"
+    elif named := environ.get("MIDNIGHT_ACCOUNT"):
+        name, origin = named, variable("MIDNIGHT_ACCOUNT")
+    else:
+        return next(iter(accounts)), DEFAULT
+    if name not in accounts:
+        near = did_you_mean(name, accounts) or "name another:"
+        remedy = f"{near} the accounts are {listed(accounts)}"
+        raise ConfigError(f'unknown account "{name}"', where=origin, remedy=remedy)
+    return name, origin
+
+
+def _run_origins(run: RunSettings, path: Path | None, over: Mapping[str, Any]) -> dict[str, str]:
+    written = {key: str(path) for key in run.model_fields_set}
+    read = {key: variable(_RUN_VARIABLES[key]) for key in over}
+    found = dict.fromkeys(_RUN_VARIABLES, DEFAULT) | written | read
+    return {f"run.{key}": origin for key, origin in found.items()}
+
+
+def _from_environment(
+    model: type[BaseModel], variables: Mapping[str, str], environ: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return the fields of `model` whose variables are set, checked as the model does."""
+    found: dict[str, Any] = {}
+    for field, name in variables.items():
+        if text := environ.get(name):
+            try:
+                found[field] = getattr(model.model_validate_strings({field: text}), field)
+            except ValidationError as error:
+                remedy = "correct the value, or unset the variable"
+                raise ConfigError(wording(error), where=variable(name), remedy=remedy) from error
+    return found
