@@ -1,0 +1,26 @@
+"""What a job asks: job files, the messages they make of a row, and the answers they accept.
+
+It knows nothing of quotas, queues, providers or datasets on disk.
+"""
+
+from runner.jobfile.answer import Invalid, Valid, read_answer
+from runner.jobfile.check import RESULT_COLUMNS, check_columns
+from runner.jobfile.load import load, parse
+from runner.jobfile.model import Answer, Job, JobFile, Limits, PromptText
+from runner.jobfile.prompt import Prompt
+
+__all__ = [
+    "RESULT_COLUMNS",
+    "Answer",
+    "Invalid",
+    "Job",
+    "JobFile",
+    "Limits",
+    "Prompt",
+    "PromptText",
+    "Valid",
+    "check_columns",
+    "load",
+    "parse",
+    "read_answer",
+]

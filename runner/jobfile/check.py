@@ -1,0 +1,68 @@
+"""Whether a job file and a dataset fit together.
+
+It refuses to know where either came from: it compares names of columns, and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+
+from runner.errors import InputError, JobFileError
+from runner.tomlfile import listed, nearest
+
+RESULT_COLUMNS = ("answer", "model", "state", "error")
+"""What the output adds to the input's columns."""
+
+_MOST_LISTED = 30
+
+
+def check_columns(
+    prompt_columns: Collection[str],
+    columns: Sequence[str],
+    where: str,
+    *,
+    dataset: str | None = None,
+) -> None:
+    """Check that the prompt reads only columns that exist, and that the output's names are free.
+
+    Args:
+        prompt_columns: What the prompt reads.
+        columns: What the dataset has.
+        where: The job file, for errors.
+        dataset: The dataset, for errors about it; `where` unless given.
+
+    Raises:
+        JobFileError: the prompt reads a column that the dataset does not have.
+        InputError: the dataset has a column that the output is about to add.
+    """
+    if taken := [name for name in RESULT_COLUMNS if name in columns]:
+        raise InputError(
+            f"the dataset has {_columns(taken)}, which the output adds",
+            where=dataset or where,
+            remedy=f"rename {'it' if len(taken) == 1 else 'them'} in the dataset",
+        )
+    if unknown := sorted(set(prompt_columns) - set(columns)):
+        raise JobFileError(
+            f"the prompt reads {_columns(unknown)}; the dataset has {_some(columns)}",
+            where=f"{where}: [prompt]",
+            remedy=_advice(unknown, columns),
+        )
+
+
+def _columns(names: Sequence[str]) -> str:
+    return f"the column{'s' if len(names) > 1 else ''} {listed(names)}"
+
+
+def _some(columns: Sequence[str]) -> str:
+    rest = len(columns) - _MOST_LISTED
+    return listed(columns[:_MOST_LISTED]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def _advice(unknown: Iterable[str], columns: Sequence[str]) -> str:
+    near = [_reference(found) for name in unknown if (found := nearest(name, columns))]
+    return f"did you mean {', '.join(near)}?" if near else "use a column that the dataset has"
+
+
+def _reference(column: str) -> str:
+    """Spell a column as a template reads it."""
+    return f'"{column}"' if column.isidentifier() else f"""row["{column}"]"""

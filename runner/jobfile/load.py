@@ -1,0 +1,41 @@
+"""How a TOML file becomes a job file, or an error that a person can act on.
+
+It knows nothing of what the keys mean, save that a job without a name takes its file's.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from runner.errors import JobFileError
+from runner.jobfile.model import JobFile
+from runner.tomlfile import TomlFile
+
+_JOB_FILE = TomlFile(
+    model=JobFile,
+    error=JobFileError,
+    noun="job file",
+    remedy="mend them, or start from a ready job file (midnight init)",
+)
+
+
+def load(path: Path) -> JobFile:
+    """Read and check the job file at `path`; its stem is the job's name unless it gives one.
+
+    Raises:
+        JobFileError: the file cannot be read, is not TOML, or says what a job file may not.
+    """
+    return parse(_JOB_FILE.read(path), where=str(path))
+
+
+def parse(text: str, where: str) -> JobFile:
+    """Check the text of a job file; `where` stands for it in errors, and its stem in names.
+
+    Raises:
+        JobFileError: the text is not TOML, or says what a job file may not.
+    """
+    tables = _JOB_FILE.tables(text, where)
+    job = tables.get("job")
+    if isinstance(job, dict):
+        job.setdefault("name", Path(where).stem.encode(errors="replace").decode() or "job")
+    return _JOB_FILE.check(tables, where)

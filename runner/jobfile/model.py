@@ -1,0 +1,173 @@
+"""What a job file may say, as frozen values that refuse anything else.
+
+It knows neither TOML nor files: it is handed a mapping, and says in Pydantic's terms what is wrong.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Annotated, Any, Literal, Self
+
+import orjson
+from jinja2 import TemplateSyntaxError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from runner.errors import JobFileError
+from runner.jobfile.fold import fold
+from runner.jobfile.parameters import check_parameters
+from runner.jobfile.template import compile_template
+from runner.tomlfile import problem
+
+_FEWEST_LABELS = 2
+
+
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        raise problem("must not be blank")
+    return text
+
+
+def _is_template(source: str) -> str:
+    try:
+        compile_template(source)
+    except TemplateSyntaxError as error:
+        message = f"template error on line {error.lineno} of the text: {error.message}"
+        raise problem(message) from error
+    return source
+
+
+Line = Annotated[str, AfterValidator(_not_blank)]
+Source = Annotated[str, AfterValidator(_not_blank), AfterValidator(_is_template)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Job(_Table):
+    """``[job]``: what the batch is called, and the model that answers.
+
+    Attributes:
+        name: What people call it; the file's stem unless given.
+        model: The model's name as the provider spells it.
+    """
+
+    name: Line
+    model: Line
+
+
+class PromptText(_Table):
+    """``[prompt]``: the Jinja2 templates of the messages; a row's columns are the variables."""
+
+    system: Source | None = None
+    user: Source
+
+
+class Answer(_Table):
+    """``[answer]``: what counts as an answer.
+
+    Attributes:
+        kind: ``text`` takes any reply that is not empty; ``label`` takes one of `labels`.
+        labels: The labels, spelled as they are to be recorded; empty for ``text``.
+        max_asks: How many times a row may be asked in all when replies are invalid, 1 to 10.
+    """
+
+    kind: Literal["text", "label"] = "text"
+    labels: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    max_asks: Annotated[int, Field(ge=1, le=10)] = 3
+
+    @field_validator("labels")
+    @classmethod
+    def _labels_are_distinct(cls, labels: tuple[str, ...]) -> tuple[str, ...]:
+        seen: dict[str, str] = {}
+        for label in labels:
+            folded = fold(label)
+            if not folded:
+                raise problem("a label must not be blank")
+            if not label.isprintable():
+                raise problem(f"the label {label!r} must be one line of printable text")
+            if folded in seen:
+                raise problem(f'"{seen[folded]}" and "{label}" cannot be told apart in a reply')
+            seen[folded] = label
+        return labels
+
+    @model_validator(mode="after")
+    def _labels_fit_the_kind(self) -> Self:
+        if self.kind == "text" and self.labels:
+            raise problem('labels are only for kind = "label"')
+        if self.kind == "label" and len(self.labels) < _FEWEST_LABELS:
+            raise problem('kind = "label" needs at least two labels')
+        return self
+
+
+class Limits(_Table):
+    """``[limits]``: when to give a row up.
+
+    Attributes:
+        max_attempts: Tries of one row after transient errors, 1 to 20.
+        timeout_s: Seconds that one call may take, 5 to 3600.
+    """
+
+    max_attempts: Annotated[int, Field(ge=1, le=20)] = 6
+    timeout_s: Annotated[float, Field(ge=5, le=3600)] = 300.0
+
+
+class JobFile(_Table):
+    """A whole job file, checked: what to ask of which model, and what counts as an answer.
+
+    Attributes:
+        parameters: Sent with each request untouched; not to be changed.
+    """
+
+    job: Job
+    prompt: PromptText
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    answer: Answer = Answer()
+    limits: Limits = Limits()
+
+    @field_validator("parameters")
+    @classmethod
+    def _parameters_can_be_sent(cls, parameters: dict[str, Any]) -> dict[str, Any]:
+        check_parameters(parameters)
+        return parameters
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read what `to_json` wrote.
+
+        Raises:
+            JobFileError: `text` is not a job file of this version.
+        """
+        try:
+            return cls.model_validate(orjson.loads(text))
+        except (orjson.JSONDecodeError, ValidationError) as error:
+            raise JobFileError(
+                "a stored job file cannot be read",
+                where="database",
+                remedy="submit the batch again from its job file",
+            ) from error
+
+    def to_json(self) -> str:
+        """Return the canonical JSON text: every default filled in, keys sorted, no spaces."""
+        return orjson.dumps(self.model_dump(mode="json"), option=orjson.OPT_SORT_KEYS).decode()
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256, in hex, of what is asked and accepted: model, prompt, parameters, answer.
+
+        The name, the limits and how often to ask again are left out: whoever changes them means
+        the same batch, and must not pay for it anew.
+        """
+        asked = self.model_dump(
+            mode="json",
+            exclude={"job": {"name"}, "answer": {"max_asks"}, "limits": True},
+        )
+        return hashlib.sha256(orjson.dumps(asked, option=orjson.OPT_SORT_KEYS)).hexdigest()

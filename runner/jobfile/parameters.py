@@ -1,0 +1,54 @@
+"""Which request parameters a job file may pass through to the API.
+
+It refuses to know what they mean: all that JSON can carry goes through, save what is set elsewhere.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from runner.tomlfile import problem
+
+_INT_MIN, _INT_MAX = -(2**63), 2**64 - 1
+
+_REFUSED = {
+    "model": "the model is named in [job] model",
+    "messages": "the messages are written by [prompt]",
+    "stream": "a reply is read whole",
+    "n": "a row has one answer",
+}
+
+
+def check_parameters(parameters: Mapping[str, Any]) -> None:
+    """Refuse what the program sets itself and what JSON cannot carry.
+
+    Raises:
+        PydanticCustomError: a parameter cannot be passed through.
+    """
+    for name, reason in _REFUSED.items():
+        if name in parameters:
+            raise problem(f'"{name}" cannot be set here: {reason}')
+    _check_value(parameters, "")
+
+
+def _check_value(value: Any, path: str) -> None:
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            _check_value(inner, f"{path}.{key}" if path else key)
+    elif isinstance(value, list):
+        for position, inner in enumerate(value):
+            _check_value(inner, f"{path}[{position}]")
+    elif not isinstance(value, bool | str | None):
+        _check_number(value, path)
+
+
+def _check_number(value: Any, path: str) -> None:
+    if isinstance(value, int):
+        if not _INT_MIN <= value <= _INT_MAX:
+            raise problem(f'"{path}" is a number too large to send')
+    elif not isinstance(value, float):
+        raise problem(f'"{path}" is a date or time; write it in quotes')
+    elif not math.isfinite(value):
+        raise problem(f'"{path}" must be a finite number')

@@ -1,0 +1,41 @@
+"""Whether a prompt and a dataset fit together."""
+
+import pytest
+
+from runner.errors import InputError, JobFileError
+from runner.jobfile import check_columns
+from runner.jobfile.check import RESULT_COLUMNS
+
+
+def test_a_prompt_may_read_some_of_the_columns() -> None:
+    check_columns({"text"}, ["id", "text"], "job.toml")
+
+
+def test_an_unknown_column_is_named_with_those_that_exist_and_the_near_one() -> None:
+    with pytest.raises(JobFileError) as caught:
+        check_columns({"txet", "id"}, ["id", "text"], "job.toml")
+    assert str(caught.value) == (
+        'job.toml: [prompt]: the prompt reads the column "txet"; the dataset has "id", "text"\n'
+        '  try: did you mean "text"?'
+    )
+
+
+def test_a_near_column_that_is_no_identifier_is_spelled_as_a_template_reads_it() -> None:
+    with pytest.raises(JobFileError) as caught:
+        check_columns({"review_text"}, ["Review Text"], "job.toml")
+    assert caught.value.remedy == 'did you mean row["Review Text"]?'
+
+
+def test_a_long_list_of_columns_is_cut() -> None:
+    with pytest.raises(JobFileError, match="and 970 more") as caught:
+        check_columns({"zzz"}, [f"column {number}" for number in range(1000)], "job.toml")
+    assert caught.value.remedy == "use a column that the dataset has"
+
+
+@pytest.mark.parametrize("name", RESULT_COLUMNS)
+def test_a_column_that_the_output_adds_is_refused(name: str) -> None:
+    with pytest.raises(InputError) as caught:
+        check_columns({"text"}, ["text", name], "job.toml", dataset="rows.csv")
+    assert f'"{name}"' in caught.value.what
+    assert caught.value.where == "rows.csv"
+    assert caught.value.remedy == "rename it in the dataset"
