@@ -1,0 +1,90 @@
+"""Whether a result file can be written where it is wanted, and what to say when it cannot.
+
+It writes nothing, and knows nothing of what is to be written.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from runner.errors import OutputError
+from runner.files.formats import SUPPORTED, Format, format_of
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
+
+
+def check_output(path: Path) -> None:
+    """Find out, before anything is spent, whether `open_output` could write `path`.
+
+    Raises:
+        OutputError: the suffix is unknown, or the folder or the file cannot be written.
+    """
+    output_format(path)
+    with translated(path):
+        target = real_target(path)
+        if target.is_dir():
+            raise OutputError("this is a folder", where=str(path), remedy="name a file in it")
+        if target.exists():
+            _check_file(path, target)
+        _check_folder(path, target.parent)
+
+
+def output_format(path: Path) -> Format:
+    """Return the format of a result file by its suffix.
+
+    Raises:
+        OutputError: the suffix is not one of those supported.
+    """
+    if form := format_of(path):
+        return form
+    what = f'the suffix "{path.suffix}" is unknown' if path.suffix else "the name has no suffix"
+    raise OutputError(what, where=str(path), remedy=f"use one of {SUPPORTED}")
+
+
+def real_target(path: Path) -> Path:
+    """Return the file that `path` stands for, so that a link stays and its target is replaced."""
+    return Path(os.path.realpath(path))
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Turn the system's refusals into an `OutputError` about `path`."""
+    try:
+        yield
+    except (OSError, ValueError) as error:  # ValueError: a name that holds a NUL character
+        raise _unwritable(path, error) from error
+
+
+def _check_file(path: Path, target: Path) -> None:
+    if not target.is_file():
+        what = "this is not a regular file"
+        raise OutputError(what, where=str(path), remedy="name another file")
+    if not os.access(target, os.W_OK):
+        what = "the file is read-only"
+        raise OutputError(what, where=str(path), remedy="name another file")
+
+
+def _check_folder(path: Path, folder: Path) -> None:
+    if not folder.is_dir():
+        what = f"there is no folder {folder}"
+        raise OutputError(what, where=str(path), remedy="create it, or name another file")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        what = f"the folder {folder} cannot be written"
+        raise OutputError(what, where=str(path), remedy="name a file in another folder")
+
+
+def _unwritable(path: Path, error: OSError | ValueError) -> OutputError:
+    code = getattr(error, "errno", None)
+    if code in _FULL:
+        what, remedy = "there is no room left for the file", "free some space and export again"
+    elif code in _FORBIDDEN:
+        what, remedy = "the folder cannot be written", "name a file in another folder"
+    else:
+        reason = getattr(error, "strerror", None) or str(error)
+        what, remedy = f"the file cannot be written ({reason})", "name another file"
+    return OutputError(what, where=str(path), remedy=remedy)

@@ -1,0 +1,176 @@
+"""What result files look like, and that they appear whole or not at all."""
+
+import csv
+import errno
+import json
+import os
+import resource
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from runner.errors import OutputError
+from runner.files import check, open_output, read_rows
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
+CELLS = TEXT | st.sampled_from(['"', "\n", "\r", "\r\n", "a\rb", ",", "\t", " "])
+
+
+def written(path: Path, columns: list[str], *rows: str) -> str:
+    with open_output(path, columns) as out:
+        for row in rows:
+            out.write(row, "good", "m", "succeeded", None)
+    return path.read_bytes().decode()
+
+
+def names(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]
+
+
+def interrupted(path: Path) -> None:
+    with open_output(path, ["a"]) as out:
+        out.write('{"a":"1"}', None, None, "queued", None)
+        raise KeyboardInterrupt
+
+
+def test_a_table_has_the_input_columns_and_then_the_result(tmp_path: Path) -> None:
+    text = written(tmp_path / "out.csv", ["b", "a"], '{"a":"x, y","b":"1"}', '{"b":"é\\n"}')
+    assert text == (
+        "b,a,answer,model,state,error\n"
+        '1,"x, y",good,m,succeeded,\n'
+        '"é\n",,good,m,succeeded,\n'
+    )  # fmt: skip
+
+
+def test_cells_are_separated_by_tabs_in_a_tsv(tmp_path: Path) -> None:
+    assert written(tmp_path / "out.tsv", ["a"], '{"a":"1"}').splitlines()[1] == (
+        "1\tgood\tm\tsucceeded\t"
+    )
+
+
+def test_values_that_are_not_text_are_written_as_json_with_their_own_digits(tmp_path: Path) -> None:
+    row = ' { "a" : 12345678901234567890123 , "b":1.50,"c":[1.0, "x"] ,"d":null,"e":true}'
+    text = written(tmp_path / "out.csv", list("abcde"), row, "{}", '{"a":{}}')
+    records = list(csv.reader(text.splitlines()))
+    assert records[1][:5] == ["12345678901234567890123", "1.50", '[1.0, "x"]', "", "true"]
+    assert records[2][:5] == [""] * 5
+    assert records[3][0] == "{}"
+
+
+def test_a_line_of_json_keeps_its_text_and_gains_the_result(tmp_path: Path) -> None:
+    row = '{"n": 12345678901234567890123, "f": 1.50}'
+    added = '"answer":"good","model":"m","state":"succeeded","error":null}\n'
+    text = written(tmp_path / "out.jsonl", [], row, " { } ", '{"a":\n1}')
+    assert text == f"{row[:-1]},{added}{{{added}" + f'{{"a": 1,{added}'
+
+
+@pytest.mark.parametrize("name", ["out.csv", "out.jsonl"])
+def test_half_a_surrogate_in_an_answer_does_not_spoil_the_file(tmp_path: Path, name: str) -> None:
+    with open_output(tmp_path / name, ["a"]) as out:
+        out.write('{"a":"1"}', "ok \ud83d", "m", "succeeded", None)
+    assert "ok ?" in (tmp_path / name).read_text("utf-8")
+
+
+def test_nothing_appears_when_the_block_fails_and_what_was_there_stays(tmp_path: Path) -> None:
+    path = tmp_path / "out.csv"
+    path.write_text("old")
+    with pytest.raises(KeyboardInterrupt):
+        interrupted(path)
+    assert path.read_text() == "old"
+    assert names(tmp_path) == ["out.csv"]
+
+
+def test_the_file_appears_only_at_the_end(tmp_path: Path) -> None:
+    path = tmp_path / "out.csv"
+    with open_output(path, ["a"]):
+        (part,) = tmp_path.iterdir()
+        assert part.name.startswith(".out.csv.")
+        assert part.suffix == ".part"
+    assert names(tmp_path) == ["out.csv"]
+
+
+def test_an_error_of_the_block_itself_is_not_taken_for_ours(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError), open_output(tmp_path / "out.csv", []):
+        raise FileNotFoundError
+
+
+def test_a_new_file_honours_the_umask_and_an_old_one_keeps_its_mode(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        written(tmp_path / "new.csv", [])
+        (tmp_path / "old.csv").write_text("")
+        (tmp_path / "old.csv").chmod(0o606)
+        written(tmp_path / "old.csv", [])
+    finally:
+        os.umask(before)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+    assert modes == {"new.csv": 0o640, "old.csv": 0o606}
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    link = tmp_path / "link.csv"
+    link.symlink_to(tmp_path / "real.csv")
+    written(link, ["a"])
+    assert link.is_symlink()
+    assert (tmp_path / "real.csv").exists()
+
+
+def test_a_very_long_name_is_no_obstacle(tmp_path: Path) -> None:
+    assert written(tmp_path / ("é" * 120 + ".csv"), ["a"])
+
+
+@contextmanager
+def largest_file(size: int) -> Iterator[None]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize("count", [1, 100_000], ids=["at the end", "on the way"])
+def test_a_full_disk_is_an_error_with_a_remedy_and_leaves_nothing(
+    tmp_path: Path, count: int
+) -> None:
+    rows = ['{"a":"a long cell"}'] * count
+    with largest_file(20), pytest.raises(OutputError, match="no room left"):
+        written(tmp_path / "out.csv", ["a"], *rows)
+    assert names(tmp_path) == []
+
+
+def test_a_disk_that_fails_the_sync_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OutputError, match="Input/output error"):
+        written(tmp_path / "out.csv", ["a"])
+    assert names(tmp_path) == []
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.tuples(CELLS, CELLS), min_size=1, max_size=5),
+    CELLS,
+    st.sampled_from(["out.csv", "out.tsv", "out.jsonl"]),
+)
+def test_what_is_written_can_be_read_again(
+    cells: list[tuple[str, str]], answer: str, name: str
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / name
+        with open_output(path, ["x", "y"]) as out:
+            for x, y in cells:
+                out.write(json.dumps({"x": x, "y": y}), answer, "m", "succeeded", "")
+        again = [json.loads(row) for row in read_rows(check(path))]
+        assert [(row["x"], row["y"], row["answer"]) for row in again] == [
+            (x, y, answer) for x, y in cells
+        ]

@@ -1,0 +1,159 @@
+"""A whole world in virtual time: a provider, a database, a queue full of rows, and runners."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from runner import virtual
+from runner.core.model import BatchState
+from runner.jobfile import parse
+from runner.providers.endpoint import Account, Endpoint
+from runner.providers.presets import preset
+from runner.providers.simulator import (
+    Simulator,
+    SimulatorConfig,
+    SimulatorTransport,
+    answer,
+    build_app,
+)
+from runner.providers.wire import open_wire
+from runner.runtime.progress import Progress
+from runner.runtime.service import Options, Service
+from runner.store import queue, reports
+from runner.store.database import Database, open_database
+from runner.store.queue import Batch, NewBatch
+from runner.store.reports import DayReport, ExportRow
+
+UTC8 = timezone(timedelta(hours=8))
+MODEL = "Qwen/Qwen3-8B"
+EVENING = datetime(2026, 1, 5, 0, 0, 30, tzinfo=UTC8)
+JOB = """
+[job]
+name = "letters"
+model = "{model}"
+[prompt]
+user = "Which letter is {{{{ text }}}}?"
+[answer]
+kind = "label"
+labels = ["a", "b", "c"]
+"""
+
+
+def ms(moment: datetime) -> int:
+    """A moment in ms since the epoch."""
+    return int(moment.timestamp() * 1000)
+
+
+@dataclass
+class World:
+    """A provider, a database and a clock; runners are let loose on them."""
+
+    clock: virtual.VirtualClock
+    simulator: Simulator
+    database: Database
+    limits: dict[str, int | None]
+    reserve: int = 0
+    shown: list[Progress] = field(default_factory=list)
+
+    async def queue(self, rows: int, *, model: str = MODEL, name: str = "letters") -> Batch:
+        """A batch of `rows` different rows."""
+        job = parse(JOB.format(model=model), "letters.toml")
+        new = NewBatch(
+            name, f"{name}:{model}:{rows}", model, job.to_json(), "in.csv", '["text"]', rows
+        )
+        async with self.database.write() as connection:
+            batch = await queue.create_batch(connection, new, self.clock.now())
+            texts = [f'{{"text":"{name} {number}"}}' for number in range(rows)]
+            await queue.enqueue(connection, batch, 0, texts)
+            await queue.set_batch_state(connection, batch.id, BatchState.ACTIVE)
+        return batch
+
+    @asynccontextmanager
+    async def service(
+        self, options: Options | None = None, *, seed: int = 1, provider: str = "modelscope"
+    ) -> AsyncIterator[Service]:
+        """A runner on this world's database."""
+        found = preset(provider)
+        quotas = found.quotas(self.limits, self.reserve)
+        async with open_wire(SimulatorTransport(build_app(self.simulator))) as wire:
+            account = Account(
+                "mine", found, "http://simulator/v1", quotas, found.calls_per_second, "token"
+            )
+            yield Service(
+                self.database,
+                Endpoint(account, wire),
+                self.clock,
+                options or Options(),
+                chance=Random(seed),
+                watcher=self.shown.append,
+            )
+
+    async def run(self, options: Options | None = None, **kwargs: Any) -> str:
+        """One runner, to its end."""
+        async with self.service(options, **kwargs) as service:
+            return await service.run()
+
+    async def days(self) -> list[DayReport]:
+        """The ledger by day."""
+        async with self.database.read() as connection:
+            return await reports.daily(connection)
+
+    async def rows(self, batch: Batch) -> list[ExportRow]:
+        """Every row of a batch, with its result."""
+        async with self.database.read() as connection:
+            fresh = await queue.get_batch(connection, batch.id)
+            return await reports.export_page(connection, fresh or batch, 0, batch.rows)
+
+    async def batch(self, batch: Batch) -> Batch:
+        """The batch as it stands now."""
+        async with self.database.read() as connection:
+            return await queue.get_batch(connection, batch.id) or batch
+
+    async def defects(self) -> list[str]:
+        """What is wrong inside the database."""
+        async with self.database.read() as connection:
+            return await reports.defects(connection)
+
+    def local(self) -> datetime:
+        """The present moment in UTC+8."""
+        return datetime.fromtimestamp(self.clock.now() / 1000, UTC8)
+
+
+def simulate(
+    folder: Path,
+    story: Callable[[World], Awaitable[None]],
+    *,
+    start: datetime = EVENING,
+    limits: dict[str, int | None] | None = None,
+    reserve: int = 0,
+    tick_s: float = 600.0,
+    **provider: Any,
+) -> None:
+    """Tell `story` in a world whose provider is a simulator configured by `provider`."""
+    clock = virtual.VirtualClock(ms(start), tick_s)
+    defaults: dict[str, Any] = {"calls_per_day": 200, "calls_per_day_per_model": None}
+    config = SimulatorConfig(**(defaults | provider))
+
+    async def main() -> None:
+        async with open_database(folder / "queue.db", inline=True, durable=False) as database:
+            simulator = Simulator(config, clock.now)
+            await story(World(clock, simulator, database, limits or {}, reserve))
+
+    virtual.run(main)
+
+
+def right_answer(row: ExportRow) -> bool:
+    """Whether a row's answer is the one the simulator gives to its prompt."""
+    text = row.payload.removeprefix('{"text":"').removesuffix('"}')
+    labels = "Answer with exactly one of these labels and nothing else: a | b | c"
+    messages = [
+        {"role": "system", "content": labels},
+        {"role": "user", "content": f"Which letter is {text}?"},
+    ]
+    return row.answer == answer(messages)
