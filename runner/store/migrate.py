@@ -1,0 +1,129 @@
+"""The database's version: brought up to date on open, refused when it is newer.
+
+It knows revisions, not tables: those are in migrations/.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from sqlalchemy import Connection, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from runner.errors import NewerDatabaseError, StoreError
+from runner.resources import shipped
+from runner.store.database import Database
+
+
+async def bring_up_to_date(database: Database) -> None:
+    """Apply the revisions that the database lacks.
+
+    A copy of the file is kept beside it before a revision touches existing data. Two programs
+    that open an old database at once migrate it once: the second finds it done.
+
+    Raises:
+        NewerDatabaseError: Its revision is unknown to this version of the program.
+        StoreError: The file is a database of something else.
+    """
+    known = revisions()
+    async with database.read() as connection:
+        revision = await current_revision(connection, database.path)
+    if revision == known[-1]:
+        return
+    if revision is not None:
+        _refuse_unknown(revision, known, database.path)
+    async with database.write() as connection:
+        if await current_revision(connection, database.path) == known[-1]:
+            return
+        if revision is not None:
+            await _keep_copy(database, revision)
+        await connection.run_sync(_upgrade)
+
+
+def revisions() -> list[str]:
+    """The revisions this program knows, oldest first: the numbers of the migration files."""
+    files = (shipped("migrations") / "versions").glob("[0-9]*.py")
+    return sorted(file.name.split("_")[0] for file in files)
+
+
+async def current_revision(connection: AsyncConnection, path: Path) -> str | None:
+    """The database's revision; None when the file is empty.
+
+    Raises:
+        StoreError: It has tables, but not ours.
+    """
+    names = set(await connection.scalars(text("SELECT name FROM sqlite_master")))
+    if not names:
+        return None
+    if not {"alembic_version", "batches"} <= names:
+        raise StoreError(
+            "this is the database of another program",
+            where=str(path),
+            remedy="choose another file with --db or MIDNIGHT_DB",
+        )
+    found: str | None = await connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return found
+
+
+def _refuse_unknown(revision: str, known: list[str], path: Path) -> None:
+    if revision not in known:
+        raise NewerDatabaseError(
+            f"a newer midnight-runner has written this database (revision {revision}; "
+            f"this one knows up to {known[-1]})",
+            where=str(path),
+            remedy="upgrade with: pip install --upgrade midnight-runner",
+        )
+
+
+async def _keep_copy(database: Database, revision: str) -> None:
+    copy = database.path.with_name(f"{database.path.name}.revision-{revision}.bak")
+    if not copy.exists():
+        await copy_to(database, copy)
+
+
+async def copy_to(database: Database, target: Path) -> None:
+    """Write a consistent copy of the database to `target`, while others use it.
+
+    It takes that name when it is whole: what a crash leaves half-written has another.
+
+    Raises:
+        StoreError: `target` exists, or the copy cannot be written.
+    """
+    if target.exists():  # noqa: ASYNC240 - one look at a name
+        raise StoreError("there is such a file already", where=str(target), remedy="name another")
+    part = target.with_name(f"{target.name}.part")
+    try:
+        part.unlink(missing_ok=True)
+        await _vacuum_into(database, part)
+        with part.open("rb+") as file:
+            os.fsync(file.fileno())
+        part.rename(target)
+    except OSError as error:
+        raise StoreError(
+            f"the copy cannot be written ({error.strerror})",
+            where=str(target),
+            remedy="free some space, or choose another place",
+        ) from None
+
+
+async def _vacuum_into(database: Database, target: Path) -> None:
+    """VACUUM refuses to run inside a transaction, and on a connection that may only read."""
+    async with database.read() as connection:
+        await connection.exec_driver_sql("COMMIT")
+        await connection.exec_driver_sql("PRAGMA query_only = OFF")
+        try:
+            await connection.exec_driver_sql("VACUUM INTO ?", (str(target),))
+        finally:
+            await connection.exec_driver_sql("PRAGMA query_only = ON")
+            await connection.exec_driver_sql("BEGIN")
+
+
+def _upgrade(connection: Connection) -> None:
+    from alembic import command  # noqa: PLC0415 - a third of a second, seldom needed
+    from alembic.config import Config  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(shipped("migrations")))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

@@ -1,0 +1,212 @@
+"""Read-only questions: calls per day, windows, failures, results in the input's order.
+
+Functions take a connection inside the caller's short read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Label, case, func, literal_column, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from runner.core.model import BatchState, CallState, Counts, JobState
+from runner.core.quota import Window
+from runner.store import ledger, queue
+from runner.store.queue import Batch
+from runner.store.tables import calls, jobs, payloads, results, windows
+
+
+@dataclass(frozen=True, slots=True)
+class DayReport:
+    """One day of the ledger. ``calls = succeeded + failed + throttled + in_flight``.
+
+    Attributes:
+        day: The quota day, YYYY-MM-DD.
+        account: Whose allowance was spent.
+        model: The model asked; empty when the report is not split by model.
+        calls: Calls sent; those that never left this machine are not counted.
+        succeeded: Calls that brought an answer.
+        failed: Calls that brought none: faults, rejections, and ends that nobody saw.
+        throttled: Calls refused for pace or allowance; they cost nothing.
+        in_flight: Calls whose end is still open.
+        unseen: Of `failed`, those whose runner died first.
+        rows: Rows brought to an end.
+        prompt_tokens: Tokens sent, as the provider counted them.
+        completion_tokens: Tokens received.
+        spent: What the account's window says was spent that day, strangers included.
+        limit: The account's limit that day; None if unknown.
+    """
+
+    day: str
+    account: str
+    model: str
+    calls: int
+    succeeded: int
+    failed: int
+    throttled: int
+    in_flight: int
+    unseen: int
+    rows: int
+    prompt_tokens: int
+    completion_tokens: int
+    spent: int | None
+    limit: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A row that came to no answer, and why; `reply` is what the model last said."""
+
+    row: int  # 1-based, in the input's order
+    error: str
+    reply: str | None
+    payload: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExportRow:
+    """One line of an export."""
+
+    job_id: int
+    payload: str
+    state: str
+    answer: str | None
+    model: str | None
+    error: str | None
+
+
+_REFUSED = (CallState.THROTTLED, CallState.SPENT)
+_BROKEN = (
+    CallState.UNSEEN,
+    CallState.TRANSIENT,
+    CallState.REJECTED,
+    CallState.UNAUTHORISED,
+    CallState.GONE,
+)
+
+
+async def daily(
+    connection: AsyncConnection, *, batch_id: int | None = None, by_model: bool = False
+) -> list[DayReport]:
+    """The ledger by quota day and account (and model), oldest first."""
+    model = calls.c.model if by_model else literal_column("''")
+    query = (
+        select(calls.c.day, calls.c.account, model.label("model"), *_sums())
+        .where(calls.c.state != CallState.LOCAL)
+        .group_by(calls.c.day, calls.c.account, *([calls.c.model] if by_model else []))
+        .order_by(calls.c.day, calls.c.account, *([calls.c.model] if by_model else []))
+    )
+    if batch_id is not None:
+        query = query.where(calls.c.batch_id == batch_id)
+    allowances = await _allowances(connection)
+    return [
+        DayReport(**row, **allowances.get((row["account"], row["model"], row["day"]), _UNKNOWN))
+        for row in (await connection.execute(query)).mappings()
+    ]
+
+
+def _sums() -> list[Label[int]]:
+    def number(states: Sequence[CallState], name: str) -> Label[int]:
+        return func.sum(case((calls.c.state.in_(states), 1), else_=0)).label(name)
+
+    return [
+        func.count().label("calls"),
+        number([CallState.DONE], "succeeded"),
+        number(_BROKEN, "failed"),
+        number(_REFUSED, "throttled"),
+        number([CallState.RESERVED], "in_flight"),
+        number([CallState.UNSEEN], "unseen"),
+        func.sum(calls.c.rows).label("rows"),
+        func.coalesce(func.sum(calls.c.prompt_tokens), 0).label("prompt_tokens"),
+        func.coalesce(func.sum(calls.c.completion_tokens), 0).label("completion_tokens"),
+    ]
+
+
+_UNKNOWN: dict[str, Any] = {"spent": None, "limit": None}
+
+
+async def _allowances(connection: AsyncConnection) -> dict[tuple[str, str, str], dict[str, Any]]:
+    rows = await connection.execute(
+        select(windows.c.account, windows.c.model, windows.c.day, windows.c.spent, windows.c.limit)
+    )
+    return {
+        (row.account, row.model, row.day): {"spent": row.spent, "limit": row.limit} for row in rows
+    }
+
+
+async def latest_windows(connection: AsyncConnection) -> list[Window]:
+    """The newest window of every account and of every model on it."""
+    keys = await connection.execute(
+        select(windows.c.account, windows.c.model)
+        .distinct()
+        .order_by(windows.c.account, windows.c.model)
+    )
+    found = [await ledger.latest_window(connection, key.account, key.model) for key in keys]
+    return [window for window in found if window is not None]
+
+
+async def failures(connection: AsyncConnection, batch: Batch, limit: int) -> list[Failure]:
+    """The first `limit` failed rows of `batch`, in the input's order."""
+    rows = await connection.execute(
+        select(jobs.c.id, results.c.error, results.c.reply, payloads.c.body)
+        .join(results, results.c.job_id == jobs.c.id)
+        .join(payloads, payloads.c.job_id == jobs.c.id)
+        .where(jobs.c.state == literal_column("'failed'"), _of(batch))
+        .order_by(jobs.c.id)
+        .limit(limit)
+    )
+    return [Failure(row.id - batch.first_job + 1, row.error, row.reply, row.body) for row in rows]
+
+
+async def export_page(
+    connection: AsyncConnection, batch: Batch, after_job: int, size: int
+) -> list[ExportRow]:
+    """Up to `size` rows of `batch` behind job `after_job` (0 to begin), in the input's order."""
+    rows = await connection.execute(
+        select(
+            jobs.c.id,
+            payloads.c.body,
+            jobs.c.state,
+            results.c.answer,
+            calls.c.model,
+            results.c.error,
+        )
+        .join(payloads, payloads.c.job_id == jobs.c.id)
+        .outerjoin(results, results.c.job_id == jobs.c.id)
+        .outerjoin(calls, calls.c.id == results.c.call_id)
+        .where(jobs.c.id > after_job, _of(batch))
+        .order_by(jobs.c.id)
+        .limit(size)
+    )
+    return [
+        ExportRow(row.id, row.body, _state(batch, row.state), row.answer, row.model, row.error)
+        for row in rows
+    ]
+
+
+def _of(batch: Batch) -> ColumnElement[bool]:
+    return jobs.c.id.between(batch.first_job, batch.first_job + batch.rows - 1)
+
+
+def _state(batch: Batch, state: str) -> str:
+    """A job's state in a user's words: what has no result yet is queued, or was cancelled."""
+    if state in (JobState.SUCCEEDED, JobState.FAILED, JobState.RUNNING):
+        return state
+    return "cancelled" if batch.state is BatchState.CANCELLED else "queued"
+
+
+async def defects(connection: AsyncConnection) -> list[str]:
+    """What is wrong inside the database: SQLite's own findings, then counts that do not agree."""
+    found = await connection.exec_driver_sql("PRAGMA integrity_check(20)")
+    wrong = [text for text in found.scalars() if text != "ok"]
+    for batch in await queue.list_batches(connection):
+        rows = await connection.execute(
+            select(jobs.c.state, func.count()).where(_of(batch)).group_by(jobs.c.state)
+        )
+        counted = Counts(**{JobState(state).value: number for state, number in rows})
+        if counted != batch.counts:
+            wrong.append(f"batch {batch.id}: counted {counted}, recorded {batch.counts}")
+    return wrong

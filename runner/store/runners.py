@@ -1,0 +1,107 @@
+"""Who is running on this database, and who has died.
+
+Each runner has an epoch (a row) and an OS lock on a file of its own, which the kernel releases
+when the process dies, however it dies. So the dead are known at once, and no clock is asked.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import anyio
+from filelock import FileLock, Timeout
+from sqlalchemy import insert, select, update
+
+from runner.errors import StoreError
+from runner.store import dispatch
+from runner.store.database import Database
+from runner.store.tables import runners
+
+
+@asynccontextmanager
+async def registered(database: Database, now: int) -> AsyncIterator[int]:
+    """A fresh epoch for this runner, ended on the way out.
+
+    The lock is taken before the row is committed: nobody ever sees a living runner unlocked.
+    """
+    async with database.write() as connection:
+        values = {"pid": os.getpid(), "host": platform.node(), "started_at_ms": now}
+        added = insert(runners).values(values).returning(runners.c.id)
+        runner_id = (await connection.execute(added)).scalar_one()
+        lock = _lock(database, runner_id)
+        lock.acquire(blocking=False)
+    try:
+        yield runner_id
+    finally:
+        try:
+            with anyio.CancelScope(shield=True):
+                await _bury(database, runner_id, now)
+        except StoreError:
+            lock.release()  # not buried: whoever comes next finds it dead
+            raise
+        _remove(lock)
+
+
+async def rescue_dead(database: Database, own_id: int, now: int) -> int:
+    """Take back the jobs of every runner that has died; how many there were."""
+    rescued = 0
+    for runner_id in await _unended(database, own_id):
+        lock = _lock(database, runner_id)
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            continue  # it lives
+        try:
+            rescued += await _bury(database, runner_id, now)
+        finally:
+            _remove(lock)
+    return rescued
+
+
+async def alive(database: Database) -> list[int]:
+    """The epochs of the runners that are at work on this database now."""
+    living = []
+    for runner_id in await _unended(database, 0):
+        lock = _lock(database, runner_id)
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            living.append(runner_id)
+        else:
+            lock.release()
+    return living
+
+
+async def _bury(database: Database, runner_id: int, now: int) -> int:
+    async with database.write() as connection:
+        rescued = await dispatch.rescue(connection, runner_id, now)
+        await connection.execute(
+            update(runners).where(runners.c.id == runner_id).values(ended_at_ms=now)
+        )
+    return rescued
+
+
+async def _unended(database: Database, own_id: int) -> list[int]:
+    async with database.read() as connection:
+        found = await connection.scalars(
+            select(runners.c.id)
+            .where(runners.c.ended_at_ms.is_(None), runners.c.id != own_id)
+            .order_by(runners.c.id)
+        )
+        return list(found)
+
+
+def _lock(database: Database, runner_id: int) -> FileLock:
+    folder = Path(f"{database.path}-runners")
+    folder.mkdir(exist_ok=True)
+    return FileLock(folder / f"{runner_id}.lock", thread_local=False)
+
+
+def _remove(lock: FileLock) -> None:
+    lock.release()
+    with suppress(OSError):
+        Path(lock.lock_file).unlink(missing_ok=True)

@@ -1,0 +1,183 @@
+"""The tables, their impossible rows and their indexes; no queries.
+
+Moments are integer milliseconds since the epoch, UTC (`_ms`). A batch's jobs have the
+consecutive ids ``first_job .. first_job + rows - 1``, in the order of the input: so the order of
+an export, the range of a claim and the place to resume loading need no column of their own.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+from runner.core.gate import Cause
+from runner.core.model import BatchState, CallState, JobState
+from runner.core.quota import Source
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "%(table_name)s_%(column_0_N_name)s",
+        "uq": "%(table_name)s_%(column_0_N_name)s_key",
+        "ck": "%(table_name)s_%(constraint_name)s",
+        "pk": "%(table_name)s_pkey",
+    }
+)
+
+
+def _one_of(column: str, states: type[StrEnum]) -> CheckConstraint:
+    words = ", ".join(f"'{state.value}'" for state in states)
+    return CheckConstraint(f"{column} IN ({words})", name=f"known_{column}")
+
+
+def _not_negative(*columns: str) -> CheckConstraint:
+    rule = " AND ".join(f"{column} >= 0" for column in columns)
+    return CheckConstraint(rule, name="counts_not_negative")
+
+
+batches = Table(
+    "batches",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("digest", Text, nullable=False),  # of the job file's content and the input's bytes
+    Column("state", Text, nullable=False),
+    Column("note", Text, nullable=False, server_default=""),  # why it is paused
+    Column("priority", Integer, nullable=False, server_default="0"),  # lower goes first
+    Column("model", Text, nullable=False),
+    Column("job_json", Text, nullable=False),  # the job file, as it was submitted
+    Column("input", Text, nullable=False),  # the path the rows came from
+    Column("columns_json", Text, nullable=False),  # the input's columns, in order
+    Column("first_job", Integer, nullable=False),
+    Column("rows", Integer, nullable=False),
+    Column("loaded", Integer, nullable=False, server_default="0"),  # rows queued so far
+    Column("ready", Integer, nullable=False, server_default="0"),
+    Column("waiting", Integer, nullable=False, server_default="0"),
+    Column("running", Integer, nullable=False, server_default="0"),
+    Column("succeeded", Integer, nullable=False, server_default="0"),
+    Column("failed", Integer, nullable=False, server_default="0"),
+    Column("created_at_ms", Integer, nullable=False),
+    UniqueConstraint("digest"),
+    _one_of("state", BatchState),
+    _not_negative("ready", "waiting", "running", "succeeded", "failed"),
+    CheckConstraint("loaded BETWEEN 0 AND rows", name="loaded_within_rows"),
+    CheckConstraint(
+        "ready + waiting + running + succeeded + failed = loaded", name="every_row_counted_once"
+    ),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("batch_id", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("claims", Integer, nullable=False, server_default="0"),
+    Column("faults", Integer, nullable=False, server_default="0"),  # passing faults met
+    Column("asks", Integer, nullable=False, server_default="0"),  # invalid answers received
+    Column("due_at_ms", Integer),  # when a waiting job is ready again
+    Column("runner_id", Integer),  # the epoch that has claimed it
+    _one_of("state", JobState),
+    _not_negative("claims", "faults", "asks"),
+    CheckConstraint("(state = 'waiting') = (due_at_ms IS NOT NULL)", name="due_while_waiting"),
+    CheckConstraint("(state = 'running') = (runner_id IS NOT NULL)", name="owned_while_running"),
+    # Partial, and complete in itself: a claim costs the same at ten million rows as at ten.
+    Index("jobs_ready", "id", sqlite_where=text("state = 'ready'")),
+    Index("jobs_waiting", "due_at_ms", sqlite_where=text("state = 'waiting'")),
+    Index("jobs_running", "runner_id", sqlite_where=text("state = 'running'")),
+    Index("jobs_failed", "id", sqlite_where=text("state = 'failed'")),
+)
+
+payloads = Table(
+    "payloads",
+    metadata,
+    Column("job_id", Integer, primary_key=True),
+    Column("body", Text, nullable=False),  # the input's row as a JSON object
+)
+
+results = Table(
+    "results",
+    metadata,
+    Column("job_id", Integer, primary_key=True),  # hence one result a job, ever
+    Column("call_id", Integer),  # the call that brought it; NULL if the job's runners died
+    Column("answer", Text),  # NULL for a failure
+    Column("reply", Text),  # what the model said, where it differs from the answer
+    Column("error", Text),
+    Column("recorded_at_ms", Integer, nullable=False),
+    CheckConstraint("(answer IS NULL) = (error IS NOT NULL)", name="answer_or_error"),
+)
+
+calls = Table(
+    "calls",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("batch_id", Integer, nullable=False),
+    Column("job_id", Integer, nullable=False),
+    Column("runner_id", Integer, nullable=False),
+    Column("account", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("day", Text, nullable=False),  # the quota day it was reserved in, YYYY-MM-DD
+    Column("state", Text, nullable=False),
+    Column("probe", Integer, nullable=False, server_default="0"),
+    Column("rows", Integer, nullable=False, server_default="0"),  # jobs it brought to an end
+    Column("status", Integer),  # of HTTP; NULL when no reply came
+    Column("why", Text, nullable=False, server_default=""),
+    Column("prompt_tokens", Integer),
+    Column("completion_tokens", Integer),
+    Column("reserved_at_ms", Integer, nullable=False),
+    Column("settled_at_ms", Integer),
+    _one_of("state", CallState),
+    CheckConstraint("(state = 'reserved') = (settled_at_ms IS NULL)", name="settled_once"),
+    Index("calls_day", "day"),
+    Index("calls_reserved", "runner_id", sqlite_where=text("state = 'reserved'")),
+)
+
+windows = Table(
+    "windows",
+    metadata,
+    Column("account", Text, primary_key=True),
+    Column("model", Text, primary_key=True),  # empty for the account's own
+    Column("day", Text, primary_key=True),
+    Column("starts_at_ms", Integer, nullable=False),
+    Column("resets_at_ms", Integer, nullable=False),
+    Column("limit", Integer),
+    Column("limit_source", Text, nullable=False),
+    Column("limit_learned_at_ms", Integer),
+    Column("reserve", Integer, nullable=False),
+    Column("spent", Integer, nullable=False),
+    Column("reserved", Integer, nullable=False),
+    Column("carried", Integer, nullable=False),
+    Column("started_at_ms", Integer),  # when its latest call was let in
+    Column("opens_at_ms", Integer, nullable=False),
+    Column("probe", Integer, nullable=False),
+    Column("probing", Integer, nullable=False),
+    Column("cause", Text, nullable=False),
+    Column("refusals", Integer, nullable=False),
+    Column("why", Text, nullable=False),
+    _one_of("limit_source", Source),
+    _one_of("cause", Cause),
+    _not_negative("reserve", "spent", "reserved", "carried", "refusals"),
+    CheckConstraint("starts_at_ms < resets_at_ms", name="has_length"),
+    CheckConstraint("probing <= probe", name="only_a_probe_is_probing"),
+)
+
+runners = Table(
+    "runners",
+    metadata,
+    Column("id", Integer, primary_key=True),  # the epoch
+    Column("pid", Integer, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("started_at_ms", Integer, nullable=False),
+    Column("ended_at_ms", Integer),  # NULL: running, or dead; its lock file tells
+    Index("runners_unended", "id", sqlite_where=text("ended_at_ms IS NULL")),
+)

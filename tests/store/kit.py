@@ -1,0 +1,283 @@
+"""Small factories, and the promises of the store as one function over the raw file."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import anyio
+import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from runner.core.calendar import day_at
+from runner.core.model import BatchState
+from runner.core.outcome import Outcome
+from runner.core.quota import Count, Quota, Refused
+from runner.core.retry import AskAgain, Fail, Release, RetryAt, Step, Succeed
+from runner.core.verdict import Kind, Scope, Verdict
+from runner.store import dispatch, queue
+from runner.store.database import Database, open_database
+from runner.store.dispatch import Ended, Order, Started
+from runner.store.queue import Batch, NewBatch
+
+__all__ = ["blank", "path", "store"]
+
+T = TypeVar("T")
+
+ZONE = "Asia/Shanghai"
+MIDNIGHT = day_at(1_795_500_000_000, ZONE).starts_at
+MINUTE = 60_000
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+NOON = MIDNIGHT + 12 * HOUR
+MODEL = "Qwen/Qwen3-8B"
+ACCOUNT = "mine"
+OURS, THEIRS = 1, 2  # two runners
+
+QUOTAS = (
+    Quota("calls a day", Scope.ACCOUNT, 2000, ZONE),
+    Quota("calls a day and model", Scope.MODEL, 500, ZONE),
+)
+
+
+class Store:
+    """A migrated database of its own, for one test; each run opens and closes it."""
+
+    def __init__(self, path: Path, *, inline: bool) -> None:
+        self.path = path
+        self.inline = inline
+
+    def run(self, main: Callable[[Database], Awaitable[T]]) -> T:
+        async def opened() -> T:
+            async with open_database(self.path, inline=self.inline) as database:
+                return await main(database)
+
+        return anyio.run(opened)
+
+    def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
+        return rows(self.path, query, *values)
+
+    def one(self, query: str, *values: Any) -> Any:
+        [(value,)] = self.rows(query, *values)
+        return value
+
+    def dump(self) -> dict[str, list[tuple[Any, ...]]]:
+        return dump(self.path)
+
+
+@pytest.fixture(scope="session")
+def blank(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database just migrated: copying it is quicker than migrating anew."""
+    path = tmp_path_factory.mktemp("blank") / "queue.db"
+
+    async def main() -> None:
+        async with open_database(path):
+            pass
+
+    anyio.run(main)
+    return path
+
+
+@pytest.fixture
+def path(blank: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copy(blank, tmp_path / "queue.db"))
+
+
+@pytest.fixture(params=["threaded", "inline"])
+def store(request: pytest.FixtureRequest, path: Path) -> Store:
+    return Store(path, inline=request.param == "inline")
+
+
+@contextmanager
+def raw(path: Path, **options: Any) -> Iterator[sqlite3.Connection]:
+    """A connection that is none of ours, as another program would have it."""
+    with closing(sqlite3.connect(path, isolation_level=None, **options)) as connection:
+        yield connection
+
+
+def rows(path: Path, query: str, *values: Any) -> list[tuple[Any, ...]]:
+    with raw(path) as connection:
+        return connection.execute(query, values).fetchall()
+
+
+def dump(path: Path) -> dict[str, list[tuple[Any, ...]]]:
+    """Every row of every table."""
+    tables = rows(path, "SELECT name FROM sqlite_master WHERE type = 'table'")
+    return {name: rows(path, f"SELECT * FROM {name}") for (name,) in tables}  # noqa: S608
+
+
+def new_batch(number: int = 10, digest: str = "first", model: str = MODEL) -> NewBatch:
+    return NewBatch("labels", digest, model, "{}", "in.csv", '["n"]', number)
+
+
+async def submit(
+    connection: AsyncConnection, number: int = 10, digest: str = "first", model: str = MODEL
+) -> Batch:
+    """A batch of `number` rows, all queued."""
+    batch = await queue.create_batch(connection, new_batch(number, digest, model), NOON)
+    await queue.enqueue(connection, batch, 0, [f'{{"n":{n}}}' for n in range(1, number + 1)])
+    await queue.set_batch_state(connection, batch.id, BatchState.ACTIVE)
+    return await reread(connection, batch)
+
+
+async def reread(connection: AsyncConnection, batch: Batch) -> Batch:
+    found = await queue.get_batch(connection, batch.id)
+    assert found is not None
+    return found
+
+
+async def try_start(
+    connection: AsyncConnection,
+    batch: Batch,
+    count: int = 1,
+    runner_id: int = OURS,
+    now: int = NOON,
+    quotas: tuple[Quota, ...] = QUOTAS,
+) -> list[Started] | Refused:
+    return await dispatch.start(
+        connection, Order(batch, ACCOUNT, quotas, count, runner_id), now, margin_ms=0
+    )
+
+
+async def start(
+    connection: AsyncConnection,
+    batch: Batch,
+    count: int = 1,
+    runner_id: int = OURS,
+    now: int = NOON,
+) -> list[Started]:
+    started = await try_start(connection, batch, count, runner_id, now)
+    assert not isinstance(started, Refused), started
+    return started
+
+
+async def start_one(
+    connection: AsyncConnection, batch: Batch, runner_id: int = OURS, now: int = NOON
+) -> Started:
+    [one] = await start(connection, batch, 1, runner_id, now)
+    return one
+
+
+async def open_gates(connection: AsyncConnection, batch: Batch) -> Started:
+    """Let the day's probe succeed, so that several calls may start at once."""
+    probe = await start_one(connection, batch)
+    await dispatch.finish(connection, done(probe), NOON)
+    return probe
+
+
+def done(started: Started, answer: str = "yes", left: int | None = None) -> Ended:
+    """An answer; with `left`, the provider's count of the account came along."""
+    counts = {} if left is None else {Scope.ACCOUNT: Count(2000, left)}
+    return _ended(started, Succeed(answer), Verdict(Kind.DONE), counts)
+
+
+def failed(started: Started, why: str = "no valid answer in 3 asked") -> Ended:
+    return _ended(started, Fail(why), Verdict(Kind.DONE))
+
+
+def rejected(started: Started) -> Ended:
+    return _ended(started, Fail("HTTP 400"), Verdict(Kind.REJECTED, "HTTP 400"))
+
+
+def faulted(started: Started, due: int) -> Ended:
+    return _ended(started, RetryAt(due), Verdict(Kind.TRANSIENT, "HTTP 502", scope=None))
+
+
+def asked_again(started: Started) -> Ended:
+    return _ended(started, AskAgain(), Verdict(Kind.DONE))
+
+
+def throttled(started: Started) -> Ended:
+    return _ended(started, Release(), Verdict(Kind.THROTTLED, "busy", Scope.MODEL))
+
+
+def spent(started: Started) -> Ended:
+    return _ended(started, Release(), Verdict(Kind.SPENT, "tomorrow", Scope.ACCOUNT))
+
+
+def never_left(started: Started) -> Ended:
+    return _ended(started, Release(), Verdict(Kind.LOCAL, "no network", Scope.ACCOUNT))
+
+
+def _ended(
+    started: Started, step: Step, verdict: Verdict, counts: Mapping[Scope, Count] | None = None
+) -> Ended:
+    return Ended(
+        started,
+        Outcome(verdict, probe=started.probe, counts=counts or {}),
+        step,
+        status=200,
+        reply="because: yes",
+        prompt_tokens=7,
+        completion_tokens=3,
+    )
+
+
+def broken_promises(path: Path) -> list[str]:
+    """What is wrong inside the file at `path`: the promises of the store, asked of every row."""
+    with raw(path) as connection:
+        return [f"{name}: {found}" for name, found in _offences(connection) if found]
+
+
+def _offences(connection: sqlite3.Connection) -> Iterator[tuple[str, Any]]:
+    def ask(query: str) -> list[tuple[Any, ...]]:
+        return connection.execute(query).fetchall()
+
+    yield "damaged pages", [row for row in ask("PRAGMA integrity_check") if row != ("ok",)]
+    yield "counters differ from the rows they count", _miscounted(ask)
+    yield (
+        "an end without its result, or a result without its end",
+        ask("""SELECT jobs.id, jobs.state FROM jobs LEFT JOIN results ON job_id = jobs.id
+               WHERE (state = 'succeeded') <> (answer IS NOT NULL)
+                  OR (state = 'failed') <> (error IS NOT NULL)"""),
+    )
+    yield (
+        "a running job without exactly one reserved call of its runner",
+        ask("""SELECT jobs.id, count(calls.id) FROM jobs LEFT JOIN calls
+               ON job_id = jobs.id AND calls.state = 'reserved' AND calls.runner_id = jobs.runner_id
+               WHERE jobs.state = 'running' GROUP BY jobs.id HAVING count(calls.id) <> 1"""),
+    )
+    yield "windows that do not hold the calls in flight", _misreserved(ask)
+    yield (
+        "results of calls that the ledger lost",
+        ask("""SELECT job_id FROM results WHERE call_id IS NOT NULL
+               AND call_id NOT IN (SELECT id FROM calls)"""),
+    )
+    yield (
+        "jobs without a payload",
+        ask("SELECT id FROM jobs WHERE id NOT IN (SELECT job_id FROM payloads)"),
+    )
+
+
+def _miscounted(ask: Callable[[str], list[tuple[Any, ...]]]) -> list[Any]:
+    states = ("ready", "waiting", "running", "succeeded", "failed")
+    found = Counter(
+        {
+            (batch, state): n
+            for batch, state, n in ask(
+                "SELECT batch_id, state, count(*) FROM jobs GROUP BY batch_id, state"
+            )
+        }
+    )
+    kept = {
+        (batch, state): n
+        for batch, *numbers in ask(f"SELECT id, {', '.join(states)} FROM batches")  # noqa: S608
+        for state, n in zip(states, numbers, strict=True)
+    }
+    return [(key, n, found[key]) for key, n in kept.items() if n != found[key]]
+
+
+def _misreserved(ask: Callable[[str], list[tuple[Any, ...]]]) -> list[Any]:
+    return ask(
+        """SELECT account, model, day, reserved, flying FROM (
+             SELECT windows.*, (
+               SELECT count(*) FROM calls WHERE calls.state = 'reserved'
+               AND calls.account = windows.account AND calls.day = windows.day
+               AND windows.model IN ('', calls.model)) AS flying FROM windows)
+           WHERE reserved <> flying"""
+    )

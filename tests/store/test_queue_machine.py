@@ -1,0 +1,241 @@
+"""Any order of events, two runners, a clock that jumps: the promises hold after every step."""
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any, TypeVar
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    initialize,
+    invariant,
+    multiple,
+    rule,
+)
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from runner.core.model import BatchState
+from runner.core.quota import Quota, Refused
+from runner.core.verdict import Scope
+from runner.store import dispatch, queue
+from runner.store.database import open_database
+from runner.store.dispatch import Ended, Started
+from tests.store.kit import (
+    DAY,
+    HOUR,
+    MINUTE,
+    NOON,
+    OURS,
+    THEIRS,
+    ZONE,
+    asked_again,
+    broken_promises,
+    done,
+    failed,
+    faulted,
+    never_left,
+    rejected,
+    reread,
+    rows,
+    spent,
+    submit,
+    throttled,
+    try_start,
+)
+
+T = TypeVar("T")
+
+MODELS = ("small", "large")
+# Small enough to be spent within a run.
+QUOTAS = (Quota("account", Scope.ACCOUNT, 12, ZONE), Quota("model", Scope.MODEL, 7, ZONE))
+JUMPS = (1, MINUTE, HOUR, DAY, 8 * DAY, -1, -MINUTE, -HOUR, -DAY)
+
+ENDS: tuple[Callable[[Started, int], Ended], ...] = (
+    lambda one, _now: done(one),
+    lambda one, _now: done(one, left=1990),
+    lambda one, _now: failed(one),
+    lambda one, _now: rejected(one),
+    lambda one, now: faulted(one, now + MINUTE),
+    lambda one, _now: asked_again(one),
+    lambda one, _now: throttled(one),
+    lambda one, _now: spent(one),
+    lambda one, _now: never_left(one),
+)
+
+
+class QueueMachine(RuleBasedStateMachine):
+    """Two runners on one database, as the store sees them."""
+
+    blank: Path
+
+    flying = Bundle("flying")
+    landed = Bundle("landed")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loop = asyncio.new_event_loop()
+        self.folder = Path(tempfile.mkdtemp(prefix="queue-machine"))
+        self.path = Path(shutil.copy(self.blank, self.folder / "queue.db"))
+        self.stack = AsyncExitStack()
+        opened = open_database(self.path, inline=True, durable=False)
+        self.database = self.loop.run_until_complete(self.stack.enter_async_context(opened))
+        self.now = NOON
+        self.reserved = 0
+        self.answers: dict[int, str] = {}
+
+    def teardown(self) -> None:
+        self.loop.run_until_complete(self.stack.aclose())
+        self.loop.close()
+        shutil.rmtree(self.folder)
+
+    def write(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        async def main() -> T:
+            async with self.database.write() as connection:
+                return await work(connection)
+
+        return self.loop.run_until_complete(main())
+
+    @initialize()
+    def two_batches(self) -> None:
+        async def work(connection: AsyncConnection) -> None:
+            for model in MODELS:
+                await submit(connection, 6, digest=model, model=model)
+
+        self.write(work)
+
+    @rule(
+        target=flying,
+        batch_id=st.sampled_from([1, 2]),
+        runner_id=st.sampled_from([OURS, THEIRS]),
+        count=st.integers(1, 4),
+    )
+    def calls_start(self, batch_id: int, runner_id: int, count: int) -> Any:
+        async def work(connection: AsyncConnection) -> list[Started] | Refused:
+            batch = await queue.get_batch(connection, batch_id)
+            assert batch is not None
+            return await try_start(connection, batch, count, runner_id, self.now, QUOTAS)
+
+        started = self.write(work)
+        if isinstance(started, Refused):
+            return multiple()
+        self.reserved += len(started)
+        return multiple(*started)
+
+    @rule(target=landed, one=consumes(flying), end=st.sampled_from(ENDS))
+    def a_call_ends(self, one: Started, end: Callable[[Started, int], Ended]) -> Ended:
+        ended = end(one, self.now)
+        self.write(lambda connection: dispatch.finish(connection, ended, self.now))
+        return ended
+
+    @rule(ended=landed)
+    def an_end_is_recorded_again(self, ended: Ended) -> None:
+        """As when a commit ran that was reported as failed: nothing at all may change."""
+        before = self._all()
+        self.write(lambda connection: dispatch.finish(connection, ended, self.now))
+        if _answer(ended) is None or self._succeeded(before, ended):
+            assert self._all() == before
+
+    @rule(runner_id=st.sampled_from([OURS, THEIRS]))
+    def a_runner_is_taken_for_dead(self, runner_id: int) -> None:
+        """Its calls stay in the bundle: whatever they bring comes late."""
+        self.write(lambda connection: dispatch.rescue(connection, runner_id, self.now))
+        taken = "SELECT count(*) FROM jobs WHERE state = 'running' AND runner_id = ?"
+        assert rows(self.path, taken, runner_id) == [(0,)]
+
+    @rule(batch_id=st.sampled_from([1, 2]))
+    def failures_are_retried(self, batch_id: int) -> None:
+        async def work(connection: AsyncConnection) -> None:
+            batch = await queue.get_batch(connection, batch_id)
+            assert batch is not None
+            await queue.retry_failed(connection, batch)
+            assert (await reread(connection, batch)).counts.failed == 0
+
+        self.write(work)
+
+    @rule(batch_id=st.sampled_from([1, 2]), state=st.sampled_from(BatchState))
+    def a_batch_is_paused_or_goes_on(self, batch_id: int, state: BatchState) -> None:
+        self.write(lambda connection: queue.set_batch_state(connection, batch_id, state))
+
+    @rule()
+    def what_is_due_is_promoted(self) -> None:
+        self.write(lambda connection: queue.promote(connection, self.now))
+        due = "SELECT count(*) FROM jobs WHERE state = 'waiting' AND due_at_ms <= ?"
+        assert rows(self.path, due, self.now) == [(0,)]
+
+    @rule(by=st.sampled_from(JUMPS))
+    def the_clock_jumps(self, by: int) -> None:
+        self.now += by
+
+    @invariant()
+    def the_promises_hold(self) -> None:
+        assert broken_promises(self.path) == []
+
+    @invariant()
+    def the_ledger_has_every_call(self) -> None:
+        assert rows(self.path, "SELECT count(*) FROM calls") == [(self.reserved,)]
+
+    @invariant()
+    def an_answer_stays(self) -> None:
+        found = dict(
+            rows(self.path, "SELECT job_id, call_id FROM results WHERE answer IS NOT NULL")
+        )
+        assert self.answers.items() <= found.items()
+        self.answers = found
+
+    @invariant()
+    def the_quota_day_never_goes_back(self) -> None:
+        days = rows(self.path, "SELECT account, day FROM calls ORDER BY id")
+        assert days == sorted(days)
+
+    def _all(self) -> list[Any]:
+        tables = ("jobs", "results", "calls", "windows", "batches")
+        return [rows(self.path, f"SELECT * FROM {table}") for table in tables]  # noqa: S608
+
+    @staticmethod
+    def _succeeded(tables: list[Any], ended: Ended) -> bool:
+        job_id = ended.started.job.job_id
+        return any(row[0] == job_id and row[2] == "succeeded" for row in tables[0])
+
+
+def _answer(ended: Ended) -> str | None:
+    return getattr(ended.step, "answer", None)
+
+
+def test_the_promises_hold_after_any_sequence(blank: Path) -> None:
+    class Machine(QueueMachine):
+        pass
+
+    Machine.blank = blank
+    case = Machine.TestCase
+    case.settings = settings(
+        max_examples=60,
+        stateful_step_count=40,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        suppress_health_check=list(HealthCheck),
+    )
+    case("runTest").runTest()
+
+
+def test_a_clock_set_back_does_not_split_a_call_between_two_days(path: Path) -> None:
+    """The account is in tomorrow's window already, the other model still in today's."""
+    machine = type("Machine", (QueueMachine,), {"blank": path})()
+    try:
+        machine.two_batches()
+        machine.the_clock_jumps(DAY)
+        for one in machine.calls_start(1, OURS, 1).values:
+            machine.a_call_ends(one, ENDS[0])
+        machine.the_clock_jumps(-DAY)
+        machine.calls_start(2, OURS, 1)
+        machine.the_promises_hold()
+        machine.the_quota_day_never_goes_back()
+    finally:
+        machine.teardown()

@@ -1,0 +1,216 @@
+"""Read-only questions: what was spent, on which day, and what came of every row."""
+
+import pytest
+
+from runner.core.model import BatchState
+from runner.core.quota import Source
+from runner.store import dispatch, queue, reports
+from runner.store.database import Database
+from tests.store.kit import (
+    ACCOUNT,
+    DAY,
+    HOUR,
+    MODEL,
+    NOON,
+    OURS,
+    Store,
+    asked_again,
+    done,
+    failed,
+    faulted,
+    never_left,
+    open_gates,
+    rejected,
+    reread,
+    spent,
+    start,
+    start_one,
+    submit,
+    throttled,
+)
+
+ENDS = [
+    done,
+    failed,
+    rejected,
+    lambda one: faulted(one, NOON),
+    asked_again,
+    throttled,
+    spent,
+    never_left,
+]
+
+
+def test_a_day_is_the_sum_of_its_calls(store: Store) -> None:
+    async def main(database: Database) -> None:
+        async with database.write() as connection:
+            batch = await submit(connection, 30)
+            await open_gates(connection, batch)
+            started = await start(connection, batch, 12)
+            for one, end in zip(started, ENDS, strict=False):
+                await dispatch.finish(connection, end(one), NOON)
+            for one in started[len(ENDS) : -1]:
+                await dispatch.finish(connection, done(one), NOON)
+        async with database.read() as connection:
+            [day] = await reports.daily(connection)
+            assert day.calls == day.succeeded + day.failed + day.throttled + day.in_flight == 12
+            # A probe; done, failed and asked again each brought an answer; three more.
+            assert (day.succeeded, day.failed, day.throttled) == (7, 2, 2)
+            assert (day.in_flight, day.unseen) == (1, 0)
+            assert day.rows == 1 + 3 + 3
+            assert (day.prompt_tokens, day.completion_tokens) == (11 * 7, 11 * 3)
+        async with database.write() as connection:
+            await dispatch.rescue(connection, OURS, NOON)
+            [day] = await reports.daily(connection)
+            assert (day.calls, day.failed, day.in_flight, day.unseen) == (12, 3, 0, 1)
+
+    store.run(main)
+
+
+def test_days_accounts_and_models_are_told_apart(store: Store) -> None:
+    async def main(database: Database) -> None:
+        async with database.write() as connection:
+            large = await submit(connection, 5, digest="1", model="large")
+            small = await submit(connection, 5, digest="2", model="small")
+            for now in (NOON, NOON + DAY):
+                for batch in (small, large):
+                    one = await start_one(connection, batch, now=now)
+                    await dispatch.finish(connection, done(one), now)
+            found = await reports.daily(connection)
+            assert [(day.day, day.model, day.calls) for day in found] == [
+                ("2026-11-24", "", 2),
+                ("2026-11-25", "", 2),
+            ]
+            found = await reports.daily(connection, by_model=True)
+            assert [(day.day, day.model, day.calls) for day in found] == [
+                ("2026-11-24", "large", 1),
+                ("2026-11-24", "small", 1),
+                ("2026-11-25", "large", 1),
+                ("2026-11-25", "small", 1),
+            ]
+            assert {(day.spent, day.limit) for day in found} == {(1, 500)}
+            found = await reports.daily(connection, batch_id=small.id)
+            assert [(day.account, day.calls, day.spent, day.limit) for day in found] == [
+                (ACCOUNT, 1, 2, 2000)
+            ] * 2
+
+    store.run(main)
+
+
+def test_what_strangers_spent_is_in_the_day_but_not_among_our_calls(store: Store) -> None:
+    async def main(database: Database) -> None:
+        async with database.write() as connection:
+            batch = await submit(connection)
+            await dispatch.finish(
+                connection, done(await start_one(connection, batch), left=1500), NOON
+            )
+            [day] = await reports.daily(connection)
+            assert (day.calls, day.spent, day.limit) == (1, 500, 2000)
+
+    store.run(main)
+
+
+def test_a_call_that_never_left_is_in_no_report(store: Store) -> None:
+    async def main(database: Database) -> None:
+        async with database.write() as connection:
+            batch = await submit(connection)
+            assert await reports.daily(connection) == []
+            await dispatch.finish(connection, never_left(await start_one(connection, batch)), NOON)
+            assert await reports.daily(connection) == []
+
+    store.run(main)
+    assert store.one("SELECT spent + reserved FROM windows WHERE model = ''") == 0
+
+
+def test_the_windows_are_the_newest_of_each_account_and_model(store: Store) -> None:
+    async def main(database: Database) -> None:
+        async with database.write() as connection:
+            assert await reports.latest_windows(connection) == []
+            batch = await submit(connection)
+            for now in (NOON, NOON + DAY):
+                one = await start_one(connection, batch, now=now)
+                await dispatch.finish(connection, done(one, left=1990), now)
+            await submit(connection, digest="other", model="other")
+            account, model = await reports.latest_windows(connection)
+            assert (account.model, account.day) == ("", "2026-11-25")
+            assert (account.spent, account.limit_source) == (10, Source.HEADER)
+            assert (model.model, model.day, model.carried) == (MODEL, "2026-11-25", 1)
+
+    store.run(main)
+
+
+def test_failures_come_in_the_order_of_the_input_with_their_rows(store: Store) -> None:
+    async def main(database: Database) -> None:
+        async with database.write() as connection:
+            await submit(connection, 3, digest="another")
+            batch = await submit(connection, 5, model="other")
+            await open_gates(connection, batch)
+            started = await start(connection, batch, 4)
+            for one in reversed(started[1:]):
+                await dispatch.finish(connection, failed(one, f"why {one.job.job_id}"), NOON)
+            found = await reports.failures(connection, batch, 2)
+            assert [(one.row, one.error, one.payload) for one in found] == [
+                (3, "why 6", '{"n":3}'),
+                (4, "why 7", '{"n":4}'),
+            ]
+            assert found[0].reply == "because: yes"
+            assert len(await reports.failures(connection, batch, 10)) == 3
+
+    store.run(main)
+
+
+def test_an_export_pages_through_the_rows_in_the_order_of_the_input(store: Store) -> None:
+    async def main(database: Database) -> None:
+        async with database.write() as connection:
+            await submit(connection, 3, digest="before", model="other")
+            batch = await submit(connection, 7)
+            await open_gates(connection, batch)
+            one, two, three = await start(connection, batch, 3)
+            await dispatch.finish(connection, done(two, "no"), NOON)
+            await dispatch.finish(connection, failed(one), NOON)
+            await dispatch.finish(connection, faulted(three, NOON + HOUR), NOON)
+            await start_one(connection, batch)
+            await submit(connection, 3, digest="behind", model="other")
+        after, pages = 0, []
+        async with database.read() as connection:
+            while page := await reports.export_page(connection, batch, after, 3):
+                pages.append([(row.state, row.answer, row.model) for row in page])
+                assert [row.payload for row in page] == [
+                    f'{{"n":{row.job_id - batch.first_job + 1}}}' for row in page
+                ]
+                after = page[-1].job_id
+        assert pages == [
+            [("succeeded", "yes", MODEL), ("failed", None, MODEL), ("succeeded", "no", MODEL)],
+            [("queued", None, None), ("running", None, None), ("queued", None, None)],
+            [("queued", None, None)],
+        ]
+
+    store.run(main)
+
+
+@pytest.mark.parametrize(
+    ("state", "word"),
+    [
+        (BatchState.CANCELLED, "cancelled"),
+        (BatchState.PAUSED, "queued"),
+        (BatchState.ACTIVE, "queued"),
+    ],
+)
+def test_rows_of_a_cancelled_batch_say_so_unless_they_have_ended(
+    store: Store, state: BatchState, word: str
+) -> None:
+    async def main(database: Database) -> None:
+        async with database.write() as connection:
+            batch = await submit(connection, 4)
+            await open_gates(connection, batch)
+            late, waiting, _ = await start(connection, batch, 3)
+            await dispatch.finish(connection, faulted(waiting, NOON), NOON)
+            await queue.set_batch_state(connection, batch.id, state)
+            batch = await reread(connection, batch)
+            page = await reports.export_page(connection, batch, 0, 10)
+            assert [row.state for row in page] == ["succeeded", "running", word, "running"]
+            await dispatch.finish(connection, done(late), NOON)
+            page = await reports.export_page(connection, batch, 0, 10)
+            assert [row.state for row in page] == ["succeeded", "succeeded", word, "running"]
+
+    store.run(main)
