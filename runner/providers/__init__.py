@@ -1,0 +1,1 @@
+"""The outside world over HTTP: presets as data, wire formats, and a simulator of our own."""

@@ -1,0 +1,30 @@
+"""A faithful ModelScope API-Inference of our own: daily quotas, 429 dialects, faults and all.
+
+It knows how the provider behaves towards its callers; it knows nothing of the runner that calls.
+"""
+
+from __future__ import annotations
+
+from runner.providers.simulator.answers import LABEL_SEPARATOR, LABELS_LINE, answer
+from runner.providers.simulator.app import build_app
+from runner.providers.simulator.config import FAULT_KINDS, SimulatorConfig
+from runner.providers.simulator.outcome import Outcome
+from runner.providers.simulator.serve import serve
+from runner.providers.simulator.simulator import Simulator
+from runner.providers.simulator.stats import DayStats, Stats
+from runner.providers.simulator.transport import SimulatorTransport
+
+__all__ = [
+    "FAULT_KINDS",
+    "LABELS_LINE",
+    "LABEL_SEPARATOR",
+    "DayStats",
+    "Outcome",
+    "Simulator",
+    "SimulatorConfig",
+    "SimulatorTransport",
+    "Stats",
+    "answer",
+    "build_app",
+    "serve",
+]

@@ -1,0 +1,138 @@
+"""How each fault looks to the caller.
+
+It knows one recipe for each fault kind; whether one strikes was drawn elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from runner.providers.simulator import problems
+from runner.providers.simulator.answers import PROSE, answer
+from runner.providers.simulator.completion import completion, empty_shell
+from runner.providers.simulator.config import Envelope, FaultKind, SimulatorConfig
+from runner.providers.simulator.luck import Luck
+from runner.providers.simulator.outcome import Ending, Outcome
+from runner.providers.simulator.problems import Problem
+from runner.providers.simulator.requests import ChatRequest
+
+_BAD_GATEWAY = (
+    b"<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n"
+    b"<center><h1>502 Bad Gateway</h1></center>\r\n<hr><center>Tengine</center>\r\n"
+    b"</body>\r\n</html>\r\n"
+)
+_ENVELOPES_IN_200: tuple[Envelope, ...] = ("errors", "flat")
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """One well-formed chat call, its luck, and what is needed to reply to it."""
+
+    config: SimulatorConfig
+    request: ChatRequest
+    luck: Luck
+    request_id: str
+    now_ms: int
+
+    def completion(self, content: str | None = None) -> bytes:
+        """Return the body that would have answered it; it says `content` if given."""
+        said = answer(self.request.messages) if content is None else content
+        return completion(self.request, said, self.request_id, self.now_ms)
+
+
+def refuse(problem: Problem, luck: Luck, request_id: str, delay_ms: int) -> Outcome:
+    """Return the outcome of a call that is turned away: it spends nothing."""
+    return Outcome(
+        kind="refusal" if problem.status == 429 else "rejection",  # noqa: PLR2004
+        status=problem.status,
+        body=problem.body(luck.envelope, request_id, id_inside=luck.id_inside),
+        delay_ms=delay_ms,
+        spends=False,
+    )
+
+
+def strike(kind: FaultKind, incident: Incident) -> Outcome:
+    """Return the outcome of a call that fault `kind` befalls."""
+    return _RECIPES[kind](incident)
+
+
+def _error_500(incident: Incident) -> Outcome:
+    luck = incident.luck
+    problem = problems.internal(incident.request.model)
+    body = problem.body(luck.envelope, incident.request_id, id_inside=luck.id_inside)
+    return _failed(incident, 500, body)
+
+
+def _bad_gateway(incident: Incident) -> Outcome:
+    return _failed(incident, 502, _BAD_GATEWAY, content_type="text/html")
+
+
+def _drop(incident: Incident) -> Outcome:
+    return _failed(incident, 200, incident.completion(), ending="dropped")
+
+
+def _hang(incident: Incident) -> Outcome:
+    return _failed(incident, 200, b"", ending="silent")
+
+
+def _truncated(incident: Incident) -> Outcome:
+    body = incident.completion()
+    return _failed(incident, 200, body[: len(body) // 2])
+
+
+def _error_in_200(incident: Incident) -> Outcome:
+    luck = incident.luck
+    problem = problems.internal(incident.request.model)
+    envelope = luck.choose(_ENVELOPES_IN_200)
+    body = problem.body(envelope, incident.request_id, id_inside=luck.id_inside)
+    return _failed(incident, 200, body)
+
+
+def _empty_shell(incident: Incident) -> Outcome:
+    return _failed(incident, 200, empty_shell(incident.request, incident.now_ms))
+
+
+def _throttle(incident: Incident) -> Outcome:
+    problem = incident.luck.choose(problems.throttles(incident.request.model))
+    return refuse(problem, incident.luck, incident.request_id, incident.config.latency_ms[0])
+
+
+def _bad_answer(incident: Incident) -> Outcome:
+    """The model did its work, badly: no failure to the provider, so the call is always spent."""
+    return Outcome("fault", 200, incident.completion(PROSE), incident.luck.latency_ms, spends=True)
+
+
+def _failed(
+    incident: Incident,
+    status: int,
+    body: bytes,
+    *,
+    ending: Ending = "whole",
+    content_type: str = "application/json",
+) -> Outcome:
+    return Outcome(
+        kind="fault",
+        status=status,
+        body=body,
+        delay_ms=incident.luck.latency_ms,
+        spends=incident.config.counts_failed,
+        ending=ending,
+        content_type=content_type,
+    )
+
+
+_RECIPES: Mapping[FaultKind, Callable[[Incident], Outcome]] = MappingProxyType(
+    {
+        "error_500": _error_500,
+        "bad_gateway": _bad_gateway,
+        "drop": _drop,
+        "hang": _hang,
+        "truncated": _truncated,
+        "error_in_200": _error_in_200,
+        "empty_shell": _empty_shell,
+        "throttle": _throttle,
+        "bad_answer": _bad_answer,
+    },
+)

@@ -1,0 +1,74 @@
+"""What chance brings to one chat call, drawn all at once when it arrives.
+
+It knows probabilities only. Every call draws the same number of times, so the luck of the n-th
+call depends on the seed and n, never on what befell the calls before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import TypeVar
+
+from runner.providers.simulator.config import (
+    ENVELOPES,
+    FAULT_KINDS,
+    Envelope,
+    FaultKind,
+    SimulatorConfig,
+)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Luck:
+    """One call's draws.
+
+    Attributes:
+        latency_ms: How long its answer takes.
+        fault: What goes wrong with it, if anything.
+        variant: From 0 up to but not including 1; chooses among the looks of one fault.
+        envelope: The shape of its error body, should it get one.
+        id_inside: Whether ``request_id`` sits inside that envelope or beside it.
+    """
+
+    latency_ms: int
+    fault: FaultKind | None
+    variant: float
+    envelope: Envelope
+    id_inside: bool
+
+    def choose(self, options: Sequence[T]) -> T:
+        """Return the one of `options` that `variant` points at."""
+        return options[int(self.variant * len(options))]
+
+
+def draw(config: SimulatorConfig, random: Random) -> Luck:
+    """Draw the luck of the next call."""
+    latency, fault, variant, envelope, inside = (random.random() for _ in range(5))
+    least, most = config.latency_ms
+    return Luck(
+        latency_ms=least + int(latency * (most - least + 1)),
+        fault=_fault(config, fault),
+        variant=variant,
+        envelope=_envelope(config, envelope),
+        id_inside=inside < 0.5,  # noqa: PLR2004
+    )
+
+
+def _fault(config: SimulatorConfig, drawn: float) -> FaultKind | None:
+    """Lay the probabilities end to end from 0 and return the fault `drawn` falls on."""
+    edge = 0.0
+    for kind in FAULT_KINDS:
+        edge += config.faults.get(kind, 0.0)
+        if drawn < edge:
+            return kind
+    return None
+
+
+def _envelope(config: SimulatorConfig, drawn: float) -> Envelope:
+    if config.envelope == "mixed":
+        return ENVELOPES[int(drawn * len(ENVELOPES))]
+    return config.envelope

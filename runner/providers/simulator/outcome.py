@@ -1,0 +1,47 @@
+"""What becomes of one chat call, as a value for the ASGI layer to obey.
+
+It knows how a reply is described; it decides nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["answer", "refusal", "rejection", "fault"]
+"""An answer in full, a 429, another 4xx, or something gone wrong on the server's side."""
+
+Ending = Literal["whole", "dropped", "silent"]
+"""The reply is sent whole, breaks off in mid-body, or never begins."""
+
+Headers = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The fate of one chat call.
+
+    Attributes:
+        kind: How the call is counted.
+        status: HTTP status of the reply.
+        body: The whole body, even if the ending keeps the caller from seeing all of it.
+        delay_ms: Time from the call's arrival to its reply.
+        spends: Whether it spends the caller's allowance.
+        ending: How much of the reply is sent.
+        content_type: Media type of the body.
+        headers: Quota headers of the reply.
+    """
+
+    kind: Kind
+    status: int
+    body: bytes
+    delay_ms: int
+    spends: bool
+    ending: Ending = "whole"
+    content_type: str = "application/json"
+    headers: Headers = ()
+
+    @property
+    def occupies(self) -> bool:
+        """Whether a model works on it, so that it counts towards the concurrency limit."""
+        return self.kind in {"answer", "fault"}

@@ -1,0 +1,54 @@
+"""A configuration that makes no sense is refused by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from runner.errors import ConfigError
+from runner.providers.simulator import FAULT_KINDS, SimulatorConfig
+
+
+@pytest.mark.parametrize(
+    ("settings", "field"),
+    [
+        ({"calls_per_day": -1}, "calls_per_day"),
+        ({"calls_per_day_per_model": -1}, "calls_per_day_per_model"),
+        ({"model_limits": {"a/b": -1}}, "model_limits.a/b"),
+        ({"max_concurrency": 0}, "max_concurrency"),
+        ({"foreign_calls_per_day": -1}, "foreign_calls_per_day"),
+        ({"foreign_spread_s": 0}, "foreign_spread_s"),
+        ({"foreign_spread_s": 86_401}, "foreign_spread_s"),
+        ({"reset_late_s": -1}, "reset_late_s"),
+        ({"reset_late_s": 86_400}, "reset_late_s"),
+        ({"latency_ms": (5, 4)}, "latency_ms"),
+        ({"latency_ms": (-1, 4)}, "latency_ms"),
+        ({"faults": {"gremlins": 0.1}}, "faults"),
+        ({"faults": {"drop": 1.1}}, "faults.drop"),
+        ({"faults": {"drop": 0.6, "hang": 0.6}}, "faults"),
+        ({"envelope": "paper"}, "envelope"),
+        ({"account_refusal": "rude"}, "account_refusal"),
+    ],
+)
+def test_a_senseless_setting_is_refused_by_name(settings: Any, field: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        SimulatorConfig(**settings)
+    assert caught.value.where == f"simulator.{field}"
+    assert caught.value.remedy
+
+
+def test_probabilities_that_add_up_to_one_are_accepted() -> None:
+    share = 1 / len(FAULT_KINDS)
+    assert SimulatorConfig(faults=dict.fromkeys(FAULT_KINDS, share)).faults
+
+
+def test_a_model_without_a_limit_of_its_own_has_everybodys() -> None:
+    config = SimulatorConfig(calls_per_day_per_model=7, model_limits={"big": 1})
+    assert (config.model_limit("big"), config.model_limit("small")) == (1, 7)
+
+
+def test_without_a_list_of_tokens_any_but_a_blank_one_opens_an_account() -> None:
+    assert [SimulatorConfig().accepts(token) for token in ("x", "", None)] == [True, False, False]
+    listed = SimulatorConfig(tokens=("x",))
+    assert [listed.accepts(token) for token in ("x", "y", None)] == [True, False, False]

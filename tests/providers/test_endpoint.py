@@ -1,0 +1,115 @@
+"""What an account hears when it asks, over wires that break in every way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import anyio
+import httpx
+import pytest
+
+from runner.core.verdict import Kind, Scope
+from runner.providers.endpoint import Account, Endpoint, Heard
+from runner.providers.presets import preset
+from runner.providers.wire import open_wire
+
+TOKEN = "ms-0123456789abcdef"  # noqa: S105 - nobody's
+ANSWER = {"choices": [{"message": {"content": "yes"}}]}
+Handler = Callable[[httpx.Request], httpx.Response]
+
+
+def ask(handler: Handler, timeout_s: float = 5) -> Heard:
+    """One question over a wire whose other end is `handler`."""
+
+    async def main() -> Heard:
+        found = preset("modelscope")
+        account = Account("mine", found, "http://provider/v1", found.quotas({}, 0), 10, TOKEN)
+        async with open_wire(httpx.MockTransport(handler)) as wire:
+            messages = [{"role": "user", "content": "yes?"}]
+            return await Endpoint(account, wire).chat("m", messages, {"temperature": 0}, timeout_s)
+
+    return anyio.run(main)
+
+
+def failing(error: Exception) -> Handler:
+    def handler(_request: httpx.Request) -> httpx.Response:
+        raise error
+
+    return handler
+
+
+def test_a_question_is_sent_as_the_api_wants_it() -> None:
+    seen: list[httpx.Request] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        return httpx.Response(200, json=ANSWER)
+
+    heard = ask(handler)
+    assert heard.verdict.kind is Kind.DONE
+    assert heard.reply is not None
+    assert heard.reply.content == "yes"
+    (request,) = seen
+    assert str(request.url) == "http://provider/v1/chat/completions"
+    assert request.headers["authorization"] == f"Bearer {TOKEN}"
+    sent = httpx.Response(200, content=request.content).json()
+    assert sent["model"] == "m"
+    assert sent["temperature"] == 0
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        httpx.ConnectError("name or service not known"),
+        httpx.ConnectTimeout("too slow"),
+        httpx.PoolTimeout("no connection free"),
+    ],
+)
+def test_what_never_left_this_machine_is_local_and_concerns_the_account(error: Exception) -> None:
+    heard = ask(failing(error))
+    assert (heard.verdict.kind, heard.verdict.scope) == (Kind.LOCAL, Scope.ACCOUNT)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        httpx.ReadError("reset by peer"),
+        httpx.ReadTimeout("silence"),
+        httpx.RemoteProtocolError("peer closed connection without sending complete body"),
+        httpx.WriteError("broken pipe"),
+    ],
+)
+def test_what_may_have_arrived_is_transient(error: Exception) -> None:
+    assert ask(failing(error)).verdict.kind is Kind.TRANSIENT
+
+
+def test_a_token_that_a_provider_or_a_proxy_echoes_is_never_passed_on() -> None:
+    def echo(_request: httpx.Request) -> httpx.Response:
+        return httpx.Response(401, json={"message": f"invalid token {TOKEN}"})
+
+    heard = ask(echo)
+    assert heard.reply is not None
+    for text in (repr(heard), heard.verdict.why, heard.reply.message):
+        assert TOKEN not in text
+    assert TOKEN not in repr(ask(failing(httpx.ReadError(f"proxy refused {TOKEN}"))))
+
+
+def test_a_token_shows_in_no_account() -> None:
+    found = preset("modelscope")
+    assert TOKEN not in repr(Account("mine", found, "http://x", (), 10, TOKEN))
+
+
+def test_counts_are_read_from_every_reply_also_from_refusals() -> None:
+    headers = {
+        "modelscope-ratelimit-requests-limit": "2000",
+        "modelscope-ratelimit-requests-remaining": "0",
+        "modelscope-ratelimit-model-requests-limit": "200",
+        "modelscope-ratelimit-model-requests-remaining": "13",
+    }
+
+    def handler(_request: httpx.Request) -> httpx.Response:
+        return httpx.Response(400, json={"message": "no"}, headers=headers)
+
+    counts = ask(handler).counts
+    assert counts[Scope.ACCOUNT].spent == 2000
+    assert counts[Scope.MODEL].spent == 187
