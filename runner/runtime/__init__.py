@@ -1,0 +1,1 @@
+"""The shell: claims, paces, calls and settles, as the core decides."""

@@ -1,0 +1,324 @@
+"""The service: looks, lets the core decide, starts calls, settles them, until nothing is left.
+
+One task group for the calls outlives the intake: stopping the intake drains the calls, up to a
+deadline. What was decided is in the database before it is done; so the service may die anywhere.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass, replace
+from functools import partial
+from random import Random
+
+import anyio
+from aiolimiter import AsyncLimiter
+from anyio.abc import TaskGroup
+
+from runner.clock import Clock
+from runner.core import forecast, retry, schedule
+from runner.core.concurrency import Concurrency
+from runner.core.gate import Cause
+from runner.core.outcome import CLOCK_TOLERANCE_MS
+from runner.core.pacing import Pace
+from runner.core.quota import Refused
+from runner.core.schedule import Route, Start, Wait
+from runner.core.verdict import Kind, Verdict
+from runner.errors import BusyError, DiskFullError, StoreError, UnauthorisedError
+from runner.providers.endpoint import Endpoint, Heard
+from runner.runtime.executor import Task, compile_task, execute
+from runner.runtime.lanes import LaneState
+from runner.runtime.progress import Ending, Progress, Watcher, nobody
+from runner.runtime.view import View, look
+from runner.runtime.writer import Writer
+from runner.store import dispatch, queue, runners
+from runner.store.database import Database
+from runner.store.dispatch import Ended, Order, Started
+
+# Waits that only a later day, or the user, can end; `--no-wait` stops at them.
+LONG_WAITS = frozenset({Cause.SPENT, Cause.EARLY, Cause.GONE})
+# Below this much free disk nothing new is started: results in flight must find room.
+DISK_FLOOR = 32 * 1024 * 1024
+RETRY_WRITE_S = 2.0
+LONGEST_MARGIN_MS = 3_000
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to run.
+
+    Attributes:
+        pace: How to spend a day's budget.
+        wait: Sleep until the reset when the allowance is spent, or end.
+        only: The batch to work on; None for all.
+        max_concurrency: Calls in flight, at most.
+        drain_s: How long calls in flight may take to finish after a stop, in seconds.
+    """
+
+    pace: Pace = Pace.AUTO
+    wait: bool = True
+    only: int | None = None
+    max_concurrency: int = 32
+    drain_s: float = 30.0
+
+
+class Service:
+    """One runner: drains the queue of a database through one account."""
+
+    def __init__(
+        self,
+        database: Database,
+        endpoint: Endpoint,
+        clock: Clock,
+        options: Options,
+        *,
+        chance: Random | None = None,
+        watcher: Watcher = nobody,
+    ) -> None:
+        self._database = database
+        self._endpoint = endpoint
+        self._account = endpoint.account
+        self._clock = clock
+        self._options = options
+        self._chance = chance or Random()  # noqa: S311 - jitter
+        self._watcher = watcher
+        self._writer = Writer(database)
+        self._lanes: dict[Route, LaneState] = {}
+        self._tasks: dict[int, Task] = {}
+        self._woken = anyio.Event()
+        self._stopping = False
+        self._refusal: UnauthorisedError | None = None
+        self._broken: StoreError | None = None
+        self._no_room: str | None = None
+        self._unwritten: dict[int, str] = {}  # by call: why its end cannot be recorded
+        self._skew_ms = 0
+        self._patrol_at = 0
+        # After a reset every runner waits a little, not all the same while.
+        self._margin_ms = round(self._chance.random() * LONGEST_MARGIN_MS)
+
+    def stop(self) -> None:
+        """Start nothing new; let calls in flight finish, within the drain time."""
+        self._stopping = True
+        self._show_stopping()
+        self._woken.set()
+
+    async def run(self) -> Ending:
+        """Work until nothing is left, or until stopped.
+
+        Raises:
+            UnauthorisedError: The provider refuses the account; no job was failed for it.
+            StoreError: The database is damaged.
+        """
+        async with (
+            runners.registered(self._database, self._clock.now()) as runner_id,
+            anyio.create_task_group() as background,
+        ):
+            background.start_soon(self._writer.run)
+            ending = await self._drain(runner_id)
+            background.cancel_scope.cancel()
+        if failure := self._refusal or self._broken:
+            raise failure
+        return ending
+
+    async def _drain(self, runner_id: int) -> Ending:
+        self._limiter = AsyncLimiter(self._account.calls_per_second, 1)
+        async with anyio.create_task_group() as calls:
+            ending = await self._intake(runner_id, calls)
+            calls.cancel_scope.deadline = anyio.current_time() + self._options.drain_s
+        return ending
+
+    async def _intake(self, runner_id: int, calls: TaskGroup) -> Ending:
+        while not self._stopping:
+            self._woken = anyio.Event()
+            try:
+                ending = await self._turn(runner_id, calls)
+            except (BusyError, DiskFullError) as error:
+                self._no_room = error.what
+                await self._sleep(None)
+            except StoreError as error:
+                self._broken = error
+                return Ending.STOPPED
+            else:
+                if ending is not None:
+                    return ending
+        return Ending.STOPPED
+
+    async def _turn(self, runner_id: int, calls: TaskGroup) -> Ending | None:
+        """Look, decide, and do one thing; the ending, if this is the end."""
+        await self._patrol(runner_id)
+        view = await self._look()
+        lanes = {route: self._lane(route).view(windows) for route, windows in view.windows.items()}
+        decision = schedule.decide(view.works, lanes, self._options.pace, self._now())
+        self._show(view, decision)
+        if self._trouble is not None:  # no new call while an old one's end cannot be kept
+            await self._sleep(None)
+        elif isinstance(decision, Start):
+            await self._start(decision, view, runner_id, calls)
+        elif (ending := self._ending(view, decision)) is not None:
+            return ending
+        else:
+            await self._sleep(decision.until)
+        return None
+
+    async def _look(self) -> View:
+        account, only = self._account, self._options.only
+        self._check_disk()
+        async with self._database.read() as connection:
+            view = await look(
+                connection, account.name, account.quotas, only, self._now(), self._margin_ms
+            )
+        if view.next_due is None or view.next_due > self._now():
+            return view
+        await self._writer.do(partial(queue.promote, now=self._now()))
+        return await self._look()
+
+    async def _patrol(self, runner_id: int) -> None:
+        """Take back the jobs of runners that have died, at every tick."""
+        now = self._clock.now()
+        if abs(now - self._patrol_at) >= self._clock.tick_s * 1000:
+            await runners.rescue_dead(self._database, runner_id, now)
+            self._patrol_at = now
+
+    async def _start(self, decision: Start, view: View, runner_id: int, calls: TaskGroup) -> None:
+        count = min(decision.count, self._account.calls_per_second)
+        await self._limiter.acquire(count)
+        batch = view.batch(decision.batch_id)
+        task = self._tasks.get(batch.id) or compile_task(batch.job_json)
+        self._tasks[batch.id] = task
+        order = Order(batch, self._account.name, self._account.quotas, count, runner_id)
+        # Reserved calls must reach their tasks: no cancellation may come between.
+        with anyio.CancelScope(shield=True):
+            started = await self._writer.do(
+                partial(dispatch.start, order=order, now=self._now(), margin_ms=self._margin_ms)
+            )
+            if not isinstance(started, Refused):
+                for one in started:
+                    self._lane(decision.route).started()
+                    calls.start_soon(self._call, one, task, decision.route)
+
+    async def _call(self, started: Started, task: Task, route: Route) -> None:
+        lane, sent_at = self._lane(route), self._clock.now()
+        try:
+            ended = await self._execute(started, task)
+            lane.learn(ended.outcome.verdict.kind, sent_at, self._clock.now())
+            self._heed(ended, sent_at)
+            await self._settle(ended)
+        finally:
+            lane.ended()
+            self._show_stopping()
+            self._woken.set()
+
+    async def _execute(self, started: Started, task: Task) -> Ended:
+        try:
+            return await execute(started, task, self._endpoint, self._now, self._chance.random)
+        except Exception as error:  # noqa: BLE001 - a defect of ours must not lose a paid call
+            verdict = Verdict(Kind.TRANSIENT, f"internal error: {error!r}", scope=None)
+            step = retry.after_refusal(
+                verdict, started.job.tries, task.limits, chance=1, now=self._now()
+            )
+            return Ended(started, Heard(verdict).outcome(probe=started.probe), step)
+
+    def _heed(self, ended: Ended, sent_at: int) -> None:
+        """Learn what concerns more than one job: a refused account, a clock that is wrong."""
+        verdict, date, now = ended.outcome.verdict, ended.outcome.date, self._clock.now()
+        if verdict.kind is Kind.UNAUTHORISED:
+            where = f"account {self._account.name} ({self._account.preset.title})"
+            self._refusal = UnauthorisedError(verdict.why, where=where, remedy=verdict.remedy)
+            self.stop()
+        # A reply that took long, perhaps over a laptop's sleep, tells nothing about clocks.
+        if date is not None and now - sent_at < CLOCK_TOLERANCE_MS:
+            skew = date - now
+            self._skew_ms = skew if abs(skew) > CLOCK_TOLERANCE_MS else 0
+
+    async def _settle(self, ended: Ended) -> None:
+        """Record the end of a call; while that fails, keep it in memory and try again."""
+        while True:
+            try:
+                await self._writer.do(partial(dispatch.finish, ended=ended, now=self._now()))
+            except (BusyError, DiskFullError) as error:
+                self._unwritten[ended.started.call_id] = error.what
+                await anyio.sleep(RETRY_WRITE_S)
+            except StoreError as error:
+                self._broken = error
+                self.stop()
+                return
+            else:
+                self._unwritten.pop(ended.started.call_id, None)
+                return
+
+    def _ending(self, view: View, decision: Wait) -> Ending | None:
+        if any(lane.in_flight for lane in self._lanes.values()):
+            return None
+        if not view.works:
+            return Ending.DONE
+        stuck = all(reason.cause in LONG_WAITS for reason in decision.reasons)
+        return Ending.SPENT if stuck and not self._options.wait else None
+
+    async def _sleep(self, until: int | None) -> None:
+        """Until something happens, `until` comes, or it is time to look at the clock again."""
+        tick_s = self._clock.tick_s
+        left_s = tick_s if until is None else max(0.0, (until - self._now()) / 1000)
+        with anyio.move_on_after(min(tick_s, left_s)):
+            await self._woken.wait()
+
+    def _check_disk(self) -> None:
+        free = shutil.disk_usage(self._database.path.parent).free
+        low = f"only {free // 1024**2} MB left on the disk; waiting for room"
+        self._no_room = low if free < DISK_FLOOR else None
+
+    @property
+    def _trouble(self) -> str | None:
+        """What keeps results from being written, if anything."""
+        return next(iter(self._unwritten.values()), self._no_room)
+
+    def _lane(self, route: Route) -> LaneState:
+        if route not in self._lanes:
+            start = min(self._account.preset.start_concurrency, self._options.max_concurrency)
+            self._lanes[route] = LaneState(Concurrency(start, self._options.max_concurrency))
+        return self._lanes[route]
+
+    def _now(self) -> int:
+        """The moment by the provider's clock, where it is known to differ from ours."""
+        return self._clock.now() + self._skew_ms
+
+    def _show(self, view: View, decision: Start | Wait) -> None:
+        waiting = decision if isinstance(decision, Wait) else Wait(None)
+        windows = {w for found in view.windows.values() for w in found}
+        self._shown = Progress(
+            at=self._clock.now(),
+            batches=view.batches,
+            waiting=waiting.reasons,
+            until=waiting.until and waiting.until - self._skew_ms,
+            windows=tuple(sorted(windows, key=lambda w: (w.account, w.model))),
+            in_flight=self._in_flight,
+            forecast=self._forecast(view),
+            trouble=self._trouble,
+            stopping=self._stopping,
+        )
+        self._watcher(self._shown)
+
+    def _show_stopping(self) -> None:
+        """Once the intake has ended, nobody looks any more: only calls end."""
+        if self._stopping and self._shown is not None:
+            self._shown = replace(
+                self._shown,
+                at=self._clock.now(),
+                waiting=(),
+                until=None,
+                in_flight=self._in_flight,
+                stopping=True,
+            )
+            self._watcher(self._shown)
+
+    @property
+    def _in_flight(self) -> int:
+        return sum(lane.in_flight for lane in self._lanes.values())
+
+    def _forecast(self, view: View) -> forecast.Forecast | None:
+        if not view.batches:
+            return None
+        calls = sum(batch.counts.unfinished for batch in view.batches)
+        windows = next(iter(view.windows.values()))
+        return forecast.forecast(
+            calls, self._account.quotas, windows, self._options.pace, self._now()
+        )

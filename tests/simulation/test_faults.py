@@ -1,0 +1,242 @@
+"""The main job against a provider, a network and clocks that misbehave, by seed."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from random import Random
+
+import anyio
+import pytest
+from support.world import EVENING, MODEL, UTC8, World, right_answer, simulate
+
+from runner.core.pacing import Pace
+from runner.errors import UnauthorisedError
+from runner.runtime.progress import Ending
+from runner.runtime.service import Options
+
+KINDS = (
+    "error_500",
+    "bad_gateway",
+    "drop",
+    "hang",
+    "truncated",
+    "error_in_200",
+    "empty_shell",
+    "throttle",
+    "bad_answer",
+)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_every_row_ends_with_one_checked_result_whatever_goes_wrong(
+    tmp_path: Path, seed: int
+) -> None:
+    """A storm of faults, drawn by the seed; the ledger agrees with the provider to the call."""
+    chance = Random(seed)
+    faults = {kind: chance.uniform(0, 0.06) for kind in KINDS}
+
+    async def story(world: World) -> None:
+        batch = await world.queue(120)
+        assert await world.run(seed=seed) is Ending.DONE
+        rows = await world.rows(batch)
+        assert {row.state for row in rows} <= {"succeeded", "failed"}
+        assert all(right_answer(row) for row in rows if row.state == "succeeded")
+        assert all(row.error for row in rows if row.state == "failed")
+        assert sum(row.state == "failed" for row in rows) <= 2
+        assert sum(day.calls for day in await world.days()) == world.simulator.stats().calls
+        assert await world.defects() == []
+        for window in world.shown[-1].windows:
+            assert window.reserved == 0
+
+    simulate(
+        tmp_path,
+        story,
+        calls_per_day=100,
+        headers=seed % 2 == 0,
+        seed=seed,
+        max_concurrency=6,
+        faults=faults,
+        counts_failed=seed % 3 != 0,
+    )
+
+
+def test_a_hanging_call_is_given_up_after_its_timeout_and_tried_again(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        batch = await world.queue(10)
+        await world.run()
+        assert (await world.batch(batch)).counts.succeeded == 10
+        reasons = [day.failed for day in await world.days()]
+        assert sum(reasons) >= 1
+
+    simulate(tmp_path, story, seed=3, faults={"hang": 0.3})
+
+
+def test_throttling_lowers_concurrency_and_loses_nothing(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        batch = await world.queue(150)
+        await world.run(Options(pace=Pace.ASAP))
+        assert (await world.batch(batch)).counts.succeeded == 150
+        stats = world.simulator.stats()
+        assert 0 < stats.refused < 40
+        assert stats.max_in_flight < 10
+
+    simulate(tmp_path, story, max_concurrency=3)
+
+
+def test_a_wrong_token_stops_at_once_and_fails_no_job(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        batch = await world.queue(50)
+        with pytest.raises(UnauthorisedError) as caught:
+            await world.run()
+        assert "token" in str(caught.value.remedy)
+        counts = (await world.batch(batch)).counts
+        assert (counts.ready, counts.failed) == (50, 0)
+        assert world.simulator.stats().calls == 1
+
+    simulate(tmp_path, story, tokens=("another",))
+
+
+def test_a_retired_model_pauses_its_batch_and_not_the_others(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        retired = await world.queue(50, name="retired", model="Qwen/Qwen3-32B")
+        other = await world.queue(50, name="other")
+        assert await world.run() is Ending.DONE
+        assert (await world.batch(other)).counts.succeeded == 50
+        stopped = await world.batch(retired)
+        assert stopped.state == "paused"
+        assert "no longer served" in stopped.note
+        assert stopped.counts.ready == 50
+
+    simulate(tmp_path, story, retired=frozenset({"Qwen/Qwen3-32B"}))
+
+
+def test_a_parameter_that_every_call_is_rejected_for_costs_a_handful_of_calls(
+    tmp_path: Path,
+) -> None:
+    async def story(world: World) -> None:
+        batch = await world.queue(100)
+        await world.run()
+        stopped = await world.batch(batch)
+        assert stopped.state == "paused"
+        assert "enable_thinking = false" in stopped.note
+        assert world.simulator.stats().calls <= 10
+
+    simulate(tmp_path, story, thinking_models=frozenset({MODEL}))
+
+
+@pytest.mark.parametrize("jump", [timedelta(hours=-1), timedelta(hours=-30), timedelta(hours=1)])
+def test_a_clock_that_is_set_wrongly_opens_no_budget_twice(tmp_path: Path, jump: timedelta) -> None:
+    """The provider keeps its own time; our clock jumps in the middle of the first day."""
+
+    async def story(world: World) -> None:
+        batch = await world.queue(250)
+        own = world.clock.now
+        offset = 0
+
+        def skewed() -> int:
+            return own() + offset
+
+        async with anyio.create_task_group() as tasks:
+
+            async def set_clock() -> None:
+                nonlocal offset
+                await anyio.sleep(6 * 3600)
+                offset = round(jump.total_seconds() * 1000)
+
+            tasks.start_soon(set_clock)
+            async with world.service() as service:
+                service._clock = _Skewed(world.clock.tick_s, skewed)  # type: ignore[assignment]
+                await service.run()
+            tasks.cancel_scope.cancel()
+        assert (await world.batch(batch)).counts.succeeded == 250
+        by_day = world.simulator.stats().by_day
+        assert all(day.answered <= 100 for day in by_day.values())
+        assert sum(day.refused for day in by_day.values()) <= 2
+
+    simulate(tmp_path, story, calls_per_day=100, start=EVENING, tick_s=60)
+
+
+class _Skewed:
+    """A clock that says something else than the provider's."""
+
+    def __init__(self, tick_s: float, now: object) -> None:
+        self.tick_s = tick_s
+        self.now = now
+
+
+def test_a_laptop_asleep_over_midnight_wakes_to_the_new_day(tmp_path: Path) -> None:
+    """Both clocks leap: the night is gone, the new window opens with a probe, nothing is lost."""
+
+    async def story(world: World) -> None:
+        batch = await world.queue(150)
+        async with anyio.create_task_group() as tasks:
+
+            async def sleep_and_wake() -> None:
+                await anyio.sleep(12 * 3600)
+                world.clock.jump(20 * 3600 * 1000)
+
+            tasks.start_soon(sleep_and_wake)
+            assert await world.run() is Ending.DONE
+            tasks.cancel_scope.cancel()
+        assert (await world.batch(batch)).counts.succeeded == 150
+        assert world.simulator.stats().refused == 0
+
+    simulate(tmp_path, story, calls_per_day=100, tick_s=60)
+
+
+def test_stopping_lets_calls_in_flight_finish(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        batch = await world.queue(100)
+        async with (
+            world.service(Options(pace=Pace.ASAP)) as service,
+            anyio.create_task_group() as tasks,
+        ):
+
+            async def stop() -> None:
+                await anyio.sleep(5)
+                service.stop()
+
+            tasks.start_soon(stop)
+            assert await service.run() is Ending.STOPPED
+        counts = (await world.batch(batch)).counts
+        assert 0 < counts.succeeded < 100
+        assert (counts.running, counts.failed) == (0, 0)
+        assert counts.succeeded == world.simulator.stats().answered
+        assert await world.run() is Ending.DONE
+        assert world.simulator.stats().calls == 100
+
+    simulate(tmp_path, story)
+
+
+def test_a_call_that_outlasts_the_drain_counts_as_spent_and_its_row_goes_back(
+    tmp_path: Path,
+) -> None:
+    async def story(world: World) -> None:
+        batch = await world.queue(4)
+        options = Options(pace=Pace.ASAP, drain_s=1)
+        async with world.service(options) as service, anyio.create_task_group() as tasks:
+
+            async def stop() -> None:
+                await anyio.sleep(1)
+                service.stop()
+
+            tasks.start_soon(stop)
+            assert await service.run() is Ending.STOPPED
+        counts = (await world.batch(batch)).counts
+        assert (counts.ready, counts.running) == (4, 0)
+        (day,) = await world.days()
+        assert (day.calls, day.unseen, day.spent) == (1, 1, 1)
+
+    simulate(tmp_path, story, latency_ms=(60_000, 60_000))
+
+
+def test_day_names_are_the_providers(tmp_path: Path) -> None:
+    """A call at 23:00 in Europe belongs to the next day of UTC+8."""
+
+    async def story(world: World) -> None:
+        await world.queue(5)
+        await world.run()
+        assert [day.day for day in await world.days()] == ["2026-01-06"]
+
+    simulate(tmp_path, story, start=datetime(2026, 1, 6, 6, tzinfo=UTC8))
