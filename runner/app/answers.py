@@ -1,0 +1,65 @@
+"""What the program answers when it is asked: frozen values, for people and for machines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from runner.core.forecast import Forecast
+from runner.core.quota import Window
+from runner.core.schedule import Waiting
+from runner.runtime.progress import Ending
+from runner.store.queue import Batch
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """A batch in the queue; `created` is False when it was there before."""
+
+    batch: Batch
+    created: bool
+    forecast: Forecast
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """How a run ended, and how the batches it worked on stand."""
+
+    ending: Ending
+    batches: tuple[Batch, ...]
+
+    @property
+    def left(self) -> int:
+        """Jobs that still need a call."""
+        return sum(batch.rows - batch.loaded + batch.counts.unfinished for batch in self.batches)
+
+    @property
+    def failed(self) -> int:
+        """Jobs that came to no answer."""
+        return sum(batch.counts.failed for batch in self.batches)
+
+
+@dataclass(frozen=True, slots=True)
+class BatchStatus:
+    """A batch, what it waits for, and when it will be finished."""
+
+    batch: Batch
+    waiting: Waiting | None
+    forecast: Forecast | None
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The queue at one moment (ms since the epoch)."""
+
+    at: int
+    batches: tuple[BatchStatus, ...]
+    windows: tuple[Window, ...]
+    runners: int  # at work on this database now
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaLine:
+    """One window and when it resets."""
+
+    window: Window
+    resets_in_ms: int

@@ -1,0 +1,112 @@
+"""A whole batch in virtual time: the real program against the simulator, days in seconds."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from random import Random
+
+from runner import virtual
+from runner.app import accounts
+from runner.app.answers import Ran
+from runner.app.midnight import Midnight, open_midnight
+from runner.app.submission import Checked
+from runner.core.verdict import Scope
+from runner.providers.simulator import (
+    Simulator,
+    SimulatorConfig,
+    SimulatorTransport,
+    Stats,
+    build_app,
+)
+from runner.runtime.progress import Watcher
+from runner.settings import AccountSettings, Settings
+from runner.store.reports import DayReport
+
+TOKEN = {"REHEARSAL": "rehearsal"}
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """What happened: the run, the ledger by day, and what the provider saw.
+
+    `started_at` and `ended_at` are virtual moments, in ms since the epoch.
+    """
+
+    ran: Ran
+    days: tuple[DayReport, ...]
+    provider: Stats
+    started_at: int
+    ended_at: int
+    rows_written: int = 0
+
+
+def configured_simulator(settings: Settings, **changes: object) -> SimulatorConfig:
+    """A simulator with the limits that the account's preset and settings state."""
+    limits = {quota.scope: quota.limit for quota in accounts.quotas_of(settings)}
+    config = SimulatorConfig(
+        calls_per_day=limits.get(Scope.ACCOUNT),
+        calls_per_day_per_model=limits.get(Scope.MODEL),
+        models=(),
+    )
+    return replace(config, **changes)  # type: ignore[arg-type]  # checked by the config itself
+
+
+def rehearse(
+    settings: Settings,
+    checked: Checked,
+    simulator: SimulatorConfig,
+    start: int,
+    *,
+    output: Path | None = None,
+    watcher: Watcher | None = None,
+    on_provider: Callable[[Simulator], None] | None = None,
+) -> Rehearsal:
+    """Run the batch from its first row to its last, at `start` (ms since the epoch).
+
+    It needs no token and no network, uses a database of its own, and spends nothing. The same
+    seed gives the same run. `on_provider` is given the provider before its first call, for a
+    watcher that wants to know what it sees.
+    """
+    with tempfile.TemporaryDirectory(prefix="midnight-rehearsal-") as folder:
+        stage = _stage(settings, Path(folder))
+        clock = virtual.VirtualClock(start)
+
+        async def main() -> Rehearsal:
+            provider = Simulator(simulator, clock.now)
+            if on_provider:
+                on_provider(provider)
+            async with open_midnight(
+                stage,
+                environ=TOKEN,
+                clock=clock,
+                transport=SimulatorTransport(build_app(provider)),
+                chance=Random(simulator.seed),  # noqa: S311 - repeatable by intent
+                virtual=True,
+            ) as midnight:
+                ran = await _perform(midnight, checked, watcher)
+                days = tuple(await midnight.report())
+                written = await midnight.export(ran.batches[0], output) if output else 0
+            return Rehearsal(ran, days, provider.stats(), start, clock.now(), written)
+
+        return virtual.run(main)
+
+
+async def _perform(midnight: Midnight, checked: Checked, watcher: Watcher | None) -> Ran:
+    submitted = await midnight.submit(checked)
+    return await midnight.run(only=submitted.batch.id, watcher=watcher)
+
+
+def _stage(settings: Settings, folder: Path) -> Settings:
+    """The user's settings, with a database and an account of the rehearsal's own."""
+    account = accounts.chosen(settings)
+    stand_in = account.model_copy(
+        update={"token": "env:REHEARSAL", "base_url": "http://simulator/v1"}
+    )
+    return replace(
+        settings,
+        db=folder / "rehearsal.db",
+        accounts={settings.account: AccountSettings.model_validate(stand_in.model_dump())},
+    )

@@ -1,0 +1,124 @@
+"""A job file and a dataset, checked whole before anything is queued, then queued in chunks.
+
+A chunk is one commit: an interrupted submission goes on where it stopped, and two at once queue
+no row twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import orjson
+
+from runner import files, jobfile
+from runner.core.model import BatchState
+from runner.files import Dataset
+from runner.jobfile import JobFile, Prompt
+from runner.store import queue
+from runner.store.database import Database
+from runner.store.queue import Batch, NewBatch
+
+CHUNK = 5_000
+
+# Called now and then with how much is done, and of how much.
+Progress = Callable[[int, int], None]
+
+
+def unseen_progress(_done: int, _total: int) -> None:
+    """The progress of a step that nobody watches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A job file and a dataset that fit together."""
+
+    jobfile: JobFile
+    prompt: Prompt
+    dataset: Dataset
+
+    @property
+    def digest(self) -> str:
+        """What makes this batch itself: what is asked, and of which rows."""
+        return hashlib.sha256(f"{self.jobfile.digest}:{self.dataset.digest}".encode()).hexdigest()
+
+    def rows(self, start: int = 0) -> Iterator[str]:
+        """The dataset's rows as JSON objects, from row number `start` on."""
+        return files.read_rows(self.dataset, start)
+
+    def new_batch(self) -> NewBatch:
+        """The batch to be created."""
+        return NewBatch(
+            name=self.jobfile.job.name,
+            digest=self.digest,
+            model=self.jobfile.job.model,
+            job_json=self.jobfile.to_json(),
+            input=str(self.dataset.path.resolve()),
+            columns_json=orjson.dumps(self.dataset.columns).decode(),
+            rows=self.dataset.rows,
+        )
+
+
+def check_submission(job: Path, dataset: Path, on_progress: Progress = unseen_progress) -> Checked:
+    """Read the job file and the whole dataset.
+
+    Args:
+        job: The job file.
+        dataset: The input.
+        on_progress: Called with the bytes read so far and the bytes in all.
+
+    Raises:
+        JobFileError: The job file is wrong, or reads a column that the dataset lacks.
+        InputError: The dataset cannot be read; every broken row is named with its line.
+    """
+    loaded = jobfile.load(job)
+    prompt = Prompt(loaded)
+    found = files.check(dataset, required=prompt.columns, on_progress=on_progress)
+    jobfile.check_columns(prompt.columns, found.columns, str(job), dataset=str(dataset))
+    return Checked(loaded, prompt, found)
+
+
+async def submit(
+    database: Database, checked: Checked, now: int, on_progress: Progress = unseen_progress
+) -> tuple[Batch, bool]:
+    """Queue every row, or find the batch that has them; the batch, and whether it is new.
+
+    Raises:
+        InputError: The dataset has changed since it was checked.
+        StoreError: The database cannot be written; what was queued stays, and is gone on from.
+    """
+    batch, created = await _find_or_create(database, checked, now)
+    while batch.loaded < batch.rows:
+        batch = await _load(database, checked, batch, on_progress)
+    if batch.state is BatchState.LOADING:
+        async with database.write() as connection:
+            await queue.set_batch_state(connection, batch.id, BatchState.ACTIVE)
+            batch = await queue.get_batch(connection, batch.id) or batch
+    return batch, created
+
+
+async def _find_or_create(database: Database, checked: Checked, now: int) -> tuple[Batch, bool]:
+    new = checked.new_batch()
+    async with database.write() as connection:
+        found = await queue.find_batch(connection, new.digest)
+        if found is None:
+            return await queue.create_batch(connection, new, now), True
+        # A new name or new limits take effect; what is asked is the same by its digest.
+        await queue.set_job(connection, found.id, new.name, new.job_json)
+        return await queue.get_batch(connection, found.id) or found, False
+
+
+async def _load(database: Database, checked: Checked, batch: Batch, on_progress: Progress) -> Batch:
+    """Queue the rows behind those that are queued, as long as nobody else does."""
+    rows = checked.rows(batch.loaded)
+    while chunk := list(islice(rows, CHUNK)):
+        async with database.write() as connection:
+            fresh = await queue.get_batch(connection, batch.id)
+            if fresh is None or fresh.loaded != batch.loaded:
+                return fresh or batch
+            batch = await queue.enqueue(connection, fresh, fresh.loaded, chunk)
+        on_progress(batch.loaded, batch.rows)
+    return batch
