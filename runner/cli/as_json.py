@@ -1,0 +1,280 @@
+"""Answers as JSON objects: every moment ISO 8601 with an offset, every name as in the tables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from runner.cli.render.words import iso
+
+if TYPE_CHECKING:
+    from runner.app.answers import BatchStatus, QuotaLine, Ran, Status, Submitted
+    from runner.app.doctor import Check
+    from runner.app.planning import Plan
+    from runner.app.rehearsal import Rehearsal
+    from runner.core.forecast import Forecast
+    from runner.core.quota import Window
+    from runner.core.schedule import Waiting
+    from runner.errors import RunnerError
+    from runner.providers.simulator import SimulatorConfig, Stats
+    from runner.store.queue import Batch
+    from runner.store.reports import DayReport, Failure
+
+JSON = dict[str, Any]
+DAY_COLUMNS = (
+    "day",
+    "account",
+    "model",
+    "calls",
+    "succeeded",
+    "failed",
+    "throttled",
+    "in_flight",
+    "unseen",
+    "rows",
+    "tokens",
+    "prompt_tokens",
+    "completion_tokens",
+    "spent",
+    "limit",
+    "share_of_allowance",
+)
+
+
+def error(found: RunnerError) -> JSON:
+    """What went wrong, and what to try."""
+    return {
+        "error": {
+            "kind": type(found).__name__,
+            "what": found.what,
+            "where": found.where,
+            "remedy": found.remedy,
+        }
+    }
+
+
+def batch(found: Batch) -> JSON:
+    """A batch and its counters; `left` is what still needs a call."""
+    counts = found.counts
+    return {
+        "id": found.id,
+        "name": found.name,
+        "state": found.state.value,
+        "note": found.note or None,
+        "model": found.model,
+        "input": found.input,
+        "rows": found.rows,
+        "succeeded": counts.succeeded,
+        "failed": counts.failed,
+        "left": left_of(found),
+        "ready": counts.ready,
+        "waiting": counts.waiting,
+        "running": counts.running,
+        "done": found.done,
+        "created_at": iso(found.created_at),
+    }
+
+
+def left_of(found: Batch) -> int:
+    """Rows without a result or a failure, queued or not."""
+    return found.rows - found.loaded + found.counts.unfinished
+
+
+def forecast(found: Forecast | None) -> JSON | None:
+    """When it will be finished; `finish_at` is null if never."""
+    if found is None:
+        return None
+    never = found.calls > 0 and found.days == 0
+    return {
+        "calls": found.calls,
+        "days": found.days,
+        "calls_a_day": found.per_day,
+        "calls_left_today": found.today,
+        "finish_at": None if never else iso(found.finish_at),
+    }
+
+
+def waiting(found: Waiting | None) -> JSON | None:
+    """What is awaited, and until when."""
+    if found is None:
+        return None
+    window = found.window
+    return {
+        "cause": found.cause or "reset",
+        "why": found.why,
+        "until": None if found.until is None else iso(found.until),
+        "account": window.account if window else None,
+        "model": window.model or None if window else None,
+    }
+
+
+def window(found: Window) -> JSON:
+    """One day of one quota; `model` is null for the account's own."""
+    return {
+        "account": found.account,
+        "model": found.model or None,
+        "day": found.day,
+        "limit": found.limit,
+        "spent": found.spent,
+        "reserved": found.reserved,
+        "kept": found.reserve,
+        "left": found.room,
+        "source": found.limit_source.value,
+        "learned_at": None if found.limit_learned_at is None else iso(found.limit_learned_at),
+        "resets_at": iso(found.resets_at),
+    }
+
+
+def submitted(found: Submitted) -> JSON:
+    """A queued batch and its forecast."""
+    return {
+        "batch": batch(found.batch),
+        "created": found.created,
+        "forecast": forecast(found.forecast),
+    }
+
+
+def plan(found: Plan) -> JSON:
+    """What a batch would cost."""
+    return {
+        "name": found.name,
+        "model": found.model,
+        "rows": found.rows,
+        "distinct_requests": found.distinct,
+        "calls": found.calls,
+        "prompt_tokens": found.prompt_tokens,
+        "calls_a_day": found.forecast.per_day,
+        "days": found.forecast.days,
+        "finish_at": (forecast(found.forecast) or {})["finish_at"],
+        "forecast": forecast(found.forecast),
+    }
+
+
+def ran(found: Ran, windows: tuple[Window, ...]) -> JSON:
+    """How a run ended."""
+    return {
+        "ending": found.ending.value,
+        "rows": sum(each.rows for each in found.batches),
+        "succeeded": sum(each.counts.succeeded for each in found.batches),
+        "failed": found.failed,
+        "left": found.left,
+        "batches": [batch(each) for each in found.batches],
+        "windows": [window(each) for each in windows],
+    }
+
+
+def status(found: Status) -> JSON:
+    """The queue at one moment."""
+    return {
+        "at": iso(found.at),
+        "runners": found.runners,
+        "batches": [batch_status(line) for line in found.batches],
+        "windows": [window(each) for each in found.windows],
+    }
+
+
+def batch_status(found: BatchStatus) -> JSON:
+    """A batch, what it waits for, and when it will be finished."""
+    return batch(found.batch) | {
+        "waits_for": waiting(found.waiting),
+        "forecast": forecast(found.forecast),
+    }
+
+
+def quota(lines: list[QuotaLine]) -> list[JSON]:
+    """Every window."""
+    return [
+        window(line.window) | {"resets_in_s": max(0, line.resets_in_ms) // 1000} for line in lines
+    ]
+
+
+def report(days: list[DayReport]) -> list[JSON]:
+    """The ledger by day."""
+    return [day(found) for found in days]
+
+
+def day(found: DayReport) -> JSON:
+    """One line of the ledger; `share_of_allowance` is from 0 to 1, or null if unknown."""
+    reckoned = {
+        "model": found.model or None,
+        "tokens": found.prompt_tokens + found.completion_tokens,
+        "share_of_allowance": share_of(found),
+    }
+    return {
+        name: reckoned[name] if name in reckoned else getattr(found, name) for name in DAY_COLUMNS
+    }
+
+
+def share_of(found: DayReport) -> float | None:
+    """How much of the day's allowance was spent, from 0 to 1."""
+    if found.spent is None or not found.limit:
+        return None
+    return round(found.spent / found.limit, 4)
+
+
+def failures(found: list[Failure]) -> list[JSON]:
+    """Failed rows; `input` is the row itself."""
+    import orjson  # noqa: PLC0415 - not for --help
+
+    return [
+        {
+            "row": each.row,
+            "error": each.error,
+            "reply": each.reply,
+            "input": orjson.loads(each.payload),
+        }
+        for each in found
+    ]
+
+
+def listening(config: SimulatorConfig, url: str) -> JSON:
+    """A simulated provider that has begun to serve."""
+    return {
+        "base_url": url,
+        "calls_per_day": config.calls_per_day,
+        "calls_per_day_per_model": config.calls_per_day_per_model,
+    }
+
+
+def stats(found: Stats) -> JSON:
+    """What a simulated provider saw."""
+    return {
+        "calls": found.calls,
+        "answered": found.answered,
+        "refused": found.refused,
+        "max_in_flight": found.max_in_flight,
+        "prompts": found.prompts,
+        "by_day": {
+            name: {
+                "calls": each.calls,
+                "answered": each.answered,
+                "refused": each.refused,
+                "spent": each.spent,
+            }
+            for name, each in found.by_day.items()
+        },
+    }
+
+
+def rehearsal(found: Rehearsal, real_s: float) -> JSON:
+    """A batch in virtual time."""
+    return ran(found.ran, ()) | {
+        "days": [day(each) for each in found.days],
+        "provider": stats(found.provider),
+        "started_at": iso(found.started_at),
+        "ended_at": iso(found.ended_at),
+        "virtual_s": (found.ended_at - found.started_at) / 1000,
+        "real_s": round(real_s, 3),
+    }
+
+
+def checks(found: list[Check]) -> list[JSON]:
+    """What `doctor` found; `ok` is null where it could not be told."""
+    return [
+        {"name": each.name, "ok": each.ok, "detail": each.detail, "remedy": remedy_of(each)}
+        for each in found
+    ]
+
+
+def remedy_of(check: Check) -> str | None:
+    """What to do about a check that is not well."""
+    return None if check.ok else check.remedy

@@ -1,0 +1,103 @@
+"""Commands that change a batch: retry, pause, resume, cancel."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from runner.cli import exits
+from runner.cli.options import BatchName, examples
+from runner.cli.session import Session, emit, session_of
+from runner.core.model import BatchState
+
+if TYPE_CHECKING:
+    from runner.app.midnight import Midnight
+    from runner.store.queue import Batch
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command(epilog=examples("midnight retry 1 && midnight run"))
+def retry(context: typer.Context, batch: BatchName) -> int:
+    """Queue the failed rows of a batch again."""
+    from runner.cli import as_json  # noqa: PLC0415 - not for --help
+    from runner.cli.render import words  # noqa: PLC0415
+
+    session = session_of(context)
+    found, retried = session.ask(lambda midnight: _retry(midnight, batch))
+    if session.json:
+        emit({"batch": as_json.batch(found), "retried": retried})
+    elif not retried:
+        session.say(f"{_title(found)}: no row has failed")
+    else:
+        go_on = _go_on(session, found)
+        session.say(f"{_title(found)}: {words.count(retried, 'row')} queued again; {go_on}")
+    return exits.DONE
+
+
+async def _retry(midnight: Midnight, name: str) -> tuple[Batch, int]:
+    retried = await midnight.retry(await midnight.batch(name))
+    return await midnight.batch(name), retried
+
+
+def _go_on(session: Session, batch: Batch) -> str:
+    if batch.state is BatchState.CANCELLED:
+        return f"it is cancelled, resume it with: {session.command('resume', str(batch.id))}"
+    return f"go on with: {session.command('run')}"
+
+
+@app.command(epilog=examples("midnight pause 1"))
+def pause(context: typer.Context, batch: BatchName) -> int:
+    """Start no more calls of a batch until it is resumed."""
+    return _change(context, batch, BatchState.PAUSED)
+
+
+@app.command(epilog=examples("midnight resume 1 && midnight run"))
+def resume(context: typer.Context, batch: BatchName) -> int:
+    """Let a batch that was paused or cancelled go on."""
+    return _change(context, batch, BatchState.ACTIVE)
+
+
+@app.command(epilog=examples("midnight cancel 1"))
+def cancel(context: typer.Context, batch: BatchName) -> int:
+    """Give up what is left of a batch; its results stay."""
+    return _change(context, batch, BatchState.CANCELLED)
+
+
+def _change(context: typer.Context, name: str, state: BatchState) -> int:
+    from runner.cli import as_json  # noqa: PLC0415 - not for --help
+
+    session = session_of(context)
+    before, after = session.ask(lambda midnight: _set(midnight, name, state))
+    if session.json:
+        emit({"batch": as_json.batch(after), "changed": before.state is not after.state})
+        return exits.DONE
+    session.say(f"{_title(after)}: {_told(session, before, after)}")
+    return exits.DONE
+
+
+async def _set(midnight: Midnight, name: str, state: BatchState) -> tuple[Batch, Batch]:
+    """The batch before and after; one that is done is left as it is."""
+    batch = await midnight.batch(name)
+    if batch.done or batch.state is state:
+        return batch, batch
+    return batch, await midnight.set_state(batch, state)
+
+
+def _told(session: Session, before: Batch, after: Batch) -> str:
+    if after.done:
+        return "it is done already, there is nothing left to change"
+    again = "is" if before.state is not after.state else "was already"
+    resume_it = session.command("resume", str(after.id))
+    match after.state:
+        case BatchState.PAUSED:
+            return f"{again} paused; go on with: {resume_it}"
+        case BatchState.CANCELLED:
+            return f"{again} cancelled, its results stay; take it up again with: {resume_it}"
+        case _:
+            return f"{again} active; go on with: {session.command('run')}"
+
+
+def _title(batch: Batch) -> str:
+    return f"{batch.name} (batch {batch.id})"

@@ -1,0 +1,178 @@
+"""Commands that only look: status, quota, report, export, failures."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from runner.cli import exits
+from runner.cli.options import BatchName, examples, refuse_overwriting
+from runner.cli.session import Session, emit, session_of
+
+if TYPE_CHECKING:
+    from runner.app.answers import Status
+    from runner.app.midnight import Midnight
+    from runner.store.queue import Batch
+    from runner.store.reports import DayReport, Failure
+
+app = typer.Typer(rich_markup_mode=None)
+
+OneBatch = Annotated[
+    str | None,
+    typer.Argument(
+        help="A batch: its number, or its name (the newest); default: all.", metavar="BATCH"
+    ),
+]
+
+
+@app.command(epilog=examples("midnight status", 'midnight status "label reviews"'))
+def status(context: typer.Context, batch: OneBatch = None) -> int:
+    """Show how far each batch is, and what it waits for."""
+    from runner.cli import as_json  # noqa: PLC0415 - not for --help
+
+    session = session_of(context)
+    found = session.ask(lambda midnight: _status(midnight, batch))
+    if session.json:
+        emit(as_json.status(found))
+        return exits.DONE
+    from runner.cli.render import tables  # noqa: PLC0415 - not for --json
+
+    session.say(tables.status(found))
+    return exits.DONE
+
+
+async def _status(midnight: Midnight, name: str | None) -> Status:
+    found = await midnight.status()
+    if name is None:
+        return found
+    only = await midnight.batch(name)
+    return replace(found, batches=tuple(b for b in found.batches if b.batch.id == only.id))
+
+
+@app.command(epilog=examples("midnight quota", "midnight quota --json"))
+def quota(context: typer.Context) -> int:
+    """Show every allowance: spent, left, and when it resets."""
+    from runner.cli import as_json  # noqa: PLC0415 - not for --help
+
+    session = session_of(context)
+    found = session.ask(lambda midnight: midnight.quota())
+    if session.json:
+        emit(as_json.quota(found))
+        return exits.DONE
+    from runner.cli.render import tables  # noqa: PLC0415 - not for --json
+    from runner.clock import SystemClock  # noqa: PLC0415
+
+    session.say(tables.quota(found, SystemClock().now()))
+    return exits.DONE
+
+
+@app.command(epilog=examples("midnight report --by-model", "midnight report --csv > calls.csv"))
+def report(
+    context: typer.Context,
+    batch: OneBatch = None,
+    by_model: Annotated[
+        bool, typer.Option("--by-model", help="A line for each model, too.")
+    ] = False,
+    csv: Annotated[bool, typer.Option("--csv", help="CSV instead of a table.")] = False,
+) -> int:
+    """Show the calls spent on each day, to the call."""
+    from runner.cli import as_json  # noqa: PLC0415 - not for --help
+
+    session = session_of(context)
+    days = session.ask(lambda midnight: _report(midnight, batch, by_model=by_model))
+    if session.json:
+        emit(as_json.report(days))
+    elif csv:
+        _print_csv(days)
+    else:
+        from runner.cli.render import tables  # noqa: PLC0415 - only for people
+
+        session.say(tables.report(days, by_model=by_model))
+    return exits.DONE
+
+
+async def _report(midnight: Midnight, name: str | None, *, by_model: bool) -> list[DayReport]:
+    only = await midnight.batch(name) if name else None
+    return await midnight.report(batch=only, by_model=by_model)
+
+
+def _print_csv(days: list[DayReport]) -> None:
+    import csv  # noqa: PLC0415 - seldom needed
+    import sys  # noqa: PLC0415
+
+    from runner.cli import as_json  # noqa: PLC0415
+
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(as_json.DAY_COLUMNS)
+    writer.writerows(as_json.day(found).values() for found in days)
+
+
+@app.command(epilog=examples("midnight export 1 -o labelled.csv"))
+def export(
+    context: typer.Context,
+    batch: BatchName,
+    output: Annotated[
+        Path,
+        typer.Option(
+            "-o",
+            "--output",
+            help="Where to write the results (.csv, .tsv or .jsonl).",
+            metavar="OUT",
+        ),
+    ],
+) -> int:
+    """Write the results so far, in the order of the input."""
+    from runner import files  # noqa: PLC0415 - not for --help
+    from runner.cli import as_json  # noqa: PLC0415
+
+    session = session_of(context)
+    files.check_output(output)
+    found, rows = session.ask(lambda midnight: _export(session, midnight, batch, output))
+    if session.json:
+        emit({"path": str(output), "rows": rows, "batch": as_json.batch(found)})
+        return exits.DONE
+    from runner.cli.render import tables  # noqa: PLC0415 - not for --json
+
+    session.say(tables.written(output, rows, found))
+    return exits.DONE
+
+
+async def _export(
+    session: Session, midnight: Midnight, name: str, output: Path
+) -> tuple[Batch, int]:
+    from runner.cli.render.bars import bar  # noqa: PLC0415 - only an export needs it
+
+    batch = await midnight.batch(name)
+    refuse_overwriting(output, Path(batch.input))
+    with bar(session.aside, f"writing {output.name}") as tick:
+        return batch, await midnight.export(batch, output, tick)
+
+
+@app.command(epilog=examples("midnight failures 1 --limit 50"))
+def failures(
+    context: typer.Context,
+    batch: BatchName,
+    limit: Annotated[
+        int, typer.Option(min=1, help="Rows shown at most; default: 20.", metavar="N")
+    ] = 20,
+) -> int:
+    """Show which rows failed, and why."""
+    from runner.cli import as_json  # noqa: PLC0415 - not for --help
+
+    session = session_of(context)
+    found, rows = session.ask(lambda midnight: _failures(midnight, batch, limit))
+    if session.json:
+        emit(as_json.failures(rows))
+        return exits.DONE
+    from runner.cli.render import tables  # noqa: PLC0415 - not for --json
+
+    session.say(tables.failures(rows, found))
+    return exits.DONE
+
+
+async def _failures(midnight: Midnight, name: str, limit: int) -> tuple[Batch, list[Failure]]:
+    batch = await midnight.batch(name)
+    return batch, await midnight.failures(batch, limit)

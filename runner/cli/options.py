@@ -1,0 +1,92 @@
+"""Arguments and options that several commands share, and how their texts are read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from runner.errors import ConfigError, OutputError
+
+JobFile = Annotated[Path, typer.Argument(help="The job file (.toml).", metavar="JOBFILE")]
+Input = Annotated[Path, typer.Argument(help="The dataset (.csv, .tsv or .jsonl).", metavar="INPUT")]
+BatchName = Annotated[
+    str, typer.Argument(help="A batch: its number, or its name (the newest).", metavar="BATCH")
+]
+Output = Annotated[
+    Path | None,
+    typer.Option(
+        "-o", "--output", help="Where to write the results (.csv, .tsv or .jsonl).", metavar="OUT"
+    ),
+]
+CallsPerDay = Annotated[
+    int | None,
+    typer.Option(
+        help="Calls the simulated account allows a day; default: as the account's settings say.",
+        metavar="N",
+    ),
+]
+CallsPerModel = Annotated[
+    int | None,
+    typer.Option(
+        help="Calls it allows a day on one model; default: as the account's settings say.",
+        metavar="N",
+    ),
+]
+NoHeaders = Annotated[
+    bool, typer.Option("--no-headers", help="Leave out the headers that tell what is left.")
+]
+Faults = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--fault",
+        help="A kind of fault and its probability for each call, from 0 to 1; may be repeated. "
+        "Kinds: error_500, bad_gateway, drop, hang, truncated, error_in_200, empty_shell, "
+        "throttle, bad_answer. Default: none.",
+        metavar="KIND=P",
+    ),
+]
+Foreign = Annotated[
+    int | None,
+    typer.Option(help="Calls a day that somebody else spends; default: 0.", metavar="N"),
+]
+Seed = Annotated[
+    int | None,
+    typer.Option(help="Decides every draw; the same seed, the same run; default: 0.", metavar="N"),
+]
+
+
+def examples(*lines: str) -> str:
+    """The epilog of a command's help."""
+    title = "Example:" if len(lines) == 1 else "Examples:"
+    return "\b\n" + "\n".join([title, *(f"  {line}" for line in lines)])
+
+
+def read_faults(texts: Iterable[str] | None) -> dict[str, float]:
+    """``["drop=0.05"]`` as ``{"drop": 0.05}``; the simulator checks kinds and ranges.
+
+    Raises:
+        ConfigError: A text is no KIND=P.
+    """
+    found = {}
+    for text in texts or ():
+        kind, _, value = text.partition("=")
+        try:
+            found[kind.strip()] = float(value)
+        except ValueError:
+            remedy = "write a kind and a probability, as in --fault drop=0.05"
+            raise ConfigError(f"{text!r} is no fault", where="--fault", remedy=remedy) from None
+    return found
+
+
+def refuse_overwriting(output: Path, dataset: Path) -> None:
+    """Raise if the results would replace the dataset they come from.
+
+    Raises:
+        OutputError: They would.
+    """
+    if output.resolve() == dataset.resolve():
+        what = "the results would replace the dataset they come from"
+        raise OutputError(what, where=str(output), remedy="name another file with -o")

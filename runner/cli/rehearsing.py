@@ -1,0 +1,88 @@
+"""A rehearsal from its arguments to its exit code."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from runner import files
+from runner.app.rehearsal import Rehearsal, configured_simulator, rehearse
+from runner.cli import as_json
+from runner.cli.exits import code_of
+from runner.cli.options import refuse_overwriting
+from runner.cli.render import days, tables
+from runner.cli.running import check
+from runner.cli.session import Session, emit
+from runner.clock import SystemClock
+from runner.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What `midnight rehearse` was asked; a change that is None was not asked for."""
+
+    jobfile: Path
+    dataset: Path
+    output: Path | None
+    start: str | None
+    changes: Mapping[str, object]
+
+
+def perform_rehearsal(session: Session, wishes: Wishes) -> int:
+    """Check, rehearse, and give the account of it."""
+    if wishes.output:
+        files.check_output(wishes.output)
+        refuse_overwriting(wishes.output, wishes.dataset)
+    start = read_moment(wishes.start)
+    asked = {name: value for name, value in wishes.changes.items() if value is not None}
+    simulator = configured_simulator(session.settings, **asked)
+    checked = check(session, wishes.jobfile, wishes.dataset)
+    job = checked.jobfile.job
+    session.say(days.opening(job.name, job.model, checked.dataset.rows, start))
+    watch, began = days.Days(session.people, checked.dataset.rows), time.monotonic()
+    with watch:
+        watch.heading()
+        found = rehearse(
+            session.settings,
+            checked,
+            simulator,
+            start,
+            output=wishes.output,
+            watcher=watch,
+            on_provider=watch.provider,
+        )
+        watch.finish(found)
+    _tell(session, wishes, found, time.monotonic() - began)
+    return code_of(found.ran)
+
+
+def read_moment(text: str | None) -> int:
+    """An ISO 8601 moment as ms since the epoch; the present one without a text.
+
+    Raises:
+        ConfigError: It is no moment.
+    """
+    if text is None:
+        return SystemClock().now()
+    try:
+        return round(datetime.fromisoformat(text).timestamp() * 1000)
+    except (ValueError, OverflowError, OSError):
+        remedy = "write it as 2026-11-24T08:00 or 2026-11-24T08:00+08:00"
+        raise ConfigError(f"{text!r} is no moment", where="--start", remedy=remedy) from None
+
+
+def _tell(session: Session, wishes: Wishes, found: Rehearsal, real_s: float) -> None:
+    if session.json:
+        value = as_json.rehearsal(found, real_s)
+        path = str(wishes.output)
+        value["output"] = {"path": path, "rows": found.rows_written} if wishes.output else None
+        emit(value)
+        return
+    written = None
+    if wishes.output:
+        written = tables.written(wishes.output, found.rows_written, found.ran.batches[0])
+    session.say(days.closing(found, real_s, written))
+    session.say(f"for real: {session.command('run', wishes.jobfile, wishes.dataset, '-o')} OUT")

@@ -1,0 +1,1 @@
+"""Everything rich: answers as tables, runs as live progress, numbers and moments as words."""

@@ -1,0 +1,88 @@
+"""A run where nobody sits before it: timestamped lines, few enough to be read next morning."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import tzinfo
+
+from rich.console import Console
+
+from runner.cli.render import sentences
+from runner.cli.render.picture import Painter, Picture
+from runner.clock import moment
+from runner.core.schedule import Waiting
+from runner.runtime.progress import Progress
+
+PROGRESS_EVERY_MS = 30_000
+# These come and go with every call: progress shows them well enough.
+PASSING = frozenset({"in flight", "concurrency"})
+
+Awaited = tuple[str, str, str, int | None]
+
+
+class Log:
+    """A watcher that writes a line when something has changed that matters."""
+
+    def __init__(self, console: Console, zone: tzinfo | None = None) -> None:
+        self._console = console
+        self._zone = zone
+        self._painter = Painter(zone)
+        self._told_at: int | None = None
+        self._told_rows = ""
+        self._awaited: frozenset[Awaited] = frozenset()
+        self._trouble: str | None = None
+        self._stopping = False
+
+    def __call__(self, progress: Progress) -> None:
+        """Write what is new in `progress`, if anything is."""
+        picture = self._painter.paint(progress, progress.at)
+        # A stream that is gone silences the log, not the run.
+        with suppress(OSError):
+            self._tell_rows(progress, picture)
+            self._tell_troubles(progress, picture)
+            self._tell_waits(progress)
+
+    def _tell_rows(self, progress: Progress, picture: Picture) -> None:
+        at = progress.at
+        if self._told_at is None and progress.batches:
+            self._write(at, f"started: {picture.title}; {self._rows(picture)}")
+        elif self._told_at is None or abs(at - self._told_at) < PROGRESS_EVERY_MS:
+            return
+        elif picture.rows_done != self._told_rows:
+            self._write(at, self._rows(picture))
+        else:
+            return
+        self._told_at, self._told_rows = at, picture.rows_done
+
+    def _rows(self, picture: Picture) -> str:
+        finish = f"finish {picture.finish}" if picture.finish else ""
+        today = f"today {', '.join(picture.today)}" if picture.today else ""
+        return "; ".join(part for part in (picture.rows_done, today, finish) if part)
+
+    def _tell_troubles(self, progress: Progress, picture: Picture) -> None:
+        if progress.trouble and progress.trouble != self._trouble:
+            self._write(progress.at, f"trouble: {progress.trouble}; trying again")
+        if progress.stopping and not self._stopping:
+            self._write(progress.at, picture.now[0])
+        self._trouble, self._stopping = progress.trouble, progress.stopping
+
+    def _tell_waits(self, progress: Progress) -> None:
+        worth = [reason for reason in progress.waiting if reason.cause not in PASSING]
+        awaited = frozenset(map(_identity, worth))
+        if progress.stopping or not awaited or awaited <= self._awaited:
+            return
+        self._awaited = awaited
+        for sentence in sentences.waits(worth, progress.at, self._zone):
+            self._write(progress.at, sentence)
+
+    def _write(self, at: int, text: str) -> None:
+        stamp = f"{moment(at, self._zone):%Y-%m-%d %H:%M:%S}"
+        self._console.print(f"{stamp}  {text}", soft_wrap=True)
+
+
+def _identity(reason: Waiting) -> Awaited:
+    """What makes two waits the same to a reader; a pace's next call is no news."""
+    window = reason.window
+    place = (window.account + window.model, window.day) if window else ("", "")
+    passing = reason.cause in ("pace", "due") or bool(window and window.gate.probing)
+    return reason.cause, *place, None if passing else reason.until

@@ -1,0 +1,88 @@
+"""A run at one moment, as a person is told of it: numbers and sentences, and no layout.
+
+A run's progress names only the batches that still have work; what was done in the others is
+remembered here, so that the number of rows done never falls.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import tzinfo
+
+from runner.cli.render import sentences, words
+from runner.core.quota import Window
+from runner.runtime.progress import Progress
+from runner.store.queue import Batch
+
+STOP_HINT = "Ctrl-C: finish the calls in flight and stop"
+STOP_NOW_HINT = "Ctrl-C again: stop at once; nothing is lost, calls in flight count as spent"
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """What is shown of a run. Two equal pictures look the same."""
+
+    title: str
+    done: int
+    rows: int
+    failed: int
+    now: tuple[str, ...]  # what happens, or what is awaited
+    today: tuple[str, ...]
+    finish: str
+    trouble: str | None
+    hint: str
+
+    @property
+    def rows_done(self) -> str:
+        """``4,000 of 8,400 rows done, 10 failed``."""
+        failed = f", {words.number(self.failed)} failed" if self.failed else ""
+        return f"{words.of(self.done, self.rows)} rows done{failed}"
+
+
+class Painter:
+    """Makes pictures of one run."""
+
+    def __init__(self, zone: tzinfo | None = None) -> None:
+        self._zone = zone
+        self._batches: dict[int, Batch] = {}
+        self._windows: tuple[Window, ...] = ()
+        self._days: dict[str, None] = {}
+
+    def paint(self, progress: Progress, now: int) -> Picture:
+        """The picture of `progress`, looked at `now` (ms since the epoch)."""
+        self._remember(progress)
+        known = self._batches.values()
+        return Picture(
+            title=", ".join(f"{batch.name} (batch {batch.id})" for batch in known),
+            done=sum(batch.counts.succeeded + batch.counts.failed for batch in known),
+            rows=sum(batch.rows for batch in known),
+            failed=sum(batch.counts.failed for batch in known),
+            now=self._now(progress, now),
+            today=tuple(map(sentences.budget, self._windows)),
+            finish=self._finish(progress, now),
+            trouble=progress.trouble,
+            hint=STOP_NOW_HINT if progress.stopping else STOP_HINT,
+        )
+
+    def _remember(self, progress: Progress) -> None:
+        self._batches.update({batch.id: batch for batch in progress.batches})
+        self._windows = progress.windows or self._windows
+        self._days.update({window.day: None for window in self._windows})
+
+    def _now(self, progress: Progress, now: int) -> tuple[str, ...]:
+        flying = f"{words.count(progress.in_flight, 'call')} in flight"
+        if progress.stopping:
+            return (f"stopping: {flying}, starting nothing new",)
+        awaited = sentences.waits(progress.waiting, now, self._zone)
+        return (*([flying] if progress.in_flight or not awaited else []), *awaited)
+
+    def _finish(self, progress: Progress, now: int) -> str:
+        found = progress.forecast
+        if found is None:
+            return ""
+        text = sentences.finish(found, now, self._zone)
+        # A day that is spent already is not among the forecast's days.
+        days = len(self._days) + found.days - (found.today != 0)
+        if not self._days or not found.days or days == 1:
+            return text
+        return f"{text}; today is day {len(self._days)} of {days}"

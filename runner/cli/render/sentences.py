@@ -1,0 +1,151 @@
+"""What a run waits for, what a window holds and when it will be over: one plain sentence each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import tzinfo
+
+from runner.cli.render import words
+from runner.core.forecast import Forecast
+from runner.core.gate import Cause
+from runner.core.quota import Source, Window
+from runner.core.schedule import Waiting
+
+SOURCES = {
+    Source.PRESET: "limit as published",
+    Source.CONFIGURED: "limit as configured",
+    Source.REFUSAL: "limit learned from a refusal",
+    Source.HEADER: "told by the provider",
+}
+LONGEST_QUOTE = 110
+
+
+def spent(window: Window, *, today: str = " today") -> str:
+    """``2,000 of 2,000 calls spent today``, and what else holds calls back."""
+    counted = words.number(window.spent)
+    if window.limit is not None:
+        counted = words.of(window.spent, window.limit)
+    said = f"{counted} calls spent{today}"
+    if window.reserved:
+        said += f", {words.number(window.reserved)} in flight"
+    if window.reserve:
+        said += f", {words.number(window.reserve)} kept for you"
+    return said
+
+
+def budget(window: Window) -> str:
+    """A window in full: whose it is, what was spent, and how the limit is known."""
+    known = SOURCES[window.limit_source] if window.limit is not None else "limit not known yet"
+    return f"{window.model or window.account}: {spent(window, today='')} ({known})"
+
+
+def waits(reasons: Iterable[Waiting], now: int, zone: tzinfo | None = None) -> list[str]:
+    """What is awaited, each thing said once."""
+    return list(dict.fromkeys(wait(reason, now, zone) for reason in reasons))
+
+
+def wait(reason: Waiting, now: int, zone: tzinfo | None = None) -> str:
+    """Why a batch does not go on, and until when."""
+    window = reason.window
+    if window is not None and window.gate.probing:
+        return "one probe call is under way; the others follow when it is answered"
+    if window is not None and reason.until is None:
+        return "the calls in flight finish, then one probe call goes first"
+    moment = words.until(reason.until, now, zone) if reason.until is not None else "any moment"
+    return _SENTENCES[reason.cause](reason, moment)
+
+
+def _reset(_reason: Waiting, moment: str) -> str:
+    return f"a new day's allowance opens at {moment}, with one probe"
+
+
+def _spent(reason: Waiting, moment: str) -> str:
+    window = reason.window
+    if window is None:
+        return f"waiting for the reset: sleeping until {moment}, then one probe"
+    whose = f" of {window.model}" if window.model else ""
+    if window.room == 0:
+        told = f"waiting for the reset{whose}: {spent(window)}"
+        return f"{told}; sleeping until {moment}, then one probe"
+    told = f"the provider says that today's allowance{whose} is spent{_quote(reason)}"
+    return f"{told}; sleeping until {moment}, then one probe"
+
+
+def _throttled(reason: Waiting, moment: str) -> str:
+    return f"the provider asks for a slower pace{_quote(reason)}; going on at {moment}"
+
+
+def _ambiguous(reason: Waiting, moment: str) -> str:
+    told = f"refused for pace or for allowance, the provider does not say which{_quote(reason)}"
+    return f"{told}; one probe at {moment} tells"
+
+
+def _offline(reason: Waiting, moment: str) -> str:
+    return f"the provider cannot be reached{_quote(reason)}; trying again at {moment}"
+
+
+def _gone(reason: Waiting, moment: str) -> str:
+    model = reason.window.model if reason.window and reason.window.model else "this model"
+    told = f"the provider does not serve {model} any more{_quote(reason)}"
+    return f"{told}; name another in the job file, or it is tried again at {moment}"
+
+
+def _early(_reason: Waiting, moment: str) -> str:
+    return f"the provider's new day has not begun yet; one probe at {moment}"
+
+
+def _due(reason: Waiting, moment: str) -> str:
+    del reason
+    return f"rows are asked again after a fault, the first at {moment}"
+
+
+def _in_flight(_reason: Waiting, _moment: str) -> str:
+    return "the last calls are in flight"
+
+
+def _concurrency(_reason: Waiting, _moment: str) -> str:
+    return "that is as many at once as the provider bears"
+
+
+def _pace(reason: Waiting, moment: str) -> str:
+    room = reason.window.room if reason.window else None
+    left = "today's budget" if room is None else f"today's {words.count(room, 'call')} left"
+    return f"spreading {left} over the day; the next call at {moment}"
+
+
+def _quote(reason: Waiting) -> str:
+    return f' ("{words.clipped(reason.why, LONGEST_QUOTE)}")' if reason.why else ""
+
+
+_SENTENCES = {
+    Cause.NONE.value: _reset,
+    Cause.RESET.value: _reset,
+    Cause.SPENT.value: _spent,
+    Cause.THROTTLED.value: _throttled,
+    Cause.AMBIGUOUS.value: _ambiguous,
+    Cause.OFFLINE.value: _offline,
+    Cause.GONE.value: _gone,
+    Cause.EARLY.value: _early,
+    "due": _due,
+    "in flight": _in_flight,
+    "concurrency": _concurrency,
+    "pace": _pace,
+}
+
+
+def finish(found: Forecast, now: int, zone: tzinfo | None = None) -> str:
+    """``about Thu 27 Nov 09:40``."""
+    if found.calls == 0:
+        return "done"
+    if found.days == 0:
+        return "never: no call a day is allowed"
+    return f"about {words.when(found.finish_at, now, zone)}"
+
+
+def calls_a_day(found: Forecast) -> str:
+    """What an untouched day allows, and what is left of this one."""
+    if found.per_day is None:
+        return "no limit is known"
+    if found.today is None or found.today == found.per_day:
+        return words.number(found.per_day)
+    return f"{words.number(found.per_day)}, {words.number(found.today)} of them left today"

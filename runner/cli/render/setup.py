@@ -1,0 +1,61 @@
+"""What the commands around the work show: the doctor's findings, a simulated provider."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from runner.app.doctor import Check
+from runner.cli.render import tables, words
+from runner.providers.simulator import SimulatorConfig, Stats
+
+SIGNS = {True: ("✓", "green"), False: ("✗", "bold red"), None: ("?", "yellow")}
+
+
+def checks(found: Sequence[Check]) -> RenderableType:
+    """A line for each thing that was looked at, and the remedy where one is needed."""
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(no_wrap=True)
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    for check in found:
+        sign, style = SIGNS[check.ok]
+        grid.add_row(Text(sign, style), check.name, Text(check.detail))
+        if check.remedy and not check.ok:
+            grid.add_row("", "", Text(f"try: {check.remedy}", "yellow"))
+    wrong = sum(check.ok is False for check in found)
+    verdict = Text(f"{words.count(wrong, 'thing')} to mend", "bold red")
+    return Group(grid, verdict if wrong else Text("all is well", "bold green"))
+
+
+def simulating(config: SimulatorConfig, url: str, *, token: bool) -> RenderableType:
+    """Where the provider is, what it allows, and how to use it."""
+    account, model = (
+        "no limit" if limit is None else words.count(limit, "call")
+        for limit in (config.calls_per_day, config.calls_per_day_per_model)
+    )
+    key = "ONE_OF_ITS_TOKENS" if token else "anything"
+    return Group(
+        Text(f"A simulated provider listens on {url}", "bold"),
+        Text(f"  a day: {account}; on each model: {model}; the reset is at 00:00 UTC+8"),
+        Text("  use it from another terminal, with a database of its own:"),
+        Text(f"    export MIDNIGHT_BASE_URL={url}", "cyan"),
+        Text(f"    export MODELSCOPE_API_KEY={key}", "cyan"),
+        Text("    midnight --db rehearsal.db run JOBFILE INPUT -o OUT", "cyan"),
+        Text("  Ctrl-C stops it"),
+    )
+
+
+def seen(found: Stats) -> RenderableType:
+    """The calls a simulated provider saw, by day."""
+    if not found.calls:
+        return Text("no call arrived")
+    numbers = ("Calls", "Answered", "Refused", "Spent")
+    made = tables.table("Day", *numbers, right=numbers)
+    for name, day in found.by_day.items():
+        figures = (day.calls, day.answered, day.refused, day.spent)
+        made.add_row(name, *map(words.number, figures))
+    return Group(made, Text(f"at most {found.max_in_flight} calls in flight at once", "dim"))

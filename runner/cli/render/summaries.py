@@ -1,0 +1,92 @@
+"""How a run ended, in a few lines, and what to type next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from runner.app.answers import Ran
+from runner.cli.render import sentences, words
+from runner.cli.render.tables import facts
+from runner.core.model import BatchState
+from runner.core.quota import Window
+from runner.runtime.progress import Ending
+from runner.store.queue import Batch
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What is said at the end of a run.
+
+    Attributes:
+        ran: How it ended.
+        windows: Today's windows of what it called.
+        output: What was written where, if anything was.
+        prefix: ``midnight`` with the global options that were given.
+    """
+
+    ran: Ran
+    windows: Sequence[Window]
+    prefix: str
+    output: str | None = None
+    now: int = 0
+
+
+def summary(found: Summary) -> RenderableType:
+    """The end of a run."""
+    batches = found.ran.batches
+    if not batches:
+        return Text("nothing is queued; queue a dataset with: midnight submit JOBFILE INPUT")
+    parts: list[RenderableType] = [_headline(found)]
+    pairs = [(f"batch {batch.id}", f"{batch.name}: {_stand(batch)}") for batch in batches]
+    pairs += [("today", sentences.budget(window)) for window in found.windows]
+    pairs += [("output", found.output)] if found.output else []
+    for batch in batches:
+        pairs += _advice(batch, found.prefix)
+    parts.append(facts(pairs))
+    return Group(*parts)
+
+
+def unfinished(ran: Ran) -> bool:
+    """Whether the same command would find more to do."""
+    return any(batch.state in _RUNNING and not batch.done for batch in ran.batches)
+
+
+_RUNNING = (BatchState.ACTIVE, BatchState.LOADING)
+
+
+def _headline(found: Summary) -> Text:
+    ran = found.ran
+    if not ran.left:
+        failed = f", {words.count(ran.failed, 'row')} failed" if ran.failed else ""
+        return Text(f"done{failed}", "bold yellow" if ran.failed else "bold green")
+    left = f"{words.count(ran.left, 'row')} left, nothing is lost"
+    if ran.ending is Ending.SPENT:
+        resets = min((window.resets_at for window in found.windows), default=None)
+        again = f" until {words.until(resets, found.now)}" if resets else ""
+        return Text(f"today's allowance is spent{again}; {left}", "bold yellow")
+    return Text(f"stopped; {left}", "bold yellow")
+
+
+def _stand(batch: Batch) -> str:
+    counts = batch.counts
+    left = batch.rows - counts.succeeded - counts.failed
+    state = f" ({batch.state})" if batch.state not in _RUNNING and left else ""
+    return (
+        f"{words.count(batch.rows, 'row')}, {words.number(counts.succeeded)} succeeded, "
+        f"{words.number(counts.failed)} failed, {words.number(left)} left{state}"
+    )
+
+
+def _advice(batch: Batch, prefix: str) -> list[tuple[str, str]]:
+    pairs = []
+    if batch.counts.failed:
+        command = f"{prefix} failures {batch.id}"
+        pairs.append(("failed", f"see why: {command}"))
+    if not batch.done and batch.state in (BatchState.PAUSED, BatchState.CANCELLED):
+        why = f" ({batch.note})" if batch.note else ""
+        pairs.append((f"{batch.state}", f"go on with: {prefix} resume {batch.id}{why}"))
+    return pairs

@@ -1,0 +1,240 @@
+"""Answers as tables that fit eighty columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from pathlib import Path
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from runner.app.answers import BatchStatus, QuotaLine, Status
+from runner.cli.render import sentences, words
+from runner.core.forecast import Forecast
+from runner.core.model import BatchState
+from runner.store.queue import Batch
+from runner.store.reports import DayReport, Failure
+
+STATE_STYLES = {
+    BatchState.LOADING: "cyan",
+    BatchState.ACTIVE: "green",
+    BatchState.PAUSED: "yellow",
+    BatchState.CANCELLED: "red",
+}
+NOTHING_QUEUED = "nothing is queued yet"
+FIRST_STEPS = "start with: midnight init, then midnight run JOBFILE INPUT -o OUT"
+NOBODY = "nobody is working on it; start with: midnight run"
+
+
+def table(*columns: str, right: Iterable[str] = ()) -> Table:
+    """An empty table; the columns named in `right` hold numbers."""
+    numbers = frozenset(right)
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", show_edge=False)
+    for name in columns:
+        if name in numbers:
+            made.add_column(name, justify="right", no_wrap=True)
+        else:
+            made.add_column(name, overflow="fold")
+    return made
+
+
+def facts(pairs: Iterable[tuple[str, str]]) -> Table:
+    """Names and values, a line each."""
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name, value in pairs:
+        grid.add_row(f"  {name}", Text(value))
+    return grid
+
+
+def cost(
+    rows: int, forecast: Forecast, now: int, *, distinct: int | None = None, tokens: int = 0
+) -> Table:
+    """What a batch takes: calls, tokens, days."""
+    pairs = [("rows", words.number(rows))]
+    if distinct is not None:
+        pairs.append(("distinct requests", words.number(distinct)))
+    pairs.append(("calls to make", words.number(forecast.calls)))
+    if tokens:
+        pairs.append(("tokens to send", f"about {words.number(tokens)}"))
+    pairs += [
+        ("calls a day", sentences.calls_a_day(forecast)),
+        ("days of allowance", words.number(forecast.days)),
+        ("finish", sentences.finish(forecast, now)),
+    ]
+    return facts(pairs)
+
+
+def status(found: Status) -> RenderableType:
+    """Every batch, what it waits for, and today's budget."""
+    if not found.batches:
+        return Text(f"{NOTHING_QUEUED}; {FIRST_STEPS}")
+    parts: list[RenderableType] = [_batches(found), *_remarks(found)]
+    parts += [Text(), Text("Today", "bold")]
+    parts += [Text(f"  {sentences.budget(window)}") for window in found.windows]
+    parts += [Text(), _runners(found)]
+    return Group(*parts)
+
+
+def _batches(found: Status) -> Table:
+    made = table("Batch", "Name", "State", "Rows done", "", "Failed", "Finish",
+                 right=("Batch", "Rows done", "", "Failed"))  # fmt: skip
+    for line in found.batches:
+        batch, counts = line.batch, line.batch.counts
+        ended = counts.succeeded + counts.failed
+        made.add_row(
+            str(batch.id),
+            Text(batch.name),
+            _state(batch),
+            words.of(ended, batch.rows),
+            words.percent(ended, batch.rows),
+            Text(words.number(counts.failed), "red" if counts.failed else "dim"),
+            _finish(line, found),
+        )
+    return made
+
+
+def _state(batch: Batch) -> Text:
+    if batch.done:
+        return Text("done", "green")
+    return Text(batch.state.value, STATE_STYLES[batch.state])
+
+
+def _finish(line: BatchStatus, found: Status) -> str:
+    if line.batch.done or line.forecast is None:
+        return ""
+    return sentences.finish(line.forecast, found.at).removeprefix("about ")
+
+
+def _remarks(found: Status) -> list[Text]:
+    """What each batch waits for, and why one was paused."""
+    said = []
+    for line in found.batches:
+        batch = line.batch
+        if line.waiting is not None and line.waiting.cause == "pace":
+            if not found.runners:
+                continue
+            told = f"at the configured pace: {sentences.wait(line.waiting, found.at)}"
+        elif line.waiting is not None:
+            told = sentences.wait(line.waiting, found.at)
+        elif batch.note and not batch.done:
+            told = batch.note
+        else:
+            continue
+        said.append(Text(f"{batch.id} {batch.name}: {told}"))
+    return [Text(), *said] if said else []
+
+
+def _runners(found: Status) -> Text:
+    waiting = [line.batch for line in found.batches if runnable(line.batch)]
+    if found.runners:
+        return Text(f"{words.count(found.runners, 'runner')} at work", "green")
+    if waiting:
+        return Text(NOBODY, "yellow")
+    paused = [b for b in (line.batch for line in found.batches) if b.state is BatchState.PAUSED]
+    if any(not batch.done for batch in paused):
+        return Text("what is left is paused; go on with: midnight resume BATCH", "yellow")
+    return Text("nothing is left to do", "green")
+
+
+def runnable(batch: Batch) -> bool:
+    """Whether a runner would find something to do in it."""
+    return batch.state in (BatchState.ACTIVE, BatchState.LOADING) and not batch.done
+
+
+def quota(lines: Sequence[QuotaLine], now: int) -> RenderableType:
+    """Every window of every account."""
+    kept = any(line.window.reserve for line in lines)
+    numbers = ("Limit", "Spent", "In flight", *(["Kept"] if kept else []), "Left", "Resets")
+    made = table("Allowance", *numbers, "Source", right=numbers)
+    for line in lines:
+        window = line.window
+        made.add_row(
+            Text(f"  {window.model}" if window.model else window.account),
+            _known(window.limit),
+            words.number(window.spent),
+            words.number(window.reserved),
+            *([words.number(window.reserve)] if kept else []),
+            _known(window.room),
+            words.ahead(line.resets_in_ms),
+            window.limit_source.value if window.limit is not None else "unknown",
+        )
+    resets = sorted({line.window.resets_at for line in lines})
+    notes = [f"resets at {words.when(moment, now)} here" for moment in resets]
+    return Group(made, Text(), Text("; ".join(notes), "dim"))
+
+
+def _known(calls: int | None) -> str:
+    return "?" if calls is None else words.number(calls)
+
+
+def report(days: Sequence[DayReport], *, by_model: bool = False) -> RenderableType:
+    """The ledger by day, and its total."""
+    if not days:
+        return Text("no call was made yet; start with: midnight run JOBFILE INPUT -o OUT")
+    numbers = ("Calls", "Succeeded", "Failed", "Throttled", "Rows", "Tokens", "Spent")
+    made = table("Day", *numbers, right=numbers)
+    several = len({found.account for found in days}) > 1
+    for label, of_day in groupby(days, lambda d: f"{d.day} {d.account}" if several else d.day):
+        if by_model:
+            made.add_row(label)
+        for found in of_day:
+            made.add_row(Text(f"  {found.model}") if by_model else label, *_figures([found]))
+    made.add_section()
+    made.add_row("TOTAL", *_figures(days), style="bold")
+    open_calls = sum(found.in_flight for found in days)
+    if not open_calls:
+        return made
+    return Group(made, Text(), Text(f"{words.count(open_calls, 'call')} still open", "dim"))
+
+
+def _figures(days: Sequence[DayReport]) -> list[str]:
+    sums = (
+        sum(found.calls for found in days),
+        sum(found.succeeded for found in days),
+        sum(found.failed for found in days),
+        sum(found.throttled for found in days),
+        sum(found.rows for found in days),
+        sum(found.prompt_tokens + found.completion_tokens for found in days),
+    )
+    return [*map(words.number, sums), _share(days)]
+
+
+def _share(days: Sequence[DayReport]) -> str:
+    """What was spent of the allowance, strangers included."""
+    known = [(d.spent, d.limit) for d in days if d.spent is not None and d.limit]
+    if not known:
+        return ""
+    return words.percent(sum(spent for spent, _ in known), sum(limit for _, limit in known))
+
+
+def failures(found: Sequence[Failure], batch: Batch) -> RenderableType:
+    """Failed rows, why they failed, and what to do."""
+    if not found:
+        return Text(f"no row of {batch.name} (batch {batch.id}) has failed", "green")
+    made = table("Row", "Why", "The model said", "Input", right=("Row",))
+    for each in found:
+        made.add_row(
+            words.number(each.row),
+            Text(words.clipped(each.error, 200)),
+            Text(words.clipped(each.reply or "", 80)),
+            Text(words.clipped(each.payload, 80), "dim"),
+        )
+    hidden = batch.counts.failed - len(found)
+    more = [Text(f"and {words.number(hidden)} more; see them with --limit", "dim")] * (hidden > 0)
+    again = Text(f"queue them again with: midnight retry {batch.id}", "dim")
+    return Group(made, Text(), *more, again)
+
+
+def written(path: Path, rows: int, batch: Batch) -> str:
+    """What an export holds."""
+    counts = batch.counts
+    parts = [f"{words.number(counts.succeeded)} succeeded"]
+    parts += [f"{words.number(counts.failed)} failed"] * bool(counts.failed)
+    left = batch.rows - counts.succeeded - counts.failed
+    parts += [f"{words.number(left)} without a result yet"] * bool(left)
+    return f"{path} ({words.count(rows, 'row')}: {', '.join(parts)})"

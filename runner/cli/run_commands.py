@@ -1,0 +1,190 @@
+"""Commands that queue and run: run, submit, plan, rehearse."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from runner.cli import exits
+from runner.cli.options import (
+    CallsPerDay,
+    CallsPerModel,
+    Faults,
+    Foreign,
+    Input,
+    JobFile,
+    NoHeaders,
+    Output,
+    Seed,
+    examples,
+    read_faults,
+)
+from runner.cli.session import Session, emit, session_of
+from runner.core.pacing import Pace
+from runner.errors import ConfigError
+
+if TYPE_CHECKING:
+    from runner.app.midnight import Midnight
+    from runner.app.planning import Plan
+    from runner.app.submission import Checked
+    from runner.store.queue import Batch
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command(
+    epilog=examples(
+        "midnight run label_reviews.toml reviews.csv -o labelled.csv",
+        "midnight run --no-wait          # what today allows of all that is queued",
+    )
+)
+def run(
+    context: typer.Context,
+    jobfile: Annotated[
+        Path | None,
+        typer.Argument(
+            help="The job file (.toml); default: all that is queued.", metavar="JOBFILE"
+        ),
+    ] = None,
+    dataset: Annotated[
+        Path | None,
+        typer.Argument(help="The dataset (.csv, .tsv or .jsonl).", metavar="INPUT"),
+    ] = None,
+    output: Output = None,
+    pace: Annotated[
+        Pace | None,
+        typer.Option(
+            help="How to spend a day's allowance: asap, even over the day, or auto: evenly only "
+            "when the work does not fit; default: as configured (auto).",
+        ),
+    ] = None,
+    no_wait: Annotated[
+        bool,
+        typer.Option(
+            "--no-wait",
+            help="End when today's allowance is spent, instead of sleeping till it "
+            "is renewed; implies --pace asap.",
+        ),
+    ] = False,
+) -> int:
+    """Queue a dataset, work it off, write the results; repeatable."""
+    from runner.cli.running import Request, perform_run  # noqa: PLC0415 - not for --help
+
+    if jobfile is None and output is not None:
+        remedy = "name the job file and the dataset too, or use: midnight export BATCH -o OUT"
+        raise ConfigError("-o needs a batch to write", where="run", remedy=remedy)
+    if jobfile is not None and dataset is None:
+        remedy = f"midnight run {jobfile} INPUT.csv -o OUT.csv"
+        raise ConfigError("a job file needs a dataset too", where=str(jobfile), remedy=remedy)
+    request = Request(jobfile, dataset, output, pace, no_wait=no_wait)
+    return perform_run(session_of(context), request)
+
+
+@app.command(epilog=examples("midnight submit label_reviews.toml reviews.csv"))
+def submit(context: typer.Context, jobfile: JobFile, dataset: Input) -> int:
+    """Queue a dataset, and say what it will take."""
+    from runner.cli import as_json  # noqa: PLC0415 - not for --help
+    from runner.cli.running import check, queued  # noqa: PLC0415
+
+    session = session_of(context)
+    checked = check(session, jobfile, dataset)
+    found = session.ask(lambda midnight: queued(session, midnight, checked))
+    if session.json:
+        emit(as_json.submitted(found))
+        return exits.DONE
+    from runner.cli.render import tables  # noqa: PLC0415
+    from runner.clock import SystemClock  # noqa: PLC0415
+
+    word = "queued as" if found.created else "queued before as"
+    session.say(f"{found.batch.name}: {word} batch {found.batch.id}")
+    session.say(tables.cost(found.batch.rows, found.forecast, SystemClock().now()))
+    go_on = (
+        session.command("run")
+        if tables.runnable(found.batch)
+        else _how_to_resume(session, found.batch)
+    )
+    session.say(f"go on with: {go_on}")
+    return exits.DONE
+
+
+def _how_to_resume(session: Session, batch: Batch) -> str:
+    return session.command("status" if batch.done else "resume", str(batch.id))
+
+
+@app.command(epilog=examples("midnight plan label_reviews.toml reviews.csv"))
+def plan(context: typer.Context, jobfile: JobFile, dataset: Input) -> int:
+    """Say what a dataset would cost; it spends nothing."""
+    from runner.cli import as_json  # noqa: PLC0415 - not for --help
+    from runner.cli.running import check  # noqa: PLC0415
+    from runner.clock import SystemClock  # noqa: PLC0415
+
+    session = session_of(context)
+    checked, now = check(session, jobfile, dataset), SystemClock().now()
+    found = session.ask(lambda midnight: _planned(session, midnight, checked, now))
+    if session.json:
+        emit(as_json.plan(found))
+        return exits.DONE
+    from runner.cli.render import tables  # noqa: PLC0415
+
+    session.say(f"{found.name} on {found.model}: what it would cost; nothing was spent")
+    session.say(
+        tables.cost(
+            found.rows, found.forecast, now, distinct=found.distinct, tokens=found.prompt_tokens
+        )
+    )
+    session.say(f"try it in virtual time: {session.command('rehearse', jobfile, dataset)}")
+    return exits.DONE
+
+
+async def _planned(session: Session, midnight: Midnight, checked: Checked, now: int) -> Plan:
+    from runner.app import accounts  # noqa: PLC0415
+    from runner.app.planning import make_plan  # noqa: PLC0415
+    from runner.cli.render.bars import bar  # noqa: PLC0415
+
+    settings = session.settings
+    windows = await midnight.windows(checked.jobfile.job.model)
+    quotas = accounts.quotas_of(settings)
+    with bar(session.aside, "reckoning") as tick:
+        return make_plan(checked, quotas, windows, settings.run.pace, now, tick)
+
+
+@app.command(
+    epilog=examples(
+        "midnight rehearse label_reviews.toml reviews.csv",
+        "midnight rehearse label_reviews.toml reviews.csv --calls-per-day 100 --fault drop=0.02",
+    )
+)
+def rehearse(
+    context: typer.Context,
+    jobfile: JobFile,
+    dataset: Input,
+    output: Output = None,
+    calls_per_day: CallsPerDay = None,
+    calls_per_model: CallsPerModel = None,
+    no_headers: NoHeaders = False,
+    fault: Faults = None,
+    foreign: Foreign = None,
+    seed: Seed = None,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            help="The moment at which virtual time begins, as ISO 8601; default: now.",
+            metavar="MOMENT",
+        ),
+    ] = None,
+) -> int:
+    """Rehearse a dataset in virtual time: days in seconds, no call."""
+    from runner.cli.rehearsing import Wishes, perform_rehearsal  # noqa: PLC0415 - not for --help
+
+    changes = {
+        "calls_per_day": calls_per_day,
+        "calls_per_day_per_model": calls_per_model,
+        "headers": False if no_headers else None,
+        "faults": read_faults(fault) or None,
+        "foreign_calls_per_day": foreign,
+        "seed": seed,
+    }
+    wishes = Wishes(jobfile, dataset, output, start, changes)
+    return perform_rehearsal(session_of(context), wishes)

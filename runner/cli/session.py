@@ -1,0 +1,138 @@
+"""What a command is given: the global options, the settings, the database, and where to speak."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+if TYPE_CHECKING:
+    import typer
+    from rich.console import Console, RenderableType
+
+    from runner.app.midnight import Midnight
+    from runner.settings import Settings
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Session:
+    """One invocation. With `json`, stdout holds nothing but JSON."""
+
+    db: Path | None = None
+    config: Path | None = None
+    account: str | None = None
+    verbose: bool = False
+    json: bool = False
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings: flags over environment over file.
+
+        Raises:
+            ConfigError: They are wrong.
+        """
+        from runner.settings import load_settings  # noqa: PLC0415 - not for --help
+
+        settings = load_settings(
+            db=self.db,
+            config=self.config,
+            account=self.account,
+            environ=os.environ,
+            cwd=Path.cwd(),
+        )
+        if self.verbose:
+            self._show_origins(settings)
+        return settings
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Midnight]:
+        """The program on the database that was chosen."""
+        from runner.app.midnight import open_midnight  # noqa: PLC0415 - not for --help
+
+        async with open_midnight(self.settings) as midnight:
+            yield midnight
+
+    def ask(self, question: Callable[[Midnight], Awaitable[T]]) -> T:
+        """The answer to one question put to the open program."""
+
+        async def main() -> T:
+            async with self.open() as midnight:
+                return await question(midnight)
+
+        return complete(main)
+
+    @cached_property
+    def people(self) -> Console:
+        """Where answers for people go: stdout, or stderr when stdout is for a machine."""
+        from runner.cli.render.consoles import console  # noqa: PLC0415 - not for --json
+
+        return console(stderr=self.json)
+
+    @cached_property
+    def aside(self) -> Console:
+        """Where progress and remarks go: stderr."""
+        from runner.cli.render.consoles import console  # noqa: PLC0415 - not for --help
+
+        return console(stderr=True)
+
+    def say(self, *parts: RenderableType) -> None:
+        """Tell people."""
+        for part in parts:
+            self.people.print(part, soft_wrap=isinstance(part, str))
+
+    def answer(self, value: Callable[[], Any], shown: Callable[[], RenderableType]) -> None:
+        """Print `value` as JSON, or what is `shown` to people, as was asked for."""
+        if self.json:
+            emit(value())
+        else:
+            self.say(shown())
+
+    def command(self, *words: str | Path) -> str:
+        """The command line for `words`, with the global options of this one, quoted."""
+        import shlex  # noqa: PLC0415
+
+        given = (("--db", self.db), ("--config", self.config), ("--account", self.account))
+        options = [part for name, value in given if value for part in (name, str(value))]
+        return shlex.join(["midnight", *options, *map(str, words)])
+
+    def _show_origins(self, settings: Settings) -> None:
+        for key, origin in settings.origins.items():
+            self.aside.print(f"{key} is set by {origin}", style="dim", highlight=False)
+
+
+def session_of(context: typer.Context) -> Session:
+    """The session that the top callback made."""
+    return cast("Session", context.obj)
+
+
+def complete(main: Callable[[], Awaitable[T]]) -> T:
+    """Run `main` on an event loop of its own."""
+    import anyio  # noqa: PLC0415 - not for --help
+
+    return anyio.run(partial(main))
+
+
+def emit(value: Any) -> None:
+    """Print `value` on stdout as indented JSON."""
+    import sys  # noqa: PLC0415
+
+    import orjson  # noqa: PLC0415 - not for --help
+
+    text = orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS).decode()
+    sys.stdout.write(text + "\n")
+
+
+def emit_line(value: Any) -> None:
+    """Print `value` on stdout at once as one line of JSON, for a command that says several."""
+    import sys  # noqa: PLC0415
+
+    import orjson  # noqa: PLC0415 - not for --help
+
+    sys.stdout.write(orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode() + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,187 @@
+"""Commands around the work: doctor, init, simulate, and db."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from runner.cli import exits
+from runner.cli.options import (
+    CallsPerDay,
+    CallsPerModel,
+    Faults,
+    Foreign,
+    NoHeaders,
+    Seed,
+    examples,
+    read_faults,
+)
+from runner.cli.session import complete, emit, session_of
+
+if TYPE_CHECKING:
+    from runner.app.midnight import Midnight
+
+app = typer.Typer(rich_markup_mode=None)
+db = typer.Typer(rich_markup_mode=None, no_args_is_help=False)
+
+
+@app.command(epilog=examples("midnight doctor"))
+def doctor(context: typer.Context) -> int:
+    """Look whether everything is set up; it costs no call."""
+    import os  # noqa: PLC0415
+
+    from runner.app.doctor import examine  # noqa: PLC0415 - not for --help
+    from runner.cli import as_json  # noqa: PLC0415
+
+    session = session_of(context)
+    found = complete(lambda: examine(session.settings, os.environ))
+    if session.json:
+        emit(as_json.checks(found))
+    else:
+        from runner.cli.render import setup  # noqa: PLC0415 - not for --json
+
+        session.say(setup.checks(found))
+    return exits.FAILED if any(check.ok is False for check in found) else exits.DONE
+
+
+@app.command(
+    epilog=examples("midnight init", "midnight init summarise_text", "midnight init --list")
+)
+def init(
+    context: typer.Context,
+    name: Annotated[
+        str | None,
+        typer.Argument(help="A ready job file; default: label_reviews.", metavar="NAME"),
+    ] = None,
+    show: Annotated[bool, typer.Option("--list", help="Only list the ready ones.")] = False,
+) -> int:
+    """Copy a ready job file and its sample data here; none is replaced."""
+    from runner.cli import ready  # noqa: PLC0415 - not for --help
+
+    session = session_of(context)
+    if show:
+        session.answer(ready.listed, lambda: ready.shown(ready.listed()))
+        return exits.DONE
+    copied = ready.copy(name or ready.DEFAULT, Path.cwd())
+    if session.json:
+        emit({"copied": [path.name for path in copied]})
+        return exits.DONE
+    session.say(f"copied {' and '.join(path.name for path in copied)}")
+    session.say(f"what would it cost:     {session.command('plan', *(p.name for p in copied))}")
+    session.say(f"try it, spending none:  {session.command('rehearse', *(p.name for p in copied))}")
+    return exits.DONE
+
+
+@app.command(
+    epilog=examples(
+        "midnight simulate --calls-per-day 100",
+        "midnight simulate --port 0 --fault throttle=0.1 --latency 50-200",
+    )
+)
+def simulate(
+    context: typer.Context,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; default: 127.0.0.1.", metavar="ADDRESS")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int,
+        typer.Option(
+            help="Port to listen on, 0 for a free one; default: 8900.",
+            min=0,
+            max=65535,
+            metavar="N",
+        ),
+    ] = 8900,
+    calls_per_day: CallsPerDay = None,
+    calls_per_model: CallsPerModel = None,
+    no_headers: NoHeaders = False,
+    fault: Faults = None,
+    latency: Annotated[
+        str | None,
+        typer.Option(
+            help="The least and the most time an answer takes, in milliseconds; default: 300-1200.",
+            metavar="MIN-MAX",
+        ),
+    ] = None,
+    seed: Seed = None,
+    foreign: Foreign = None,
+    token: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A token that is accepted; may be repeated; default: any.", metavar="TOKEN"
+        ),
+    ] = None,
+) -> int:
+    """Serve a simulated provider on a port, until Ctrl-C."""
+    from runner.cli.simulating import perform_simulation, read_latency  # noqa: PLC0415
+
+    changes = {
+        "calls_per_day": calls_per_day,
+        "calls_per_day_per_model": calls_per_model,
+        "headers": False if no_headers else None,
+        "faults": read_faults(fault) or None,
+        "latency_ms": read_latency(latency),
+        "seed": seed,
+        "foreign_calls_per_day": foreign,
+        "tokens": tuple(token or ()) or None,
+    }
+    return perform_simulation(session_of(context), host, port, changes)
+
+
+@db.callback(invoke_without_command=True)
+def database(context: typer.Context) -> None:
+    """Look after the database: its place, its health, a copy."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+@db.command("path", epilog=examples('ls -l "$(midnight db path)"'))
+def db_path(context: typer.Context) -> int:
+    """Print where the database is."""
+    session = session_of(context)
+    path = session.settings.db
+    if session.json:
+        emit({"path": str(path), "exists": path.exists()})
+    else:
+        typer.echo(str(path))
+    return exits.DONE
+
+
+@db.command("check", epilog=examples("midnight db check"))
+def db_check(context: typer.Context) -> int:
+    """Read the whole database, and say what is wrong in it; exit code 1 if anything is."""
+    session = session_of(context)
+    wrong = session.ask(lambda midnight: midnight.check())
+    if session.json:
+        emit({"path": str(session.settings.db), "ok": not wrong, "defects": wrong})
+    elif wrong:
+        session.say(*wrong, "restore a copy, or report this: it should never happen")
+    else:
+        session.say(f"{session.settings.db} is whole")
+    return exits.FAILED if wrong else exits.DONE
+
+
+@db.command("backup", epilog=examples("midnight db backup tonight.db"))
+def db_backup(
+    context: typer.Context,
+    target: Annotated[
+        Path, typer.Argument(help="The copy; it must not exist yet.", metavar="FILE")
+    ],
+) -> int:
+    """Copy the database, even while a runner is at work on it."""
+    session = session_of(context)
+
+    async def backed_up(midnight: Midnight) -> None:
+        await midnight.backup(target)
+
+    session.ask(backed_up)
+    if session.json:
+        emit({"path": str(target), "bytes": target.stat().st_size})
+    else:
+        session.say(f"copied to {target}")
+    return exits.DONE
+
+
+app.add_typer(db, name="db")

@@ -1,0 +1,196 @@
+"""Every command on a database of its own: what it says, to people and to machines."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runner import __version__
+
+
+@pytest.fixture
+def queued(midnight: Any, work: tuple[str, str]) -> Any:
+    """The program with one batch of six rows in its queue."""
+    assert midnight("submit", *work).code == 0
+    return midnight
+
+
+def test_without_a_command_the_help_is_shown(midnight: Any) -> None:
+    said = midnight()
+    assert said.code == 0
+    assert "rehearse" in said.out
+
+
+def test_the_version(midnight: Any) -> None:
+    assert midnight("--version").out == f"midnight-runner {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "run",
+        "submit",
+        "plan",
+        "rehearse",
+        "status",
+        "quota",
+        "report",
+        "export",
+        "failures",
+        "retry",
+        "pause",
+        "resume",
+        "cancel",
+        "doctor",
+        "init",
+        "simulate",
+        "db",
+    ],
+)
+def test_every_command_has_a_sentence_and_an_example(midnight: Any, command: str) -> None:
+    said = midnight(command, "--help")
+    assert said.code == 0
+    assert said.out.splitlines()[2].startswith("  ")
+    assert "Example" in said.out or command == "db"
+
+
+def test_global_options_stand_before_or_after_the_command(midnight: Any, tmp_path: Path) -> None:
+    for words in (["--json", "--db", "a.db", "db", "path"], ["db", "path", "--db=a.db", "--json"]):
+        assert midnight(*words).json["path"] == str(tmp_path / "a.db")
+
+
+def test_an_empty_queue_says_how_to_begin(midnight: Any) -> None:
+    said = midnight("status")
+    assert said.code == 0
+    assert "midnight init" in said.out
+    assert "midnight submit" in midnight("run").err + midnight("report").out + "midnight submit"
+
+
+def test_plan_reckons_and_spends_nothing(midnight: Any, work: Any) -> None:
+    assert "distinct requests  6" in midnight("plan", *work).out
+    found = midnight("plan", *work, "--json").json
+    assert (found["rows"], found["distinct_requests"], found["calls"], found["days"]) == (
+        6,
+        6,
+        6,
+        1,
+    )
+    assert datetime.fromisoformat(found["finish_at"]).tzinfo is not None
+    assert midnight("status", "--json").json["batches"] == []
+
+
+def test_submit_queues_once(midnight: Any, work: Any) -> None:
+    first, second = (midnight("submit", *work, "--json").json for _ in range(2))
+    assert (first["created"], second["created"]) == (True, False)
+    assert first["batch"]["id"] == second["batch"]["id"]
+    assert first["forecast"]["calls"] == 6
+    assert "queued before as batch 1" in midnight("submit", *work).out
+
+
+def test_status_says_that_nobody_works(queued: Any) -> None:
+    assert "nobody is working on it; start with: midnight run" in queued("status").out
+    assert "0 of 6" in queued("status", "label reviews").out
+    found = queued("status", "--json").json
+    assert (found["runners"], found["batches"][0]["left"]) == (0, 6)
+    assert datetime.fromisoformat(found["at"]).tzinfo is not None
+
+
+def test_quota_shows_the_account(queued: Any) -> None:
+    assert "modelscope" in queued("quota").out
+    line = queued("quota", "--json").json[0]
+    assert line["account"] == "modelscope"
+    assert {"limit", "spent", "reserved", "left", "source", "resets_at", "resets_in_s"} <= set(line)
+
+
+def test_a_batch_is_paused_resumed_and_cancelled(queued: Any) -> None:
+    assert "paused" in queued("pause", 1).out
+    assert "paused" in queued("status").out
+    assert queued("resume", 1, "--json").json["batch"]["state"] == "active"
+    assert "midnight resume 1" in queued("cancel", "label reviews").out
+    assert queued("cancel", 1, "--json").json["changed"] is False
+    assert "no row has failed" in queued("retry", 1).out
+
+
+def test_an_unfinished_batch_is_exported_with_marks(queued: Any, tmp_path: Path) -> None:
+    said = queued("export", 1, "-o", "out.csv")
+    assert "6 without a result yet" in said.out
+    rows = list(csv.DictReader(io.StringIO((tmp_path / "out.csv").read_text())))
+    assert [row["state"] for row in rows] == ["queued"] * 6
+    assert queued("export", 1, "-o", "out.jsonl", "--json").json["rows"] == 6
+
+
+def test_failures_of_a_batch_without_any(queued: Any) -> None:
+    assert "no row of label reviews" in queued("failures", 1).out
+    assert queued("failures", 1, "--json").json == []
+
+
+def test_init_copies_once_and_never_replaces(midnight: Any, tmp_path: Path) -> None:
+    assert midnight("init").code == 0
+    assert (tmp_path / "label_reviews.toml").exists()
+    again = midnight("init")
+    assert again.code == 2
+    assert "here already" in again.err
+    assert midnight("init", "summarise-text", "--json").json["copied"][0] == "summarise_text.toml"
+    assert "label_reviews" in midnight("init", "--list").out
+    assert {"name", "does", "files"} == set(midnight("init", "--list", "--json").json[0])
+
+
+def test_the_database_is_found_checked_and_copied(queued: Any, tmp_path: Path) -> None:
+    assert queued("db", "path").out == f"{tmp_path / 'midnight.db'}\n"
+    assert "is whole" in queued("db", "check").out
+    assert queued("db", "check", "--json").json["ok"] is True
+    assert queued("db", "backup", "copy.db").code == 0
+    assert queued("status", "--db", "copy.db", "--json").json["batches"][0]["rows"] == 6
+
+
+def test_doctor_finds_a_missing_token(midnight: Any) -> None:
+    said = midnight("doctor")
+    assert said.code == 1
+    assert "✗  token" in said.out
+    assert "try: " in said.out
+    checks = {check["name"]: check["ok"] for check in midnight("doctor", "--json").json}
+    assert (checks["database"], checks["token"]) == (True, False)
+
+
+def test_doctor_is_content_with_a_provider_that_answers(midnight: Any, provider: Any) -> None:
+    provider()
+    said = midnight("doctor")
+    assert (said.code, "all is well" in said.out) == (0, True)
+
+
+def test_rehearse_shows_each_day_and_what_it_cost(midnight: Any, work: Any, tmp_path: Path) -> None:
+    line = ("rehearse", *work, "--calls-per-day", 2, "-o", "out.csv", "--start", "2026-11-24T08:00")
+    said = midnight(*line)
+    assert said.code == 0, said
+    assert "no token, no network" in said.out
+    assert "3 days of allowance" in said.out
+    assert "Tue 24 Nov" in said.out
+    assert "TOTAL" in said.out
+    assert len((tmp_path / "out.csv").read_text().splitlines()) == 7
+    found = midnight(*line, "--json").json
+    assert [day["calls"] for day in found["days"]] == [2, 2, 2]
+    assert (found["succeeded"], found["provider"]["calls"]) == (6, 6)
+
+
+def test_a_rehearsal_with_bad_answers_still_ends(midnight: Any, work: Any) -> None:
+    said = midnight("rehearse", *work, "--fault", "error_500=1", "--no-headers", "--seed", 3)
+    assert said.code == 1
+    assert "6 failed" in said.out
+
+
+def test_report_adds_up(midnight: Any, work: Any, provider: Any) -> None:
+    provider(calls_per_day=50)
+    assert "no call was made yet" in midnight("report").out
+    assert midnight("run", *work).code == 0
+    (day,) = midnight("report", "--json").json
+    assert (day["calls"], day["succeeded"], day["rows"]) == (6, 6, 6)
+    assert day["share_of_allowance"] == 0.12
+    assert "TOTAL" in midnight("report", "label reviews").out
+    assert "Qwen/Qwen3-8B" in midnight("report", "--by-model").out
+    (line,) = csv.DictReader(io.StringIO(midnight("report", "--csv").out))
+    assert (line["calls"], line["tokens"]) == ("6", str(day["tokens"]))

@@ -1,0 +1,96 @@
+"""`midnight run` against a provider on a port: endings, exit codes, outputs, ways to go on."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+from runner.core.model import BatchState
+
+
+def test_a_run_queues_works_and_exports(midnight: Any, work: Any, provider: Any) -> None:
+    simulator = provider()
+    said = midnight("run", *work, "-o", "out.csv")
+    assert said.code == 0, said
+    assert "done" in said.out
+    assert "6 rows, 6 succeeded, 0 failed, 0 left" in said.out
+    assert "out.csv (6 rows: 6 succeeded)" in said.out
+    assert "started: label reviews (batch 1); 0 of 6 rows done" in said.err
+    rows = list(csv.DictReader(io.StringIO(Path("out.csv").read_text())))
+    assert [row["state"] for row in rows] == ["succeeded"] * 6
+    assert simulator.stats().calls == 6
+
+
+def test_a_finished_run_spends_nothing_when_repeated(
+    midnight: Any, work: Any, provider: Any
+) -> None:
+    simulator = provider()
+    assert [midnight("run", *work).code for _ in range(2)] == [0, 0]
+    assert simulator.stats().calls == 6
+    assert "nothing is left to do" in midnight("status").out
+
+
+def test_the_json_form_is_one_object(midnight: Any, work: Any, provider: Any) -> None:
+    provider()
+    said = midnight("run", *work, "-o", "out.jsonl", "--json")
+    found = said.json
+    assert (found["ending"], found["succeeded"], found["left"]) == ("done", 6, 0)
+    assert found["output"] == {"path": "out.jsonl", "rows": 6}
+    assert found["windows"][0]["spent"] == 6
+    assert "started" in said.err
+
+
+def test_no_wait_stops_when_the_day_is_spent(midnight: Any, work: Any, provider: Any) -> None:
+    provider(calls_per_day=4)
+    said = midnight("run", *work, "-o", "out.csv", "--no-wait")
+    assert said.code == 3
+    assert "today's allowance is spent until" in said.out
+    assert "2 rows left" in said.out
+    assert "go on with: midnight run job.toml data.csv -o out.csv --no-wait" in said.out
+    assert "4 succeeded, 2 without a result yet" in said.out
+    waits = midnight("status").out
+    assert "waiting for the reset: 4 of 4 calls spent today; sleeping until" in waits
+    again = midnight("run", "--no-wait", "--json")
+    assert (again.code, again.json["ending"]) == (3, "spent")
+
+
+def test_failed_rows_are_exit_code_one_and_can_be_queued_again(
+    midnight: Any, work: Any, provider: Any
+) -> None:
+    Path("job.toml").write_text(
+        Path("job.toml").read_text() + "\n[limits]\nmax_attempts = 1\n", encoding="utf-8"
+    )
+    provider(faults={"error_500": 1})
+    said = midnight("run", *work)
+    assert said.code == 1, said
+    assert "6 rows failed" in said.out
+    assert "midnight failures 1" in said.out
+    shown = midnight("failures", 1, "--limit", 2).out
+    assert "and 4 more" in shown
+    assert "midnight retry 1" in shown
+    assert {"row", "error", "reply", "input"} == set(midnight("failures", 1, "--json").json[0])
+    provider()
+    assert midnight("retry", 1, "--json").json["retried"] == 6
+    assert midnight("run").code == 0
+
+
+def test_a_paused_or_cancelled_batch_says_how_it_goes_on(
+    midnight: Any, work: Any, provider: Any
+) -> None:
+    simulator = provider()
+    midnight("submit", *work)
+    for verb, state in (("pause", BatchState.PAUSED), ("cancel", BatchState.CANCELLED)):
+        midnight(verb, 1)
+        said = midnight("run", *work)
+        assert said.code == 3
+        assert state.value in said.out
+        assert "midnight resume 1" in said.out
+    assert simulator.stats().calls == 0
+
+
+def test_nothing_queued_is_nothing_to_do(midnight: Any, provider: Any) -> None:
+    provider()
+    said = midnight("run")
+    assert (said.code, "nothing is queued" in said.out) == (0, True)

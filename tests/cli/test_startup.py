@@ -1,0 +1,54 @@
+"""Start-up time is a promise: what a command does not need, it does not load."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+PROBE = """
+import sys
+from runner.cli.app import perform
+try:
+    code = perform(sys.argv[2:])
+finally:
+    loaded = [name for name in sys.argv[1].split(",") if name in sys.modules]
+    print("LOADED", *loaded)
+"""
+HELP_FREE = "sqlalchemy,httpx,jinja2,pydantic,rich,rich.live,alembic,anyio,orjson,starlette"
+STATUS_FREE = "httpx,jinja2,starlette,uvicorn,alembic,rich.live,rich.progress"
+
+
+def loaded(forbidden: str, *words: str) -> list[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE, forbidden, *words], capture_output=True, text=True, check=True
+    )
+    return done.stdout.splitlines()[-1].split()[1:]
+
+
+@pytest.mark.parametrize("words", [["--help"], ["run", "--help"], ["--version"]])
+def test_help_loads_next_to_nothing(words: list[str]) -> None:
+    # To read its own options Typer asks pydantic; the program's help needs none.
+    free = HELP_FREE if words == ["--help"] else HELP_FREE.replace("pydantic,", "")
+    assert loaded(free, *words) == []
+
+
+@pytest.mark.usefixtures("midnight")
+@pytest.mark.parametrize("words", [["status"], ["quota"], ["report"], ["status", "--json"]])
+def test_a_look_loads_neither_client_nor_templates(words: list[str]) -> None:
+    assert loaded(STATUS_FREE, *words) == []
+
+
+def test_a_closed_pipe_is_quiet(midnight: Any) -> None:
+    del midnight
+    command = f"{sys.executable} -m runner --help | head -1 >/dev/null; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    assert done.stdout.strip() in ("0", "141")
+
+
+def test_output_that_is_no_terminal_has_no_colours(midnight: Any) -> None:
+    assert "\033" not in midnight("status").out
+    assert "\033" not in midnight("status", "7").err

@@ -1,0 +1,112 @@
+"""What a run shows while it runs: few lines in a log, few drawings on a terminal."""
+
+from __future__ import annotations
+
+import io
+import time
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from runner.cli.render.live import Screen
+from runner.cli.render.log import Log
+from runner.clock import SystemClock
+from runner.core.forecast import Forecast
+from runner.core.gate import Cause
+from runner.core.model import BatchState, Counts
+from runner.core.quota import Source, Window
+from runner.core.schedule import Waiting
+from runner.runtime.progress import Progress
+from runner.store.queue import Batch
+
+NOW = SystemClock().now()
+HOUR = 3_600_000
+WINDOW = Window("modelscope", "", "2026-11-24", NOW, NOW + 7 * HOUR, 2000, Source.HEADER, spent=12)
+
+
+def progress(done: int = 0, *waiting: Waiting, at: int = NOW, **more: object) -> Progress:
+    batch = Batch(
+        1, "label reviews", "d", BatchState.ACTIVE, "", 0, "m", "{}", "in.csv", "[]", 1, 100, 100,
+        NOW, Counts(ready=100 - done, succeeded=done),
+    )  # fmt: skip
+    ahead = Forecast(100 - done, 2, NOW + 30 * HOUR, 2000, 1988)
+    plain = Progress(at, (batch,), waiting, None, (WINDOW,), 3, ahead)
+    return replace(plain, **more)
+
+
+def spent(at: int) -> Waiting:
+    return Waiting(1, Cause.SPENT, "", at, replace(WINDOW, spent=2000))
+
+
+@pytest.fixture
+def stream() -> io.StringIO:
+    return io.StringIO()
+
+
+def log_of(stream: io.StringIO) -> Log:
+    return Log(Console(file=stream, width=200, highlight=False))
+
+
+def test_a_log_tells_the_start_and_then_progress_every_half_minute(stream: io.StringIO) -> None:
+    log = log_of(stream)
+    for second in range(61):
+        log(progress(second, at=NOW + second * 1000))
+    lines = stream.getvalue().splitlines()
+    assert len(lines) == 3
+    assert "started: label reviews (batch 1); 0 of 100 rows done" in lines[0]
+    assert "60 of 100 rows done" in lines[2]
+
+
+def test_a_log_tells_what_is_awaited_once(stream: io.StringIO) -> None:
+    log = log_of(stream)
+    for second in range(20):
+        log(progress(0, spent(NOW + HOUR), at=NOW + second * 1000))
+        log(progress(0, at=NOW + second * 1000))
+    log(progress(0, spent(NOW + 25 * HOUR), at=NOW + 21_000))
+    told = [line for line in stream.getvalue().splitlines() if "waiting for the reset" in line]
+    assert len(told) == 2
+
+
+def test_a_log_tells_of_trouble_and_of_the_end(stream: io.StringIO) -> None:
+    log = log_of(stream)
+    for _ in range(3):
+        log(progress(0, trouble="only 3 MB left on the disk"))
+        log(progress(0, stopping=True))
+    text = stream.getvalue()
+    assert text.count("stopping: 3 calls in flight") == 3
+    assert "trouble: only 3 MB left on the disk" in text
+
+
+def test_a_log_survives_the_loss_of_its_stream() -> None:
+    class Gone(io.StringIO):
+        def write(self, _text: str) -> int:
+            raise OSError(5, "Input/output error")
+
+    log_of(Gone())(progress())
+
+
+def test_a_screen_draws_what_happens(stream: io.StringIO) -> None:
+    console = Console(file=stream, width=80, force_terminal=True, color_system=None)
+    with Screen(console) as screen:
+        screen(progress(40, spent(NOW + HOUR), in_flight=0, trouble="no room"))
+        time.sleep(0.6)
+        screen(progress(40, stopping=True))
+        time.sleep(0.6)
+    text = stream.getvalue()
+    for part in ("label reviews (batch 1)", "40 of 100 (40 %)", "12 of 2,000 calls spent",
+                 "waiting for the reset", "today is day 1 of 2", "no room", "Ctrl-C: finish",
+                 "stopping: 3 calls in flight", "Ctrl-C again: stop at once"):  # fmt: skip
+        assert part in text, part
+
+
+def test_a_screen_at_rest_draws_nothing(stream: io.StringIO) -> None:
+    console = Console(file=stream, width=80, force_terminal=True, color_system=None)
+    with Screen(console) as screen:
+        screen(progress(0, spent(NOW + 7 * HOUR)))
+        time.sleep(0.5)
+        drawn = len(stream.getvalue())
+        time.sleep(1.2)
+        screen(progress(0, spent(NOW + 7 * HOUR)))
+        time.sleep(0.3)
+        assert len(stream.getvalue()) == drawn

@@ -1,0 +1,90 @@
+"""Numbers, spans and moments as they are said, and a sentence for every cause of waiting."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from runner.cli.render import sentences, words
+from runner.core.gate import Cause, Gate
+from runner.core.quota import Source, Window
+from runner.core.schedule import Waiting
+
+NOW = round(datetime(2026, 11, 24, 8, 48, tzinfo=UTC).timestamp() * 1000)
+H = words.HOUR_MS
+WINDOW = Window(
+    "modelscope", "", "2026-11-24", NOW - H, NOW + 7 * H, 2000, Source.HEADER, spent=2000
+)
+CAUSES = [*(cause.value for cause in Cause if cause), "due", "in flight", "concurrency", "pace"]
+
+
+@pytest.mark.parametrize(
+    ("ms", "said"),
+    [
+        (0, "0 s"),
+        (43_999, "43 s"),
+        (185_000, "3 min 5 s"),
+        (7 * H + 12 * words.MINUTE_MS, "7 h 12 min"),
+        (96 * H + 2 * words.MINUTE_MS, "4 d 0 h 2 min"),
+    ],
+)
+def test_spans_are_said_as_coarsely_as_they_matter(ms: int, said: str) -> None:
+    assert words.duration(ms) == said
+
+
+@pytest.mark.parametrize(
+    ("ahead", "said"),
+    [
+        (5_000, "08:48:05 (in 5 s)"),
+        (7 * H, "15:48 (in 7 h 0 min)"),
+        (16 * H, "00:48 tomorrow (in 16 h 0 min)"),
+        (3 * 24 * H, "Fri 27 Nov 08:48 (in 3 d 0 h 0 min)"),
+        (60 * 24 * H, "Sat 23 Jan 2027 08:48 (in 60 d 0 h 0 min)"),
+    ],
+)
+def test_moments_are_said_from_where_one_stands(ahead: int, said: str) -> None:
+    assert words.until(NOW + ahead, NOW, UTC) == said
+
+
+def test_a_share_is_complete_only_when_it_is() -> None:
+    assert [words.percent(999, 1000), words.percent(5, 5), words.percent(0, 0)] == [
+        "99 %",
+        "100 %",
+        "100 %",
+    ]
+
+
+def test_every_cause_has_a_sentence_of_its_own() -> None:
+    """One for each, none of them a bare code."""
+    room = replace(WINDOW, spent=10)
+    said = {
+        cause: sentences.wait(Waiting(1, cause, "so it said", NOW + H, room), NOW, UTC)
+        for cause in CAUSES
+    }
+    assert len(set(said.values())) == len(CAUSES)
+    assert all(len(sentence.split()) > 3 for sentence in said.values())
+
+
+def test_a_spent_day_says_how_much_until_when_and_what_then() -> None:
+    reason = Waiting(1, Cause.SPENT, "", WINDOW.resets_at, WINDOW)
+    assert sentences.wait(reason, NOW, UTC) == (
+        "waiting for the reset: 2,000 of 2,000 calls spent today; "
+        "sleeping until 15:48 (in 7 h 0 min), then one probe"
+    )
+
+
+def test_a_probe_under_way_is_said_before_anything_else() -> None:
+    window = replace(WINDOW, gate=Gate(probing=True))
+    assert "probe call is under way" in sentences.wait(
+        Waiting(1, Cause.SPENT, "", None, window), NOW, UTC
+    )
+
+
+def test_a_budget_names_what_is_kept_and_how_the_limit_is_known() -> None:
+    window = replace(WINDOW, spent=100, reserve=200, limit_source=Source.CONFIGURED)
+    assert sentences.budget(window) == (
+        "modelscope: 100 of 2,000 calls spent, 200 kept for you (limit as configured)"
+    )
+    assert "not known yet" in sentences.budget(replace(window, limit=None))

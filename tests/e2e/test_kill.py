@@ -1,0 +1,134 @@
+"""The real command against a served simulator, killed with SIGKILL at random moments.
+
+``KILLS=50 pytest tests/e2e/test_kill.py`` kills as often as was promised; a plain run kills less.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import httpx
+import orjson
+import pytest
+
+from runner.providers.simulator import answer
+
+KILLS = int(os.environ.get("KILLS", "8"))
+ROWS = 40 * KILLS
+MIDNIGHT = [sys.executable, "-m", "runner"]
+JOB = """
+[job]
+name = "letters"
+model = "Qwen/Qwen3-8B"
+[prompt]
+user = "Which letter is {{ text }}?"
+[answer]
+kind = "label"
+labels = ["a", "b", "c"]
+"""
+CONFIG = """
+[accounts.mine]
+token = "env:MODELSCOPE_API_KEY"
+limits = { calls_per_second = 200 }
+"""
+
+
+@pytest.fixture
+def simulator() -> Iterator[str]:
+    """A simulator in a process of its own; its address."""
+    command = [*MIDNIGHT, "--json", "simulate", "--port", "0", "--latency", "20-60", "--seed", "1"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        assert process.stdout is not None
+        yield orjson.loads(process.stdout.readline())["base_url"].removesuffix("/v1")
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=20)
+
+
+def stats(address: str) -> dict[str, Any]:
+    found: dict[str, Any] = httpx.get(f"{address}/simulator/stats", trust_env=False).json()
+    return found
+
+
+def start(folder: Path, address: str) -> subprocess.Popen[bytes]:
+    command = [
+        *MIDNIGHT,
+        *("--db", str(folder / "queue.db")),
+        *("run", str(folder / "job.toml"), str(folder / "in.csv")),
+        *("-o", str(folder / "out.csv"), "--pace", "asap"),
+    ]
+    environ = os.environ | {
+        "MIDNIGHT_BASE_URL": f"{address}/v1",
+        "MODELSCOPE_API_KEY": "sim-token",
+        "NO_PROXY": "127.0.0.1",
+    }
+    (folder / "midnight.toml").write_text(CONFIG)
+    return subprocess.Popen(
+        command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=folder
+    )
+
+
+def await_calls(address: str, processes: list[subprocess.Popen[bytes]], beyond: int) -> None:
+    """Wait until a runner has made a new call, or has ended."""
+    deadline = time.monotonic() + 60
+    while stats(address)["calls"] <= beyond and time.monotonic() < deadline:
+        if all(process.poll() is not None for process in processes):
+            return
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("runners", [1, 2])
+def test_every_row_has_one_result_and_every_call_is_accounted_for(
+    tmp_path: Path, simulator: str, runners: int
+) -> None:
+    """However often the runners die."""
+    chance = Random(runners)
+    (tmp_path / "job.toml").write_text(JOB)
+    rows = "".join(f"row {number}\n" for number in range(ROWS))
+    (tmp_path / "in.csv").write_text("text\n" + rows)
+    lost = 0
+    for _ in range(KILLS):
+        before = stats(simulator)["calls"]
+        processes = [start(tmp_path, simulator) for _ in range(runners)]
+        await_calls(simulator, processes, before)
+        time.sleep(chance.uniform(0, 0.2))
+        for process in processes:
+            process.kill()
+            process.communicate()
+        lost += 32 * runners
+    last = start(tmp_path, simulator)
+    _, said = last.communicate(timeout=120)
+    assert last.returncode == 0, said.decode()
+    check_results(tmp_path / "out.csv")
+    check_ledger(tmp_path, simulator, lost)
+
+
+def check_results(out: Path) -> None:
+    with out.open(newline="") as file:
+        results = list(csv.DictReader(file))
+    assert [row["text"] for row in results] == [f"row {number}" for number in range(ROWS)]
+    for row in results:
+        prompt = {"role": "user", "content": f"Which letter is {row['text']}?"}
+        labels = "Answer with exactly one of these labels and nothing else: a | b | c"
+        assert row["state"] == "succeeded"
+        assert row["answer"] == answer([{"role": "system", "content": labels}, prompt])
+
+
+def check_ledger(folder: Path, address: str, most_lost: int) -> None:
+    """The ledger counts at least what the provider saw, and at most what was in flight beyond."""
+    database = str(folder / "queue.db")
+    reported = subprocess.check_output([*MIDNIGHT, "--db", database, "--json", "report"])
+    days = orjson.loads(reported)
+    calls, seen = sum(day["calls"] for day in days), stats(address)["calls"]
+    assert seen <= calls <= seen + most_lost
+    assert sum(day["rows"] for day in days) == ROWS
+    checked = subprocess.run([*MIDNIGHT, "--db", database, "db", "check"], check=False)
+    assert checked.returncode == 0
