@@ -22,7 +22,7 @@ from runner.store import queue
 from runner.store.database import Database
 from runner.store.queue import Batch, NewBatch
 
-CHUNK = 5_000
+CHUNK = 2_000
 
 # Called now and then with how much is done, and of how much.
 Progress = Callable[[int, int], None]

@@ -138,7 +138,7 @@ def _prepare(engine: AsyncEngine, *, writes: bool, durable: bool) -> None:
     """
     pragmas = [*_PRAGMAS, f"synchronous = {'FULL' if durable else 'OFF'}"]
     if not writes:
-        pragmas = ["query_only = ON"]
+        pragmas = ["query_only = ON", "cache_size = -256"]  # KiB; readers are short
     begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
 
     @event.listens_for(engine.sync_engine, "connect")

@@ -45,7 +45,8 @@ limits = { calls_per_second = 200 }
 @pytest.fixture
 def simulator() -> Iterator[str]:
     """A simulator in a process of its own; its address."""
-    command = [*MIDNIGHT, "--json", "simulate", "--port", "0", "--latency", "20-60", "--seed", "1"]
+    options = ["--port", "0", "--latency", "20-60", "--calls-per-day", "1000000"]
+    command = [*MIDNIGHT, "--json", "simulate", *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         assert process.stdout is not None
         yield orjson.loads(process.stdout.readline())["base_url"].removesuffix("/v1")
