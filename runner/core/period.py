@@ -1,0 +1,63 @@
+"""How an allowance comes back: with a calendar, as old calls fall out of sight, by drips, or not.
+
+It knows lengths and zones; what was spent in a period is quota.py's.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_UNITS_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+_WORDS = re.compile(r"(rolling|refill) ([1-9]\d{0,5})([smhd])")
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """Days or months of a named zone: all comes back at once, at their beginning."""
+
+    unit: str  # "day" or "month"
+    zone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rolling:
+    """What was spent in the last `ms` milliseconds counts; each call comes back on its own."""
+
+    ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refill:
+    """A bucket that drips: it is full again `ms` milliseconds after it was empty."""
+
+    ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A balance that comes back when somebody grants it, no calendar knows when."""
+
+
+Period = Calendar | Rolling | Refill | Grant
+
+
+def read_period(text: str, zone: str) -> Period:
+    """``day``, ``month``, ``rolling 1m``, ``refill 24h`` or ``grant`` as a period.
+
+    Args:
+        text: The period as a preset spells it; lengths are in s, m, h or d.
+        zone: The zone of calendar days and months.
+
+    Raises:
+        ValueError: It is none of these.
+    """
+    if text in ("day", "month"):
+        return Calendar(text, zone)
+    if text == "grant":
+        return Grant()
+    if (match := _WORDS.fullmatch(text)) is None:
+        raise ValueError('must be "day", "month", "grant", or as "rolling 1m" or "refill 24h"')
+    kind, number, unit = match.groups()
+    length = int(number) * _UNITS_MS[unit]
+    return Rolling(length) if kind == "rolling" else Refill(length)
