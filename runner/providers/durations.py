@@ -1,0 +1,138 @@
+"""Numbers, durations and moments as reply headers spell them.
+
+It knows spellings, and neither header names nor what a moment is for. Nothing here raises: what
+is malformed, or beyond any sane span, is None.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from fractions import Fraction
+
+DAY_MS = 86_400_000
+LONGEST_MS = 400 * DAY_MS  # no allowance comes back later: the longest period is a year
+STALEST_MS = DAY_MS  # a reset further in the past than any clock's error tells nothing
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MS = timedelta(milliseconds=1)
+_BLANKS = " \t"  # all that HTTP allows around a value; str.strip() would take more
+_EPOCH_MS_ABOVE = 10**12  # a bare number above this is a moment in ms ...
+_EPOCH_S_ABOVE = 10**9  # ... and above this one in s; below it, seconds from now
+
+# No sign, no exponent, ASCII digits, and few enough of them to be meant.
+_NUMBER = r"[0-9]{1,15}(?:\.[0-9]{1,20})?"
+_UNITS_MS = {
+    "d": Fraction(DAY_MS),
+    "h": Fraction(3_600_000),
+    "m": Fraction(60_000),
+    "s": Fraction(1000),
+    "ms": Fraction(1),
+    "us": Fraction(1, 1000),
+    "\u00b5s": Fraction(1, 1000),  # Go's spelling: the micro sign
+    "ns": Fraction(1, 1_000_000),
+}
+# Each unit at most once, the greatest first; empty text is excluded by the look-ahead.
+_DURATION = re.compile("(?=.)" + "".join(f"(?:({_NUMBER}){unit})?" for unit in _UNITS_MS))
+_RFC_3339 = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,20})?"
+    r"(?:[Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
+# RFC 9110, 5.6.7: the preferred form, RFC 850's and asctime's; numeric zones occur.
+_HTTP_DATE = re.compile(
+    r"(?:[A-Za-z]{3,9}, )?[0-9]{1,2}[ -][A-Za-z]{3}[ -](?:[0-9]{2}|[0-9]{4}) "
+    r"[0-9]{2}:[0-9]{2}:[0-9]{2} (?:GMT|UTC|[+-][0-9]{4})"
+    r"|[A-Za-z]{3} [A-Za-z]{3} [ 0-9][0-9] [0-9]{2}:[0-9]{2}:[0-9]{2} [0-9]{4}"
+)
+
+
+def read_whole(text: str) -> int | None:
+    """A whole amount: "12", and "12.0" as a float's spelling of it; not "12.5"."""
+    number = _number(text)
+    return int(number) if number is not None and number.denominator == 1 else None
+
+
+def read_floor(text: str) -> int | None:
+    """The whole units in an amount: 12 of "12.5", for what is left of something."""
+    number = _number(text)
+    return None if number is None else math.floor(number)
+
+
+def read_span(text: str, unit_ms: int) -> int | None:
+    """A bare number of units of `unit_ms` each, in ms, up to `LONGEST_MS`."""
+    number = _number(text)
+    return None if number is None else _sane(number * unit_ms)
+
+
+def read_duration(text: str) -> int | None:
+    """A duration with its units, in ms: "1s", "6m0s", "20ms", "2m59.56s", "1d".
+
+    Fractions of a ms are rounded up, so that waiting that long is long enough.
+    """
+    found = _DURATION.fullmatch(text.strip(_BLANKS))
+    if found is None:
+        return None
+    spans = zip(found.groups(), _UNITS_MS.values(), strict=True)
+    return _sane(sum((Fraction(count) * unit for count, unit in spans if count), Fraction()))
+
+
+def read_reset(text: str, now: int) -> int | None:
+    """The moment `text` names, in ms since the epoch.
+
+    RFC 3339, a duration from `now`, or a bare number: above 1e12 ms since the epoch, above 1e9
+    seconds since the epoch, else seconds from now. Only moments from `STALEST_MS` before `now` to
+    `LONGEST_MS` after it count.
+    """
+    moment = _moment(text.strip(_BLANKS), now)
+    near = moment is not None and now - STALEST_MS <= moment <= now + LONGEST_MS
+    return moment if near else None
+
+
+def read_http_date(text: str) -> int | None:
+    """An HTTP date in ms since the epoch; without a zone it is UTC."""
+    text = text.strip(_BLANKS)
+    if not _HTTP_DATE.fullmatch(text):
+        return None
+    try:
+        moment = parsedate_to_datetime(text)
+    except (ValueError, OverflowError):  # the 31st of February
+        return None
+    return _since_epoch(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+
+
+def _moment(text: str, now: int) -> int | None:
+    if (number := _number(text)) is not None:
+        return _of_bare(number, now)
+    if (wait := read_duration(text)) is not None:
+        return now + wait
+    return _of_rfc_3339(text)
+
+
+def _of_bare(number: Fraction, now: int) -> int:
+    if number > _EPOCH_MS_ABOVE:
+        return math.ceil(number)
+    return math.ceil(number * 1000) + (0 if number > _EPOCH_S_ABOVE else now)
+
+
+def _of_rfc_3339(text: str) -> int | None:
+    if not _RFC_3339.fullmatch(text):
+        return None
+    try:
+        return _since_epoch(datetime.fromisoformat(text.upper()))
+    except ValueError:  # the 31st of February
+        return None
+
+
+def _since_epoch(moment: datetime) -> int:
+    return -((_EPOCH - moment) // _MS)  # rounded up, as durations are
+
+
+def _number(text: str) -> Fraction | None:
+    text = text.strip(_BLANKS)
+    return Fraction(text) if re.fullmatch(_NUMBER, text) else None
+
+
+def _sane(span_ms: Fraction) -> int | None:
+    return math.ceil(span_ms) if span_ms <= LONGEST_MS else None

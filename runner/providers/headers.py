@@ -1,0 +1,160 @@
+"""What the headers of a reply say of quotas: the limit, what remains, the reset, the wait.
+
+It knows the dialects' grammar, and no provider: header names come from a preset. Nothing here
+raises: a malformed value leaves its field None, as if it had not been told.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from runner.providers.durations import (
+    DAY_MS,
+    read_floor,
+    read_http_date,
+    read_reset,
+    read_span,
+    read_whole,
+)
+
+OLDER = ""  # the name under which the forms without policies stand
+LONGEST_WAIT_MS = 31 * DAY_MS  # a Retry-After beyond a month is a mistake, or a ban
+
+# Structured fields (RFC 9651), with blanks and unquoted names tolerated. No header, however
+# hostile, takes more than linear time. Only single characters have possessive quantifiers: on
+# groups they match wrongly before Python 3.11.5 (cpython#106052).
+_STRING = r'"[ !#-\[\]-~]*+(?:\\["\\][ !#-\[\]-~]*+)*"'
+_TOKEN = r"[A-Za-z*][-!#$%&'*+.^_`|~:/0-9A-Za-z]*+"  # noqa: S105 - the grammar's word
+_KEY = r"[a-z*][-a-z0-9_.*]*+"
+_PARAMETER = rf'[ \t]*+;[ \t]*+({_KEY})(?:=(%?{_STRING}|[^\s";,]++))?'
+_MEMBER = re.compile(rf"({_STRING}|{_TOKEN})((?:{_PARAMETER})*)")
+_ENTRY = re.compile(rf"({_KEY})=([^;]*+)(?:{_PARAMETER})*")
+# Between commas that no string holds; a string that is never closed takes the rest with it.
+_BETWEEN_COMMAS = re.compile(r'(?:"[^"\\]*+(?:\\.?[^"\\]*+)*(?:"|\Z)|[^",]++)+', re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the headers of one reply say of one quota; None: nothing usable.
+
+    Attributes:
+        limit: Whole units per window; 0 means never.
+        remaining: Whole units left, never above the limit where both are told.
+        resets_at: In ms since the epoch, UTC; up to a day in the past where clocks differ.
+    """
+
+    limit: int | None = None
+    remaining: int | None = None
+    resets_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Where one quota's figures stand: header names in lower case; empty: not told.
+
+    Attributes:
+        policy: Instead of the three: the policy's name in the IETF fields, e.g. "daily".
+    """
+
+    limit: str = ""
+    remaining: str = ""
+    reset: str = ""
+    policy: str = ""
+
+
+def read_quota(headers: Mapping[str, str], names: Names, now: int) -> Told | None:
+    """What is told of the quota that stands under `names`; None: nothing usable."""
+    if names.policy:
+        return read_standard(headers, now).get(names.policy)
+    resets_at = read_reset(_value(headers, names.reset), now)
+    return _told(_value(headers, names.limit), _value(headers, names.remaining), resets_at)
+
+
+def read_standard(headers: Mapping[str, str], now: int) -> Mapping[str, Told]:
+    """What the IETF fields tell, by policy (draft-ietf-httpapi-ratelimit-headers).
+
+    The drafts' earlier forms, which name no policy, are under `OLDER`: one dictionary in
+    RateLimit, or else RateLimit-Limit, -Remaining and -Reset. A malformed member is skipped.
+    """
+    found = {OLDER: _older(headers, now)}
+    policies = _policies(_value(headers, "ratelimit-policy"))
+    states = _policies(_value(headers, "ratelimit"))
+    for name in [*policies, *states]:
+        told = policies.get(name, {}) | states.get(name, {})
+        wait = read_span(told.get("t", ""), 1000)
+        resets_at = None if wait is None else now + wait
+        found[name] = _told(told.get("q", ""), told.get("r", ""), resets_at)
+    return {name: told for name, told in found.items() if told}
+
+
+def read_retry_after(headers: Mapping[str, str], now: int) -> int | None:
+    """How long the reply asks to wait, in ms; 0 where the moment has passed.
+
+    `retry-after-ms` goes first, then `retry-after` in seconds or as an HTTP date. What exceeds
+    `LONGEST_WAIT_MS` is ignored.
+    """
+    text = _value(headers, "retry-after")
+    waits = [read_span(_value(headers, "retry-after-ms"), 1), read_span(text, 1000)]
+    if (until := read_http_date(text)) is not None:
+        waits.append(max(0, until - now))
+    return next((wait for wait in waits if wait is not None and wait <= LONGEST_WAIT_MS), None)
+
+
+def read_date(headers: Mapping[str, str]) -> int | None:
+    """The reply's Date in ms since the epoch, if it is one."""
+    return read_http_date(_value(headers, "date"))
+
+
+def _value(headers: Mapping[str, str], name: str) -> str:
+    return headers.get(name, "") if name else ""
+
+
+def _told(limit_text: str, remaining_text: str, resets_at: int | None) -> Told | None:
+    """The three figures; a remainder above its limit discredits both."""
+    limit, remaining = _limit(limit_text), read_floor(remaining_text)
+    if limit is not None and remaining is not None and remaining > limit:
+        limit = remaining = None
+    told = Told(limit, remaining, resets_at)
+    return told if told != Told() else None
+
+
+def _limit(text: str) -> int | None:
+    """A limit, alone or followed by its policies as in the early drafts: "10, 10;w=1, 50;w=60".
+
+    Two bare numbers are two headers that disagree, and tell nothing. A fraction is no limit:
+    rounded down, 0.5 would say never.
+    """
+    first = text.partition(",")[0].partition(";")[0]
+    return read_whole(first if ";" in text else text)
+
+
+def _older(headers: Mapping[str, str], now: int) -> Told | None:
+    found = (_ENTRY.fullmatch(member) for member in _members(_value(headers, "ratelimit")))
+    entries = {entry[1]: entry[2] for entry in found if entry}
+    names = ("limit", "remaining", "reset")
+    in_one = {name: entries.get(name, "") for name in names}
+    apart = {name: _value(headers, f"ratelimit-{name}") for name in names}
+    tellings = (
+        _told(form["limit"], form["remaining"], read_reset(form["reset"], now))
+        for form in (in_one, apart)
+    )
+    return next((told for told in tellings if told), None)
+
+
+def _policies(text: str) -> dict[str, dict[str, str]]:
+    """The well-formed members of a field: parameters as they are spelled, by policy name."""
+    found = {}
+    for member in _members(text):
+        if (parts := _MEMBER.fullmatch(member)) and (name := _unquoted(parts[1])):
+            found[name] = {key: value or "" for key, value in re.findall(_PARAMETER, parts[2])}
+    return found
+
+
+def _members(text: str) -> Iterator[str]:
+    return (found[0].strip(" \t") for found in _BETWEEN_COMMAS.finditer(text))
+
+
+def _unquoted(name: str) -> str:
+    return re.sub(r'\\(["\\])', r"\1", name[1:-1]) if name.startswith('"') else name
