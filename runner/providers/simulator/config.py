@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-from runner.errors import ConfigError
+from runner.providers.simulator import checks
 
 FaultKind = Literal[
     "error_500",
@@ -30,6 +30,11 @@ Envelope = Literal["error", "errors", "flat"]
 EnvelopeChoice = Literal["error", "errors", "flat", "mixed"]
 AccountRefusal = Literal["today", "ambiguous"]
 
+HeaderManners = Literal["true", "vanishing", "malformed", "lying"]
+"""Quota headers as they should be; missing on half of the replies; half of them garbage; or
+always saying that everything is left."""
+
+SHANGHAI = "Asia/Shanghai"  # UTC+8, without daylight saving time since 1991
 FAULT_KINDS: tuple[FaultKind, ...] = get_args(FaultKind)
 ENVELOPES: tuple[Envelope, ...] = get_args(Envelope)
 DEFAULT_MODELS = (
@@ -40,8 +45,6 @@ DEFAULT_MODELS = (
     "ZhipuAI/GLM-4.6",
 )
 
-_DAY_S = 86_400
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimulatorConfig:
@@ -51,15 +54,37 @@ class SimulatorConfig:
         calls_per_day: Calls an account may spend a day; None is no limit and no account headers.
         calls_per_day_per_model: Calls an account may spend a day on one model; None is no limit.
         model_limits: Daily calls of single models, over `calls_per_day_per_model`.
+        limit_changes: Moments (ms since the epoch, in order) from which an account may spend
+            another number of calls a day than `calls_per_day`, and that number.
+        calls_per_month: Calls an account may spend a calendar month; None is no limit.
+        tokens_per_month: Tokens an account may spend a calendar month; None is no limit.
+        calls_per_minute: Calls of an account let in within any 60 s; None is no limit.
+        tokens_per_minute: Tokens of an account's calls let in within any 60 s; None is no limit.
+            Tokens are those of prompt and answer. A call that needs more than is left is refused,
+            so one that needs more than the limit always is; the same goes for a month.
+        refill_calls: A limit, and the ms in which so many calls drip into an account's bucket,
+            which holds no more than that and is full at first; None is no bucket.
+        credits: Credits granted to every account at the start of every day of UTC+8, for 24 h;
+            None is no credit regime. Where there is one, no ``modelscope-ratelimit-*`` header is
+            sent, and a call that failed on the server's side is refunded. The limits above hold
+            all the same: set those of a day to None for a provider that has credits instead.
+        credits_need_login: Whether the daily grant waits for a login that never comes, so that
+            `Simulator.grant` alone gives credits.
+        prices: Credits that a call costs, by model; 1 for a model that is not named.
         models: Ids of the models offered; empty accepts any.
         retired: Models gone upstream: refused with a 429 that will never clear.
+        retired_at: Moments (ms since the epoch) from which models are gone likewise.
         thinking_models: Models that insist on ``enable_thinking: false`` in the request.
         tokens: Tokens accepted; empty accepts any that is not blank. Each token is an account.
-        headers: Whether chat replies (200, 400, 429) carry the ``modelscope-ratelimit-*`` headers.
+        headers: Whether chat replies (200, 400, 429) carry the ``modelscope-ratelimit-*`` headers
+            and, where there is a limit a minute or a bucket, the ``x-ratelimit-*`` headers.
+        header_manners: How far those headers can be relied upon.
+        retry_after: Whether throttles carry a ``Retry-After``, in seconds or as a date.
         latency_ms: Least and most time an answer takes; a refusal takes the least.
         max_concurrency: Chat calls answered at once; more are throttled. None is no limit.
-        reset_late_s: Seconds after 00:00 UTC+8 at which the day's quotas really reset.
-        foreign_calls_per_day: Calls someone else spends of every account each day.
+        zone: IANA name of the zone whose midnight ends a day and, on a first, a month.
+        reset_late_s: Seconds after that midnight at which days and months really end.
+        foreign_calls_per_day: Calls someone else spends of every account's day, each day.
         foreign_spread_s: Seconds from the reset over which the foreign calls are spread evenly.
         account_refusal: Whether a spent account is told so plainly or ambiguously.
         envelope: Shape of error bodies; "mixed" draws one for each call.
@@ -74,13 +99,26 @@ class SimulatorConfig:
     calls_per_day: int | None = 2000
     calls_per_day_per_model: int | None = 500
     model_limits: Mapping[str, int] = field(default_factory=dict)
+    limit_changes: tuple[tuple[int, int], ...] = ()
+    calls_per_month: int | None = None
+    tokens_per_month: int | None = None
+    calls_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+    refill_calls: tuple[int, int] | None = None
+    credits: float | None = None
+    credits_need_login: bool = False
+    prices: Mapping[str, float] = field(default_factory=dict)
     models: tuple[str, ...] = DEFAULT_MODELS
     retired: frozenset[str] = frozenset()
+    retired_at: Mapping[str, int] = field(default_factory=dict)
     thinking_models: frozenset[str] = frozenset()
     tokens: tuple[str, ...] = ()
     headers: bool = True
+    header_manners: HeaderManners = "true"
+    retry_after: bool = False
     latency_ms: tuple[int, int] = (300, 1200)
     max_concurrency: int | None = None
+    zone: str = SHANGHAI
     reset_late_s: int = 0
     foreign_calls_per_day: int = 0
     foreign_spread_s: int = 43_200
@@ -91,11 +129,14 @@ class SimulatorConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        _check_limits(self)
-        _check_times(self)
-        _check_faults(self.faults)
-        _one_of("account_refusal", self.account_refusal, get_args(AccountRefusal))
-        _one_of("envelope", self.envelope, get_args(EnvelopeChoice))
+        checks.check_limits(self)
+        checks.check_changes(self)
+        checks.check_times(self)
+        checks.check_credits(self)
+        checks.check_faults(self.faults, FAULT_KINDS)
+        checks.one_of("account_refusal", self.account_refusal, get_args(AccountRefusal))
+        checks.one_of("envelope", self.envelope, get_args(EnvelopeChoice))
+        checks.one_of("header_manners", self.header_manners, get_args(HeaderManners))
 
     def accepts(self, token: str | None) -> bool:
         """Whether `token` opens an account here."""
@@ -105,46 +146,15 @@ class SimulatorConfig:
         """Return the calls a day one account may spend on `model`; None is no limit."""
         return self.model_limits.get(model, self.calls_per_day_per_model)
 
+    def day_limit(self, now_ms: int) -> int | None:
+        """Return the calls a day one account may spend, as things stand at `now_ms`."""
+        past = [limit for moment, limit in self.limit_changes if moment <= now_ms]
+        return past[-1] if past else self.calls_per_day
 
-def _check_limits(config: SimulatorConfig) -> None:
-    _at_least("calls_per_day", config.calls_per_day, 0)
-    _at_least("calls_per_day_per_model", config.calls_per_day_per_model, 0)
-    _at_least("max_concurrency", config.max_concurrency, 1)
-    _at_least("foreign_calls_per_day", config.foreign_calls_per_day, 0)
-    for model, limit in config.model_limits.items():
-        _at_least(f"model_limits.{model}", limit, 0)
+    def is_retired(self, model: str, now_ms: int) -> bool:
+        """Whether `model` is gone at `now_ms`."""
+        return model in self.retired or self.retired_at.get(model, now_ms + 1) <= now_ms
 
-
-def _check_times(config: SimulatorConfig) -> None:
-    least, most = config.latency_ms
-    if not 0 <= least <= most:
-        raise _wrong("latency_ms", config.latency_ms, "give the least and the most, in order")
-    if not 0 <= config.reset_late_s < _DAY_S:
-        raise _wrong("reset_late_s", config.reset_late_s, f"choose from 0 to {_DAY_S - 1} seconds")
-    if not 1 <= config.foreign_spread_s <= _DAY_S:
-        spread = config.foreign_spread_s
-        raise _wrong("foreign_spread_s", spread, f"choose from 1 to {_DAY_S} seconds")
-
-
-def _check_faults(faults: Mapping[str, float]) -> None:
-    for kind, probability in faults.items():
-        _one_of("faults", kind, FAULT_KINDS)
-        if not 0 <= probability <= 1:
-            raise _wrong(f"faults.{kind}", probability, "choose a probability from 0 to 1")
-    # Ten times 0.1 is a hair over 1.
-    if sum(faults.values()) > 1 + 1e-9:
-        raise _wrong("faults", dict(faults), "let the probabilities add up to at most 1")
-
-
-def _at_least(name: str, value: int | None, least: int) -> None:
-    if value is not None and value < least:
-        raise _wrong(name, value, f"choose {least} or more")
-
-
-def _one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise _wrong(name, value, f"choose one of {', '.join(choices)}")
-
-
-def _wrong(name: str, value: object, remedy: str) -> ConfigError:
-    return ConfigError(f"{value!r} makes no sense", where=f"simulator.{name}", remedy=remedy)
+    def price(self, model: str) -> float:
+        """Return the credits one call of `model` costs."""
+        return self.prices.get(model, 1.0)

@@ -29,6 +29,25 @@ from runner.providers.simulator import FAULT_KINDS, SimulatorConfig
         ({"faults": {"drop": 0.6, "hang": 0.6}}, "faults"),
         ({"envelope": "paper"}, "envelope"),
         ({"account_refusal": "rude"}, "account_refusal"),
+        ({"header_manners": "rude"}, "header_manners"),
+        ({"calls_per_minute": -1}, "calls_per_minute"),
+        ({"tokens_per_minute": -1}, "tokens_per_minute"),
+        ({"calls_per_month": -1}, "calls_per_month"),
+        ({"tokens_per_month": -1}, "tokens_per_month"),
+        ({"refill_calls": (0, 1000)}, "refill_calls"),
+        ({"refill_calls": (5, 0)}, "refill_calls"),
+        ({"limit_changes": ((2, 5), (1, 5))}, "limit_changes"),
+        ({"limit_changes": ((2, 5), (2, 6))}, "limit_changes"),
+        ({"limit_changes": ((2, -5),)}, "limit_changes"),
+        ({"credits": -0.5}, "credits"),
+        ({"credits": float("nan")}, "credits"),
+        ({"credits": float("inf")}, "credits"),
+        ({"prices": {"a/b": -1}}, "prices.a/b"),
+        ({"credits_need_login": True}, "credits_need_login"),
+        ({"zone": "Atlantis/Capital"}, "zone"),
+        ({"zone": "America"}, "zone"),
+        ({"zone": ""}, "zone"),
+        ({"zone": "../../etc/passwd"}, "zone"),
     ],
 )
 def test_a_senseless_setting_is_refused_by_name(settings: Any, field: str) -> None:
@@ -52,3 +71,15 @@ def test_without_a_list_of_tokens_any_but_a_blank_one_opens_an_account() -> None
     assert [SimulatorConfig().accepts(token) for token in ("x", "", None)] == [True, False, False]
     listed = SimulatorConfig(tokens=("x",))
     assert [listed.accepts(token) for token in ("x", "y", None)] == [True, False, False]
+
+
+def test_a_model_retires_at_its_moment_and_not_before() -> None:
+    config = SimulatorConfig(retired=frozenset({"old"}), retired_at={"m": 1000})
+    seen = [config.is_retired(model, now) for model, now in (("m", 999), ("m", 1000), ("old", 0))]
+    assert seen == [False, True, True]
+    assert not config.is_retired("young", 2000)
+
+
+def test_a_model_without_a_price_of_its_own_costs_one_credit() -> None:
+    config = SimulatorConfig(credits=1, prices={"light": 0.5, "free": 0})
+    assert [config.price(model) for model in ("light", "free", "other")] == [0.5, 0, 1]
