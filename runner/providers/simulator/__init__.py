@@ -9,6 +9,7 @@ from runner.providers.simulator.answers import LABEL_SEPARATOR, LABELS_LINE, ans
 from runner.providers.simulator.app import build_app
 from runner.providers.simulator.config import FAULT_KINDS, SimulatorConfig
 from runner.providers.simulator.outcome import Outcome
+from runner.providers.simulator.purse import Funds
 from runner.providers.simulator.serve import serve
 from runner.providers.simulator.simulator import Simulator
 from runner.providers.simulator.stats import DayStats, Stats
@@ -19,6 +20,7 @@ __all__ = [
     "LABELS_LINE",
     "LABEL_SEPARATOR",
     "DayStats",
+    "Funds",
     "Outcome",
     "Simulator",
     "SimulatorConfig",

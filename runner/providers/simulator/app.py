@@ -19,7 +19,6 @@ from runner.providers.simulator.dating import DateHeader
 from runner.providers.simulator.requests import bearer
 from runner.providers.simulator.simulator import Simulator
 
-_CREDITS = 250  # about what a user is granted for a day
 _MODEL_CREATED_S = 1_735_689_600  # the day is of no interest to anyone
 
 
@@ -30,6 +29,7 @@ def build_app(simulator: Simulator) -> Starlette:
         Route("/v1/chat/completions", ChatEndpoint(simulator), methods=["POST"]),
         Route("/v1/models", doors.models),
         Route("/openapi/v1/magicubes/balance", doors.balance),
+        Route("/api/v1/inference/list_model_providers", doors.prices),
         Route("/simulator/stats", doors.stats),
     ]
     return Starlette(routes=routes, middleware=[Middleware(DateHeader, now=simulator.now)])
@@ -50,18 +50,46 @@ class _Doors:
         return _json({"object": "list", "data": offered})
 
     async def balance(self, request: Request) -> Response:
-        """Tell a valid token its credits: the only free way to check one."""
+        """Tell a valid token its credits, if there are any: the only free way to check one."""
+        token = bearer(request.headers.get("authorization"))
+        if token is None or not self._simulator.config.accepts(token):
+            return self._refusal(
+                401, "InvalidAuthentication", "The token is invalid or has expired."
+            )
+        funds = self._simulator.funds(token)
+        if funds is None:
+            return self._refusal(404, "NotFound", "There are no credits here.")
+        data = {
+            "total_balance": _whole(funds.available + funds.frozen),
+            "available_balance": _whole(funds.available),
+            "frozen_amount": _whole(funds.frozen),
+        }
         request_id = self._simulator.request_id()
-        if not self._simulator.config.accepts(bearer(request.headers.get("authorization"))):
-            message = "The token is invalid or has expired."
-            fields = {"code": "InvalidAuthentication", "message": message}
-            return _json({"success": False, "request_id": request_id, **fields}, 401)
-        data = {"total_balance": _CREDITS, "available_balance": _CREDITS, "frozen_amount": 0}
         return _json({"success": True, "request_id": request_id, "data": data})
+
+    async def prices(self, request: Request) -> Response:
+        """Tell anyone what a call of a model costs; a model that nobody serves has no price."""
+        config, model = self._simulator.config, request.query_params.get("ModelId", "")
+        if config.credits is None:
+            return self._refusal(404, "NotFound", "There are no credits here.")
+        offered = model in config.models if config.models else bool(model)
+        providers = [{"EstimatedMagicGrainCost": _whole(config.price(model))}] if offered else []
+        return _json({"Data": {"Providers": providers}})
 
     async def stats(self, _request: Request) -> Response:
         """Show what the simulator has seen; no real provider is so frank."""
         return _json(self._simulator.stats())
+
+    def _refusal(self, status: int, code: str, message: str) -> Response:
+        request_id = self._simulator.request_id()
+        fields = {"success": False, "request_id": request_id, "code": code, "message": message}
+        return _json(fields, status)
+
+
+def _whole(amount: float) -> float:
+    """Return an amount of credits as the provider writes it: 250, but 249.5."""
+    rounded = round(amount, 6)
+    return int(rounded) if rounded == int(rounded) else rounded
 
 
 def _json(content: Any, status: int = 200) -> Response:

@@ -27,6 +27,11 @@ def completion(request: ChatRequest, content: str, request_id: str, now_ms: int)
     )
 
 
+def total_tokens(request: ChatRequest, content: str) -> int:
+    """Return the tokens of the completion that says `content`, its prompt's among them."""
+    return prompt_tokens(request.messages) + count_tokens(content)
+
+
 def empty_shell(request: ChatRequest, now_ms: int) -> bytes:
     """Return the completion a throttled back end sends: a 200 that holds nothing."""
     return orjson.dumps(

@@ -6,53 +6,59 @@ It knows the order in which the provider asks its questions; it counts nothing a
 from __future__ import annotations
 
 from runner.providers.simulator import problems
-from runner.providers.simulator.allowance import Standing
-from runner.providers.simulator.config import SimulatorConfig
+from runner.providers.simulator.books import Position
 from runner.providers.simulator.faults import Incident, refuse, strike
-from runner.providers.simulator.outcome import Headers, Outcome
+from runner.providers.simulator.outcome import Outcome
 from runner.providers.simulator.problems import Problem
 
-_WITH_HEADERS = frozenset({200, 400, 429})
 
-
-def decide(incident: Incident, standing: Standing, busy: int) -> Outcome:
+def decide(incident: Incident, position: Position, busy: int) -> Outcome:
     """Return the fate of a well-formed call; `busy` calls are being answered already.
 
     A spent day comes before crowding and crowding before faults: what will not clear until
     tomorrow is never hidden behind what clears in seconds.
     """
-    problem = _refusal(incident, standing, busy)
+    problem = _exhaustion(incident, position) or _throttle(incident, position, busy)
     if problem is not None:
         delay_ms = incident.config.latency_ms[0]
         return refuse(problem, incident.luck, incident.request_id, delay_ms)
     if incident.luck.fault is not None:
         return strike(incident.luck.fault, incident)
-    body = incident.completion()
-    return Outcome("answer", 200, body, incident.luck.latency_ms, spends=True)
-
-
-def quota_headers(config: SimulatorConfig, standing: Standing, status: int) -> Headers:
-    """Return the headers of a reply with `status`; a quota without a limit has none.
-
-    Seen on a 200, a 400 and a 429; absent on a 401 and on the server's own failures.
-    """
-    if not config.headers or status not in _WITH_HEADERS:
-        return ()
-    values = (
-        ("modelscope-ratelimit-requests-limit", standing.account_limit),
-        ("modelscope-ratelimit-requests-remaining", standing.account_left),
-        ("modelscope-ratelimit-model-requests-limit", standing.model_limit),
-        ("modelscope-ratelimit-model-requests-remaining", standing.model_left),
+    return Outcome(
+        kind="answer",
+        status=200,
+        body=incident.completion(),
+        delay_ms=incident.luck.latency_ms,
+        spends=True,
+        tokens=incident.tokens(),
     )
-    return tuple((name, str(value)) for name, value in values if value is not None)
 
 
-def _refusal(incident: Incident, standing: Standing, busy: int) -> Problem | None:
-    config, model = incident.config, incident.request.model
+def _exhaustion(incident: Incident, position: Position) -> Problem | None:
+    """Return the refusal of an account that has used up what comes back in hours, if it has."""
+    config, model, standing = incident.config, incident.request.model, position.standing
+    tokens_left = standing.month_tokens_left
+    too_wordy = tokens_left is not None and tokens_left < incident.tokens()
+    if standing.month_calls_left == 0 or too_wordy:
+        return problems.month_spent(model, config.account_refusal)
     if standing.account_left == 0:
         return problems.account_spent(model, config.account_refusal)
     if standing.model_left == 0:
         return problems.model_spent(model)
+    if not position.solvent:
+        return problems.insolvent(model)
+    if position.refill and position.refill.wait_ms:
+        return problems.drained(model, position.refill)
+    return None
+
+
+def _throttle(incident: Incident, position: Position, busy: int) -> Problem | None:
+    """Return the refusal of a call that comes too soon, if it does."""
+    config, model = incident.config, incident.request.model
+    if position.calls and position.calls.wait_ms:
+        return problems.burst(model, position.calls.wait_ms)
+    if position.tokens and position.tokens.wait_ms:
+        return problems.wordy(model, position.tokens.wait_ms)
     if config.max_concurrency is not None and busy >= config.max_concurrency:
         return problems.overloaded(model)
     return None

@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from runner.providers.simulator import problems
 from runner.providers.simulator.answers import PROSE, answer
-from runner.providers.simulator.completion import completion, empty_shell
+from runner.providers.simulator.completion import completion, empty_shell, total_tokens
 from runner.providers.simulator.config import Envelope, FaultKind, SimulatorConfig
 from runner.providers.simulator.luck import Luck
 from runner.providers.simulator.outcome import Ending, Outcome
@@ -36,10 +36,16 @@ class Incident:
     request_id: str
     now_ms: int
 
-    def completion(self, content: str | None = None) -> bytes:
-        """Return the body that would have answered it; it says `content` if given."""
-        said = answer(self.request.messages) if content is None else content
-        return completion(self.request, said, self.request_id, self.now_ms)
+    def completion(self) -> bytes:
+        """Return the body that answers it, if all goes well enough."""
+        return completion(self.request, self._said(), self.request_id, self.now_ms)
+
+    def tokens(self) -> int:
+        """Return the tokens of that completion."""
+        return total_tokens(self.request, self._said())
+
+    def _said(self) -> str:
+        return PROSE if self.luck.fault == "bad_answer" else answer(self.request.messages)
 
 
 def refuse(problem: Problem, luck: Luck, request_id: str, delay_ms: int) -> Outcome:
@@ -50,6 +56,8 @@ def refuse(problem: Problem, luck: Luck, request_id: str, delay_ms: int) -> Outc
         body=problem.body(luck.envelope, request_id, id_inside=luck.id_inside),
         delay_ms=delay_ms,
         spends=False,
+        headers=problem.headers,
+        retry_ms=problem.retry_ms,
     )
 
 
@@ -70,7 +78,8 @@ def _bad_gateway(incident: Incident) -> Outcome:
 
 
 def _drop(incident: Incident) -> Outcome:
-    return _failed(incident, 200, incident.completion(), ending="dropped")
+    tokens = incident.tokens()
+    return _failed(incident, 200, incident.completion(), ending="dropped", tokens=tokens)
 
 
 def _hang(incident: Incident) -> Outcome:
@@ -79,7 +88,7 @@ def _hang(incident: Incident) -> Outcome:
 
 def _truncated(incident: Incident) -> Outcome:
     body = incident.completion()
-    return _failed(incident, 200, body[: len(body) // 2])
+    return _failed(incident, 200, body[: len(body) // 2], tokens=incident.tokens())
 
 
 def _error_in_200(incident: Incident) -> Outcome:
@@ -101,7 +110,14 @@ def _throttle(incident: Incident) -> Outcome:
 
 def _bad_answer(incident: Incident) -> Outcome:
     """The model did its work, badly: no failure to the provider, so the call is always spent."""
-    return Outcome("fault", 200, incident.completion(PROSE), incident.luck.latency_ms, spends=True)
+    return Outcome(
+        kind="fault",
+        status=200,
+        body=incident.completion(),
+        delay_ms=incident.luck.latency_ms,
+        spends=True,
+        tokens=incident.tokens(),
+    )
 
 
 def _failed(
@@ -111,6 +127,7 @@ def _failed(
     *,
     ending: Ending = "whole",
     content_type: str = "application/json",
+    tokens: int = 0,
 ) -> Outcome:
     return Outcome(
         kind="fault",
@@ -120,6 +137,8 @@ def _failed(
         spends=incident.config.counts_failed,
         ending=ending,
         content_type=content_type,
+        tokens=tokens,
+        failed=True,
     )
 
 

@@ -32,6 +32,7 @@ class Luck:
         variant: From 0 up to but not including 1; chooses among the looks of one fault.
         envelope: The shape of its error body, should it get one.
         id_inside: Whether ``request_id`` sits inside that envelope or beside it.
+        whim: From 0 up to but not including 1; what `dice` are sown from.
     """
 
     latency_ms: int
@@ -39,10 +40,15 @@ class Luck:
     variant: float
     envelope: Envelope
     id_inside: bool
+    whim: float
 
     def choose(self, options: Sequence[T]) -> T:
         """Return the one of `options` that `variant` points at."""
         return options[int(self.variant * len(options))]
+
+    def dice(self, purpose: str) -> Random:
+        """Return a source of draws for `purpose` alone: as many as it likes, all of this call."""
+        return Random(f"{purpose}:{self.whim}")  # noqa: S311 - must be repeatable, not secret
 
 
 def draw(config: SimulatorConfig, random: Random) -> Luck:
@@ -55,6 +61,7 @@ def draw(config: SimulatorConfig, random: Random) -> Luck:
         variant=variant,
         envelope=_envelope(config, envelope),
         id_inside=inside < 0.5,  # noqa: PLR2004
+        whim=inside * 2 % 1,  # what the draw above leaves unused
     )
 
 

@@ -29,7 +29,10 @@ class Outcome:
         spends: Whether it spends the caller's allowance.
         ending: How much of the reply is sent.
         content_type: Media type of the body.
-        headers: Quota headers of the reply.
+        headers: Headers of the reply beside those about its body.
+        tokens: Tokens of the prompt and of the answer that was made, seen or not.
+        failed: Whether it failed on the server's side, and so costs no credits.
+        retry_ms: Milliseconds until a throttle will have cleared; None is no throttle.
     """
 
     kind: Kind
@@ -40,6 +43,9 @@ class Outcome:
     ending: Ending = "whole"
     content_type: str = "application/json"
     headers: Headers = ()
+    tokens: int = 0
+    failed: bool = False
+    retry_ms: int | None = None
 
     @property
     def occupies(self) -> bool:

@@ -13,6 +13,11 @@ from typing import Any
 import orjson
 
 from runner.providers.simulator.config import AccountRefusal, Envelope
+from runner.providers.simulator.lengths import duration, whole_seconds
+from runner.providers.simulator.outcome import Headers
+from runner.providers.simulator.window import Room
+
+_SOON_MS = 5000  # what a throttle that has no true end says of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +30,8 @@ class Problem:
         code: The provider's own code; most of its errors have none.
         model: The model the caller named, where it got as far as naming one.
         extra: Further fields beside the message.
+        retry_ms: Milliseconds until a throttle has cleared; None is no throttle.
+        headers: Headers that come with it, whatever the configuration says of headers.
     """
 
     status: int
@@ -32,6 +39,8 @@ class Problem:
     code: str | None = None
     model: str | None = None
     extra: Mapping[str, str] = field(default_factory=dict)
+    retry_ms: int | None = None
+    headers: Headers = ()
 
     def body(self, envelope: Envelope, request_id: str, *, id_inside: bool) -> bytes:
         """Return the JSON body in `envelope`; a flat one always has a code, if only the status."""
@@ -75,10 +84,13 @@ def retired(model: str) -> Problem:
 
 def account_spent(model: str, words: AccountRefusal) -> Problem:
     """The account's day is spent; "ambiguous" words could as well mean a burst."""
-    if words == "ambiguous":
-        return Problem(429, "Request limit exceeded.", model=model)
-    message = "You have exceeded today's quota, please try again tomorrow"
-    return Problem(429, message, model=model)
+    return _used_up("You have exceeded today's quota, please try again tomorrow", model, words)
+
+
+def month_spent(model: str, words: AccountRefusal) -> Problem:
+    """The account's month is spent, in calls or in tokens; words as for a day."""
+    message = "You have exceeded this month's quota, please try again next month"
+    return _used_up(message, model, words)
 
 
 def model_spent(model: str) -> Problem:
@@ -90,23 +102,52 @@ def model_spent(model: str) -> Problem:
     return Problem(429, message, model=model)
 
 
+def insolvent(model: str) -> Problem:
+    """The account's credits do not pay for a call of the model."""
+    return Problem(429, "insufficient balance", model=model)
+
+
+def drained(model: str, room: Room) -> Problem:
+    """The account's bucket is empty; a call will have dripped in by and by. Groq's words."""
+    message = (
+        f"Rate limit reached for model `{model}` in organization `org_simulated` service tier "
+        f"`on_demand` on requests per day (RPD): Limit {room.limit}, "
+        f"Used {room.limit - room.left}, Requested 1. "
+        f"Please try again in {duration(room.wait_ms)}."
+    )
+    headers = (("retry-after", whole_seconds(room.wait_ms)),)
+    extra = {"type": "requests"}
+    return Problem(429, message, "rate_limit_exceeded", model=model, extra=extra, headers=headers)
+
+
 def overloaded(model: str) -> Problem:
     """Too many calls at once, or too much load; clears within seconds to minutes."""
     message = f"We have to rate limit you for model {model}. Please wait a moment and try again."
-    return Problem(429, message, model=model)
+    return Problem(429, message, model=model, retry_ms=_SOON_MS)
+
+
+def burst(model: str, retry_ms: int = _SOON_MS) -> Problem:
+    """Too many calls within the minute."""
+    code = "limit_burst_rate"
+    return Problem(429, "Too Many Requests", code, model=model, retry_ms=retry_ms)
+
+
+def wordy(model: str, retry_ms: int = _SOON_MS) -> Problem:
+    """Too many tokens within the minute, in words that sound like a spent account."""
+    plan = "You exceeded your current quota, please check your plan and billing details"
+    return Problem(429, plan, "insufficient_quota", model=model, retry_ms=retry_ms)
 
 
 def throttles(model: str) -> tuple[Problem, ...]:
     """Return every look of a throttle: none of them means that a day is spent."""
-    plan = "You exceeded your current quota, please check your plan and billing details"
-    return (
-        overloaded(model),
-        Problem(429, "Too Many Requests", code="limit_burst_rate", model=model),
-        Problem(429, plan, code="insufficient_quota", model=model),
-    )
+    return (overloaded(model), burst(model), wordy(model))
 
 
 def internal(model: str) -> Problem:
     """The model's server failed."""
     message = "The model server failed to process the request, please try again later."
     return Problem(500, message, code="internal_error", model=model)
+
+
+def _used_up(message: str, model: str, words: AccountRefusal) -> Problem:
+    return Problem(429, "Request limit exceeded." if words == "ambiguous" else message, model=model)

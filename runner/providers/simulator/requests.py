@@ -32,14 +32,18 @@ def bearer(authorization: str | None) -> str | None:
     return token.strip() or None if scheme.lower() == "bearer" else None
 
 
-def check(config: SimulatorConfig, token: str | None, body: bytes) -> ChatRequest | Problem:
-    """Read a chat call, or return the first thing that is wrong with it."""
+def check(
+    config: SimulatorConfig, token: str | None, body: bytes, now_ms: int
+) -> ChatRequest | Problem:
+    """Read a chat call, or return the first thing that is wrong with it at `now_ms`."""
     if token is None or not config.accepts(token):
         return problems.unauthorised()
     fields = _fields(body)
     if isinstance(fields, Problem):
         return fields
     model = fields["model"]
+    if config.is_retired(model, now_ms):
+        return problems.retired(model)
     refusal = _check_model(config, model, fields)
     return refusal or ChatRequest(token, model, tuple(fields["messages"]))
 
@@ -72,8 +76,6 @@ def _is_message(value: object) -> bool:
 
 
 def _check_model(config: SimulatorConfig, model: str, fields: dict[str, Any]) -> Problem | None:
-    if model in config.retired:
-        return problems.retired(model)
     if config.models and model not in config.models:
         return problems.unknown_model(model)
     if model in config.thinking_models and _may_think(fields):

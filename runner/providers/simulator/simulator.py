@@ -8,19 +8,32 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from random import Random
 
-from runner.providers.simulator.allowance import Allowance, quota_day
+from runner.errors import ConfigError
+from runner.providers.simulator import checks
 from runner.providers.simulator.answers import fingerprint
+from runner.providers.simulator.books import Books, Position
 from runner.providers.simulator.config import SimulatorConfig
-from runner.providers.simulator.decision import decide, quota_headers
+from runner.providers.simulator.days import quota_day
+from runner.providers.simulator.decision import decide
 from runner.providers.simulator.faults import Incident, refuse
-from runner.providers.simulator.luck import Luck, draw
+from runner.providers.simulator.headers import quota_headers, retry_after
+from runner.providers.simulator.luck import draw
 from runner.providers.simulator.outcome import Outcome
 from runner.providers.simulator.problems import Problem
+from runner.providers.simulator.purse import Funds, Hold
 from runner.providers.simulator.requests import ChatRequest, check
 from runner.providers.simulator.stats import Stats, Tally
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One call's fate, and what is held of its account's credits until it has ended."""
+
+    outcome: Outcome
+    hold: Hold | None
 
 
 class Simulator:
@@ -34,7 +47,7 @@ class Simulator:
     def __init__(self, config: SimulatorConfig, now: Callable[[], int]) -> None:
         self.config = config
         self.now = now
-        self._allowance = Allowance(config)
+        self._books = Books(config)
         self._random = Random(config.seed)  # noqa: S311 - must be repeatable, not secret
         self._tally = Tally()
         self._arrivals = 0
@@ -47,16 +60,32 @@ class Simulator:
         same. It counts as answered only if the block is left without an exception.
         """
         now_ms = self.now()
-        day = quota_day(now_ms, self.config.reset_late_s)
-        request = check(self.config, token, body)
-        outcome = self._decide(token or "", request, now_ms)
-        self._tally.arrived(day, outcome)
+        day = quota_day(now_ms, self.config.reset_late_s, self.config.zone)
+        request = check(self.config, token, body, now_ms)
+        call = self._decide(token or "", request, now_ms)
+        self._tally.arrived(day, call.outcome)
         try:
-            yield outcome
-            if outcome.kind == "answer" and isinstance(request, ChatRequest):
+            yield call.outcome
+            if call.outcome.kind == "answer" and isinstance(request, ChatRequest):
                 self._tally.answered(day, fingerprint(request.messages))
         finally:
-            self._tally.left(outcome)
+            self._tally.left(call.outcome)
+            self._books.close(call.hold, call.outcome)
+
+    def grant(self, account_token: str, amount: float, ttl_ms: int) -> None:
+        """Give the account of `account_token` credits that expire `ttl_ms` from now.
+
+        Raises:
+            ConfigError: Calls cost no credits here, or these are none.
+        """
+        checks.check_grant(amount, ttl_ms)
+        if not self._books.grant(account_token, amount, self.now(), ttl_ms):
+            what, remedy = "there is no credit regime", "set credits, if only to 0"
+            raise ConfigError(what, where="simulator.credits", remedy=remedy)
+
+    def funds(self, account_token: str) -> Funds | None:
+        """Return the credits of an account; None where calls cost none. Asking costs nothing."""
+        return self._books.funds(account_token, self.now())
 
     def stats(self) -> Stats:
         """Return what the provider has seen so far."""
@@ -68,20 +97,24 @@ class Simulator:
         seed = f"{self.config.seed}:{self._arrivals}".encode()
         return hashlib.sha256(seed).hexdigest()[:32]
 
-    def _decide(self, account: str, request: ChatRequest | Problem, now_ms: int) -> Outcome:
+    def _decide(self, account: str, request: ChatRequest | Problem, now_ms: int) -> _Call:
         luck, request_id = draw(self.config, self._random), self.request_id()
+        hold = None
         if isinstance(request, Problem):
             outcome = refuse(request, luck, request_id, self.config.latency_ms[0])
         else:
-            outcome = self._serve(request, luck, request_id, now_ms)
-        standing = self._allowance.standing(account, request.model, now_ms)
-        headers = quota_headers(self.config, standing, outcome.status)
-        return replace(outcome, headers=headers)
+            incident = Incident(self.config, request, luck, request_id, now_ms)
+            outcome = decide(incident, self._position_before(incident), self._tally.busy)
+            hold = self._books.enter(account, request.model, outcome, now_ms)
+        position = self._books.position(account, request.model, now_ms)
+        headers = (
+            *outcome.headers,
+            *quota_headers(self.config, position, outcome.status, luck),
+            *retry_after(self.config, outcome.retry_ms, luck, now_ms),
+        )
+        return _Call(replace(outcome, headers=headers), hold)
 
-    def _serve(self, request: ChatRequest, luck: Luck, request_id: str, now_ms: int) -> Outcome:
-        incident = Incident(self.config, request, luck, request_id, now_ms)
-        standing = self._allowance.standing(request.account, request.model, now_ms)
-        outcome = decide(incident, standing, self._tally.busy)
-        if outcome.spends:
-            self._allowance.spend(request.account, request.model, now_ms)
-        return outcome
+    def _position_before(self, incident: Incident) -> Position:
+        request = incident.request
+        tokens = 0 if self.config.tokens_per_minute is None else incident.tokens()
+        return self._books.position(request.account, request.model, incident.now_ms, tokens)

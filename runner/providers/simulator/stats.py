@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from runner.providers.simulator.allowance import day_name
+from runner.providers.simulator.days import day_name
 from runner.providers.simulator.outcome import Outcome
 
 
@@ -40,7 +40,7 @@ class Stats:
         calls: All that arrived, however they ended.
         answered: Those whose real answer was sent in full; a faulty 200 is none.
         refused: Those that got a 429.
-        by_day: The same by quota day, YYYY-MM-DD in UTC+8, days without calls left out.
+        by_day: The same by quota day, YYYY-MM-DD in its zone, days without calls left out.
         in_flight: Those that have arrived and not been replied to.
         max_in_flight: The most that were in flight at once.
         prompts: Different first user messages among the answered.

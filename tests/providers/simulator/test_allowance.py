@@ -1,14 +1,15 @@
-"""Days begin at 00:00 UTC+8, or a little later, and everything is counted by them."""
+"""Everything is counted by days and months that begin at 00:00, or a little later."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from runner.providers.simulator import SimulatorConfig
-from runner.providers.simulator.allowance import Allowance, Standing, day_name, quota_day
+from runner.providers.simulator.allowance import Allowance, Standing
 
 BEIJING = timezone(timedelta(hours=8))
 MIDNIGHT = int(datetime(2026, 11, 20, tzinfo=BEIJING).timestamp() * 1000)
@@ -17,16 +18,6 @@ HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 
 def allowance(**settings: Any) -> Allowance:
     return Allowance(SimulatorConfig(**settings))
-
-
-def test_a_day_begins_at_midnight_in_beijing_to_the_millisecond() -> None:
-    days = [day_name(quota_day(MIDNIGHT + ms)) for ms in (-1, 0, DAY_MS - 1, DAY_MS)]
-    assert days == ["2026-11-19", "2026-11-20", "2026-11-20", "2026-11-21"]
-
-
-def test_a_late_reset_prolongs_the_day_before() -> None:
-    days = [day_name(quota_day(MIDNIGHT + ms, 90)) for ms in (0, 89_999, 90_000)]
-    assert days == ["2026-11-19", "2026-11-19", "2026-11-20"]
 
 
 def test_nothing_spent_is_everything_left() -> None:
@@ -77,3 +68,45 @@ def test_someone_else_stops_when_their_calls_are_made_and_begins_again_next_day(
     late = MIDNIGHT + 60_000
     left = [shared.standing("a", None, late + ms).account_left for ms in (0, DAY_MS - 1, DAY_MS)]
     assert left == [10, 7, 10]
+
+
+def test_a_month_counts_calls_and_tokens_over_all_its_days_and_then_begins_anew() -> None:
+    spent = allowance(calls_per_month=5, tokens_per_month=100, reset_late_s=60)
+    for day in (0, 1, 10):
+        spent.spend("a", "m", MIDNIGHT + day * DAY_MS, tokens=30)
+    december = int(datetime(2026, 12, 1, 0, 1, tzinfo=BEIJING).timestamp() * 1000)
+    seen = [spent.standing("a", "m", moment) for moment in (december - 1, december)]
+    assert [(each.month_calls_left, each.month_tokens_left) for each in seen] == [
+        (2, 10),
+        (5, 100),
+    ]
+    assert spent.standing("b", "m", december - 1).month_calls_left == 5
+
+
+def test_a_limit_changes_at_its_moment_and_what_was_spent_stays_spent() -> None:
+    changes = ((MIDNIGHT + HOUR_MS, 2), (MIDNIGHT + 2 * HOUR_MS, 7))
+    spent = allowance(calls_per_day=9, limit_changes=changes)
+    for _ in range(3):
+        spent.spend("a", "m", MIDNIGHT)
+    moments = (HOUR_MS - 1, HOUR_MS, 2 * HOUR_MS - 1, 2 * HOUR_MS, DAY_MS)
+    seen = [spent.standing("a", None, MIDNIGHT + ms) for ms in moments]
+    assert [(each.account_limit, each.account_left) for each in seen] == [
+        (9, 6),
+        (2, 0),
+        (2, 0),
+        (7, 4),
+        (7, 7),
+    ]
+
+
+def test_someone_else_begins_with_the_zones_day_even_when_it_is_short() -> None:
+    """On 2026-03-08 Los Angeles skips 02:00: noon is eleven hours from midnight."""
+    shared = allowance(
+        calls_per_day=24,
+        foreign_calls_per_day=24,
+        foreign_spread_s=86_400,
+        zone="America/Los_Angeles",
+    )
+    noon = datetime(2026, 3, 8, 12, tzinfo=ZoneInfo("America/Los_Angeles"))
+    standing = shared.standing("a", None, int(noon.timestamp() * 1000))
+    assert standing.account_left == 24 - 11

@@ -133,7 +133,7 @@ def test_models_are_listed_to_anyone(world: Any, quotas: Any) -> None:
 
 
 def test_the_balance_tells_a_good_token_from_a_bad_one_and_costs_nothing(world: Any) -> None:
-    here = world(tokens=("ms-right",))
+    here = world(tokens=("ms-right",), credits=250)
     good = here.get("/openapi/v1/magicubes/balance", "ms-right")
     assert good.status_code == 200
     content = good.json()
