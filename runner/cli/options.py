@@ -35,6 +35,31 @@ CallsPerModel = Annotated[
         metavar="N",
     ),
 ]
+CallsPerMinute = Annotated[
+    int | None,
+    typer.Option(help="Calls it allows in any 60 seconds; default: no limit.", metavar="N"),
+]
+TokensPerMinute = Annotated[
+    int | None,
+    typer.Option(
+        help="Tokens, of prompts and answers, it allows in any 60 seconds; default: no limit.",
+        metavar="N",
+    ),
+]
+Credits = Annotated[
+    float | None,
+    typer.Option(
+        help="Credits it is granted a day, one for each call, instead of calls; default: none.",
+        metavar="X",
+    ),
+]
+Zone = Annotated[
+    str | None,
+    typer.Option(
+        help="Zone whose midnight resets its day, as in Europe/Paris; default: Asia/Shanghai.",
+        metavar="NAME",
+    ),
+]
 NoHeaders = Annotated[
     bool, typer.Option("--no-headers", help="Leave out the headers that tell what is left.")
 ]

@@ -10,11 +10,15 @@ import typer
 from runner.cli import exits
 from runner.cli.options import (
     CallsPerDay,
+    CallsPerMinute,
     CallsPerModel,
+    Credits,
     Faults,
     Foreign,
     NoHeaders,
     Seed,
+    TokensPerMinute,
+    Zone,
     examples,
     read_faults,
 )
@@ -96,6 +100,10 @@ def simulate(
     ] = 8900,
     calls_per_day: CallsPerDay = None,
     calls_per_model: CallsPerModel = None,
+    calls_per_minute: CallsPerMinute = None,
+    tokens_per_minute: TokensPerMinute = None,
+    credits: Credits = None,  # noqa: A002 - the option's name
+    zone: Zone = None,
     no_headers: NoHeaders = False,
     fault: Faults = None,
     latency: Annotated[
@@ -120,6 +128,10 @@ def simulate(
     changes = {
         "calls_per_day": calls_per_day,
         "calls_per_day_per_model": calls_per_model,
+        "calls_per_minute": calls_per_minute,
+        "tokens_per_minute": tokens_per_minute,
+        "credits": credits,
+        "zone": zone,
         "headers": False if no_headers else None,
         "faults": read_faults(fault) or None,
         "latency_ms": read_latency(latency),

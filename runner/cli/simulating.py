@@ -13,13 +13,14 @@ from runner.clock import SystemClock
 from runner.errors import ConfigError
 from runner.providers.simulator import Simulator, serve
 
+DAY_LIMITS = ("calls_per_day", "calls_per_day_per_model")
+
 
 def perform_simulation(
     session: Session, host: str, port: int, changes: Mapping[str, object]
 ) -> int:
     """Serve until told to stop, then say what was seen; as JSON, a line for each."""
-    asked = {name: value for name, value in changes.items() if value is not None}
-    config = configured_simulator(session.settings, **asked)
+    config = configured_simulator(session.settings, **_asked(changes))
     simulator = Simulator(config, SystemClock().now)
     place = f"[{host}]" if ":" in host else host
 
@@ -38,6 +39,13 @@ def perform_simulation(
     else:
         session.say(setup.seen(simulator.stats()))
     return exits.DONE
+
+
+def _asked(changes: Mapping[str, object]) -> dict[str, object]:
+    """The changes that were asked for; credits replace the day's limits, unless those were, too."""
+    asked = {name: value for name, value in changes.items() if value is not None}
+    replaced = dict.fromkeys(DAY_LIMITS) if "credits" in asked else {}
+    return {**replaced, **asked}
 
 
 def read_latency(text: str | None) -> tuple[int, int] | None:

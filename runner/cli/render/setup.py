@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -37,16 +37,28 @@ def simulating(config: SimulatorConfig, url: str, *, token: bool) -> RenderableT
         "no limit" if limit is None else words.count(limit, "call")
         for limit in (config.calls_per_day, config.calls_per_day_per_model)
     )
+    zone = "UTC+8" if config.zone == "Asia/Shanghai" else config.zone
     key = "ONE_OF_ITS_TOKENS" if token else "anything"
     return Group(
         Text(f"A simulated provider listens on {url}", "bold"),
-        Text(f"  a day: {account}; on each model: {model}; the reset is at 00:00 UTC+8"),
+        Text(f"  a day: {account}; on each model: {model}; the reset is at 00:00 {zone}"),
+        *map(Text, _further_limits(config)),
         Text("  use it from another terminal, with a database of its own:"),
         Text(f"    export MIDNIGHT_BASE_URL={url}", "cyan"),
         Text(f"    export MODELSCOPE_API_KEY={key}", "cyan"),
         Text("    midnight --db rehearsal.db run JOBFILE INPUT -o OUT", "cyan"),
         Text("  Ctrl-C stops it"),
     )
+
+
+def _further_limits(config: SimulatorConfig) -> Iterator[str]:
+    """A line on each kind of limit that few providers have."""
+    minute = (config.calls_per_minute, "call"), (config.tokens_per_minute, "token")
+    allowed = [words.count(limit, unit) for limit, unit in minute if limit is not None]
+    if allowed:
+        yield f"  in any 60 s: {', '.join(allowed)}"
+    if config.credits is not None:
+        yield f"  credits: {config.credits:g} a day, granted at 00:00 UTC+8; each call costs 1"
 
 
 def seen(found: Stats) -> RenderableType:

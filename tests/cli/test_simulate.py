@@ -1,0 +1,102 @@
+"""A provider started from the command line is the one that was asked for."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import orjson
+import pytest
+from rich.console import Console
+
+from runner.cli.render import setup
+from runner.cli.simulating import _asked
+from runner.providers.simulator import SimulatorConfig
+
+BALANCE = "/openapi/v1/magicubes/balance"
+QUESTION = {"model": "any/model", "messages": [{"role": "user", "content": "hello"}]}
+
+
+@contextmanager
+def simulated(folder: Path, *options: str) -> Iterator[httpx.Client]:
+    """A client of ``midnight simulate`` in a process of its own."""
+    command = [sys.executable, "-m", "runner", "--json", "simulate", "--port", "0", *options]
+    environ = os.environ | {"HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environ
+    ) as process:
+        assert process.stdout is not None
+        address = orjson.loads(process.stdout.readline())["base_url"].removesuffix("/v1")
+        headers = {"Authorization": "Bearer ms-somebody"}
+        with httpx.Client(base_url=address, headers=headers, trust_env=False) as client:
+            yield client
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=20)
+
+
+def test_every_limit_that_is_asked_for_holds(tmp_path: Path) -> None:
+    options = ("--calls-per-minute", "2", "--tokens-per-minute", "5000", "--credits", "1.5")
+    with simulated(tmp_path, *options, "--zone", "America/Los_Angeles", "--latency", "0") as client:
+        answered = client.post("/v1/chat/completions", json=QUESTION)
+        refused = client.post("/v1/chat/completions", json=QUESTION)
+        balance = client.get(BALANCE).json()["data"]
+    assert (answered.status_code, refused.status_code) == (200, 429)
+    assert "insufficient balance" in refused.text
+    assert balance["available_balance"] == 0.5
+    assert answered.headers["x-ratelimit-limit-requests"] == "2"
+    assert answered.headers["x-ratelimit-limit-tokens"] == "5000"
+    assert not [name for name in answered.headers if name.startswith("modelscope-")]
+
+
+@pytest.mark.parametrize(
+    ("changes", "asked"),
+    [
+        ({}, {}),
+        ({"calls_per_day": 5}, {"calls_per_day": 5}),
+        (
+            {"credits": 0.0},
+            {"credits": 0.0, "calls_per_day": None, "calls_per_day_per_model": None},
+        ),
+        (
+            {"credits": 9.0, "calls_per_day": 5},
+            {"credits": 9.0, "calls_per_day": 5, "calls_per_day_per_model": None},
+        ),
+    ],
+)
+def test_credits_replace_the_limits_of_a_day_that_were_not_asked_for(
+    changes: dict[str, Any], asked: dict[str, Any]
+) -> None:
+    options = dict.fromkeys(["credits", "calls_per_day", "zone"]) | changes
+    assert _asked(options) == asked
+
+
+@pytest.mark.parametrize(
+    ("settings", "lines"),
+    [
+        ({}, ["the reset is at 00:00 UTC+8"]),
+        ({"zone": "Europe/Paris"}, ["the reset is at 00:00 Europe/Paris"]),
+        ({"calls_per_minute": 30}, ["in any 60 s: 30 calls"]),
+        (
+            {"calls_per_minute": 1, "tokens_per_minute": 5000},
+            ["in any 60 s: 1 call, 5,000 tokens"],
+        ),
+        ({"credits": 250.0}, ["credits: 250 a day"]),
+    ],
+)
+def test_what_is_allowed_is_shown(settings: dict[str, Any], lines: list[str]) -> None:
+    console = Console(file=io.StringIO(), width=200)
+    console.print(setup.simulating(SimulatorConfig(**settings), "http://x/v1", token=False))
+    shown = console.file.getvalue()
+    assert all(line in shown for line in lines)
+    assert ("any 60 s" in shown, "credits" in shown) == (
+        "calls_per_minute" in settings,
+        "credits" in settings,
+    )
