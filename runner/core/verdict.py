@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 
@@ -59,7 +59,8 @@ class Verdict:
         why: In words, for the ledger and the user.
         scope: Whom it concerns; None where it is nobody but this one job.
         wait_ms: How long the provider asks to wait, where known.
-        ambiguous: A 429 that may be a burst or a spent allowance; see quota.py.
+        quota: The name of the quota it speaks of, where it names one.
+        ambiguous: A 429 that may be a burst or a spent allowance; see outcome.py.
         remedy: What the user can do, where the program cannot.
     """
 
@@ -69,6 +70,7 @@ class Verdict:
     wait_ms: int | None = None
     ambiguous: bool = False
     remedy: str | None = None
+    quota: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +106,7 @@ def classify(reply: Reply, rules: Sequence[Rule]) -> Verdict:
         return _of_success(reply)
     for rule in rules:
         if rule.matches(reply):
-            found = rule.verdict
-            return Verdict(
-                found.kind, why, found.scope, _wait(reply, found), found.ambiguous, found.remedy
-            )
+            return replace(rule.verdict, why=why, wait_ms=_wait(reply, rule.verdict))
     return _of_status(reply, why)
 
 

@@ -123,3 +123,9 @@ def test_a_verdict_tells_status_code_and_message_in_words() -> None:
     assert classify(Reply(503), ()).why == "HTTP 503"
     assert classify(Reply(503, message="busy"), ()).why == "HTTP 503, busy"
     assert classify(Reply(503, code="E1", message="busy"), ()).why == "HTTP 503, E1: busy"
+
+
+def test_a_verdict_names_the_quota_of_its_rule() -> None:
+    rule = Rule(Verdict(Kind.SPENT, quota="tokens_per_day"), status=429)
+    assert classify(Reply(429), (rule,)).quota == "tokens_per_day"
+    assert classify(Reply(429), ()).quota == ""
