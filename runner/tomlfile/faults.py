@@ -5,6 +5,7 @@ It refuses to know what a valid file is; it only looks up which names were possi
 
 from __future__ import annotations
 
+import builtins
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -85,7 +86,8 @@ def _name(place: _Place, model: type[BaseModel]) -> str:
     if not place:
         return "the file"
     inner = _kinds(place, model)[2:]
-    depth = 1 + sum(1 for _ in takewhile(_is_table, inner))
+    steps = zip(place[1:], inner, strict=False)
+    depth = 1 + sum(1 for _ in takewhile(_is_named_table, steps))
     # Only a name of the user's choice can need quotes, and none stands first.
     table = ".".join((str(place[0]), *map(_quoted, place[1:depth])))
     words = (f"item {key + 1}" if isinstance(key, int) else key for key in place[depth:])
@@ -106,7 +108,13 @@ def _inside(kind: Any, part: int | str) -> Any:
     if _is_model(kind):
         field = kind.model_fields.get(str(part))
         return field.annotation if field else None
-    return get_args(kind)[1] if get_origin(kind) is dict else None
+    match get_origin(kind):
+        case builtins.dict:
+            return get_args(kind)[1]
+        case builtins.tuple:  # of any length: all items are alike
+            return get_args(kind)[0]
+        case _:
+            return None
 
 
 def _fields(kind: Any) -> Sequence[str]:
@@ -116,6 +124,11 @@ def _fields(kind: Any) -> Sequence[str]:
 
 def _is_table(kind: Any) -> bool:
     return _is_model(kind) or get_origin(kind) is dict
+
+
+def _is_named_table(step: tuple[int | str, Any]) -> bool:
+    key, kind = step
+    return isinstance(key, str) and _is_table(kind)
 
 
 def _is_model(kind: Any) -> bool:

@@ -50,6 +50,7 @@ class Step(Table):
 
 class Recipe(Table):
     title: str = ""
+    toppings: Annotated[tuple[Oven, ...], Field(strict=False)] = ()
     steps: dict[Annotated[str, AfterValidator(no_spaces)], Step]
 
 
@@ -142,6 +143,12 @@ def test_values_nested_too_deeply_are_an_error_of_the_file() -> None:
             "[steps.one] tools item 2",
             "must be text in quotes",
             "correct the value",
+        ),
+        (
+            "[steps]\n[[toppings]]\n[[toppings]]\nhaet = 1",
+            "[toppings] item 2 haet",
+            'unknown key "haet"',
+            'did you mean "heat"?',
         ),
         ("[steps.'a.b']", '[steps."a.b"] verb', "this key is required", "add the key"),
         (
