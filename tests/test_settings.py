@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from runner.core.pacing import Pace
+from runner.core.verdict import Kind
 from runner.errors import ConfigError
 from runner.settings import AccountLimits, AccountSettings, Settings, load_settings, read_token
 
@@ -201,6 +202,161 @@ def test_a_home_folder_of_nobody_is_a_name_like_any_other(home: Path) -> None:
     assert loaded(home, MIDNIGHT_DB="~nobody-here/q.db").db == home / "~nobody-here" / "q.db"
 
 
+# Providers and limits
+
+NIGHTOWL = """
+[providers.nightowl]
+title = "Night Owl"
+base_url = "https://api.nightowl.example/v1/"
+price_url = "https://nightowl.example/price?of={model}"
+zone = "Europe/Paris"
+[providers.nightowl.quotas.burst]
+scope = "model"
+unit = "tokens"
+period = "rolling 1m"
+headers = { remaining = "X-Left", policy = "Burst" }
+[providers.nightowl.prices]
+"owl/big" = 2
+[[providers.nightowl.errors]]
+message = "daily limit"
+verdict = "spent"
+"""
+
+
+def test_a_providers_table_is_read_whole_or_in_part(home: Path) -> None:
+    providers = loaded(home, NIGHTOWL + "[providers.modelscope]\ncalls_per_second = 3\n").providers
+    owl = providers["nightowl"]
+    assert (owl.base_url, owl.zone) == ("https://api.nightowl.example/v1", "Europe/Paris")
+    assert owl.price_url == "https://nightowl.example/price?of={model}"
+    assert (owl.quotas["burst"].headers.remaining, owl.quotas["burst"].limit) == ("x-left", None)
+    assert owl.quotas["burst"].headers.policy == "Burst"
+    assert (owl.prices, owl.errors[0].verdict) == ({"owl/big": 2.0}, Kind.SPENT)
+    assert providers["modelscope"].model_fields_set == {"calls_per_second"}
+
+
+def test_without_any_there_are_no_providers_tables(home: Path) -> None:
+    assert dict(loaded(home).providers) == {}
+
+
+def test_any_quota_may_be_limited(home: Path) -> None:
+    text = "[accounts.mine]\nlimits = { calls_per_day = 9, tokens = 5, calls_per_second = 2 }"
+    limits = loaded(home, text).accounts["mine"].limits
+    assert limits.by_quota() == {"calls_per_day": 9, "tokens": 5}
+    assert (limits.calls_per_day, limits.calls_per_second) == (9, 2)
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "what", "remedy"),
+    [
+        ("zoen = 'UTC'", "[providers.x] zoen", 'unknown key "zoen"', 'did you mean "zone"?'),
+        (
+            "zone = 'Asia/Shangai'",
+            "[providers.x] zone",
+            "this is no known time zone",
+            'did you mean "Asia/Shanghai"?',
+        ),
+        (
+            "zone = '../etc'",
+            "[providers.x] zone",
+            "this is no known time zone",
+            'name one as "Asia/Shanghai"',
+        ),
+        ("as_of = '2026-13'", "[providers.x] as_of", "should match", "correct the value"),
+        (
+            "base_url = 'https://x/v1?key=1'",
+            "[providers.x] base_url",
+            "must be a URL without",
+            "name the token with",
+        ),
+        (
+            "price_url = 'https://me:pass@x/v1'",
+            "[providers.x] price_url",
+            "must be a URL without",
+            "correct the value",
+        ),
+        ("calls_per_second = 0", "[providers.x] calls_per_second", "should be", "correct"),
+        ("prices = { a = inf }", "[providers.x.prices] a", "should be less", "correct"),
+        ("prices = { a = nan }", "[providers.x.prices] a", "should be", "correct"),
+        ("[providers.x.quotas.a]\nunit = 'call'", "[providers.x.quotas.a] unit", "should be", ""),
+        ("[providers.x.quotas.a]\nscope = 'me'", "[providers.x.quotas.a] scope", "should be", ""),
+        ("[providers.x.quotas.a]\nlimit = 0", "[providers.x.quotas.a] limit", "should be", ""),
+        (
+            "[providers.x.quotas.a]\nperiod = 'week'",
+            "[providers.x.quotas.a] period",
+            'must be "day", "month", "grant"',
+            "correct",
+        ),
+        (
+            "[providers.x.quotas.a.headers]\nlimt = 'x'",
+            "[providers.x.quotas.a.headers] limt",
+            "unknown key",
+            'did you mean "limit"?',
+        ),
+        (
+            "[providers.x.quotas.a.headers]\nlimit = 'x y'",
+            "[providers.x.quotas.a.headers] limit",
+            "should match",
+            "",
+        ),
+        (
+            "[providers.x.quotas.'a b']",
+            '[providers.x.quotas."a b"]',
+            "a quota's name is letters",
+            "",
+        ),
+        (
+            "[providers.x.quotas.calls_per_second]",
+            "[providers.x.quotas.calls_per_second]",
+            "calls_per_second is no quota",
+            "write it beside the quotas",
+        ),
+        (
+            "[[providers.x.errors]]\ncode = '1'",
+            "[providers.x] errors item 1 verdict",
+            "this key is required",
+            "add the key",
+        ),
+        (
+            "[[providers.x.errors]]\nverdict = 'gone'",
+            "[providers.x] errors item 1",
+            "a rule without a condition",
+            "add message",
+        ),
+        (
+            "[[providers.x.errors]]\ncode = '1'\nverdict = 'done'",
+            "[providers.x] errors item 1 verdict",
+            "an error's verdict is one of 'throttled', 'spent', 'transient', ",
+            "correct",
+        ),
+        (
+            "[[providers.x.errors]]\nmessage = '('\nverdict = 'gone'",
+            "[providers.x] errors item 1 message",
+            "this is no regular expression",
+            "correct",
+        ),
+        (
+            "[[providers.x.errors]]\nmesage = 'a'\ncode = '1'\nverdict = 'gone'",
+            "[providers.x] errors item 1 mesage",
+            "unknown key",
+            'did you mean "message"?',
+        ),
+        (
+            "[[providers.x.errors]]\ncode = '1'\nwait_s = inf\nverdict = 'gone'",
+            "[providers.x] errors item 1 wait_s",
+            "should be less",
+            "",
+        ),
+    ],
+)
+def test_what_a_provider_cannot_be_is_told_with_its_place(
+    home: Path, text: str, place: str, what: str, remedy: str
+) -> None:
+    error = refused(home, f"[providers.x]\n{text}\n")
+    assert error.where == f"{home / 'midnight.toml'}: {place}"
+    assert error.what.removeprefix("String ").startswith(what)
+    assert (error.remedy or "").startswith(remedy)
+
+
 # What is refused
 
 
@@ -239,11 +395,15 @@ def test_an_unknown_key_is_named_and_the_near_one_suggested(home: Path) -> None:
     ("text", "told"),
     [
         ("[acounts.mine]", 'did you mean "accounts"?'),
-        ("[accounts.mine]\nlimits = { calls = 1 }", "[accounts.mine.limits] calls: unknown key"),
+        (
+            "[accounts.mine]\nlimits = { calls = '1' }",
+            "[accounts.mine.limits] calls: must be a whole",
+        ),
+        ("[accounts.mine]\nlimits = { calls = 0 }", "[accounts.mine.limits] calls: should be"),
         ("[accounts.mine]\nlimits = { calls_per_day = 0 }", "[accounts.mine.limits] calls_per_day"),
         ("[accounts]\nmine = 1", "[accounts.mine]: must be a table"),
         ('[accounts."my own"]\nreserve = -1', '[accounts."my own"] reserve'),
-        ('[accounts." "]', '[accounts." "]: an account\'s name must be'),
+        ('[accounts." "]', '[accounts." "]: a name must be'),
         ("[accounts.mine]\nreserve = true", "[accounts.mine] reserve: must be a whole number"),
         ("[accounts.mine]\nreserve = 9\nlimits = { calls_per_day = 9 }", "lower the reserve"),
         ("[run]\npace = 'slow'", "[run] pace: should be 'auto', 'asap' or 'even'"),

@@ -6,7 +6,7 @@ It refuses to know what they mean; each is remembered with where it came from.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -16,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 from runner.errors import ConfigError
 from runner.settings.model import AccountSettings, ConfigFile, RunSettings
 from runner.settings.paths import DEFAULT, anchored, config_path, db_path, variable
+from runner.settings.provider import ProviderTable
 from runner.settings.tokens import usual_token
 from runner.tomlfile import TomlFile, did_you_mean, listed, wording
 
@@ -41,6 +42,7 @@ class Settings:
         config: The file that was read, if any, as an absolute path.
         origins: By setting (``db``, ``run.pace``), where it came from: ``flag --db``,
             ``environment MIDNIGHT_DB``, a file's path, or ``default``.
+        providers: By name, what is laid over a preset, or describes a provider without one.
     """
 
     db: Path
@@ -49,6 +51,7 @@ class Settings:
     run: RunSettings
     config: Path | None
     origins: Mapping[str, str]
+    providers: Mapping[str, ProviderTable] = field(default_factory=dict)
 
 
 def load_settings(
@@ -90,6 +93,7 @@ def load_settings(
         run=file.run.model_copy(update=run_over),
         config=path,
         origins=MappingProxyType(origins),
+        providers=MappingProxyType(file.providers),
     )
 
 
@@ -138,10 +142,10 @@ def _from_environment(
 ) -> dict[str, Any]:
     """Return the fields of `model` whose variables are set, checked as the model does."""
     found: dict[str, Any] = {}
-    for field, name in variables.items():
+    for key, name in variables.items():
         if text := environ.get(name):
             try:
-                found[field] = getattr(model.model_validate_strings({field: text}), field)
+                found[key] = getattr(model.model_validate_strings({key: text}), key)
             except ValidationError as error:
                 remedy = "correct the value, or unset the variable"
                 raise ConfigError(wording(error), where=variable(name), remedy=remedy) from error

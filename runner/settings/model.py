@@ -7,12 +7,14 @@ token in the wrong place.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Self
-from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from runner.core.pacing import Pace
+from runner.settings.fields import BaseUrl, Name, Table
+from runner.settings.provider import ProviderTable
 from runner.tomlfile import problem
 
 NAMING_EXAMPLE = 'token = "env:MODELSCOPE_API_KEY"'
@@ -25,39 +27,17 @@ _NAME_IT = (
 )
 
 
-def _one_line(name: str) -> str:
-    if name != name.strip() or not name or not name.isprintable():
-        raise problem("an account's name must be one line of printable text")
-    return name
-
-
 def _named(token: str) -> str:
     if not _NAMED_TOKEN.fullmatch(token):
         raise problem(_NOT_NAMED, _NAME_IT)
     return token
 
 
-def _http_url(url: str) -> str:
-    """Check a base URL; what could hold a secret is refused, for URLs are shown and logged."""
-    try:
-        parts = urlsplit(url)
-        fits = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
-    except ValueError:
-        fits = False
-    if not fits or not url.isprintable() or " " in url:
-        raise problem("must be a URL that starts with http:// or https:// and names a host")
-    if "@" in parts.netloc or "?" in url or "#" in url:
-        remedy = "name the token with `token`, and leave it out of the URL"
-        raise problem("must be a URL without a user, a query or a fragment", remedy)
-    return url.rstrip("/")
-
-
-class _Table(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
-
-
-class AccountLimits(_Table):
+class AccountLimits(Table):
     """``limits`` of an account: what the user knows better than the preset.
+
+    Any quota of the provider may be named, each with a whole number of its unit; whether there
+    is such a quota, the preset knows.
 
     Attributes:
         calls_per_day: Of the whole account; None: the preset's, or the provider's word.
@@ -65,12 +45,20 @@ class AccountLimits(_Table):
         calls_per_second: Starts a second at most; None: the preset's.
     """
 
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Annotated[int, Field(ge=1)]] = Field(init=False)
+
     calls_per_day: Annotated[int, Field(ge=1)] | None = None
     calls_per_day_per_model: Annotated[int, Field(ge=1)] | None = None
     calls_per_second: Annotated[int, Field(ge=1, le=1000)] | None = None
 
+    def by_quota(self) -> Mapping[str, int]:
+        """The limits that are set, by the name of their quota."""
+        limits: dict[str, int | None] = self.model_dump(exclude={"calls_per_second"})
+        return {name: limit for name, limit in limits.items() if limit is not None}
 
-class AccountSettings(_Table):
+
+class AccountSettings(Table):
     """``[accounts.NAME]``: one credential at a provider.
 
     Attributes:
@@ -83,7 +71,7 @@ class AccountSettings(_Table):
 
     provider: str = "modelscope"
     token: Annotated[str, AfterValidator(_named)] | None = None
-    base_url: Annotated[str, AfterValidator(_http_url)] | None = None
+    base_url: BaseUrl | None = None
     reserve: Annotated[int, Field(ge=0)] = 0
     limits: AccountLimits = AccountLimits()
 
@@ -95,7 +83,7 @@ class AccountSettings(_Table):
         return self
 
 
-class RunSettings(_Table):
+class RunSettings(Table):
     """``[run]``: how a run spends.
 
     Attributes:
@@ -107,10 +95,12 @@ class RunSettings(_Table):
     max_concurrency: Annotated[int, Field(ge=1, le=256)] = 32
 
 
-class ConfigFile(_Table):
-    """A whole midnight.toml; the accounts are in the file's order."""
+class ConfigFile(Table):
+    """A whole midnight.toml; the accounts are in the file's order.
 
-    accounts: dict[Annotated[str, AfterValidator(_one_line)], AccountSettings] = Field(
-        default_factory=dict
-    )
+    ``[providers.NAME]`` says what a preset says, or only the part of it that is to be otherwise.
+    """
+
+    accounts: dict[Name, AccountSettings] = Field(default_factory=dict)
+    providers: dict[Name, ProviderTable] = Field(default_factory=dict)
     run: RunSettings = RunSettings()
