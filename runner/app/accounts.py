@@ -26,20 +26,19 @@ def preset_of(settings: Settings) -> Preset:
     """The preset of the account that is used.
 
     Raises:
-        ConfigError: There is no such provider.
+        ConfigError: There is no such provider, or its table is not whole.
     """
-    return preset(chosen(settings).provider)
+    return preset(chosen(settings).provider, settings.providers)
 
 
 def quotas_of(settings: Settings) -> tuple[Quota, ...]:
-    """The quota rules of the account that is used: the account's own first."""
+    """The quota rules of the account that is used: the account's own first.
+
+    Raises:
+        ConfigError: A limit is set for a quota that the provider does not have.
+    """
     account = chosen(settings)
-    limits = account.limits
-    configured = {
-        "calls_per_day": limits.calls_per_day,
-        "calls_per_day_per_model": limits.calls_per_day_per_model,
-    }
-    return preset_of(settings).quotas(configured, account.reserve)
+    return preset_of(settings).quotas(account.limits.by_quota(), account.reserve)
 
 
 def base_url_of(settings: Settings) -> str:

@@ -6,7 +6,7 @@ It knows every envelope an error was seen in; what an error means, the preset's 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -52,7 +52,20 @@ def _error(data: dict[str, Any]) -> tuple[str, str]:
             return "", ""
         found = data
     code = found.get("code") or found.get("type") or found.get("http_code")
-    return _text(code), _text(found.get("message"))
+    named = ", ".join(_violated(found))
+    return _text(code), _text(found.get("message")) + (f" ({named})" if named else "")
+
+
+def _violated(error: dict[str, Any]) -> Iterator[str]:
+    """The quotas that Gemini names in an error's details, and nowhere else."""
+    for detail in _dicts(error.get("details")):
+        for violation in _dicts(detail.get("violations")):
+            if name := _text(violation.get("quotaId")):
+                yield name
+
+
+def _dicts(value: Any) -> list[dict[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def _answer(headers: Mapping[str, str], data: dict[str, Any]) -> Reply:

@@ -1,115 +1,142 @@
-"""What is known of each provider, read from presets.toml.
+"""What is known of each provider: read from presets.toml, with the user's tables laid over it.
 
-It knows the file's keys and checks them; it knows no provider by name.
+It checks that a table is whole; it knows no provider by name.
 """
 
 from __future__ import annotations
 
-import difflib
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-from runner.core.quota import Quota, Source
-from runner.core.verdict import Kind, Rule, Scope, Verdict
+from runner.core.period import read_period
+from runner.core.verdict import Rule, Scope, Verdict
 from runner.errors import ConfigError
+from runner.providers.preset import HeaderNames, Preset, QuotaTable
+from runner.settings.provider import ErrorSettings, ProviderTable, QuotaSettings, laid_over
+from runner.tomlfile import did_you_mean, listed
 
-Limits = dict[str, int | None]
+__all__ = ["HeaderNames", "Preset", "QuotaTable", "preset", "shipped"]
 
-# The keys of a preset's and an account's limits, and whom each concerns.
-CALL_LIMITS = {"calls_per_day": Scope.ACCOUNT, "calls_per_day_per_model": Scope.MODEL}
+# The names under which calls a day are limited everywhere, and whom each concerns.
+CALLS_A_DAY = {"calls_per_day": Scope.ACCOUNT, "calls_per_day_per_model": Scope.MODEL}
 
-
-@dataclass(frozen=True, slots=True)
-class Preset:
-    """A provider: base URL, quota rules, header dialect, error dialect.
-
-    Attributes:
-        name: The preset's key.
-        title: The provider's name, for people.
-        base_url: Of the API, without a trailing slash; None: the user must name one.
-        balance_url: Where a token can be checked at no cost, if anywhere.
-        zone: Whose midnight resets the daily allowances.
-        limits: Known calls a day, by the keys of `CALL_LIMITS`; None: only the provider knows.
-        headers: By scope, the names of the reply headers with the limit and what remains.
-        rules: The error dialect, first match first.
-        start_concurrency: Calls in flight to begin with.
-        calls_per_second: Starts a second that are surely not a burst.
-        as_of: When the facts were gathered, YYYY-MM.
-        source: Where from.
-    """
-
-    name: str
-    title: str
-    base_url: str | None
-    balance_url: str | None
-    zone: str
-    limits: Limits
-    headers: dict[Scope, tuple[str, str]]
-    rules: tuple[Rule, ...]
-    start_concurrency: int
-    calls_per_second: int
-    as_of: str
-    source: str
-
-    def quotas(self, configured: Limits, reserve: int) -> tuple[Quota, ...]:
-        """The rules of an account at this provider: the account's own first, then a model's."""
-        found = []
-        for key, scope in CALL_LIMITS.items():
-            kept = reserve if scope is Scope.ACCOUNT else 0
-            if (limit := configured.get(key)) is not None:
-                found.append(Quota(key, scope, limit, self.zone, Source.CONFIGURED, kept))
-            else:
-                found.append(Quota(key, scope, self.limits[key], self.zone, reserve=kept))
-        return tuple(found)
+_NONE: Mapping[str, ProviderTable] = MappingProxyType({})
 
 
-def preset(name: str) -> Preset:
-    """The preset called `name`.
+def shipped() -> tuple[str, ...]:
+    """The names of the presets that come with the program."""
+    return tuple(_tables())
+
+
+def preset(name: str, overrides: Mapping[str, ProviderTable] = _NONE) -> Preset:
+    """The provider called `name`.
+
+    Args:
+        name: A preset's, or a table's in `overrides`.
+        overrides: The user's tables by provider: laid over the preset of that name, or the whole
+            of a provider that has none.
 
     Raises:
-        ConfigError: There is none; the remedy names the near one.
+        ConfigError: There is none, and the remedy names the near one; or it is not whole.
     """
-    known = _presets()
-    if name in known:
-        return known[name]
-    near = difflib.get_close_matches(name, known, 1)
-    remedy = f"did you mean {near[0]!r}?" if near else f"one of: {', '.join(known)}"
-    raise ConfigError(f"unknown provider {name!r}", remedy=remedy)
+    if name not in overrides and name not in _tables():
+        known = dict.fromkeys((*_tables(), *overrides))
+        near = did_you_mean(name, known) or "name another:"
+        remedy = f"{near} the providers are {listed(known)}"
+        raise ConfigError(f'unknown provider "{name}"', remedy=remedy)
+    return _Whole(name, laid_over(_shipped(name), overrides.get(name, ProviderTable()))).preset()
 
 
 @cache
-def _presets() -> dict[str, Preset]:
+def _tables() -> dict[str, dict[str, Any]]:
     text = Path(__file__).with_name("presets.toml").read_text(encoding="utf-8")
-    return {name: _preset(name, table) for name, table in tomllib.loads(text).items()}
+    return tomllib.loads(text)
 
 
-def _preset(name: str, table: dict[str, Any]) -> Preset:
-    headers = table.get("headers", {})
-    return Preset(
-        name=name,
-        title=table["title"],
-        base_url=table.get("base_url"),
-        balance_url=table.get("balance_url"),
-        zone=table["zone"],
-        limits={key: table.get(key) for key in CALL_LIMITS},
-        headers={Scope(scope): (names[0], names[1]) for scope, names in headers.items()},
-        rules=tuple(_rule(rule) for rule in table.get("errors", [])),
-        start_concurrency=table["start_concurrency"],
-        calls_per_second=table["calls_per_second"],
-        as_of=table["as_of"],
-        source=table["source"],
-    )
+@cache
+def _shipped(name: str) -> ProviderTable:
+    return ProviderTable.model_validate(_tables().get(name, {}))
 
 
-def _rule(table: dict[str, Any]) -> Rule:
-    verdict = Verdict(
-        kind=Kind(table["verdict"]),
-        scope=Scope(table["scope"]) if "scope" in table else None,
-        wait_ms=table["wait_s"] * 1000 if "wait_s" in table else None,
-        ambiguous=table.get("ambiguous", False),
-        remedy=table.get("remedy"),
-    )
-    return Rule(verdict, table.get("message"), table.get("code"), table.get("status"))
+class _Whole:
+    """A provider's table, its faults told as midnight.toml spells their places."""
+
+    def __init__(self, name: str, table: ProviderTable) -> None:
+        self._name = name
+        self._table = table
+        self._quotas = {quota.name: quota for quota in (*self._named(), *self._silent())}
+
+    def preset(self) -> Preset:
+        table = self._table
+        return Preset(
+            name=self._name,
+            title=table.title or self._name,
+            base_url=table.base_url,
+            balance_url=table.balance_url,
+            price_url=table.price_url,
+            zone=table.zone,
+            tables=tuple(self._quotas.values()),
+            prices=MappingProxyType(table.prices),
+            rules=tuple(self._rule(number, rule) for number, rule in enumerate(table.errors, 1)),
+            start_concurrency=table.start_concurrency,
+            calls_per_second=table.calls_per_second,
+            as_of=table.as_of or "",
+            source=table.source or "",
+        )
+
+    def _named(self) -> Iterator[QuotaTable]:
+        for name, quota in self._table.quotas.items():
+            yield self._quota(name, quota)
+
+    def _silent(self) -> Iterator[QuotaTable]:
+        """Calls a day without a limit, for a scope that has no quota: its window holds the gate."""
+        scopes = {quota.scope for quota in self._table.quotas.values()}
+        period = read_period("day", self._table.zone)
+        for name, scope in CALLS_A_DAY.items():
+            if scope not in scopes:
+                yield QuotaTable(name, scope, "calls", period)
+
+    def _quota(self, name: str, quota: QuotaSettings) -> QuotaTable:
+        place = f".quotas.{name}"
+        if quota.scope is None or quota.unit is None or quota.period is None:
+            required = ("scope", "unit", "period")
+            missing = next(key for key in required if getattr(quota, key) is None)
+            raise self._refused(f"{place}] {missing}", "this key is required", "add the key")
+        if (scope := CALLS_A_DAY.get(name, quota.scope)) is not quota.scope:
+            what = f"a quota of this name concerns the {scope}"
+            raise self._refused(f"{place}] scope", what, "give it another name")
+        headers = HeaderNames(**quota.headers.model_dump(exclude_none=True))
+        period = read_period(quota.period, self._table.zone)
+        return QuotaTable(name, scope, quota.unit, period, quota.limit, headers)
+
+    def _rule(self, number: int, rule: ErrorSettings) -> Rule:
+        verdict = Verdict(
+            kind=rule.verdict,
+            scope=self._scope(f"] errors item {number}", rule),
+            wait_ms=None if rule.wait_s is None else round(rule.wait_s * 1000),
+            ambiguous=rule.ambiguous,
+            remedy=rule.remedy,
+            quota=rule.quota or "",
+        )
+        return Rule(verdict, rule.message, rule.code, rule.status)
+
+    def _scope(self, place: str, rule: ErrorSettings) -> Scope | None:
+        if rule.quota is None:
+            return rule.scope
+        if rule.quota not in self._quotas:
+            near = did_you_mean(rule.quota, self._quotas) or "use another:"
+            remedy = f"{near} the quotas are {listed(self._quotas)}"
+            raise self._refused(f"{place} quota", f'there is no quota "{rule.quota}"', remedy)
+        scope = self._quotas[rule.quota].scope
+        if rule.scope not in (None, scope):
+            what = f"its quota concerns the {scope}"
+            raise self._refused(f"{place} scope", what, "leave the scope out")
+        return scope
+
+    def _refused(self, place: str, what: str, remedy: str) -> ConfigError:
+        where = f"midnight.toml: [providers.{self._name}{place}"
+        return ConfigError(what, where=where, remedy=remedy)
