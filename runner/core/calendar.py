@@ -1,4 +1,4 @@
-"""Calendar days of a named zone as half-open periods of milliseconds.
+"""Calendar days and months of a named zone as half-open periods of milliseconds.
 
 It knows zones and their changes of offset, and nothing of quotas.
 """
@@ -13,12 +13,12 @@ from zoneinfo import ZoneInfo
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """One calendar day: ``starts_at <= now < ends_at``, in ms since the epoch.
+    """One calendar day, or month: ``starts_at <= now < ends_at``, in ms since the epoch.
 
     A day of a zone with daylight saving lasts 23, 24 or 25 hours.
     """
 
-    name: str  # YYYY-MM-DD
+    name: str  # YYYY-MM-DD; of a month YYYY-MM
     starts_at: int
     ends_at: int
 
@@ -29,6 +29,14 @@ def day_at(now: int, zone: str) -> Day:
     midnight = datetime.combine(local, time(), _zone(zone))
     following = datetime.combine(local + timedelta(days=1), time(), _zone(zone))
     return Day(local.isoformat(), _ms(midnight), _ms(following))
+
+
+def month_at(now: int, zone: str) -> Day:
+    """The calendar month of `zone` that holds the moment `now` (ms since the epoch)."""
+    first = datetime.fromtimestamp(now / 1000, UTC).astimezone(_zone(zone)).date().replace(day=1)
+    following = (first + timedelta(days=31)).replace(day=1)
+    begins, ends = (datetime.combine(day, time(), _zone(zone)) for day in (first, following))
+    return Day(f"{first:%Y-%m}", _ms(begins), _ms(ends))
 
 
 @lru_cache(maxsize=64)

@@ -1,22 +1,26 @@
 """How many calls a batch needs, on which days, and when it will be finished.
 
-It reckons with the functions that schedule: rooms of windows, budgets and paces; it knows no
+It reckons with the functions that schedule: rooms of windows, paces and hours; it knows no
 database.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from runner.core import pacing
-from runner.core.calendar import day_at
-from runner.core.pacing import Pace
-from runner.core.quota import Quota, Window
+from runner.core.pacing import SAFETY_MS, Pace
+from runner.core.period import Calendar, Refill, Rolling
+from runner.core.quota import NEVER, Window, span_of
+from runner.core.schedule import Lane, Route, Rules, room_of
 
 # What a call takes and how many run at once, when nothing was measured yet.
 USUAL_CALL_MS = 1_500
 USUAL_CONCURRENCY = 4
+# After so many periods the rest is reckoned from their average.
+ENOUGH_PERIODS = 70
+
+Lanes = Mapping[Route, Lane]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +44,8 @@ class Forecast:
 
 def forecast(
     calls: int,
-    quotas: Sequence[Quota],
-    windows: Sequence[Window],
-    pace: Pace,
+    lanes: Lanes,
+    rules: Rules,
     now: int,
     call_ms: int = USUAL_CALL_MS // USUAL_CONCURRENCY,
 ) -> Forecast:
@@ -50,52 +53,139 @@ def forecast(
 
     Args:
         calls: Calls to make, before retries.
-        quotas: The rules of the account and the model.
-        windows: Today's windows; where there is none the rule counts as untouched.
-        pace: How budgets are spent.
+        lanes: The ways they may take, with their windows as they are now.
+        rules: The user's pace and hours.
         now: The present moment.
         call_ms: Milliseconds between the ends of two calls at full speed.
     """
-    known = _known(quotas, windows)
-    per_day = _least([_usable(rule) for rule in known])
-    today = _least([rule.room if isinstance(rule, Window) else _usable(rule) for rule in known])
-    if calls == 0 or today is None or per_day is None:
-        return Forecast(calls, 1 if calls else 0, now + calls * call_ms, per_day, today)
-    zone = quotas[0].zone
-    left, days, opens_at, budget = calls, 1, now, today
-    while left > (made := _made_in_time(budget, opens_at, zone, call_ms)) and per_day > 0:
-        left -= made
-        days += made > 0  # a day already spent is not one of the batch's
-        opens_at, budget = day_at(opens_at, zone).ends_at, per_day
-    if per_day == 0:
-        return Forecast(calls, 0, now, 0, today)
-    finish = opens_at + _spent_in(pace, left, budget, opens_at, zone, call_ms)
-    return Forecast(calls, days, finish, per_day, today)
+    per_day, today = room_of(_renewed(lanes, NEVER)), room_of(lanes)
+    fastest = max(call_ms, *(_flow_ms(lane) for lane in lanes.values()), 1)
+    left, days = calls, int(calls > 0 and today is None)
+    for made, stretch in _periods(lanes, rules, now, fastest):
+        if made is None or made >= left:
+            days += left > 0 and made is not None
+            return Forecast(calls, days, stretch.finish(left), per_day, today)
+        left, days = left - made, days + (made > 0)
+        if stretch.number >= ENOUGH_PERIODS:
+            return _extrapolated(calls, left, days, stretch, now, per_day, today)
+    raise AssertionError("periods never end")  # pragma: no cover
 
 
-def _made_in_time(budget: int, opens_at: int, zone: str, call_ms: int) -> int:
-    """The calls of a day's `budget` that can start before its end at full speed."""
-    time_left = day_at(opens_at, zone).ends_at - opens_at
-    return min(budget, -(-time_left // max(1, call_ms)))
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """The time until something is renewed, and how calls are spread over it."""
+
+    number: int
+    begins: int
+    ends: int
+    budget: int | None
+    rules: Rules
+    call_ms: int
+
+    @property
+    def usable_ms(self) -> int:
+        hours = self.rules.hours
+        return hours.usable_ms(self.begins, self.ends) if hours else self.ends - self.begins
+
+    @property
+    def in_time(self) -> int:
+        """How many calls can start in it at full speed."""
+        return -(-self.usable_ms // self.call_ms)
+
+    def finish(self, left: int) -> int:
+        """When `left` calls, which it has room for, are done."""
+        takes = left * self.call_ms
+        if self.rules.pace is Pace.EVEN and self.budget is not None:
+            spread = max(0, self.usable_ms - SAFETY_MS) * left // max(1, self.budget)
+            takes = max(takes, spread)
+        hours = self.rules.hours
+        return hours.after(self.begins, takes) if hours else self.begins + takes
 
 
-def _spent_in(pace: Pace, left: int, budget: int, opens_at: int, zone: str, call_ms: int) -> int:
-    """Milliseconds the last day's `left` calls take."""
-    if not pacing.rationed(pace, budget=budget, waiting=left):
-        return left * call_ms
-    time_left = max(0, day_at(opens_at, zone).ends_at - pacing.SAFETY_MS - opens_at)
-    return time_left * left // max(1, budget)
+def _periods(
+    lanes: Lanes, rules: Rules, now: int, call_ms: int
+) -> Iterator[tuple[int | None, _Stretch]]:
+    """How many calls each stretch between two resets allows, without end; None: any number."""
+    number, begins = 0, now
+    while True:
+        number += 1
+        ends = min((w.resets_at for w in _windows(lanes)), default=NEVER)
+        budget = room_of(lanes)
+        stretch = _Stretch(number, begins, ends, budget, rules, call_ms)
+        made = budget if budget is None else min(budget, stretch.in_time)
+        yield made, stretch
+        lanes, begins = _renewed(_spent(lanes, made or 0), ends), ends
 
 
-def _known(quotas: Sequence[Quota], windows: Sequence[Window]) -> list[Quota | Window]:
-    known: dict[bool, Quota | Window] = {q.scope.value == "model": q for q in quotas}
-    known.update({bool(w.model): w for w in windows})
-    return list(known.values())
+def _extrapolated(
+    calls: int,
+    left: int,
+    days: int,
+    stretch: _Stretch,
+    now: int,
+    per_day: int | None,
+    today: int | None,
+) -> Forecast:
+    """The rest at the average of the periods so far."""
+    made = calls - left
+    if made == 0:
+        return Forecast(calls, 0, now, per_day, today)
+    finish_at = stretch.ends + (stretch.ends - now) * left // made
+    return Forecast(calls, days + -(-left * days // made), finish_at, per_day, today)
 
 
-def _usable(rule: Quota | Window) -> int | None:
-    return None if rule.limit is None else max(0, rule.limit - rule.reserve)
+def _windows(lanes: Lanes) -> list[Window]:
+    """The windows that a calendar renews."""
+    found = [window for lane in lanes.values() for window in lane.windows]
+    return [window for window in found if isinstance(window.period, Calendar)]
 
 
-def _least(values: Sequence[int | None]) -> int | None:
-    return min((value for value in values if value is not None), default=None)
+def _renewed(lanes: Lanes, at: int) -> Lanes:
+    """The lanes once every window that resets until `at` has been renewed."""
+
+    def renew(window: Window) -> Window:
+        if not isinstance(window.period, Calendar) or window.resets_at > at:
+            return window
+        span = span_of(window.period, window.resets_at)
+        return replace(
+            window, starts_at=span.starts_at, resets_at=span.ends_at, spent=0, reserved=0
+        )
+
+    return {r: replace(lane, windows=tuple(map(renew, lane.windows))) for r, lane in lanes.items()}
+
+
+def _spent(lanes: Lanes, calls: int) -> Lanes:
+    """The lanes once `calls` calls were made on them, the preferred ones first."""
+    after = dict(lanes)
+    for route in lanes:
+        room = after[route].room
+        made = calls if room is None else min(calls, room)
+        after, calls = _after(after, route, made), calls - made
+    return after
+
+
+def _after(lanes: Lanes, route: Route, made: int) -> dict[Route, Lane]:
+    """The lanes once `made` calls went by `route`; its account's windows are others', too."""
+    cost = lanes[route].cost
+
+    def spend(window: Window) -> Window:
+        touched = window.account == route[0] and window.model in ("", route[1])
+        more = made * window.takes(cost) if touched else 0
+        return replace(window, spent=window.spent + more)
+
+    return {r: replace(lane, windows=tuple(map(spend, lane.windows))) for r, lane in lanes.items()}
+
+
+def _flow_ms(lane: Lane) -> int:
+    """The milliseconds a call takes at least, for the limits that flow by themselves."""
+    waits = [
+        period.ms * window.takes(lane.cost) // window.limit
+        for window in lane.windows
+        if isinstance(period := window.period, Rolling | Refill) and window.limit
+    ]
+    return max(waits, default=0)
+
+
+def lanes_of(windows: Mapping[Route, Sequence[Window]]) -> dict[Route, Lane]:
+    """Lanes of which nothing but their windows is known."""
+    return {route: Lane(tuple(found)) for route, found in windows.items()}

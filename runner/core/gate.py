@@ -27,6 +27,10 @@ THROTTLE_WAITS_MS = (5_000, 40_000, 120_000, 300_000, 900_000)
 AMBIGUOUS_WAIT_MS = 60_000
 OFFLINE_WAITS_MS = (2_000, 5_000, 10_000, 20_000, 30_000)
 
+# So many faults in a row, without an answer between them, are no accident: the circuit breaks.
+FAULTS_TO_BREAK = 8
+FAULTY_WAITS_MS = tuple(n * MINUTE_MS for n in (1, 2, 5, 10, 20, 30, 60))
+
 
 class Cause(StrEnum):
     """Why a gate is shut."""
@@ -38,6 +42,7 @@ class Cause(StrEnum):
     AMBIGUOUS = "ambiguous"  # throttled or spent: the next probe tells
     OFFLINE = "offline"
     GONE = "gone"
+    FAULTY = "faulty"  # it fails, call after call
     EARLY = "early"  # the provider's clock has not reached this window
 
 
@@ -51,6 +56,8 @@ class Gate:
         probing: That call is on its way.
         cause: What shut it last.
         refusals: How often in a row it was shut for that cause; chooses the next wait.
+        faults: How many calls in a row failed by a fault of the provider's.
+        answered: Whether any call was answered since the window opened.
         why: What the provider said, in words.
     """
 
@@ -59,6 +66,8 @@ class Gate:
     probing: bool = False
     cause: Cause = Cause.NONE
     refusals: int = 0
+    faults: int = 0
+    answered: bool = False
     why: str = ""
 
 
@@ -74,12 +83,23 @@ def opened(gate: Gate, *, probe: bool) -> Gate:
     """
     if gate.probe and not probe:
         return gate
-    return Gate(probe=False)
+    return Gate(probe=False, answered=True)
 
 
 def probe_lost(gate: Gate, *, probe: bool) -> Gate:
     """The gate after a call ended without telling anything about the allowance."""
     return replace(gate, probing=False) if probe else gate
+
+
+def faulted(gate: Gate, why: str, now: int, *, probe: bool) -> Gate:
+    """The gate after a fault that may pass: one of many in a row breaks the circuit."""
+    if gate.probe and not probe:
+        return gate
+    counted = replace(gate, probing=False, faults=gate.faults + 1)
+    if counted.faults < FAULTS_TO_BREAK:
+        return counted
+    until = now + _wait(gate, Cause.FAULTY, FAULTY_WAITS_MS)
+    return shut(counted, until, Cause.FAULTY, why, probe=probe)
 
 
 def shut(gate: Gate, until: int, cause: Cause, why: str, *, probe: bool) -> Gate:
@@ -91,7 +111,9 @@ def shut(gate: Gate, until: int, cause: Cause, why: str, *, probe: bool) -> Gate
     if gate.probe and not probe:
         return replace(gate, opens_at=max(gate.opens_at, until))
     again = gate.refusals + 1 if cause is gate.cause else 1
-    return Gate(until, probe=True, probing=False, cause=cause, refusals=again, why=why)
+    return replace(
+        gate, opens_at=until, probe=True, probing=False, cause=cause, refusals=again, why=why
+    )
 
 
 def after_reset(opens_at: int, old: Gate, now: int) -> Gate:
@@ -100,7 +122,8 @@ def after_reset(opens_at: int, old: Gate, now: int) -> Gate:
     A wait that has nothing to do with the day (throttling, no network) outlives the reset.
     """
     if old.opens_at > now:
-        return replace(old, opens_at=max(opens_at, old.opens_at), probe=True, probing=False)
+        until = max(opens_at, old.opens_at)
+        return replace(old, opens_at=until, probe=True, probing=False, answered=False)
     return Gate(opens_at, cause=Cause.RESET)
 
 
@@ -110,6 +133,11 @@ def reprobe_at(gate: Gate, window_started_at: int, resets_at: int, now: int) -> 
     late = now - window_started_at <= LATE_RESET_MS
     place = tried if late else tried + FIRST_SLOW_WAIT
     return min(resets_at, now + PROBE_WAITS_MS[min(place, len(PROBE_WAITS_MS) - 1)])
+
+
+def probe_wait(gate: Gate) -> int:
+    """How long to wait before the next probe of what is spent, in ms."""
+    return _wait(gate, Cause.SPENT, PROBE_WAITS_MS)
 
 
 def throttled_until(gate: Gate, asked_ms: int | None, now: int) -> int:

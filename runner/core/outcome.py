@@ -12,8 +12,9 @@ from dataclasses import dataclass, field, replace
 from runner.core import gate as gates
 from runner.core import quota
 from runner.core.gate import Cause, Gate
-from runner.core.quota import Count, Window
-from runner.core.verdict import Kind, Scope, Verdict
+from runner.core.period import Calendar, Refill, Rolling
+from runner.core.quota import Count, Unit, Window
+from runner.core.verdict import Kind, Verdict
 
 # A model that is gone is not asked again by other batches for this long.
 GONE_WAIT_MS = 10 * gates.MINUTE_MS
@@ -33,37 +34,67 @@ class Outcome:
     Attributes:
         verdict: What the reply means.
         probe: Whether the call flew alone.
-        counts: What the reply's headers said, by scope.
+        counts: What the reply's headers said, by the quota's name.
         date: The reply's Date (ms since the epoch), if it had one.
+        tokens: How many the provider counted; None if it did not say.
     """
 
     verdict: Verdict
     probe: bool = False
-    counts: Mapping[Scope, Count] = field(default_factory=dict)
+    counts: Mapping[str, Count] = field(default_factory=dict)
     date: int | None = None
+    tokens: int | None = None
 
 
-def conclude(window: Window, outcome: Outcome, now: int) -> Window:
-    """`window` after the call: the reservation settled, the gate moved, limits learned."""
-    scope = Scope.MODEL if window.model else Scope.ACCOUNT
+def conclude(window: Window, outcome: Outcome, now: int, held: int = 1) -> Window:
+    """`window` after the call that had reserved `held` in it: settled, its gate moved.
+
+    What is learned on the way, of limits and counts, is kept.
+    """
     probe = outcome.probe and window.gate.probing
-    count = outcome.counts.get(scope)
+    count = outcome.counts.get(window.quota)
     verdict = _unmask(outcome.verdict, window, count, probe=probe)
-    if probe and outcome.date is not None and outcome.date < window.starts_at - CLOCK_TOLERANCE_MS:
-        return _await_day(window, outcome.date, now)
-    if _reset_is_late(window, verdict, scope, count, probe=probe, now=now):
-        return _await_reset(window, verdict, probe=probe, now=now)
-    charged = verdict.kind not in UNCHARGED
-    settled = quota.settle(window, counted=charged, count=count, probe=probe, now=now)
-    if verdict.kind is Kind.SPENT and verdict.scope is scope:
-        settled = quota.learn_spent(settled, now, sure=not verdict.ambiguous)
-    return replace(settled, gate=_gate_after(settled, verdict, scope, probe=probe, now=now))
+    if isinstance(window.period, Calendar):
+        if probe and _comes_early(window, outcome.date):
+            return _await_day(window, outcome.date or 0, now, held)
+        if _reset_is_late(window, verdict, count, probe=probe, now=now):
+            return _await_reset(window, verdict, now, held, probe=probe)
+    charged = _charged(window, verdict, outcome.tokens, held)
+    settled = quota.settle(window, charged=charged, count=count, probe=probe, now=now, held=held)
+    if verdict.kind is Kind.SPENT and concerns(verdict, window):
+        settled = _learn_spent(settled, verdict, now)
+    return replace(settled, gate=_gate_after(settled, verdict, probe=probe, now=now))
 
 
-def unseen(window: Window, *, probe: bool) -> Window:
-    """`window` after a call whose end nobody saw: it counts as spent."""
-    settled = quota.settle(window, counted=True, count=None, probe=False, now=0)
+def concerns(verdict: Verdict, window: Window) -> bool:
+    """Whether `verdict` speaks of `window`: of its quota, or of no quota in particular."""
+    named = window.quota == verdict.quota if verdict.quota else window.primary
+    return verdict.scope is window.scope and named
+
+
+def _charged(window: Window, verdict: Verdict, tokens: int | None, held: int) -> int:
+    if verdict.kind in UNCHARGED:
+        return 0
+    if window.unit is Unit.TOKENS and tokens is not None:
+        return tokens
+    return held
+
+
+def _learn_spent(window: Window, verdict: Verdict, now: int) -> Window:
+    """A calendar's limit shows in what was spent; a balance or a flow tells no limit."""
+    if not isinstance(window.period, Calendar):
+        return window
+    return quota.learn_spent(window, now, sure=not verdict.ambiguous)
+
+
+def unseen(window: Window, *, probe: bool, now: int = 0, held: int = 1) -> Window:
+    """`window` after a call whose end nobody saw: what it had reserved counts as spent."""
+    settled = quota.settle(window, charged=held, count=None, probe=False, now=now, held=held)
     return replace(settled, gate=gates.probe_lost(window.gate, probe=probe))
+
+
+def _comes_early(window: Window, date: int | None) -> bool:
+    return date is not None and date < window.starts_at - CLOCK_TOLERANCE_MS
 
 
 def _unmask(verdict: Verdict, window: Window, count: Count | None, *, probe: bool) -> Verdict:
@@ -71,8 +102,7 @@ def _unmask(verdict: Verdict, window: Window, count: Count | None, *, probe: boo
 
     The second time the call flew alone, a minute after the first: no burst explains it.
     """
-    scope = Scope.MODEL if window.model else Scope.ACCOUNT
-    if not verdict.ambiguous or verdict.scope is not scope:
+    if not verdict.ambiguous or not concerns(verdict, window):
         return verdict
     if count is not None:
         kind = Kind.SPENT if count.remaining == 0 else Kind.THROTTLED
@@ -85,14 +115,13 @@ def _unmask(verdict: Verdict, window: Window, count: Count | None, *, probe: boo
 def _reset_is_late(
     window: Window,
     verdict: Verdict,
-    scope: Scope,
     count: Count | None,
     *,
     probe: bool,
     now: int,
 ) -> bool:
     """Whether a call in a fresh window has met yesterday's allowance."""
-    spent = verdict.kind is Kind.SPENT and verdict.scope is scope
+    spent = verdict.kind is Kind.SPENT and concerns(verdict, window)
     first = probe and _unanswered(window)
     if spent and first:
         return True
@@ -108,7 +137,8 @@ def _goes_on(window: Window, count: Count) -> bool:
 
     That may have been less than was carried: faults count here that were not charged there.
     """
-    return window.carried > 0 and count.spent > max(1, window.carried // 2)
+    spent = count.spent(window.limit or 0 if count.limit is None else count.limit)
+    return window.carried > 0 and spent > max(1, window.carried // 2)
 
 
 def _of_yesterday(window: Window) -> bool:
@@ -121,59 +151,52 @@ def _of_yesterday(window: Window) -> bool:
 
 
 def _unanswered(window: Window) -> bool:
-    """Whether no call has been answered in it: what was spent, if anything, were faults.
-
-    An answer opens the gate, and a gate that was open shuts for other causes than these, save as
-    spent, and then until the reset.
-    """
-    unopened = (Cause.NONE, Cause.RESET, Cause.SPENT, Cause.EARLY)
-    return window.untouched or window.gate.cause in unopened
+    """Whether no call has been answered in it: what was spent, if anything, were faults."""
+    return window.untouched or not window.gate.answered
 
 
-def _await_day(window: Window, date: int, now: int) -> Window:
+def _await_day(window: Window, date: int, now: int, held: int) -> Window:
     """`window` as it was, until the provider's clock reaches it: the count was the old day's.
 
     Our clock is ahead of the provider's by about ``now - date``.
     """
     why = "the provider's clock has not reached this day yet"
     until = now + window.starts_at - date
-    return _put_off(window, until, Cause.EARLY, why, probe=True)
+    gate = gates.shut(window.gate, until, Cause.EARLY, why, probe=True)
+    return replace(window, reserved=max(0, window.reserved - held), gate=gate)
 
 
-def _await_reset(window: Window, verdict: Verdict, *, probe: bool, now: int) -> Window:
+def _await_reset(window: Window, verdict: Verdict, now: int, held: int, *, probe: bool) -> Window:
     """`window` untouched, to be probed again: what was spent so far was the old day's."""
     why = verdict.why or "the provider has not reset its count yet"
     until = gates.reprobe_at(window.gate, window.starts_at, window.resets_at, now)
-    return _put_off(replace(window, spent=0), until, Cause.SPENT, why, probe=probe)
+    unanswered = replace(window.gate, answered=False)
+    gate = gates.shut(unanswered, until, Cause.SPENT, why, probe=probe)
+    return replace(window, spent=0, reserved=max(0, window.reserved - held), gate=gate)
 
 
-def _put_off(window: Window, until: int, cause: Cause, why: str, *, probe: bool) -> Window:
-    gate = gates.shut(window.gate, until, cause, why, probe=probe)
-    return replace(window, reserved=max(0, window.reserved - 1), gate=gate)
-
-
-def _gate_after(window: Window, verdict: Verdict, scope: Scope, *, probe: bool, now: int) -> Gate:
+def _gate_after(window: Window, verdict: Verdict, *, probe: bool, now: int) -> Gate:
     gate = window.gate
     if verdict.kind in (Kind.DONE, Kind.REJECTED):
         return gates.opened(gate, probe=probe)
-    shut = _shut_until(window, verdict, scope, now)
+    if verdict.kind is Kind.TRANSIENT and concerns(verdict, window):
+        return gates.faulted(gate, verdict.why, now, probe=probe)
+    shut = _shut_until(window, verdict, now)
     if shut is None:
         return gates.probe_lost(gate, probe=probe)
     until, cause = shut
     return gates.shut(gate, until, cause, verdict.why, probe=probe)
 
 
-def _shut_until(
-    window: Window, verdict: Verdict, scope: Scope, now: int
-) -> tuple[int, Cause] | None:
+def _shut_until(window: Window, verdict: Verdict, now: int) -> tuple[int, Cause] | None:
     """When the window opens again and why it shuts, or None if the verdict is not about it."""
-    if verdict.scope is not scope:
+    if not concerns(verdict, window):
         return None
     match verdict.kind:
         case Kind.LOCAL:
             return gates.offline_until(window.gate, now), Cause.OFFLINE
         case Kind.SPENT:
-            return window.resets_at, Cause.SPENT
+            return _renewed_at(window, verdict, now), Cause.SPENT
         case Kind.THROTTLED if verdict.ambiguous:
             return now + max(verdict.wait_ms or 0, gates.AMBIGUOUS_WAIT_MS), Cause.AMBIGUOUS
         case Kind.THROTTLED:
@@ -182,3 +205,14 @@ def _shut_until(
             return now + GONE_WAIT_MS, Cause.GONE
         case _:
             return None
+
+
+def _renewed_at(window: Window, verdict: Verdict, now: int) -> int:
+    """When a spent window may be tried again."""
+    match window.period:
+        case Calendar():
+            return window.resets_at
+        case Rolling(ms) | Refill(ms):
+            return now + min(ms, verdict.wait_ms or ms)
+        case _:  # no clock knows when a balance is filled up
+            return now + gates.probe_wait(window.gate)

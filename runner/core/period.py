@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_UNITS_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
-_WORDS = re.compile(r"(rolling|refill) ([1-9]\d{0,5})([smhd])")
+_UNITS_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+_WORDS = re.compile(r"(rolling|refill) ([1-9]\d{0,10})(ms|[smhd])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +46,33 @@ def read_period(text: str, zone: str) -> Period:
     """``day``, ``month``, ``rolling 1m``, ``refill 24h`` or ``grant`` as a period.
 
     Args:
-        text: The period as a preset spells it; lengths are in s, m, h or d.
-        zone: The zone of calendar days and months.
+        text: The period as a preset spells it; lengths are in ms, s, m, h or d. A calendar
+            may name its zone, as in ``day of Asia/Shanghai``.
+        zone: The zone of calendar days and months that name none.
 
     Raises:
         ValueError: It is none of these.
     """
-    if text in ("day", "month"):
-        return Calendar(text, zone)
+    unit, _, named = text.partition(" of ")
+    if unit in ("day", "month"):
+        return Calendar(unit, named or zone)
     if text == "grant":
         return Grant()
     if (match := _WORDS.fullmatch(text)) is None:
         raise ValueError('must be "day", "month", "grant", or as "rolling 1m" or "refill 24h"')
-    kind, number, unit = match.groups()
-    length = int(number) * _UNITS_MS[unit]
+    kind, number, measure = match.groups()
+    length = int(number) * _UNITS_MS[measure]
     return Rolling(length) if kind == "rolling" else Refill(length)
+
+
+def spell(period: Period) -> str:
+    """`period` as `read_period` reads it, its zone included."""
+    match period:
+        case Calendar(unit, zone):
+            return f"{unit} of {zone}"
+        case Rolling(ms):
+            return f"rolling {ms}ms"
+        case Refill(ms):
+            return f"refill {ms}ms"
+        case _:
+            return "grant"

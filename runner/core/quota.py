@@ -4,26 +4,42 @@ It knows windows and counts; who may call when a window is parked is gate.py's t
 fast a budget is spent is pacing.py's.
 
 A call touches the windows of its account and of its model. It is admitted when every one of them
-has room, and reserves one in each; the reservation is part of the decided state. What the
-provider says of a window outranks the ledger's own count:
+has room for what it costs there (one call, some tokens, some credits), and reserves that in each;
+the reservation is part of the decided state. What the provider says of a window outranks the
+ledger's own count:
 
 - A count in a reply's headers includes every call answered so far, and perhaps some in flight,
   which are still reserved here. So a count may only raise ours: replies overtake one another.
 - The reply to a probe, which flies alone, is exact: it may lower ours, too.
+
+Amounts are whole numbers: calls, tokens, thousandths of a credit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from runner.core import flow
 from runner.core import gate as gates
-from runner.core.calendar import day_at
-from runner.core.gate import Gate
+from runner.core.calendar import Day, day_at, month_at
+from runner.core.gate import Cause, Gate
+from runner.core.period import Calendar, Period, Refill, Rolling
 from runner.core.verdict import Scope
 
 WEEK_MS = 7 * 24 * 3600 * 1000
+# The end of what no calendar ends: the year 9999.
+NEVER = 253_370_764_800_000
+CREDIT = 1_000  # the amount of one credit
+
+
+class Unit(StrEnum):
+    """What a quota counts."""
+
+    CALLS = "calls"
+    TOKENS = "tokens"  # sent and received
+    CREDITS = "credits"  # amounts are in thousandths
 
 
 class Source(StrEnum):
@@ -33,39 +49,66 @@ class Source(StrEnum):
     CONFIGURED = "configured"
     REFUSAL = "refusal"  # learned from an error body: what was spent when it came
     HEADER = "header"
+    BALANCE = "balance"  # the provider's balance endpoint
+
+
+Cost = Mapping[Unit, int]
+ONE_CALL: Cost = {Unit.CALLS: 1}
 
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """A rule: at most `limit` calls per calendar day of `zone`, for an account or a model on it.
+    """A rule: at most `limit` of a unit per period, for an account or for a model on it.
 
-    `limit` None means that only the provider knows. `reserve` calls a day are left untouched.
+    `limit` None means that only the provider knows. `reserve` of it a period, or
+    `reserve_percent` of it if that is more, is left untouched.
+    The `primary` quota of each scope carries the gate of what concerns no quota in particular:
+    throttling, a network that is down, a model that is gone.
     """
 
     name: str
     scope: Scope
     limit: int | None
-    zone: str
+    period: Period
     source: Source = Source.PRESET
     reserve: int = 0
+    unit: Unit = Unit.CALLS
+    primary: bool = True
+    reserve_percent: int = 0
+
+    def reserve_of(self, limit: int | None) -> int:
+        """How much of `limit` is left untouched."""
+        return max(self.reserve, -(-(limit or 0) * self.reserve_percent // 100))
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """One day of one quota. Moments are ms since the epoch; counts are calls.
+    """One period of one quota. Moments are ms since the epoch.
 
-    `spent` is what the provider has counted, as far as is known, without the `reserved` ones,
-    which are in flight. `model` is empty for the account's own window. `carried` is what the
-    day before had spent: a count that goes on from there shows that the reset is late.
-    `started_at` is when its latest call was let in, whichever runner made it.
+    Attributes:
+        account: Whose it is.
+        model: Which model's on it; empty for the account's own.
+        quota: The name of its rule.
+        day: The name of a calendar period, YYYY-MM-DD or YYYY-MM; empty for any other.
+        resets_at: When all of it comes back; `NEVER` where no clock tells.
+        spent: What the provider has counted, as far as is known, without the `reserved`, which
+            are in flight. It is true at `counted_at`, where it changes by itself.
+        recent: Of a rolling period: what was spent when, as (moment, amount), oldest first.
+        carried: What the calendar period before had spent: a count that goes on from there
+            shows that the reset is late.
+        started_at: When its latest call was let in, whichever runner made it.
     """
 
     account: str
     model: str
+    quota: str
     day: str
     starts_at: int
     resets_at: int
     limit: int | None
+    period: Period
+    unit: Unit = Unit.CALLS
+    primary: bool = True
     limit_source: Source = Source.PRESET
     limit_learned_at: int | None = None
     reserve: int = 0
@@ -73,32 +116,55 @@ class Window:
     reserved: int = 0
     carried: int = 0
     started_at: int | None = None
+    counted_at: int = 0
+    recent: flow.Recent = ()
     gate: Gate = field(default_factory=Gate)
 
     @property
     def untouched(self) -> bool:
-        """Whether no call is known to have been spent in it."""
+        """Whether nothing is known to have been spent in it."""
         return self.spent == 0
 
     @property
+    def scope(self) -> Scope:
+        """Whom it concerns."""
+        return Scope.MODEL if self.model else Scope.ACCOUNT
+
+    @property
     def room(self) -> int | None:
-        """How many more calls may be reserved; None when no limit is known."""
+        """How much more may be reserved; None when no limit is known."""
         if self.limit is None:
             return None
         return max(0, self.limit - self.reserve - self.spent - self.reserved)
 
+    @property
+    def revealed(self) -> bool:
+        """Whether it is worth a line: a further quota of which nothing is known is not."""
+        return self.primary or self.limit is not None or not self.untouched
+
+    def calls_left(self, cost: Cost = ONE_CALL) -> int | None:
+        """How many more calls of this cost may start; None when no limit is known."""
+        each = self.takes(cost)
+        return None if self.room is None or each == 0 else self.room // each
+
+    def takes(self, cost: Cost) -> int:
+        """How much of its unit a call reserves; tokens are estimated, at most the whole of it."""
+        each = cost.get(self.unit, 0)
+        if self.unit is Unit.TOKENS and self.limit is not None:
+            return min(each, max(1, self.limit - self.reserve))
+        return each
+
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """A provider's own account of a window, from the headers of one reply."""
+    """A provider's own account of a window, from one reply. `limit` None: only `remaining` told."""
 
-    limit: int
+    limit: int | None
     remaining: int
 
-    @property
-    def spent(self) -> int:
-        """What the provider has counted so far."""
-        return max(0, self.limit - self.remaining)
+    def spent(self, limit: int) -> int:
+        """What the provider has counted so far, of `limit`."""
+        return max(0, limit - self.remaining)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,19 +186,35 @@ class Refused:
 
 
 def open_window(quota: Quota, account: str, model: str, now: int) -> Window:
-    """The window of `now`, with nothing spent; its first call is a probe."""
-    day = day_at(now, quota.zone)
-    scope_model = model if quota.scope is Scope.MODEL else ""
+    """The window of `now`, with nothing spent; a calendar's first call is a probe."""
+    span = span_of(quota.period, now)
     return Window(
         account,
-        scope_model,
-        day.name,
-        day.starts_at,
-        day.ends_at,
+        model if quota.scope is Scope.MODEL else "",
+        quota.name,
+        span.name,
+        span.starts_at,
+        span.ends_at,
         quota.limit,
+        quota.period,
+        quota.unit,
+        quota.primary,
         quota.source,
-        reserve=quota.reserve,
+        reserve=quota.reserve_of(quota.limit),
+        counted_at=now,
+        gate=Gate(probe=isinstance(quota.period, Calendar)),
     )
+
+
+def span_of(period: Period, now: int) -> Day:
+    """The stretch of `period` that holds `now`; without name and end where no clock ends it."""
+    match period:
+        case Calendar("month", zone):
+            return month_at(now, zone)
+        case Calendar(_, zone):
+            return day_at(now, zone)
+        case _:
+            return Day("", now, NEVER)
 
 
 def current(window: Window, quota: Quota, now: int, margin_ms: int) -> Window:
@@ -143,20 +225,50 @@ def current(window: Window, quota: Quota, now: int, margin_ms: int) -> Window:
     stranger on the account may have caused it. The fresh window opens `margin_ms` after the
     reset, with a probe.
     """
+    if window.period != quota.period:
+        return open_window(quota, window.account, window.model, max(now, window.starts_at))
     if now < window.resets_at:
-        return _with_rule(window, quota)
+        return _with_rule(refreshed(window, now), quota)
     fresh = open_window(quota, window.account, window.model, now)
     gate = gates.after_reset(fresh.starts_at + margin_ms, window.gate, now)
     carried = window.spent if window.resets_at == fresh.starts_at else 0
-    return _inherit_limit(replace(fresh, gate=gate, carried=carried), window)
+    inherited = _inherit_limit(replace(fresh, gate=gate, carried=carried), window)
+    return _with_rule(inherited, quota)
+
+
+def in_force(windows: tuple[Window, ...]) -> tuple[Window, ...]:
+    """`windows`, the published limits of calls left out where a balance was revealed.
+
+    A provider that counts credits counts no calls, whatever was once published; what it reveals
+    of calls is believed all the same.
+    """
+    if not any(window.limit_source is Source.BALANCE for window in windows):
+        return windows
+    return tuple(
+        replace(w, limit=None) if (w.unit, w.limit_source) == (Unit.CALLS, Source.PRESET) else w
+        for w in windows
+    )
+
+
+def refreshed(window: Window, now: int) -> Window:
+    """`window` with what has come back by itself until `now`."""
+    match window.period:
+        case Rolling(ms):
+            recent = flow.within(window.recent, now - ms)
+            return replace(window, recent=recent, spent=flow.total(recent))
+        case Refill(ms) if window.limit is not None:
+            spent, exact = flow.dripped(window.spent, window.counted_at, window.limit, ms, now)
+            return replace(window, spent=spent, counted_at=exact)
+        case _:
+            return window
 
 
 def _with_rule(window: Window, quota: Quota) -> Window:
     """`window` under a rule that the user may have changed since it was opened."""
-    learned = window.limit_source in (Source.HEADER, Source.REFUSAL)
-    if learned:
-        return replace(window, reserve=quota.reserve)
-    return replace(window, limit=quota.limit, limit_source=quota.source, reserve=quota.reserve)
+    if window.limit_source in (Source.PRESET, Source.CONFIGURED):
+        window = replace(window, limit=quota.limit, limit_source=quota.source)
+    reserve = quota.reserve_of(window.limit)
+    return replace(window, reserve=reserve, unit=quota.unit, primary=quota.primary)
 
 
 def _inherit_limit(fresh: Window, old: Window) -> Window:
@@ -170,32 +282,41 @@ def _inherit_limit(fresh: Window, old: Window) -> Window:
     )
 
 
-def admit(windows: Sequence[Window], want: int, now: int) -> Admitted | Refused:
+def admit(
+    windows: Sequence[Window], want: int, now: int, cost: Cost = ONE_CALL
+) -> Admitted | Refused:
     """Reserve up to `want` (at least 1) calls in every window at once, or say what hinders it.
 
     When a gate asks for a probe, one call is admitted, however many are wanted, and none before
     the calls that were under way when it shut have ended: beside them no count would be exact.
     """
     for window in windows:
-        if (refused := _closed(window, now)) is not None:
+        if (refused := _closed(window, now, cost)) is not None:
             return refused
     probe = any(window.gate.probe for window in windows)
     count = 1 if probe else want
     for window in windows:
-        if window.room is not None:
-            count = min(count, window.room)
-    return Admitted(reserve(windows, count, now), count, probe)
+        if (left := window.calls_left(cost)) is not None:
+            count = min(count, left)
+    return Admitted(reserve(windows, count, now, cost), count, probe)
 
 
-def reserve(windows: Sequence[Window], count: int, now: int) -> tuple[Window, ...]:
+def reserve(
+    windows: Sequence[Window], count: int, now: int, cost: Cost = ONE_CALL
+) -> tuple[Window, ...]:
     """The windows once `count` calls that `admit` allows are under way."""
     return tuple(
-        replace(w, reserved=w.reserved + count, started_at=now, gate=gates.entered(w.gate))
+        replace(
+            w,
+            reserved=w.reserved + count * w.takes(cost),
+            started_at=now,
+            gate=gates.entered(w.gate),
+        )
         for w in windows
     )
 
 
-def _closed(window: Window, now: int) -> Refused | None:
+def _closed(window: Window, now: int, cost: Cost) -> Refused | None:
     gate = window.gate
     if now < gate.opens_at:
         return Refused(gate.opens_at, gate.why, window)
@@ -203,35 +324,93 @@ def _closed(window: Window, now: int) -> Refused | None:
         return Refused(None, "a probe is under way", window)
     if gate.probe and window.reserved:
         return Refused(None, "the calls in flight end before the probe", window)
-    if window.room == 0:
-        return Refused(window.resets_at, "the day's allowance is spent", window)
+    if window.calls_left(cost) == 0:
+        return Refused(room_at(window, cost, now), _full(window), window)
     return None
 
 
-def settle(window: Window, *, counted: bool, count: Count | None, probe: bool, now: int) -> Window:
+def _full(window: Window) -> str:
+    match window.period:
+        case Calendar(unit, _):
+            return f"the {unit}'s allowance is spent"
+        case Rolling() | Refill():
+            return f"as many {window.unit} as are allowed at once"
+        case _:
+            return f"the {window.unit} are spent"
+
+
+def room_at(window: Window, cost: Cost, now: int) -> int | None:
+    """When a full `window` has room for one call again by itself; None: when calls end."""
+    bound = (window.limit or 0) - window.reserve - window.takes(cost)
+    match window.period:
+        case Rolling(ms):
+            return flow.falls_to(window.recent, bound - window.reserved, ms)
+        case Refill(ms):
+            excess = window.spent + window.reserved - bound
+            if window.reserved > bound or not window.limit:
+                return None
+            return window.counted_at + -(-excess * ms // window.limit)
+        case _:
+            return max(window.resets_at, now + 1)
+
+
+def settle(
+    window: Window,
+    *,
+    charged: int,
+    count: Count | None,
+    probe: bool,
+    now: int,
+    held: int = 1,
+) -> Window:
     """`window` after one of its reserved calls has ended.
 
     Args:
         window: The window the call was reserved in.
-        counted: Whether the provider charged the call, as far as can be told.
+        charged: How much the provider charged for the call, as far as can be told.
         count: What the reply's headers said of this window.
         probe: Whether the call flew alone, so that `count` is exact.
         now: The moment of the reply.
+        held: How much was reserved for the call.
     """
-    reserved = max(0, window.reserved - 1)
+    window = replace(refreshed(window, now), reserved=max(0, window.reserved - held))
     if count is None:
-        settled = replace(window, reserved=reserved, spent=window.spent + counted)
-        return _raise_limit(settled)
-    reported = count.spent
-    spent = reported if probe else max(window.spent, reported)
+        return _raise_limit(_spend(window, charged, now))
+    limit = count.limit
+    if limit is None:
+        limit = max(window.limit or 0, window.spent + charged + count.remaining)
+    reported = count.spent(limit)
+    more = reported - window.spent if probe else max(0, reported - window.spent)
     return replace(
-        window,
-        reserved=reserved,
-        spent=spent,
-        limit=count.limit,
+        _spend(window, more, now),
+        limit=limit,
         limit_source=Source.HEADER,
         limit_learned_at=now,
     )
+
+
+def _spend(window: Window, amount: int, now: int) -> Window:
+    """`window` with `amount` more spent at `now`, or less if it is negative."""
+    spent = max(0, window.spent + amount)
+    if not isinstance(window.period, Rolling):
+        return replace(window, spent=spent)
+    recent = flow.changed(window.recent, now, amount)
+    return replace(window, recent=recent, spent=flow.total(recent))
+
+
+def balance(window: Window, count: Count, now: int) -> Window:
+    """`window` of a balance that the provider was asked for, `now`: the truth beside calls.
+
+    If there is something to spend again, one probe may try.
+    """
+    limit = count.limit if count.limit is not None else count.remaining
+    spent = max(0, limit - count.remaining - window.reserved)
+    told = replace(
+        window, limit=limit, spent=spent, limit_source=Source.BALANCE, limit_learned_at=now
+    )
+    if told.room and window.gate.cause is Cause.SPENT:
+        return replace(told, gate=replace(window.gate, opens_at=0))
+    return told
 
 
 def _raise_limit(window: Window) -> Window:
@@ -248,7 +427,7 @@ def learn_spent(window: Window, now: int, *, sure: bool = True) -> Window:
     nothing was spent: its reset is late, or somebody else spent it. Nor from one that is not
     `sure` to speak of the allowance, if little was spent: an overload would look the same.
     """
-    if window.untouched or window.limit_source is Source.HEADER:
+    if window.untouched or window.limit_source in (Source.HEADER, Source.BALANCE):
         return window
     if not sure and window.limit is not None and window.spent < window.limit // 20:
         return window

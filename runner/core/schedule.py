@@ -7,36 +7,76 @@ functions, when it reserves.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
 
 from runner.core import pacing, quota
 from runner.core.concurrency import Concurrency
 from runner.core.gate import Cause
+from runner.core.hours import Hours
 from runner.core.pacing import Pace
-from runner.core.quota import Refused, Window
+from runner.core.period import Calendar, Grant, Refill, Rolling
+from runner.core.quota import ONE_CALL, Cost, Refused, Source, Window
+from runner.core.verdict import Scope
 
 Route = tuple[str, str]  # an account, and a model on it
 
 
+class Rotate(StrEnum):
+    """How the routes of a batch are used."""
+
+    PREFER = "prefer"  # in order: the next one when the one before cannot go on
+    SPREAD = "spread"  # all of them, the one with the most room first
+
+
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A batch with jobs that are ready, or will be at `due` at the earliest."""
+    """A batch with jobs that are ready, or will be at `due` at the earliest.
+
+    `routes` are the ways its calls may take, the preferred one first; `left` is how many calls
+    the user still allows it, None for as many as it takes; `share` is how much it has had beside
+    the others.
+    """
 
     batch_id: int
-    route: Route
+    routes: tuple[Route, ...]
     ready: int
     priority: int = 0
     waiting: int = 0
     due: int | None = None
+    rotate: Rotate = Rotate.PREFER
+    left: int | None = None
+    share: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """The way of one model's calls: its windows and what is under way in it."""
+    """The way of one model's calls: its windows, what a call costs, and what is under way."""
 
     windows: tuple[Window, ...]
     concurrency: Concurrency = field(default_factory=Concurrency)
     in_flight: int = 0
+    cost: Cost = field(default_factory=lambda: ONE_CALL)
+
+    @property
+    def room(self) -> int | None:
+        """How many more calls its windows have room for; None when no limit is known."""
+        return _least([window.calls_left(self.cost) for window in self.windows])
+
+    @property
+    def last_start(self) -> int | None:
+        """When its latest call started, whichever runner made it."""
+        own = [w for w in self.windows if w.model] or self.windows
+        return max((w.started_at for w in own if w.started_at is not None), default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the user wants of a run: how to spend a budget, and at which hours."""
+
+    pace: Pace = Pace.AUTO
+    hours: Hours | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +108,16 @@ class Wait:
 
 
 def decide(
-    works: Sequence[Work], lanes: Mapping[Route, Lane], pace: Pace, now: int
+    works: Sequence[Work], lanes: Mapping[Route, Lane], rules: Rules, now: int
 ) -> Start | Wait:
     """The next thing to do.
 
-    Batches go by priority, then age; one that must wait never holds up the next.
+    Batches go by priority; those of the same priority share alike, the oldest first. One that
+    must wait never holds up the next, nor does one of its routes.
     """
     reasons: list[Waiting] = []
-    for work in sorted(works, key=lambda w: (w.priority, w.batch_id, w.route)):
-        decision = _decide_one(work, lanes[work.route], pace, _demand(work.route, works), now)
+    for work in sorted(works, key=lambda w: (w.priority, w.share, w.batch_id)):
+        decision = _decide_one(work, works, lanes, rules, now)
         if isinstance(decision, Start):
             return decision
         reasons.append(decision)
@@ -84,69 +125,167 @@ def decide(
     return Wait(min(moments, default=None), tuple(reasons))
 
 
-@dataclass(frozen=True, slots=True)
-class _Demand:
-    """What a lane's budget must serve: its jobs, beside the other lanes of the account."""
-
-    jobs: int
-    lanes: int
-
-
-def _demand(route: Route, works: Sequence[Work]) -> _Demand:
-    jobs = sum(work.ready + work.waiting for work in works if work.route == route)
-    lanes = {work.route for work in works if work.route[0] == route[0]}
-    return _Demand(jobs, len(lanes))
-
-
-def _decide_one(work: Work, lane: Lane, pace: Pace, demand: _Demand, now: int) -> Start | Waiting:
+def _decide_one(
+    work: Work, works: Sequence[Work], lanes: Mapping[Route, Lane], rules: Rules, now: int
+) -> Start | Waiting:
     if work.ready == 0:
         why = "retrying after a fault" if work.waiting else "waiting for the calls in flight"
         return Waiting(work.batch_id, "due" if work.waiting else "in flight", why, work.due)
+    if rules.hours and (opens := rules.hours.opens_at(now)) > now:
+        return Waiting(work.batch_id, "hours", "outside the configured hours", opens)
+    if work.left == 0:
+        return Waiting(work.batch_id, "capped", "as many calls as the job file allows", None)
+    fitting = _fits(work, works, lanes)
+    waits: list[Waiting] = []
+    for route in _in_order(work, lanes):
+        decision = _through(route, work, works, lanes, rules, now, fitting=fitting)
+        if isinstance(decision, Start):
+            return decision
+        waits.append(decision)
+        if decision.cause == "concurrency" and fitting and work.rotate is Rotate.PREFER:
+            break  # the preferred way has room for all of it, only not at once
+    return _soonest(waits)
+
+
+def _in_order(work: Work, lanes: Mapping[Route, Lane]) -> list[Route]:
+    """The routes of `work`, the one to try first in front."""
+    if work.rotate is Rotate.PREFER:
+        return list(work.routes)
+    return sorted(work.routes, key=lambda route: -_roominess(lanes[route]))
+
+
+def _roominess(lane: Lane) -> float:
+    return float("inf") if lane.room is None else lane.room
+
+
+def _soonest(waits: Sequence[Waiting]) -> Waiting:
+    """Of the reasons why each route waits, the one that ends first: the batch goes on with it."""
+    return min(waits, key=lambda w: float("inf") if w.until is None else w.until)
+
+
+def _through(
+    route: Route,
+    work: Work,
+    works: Sequence[Work],
+    lanes: Mapping[Route, Lane],
+    rules: Rules,
+    now: int,
+    *,
+    fitting: bool,
+) -> Start | Waiting:
+    """What to do with `work` by way of one route."""
+    lane = lanes[route]
     slots = lane.concurrency.allowed - lane.in_flight
     if slots <= 0:
         return Waiting(work.batch_id, "concurrency", "all allowed calls are in flight", None)
-    offer = quota.admit(lane.windows, min(slots, work.ready), now)
+    want = min(slots, work.ready, slots if work.left is None else work.left)
+    offer = quota.admit(lane.windows, want, now, lane.cost)
     if isinstance(offer, Refused):
         return _refusal(work, offer)
     if offer.probe:
-        return Start(work.batch_id, work.route, 1)
-    return _paced(work, lane, pace, demand, offer.count, now)
+        return Start(work.batch_id, route, 1)
+    return _paced(route, work, works, lane, rules, offer.count, now, fitting=fitting)
 
 
 def _refusal(work: Work, refused: Refused) -> Waiting:
-    gate = refused.window.gate
-    spent = refused.window.room == 0 and gate.cause is not Cause.OFFLINE
-    cause = Cause.SPENT if spent else (gate.cause or Cause.RESET)
-    return Waiting(work.batch_id, cause, refused.why, refused.until, refused.window)
+    window = refused.window
+    full = window.room == 0 and not isinstance(window.period, Rolling | Refill)
+    if full and window.gate.cause is not Cause.OFFLINE:
+        cause = (
+            "capped" if isinstance(window.period, Grant) and _of_the_user(window) else Cause.SPENT
+        )
+    else:
+        flows = isinstance(window.period, Rolling | Refill)
+        cause = window.gate.cause or ("flow" if flows else Cause.RESET)
+    return Waiting(work.batch_id, cause, refused.why, refused.until, window)
+
+
+def _of_the_user(window: Window) -> bool:
+    return window.limit_source is Source.CONFIGURED
 
 
 def _paced(
-    work: Work, lane: Lane, pace: Pace, demand: _Demand, count: int, now: int
+    route: Route,
+    work: Work,
+    works: Sequence[Work],
+    lane: Lane,
+    rules: Rules,
+    count: int,
+    now: int,
+    *,
+    fitting: bool,
 ) -> Start | Waiting:
-    budget, resets_at = _budget(lane.windows, demand.lanes)
-    start = pacing.next_start(
-        pace,
-        budget=budget,
-        waiting=demand.jobs,
-        last_start=lane.windows[-1].started_at,
-        resets_at=resets_at,
-        now=now,
-    )
-    if start > now:
-        why = "spreading the day's budget"
-        return Waiting(work.batch_id, "pace", why, start, lane.windows[0])
-    rationed = pacing.rationed(pace, budget=budget, waiting=demand.jobs)
-    return Start(work.batch_id, work.route, 1 if rationed else count)
+    """Start now, or at the next moment at which every calendar's budget is well spread."""
+    if rules.pace is Pace.ASAP or (fitting and rules.pace is Pace.AUTO):
+        return Start(work.batch_id, route, count)
+    sharing = len({r for w in works for r in w.routes if r[0] == route[0]})
+    latest, bound = now, None
+    for window in lane.windows:
+        start = _spread(window, lane, sharing, rules.hours, now)
+        if start is not None and (bound is None or start > latest):
+            latest, bound = start, window
+    if bound is None:
+        return Start(work.batch_id, route, count)
+    if latest > now:
+        return Waiting(work.batch_id, "pace", "spreading the day's budget", latest, bound)
+    return Start(work.batch_id, route, 1)
 
 
-def _budget(windows: Sequence[Window], lanes_busy: int) -> tuple[int | None, int]:
-    """The calls this lane may still make today, and the first reset.
+def _spread(window: Window, lane: Lane, sharing: int, hours: Hours | None, now: int) -> int | None:
+    """When the next call may start if `window`'s budget is spread; None if nothing bounds it.
 
     Lanes share their account's room: each plans with its part, and takes what others leave.
     """
-    shares = [
-        room if window.model else -(-room // lanes_busy)
-        for window in windows
-        if (room := window.room) is not None
-    ]
-    return min(shares, default=None), min(window.resets_at for window in windows)
+    left = window.calls_left(lane.cost)
+    if left is None or not isinstance(window.period, Calendar):
+        return None
+    budget = left if window.model else -(-left // sharing)
+    return pacing.next_start(
+        budget=budget,
+        last_start=lane.last_start,
+        resets_at=window.resets_at,
+        now=now,
+        hours=hours,
+    )
+
+
+def _fits(work: Work, works: Sequence[Work], lanes: Mapping[Route, Lane]) -> bool:
+    """Whether all jobs that go the ways of `work` fit what today still allows on them."""
+    routes = set(work.routes)
+    jobs = sum(w.ready + w.waiting for w in works if routes & set(w.routes))
+    room = room_of({r: lanes[r] for r in routes}, {r for w in works for r in w.routes})
+    return room is None or jobs <= room
+
+
+def room_of(lanes: Mapping[Route, Lane], busy: AbstractSet[Route] = frozenset()) -> int | None:
+    """How many calls several lanes have room for together; None when no limit is known.
+
+    The lanes of one account share its windows: ``min(C, c1 + c2 + ...)``. Of `C` they have a
+    part, if others of the `busy` lanes are the same account's.
+    """
+    total = 0
+    for account in sorted({route[0] for route in lanes}):
+        own = [lane for route, lane in lanes.items() if route[0] == account]
+        sharing = max(len(own), sum(route[0] == account for route in busy))
+        shared = _scoped(own[0], Scope.ACCOUNT)
+        part = None if shared is None else -(-shared * len(own) // sharing)
+        room = _least([part, _sum([_scoped(lane, Scope.MODEL) for lane in own])])
+        if room is None:
+            return None
+        total += room
+    return total
+
+
+def _scoped(lane: Lane, scope: Scope) -> int | None:
+    """What the windows of one scope leave, of those that a calendar renews."""
+    of_scope = [w for w in lane.windows if w.scope is scope and isinstance(w.period, Calendar)]
+    return replace(lane, windows=tuple(of_scope)).room
+
+
+def _least(values: Sequence[int | None]) -> int | None:
+    return min((value for value in values if value is not None), default=None)
+
+
+def _sum(values: Sequence[int | None]) -> int | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if len(known) == len(values) else None

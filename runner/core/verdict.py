@@ -43,6 +43,7 @@ class Reply:
     content: str | None = None  # the answer's text; None when the reply holds no answer
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    retry_after_ms: int | None = None  # as the headers ask
 
     @property
     def refused(self) -> bool:
@@ -106,7 +107,8 @@ def classify(reply: Reply, rules: Sequence[Rule]) -> Verdict:
         return _of_success(reply)
     for rule in rules:
         if rule.matches(reply):
-            return replace(rule.verdict, why=why, wait_ms=_wait(reply, rule.verdict))
+            found = rule.verdict
+            return replace(found, why=why, wait_ms=_wait(reply, found))
     return _of_status(reply, why)
 
 
@@ -119,7 +121,7 @@ def _of_success(reply: Reply) -> Verdict:
 def _of_status(reply: Reply, why: str) -> Verdict:
     match reply.status:
         case 429:
-            wait = _retry_after(reply)
+            wait = reply.retry_after_ms
             return Verdict(Kind.THROTTLED, why, wait_ms=wait, ambiguous=wait is None)
         case 401 | 403:
             remedy = "check the account's token and its standing with the provider"
@@ -142,12 +144,4 @@ def _in_words(reply: Reply) -> str:
 
 
 def _wait(reply: Reply, verdict: Verdict) -> int | None:
-    return _retry_after(reply) or verdict.wait_ms
-
-
-def _retry_after(reply: Reply) -> int | None:
-    """Milliseconds asked for by Retry-After in its seconds form; other values are ignored."""
-    text = reply.headers.get("retry-after", "").strip()
-    if not re.fullmatch(r"\d{1,6}(\.\d+)?", text):
-        return None
-    return round(float(text) * 1000)
+    return verdict.wait_ms if reply.retry_after_ms is None else reply.retry_after_ms

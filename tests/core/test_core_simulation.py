@@ -21,11 +21,13 @@ from runner.core.concurrency import Concurrency
 from runner.core.gate import MINUTE_MS
 from runner.core.outcome import Outcome
 from runner.core.pacing import Pace
+from runner.core.period import Calendar
 from runner.core.quota import Admitted, Count, Quota, Refused, Window
-from runner.core.schedule import Lane, Route, Start, Work, decide
+from runner.core.schedule import Lane, Route, Rules, Start, Work, decide
 from runner.core.verdict import Kind, Reply, Rule, Scope, Verdict, classify
 
 ZONE = "Asia/Shanghai"
+DAILY = Calendar("day", ZONE)
 MIDNIGHT = day_at(1_795_500_000_000, ZONE).starts_at
 SECOND = 1_000
 HOUR = 60 * MINUTE_MS
@@ -127,7 +129,8 @@ verdicts = st.builds(
     ambiguous=st.booleans(),
 )
 counts = st.dictionaries(
-    st.sampled_from(Scope), st.builds(Count, st.integers(0, 9), st.integers(0, 12))
+    st.sampled_from(["day", "model day"]),
+    st.builds(Count, st.none() | st.integers(0, 9), st.integers(0, 12)),
 )
 ends = st.none() | st.builds(
     Outcome, verdicts, counts=counts, date=st.none() | st.just(MIDNIGHT - HOUR)
@@ -151,8 +154,8 @@ def test_no_sequence_of_events_breaks_the_promises_of_a_window(
 ) -> None:
     """Never more than the limit admits, a probe alone, a reset once, a day never again."""
     rules = {
-        "": Quota("day", Scope.ACCOUNT, account, ZONE, reserve=reserve),
-        "qwen": Quota("day", Scope.MODEL, model, ZONE),
+        "": Quota("day", Scope.ACCOUNT, account, DAILY, reserve=reserve),
+        "qwen": Quota("model day", Scope.MODEL, model, DAILY),
     }
     books = Books(rules, MIDNIGHT + HOUR)
     for event in events:
@@ -224,9 +227,9 @@ class Provider:
         verdict = classify(reply, RULES)
         if not self.headers:
             return Outcome(verdict)
-        told = {Scope.ACCOUNT: self.left(self.limit, self.used[day] + self.foreign[day])}
+        told = {"day": self.left(self.limit, self.used[day] + self.foreign[day])}
         if self.model_limit is not None:
-            told[Scope.MODEL] = self.left(self.model_limit, self.by_model[day, model])
+            told["model day"] = self.left(self.model_limit, self.by_model[day, model])
         return Outcome(verdict, counts=told)
 
     @staticmethod
@@ -254,8 +257,8 @@ class Runner:
     books: Books = field(init=False)
 
     def __post_init__(self) -> None:
-        rules = {key: Quota("day", Scope.MODEL, n, ZONE) for key, n in self.preset.items()}
-        rules[""] = replace(rules[""], scope=Scope.ACCOUNT, reserve=self.reserve)
+        rules = {key: Quota("model day", Scope.MODEL, n, DAILY) for key, n in self.preset.items()}
+        rules[""] = replace(rules[""], name="day", scope=Scope.ACCOUNT, reserve=self.reserve)
         self.books = Books(rules, self.now)
 
     def run(self) -> "Runner":
@@ -268,8 +271,9 @@ class Runner:
         while self.events and self.events[0][0] <= self.now:
             self.happen(*heapq.heappop(self.events))
         routes = [(ACCOUNT, model) for model in self.models]
-        works = [Work(n, route, ready=10**6) for n, route in enumerate(routes)]
-        decision = decide(works, {route: self.lane(route) for route in routes}, self.pace, self.now)
+        works = [Work(n, (route,), ready=10**6) for n, route in enumerate(routes)]
+        rules = Rules(self.pace)
+        decision = decide(works, {route: self.lane(route) for route in routes}, rules, self.now)
         if isinstance(decision, Start):
             self.start(decision)
             return

@@ -1,43 +1,53 @@
 """When a batch will be done."""
 
 from dataclasses import replace
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.core.calendar import day_at
-from runner.core.forecast import Forecast, forecast
+from runner.core.forecast import Forecast, forecast, lanes_of
+from runner.core.hours import read_hours
 from runner.core.pacing import SAFETY_MS, Pace
+from runner.core.period import Calendar, Rolling
 from runner.core.quota import Quota, Window, open_window
+from runner.core.schedule import Rules
 from runner.core.verdict import Scope
 
 ZONE = "Asia/Shanghai"
+DAILY = Calendar("day", ZONE)
 MIDNIGHT = day_at(1_795_500_000_000, ZONE).starts_at
 HOUR = 3_600_000
 DAY = 24 * HOUR
 NOW = MIDNIGHT + 9 * HOUR
+ASAP = Rules(Pace.ASAP)
 
 
-def rule(limit: int | None, scope: Scope = Scope.ACCOUNT, reserve: int = 0) -> Quota:
-    return Quota("day", scope, limit, ZONE, reserve=reserve)
+QWEN, GLM = ("mine", "qwen"), ("mine", "glm")
 
 
-def window(quota: Quota, spent: int = 0) -> Window:
-    return replace(open_window(quota, "mine", "qwen", NOW), spent=spent)
+def window(limit: int | None, spent: int = 0, model: str = "", reserve: int = 0) -> Window:
+    scope = Scope.MODEL if model else Scope.ACCOUNT
+    quota = Quota("day", scope, limit, DAILY, reserve=reserve)
+    return replace(open_window(quota, "mine", model, NOW), spent=spent)
+
+
+def told(calls: int, *windows: Window, rules: Rules = ASAP, now: int = NOW) -> Forecast:
+    return forecast(calls, lanes_of({QWEN: windows}), rules, now, 1_000)
 
 
 def foretell(
     calls: int,
     limit: int | None = 100,
-    spent: int | None = 0,
+    spent: int = 0,
     pace: Pace = Pace.ASAP,
     now: int = NOW,
     call_ms: int = 1_000,
 ) -> Forecast:
-    quota = rule(limit)
-    windows = [] if spent is None else [window(quota, spent)]
-    return forecast(calls, [quota], windows, pace, now, call_ms)
+    lanes = lanes_of({QWEN: [window(limit, spent)]})
+    return forecast(calls, lanes, Rules(pace), now, call_ms)
 
 
 def test_what_fits_today_ends_today() -> None:
@@ -59,40 +69,63 @@ def test_nothing_to_do_takes_no_day() -> None:
 
 def test_without_a_known_limit_everything_goes_today() -> None:
     assert foretell(9_000, limit=None) == Forecast(9_000, 1, NOW + 9_000_000, None, None)
-    assert forecast(3, [], [], Pace.AUTO, NOW, 1_000) == Forecast(3, 1, NOW + 3_000, None, None)
-
-
-def test_a_rule_without_a_window_counts_as_untouched() -> None:
-    assert foretell(40, spent=None).today == 100
-
-
-def test_a_models_rule_without_a_window_bounds_today_too() -> None:
-    """The account was used today, the model not yet."""
-    account, model = rule(2_000), rule(200, Scope.MODEL)
-    told = forecast(300, [account, model], [window(account, spent=50)], Pace.ASAP, NOW)
-    assert (told.today, told.per_day, told.days) == (200, 200, 2)
 
 
 def test_the_least_of_account_and_model_decides() -> None:
-    account, model = rule(2_000), rule(200, Scope.MODEL)
-    windows = [window(account, spent=1_950), window(model, spent=20)]
-    told = forecast(300, [account, model], windows, Pace.ASAP, NOW)
-    assert (told.today, told.per_day, told.days) == (50, 200, 3)
-
-
-def test_a_learned_limit_outranks_the_rule() -> None:
-    learned = replace(window(rule(2_000)), limit=500)
-    assert forecast(501, [rule(2_000)], [learned], Pace.ASAP, NOW).days == 2
+    of_both = told(300, window(2_000, spent=1_950), window(200, spent=20, model="qwen"))
+    assert (of_both.today, of_both.per_day, of_both.days) == (50, 200, 3)
 
 
 def test_the_users_reserve_is_left_alone_on_every_day() -> None:
-    quota = rule(100, reserve=30)
-    told = forecast(140, [quota], [window(quota)], Pace.ASAP, NOW)
-    assert (told.today, told.per_day, told.days) == (70, 70, 2)
+    kept = told(140, window(100, reserve=30))
+    assert (kept.today, kept.per_day, kept.days) == (70, 70, 2)
 
 
 def test_a_reserve_that_leaves_nothing_means_never() -> None:
-    assert forecast(5, [rule(10, reserve=10)], [], Pace.ASAP, NOW) == Forecast(5, 0, NOW, 0, 0)
+    assert told(5, window(10, reserve=10)) == Forecast(5, 0, NOW, 0, 0)
+
+
+def test_models_of_an_account_add_up_to_its_own_limit() -> None:
+    """Ten models of 200 under an account of 1,500 make 1,500 a day."""
+    lanes = lanes_of(
+        {("mine", f"m{n}"): [window(1_500), window(200, model=f"m{n}")] for n in range(10)}
+    )
+    found = forecast(4_000, lanes, ASAP, NOW, 1_000)
+    assert (found.today, found.per_day, found.days) == (1_500, 1_500, 3)
+    assert found.finish_at == MIDNIGHT + 2 * DAY + 1_000_000
+
+
+def test_the_preferred_model_is_used_up_first() -> None:
+    lanes = lanes_of(
+        {QWEN: [window(100), window(60, model="qwen")], GLM: [window(100), window(60, model="glm")]}
+    )
+    assert forecast(130, lanes, ASAP, NOW, 1_000).days == 2
+
+
+def test_a_month_that_is_spent_waits_for_the_next() -> None:
+    """Thirty calls a month, ten of them left; the first of next month is the eighth day."""
+    monthly = Quota("month", Scope.ACCOUNT, 30, Calendar("month", ZONE))
+    month = replace(open_window(monthly, "mine", "", NOW), spent=20)
+    found = told(35, month, window(100, model="qwen"))
+    assert (found.days, found.finish_at) == (2, month.resets_at + 25_000)
+
+
+def test_a_limit_a_minute_sets_the_speed() -> None:
+    minute = open_window(Quota("minute", Scope.ACCOUNT, 6, Rolling(60_000)), "mine", "", NOW)
+    assert told(30, minute, window(100, model="qwen")).finish_at == NOW + 300_000
+
+
+def test_only_the_users_hours_count() -> None:
+    """From 08:00 to 10:00 it is nine now: 3,600 calls of a second today, the rest tomorrow."""
+    hours = read_hours("08:00-10:00", ZoneInfo(ZONE))
+    found = told(4_000, window(5_000), rules=Rules(Pace.ASAP, hours))
+    assert (found.days, found.finish_at) == (2, MIDNIGHT + DAY + 8 * HOUR + 400_000)
+
+
+def test_a_batch_of_years_is_reckoned_from_its_first_months() -> None:
+    found = foretell(1_000_000, limit=100)
+    assert found.days == pytest.approx(10_000, rel=0.01)
+    assert found.finish_at == pytest.approx(NOW + 10_000 * DAY, rel=0.01)
 
 
 def test_an_even_pace_takes_its_share_of_the_day() -> None:

@@ -6,6 +6,8 @@ import pytest
 
 from runner.core.gate import (
     AMBIGUOUS_WAIT_MS,
+    FAULTS_TO_BREAK,
+    FAULTY_WAITS_MS,
     HOUR_MS,
     LATE_RESET_MS,
     MINUTE_MS,
@@ -16,6 +18,7 @@ from runner.core.gate import (
     Gate,
     after_reset,
     entered,
+    faulted,
     offline_until,
     opened,
     probe_lost,
@@ -25,7 +28,7 @@ from runner.core.gate import (
 )
 
 DAY = 24 * HOUR_MS
-OPEN = Gate(probe=False)
+OPEN = Gate(probe=False, answered=True)
 FRESH = Gate(cause=Cause.RESET)
 PROBING = entered(FRESH)
 
@@ -59,7 +62,9 @@ def test_a_lost_probe_may_be_sent_again() -> None:
 
 def test_a_refusal_shuts_the_gate_and_asks_for_a_probe() -> None:
     gate = shut(OPEN, 500, Cause.THROTTLED, "busy", probe=False)
-    assert gate == Gate(500, probe=True, cause=Cause.THROTTLED, refusals=1, why="busy")
+    assert gate == replace(
+        OPEN, opens_at=500, probe=True, cause=Cause.THROTTLED, refusals=1, why="busy"
+    )
 
 
 def test_refusals_of_the_same_burst_count_once_and_may_only_push_the_opening_back() -> None:
@@ -129,3 +134,37 @@ def test_being_offline_is_tried_again_within_seconds() -> None:
         gate = shut(entered(gate), until, Cause.OFFLINE, "", probe=True)
     assert waits == [*OFFLINE_WAITS_MS, OFFLINE_WAITS_MS[-1]]
     assert max(waits) < AMBIGUOUS_WAIT_MS
+
+
+# the circuit breaker
+
+
+def after_faults(number: int, gate: Gate = OPEN) -> Gate:
+    for _ in range(number):
+        gate = faulted(gate, "HTTP 502", 0, probe=gate.probing)
+    return gate
+
+
+def test_a_few_faults_shut_nothing() -> None:
+    gate = after_faults(FAULTS_TO_BREAK - 1)
+    assert (gate.probe, gate.opens_at, gate.faults) == (False, 0, FAULTS_TO_BREAK - 1)
+
+
+def test_many_faults_in_a_row_break_the_circuit_until_one_probe_is_answered() -> None:
+    broken = after_faults(FAULTS_TO_BREAK)
+    assert (broken.cause, broken.opens_at) == (Cause.FAULTY, FAULTY_WAITS_MS[0])
+    assert opened(entered(broken), probe=True) == OPEN
+
+
+def test_an_answer_between_them_starts_the_count_anew() -> None:
+    assert opened(after_faults(3), probe=False).faults == 0
+
+
+def test_a_probe_that_fails_too_waits_longer() -> None:
+    again = faulted(entered(after_faults(FAULTS_TO_BREAK)), "HTTP 502", 0, probe=True)
+    assert (again.probing, again.opens_at) == (False, FAULTY_WAITS_MS[1])
+
+
+def test_calls_that_were_under_way_when_it_broke_change_nothing() -> None:
+    broken = after_faults(FAULTS_TO_BREAK)
+    assert faulted(broken, "HTTP 502", 0, probe=False) == broken

@@ -8,6 +8,8 @@ import pytest
 from runner.core.calendar import day_at
 from runner.core.gate import (
     AMBIGUOUS_WAIT_MS,
+    FAULTS_TO_BREAK,
+    FAULTY_WAITS_MS,
     MINUTE_MS,
     OFFLINE_WAITS_MS,
     PROBE_WAITS_MS,
@@ -17,15 +19,17 @@ from runner.core.gate import (
     entered,
 )
 from runner.core.outcome import CLOCK_TOLERANCE_MS, GONE_WAIT_MS, Outcome, conclude, unseen
+from runner.core.period import Calendar
 from runner.core.quota import Admitted, Count, Quota, Source, Window, admit, open_window
 from runner.core.verdict import Kind, Scope, Verdict
 
 ZONE = "Asia/Shanghai"
+DAILY = Calendar("day", ZONE)
 MIDNIGHT = day_at(1_795_500_000_000, ZONE).starts_at
 HOUR = 60 * MINUTE_MS
 NOW = MIDNIGHT + 9 * HOUR
 DAY = 24 * HOUR
-OPEN = Gate(probe=False)
+OPEN = Gate(probe=False, answered=True)
 PROBING = entered(Gate(cause=Cause.RESET))
 
 DONE = Verdict(Kind.DONE)
@@ -39,7 +43,9 @@ def window(
     spent: int = 0, gate: Gate = OPEN, limit: int = 10, carried: int = 0, model: str = ""
 ) -> Window:
     scope = Scope.MODEL if model else Scope.ACCOUNT
-    fresh = open_window(Quota("day", scope, limit, ZONE), "mine", model, NOW)
+    fresh = open_window(
+        Quota("model day" if model else "day", scope, limit, DAILY), "mine", model, NOW
+    )
     return replace(fresh, spent=spent, reserved=1, gate=gate, carried=carried)
 
 
@@ -51,7 +57,7 @@ def after(
     date: int | None = None,
 ) -> Window:
     """`window` after a call that was a probe if the gate says so."""
-    counts: Mapping[Scope, Count] = {} if count is None else {Scope.ACCOUNT: count}
+    counts: Mapping[str, Count] = {} if count is None else {"day": count}
     return conclude(window, Outcome(verdict, window.gate.probing, counts, date), now)
 
 
@@ -87,7 +93,7 @@ def test_a_probe_whose_end_nobody_saw_is_sent_again() -> None:
 
 
 def test_each_window_reads_the_count_of_its_scope() -> None:
-    counts = {Scope.ACCOUNT: Count(2_000, 1_500), Scope.MODEL: Count(200, 150)}
+    counts = {"day": Count(2_000, 1_500), "model day": Count(200, 150)}
     outcome = Outcome(DONE, counts=counts)
     assert conclude(window(), outcome, NOW).spent == 500
     assert conclude(window(model="qwen"), outcome, NOW).spent == 50
@@ -108,7 +114,7 @@ def test_a_probe_that_tells_nothing_is_sent_again(verdict: Verdict) -> None:
 
 def test_the_probe_of_another_window_is_none_of_this_ones() -> None:
     """A model's probe flies beside other calls of the account: its count is not exact there."""
-    outcome = Outcome(DONE, probe=True, counts={Scope.ACCOUNT: Count(10, 9)})
+    outcome = Outcome(DONE, probe=True, counts={"day": Count(10, 9)})
     assert conclude(window(5), outcome, NOW).spent == 5
 
 
@@ -321,3 +327,13 @@ def test_a_count_tells_an_ambiguous_refusal_apart() -> None:
 
 def test_an_ambiguous_refusal_of_the_account_says_nothing_of_a_model() -> None:
     assert after(window(4, model="qwen"), MAYBE).gate == OPEN
+
+
+def test_fault_after_fault_breaks_the_circuit_of_the_model() -> None:
+    """And of nobody else: the account's other models go on."""
+    model, account = window(model="qwen"), window()
+    for _ in range(FAULTS_TO_BREAK):
+        model = replace(after(model, FAULT), reserved=1)
+        account = replace(after(account, FAULT), reserved=1)
+    assert (model.gate.cause, model.gate.opens_at) == (Cause.FAULTY, NOW + FAULTY_WAITS_MS[0])
+    assert not account.gate.probe

@@ -1,43 +1,20 @@
 """When the next call may start."""
 
+from datetime import UTC
 from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.core.pacing import SAFETY_MS, Pace, next_start, rationed
+from runner.core.hours import read_hours
+from runner.core.pacing import SAFETY_MS, next_start
 
 HOUR = 3_600_000
 DAY = 24 * HOUR
 
 
-def start(
-    pace: Pace = Pace.AUTO,
-    *,
-    budget: int | None = 9,
-    waiting: int = 100,
-    last: int | None = 0,
-    now: int = 0,
-) -> int:
-    return next_start(pace, budget=budget, waiting=waiting, last_start=last, resets_at=DAY, now=now)
-
-
-def test_auto_rations_only_what_does_not_fit() -> None:
-    assert not rationed(Pace.AUTO, budget=10, waiting=10)
-    assert rationed(Pace.AUTO, budget=10, waiting=11)
-
-
-def test_asap_never_rations_and_even_always_does() -> None:
-    assert not rationed(Pace.ASAP, budget=1, waiting=1_000)
-    assert rationed(Pace.EVEN, budget=1_000, waiting=1)
-
-
-def test_an_unknown_budget_cannot_be_rationed() -> None:
-    assert not any(rationed(pace, budget=None, waiting=9) for pace in Pace)
-
-
-def test_work_that_fits_starts_at_once() -> None:
-    assert start(waiting=9, now=5) == 5
+def start(budget: int = 9, *, last: int | None = 0, now: int = 0) -> int:
+    return next_start(budget=budget, last_start=last, resets_at=DAY, now=now)
 
 
 def test_the_first_call_starts_at_once() -> None:
@@ -57,12 +34,23 @@ def test_close_to_the_reset_nothing_is_spread_any_more() -> None:
     assert start(budget=0, last=DAY - 5, now=DAY - 3) == DAY - 3
 
 
+def test_only_the_users_hours_are_divided() -> None:
+    """Of 22:00 to 02:00, in UTC, two hours are left of this day and none is wasted."""
+    night = read_hours("22:00-02:00", UTC)
+    first = next_start(budget=9, last_start=22 * HOUR, resets_at=DAY, now=22 * HOUR, hours=night)
+    assert first == 22 * HOUR + (2 * HOUR - SAFETY_MS) // 10
+    sleeping = next_start(
+        budget=1, last_start=HOUR, resets_at=DAY, now=HOUR, hours=read_hours("00:00-02:00", UTC)
+    )
+    assert sleeping == HOUR + HOUR // 2
+
+
 def starts_of_a_day(budget: int, begin: int, delays: list[int]) -> list[int]:
     """When the calls of a rationed day start, each later than planned by its delay."""
     starts: list[int] = []
     now, last = begin, None
     while budget:
-        now = start(Pace.EVEN, budget=budget, last=last, now=now)
+        now = start(budget, last=last, now=now)
         now += delays[len(starts) % len(delays)]
         starts.append(now)
         last, budget = now, budget - 1
@@ -95,5 +83,5 @@ def test_a_start_is_never_in_the_past_and_never_after_the_reset(
     budget: int, last: int, now: int
 ) -> None:
     """Yesterday's last call counts as well as today's."""
-    planned = start(Pace.EVEN, budget=budget, last=min(last, now), now=now)
+    planned = start(budget, last=min(last, now), now=now)
     assert now <= planned <= DAY

@@ -2,7 +2,7 @@
 
 import pytest
 
-from runner.core.period import Calendar, Grant, Period, Refill, Rolling, read_period
+from runner.core.period import Calendar, Grant, Period, Refill, Rolling, read_period, spell
 
 
 @pytest.mark.parametrize(
@@ -12,6 +12,8 @@ from runner.core.period import Calendar, Grant, Period, Refill, Rolling, read_pe
         ("month", Calendar("month", "Asia/Shanghai")),
         ("grant", Grant()),
         ("rolling 1m", Rolling(60_000)),
+        ("month of America/Los_Angeles", Calendar("month", "America/Los_Angeles")),
+        ("rolling 1500ms", Rolling(1_500)),
         ("rolling 90s", Rolling(90_000)),
         ("refill 24h", Refill(86_400_000)),
         ("refill 1d", Refill(86_400_000)),
@@ -19,6 +21,7 @@ from runner.core.period import Calendar, Grant, Period, Refill, Rolling, read_pe
 )
 def test_a_period_is_read_as_it_is_spelled(text: str, period: Period) -> None:
     assert read_period(text, "Asia/Shanghai") == period
+    assert read_period(spell(period), "UTC") == period
 
 
 @pytest.mark.parametrize("text", ["", "week", "rolling", "rolling 0m", "refill 1y", "rolling 1 m"])

@@ -6,6 +6,7 @@ import pytest
 
 from runner.core.calendar import day_at
 from runner.core.gate import Cause, Gate
+from runner.core.period import Calendar
 from runner.core.quota import (
     WEEK_MS,
     Admitted,
@@ -23,15 +24,16 @@ from runner.core.quota import (
 from runner.core.verdict import Scope
 
 ZONE = "Asia/Shanghai"
+DAILY = Calendar("day", ZONE)
 MIDNIGHT = day_at(1_795_500_000_000, ZONE).starts_at
 HOUR = 3_600_000
 DAY = 24 * HOUR
 NOW = MIDNIGHT + 9 * HOUR
-OPEN = Gate(probe=False)
+OPEN = Gate(probe=False, answered=True)
 
 
 def rule(limit: int | None = 10, reserve: int = 0, source: Source = Source.PRESET) -> Quota:
-    return Quota("day", Scope.ACCOUNT, limit, ZONE, source, reserve)
+    return Quota("day", Scope.ACCOUNT, limit, DAILY, source, reserve)
 
 
 def window(limit: int | None = 10, spent: int = 0, reserved: int = 0, gate: Gate = OPEN) -> Window:
@@ -52,7 +54,7 @@ def refused(*windows: Window) -> Refused:
 
 
 def ended(window: Window, count: Count | None = None, *, probe: bool = False) -> Window:
-    return settle(window, counted=True, count=count, probe=probe, now=NOW)
+    return settle(window, charged=1, count=count, probe=probe, now=NOW)
 
 
 # opening
@@ -188,7 +190,7 @@ def test_a_charged_call_turns_from_reserved_to_spent() -> None:
 
 
 def test_a_call_that_was_not_charged_is_refunded() -> None:
-    after = settle(window(spent=4, reserved=2), counted=False, count=None, probe=False, now=NOW)
+    after = settle(window(spent=4, reserved=2), charged=0, count=None, probe=False, now=NOW)
     assert (after.spent, after.reserved) == (4, 1)
 
 
@@ -207,7 +209,7 @@ def test_the_count_of_a_probe_is_exact_and_may_lower_ours() -> None:
 
 
 def test_a_remainder_beyond_the_limit_is_nothing_spent() -> None:
-    assert Count(10, 12).spent == 0
+    assert Count(10, 12).spent(10) == 0
 
 
 def test_a_limit_that_was_seen_to_be_exceeded_was_too_low() -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from random import Random
+from zoneinfo import ZoneInfo
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,23 +10,37 @@ from hypothesis import strategies as st
 from runner.core.calendar import day_at
 from runner.core.concurrency import Concurrency
 from runner.core.gate import Cause, Gate
+from runner.core.hours import read_hours
 from runner.core.pacing import SAFETY_MS, Pace
-from runner.core.quota import Quota, Window, open_window
-from runner.core.schedule import Lane, Route, Start, Wait, Waiting, Work, decide
+from runner.core.period import Calendar, Grant, Rolling
+from runner.core.quota import Quota, Source, Window, open_window
+from runner.core.schedule import (
+    Lane,
+    Rotate,
+    Route,
+    Rules,
+    Start,
+    Wait,
+    Waiting,
+    Work,
+    decide,
+    room_of,
+)
 from runner.core.verdict import Scope
 
 ZONE = "Asia/Shanghai"
+DAILY = Calendar("day", ZONE)
 MIDNIGHT = day_at(1_795_500_000_000, ZONE).starts_at
 HOUR = 3_600_000
 NOW = MIDNIGHT + 9 * HOUR
 RESET = MIDNIGHT + 24 * HOUR
 QWEN, GLM, OTHER = ("mine", "qwen"), ("mine", "glm"), ("yours", "qwen")
-OPEN = Gate(probe=False)
+OPEN = Gate(probe=False, answered=True)
 
 
 def window(spent: int = 0, gate: Gate = OPEN, limit: int | None = 100, model: str = "") -> Window:
     scope = Scope.MODEL if model else Scope.ACCOUNT
-    fresh = open_window(Quota("day", scope, limit, ZONE), "mine", model, NOW)
+    fresh = open_window(Quota("day", scope, limit, DAILY), "mine", model, NOW)
     return replace(fresh, spent=spent, gate=gate)
 
 
@@ -35,11 +50,11 @@ def lane(*windows: Window, allowed: int = 4, in_flight: int = 0, last: int | Non
 
 
 def work(batch_id: int = 1, ready: int = 50, route: Route = QWEN, priority: int = 0) -> Work:
-    return Work(batch_id, route, ready, priority)
+    return Work(batch_id, (route,), ready, priority)
 
 
 def alone(work: Work, lane: Lane, pace: Pace = Pace.AUTO, now: int = NOW) -> Start | Wait:
-    return decide([work], {work.route: lane}, pace, now)
+    return decide([work], {work.routes[0]: lane}, Rules(pace), now)
 
 
 def reason(decision: Start | Wait) -> Waiting:
@@ -50,7 +65,7 @@ def reason(decision: Start | Wait) -> Waiting:
 
 
 def test_without_work_there_is_nothing_to_wait_for() -> None:
-    assert decide([], {}, Pace.AUTO, NOW) == Wait(None)
+    assert decide([], {}, Rules(Pace.AUTO), NOW) == Wait(None)
 
 
 def test_what_fits_starts_as_far_as_concurrency_and_room_reach() -> None:
@@ -74,7 +89,7 @@ def test_full_concurrency_waits_for_a_call_in_flight() -> None:
 
 
 def test_jobs_that_wait_for_a_retry_say_until_when() -> None:
-    found = reason(alone(Work(1, QWEN, ready=0, waiting=2, due=NOW + 5), lane()))
+    found = reason(alone(Work(1, (QWEN,), ready=0, waiting=2, due=NOW + 5), lane()))
     assert (found.cause, found.until) == ("due", NOW + 5)
 
 
@@ -112,14 +127,14 @@ def test_what_does_not_fit_is_rationed_one_at_a_time() -> None:
 
 
 def test_jobs_that_wait_for_a_retry_count_as_work() -> None:
-    rationed = Work(1, QWEN, ready=50, waiting=51)
+    rationed = Work(1, (QWEN,), ready=50, waiting=51)
     assert reason(alone(rationed, lane(last=NOW))).cause == "pace"
 
 
 def test_the_models_of_an_account_share_its_room_when_they_plan() -> None:
     lanes = {QWEN: lane(last=NOW), GLM: lane(last=NOW)}
     works = [work(1, ready=60), work(2, ready=60, route=GLM)]
-    decision = decide(works, lanes, Pace.AUTO, NOW)
+    decision = decide(works, lanes, Rules(Pace.AUTO), NOW)
     assert isinstance(decision, Wait)
     assert [r.cause for r in decision.reasons] == ["pace", "pace"]
 
@@ -127,42 +142,135 @@ def test_the_models_of_an_account_share_its_room_when_they_plan() -> None:
 def test_another_account_takes_no_part_of_this_ones_room() -> None:
     lanes = {QWEN: lane(last=NOW), OTHER: lane(last=NOW)}
     works = [work(1, ready=60), work(2, ready=60, route=OTHER)]
-    assert decide(works, lanes, Pace.AUTO, NOW) == Start(1, QWEN, 4)
+    assert decide(works, lanes, Rules(Pace.AUTO), NOW) == Start(1, QWEN, 4)
 
 
 def test_a_models_own_room_is_not_shared() -> None:
     own = lane(window(limit=None), window(limit=70, model="qwen"), last=NOW)
     lanes = {QWEN: own, GLM: lane(last=NOW)}
     works = [work(1, ready=60), work(2, ready=9, route=GLM)]
-    assert decide(works, lanes, Pace.AUTO, NOW) == Start(1, QWEN, 4)
+    assert decide(works, lanes, Rules(Pace.AUTO), NOW) == Start(1, QWEN, 4)
 
 
 def test_all_batches_of_a_lane_count_as_its_work() -> None:
     """Two that fit the budget one by one, and not together, are rationed."""
     works = [work(1, ready=60), work(2, ready=60)]
-    decision = decide(works, {QWEN: lane(last=NOW)}, Pace.AUTO, NOW)
+    decision = decide(works, {QWEN: lane(last=NOW)}, Rules(Pace.AUTO), NOW)
     assert isinstance(decision, Wait)
     assert {found.cause for found in decision.reasons} == {"pace"}
 
 
 def test_batches_go_by_priority_then_age() -> None:
     works = [work(3, 10), work(2, 10), work(1, 10, priority=1)]
-    assert decide(works, {QWEN: lane()}, Pace.AUTO, NOW) == Start(2, QWEN, 4)
+    assert decide(works, {QWEN: lane()}, Rules(Pace.AUTO), NOW) == Start(2, QWEN, 4)
 
 
 def test_a_batch_that_must_wait_never_holds_up_the_next() -> None:
     lanes = {QWEN: lane(window(100)), OTHER: lane()}
     works = [work(1), work(2, route=OTHER)]
-    assert decide(works, lanes, Pace.AUTO, NOW) == Start(2, OTHER, 4)
+    assert decide(works, lanes, Rules(Pace.AUTO), NOW) == Start(2, OTHER, 4)
 
 
 def test_the_earliest_moment_of_all_reasons_is_the_next_look() -> None:
     lanes = {QWEN: lane(window(100)), OTHER: lane(in_flight=4)}
-    works = [work(1), work(2, route=OTHER), Work(3, OTHER, ready=0, waiting=1, due=NOW + 9)]
-    decision = decide(works, lanes, Pace.AUTO, NOW)
+    works = [work(1), work(2, route=OTHER), Work(3, (OTHER,), ready=0, waiting=1, due=NOW + 9)]
+    decision = decide(works, lanes, Rules(Pace.AUTO), NOW)
     assert isinstance(decision, Wait)
     assert decision.until == NOW + 9
     assert [r.batch_id for r in decision.reasons] == [1, 2, 3]
+
+
+# several ways
+
+
+def ways(*routes: Route, ready: int = 50, rotate: Rotate = Rotate.PREFER) -> Work:
+    return Work(1, routes, ready, rotate=rotate)
+
+
+def test_the_preferred_way_is_taken_while_it_can_be() -> None:
+    lanes = {QWEN: lane(window(90)), GLM: lane(window(0))}
+    assert decide([ways(QWEN, GLM)], lanes, Rules(Pace.ASAP), NOW) == Start(1, QWEN, 4)
+    lanes[QWEN] = lane(window(100))
+    assert decide([ways(QWEN, GLM)], lanes, Rules(Pace.ASAP), NOW) == Start(1, GLM, 4)
+
+
+def test_spreading_takes_the_way_with_the_most_room() -> None:
+    work = ways(QWEN, GLM, rotate=Rotate.SPREAD)
+    lanes = {QWEN: lane(window(90)), GLM: lane(window(50))}
+    assert decide([work], lanes, Rules(Pace.ASAP), NOW) == Start(1, GLM, 4)
+    lanes[QWEN] = lane(window(limit=None))
+    assert decide([work], lanes, Rules(Pace.ASAP), NOW) == Start(1, QWEN, 4)
+
+
+def test_a_batch_waits_for_the_first_of_its_ways_to_open() -> None:
+    soon = lane(window(gate=Gate(NOW + 5, cause=Cause.THROTTLED)))
+    lanes = {QWEN: lane(window(100)), GLM: soon, OTHER: lane(in_flight=4)}
+    found = reason(decide([ways(QWEN, GLM, OTHER)], lanes, Rules(), NOW))
+    assert (found.cause, found.until) == (Cause.THROTTLED, NOW + 5)
+
+
+def test_work_that_fits_all_its_ways_together_is_not_spread() -> None:
+    """150 rows do not fit 100 calls of one model, but they fit those of two."""
+    lanes = {
+        route: lane(window(limit=None), window(model=route[1]), last=NOW) for route in (QWEN, GLM)
+    }
+    assert isinstance(decide([ways(QWEN, ready=150)], lanes, Rules(), NOW), Wait)
+    assert decide([ways(QWEN, GLM, ready=150)], lanes, Rules(), NOW) == Start(1, QWEN, 4)
+
+
+def test_room_of_several_lanes_is_what_account_and_models_leave() -> None:
+    def of(account: int | None, *models: int | None) -> int | None:
+        return room_of(
+            {
+                ("mine", f"m{n}"): lane(window(limit=account), window(limit=limit, model=f"m{n}"))
+                for n, limit in enumerate(models)
+            }
+        )
+
+    assert of(2_000, *[200] * 10) == 2_000
+    assert of(2_000, *[200] * 3) == 600
+    assert of(500, *[200] * 3) == 500
+    assert of(500, 200, None) == 500
+    assert of(None, 200, None) is None
+    assert room_of({QWEN: lane(window(limit=7)), OTHER: lane(window(limit=5))}) == 12
+    assert room_of({QWEN: lane(window(limit=7))}, {QWEN, GLM}) == 4
+
+
+# what the user wants
+
+
+def test_outside_the_users_hours_nothing_starts() -> None:
+    """It is nine o'clock."""
+    rules = Rules(Pace.ASAP, read_hours("22:00-08:00", ZoneInfo(ZONE)))
+    found = reason(decide([work()], {QWEN: lane()}, rules, NOW))
+    assert (found.cause, found.until) == ("hours", MIDNIGHT + 22 * HOUR)
+    assert isinstance(decide([work()], {QWEN: lane()}, rules, MIDNIGHT + HOUR), Start)
+
+
+def test_a_batch_costs_no_more_calls_than_the_user_allows() -> None:
+    few = replace(work(), left=2)
+    assert alone(few, lane()) == Start(1, QWEN, 2)
+    assert reason(alone(replace(few, left=0), lane())).cause == "capped"
+
+
+def test_an_account_that_may_spend_no_more_says_that_the_user_wanted_it() -> None:
+    cap = Quota("max", Scope.ACCOUNT, 9, Grant(), Source.CONFIGURED, primary=False)
+    spent = replace(open_window(cap, "mine", "", NOW), spent=9)
+    assert reason(alone(work(), lane(window(), spent))).cause == "capped"
+
+
+def test_a_minutes_limit_is_waited_for_and_not_spread() -> None:
+    minute = Quota("minute", Scope.ACCOUNT, 1, Rolling(60_000), primary=False)
+    full = replace(open_window(minute, "mine", "", NOW), spent=1, recent=((NOW, 1),))
+    found = reason(alone(work(), lane(window(), full)))
+    assert (found.cause, found.until) == ("flow", NOW + 60_000)
+
+
+def test_batches_of_one_priority_share_alike() -> None:
+    first, second = replace(work(1), share=8), replace(work(2), share=7)
+    started = decide([first, second], {QWEN: lane()}, Rules(Pace.ASAP), NOW)
+    assert isinstance(started, Start)
+    assert started.batch_id == 2
 
 
 gates = st.builds(
@@ -187,14 +295,18 @@ works_of_all = st.lists(
     st.builds(
         Work,
         batch_id=st.integers(1, 4),
-        route=st.sampled_from([QWEN, GLM, OTHER]),
+        routes=st.lists(
+            st.sampled_from([QWEN, GLM, OTHER]), min_size=1, max_size=3, unique=True
+        ).map(tuple),
+        rotate=st.sampled_from(Rotate),
+        left=st.none() | st.integers(0, 2),
         ready=st.sampled_from([0, 1, 500]),
         priority=st.integers(0, 1),
         waiting=st.integers(0, 1),
         due=st.sampled_from([None, NOW + 3]),
     ),
     max_size=5,
-    unique_by=lambda w: (w.batch_id, w.route),
+    unique_by=lambda w: w.batch_id,
 )
 
 
@@ -203,14 +315,14 @@ def test_the_order_in_which_works_are_handed_decides_nothing(
     works: list[Work], lanes: dict[Route, Lane], pace: Pace, random: Random
 ) -> None:
     shuffled = random.sample(works, len(works))
-    assert decide(works, lanes, pace, NOW) == decide(shuffled, lanes, pace, NOW)
+    assert decide(works, lanes, Rules(pace), NOW) == decide(shuffled, lanes, Rules(pace), NOW)
 
 
 @given(works_of_all, lanes_of_all, st.sampled_from(Pace))
 def test_a_decision_starts_what_may_start_or_waits_for_something_to_come(
     works: list[Work], lanes: dict[Route, Lane], pace: Pace
 ) -> None:
-    decision = decide(works, lanes, pace, NOW)
+    decision = decide(works, lanes, Rules(pace), NOW)
     if isinstance(decision, Wait):
         assert decision.until is None or decision.until > NOW
         assert len(decision.reasons) == len(works)

@@ -1,0 +1,57 @@
+"""What comes back by itself: a sliding sum, and a bucket that drips.
+
+It knows amounts and moments; whose they are, quota.py says.
+"""
+
+from __future__ import annotations
+
+# (moment in ms, amount), oldest first
+Recent = tuple[tuple[int, int], ...]
+
+# Amounts of the same stretch are kept as one, at its end: a window never holds more than a few
+# dozen, and counts each a little too long rather than too short.
+GRAIN_MS = 1_000
+
+
+def within(recent: Recent, since: int) -> Recent:
+    """What was spent after `since`."""
+    return tuple(entry for entry in recent if entry[0] > since)
+
+
+def total(recent: Recent) -> int:
+    """The sum of it."""
+    return max(0, sum(amount for _, amount in recent))
+
+
+def changed(recent: Recent, now: int, amount: int) -> Recent:
+    """`recent` with `amount` more at `now`."""
+    if amount == 0:
+        return recent
+    moment = -(-now // GRAIN_MS) * GRAIN_MS
+    *older, (last, held) = recent or ((moment, 0),)
+    if last >= moment:
+        return (*older, (last, held + amount))
+    return (*recent, (moment, amount))
+
+
+def falls_to(recent: Recent, bound: int, ms: int) -> int | None:
+    """When the sum over the last `ms` is at most `bound`; None if never, for it is negative."""
+    if bound < 0:
+        return None
+    left = total(recent)
+    for moment, amount in recent:
+        left -= amount
+        if left <= bound:
+            return moment + ms
+    return None
+
+
+def dripped(spent: int, since: int, limit: int, ms: int, now: int) -> tuple[int, int]:
+    """What is left at `now` of what was `spent` at `since`, when `limit` drips back every `ms`.
+
+    Returns it with the moment at which it is exact: the last whole unit's.
+    """
+    back = max(0, now - since) * limit // ms
+    if back >= spent:
+        return 0, now
+    return spent - back, since + -(-back * ms // max(1, limit))

@@ -1,0 +1,67 @@
+"""What comes back by itself: a sliding sum, and a bucket that drips."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runner.core.flow import GRAIN_MS, Recent, changed, dripped, falls_to, total, within
+
+MINUTE = 60_000
+entries = st.lists(st.tuples(st.integers(0, 3 * MINUTE), st.integers(1, 50)), max_size=60).map(
+    sorted
+)
+
+
+def told(found: list[tuple[int, int]]) -> Recent:
+    recent: Recent = ()
+    for moment, amount in found:
+        recent = changed(recent, moment, amount)
+    return recent
+
+
+@given(entries, st.integers(0, 4 * MINUTE))
+def test_it_counts_at_least_what_was_spent_and_only_a_grain_longer(
+    found: list[tuple[int, int]], now: int
+) -> None:
+    held = total(within(told(found), now - MINUTE))
+    truth = sum(amount for moment, amount in found if moment > now - MINUTE)
+    longer = sum(amount for moment, amount in found if moment > now - MINUTE - GRAIN_MS)
+    assert truth <= held <= longer
+
+
+@given(entries)
+def test_it_stays_small_however_much_was_spent(found: list[tuple[int, int]]) -> None:
+    assert len(told(found)) <= 3 * MINUTE // GRAIN_MS + 1
+
+
+@given(entries, st.integers(0, 400))
+def test_the_moment_it_names_is_the_first_with_room(
+    found: list[tuple[int, int]], bound: int
+) -> None:
+    recent = told(found)
+    moment = falls_to(recent, bound, MINUTE)
+    if moment is not None:
+        assert total(within(recent, moment - MINUTE)) <= bound
+        assert total(recent) <= bound or total(within(recent, moment - MINUTE - 1)) > bound
+
+
+def test_nothing_falls_below_nothing() -> None:
+    assert falls_to(((5, 1),), -1, MINUTE) is None
+    assert falls_to((), 0, MINUTE) is None
+
+
+def test_what_is_taken_back_counts_no_more() -> None:
+    assert changed((), 0, 0) == ()
+    assert total(changed(told([(0, 5)]), 0, -5)) == 0
+
+
+@given(st.integers(0, 500), st.integers(1, 300), st.lists(st.integers(0, MINUTE), max_size=30))
+def test_dripping_often_gives_what_dripping_once_gives(
+    spent: int, limit: int, pauses: list[int]
+) -> None:
+    """However often one looks, no drop is lost, and none comes early."""
+    left, exact, now = spent, 0, 0
+    for pause in pauses:
+        now += pause
+        left, exact = dripped(left, exact, limit, MINUTE, now)
+    once, _ = dripped(spent, 0, limit, MINUTE, now)
+    assert once <= left <= once + 1

@@ -1,0 +1,66 @@
+"""The hours at which calls may be made."""
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runner.core.hours import DAY_MS, read_hours
+
+HOUR = 3_600_000
+BERLIN = ZoneInfo("Europe/Berlin")
+NIGHT = read_hours("22:00-08:00", BERLIN)
+
+
+def at(text: str) -> int:
+    """A moment in Berlin."""
+    return int(datetime.fromisoformat(text).replace(tzinfo=BERLIN).timestamp() * 1000)
+
+
+def test_a_night_reaches_across_midnight() -> None:
+    assert NIGHT.opens_at(at("2026-01-05 21:59")) == at("2026-01-05 22:00")
+    for within in ("2026-01-05 22:00", "2026-01-06 00:00", "2026-01-06 07:59"):
+        assert NIGHT.opens_at(at(within)) == at(within)
+        assert NIGHT.closes_at(at(within)) == at("2026-01-06 08:00")
+    assert NIGHT.opens_at(at("2026-01-06 08:00")) == at("2026-01-06 22:00")
+
+
+@pytest.mark.parametrize(
+    ("evening", "hours"),
+    [("2026-01-05", 10), ("2026-03-28", 9), ("2026-10-24", 11)],
+)
+def test_a_night_of_changing_clocks_is_shorter_or_longer(evening: str, hours: int) -> None:
+    begin = at(f"{evening} 12:00")
+    assert NIGHT.usable_ms(begin, begin + DAY_MS) == hours * HOUR
+    assert NIGHT.after(begin, hours * HOUR) == NIGHT.closes_at(begin)
+
+
+@given(
+    st.integers(0, 23),
+    st.integers(0, 23),
+    st.integers(0, 400 * 24 * 60),
+    st.integers(0, 3 * DAY_MS),
+)
+def test_usable_time_and_the_moment_after_it_agree(
+    begins: int, ends: int, minute: int, ms: int
+) -> None:
+    if begins == ends:
+        return
+    hours = read_hours(f"{begins:02}:00-{ends:02}:00", BERLIN)
+    now = at("2026-01-01 00:00") + minute * 60_000
+    then = hours.after(now, ms)
+    assert hours.usable_ms(now, then) == ms
+    assert hours.opens_at(now) >= now
+
+
+@pytest.mark.parametrize("text", ["", "22-08", "22:00", "24:00-08:00", "22:60-08:00", "8:00-9:00"])
+def test_what_is_no_stretch_is_refused_with_an_example(text: str) -> None:
+    with pytest.raises(ValueError, match="22:00-08:00"):
+        read_hours(text, UTC)
+
+
+def test_an_empty_stretch_is_refused() -> None:
+    with pytest.raises(ValueError, match="different times"):
+        read_hours("08:00-08:00", UTC)
