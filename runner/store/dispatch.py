@@ -7,14 +7,14 @@ running job always has a call in the ledger, and a result always its call.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core import outcome, quota, retry
 from runner.core.model import BatchState, CallState, JobEvent
 from runner.core.outcome import Outcome
-from runner.core.quota import Quota, Refused, Window
+from runner.core.quota import ONE_CALL, Cost, Quota, Refused, Window
 from runner.core.retry import (
     AskAgain,
     Fail,
@@ -26,32 +26,39 @@ from runner.core.retry import (
 )
 from runner.core.verdict import Kind
 from runner.store import ledger, queue
-from runner.store.ledger import CallEnd, NewCall
+from runner.store.ledger import CallEnd, Held, NewCall, OpenCall
 from runner.store.queue import Batch, Claimed
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A wish to start up to `count` jobs of a batch through an account's windows."""
+    """A wish to start up to `count` jobs of a batch on a model, through an account's windows."""
 
     batch: Batch
     account: str
+    model: str
     quotas: Sequence[Quota]
     count: int
     runner_id: int
+    cost: Cost = field(default_factory=lambda: ONE_CALL)
+    only_way: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """A job whose call is in the ledger: it may be sent now, and must be settled."""
+    """A job whose call is in the ledger: it may be sent now, and must be settled.
+
+    `only_way` tells whether its batch could go no other way.
+    """
 
     call_id: int
     job: Claimed
     account: str
     model: str
-    day: str
+    held: Held
     probe: bool
     runner_id: int
+    only_way: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,30 +78,38 @@ async def start(
     connection: AsyncConnection, order: Order, now: int, margin_ms: int
 ) -> list[Started] | Refused:
     """Claim jobs and reserve their calls, as many as the windows admit at `now`."""
-    batch, account = order.batch, order.account
-    windows = await ledger.open_windows(
-        connection, account, batch.model, order.quotas, now, margin_ms
-    )
-    offer = quota.admit(windows, order.count, now)
+    batch, account, model = order.batch, order.account, order.model
+    windows = await ledger.open_windows(connection, account, model, order.quotas, now, margin_ms)
+    wanted = await _allowed(connection, order)
+    if wanted == 0:
+        return []
+    offer = quota.admit(windows, wanted, now, order.cost)
     if isinstance(offer, Refused):
         return offer
     claimed = await queue.claim(connection, batch, offer.count, order.runner_id)
     if not claimed:
         return []
-    windows = quota.reserve(windows, len(claimed), now)
+    windows = quota.reserve(windows, len(claimed), now, order.cost)
     await ledger.save_windows(connection, windows)
+    held, day = ledger.held_by(windows, order.cost), windows[0].day
     new = [
-        NewCall(
-            batch.id, job.job_id, order.runner_id, account, batch.model, windows[0].day, offer.probe
-        )
+        NewCall(batch.id, job.job_id, order.runner_id, account, model, day, held, offer.probe)
         for job in claimed
     ]
     return [
-        Started(call_id, job, account, batch.model, call.day, call.probe, call.runner_id)
+        Started(call_id, job, account, model, held, call.probe, call.runner_id, order.only_way)
         for call_id, job, call in zip(
             await ledger.reserve(connection, new, now), claimed, new, strict=True
         )
     ]
+
+
+async def _allowed(connection: AsyncConnection, order: Order) -> int:
+    """How many calls the user still allows the batch, whichever runner made the others."""
+    if order.batch.max_calls is None:
+        return order.count
+    fresh = await queue.get_batch(connection, order.batch.id) or order.batch
+    return min(order.count, fresh.calls_left or 0)
 
 
 async def finish(connection: AsyncConnection, ended: Ended, now: int) -> None:
@@ -117,7 +132,9 @@ async def _pause_if_hopeless(connection: AsyncConnection, ended: Ended) -> None:
     if verdict.kind not in (Kind.GONE, Kind.REJECTED):
         return
     batch = await queue.get_batch(connection, ended.started.job.batch_id)
-    if batch is not None and batch.state in (BatchState.ACTIVE, BatchState.LOADING):
+    if batch is None or (verdict.kind is Kind.GONE and not ended.started.only_way):
+        return  # there is another model, or another account
+    if batch.state in (BatchState.ACTIVE, BatchState.LOADING):
         note = retry.hopeless(verdict, batch.counts)
         if note is not None:
             await queue.set_batch_state(connection, batch.id, BatchState.PAUSED, note)
@@ -137,8 +154,9 @@ def _call_end(ended: Ended) -> CallEnd:
 async def _settle_windows(
     connection: AsyncConnection, started: Started, end: Outcome, now: int
 ) -> None:
-    touched = await ledger.windows_of_day(connection, started.account, started.model, started.day)
-    changed = [outcome.conclude(window, end, now) for window in touched]
+    held = started.held
+    touched = await ledger.windows_held(connection, started.account, started.model, held)
+    changed = [outcome.conclude(window, end, now, held[window.quota][1]) for window in touched]
     await ledger.save_windows(connection, changed)
 
 
@@ -180,13 +198,17 @@ async def rescue(connection: AsyncConnection, runner_id: int, now: int) -> int:
     """
     for call in await ledger.open_calls(connection, runner_id):
         await ledger.close_call(connection, call.id, CallEnd(CallState.UNSEEN), now)
-        touched = await ledger.windows_of_day(connection, call.account, call.model, call.day)
-        changed: list[Window] = [outcome.unseen(window, probe=call.probe) for window in touched]
-        await ledger.save_windows(connection, changed)
+        touched = await ledger.windows_held(connection, call.account, call.model, call.held)
+        await ledger.save_windows(connection, [_unseen(window, call, now) for window in touched])
     left = await queue.running_of(connection, runner_id)
     for job_id, batch_id, tries in left:
         await _take_back(connection, Claimed(job_id, batch_id, tries, ""), runner_id, now)
     return len(left)
+
+
+def _unseen(window: Window, call: OpenCall, now: int) -> Window:
+    held = call.held[window.quota][1]
+    return outcome.unseen(window, probe=call.probe, now=now, held=held)
 
 
 async def _take_back(connection: AsyncConnection, job: Claimed, runner_id: int, now: int) -> None:

@@ -6,18 +6,24 @@ caller's transaction.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from functools import cache
 
+import orjson
 from sqlalchemy import Row, bindparam, insert, literal_column, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core import quota
 from runner.core.gate import Cause, Gate
 from runner.core.model import CallState
-from runner.core.quota import Quota, Source, Window
+from runner.core.period import Period, read_period, spell
+from runner.core.quota import Cost, Quota, Source, Unit, Window
 from runner.core.verdict import Scope
 from runner.store.tables import calls, windows
+
+# What a call has reserved: by quota, the name of the window's period, and how much.
+Held = Mapping[str, tuple[str, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +36,7 @@ class NewCall:
     account: str
     model: str
     day: str
+    held: Held
     probe: bool
 
 
@@ -41,7 +48,7 @@ class OpenCall:
     job_id: int
     account: str
     model: str
-    day: str
+    held: Held
     probe: bool
 
 
@@ -59,26 +66,33 @@ class CallEnd:
 
 # Statements are built once: building them costs SQLAlchemy more than running them costs SQLite.
 _RESERVED = calls.c.state == literal_column("'reserved'")
-_LATEST = (
-    select(windows)
-    .where(windows.c.account == bindparam("account"), windows.c.model == bindparam("model"))
-    .order_by(windows.c.day.desc())
-    .limit(1)
+_NOW = windows.c.is_latest == literal_column("1")
+_LATEST = select(windows).where(_NOW, windows.c.account.in_(bindparam("accounts", expanding=True)))
+_SUPERSEDE = (
+    update(windows)
+    .where(
+        _NOW,
+        windows.c.account == bindparam("its_account"),
+        windows.c.model == bindparam("its_model"),
+        windows.c.quota == bindparam("its_quota"),
+    )
+    .values(is_latest=0)
 )
-_OF_DAY = (
+_HELD = (
     select(windows)
     .where(
         windows.c.account == bindparam("account"),
         windows.c.model.in_(("", bindparam("model"))),
-        windows.c.day == bindparam("day"),
+        windows.c.quota.in_(bindparam("quotas", expanding=True)),
+        windows.c.day.in_(bindparam("days", expanding=True)),
     )
-    .order_by(windows.c.model)
+    .order_by(windows.c.model, windows.c.quota)
 )
-_KEYS = ("account", "model", "day")
+_KEYS = ("account", "model", "quota", "day")
 _SAVE = (
     update(windows)
     .where(*(windows.c[key] == bindparam(f"its_{key}") for key in _KEYS))
-    .values({c.name: bindparam(c.name) for c in windows.c if c.name not in _KEYS})
+    .values({c.name: bindparam(c.name) for c in windows.c if c.name not in (*_KEYS, "is_latest")})
     .returning(windows.c.day)
 )
 _OPEN = insert(windows)
@@ -95,6 +109,16 @@ _OPEN_CALLS = (
 )
 
 
+Key = tuple[str, str, str]  # account, model (empty for the account's own), quota
+
+
+async def latest_windows(connection: AsyncConnection, accounts: Sequence[str]) -> dict[Key, Window]:
+    """The newest window of every quota of these accounts and of the models on them."""
+    rows = await connection.execute(_LATEST, {"accounts": list(accounts)})
+    found = map(_window, rows)
+    return {(window.account, window.model, window.quota): window for window in found}
+
+
 async def open_windows(
     connection: AsyncConnection,
     account: str,
@@ -103,35 +127,52 @@ async def open_windows(
     now: int,
     margin_ms: int,
 ) -> tuple[Window, ...]:
-    """The windows that a call to `model` touches at `now`, in the order of `quotas`.
+    """The windows that a call to `model` touches at `now`, in the order of `quotas`."""
+    known = await latest_windows(connection, [account])
+    return windows_at(known, account, model, quotas, now, margin_ms)
+
+
+def windows_at(
+    known: Mapping[Key, Window],
+    account: str,
+    model: str,
+    quotas: Sequence[Quota],
+    now: int,
+    margin_ms: int,
+) -> tuple[Window, ...]:
+    """The windows that a call to `model` touches at `now`, of those `known`, or fresh ones.
 
     A window whose reset has come gives way to a fresh one; nothing is stored yet.
     """
-    keys = [model if rule.scope is Scope.MODEL else "" for rule in quotas]
-    latest = [await latest_window(connection, account, key) for key in keys]
+    latest = [
+        known.get((account, model if rule.scope is Scope.MODEL else "", rule.name))
+        for rule in quotas
+    ]
     # A clock that is set back must not leave a call between two days.
-    now = max([now, *(window.starts_at for window in latest if window is not None)])
-    return tuple(
-        quota.open_window(rule, account, model, now)
-        if window is None
-        else quota.current(window, rule, now, margin_ms)
-        for rule, window in zip(quotas, latest, strict=True)
+    now = max([now, *(w.starts_at for w in latest if w is not None and w.day)])
+    return quota.in_force(
+        tuple(
+            quota.open_window(rule, account, model, now)
+            if window is None
+            else quota.current(window, rule, now, margin_ms)
+            for rule, window in zip(quotas, latest, strict=True)
+        )
     )
 
 
-async def latest_window(connection: AsyncConnection, account: str, model: str) -> Window | None:
-    """The newest window of an account (`model` empty) or of a model on it."""
-    row = (await connection.execute(_LATEST, {"account": account, "model": model})).first()
-    return _window(row) if row else None
+def held_by(call_windows: Sequence[Window], cost: Cost) -> dict[str, tuple[str, int]]:
+    """What a call of this cost reserves in each of its windows."""
+    return {w.quota: (w.day, w.takes(cost)) for w in call_windows}
 
 
-async def windows_of_day(
-    connection: AsyncConnection, account: str, model: str, day: str
+async def windows_held(
+    connection: AsyncConnection, account: str, model: str, held: Held
 ) -> list[Window]:
-    """The windows of one day that a call to `model` touched, the account's first."""
-    key = {"account": account, "model": model, "day": day}
-    rows = await connection.execute(_OF_DAY, key)
-    return [_window(row) for row in rows]
+    """The windows in which a call to `model` has reserved something, the account's first."""
+    days = {day for day, _ in held.values()}
+    key = {"account": account, "model": model, "quotas": list(held), "days": list(days)}
+    found = [_window(row) for row in await connection.execute(_HELD, key)]
+    return [window for window in found if held[window.quota][0] == window.day]
 
 
 async def save_windows(connection: AsyncConnection, changed: Sequence[Window]) -> None:
@@ -141,13 +182,14 @@ async def save_windows(connection: AsyncConnection, changed: Sequence[Window]) -
         own = {f"its_{key}": values[key] for key in _KEYS}
         known = await connection.execute(_SAVE, values | own)
         if known.first() is None:
+            await connection.execute(_SUPERSEDE, own)
             await connection.execute(_OPEN, values)
 
 
 async def reserve(connection: AsyncConnection, new: Sequence[NewCall], now: int) -> list[int]:
     """Enter calls in the ledger; their ids, in the same order."""
     state = {"state": CallState.RESERVED, "reserved_at_ms": now}
-    rows = [asdict(call) | state for call in new]
+    rows = [_call_values(call) | state for call in new]
     return list((await connection.execute(_RESERVE, rows)).scalars())
 
 
@@ -162,9 +204,21 @@ async def open_calls(connection: AsyncConnection, runner_id: int) -> list[OpenCa
     """The calls of a runner whose end is not recorded."""
     rows = await connection.execute(_OPEN_CALLS, {"runner": runner_id})
     return [
-        OpenCall(row.id, row.job_id, row.account, row.model, row.day, bool(row.probe))
+        OpenCall(
+            row.id,
+            row.job_id,
+            row.account,
+            row.model,
+            {name: (day, amount) for name, (day, amount) in orjson.loads(row.held_json).items()},
+            bool(row.probe),
+        )
         for row in rows
     ]
+
+
+def _call_values(call: NewCall) -> dict[str, object]:
+    values = asdict(call)
+    return values | {"held_json": orjson.dumps(values.pop("held")).decode()}
 
 
 def _values(window: Window) -> dict[str, object]:
@@ -172,7 +226,11 @@ def _values(window: Window) -> dict[str, object]:
     return {
         "account": window.account,
         "model": window.model,
+        "quota": window.quota,
         "day": window.day,
+        "unit": window.unit,
+        "period": spell(window.period),
+        "is_primary": int(window.primary),
         "starts_at_ms": window.starts_at,
         "resets_at_ms": window.resets_at,
         "limit": window.limit,
@@ -183,11 +241,15 @@ def _values(window: Window) -> dict[str, object]:
         "reserved": window.reserved,
         "carried": window.carried,
         "started_at_ms": window.started_at,
+        "counted_at_ms": window.counted_at,
+        "recent_json": orjson.dumps(window.recent).decode(),
         "opens_at_ms": gate.opens_at,
         "probe": int(gate.probe),
         "probing": int(gate.probing),
         "cause": gate.cause,
         "refusals": gate.refusals,
+        "faults": gate.faults,
+        "answered": int(gate.answered),
         "why": gate.why,
     }
 
@@ -196,7 +258,11 @@ def _window(row: Row[tuple[object, ...]]) -> Window:
     return Window(
         account=row.account,
         model=row.model,
+        quota=row.quota,
         day=row.day,
+        unit=Unit(row.unit),
+        period=_period(row.period),
+        primary=bool(row.is_primary),
         starts_at=row.starts_at_ms,
         resets_at=row.resets_at_ms,
         limit=row.limit,
@@ -207,12 +273,25 @@ def _window(row: Row[tuple[object, ...]]) -> Window:
         reserved=row.reserved,
         carried=row.carried,
         started_at=row.started_at_ms,
+        counted_at=row.counted_at_ms,
+        recent=_recent(row.recent_json),
         gate=Gate(
             opens_at=row.opens_at_ms,
             probe=bool(row.probe),
             probing=bool(row.probing),
             cause=Cause(row.cause),
             refusals=row.refusals,
+            faults=row.faults,
+            answered=bool(row.answered),
             why=row.why,
         ),
     )
+
+
+@cache
+def _period(text: str) -> Period:
+    return read_period(text, "UTC")
+
+
+def _recent(text: str) -> tuple[tuple[int, int], ...]:
+    return tuple((moment, amount) for moment, amount in orjson.loads(text)) if text != "[]" else ()

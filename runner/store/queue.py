@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import orjson
 from sqlalchemy import (
     Row,
     bindparam,
@@ -25,6 +26,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.model import TRANSITIONS, BatchState, Counts, JobEvent, JobState, after
 from runner.core.retry import Tries
+from runner.core.schedule import Rotate
 from runner.store.tables import batches, jobs, payloads, results
 
 # The states as literals: a partial index serves only a query that names its condition.
@@ -90,6 +92,11 @@ _FORGET_FAILURE = delete(results).where(
     results.c.job_id == bindparam("job"), results.c.answer.is_(None)
 )
 _RECORD = insert_unless(results).on_conflict_do_nothing(index_elements=["job_id"])
+_CALLED = (
+    update(batches)
+    .where(batches.c.id == bindparam("batch"))
+    .values(calls=batches.c.calls + bindparam("number"))
+)
 _COUNT = {
     (old, new): update(batches)
     .where(batches.c.id == bindparam("batch"))
@@ -109,12 +116,14 @@ class NewBatch:
 
     name: str
     digest: str
-    model: str
+    models: tuple[str, ...]
     job_json: str
     input: str
     columns_json: str
     rows: int
     priority: int = 0
+    rotate: Rotate = Rotate.PREFER
+    max_calls: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +136,10 @@ class Batch:
     state: BatchState
     note: str
     priority: int
-    model: str
+    models: tuple[str, ...]
+    rotate: Rotate
+    max_calls: int | None
+    calls: int
     job_json: str
     input: str
     columns_json: str
@@ -136,6 +148,11 @@ class Batch:
     loaded: int
     created_at: int
     counts: Counts
+
+    @property
+    def calls_left(self) -> int | None:
+        """How many more calls the user allows it; None: as many as it takes."""
+        return None if self.max_calls is None else max(0, self.max_calls - self.calls)
 
     @property
     def done(self) -> bool:
@@ -159,7 +176,9 @@ async def create_batch(connection: AsyncConnection, new: NewBatch, now: int) -> 
     values = {
         "name": new.name,
         "digest": new.digest,
-        "model": new.model,
+        "models_json": orjson.dumps(new.models).decode(),
+        "rotate": new.rotate,
+        "max_calls": new.max_calls,
         "job_json": new.job_json,
         "input": new.input,
         "columns_json": new.columns_json,
@@ -226,11 +245,16 @@ async def enqueue(
     return _batch(loaded.one())
 
 
-async def set_job(connection: AsyncConnection, batch_id: int, name: str, job_json: str) -> None:
-    """Give a batch a new name and new limits; what it asks stays the same."""
-    await connection.execute(
-        update(batches).where(batches.c.id == batch_id).values(name=name, job_json=job_json)
-    )
+async def set_job(connection: AsyncConnection, batch_id: int, new: NewBatch) -> None:
+    """Give a batch a new name, new limits and a new priority; what it asks stays the same."""
+    values = {
+        "name": new.name,
+        "job_json": new.job_json,
+        "priority": new.priority,
+        "rotate": new.rotate,
+        "max_calls": new.max_calls,
+    }
+    await connection.execute(update(batches).where(batches.c.id == batch_id).values(values))
 
 
 async def set_batch_state(
@@ -245,12 +269,17 @@ async def set_batch_state(
 async def claim(
     connection: AsyncConnection, batch: Batch, limit: int, runner_id: int
 ) -> list[Claimed]:
-    """Up to `limit` ready jobs of `batch`, in the order of the input, now this runner's."""
+    """Up to `limit` ready jobs of `batch`, in the order of the input, now this runner's.
+
+    A call is about to be made for each of them.
+    """
     last = batch.first_job + batch.rows - 1
     wanted = {"first": batch.first_job, "last": last, "number": limit, "runner": runner_id}
     moved = await connection.execute(_CLAIM, wanted)
     claimed = sorted(moved.all())
-    await _count(connection, batch.id, JobState.READY, JobState.RUNNING, len(claimed))
+    if claimed:
+        await _count(connection, batch.id, JobState.READY, JobState.RUNNING, len(claimed))
+        await connection.execute(_CALLED, {"batch": batch.id, "number": len(claimed)})
     bodies = await _payloads(connection, [row.id for row in claimed])
     return [
         Claimed(row.id, batch.id, Tries(row.claims, row.faults, row.asks), bodies[row.id])
@@ -401,7 +430,10 @@ def _batch(row: Row[tuple[object, ...]]) -> Batch:
         state=BatchState(row.state),
         note=row.note,
         priority=row.priority,
-        model=row.model,
+        models=tuple(orjson.loads(row.models_json)),
+        rotate=Rotate(row.rotate),
+        max_calls=row.max_calls,
+        calls=row.calls,
         job_json=row.job_json,
         input=row.input,
         columns_json=row.columns_json,

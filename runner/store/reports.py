@@ -13,8 +13,7 @@ from sqlalchemy import ColumnElement, Label, case, func, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.model import BatchState, CallState, Counts, JobState
-from runner.core.quota import Window
-from runner.store import ledger, queue
+from runner.store import queue
 from runner.store.queue import Batch
 from runner.store.tables import calls, jobs, payloads, results, windows
 
@@ -130,22 +129,13 @@ _UNKNOWN: dict[str, Any] = {"spent": None, "limit": None}
 
 async def _allowances(connection: AsyncConnection) -> dict[tuple[str, str, str], dict[str, Any]]:
     rows = await connection.execute(
-        select(windows.c.account, windows.c.model, windows.c.day, windows.c.spent, windows.c.limit)
+        select(
+            windows.c.account, windows.c.model, windows.c.day, windows.c.spent, windows.c.limit
+        ).where(windows.c.is_primary == 1)
     )
     return {
         (row.account, row.model, row.day): {"spent": row.spent, "limit": row.limit} for row in rows
     }
-
-
-async def latest_windows(connection: AsyncConnection) -> list[Window]:
-    """The newest window of every account and of every model on it."""
-    keys = await connection.execute(
-        select(windows.c.account, windows.c.model)
-        .distinct()
-        .order_by(windows.c.account, windows.c.model)
-    )
-    found = [await ledger.latest_window(connection, key.account, key.model) for key in keys]
-    return [window for window in found if window is not None]
 
 
 async def failures(connection: AsyncConnection, batch: Batch, limit: int) -> list[Failure]:

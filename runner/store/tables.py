@@ -23,7 +23,8 @@ from sqlalchemy import (
 
 from runner.core.gate import Cause
 from runner.core.model import BatchState, CallState, JobState
-from runner.core.quota import Source
+from runner.core.quota import Source, Unit
+from runner.core.schedule import Rotate
 
 metadata = MetaData(
     naming_convention={
@@ -54,7 +55,10 @@ batches = Table(
     Column("state", Text, nullable=False),
     Column("note", Text, nullable=False, server_default=""),  # why it is paused
     Column("priority", Integer, nullable=False, server_default="0"),  # lower goes first
-    Column("model", Text, nullable=False),
+    Column("models_json", Text, nullable=False),  # the preferred one first
+    Column("rotate", Text, nullable=False, server_default="prefer"),
+    Column("max_calls", Integer),  # how many calls the user allows it; NULL: as it takes
+    Column("calls", Integer, nullable=False, server_default="0"),  # made for it so far
     Column("job_json", Text, nullable=False),  # the job file, as it was submitted
     Column("input", Text, nullable=False),  # the path the rows came from
     Column("columns_json", Text, nullable=False),  # the input's columns, in order
@@ -69,7 +73,8 @@ batches = Table(
     Column("created_at_ms", Integer, nullable=False),
     UniqueConstraint("digest"),
     _one_of("state", BatchState),
-    _not_negative("ready", "waiting", "running", "succeeded", "failed"),
+    _one_of("rotate", Rotate),
+    _not_negative("ready", "waiting", "running", "succeeded", "failed", "calls"),
     CheckConstraint("loaded BETWEEN 0 AND rows", name="loaded_within_rows"),
     CheckConstraint(
         "ready + waiting + running + succeeded + failed = loaded", name="every_row_counted_once"
@@ -126,7 +131,8 @@ calls = Table(
     Column("runner_id", Integer, nullable=False),
     Column("account", Text, nullable=False),
     Column("model", Text, nullable=False),
-    Column("day", Text, nullable=False),  # the quota day it was reserved in, YYYY-MM-DD
+    Column("day", Text, nullable=False),  # of the account's first window, YYYY-MM-DD
+    Column("held_json", Text, nullable=False),  # {quota: [period's name, amount reserved there]}
     Column("state", Text, nullable=False),
     Column("probe", Integer, nullable=False, server_default="0"),
     Column("rows", Integer, nullable=False, server_default="0"),  # jobs it brought to an end
@@ -147,7 +153,12 @@ windows = Table(
     metadata,
     Column("account", Text, primary_key=True),
     Column("model", Text, primary_key=True),  # empty for the account's own
-    Column("day", Text, primary_key=True),
+    Column("quota", Text, primary_key=True),  # the rule's name
+    Column("day", Text, primary_key=True),  # or month; empty where no calendar ends it
+    Column("unit", Text, nullable=False),  # credits are in thousandths
+    Column("period", Text, nullable=False),  # as core/period.py spells it
+    Column("is_primary", Integer, nullable=False),  # of its scope
+    Column("is_latest", Integer, nullable=False, server_default="1"),  # of its quota
     Column("starts_at_ms", Integer, nullable=False),
     Column("resets_at_ms", Integer, nullable=False),
     Column("limit", Integer),
@@ -158,17 +169,31 @@ windows = Table(
     Column("reserved", Integer, nullable=False),
     Column("carried", Integer, nullable=False),
     Column("started_at_ms", Integer),  # when its latest call was let in
+    Column("counted_at_ms", Integer, nullable=False),  # when `spent` was true
+    Column("recent_json", Text, nullable=False, server_default="[]"),  # [[moment, amount], …]
     Column("opens_at_ms", Integer, nullable=False),
     Column("probe", Integer, nullable=False),
     Column("probing", Integer, nullable=False),
     Column("cause", Text, nullable=False),
     Column("refusals", Integer, nullable=False),
+    Column("faults", Integer, nullable=False),
+    Column("answered", Integer, nullable=False),
     Column("why", Text, nullable=False),
+    _one_of("unit", Unit),
     _one_of("limit_source", Source),
     _one_of("cause", Cause),
-    _not_negative("reserve", "spent", "reserved", "carried", "refusals"),
+    _not_negative("reserve", "spent", "reserved", "carried", "refusals", "faults"),
     CheckConstraint("starts_at_ms < resets_at_ms", name="has_length"),
     CheckConstraint("probing <= probe", name="only_a_probe_is_probing"),
+    # However many days have passed, the windows of now are as many as there are quotas.
+    Index(
+        "windows_latest",
+        "account",
+        "model",
+        "quota",
+        unique=True,
+        sqlite_where=text("is_latest = 1"),
+    ),
 )
 
 runners = Table(

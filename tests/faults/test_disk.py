@@ -44,7 +44,7 @@ async def load_big(connection: AsyncConnection) -> None:
 
 
 def _big_batch() -> queue.NewBatch:
-    return queue.NewBatch("big", "big", "m", "{}", "in.csv", "[]", 10)
+    return queue.NewBatch("big", "big", ("m",), "{}", "in.csv", "[]", 10)
 
 
 def test_a_full_disk_changes_nothing_and_everything_goes_on_when_there_is_room(
@@ -198,11 +198,10 @@ async def _use_everything(path: Path) -> None:
     async with open_database(path, inline=True) as database:
         async with database.read() as connection:
             await reports.daily(connection)
-            await reports.latest_windows(connection)
+            await ledger.latest_windows(connection, ["mine"])
             for batch in await queue.list_batches(connection):
                 await reports.export_page(connection, batch, 0, 1000)
                 await reports.failures(connection, batch, 1000)
-                await ledger.windows_of_day(connection, "mine", batch.model, "2026-11-24")
         async with database.write() as connection:
             await dispatch.rescue(connection, OURS, NOON)
             await queue.promote(connection, NOON)

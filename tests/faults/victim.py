@@ -22,8 +22,8 @@ from runner.store.database import Database, open_database
 from runner.store.dispatch import Ended, Order, Started
 from tests.store.kit import (
     ACCOUNT,
+    DAILY,
     NOON,
-    ZONE,
     asked_again,
     done,
     failed,
@@ -31,7 +31,7 @@ from tests.store.kit import (
     throttled,
 )
 
-QUOTAS = (Quota("a day", Scope.ACCOUNT, None, ZONE), Quota("model", Scope.MODEL, None, ZONE))
+QUOTAS = (Quota("a day", Scope.ACCOUNT, None, DAILY), Quota("model", Scope.MODEL, None, DAILY))
 
 ANSWERED = 0.8  # the share of calls
 
@@ -88,7 +88,9 @@ class Victim:
     async def start(self, connection: AsyncConnection) -> list[Started] | Refused:
         batch = await queue.get_batch(connection, 1)
         assert batch is not None
-        order = Order(batch, ACCOUNT, QUOTAS, self.chance.randint(1, 16), self.runner_id)
+        order = Order(
+            batch, ACCOUNT, batch.models[0], QUOTAS, self.chance.randint(1, 16), self.runner_id
+        )
         return await dispatch.start(connection, order, NOON, margin_ms=0)
 
     async def call(self, one: Started) -> None:

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from runner.core.calendar import day_at
 from runner.core.model import BatchState
 from runner.core.outcome import Outcome
+from runner.core.period import Calendar
 from runner.core.quota import Count, Quota, Refused
 from runner.core.retry import AskAgain, Fail, Release, RetryAt, Step, Succeed
 from runner.core.verdict import Kind, Scope, Verdict
@@ -30,6 +31,7 @@ __all__ = ["blank", "path", "store"]
 T = TypeVar("T")
 
 ZONE = "Asia/Shanghai"
+DAILY = Calendar("day", ZONE)
 MIDNIGHT = day_at(1_795_500_000_000, ZONE).starts_at
 MINUTE = 60_000
 HOUR = 60 * MINUTE
@@ -40,8 +42,8 @@ ACCOUNT = "mine"
 OURS, THEIRS = 1, 2  # two runners
 
 QUOTAS = (
-    Quota("calls a day", Scope.ACCOUNT, 2000, ZONE),
-    Quota("calls a day and model", Scope.MODEL, 500, ZONE),
+    Quota("calls a day", Scope.ACCOUNT, 2000, DAILY),
+    Quota("calls a day and model", Scope.MODEL, 500, DAILY),
 )
 
 
@@ -112,7 +114,7 @@ def dump(path: Path) -> dict[str, list[tuple[Any, ...]]]:
 
 
 def new_batch(number: int = 10, digest: str = "first", model: str = MODEL) -> NewBatch:
-    return NewBatch("labels", digest, model, "{}", "in.csv", '["n"]', number)
+    return NewBatch("labels", digest, (model,), "{}", "in.csv", '["n"]', number)
 
 
 async def submit(
@@ -140,7 +142,10 @@ async def try_start(
     quotas: tuple[Quota, ...] = QUOTAS,
 ) -> list[Started] | Refused:
     return await dispatch.start(
-        connection, Order(batch, ACCOUNT, quotas, count, runner_id), now, margin_ms=0
+        connection,
+        Order(batch, ACCOUNT, batch.models[0], quotas, count, runner_id),
+        now,
+        margin_ms=0,
     )
 
 
@@ -172,7 +177,7 @@ async def open_gates(connection: AsyncConnection, batch: Batch) -> Started:
 
 def done(started: Started, answer: str = "yes", left: int | None = None) -> Ended:
     """An answer; with `left`, the provider's count of the account came along."""
-    counts = {} if left is None else {Scope.ACCOUNT: Count(2000, left)}
+    counts = {} if left is None else {QUOTAS[0].name: Count(2000, left)}
     return _ended(started, Succeed(answer), Verdict(Kind.DONE), counts)
 
 
@@ -205,7 +210,7 @@ def never_left(started: Started) -> Ended:
 
 
 def _ended(
-    started: Started, step: Step, verdict: Verdict, counts: Mapping[Scope, Count] | None = None
+    started: Started, step: Step, verdict: Verdict, counts: Mapping[str, Count] | None = None
 ) -> Ended:
     return Ended(
         started,
@@ -276,8 +281,10 @@ def _misreserved(ask: Callable[[str], list[tuple[Any, ...]]]) -> list[Any]:
     return ask(
         """SELECT account, model, day, reserved, flying FROM (
              SELECT windows.*, (
-               SELECT count(*) FROM calls WHERE calls.state = 'reserved'
-               AND calls.account = windows.account AND calls.day = windows.day
-               AND windows.model IN ('', calls.model)) AS flying FROM windows)
+               SELECT coalesce(sum(json_extract(held.value, '$[1]')), 0)
+               FROM calls, json_each(calls.held_json) AS held
+               WHERE calls.state = 'reserved' AND calls.account = windows.account
+               AND windows.model IN ('', calls.model) AND held.key = windows.quota
+               AND json_extract(held.value, '$[0]') = windows.day) AS flying FROM windows)
            WHERE reserved <> flying"""
     )

@@ -11,11 +11,11 @@ from runner.store.database import Database
 from runner.store.dispatch import Started
 from runner.store.queue import Batch
 from tests.store.kit import (
+    DAILY,
     DAY,
     MODEL,
     NOON,
     OURS,
-    ZONE,
     Store,
     broken_promises,
     done,
@@ -30,7 +30,7 @@ from tests.store.kit import (
     try_start,
 )
 
-FOUR = (Quota("account", Scope.ACCOUNT, 4, ZONE),)
+FOUR = (Quota("account", Scope.ACCOUNT, 4, DAILY),)
 
 
 def test_a_day_begins_with_one_probe_and_its_answer_opens_the_gate(store: Store) -> None:

@@ -423,9 +423,9 @@ def _filled(blank: Path, path: Path, number: int) -> Path:
         script = f"""
             PRAGMA synchronous = OFF;
             BEGIN;
-            INSERT INTO batches (name, digest, state, model, job_json, input, columns_json,
+            INSERT INTO batches (name, digest, state, models_json, job_json, input, columns_json,
                                  first_job, rows, loaded, ready, succeeded, created_at_ms)
-              VALUES ('big', 'd', 'active', 'm', '', '', '', 1, {number}, {number},
+              VALUES ('big', 'd', 'active', '["m"]', '', '', '', 1, {number}, {number},
                       {number // 2}, {number // 2}, 0);
             WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {number})
               INSERT INTO jobs (id, batch_id, state)

@@ -28,13 +28,13 @@ from runner.store import dispatch, queue
 from runner.store.database import open_database
 from runner.store.dispatch import Ended, Started
 from tests.store.kit import (
+    DAILY,
     DAY,
     HOUR,
     MINUTE,
     NOON,
     OURS,
     THEIRS,
-    ZONE,
     asked_again,
     broken_promises,
     done,
@@ -54,7 +54,7 @@ T = TypeVar("T")
 
 MODELS = ("small", "large")
 # Small enough to be spent within a run.
-QUOTAS = (Quota("account", Scope.ACCOUNT, 12, ZONE), Quota("model", Scope.MODEL, 7, ZONE))
+QUOTAS = (Quota("account", Scope.ACCOUNT, 12, DAILY), Quota("model", Scope.MODEL, 7, DAILY))
 JUMPS = (1, MINUTE, HOUR, DAY, 8 * DAY, -1, -MINUTE, -HOUR, -DAY)
 
 ENDS: tuple[Callable[[Started, int], Ended], ...] = (

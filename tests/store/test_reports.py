@@ -4,7 +4,7 @@ import pytest
 
 from runner.core.model import BatchState
 from runner.core.quota import Source
-from runner.store import dispatch, queue, reports
+from runner.store import dispatch, ledger, queue, reports
 from runner.store.database import Database
 from tests.store.kit import (
     ACCOUNT,
@@ -125,13 +125,14 @@ def test_a_call_that_never_left_is_in_no_report(store: Store) -> None:
 def test_the_windows_are_the_newest_of_each_account_and_model(store: Store) -> None:
     async def main(database: Database) -> None:
         async with database.write() as connection:
-            assert await reports.latest_windows(connection) == []
+            assert await ledger.latest_windows(connection, [ACCOUNT]) == {}
             batch = await submit(connection)
             for now in (NOON, NOON + DAY):
                 one = await start_one(connection, batch, now=now)
                 await dispatch.finish(connection, done(one, left=1990), now)
             await submit(connection, digest="other", model="other")
-            account, model = await reports.latest_windows(connection)
+            found = await ledger.latest_windows(connection, [ACCOUNT])
+            account, model = (found[key] for key in sorted(found))
             assert (account.model, account.day) == ("", "2026-11-25")
             assert (account.spent, account.limit_source) == (10, Source.HEADER)
             assert (model.model, model.day, model.carried) == (MODEL, "2026-11-25", 1)
