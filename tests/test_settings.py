@@ -182,7 +182,7 @@ def test_variables_that_are_empty_count_as_not_set(home: Path) -> None:
 def test_settings_cannot_be_changed(home: Path) -> None:
     settings = loaded(home)
     with pytest.raises(FrozenInstanceError):
-        settings.account = "x"  # type: ignore[misc]
+        settings.used = ("x",)  # type: ignore[misc]
     with pytest.raises(ValidationError):
         settings.run.pace = Pace.EVEN  # type: ignore[misc]
     with pytest.raises(TypeError):

@@ -20,6 +20,7 @@ from pydantic import (
     model_validator,
 )
 
+from runner.core.schedule import Rotate
 from runner.errors import JobFileError
 from runner.jobfile.fold import fold
 from runner.jobfile.parameters import check_parameters
@@ -53,15 +54,36 @@ class _Table(BaseModel):
 
 
 class Job(_Table):
-    """``[job]``: what the batch is called, and the model that answers.
+    """``[job]``: what the batch is called, and the models that may answer.
 
     Attributes:
         name: What people call it; the file's stem unless given.
-        model: The model's name as the provider spells it.
+        model: The one model's name, as the provider spells it.
+        models: Instead of `model`: several, the preferred one first.
+        rotate: Whether the next model is used when the one before is spent, or all of them are.
+        priority: Batches with a lower one go first, -100 to 100; those with the same share alike.
     """
 
     name: Line
-    model: Line
+    model: Line | None = None
+    models: Annotated[tuple[Line, ...], Field(strict=False, max_length=50)] = ()
+    rotate: Annotated[Rotate, Field(strict=False)] = Rotate.PREFER
+    priority: Annotated[int, Field(ge=-100, le=100)] = 0
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The models that may answer, the preferred one first."""
+        return self.models or (self.model or "",)
+
+    @model_validator(mode="after")
+    def _names_its_models_once(self) -> Self:
+        if (self.model is None) == (not self.models):
+            raise problem(
+                "needs either a model or a list of models", 'write model = "…" or models = ["…"]'
+            )
+        if len(set(self.models)) < len(self.models):
+            raise problem("a model is named twice in models", "name each model once")
+        return self
 
 
 class PromptText(_Table):
@@ -109,13 +131,15 @@ class Answer(_Table):
 
 
 class Limits(_Table):
-    """``[limits]``: when to give a row up.
+    """``[limits]``: when to give a row, or the whole batch, up.
 
     Attributes:
+        max_calls: Calls that the batch may cost in all; None: as many as it takes.
         max_attempts: Tries of one row after transient errors, 1 to 20.
         timeout_s: Seconds that one call may take, 5 to 3600.
     """
 
+    max_calls: Annotated[int, Field(ge=1)] | None = None
     max_attempts: Annotated[int, Field(ge=1, le=20)] = 6
     timeout_s: Annotated[float, Field(ge=5, le=3600)] = 300.0
 
@@ -161,13 +185,14 @@ class JobFile(_Table):
 
     @property
     def digest(self) -> str:
-        """The SHA-256, in hex, of what is asked and accepted: model, prompt, parameters, answer.
+        """The SHA-256, in hex, of what is asked and accepted: models, prompt, parameters, answer.
 
-        The name, the limits and how often to ask again are left out: whoever changes them means
-        the same batch, and must not pay for it anew.
+        The name, the priority, the limits and how often to ask again are left out: whoever
+        changes them means the same batch, and must not pay for it anew.
         """
         asked = self.model_dump(
             mode="json",
-            exclude={"job": {"name"}, "answer": {"max_asks"}, "limits": True},
+            exclude={"job": True, "answer": {"max_asks"}, "limits": True},
         )
+        asked["models"] = self.job.choices
         return hashlib.sha256(orjson.dumps(asked, option=orjson.OPT_SORT_KEYS)).hexdigest()

@@ -37,7 +37,7 @@ class Settings:
     Attributes:
         db: The database, as an absolute path.
         accounts: By name, in the file's order; never empty.
-        account: The name of the one that is used.
+        used: The names of those that are used, the preferred one first.
         run: How a run spends.
         config: The file that was read, if any, as an absolute path.
         origins: By setting (``db``, ``run.pace``), where it came from: ``flag --db``,
@@ -47,11 +47,16 @@ class Settings:
 
     db: Path
     accounts: Mapping[str, AccountSettings]
-    account: str
+    used: tuple[str, ...]
     run: RunSettings
     config: Path | None
     origins: Mapping[str, str]
     providers: Mapping[str, ProviderTable] = field(default_factory=dict)
+
+    @property
+    def account(self) -> str:
+        """The name of the preferred account."""
+        return self.used[0]
 
 
 def load_settings(
@@ -80,16 +85,16 @@ def load_settings(
     database, origins["db"] = db_path(db, environ, cwd)
     accounts = _accounts(file, path, environ)
     origins["accounts"] = str(path) if file.accounts else DEFAULT
-    chosen, origins["account"] = _chosen(account, accounts, environ)
+    used, origins["account"] = _used(account, file.run, path, accounts, environ)
     over = _from_environment(AccountSettings, _ACCOUNT_VARIABLES, environ)
-    accounts[chosen] = accounts[chosen].model_copy(update=over)
-    origins |= {f"accounts.{chosen}.{key}": variable(_ACCOUNT_VARIABLES[key]) for key in over}
+    accounts[used[0]] = accounts[used[0]].model_copy(update=over)
+    origins |= {f"accounts.{used[0]}.{key}": variable(_ACCOUNT_VARIABLES[key]) for key in over}
     run_over = _from_environment(RunSettings, _RUN_VARIABLES, environ)
     origins |= _run_origins(file.run, path, run_over)
     return Settings(
         db=database,
         accounts=MappingProxyType(accounts),
-        account=chosen,
+        used=used,
         run=file.run.model_copy(update=run_over),
         config=path,
         origins=MappingProxyType(origins),
@@ -113,21 +118,32 @@ def _at_home(account: AccountSettings, folder: Path) -> AccountSettings:
     return account.model_copy(update={"token": f"file:{anchored(Path(name), folder)}"})
 
 
-def _chosen(
-    flag: str | None, accounts: Mapping[str, AccountSettings], environ: Mapping[str, str]
-) -> tuple[str, str]:
-    """Return the name of the account that is used and who chose it: the first, unless told."""
+def _used(
+    flag: str | None,
+    run: RunSettings,
+    path: Path | None,
+    accounts: Mapping[str, AccountSettings],
+    environ: Mapping[str, str],
+) -> tuple[tuple[str, ...], str]:
+    """Return the names of the accounts that are used and who chose them.
+
+    Only the first of all is used unless told: another one's calls may cost money.
+    """
+    names: tuple[str, ...]
     if flag is not None:
-        name, origin = flag, "flag --account"
+        names, origin = (flag,), "flag --account"
     elif named := environ.get("MIDNIGHT_ACCOUNT"):
-        name, origin = named, variable("MIDNIGHT_ACCOUNT")
+        names, origin = (named,), variable("MIDNIGHT_ACCOUNT")
+    elif run.accounts:
+        names, origin = tuple(dict.fromkeys(run.accounts)), f"{path}: [run] accounts"
     else:
-        return next(iter(accounts)), DEFAULT
-    if name not in accounts:
-        near = did_you_mean(name, accounts) or "name another:"
-        remedy = f"{near} the accounts are {listed(accounts)}"
-        raise ConfigError(f'unknown account "{name}"', where=origin, remedy=remedy)
-    return name, origin
+        return (next(iter(accounts)),), DEFAULT
+    for name in names:
+        if name not in accounts:
+            near = did_you_mean(name, accounts) or "name another:"
+            remedy = f"{near} the accounts are {listed(accounts)}"
+            raise ConfigError(f'unknown account "{name}"', where=origin, remedy=remedy)
+    return names, origin
 
 
 def _run_origins(run: RunSettings, path: Path | None, over: Mapping[str, Any]) -> dict[str, str]:

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import UTC
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, PlainValidator, model_validator
 
+from runner.core.hours import read_hours
 from runner.core.pacing import Pace
 from runner.settings.fields import BaseUrl, Name, Table
-from runner.settings.provider import ProviderTable
+from runner.settings.provider import ProviderTable, Zone
 from runner.tomlfile import problem
 
 NAMING_EXAMPLE = 'token = "env:MODELSCOPE_API_KEY"'
@@ -31,6 +33,22 @@ def _named(token: str) -> str:
     if not _NAMED_TOKEN.fullmatch(token):
         raise problem(_NOT_NAMED, _NAME_IT)
     return token
+
+
+def _reserve(value: object) -> int | str:
+    whole = isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    part = isinstance(value, str) and re.fullmatch(r"[1-9]?[0-9]%", value)
+    if not whole and not part:
+        raise problem("must be a whole number of calls, or a part of them", 'write 200, or "10%"')
+    return value if isinstance(value, int) else str(value)
+
+
+def _hours(text: str) -> str:
+    try:
+        read_hours(text, UTC)
+    except ValueError as error:
+        raise problem(str(error), 'write the stretch as "22:00-08:00"') from None
+    return text
 
 
 class AccountLimits(Table):
@@ -65,20 +83,39 @@ class AccountSettings(Table):
         provider: The name of a preset.
         token: Where the token is: ``env:NAME``, ``keyring:NAME`` or ``file:PATH``; never itself.
         base_url: Replaces the preset's; without a trailing slash.
-        reserve: Calls a day left to the user; less than ``limits.calls_per_day``.
+        reserve: Calls a day left to the user, less than ``limits.calls_per_day``; or a part of
+            the day's, as ``"10%"``.
         limits: Replace the preset's.
+        max_calls_per_day: Calls a day that may be spent, whatever the provider allows; None: all.
+        max_calls: Calls that may be spent in all; None: any number.
+        models: What the models of job files are called here; with it, no others are served.
+        prices: Credits a call, by model; before the preset's and what the provider says.
     """
 
     provider: str = "modelscope"
     token: Annotated[str, AfterValidator(_named)] | None = None
     base_url: BaseUrl | None = None
-    reserve: Annotated[int, Field(ge=0)] = 0
+    reserve: Annotated[int | str, PlainValidator(_reserve)] = 0
     limits: AccountLimits = AccountLimits()
+    max_calls_per_day: Annotated[int, Field(ge=1)] | None = None
+    max_calls: Annotated[int, Field(ge=1)] | None = None
+    models: dict[Name, Name] = Field(default_factory=dict)
+    prices: dict[Name, Annotated[float, Field(ge=0, le=1e6)]] = Field(default_factory=dict)
+
+    @property
+    def reserved_calls(self) -> int:
+        """The reserve as a number of calls; 0 if it is a part."""
+        return self.reserve if isinstance(self.reserve, int) else 0
+
+    @property
+    def reserved_percent(self) -> int:
+        """The reserve as a part of the day's calls; 0 if it is a number."""
+        return 0 if isinstance(self.reserve, int) else int(self.reserve.removesuffix("%"))
 
     @model_validator(mode="after")
     def _reserve_leaves_calls(self) -> Self:
         limit = self.limits.calls_per_day
-        if limit is not None and self.reserve >= limit:
+        if limit is not None and self.reserved_calls >= limit:
             raise problem("reserve leaves none of limits.calls_per_day", "lower the reserve")
         return self
 
@@ -87,11 +124,17 @@ class RunSettings(Table):
     """``[run]``: how a run spends.
 
     Attributes:
+        accounts: The accounts that are used, the preferred one first; empty: the first of all.
         pace: How a day's budget is spread.
+        hours: When calls may start, as ``22:00-08:00``; None: always.
+        zone: Whose hours these are; None: this machine's.
         max_concurrency: Calls in flight at most, 1 to 256; how many of them, the runner learns.
     """
 
+    accounts: Annotated[tuple[str, ...], Field(strict=False)] = ()
     pace: Annotated[Pace, Field(strict=False)] = Pace.AUTO
+    hours: Annotated[str, AfterValidator(_hours)] | None = None
+    zone: Zone | None = None
     max_concurrency: Annotated[int, Field(ge=1, le=256)] = 32
 
 

@@ -100,7 +100,9 @@ def test_an_unknown_key_near_to_nothing_is_answered_with_those_that_exist() -> N
 def test_several_problems_are_told_at_once() -> None:
     error = refused("[job]\n[prompt]\nuser = 1\n[limits]\nmax_attempts = 99\n")
     assert error.what.startswith("3 things are wrong:")
-    assert all(place in error.what for place in ("[job] model", "[prompt] user", "[limits] max_at"))
+    assert all(
+        place in error.what for place in ("[job]: needs", "[prompt] user", "[limits] max_at")
+    )
 
 
 @pytest.mark.parametrize(
