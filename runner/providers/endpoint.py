@@ -6,34 +6,17 @@ windows, and never lets a token out.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from runner.core.outcome import Outcome
-from runner.core.quota import Count, Quota
+from runner.core.quota import Count
 from runner.core.verdict import Kind, Reply, Scope, Verdict, classify
-from runner.providers import openai
-from runner.providers.presets import Preset
+from runner.errors import ConfigError
+from runner.providers import headers, openai
+from runner.providers.account import Account
 from runner.providers.wire import Broken, NotSent, Response, Wire
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """One credential at a provider; its token shows in no text.
-
-    Attributes:
-        calls_per_second: Starts a second at most.
-    """
-
-    name: str
-    preset: Preset
-    base_url: str
-    quotas: tuple[Quota, ...]
-    calls_per_second: int
-    token: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,24 +25,46 @@ class Heard:
 
     verdict: Verdict
     reply: Reply | None = None
-    counts: Mapping[Scope, Count] = field(default_factory=dict)
+    counts: Mapping[str, Count] = field(default_factory=dict)
     date: int | None = None
+
+    @property
+    def tokens(self) -> int | None:
+        """How many tokens the provider counted; None if it did not say."""
+        reply = self.reply
+        if reply is None or (reply.prompt_tokens is None and reply.completion_tokens is None):
+            return None
+        return (reply.prompt_tokens or 0) + (reply.completion_tokens or 0)
 
     def outcome(self, *, probe: bool) -> Outcome:
         """What the windows need to know of it."""
-        return Outcome(self.verdict, probe, self.counts, self.date)
+        return Outcome(self.verdict, probe, self.counts, self.date, self.tokens)
 
 
 class Endpoint:
     """Where an account's calls go."""
 
-    def __init__(self, account: Account, wire: Wire) -> None:
+    def __init__(self, account: Account, token: str, wire: Wire) -> None:
         self.account = account
+        self._token = token
         self._wire = wire
-        self._headers = {
-            "Authorization": f"Bearer {account.token}",
-            "Content-Type": "application/json",
-        }
+        self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+
+    def __repr__(self) -> str:
+        return f"Endpoint({self.account.name})"
+
+    @property
+    def base_url(self) -> str:
+        """Where its calls go.
+
+        Raises:
+            ConfigError: Neither the preset nor the account names a base URL.
+        """
+        if self.account.base_url is None:
+            where = f"[accounts.{self.account.name}]"
+            remedy = 'add base_url = "https://…/v1"'
+            raise ConfigError("this provider needs a base_url", where=where, remedy=remedy)
+        return self.account.base_url
 
     async def chat(
         self,
@@ -67,9 +72,10 @@ class Endpoint:
         messages: Sequence[Mapping[str, Any]],
         parameters: Mapping[str, Any],
         timeout_s: float,
+        now: int,
     ) -> Heard:
         """Make one call that may spend allowance; whatever happens is a value."""
-        url = f"{self.account.base_url}/chat/completions"
+        url = f"{self.base_url}/chat/completions"
         body = openai.chat_request(model, messages, parameters)
         match await self._wire.post(url, self._headers, body, timeout_s):
             case NotSent(why):
@@ -77,45 +83,33 @@ class Endpoint:
             case Broken(why):
                 return Heard(Verdict(Kind.TRANSIENT, self._clean(why)))
             case Response() as response:
-                return self._read(response)
+                return self._read(response, now)
 
     async def get(self, url: str, timeout_s: float) -> Response | NotSent | Broken:
         """Ask for something that costs nothing."""
         return await self._wire.get(url, self._headers, timeout_s)
 
-    def _read(self, response: Response) -> Heard:
+    def _read(self, response: Response, now: int) -> Heard:
+        """What a reply means. A moment it names is by its own clock, if it shows one."""
+        date = headers.read_date(response.headers)
         reply = openai.read_reply(response.status, response.headers, response.body)
-        reply = replace(reply, message=self._clean(reply.message))
+        reply = replace(
+            reply,
+            message=self._clean(reply.message),
+            retry_after_ms=headers.read_retry_after(response.headers, date or now),
+        )
         verdict = classify(reply, self.account.preset.rules)
-        counts = read_counts(response.headers, self.account.preset.headers)
-        return Heard(verdict, reply, counts, read_date(response.headers))
+        return Heard(verdict, reply, self._counts(response.headers, date or now), date)
+
+    def _counts(self, found: Mapping[str, str], now: int) -> dict[str, Count]:
+        """The provider's own counts, by quota, where the headers hold them whole and sane."""
+        counts = {}
+        for table in self.account.preset.tables:
+            told = headers.read_quota(found, table.headers, now)
+            if told is not None and told.remaining is not None:
+                counts[table.name] = Count(told.limit, told.remaining)
+        return counts
 
     def _clean(self, text: str) -> str:
         """`text` without the token, which a provider or a proxy may echo."""
-        token = self.account.token
-        return text.replace(token, "[token]") if token else text
-
-
-def read_counts(
-    headers: Mapping[str, str], dialect: Mapping[Scope, tuple[str, str]]
-) -> dict[Scope, Count]:
-    """The provider's own counts, where the headers hold them whole and sane."""
-    found = {}
-    for scope, (limit_name, remaining_name) in dialect.items():
-        limit = _whole(headers.get(limit_name))
-        remaining = _whole(headers.get(remaining_name))
-        if limit is not None and remaining is not None and remaining <= limit:
-            found[scope] = Count(limit, remaining)
-    return found
-
-
-def read_date(headers: Mapping[str, str]) -> int | None:
-    """The reply's Date in ms since the epoch, if it is one."""
-    try:
-        return round(parsedate_to_datetime(headers["date"]).timestamp() * 1000)
-    except (KeyError, ValueError, OverflowError):
-        return None
-
-
-def _whole(text: str | None) -> int | None:
-    return int(text) if text is not None and re.fullmatch(r"\s*\d{1,12}\s*", text) else None
+        return text.replace(self._token, "[token]") if self._token else text

@@ -6,27 +6,13 @@ It knows no provider by name, and not where the facts come from; presets.py does
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from runner.core.period import Calendar, Period
-from runner.core.quota import Quota, Source
+from runner.core.period import Period
 from runner.core.verdict import Rule, Scope
 from runner.errors import ConfigError
+from runner.providers.headers import Names
 from runner.tomlfile import did_you_mean, listed
-
-
-@dataclass(frozen=True, slots=True)
-class HeaderNames:
-    """Where a reply tells of one quota: header names in lower case; empty: not told.
-
-    `policy` stands instead of the three: the quota's name in the IETF fields RateLimit and
-    RateLimit-Policy.
-    """
-
-    limit: str = ""
-    remaining: str = ""
-    reset: str = ""
-    policy: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +33,7 @@ class QuotaTable:
     unit: str
     period: Period
     limit: int | None = None
-    headers: HeaderNames = HeaderNames()
-
-    @property
-    def calls_a_day(self) -> bool:
-        """Whether it counts the calls of a calendar day."""
-        period = self.period
-        return self.unit == "calls" and isinstance(period, Calendar) and period.unit == "day"
+    headers: Names = field(default_factory=Names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,35 +71,9 @@ class Preset:
     as_of: str
     source: str
 
-    @property
-    def headers(self) -> dict[Scope, tuple[str, str]]:
-        """By scope, the reply headers with the primary quota's limit and what remains of it."""
-        names = {scope: self.primary(scope).headers for scope in Scope}
-        return {
-            scope: (name.limit, name.remaining)
-            for scope, name in names.items()
-            if name.limit and name.remaining
-        }
-
     def primary(self, scope: Scope) -> QuotaTable:
         """The first quota of `scope`: its window carries what concerns no quota in particular."""
         return next(table for table in self.tables if table.scope is scope)
-
-    def quotas(self, configured: Mapping[str, int | None], reserve: int) -> tuple[Quota, ...]:
-        """The primary rules of an account at this provider: the account's own first.
-
-        Args:
-            configured: The account's own limits by quota; None counts as not set.
-            reserve: Calls a day to leave untouched.
-
-        Raises:
-            ConfigError: A limit is set for a quota that the provider does not have.
-        """
-        self.check_limits(name for name, limit in configured.items() if limit is not None)
-        return tuple(
-            self._daily(self.primary(scope), configured, reserve if scope is Scope.ACCOUNT else 0)
-            for scope in Scope
-        )
 
     def check_limits(self, names: Iterable[str]) -> None:
         """Refuse limits of quotas that the provider does not have.
@@ -134,13 +88,3 @@ class Preset:
                 remedy = f"{near or 'use another:'} its quotas are {listed(known)}"
                 what = f'the provider "{self.name}" has no quota "{name}"'
                 raise ConfigError(what, where="limits of the account", remedy=remedy)
-
-    def _daily(
-        self, table: QuotaTable, configured: Mapping[str, int | None], reserve: int
-    ) -> Quota:
-        """`table` as calls of a calendar day; of another kind, only what is heard counts."""
-        own = configured.get(table.name) if table.calls_a_day else None
-        if own is not None:
-            return Quota(table.name, table.scope, own, self.zone, Source.CONFIGURED, reserve)
-        known = table.limit if table.calls_a_day else None
-        return Quota(table.name, table.scope, known, self.zone, reserve=reserve)

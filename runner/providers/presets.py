@@ -15,11 +15,12 @@ from typing import Any
 from runner.core.period import read_period
 from runner.core.verdict import Rule, Scope, Verdict
 from runner.errors import ConfigError
-from runner.providers.preset import HeaderNames, Preset, QuotaTable
+from runner.providers.headers import Names
+from runner.providers.preset import Preset, QuotaTable
 from runner.settings.provider import ErrorSettings, ProviderTable, QuotaSettings, laid_over
 from runner.tomlfile import did_you_mean, listed
 
-__all__ = ["HeaderNames", "Preset", "QuotaTable", "preset", "shipped"]
+__all__ = ["Preset", "QuotaTable", "preset", "shipped"]
 
 # The names under which calls a day are limited everywhere, and whom each concerns.
 CALLS_A_DAY = {"calls_per_day": Scope.ACCOUNT, "calls_per_day_per_model": Scope.MODEL}
@@ -109,7 +110,7 @@ class _Whole:
         if (scope := CALLS_A_DAY.get(name, quota.scope)) is not quota.scope:
             what = f"a quota of this name concerns the {scope}"
             raise self._refused(f"{place}] scope", what, "give it another name")
-        headers = HeaderNames(**quota.headers.model_dump(exclude_none=True))
+        headers = Names(**quota.headers.model_dump(exclude_none=True))
         period = read_period(quota.period, self._table.zone)
         return QuotaTable(name, scope, quota.unit, period, quota.limit, headers)
 

@@ -8,10 +8,12 @@ import anyio
 import httpx
 import pytest
 
+from runner.core.quota import Count
 from runner.core.verdict import Kind, Scope
-from runner.providers.endpoint import Account, Endpoint, Heard
+from runner.providers.account import Account, Wishes, rules_of
+from runner.providers.endpoint import Endpoint, Heard
 from runner.providers.presets import preset
-from runner.providers.wire import open_wire
+from runner.providers.wire import Wire, open_wire
 
 TOKEN = "ms-0123456789abcdef"  # noqa: S105 - nobody's
 ANSWER = {"choices": [{"message": {"content": "yes"}}]}
@@ -23,10 +25,11 @@ def ask(handler: Handler, timeout_s: float = 5) -> Heard:
 
     async def main() -> Heard:
         found = preset("modelscope")
-        account = Account("mine", found, "http://provider/v1", found.quotas({}, 0), 10, TOKEN)
+        account = Account("mine", found, "http://provider/v1", rules_of(found, Wishes()))
         async with open_wire(httpx.MockTransport(handler)) as wire:
             messages = [{"role": "user", "content": "yes?"}]
-            return await Endpoint(account, wire).chat("m", messages, {"temperature": 0}, timeout_s)
+            endpoint = Endpoint(account, TOKEN, wire)
+            return await endpoint.chat("m", messages, {"temperature": 0}, timeout_s, 0)
 
     return anyio.run(main)
 
@@ -95,8 +98,11 @@ def test_a_token_that_a_provider_or_a_proxy_echoes_is_never_passed_on() -> None:
 
 
 def test_a_token_shows_in_no_account() -> None:
-    found = preset("modelscope")
-    assert TOKEN not in repr(Account("mine", found, "http://x", (), 10, TOKEN))
+    """Nor in what calls it."""
+    account = Account("mine", preset("modelscope"), "http://x", ())
+    endpoint = Endpoint(account, TOKEN, Wire(httpx.AsyncClient()))
+    assert TOKEN not in repr(endpoint)
+    assert TOKEN not in str(endpoint)
 
 
 def test_counts_are_read_from_every_reply_also_from_refusals() -> None:
@@ -111,5 +117,4 @@ def test_counts_are_read_from_every_reply_also_from_refusals() -> None:
         return httpx.Response(400, json={"message": "no"}, headers=headers)
 
     counts = ask(handler).counts
-    assert counts[Scope.ACCOUNT].spent == 2000
-    assert counts[Scope.MODEL].spent == 187
+    assert counts == {"calls_per_day": Count(2000, 0), "calls_per_day_per_model": Count(200, 13)}

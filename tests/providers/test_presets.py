@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 
 from runner.core.period import Calendar, Grant, Rolling
-from runner.core.quota import Source
+from runner.core.quota import Quota, Source, Unit
 from runner.core.verdict import Kind, Reply, Scope, classify
 from runner.errors import ConfigError
-from runner.providers.presets import HeaderNames, Preset, preset, shipped
+from runner.providers.account import Wishes, rules_of
+from runner.providers.headers import Names
+from runner.providers.presets import Preset, preset, shipped
 from runner.settings import ProviderTable, load_settings
 
 DOCS = Path(__file__).parents[2] / "docs" / "providers.md"
@@ -68,16 +70,6 @@ def test_modelscope_has_two_regimes() -> None:
     assert "{model}" in (found.price_url or "")
 
 
-def test_the_primary_quotas_headers_are_found_by_scope() -> None:
-    found = preset("modelscope").headers
-    assert found[Scope.ACCOUNT] == (
-        "modelscope-ratelimit-requests-limit",
-        "modelscope-ratelimit-requests-remaining",
-    )
-    assert found[Scope.MODEL][1] == "modelscope-ratelimit-model-requests-remaining"
-    assert preset("openai-compatible").headers == {}
-
-
 def test_an_unknown_provider_names_the_near_one_and_all() -> None:
     with pytest.raises(ConfigError) as caught:
         preset("modelscop", {"mine": ProviderTable()})
@@ -89,34 +81,53 @@ def test_an_unknown_provider_names_the_near_one_and_all() -> None:
 # An account's limits
 
 
+def rules(provider: str = "modelscope", **wishes: Any) -> dict[str, Quota]:
+    return {rule.name: rule for rule in rules_of(preset(provider), Wishes(**wishes))}
+
+
 def test_a_users_limits_go_before_the_presets() -> None:
-    account, model = preset("modelscope").quotas({"calls_per_day": 5}, reserve=2)
+    found = rules(limits={"calls_per_day": 5}, reserve=2)
+    account, model = found["calls_per_day"], found["calls_per_day_per_model"]
     assert (account.limit, account.source, account.reserve) == (5, Source.CONFIGURED, 2)
     assert (model.scope, model.limit, model.reserve) == (Scope.MODEL, None, 0)
-    account, model = preset("modelscope").quotas({"calls_per_day_per_model": 7}, reserve=0)
+    found = rules(limits={"calls_per_day_per_model": 7})
+    account, model = found["calls_per_day"], found["calls_per_day_per_model"]
     assert (account.limit, account.source) == (2000, Source.PRESET)
     assert (model.limit, model.source) == (7, Source.CONFIGURED)
 
 
 def test_any_quota_of_the_provider_may_be_limited() -> None:
-    preset("groq").check_limits(["tokens_per_minute", "calls_per_day"])
-    preset("groq").quotas({"tokens_per_day": 9, "calls_per_day": None}, reserve=0)
+    found = rules("groq", limits={"tokens_per_minute": 9_000})
+    assert (found["tokens_per_minute"].limit, found["tokens_per_minute"].unit) == (
+        9_000,
+        Unit.TOKENS,
+    )
 
 
 def test_a_limit_of_no_quota_names_the_near_one() -> None:
     with pytest.raises(ConfigError) as caught:
-        preset("modelscope").quotas({"calls_a_day": 5}, reserve=0)
+        rules(limits={"calls_a_day": 5})
     assert caught.value.what == 'the provider "modelscope" has no quota "calls_a_day"'
     assert (caught.value.remedy or "").startswith('did you mean "calls_per_day"?')
-    preset("modelscope").quotas({"calls_a_day": None}, reserve=0)
 
 
-def test_a_limit_that_is_not_of_a_days_calls_is_not_taken_for_one() -> None:
-    text = (
-        '[quotas]\nburst = { scope = "account", unit = "calls", period = "rolling 1m", limit = 20 }'
-    )
-    account, _ = written("mine", text).quotas({"burst": 30}, reserve=0)
-    assert (account.name, account.limit) == ("burst", None)
+def test_credits_are_counted_in_thousandths() -> None:
+    assert rules(limits={"credits": 250})["credits"].limit == 250_000
+
+
+def test_what_the_user_allows_is_a_quota_of_its_own() -> None:
+    found = rules(max_calls_per_day=50, max_calls=900)
+    assert (found["max_calls_per_day"].limit, found["max_calls"].limit) == (50, 900)
+    assert not found["max_calls"].primary
+    assert found["max_calls"].period == Grant()
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_the_first_of_each_scope_is_its_primary_and_the_accounts_come_first(name: str) -> None:
+    found = list(rules(name, max_calls=5).values())
+    for scope in Scope:
+        assert [rule.primary for rule in found if rule.scope is scope].count(True) == 1
+    assert [rule.scope for rule in found] == sorted(rule.scope for rule in found)
 
 
 # What a user writes over a preset
@@ -138,7 +149,7 @@ def test_a_quota_is_corrected_key_by_key_in_its_place() -> None:
     table, *others = written("modelscope", text).tables
     assert (table.name, table.limit) == ("calls_per_day", 500)
     limit = "modelscope-ratelimit-requests-limit"
-    assert table.headers == HeaderNames(limit=limit, remaining="x-left")
+    assert table.headers == Names(limit=limit, remaining="x-left")
     assert tuple(others) == preset("modelscope").tables[1:]
 
 

@@ -36,4 +36,4 @@ def write_rows(folder: Path, rows: int, name: str = "in.csv") -> Path:
 def settings(folder: Path, **account: object) -> Settings:
     """Settings with one account, and a database in `folder`."""
     mine = AccountSettings.model_validate({"token": "env:TOKEN", **account})
-    return Settings(folder / "queue.db", {"mine": mine}, "mine", RunSettings(), None, {})
+    return Settings(folder / "queue.db", {"mine": mine}, ("mine",), RunSettings(), None, {})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
@@ -13,7 +13,8 @@ from typing import Any
 from runner import virtual
 from runner.core.model import BatchState
 from runner.jobfile import parse
-from runner.providers.endpoint import Account, Endpoint
+from runner.providers.account import Account, Wishes, rules_of
+from runner.providers.endpoint import Endpoint
 from runner.providers.presets import preset
 from runner.providers.simulator import (
     Simulator,
@@ -25,6 +26,7 @@ from runner.providers.simulator import (
 from runner.providers.wire import open_wire
 from runner.runtime.progress import Progress
 from runner.runtime.service import Options, Service
+from runner.settings import ProviderTable
 from runner.store import queue, reports
 from runner.store.database import Database, open_database
 from runner.store.queue import Batch, NewBatch
@@ -44,6 +46,9 @@ kind = "label"
 labels = ["a", "b", "c"]
 """
 
+NO_OVERRIDES: Mapping[str, ProviderTable] = {}
+NO_MODELS: Mapping[str, Mapping[str, str]] = {}
+
 
 def ms(moment: datetime) -> int:
     """A moment in ms since the epoch."""
@@ -61,12 +66,20 @@ class World:
     reserve: int = 0
     shown: list[Progress] = field(default_factory=list)
 
-    async def queue(self, rows: int, *, model: str = MODEL, name: str = "letters") -> Batch:
-        """A batch of `rows` different rows."""
+    async def queue(
+        self,
+        rows: int,
+        *,
+        model: str = MODEL,
+        name: str = "letters",
+        models: tuple[str, ...] = (),
+        **more: Any,
+    ) -> Batch:
+        """A batch of `rows` different rows, for one model or several."""
         job = parse(JOB.format(model=model), "letters.toml")
-        new = NewBatch(
-            name, f"{name}:{model}:{rows}", model, job.to_json(), "in.csv", '["text"]', rows
-        )
+        asked = models or (model,)
+        digest = f"{name}:{asked}:{rows}"
+        new = NewBatch(name, digest, asked, job.to_json(), "in.csv", '["text"]', rows, **more)
         async with self.database.write() as connection:
             batch = await queue.create_batch(connection, new, self.clock.now())
             texts = [f'{{"text":"{name} {number}"}}' for number in range(rows)]
@@ -76,18 +89,40 @@ class World:
 
     @asynccontextmanager
     async def service(
-        self, options: Options | None = None, *, seed: int = 1, provider: str = "modelscope"
+        self,
+        options: Options | None = None,
+        *,
+        seed: int = 1,
+        provider: str = "modelscope",
+        overrides: Mapping[str, ProviderTable] = NO_OVERRIDES,
+        accounts: Sequence[str] = ("mine",),
+        models: Mapping[str, Mapping[str, str]] = NO_MODELS,
+        **wishes: Any,
     ) -> AsyncIterator[Service]:
-        """A runner on this world's database."""
-        found = preset(provider)
-        quotas = found.quotas(self.limits, self.reserve)
+        """A runner on this world's database; each account's name is its token, too."""
+        found = preset(provider, overrides)
+        known = {name: limit for name, limit in self.limits.items() if limit is not None}
+        quotas = rules_of(found, Wishes(**{"limits": known, "reserve": self.reserve, **wishes}))
         async with open_wire(SimulatorTransport(build_app(self.simulator))) as wire:
-            account = Account(
-                "mine", found, "http://simulator/v1", quotas, found.calls_per_second, "token"
-            )
+            endpoints = [
+                Endpoint(
+                    Account(
+                        name,
+                        found,
+                        "http://simulator/v1",
+                        quotas,
+                        found.calls_per_second,
+                        models.get(name, {}),
+                        found.prices,
+                    ),
+                    name,
+                    wire,
+                )
+                for name in accounts
+            ]
             yield Service(
                 self.database,
-                Endpoint(account, wire),
+                endpoints,
                 self.clock,
                 options or Options(),
                 chance=Random(seed),

@@ -1,0 +1,130 @@
+"""What an account's balance endpoint says: credits, and whether the token is accepted.
+
+Asking costs nothing. It knows ModelScope's shape of the reply (``{"data": {"available_balance":
+…}}``, any field may be missing); what a balance means for windows, core/quota.py says.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, urlsplit, urlunsplit
+
+import orjson
+
+from runner.core.quota import CREDIT, Count
+from runner.providers.endpoint import Endpoint
+from runner.providers.wire import Response
+
+OK, REFUSED = 200, (401, 403)
+TIMEOUT_S = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """An account's credits, in thousandths; `total` and `frozen` where they were told."""
+
+    available: int
+    total: int | None = None
+    frozen: int | None = None
+
+    @property
+    def count(self) -> Count:
+        """The same, as a count of a window."""
+        total = self.available if self.total is None else max(self.total, self.available)
+        return Count(total, self.available)
+
+
+@dataclass(frozen=True, slots=True)
+class Unwelcome:
+    """The token is refused."""
+
+    why: str
+
+
+async def ask_balance(endpoint: Endpoint) -> Balance | Unwelcome | None:
+    """The balance; None when the provider tells none, or cannot be reached."""
+    url = balance_url(endpoint)
+    if url is None:
+        return None
+    reply = await endpoint.get(url, TIMEOUT_S)
+    if not isinstance(reply, Response):
+        return None
+    if reply.status in REFUSED:
+        return Unwelcome(f"HTTP {reply.status} from the balance endpoint")
+    return read_balance(reply.body) if reply.status == OK else None
+
+
+def balance_url(endpoint: Endpoint) -> str | None:
+    """Where the balance is told: at the account's own host, where its base URL was overridden."""
+    account = endpoint.account
+    return at_own_host(account.preset.balance_url, account.base_url, account.preset.base_url)
+
+
+def at_own_host(url: str | None, own: str | None, published: str | None) -> str | None:
+    """`url`, moved to the host of `own` if that is not the `published` one."""
+    if url is None or own is None or own == published:
+        return url
+    host, place = urlsplit(own), urlsplit(url)
+    return urlunsplit((host.scheme, host.netloc, place.path, place.query, ""))
+
+
+def read_balance(body: bytes) -> Balance | None:
+    """The balance that a reply holds; None if it holds none. Never raises."""
+    try:
+        data = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+    found = data.get("data") if isinstance(data, dict) else None
+    if not isinstance(found, dict):
+        return None
+    total, frozen = _credits(found.get("total_balance")), _credits(found.get("frozen_amount"))
+    available = _credits(found.get("available_balance"))
+    if available is None and total is not None:
+        available = max(0, total - (frozen or 0))
+    return None if available is None else Balance(available, total, frozen)
+
+
+async def ask_price(endpoint: Endpoint, model: str) -> float | None:
+    """What a call to `model` costs, in credits; None where it is not told."""
+    account = endpoint.account
+    template = account.preset.price_url
+    if template is None:
+        return None
+    place = template.replace("{model}", quote(model, safe=""))
+    url = at_own_host(place, account.base_url, account.preset.base_url)
+    reply = await endpoint.get(url or place, TIMEOUT_S)
+    return read_price(reply.body) if isinstance(reply, Response) and reply.status == OK else None
+
+
+def read_price(body: bytes) -> float | None:
+    """The first ``EstimatedMagicGrainCost`` of a reply, wherever it stands. Never raises."""
+    try:
+        return _price(orjson.loads(body), 0)
+    except orjson.JSONDecodeError:
+        return None
+
+
+_DEEPEST = 8
+
+
+def _price(value: Any, depth: int) -> float | None:
+    if depth > _DEEPEST:
+        return None
+    if isinstance(value, dict):
+        own = _number(value.get("EstimatedMagicGrainCost"))
+        inner = [] if own is not None else list(value.values())
+    else:
+        own, inner = None, value if isinstance(value, list) else []
+    found = (_price(each, depth + 1) for each in inner)
+    return own if own is not None else next((each for each in found if each is not None), None)
+
+
+def _credits(value: Any) -> int | None:
+    number = _number(value)
+    return None if number is None else int(number * CREDIT)
+
+
+def _number(value: Any) -> float | None:
+    fits = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if fits and 0 <= value < 1e12 else None  # noqa: PLR2004
