@@ -53,7 +53,7 @@ async def execute(
         return _unaskable(started, str(error))
     jobfile = task.jobfile
     heard = await endpoint.chat(
-        started.model, messages, jobfile.parameters, jobfile.limits.timeout_s
+        started.model, messages, jobfile.parameters, jobfile.limits.timeout_s, now()
     )
     step, reply = _decide(task, started, heard, now(), chance())
     return Ended(

@@ -7,28 +7,27 @@ deadline. What was decided is in the database before it is done; so the service 
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from random import Random
 
 import anyio
-from aiolimiter import AsyncLimiter
 from anyio.abc import TaskGroup
 
 from runner.clock import Clock
 from runner.core import forecast, retry, schedule
-from runner.core.concurrency import Concurrency
 from runner.core.gate import Cause
 from runner.core.outcome import CLOCK_TOLERANCE_MS
-from runner.core.pacing import Pace
 from runner.core.quota import Refused
-from runner.core.schedule import Route, Start, Wait
+from runner.core.schedule import Route, Rules, Start, Wait
 from runner.core.verdict import Kind, Verdict
-from runner.errors import BusyError, DiskFullError, StoreError, UnauthorisedError
+from runner.errors import BusyError, DiskFullError, StoreError
 from runner.providers.endpoint import Endpoint, Heard
 from runner.runtime.executor import Task, compile_task, execute
-from runner.runtime.lanes import LaneState
 from runner.runtime.progress import Ending, Progress, Watcher, nobody
+from runner.runtime.roster import Roster
 from runner.runtime.view import View, look
 from runner.runtime.writer import Writer
 from runner.store import dispatch, queue, runners
@@ -36,7 +35,7 @@ from runner.store.database import Database
 from runner.store.dispatch import Ended, Order, Started
 
 # Waits that only a later day, or the user, can end; `--no-wait` stops at them.
-LONG_WAITS = frozenset({Cause.SPENT, Cause.EARLY, Cause.GONE})
+LONG_WAITS = frozenset({Cause.SPENT, Cause.EARLY, Cause.GONE, "hours", "capped"})
 # Below this much free disk nothing new is started: results in flight must find room.
 DISK_FLOOR = 32 * 1024 * 1024
 RETRY_WRITE_S = 2.0
@@ -48,14 +47,14 @@ class Options:
     """How to run.
 
     Attributes:
-        pace: How to spend a day's budget.
+        rules: How to spend a day's budget, and at which hours.
         wait: Sleep until the reset when the allowance is spent, or end.
         only: The batch to work on; None for all.
         max_concurrency: Calls in flight, at most.
         drain_s: How long calls in flight may take to finish after a stop, in seconds.
     """
 
-    pace: Pace = Pace.AUTO
+    rules: Rules = field(default_factory=Rules)
     wait: bool = True
     only: int | None = None
     max_concurrency: int = 32
@@ -63,12 +62,12 @@ class Options:
 
 
 class Service:
-    """One runner: drains the queue of a database through one account."""
+    """One runner: drains the queue of a database through one account or several."""
 
     def __init__(
         self,
         database: Database,
-        endpoint: Endpoint,
+        endpoints: Sequence[Endpoint],
         clock: Clock,
         options: Options,
         *,
@@ -76,18 +75,16 @@ class Service:
         watcher: Watcher = nobody,
     ) -> None:
         self._database = database
-        self._endpoint = endpoint
-        self._account = endpoint.account
         self._clock = clock
         self._options = options
         self._chance = chance or Random()  # noqa: S311 - jitter
         self._watcher = watcher
         self._writer = Writer(database)
-        self._lanes: dict[Route, LaneState] = {}
+        self._roster = Roster(endpoints, self._writer, clock, options.max_concurrency)
+        self._shares: Counter[int] = Counter()  # calls started for each batch, to share alike
         self._tasks: dict[int, Task] = {}
         self._woken = anyio.Event()
         self._stopping = False
-        self._refusal: UnauthorisedError | None = None
         self._broken: StoreError | None = None
         self._no_room: str | None = None
         self._unwritten: dict[int, str] = {}  # by call: why its end cannot be recorded
@@ -106,7 +103,7 @@ class Service:
         """Work until nothing is left, or until stopped.
 
         Raises:
-            UnauthorisedError: The provider refuses the account; no job was failed for it.
+            UnauthorisedError: Every account is refused; no job was failed for it.
             StoreError: The database is damaged.
         """
         async with (
@@ -116,12 +113,11 @@ class Service:
             background.start_soon(self._writer.run)
             ending = await self._drain(runner_id)
             background.cancel_scope.cancel()
-        if failure := self._refusal or self._broken:
+        if failure := self._broken or self._roster.refusal:
             raise failure
         return ending
 
     async def _drain(self, runner_id: int) -> Ending:
-        self._limiter = AsyncLimiter(self._account.calls_per_second, 1)
         async with anyio.create_task_group() as calls:
             ending = await self._intake(runner_id, calls)
             calls.cancel_scope.deadline = anyio.current_time() + self._options.drain_s
@@ -147,8 +143,11 @@ class Service:
         """Look, decide, and do one thing; the ending, if this is the end."""
         await self._patrol(runner_id)
         view = await self._look()
-        lanes = {route: self._lane(route).view(windows) for route, windows in view.windows.items()}
-        decision = schedule.decide(view.works, lanes, self._options.pace, self._now())
+        if await self._roster.look_into_purses(view):  # the view is of before
+            return Ending.STOPPED if self._roster.refusal else None
+        decision = schedule.decide(
+            view.works, self._roster.lanes(view), self._options.rules, self._now()
+        )
         self._show(view, decision)
         if self._trouble is not None:  # no new call while an old one's end cannot be kept
             await self._sleep(None)
@@ -161,16 +160,25 @@ class Service:
         return None
 
     async def _look(self) -> View:
-        account, only = self._account, self._options.only
         self._check_disk()
         async with self._database.read() as connection:
             view = await look(
-                connection, account.name, account.quotas, only, self._now(), self._margin_ms
+                connection,
+                self._roster.accounts,
+                self._options.only,
+                self._now(),
+                self._margin_ms,
             )
         if view.next_due is None or view.next_due > self._now():
-            return view
+            return replace(view, works=tuple(map(self._shared, view.works)))
         await self._writer.do(partial(queue.promote, now=self._now()))
         return await self._look()
+
+    def _shared(self, work: schedule.Work) -> schedule.Work:
+        """`work` with what it has had; who comes later has had as little as the least."""
+        if work.batch_id not in self._shares:
+            self._shares[work.batch_id] = min(self._shares.values(), default=0)
+        return replace(work, share=self._shares[work.batch_id])
 
     async def _patrol(self, runner_id: int) -> None:
         """Take back the jobs of runners that have died, at every tick."""
@@ -180,27 +188,40 @@ class Service:
             self._patrol_at = now
 
     async def _start(self, decision: Start, view: View, runner_id: int, calls: TaskGroup) -> None:
-        count = min(decision.count, self._account.calls_per_second)
-        await self._limiter.acquire(count)
+        account_name, model = decision.route
+        count = await self._roster.acquire(account_name, decision.count)
         batch = view.batch(decision.batch_id)
         task = self._tasks.get(batch.id) or compile_task(batch.job_json)
         self._tasks[batch.id] = task
-        order = Order(batch, self._account.name, self._account.quotas, count, runner_id)
+        lane = self._roster.lane(decision.route)
+        work = next(work for work in view.works if work.batch_id == batch.id)
+        order = Order(
+            batch,
+            account_name,
+            model,
+            lane.account.quotas,
+            count,
+            runner_id,
+            lane.view(()).cost,
+            only_way=len(work.routes) == 1,
+        )
         # Reserved calls must reach their tasks: no cancellation may come between.
         with anyio.CancelScope(shield=True):
             started = await self._writer.do(
                 partial(dispatch.start, order=order, now=self._now(), margin_ms=self._margin_ms)
             )
             if not isinstance(started, Refused):
+                self._shares[batch.id] += len(started)
                 for one in started:
-                    self._lane(decision.route).started()
+                    lane.started()
                     calls.start_soon(self._call, one, task, decision.route)
 
     async def _call(self, started: Started, task: Task, route: Route) -> None:
-        lane, sent_at = self._lane(route), self._clock.now()
+        lane, sent_at = self._roster.lane(route), self._clock.now()
         try:
             ended = await self._execute(started, task)
-            lane.learn(ended.outcome.verdict.kind, sent_at, self._clock.now())
+            outcome = ended.outcome
+            lane.learn(outcome.verdict.kind, outcome.tokens, sent_at, self._clock.now())
             self._heed(ended, sent_at)
             await self._settle(ended)
         finally:
@@ -210,7 +231,8 @@ class Service:
 
     async def _execute(self, started: Started, task: Task) -> Ended:
         try:
-            return await execute(started, task, self._endpoint, self._now, self._chance.random)
+            endpoint = self._roster.endpoint(started.account)
+            return await execute(started, task, endpoint, self._now, self._chance.random)
         except Exception as error:  # noqa: BLE001 - a defect of ours must not lose a paid call
             verdict = Verdict(Kind.TRANSIENT, f"internal error: {error!r}", scope=None)
             step = retry.after_refusal(
@@ -220,11 +242,8 @@ class Service:
 
     def _heed(self, ended: Ended, sent_at: int) -> None:
         """Learn what concerns more than one job: a refused account, a clock that is wrong."""
-        verdict, date, now = ended.outcome.verdict, ended.outcome.date, self._clock.now()
-        if verdict.kind is Kind.UNAUTHORISED:
-            where = f"account {self._account.name} ({self._account.preset.title})"
-            self._refusal = UnauthorisedError(verdict.why, where=where, remedy=verdict.remedy)
-            self.stop()
+        date, now = ended.outcome.date, self._clock.now()
+        self._roster.heed(ended.started.account, ended.outcome.verdict)
         # A reply that took long, perhaps over a laptop's sleep, tells nothing about clocks.
         if date is not None and now - sent_at < CLOCK_TOLERANCE_MS:
             skew = date - now
@@ -247,12 +266,13 @@ class Service:
                 return
 
     def _ending(self, view: View, decision: Wait) -> Ending | None:
-        if any(lane.in_flight for lane in self._lanes.values()):
+        if self._roster.in_flight:
             return None
         if not view.works:
-            return Ending.DONE
-        stuck = all(reason.cause in LONG_WAITS for reason in decision.reasons)
-        return Ending.SPENT if stuck and not self._options.wait else None
+            return Ending.DONE if not view.batches else Ending.STOPPED
+        causes = {reason.cause for reason in decision.reasons}
+        stuck = causes <= (LONG_WAITS if not self._options.wait else {"capped"})
+        return Ending.SPENT if stuck else None
 
     async def _sleep(self, until: int | None) -> None:
         """Until something happens, `until` comes, or it is time to look at the clock again."""
@@ -271,26 +291,20 @@ class Service:
         """What keeps results from being written, if anything."""
         return next(iter(self._unwritten.values()), self._no_room)
 
-    def _lane(self, route: Route) -> LaneState:
-        if route not in self._lanes:
-            start = min(self._account.preset.start_concurrency, self._options.max_concurrency)
-            self._lanes[route] = LaneState(Concurrency(start, self._options.max_concurrency))
-        return self._lanes[route]
-
     def _now(self) -> int:
         """The moment by the provider's clock, where it is known to differ from ours."""
         return self._clock.now() + self._skew_ms
 
     def _show(self, view: View, decision: Start | Wait) -> None:
         waiting = decision if isinstance(decision, Wait) else Wait(None)
-        windows = {w for found in view.windows.values() for w in found}
+        windows = {w for found in view.windows.values() for w in found if w.revealed}
         self._shown = Progress(
             at=self._clock.now(),
             batches=view.batches,
             waiting=waiting.reasons,
             until=waiting.until and waiting.until - self._skew_ms,
-            windows=tuple(sorted(windows, key=lambda w: (w.account, w.model))),
-            in_flight=self._in_flight,
+            windows=tuple(sorted(windows, key=lambda w: (w.account, w.model, w.quota))),
+            in_flight=self._roster.in_flight,
             forecast=self._forecast(view),
             trouble=self._trouble,
             stopping=self._stopping,
@@ -305,20 +319,14 @@ class Service:
                 at=self._clock.now(),
                 waiting=(),
                 until=None,
-                in_flight=self._in_flight,
+                in_flight=self._roster.in_flight,
                 stopping=True,
             )
             self._watcher(self._shown)
 
-    @property
-    def _in_flight(self) -> int:
-        return sum(lane.in_flight for lane in self._lanes.values())
-
     def _forecast(self, view: View) -> forecast.Forecast | None:
-        if not view.batches:
+        if not view.windows:
             return None
         calls = sum(batch.counts.unfinished for batch in view.batches)
-        windows = next(iter(view.windows.values()))
-        return forecast.forecast(
-            calls, self._account.quotas, windows, self._options.pace, self._now()
-        )
+        lanes, speed = self._roster.lanes(view), self._roster.pace_ms(view)
+        return forecast.forecast(calls, lanes, self._options.rules, self._now(), speed)

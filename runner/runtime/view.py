@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from runner.core.quota import Quota, Window
+from runner.core.quota import Window
 from runner.core.schedule import Route, Work
+from runner.providers.account import Account
 from runner.store import ledger, queue
 from runner.store.queue import Batch
 
@@ -19,8 +20,8 @@ class View:
 
     Attributes:
         batches: Those that may run and have jobs left, in the order of their ids.
-        works: What each of them has to do.
-        windows: The windows of each route that they take.
+        works: What each of them has to do, if there is a way for it.
+        windows: The windows of each route that they may take.
         next_due: When the first waiting job is due (ms since the epoch).
     """
 
@@ -34,34 +35,59 @@ class View:
         return next(batch for batch in self.batches if batch.id == batch_id)
 
 
+def routes_of(models: Sequence[str], accounts: Sequence[Account]) -> tuple[Route, ...]:
+    """The ways to `models`, the preferred ones first: each model on every account in turn."""
+    ways = [
+        (account.name, name)
+        for model in models
+        for account in accounts
+        if (name := account.serves(model)) is not None
+    ]
+    return tuple(dict.fromkeys(ways))
+
+
 async def look(
     connection: AsyncConnection,
-    account: str,
-    quotas: Sequence[Quota],
+    accounts: Sequence[Account],
     only: int | None,
     now: int,
     margin_ms: int,
 ) -> View:
-    """The view of `account`'s work; of batch `only`, if one is named."""
+    """The view of the work that these accounts can do; of batch `only`, if one is named."""
     batches = tuple(batch for batch in await queue.runnable(connection) if only in (None, batch.id))
     due = await queue.next_due(connection)
-    windows = {
-        (account, model): await ledger.open_windows(
-            connection, account, model, quotas, now, margin_ms
-        )
-        for model in sorted({batch.model for batch in batches})
-    }
-    works = tuple(_work(batch, account, due) for batch in batches)
+    routes = {batch.id: routes_of(batch.models, accounts) for batch in batches}
+    used = sorted({route for ways in routes.values() for route in ways})
+    windows = await windows_of(connection, accounts, used, now, margin_ms)
+    works = tuple(_work(batch, routes[batch.id], due) for batch in batches if routes[batch.id])
     return View(batches, works, windows, due)
 
 
-def _work(batch: Batch, account: str, due: int | None) -> Work:
+async def windows_of(
+    connection: AsyncConnection,
+    accounts: Sequence[Account],
+    routes: Sequence[Route],
+    now: int,
+    margin_ms: int = 0,
+) -> dict[Route, tuple[Window, ...]]:
+    """The windows that a call by each of these routes would touch."""
+    known = await ledger.latest_windows(connection, [account.name for account in accounts])
+    rules: Mapping[str, Account] = {account.name: account for account in accounts}
+    return {
+        (name, model): ledger.windows_at(known, name, model, rules[name].quotas, now, margin_ms)
+        for name, model in routes
+    }
+
+
+def _work(batch: Batch, routes: tuple[Route, ...], due: int | None) -> Work:
     counts = batch.counts
     return Work(
         batch.id,
-        (account, batch.model),
+        routes,
         counts.ready,
         batch.priority,
         counts.waiting,
         due if counts.waiting else None,
+        batch.rotate,
+        batch.calls_left,
     )

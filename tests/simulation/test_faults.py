@@ -11,6 +11,7 @@ import pytest
 from support.world import EVENING, MODEL, UTC8, World, right_answer, simulate
 
 from runner.core.pacing import Pace
+from runner.core.schedule import Rules
 from runner.errors import UnauthorisedError
 from runner.runtime.progress import Ending
 from runner.runtime.service import Options
@@ -75,7 +76,7 @@ def test_a_hanging_call_is_given_up_after_its_timeout_and_tried_again(tmp_path: 
 def test_throttling_lowers_concurrency_and_loses_nothing(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         batch = await world.queue(150)
-        await world.run(Options(pace=Pace.ASAP))
+        await world.run(Options(Rules(Pace.ASAP)))
         assert (await world.batch(batch)).counts.succeeded == 150
         stats = world.simulator.stats()
         assert 0 < stats.refused < 40
@@ -92,7 +93,7 @@ def test_a_wrong_token_stops_at_once_and_fails_no_job(tmp_path: Path) -> None:
         assert "token" in str(caught.value.remedy)
         counts = (await world.batch(batch)).counts
         assert (counts.ready, counts.failed) == (50, 0)
-        assert world.simulator.stats().calls == 1
+        assert world.simulator.stats().calls == 0  # asking for the balance told
 
     simulate(tmp_path, story, tokens=("another",))
 
@@ -189,7 +190,7 @@ def test_stopping_lets_calls_in_flight_finish(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         batch = await world.queue(100)
         async with (
-            world.service(Options(pace=Pace.ASAP)) as service,
+            world.service(Options(Rules(Pace.ASAP))) as service,
             anyio.create_task_group() as tasks,
         ):
 
@@ -214,7 +215,7 @@ def test_a_call_that_outlasts_the_drain_counts_as_spent_and_its_row_goes_back(
 ) -> None:
     async def story(world: World) -> None:
         batch = await world.queue(4)
-        options = Options(pace=Pace.ASAP, drain_s=1)
+        options = Options(Rules(Pace.ASAP), drain_s=1)
         async with world.service(options) as service, anyio.create_task_group() as tasks:
 
             async def stop() -> None:

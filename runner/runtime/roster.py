@@ -1,0 +1,108 @@
+"""The accounts of a run: which may be called, how fast, and what is under way in their lanes.
+
+It knows what this runner has learned of them; budgets are the ledger's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aiolimiter import AsyncLimiter
+
+from runner.clock import Clock
+from runner.core.concurrency import Concurrency
+from runner.core.schedule import Lane, Route
+from runner.core.verdict import Kind, Verdict
+from runner.errors import UnauthorisedError
+from runner.providers.account import Account
+from runner.providers.endpoint import Endpoint
+from runner.runtime.lanes import LaneState
+from runner.runtime.purses import Purse
+from runner.runtime.view import View
+from runner.runtime.writer import Writer
+
+
+class Roster:
+    """The accounts that this runner may call, in the order in which they are preferred."""
+
+    def __init__(
+        self, endpoints: Sequence[Endpoint], writer: Writer, clock: Clock, max_concurrency: int
+    ) -> None:
+        self._endpoints = {endpoint.account.name: endpoint for endpoint in endpoints}
+        self._limiters = {
+            name: AsyncLimiter(endpoint.account.calls_per_second, 1)
+            for name, endpoint in self._endpoints.items()
+        }
+        self._purses = {name: Purse(e, writer, clock) for name, e in self._endpoints.items()}
+        self._most = max_concurrency
+        self._lanes: dict[Route, LaneState] = {}
+        self.refused: dict[str, UnauthorisedError] = {}
+
+    @property
+    def accounts(self) -> list[Account]:
+        """Those that may still be called, with the prices that were learned."""
+        return [purse.priced() for name, purse in self._purses.items() if name not in self.refused]
+
+    @property
+    def in_flight(self) -> int:
+        """Calls under way, of all lanes."""
+        return sum(lane.in_flight for lane in self._lanes.values())
+
+    def endpoint(self, name: str) -> Endpoint:
+        """Where the calls of this account go."""
+        return self._endpoints[name]
+
+    def lane(self, route: Route) -> LaneState:
+        """The lane of a route; a new one starts narrow."""
+        if route not in self._lanes:
+            account = self._purses[route[0]].priced()
+            start = min(account.preset.start_concurrency, self._most)
+            self._lanes[route] = LaneState(account, route[1], Concurrency(start, self._most))
+        return self._lanes[route]
+
+    def lanes(self, view: View) -> dict[Route, Lane]:
+        """Every lane that the view's work may take, as the core sees it."""
+        return {route: self.lane(route).view(windows) for route, windows in view.windows.items()}
+
+    def pace_ms(self, view: View) -> int:
+        """Milliseconds between the ends of two calls when all lanes run at full speed."""
+        per_ms = sum(1 / self.lane(route).pace_ms for route in view.windows)
+        return max(1, round(1 / per_ms)) if per_ms else 1
+
+    async def acquire(self, name: str, count: int) -> int:
+        """Wait for the account's turn; how many of `count` calls may start at once."""
+        burst = min(count, self._endpoints[name].account.calls_per_second)
+        await self._limiters[name].acquire(burst)
+        return burst
+
+    async def look_into_purses(self, view: View) -> bool:
+        """Ask for the balances whose time has come, at no cost; whether anything was asked."""
+        asked = False
+        for name, purse in self._purses.items():
+            models = frozenset(model for account, model in view.windows if account == name)
+            if name in self.refused or not purse.due:
+                continue
+            asked = True
+            if (verdict := await purse.look(models)) is not None:
+                self.refuse(name, verdict)
+        return asked
+
+    def heed(self, name: str, verdict: Verdict) -> None:
+        """Learn what concerns an account as a whole."""
+        if verdict.kind is Kind.UNAUTHORISED:
+            self.refuse(name, verdict)
+        rule = self._endpoints[name].account.credits
+        if verdict.kind is Kind.SPENT and rule is not None and verdict.quota == rule.name:
+            self._purses[name].hurry()
+
+    def refuse(self, name: str, verdict: Verdict) -> None:
+        """Call this account no more: the provider refuses it."""
+        where = f"account {name} ({self._endpoints[name].account.preset.title})"
+        self.refused[name] = UnauthorisedError(verdict.why, where=where, remedy=verdict.remedy)
+
+    @property
+    def refusal(self) -> UnauthorisedError | None:
+        """Why nobody can be called any more, if it is so."""
+        if len(self.refused) < len(self._endpoints):
+            return None
+        return next(iter(self.refused.values()))
