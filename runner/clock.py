@@ -6,7 +6,7 @@ Whatever waits goes through the event loop's time; whatever asks the hour goes t
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Protocol
 
 
@@ -33,6 +33,28 @@ class SystemClock:
     def now(self) -> int:
         """The present moment, in ms since the epoch (UTC)."""
         return time.time_ns() // 1_000_000
+
+
+class LocalZone(tzinfo):
+    """This machine's zone, its changes of offset included."""
+
+    def utcoffset(self, moment: datetime | None) -> timedelta | None:
+        """The offset at a local moment."""
+        return None if moment is None else moment.replace(tzinfo=None).astimezone().utcoffset()
+
+    def dst(self, moment: datetime | None) -> timedelta | None:
+        """Not told apart from the offset."""
+        del moment
+        return None
+
+    def tzname(self, moment: datetime | None) -> str | None:
+        """The zone's name at a local moment."""
+        return None if moment is None else moment.replace(tzinfo=None).astimezone().tzname()
+
+    def fromutc(self, moment: datetime) -> datetime:
+        """A moment of UTC, in this zone."""
+        local = moment.replace(tzinfo=UTC).astimezone()
+        return local.replace(tzinfo=self)
 
 
 def moment(ms: int, zone: tzinfo | None = None) -> datetime:

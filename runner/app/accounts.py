@@ -1,14 +1,18 @@
-"""From an account's settings to something that can be called, or only reckoned with."""
+"""From the accounts' settings to something that can be called, or only reckoned with."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
-from runner.core.quota import Quota
-from runner.errors import ConfigError
-from runner.providers.presets import Preset, preset
+from runner.clock import LocalZone
+from runner.core.hours import read_hours
+from runner.core.pacing import Pace
+from runner.core.schedule import Rules
+from runner.providers.account import Account, Wishes, rules_of
+from runner.providers.presets import preset
 from runner.settings import AccountSettings, Settings, read_token
 
 if TYPE_CHECKING:
@@ -18,68 +22,70 @@ if TYPE_CHECKING:
 
 
 def chosen(settings: Settings) -> AccountSettings:
-    """The settings of the account that is used."""
+    """The settings of the first account that is used."""
     return settings.accounts[settings.account]
 
 
-def preset_of(settings: Settings) -> Preset:
-    """The preset of the account that is used.
+def account_of(settings: Settings, name: str) -> Account:
+    """One account, as far as it can be reckoned with.
 
     Raises:
-        ConfigError: There is no such provider, or its table is not whole.
+        ConfigError: There is no such provider, its table is not whole, or it lacks a quota that
+            is limited.
     """
-    return preset(chosen(settings).provider, settings.providers)
+    own = settings.accounts[name]
+    found = preset(own.provider, settings.providers)
+    wishes = Wishes(
+        limits=own.limits.by_quota(),
+        reserve=own.reserved_calls,
+        reserve_percent=own.reserved_percent,
+        max_calls_per_day=own.max_calls_per_day,
+        max_calls=own.max_calls,
+    )
+    return Account(
+        name=name,
+        preset=found,
+        base_url=own.base_url or found.base_url,
+        quotas=rules_of(found, wishes),
+        calls_per_second=own.limits.calls_per_second or found.calls_per_second,
+        models=own.models,
+        prices={**found.prices, **own.prices},
+    )
 
 
-def quotas_of(settings: Settings) -> tuple[Quota, ...]:
-    """The quota rules of the account that is used: the account's own first.
-
-    Raises:
-        ConfigError: A limit is set for a quota that the provider does not have.
-    """
-    account = chosen(settings)
-    return preset_of(settings).quotas(account.limits.by_quota(), account.reserve)
+def accounts_of(settings: Settings) -> tuple[Account, ...]:
+    """The accounts that are used, the preferred one first."""
+    return tuple(account_of(settings, name) for name in settings.used)
 
 
-def base_url_of(settings: Settings) -> str:
-    """Where the account's calls go, without a trailing slash.
-
-    Raises:
-        ConfigError: Neither the preset nor the account names a base URL.
-    """
-    url = chosen(settings).base_url or preset_of(settings).base_url
-    if url is None:
-        raise ConfigError(
-            "this provider needs a base_url",
-            where=f"[accounts.{settings.account}]",
-            remedy='add base_url = "https://…/v1"',
-        )
-    return url
+def rules_for(settings: Settings, pace: Pace | None = None) -> Rules:
+    """How the user wants a run to spend; `pace` goes before the configured one."""
+    run = settings.run
+    zone = ZoneInfo(run.zone) if run.zone else LocalZone()
+    return Rules(pace or run.pace, read_hours(run.hours, zone) if run.hours else None)
 
 
 @asynccontextmanager
-async def open_endpoint(
+async def open_endpoints(
     settings: Settings,
     environ: Mapping[str, str],
     transport: httpx.AsyncBaseTransport | None = None,
-) -> AsyncIterator[Endpoint]:
-    """The account that is used, ready to be called.
+) -> AsyncIterator[list[Endpoint]]:
+    """The accounts that are used, ready to be called, the preferred one first.
 
     Raises:
-        ConfigError: Its token or its base URL is missing.
+        ConfigError: A token or a base URL is missing.
     """
     # Loaded here: a status needs no HTTP client.
-    from runner.providers.endpoint import Account, Endpoint  # noqa: PLC0415
+    from runner.providers.endpoint import Endpoint  # noqa: PLC0415
     from runner.providers.wire import open_wire  # noqa: PLC0415
 
-    found = preset_of(settings)
-    account = Account(
-        name=settings.account,
-        preset=found,
-        base_url=base_url_of(settings),
-        quotas=quotas_of(settings),
-        calls_per_second=chosen(settings).limits.calls_per_second or found.calls_per_second,
-        token=read_token(chosen(settings), environ),
-    )
-    async with open_wire(transport, connections=settings.run.max_concurrency) as wire:
-        yield Endpoint(account, wire)
+    async with AsyncExitStack() as stack:
+        endpoints = []
+        for account in accounts_of(settings):
+            token = read_token(settings.accounts[account.name], environ)
+            wire = open_wire(transport, connections=settings.run.max_concurrency)
+            endpoint = Endpoint(account, token, await stack.enter_async_context(wire))
+            endpoint.base_url  # noqa: B018 - raises before anything is done
+            endpoints.append(endpoint)
+        yield endpoints

@@ -5,14 +5,17 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass
-from urllib.parse import urlsplit, urlunsplit
+from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
 
 from runner.app import accounts
 from runner.clock import Clock, SystemClock
 from runner.core.outcome import CLOCK_TOLERANCE_MS
+from runner.core.quota import CREDIT
 from runner.errors import RunnerError
-from runner.providers.endpoint import Endpoint, read_date
+from runner.providers.balance import Balance, balance_url, read_balance
+from runner.providers.endpoint import Endpoint
+from runner.providers.headers import read_date
 from runner.providers.wire import Response
 from runner.settings import Settings
 from runner.store.database import open_database
@@ -21,6 +24,7 @@ TIMEOUT_S = 20.0
 # A WAL-reset bug can corrupt a database on several checkpointing connections; ours has one.
 SQLITE_FIXED = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
 LOW_DISK_MB = 256
+LOG_IN = "log in on the provider's site: free credits are granted there, and nowhere else"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +42,21 @@ async def examine(
 ) -> list[Check]:
     """Look at the configuration, the database, the token, the network and the clock."""
     checks = [_configuration(settings), _sqlite(), await _database(settings), _disk(settings)]
-    try:
-        async with accounts.open_endpoint(settings, environ) as endpoint:
-            checks.append(Check("token", True, f"found for account {settings.account}"))
-            checks += await _provider(settings, endpoint, clock or SystemClock())
-    except RunnerError as error:
-        checks.append(Check("token", False, error.what, error.remedy))
+    for name in settings.used:
+        checks += await _account(settings, name, environ, clock or SystemClock())
     return checks
+
+
+async def _account(
+    settings: Settings, name: str, environ: Mapping[str, str], clock: Clock
+) -> list[Check]:
+    alone = replace(settings, used=(name,))
+    try:
+        async with accounts.open_endpoints(alone, environ) as [endpoint]:
+            found = Check(f"token of {name}", True, "found")
+            return [found, *await _provider(endpoint, clock)]
+    except RunnerError as error:
+        return [Check(f"token of {name}", False, error.what, error.remedy)]
 
 
 def _configuration(settings: Settings) -> Check:
@@ -79,21 +91,26 @@ def _disk(settings: Settings) -> Check:
     return Check("disk", free >= LOW_DISK_MB, f"{free:,} MB free", "free some space")
 
 
-async def _provider(settings: Settings, endpoint: Endpoint, clock: Clock) -> list[Check]:
-    url = _balance_url(settings)
-    sent_at = clock.now()
-    if url is None:
-        reply = await endpoint.get(f"{endpoint.account.base_url}/models", TIMEOUT_S)
-    else:
-        reply = await endpoint.get(url, TIMEOUT_S)
+async def _provider(endpoint: Endpoint, clock: Clock) -> list[Check]:
+    """Ask for the balance where there is one to be asked for, and else for the models."""
+    url, sent_at = balance_url(endpoint), clock.now()
+    reply = await endpoint.get(url or f"{endpoint.base_url}/models", TIMEOUT_S)
     if not isinstance(reply, Response):
         remedy = "check the network and the account's base_url"
         return [Check("network", False, reply.why, remedy)]
-    return [
-        Check("network", True, f"{urlsplit(endpoint.account.base_url).netloc} answers"),
+    checks = [
+        Check("network", True, f"{urlsplit(endpoint.base_url).netloc} answers"),
         _token(reply, conclusive=url is not None),
         _clock(reply, sent_at, clock.now()),
     ]
+    if (balance := read_balance(reply.body)) is not None:
+        checks.append(Check("credits", balance.available > 0, _credits(balance), LOG_IN))
+    return checks
+
+
+def _credits(balance: Balance) -> str:
+    frozen = f", {balance.frozen / CREDIT:g} frozen" if balance.frozen else ""
+    return f"{balance.available / CREDIT:g} to spend{frozen}"
 
 
 def _token(reply: Response, *, conclusive: bool) -> Check:
@@ -112,13 +129,3 @@ def _clock(reply: Response, sent_at: int, now: int) -> Check:
     skew = date - (sent_at + now) // 2
     detail = f"{abs(skew) / 1000:.0f} s {'behind' if skew > 0 else 'ahead of'} the provider's"
     return Check("clock", abs(skew) <= CLOCK_TOLERANCE_MS, detail, "set this machine's clock")
-
-
-def _balance_url(settings: Settings) -> str | None:
-    """The balance endpoint; at the account's own host where its base URL was overridden."""
-    url = accounts.preset_of(settings).balance_url
-    own = accounts.chosen(settings).base_url
-    if url is None or own is None:
-        return url
-    host = urlsplit(own)
-    return urlunsplit((host.scheme, host.netloc, urlsplit(url).path, "", ""))

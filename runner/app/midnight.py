@@ -19,10 +19,12 @@ from runner.core import schedule
 from runner.core.forecast import Forecast, forecast
 from runner.core.model import BatchState
 from runner.core.pacing import Pace
-from runner.core.quota import Quota, Window
-from runner.core.schedule import Lane, Wait, Waiting
-from runner.errors import NotFoundError
-from runner.runtime.view import View, look
+from runner.core.quota import Window
+from runner.core.schedule import Lane, Route, Wait, Waiting
+from runner.core.verdict import Scope
+from runner.errors import ConfigError, NotFoundError
+from runner.providers.account import USUAL_TOKENS, Account
+from runner.runtime.view import View, look, routes_of, windows_of
 from runner.settings import Settings
 from runner.store import ledger, queue, reports, runners
 from runner.store.database import Database, open_database
@@ -85,7 +87,8 @@ class Midnight:
         self._clock = clock
         self._transport = transport
         self._chance = chance
-        self._quotas: tuple[Quota, ...] = accounts.quotas_of(settings)
+        self._accounts: tuple[Account, ...] = accounts.accounts_of(settings)
+        self._rules = accounts.rules_for(settings)
 
     async def submit(self, checked: Checked, on_progress: Progress | None = None) -> Submitted:
         """Queue a checked dataset, or find the batch that it is already.
@@ -98,9 +101,8 @@ class Midnight:
 
         watch = on_progress or submission.unseen_progress
         batch, created = await submission.submit(self._database, checked, self._clock.now(), watch)
-        windows = await self.windows(batch.model)
-        left = batch.counts.unfinished
-        return Submitted(batch, created, self._forecast(left, windows))
+        told = await self.forecast(batch.models, batch.counts.unfinished)
+        return Submitted(batch, created, told)
 
     async def run(
         self,
@@ -122,21 +124,25 @@ class Midnight:
 
         Raises:
             UnauthorisedError: The provider refuses the token or the account.
-            ConfigError: The token or the base URL is missing.
+            ConfigError: A token or a base URL is missing, or no account serves a model.
         """
         from runner.runtime.progress import nobody  # noqa: PLC0415 - only a run needs these
         from runner.runtime.service import Options, Service  # noqa: PLC0415
         from runner.runtime.signals import run_until_told  # noqa: PLC0415
 
         run = self.settings.run
-        options = Options(pace or run.pace, wait, only, run.max_concurrency)
-        touched = [batch.id for batch in await self.batches() if _in_play(batch, only)]
-        async with accounts.open_endpoint(
+        rules = accounts.rules_for(self.settings, pace)
+        options = Options(rules, wait, only, run.max_concurrency)
+        in_play = [batch for batch in await self.batches() if _in_play(batch, only)]
+        for batch in in_play:
+            self._routes(batch.models)
+        touched = {batch.id for batch in in_play}
+        async with accounts.open_endpoints(
             self.settings, self._environ, self._transport
-        ) as endpoint:
+        ) as endpoints:
             service = Service(
                 self._database,
-                endpoint,
+                endpoints,
                 self._clock,
                 options,
                 chance=self._chance,
@@ -169,7 +175,7 @@ class Midnight:
         """Every batch, what it waits for, and the windows."""
         now = self._clock.now()
         async with self._database.read() as connection:
-            view = await look(connection, self.settings.account, self._quotas, None, now, 0)
+            view = await look(connection, self._accounts, None, now, 0)
             batches = await queue.list_batches(connection)
         waiting = self._waiting(view, now)
         alive = await runners.alive(self._database)
@@ -180,30 +186,59 @@ class Midnight:
         windows = tuple(line.window for line in await self.quota())
         return Status(now, lines, windows, len(alive))
 
-    async def windows(self, model: str) -> tuple[Window, ...]:
-        """The windows that a call to `model` would touch now."""
+    async def forecast(self, models: Sequence[str], calls: int) -> Forecast:
+        """When so many calls to any of `models` would be done, if they started now."""
+        lanes = self._lanes(await self._windows(self._routes(models)))
+        return forecast(calls, lanes, self._rules, self._clock.now())
+
+    async def windows(self, models: Sequence[str]) -> tuple[Window, ...]:
+        """The windows that calls to any of `models` would touch now, each once."""
+        found = await self._windows(self._routes(models))
+        windows = dict.fromkeys(window for each in found.values() for window in each)
+        return tuple(sorted(windows, key=_place))
+
+    async def _windows(self, routes: Sequence[Route]) -> dict[Route, tuple[Window, ...]]:
         async with self._database.read() as connection:
-            return await ledger.open_windows(
-                connection, self.settings.account, model, self._quotas, self._clock.now(), 0
+            return await windows_of(connection, self._accounts, routes, self._clock.now())
+
+    def _routes(self, models: Sequence[str]) -> tuple[Route, ...]:
+        """The ways to `models`.
+
+        Raises:
+            ConfigError: None of the accounts that are used serves any of them.
+        """
+        routes = routes_of(models, self._accounts)
+        if not routes:
+            names = ", ".join(account.name for account in self._accounts)
+            raise ConfigError(
+                f"no account serves {' or '.join(models)}",
+                where=names,
+                remedy="name the model in the job file as the accounts' models do",
             )
+        return routes
+
+    def _lanes(self, windows: dict[Route, tuple[Window, ...]]) -> dict[Route, Lane]:
+        costs = {account.name: account.cost for account in self._accounts}
+        return {
+            (name, model): Lane(found, cost=costs[name](model, USUAL_TOKENS))
+            for (name, model), found in windows.items()
+        }
 
     async def quota(self) -> list[QuotaLine]:
-        """The newest window of every account and model, as it is or would be opened now."""
+        """The newest window of every quota, as it is or would be opened now."""
         now = self._clock.now()
+        names = list(self.settings.accounts)
         async with self._database.read() as connection:
-            known = await reports.latest_windows(connection)
-            own = [w.model for w in known if w.account == self.settings.account and w.model]
-            windows = {
-                (window.account, window.model): window
-                for model in own or [""]
-                for window in await ledger.open_windows(
-                    connection, self.settings.account, model, self._quotas, now, 0
-                )
-                if window.model or not model or window.model == model
-            }
-        others = {(w.account, w.model): w for w in known}
-        found = others | windows
-        return [QuotaLine(found[key], found[key].resets_at - now) for key in sorted(found)]
+            known = await ledger.latest_windows(connection, names)
+        found: dict[ledger.Key, Window] = dict(known)
+        for account in self._accounts:
+            models = {model for name, model, _ in known if name == account.name and model}
+            for model in models or {""}:
+                rules = [r for r in account.quotas if model or r.scope is Scope.ACCOUNT]
+                for window in ledger.windows_at(known, account.name, model, rules, now, 0):
+                    found[window.account, window.model, window.quota] = window
+        lines = sorted(found.values(), key=_place)
+        return [QuotaLine(window, window.resets_at - now) for window in lines if window.revealed]
 
     async def report(
         self, *, batch: Batch | None = None, by_model: bool = False
@@ -264,19 +299,21 @@ class Midnight:
             return await reports.defects(connection)
 
     def _waiting(self, view: View, now: int) -> dict[int, Waiting]:
-        lanes = {route: Lane(windows) for route, windows in view.windows.items()}
-        decision = schedule.decide(view.works, lanes, self.settings.run.pace, now)
+        decision = schedule.decide(view.works, self._lanes(view.windows), self._rules, now)
         reasons = decision.reasons if isinstance(decision, Wait) else ()
         return {reason.batch_id: reason for reason in reasons}
 
     def _finish(self, batch: Batch, view: View) -> Forecast | None:
-        windows = view.windows.get((self.settings.account, batch.model))
-        if windows is None or batch not in view.batches:
+        work = next((work for work in view.works if work.batch_id == batch.id), None)
+        if work is None:
             return None
-        return self._forecast(batch.counts.unfinished, windows)
+        lanes = self._lanes({route: view.windows[route] for route in work.routes})
+        return forecast(batch.counts.unfinished, lanes, self._rules, self._clock.now())
 
-    def _forecast(self, calls: int, windows: Sequence[Window]) -> Forecast:
-        return forecast(calls, self._quotas, windows, self.settings.run.pace, self._clock.now())
+
+def _place(window: Window) -> tuple[str, str, bool, str]:
+    """Where a window stands in a list: the primary one of its scope first."""
+    return window.account, window.model, not window.primary, window.quota
 
 
 def _in_play(batch: Batch, only: int | None) -> bool:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import orjson
 
 from runner.app.submission import Checked, Progress, unseen_progress
-from runner.core.forecast import Forecast, forecast
-from runner.core.pacing import Pace
-from runner.core.quota import Quota, Window
+from runner.core.forecast import Forecast
 
 # A rough measure that holds for English and Chinese alike: one token to four bytes of UTF-8.
 BYTES_PER_TOKEN = 4
@@ -30,7 +28,7 @@ class Plan:
     """
 
     name: str
-    model: str
+    models: tuple[str, ...]
     rows: int
     distinct: int
     calls: int
@@ -38,15 +36,12 @@ class Plan:
     forecast: Forecast
 
 
-def make_plan(
+async def make_plan(
     checked: Checked,
-    quotas: Sequence[Quota],
-    windows: Sequence[Window],
-    pace: Pace,
-    now: int,
+    foretell: Callable[[int], Awaitable[Forecast]],
     on_progress: Progress = unseen_progress,
 ) -> Plan:
-    """Render every prompt and reckon.
+    """Render every prompt and reckon; `foretell` tells when so many calls would be done.
 
     Raises:
         JobFileError: The prompt fails on a row.
@@ -61,10 +56,10 @@ def make_plan(
             on_progress(number, total)
     return Plan(
         name=checked.jobfile.job.name,
-        model=checked.jobfile.job.model,
+        models=checked.jobfile.job.choices,
         rows=total,
         distinct=len(seen),
         calls=total,
         prompt_tokens=size // BYTES_PER_TOKEN,
-        forecast=forecast(total, quotas, windows, pace, now),
+        forecast=await foretell(total),
     )

@@ -13,6 +13,7 @@ from runner.app import accounts
 from runner.app.answers import Ran
 from runner.app.midnight import Midnight, open_midnight
 from runner.app.submission import Checked
+from runner.core.quota import Unit
 from runner.core.verdict import Scope
 from runner.providers.simulator import (
     Simulator,
@@ -22,7 +23,7 @@ from runner.providers.simulator import (
     build_app,
 )
 from runner.runtime.progress import Watcher
-from runner.settings import AccountSettings, Settings
+from runner.settings import Settings
 from runner.store.reports import DayReport
 
 TOKEN = {"REHEARSAL": "rehearsal"}
@@ -45,11 +46,14 @@ class Rehearsal:
 
 def configured_simulator(settings: Settings, **changes: object) -> SimulatorConfig:
     """A simulator with the limits that the account's preset and settings state."""
-    limits = {quota.scope: quota.limit for quota in accounts.quotas_of(settings)}
+    account = accounts.account_of(settings, settings.account)
+    calls = [rule for rule in account.quotas if rule.primary and rule.unit is Unit.CALLS]
+    limits = {rule.scope: rule.limit for rule in calls}
     config = SimulatorConfig(
         calls_per_day=limits.get(Scope.ACCOUNT),
         calls_per_day_per_model=limits.get(Scope.MODEL),
         models=(),
+        zone=account.preset.zone,
     )
     return replace(config, **changes)  # type: ignore[arg-type]  # checked by the config itself
 
@@ -100,13 +104,12 @@ async def _perform(midnight: Midnight, checked: Checked, watcher: Watcher | None
 
 
 def _stage(settings: Settings, folder: Path) -> Settings:
-    """The user's settings, with a database and an account of the rehearsal's own."""
-    account = accounts.chosen(settings)
-    stand_in = account.model_copy(
-        update={"token": "env:REHEARSAL", "base_url": "http://simulator/v1"}
-    )
+    """The user's settings, with a database and accounts of the rehearsal's own."""
+    stand_in = {"token": "env:REHEARSAL", "base_url": "http://simulator/v1"}
     return replace(
         settings,
         db=folder / "rehearsal.db",
-        accounts={settings.account: AccountSettings.model_validate(stand_in.model_dump())},
+        accounts={
+            name: account.model_copy(update=stand_in) for name, account in settings.accounts.items()
+        },
     )

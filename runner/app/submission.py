@@ -54,7 +54,10 @@ class Checked:
         return NewBatch(
             name=self.jobfile.job.name,
             digest=self.digest,
-            model=self.jobfile.job.model,
+            models=self.jobfile.job.choices,
+            rotate=self.jobfile.job.rotate,
+            priority=self.jobfile.job.priority,
+            max_calls=self.jobfile.limits.max_calls,
             job_json=self.jobfile.to_json(),
             input=str(self.dataset.path.resolve()),
             columns_json=orjson.dumps(self.dataset.columns).decode(),
@@ -106,8 +109,8 @@ async def _find_or_create(database: Database, checked: Checked, now: int) -> tup
         found = await queue.find_batch(connection, new.digest)
         if found is None:
             return await queue.create_batch(connection, new, now), True
-        # A new name or new limits take effect; what is asked is the same by its digest.
-        await queue.set_job(connection, found.id, new.name, new.job_json)
+        # A new name, new limits and so on take effect; what is asked is the same by its digest.
+        await queue.set_job(connection, found.id, new)
         return await queue.get_batch(connection, found.id) or found, False
 
 

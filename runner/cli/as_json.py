@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from runner.cli.render.words import iso
+from runner.core.period import spell
+from runner.core.quota import CREDIT, NEVER, Unit
 
 if TYPE_CHECKING:
     from runner.app.answers import BatchStatus, QuotaLine, Ran, Status, Submitted
@@ -60,7 +62,7 @@ def batch(found: Batch) -> JSON:
         "name": found.name,
         "state": found.state.value,
         "note": found.note or None,
-        "model": found.model,
+        "models": list(found.models),
         "input": found.input,
         "rows": found.rows,
         "succeeded": counts.succeeded,
@@ -108,19 +110,27 @@ def waiting(found: Waiting | None) -> JSON | None:
 
 
 def window(found: Window) -> JSON:
-    """One day of one quota; `model` is null for the account's own."""
+    """One period of one quota; `model` is null for the account's own, `day` without a calendar."""
+    factor = CREDIT if found.unit is Unit.CREDITS else 1
+
+    def amount(value: int | None) -> float | int | None:
+        return value if value is None or factor == 1 else value / factor
+
     return {
         "account": found.account,
         "model": found.model or None,
-        "day": found.day,
-        "limit": found.limit,
-        "spent": found.spent,
-        "reserved": found.reserved,
-        "kept": found.reserve,
-        "left": found.room,
+        "quota": found.quota,
+        "unit": found.unit.value,
+        "period": spell(found.period),
+        "day": found.day or None,
+        "limit": amount(found.limit),
+        "spent": amount(found.spent),
+        "reserved": amount(found.reserved),
+        "kept": amount(found.reserve),
+        "left": amount(found.room),
         "source": found.limit_source.value,
         "learned_at": None if found.limit_learned_at is None else iso(found.limit_learned_at),
-        "resets_at": iso(found.resets_at),
+        "resets_at": iso(found.resets_at) if found.resets_at < NEVER else None,
     }
 
 
@@ -137,7 +147,7 @@ def plan(found: Plan) -> JSON:
     """What a batch would cost."""
     return {
         "name": found.name,
-        "model": found.model,
+        "models": list(found.models),
         "rows": found.rows,
         "distinct_requests": found.distinct,
         "calls": found.calls,
@@ -182,9 +192,11 @@ def batch_status(found: BatchStatus) -> JSON:
 
 def quota(lines: list[QuotaLine]) -> list[JSON]:
     """Every window."""
-    return [
-        window(line.window) | {"resets_in_s": max(0, line.resets_in_ms) // 1000} for line in lines
-    ]
+    return [window(line.window) | {"resets_in_s": _seconds(line)} for line in lines]
+
+
+def _seconds(line: QuotaLine) -> int | None:
+    return max(0, line.resets_in_ms) // 1000 if line.window.resets_at < NEVER else None
 
 
 def report(days: list[DayReport]) -> list[JSON]:

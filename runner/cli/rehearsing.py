@@ -13,7 +13,7 @@ from runner.app.rehearsal import Rehearsal, configured_simulator, rehearse
 from runner.cli import as_json
 from runner.cli.exits import code_of
 from runner.cli.options import refuse_overwriting
-from runner.cli.render import days, tables
+from runner.cli.render import days, tables, words
 from runner.cli.running import check
 from runner.cli.session import Session, emit
 from runner.clock import SystemClock
@@ -41,7 +41,7 @@ def perform_rehearsal(session: Session, wishes: Wishes) -> int:
     simulator = configured_simulator(session.settings, **asked)
     checked = check(session, wishes.jobfile, wishes.dataset)
     job = checked.jobfile.job
-    session.say(days.opening(job.name, job.model, checked.dataset.rows, start))
+    session.say(days.opening(job.name, words.either(job.choices), checked.dataset.rows, start))
     watch, began = days.Days(session.people, checked.dataset.rows), time.monotonic()
     with watch:
         watch.heading()

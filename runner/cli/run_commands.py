@@ -122,13 +122,14 @@ def plan(context: typer.Context, jobfile: JobFile, dataset: Input) -> int:
 
     session = session_of(context)
     checked, now = check(session, jobfile, dataset), SystemClock().now()
-    found = session.ask(lambda midnight: _planned(session, midnight, checked, now))
+    found = session.ask(lambda midnight: _planned(session, midnight, checked))
     if session.json:
         emit(as_json.plan(found))
         return exits.DONE
-    from runner.cli.render import tables  # noqa: PLC0415
+    from runner.cli.render import tables, words  # noqa: PLC0415
 
-    session.say(f"{found.name} on {found.model}: what it would cost; nothing was spent")
+    models = words.either(found.models)
+    session.say(f"{found.name} on {models}: what it would cost; nothing was spent")
     session.say(
         tables.cost(
             found.rows, found.forecast, now, distinct=found.distinct, tokens=found.prompt_tokens
@@ -138,16 +139,13 @@ def plan(context: typer.Context, jobfile: JobFile, dataset: Input) -> int:
     return exits.DONE
 
 
-async def _planned(session: Session, midnight: Midnight, checked: Checked, now: int) -> Plan:
-    from runner.app import accounts  # noqa: PLC0415
+async def _planned(session: Session, midnight: Midnight, checked: Checked) -> Plan:
     from runner.app.planning import make_plan  # noqa: PLC0415
     from runner.cli.render.bars import bar  # noqa: PLC0415
 
-    settings = session.settings
-    windows = await midnight.windows(checked.jobfile.job.model)
-    quotas = accounts.quotas_of(settings)
+    models = checked.jobfile.job.choices
     with bar(session.aside, "reckoning") as tick:
-        return make_plan(checked, quotas, windows, settings.run.pace, now, tick)
+        return await make_plan(checked, lambda calls: midnight.forecast(models, calls), tick)
 
 
 @app.command(

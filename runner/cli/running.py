@@ -118,9 +118,8 @@ async def _export(session: Session, midnight: Midnight, ran: Ran, output: Path) 
 
 
 async def _windows(midnight: Midnight, ran: Ran) -> tuple[Window, ...]:
-    models = sorted({batch.model for batch in ran.batches})
-    found = {window: None for model in models for window in await midnight.windows(model)}
-    return tuple(sorted(found, key=lambda window: (window.account, window.model)))
+    models = sorted({model for batch in ran.batches for model in batch.models})
+    return await midnight.windows(models) if models else ()
 
 
 def watching(console: Console) -> AbstractContextManager[Watcher]:

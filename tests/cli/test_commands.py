@@ -151,10 +151,10 @@ def test_the_database_is_found_checked_and_copied(queued: Any, tmp_path: Path) -
 def test_doctor_finds_a_missing_token(midnight: Any) -> None:
     said = midnight("doctor")
     assert said.code == 1
-    assert "✗  token" in said.out
+    assert "✗  token of modelscope" in said.out
     assert "try: " in said.out
     checks = {check["name"]: check["ok"] for check in midnight("doctor", "--json").json}
-    assert (checks["database"], checks["token"]) == (True, False)
+    assert (checks["database"], checks["token of modelscope"]) == (True, False)
 
 
 def test_doctor_is_content_with_a_provider_that_answers(midnight: Any, provider: Any) -> None:

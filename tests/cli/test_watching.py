@@ -15,20 +15,32 @@ from runner.clock import SystemClock
 from runner.core.forecast import Forecast
 from runner.core.gate import Cause
 from runner.core.model import BatchState, Counts
+from runner.core.period import Calendar
 from runner.core.quota import Source, Window
-from runner.core.schedule import Waiting
+from runner.core.schedule import Rotate, Waiting
 from runner.runtime.progress import Progress
 from runner.store.queue import Batch
 
 NOW = SystemClock().now()
 HOUR = 3_600_000
-WINDOW = Window("modelscope", "", "2026-11-24", NOW, NOW + 7 * HOUR, 2000, Source.HEADER, spent=12)
+WINDOW = Window(
+    "modelscope",
+    "",
+    "calls_per_day",
+    "2026-11-24",
+    NOW,
+    NOW + 7 * HOUR,
+    2000,
+    Calendar("day", "Asia/Shanghai"),
+    limit_source=Source.HEADER,
+    spent=12,
+)
 
 
 def progress(done: int = 0, *waiting: Waiting, at: int = NOW, **more: object) -> Progress:
     batch = Batch(
-        1, "label reviews", "d", BatchState.ACTIVE, "", 0, "m", "{}", "in.csv", "[]", 1, 100, 100,
-        NOW, Counts(ready=100 - done, succeeded=done),
+        1, "label reviews", "d", BatchState.ACTIVE, "", 0, ("m",), Rotate.PREFER, None, 0,
+        "{}", "in.csv", "[]", 1, 100, 100, NOW, Counts(ready=100 - done, succeeded=done),
     )  # fmt: skip
     ahead = Forecast(100 - done, 2, NOW + 30 * HOUR, 2000, 1988)
     plain = Progress(at, (batch,), waiting, None, (WINDOW,), 3, ahead)

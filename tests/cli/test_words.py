@@ -9,15 +9,34 @@ import pytest
 
 from runner.cli.render import sentences, words
 from runner.core.gate import Cause, Gate
+from runner.core.period import Calendar
 from runner.core.quota import Source, Window
 from runner.core.schedule import Waiting
 
 NOW = round(datetime(2026, 11, 24, 8, 48, tzinfo=UTC).timestamp() * 1000)
 H = words.HOUR_MS
 WINDOW = Window(
-    "modelscope", "", "2026-11-24", NOW - H, NOW + 7 * H, 2000, Source.HEADER, spent=2000
+    "modelscope",
+    "",
+    "calls_per_day",
+    "2026-11-24",
+    NOW - H,
+    NOW + 7 * H,
+    2000,
+    Calendar("day", "Asia/Shanghai"),
+    limit_source=Source.HEADER,
+    spent=2000,
 )
-CAUSES = [*(cause.value for cause in Cause if cause), "due", "in flight", "concurrency", "pace"]
+CAUSES = [
+    *(cause.value for cause in Cause if cause),
+    "due",
+    "in flight",
+    "concurrency",
+    "pace",
+    "hours",
+    "capped",
+    "flow",
+]
 
 
 @pytest.mark.parametrize(

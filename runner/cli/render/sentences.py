@@ -8,7 +8,8 @@ from datetime import tzinfo
 from runner.cli.render import words
 from runner.core.forecast import Forecast
 from runner.core.gate import Cause
-from runner.core.quota import Source, Window
+from runner.core.period import Calendar, Grant, Period, Refill, Rolling
+from runner.core.quota import NEVER, Source, Window
 from runner.core.schedule import Waiting
 
 SOURCES = {
@@ -16,27 +17,80 @@ SOURCES = {
     Source.CONFIGURED: "limit as configured",
     Source.REFUSAL: "limit learned from a refusal",
     Source.HEADER: "told by the provider",
+    Source.BALANCE: "told by the balance",
+}
+LEARNED = {
+    Source.PRESET: "as published",
+    Source.CONFIGURED: "as configured",
+    Source.REFUSAL: "learned from a refusal",
+    Source.HEADER: "learned from the reply header",
+    Source.BALANCE: "learned from the balance endpoint",
 }
 LONGEST_QUOTE = 110
 
 
-def spent(window: Window, *, today: str = " today") -> str:
+def spent(window: Window, *, when: bool = True) -> str:
     """``2,000 of 2,000 calls spent today``, and what else holds calls back."""
-    counted = words.number(window.spent)
+    unit = window.unit
+    counted = words.amount(window.spent, unit)
     if window.limit is not None:
-        counted = words.of(window.spent, window.limit)
-    said = f"{counted} calls spent{today}"
+        counted += f" of {words.amount(window.limit, unit)}"
+    said = f"{counted} {unit} spent"
+    if when or not _daily(window):
+        said += f" {period(window.period)}"
     if window.reserved:
-        said += f", {words.number(window.reserved)} in flight"
+        said += f", {words.amount(window.reserved, unit)} in flight"
     if window.reserve:
-        said += f", {words.number(window.reserve)} kept for you"
+        said += f", {words.amount(window.reserve, unit)} kept for you"
     return said
+
+
+def period(found: Period) -> str:
+    """``today``, ``this month``, ``in any 1 min``, ``in all``."""
+    match found:
+        case Calendar("month", _):
+            return "this month"
+        case Calendar():
+            return "today"
+        case Rolling(ms) | Refill(ms):
+            return f"in any {words.duration(ms).removesuffix(' 0 s').removesuffix(' 0 min')}"
+        case _:
+            return "in all"
+
+
+def _daily(window: Window) -> bool:
+    return isinstance(window.period, Calendar) and window.period.unit == "day"
 
 
 def budget(window: Window) -> str:
     """A window in full: whose it is, what was spent, and how the limit is known."""
     known = SOURCES[window.limit_source] if window.limit is not None else "limit not known yet"
-    return f"{window.model or window.account}: {spent(window, today='')} ({known})"
+    return f"{window.model or window.account}: {spent(window, when=False)} ({known})"
+
+
+def whose(window: Window) -> str:
+    """``Qwen/Qwen3-8B on modelscope``, or the account alone."""
+    return f"{window.model} on {window.account}" if window.model else window.account
+
+
+def learned(window: Window, now: int, zone: tzinfo | None = None) -> str:
+    """How the limit is known, and since when."""
+    if window.limit is None:
+        return "the limit is not known yet"
+    if window.limit_learned_at is None:
+        return SOURCES[window.limit_source]
+    return f"{LEARNED[window.limit_source]} at {words.when(window.limit_learned_at, now, zone)}"
+
+
+def binding(reason: Waiting, now: int, zone: tzinfo | None = None) -> str:
+    """Why a job waits, down to the window that binds it, how it is known, and what comes next."""
+    window = reason.window
+    if window is None:
+        return wait(reason, now, zone)
+    told = f"waiting for {whose(window)}: {spent(window)} ({learned(window, now, zone)})"
+    if window.resets_at < NEVER:
+        told += f"; resets {words.ahead(window.resets_at - now)}"
+    return f"{told}; {wait(reason, now, zone)}"
 
 
 def waits(reasons: Iterable[Waiting], now: int, zone: tzinfo | None = None) -> list[str]:
@@ -64,6 +118,11 @@ def _spent(reason: Waiting, moment: str) -> str:
     if window is None:
         return f"waiting for the reset: sleeping until {moment}, then one probe"
     whose = f" of {window.model}" if window.model else ""
+    if isinstance(window.period, Grant):
+        return (
+            f"the {window.unit} are spent{_quote(reason)}: a grant needs a login on the provider's "
+            "web site; watching the balance, which costs nothing"
+        )
     if window.room == 0:
         told = f"waiting for the reset{whose}: {spent(window)}"
         return f"{told}; sleeping until {moment}, then one probe"
@@ -92,6 +151,25 @@ def _gone(reason: Waiting, moment: str) -> str:
 
 def _early(_reason: Waiting, moment: str) -> str:
     return f"the provider's new day has not begun yet; one probe at {moment}"
+
+
+def _faulty(reason: Waiting, moment: str) -> str:
+    told = f"call after call fails by a fault of the provider's{_quote(reason)}"
+    return f"{told}; one probe at {moment}"
+
+
+def _hours(_reason: Waiting, moment: str) -> str:
+    return f"outside the hours that you configured; going on at {moment}"
+
+
+def _capped(reason: Waiting, _moment: str) -> str:
+    return "as many calls were made as you allow" + (" it" if reason.window is None else "")
+
+
+def _flow(reason: Waiting, moment: str) -> str:
+    window = reason.window
+    held = f": {spent(window)}" if window else ""
+    return f"as fast as the provider allows{held}; the next call at {moment}"
 
 
 def _due(reason: Waiting, moment: str) -> str:
@@ -125,7 +203,11 @@ _SENTENCES = {
     Cause.AMBIGUOUS.value: _ambiguous,
     Cause.OFFLINE.value: _offline,
     Cause.GONE.value: _gone,
+    Cause.FAULTY.value: _faulty,
     Cause.EARLY.value: _early,
+    "hours": _hours,
+    "capped": _capped,
+    "flow": _flow,
     "due": _due,
     "in flight": _in_flight,
     "concurrency": _concurrency,

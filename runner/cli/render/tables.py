@@ -15,6 +15,7 @@ from runner.app.answers import BatchStatus, QuotaLine, Status
 from runner.cli.render import sentences, words
 from runner.core.forecast import Forecast
 from runner.core.model import BatchState
+from runner.core.quota import NEVER
 from runner.store.queue import Batch
 from runner.store.reports import DayReport, Failure
 
@@ -151,25 +152,34 @@ def quota(lines: Sequence[QuotaLine], now: int) -> RenderableType:
     kept = any(line.window.reserve for line in lines)
     numbers = ("Limit", "Spent", "In flight", *(["Kept"] if kept else []), "Left", "Resets")
     made = table("Allowance", *numbers, "Source", right=numbers)
+    account = model = None
     for line in lines:
         window = line.window
-        made.add_row(
-            Text(f"  {window.model}" if window.model else window.account),
-            _known(window.limit),
-            words.number(window.spent),
-            words.number(window.reserved),
-            *([words.number(window.reserve)] if kept else []),
-            _known(window.room),
-            words.ahead(line.resets_in_ms),
-            window.limit_source.value if window.limit is not None else "unknown",
-        )
-    resets = sorted({line.window.resets_at for line in lines})
+        if (window.account, window.model) != (account, model):
+            account, model = window.account, window.model
+            made.add_row(Text(f"  {model}" if model else account, "" if model else "bold"))
+        made.add_row(*_quota_line(line, kept=kept))
+    resets = sorted({line.window.resets_at for line in lines if line.window.resets_at < NEVER})
     notes = [f"resets at {words.when(moment, now)} here" for moment in resets]
     return Group(made, Text(), Text("; ".join(notes), "dim"))
 
 
-def _known(calls: int | None) -> str:
-    return "?" if calls is None else words.number(calls)
+def _quota_line(line: QuotaLine, *, kept: bool) -> list[str]:
+    window = line.window
+
+    def told(value: int | None) -> str:
+        return "?" if value is None else words.amount(value, window.unit)
+
+    return [
+        f"{'    ' if window.model else '  '}{window.unit} {sentences.period(window.period)}",
+        told(window.limit),
+        told(window.spent),
+        told(window.reserved),
+        *([told(window.reserve)] if kept else []),
+        told(window.room),
+        words.ahead(line.resets_in_ms) if window.resets_at < NEVER else "",
+        window.limit_source.value if window.limit is not None else "unknown",
+    ]
 
 
 def report(days: Sequence[DayReport], *, by_model: bool = False) -> RenderableType:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, tzinfo
 
 from runner.clock import moment
+from runner.core.quota import CREDIT, Unit
 
 SECOND_MS = 1_000
 MINUTE_MS = 60 * SECOND_MS
@@ -27,6 +29,16 @@ def of(part: int, whole: int) -> str:
 def count(value: int, noun: str, plural: str | None = None) -> str:
     """``1 row``, ``2 rows``."""
     return f"{value:,} {noun if value == 1 else plural or noun + 's'}"
+
+
+def either(names: Sequence[str]) -> str:
+    """``Qwen/Qwen3-8B``, or ``Qwen/Qwen3-8B or another of 3``."""
+    return names[0] if len(names) == 1 else f"{names[0]} or another of {len(names)}"
+
+
+def amount(value: int, unit: Unit) -> str:
+    """An amount of a unit; credits are shown whole, and kept in thousandths."""
+    return f"{value / CREDIT:,g}" if unit is Unit.CREDITS else number(value)
 
 
 def percent(part: int, whole: int) -> str:
