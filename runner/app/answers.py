@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from runner.core.forecast import Forecast
 from runner.core.quota import Window
-from runner.core.schedule import Waiting
+from runner.core.schedule import Route, Waiting
 from runner.runtime.progress import Ending
 from runner.store.queue import Batch
 
@@ -40,11 +41,15 @@ class Ran:
 
 @dataclass(frozen=True, slots=True)
 class BatchStatus:
-    """A batch, what it waits for, and when it will be finished."""
+    """A batch, what it waits for, and when it will be finished.
+
+    `ways` tells of each way that its calls may take what holds it back there, if anything.
+    """
 
     batch: Batch
     waiting: Waiting | None
     forecast: Forecast | None
+    ways: Mapping[Route, Waiting | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

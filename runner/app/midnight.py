@@ -180,7 +180,12 @@ class Midnight:
         waiting = self._waiting(view, now)
         alive = await runners.alive(self._database)
         lines = tuple(
-            BatchStatus(batch, waiting.get(batch.id), self._finish(batch, view))
+            BatchStatus(
+                batch,
+                waiting.get(batch.id),
+                self._finish(batch, view),
+                self._ways(batch, view, now),
+            )
             for batch in batches
         )
         windows = tuple(line.window for line in await self.quota())
@@ -302,6 +307,15 @@ class Midnight:
         decision = schedule.decide(view.works, self._lanes(view.windows), self._rules, now)
         reasons = decision.reasons if isinstance(decision, Wait) else ()
         return {reason.batch_id: reason for reason in reasons}
+
+    def _ways(self, batch: Batch, view: View, now: int) -> dict[Route, Waiting | None]:
+        lanes = self._lanes(view.windows)
+        works = [work for work in view.works if work.batch_id == batch.id]
+        return {
+            route: found if isinstance(found, Waiting) else None
+            for work in works
+            for route, found in schedule.explain(work, view.works, lanes, self._rules, now).items()
+        }
 
     def _finish(self, batch: Batch, view: View) -> Forecast | None:
         work = next((work for work in view.works if work.batch_id == batch.id), None)

@@ -37,6 +37,7 @@ ORDER = (
     "resume",
     "cancel",
     "doctor",
+    "models",
     "simulate",
     "db",
 )

@@ -11,6 +11,7 @@ from runner.core.quota import CREDIT, NEVER, Unit
 if TYPE_CHECKING:
     from runner.app.answers import BatchStatus, QuotaLine, Ran, Status, Submitted
     from runner.app.doctor import Check
+    from runner.app.models import Models
     from runner.app.planning import Plan
     from runner.app.rehearsal import Rehearsal
     from runner.core.forecast import Forecast
@@ -106,6 +107,7 @@ def waiting(found: Waiting | None) -> JSON | None:
         "until": None if found.until is None else iso(found.until),
         "account": window.account if window else None,
         "model": window.model or None if window else None,
+        "quota": window.quota if window else None,
     }
 
 
@@ -186,6 +188,10 @@ def batch_status(found: BatchStatus) -> JSON:
     """A batch, what it waits for, and when it will be finished."""
     return batch(found.batch) | {
         "waits_for": waiting(found.waiting),
+        "ways": [
+            {"account": account, "model": model, "waits_for": waiting(held)}
+            for (account, model), held in found.ways.items()
+        ],
         "forecast": forecast(found.forecast),
     }
 
@@ -277,6 +283,14 @@ def rehearsal(found: Rehearsal, real_s: float) -> JSON:
         "virtual_s": (found.ended_at - found.started_at) / 1000,
         "real_s": round(real_s, 3),
     }
+
+
+def models(found: list[Models]) -> list[JSON]:
+    """What each account can call; `why_not` says why it lists nothing."""
+    return [
+        {"account": each.account, "models": list(each.names), "why_not": each.why_not}
+        for each in found
+    ]
 
 
 def checks(found: list[Check]) -> list[JSON]:

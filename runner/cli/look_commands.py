@@ -28,8 +28,16 @@ OneBatch = Annotated[
 ]
 
 
-@app.command(epilog=examples("midnight status", 'midnight status "label reviews"'))
-def status(context: typer.Context, batch: OneBatch = None) -> int:
+@app.command(
+    epilog=examples("midnight status", 'midnight status "label reviews"', "midnight status --why")
+)
+def status(
+    context: typer.Context,
+    batch: OneBatch = None,
+    why: Annotated[
+        bool, typer.Option("--why", help="Say what holds each batch back, down to the window.")
+    ] = False,
+) -> int:
     """Show how far each batch is, and what it waits for."""
     from runner.cli import as_json  # noqa: PLC0415 - not for --help
 
@@ -40,7 +48,7 @@ def status(context: typer.Context, batch: OneBatch = None) -> int:
         return exits.DONE
     from runner.cli.render import tables  # noqa: PLC0415 - not for --json
 
-    session.say(tables.status(found))
+    session.say(tables.status(found, why=why))
     return exits.DONE
 
 

@@ -50,6 +50,27 @@ def doctor(context: typer.Context) -> int:
     return exits.FAILED if any(check.ok is False for check in found) else exits.DONE
 
 
+@app.command(epilog=examples("midnight models", "midnight models --json"))
+def models(context: typer.Context) -> int:
+    """List the models that each account can call; it costs no call."""
+    import os  # noqa: PLC0415
+
+    from runner.app.models import list_models, nothing_listed  # noqa: PLC0415 - not for --help
+    from runner.cli import as_json  # noqa: PLC0415
+
+    session = session_of(context)
+    found = complete(lambda: list_models(session.settings, os.environ))
+    if (nothing := nothing_listed(found)) is not None:
+        raise nothing
+    if session.json:
+        emit(as_json.models(found))
+        return exits.DONE
+    from runner.cli.render import setup  # noqa: PLC0415 - not for --json
+
+    session.say(setup.models(found))
+    return exits.DONE
+
+
 @app.command(
     epilog=examples("midnight init", "midnight init summarise_text", "midnight init --list")
 )

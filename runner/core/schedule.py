@@ -128,13 +128,8 @@ def decide(
 def _decide_one(
     work: Work, works: Sequence[Work], lanes: Mapping[Route, Lane], rules: Rules, now: int
 ) -> Start | Waiting:
-    if work.ready == 0:
-        why = "retrying after a fault" if work.waiting else "waiting for the calls in flight"
-        return Waiting(work.batch_id, "due" if work.waiting else "in flight", why, work.due)
-    if rules.hours and (opens := rules.hours.opens_at(now)) > now:
-        return Waiting(work.batch_id, "hours", "outside the configured hours", opens)
-    if work.left == 0:
-        return Waiting(work.batch_id, "capped", "as many calls as the job file allows", None)
+    if (held := _held_back(work, rules, now)) is not None:
+        return held
     fitting = _fits(work, works, lanes)
     waits: list[Waiting] = []
     for route in _in_order(work, lanes):
@@ -145,6 +140,29 @@ def _decide_one(
         if decision.cause == "concurrency" and fitting and work.rotate is Rotate.PREFER:
             break  # the preferred way has room for all of it, only not at once
     return _soonest(waits)
+
+
+def explain(
+    work: Work, works: Sequence[Work], lanes: Mapping[Route, Lane], rules: Rules, now: int
+) -> dict[Route, Start | Waiting]:
+    """What holds `work` back on each of its ways, or how many of its jobs could start there."""
+    held, fitting = _held_back(work, rules, now), _fits(work, works, lanes)
+    return {
+        route: held or _through(route, work, works, lanes, rules, now, fitting=fitting)
+        for route in work.routes
+    }
+
+
+def _held_back(work: Work, rules: Rules, now: int) -> Waiting | None:
+    """Why `work` cannot go on, whichever way."""
+    if work.ready == 0:
+        why = "retrying after a fault" if work.waiting else "waiting for the calls in flight"
+        return Waiting(work.batch_id, "due" if work.waiting else "in flight", why, work.due)
+    if rules.hours and (opens := rules.hours.opens_at(now)) > now:
+        return Waiting(work.batch_id, "hours", "outside the configured hours", opens)
+    if work.left == 0:
+        return Waiting(work.batch_id, "capped", "as many calls as the job file allows", None)
+    return None
 
 
 def _in_order(work: Work, lanes: Mapping[Route, Lane]) -> list[Route]:

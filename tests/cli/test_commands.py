@@ -47,6 +47,7 @@ def test_the_version(midnight: Any) -> None:
         "resume",
         "cancel",
         "doctor",
+        "models",
         "init",
         "simulate",
         "db",
@@ -161,6 +162,26 @@ def test_doctor_is_content_with_a_provider_that_answers(midnight: Any, provider:
     provider()
     said = midnight("doctor")
     assert (said.code, "all is well" in said.out) == (0, True)
+
+
+def test_models_are_listed_for_each_account(midnight: Any, provider: Any) -> None:
+    provider()
+    assert "  Qwen/Qwen3-8B" in midnight("models").out
+    (found,) = midnight("models", "--json").json
+    assert (found["account"], found["why_not"]) == ("modelscope", None)
+    assert "Qwen/Qwen3-32B" in found["models"]
+
+
+def test_status_says_why_down_to_the_window(midnight: Any, work: Any, provider: Any) -> None:
+    provider(calls_per_day=4)
+    assert midnight("run", *work, "--no-wait").code == 3
+    said = midnight("status", "--why").out
+    assert "Qwen/Qwen3-8B on modelscope: 4 of 4 calls spent today of modelscope" in said
+    assert "learned from the reply header at" in said
+    assert "then one probe" in said
+    (batch,) = midnight("status", "--json").json["batches"]
+    (way,) = batch["ways"]
+    assert (way["model"], way["waits_for"]["quota"]) == ("Qwen/Qwen3-8B", "calls_per_day")
 
 
 def test_rehearse_shows_each_day_and_what_it_cost(midnight: Any, work: Any, tmp_path: Path) -> None:

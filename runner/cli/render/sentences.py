@@ -87,7 +87,7 @@ def binding(reason: Waiting, now: int, zone: tzinfo | None = None) -> str:
     window = reason.window
     if window is None:
         return wait(reason, now, zone)
-    told = f"waiting for {whose(window)}: {spent(window)} ({learned(window, now, zone)})"
+    told = f"{spent(window)} of {whose(window)} ({learned(window, now, zone)})"
     if window.resets_at < NEVER:
         told += f"; resets {words.ahead(window.resets_at - now)}"
     return f"{told}; {wait(reason, now, zone)}"

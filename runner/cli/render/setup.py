@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from runner.app.doctor import Check
+from runner.app.models import Models
 from runner.cli.render import tables, words
 from runner.providers.simulator import SimulatorConfig, Stats
 
@@ -29,6 +30,17 @@ def checks(found: Sequence[Check]) -> RenderableType:
     wrong = sum(check.ok is False for check in found)
     verdict = Text(f"{words.count(wrong, 'thing')} to mend", "bold red")
     return Group(grid, verdict if wrong else Text("all is well", "bold green"))
+
+
+def models(found: Sequence[Models]) -> RenderableType:
+    """The models of each account, a line each."""
+    parts: list[RenderableType] = []
+    for each in found:
+        parts.append(Text(f"{each.account} ({each.provider})", "bold"))
+        parts += [Text(f"  {name}") for name in each.names]
+        if each.why_not:
+            parts.append(Text(f"  none listed: {each.why_not}", "yellow"))
+    return Group(*parts)
 
 
 def simulating(config: SimulatorConfig, url: str, *, token: bool) -> RenderableType:

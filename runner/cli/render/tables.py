@@ -70,11 +70,12 @@ def cost(
     return facts(pairs)
 
 
-def status(found: Status) -> RenderableType:
+def status(found: Status, *, why: bool = False) -> RenderableType:
     """Every batch, what it waits for, and today's budget."""
     if not found.batches:
         return Text(f"{NOTHING_QUEUED}; {FIRST_STEPS}")
-    parts: list[RenderableType] = [_batches(found), *_remarks(found)]
+    remarks = _explanations(found) if why else _remarks(found)
+    parts: list[RenderableType] = [_batches(found), *remarks]
     parts += [Text(), Text("Today", "bold")]
     parts += [Text(f"  {sentences.budget(window)}") for window in found.windows]
     parts += [Text(), _runners(found)]
@@ -128,6 +129,25 @@ def _remarks(found: Status) -> list[Text]:
             continue
         said.append(Text(f"{batch.id} {batch.name}: {told}"))
     return [Text(), *said] if said else []
+
+
+def _explanations(found: Status) -> list[Text]:
+    """Of each batch and each of its ways, what holds it back, down to the window."""
+    said: list[Text] = []
+    for line in found.batches:
+        said += [Text(), Text(f"{line.batch.id} {line.batch.name}", "bold")]
+        if not line.ways:
+            said.append(Text(f"  {_at_rest(line.batch)}"))
+        for (account, model), waiting in line.ways.items():
+            told = "may go on now" if waiting is None else sentences.binding(waiting, found.at)
+            said.append(Text(f"  {model} on {account}: {told}"))
+    return said
+
+
+def _at_rest(batch: Batch) -> str:
+    if batch.done:
+        return "every row has its result or its failure"
+    return batch.note or f"it is {batch.state.value}"
 
 
 def _runners(found: Status) -> Text:

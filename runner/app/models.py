@@ -1,0 +1,69 @@
+"""What the accounts can call, as their providers list it; it costs no call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from runner.app import accounts
+from runner.errors import RunnerError
+from runner.providers.balance import TIMEOUT_S
+from runner.providers.endpoint import Endpoint
+from runner.providers.wire import Response
+from runner.settings import Settings
+
+OK = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """The models that one account's provider lists, sorted; or why it lists none."""
+
+    account: str
+    provider: str
+    names: tuple[str, ...]
+    why_not: str | None = None
+
+
+async def list_models(settings: Settings, environ: Mapping[str, str]) -> list[Models]:
+    """Ask every account that is used.
+
+    Raises:
+        ConfigError: A token or a base URL is missing.
+    """
+    async with accounts.open_endpoints(settings, environ) as endpoints:
+        return [await _of(endpoint) for endpoint in endpoints]
+
+
+async def _of(endpoint: Endpoint) -> Models:
+    account = endpoint.account
+    reply = await endpoint.get(f"{endpoint.base_url}/models", TIMEOUT_S)
+    if not isinstance(reply, Response):
+        return Models(account.name, account.preset.title, (), reply.why)
+    if reply.status != OK:
+        return Models(account.name, account.preset.title, (), f"HTTP {reply.status}")
+    names = read_names(reply.body)
+    return Models(account.name, account.preset.title, names, None if names else "an empty list")
+
+
+def read_names(body: bytes) -> tuple[str, ...]:
+    """The ``id`` of each entry of ``{"data": [...]}``, sorted. Never raises."""
+    try:
+        data: Any = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return ()
+    entries = data.get("data") if isinstance(data, dict) else data
+    found = entries if isinstance(entries, list) else []
+    names = {entry.get("id") for entry in found if isinstance(entry, dict)}
+    return tuple(sorted(name for name in names if isinstance(name, str) and name))
+
+
+def nothing_listed(found: list[Models]) -> RunnerError | None:
+    """What to tell if no account lists any model."""
+    if any(each.names for each in found):
+        return None
+    reasons = "; ".join(f"{each.account}: {each.why_not}" for each in found)
+    return RunnerError("no models are listed", where=reasons, remedy="midnight doctor")
