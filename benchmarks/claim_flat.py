@@ -14,9 +14,9 @@ from pathlib import Path
 import anyio
 
 from runner.core.model import BatchState
-from runner.store import queue
+from runner.store import batches, queue
+from runner.store.batches import NewBatch
 from runner.store.database import open_database
-from runner.store.queue import NewBatch
 
 CLAIMS, BLOCK = 400, 8
 
@@ -26,13 +26,13 @@ async def claim_ms(folder: Path, rows: int) -> float:
     new = NewBatch("claims", str(rows), "m", "{}", "rows.csv", "[]", rows)
     async with open_database(folder / f"{rows}.db") as database:
         async with database.write() as connection:
-            batch = await queue.create_batch(connection, new, 0)
+            batch = await batches.create_batch(connection, new, 0)
         for start in range(0, rows, 10_000):
             async with database.write() as connection:
                 size = min(10_000, rows - start)
                 batch = await queue.enqueue(connection, batch, start, ['{"text":"x"}'] * size)
         async with database.write() as connection:
-            await queue.set_batch_state(connection, batch.id, BatchState.ACTIVE)
+            await batches.set_batch_state(connection, batch.id, BatchState.ACTIVE)
         times = []
         for _ in range(CLAIMS):
             begun = time.perf_counter()

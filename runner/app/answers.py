@@ -9,7 +9,7 @@ from runner.core.forecast import Forecast
 from runner.core.quota import Window
 from runner.core.schedule import Route, Waiting
 from runner.runtime.progress import Ending
-from runner.store.queue import Batch
+from runner.store.batches import Batch
 
 
 @dataclass(frozen=True, slots=True)

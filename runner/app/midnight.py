@@ -26,10 +26,10 @@ from runner.errors import ConfigError, NotFoundError
 from runner.providers.account import USUAL_TOKENS, Account
 from runner.runtime.view import View, look, routes_of, windows_of
 from runner.settings import Settings
-from runner.store import ledger, queue, reports, runners
+from runner.store import batches, ledger, queue, reports, runners
+from runner.store.batches import Batch
 from runner.store.database import Database, open_database
 from runner.store.migrate import copy_to
-from runner.store.queue import Batch
 from runner.store.reports import DayReport, Failure
 
 if TYPE_CHECKING:
@@ -149,13 +149,13 @@ class Midnight:
                 watcher=watcher or nobody,
             )
             ending = await (run_until_told(service) if signals else service.run())
-        batches = [batch for batch in await self.batches() if batch.id in touched]
-        return Ran(ending, tuple(batches))
+        worked_on = [batch for batch in await self.batches() if batch.id in touched]
+        return Ran(ending, tuple(worked_on))
 
     async def batches(self) -> list[Batch]:
         """Every batch, oldest first."""
         async with self._database.read() as connection:
-            return await queue.list_batches(connection)
+            return await batches.list_batches(connection)
 
     async def batch(self, name: str) -> Batch:
         """The batch with this id, or the newest with this name.
@@ -176,7 +176,7 @@ class Midnight:
         now = self._clock.now()
         async with self._database.read() as connection:
             view = await look(connection, self._accounts, None, now, 0)
-            batches = await queue.list_batches(connection)
+            every = await batches.list_batches(connection)
         waiting = self._waiting(view, now)
         alive = await runners.alive(self._database)
         lines = tuple(
@@ -186,7 +186,7 @@ class Midnight:
                 self._finish(batch, view),
                 self._ways(batch, view, now),
             )
-            for batch in batches
+            for batch in every
         )
         windows = tuple(line.window for line in await self.quota())
         return Status(now, lines, windows, len(alive))
@@ -285,13 +285,13 @@ class Midnight:
         async with self._database.write() as connection:
             retried = await queue.retry_failed(connection, batch)
             if retried and batch.state is BatchState.PAUSED:
-                await queue.set_batch_state(connection, batch.id, BatchState.ACTIVE)
+                await batches.set_batch_state(connection, batch.id, BatchState.ACTIVE)
         return retried
 
     async def set_state(self, batch: Batch, state: BatchState, note: str = "") -> Batch:
         """Pause, resume or cancel `batch`. Rows in flight finish; nothing is lost."""
         async with self._database.write() as connection:
-            await queue.set_batch_state(connection, batch.id, state, note)
+            await batches.set_batch_state(connection, batch.id, state, note)
         return replace(batch, state=state, note=note)
 
     async def backup(self, target: Path) -> None:

@@ -18,9 +18,9 @@ from runner import files, jobfile
 from runner.core.model import BatchState
 from runner.files import Dataset
 from runner.jobfile import JobFile, Prompt
-from runner.store import queue
+from runner.store import batches, queue
+from runner.store.batches import Batch, NewBatch
 from runner.store.database import Database
-from runner.store.queue import Batch, NewBatch
 
 CHUNK = 2_000
 
@@ -98,20 +98,20 @@ async def submit(
         batch = await _load(database, checked, batch, on_progress)
     if batch.state is BatchState.LOADING:
         async with database.write() as connection:
-            await queue.set_batch_state(connection, batch.id, BatchState.ACTIVE)
-            batch = await queue.get_batch(connection, batch.id) or batch
+            await batches.set_batch_state(connection, batch.id, BatchState.ACTIVE)
+            batch = await batches.get_batch(connection, batch.id) or batch
     return batch, created
 
 
 async def _find_or_create(database: Database, checked: Checked, now: int) -> tuple[Batch, bool]:
     new = checked.new_batch()
     async with database.write() as connection:
-        found = await queue.find_batch(connection, new.digest)
+        found = await batches.find_batch(connection, new.digest)
         if found is None:
-            return await queue.create_batch(connection, new, now), True
+            return await batches.create_batch(connection, new, now), True
         # A new name, new limits and so on take effect; what is asked is the same by its digest.
-        await queue.set_job(connection, found.id, new)
-        return await queue.get_batch(connection, found.id) or found, False
+        await batches.set_job(connection, found.id, new)
+        return await batches.get_batch(connection, found.id) or found, False
 
 
 async def _load(database: Database, checked: Checked, batch: Batch, on_progress: Progress) -> Batch:
@@ -119,7 +119,7 @@ async def _load(database: Database, checked: Checked, batch: Batch, on_progress:
     rows = checked.rows(batch.loaded)
     while chunk := list(islice(rows, CHUNK)):
         async with database.write() as connection:
-            fresh = await queue.get_batch(connection, batch.id)
+            fresh = await batches.get_batch(connection, batch.id)
             if fresh is None or fresh.loaded != batch.loaded:
                 return fresh or batch
             batch = await queue.enqueue(connection, fresh, fresh.loaded, chunk)

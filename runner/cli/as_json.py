@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from runner.core.schedule import Waiting
     from runner.errors import RunnerError
     from runner.providers.simulator import SimulatorConfig, Stats
-    from runner.store.queue import Batch
+    from runner.store.batches import Batch
     from runner.store.reports import DayReport, Failure
 
 JSON = dict[str, Any]

@@ -13,7 +13,7 @@ from runner.core.model import BatchState
 
 if TYPE_CHECKING:
     from runner.app.midnight import Midnight
-    from runner.store.queue import Batch
+    from runner.store.batches import Batch
 
 app = typer.Typer(rich_markup_mode=None)
 

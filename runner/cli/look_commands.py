@@ -15,7 +15,7 @@ from runner.cli.session import Session, emit, session_of
 if TYPE_CHECKING:
     from runner.app.answers import Status
     from runner.app.midnight import Midnight
-    from runner.store.queue import Batch
+    from runner.store.batches import Batch
     from runner.store.reports import DayReport, Failure
 
 app = typer.Typer(rich_markup_mode=None)

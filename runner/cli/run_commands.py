@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from runner.app.midnight import Midnight
     from runner.app.planning import Plan
     from runner.app.submission import Checked
-    from runner.store.queue import Batch
+    from runner.store.batches import Batch
 
 app = typer.Typer(rich_markup_mode=None)
 

@@ -9,7 +9,7 @@ from enum import StrEnum
 from runner.core.forecast import Forecast
 from runner.core.quota import Window
 from runner.core.schedule import Waiting
-from runner.store.queue import Batch
+from runner.store.batches import Batch
 
 
 class Ending(StrEnum):

@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from runner.core.quota import Window
 from runner.core.schedule import Route, Work
 from runner.providers.account import Account
-from runner.store import ledger, queue
-from runner.store.queue import Batch
+from runner.store import batches, ledger, queue
+from runner.store.batches import Batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +54,15 @@ async def look(
     margin_ms: int,
 ) -> View:
     """The view of the work that these accounts can do; of batch `only`, if one is named."""
-    batches = tuple(batch for batch in await queue.runnable(connection) if only in (None, batch.id))
+    found = tuple(
+        batch for batch in await batches.runnable(connection) if only in (None, batch.id)
+    )
     due = await queue.next_due(connection)
-    routes = {batch.id: routes_of(batch.models, accounts) for batch in batches}
+    routes = {batch.id: routes_of(batch.models, accounts) for batch in found}
     used = sorted({route for ways in routes.values() for route in ways})
     windows = await windows_of(connection, accounts, used, now, margin_ms)
-    works = tuple(_work(batch, routes[batch.id], due) for batch in batches if routes[batch.id])
-    return View(batches, works, windows, due)
+    works = tuple(_work(batch, routes[batch.id], due) for batch in found if routes[batch.id])
+    return View(found, works, windows, due)
 
 
 async def windows_of(

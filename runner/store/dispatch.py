@@ -25,9 +25,10 @@ from runner.core.retry import (
     survives_crash,
 )
 from runner.core.verdict import Kind
-from runner.store import ledger, queue
+from runner.store import batches, ledger, queue
+from runner.store.batches import Batch
 from runner.store.ledger import CallEnd, Held, NewCall, OpenCall
-from runner.store.queue import Batch, Claimed
+from runner.store.queue import Claimed
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,7 @@ async def _allowed(connection: AsyncConnection, order: Order) -> int:
     """How many calls the user still allows the batch, whichever runner made the others."""
     if order.batch.max_calls is None:
         return order.count
-    fresh = await queue.get_batch(connection, order.batch.id) or order.batch
+    fresh = await batches.get_batch(connection, order.batch.id) or order.batch
     return min(order.count, fresh.calls_left or 0)
 
 
@@ -131,13 +132,13 @@ async def _pause_if_hopeless(connection: AsyncConnection, ended: Ended) -> None:
     verdict = ended.outcome.verdict
     if verdict.kind not in (Kind.GONE, Kind.REJECTED):
         return
-    batch = await queue.get_batch(connection, ended.started.job.batch_id)
+    batch = await batches.get_batch(connection, ended.started.job.batch_id)
     if batch is None or (verdict.kind is Kind.GONE and not ended.started.only_way):
         return  # there is another model, or another account
     if batch.state in (BatchState.ACTIVE, BatchState.LOADING):
         note = retry.hopeless(verdict, batch.counts)
         if note is not None:
-            await queue.set_batch_state(connection, batch.id, BatchState.PAUSED, note)
+            await batches.set_batch_state(connection, batch.id, BatchState.PAUSED, note)
 
 
 def _call_end(ended: Ended) -> CallEnd:

@@ -1,4 +1,4 @@
-"""The queue: batches are created, jobs enqueued, claimed, moved on, rescued.
+"""The queue: jobs are enqueued, claimed, moved on, rescued.
 
 Functions take a connection inside the caller's transaction, and return frozen values. A job
 moves only by the transitions of core/model.py, and every move keeps the batch's counters exact:
@@ -10,9 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-import orjson
 from sqlalchemy import (
-    Row,
     bindparam,
     delete,
     func,
@@ -24,9 +22,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects.sqlite import insert as insert_unless
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from runner.core.model import TRANSITIONS, BatchState, Counts, JobEvent, JobState, after
+from runner.core.model import TRANSITIONS, JobEvent, JobState, after
 from runner.core.retry import Tries
-from runner.core.schedule import Rotate
+from runner.store.batches import Batch, batch_of
 from runner.store.tables import batches, jobs, payloads, results
 
 # The states as literals: a partial index serves only a query that names its condition.
@@ -37,14 +35,6 @@ _FAILED = jobs.c.state == literal_column("'failed'")
 
 
 # Statements of every call are built once: building them costs more than running them.
-_RUNNABLE = (
-    select(batches)
-    .where(
-        batches.c.state.in_((BatchState.ACTIVE, BatchState.LOADING)),
-        batches.c.ready + batches.c.waiting + batches.c.running > 0,
-    )
-    .order_by(batches.c.id)
-)
 _CLAIM = (
     update(jobs)
     .where(
@@ -111,56 +101,6 @@ _COUNT = {
 
 
 @dataclass(frozen=True, slots=True)
-class NewBatch:
-    """What is known of a batch before it has an id."""
-
-    name: str
-    digest: str
-    models: tuple[str, ...]
-    job_json: str
-    input: str
-    columns_json: str
-    rows: int
-    priority: int = 0
-    rotate: Rotate = Rotate.PREFER
-    max_calls: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """One job file applied to one input."""
-
-    id: int
-    name: str
-    digest: str
-    state: BatchState
-    note: str
-    priority: int
-    models: tuple[str, ...]
-    rotate: Rotate
-    max_calls: int | None
-    calls: int
-    job_json: str
-    input: str
-    columns_json: str
-    first_job: int
-    rows: int
-    loaded: int
-    created_at: int
-    counts: Counts
-
-    @property
-    def calls_left(self) -> int | None:
-        """How many more calls the user allows it; None: as many as it takes."""
-        return None if self.max_calls is None else max(0, self.max_calls - self.calls)
-
-    @property
-    def done(self) -> bool:
-        """Whether every row has its result or its failure."""
-        return self.loaded == self.rows and self.counts.unfinished == 0
-
-
-@dataclass(frozen=True, slots=True)
 class Claimed:
     """A job that this runner has, with the row it is about."""
 
@@ -168,51 +108,6 @@ class Claimed:
     batch_id: int
     tries: Tries
     payload: str
-
-
-async def create_batch(connection: AsyncConnection, new: NewBatch, now: int) -> Batch:
-    """A batch in state loading, with the ids of its jobs set aside."""
-    last = await connection.scalar(select(func.max(batches.c.first_job + batches.c.rows)))
-    values = {
-        "name": new.name,
-        "digest": new.digest,
-        "models_json": orjson.dumps(new.models).decode(),
-        "rotate": new.rotate,
-        "max_calls": new.max_calls,
-        "job_json": new.job_json,
-        "input": new.input,
-        "columns_json": new.columns_json,
-        "rows": new.rows,
-        "priority": new.priority,
-        "state": BatchState.LOADING,
-        "first_job": last or 1,
-        "created_at_ms": now,
-    }
-    inserted = await connection.execute(insert(batches).values(values).returning(batches))
-    return _batch(inserted.one())
-
-
-async def find_batch(connection: AsyncConnection, digest: str) -> Batch | None:
-    """The batch of this job file and input, if it was submitted before."""
-    row = (await connection.execute(select(batches).where(batches.c.digest == digest))).first()
-    return _batch(row) if row else None
-
-
-async def get_batch(connection: AsyncConnection, batch_id: int) -> Batch | None:
-    """The batch with this id."""
-    row = (await connection.execute(select(batches).where(batches.c.id == batch_id))).first()
-    return _batch(row) if row else None
-
-
-async def list_batches(connection: AsyncConnection) -> list[Batch]:
-    """Every batch, oldest first."""
-    rows = await connection.execute(select(batches).order_by(batches.c.id))
-    return [_batch(row) for row in rows]
-
-
-async def runnable(connection: AsyncConnection) -> list[Batch]:
-    """The batches that may run and have jobs left, oldest first."""
-    return [_batch(row) for row in await connection.execute(_RUNNABLE)]
 
 
 async def enqueue(
@@ -242,28 +137,7 @@ async def enqueue(
         .values(loaded=batches.c.loaded + len(rows), ready=batches.c.ready + len(rows))
         .returning(batches)
     )
-    return _batch(loaded.one())
-
-
-async def set_job(connection: AsyncConnection, batch_id: int, new: NewBatch) -> None:
-    """Give a batch a new name, new limits and a new priority; what it asks stays the same."""
-    values = {
-        "name": new.name,
-        "job_json": new.job_json,
-        "priority": new.priority,
-        "rotate": new.rotate,
-        "max_calls": new.max_calls,
-    }
-    await connection.execute(update(batches).where(batches.c.id == batch_id).values(values))
-
-
-async def set_batch_state(
-    connection: AsyncConnection, batch_id: int, state: BatchState, note: str = ""
-) -> None:
-    """Activate, pause or cancel a batch; its jobs stay as they are."""
-    await connection.execute(
-        update(batches).where(batches.c.id == batch_id).values(state=state, note=note)
-    )
+    return batch_of(loaded.one())
 
 
 async def claim(
@@ -420,26 +294,3 @@ async def _count_all(
     for batch_id, number in sorted(numbers.items()):
         await _count(connection, batch_id, old, new, number)
     return sum(numbers.values())
-
-
-def _batch(row: Row[tuple[object, ...]]) -> Batch:
-    return Batch(
-        id=row.id,
-        name=row.name,
-        digest=row.digest,
-        state=BatchState(row.state),
-        note=row.note,
-        priority=row.priority,
-        models=tuple(orjson.loads(row.models_json)),
-        rotate=Rotate(row.rotate),
-        max_calls=row.max_calls,
-        calls=row.calls,
-        job_json=row.job_json,
-        input=row.input,
-        columns_json=row.columns_json,
-        first_job=row.first_job,
-        rows=row.rows,
-        loaded=row.loaded,
-        created_at=row.created_at_ms,
-        counts=Counts(row.ready, row.waiting, row.running, row.succeeded, row.failed),
-    )

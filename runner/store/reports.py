@@ -13,8 +13,8 @@ from sqlalchemy import ColumnElement, Label, case, func, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.model import BatchState, CallState, Counts, JobState
-from runner.store import queue
-from runner.store.queue import Batch
+from runner.store import batches
+from runner.store.batches import Batch
 from runner.store.tables import calls, jobs, payloads, results, windows
 
 
@@ -192,7 +192,7 @@ async def defects(connection: AsyncConnection) -> list[str]:
     """What is wrong inside the database: SQLite's own findings, then counts that do not agree."""
     found = await connection.exec_driver_sql("PRAGMA integrity_check(20)")
     wrong = [text for text in found.scalars() if text != "ok"]
-    for batch in await queue.list_batches(connection):
+    for batch in await batches.list_batches(connection):
         rows = await connection.execute(
             select(jobs.c.state, func.count()).where(_of(batch)).group_by(jobs.c.state)
         )

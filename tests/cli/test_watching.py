@@ -19,7 +19,7 @@ from runner.core.period import Calendar
 from runner.core.quota import Source, Window
 from runner.core.schedule import Rotate, Waiting
 from runner.runtime.progress import Progress
-from runner.store.queue import Batch
+from runner.store.batches import Batch
 
 NOW = SystemClock().now()
 HOUR = 3_600_000

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.errors import BusyError, DiskFullError, StoreError
 from runner.runtime.writer import Writer
-from runner.store import dispatch, ledger, migrate, queue, reports
+from runner.store import batches, dispatch, ledger, migrate, queue, reports
 from runner.store.database import Database, open_database
 from tests.store.kit import (
     NOON,
@@ -39,12 +39,12 @@ async def leave_room(database: Database, pages: int) -> None:
 
 
 async def load_big(connection: AsyncConnection) -> None:
-    batch = await queue.create_batch(connection, _big_batch(), NOON)
+    batch = await batches.create_batch(connection, _big_batch(), NOON)
     await queue.enqueue(connection, batch, 0, [BIG] * 10)
 
 
-def _big_batch() -> queue.NewBatch:
-    return queue.NewBatch("big", "big", ("m",), "{}", "in.csv", "[]", 10)
+def _big_batch() -> batches.NewBatch:
+    return batches.NewBatch("big", "big", ("m",), "{}", "in.csv", "[]", 10)
 
 
 def test_a_full_disk_changes_nothing_and_everything_goes_on_when_there_is_room(
@@ -170,7 +170,7 @@ def test_a_database_that_another_program_holds_is_busy_until_it_lets_go(
                     async with database.write() as connection:
                         await submit(connection)
             async with database.read() as connection:  # readers are not held up
-                assert await queue.list_batches(connection) == []
+                assert await batches.list_batches(connection) == []
             holder.communicate()
             async with database.write() as connection:
                 await submit(connection)
@@ -199,13 +199,13 @@ async def _use_everything(path: Path) -> None:
         async with database.read() as connection:
             await reports.daily(connection)
             await ledger.latest_windows(connection, ["mine"])
-            for batch in await queue.list_batches(connection):
+            for batch in await batches.list_batches(connection):
                 await reports.export_page(connection, batch, 0, 1000)
                 await reports.failures(connection, batch, 1000)
         async with database.write() as connection:
             await dispatch.rescue(connection, OURS, NOON)
             await queue.promote(connection, NOON)
-            for batch in await queue.runnable(connection):
+            for batch in await batches.runnable(connection):
                 await queue.claim(connection, batch, 1000, OURS)
                 await queue.retry_failed(connection, batch)
 

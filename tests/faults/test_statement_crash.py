@@ -7,7 +7,7 @@ from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.quota import Refused
-from runner.store import dispatch, queue
+from runner.store import batches, dispatch, queue
 from runner.store.database import Database
 from runner.store.dispatch import Started
 from tests.store.kit import (
@@ -42,7 +42,7 @@ def ending(end: Callable[[Started], object]) -> Scene:
 
 
 async def starting(connection: AsyncConnection, _started: list[Started]) -> None:
-    batch = await queue.get_batch(connection, 1)
+    batch = await batches.get_batch(connection, 1)
     assert batch is not None
     assert not isinstance(await try_start(connection, batch, 4), Refused)
 
@@ -58,7 +58,7 @@ async def loading(connection: AsyncConnection, _started: list[Started]) -> None:
 
 async def retrying(connection: AsyncConnection, started: list[Started]) -> None:
     await dispatch.finish(connection, failed(started[0]), NOON)
-    batch = await queue.get_batch(connection, 1)
+    batch = await batches.get_batch(connection, 1)
     assert batch is not None
     assert await queue.retry_failed(connection, batch) == 1
 

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from runner.core.quota import Quota, Refused
 from runner.core.verdict import Scope
 from runner.runtime.writer import Writer
-from runner.store import dispatch, queue, runners
+from runner.store import batches, dispatch, queue, runners
 from runner.store.database import Database, open_database
 from runner.store.dispatch import Ended, Order, Started
 from tests.store.kit import (
@@ -81,12 +81,12 @@ class Victim:
             for one in started:
                 calls.start_soon(self.call, one)
         async with self.database.read() as connection:
-            batch = await queue.get_batch(connection, 1)
+            batch = await batches.get_batch(connection, 1)
         assert batch is not None
         return not batch.done
 
     async def start(self, connection: AsyncConnection) -> list[Started] | Refused:
-        batch = await queue.get_batch(connection, 1)
+        batch = await batches.get_batch(connection, 1)
         assert batch is not None
         order = Order(
             batch, ACCOUNT, batch.models[0], QUOTAS, self.chance.randint(1, 16), self.runner_id

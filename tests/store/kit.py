@@ -21,10 +21,10 @@ from runner.core.period import Calendar
 from runner.core.quota import Count, Quota, Refused
 from runner.core.retry import AskAgain, Fail, Release, RetryAt, Step, Succeed
 from runner.core.verdict import Kind, Scope, Verdict
-from runner.store import dispatch, queue
+from runner.store import batches, dispatch, queue
+from runner.store.batches import Batch, NewBatch
 from runner.store.database import Database, open_database
 from runner.store.dispatch import Ended, Order, Started
-from runner.store.queue import Batch, NewBatch
 
 __all__ = ["blank", "path", "store"]
 
@@ -121,14 +121,14 @@ async def submit(
     connection: AsyncConnection, number: int = 10, digest: str = "first", model: str = MODEL
 ) -> Batch:
     """A batch of `number` rows, all queued."""
-    batch = await queue.create_batch(connection, new_batch(number, digest, model), NOON)
+    batch = await batches.create_batch(connection, new_batch(number, digest, model), NOON)
     await queue.enqueue(connection, batch, 0, [f'{{"n":{n}}}' for n in range(1, number + 1)])
-    await queue.set_batch_state(connection, batch.id, BatchState.ACTIVE)
+    await batches.set_batch_state(connection, batch.id, BatchState.ACTIVE)
     return await reread(connection, batch)
 
 
 async def reread(connection: AsyncConnection, batch: Batch) -> Batch:
-    found = await queue.get_batch(connection, batch.id)
+    found = await batches.get_batch(connection, batch.id)
     assert found is not None
     return found
 

@@ -6,10 +6,10 @@ from runner.core.model import BatchState, Counts
 from runner.core.quota import Quota, Refused
 from runner.core.retry import REJECTIONS_TO_STOP
 from runner.core.verdict import Scope
-from runner.store import dispatch, queue
+from runner.store import batches, dispatch
+from runner.store.batches import Batch
 from runner.store.database import Database
 from runner.store.dispatch import Started
-from runner.store.queue import Batch
 from tests.store.kit import (
     DAILY,
     DAY,
@@ -79,7 +79,7 @@ def test_a_refused_start_leaves_no_trace(store: Store) -> None:
 
     async def refuse(database: Database) -> None:
         async with database.write() as connection:
-            batch = await queue.get_batch(connection, 1)
+            batch = await batches.get_batch(connection, 1)
             assert isinstance(await try_start(connection, batch, 5), Refused)
 
     store.run(prepare)

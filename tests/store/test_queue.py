@@ -10,9 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.model import BatchState, Counts, JobEvent, JobState
 from runner.core.retry import MAX_CLAIMS, Tries
-from runner.store import dispatch, queue, reports
+from runner.store import batches, dispatch, queue, reports
+from runner.store.batches import Batch
 from runner.store.database import Database
-from runner.store.queue import Batch, Claimed
+from runner.store.queue import Claimed
 from runner.store.tables import jobs
 from tests.store.kit import (
     DAY,
@@ -279,10 +280,10 @@ def test_the_same_job_file_and_input_are_one_batch(store: Store) -> None:
     async def main(database: Database) -> None:
         async with database.write() as connection:
             batch = await submit(connection)
-            assert await queue.find_batch(connection, "first") == batch
-            assert await queue.find_batch(connection, "second") is None
-            assert await queue.get_batch(connection, 77) is None
-            assert await queue.list_batches(connection) == [batch]
+            assert await batches.find_batch(connection, "first") == batch
+            assert await batches.find_batch(connection, "second") is None
+            assert await batches.get_batch(connection, 77) is None
+            assert await batches.list_batches(connection) == [batch]
             with pytest.raises(IntegrityError):
                 await submit(connection)
 
@@ -292,12 +293,12 @@ def test_the_same_job_file_and_input_are_one_batch(store: Store) -> None:
 def test_loading_goes_on_where_it_stopped(store: Store) -> None:
     async def main(database: Database) -> None:
         async with database.write() as connection:
-            batch = await queue.create_batch(connection, new_batch(5), NOON)
+            batch = await batches.create_batch(connection, new_batch(5), NOON)
             await queue.enqueue(connection, batch, 0, ["{}"] * 3)
         async with database.write() as connection:
             batch = await reread(connection, batch)
             assert (batch.loaded, batch.state, batch.done) == (3, BatchState.LOADING, False)
-            assert [one.id for one in await queue.runnable(connection)] == [batch.id]
+            assert [one.id for one in await batches.runnable(connection)] == [batch.id]
             await queue.enqueue(connection, batch, batch.loaded, ["{}"] * 2)
             assert (await reread(connection, batch)).counts == Counts(ready=5)
             with pytest.raises(IntegrityError):
@@ -310,7 +311,7 @@ def test_loading_goes_on_where_it_stopped(store: Store) -> None:
 
 async def _more_rows_than_said(database: Database) -> None:
     async with database.write() as connection:
-        batch = await queue.create_batch(connection, new_batch(1, "small"), NOON)
+        batch = await batches.create_batch(connection, new_batch(1, "small"), NOON)
         await queue.enqueue(connection, batch, 0, ["{}", "{}"])
 
 
@@ -319,11 +320,11 @@ def test_batches_that_are_paused_cancelled_or_finished_are_not_runnable(store: S
         async with database.write() as connection:
             for state in (BatchState.PAUSED, BatchState.CANCELLED, BatchState.ACTIVE):
                 batch = await submit(connection, 1, digest=state)
-                await queue.set_batch_state(connection, batch.id, state, "why")
+                await batches.set_batch_state(connection, batch.id, state, "why")
             await submit(connection, 0, digest="no rows")
-            assert [one.digest for one in await queue.runnable(connection)] == ["active"]
+            assert [one.digest for one in await batches.runnable(connection)] == ["active"]
             await dispatch.finish(connection, done(await start_one(connection, batch)), NOON)
-            assert await queue.runnable(connection) == []
+            assert await batches.runnable(connection) == []
             assert (await reread(connection, batch)).done
 
     store.run(main)
@@ -375,7 +376,7 @@ def plans(path: Path, scene: Callable[[AsyncConnection, Batch], Awaitable[object
 
     async def main(database: Database) -> None:
         async with database.write() as connection:
-            batch = await queue.get_batch(connection, 1)
+            batch = await batches.get_batch(connection, 1)
             assert batch is not None
             engine = connection.engine.sync_engine
             event.listen(engine, "before_cursor_execute", _note(said))

@@ -24,7 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from runner.core.model import BatchState
 from runner.core.quota import Quota, Refused
 from runner.core.verdict import Scope
-from runner.store import dispatch, queue
+from runner.store import batches, dispatch, queue
 from runner.store.database import open_database
 from runner.store.dispatch import Ended, Started
 from tests.store.kit import (
@@ -118,7 +118,7 @@ class QueueMachine(RuleBasedStateMachine):
     )
     def calls_start(self, batch_id: int, runner_id: int, count: int) -> Any:
         async def work(connection: AsyncConnection) -> list[Started] | Refused:
-            batch = await queue.get_batch(connection, batch_id)
+            batch = await batches.get_batch(connection, batch_id)
             assert batch is not None
             return await try_start(connection, batch, count, runner_id, self.now, QUOTAS)
 
@@ -152,7 +152,7 @@ class QueueMachine(RuleBasedStateMachine):
     @rule(batch_id=st.sampled_from([1, 2]))
     def failures_are_retried(self, batch_id: int) -> None:
         async def work(connection: AsyncConnection) -> None:
-            batch = await queue.get_batch(connection, batch_id)
+            batch = await batches.get_batch(connection, batch_id)
             assert batch is not None
             await queue.retry_failed(connection, batch)
             assert (await reread(connection, batch)).counts.failed == 0
@@ -161,7 +161,7 @@ class QueueMachine(RuleBasedStateMachine):
 
     @rule(batch_id=st.sampled_from([1, 2]), state=st.sampled_from(BatchState))
     def a_batch_is_paused_or_goes_on(self, batch_id: int, state: BatchState) -> None:
-        self.write(lambda connection: queue.set_batch_state(connection, batch_id, state))
+        self.write(lambda connection: batches.set_batch_state(connection, batch_id, state))
 
     @rule()
     def what_is_due_is_promoted(self) -> None:

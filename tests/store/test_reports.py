@@ -4,7 +4,7 @@ import pytest
 
 from runner.core.model import BatchState
 from runner.core.quota import Source
-from runner.store import dispatch, ledger, queue, reports
+from runner.store import batches, dispatch, ledger, reports
 from runner.store.database import Database
 from tests.store.kit import (
     ACCOUNT,
@@ -206,7 +206,7 @@ def test_rows_of_a_cancelled_batch_say_so_unless_they_have_ended(
             await open_gates(connection, batch)
             late, waiting, _ = await start(connection, batch, 3)
             await dispatch.finish(connection, faulted(waiting, NOON), NOON)
-            await queue.set_batch_state(connection, batch.id, state)
+            await batches.set_batch_state(connection, batch.id, state)
             batch = await reread(connection, batch)
             page = await reports.export_page(connection, batch, 0, 10)
             assert [row.state for row in page] == ["succeeded", "running", word, "running"]

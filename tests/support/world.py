@@ -27,9 +27,9 @@ from runner.providers.wire import open_wire
 from runner.runtime.progress import Progress
 from runner.runtime.service import Options, Service
 from runner.settings import ProviderTable
-from runner.store import queue, reports
+from runner.store import batches, queue, reports
+from runner.store.batches import Batch, NewBatch
 from runner.store.database import Database, open_database
-from runner.store.queue import Batch, NewBatch
 from runner.store.reports import DayReport, ExportRow
 
 UTC8 = timezone(timedelta(hours=8))
@@ -81,10 +81,10 @@ class World:
         digest = f"{name}:{asked}:{rows}"
         new = NewBatch(name, digest, asked, job.to_json(), "in.csv", '["text"]', rows, **more)
         async with self.database.write() as connection:
-            batch = await queue.create_batch(connection, new, self.clock.now())
+            batch = await batches.create_batch(connection, new, self.clock.now())
             texts = [f'{{"text":"{name} {number}"}}' for number in range(rows)]
             await queue.enqueue(connection, batch, 0, texts)
-            await queue.set_batch_state(connection, batch.id, BatchState.ACTIVE)
+            await batches.set_batch_state(connection, batch.id, BatchState.ACTIVE)
         return batch
 
     @asynccontextmanager
@@ -142,13 +142,13 @@ class World:
     async def rows(self, batch: Batch) -> list[ExportRow]:
         """Every row of a batch, with its result."""
         async with self.database.read() as connection:
-            fresh = await queue.get_batch(connection, batch.id)
+            fresh = await batches.get_batch(connection, batch.id)
             return await reports.export_page(connection, fresh or batch, 0, batch.rows)
 
     async def batch(self, batch: Batch) -> Batch:
         """The batch as it stands now."""
         async with self.database.read() as connection:
-            return await queue.get_batch(connection, batch.id) or batch
+            return await batches.get_batch(connection, batch.id) or batch
 
     async def defects(self) -> list[str]:
         """What is wrong inside the database."""

@@ -12,7 +12,7 @@ from datetime import tzinfo
 from runner.cli.render import sentences, words
 from runner.core.quota import Window
 from runner.runtime.progress import Progress
-from runner.store.queue import Batch
+from runner.store.batches import Batch
 
 STOP_HINT = "Ctrl-C: finish the calls in flight and stop"
 STOP_NOW_HINT = "Ctrl-C again: stop at once; nothing is lost, calls in flight count as spent"

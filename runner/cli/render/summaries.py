@@ -14,7 +14,7 @@ from runner.cli.render.tables import facts
 from runner.core.model import BatchState
 from runner.core.quota import Window
 from runner.runtime.progress import Ending
-from runner.store.queue import Batch
+from runner.store.batches import Batch
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from runner.cli.render import sentences, words
 from runner.core.forecast import Forecast
 from runner.core.model import BatchState
 from runner.core.quota import NEVER
-from runner.store.queue import Batch
+from runner.store.batches import Batch
 from runner.store.reports import DayReport, Failure
 
 STATE_STYLES = {
