@@ -23,10 +23,11 @@ class Submitted:
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """How a run ended, and how the batches it worked on stand."""
+    """How a run ended, how the batches it worked on stand, and what they wait for."""
 
     ending: Ending
     batches: tuple[Batch, ...]
+    waiting: tuple[Waiting, ...] = ()
 
     @property
     def left(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -35,7 +36,8 @@ from runner.store.reports import DayReport, Failure
 if TYPE_CHECKING:
     import httpx
 
-    from runner.app.submission import Checked, Progress
+    from runner.app.submission import Checked
+    from runner.app.submission import Progress as OnProgress
     from runner.runtime.progress import Watcher
 
 EXPORT_PAGE = 1_000
@@ -90,7 +92,7 @@ class Midnight:
         self._accounts: tuple[Account, ...] = accounts.accounts_of(settings)
         self._rules = accounts.rules_for(settings)
 
-    async def submit(self, checked: Checked, on_progress: Progress | None = None) -> Submitted:
+    async def submit(self, checked: Checked, on_progress: OnProgress | None = None) -> Submitted:
         """Queue a checked dataset, or find the batch that it is already.
 
         Args:
@@ -126,11 +128,17 @@ class Midnight:
             UnauthorisedError: The provider refuses the token or the account.
             ConfigError: A token or a base URL is missing, or no account serves a model.
         """
-        from runner.runtime.progress import nobody  # noqa: PLC0415 - only a run needs these
+        from runner.runtime.progress import Progress, nobody  # noqa: PLC0415 - only for a run
         from runner.runtime.service import Options, Service  # noqa: PLC0415
         from runner.runtime.signals import run_until_told  # noqa: PLC0415
 
         run = self.settings.run
+        last: deque[Progress] = deque(maxlen=1)
+
+        def watch(progress: Progress) -> None:
+            last.append(progress)
+            (watcher or nobody)(progress)
+
         rules = accounts.rules_for(self.settings, pace)
         options = Options(rules, wait, only, run.max_concurrency)
         in_play = [batch for batch in await self.batches() if _in_play(batch, only)]
@@ -146,11 +154,11 @@ class Midnight:
                 self._clock,
                 options,
                 chance=self._chance,
-                watcher=watcher or nobody,
+                watcher=watch,
             )
             ending = await (run_until_told(service) if signals else service.run())
         worked_on = [batch for batch in await self.batches() if batch.id in touched]
-        return Ran(ending, tuple(worked_on))
+        return Ran(ending, tuple(worked_on), last[-1].waiting if last else ())
 
     async def batches(self) -> list[Batch]:
         """Every batch, oldest first."""
@@ -253,7 +261,7 @@ class Midnight:
             only = batch.id if batch else None
             return await reports.daily(connection, batch_id=only, by_model=by_model)
 
-    async def export(self, batch: Batch, path: Path, on_progress: Progress | None = None) -> int:
+    async def export(self, batch: Batch, path: Path, on_progress: OnProgress | None = None) -> int:
         """Write the results so far, in the input's order; how many rows there were.
 
         Raises:

@@ -86,12 +86,13 @@ def forecast(found: Forecast | None) -> JSON | None:
     """When it will be finished; `finish_at` is null if never."""
     if found is None:
         return None
-    never = found.calls > 0 and found.days == 0
+    never = found.beyond > 0 or (found.calls > 0 and found.days == 0)
     return {
         "calls": found.calls,
         "days": found.days,
         "calls_a_day": found.per_day,
         "calls_left_today": found.today,
+        "calls_without_credits": found.beyond,
         "finish_at": None if never else iso(found.finish_at),
     }
 

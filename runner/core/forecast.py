@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from runner.core.pacing import SAFETY_MS, Pace
-from runner.core.period import Calendar, Refill, Rolling
+from runner.core.period import Calendar, Grant, Refill, Rolling
 from runner.core.quota import NEVER, Window, span_of
 from runner.core.schedule import Lane, Route, Rules, room_of
 
@@ -33,6 +33,7 @@ class Forecast:
         finish_at: When the last result is expected (ms since the epoch).
         per_day: Calls an untouched day allows; None when no limit is known.
         today: Calls today's windows still allow; None when no limit is known.
+        beyond: Calls that no balance covers; nobody knows when it will be filled up.
     """
 
     calls: int
@@ -40,6 +41,7 @@ class Forecast:
     finish_at: int
     per_day: int | None
     today: int | None
+    beyond: int = 0
 
 
 def forecast(
@@ -60,6 +62,9 @@ def forecast(
     """
     per_day, today = room_of(_renewed(lanes, NEVER)), room_of(lanes)
     fastest = max(call_ms, *(_flow_ms(lane) for lane in lanes.values()), 1)
+    if (covered := _covered(lanes)) is not None and calls > covered:
+        found = forecast(covered, lanes, rules, now, call_ms)
+        return replace(found, calls=calls, beyond=calls - covered)
     left, days = calls, int(calls > 0 and today is None)
     for made, stretch in _periods(lanes, rules, now, fastest):
         if made is None or made >= left:
@@ -69,6 +74,18 @@ def forecast(
         if stretch.number >= ENOUGH_PERIODS:
             return _extrapolated(calls, left, days, stretch, now, per_day, today)
     raise AssertionError("periods never end")  # pragma: no cover
+
+
+def _covered(lanes: Lanes) -> int | None:
+    """How many calls the balances cover, on the dearest way of each account; None: any number."""
+    accounts: dict[str, int] = {}
+    for (account, _model), lane in lanes.items():
+        own = [w.calls_left(lane.cost) for w in lane.windows if isinstance(w.period, Grant)]
+        known = [left for left in own if left is not None]
+        if not known:
+            return None
+        accounts[account] = min([*known, accounts.get(account, known[0])])
+    return sum(accounts.values()) if lanes else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -245,7 +245,9 @@ def in_force(windows: tuple[Window, ...]) -> tuple[Window, ...]:
     if not any(window.limit_source is Source.BALANCE for window in windows):
         return windows
     return tuple(
-        replace(w, limit=None) if (w.unit, w.limit_source) == (Unit.CALLS, Source.PRESET) else w
+        replace(w, limit=None, reserve=0)
+        if (w.unit, w.limit_source) == (Unit.CALLS, Source.PRESET)
+        else w
         for w in windows
     )
 

@@ -54,9 +54,7 @@ async def look(
     margin_ms: int,
 ) -> View:
     """The view of the work that these accounts can do; of batch `only`, if one is named."""
-    found = tuple(
-        batch for batch in await batches.runnable(connection) if only in (None, batch.id)
-    )
+    found = tuple(batch for batch in await batches.runnable(connection) if only in (None, batch.id))
     due = await queue.next_due(connection)
     routes = {batch.id: routes_of(batch.models, accounts) for batch in found}
     used = sorted({route for ways in routes.values() for route in ways})

@@ -11,8 +11,8 @@ from runner.core.calendar import day_at
 from runner.core.forecast import Forecast, forecast, lanes_of
 from runner.core.hours import read_hours
 from runner.core.pacing import SAFETY_MS, Pace
-from runner.core.period import Calendar, Rolling
-from runner.core.quota import Quota, Window, open_window
+from runner.core.period import Calendar, Grant, Rolling
+from runner.core.quota import Quota, Unit, Window, open_window
 from runner.core.schedule import Rules
 from runner.core.verdict import Scope
 
@@ -25,7 +25,7 @@ NOW = MIDNIGHT + 9 * HOUR
 ASAP = Rules(Pace.ASAP)
 
 
-QWEN, GLM = ("mine", "qwen"), ("mine", "glm")
+QWEN, GLM, OTHER = ("mine", "qwen"), ("mine", "glm"), ("yours", "qwen")
 
 
 def window(limit: int | None, spent: int = 0, model: str = "", reserve: int = 0) -> Window:
@@ -113,6 +113,25 @@ def test_a_month_that_is_spent_waits_for_the_next() -> None:
 def test_a_limit_a_minute_sets_the_speed() -> None:
     minute = open_window(Quota("minute", Scope.ACCOUNT, 6, Rolling(60_000)), "mine", "", NOW)
     assert told(30, minute, window(100, model="qwen")).finish_at == NOW + 300_000
+
+
+def test_what_no_balance_covers_has_no_day() -> None:
+    """Two accounts with credits for 12 and for 3 calls; a third that counts none covers all."""
+
+    def purse(account: str, left: int) -> Window:
+        rule = Quota("credits", Scope.ACCOUNT, left, Grant(), unit=Unit.CREDITS)
+        return open_window(rule, account, "", NOW)
+
+    lanes = lanes_of(
+        {QWEN: [window(100), purse("mine", 12)], OTHER: [window(100), purse("yours", 3)]}
+    )
+    lanes = {
+        route: replace(lane, cost={Unit.CALLS: 1, Unit.CREDITS: 1}) for route, lane in lanes.items()
+    }
+    found = forecast(20, lanes, ASAP, NOW, 1_000)
+    assert (found.calls, found.beyond, found.finish_at) == (20, 5, NOW + 15_000)
+    free = lanes_of({("free", "qwen"): [window(100)]})
+    assert forecast(20, lanes | free, ASAP, NOW, 1_000).beyond == 0
 
 
 def test_only_the_users_hours_count() -> None:

@@ -55,6 +55,11 @@ def test_usable_time_and_the_moment_after_it_agree(
     assert hours.opens_at(now) >= now
 
 
+def test_what_does_not_fit_one_night_goes_on_in_the_next() -> None:
+    begin = at("2026-01-05 12:00")
+    assert NIGHT.after(begin, 25 * HOUR) == at("2026-01-08 03:00")
+
+
 @pytest.mark.parametrize("text", ["", "22-08", "22:00", "24:00-08:00", "22:60-08:00", "8:00-9:00"])
 def test_what_is_no_stretch_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(ValueError, match="22:00-08:00"):

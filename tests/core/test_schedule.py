@@ -24,6 +24,7 @@ from runner.core.schedule import (
     Waiting,
     Work,
     decide,
+    explain,
     room_of,
 )
 from runner.core.verdict import Scope
@@ -234,6 +235,17 @@ def test_room_of_several_lanes_is_what_account_and_models_leave() -> None:
     assert of(None, 200, None) is None
     assert room_of({QWEN: lane(window(limit=7)), OTHER: lane(window(limit=5))}) == 12
     assert room_of({QWEN: lane(window(limit=7))}, {QWEN, GLM}) == 4
+
+
+def test_each_way_is_explained() -> None:
+    lanes = {QWEN: lane(window(100)), GLM: lane()}
+    found = explain(ways(QWEN, GLM), [ways(QWEN, GLM)], lanes, Rules(Pace.ASAP), NOW)
+    held = found[QWEN]
+    assert isinstance(held, Waiting)
+    assert (held.cause, held.until) == (Cause.SPENT, RESET)
+    assert found[GLM] == Start(1, GLM, 4)
+    idle = Work(1, (QWEN, GLM), ready=0, waiting=1, due=NOW + 5)
+    assert set(explain(idle, [idle], lanes, Rules(), NOW)) == {QWEN, GLM}
 
 
 # what the user wants

@@ -58,7 +58,7 @@ class Painter:
             rows=sum(batch.rows for batch in known),
             failed=sum(batch.counts.failed for batch in known),
             now=self._now(progress, now),
-            today=tuple(map(sentences.budget, self._windows)),
+            today=tuple(sentences.budgets(self._windows)),
             finish=self._finish(progress, now),
             trouble=progress.trouble,
             hint=STOP_NOW_HINT if progress.stopping else STOP_HINT,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import tzinfo
 
 from runner.cli.render import words
@@ -36,7 +36,7 @@ def spent(window: Window, *, when: bool = True) -> str:
     if window.limit is not None:
         counted += f" of {words.amount(window.limit, unit)}"
     said = f"{counted} {unit} spent"
-    if when or not _daily(window):
+    if (when or not _daily(window)) and window.limit_source is not Source.BALANCE:
         said += f" {period(window.period)}"
     if window.reserved:
         said += f", {words.amount(window.reserved, unit)} in flight"
@@ -62,10 +62,18 @@ def _daily(window: Window) -> bool:
     return isinstance(window.period, Calendar) and window.period.unit == "day"
 
 
-def budget(window: Window) -> str:
+def budgets(windows: Sequence[Window]) -> list[str]:
+    """A line for each window; a model's of which there is nothing to tell is left out."""
+    several = len({window.account for window in windows}) > 1
+    telling = [w for w in windows if not w.model or w.limit is not None or w.spent or w.reserved]
+    return [budget(window, several=several) for window in telling]
+
+
+def budget(window: Window, *, several: bool = False) -> str:
     """A window in full: whose it is, what was spent, and how the limit is known."""
     known = SOURCES[window.limit_source] if window.limit is not None else "limit not known yet"
-    return f"{window.model or window.account}: {spent(window, when=False)} ({known})"
+    label = whose(window) if several else window.model or window.account
+    return f"{label}: {spent(window, when=False)} ({known})"
 
 
 def whose(window: Window) -> str:
@@ -98,6 +106,21 @@ def waits(reasons: Iterable[Waiting], now: int, zone: tzinfo | None = None) -> l
     return list(dict.fromkeys(wait(reason, now, zone) for reason in reasons))
 
 
+def ends(reasons: Iterable[Waiting], now: int, zone: tzinfo | None = None) -> list[str]:
+    """Why a run that was asked not to wait has ended, each thing said once."""
+    return list(dict.fromkeys(_end(reason, now, zone) for reason in reasons))
+
+
+def _end(reason: Waiting, now: int, zone: tzinfo | None) -> str:
+    window = reason.window
+    if reason.cause == Cause.SPENT and window is not None and reason.until is not None:
+        whose = f" of {window.model}" if window.model else ""
+        if isinstance(window.period, Calendar):
+            return f"today's allowance{whose} is spent until {words.until(reason.until, now, zone)}"
+        return f"the {window.unit}{whose} are spent: a grant needs a login on the provider's site"
+    return wait(reason, now, zone)
+
+
 def wait(reason: Waiting, now: int, zone: tzinfo | None = None) -> str:
     """Why a batch does not go on, and until when."""
     window = reason.window
@@ -119,9 +142,10 @@ def _spent(reason: Waiting, moment: str) -> str:
         return f"waiting for the reset: sleeping until {moment}, then one probe"
     whose = f" of {window.model}" if window.model else ""
     if isinstance(window.period, Grant):
+        quote = _quote(reason) if window.gate.why else ""
         return (
-            f"the {window.unit} are spent{_quote(reason)}: a grant needs a login on the provider's "
-            "web site; watching the balance, which costs nothing"
+            f"the {window.unit}{whose} on {window.account} are spent{quote}: a grant needs a login "
+            "on the provider's web site; watching the balance, which costs nothing"
         )
     if window.room == 0:
         told = f"waiting for the reset{whose}: {spent(window)}"
@@ -219,6 +243,8 @@ def finish(found: Forecast, now: int, zone: tzinfo | None = None) -> str:
     """``about Thu 27 Nov 09:40``."""
     if found.calls == 0:
         return "done"
+    if found.beyond:
+        return f"not known: {words.count(found.beyond, 'call')} wait for credits"
     if found.days == 0:
         return "never: no call a day is allowed"
     return f"about {words.when(found.finish_at, now, zone)}"

@@ -42,7 +42,7 @@ def summary(found: Summary) -> RenderableType:
         return Text("nothing is queued; queue a dataset with: midnight submit JOBFILE INPUT")
     parts: list[RenderableType] = [_headline(found)]
     pairs = [(f"batch {batch.id}", f"{batch.name}: {_stand(batch)}") for batch in batches]
-    pairs += [("today", sentences.budget(window)) for window in found.windows]
+    pairs += [("today", told) for told in sentences.budgets(found.windows)]
     pairs += [("output", found.output)] if found.output else []
     for batch in batches:
         pairs += _advice(batch, found.prefix)
@@ -65,9 +65,8 @@ def _headline(found: Summary) -> Text:
         return Text(f"done{failed}", "bold yellow" if ran.failed else "bold green")
     left = f"{words.count(ran.left, 'row')} left, nothing is lost"
     if ran.ending is Ending.SPENT:
-        resets = min((window.resets_at for window in found.windows), default=None)
-        again = f" until {words.until(resets, found.now)}" if resets else ""
-        return Text(f"today's allowance is spent{again}; {left}", "bold yellow")
+        reasons = "; ".join(sentences.ends(ran.waiting, found.now))
+        return Text(f"{reasons or 'what today allows is done'}; {left}", "bold yellow")
     return Text(f"stopped; {left}", "bold yellow")
 
 

@@ -77,7 +77,7 @@ def status(found: Status, *, why: bool = False) -> RenderableType:
     remarks = _explanations(found) if why else _remarks(found)
     parts: list[RenderableType] = [_batches(found), *remarks]
     parts += [Text(), Text("Today", "bold")]
-    parts += [Text(f"  {sentences.budget(window)}") for window in found.windows]
+    parts += [Text(f"  {told}") for told in sentences.budgets(found.windows)]
     parts += [Text(), _runners(found)]
     return Group(*parts)
 
