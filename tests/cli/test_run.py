@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+import os
+import re
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from runner.core.model import BatchState
 
@@ -94,3 +98,26 @@ def test_nothing_queued_is_nothing_to_do(midnight: Any, provider: Any) -> None:
     provider()
     said = midnight("run")
     assert (said.code, "nothing is queued" in said.out) == (0, True)
+
+
+def test_a_provider_that_nobody_has_heard_of_runs_by_the_docs_dozen_lines(
+    midnight: Any, work: Any, provider: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its day is spent in words that only its own rule knows, and learned."""
+    simulator = provider(calls_per_day=4, headers=False)
+    docs = (Path(__file__).parents[2] / "docs" / "providers.md").read_text(encoding="utf-8")
+    (text,) = [t for t in re.findall(r"```toml\n(.*?)```", docs, re.DOTALL) if "nightowl]" in t]
+    text = text.replace('"daily limit"', '"today\'s quota"').replace(
+        "https://api.nightowl.example/v1", os.environ["MIDNIGHT_BASE_URL"]
+    )
+    assert len(text.splitlines()) == 12
+    (tmp_path / "midnight.toml").write_text(text)
+    monkeypatch.delenv("MIDNIGHT_BASE_URL")
+    monkeypatch.setenv("NIGHTOWL_API_KEY", "anything")
+    said = midnight("run", *work, "--no-wait")
+    assert said.code == 3, said
+    assert "2 rows left" in said.out
+    assert simulator.stats().answered == 4
+    found = {line["quota"]: line for line in midnight("quota", "--json").json}
+    assert (found["calls_per_day"]["limit"], found["calls_per_day"]["source"]) == (4, "refusal")
+    assert found["tokens_per_minute"]["unit"] == "tokens"

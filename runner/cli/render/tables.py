@@ -15,7 +15,7 @@ from runner.app.answers import BatchStatus, QuotaLine, Status
 from runner.cli.render import sentences, words
 from runner.core.forecast import Forecast
 from runner.core.model import BatchState
-from runner.core.quota import NEVER
+from runner.core.quota import NEVER, Window
 from runner.store.batches import Batch
 from runner.store.reports import DayReport, Failure
 
@@ -178,13 +178,13 @@ def quota(lines: Sequence[QuotaLine], now: int) -> RenderableType:
         if (window.account, window.model) != (account, model):
             account, model = window.account, window.model
             made.add_row(Text(f"  {model}" if model else account, "" if model else "bold"))
-        made.add_row(*_quota_line(line, kept=kept))
+        made.add_row(*_quota_line(line, now, kept=kept))
     resets = sorted({line.window.resets_at for line in lines if line.window.resets_at < NEVER})
     notes = [f"resets at {words.when(moment, now)} here" for moment in resets]
     return Group(made, Text(), Text("; ".join(notes), "dim"))
 
 
-def _quota_line(line: QuotaLine, *, kept: bool) -> list[str]:
+def _quota_line(line: QuotaLine, now: int, *, kept: bool) -> list[str]:
     window = line.window
 
     def told(value: int | None) -> str:
@@ -198,8 +198,17 @@ def _quota_line(line: QuotaLine, *, kept: bool) -> list[str]:
         *([told(window.reserve)] if kept else []),
         told(window.room),
         words.ahead(line.resets_in_ms) if window.resets_at < NEVER else "",
-        window.limit_source.value if window.limit is not None else "unknown",
+        _source(window, now),
     ]
+
+
+def _source(window: Window, now: int) -> str:
+    """Where the limit is known from, and since when if it was learned."""
+    if window.limit is None:
+        return "unknown"
+    learned = window.limit_learned_at
+    since = "" if learned is None else f" {words.when(learned, now)}"
+    return f"{window.limit_source.value}{since}"
 
 
 def report(days: Sequence[DayReport], *, by_model: bool = False) -> RenderableType:
