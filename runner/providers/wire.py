@@ -5,12 +5,18 @@ The transport under the client is a choice: a socket, or an app mounted in this 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import anyio
-import httpx
+
+# The command line that comes with httpx, which it goes without, would load click, pygments and
+# rich, and cost a run that waits for midnight 2.5 MB.
+sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]  # None: not to be imported
+
+import httpx  # noqa: E402
 
 CONNECT_TIMEOUT_S = 20.0
 # Failures before the first byte of the request was written: nothing can have been charged.
