@@ -280,7 +280,7 @@ def _inherit_limit(fresh: Window, old: Window) -> Window:
     if old.limit_source is Source.REFUSAL and fresh.starts_at - learned_at > WEEK_MS:
         # Of a day spent to the limit given up here, the limit tried again would show something
         # left, and every refusal would look like a late reset's.
-        return fresh if old.room else replace(fresh, carried=0)
+        return replace(fresh, carried=0) if old.spent >= (old.limit or 0) else fresh
     return replace(
         fresh, limit=old.limit, limit_source=old.limit_source, limit_learned_at=learned_at
     )
