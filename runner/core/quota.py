@@ -420,10 +420,13 @@ def _spend(window: Window, amount: int, now: int) -> Window:
 def balance(window: Window, count: Count, now: int) -> Window:
     """`window` of a balance that the provider was asked for, `now`: the truth beside calls.
 
+    Whether it holds those in flight, nobody knows: what is beyond ours and them is somebody
+    else's, and a lower one, as after a grant, is taken to hold none of them.
     If there is something to spend again, one probe may try.
     """
     limit = count.limit if count.limit is not None else count.remaining
-    spent = max(0, limit - count.remaining - window.reserved)
+    reported = count.spent(limit)
+    spent = min(reported, max(window.spent, reported - window.reserved))
     told = replace(
         window, limit=limit, spent=spent, limit_source=Source.BALANCE, limit_learned_at=now
     )

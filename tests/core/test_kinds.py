@@ -227,6 +227,15 @@ def test_a_balance_is_the_truth_beside_the_calls_in_flight() -> None:
     assert balance(flying, Count(None, 0), NOW).room == 0
 
 
+def test_a_balance_asked_for_amid_calls_lets_no_more_of_them_in_than_it_holds() -> None:
+    """The two in flight may not have arrived when it was told."""
+    flying = replace(window(5_000, Grant(), Unit.CREDITS), spent=2_000, reserved=2_000)
+    assert balance(flying, Count(5_000, 3_000), NOW).room == 1_000
+    assert balance(flying, Count(5_000, 1_000), NOW).room == 1_000
+    granted = balance(replace(flying, spent=3_000), Count(5_000, 5_000), NOW)
+    assert (granted.spent, granted.room) == (0, 3_000)
+
+
 def test_a_balance_that_was_revealed_puts_published_calls_out_of_force() -> None:
     """What the provider itself says of calls stays in force beside it."""
     told = balance(window(None, Grant(), Unit.CREDITS), Count(250_000, 250_000), NOW)
