@@ -147,7 +147,8 @@ class Year:
         if self.asleep_until > self.at:
             self.at = self.asleep_until
             return
-        if self.fate.credits and self.now >= self.balance_at:
+        amid = self.fate.watchful and self.in_flight.total() and self.random.random() < 1 / 3
+        if self.fate.credits and (amid or self.now >= self.balance_at):
             self.ask_balance()
         self.looks.append(self.now)
         lanes = {route: self.lane(route[1]) for route in self.routes}
@@ -217,8 +218,7 @@ class Year:
         total = meter.limit if self.fate.tells_total else left
         window = self.books.current(rule, "credits", "", self.now)
         self.books.keep(quota.balance(window, Count(total, left), self.now))
-        busy = self.fate.watchful and self.in_flight.total()
-        self.balance_at = self.now + (7 * SECOND if busy else BALANCE_EVERY)
+        self.balance_at = self.now + BALANCE_EVERY
 
     # ---- the world happens
 
