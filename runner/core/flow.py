@@ -34,6 +34,17 @@ def changed(recent: Recent, now: int, amount: int) -> Recent:
     return (*recent, (moment, amount))
 
 
+def lowered(recent: Recent, by: int) -> Recent:
+    """`recent` with its oldest `by` gone: they have fallen out of sight."""
+    kept: list[tuple[int, int]] = []
+    for moment, amount in recent:
+        gone = min(by, amount)
+        by -= gone
+        if amount > gone:
+            kept.append((moment, amount - gone))
+    return tuple(kept)
+
+
 def falls_to(recent: Recent, bound: int, ms: int) -> int | None:
     """When the sum over the last `ms` is at most `bound`; None if never, for it is negative."""
     if bound < 0:

@@ -237,19 +237,21 @@ def current(window: Window, quota: Quota, now: int, margin_ms: int) -> Window:
 
 
 def in_force(windows: tuple[Window, ...]) -> tuple[Window, ...]:
-    """`windows`, the published limits of calls left out where a balance was revealed.
+    """`windows`, the published allowances of calls left out where a balance was revealed.
 
-    A provider that counts credits counts no calls, whatever was once published; what it reveals
-    of calls is believed all the same.
+    A provider that counts credits counts no calls of a day, whatever was once published; what it
+    reveals of calls is believed all the same, and how many it takes a minute is another matter.
     """
     if not any(window.limit_source is Source.BALANCE for window in windows):
         return windows
     return tuple(
-        replace(w, limit=None, reserve=0)
-        if (w.unit, w.limit_source) == (Unit.CALLS, Source.PRESET)
-        else w
-        for w in windows
+        replace(w, limit=None, reserve=0) if _published_allowance(w) else w for w in windows
     )
+
+
+def _published_allowance(window: Window) -> bool:
+    of_calls = (window.unit, window.limit_source) == (Unit.CALLS, Source.PRESET)
+    return of_calls and isinstance(window.period, Calendar)
 
 
 def refreshed(window: Window, now: int) -> Window:
@@ -278,7 +280,9 @@ def _inherit_limit(fresh: Window, old: Window) -> Window:
     if learned_at is None:
         return fresh
     if old.limit_source is Source.REFUSAL and fresh.starts_at - learned_at > WEEK_MS:
-        return fresh
+        # Of a day spent to the limit given up here, the limit tried again would show something
+        # left, and every refusal would look like a late reset's.
+        return replace(fresh, carried=0) if old.spent >= (old.limit or 0) else fresh
     return replace(
         fresh, limit=old.limit, limit_source=old.limit_source, limit_learned_at=learned_at
     )
@@ -381,21 +385,36 @@ def settle(
     limit = count.limit
     if limit is None:
         limit = max(window.limit or 0, window.spent + charged + count.remaining)
-    reported = count.spent(limit)
-    more = reported - window.spent if probe else max(0, reported - window.spent)
     return replace(
-        _spend(window, more, now),
+        _counted(window, charged, count.spent(limit), now, probe=probe),
         limit=limit,
         limit_source=Source.HEADER,
         limit_learned_at=now,
     )
 
 
+def _counted(window: Window, charged: int, reported: int, now: int, *, probe: bool) -> Window:
+    """`window` after a call, the provider having `reported` what was spent in all.
+
+    In a rolling period a call counts from its own end on, whatever was reported: older ones may
+    have fallen out of the provider's sight and not yet out of ours. What is beyond it and those
+    in flight is somebody else's.
+    """
+    if not isinstance(window.period, Rolling):
+        more = reported - window.spent
+        return _spend(window, more if probe else max(0, more), now)
+    window = _spend(window, charged, now)
+    beyond = reported - window.spent - window.reserved
+    if beyond < 0 and probe:
+        recent = flow.lowered(window.recent, -beyond)
+        return replace(window, recent=recent, spent=flow.total(recent))
+    return _spend(window, max(0, beyond), now)
+
+
 def _spend(window: Window, amount: int, now: int) -> Window:
     """`window` with `amount` more spent at `now`, or less if it is negative."""
-    spent = max(0, window.spent + amount)
     if not isinstance(window.period, Rolling):
-        return replace(window, spent=spent)
+        return replace(window, spent=max(0, window.spent + amount))
     recent = flow.changed(window.recent, now, amount)
     return replace(window, recent=recent, spent=flow.total(recent))
 
@@ -403,10 +422,13 @@ def _spend(window: Window, amount: int, now: int) -> Window:
 def balance(window: Window, count: Count, now: int) -> Window:
     """`window` of a balance that the provider was asked for, `now`: the truth beside calls.
 
+    Whether it holds those in flight, nobody knows: what is beyond ours and them is somebody
+    else's, and a lower one, as after a grant, is taken to hold none of them.
     If there is something to spend again, one probe may try.
     """
     limit = count.limit if count.limit is not None else count.remaining
-    spent = max(0, limit - count.remaining - window.reserved)
+    reported = count.spent(limit)
+    spent = min(reported, max(window.spent, reported - window.reserved))
     told = replace(
         window, limit=limit, spent=spent, limit_source=Source.BALANCE, limit_learned_at=now
     )

@@ -3,7 +3,16 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.core.flow import GRAIN_MS, Recent, changed, dripped, falls_to, total, within
+from runner.core.flow import (
+    GRAIN_MS,
+    Recent,
+    changed,
+    dripped,
+    falls_to,
+    lowered,
+    total,
+    within,
+)
 
 MINUTE = 60_000
 entries = st.lists(st.tuples(st.integers(0, 3 * MINUTE), st.integers(1, 50)), max_size=60).map(
@@ -65,3 +74,12 @@ def test_dripping_often_gives_what_dripping_once_gives(
         left, exact = dripped(left, exact, limit, MINUTE, now)
     once, _ = dripped(spent, 0, limit, MINUTE, now)
     assert once <= left <= once + 1
+
+
+@given(entries, st.integers(0, 400))
+def test_what_has_fallen_out_of_sight_is_the_oldest(found: list[tuple[int, int]], by: int) -> None:
+    recent = told(found)
+    left = lowered(recent, by)
+    assert total(left) == max(0, total(recent) - by)
+    assert all(amount > 0 for _, amount in left)
+    assert left[1:] == recent[len(recent) - len(left) + 1 :]

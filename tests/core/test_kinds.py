@@ -117,6 +117,33 @@ def test_a_count_beyond_ours_is_somebody_elses_and_falls_out_of_sight_too() -> N
     assert refreshed(told, NOW + 2 * MINUTE).room == 10
 
 
+def test_a_call_counts_from_its_own_end_on_whatever_was_reported() -> None:
+    """The provider had lost sight of the first one, which counts a little longer here."""
+    held = conclude(started(window(3, Rolling(MINUTE))), DONE, NOW + 8 * SECOND)
+    later = NOW + 65 * SECOND
+    told = conclude(
+        started(refreshed(held, later), later), replace(DONE, counts={"rule": Count(3, 2)}), later
+    )
+    assert told.spent == 2
+    assert refreshed(told, later + 10 * SECOND).spent == 1
+
+
+def test_a_count_that_may_hold_the_calls_in_flight_charges_nobody_for_them_twice() -> None:
+    flying = started(started(window(9, Rolling(MINUTE))))
+    told = conclude(flying, replace(DONE, counts={"rule": Count(9, 7)}), NOW)
+    assert (told.spent, told.reserved) == (1, 1)
+
+
+def test_a_probes_count_takes_what_has_fallen_out_of_sight_off_the_oldest() -> None:
+    held = started(refreshed(window(9, Rolling(MINUTE)), NOW))
+    held = replace(conclude(held, DONE, NOW), gate=Gate(probe=True))
+    later = NOW + 30 * SECOND
+    told = Outcome(Verdict(Kind.DONE), probe=True, counts={"rule": Count(9, 8)})
+    probed = conclude(started(held, later), told, later)
+    assert probed.spent == 1
+    assert refreshed(probed, NOW + 70 * SECOND).spent == 1
+
+
 # refilling
 
 
@@ -200,12 +227,23 @@ def test_a_balance_is_the_truth_beside_the_calls_in_flight() -> None:
     assert balance(flying, Count(None, 0), NOW).room == 0
 
 
+def test_a_balance_asked_for_amid_calls_lets_no_more_of_them_in_than_it_holds() -> None:
+    """The two in flight may not have arrived when it was told."""
+    flying = replace(window(5_000, Grant(), Unit.CREDITS), spent=2_000, reserved=2_000)
+    assert balance(flying, Count(5_000, 3_000), NOW).room == 1_000
+    assert balance(flying, Count(5_000, 1_000), NOW).room == 1_000
+    granted = balance(replace(flying, spent=3_000), Count(5_000, 5_000), NOW)
+    assert (granted.spent, granted.room) == (0, 3_000)
+
+
 def test_a_balance_that_was_revealed_puts_published_calls_out_of_force() -> None:
     """What the provider itself says of calls stays in force beside it."""
     told = balance(window(None, Grant(), Unit.CREDITS), Count(250_000, 250_000), NOW)
     day = window(2_000, Calendar("day", "UTC"))
     assert in_force((day, window(None, Grant(), Unit.CREDITS)))[0].limit == 2_000
     assert in_force((day, told)) == (replace(day, limit=None, reserve=0), told)
+    minute = window(20, Rolling(MINUTE))
+    assert in_force((minute, told)) == (minute, told)
     heard = replace(day, limit_source=Source.HEADER)
     assert in_force((heard, told)) == (heard, told)
 

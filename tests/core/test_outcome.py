@@ -20,7 +20,17 @@ from runner.core.gate import (
 )
 from runner.core.outcome import CLOCK_TOLERANCE_MS, GONE_WAIT_MS, Outcome, conclude, unseen
 from runner.core.period import Calendar
-from runner.core.quota import Admitted, Count, Quota, Source, Window, admit, open_window
+from runner.core.quota import (
+    WEEK_MS,
+    Admitted,
+    Count,
+    Quota,
+    Source,
+    Window,
+    admit,
+    current,
+    open_window,
+)
 from runner.core.verdict import Kind, Scope, Verdict
 
 ZONE = "Asia/Shanghai"
@@ -337,3 +347,22 @@ def test_fault_after_fault_breaks_the_circuit_of_the_model() -> None:
         account = replace(after(account, FAULT), reserved=1)
     assert (model.gate.cause, model.gate.opens_at) == (Cause.FAULTY, NOW + FAULTY_WAITS_MS[0])
     assert not account.gate.probe
+
+
+@pytest.mark.parametrize(("spent", "learned"), [(2, 2), (1, 10)])
+def test_a_limit_tried_again_tells_no_late_reset_of_a_day_that_was_full(
+    spent: int, learned: int
+) -> None:
+    """Its two calls a day are refused a third again: that is the limit, not yesterday's rest.
+
+    Of a day that was not full there was a rest: the reset may be late.
+    """
+    rule = Quota("day", Scope.ACCOUNT, 10, DAILY)
+    old = replace(
+        window(spent, limit=2),
+        limit_source=Source.REFUSAL,
+        limit_learned_at=NOW - WEEK_MS - DAY,
+    )
+    now = MIDNIGHT + DAY + MINUTE_MS
+    tried = replace(current(old, rule, now, 0), spent=2, reserved=1, gate=OPEN)
+    assert after(tried, SPENT, now=now).limit == learned

@@ -1,0 +1,167 @@
+"""Whole stretches of time of random providers, lived through by the pure core.
+
+Each seed draws a provider, what the preset knows of it, and what goes wrong; the runner has more
+work than it can do. ``SEEDS=1000`` lives through a thousand of them.
+"""
+
+import os
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+
+import pytest
+from support.fate import DAY, HOUR, Fate, fate_of
+from support.years import Year
+
+from runner.core.calendar import Day
+from runner.core.pacing import Pace
+from runner.core.period import Calendar, Grant
+from runner.core.quota import span_of
+from runner.core.verdict import Kind, Scope
+
+SEEDS = range(int(os.environ.get("SEEDS", "60")))
+WEEK = 7 * DAY
+MONTH = 31 * DAY
+REFUSALS = (Kind.SPENT, Kind.THROTTLED)
+
+
+@pytest.fixture(scope="module", params=SEEDS)  # one after the other: a history serves all tests
+def year(request: pytest.FixtureRequest) -> Year:
+    """The history of a seed, checked at every step.
+
+    Checked are: that no window is left for an older one, opened twice, or ever negative; that a
+    decision to start is always admitted; that nobody waits without a moment while nothing is in
+    flight; that nothing starts outside the hours; and, undisturbed, that nobody idles
+    (`Year.check_idle`).
+    """
+    return Year(fate_of(request.param)).run()
+
+
+def day_of(fate: Fate, moment: int) -> Day:
+    return span_of(Calendar("day", fate.zone), moment)
+
+
+def days(fate: Fate) -> Iterator[Day]:
+    """The provider's days that lie within a stretch as a whole."""
+    day = day_of(fate, day_of(fate, fate.begin).ends_at)
+    while day.ends_at < fate.end:
+        yield day
+        day = day_of(fate, day.ends_at)
+
+
+def undisturbed(fate: Fate, day: Day) -> bool:
+    """Whether nothing went wrong on this day or the one before, or so that it still shows.
+
+    A late reset, a fault or a wrong clock may do so on any day. A stranger's calls that no reply
+    tells of lower the limit that is learned from a refusal, for the week until it is tried again.
+    Of a month, they are missed until it ends; and a month that is spent is not asked again
+    before, though its limit be raised.
+    """
+    if fate.late or fate.faults or any(event.kind == "clock" for event in fate.events):
+        return False
+    month = MONTH * any(rule.name == "month" for rule in fate.truth)
+    shows = {
+        "foreign": DAY if fate.told else month + WEEK + 2 * DAY,
+        "limit": month + DAY,
+        "sleep": 2 * DAY,
+    }
+    return not any(
+        event.at < day.ends_at and day.starts_at <= event.at + shows[event.kind] + DAY
+        for event in fate.events
+    )
+
+
+def refusals(year: Year) -> Counter[str]:
+    """How many calls were refused, by the provider's day."""
+    refused = (
+        moment
+        for moment, what, _, how in year.history
+        if what == "end" and how.split()[0] in REFUSALS
+    )
+    return Counter(day_of(year.fate, moment).name for moment in refused)
+
+
+def most_refusals(fate: Fate) -> int:
+    """How many refusals the worst day may bring.
+
+    - A trouble meets all calls in flight, once when it comes and once more when what was
+      believed before is tried again.
+    - A window that a calendar or a grant renews, found spent, is probed at most 12 times a day:
+      after 1, 2, 5, 10, 20, 30, 60, 120 minutes, and then every 4 hours.
+    - A flow that a stranger drains, or a clock that skips an hour and with it all that was seen
+      to flow, meets the calls in flight at each of 8 probes an hour, the waits being 5 s, 40 s,
+      2, 5 and then 15 minutes.
+    """
+    in_flight = fate.concurrency * len(fate.models)
+    owners = {Scope.ACCOUNT: 1, Scope.MODEL: len(fate.models)}
+    renewed = [rule for rule in fate.truth if isinstance(rule.period, Calendar | Grant)]
+    flows = len(fate.truth) > len(renewed)
+    drained = flows and any(event.kind in ("foreign", "clock") for event in fate.events)
+    probes = 12 * sum(owners[rule.scope] for rule in renewed)
+    return 2 * in_flight + probes + 8 * in_flight * drained
+
+
+def test_no_call_is_refused_that_the_information_at_hand_would_have_prevented(year: Year) -> None:
+    """None at all where nothing disturbs and the limits are known, or told by the first reply."""
+    refused = refusals(year)
+    if year.fate.calm and year.fate.informed:
+        assert not refused
+    assert all(number <= most_refusals(year.fate) for number in refused.values())
+    if year.fate.informed:
+        quiet = (day.name for day in days(year.fate) if undisturbed(year.fate, day))
+        assert not any(refused[name] for name in quiet)
+
+
+def test_every_undisturbed_day_is_used_to_the_last_call(year: Year) -> None:
+    """At its last moment each model's way leads through an allowance without room for a call.
+
+    When a month is spread, its days are not used up, only the month itself.
+    """
+    fate = year.fate
+    monthly = any(rule.name == "month" for rule in fate.truth)
+    month = Calendar("month", fate.zone)
+    for day in days(fate):
+        last = span_of(month, day.starts_at).ends_at == day.ends_at
+        if undisturbed(fate, day) and (fate.pace is Pace.ASAP or not monthly or last):
+            assert not year.left.get(day.name), day
+
+
+def test_every_window_resets_exactly_once_per_period(year: Year) -> None:
+    """Across changes of clocks, a clock set back, and sleep: each period looked at, each once."""
+    seen: defaultdict[Calendar, list[str]] = defaultdict(list)
+    calendars = [rule.period for rule in year.fate.truth if isinstance(rule.period, Calendar)]
+    latest = 0
+    for looked in year.looks:
+        latest = max(latest, looked)
+        for calendar in calendars:
+            if (name := span_of(calendar, latest).name) not in seen[calendar][-1:]:
+                seen[calendar].append(name)
+    for rule in year.fate.truth:
+        owners = year.fate.models if rule.scope is Scope.MODEL else ("",)
+        wanted = seen[rule.period] if isinstance(rule.period, Calendar) else [""]
+        assert all(year.books.periods[rule.name, owner] == wanted for owner in owners)
+
+
+def test_what_was_reserved_is_given_back(year: Year) -> None:
+    assert not year.in_flight.total()
+    assert all(window.reserved == 0 for window in year.books.windows.values())
+    assert all(window.spent >= 0 for window in year.books.windows.values())
+    assert not any(window.gate.probing for window in year.books.windows.values())
+
+
+@pytest.mark.parametrize("seed", SEEDS[::10])
+def test_the_same_seed_gives_the_same_history(seed: int) -> None:
+    first, second = (Year(fate_of(seed)).run() for _ in range(2))
+    assert first.history == second.history
+    assert first.books.windows == second.books.windows
+
+
+def test_the_seeds_know_trouble_and_peace() -> None:
+    """A change of the draw must not leave a property without a case."""
+    fates = [fate_of(seed) for seed in range(200)]
+    kinds = Counter(event.kind for fate in fates for event in fate.events)
+    assert min(kinds[kind] for kind in ("foreign", "limit", "clock", "sleep")) >= 5
+    assert sum(fate.calm and fate.informed for fate in fates) >= 50
+    assert {rule.name for fate in fates for rule in fate.truth} == {
+        "credits", "day", "model day", "month", "minute", "bucket", "tokens",
+    }  # fmt: skip
+    assert any(fate.end - fate.begin < HOUR for fate in fates)

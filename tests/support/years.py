@@ -1,0 +1,318 @@
+"""A runner's whole history under one seed's fate: the pure core, driven by a queue of events."""
+
+import heapq
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import count
+from random import Random
+
+from runner.core import outcome, quota
+from runner.core.concurrency import Concurrency
+from runner.core.outcome import Outcome
+from runner.core.pacing import Pace
+from runner.core.period import Calendar
+from runner.core.quota import Admitted, Count, Quota, Unit, Window, span_of
+from runner.core.schedule import Lane, Route, Rules, Start, Wait, Work, decide
+from runner.core.verdict import Scope
+from support.fate import HOUR, MINUTE, SECOND, TOKENS, Event, Fate
+from support.truth import Truth
+
+ACCOUNT = "mine"
+BALANCE_EVERY = 15 * MINUTE  # as the runtime does
+Place = tuple[str, str, str]  # quota, model, day
+LONGEST_WAY = 3 * SECOND
+LONGEST_REPLY = 5 * SECOND
+
+
+@dataclass(frozen=True, eq=False)
+class Call:
+    """A call in flight, and what it holds where."""
+
+    model: str
+    held: dict[Place, int]
+    probe: bool
+    tokens: int
+    fault: str
+
+
+@dataclass
+class Books:
+    """Every window ever opened, as the ledger keeps them."""
+
+    fate: Fate
+    windows: dict[Place, Window] = field(default_factory=dict)
+    latest: dict[tuple[str, str], Window] = field(default_factory=dict)
+    periods: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    looked: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    def open(self, model: str, now: int) -> tuple[Window, ...]:
+        """The windows that a call to `model` touches, the ledger's way: no day goes back."""
+        keyed = [
+            (rule, (rule.name, model * (rule.scope is Scope.MODEL))) for rule in self.fate.belief
+        ]
+        starts = [w.starts_at for _, key in keyed if (w := self.latest.get(key)) and w.day]
+        moment = max([now, *starts])
+        return quota.in_force(tuple(self.current(rule, *key, moment) for rule, key in keyed))
+
+    def current(self, rule: Quota, name: str, model: str, now: int) -> Window:
+        old = self.latest.get((name, model))
+        if old is None:
+            window = quota.open_window(rule, ACCOUNT, model, now)
+        else:
+            window = quota.current(old, rule, now, self.fate.margin)
+            if window.day != old.day:
+                assert window.day > old.day
+                assert window.starts_at >= old.resets_at
+                assert (window.spent, window.reserved, window.gate.probe) == (0, 0, True)
+        if old is None or window.day != old.day:
+            assert (name, model, window.day) not in self.windows
+            self.periods.setdefault((name, model), []).append(window.day)
+        self.keep(window)
+        return window
+
+    def keep(self, window: Window) -> None:
+        assert window.spent >= 0
+        assert window.reserved >= 0
+        self.windows[window.quota, window.model, window.day] = window
+        last = self.latest.get((window.quota, window.model), window)
+        if last.day <= window.day:
+            self.latest[window.quota, window.model] = window
+
+    def end(self, call: Call, end: Outcome, now: int) -> None:
+        for place, held in call.held.items():
+            told = replace(end, probe=call.probe)
+            self.keep(outcome.conclude(self.windows[place], told, now, held))
+
+
+Step = tuple[int, str, str, str]  # moment, what, model or quota, how it went
+
+
+@dataclass
+class Year:
+    """One history: what a runner with more work than it can do made of its fate."""
+
+    fate: Fate
+    at: int = field(init=False)
+    offset: int = 0  # the machine's clock minus the true one
+    asleep_until: int = 0
+    balance_at: int = 0
+    random: Random = field(init=False)
+    truth: Truth = field(init=False)
+    books: Books = field(init=False)
+    queue: list[tuple[int, int, Event | Call, Outcome | None]] = field(default_factory=list)
+    ties: Iterator[int] = field(default_factory=count)
+    in_flight: Counter[Route] = field(default_factory=Counter)
+    history: list[Step] = field(default_factory=list)
+    looks: list[int] = field(default_factory=list)  # what the clock showed at each decision
+    # by the day: the models that an allowance was left for
+    left: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+
+    def __post_init__(self) -> None:
+        self.at = self.fate.begin
+        self.random = Random(self.fate.seed + 1)
+        self.truth = self.fate.provider()
+        self.books = Books(self.fate)
+        self.routes = tuple((ACCOUNT, model) for model in self.fate.models)
+        self.rules = Rules(self.fate.pace, self.fate.hours)
+        for event in (*self.fate.events, *self.eves()):
+            self.push(event.at, event)
+
+    def eves(self) -> Iterator[Event]:
+        """The last moment of each of the provider's days."""
+        days = Calendar("day", self.fate.zone)
+        midnight = span_of(days, self.fate.begin).ends_at
+        while midnight < self.fate.end:
+            yield Event(midnight + self.fate.lateness(midnight) - 1, "eve", 0)
+            midnight = span_of(days, midnight).ends_at
+
+    def push(self, at: int, what: Event | Call, end: Outcome | None = None) -> None:
+        heapq.heappush(self.queue, (at, next(self.ties), what, end))
+
+    @property
+    def now(self) -> int:
+        """What the machine's clock shows."""
+        return self.at + self.offset
+
+    def run(self) -> "Year":
+        while self.at < self.fate.end:
+            self.step()
+        while self.queue:  # what is still in flight comes home
+            self.at = max(self.at, self.queue[0][0])
+            self.catch_up()
+        return self
+
+    def step(self) -> None:
+        self.catch_up()
+        if self.asleep_until > self.at:
+            self.at = self.asleep_until
+            return
+        amid = self.fate.watchful and self.in_flight.total() and self.random.random() < 1 / 3
+        if self.fate.credits and (amid or self.now >= self.balance_at):
+            self.ask_balance()
+        self.looks.append(self.now)
+        lanes = {route: self.lane(route[1]) for route in self.routes}
+        decision = decide(self.works(), lanes, self.rules, self.now)
+        if isinstance(decision, Start):
+            self.start(decision, lanes[decision.route])
+        else:
+            self.wait(decision)
+
+    def works(self) -> list[Work]:
+        ways: Sequence[tuple[Route, ...]] = [self.routes]
+        if self.fate.apart:
+            ways = [(route,) for route in self.routes]
+        return [Work(n, way, 10**6, rotate=self.fate.rotate) for n, way in enumerate(ways)]
+
+    def lane(self, model: str) -> Lane:
+        return Lane(
+            self.books.open(model, self.now),
+            Concurrency(self.fate.concurrency),
+            self.in_flight[ACCOUNT, model],
+            self.fate.cost(model),
+        )
+
+    # ---- the runner acts
+
+    def start(self, decision: Start, lane: Lane) -> None:
+        assert 1 <= decision.count <= self.fate.concurrency - lane.in_flight
+        assert not self.fate.hours or self.fate.hours.opens_at(self.now) == self.now
+        offer = quota.admit(lane.windows, decision.count, self.now, lane.cost)
+        assert isinstance(offer, Admitted)
+        assert offer.count == decision.count
+        for window in offer.windows:
+            self.books.keep(window)
+        held = {(w.quota, w.model, w.day): w.takes(lane.cost) for w in offer.windows}
+        for _ in range(offer.count):
+            fault = ""
+            if self.random.random() < self.fate.faults:
+                fault = self.random.choice(("free", "charged"))
+            tokens = self.random.randint(TOKENS // 3, TOKENS)
+            call = Call(decision.route[1], held, offer.probe, tokens, fault)
+            self.push(self.at + self.random.randrange(LONGEST_WAY), call)
+        self.in_flight[decision.route] += offer.count
+        self.note("start", decision.route[1], str(offer.count))
+
+    def wait(self, decision: Wait) -> None:
+        """Nothing is done until the moment it names, or until something is seen to happen."""
+        until = self.fate.end
+        if self.fate.credits:
+            until = min(until, self.balance_at - self.offset)
+        if decision.until is not None:
+            assert decision.until > self.now
+            until = min(until, decision.until - self.offset)
+        elif not self.in_flight.total():
+            assert self.fate.credits, decision
+        self.check_idle(decision, until)
+        seen = False
+        while not seen and self.queue and self.queue[0][0] <= until:
+            self.at = max(self.at, self.queue[0][0])
+            seen = self.catch_up()
+        if not seen:
+            self.at = max(self.at, until)
+
+    def ask_balance(self) -> None:
+        meter = self.truth.meters["credits", ""]
+        left = max(0, meter.room(self.at))
+        rule = next(rule for rule in self.fate.belief if rule.name == "credits")
+        total = meter.limit if self.fate.tells_total else left
+        window = self.books.current(rule, "credits", "", self.now)
+        self.books.keep(quota.balance(window, Count(total, left), self.now))
+        self.balance_at = self.now + BALANCE_EVERY
+
+    # ---- the world happens
+
+    def catch_up(self) -> bool:
+        """Let everything happen that is due; whether the runner sees any of it."""
+        seen = False
+        while self.queue and self.queue[0][0] <= self.at:
+            moment, _, what, end = heapq.heappop(self.queue)
+            if isinstance(what, Event):
+                self.happen(what)
+                seen |= what.kind == "clock"
+            elif end is None:
+                self.arrive(what, moment)
+            else:
+                self.come_home(what, end, moment)
+                seen = True
+        return seen
+
+    def happen(self, event: Event) -> None:
+        match event.kind:
+            case "eve":
+                self.review(event.at)
+                return
+            case "clock":
+                self.offset = event.amount
+                self.balance_at = min(self.balance_at, self.now + BALANCE_EVERY)
+            case "sleep":
+                self.asleep_until = event.at + event.amount
+            case "limit":
+                for meter in self.truth.meters.values():
+                    if meter.calendric:
+                        meter.limit = max(1, meter.limit * event.amount // 100)
+            case _:
+                for _ in range(event.amount):
+                    model = self.random.choice(self.fate.models)
+                    cost = self.true_cost(model, TOKENS)
+                    self.truth.take_away(model, cost, event.at)
+        self.note(event.kind, "", str(event.amount))
+
+    def review(self, moment: int) -> None:
+        """Which models a day's last moment still had an allowance for."""
+        for model in self.fate.models:
+            full = [
+                meter.rule.name
+                for meter in self.truth.touched(model)
+                if meter.calendric and not self.truth.fits(meter, self.fate.cost(model), moment)
+            ]
+            if not full:
+                self.left[span_of(Calendar("day", self.fate.zone), moment).name].append(model)
+
+    def true_cost(self, model: str, tokens: int) -> dict[Unit, int]:
+        return {**self.fate.cost(model), Unit.TOKENS: tokens}
+
+    def arrive(self, call: Call, moment: int) -> None:
+        cost = self.true_cost(call.model, call.tokens)
+        told = self.truth.answer(call.model, cost, call.fault, moment)
+        self.push(moment + self.random.randrange(LONGEST_REPLY), call, told)
+
+    def come_home(self, call: Call, end: Outcome, moment: int) -> None:
+        """A reply; what comes while the machine sleeps is read when it wakes."""
+        if self.asleep_until > moment:
+            self.push(self.asleep_until, call, end)
+            return
+        self.books.end(call, end, moment + self.offset)
+        self.in_flight[ACCOUNT, call.model] -= 1
+        self.note("end", call.model, f"{end.verdict.kind} {end.verdict.quota}")
+
+    def note(self, what: str, whom: str, how: str) -> None:
+        self.history.append((self.at, what, whom, how))
+
+    # ---- what must not be
+
+    def check_idle(self, decision: Wait, until: int) -> None:
+        """Nobody waits while nothing is in flight and the provider has room.
+
+        Apart from the known waits: what a reply takes, for a call counts from its end here and
+        from its arrival there; the grain of a second; the margin after a reset; a drip; the time
+        between two balances.
+        """
+        if not self.fate.calm or not self.fate.informed or self.in_flight.total():
+            return
+        grace = LONGEST_WAY + LONGEST_REPLY + SECOND + self.fate.margin + self.patience()
+        moment = until - grace
+        if moment < self.at or self.fate.pace is not Pace.ASAP:
+            return
+        if self.fate.hours and self.fate.hours.opens_at(moment) > moment:
+            return
+        for model in self.fate.models:
+            assert self.truth.hindrance(model, self.fate.cost(model), moment), (model, decision)
+
+    def patience(self) -> int:
+        drips = [HOUR // 5 for rule in self.fate.truth if rule.name == "bucket"]
+        again = [MINUTE for rule in self.fate.truth if rule.name in self.fate.told & FLOWS]
+        return max(drips, default=0) + max(again, default=0) + BALANCE_EVERY * self.fate.credits
+
+
+FLOWS = {"minute", "tokens"}
