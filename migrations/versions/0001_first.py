@@ -191,6 +191,7 @@ def upgrade() -> None:
         sa.Column("started_at_ms", sa.Integer(), nullable=True),
         sa.Column("counted_at_ms", sa.Integer(), nullable=False),
         sa.Column("recent_json", sa.Text(), server_default="[]", nullable=False),
+        sa.Column("doubts_json", sa.Text(), server_default="[]", nullable=False),
         sa.Column("opens_at_ms", sa.Integer(), nullable=False),
         sa.Column("probe", sa.Integer(), nullable=False),
         sa.Column("probing", sa.Integer(), nullable=False),

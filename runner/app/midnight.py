@@ -26,7 +26,7 @@ from runner.core.verdict import Scope
 from runner.errors import ConfigError, NotFoundError
 from runner.providers.account import USUAL_TOKENS, Account
 from runner.runtime.view import View, look, routes_of, windows_of
-from runner.settings import Settings
+from runner.settings import DEFAULT, Settings
 from runner.store import batches, ledger, queue, reports, runners
 from runner.store.batches import Batch
 from runner.store.database import Database, open_database
@@ -103,7 +103,8 @@ class Midnight:
 
         watch = on_progress or submission.unseen_progress
         batch, created = await submission.submit(self._database, checked, self._clock.now(), watch)
-        told = await self.forecast(batch.models, batch.counts.unfinished)
+        left = batch.counts.unfinished
+        told = await self.forecast(batch.models, left, batch.calls_left)
         return Submitted(batch, created, told)
 
     async def run(
@@ -114,6 +115,7 @@ class Midnight:
         pace: Pace | None = None,
         watcher: Watcher | None = None,
         signals: bool = False,
+        patience_ms: int | None = None,
     ) -> Ran:
         """Drain the queue, or one batch of it.
 
@@ -123,6 +125,7 @@ class Midnight:
             pace: How to spend a day's budget; as configured unless given.
             watcher: Shown what happens.
             signals: Whether SIGINT and SIGTERM stop the run; the second one at once.
+            patience_ms: How long to go on while no row is brought to an end; None: for ever.
 
         Raises:
             UnauthorisedError: The provider refuses the token or the account.
@@ -140,7 +143,7 @@ class Midnight:
             (watcher or nobody)(progress)
 
         rules = accounts.rules_for(self.settings, pace)
-        options = Options(rules, wait, only, run.max_concurrency)
+        options = Options(rules, wait, only, run.max_concurrency, patience_ms=patience_ms)
         in_play = [batch for batch in await self.batches() if _in_play(batch, only)]
         for batch in in_play:
             self._routes(batch.models)
@@ -199,10 +202,15 @@ class Midnight:
         windows = tuple(line.window for line in await self.quota())
         return Status(now, lines, windows, len(alive))
 
-    async def forecast(self, models: Sequence[str], calls: int) -> Forecast:
-        """When so many calls to any of `models` would be done, if they started now."""
+    async def forecast(
+        self, models: Sequence[str], calls: int, most: int | None = None
+    ) -> Forecast:
+        """When so many calls to any of `models` would be done, if they started now.
+
+        `most` is how many of them the user allows; None: all.
+        """
         lanes = self._lanes(await self._windows(self._routes(models)))
-        return forecast(calls, lanes, self._rules, self._clock.now())
+        return forecast(calls, lanes, self._rules, self._clock.now(), most=most)
 
     async def windows(self, models: Sequence[str]) -> tuple[Window, ...]:
         """The windows that calls to any of `models` would touch now, each once."""
@@ -240,7 +248,8 @@ class Midnight:
     async def quota(self) -> list[QuotaLine]:
         """The newest window of every quota, as it is or would be opened now."""
         now = self._clock.now()
-        names = list(self.settings.accounts)
+        chosen = self.settings.origins.get("account", "") != DEFAULT
+        names = list(self.settings.used if chosen else self.settings.accounts)
         async with self._database.read() as connection:
             known = await ledger.latest_windows(connection, names)
         found: dict[ledger.Key, Window] = dict(known)
@@ -330,7 +339,8 @@ class Midnight:
         if work is None:
             return None
         lanes = self._lanes({route: view.windows[route] for route in work.routes})
-        return forecast(batch.counts.unfinished, lanes, self._rules, self._clock.now())
+        left, most = batch.counts.unfinished, batch.calls_left
+        return forecast(left, lanes, self._rules, self._clock.now(), most=most)
 
 
 def _place(window: Window) -> tuple[str, str, bool, str]:

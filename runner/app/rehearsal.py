@@ -27,6 +27,8 @@ from runner.settings import Settings
 from runner.store.reports import DayReport
 
 TOKEN = {"REHEARSAL": "rehearsal"}
+# Two weeks without a row done show what a rehearsal is to show: it will never be.
+PATIENCE_MS = 14 * 24 * 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,7 @@ def rehearse(
 
 async def _perform(midnight: Midnight, checked: Checked, watcher: Watcher | None) -> Ran:
     submitted = await midnight.submit(checked)
-    return await midnight.run(only=submitted.batch.id, watcher=watcher)
+    return await midnight.run(only=submitted.batch.id, watcher=watcher, patience_ms=PATIENCE_MS)
 
 
 def _stage(settings: Settings, folder: Path) -> Settings:

@@ -92,7 +92,7 @@ def forecast(found: Forecast | None) -> JSON | None:
         "days": found.days,
         "calls_a_day": found.per_day,
         "calls_left_today": found.today,
-        "calls_without_credits": found.beyond,
+        "calls_beyond": found.beyond,
         "finish_at": None if never else iso(found.finish_at),
     }
 

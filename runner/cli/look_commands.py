@@ -48,7 +48,7 @@ def status(
         return exits.DONE
     from runner.cli.render import tables  # noqa: PLC0415 - not for --json
 
-    session.say(tables.status(found, why=why))
+    session.say(tables.status(found, session.command("run"), why=why))
     return exits.DONE
 
 
@@ -177,7 +177,7 @@ def failures(
         return exits.DONE
     from runner.cli.render import tables  # noqa: PLC0415 - not for --json
 
-    session.say(tables.failures(rows, found))
+    session.say(tables.failures(rows, found, session.command("retry", str(found.id))))
     return exits.DONE
 
 

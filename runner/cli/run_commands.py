@@ -90,7 +90,7 @@ def submit(context: typer.Context, jobfile: JobFile, dataset: Input) -> int:
 
     session = session_of(context)
     checked = check(session, jobfile, dataset)
-    found = session.ask(lambda midnight: queued(session, midnight, checked))
+    found = session.ask(lambda midnight: queued(session, midnight, checked), known=False)
     if session.json:
         emit(as_json.submitted(found))
         return exits.DONE
@@ -122,7 +122,7 @@ def plan(context: typer.Context, jobfile: JobFile, dataset: Input) -> int:
 
     session = session_of(context)
     checked, now = check(session, jobfile, dataset), SystemClock().now()
-    found = session.ask(lambda midnight: _planned(session, midnight, checked))
+    found = session.ask(lambda midnight: _planned(session, midnight, checked), known=False)
     if session.json:
         emit(as_json.plan(found))
         return exits.DONE
@@ -143,9 +143,9 @@ async def _planned(session: Session, midnight: Midnight, checked: Checked) -> Pl
     from runner.app.planning import make_plan  # noqa: PLC0415
     from runner.cli.render.bars import bar  # noqa: PLC0415
 
-    models = checked.jobfile.job.choices
+    models, most = checked.jobfile.job.choices, checked.jobfile.limits.max_calls
     with bar(session.aside, "reckoning") as tick:
-        return await make_plan(checked, lambda calls: midnight.forecast(models, calls), tick)
+        return await make_plan(checked, lambda calls: midnight.forecast(models, calls, most), tick)
 
 
 @app.command(

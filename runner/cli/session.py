@@ -62,14 +62,36 @@ class Session:
         async with open_midnight(self.settings) as midnight:
             yield midnight
 
-    def ask(self, question: Callable[[Midnight], Awaitable[T]]) -> T:
-        """The answer to one question put to the open program."""
+    def ask(self, question: Callable[[Midnight], Awaitable[T]], *, known: bool = True) -> T:
+        """The answer to one question put to the open program.
+
+        Args:
+            question: What is asked.
+            known: Whether a database that was named must be there; else it is made.
+
+        Raises:
+            StoreError: It is not there.
+        """
+        if known:
+            self._refuse_missing()
 
         async def main() -> T:
             async with self.open() as midnight:
                 return await question(midnight)
 
         return complete(main)
+
+    def _refuse_missing(self) -> None:
+        """Do not answer a mistyped name with an empty database; the usual one may be new."""
+        from runner.errors import StoreError  # noqa: PLC0415 - not for --help
+        from runner.settings import DEFAULT  # noqa: PLC0415
+
+        origin, path = self.settings.origins["db"], self.settings.db
+        if origin != DEFAULT and not path.exists():
+            remedy = "correct the path, or queue something there first: midnight submit"
+            raise StoreError(
+                f"{origin} names a database that is not there", where=str(path), remedy=remedy
+            )
 
     @cached_property
     def people(self) -> Console:

@@ -33,7 +33,7 @@ class Forecast:
         finish_at: When the last result is expected (ms since the epoch).
         per_day: Calls an untouched day allows; None when no limit is known.
         today: Calls today's windows still allow; None when no limit is known.
-        beyond: Calls that no balance covers; nobody knows when it will be filled up.
+        beyond: Calls that no balance covers, or that the user does not allow.
     """
 
     calls: int
@@ -50,6 +50,7 @@ def forecast(
     rules: Rules,
     now: int,
     call_ms: int = USUAL_CALL_MS // USUAL_CONCURRENCY,
+    most: int | None = None,
 ) -> Forecast:
     """When `calls` calls will be done.
 
@@ -59,10 +60,12 @@ def forecast(
         rules: The user's pace and hours.
         now: The present moment.
         call_ms: Milliseconds between the ends of two calls at full speed.
+        most: How many calls the user allows in all; None: as many as it takes.
     """
     per_day, today = room_of(_renewed(lanes, NEVER)), room_of(lanes)
     fastest = max(call_ms, *(_flow_ms(lane) for lane in lanes.values()), 1)
-    if (covered := _covered(lanes)) is not None and calls > covered:
+    bounds = [bound for bound in (most, _covered(lanes)) if bound is not None]
+    if bounds and calls > (covered := min(bounds)):
         found = forecast(covered, lanes, rules, now, call_ms)
         return replace(found, calls=calls, beyond=calls - covered)
     left, days = calls, int(calls > 0 and today is None)

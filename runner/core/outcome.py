@@ -37,6 +37,7 @@ class Outcome:
         counts: What the reply's headers said, by the quota's name.
         date: The reply's Date (ms since the epoch), if it had one.
         tokens: How many the provider counted; None if it did not say.
+        sent_at: When the call was sent (ms since the epoch); 0 if that is not known.
     """
 
     verdict: Verdict
@@ -44,6 +45,7 @@ class Outcome:
     counts: Mapping[str, Count] = field(default_factory=dict)
     date: int | None = None
     tokens: int | None = None
+    sent_at: int = 0
 
 
 def conclude(window: Window, outcome: Outcome, now: int, held: int = 1) -> Window:
@@ -60,7 +62,15 @@ def conclude(window: Window, outcome: Outcome, now: int, held: int = 1) -> Windo
         if _reset_is_late(window, verdict, count, probe=probe, now=now):
             return _await_reset(window, verdict, now, held, probe=probe)
     charged = _charged(window, verdict, outcome.tokens, held)
-    settled = quota.settle(window, charged=charged, count=count, probe=probe, now=now, held=held)
+    settled = quota.settle(
+        window,
+        charged=charged,
+        count=count,
+        probe=probe,
+        now=now,
+        held=held,
+        sent_at=outcome.sent_at,
+    )
     if verdict.kind is Kind.SPENT and concerns(verdict, window):
         settled = _learn_spent(settled, verdict, now)
     return replace(settled, gate=_gate_after(settled, verdict, probe=probe, now=now))
@@ -73,8 +83,8 @@ def concerns(verdict: Verdict, window: Window) -> bool:
 
 
 def _charged(window: Window, verdict: Verdict, tokens: int | None, held: int) -> int:
-    if verdict.kind in UNCHARGED:
-        return 0
+    if verdict.kind in UNCHARGED or (window.unit is Unit.CREDITS and window.limit is None):
+        return 0  # nobody has told of credits
     if window.unit is Unit.TOKENS and tokens is not None:
         return tokens
     return held
@@ -172,7 +182,7 @@ def _await_reset(window: Window, verdict: Verdict, now: int, held: int, *, probe
     until = gates.reprobe_at(window.gate, window.starts_at, window.resets_at, now)
     unanswered = replace(window.gate, answered=False)
     gate = gates.shut(unanswered, until, Cause.SPENT, why, probe=probe)
-    return replace(window, spent=0, reserved=max(0, window.reserved - held), gate=gate)
+    return replace(window, spent=0, doubts=(), reserved=max(0, window.reserved - held), gate=gate)
 
 
 def _gate_after(window: Window, verdict: Verdict, *, probe: bool, now: int) -> Gate:

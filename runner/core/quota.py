@@ -94,6 +94,8 @@ class Window:
         spent: What the provider has counted, as far as is known, without the `reserved`, which
             are in flight. It is true at `counted_at`, where it changes by itself.
         recent: Of a rolling period: what was spent when, as (moment, amount), oldest first.
+        doubts: Of a calendar period: the part of `spent` that no reply has told of, by the moment
+            at which its call was given up. A later call's count tells whether it was charged.
         carried: What the calendar period before had spent: a count that goes on from there
             shows that the reset is late.
         started_at: When its latest call was let in, whichever runner made it.
@@ -118,6 +120,7 @@ class Window:
     started_at: int | None = None
     counted_at: int = 0
     recent: flow.Recent = ()
+    doubts: flow.Recent = ()
     gate: Gate = field(default_factory=Gate)
 
     @property
@@ -228,7 +231,7 @@ def current(window: Window, quota: Quota, now: int, margin_ms: int) -> Window:
     if window.period != quota.period:
         return open_window(quota, window.account, window.model, max(now, window.starts_at))
     if now < window.resets_at:
-        return _with_rule(refreshed(window, now), quota)
+        return _tried(_with_rule(refreshed(window, now), quota))
     fresh = open_window(quota, window.account, window.model, now)
     gate = gates.after_reset(fresh.starts_at + margin_ms, window.gate, now)
     carried = window.spent if window.resets_at == fresh.starts_at else 0
@@ -273,6 +276,18 @@ def _with_rule(window: Window, quota: Quota) -> Window:
         window = replace(window, limit=quota.limit, limit_source=quota.source)
     reserve = quota.reserve_of(window.limit)
     return replace(window, reserve=reserve, unit=quota.unit, primary=quota.primary)
+
+
+def _tried(window: Window) -> Window:
+    """`window`, or, if only doubts have filled it, what is left without them, for one probe.
+
+    Most calls that hung had been counted when they came, and the replies of others told so.
+    """
+    told = window.limit_source is Source.HEADER and window.reserved == 0
+    if window.room != 0 or not window.doubts or not told:
+        return window
+    spent = max(0, window.spent - flow.total(window.doubts))
+    return replace(window, spent=spent, doubts=(), gate=replace(window.gate, probe=True))
 
 
 def _inherit_limit(fresh: Window, old: Window) -> Window:
@@ -368,6 +383,7 @@ def settle(
     probe: bool,
     now: int,
     held: int = 1,
+    sent_at: int = 0,
 ) -> Window:
     """`window` after one of its reserved calls has ended.
 
@@ -378,10 +394,12 @@ def settle(
         probe: Whether the call flew alone, so that `count` is exact.
         now: The moment of the reply.
         held: How much was reserved for the call.
+        sent_at: When the call was sent: what was given up before is in its `count`, if charged.
     """
     window = replace(refreshed(window, now), reserved=max(0, window.reserved - held))
     if count is None:
-        return _raise_limit(_spend(window, charged, now))
+        return _raise_limit(_doubted(_spend(window, charged, now), charged, now))
+    window = _settled_doubts(window, now + 1 if probe else sent_at)
     limit = count.limit
     if limit is None:
         limit = max(window.limit or 0, window.spent + charged + count.remaining)
@@ -391,6 +409,20 @@ def settle(
         limit_source=Source.HEADER,
         limit_learned_at=now,
     )
+
+
+def _doubted(window: Window, charged: int, now: int) -> Window:
+    """`window` with what no reply has told of; a flow forgets it by itself."""
+    if charged == 0 or not isinstance(window.period, Calendar):
+        return window
+    return replace(window, doubts=(*window.doubts, (now, charged)))
+
+
+def _settled_doubts(window: Window, before: int) -> Window:
+    """`window` without what was given up `before` a call was sent whose count is at hand."""
+    left = tuple(doubt for doubt in window.doubts if doubt[0] >= before)
+    given_back = flow.total(window.doubts) - flow.total(left)
+    return replace(window, spent=max(0, window.spent - given_back), doubts=left)
 
 
 def _counted(window: Window, charged: int, reported: int, now: int, *, probe: bool) -> Window:

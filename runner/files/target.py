@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -76,6 +77,9 @@ def _check_folder(path: Path, folder: Path) -> None:
     if not os.access(folder, os.W_OK | os.X_OK):
         what = f"the folder {folder} cannot be written"
         raise OutputError(what, where=str(path), remedy="name a file in another folder")
+    # Permissions do not tell all: some folders take no files from anybody.
+    with tempfile.TemporaryFile(dir=folder):
+        pass
 
 
 def _unwritable(path: Path, error: OSError | ValueError) -> OutputError:

@@ -36,9 +36,9 @@ class Heard:
             return None
         return (reply.prompt_tokens or 0) + (reply.completion_tokens or 0)
 
-    def outcome(self, *, probe: bool) -> Outcome:
+    def outcome(self, *, probe: bool, sent_at: int = 0) -> Outcome:
         """What the windows need to know of it."""
-        return Outcome(self.verdict, probe, self.counts, self.date, self.tokens)
+        return Outcome(self.verdict, probe, self.counts, self.date, self.tokens, sent_at)
 
 
 class Endpoint:

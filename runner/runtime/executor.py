@@ -51,14 +51,14 @@ async def execute(
         messages = task.prompt.messages(orjson.loads(job.payload), job.tries.asks)
     except JobFileError as error:
         return _unaskable(started, str(error))
-    jobfile = task.jobfile
+    jobfile, sent_at = task.jobfile, now()
     heard = await endpoint.chat(
-        started.model, messages, jobfile.parameters, jobfile.limits.timeout_s, now()
+        started.model, messages, jobfile.parameters, jobfile.limits.timeout_s, sent_at
     )
     step, reply = _decide(task, started, heard, now(), chance())
     return Ended(
         started,
-        heard.outcome(probe=started.probe),
+        heard.outcome(probe=started.probe, sent_at=sent_at),
         step,
         status=heard.reply.status if heard.reply else None,
         reply=reply,

@@ -18,6 +18,7 @@ class Ending(StrEnum):
     DONE = "done"  # nothing is left to do
     STOPPED = "stopped"  # asked to
     SPENT = "spent"  # today's allowance is gone, and it was asked not to wait
+    STALLED = "stalled"  # nothing came of it for as long as it was to try
 
 
 @dataclass(frozen=True, slots=True)

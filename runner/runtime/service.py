@@ -31,6 +31,7 @@ from runner.runtime.roster import Roster
 from runner.runtime.view import View, look
 from runner.runtime.writer import Writer
 from runner.store import dispatch, queue, runners
+from runner.store.batches import Batch
 from runner.store.database import Database
 from runner.store.dispatch import Ended, Order, Started
 
@@ -52,6 +53,7 @@ class Options:
         only: The batch to work on; None for all.
         max_concurrency: Calls in flight, at most.
         drain_s: How long calls in flight may take to finish after a stop, in seconds.
+        patience_ms: How long to go on while no row is brought to an end; None: for ever.
     """
 
     rules: Rules = field(default_factory=Rules)
@@ -59,6 +61,7 @@ class Options:
     only: int | None = None
     max_concurrency: int = 32
     drain_s: float = 30.0
+    patience_ms: int | None = None
 
 
 class Service:
@@ -90,6 +93,7 @@ class Service:
         self._unwritten: dict[int, str] = {}  # by call: why its end cannot be recorded
         self._skew_ms = 0
         self._patrol_at = 0
+        self._left, self._left_since = -1, 0
         # After a reset every runner waits a little, not all the same while.
         self._margin_ms = round(self._chance.random() * LONGEST_MARGIN_MS)
 
@@ -270,9 +274,19 @@ class Service:
             return None
         if not view.works:
             return Ending.DONE if not view.batches else Ending.STOPPED
+        if self._stalled(view):
+            return Ending.STALLED
         causes = {reason.cause for reason in decision.reasons}
         stuck = causes <= (LONG_WAITS if not self._options.wait else {"capped"})
         return Ending.SPENT if stuck else None
+
+    def _stalled(self, view: View) -> bool:
+        """Whether no row was brought to an end for as long as the run is to try."""
+        left = sum(batch.counts.unfinished for batch in view.batches)
+        if left != self._left:
+            self._left, self._left_since = left, self._clock.now()
+        patience = self._options.patience_ms
+        return patience is not None and self._clock.now() - self._left_since > patience
 
     async def _sleep(self, until: int | None) -> None:
         """Until something happens, `until` comes, or it is time to look at the clock again."""
@@ -327,6 +341,12 @@ class Service:
     def _forecast(self, view: View) -> forecast.Forecast | None:
         if not view.windows:
             return None
-        calls = sum(batch.counts.unfinished for batch in view.batches)
+        calls = sum(_allowed(batch) for batch in view.batches)
         lanes, speed = self._roster.lanes(view), self._roster.pace_ms(view)
         return forecast.forecast(calls, lanes, self._options.rules, self._now(), speed)
+
+
+def _allowed(batch: Batch) -> int:
+    """How many calls a batch still needs, as far as the user allows them."""
+    left = batch.counts.unfinished
+    return left if batch.calls_left is None else min(left, batch.calls_left)

@@ -6,6 +6,7 @@ every command does.
 
 from runner.settings.load import Settings, load_settings
 from runner.settings.model import AccountLimits, AccountSettings, RunSettings
+from runner.settings.paths import DEFAULT
 from runner.settings.provider import (
     ErrorSettings,
     HeaderSettings,
@@ -16,6 +17,7 @@ from runner.settings.provider import (
 from runner.settings.tokens import read_token
 
 __all__ = [
+    "DEFAULT",
     "AccountLimits",
     "AccountSettings",
     "ErrorSettings",

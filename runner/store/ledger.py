@@ -243,6 +243,7 @@ def _values(window: Window) -> dict[str, object]:
         "started_at_ms": window.started_at,
         "counted_at_ms": window.counted_at,
         "recent_json": orjson.dumps(window.recent).decode(),
+        "doubts_json": orjson.dumps(window.doubts).decode(),
         "opens_at_ms": gate.opens_at,
         "probe": int(gate.probe),
         "probing": int(gate.probing),
@@ -275,6 +276,7 @@ def _window(row: Row[tuple[object, ...]]) -> Window:
         started_at=row.started_at_ms,
         counted_at=row.counted_at_ms,
         recent=_recent(row.recent_json),
+        doubts=_recent(row.doubts_json),
         gate=Gate(
             opens_at=row.opens_at_ms,
             probe=bool(row.probe),

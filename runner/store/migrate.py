@@ -108,8 +108,7 @@ async def copy_to(database: Database, target: Path) -> None:
     Raises:
         StoreError: `target` exists, or the copy cannot be written.
     """
-    if target.exists():  # noqa: ASYNC240 - one look at a name
-        raise StoreError("there is such a file already", where=str(target), remedy="name another")
+    _refuse_target(target)
     part = target.with_name(f"{target.name}.part")
     try:
         part.unlink(missing_ok=True)
@@ -123,6 +122,17 @@ async def copy_to(database: Database, target: Path) -> None:
             where=str(target),
             remedy="free some space, or choose another place",
         ) from None
+
+
+def _refuse_target(target: Path) -> None:
+    if target.is_dir():
+        remedy = f"name a file in it: {target / 'backup.db'}"
+        raise StoreError("this is a folder", where=str(target), remedy=remedy)
+    if target.exists():
+        raise StoreError("there is such a file already", where=str(target), remedy="name another")
+    if not target.parent.is_dir():
+        remedy = "make the folder, or name another place"
+        raise StoreError("there is no such folder", where=str(target.parent), remedy=remedy)
 
 
 async def _vacuum_into(database: Database, target: Path) -> None:

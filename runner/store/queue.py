@@ -25,7 +25,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from runner.core.model import TRANSITIONS, JobEvent, JobState, after
 from runner.core.retry import Tries
 from runner.store.batches import Batch, batch_of
-from runner.store.tables import batches, jobs, payloads, results
+from runner.store.tables import batches, calls, jobs, payloads, results
 
 # The states as literals: a partial index serves only a query that names its condition.
 _READY = jobs.c.state == literal_column("'ready'")
@@ -80,6 +80,18 @@ _ANSWERED = (
 )
 _FORGET_FAILURE = delete(results).where(
     results.c.job_id == bindparam("job"), results.c.answer.is_(None)
+)
+# The call that brought the failure has brought nothing to an end, after all.
+_UNEND = (
+    update(calls)
+    .where(
+        calls.c.id.in_(
+            select(results.c.call_id).where(
+                results.c.job_id == bindparam("job"), results.c.answer.is_(None)
+            )
+        )
+    )
+    .values(rows=0)
 )
 _RECORD = insert_unless(results).on_conflict_do_nothing(index_elements=["job_id"])
 _CALLED = (
@@ -242,6 +254,7 @@ async def record_result(
 ) -> None:
     """Record the one result of a job; a failure gives way to a late answer."""
     if answer is not None:
+        await connection.execute(_UNEND, {"job": job_id})
         await connection.execute(_FORGET_FAILURE, {"job": job_id})
     values = {
         "job_id": job_id,
@@ -257,6 +270,9 @@ async def record_result(
 async def retry_failed(connection: AsyncConnection, batch: Batch) -> int:
     """Queue the failed jobs of `batch` again, as if never tried; how many there were."""
     own = jobs.c.id.between(batch.first_job, batch.first_job + batch.rows - 1)
+    failed = select(jobs.c.id).where(_FAILED, own)
+    ended_by = select(results.c.call_id).where(results.c.job_id.in_(failed))
+    await connection.execute(update(calls).where(calls.c.id.in_(ended_by)).values(rows=0))
     await connection.execute(
         delete(results).where(results.c.job_id.in_(select(jobs.c.id).where(_FAILED, own)))
     )

@@ -171,6 +171,7 @@ windows = Table(
     Column("started_at_ms", Integer),  # when its latest call was let in
     Column("counted_at_ms", Integer, nullable=False),  # when `spent` was true
     Column("recent_json", Text, nullable=False, server_default="[]"),  # [[moment, amount], …]
+    Column("doubts_json", Text, nullable=False, server_default="[]"),  # as recent_json
     Column("opens_at_ms", Integer, nullable=False),
     Column("probe", Integer, nullable=False),
     Column("probing", Integer, nullable=False),

@@ -19,6 +19,7 @@ from anyio.lowlevel import current_token
 from runner.cli.app import perform
 from runner.clock import SystemClock
 from runner.providers.simulator import Simulator, SimulatorConfig, serve
+from runner.store.database import open_database
 
 JOB = """
 [job]
@@ -50,7 +51,12 @@ Midnight = Callable[..., Said]
 def fresh_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty database, migrated once for all tests."""
     path = tmp_path_factory.mktemp("template") / "fresh.db"
-    assert perform(["--db", str(path), "status", "--json"]) == 0
+
+    async def main() -> None:
+        async with open_database(path):
+            pass
+
+    anyio.run(main)
     return path
 
 

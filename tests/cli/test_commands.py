@@ -215,3 +215,69 @@ def test_report_adds_up(midnight: Any, work: Any, provider: Any) -> None:
     assert "Qwen/Qwen3-8B" in midnight("report", "--by-model").out
     (line,) = csv.DictReader(io.StringIO(midnight("report", "--csv").out))
     assert (line["calls"], line["tokens"]) == ("6", str(day["tokens"]))
+
+
+@pytest.mark.parametrize(
+    "words", ["status", "quota", "report", "db check", "db backup copy.db", "failures 1", "pause 1"]
+)
+def test_a_mistyped_database_is_told_and_not_made(
+    midnight: Any, tmp_path: Path, words: str
+) -> None:
+    said = midnight("--db", "typo.db", *words.split())
+    assert said.code == 2
+    assert "names a database that is not there" in said.err
+    assert not (tmp_path / "typo.db").exists()
+
+
+def test_hints_name_the_database_that_was_meant(midnight: Any, work: Any) -> None:
+    assert midnight("--db", "mine.db", "submit", *work).code == 0
+    assert "midnight --db mine.db run" in midnight("--db", "mine.db", "status").out
+
+
+def test_a_retried_row_is_done_once(midnight: Any, tmp_path: Path, provider: Any) -> None:
+    """The call that had brought the failure has brought nothing to an end, after all."""
+    (tmp_path / "job.toml").write_text(
+        '[job]\nname = "labels"\nmodel = "Qwen/Qwen3-8B"\n[prompt]\nuser = "{{ text }}"\n'
+        '[answer]\nkind = "label"\nlabels = ["a", "b"]\nmax_asks = 1\n'
+    )
+    rows = "".join(f"row {number}\n" for number in range(12))
+    (tmp_path / "data.csv").write_text("text\n" + rows)
+    provider(faults={"bad_answer": 0.5})
+    assert midnight("run", "job.toml", "data.csv").code == 1
+    provider()
+    assert midnight("retry", 1).code == 0
+    assert midnight("run").code == 0
+    assert sum(day["rows"] for day in midnight("report", "--json").json) == 12
+
+
+def test_a_rehearsal_that_would_never_end_says_so(midnight: Any, work: Any) -> None:
+    said = midnight("rehearse", *work, "--calls-per-day", 0)
+    assert said.code == 3
+    assert "It would never end: no row was done for two weeks" in said.out
+
+
+def test_a_plan_knows_how_many_calls_are_allowed(midnight: Any, tmp_path: Path, work: Any) -> None:
+    job, data = work
+    text = (tmp_path / job).read_text()
+    (tmp_path / job).write_text(f"{text}[limits]\nmax_calls = 2\n")
+    assert "not known: 4 calls beyond what is allowed" in midnight("plan", job, data).out
+    plan = midnight("plan", job, data, "--json").json
+    assert (plan["finish_at"], plan["forecast"]["calls_beyond"]) == (None, 4)
+
+
+def test_a_backup_into_no_folder_names_the_folder(midnight: Any, work: Any, tmp_path: Path) -> None:
+    assert midnight("submit", *work).code == 0
+    assert "there is no such folder" in midnight("db", "backup", "nowhere/b.db").err
+    assert "this is a folder" in midnight("db", "backup", tmp_path).err
+
+
+def test_calls_that_may_not_be_made_are_named_when_a_run_ends(
+    midnight: Any, work: Any, tmp_path: Path, provider: Any
+) -> None:
+    provider()
+    job, data = work
+    text = (tmp_path / job).read_text()
+    (tmp_path / job).write_text(f"{text}[limits]\nmax_calls = 2\n")
+    said = midnight("run", job, data)
+    assert said.code == 3
+    assert "as many calls as [limits] max_calls of its job file allows; 4 rows left" in said.out

@@ -134,6 +134,12 @@ def test_what_no_balance_covers_has_no_day() -> None:
     assert forecast(20, lanes | free, ASAP, NOW, 1_000).beyond == 0
 
 
+def test_no_more_calls_are_foretold_than_the_user_allows() -> None:
+    lanes = lanes_of({QWEN: [window(100)]})
+    capped = forecast(300, lanes, ASAP, NOW, 1_000, most=7)
+    assert (capped.calls, capped.beyond, capped.finish_at) == (300, 293, NOW + 7_000)
+
+
 def test_only_the_users_hours_count() -> None:
     """From 08:00 to 10:00 it is nine now: 3,600 calls of a second today, the rest tomorrow."""
     hours = read_hours("08:00-10:00", ZoneInfo(ZONE))

@@ -237,6 +237,52 @@ def test_a_doubtful_refusal_of_a_nearly_fresh_window_teaches_nothing() -> None:
     assert learn_spent(window(100, spent=5), NOW, sure=False).limit == 5
 
 
+def lost(window: Window, now: int = NOW) -> Window:
+    """`window` after a call that was charged, as far as can be told: no reply came."""
+    return settle(window, charged=1, count=None, probe=False, now=now)
+
+
+def heard(window: Window, remaining: int, sent_at: int) -> Window:
+    told = Count(10, remaining)
+    return settle(window, charged=1, count=told, probe=False, now=sent_at + 9, sent_at=sent_at)
+
+
+def test_a_call_without_a_reply_is_doubtful_until_a_later_calls_count_tells() -> None:
+    """It had arrived: a count that came while it hung had it already, and so it counts twice."""
+    hung = lost(heard(window(10, reserved=3), remaining=8, sent_at=NOW - 5))
+    assert (hung.spent, hung.doubts) == (3, ((NOW, 1),))
+    told = heard(hung, remaining=7, sent_at=NOW + 1)
+    assert (told.spent, told.doubts) == (3, ())
+
+
+def test_a_count_of_a_call_that_was_sent_before_tells_nothing_of_the_doubtful() -> None:
+    hung = lost(window(10, spent=2, reserved=2))
+    told = heard(hung, remaining=7, sent_at=NOW)
+    assert (told.spent, told.doubts) == (3, ((NOW, 1),))
+
+
+def test_the_doubtful_that_never_arrived_is_given_back() -> None:
+    hung = lost(window(10, spent=2, reserved=2))
+    assert heard(hung, remaining=7, sent_at=NOW + 1).spent == 3
+
+
+def test_a_day_that_only_doubts_have_filled_is_tried_with_one_probe() -> None:
+    """It would be a day with calls left over, if the doubtful had been counted before."""
+    told = replace(window(10, spent=9, reserved=1), limit_source=Source.HEADER)
+    full = lost(told)
+    assert full.room == 0
+    tried = current(full, rule(), NOW, 0)
+    assert (tried.room, tried.gate.probe) == (1, True)
+    assert admitted(tried, want=5).count == 1
+    for sure in (replace(full, reserved=1), replace(full, limit_source=Source.PRESET)):
+        assert current(sure, rule(), NOW, 0).spent == 10
+
+
+def test_an_exact_count_ends_every_doubt() -> None:
+    hung = lost(window(10, spent=2, reserved=2))
+    assert ended(hung, Count(10, 6), probe=True).doubts == ()
+
+
 def test_a_header_knows_better_than_a_refusal() -> None:
     told = replace(window(spent=6), limit_source=Source.HEADER)
     assert learn_spent(told, NOW) == told

@@ -241,3 +241,19 @@ def test_day_names_are_the_providers(tmp_path: Path) -> None:
         assert [day.day for day in await world.days()] == ["2026-01-06"]
 
     simulate(tmp_path, story, start=datetime(2026, 1, 6, 6, tzinfo=UTC8))
+
+
+@pytest.mark.parametrize("concurrency", [4, 16])
+def test_calls_that_hang_are_counted_once_and_waste_no_allowance(
+    tmp_path: Path, concurrency: int
+) -> None:
+    """The provider counted them when they came; replies told so while they still hung."""
+
+    async def story(world: World) -> None:
+        await world.queue(300)
+        await world.run(Options(Rules(Pace.ASAP), max_concurrency=concurrency, wait=False))
+        (day,) = world.simulator.stats().by_day.values()
+        assert day.spent == 200
+        assert day.refused <= 1  # the probe that tries whether there is something left
+
+    simulate(tmp_path, story, seed=7, faults={"hang": 0.2})

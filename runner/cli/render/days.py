@@ -13,11 +13,11 @@ from rich.table import Table
 from rich.text import Text
 
 from runner.app.rehearsal import Rehearsal
-from runner.cli.render import tables, words
+from runner.cli.render import sentences, tables, words
 from runner.clock import moment
 from runner.core.model import Counts
 from runner.providers.simulator import DayStats, Simulator, Stats
-from runner.runtime.progress import Progress
+from runner.runtime.progress import Ending, Progress
 
 REFRESH_EVERY_S = 0.25
 NO_CALLS = DayStats(calls=0, answered=0, refused=0, spent=0)
@@ -136,6 +136,9 @@ def closing(found: Rehearsal, real_s: float, output: str | None) -> RenderableTy
         Text(f"{days} of allowance, {virtual} of virtual time, in {real_s:.1f} s"),
         _agreement(found),
     ]
+    if found.ran.ending is Ending.STALLED:
+        why = "; ".join(sentences.waits(found.ran.waiting, found.ended_at))
+        parts.append(Text(f"It would never end: no row was done for two weeks. {why}", "bold red"))
     parts += [Text(f"written to {output}")] if output else []
     parts.append(Text("Nothing real was spent: every answer above is made up.", "dim"))
     return Group(*parts)

@@ -67,7 +67,9 @@ class Painter:
     def _remember(self, progress: Progress) -> None:
         self._batches.update({batch.id: batch for batch in progress.batches})
         self._windows = progress.windows or self._windows
-        self._days.update({window.day: None for window in self._windows if window.primary})
+        self._days.update(
+            {window.day: None for window in self._windows if window.primary and window.day}
+        )
 
     def _now(self, progress: Progress, now: int) -> tuple[str, ...]:
         flying = f"{words.count(progress.in_flight, 'call')} in flight"

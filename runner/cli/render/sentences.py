@@ -35,7 +35,8 @@ def spent(window: Window, *, when: bool = True) -> str:
     counted = words.amount(window.spent, unit)
     if window.limit is not None:
         counted += f" of {words.amount(window.limit, unit)}"
-    said = f"{counted} {unit} spent"
+    one = window.limit is None and window.spent == words.one(unit)
+    said = f"{counted} {unit.removesuffix('s') if one else unit} spent"
     if (when or not _daily(window)) and window.limit_source is not Source.BALANCE:
         said += f" {period(window.period)}"
     if window.reserved:
@@ -187,7 +188,11 @@ def _hours(_reason: Waiting, moment: str) -> str:
 
 
 def _capped(reason: Waiting, _moment: str) -> str:
-    return "as many calls were made as you allow" + (" it" if reason.window is None else "")
+    window = reason.window
+    if window is None:
+        return "the batch has had as many calls as [limits] max_calls of its job file allows"
+    allowed = words.count(window.limit or 0, "call")
+    return f"the account {window.account} has made the {allowed} that its {window.quota} allows"
 
 
 def _flow(reason: Waiting, moment: str) -> str:
@@ -244,7 +249,7 @@ def finish(found: Forecast, now: int, zone: tzinfo | None = None) -> str:
     if found.calls == 0:
         return "done"
     if found.beyond:
-        return f"not known: {words.count(found.beyond, 'call')} wait for credits"
+        return f"not known: {words.count(found.beyond, 'call')} beyond what is allowed or paid for"
     if found.days == 0:
         return "never: no call a day is allowed"
     return f"about {words.when(found.finish_at, now, zone)}"

@@ -27,7 +27,7 @@ STATE_STYLES = {
 }
 NOTHING_QUEUED = "nothing is queued yet"
 FIRST_STEPS = "start with: midnight init, then midnight run JOBFILE INPUT -o OUT"
-NOBODY = "nobody is working on it; start with: midnight run"
+NOBODY = "nobody is working on it; start with:"
 
 
 def table(*columns: str, right: Iterable[str] = ()) -> Table:
@@ -70,15 +70,15 @@ def cost(
     return facts(pairs)
 
 
-def status(found: Status, *, why: bool = False) -> RenderableType:
-    """Every batch, what it waits for, and today's budget."""
+def status(found: Status, run: str, *, why: bool = False) -> RenderableType:
+    """Every batch, what it waits for, and today's budget; `run` is the command that goes on."""
     if not found.batches:
         return Text(f"{NOTHING_QUEUED}; {FIRST_STEPS}")
     remarks = _explanations(found) if why else _remarks(found)
     parts: list[RenderableType] = [_batches(found), *remarks]
     parts += [Text(), Text("Today", "bold")]
     parts += [Text(f"  {told}") for told in sentences.budgets(found.windows)]
-    parts += [Text(), _runners(found)]
+    parts += [Text(), _runners(found, run)]
     return Group(*parts)
 
 
@@ -150,12 +150,12 @@ def _at_rest(batch: Batch) -> str:
     return batch.note or f"it is {batch.state.value}"
 
 
-def _runners(found: Status) -> Text:
+def _runners(found: Status, run: str) -> Text:
     waiting = [line.batch for line in found.batches if runnable(line.batch)]
     if found.runners:
         return Text(f"{words.count(found.runners, 'runner')} at work", "green")
     if waiting:
-        return Text(NOBODY, "yellow")
+        return Text(f"{NOBODY} {run}", "yellow")
     paused = [b for b in (line.batch for line in found.batches) if b.state is BatchState.PAUSED]
     if any(not batch.done for batch in paused):
         return Text("what is left is paused; go on with: midnight resume BATCH", "yellow")
@@ -251,8 +251,8 @@ def _share(days: Sequence[DayReport]) -> str:
     return words.percent(sum(spent for spent, _ in known), sum(limit for _, limit in known))
 
 
-def failures(found: Sequence[Failure], batch: Batch) -> RenderableType:
-    """Failed rows, why they failed, and what to do."""
+def failures(found: Sequence[Failure], batch: Batch, retry: str) -> RenderableType:
+    """Failed rows, why they failed, and the command that queues them again."""
     if not found:
         return Text(f"no row of {batch.name} (batch {batch.id}) has failed", "green")
     made = table("Row", "Why", "The model said", "Input", right=("Row",))
@@ -265,7 +265,7 @@ def failures(found: Sequence[Failure], batch: Batch) -> RenderableType:
         )
     hidden = batch.counts.failed - len(found)
     more = [Text(f"and {words.number(hidden)} more; see them with --limit", "dim")] * (hidden > 0)
-    again = Text(f"queue them again with: midnight retry {batch.id}", "dim")
+    again = Text(f"queue them again with: {retry}", "dim")
     return Group(made, Text(), *more, again)
 
 

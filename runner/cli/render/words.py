@@ -41,6 +41,11 @@ def amount(value: int, unit: Unit) -> str:
     return f"{value / CREDIT:,g}" if unit is Unit.CREDITS else number(value)
 
 
+def one(unit: Unit) -> int:
+    """The amount of a single one."""
+    return CREDIT if unit is Unit.CREDITS else 1
+
+
 def percent(part: int, whole: int) -> str:
     """``47 %``, rounded down: only what is complete is 100 %."""
     return f"{100 * part // whole if whole else 100} %"
