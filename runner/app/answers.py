@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from runner.core.forecast import Forecast
-from runner.core.quota import Window
 from runner.core.schedule import Route, Waiting
+from runner.core.window import Window
 from runner.runtime.progress import Ending
 from runner.store.batches import Batch
 

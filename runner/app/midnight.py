@@ -20,9 +20,9 @@ from runner.core import schedule
 from runner.core.forecast import Forecast, forecast
 from runner.core.model import BatchState
 from runner.core.pacing import Pace
-from runner.core.quota import Window
 from runner.core.schedule import Lane, Route, Wait, Waiting
 from runner.core.verdict import Scope
+from runner.core.window import Window
 from runner.errors import ConfigError, NotFoundError
 from runner.providers.account import USUAL_TOKENS, Account
 from runner.runtime.view import View, look, routes_of, windows_of

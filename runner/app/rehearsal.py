@@ -13,8 +13,8 @@ from runner.app import accounts
 from runner.app.answers import Ran
 from runner.app.midnight import Midnight, open_midnight
 from runner.app.submission import Checked
-from runner.core.quota import Unit
 from runner.core.verdict import Scope
+from runner.core.window import Unit
 from runner.providers.simulator import (
     Simulator,
     SimulatorConfig,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from runner.cli.render.words import iso
 from runner.core.period import spell
-from runner.core.quota import CREDIT, NEVER, Unit
+from runner.core.window import CREDIT, NEVER, Unit
 
 if TYPE_CHECKING:
     from runner.app.answers import BatchStatus, QuotaLine, Ran, Status, Submitted
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from runner.app.planning import Plan
     from runner.app.rehearsal import Rehearsal
     from runner.core.forecast import Forecast
-    from runner.core.quota import Window
     from runner.core.schedule import Waiting
+    from runner.core.window import Window
     from runner.errors import RunnerError
     from runner.providers.simulator import SimulatorConfig, Stats
     from runner.store.batches import Batch

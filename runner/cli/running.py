@@ -18,7 +18,7 @@ from runner.cli.render.bars import bar
 from runner.cli.session import Session, complete, emit
 from runner.clock import SystemClock
 from runner.core.pacing import Pace
-from runner.core.quota import Window
+from runner.core.window import Window
 from runner.errors import JobFileError
 from runner.runtime.progress import Watcher
 

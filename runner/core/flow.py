@@ -1,6 +1,6 @@
 """What comes back by itself: a sliding sum, and a bucket that drips.
 
-It knows amounts and moments; whose they are, quota.py says.
+It knows amounts and moments; whose they are, window.py says.
 """
 
 from __future__ import annotations

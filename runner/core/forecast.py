@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 
 from runner.core.pacing import SAFETY_MS, Pace
 from runner.core.period import Calendar, Grant, Refill, Rolling
-from runner.core.quota import NEVER, Window, span_of
 from runner.core.schedule import Lane, Route, Rules, room_of
+from runner.core.window import NEVER, Window, span_of
 
 # What a call takes and how many run at once, when nothing was measured yet.
 USUAL_CALL_MS = 1_500

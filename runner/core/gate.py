@@ -1,6 +1,6 @@
 """Who may call while a window is parked, and when it is tried again.
 
-It knows moments and refusals, and nothing of counts: quota.py holds those.
+It knows moments and refusals, and nothing of counts: window.py holds those.
 
 A gate is open, shut until a moment, or waiting for its probe: the one call whose success opens
 it. Every window starts with a probe, so that a reset that comes late costs one refusal, and a

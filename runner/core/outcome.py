@@ -13,8 +13,8 @@ from runner.core import gate as gates
 from runner.core import quota
 from runner.core.gate import Cause, Gate
 from runner.core.period import Calendar, Refill, Rolling
-from runner.core.quota import Count, Unit, Window
 from runner.core.verdict import Kind, Verdict
+from runner.core.window import Count, Unit, Window
 
 # A model that is gone is not asked again by other batches for this long.
 GONE_WAIT_MS = 10 * gates.MINUTE_MS

@@ -1,6 +1,6 @@
 """How an allowance comes back: with a calendar, as old calls fall out of sight, by drips, or not.
 
-It knows lengths and zones; what was spent in a period is quota.py's.
+It knows lengths and zones; what was spent in a period is window.py's.
 """
 
 from __future__ import annotations

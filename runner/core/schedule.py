@@ -17,8 +17,9 @@ from runner.core.gate import Cause
 from runner.core.hours import Hours
 from runner.core.pacing import Pace
 from runner.core.period import Calendar, Grant, Refill, Rolling
-from runner.core.quota import ONE_CALL, Cost, Refused, Source, Window
+from runner.core.quota import Refused
 from runner.core.verdict import Scope
+from runner.core.window import ONE_CALL, Cost, Source, Window
 
 Route = tuple[str, str]  # an account, and a model on it
 

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from runner.core.period import Calendar, Grant, Period
-from runner.core.quota import CREDIT, Cost, Quota, Source, Unit
 from runner.core.verdict import Scope
+from runner.core.window import CREDIT, Cost, Quota, Source, Unit
 from runner.providers.preset import Preset, QuotaTable
 
 DEFAULT = "default"

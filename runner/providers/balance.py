@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 import orjson
 
-from runner.core.quota import CREDIT, Count
+from runner.core.window import CREDIT, Count
 from runner.providers.endpoint import Endpoint
 from runner.providers.wire import Response
 

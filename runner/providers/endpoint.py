@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from runner.core.outcome import Outcome
-from runner.core.quota import Count
 from runner.core.verdict import Kind, Reply, Scope, Verdict, classify
+from runner.core.window import Count
 from runner.errors import ConfigError
 from runner.providers import headers, openai
 from runner.providers.account import Account

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from runner.core import concurrency
 from runner.core.concurrency import Concurrency
 from runner.core.forecast import USUAL_CALL_MS
-from runner.core.quota import Window
 from runner.core.schedule import Lane
 from runner.core.verdict import Kind
+from runner.core.window import Window
 from runner.providers.account import USUAL_TOKENS, Account
 
 # How much a new measurement weighs against those before it.

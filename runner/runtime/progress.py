@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from runner.core.forecast import Forecast
-from runner.core.quota import Window
 from runner.core.schedule import Waiting
+from runner.core.window import Window
 from runner.store.batches import Batch
 
 

@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.clock import Clock
 from runner.core import quota
-from runner.core.quota import Quota
 from runner.core.verdict import Kind, Verdict
+from runner.core.window import Quota
 from runner.providers.account import Account
 from runner.providers.balance import Balance, Unwelcome, ask_balance, ask_price
 from runner.providers.endpoint import Endpoint

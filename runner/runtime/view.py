@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from runner.core.quota import Window
 from runner.core.schedule import Route, Work
+from runner.core.window import Window
 from runner.providers.account import Account
 from runner.store import batches, ledger, queue
 from runner.store.batches import Batch

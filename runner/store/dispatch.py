@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from runner.core import outcome, quota, retry
 from runner.core.model import BatchState, CallState, JobEvent
 from runner.core.outcome import Outcome
-from runner.core.quota import ONE_CALL, Cost, Quota, Refused, Window
+from runner.core.quota import Refused
 from runner.core.retry import (
     AskAgain,
     Fail,
@@ -25,6 +25,7 @@ from runner.core.retry import (
     survives_crash,
 )
 from runner.core.verdict import Kind
+from runner.core.window import ONE_CALL, Cost, Quota, Window
 from runner.store import batches, ledger, queue
 from runner.store.batches import Batch
 from runner.store.ledger import CallEnd, Held, NewCall, OpenCall

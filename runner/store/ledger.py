@@ -14,12 +14,11 @@ import orjson
 from sqlalchemy import Row, bindparam, insert, literal_column, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from runner.core import quota
 from runner.core.gate import Cause, Gate
 from runner.core.model import CallState
 from runner.core.period import Period, read_period, spell
-from runner.core.quota import Cost, Quota, Source, Unit, Window
 from runner.core.verdict import Scope
+from runner.core.window import Cost, Quota, Source, Unit, Window, current, in_force, open_window
 from runner.store.tables import calls, windows
 
 # What a call has reserved: by quota, the name of the window's period, and how much.
@@ -150,11 +149,11 @@ def windows_at(
     ]
     # A clock that is set back must not leave a call between two days.
     now = max([now, *(w.starts_at for w in latest if w is not None and w.day)])
-    return quota.in_force(
+    return in_force(
         tuple(
-            quota.open_window(rule, account, model, now)
+            open_window(rule, account, model, now)
             if window is None
-            else quota.current(window, rule, now, margin_ms)
+            else current(window, rule, now, margin_ms)
             for rule, window in zip(quotas, latest, strict=True)
         )
     )

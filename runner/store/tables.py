@@ -23,8 +23,8 @@ from sqlalchemy import (
 
 from runner.core.gate import Cause
 from runner.core.model import BatchState, CallState, JobState
-from runner.core.quota import Source, Unit
 from runner.core.schedule import Rotate
+from runner.core.window import Source, Unit
 
 metadata = MetaData(
     naming_convention={

@@ -16,8 +16,8 @@ from runner.core.forecast import Forecast
 from runner.core.gate import Cause
 from runner.core.model import BatchState, Counts
 from runner.core.period import Calendar
-from runner.core.quota import Source, Window
 from runner.core.schedule import Rotate, Waiting
+from runner.core.window import Source, Window
 from runner.runtime.progress import Progress
 from runner.store.batches import Batch
 

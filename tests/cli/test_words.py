@@ -10,8 +10,8 @@ import pytest
 from runner.cli.render import sentences, words
 from runner.core.gate import Cause, Gate
 from runner.core.period import Calendar
-from runner.core.quota import Source, Window
 from runner.core.schedule import Waiting
+from runner.core.window import Source, Window
 
 NOW = round(datetime(2026, 11, 24, 8, 48, tzinfo=UTC).timestamp() * 1000)
 H = words.HOUR_MS

@@ -22,9 +22,10 @@ from runner.core.gate import MINUTE_MS
 from runner.core.outcome import Outcome
 from runner.core.pacing import Pace
 from runner.core.period import Calendar
-from runner.core.quota import Admitted, Count, Quota, Refused, Window
+from runner.core.quota import Admitted, Refused
 from runner.core.schedule import Lane, Route, Rules, Start, Work, decide
 from runner.core.verdict import Kind, Reply, Rule, Scope, Verdict, classify
+from runner.core.window import Count, Quota, Window, current, open_window
 
 ZONE = "Asia/Shanghai"
 DAILY = Calendar("day", ZONE)
@@ -66,8 +67,8 @@ class Books:
         """A window of now; a reset is checked: forwards, and once."""
         old = self.latest.get(key)
         if old is None:
-            return quota.open_window(self.quotas[key], ACCOUNT, key, self.now)
-        new = quota.current(old, self.quotas[key], self.now, SECOND)
+            return open_window(self.quotas[key], ACCOUNT, key, self.now)
+        new = current(old, self.quotas[key], self.now, SECOND)
         if new.day != old.day:
             assert new.day > old.day
             assert new.starts_at >= old.resets_at

@@ -12,9 +12,9 @@ from runner.core.forecast import Forecast, forecast, lanes_of
 from runner.core.hours import read_hours
 from runner.core.pacing import SAFETY_MS, Pace
 from runner.core.period import Calendar, Grant, Rolling
-from runner.core.quota import Quota, Unit, Window, open_window
 from runner.core.schedule import Rules
 from runner.core.verdict import Scope
+from runner.core.window import Quota, Unit, Window, open_window
 
 ZONE = "Asia/Shanghai"
 DAILY = Calendar("day", ZONE)

@@ -12,27 +12,23 @@ from runner.core.calendar import day_at, month_at
 from runner.core.gate import PROBE_WAITS_MS, Cause, Gate
 from runner.core.outcome import Outcome, conclude, unseen
 from runner.core.period import Calendar, Grant, Period, Refill, Rolling
-from runner.core.quota import (
+from runner.core.quota import Admitted, Refused, admit, balance, learn_spent
+from runner.core.verdict import Kind, Scope, Verdict
+from runner.core.window import (
     CREDIT,
     NEVER,
     ONE_CALL,
-    Admitted,
     Cost,
     Count,
     Quota,
-    Refused,
     Source,
     Unit,
     Window,
-    admit,
-    balance,
     current,
     in_force,
-    learn_spent,
     open_window,
     refreshed,
 )
-from runner.core.verdict import Kind, Scope, Verdict
 
 NOW = 1_795_500_000_000
 SECOND = 1_000

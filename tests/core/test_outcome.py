@@ -20,18 +20,9 @@ from runner.core.gate import (
 )
 from runner.core.outcome import CLOCK_TOLERANCE_MS, GONE_WAIT_MS, Outcome, conclude, unseen
 from runner.core.period import Calendar
-from runner.core.quota import (
-    WEEK_MS,
-    Admitted,
-    Count,
-    Quota,
-    Source,
-    Window,
-    admit,
-    current,
-    open_window,
-)
+from runner.core.quota import Admitted, admit
 from runner.core.verdict import Kind, Scope, Verdict
+from runner.core.window import WEEK_MS, Count, Quota, Source, Window, current, open_window
 
 ZONE = "Asia/Shanghai"
 DAILY = Calendar("day", ZONE)

@@ -7,21 +7,9 @@ import pytest
 from runner.core.calendar import day_at
 from runner.core.gate import Cause, Gate
 from runner.core.period import Calendar
-from runner.core.quota import (
-    WEEK_MS,
-    Admitted,
-    Count,
-    Quota,
-    Refused,
-    Source,
-    Window,
-    admit,
-    current,
-    learn_spent,
-    open_window,
-    settle,
-)
+from runner.core.quota import Admitted, Refused, admit, learn_spent, settle
 from runner.core.verdict import Scope
+from runner.core.window import WEEK_MS, Count, Quota, Source, Window, current, open_window
 
 ZONE = "Asia/Shanghai"
 DAILY = Calendar("day", ZONE)

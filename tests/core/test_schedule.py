@@ -13,7 +13,6 @@ from runner.core.gate import Cause, Gate
 from runner.core.hours import read_hours
 from runner.core.pacing import SAFETY_MS, Pace
 from runner.core.period import Calendar, Grant, Rolling
-from runner.core.quota import Quota, Source, Window, open_window
 from runner.core.schedule import (
     Lane,
     Rotate,
@@ -28,6 +27,7 @@ from runner.core.schedule import (
     room_of,
 )
 from runner.core.verdict import Scope
+from runner.core.window import Quota, Source, Window, open_window
 
 ZONE = "Asia/Shanghai"
 DAILY = Calendar("day", ZONE)

@@ -15,8 +15,8 @@ from support.years import Year
 from runner.core.calendar import Day
 from runner.core.pacing import Pace
 from runner.core.period import Calendar, Grant
-from runner.core.quota import span_of
 from runner.core.verdict import Kind, Scope
+from runner.core.window import span_of
 
 SEEDS = range(int(os.environ.get("SEEDS", "60")))
 WEEK = 7 * DAY

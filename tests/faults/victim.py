@@ -14,8 +14,9 @@ from random import Random
 import anyio
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from runner.core.quota import Quota, Refused
+from runner.core.quota import Refused
 from runner.core.verdict import Scope
+from runner.core.window import Quota
 from runner.runtime.writer import Writer
 from runner.store import batches, dispatch, queue, runners
 from runner.store.database import Database, open_database

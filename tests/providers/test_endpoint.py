@@ -8,8 +8,8 @@ import anyio
 import httpx
 import pytest
 
-from runner.core.quota import Count
 from runner.core.verdict import Kind, Scope
+from runner.core.window import Count
 from runner.providers.account import Account, Wishes, rules_of
 from runner.providers.endpoint import Endpoint, Heard
 from runner.providers.presets import preset

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from runner.core.period import Calendar, Grant, Rolling
-from runner.core.quota import Quota, Source, Unit
 from runner.core.verdict import Kind, Reply, Scope, classify
+from runner.core.window import Quota, Source, Unit
 from runner.errors import ConfigError
 from runner.providers.account import Wishes, rules_of
 from runner.providers.headers import Names

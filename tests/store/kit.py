@@ -18,9 +18,10 @@ from runner.core.calendar import day_at
 from runner.core.model import BatchState
 from runner.core.outcome import Outcome
 from runner.core.period import Calendar
-from runner.core.quota import Count, Quota, Refused
+from runner.core.quota import Refused
 from runner.core.retry import AskAgain, Fail, Release, RetryAt, Step, Succeed
 from runner.core.verdict import Kind, Scope, Verdict
+from runner.core.window import Count, Quota
 from runner.store import batches, dispatch, queue
 from runner.store.batches import Batch, NewBatch
 from runner.store.database import Database, open_database

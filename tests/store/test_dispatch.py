@@ -3,9 +3,10 @@
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.model import BatchState, Counts
-from runner.core.quota import Quota, Refused
+from runner.core.quota import Refused
 from runner.core.retry import REJECTIONS_TO_STOP
 from runner.core.verdict import Scope
+from runner.core.window import Quota
 from runner.store import batches, dispatch
 from runner.store.batches import Batch
 from runner.store.database import Database

@@ -22,8 +22,9 @@ from hypothesis.stateful import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.model import BatchState
-from runner.core.quota import Quota, Refused
+from runner.core.quota import Refused
 from runner.core.verdict import Scope
+from runner.core.window import Quota
 from runner.store import batches, dispatch, queue
 from runner.store.database import open_database
 from runner.store.dispatch import Ended, Started

@@ -3,7 +3,7 @@
 import pytest
 
 from runner.core.model import BatchState
-from runner.core.quota import Source
+from runner.core.window import Source
 from runner.store import batches, dispatch, ledger, reports
 from runner.store.database import Database
 from tests.store.kit import (

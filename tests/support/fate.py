@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 from runner.core.hours import Hours
 from runner.core.pacing import Pace
 from runner.core.period import Calendar, Grant, Period, Refill, Rolling
-from runner.core.quota import CREDIT, Cost, Quota, Unit, span_of
 from runner.core.schedule import Rotate
 from runner.core.verdict import Scope
+from runner.core.window import CREDIT, Cost, Quota, Unit, span_of
 from support.truth import Meter, Truth
 
 SECOND = 1_000

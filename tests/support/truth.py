@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 from runner.core.outcome import Outcome
 from runner.core.period import Calendar, Grant, Refill, Rolling
-from runner.core.quota import Cost, Count, Quota, Unit, span_of
 from runner.core.verdict import Kind, Scope, Verdict
+from runner.core.window import Cost, Count, Quota, Unit, span_of
 
 Late = Callable[[int], int]  # by how much the reset due at a moment is late, in ms
 

@@ -12,9 +12,10 @@ from runner.core.concurrency import Concurrency
 from runner.core.outcome import Outcome
 from runner.core.pacing import Pace
 from runner.core.period import Calendar
-from runner.core.quota import Admitted, Count, Quota, Unit, Window, span_of
+from runner.core.quota import Admitted
 from runner.core.schedule import Lane, Route, Rules, Start, Wait, Work, decide
 from runner.core.verdict import Scope
+from runner.core.window import Count, Quota, Unit, Window, current, in_force, open_window, span_of
 from support.fate import HOUR, MINUTE, SECOND, TOKENS, Event, Fate
 from support.truth import Truth
 
@@ -53,14 +54,14 @@ class Books:
         ]
         starts = [w.starts_at for _, key in keyed if (w := self.latest.get(key)) and w.day]
         moment = max([now, *starts])
-        return quota.in_force(tuple(self.current(rule, *key, moment) for rule, key in keyed))
+        return in_force(tuple(self.current(rule, *key, moment) for rule, key in keyed))
 
     def current(self, rule: Quota, name: str, model: str, now: int) -> Window:
         old = self.latest.get((name, model))
         if old is None:
-            window = quota.open_window(rule, ACCOUNT, model, now)
+            window = open_window(rule, ACCOUNT, model, now)
         else:
-            window = quota.current(old, rule, now, self.fate.margin)
+            window = current(old, rule, now, self.fate.margin)
             if window.day != old.day:
                 assert window.day > old.day
                 assert window.starts_at >= old.resets_at

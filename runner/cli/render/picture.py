@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import tzinfo
 
 from runner.cli.render import sentences, words
-from runner.core.quota import Window
+from runner.core.window import Window
 from runner.runtime.progress import Progress
 from runner.store.batches import Batch
 

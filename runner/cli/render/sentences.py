@@ -9,8 +9,8 @@ from runner.cli.render import words
 from runner.core.forecast import Forecast
 from runner.core.gate import Cause
 from runner.core.period import Calendar, Grant, Period, Refill, Rolling
-from runner.core.quota import NEVER, Source, Window
 from runner.core.schedule import Waiting
+from runner.core.window import NEVER, Source, Window
 
 SOURCES = {
     Source.PRESET: "limit as published",

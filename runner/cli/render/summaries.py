@@ -12,7 +12,7 @@ from runner.app.answers import Ran
 from runner.cli.render import sentences, words
 from runner.cli.render.tables import facts
 from runner.core.model import BatchState
-from runner.core.quota import Window
+from runner.core.window import Window
 from runner.runtime.progress import Ending
 from runner.store.batches import Batch
 

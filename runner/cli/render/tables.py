@@ -15,7 +15,7 @@ from runner.app.answers import BatchStatus, QuotaLine, Status
 from runner.cli.render import sentences, words
 from runner.core.forecast import Forecast
 from runner.core.model import BatchState
-from runner.core.quota import NEVER, Window
+from runner.core.window import NEVER, Window
 from runner.store.batches import Batch
 from runner.store.reports import DayReport, Failure
 

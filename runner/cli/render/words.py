@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date, tzinfo
 
 from runner.clock import moment
-from runner.core.quota import CREDIT, Unit
+from runner.core.window import CREDIT, Unit
 
 SECOND_MS = 1_000
 MINUTE_MS = 60 * SECOND_MS
