@@ -152,10 +152,10 @@ def settle(
 
 
 def _doubted(window: Window, charged: int, now: int) -> Window:
-    """`window` with what no reply has told of; a flow forgets it by itself."""
-    if charged == 0 or not isinstance(window.period, Calendar):
+    """`window` with what no reply has told of, where others do tell; a flow forgets by itself."""
+    if window.limit_source is not Source.HEADER or not isinstance(window.period, Calendar):
         return window
-    return replace(window, doubts=(*window.doubts, (now, charged)))
+    return replace(window, doubts=flow.changed(window.doubts, now, charged))
 
 
 def _settled_doubts(window: Window, before: int) -> Window:

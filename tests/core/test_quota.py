@@ -235,22 +235,29 @@ def heard(window: Window, remaining: int, sent_at: int) -> Window:
     return settle(window, charged=1, count=told, probe=False, now=sent_at + 9, sent_at=sent_at)
 
 
+def told_of(spent: int, reserved: int) -> Window:
+    """A window of which replies tell."""
+    return replace(window(10, spent, reserved), limit_source=Source.HEADER)
+
+
 def test_a_call_without_a_reply_is_doubtful_until_a_later_calls_count_tells() -> None:
     """It had arrived: a count that came while it hung had it already, and so it counts twice."""
     hung = lost(heard(window(10, reserved=3), remaining=8, sent_at=NOW - 5))
     assert (hung.spent, hung.doubts) == (3, ((NOW, 1),))
+    silent = lost(window(10, reserved=1))
+    assert (silent.spent, silent.doubts) == (1, ())  # no reply tells of this window
     told = heard(hung, remaining=7, sent_at=NOW + 1)
     assert (told.spent, told.doubts) == (3, ())
 
 
 def test_a_count_of_a_call_that_was_sent_before_tells_nothing_of_the_doubtful() -> None:
-    hung = lost(window(10, spent=2, reserved=2))
+    hung = lost(told_of(spent=2, reserved=2))
     told = heard(hung, remaining=7, sent_at=NOW)
     assert (told.spent, told.doubts) == (3, ((NOW, 1),))
 
 
 def test_the_doubtful_that_never_arrived_is_given_back() -> None:
-    hung = lost(window(10, spent=2, reserved=2))
+    hung = lost(told_of(spent=2, reserved=2))
     assert heard(hung, remaining=7, sent_at=NOW + 1).spent == 3
 
 
@@ -267,7 +274,7 @@ def test_a_day_that_only_doubts_have_filled_is_tried_with_one_probe() -> None:
 
 
 def test_an_exact_count_ends_every_doubt() -> None:
-    hung = lost(window(10, spent=2, reserved=2))
+    hung = lost(told_of(spent=2, reserved=2))
     assert ended(hung, Count(10, 6), probe=True).doubts == ()
 
 

@@ -22,7 +22,7 @@ import pytest
 
 from runner.providers.simulator import answer
 
-KILLS = int(os.environ.get("KILLS", "8"))
+KILLS = int(os.environ.get("KILLS", "5"))
 ROWS = 40 * KILLS
 MIDNIGHT = [sys.executable, "-m", "runner"]
 JOB = """

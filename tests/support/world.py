@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -46,6 +47,8 @@ kind = "label"
 labels = ["a", "b", "c"]
 """
 
+# Of a long run the last pictures will do: keeping them all would keep the garbage collector busy.
+LAST_SHOWN = 3_000
 NO_OVERRIDES: Mapping[str, ProviderTable] = {}
 NO_MODELS: Mapping[str, Mapping[str, str]] = {}
 
@@ -64,7 +67,7 @@ class World:
     database: Database
     limits: dict[str, int | None]
     reserve: int = 0
-    shown: list[Progress] = field(default_factory=list)
+    shown: deque[Progress] = field(default_factory=lambda: deque(maxlen=LAST_SHOWN))
 
     async def queue(
         self,
