@@ -1,5 +1,6 @@
 # make demo   set up, then rehearse the main job: no token, no network, nothing spent
-# make test   set up, then everything that must hold before a change lands
+# make test   set up, then the checks and the tests: a few minutes
+# make slow   the simulations of many days that `make test` leaves out; a change lands with both
 # make bench  measure speed and memory, side by side (not part of the tests)
 
 PYTHON ?= python3
@@ -8,7 +9,7 @@ BIN    := $(VENV)/bin
 JOBS   ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench clean
+.PHONY: help demo test slow bench clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -25,7 +26,10 @@ test: $(VENV)/ready-to-test
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest tests/core -n $(JOBS) --cov --cov-report=term:skip-covered
-	$(BIN)/pytest tests -n $(JOBS) --ignore tests/core
+	$(BIN)/pytest tests -n $(JOBS) --ignore tests/core -m "not slow"
+
+slow: $(VENV)/ready-to-test
+	$(BIN)/pytest tests -n $(JOBS) -m slow
 
 bench: $(VENV)/ready-to-test
 	$(BIN)/python benchmarks/queue_million.py

@@ -73,6 +73,7 @@ def test_a_bucket_that_refills_is_emptied_and_then_followed_drop_by_drop(tmp_pat
     simulate(tmp_path, story, calls_per_day=None, refill_calls=(48, 86_400_000), headers=False)
 
 
+@pytest.mark.slow
 def test_a_month_and_a_day_bind_together(tmp_path: Path) -> None:
     """Ten a day, but only 45 in January: the rest is February's."""
     month = {"scope": "account", "unit": "calls", "period": "month of Asia/Shanghai", "limit": 45}
@@ -111,6 +112,7 @@ def test_days_of_changing_clocks_are_used_up_once_each(tmp_path: Path, evening: 
 CREDITS = {"calls_per_day": None, "calls_per_day_per_model": None}
 
 
+@pytest.mark.slow
 def test_credits_are_spent_to_the_last_and_the_next_grant_is_used(tmp_path: Path) -> None:
     """Fifty a day at half a credit a call: a hundred calls a day, whatever was once published."""
 
@@ -247,6 +249,7 @@ def test_a_part_of_the_day_is_left_to_the_user_whatever_the_limit_turns_out_to_b
 # forecasts
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pace", [Pace.AUTO, Pace.ASAP])
 def test_the_forecast_made_at_the_start_is_right_to_within_an_hour(
     tmp_path: Path, pace: Pace

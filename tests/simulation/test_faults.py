@@ -126,6 +126,7 @@ def test_a_parameter_that_every_call_is_rejected_for_costs_a_handful_of_calls(
     simulate(tmp_path, story, thinking_models=frozenset({MODEL}))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jump", [timedelta(hours=-1), timedelta(hours=-30), timedelta(hours=1)])
 def test_a_clock_that_is_set_wrongly_opens_no_budget_twice(tmp_path: Path, jump: timedelta) -> None:
     """The provider keeps its own time; our clock jumps in the middle of the first day."""

@@ -207,6 +207,7 @@ def test_the_same_seed_gives_the_same_run(tmp_path: Path) -> None:
     assert runs[0] == runs[1]
 
 
+@pytest.mark.slow
 def test_two_runners_share_the_queue_and_the_budget(tmp_path: Path) -> None:
     """No row is asked twice, and the day's limit holds for both together."""
 

@@ -19,6 +19,7 @@ TEN = tuple(f"maker/model-{number}" for number in range(10))
 ASAP = Options(Rules(Pace.ASAP))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rotate", "headers"), [(Rotate.PREFER, True), (Rotate.SPREAD, False)])
 def test_ten_models_of_twenty_calls_make_the_accounts_two_hundred(
     tmp_path: Path,
