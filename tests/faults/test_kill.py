@@ -98,14 +98,14 @@ def test_a_chain_of_killed_runners_loses_nothing(path: Path) -> None:
 
 
 def test_runners_killed_beside_a_living_one_are_rescued_by_it(path: Path) -> None:
-    anyio.run(load, path, 400)
+    anyio.run(load, path, 1_200)
     chance = Random(7)
     with ExitStack() as stack:
         children = [stack.enter_context(Child(path)) for _ in range(5)]
         children[-1].begin()
         for child in children[:-1]:
             child.begin()
-            child.kill_behind(chance.randint(0, 40))
+            child.kill_behind(chance.randint(5, 40))
         children[-1].finish()
         _everything_is_accounted_for(path, children)
 
