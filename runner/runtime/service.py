@@ -90,6 +90,7 @@ class Service:
         self._stopping = False
         self._broken: StoreError | None = None
         self._no_room: str | None = None
+        self._shown: Progress | None = None
         self._unwritten: dict[int, str] = {}  # by call: why its end cannot be recorded
         self._skew_ms = 0
         self._patrol_at = 0
@@ -312,7 +313,7 @@ class Service:
     def _show(self, view: View, decision: Start | Wait) -> None:
         waiting = decision if isinstance(decision, Wait) else Wait(None)
         windows = {w for found in view.windows.values() for w in found if w.revealed}
-        self._shown = Progress(
+        shown = Progress(
             at=self._clock.now(),
             batches=view.batches,
             waiting=waiting.reasons,
@@ -323,7 +324,8 @@ class Service:
             trouble=self._trouble,
             stopping=self._stopping,
         )
-        self._watcher(self._shown)
+        self._shown = shown
+        self._watcher(shown)
 
     def _show_stopping(self) -> None:
         """Once the intake has ended, nobody looks any more: only calls end."""
@@ -341,9 +343,10 @@ class Service:
     def _forecast(self, view: View) -> forecast.Forecast | None:
         if not view.windows:
             return None
-        calls = sum(_allowed(batch) for batch in view.batches)
+        calls = sum(batch.counts.unfinished for batch in view.batches)
+        most = sum(_allowed(batch) for batch in view.batches)
         lanes, speed = self._roster.lanes(view), self._roster.pace_ms(view)
-        return forecast.forecast(calls, lanes, self._options.rules, self._now(), speed)
+        return forecast.forecast(calls, lanes, self._options.rules, self._now(), speed, most)
 
 
 def _allowed(batch: Batch) -> int:

@@ -258,3 +258,17 @@ def test_calls_that_hang_are_counted_once_and_waste_no_allowance(
         assert day.refused <= 1  # the probe that tries whether there is something left
 
     simulate(tmp_path, story, seed=7, faults={"hang": 0.2})
+
+
+def test_a_stop_before_the_first_look_ends_the_run_at_once(tmp_path: Path) -> None:
+    """As a Ctrl-C does while the balance is being asked for."""
+
+    async def story(world: World) -> None:
+        batch = await world.queue(5)
+        async with world.service() as service:
+            service.stop()
+            assert await service.run() is Ending.STOPPED
+        assert (await world.batch(batch)).counts.ready == 5
+        assert world.simulator.stats().calls == 0
+
+    simulate(tmp_path, story)
