@@ -15,17 +15,15 @@ import orjson
 
 from runner.app import accounts
 from runner.app.answers import BatchStatus, QuotaLine, Ran, Status, Submitted
+from runner.app.outlook import Outlook, Windows, place
 from runner.clock import Clock, SystemClock
-from runner.core import schedule
-from runner.core.forecast import Forecast, forecast
+from runner.core.forecast import Forecast
 from runner.core.model import BatchState
 from runner.core.pacing import Pace
-from runner.core.schedule import Lane, Route, Wait, Waiting
 from runner.core.verdict import Scope
 from runner.core.window import Window
-from runner.errors import ConfigError, NotFoundError
-from runner.providers.account import USUAL_TOKENS, Account
-from runner.runtime.view import View, look, routes_of, windows_of
+from runner.errors import NotFoundError
+from runner.runtime.view import look, windows_of
 from runner.settings import DEFAULT, Settings
 from runner.store import batches, ledger, queue, reports, runners
 from runner.store.batches import Batch
@@ -38,7 +36,8 @@ if TYPE_CHECKING:
 
     from runner.app.submission import Checked
     from runner.app.submission import Progress as OnProgress
-    from runner.runtime.progress import Watcher
+    from runner.runtime.options import Options
+    from runner.runtime.progress import Ending, Progress, Watcher
 
 EXPORT_PAGE = 1_000
 
@@ -89,8 +88,7 @@ class Midnight:
         self._clock = clock
         self._transport = transport
         self._chance = chance
-        self._accounts: tuple[Account, ...] = accounts.accounts_of(settings)
-        self._rules = accounts.rules_for(settings)
+        self._outlook = Outlook(accounts.accounts_of(settings), accounts.rules_for(settings))
 
     async def submit(self, checked: Checked, on_progress: OnProgress | None = None) -> Submitted:
         """Queue a checked dataset, or find the batch that it is already.
@@ -131,23 +129,30 @@ class Midnight:
             UnauthorisedError: The provider refuses the token or the account.
             ConfigError: A token or a base URL is missing, or no account serves a model.
         """
-        from runner.runtime.progress import Progress, nobody  # noqa: PLC0415 - only for a run
-        from runner.runtime.service import Options, Service  # noqa: PLC0415
-        from runner.runtime.signals import run_until_told  # noqa: PLC0415
-
-        run = self.settings.run
+        in_play = [batch for batch in await self.batches() if _in_play(batch, only)]
+        for batch in in_play:
+            self._outlook.routes(batch.models)
+        touched = {batch.id for batch in in_play}
         last: deque[Progress] = deque(maxlen=1)
 
         def watch(progress: Progress) -> None:
             last.append(progress)
-            (watcher or nobody)(progress)
+            if watcher is not None:
+                watcher(progress)
+
+        from runner.runtime.options import Options  # noqa: PLC0415 - only a run needs it
 
         rules = accounts.rules_for(self.settings, pace)
-        options = Options(rules, wait, only, run.max_concurrency, patience_ms=patience_ms)
-        in_play = [batch for batch in await self.batches() if _in_play(batch, only)]
-        for batch in in_play:
-            self._routes(batch.models)
-        touched = {batch.id for batch in in_play}
+        most = self.settings.run.max_concurrency
+        options = Options(rules, wait, only, most, patience_ms=patience_ms)
+        ending = await self._serve(options, watch, signals=signals)
+        worked_on = [batch for batch in await self.batches() if batch.id in touched]
+        return Ran(ending, tuple(worked_on), last[-1].waiting if last else ())
+
+    async def _serve(self, options: Options, watcher: Watcher, *, signals: bool) -> Ending:
+        from runner.runtime.service import Service  # noqa: PLC0415 - only a run needs these
+        from runner.runtime.signals import run_until_told  # noqa: PLC0415
+
         async with accounts.open_endpoints(
             self.settings, self._environ, self._transport
         ) as endpoints:
@@ -157,11 +162,9 @@ class Midnight:
                 self._clock,
                 options,
                 chance=self._chance,
-                watcher=watch,
+                watcher=watcher,
             )
-            ending = await (run_until_told(service) if signals else service.run())
-        worked_on = [batch for batch in await self.batches() if batch.id in touched]
-        return Ran(ending, tuple(worked_on), last[-1].waiting if last else ())
+            return await (run_until_told(service) if signals else service.run())
 
     async def batches(self) -> list[Batch]:
         """Every batch, oldest first."""
@@ -184,18 +187,18 @@ class Midnight:
 
     async def status(self) -> Status:
         """Every batch, what it waits for, and the windows."""
-        now = self._clock.now()
+        now, outlook = self._clock.now(), self._outlook
         async with self._database.read() as connection:
-            view = await look(connection, self._accounts, None, now, 0)
+            view = await look(connection, outlook.accounts, None, now, 0)
             every = await batches.list_batches(connection)
-        waiting = self._waiting(view, now)
+        waiting = outlook.waiting(view, now)
         alive = await runners.alive(self._database)
         lines = tuple(
             BatchStatus(
                 batch,
                 waiting.get(batch.id),
-                self._finish(batch, view),
-                self._ways(batch, view, now),
+                outlook.finish(batch, view, now),
+                outlook.ways(batch, view, now),
             )
             for batch in every
         )
@@ -209,41 +212,19 @@ class Midnight:
 
         `most` is how many of them the user allows; None: all.
         """
-        lanes = self._lanes(await self._windows(self._routes(models)))
-        return forecast(calls, lanes, self._rules, self._clock.now(), most=most)
+        found = await self._windows(models)
+        return self._outlook.forecast(calls, found, self._clock.now(), most)
 
     async def windows(self, models: Sequence[str]) -> tuple[Window, ...]:
         """The windows that calls to any of `models` would touch now, each once."""
-        found = await self._windows(self._routes(models))
+        found = await self._windows(models)
         windows = dict.fromkeys(window for each in found.values() for window in each)
-        return tuple(sorted(windows, key=_place))
+        return tuple(sorted(windows, key=place))
 
-    async def _windows(self, routes: Sequence[Route]) -> dict[Route, tuple[Window, ...]]:
+    async def _windows(self, models: Sequence[str]) -> Windows:
+        routes, now = self._outlook.routes(models), self._clock.now()
         async with self._database.read() as connection:
-            return await windows_of(connection, self._accounts, routes, self._clock.now())
-
-    def _routes(self, models: Sequence[str]) -> tuple[Route, ...]:
-        """The ways to `models`.
-
-        Raises:
-            ConfigError: None of the accounts that are used serves any of them.
-        """
-        routes = routes_of(models, self._accounts)
-        if not routes:
-            names = ", ".join(account.name for account in self._accounts)
-            raise ConfigError(
-                f"no account serves {' or '.join(models)}",
-                where=names,
-                remedy="name the model in the job file as the accounts' models do",
-            )
-        return routes
-
-    def _lanes(self, windows: dict[Route, tuple[Window, ...]]) -> dict[Route, Lane]:
-        costs = {account.name: account.cost for account in self._accounts}
-        return {
-            (name, model): Lane(found, cost=costs[name](model, USUAL_TOKENS))
-            for (name, model), found in windows.items()
-        }
+            return await windows_of(connection, self._outlook.accounts, routes, now)
 
     async def quota(self) -> list[QuotaLine]:
         """The newest window of every quota, as it is or would be opened now."""
@@ -253,13 +234,13 @@ class Midnight:
         async with self._database.read() as connection:
             known = await ledger.latest_windows(connection, names)
         found: dict[ledger.Key, Window] = dict(known)
-        for account in self._accounts:
+        for account in self._outlook.accounts:
             models = {model for name, model, _ in known if name == account.name and model}
             for model in models or {""}:
                 rules = [r for r in account.quotas if model or r.scope is Scope.ACCOUNT]
                 for window in ledger.windows_at(known, account.name, model, rules, now, 0):
                     found[window.account, window.model, window.quota] = window
-        lines = sorted(found.values(), key=_place)
+        lines = sorted(found.values(), key=place)
         return [QuotaLine(window, window.resets_at - now) for window in lines if window.revealed]
 
     async def report(
@@ -319,33 +300,6 @@ class Midnight:
         """What is wrong inside the database; empty if nothing is."""
         async with self._database.read() as connection:
             return await reports.defects(connection)
-
-    def _waiting(self, view: View, now: int) -> dict[int, Waiting]:
-        decision = schedule.decide(view.works, self._lanes(view.windows), self._rules, now)
-        reasons = decision.reasons if isinstance(decision, Wait) else ()
-        return {reason.batch_id: reason for reason in reasons}
-
-    def _ways(self, batch: Batch, view: View, now: int) -> dict[Route, Waiting | None]:
-        lanes = self._lanes(view.windows)
-        works = [work for work in view.works if work.batch_id == batch.id]
-        return {
-            route: found if isinstance(found, Waiting) else None
-            for work in works
-            for route, found in schedule.explain(work, view.works, lanes, self._rules, now).items()
-        }
-
-    def _finish(self, batch: Batch, view: View) -> Forecast | None:
-        work = next((work for work in view.works if work.batch_id == batch.id), None)
-        if work is None:
-            return None
-        lanes = self._lanes({route: view.windows[route] for route in work.routes})
-        left, most = batch.counts.unfinished, batch.calls_left
-        return forecast(left, lanes, self._rules, self._clock.now(), most=most)
-
-
-def _place(window: Window) -> tuple[str, str, bool, str]:
-    """Where a window stands in a list: the primary one of its scope first."""
-    return window.account, window.model, not window.primary, window.quota
 
 
 def _in_play(batch: Batch, only: int | None) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from random import Random
 
@@ -21,11 +21,12 @@ from runner.core import forecast, retry, schedule
 from runner.core.gate import Cause
 from runner.core.outcome import CLOCK_TOLERANCE_MS
 from runner.core.quota import Refused
-from runner.core.schedule import Route, Rules, Start, Wait
+from runner.core.schedule import Route, Start, Wait
 from runner.core.verdict import Kind, Verdict
 from runner.errors import BusyError, DiskFullError, StoreError
 from runner.providers.endpoint import Endpoint, Heard
 from runner.runtime.executor import Task, compile_task, execute
+from runner.runtime.options import Options
 from runner.runtime.progress import Ending, Progress, Watcher, nobody
 from runner.runtime.roster import Roster
 from runner.runtime.view import View, look
@@ -41,27 +42,6 @@ LONG_WAITS = frozenset({Cause.SPENT, Cause.EARLY, Cause.GONE, "hours", "capped"}
 DISK_FLOOR = 32 * 1024 * 1024
 RETRY_WRITE_S = 2.0
 LONGEST_MARGIN_MS = 3_000
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How to run.
-
-    Attributes:
-        rules: How to spend a day's budget, and at which hours.
-        wait: Sleep until the reset when the allowance is spent, or end.
-        only: The batch to work on; None for all.
-        max_concurrency: Calls in flight, at most.
-        drain_s: How long calls in flight may take to finish after a stop, in seconds.
-        patience_ms: How long to go on while no row is brought to an end; None: for ever.
-    """
-
-    rules: Rules = field(default_factory=Rules)
-    wait: bool = True
-    only: int | None = None
-    max_concurrency: int = 32
-    drain_s: float = 30.0
-    patience_ms: int | None = None
 
 
 class Service:

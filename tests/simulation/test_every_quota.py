@@ -13,8 +13,8 @@ from support.world import EVENING, UTC8, World, ms, right_answer, simulate
 from runner.core.hours import read_hours
 from runner.core.pacing import Pace
 from runner.core.schedule import Rules
+from runner.runtime.options import Options
 from runner.runtime.progress import Ending
-from runner.runtime.service import Options
 from runner.settings import ProviderTable
 
 ASAP = Options(Rules(Pace.ASAP))

@@ -13,8 +13,8 @@ from support.world import EVENING, MODEL, UTC8, World, right_answer, simulate
 from runner.core.pacing import Pace
 from runner.core.schedule import Rules
 from runner.errors import UnauthorisedError
+from runner.runtime.options import Options
 from runner.runtime.progress import Ending
-from runner.runtime.service import Options
 
 KINDS = (
     "error_500",

@@ -12,8 +12,8 @@ from support.world import MODEL, World, right_answer, simulate
 from runner.core.pacing import Pace
 from runner.core.schedule import Rotate, Rules
 from runner.errors import UnauthorisedError
+from runner.runtime.options import Options
 from runner.runtime.progress import Ending
-from runner.runtime.service import Options
 
 TEN = tuple(f"maker/model-{number}" for number in range(10))
 ASAP = Options(Rules(Pace.ASAP))

@@ -25,8 +25,9 @@ from runner.providers.simulator import (
     build_app,
 )
 from runner.providers.wire import open_wire
+from runner.runtime.options import Options
 from runner.runtime.progress import Progress
-from runner.runtime.service import Options, Service
+from runner.runtime.service import Service
 from runner.settings import ProviderTable
 from runner.store import batches, queue, reports
 from runner.store.batches import Batch, NewBatch
