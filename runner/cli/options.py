@@ -81,6 +81,22 @@ Seed = Annotated[
     int | None,
     typer.Option(help="Decides every draw; the same seed, the same run; default: 0.", metavar="N"),
 ]
+Host = Annotated[str, typer.Option(help="Address to listen on.", metavar="ADDRESS")]
+Port = Annotated[
+    int,
+    typer.Option(help="Port to listen on, 0 for a free one.", min=0, max=65535, metavar="N"),
+]
+Latency = Annotated[
+    str | None,
+    typer.Option(
+        help="The least and the most time an answer takes, in milliseconds; default: 300-1200.",
+        metavar="MIN-MAX",
+    ),
+]
+Tokens = Annotated[
+    list[str] | None,
+    typer.Option(help="A token that is accepted; may be repeated; default: any.", metavar="TOKEN"),
+]
 
 
 def examples(*lines: str) -> str:

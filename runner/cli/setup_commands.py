@@ -15,8 +15,12 @@ from runner.cli.options import (
     Credits,
     Faults,
     Foreign,
+    Host,
+    Latency,
     NoHeaders,
+    Port,
     Seed,
+    Tokens,
     TokensPerMinute,
     Zone,
     examples,
@@ -107,18 +111,8 @@ def init(
 )
 def simulate(
     context: typer.Context,
-    host: Annotated[
-        str, typer.Option(help="Address to listen on; default: 127.0.0.1.", metavar="ADDRESS")
-    ] = "127.0.0.1",
-    port: Annotated[
-        int,
-        typer.Option(
-            help="Port to listen on, 0 for a free one; default: 8900.",
-            min=0,
-            max=65535,
-            metavar="N",
-        ),
-    ] = 8900,
+    host: Host = "127.0.0.1",
+    port: Port = 8900,
     calls_per_day: CallsPerDay = None,
     calls_per_model: CallsPerModel = None,
     calls_per_minute: CallsPerMinute = None,
@@ -127,21 +121,10 @@ def simulate(
     zone: Zone = None,
     no_headers: NoHeaders = False,
     fault: Faults = None,
-    latency: Annotated[
-        str | None,
-        typer.Option(
-            help="The least and the most time an answer takes, in milliseconds; default: 300-1200.",
-            metavar="MIN-MAX",
-        ),
-    ] = None,
+    latency: Latency = None,
     seed: Seed = None,
     foreign: Foreign = None,
-    token: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="A token that is accepted; may be repeated; default: any.", metavar="TOKEN"
-        ),
-    ] = None,
+    token: Tokens = None,
 ) -> int:
     """Serve a simulated provider on a port, until Ctrl-C."""
     from runner.cli.simulating import perform_simulation, read_latency  # noqa: PLC0415
