@@ -101,8 +101,7 @@ class Midnight:
 
         watch = on_progress or submission.unseen_progress
         batch, created = await submission.submit(self._database, checked, self._clock.now(), watch)
-        left = batch.counts.unfinished
-        told = await self.forecast(batch.models, left, batch.calls_left)
+        told = await self.forecast(batch.models, batch.calls_needed, batch.calls_left)
         return Submitted(batch, created, told)
 
     async def run(

@@ -238,7 +238,7 @@ def failures(found: list[Failure]) -> list[JSON]:
         {
             "row": each.row,
             "error": each.error,
-            "reply": each.reply,
+            "replies": each.replies,
             "input": orjson.loads(each.payload),
         }
         for each in found

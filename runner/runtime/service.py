@@ -17,7 +17,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from runner.clock import Clock
-from runner.core import forecast, retry, schedule
+from runner.core import forecast, schedule
 from runner.core.gate import Cause
 from runner.core.outcome import CLOCK_TOLERANCE_MS
 from runner.core.quota import Refused
@@ -25,7 +25,7 @@ from runner.core.schedule import Route, Start, Wait
 from runner.core.verdict import Kind, Verdict
 from runner.errors import BusyError, DiskFullError, StoreError
 from runner.providers.endpoint import Endpoint, Heard
-from runner.runtime.executor import Task, compile_task, execute
+from runner.runtime.executor import Task, after_refusal, compile_task, execute
 from runner.runtime.options import Options
 from runner.runtime.progress import Ending, Progress, Watcher, nobody
 from runner.runtime.roster import Roster
@@ -220,10 +220,8 @@ class Service:
             return await execute(started, task, endpoint, self._now, self._chance.random)
         except Exception as error:  # noqa: BLE001 - a defect of ours must not lose a paid call
             verdict = Verdict(Kind.TRANSIENT, f"internal error: {error!r}", scope=None)
-            step = retry.after_refusal(
-                verdict, started.job.tries, task.limits, chance=1, now=self._now()
-            )
-            return Ended(started, Heard(verdict).outcome(probe=started.probe), step)
+            ends = after_refusal(started, task, verdict, self._now(), chance=1)
+            return Ended(started, Heard(verdict).outcome(probe=started.probe), ends)
 
     def _heed(self, ended: Ended, sent_at: int) -> None:
         """Learn what concerns more than one job: a refused account, a clock that is wrong."""
@@ -323,7 +321,7 @@ class Service:
     def _forecast(self, view: View) -> forecast.Forecast | None:
         if not view.windows:
             return None
-        calls = sum(batch.counts.unfinished for batch in view.batches)
+        calls = sum(batch.calls_needed for batch in view.batches)
         most = sum(_allowed(batch) for batch in view.batches)
         lanes, speed = self._roster.lanes(view), self._roster.pace_ms(view)
         return forecast.forecast(calls, lanes, self._options.rules, self._now(), speed, most)
@@ -331,5 +329,5 @@ class Service:
 
 def _allowed(batch: Batch) -> int:
     """How many calls a batch still needs, as far as the user allows them."""
-    left = batch.counts.unfinished
-    return left if batch.calls_left is None else min(left, batch.calls_left)
+    needed = batch.calls_needed
+    return needed if batch.calls_left is None else min(needed, batch.calls_left)

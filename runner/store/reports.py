@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from runner.core.model import BatchState, CallState, Counts, JobState
 from runner.store import batches
 from runner.store.batches import Batch
-from runner.store.tables import calls, jobs, payloads, results, windows
+from runner.store.tables import asks, calls, jobs, payloads, results, windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +57,21 @@ class DayReport:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A row that came to no answer, and why; `reply` is what the model last said."""
+    """A row that came to no answer, and why; `replies` are what the model said, the last at last.
+
+    `part` names the part of the batch in which it failed; empty for the batch itself.
+    """
 
     row: int  # 1-based, in the input's order
     error: str
-    reply: str | None
+    replies: tuple[str, ...]
     payload: str
+    part: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ExportRow:
-    """One line of an export."""
+    """One line of an export; `call_id` is the call that brought it, for this row or another."""
 
     job_id: int
     payload: str
@@ -75,6 +79,10 @@ class ExportRow:
     answer: str | None
     model: str | None
     error: str | None
+    account: str | None = None
+    call_id: int | None = None
+    reused: bool = False
+    reply: str | None = None
 
 
 _REFUSED = (CallState.THROTTLED, CallState.SPENT)
@@ -143,12 +151,36 @@ async def failures(connection: AsyncConnection, batch: Batch, limit: int) -> lis
     rows = await connection.execute(
         select(jobs.c.id, results.c.error, results.c.reply, payloads.c.body)
         .join(results, results.c.job_id == jobs.c.id)
-        .join(payloads, payloads.c.job_id == jobs.c.id)
+        .join(payloads, payloads.c.id == _payload(batch))
         .where(jobs.c.state == literal_column("'failed'"), _of(batch))
         .order_by(jobs.c.id)
         .limit(limit)
     )
-    return [Failure(row.id - batch.first_job + 1, row.error, row.reply, row.body) for row in rows]
+    found = rows.all()
+    said = await _said(connection, [row.id for row in found])
+    return [
+        Failure(
+            row=1 + (row.id - batch.first_job) * batch.stride,
+            error=row.error,
+            replies=(*said.get(row.id, ()), *((row.reply,) if row.reply is not None else ())),
+            payload=row.body,
+            part=batch.part,
+        )
+        for row in found
+    ]
+
+
+async def _said(connection: AsyncConnection, job_ids: Sequence[int]) -> dict[int, tuple[str, ...]]:
+    """The replies to these jobs that were no answers, but for the last."""
+    rows = await connection.execute(
+        select(asks.c.job_id, asks.c.reply)
+        .where(asks.c.job_id.in_(job_ids))
+        .order_by(asks.c.job_id, asks.c.number)
+    )
+    said: dict[int, tuple[str, ...]] = {}
+    for row in rows:
+        said[row.job_id] = (*said.get(row.job_id, ()), row.reply)
+    return said
 
 
 async def export_page(
@@ -163,8 +195,12 @@ async def export_page(
             results.c.answer,
             calls.c.model,
             results.c.error,
+            calls.c.account,
+            results.c.call_id,
+            results.c.reused,
+            results.c.reply,
         )
-        .join(payloads, payloads.c.job_id == jobs.c.id)
+        .join(payloads, payloads.c.id == _payload(batch))
         .outerjoin(results, results.c.job_id == jobs.c.id)
         .outerjoin(calls, calls.c.id == results.c.call_id)
         .where(jobs.c.id > after_job, _of(batch))
@@ -172,18 +208,34 @@ async def export_page(
         .limit(size)
     )
     return [
-        ExportRow(row.id, row.body, _state(batch, row.state), row.answer, row.model, row.error)
+        ExportRow(
+            row.id,
+            row.body,
+            _state(batch, row.state),
+            row.answer,
+            row.model,
+            row.error,
+            row.account,
+            row.call_id,
+            bool(row.reused),
+            row.reply,
+        )
         for row in rows
     ]
 
 
+def _payload(batch: Batch) -> ColumnElement[int]:
+    """The payload that a job of `batch` is about."""
+    return batch.first_payload + (jobs.c.id - batch.first_job) * batch.stride
+
+
 def _of(batch: Batch) -> ColumnElement[bool]:
-    return jobs.c.id.between(batch.first_job, batch.first_job + batch.rows - 1)
+    return jobs.c.id.between(batch.first_job, batch.last_job)
 
 
 def _state(batch: Batch, state: str) -> str:
     """A job's state in a user's words: what has no result yet is queued, or was cancelled."""
-    if state in (JobState.SUCCEEDED, JobState.FAILED, JobState.RUNNING):
+    if state in (JobState.SUCCEEDED, JobState.FAILED, JobState.RUNNING, JobState.PENDING):
         return state
     return "cancelled" if batch.state is BatchState.CANCELLED else "queued"
 

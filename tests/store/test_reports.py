@@ -148,13 +148,13 @@ def test_failures_come_in_the_order_of_the_input_with_their_rows(store: Store) -
             await open_gates(connection, batch)
             started = await start(connection, batch, 4)
             for one in reversed(started[1:]):
-                await dispatch.finish(connection, failed(one, f"why {one.job.job_id}"), NOON)
+                await dispatch.finish(connection, failed(one, f"why {one.jobs[0].job_id}"), NOON)
             found = await reports.failures(connection, batch, 2)
             assert [(one.row, one.error, one.payload) for one in found] == [
                 (3, "why 6", '{"n":3}'),
                 (4, "why 7", '{"n":4}'),
             ]
-            assert found[0].reply == "because: yes"
+            assert found[0].replies == ("because: yes",)
             assert len(await reports.failures(connection, batch, 10)) == 3
 
     store.run(main)

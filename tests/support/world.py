@@ -29,7 +29,7 @@ from runner.runtime.options import Options
 from runner.runtime.progress import Progress
 from runner.runtime.service import Service
 from runner.settings import ProviderTable
-from runner.store import batches, queue, reports
+from runner.store import batches, intake, reports
 from runner.store.batches import Batch, NewBatch
 from runner.store.database import Database, open_database
 from runner.store.reports import DayReport, ExportRow
@@ -87,7 +87,7 @@ class World:
         async with self.database.write() as connection:
             batch = await batches.create_batch(connection, new, self.clock.now())
             texts = [f'{{"text":"{name} {number}"}}' for number in range(rows)]
-            await queue.enqueue(connection, batch, 0, texts)
+            await intake.enqueue(connection, batch, 0, texts)
             await batches.set_batch_state(connection, batch.id, BatchState.ACTIVE)
         return batch
 

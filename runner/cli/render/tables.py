@@ -260,7 +260,7 @@ def failures(found: Sequence[Failure], batch: Batch, retry: str) -> RenderableTy
         made.add_row(
             words.number(each.row),
             Text(words.clipped(each.error, 200)),
-            Text(words.clipped(each.reply or "", 80)),
+            Text(words.clipped(each.replies[-1] if each.replies else "", 80)),
             Text(words.clipped(each.payload, 80), "dim"),
         )
     hidden = batch.counts.failed - len(found)
