@@ -3,10 +3,11 @@
 It knows nothing of quotas, queues, providers or datasets on disk.
 """
 
-from runner.jobfile.answer import Invalid, Valid, read_answer
+from runner.jobfile.accept import Answer
+from runner.jobfile.answer import Invalid, Valid, read_answer, read_value
 from runner.jobfile.check import RESULT_COLUMNS, check_columns
 from runner.jobfile.load import load, parse
-from runner.jobfile.model import Answer, Job, JobFile, Limits, PromptText
+from runner.jobfile.model import Job, JobFile, Limits, PromptText
 from runner.jobfile.prompt import Prompt
 
 __all__ = [
@@ -23,4 +24,5 @@ __all__ = [
     "load",
     "parse",
     "read_answer",
+    "read_value",
 ]

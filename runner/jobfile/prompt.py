@@ -12,7 +12,8 @@ from typing import Any
 from jinja2 import Template, TemplateError, UndefinedError
 
 from runner.errors import JobFileError
-from runner.jobfile.model import Answer, JobFile
+from runner.jobfile.accept import Answer
+from runner.jobfile.model import JobFile
 from runner.jobfile.template import ROW, columns_of, compile_template
 
 _UNDEFINED = re.compile(r"^(?:'dict object' has no attribute )?'(?P<name>.+?)'(?: is undefined)?$")
