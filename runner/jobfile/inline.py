@@ -11,8 +11,11 @@ from typing import Any
 from runner.errors import JobFileError
 
 
-def inline_files(tables: dict[str, Any], folder: Path, where: str) -> None:
+def inline_files(tables: dict[str, Any], folder: Path, where: str) -> list[str]:
     """Put the contents of the named files in the place of their names.
+
+    Returns:
+        Where each of the examples stands, if they are in a file.
 
     Args:
         tables: What the job file says, unchecked; changed in place.
@@ -24,10 +27,17 @@ def inline_files(tables: dict[str, Any], folder: Path, where: str) -> None:
     """
     answer = tables.get("answer")
     if isinstance(answer, dict) and isinstance(name := answer.get("schema"), str):
-        answer["schema"] = read_file(folder, name, f"{where}: [answer] schema")
+        answer["schema"] = _read(folder, name, f"{where}: [answer] schema")
+    prompt = tables.get("prompt")
+    if isinstance(prompt, dict) and isinstance(name := prompt.get("examples"), str):
+        lines = _read(folder, name, f"{where}: [prompt] examples").split("\n")
+        numbered = [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
+        prompt["examples"] = [line for _, line in numbered]
+        return [f"{folder / name}:{number}" for number, _ in numbered]
+    return []
 
 
-def read_file(folder: Path, name: str, where: str) -> str:
+def _read(folder: Path, name: str, where: str) -> str:
     """Return the text of the file called `name`.
 
     Raises:

@@ -10,6 +10,7 @@ from pathlib import Path
 from runner.errors import JobFileError
 from runner.jobfile.inline import inline_files
 from runner.jobfile.model import JobFile
+from runner.jobfile.prompt import Prompt
 from runner.tomlfile import TomlFile
 
 _JOB_FILE = TomlFile(
@@ -44,6 +45,8 @@ def parse(text: str, where: str, folder: Path | None = None) -> JobFile:
     job = tables.get("job")
     if isinstance(job, dict):
         job.setdefault("name", Path(where).stem.encode(errors="replace").decode() or "job")
-    if folder is not None:
-        inline_files(tables, folder, where)
-    return _JOB_FILE.check(tables, where)
+    places = inline_files(tables, folder, where) if folder is not None else []
+    jobfile = _JOB_FILE.check(tables, where)
+    if jobfile.prompt.examples:
+        Prompt(jobfile, places)  # whether they fit
+    return jobfile

@@ -15,7 +15,8 @@ from runner.core.schedule import Rotate
 from runner.errors import JobFileError
 from runner.jobfile.accept import Answer
 from runner.jobfile.parameters import check_parameters
-from runner.jobfile.table import Line, Source, Table
+from runner.jobfile.table import Line, Table
+from runner.jobfile.texts import PromptText
 from runner.tomlfile import problem
 
 # Every digest has these. Keys that came later are in it only if they say something, so that a job
@@ -54,13 +55,6 @@ class Job(Table):
         if len(set(self.models)) < len(self.models):
             raise problem("a model is named twice in models", "name each model once")
         return self
-
-
-class PromptText(Table):
-    """``[prompt]``: the Jinja2 templates of the messages; a row's columns are the variables."""
-
-    system: Source | None = None
-    user: Source
 
 
 class Limits(Table):

@@ -55,6 +55,21 @@ def value_wanted(spec: Answer) -> str:
             return "JSON that fits the JSON Schema"
 
 
+def correction(spec: Answer, reason: str) -> str:
+    """Return what the model is told after a reply that is no answer, `reason` if it is known."""
+    told = f"That was no valid answer: {reason}." if reason else "That was no valid answer."
+    return f"{told}\n{instruction(spec) or 'Answer the message above.'}"
+
+
+def pack_instruction(spec: Answer, count: int) -> str:
+    """Return what the model is told of several items in one message."""
+    return (
+        f"Here are {count} items, one JSON object a line. Answer each as if it had been sent alone."
+        f"\nReply with one JSON object and nothing else: its keys are the items' numbers, "
+        f'"1" to "{count}", and each value is {value_wanted(spec)}.'
+    )
+
+
 def response_format(
     spec: Answer, supported: Collection[str], *, packed: int = 0
 ) -> dict[str, Any] | None:
