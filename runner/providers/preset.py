@@ -53,6 +53,7 @@ class Preset:
         rules: The error dialect, first match first.
         start_concurrency: Calls in flight to begin with.
         calls_per_second: Starts a second that are surely not a burst.
+        response_format: Which kinds of ``response_format`` every chat model there takes.
         as_of: When the facts were gathered, YYYY-MM; empty: the user knows.
         source: Where from.
     """
@@ -68,6 +69,7 @@ class Preset:
     rules: tuple[Rule, ...]
     start_concurrency: int
     calls_per_second: int
+    response_format: frozenset[str]
     as_of: str
     source: str
 

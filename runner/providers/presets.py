@@ -85,6 +85,7 @@ class _Whole:
             rules=tuple(self._rule(number, rule) for number, rule in enumerate(table.errors, 1)),
             start_concurrency=table.start_concurrency,
             calls_per_second=table.calls_per_second,
+            response_format=frozenset(table.response_format),
             as_of=table.as_of or "",
             source=table.source or "",
         )

@@ -14,7 +14,7 @@ from runner.core import retry
 from runner.core.retry import Limits
 from runner.core.verdict import Kind, Verdict
 from runner.errors import JobFileError
-from runner.jobfile import JobFile, Prompt, Valid, read_answer
+from runner.jobfile import Asked, JobFile, Prompt, Valid, read_answer
 from runner.providers.endpoint import Endpoint, Heard
 from runner.store.dispatch import Ended, JobEnd, Started
 
@@ -48,7 +48,7 @@ async def execute(
     """Make the call and decide what follows for each of its jobs."""
     [job] = started.jobs
     try:
-        messages = task.prompt.messages(orjson.loads(job.payload), job.tries.asks)
+        messages = task.prompt.messages(orjson.loads(job.payload), _asked(job.tries.asks))
     except JobFileError as error:
         return _unaskable(started, str(error))
     jobfile, sent_at = task.jobfile, now()
@@ -96,6 +96,11 @@ def _decide(
     answer = read_answer(task.jobfile.answer, content)
     value, why_not = (answer.value, "") if isinstance(answer, Valid) else (None, answer.reason)
     return (JobEnd(job, retry.after_answer(value, why_not, job.tries, task.limits), content),)
+
+
+def _asked(times: int) -> tuple[Asked, ...]:
+    """What came of asking before: one reminder will do, however often that was."""
+    return (Asked(),) if times else ()
 
 
 def _unaskable(started: Started, why: str) -> Ended:

@@ -63,6 +63,7 @@ def _quota_name(name: str) -> str:
 
 
 HeaderName = Annotated[str, StringConstraints(to_lower=True, pattern=r"^[!-9;-~]+$")]
+ResponseFormat = Literal["json_object", "json_schema"]
 QuotaName = Annotated[str, AfterValidator(_quota_name)]
 Zone = Annotated[str, AfterValidator(_zone)]
 _Scope = Annotated[Scope, Field(strict=False)]
@@ -148,6 +149,7 @@ class ProviderTable(Table):
         zone: Whose midnight ends the days and months of the quotas.
         start_concurrency: Calls in flight to begin with.
         calls_per_second: Starts a second that are surely not a burst.
+        response_format: Which kinds of ``response_format`` every chat model there takes.
         quotas: By name, in the order of their windows; the first of each scope is its primary.
         prices: Credits a call, by model; ``default`` is any other's.
         errors: The error dialect; the first rule that fits decides.
@@ -162,6 +164,7 @@ class ProviderTable(Table):
     zone: Zone = "UTC"
     start_concurrency: Annotated[int, Field(ge=1, le=256)] = 2
     calls_per_second: Annotated[int, Field(ge=1, le=1000)] = 10
+    response_format: Annotated[frozenset[ResponseFormat], Field(strict=False)] = frozenset()
     quotas: dict[QuotaName, QuotaSettings] = Field(default_factory=dict)
     prices: dict[Name, Annotated[float, Field(ge=0, le=1e6)]] = Field(default_factory=dict)
     errors: Annotated[tuple[ErrorSettings, ...], Field(strict=False)] = ()

@@ -275,3 +275,11 @@ def test_every_other_example_of_the_docs_is_understood(tmp_path: Path) -> None:
 def test_the_docs_name_every_preset() -> None:
     text = DOCS.read_text(encoding="utf-8")
     assert [name for name in shipped() if f"`{name}`" not in text] == []
+
+
+def test_what_a_provider_takes_as_response_format_may_be_corrected() -> None:
+    assert preset("mistral").response_format == {"json_object", "json_schema"}
+    assert preset("modelscope").response_format == frozenset()
+    assert written("mistral", "response_format = []").response_format == frozenset()
+    added = written("modelscope", 'response_format = ["json_object"]')
+    assert added.response_format == {"json_object"}
