@@ -15,7 +15,7 @@ from runner.core.outcome import Outcome
 from runner.core.verdict import Kind, Reply, Scope, Verdict, classify
 from runner.core.window import Count
 from runner.errors import ConfigError
-from runner.providers import embeddings, headers, openai
+from runner.providers import downloads, embeddings, headers, images, openai
 from runner.providers.account import Account
 from runner.providers.wire import Broken, NotSent, Response, Wire
 
@@ -49,6 +49,7 @@ class _Ask:
     path: str
     body: bytes
     read: Callable[[int, Mapping[str, str], bytes], Reply]
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class Endpoint:
@@ -101,13 +102,39 @@ class Endpoint:
         read = partial(embeddings.read_reply, len(inputs))
         return await self._post(_Ask("/embeddings", body, read), timeout_s, now)
 
+    async def paint(
+        self,
+        model: str,
+        prompt: str,
+        parameters: Mapping[str, Any],
+        timeout_s: float,
+        now: int,
+    ) -> Heard:
+        """Ask for images, as `chat` asks; the reply has them, or the id of the task they are."""
+        body = images.request(model, prompt, parameters)
+        manner = images.BEGIN_TASK if self.account.preset.images == "tasks" else {}
+        ask = _Ask("/images/generations", body, images.read_reply, manner)
+        return await self._post(ask, timeout_s, now)
+
+    async def task(self, task_id: str, timeout_s: float) -> images.Task:
+        """How far a task of `paint` is; asking costs nothing."""
+        url = self.base_url + images.task_path(task_id)
+        reply = await self._wire.get(url, self._headers | images.ASK_FOR_TASK, timeout_s)
+        if not isinstance(reply, Response):
+            return images.Unreachable(self._clean(reply.why))
+        return images.cleaned(images.read_task(reply), self._clean)
+
+    async def fetch(self, url: str, limit_bytes: int, timeout_s: float) -> downloads.Download:
+        """The image at `url`, which may be a ``data:`` URL; the token is sent to nobody for it."""
+        return await downloads.download(self._wire, url, limit_bytes, timeout_s)
+
     async def get(self, url: str, timeout_s: float) -> Response | NotSent | Broken:
         """Ask for something that costs nothing."""
         return await self._wire.get(url, self._headers, timeout_s)
 
     async def _post(self, ask: _Ask, timeout_s: float, now: int) -> Heard:
         url = self.base_url + ask.path
-        match await self._wire.post(url, self._headers, ask.body, timeout_s):
+        match await self._wire.post(url, {**self._headers, **ask.headers}, ask.body, timeout_s):
             case NotSent(why):
                 return Heard(Verdict(Kind.LOCAL, self._clean(why), Scope.ACCOUNT))
             case Broken(why):

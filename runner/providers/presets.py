@@ -87,6 +87,7 @@ class _Whole:
             calls_per_second=table.calls_per_second,
             as_of=table.as_of or "",
             source=table.source or "",
+            images=table.images,
         )
 
     def _named(self) -> Iterator[QuotaTable]:

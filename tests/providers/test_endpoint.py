@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import anyio
@@ -30,14 +31,22 @@ async def embed(endpoint: Endpoint) -> Heard:
     return await endpoint.embed("m", ["one", "two"], {"dimensions": 2}, 5, 0)
 
 
-KINDS = [chat, embed]
+async def paint(endpoint: Endpoint) -> Heard:
+    return await endpoint.paint("m", "a cat", {"size": "64x64"}, 5, 0)
 
 
-def ask(handler: Handler, how: Callable[[Endpoint], Awaitable[Heard]] = chat) -> Heard:
+KINDS = [chat, embed, paint]
+
+
+def ask(
+    handler: Handler,
+    how: Callable[[Endpoint], Awaitable[Heard]] = chat,
+    images: str = "tasks",
+) -> Heard:
     """One question over a wire whose other end is `handler`."""
 
     async def main() -> Heard:
-        found = preset("modelscope")
+        found = replace(preset("modelscope"), images=images)
         account = Account("mine", found, "http://provider/v1", rules_of(found, Wishes()))
         async with open_wire(httpx.MockTransport(handler)) as wire:
             return await how(Endpoint(account, TOKEN, wire))
@@ -88,6 +97,25 @@ def test_inputs_are_sent_as_the_api_wants_them() -> None:
     assert str(request.url) == "http://provider/v1/embeddings"
     sent = httpx.Response(200, content=request.content).json()
     assert sent == {"model": "m", "input": ["one", "two"], "dimensions": 2}
+
+
+@pytest.mark.parametrize(("manner", "header"), [("tasks", "true"), ("direct", None)])
+def test_images_are_asked_for_in_the_providers_manner(manner: str, header: str | None) -> None:
+    seen: list[httpx.Request] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        return httpx.Response(200, json={"task_status": "PENDING", "task_id": "7"})
+
+    heard = ask(handler, paint, manner)
+    assert heard.verdict.kind is Kind.DONE
+    assert heard.reply is not None
+    assert heard.reply.task_id == "7"
+    (request,) = seen
+    assert str(request.url) == "http://provider/v1/images/generations"
+    assert request.headers.get("x-modelscope-async-mode") == header
+    sent = httpx.Response(200, content=request.content).json()
+    assert sent == {"model": "m", "prompt": "a cat", "size": "64x64"}
 
 
 @pytest.mark.parametrize("how", KINDS)
