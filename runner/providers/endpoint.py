@@ -6,15 +6,16 @@ windows, and never lets a token out.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from runner.core.outcome import Outcome
 from runner.core.verdict import Kind, Reply, Scope, Verdict, classify
 from runner.core.window import Count
 from runner.errors import ConfigError
-from runner.providers import headers, openai
+from runner.providers import downloads, embeddings, headers, images, openai
 from runner.providers.account import Account
 from runner.providers.wire import Broken, NotSent, Response, Wire
 
@@ -39,6 +40,16 @@ class Heard:
     def outcome(self, *, probe: bool, sent_at: int = 0) -> Outcome:
         """What the windows need to know of it."""
         return Outcome(self.verdict, probe, self.counts, self.date, self.tokens, sent_at)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ask:
+    """One call that may spend allowance: where to, what, and how its reply is read."""
+
+    path: str
+    body: bytes
+    read: Callable[[int, Mapping[str, str], bytes], Reply]
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class Endpoint:
@@ -75,24 +86,66 @@ class Endpoint:
         now: int,
     ) -> Heard:
         """Make one call that may spend allowance; whatever happens is a value."""
-        url = f"{self.base_url}/chat/completions"
         body = openai.chat_request(model, messages, parameters)
-        match await self._wire.post(url, self._headers, body, timeout_s):
-            case NotSent(why):
-                return Heard(Verdict(Kind.LOCAL, self._clean(why), Scope.ACCOUNT))
-            case Broken(why):
-                return Heard(Verdict(Kind.TRANSIENT, self._clean(why)))
-            case Response() as response:
-                return self._read(response, now)
+        return await self._post(_Ask("/chat/completions", body, openai.read_reply), timeout_s, now)
+
+    async def embed(
+        self,
+        model: str,
+        inputs: Sequence[str],
+        parameters: Mapping[str, Any],
+        timeout_s: float,
+        now: int,
+    ) -> Heard:
+        """Ask for the vectors of `inputs`, as `chat` asks; the reply has one place for each."""
+        body = embeddings.request(model, inputs, parameters)
+        read = partial(embeddings.read_reply, len(inputs))
+        return await self._post(_Ask("/embeddings", body, read), timeout_s, now)
+
+    async def paint(
+        self,
+        model: str,
+        prompt: str,
+        parameters: Mapping[str, Any],
+        timeout_s: float,
+        now: int,
+    ) -> Heard:
+        """Ask for images, as `chat` asks; the reply has them, or the id of the task they are."""
+        body = images.request(model, prompt, parameters)
+        manner = images.BEGIN_TASK if self.account.preset.images == "tasks" else {}
+        ask = _Ask("/images/generations", body, images.read_reply, manner)
+        return await self._post(ask, timeout_s, now)
+
+    async def task(self, task_id: str, timeout_s: float) -> images.Task:
+        """How far a task of `paint` is; asking costs nothing."""
+        url = self.base_url + images.task_path(task_id)
+        reply = await self._wire.get(url, self._headers | images.ASK_FOR_TASK, timeout_s)
+        if not isinstance(reply, Response):
+            return images.Unreachable(self._clean(reply.why))
+        return images.cleaned(images.read_task(reply), self._clean)
+
+    async def fetch(self, url: str, limit_bytes: int, timeout_s: float) -> downloads.Download:
+        """The image at `url`, which may be a ``data:`` URL; the token is sent to nobody for it."""
+        return await downloads.download(self._wire, url, limit_bytes, timeout_s)
 
     async def get(self, url: str, timeout_s: float) -> Response | NotSent | Broken:
         """Ask for something that costs nothing."""
         return await self._wire.get(url, self._headers, timeout_s)
 
-    def _read(self, response: Response, now: int) -> Heard:
+    async def _post(self, ask: _Ask, timeout_s: float, now: int) -> Heard:
+        url = self.base_url + ask.path
+        match await self._wire.post(url, {**self._headers, **ask.headers}, ask.body, timeout_s):
+            case NotSent(why):
+                return Heard(Verdict(Kind.LOCAL, self._clean(why), Scope.ACCOUNT))
+            case Broken(why):
+                return Heard(Verdict(Kind.TRANSIENT, self._clean(why)))
+            case Response() as response:
+                return self._read(response, ask, now)
+
+    def _read(self, response: Response, ask: _Ask, now: int) -> Heard:
         """What a reply means. A moment it names is by its own clock, if it shows one."""
         date = headers.read_date(response.headers)
-        reply = openai.read_reply(response.status, response.headers, response.body)
+        reply = ask.read(response.status, response.headers, response.body)
         reply = replace(
             reply,
             message=self._clean(reply.message),

@@ -54,6 +54,8 @@ class Preset:
         start_concurrency: Calls in flight to begin with.
         calls_per_second: Starts a second that are surely not a burst.
         response_format: Which kinds of ``response_format`` every chat model there takes.
+        images: How it answers calls for images: ``direct``, with them; ``tasks``, with the id of
+            a task that is asked for until they are made.
         as_of: When the facts were gathered, YYYY-MM; empty: the user knows.
         source: Where from.
     """
@@ -72,6 +74,7 @@ class Preset:
     response_format: frozenset[str]
     as_of: str
     source: str
+    images: str = "direct"
 
     def primary(self, scope: Scope) -> QuotaTable:
         """The first quota of `scope`: its window carries what concerns no quota in particular."""

@@ -88,6 +88,7 @@ class _Whole:
             response_format=frozenset(table.response_format),
             as_of=table.as_of or "",
             source=table.source or "",
+            images=table.images,
         )
 
     def _named(self) -> Iterator[QuotaTable]:

@@ -150,6 +150,7 @@ class ProviderTable(Table):
         start_concurrency: Calls in flight to begin with.
         calls_per_second: Starts a second that are surely not a burst.
         response_format: Which kinds of ``response_format`` every chat model there takes.
+        images: Whether a call for images is answered with them, or with the id of a task.
         quotas: By name, in the order of their windows; the first of each scope is its primary.
         prices: Credits a call, by model; ``default`` is any other's.
         errors: The error dialect; the first rule that fits decides.
@@ -165,6 +166,7 @@ class ProviderTable(Table):
     start_concurrency: Annotated[int, Field(ge=1, le=256)] = 2
     calls_per_second: Annotated[int, Field(ge=1, le=1000)] = 10
     response_format: Annotated[frozenset[ResponseFormat], Field(strict=False)] = frozenset()
+    images: Literal["direct", "tasks"] = "direct"
     quotas: dict[QuotaName, QuotaSettings] = Field(default_factory=dict)
     prices: dict[Name, Annotated[float, Field(ge=0, le=1e6)]] = Field(default_factory=dict)
     errors: Annotated[tuple[ErrorSettings, ...], Field(strict=False)] = ()
