@@ -262,7 +262,7 @@ class Midnight:
         with open_output(path, orjson.loads(batch.columns_json)) as output:
             while page := await self._page(batch, last):
                 for row in page:
-                    output.write(row.payload, row.answer, row.model, row.state, row.error)
+                    output.write(row.payload, (row.answer, row.model, row.state, row.error))
                 written, last = written + len(page), page[-1].job_id
                 if on_progress:
                     on_progress(written, batch.loaded)
