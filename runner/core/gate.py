@@ -127,6 +127,11 @@ def after_reset(opens_at: int, old: Gate, now: int) -> Gate:
     return Gate(opens_at, cause=Cause.RESET)
 
 
+def earlier(gate: Gate, by: int) -> Gate:
+    """The gate when the clock was set back `by` ms while it waited for time to pass."""
+    return replace(gate, opens_at=max(0, gate.opens_at - by))
+
+
 def reprobe_at(gate: Gate, window_started_at: int, resets_at: int, now: int) -> int:
     """When to probe again after the provider called an untouched window spent."""
     tried = gate.refusals if gate.cause is Cause.SPENT else 0
