@@ -1,5 +1,7 @@
 """How jobs share calls."""
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -45,5 +47,5 @@ def test_every_call_keeps_every_bound_and_the_order_stays(
 @given(candidates, packings)
 def test_no_call_closes_before_it_must(found: list[Candidate], packing: Packing) -> None:
     packs = fill(found, packing, 10**6)
-    for pack, after in zip(packs, packs[1:], strict=False):
+    for pack, after in pairwise(packs):
         assert len(fill([*pack, after[0]], packing, 2)) == 2
