@@ -8,6 +8,7 @@ from runner.jobfile.answer import Invalid, Valid, read_answer, read_value
 from runner.jobfile.check import RESULT_COLUMNS, check_columns
 from runner.jobfile.load import load, parse
 from runner.jobfile.model import Job, JobFile, Limits
+from runner.jobfile.pack import read_pack
 from runner.jobfile.prompt import Asked, Message, Prompt
 from runner.jobfile.texts import PromptText
 from runner.jobfile.told import instruction, response_format
@@ -29,6 +30,7 @@ __all__ = [
     "load",
     "parse",
     "read_answer",
+    "read_pack",
     "read_value",
     "response_format",
 ]

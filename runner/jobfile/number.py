@@ -18,6 +18,7 @@ _PLAIN = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?")
 _GROUPED = re.compile(r"[+-]?\d{1,3}(?:[, '\u2009\u202f]\d{3})+(?:\.\d+)?")
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
 _OUT_OF = re.compile(r"(?P<number>[^/]+?)\s*(?:/|out of|von)\s*(?P<most>[\d.]+)")
+_OPENERS = "[({"  # what follows may be a list: no comma in it begins a fraction
 _UNIT = re.compile(r"\s*(?:分|星|点|points?|stars?)$", re.IGNORECASE)
 _MINUS = str.maketrans("\u2212\u2013\u2010\u2011\uff0d", "-----")
 
@@ -28,8 +29,9 @@ def find_number(spec: Answer, readings: list[str]) -> str | None:
     ``3.0`` is "3", ``.750`` is "0.75"; ``8/10`` is "8" where 10 is the greatest number. Where a
     comma may divide thousands or begin a fraction, the one that is in bounds counts, if one is.
     """
+    is_list = any(reading[:1] in _OPENERS and "," in reading for reading in readings if reading)
     for reading in readings:
-        if len(reading) <= _LONGEST:
+        if len(reading) <= _LONGEST and not is_list:
             found = {canonical(value) for value in _values(spec, reading) if in_bounds(spec, value)}
             if found:
                 return found.pop() if len(found) == 1 else None
@@ -43,7 +45,7 @@ def in_bounds(spec: Answer, value: Decimal) -> bool:
         and abs(value.adjusted()) <= _GREATEST_EXPONENT
         and (spec.min is None or value >= Decimal(str(spec.min)))
         and (spec.max is None or value <= Decimal(str(spec.max)))
-        and not (spec.integer and value % 1)
+        and not (spec.integer and value != value.to_integral_value())
     )
 
 

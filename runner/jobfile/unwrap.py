@@ -20,7 +20,7 @@ _NOUNS = (
     "score|number|value|标签|答案|类别|分类|结果|情感|评分|分数|得分|回答"
 )
 _LEAD = re.compile(
-    r"^[\s*_`#>\"'-]*(?:(?:the|my|final|correct|最终)\s*)*(?:" + _NOUNS + r")"
+    r"^[\s*_`#>\"'-]*+(?:(?:the|my|final|correct|最终)\s*+)*+(?:" + _NOUNS + r")"
     r"[\s*_`\"']*(?:is\b\s*:?|是\s*:?|为\s*:?|[:\uff1a=])[\s*_`]*",
     re.IGNORECASE,
 )
