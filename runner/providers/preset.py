@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from runner.core.grants import Terms
 from runner.core.period import Period
 from runner.core.verdict import Rule, Scope
 from runner.errors import ConfigError
@@ -50,6 +51,7 @@ class Preset:
         tables: The quota rules, in the order of their windows. There is one of each scope, and
             the first of each is its primary.
         prices: Credits a call, by model; ``default`` is any other's.
+        grants: What credits are given, and how long they last.
         rules: The error dialect, first match first.
         start_concurrency: Calls in flight to begin with.
         calls_per_second: Starts a second that are surely not a burst.
@@ -68,6 +70,7 @@ class Preset:
     zone: str
     tables: tuple[QuotaTable, ...]
     prices: Mapping[str, float]
+    grants: tuple[Terms, ...]
     rules: tuple[Rule, ...]
     start_concurrency: int
     calls_per_second: int

@@ -5,17 +5,20 @@ Functions take a connection inside the caller's short read.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, Label, case, func, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.model import BatchState, CallState, Counts, JobState
-from runner.store import batches
+from runner.core.outcome import UNCHARGED
+from runner.core.window import NEVER, Unit
+from runner.store import balances, batches
 from runner.store.batches import Batch
 from runner.store.tables import asks, calls, jobs, payloads, results, windows
+from runner.store.tables import balances as balances_seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,9 @@ class DayReport:
         completion_tokens: Tokens received.
         spent: What the account's window says was spent that day, strangers included.
         limit: The account's limit that day; None if unknown.
+        credits: What its calls cost, in thousandths of a credit: of all calls that may have been
+            charged. None where no balance was seen by the end of the day.
+        balance: What could be spent when the day ended, or now, in thousandths; None as above.
     """
 
     day: str
@@ -53,6 +59,8 @@ class DayReport:
     completion_tokens: int
     spent: int | None
     limit: int | None
+    credits: int | None = None
+    balance: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +108,9 @@ async def daily(
 ) -> list[DayReport]:
     """The ledger by quota day and account (and model), oldest first."""
     model = calls.c.model if by_model else literal_column("''")
+    purses = await _purses(connection)
     query = (
-        select(calls.c.day, calls.c.account, model.label("model"), *_sums())
+        select(calls.c.day, calls.c.account, model.label("model"), *_sums(), _cost(purses))
         .where(calls.c.state != CallState.LOCAL)
         .group_by(calls.c.day, calls.c.account, *([calls.c.model] if by_model else []))
         .order_by(calls.c.day, calls.c.account, *([calls.c.model] if by_model else []))
@@ -109,10 +118,47 @@ async def daily(
     if batch_id is not None:
         query = query.where(calls.c.batch_id == batch_id)
     allowances = await _allowances(connection)
-    return [
+    days = [
         DayReport(**row, **allowances.get((row["account"], row["model"], row["day"]), _UNKNOWN))
         for row in (await connection.execute(query)).mappings()
     ]
+    return [await _with_balance(connection, day) for day in days]
+
+
+async def _purses(connection: AsyncConnection) -> dict[str, str]:
+    """By account, the name of its quota of credits; of those of which a balance was seen."""
+    rows = await connection.execute(
+        select(windows.c.account, windows.c.quota)
+        .where(windows.c.is_latest == literal_column("1"), windows.c.unit == Unit.CREDITS)
+        .where(windows.c.account.in_(select(balances_seen.c.account).distinct()))
+    )
+    return {row.account: row.quota for row in rows}
+
+
+def _cost(purses: Mapping[str, str]) -> Label[int | None]:
+    """What calls have reserved of their account's credits, if they may have been charged."""
+    free = [CallState(kind) for kind in UNCHARGED]
+    prices = [
+        (
+            (calls.c.account == account) & calls.c.state.not_in(free),
+            func.json_extract(calls.c.held_json, f'$."{quota}"[1]'),
+        )
+        for account, quota in purses.items()
+    ]
+    return func.sum(case(*prices, else_=0) if prices else literal_column("0")).label("credits")
+
+
+async def _with_balance(connection: AsyncConnection, day: DayReport) -> DayReport:
+    """`day` with its account's balance at its end; without credits, where none was seen."""
+    ends_at = await connection.scalar(
+        select(func.max(windows.c.resets_at_ms)).where(
+            windows.c.account == day.account, windows.c.day == day.day
+        )
+    )
+    seen = await balances.latest(connection, day.account, ends_at or NEVER)
+    if seen is None:
+        return replace(day, credits=None)
+    return replace(day, balance=seen.available)
 
 
 def _sums() -> list[Label[int]]:

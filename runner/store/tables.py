@@ -265,6 +265,21 @@ windows = Table(
     ),
 )
 
+# What the balance endpoint said, a row for each change: grants are inferred from them.
+balances = Table(
+    "balances",
+    metadata,
+    Column("account", Text, primary_key=True),
+    Column("at_ms", Integer, primary_key=True),  # when it was seen first
+    Column("until_ms", Integer, nullable=False),  # when it was seen last
+    Column("available", Integer, nullable=False),  # in thousandths of a credit, as all of these
+    Column("frozen", Integer, nullable=False),
+    Column("charged", Integer, nullable=False),  # what our calls had cost since the row before
+    Column("counted", Integer, nullable=False),  # the window's `spent` from which to go on
+    _not_negative("available", "frozen", "charged", "counted"),
+    CheckConstraint("at_ms <= until_ms", name="seen_in_order"),
+)
+
 runners = Table(
     "runners",
     metadata,

@@ -11,6 +11,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import httpx
+
 from runner import virtual
 from runner.core.model import BatchState
 from runner.jobfile import parse
@@ -101,13 +103,15 @@ class World:
         overrides: Mapping[str, ProviderTable] = NO_OVERRIDES,
         accounts: Sequence[str] = ("mine",),
         models: Mapping[str, Mapping[str, str]] = NO_MODELS,
+        transport: httpx.AsyncBaseTransport | None = None,
         **wishes: Any,
     ) -> AsyncIterator[Service]:
         """A runner on this world's database; each account's name is its token, too."""
         found = preset(provider, overrides)
         known = {name: limit for name, limit in self.limits.items() if limit is not None}
         quotas = rules_of(found, Wishes(**{"limits": known, "reserve": self.reserve, **wishes}))
-        async with open_wire(SimulatorTransport(build_app(self.simulator))) as wire:
+        provider_itself = SimulatorTransport(build_app(self.simulator))
+        async with open_wire(transport or provider_itself) as wire:
             endpoints = [
                 Endpoint(
                     Account(
