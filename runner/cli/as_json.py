@@ -302,6 +302,8 @@ def stats(found: Stats) -> JSON:
         "refused": found.refused,
         "max_in_flight": found.max_in_flight,
         "prompts": found.prompts,
+        "images": found.images,
+        "image_prompts": found.image_prompts,
         "by_day": {
             name: {
                 "calls": each.calls,
