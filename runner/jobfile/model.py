@@ -61,6 +61,8 @@ class JobFile(Table):
     @model_validator(mode="after")
     def _prompt_fits_the_kind(self) -> Self:
         kind, prompt = self.job.kind, self.prompt
+        if kind != "request" and "prompt" not in self.model_fields_set:
+            raise problem("needs a table [prompt]", 'write [prompt] with user = "… {{ column }} …"')
         if kind in ("embedding", "image") and prompt.model_fields_set - {"user"}:
             raise problem(f'kind = "{kind}" has one text, [prompt] user, and no messages')
         if kind != "chat" and self.answer != Answer():

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
+import orjson
+
 from runner.core.outcome import Outcome
 from runner.core.verdict import Kind, Reply, Scope, Verdict, classify
 from runner.core.window import Count
@@ -28,6 +30,7 @@ class Heard:
     reply: Reply | None = None
     counts: Mapping[str, Count] = field(default_factory=dict)
     date: int | None = None
+    body: bytes = b""
 
     @property
     def tokens(self) -> int | None:
@@ -116,6 +119,22 @@ class Endpoint:
         ask = _Ask("/images/generations", body, images.read_reply, manner)
         return await self._post(ask, timeout_s, now)
 
+    async def forward(self, url: str, body: Mapping[str, Any], timeout_s: float, now: int) -> Heard:
+        """Send a request that somebody else has written, as `chat` sends its own.
+
+        Args:
+            url: Of OpenAI's API: ``/v1/chat/completions`` or ``/v1/embeddings``.
+            body: As it is to be sent.
+            timeout_s: How long it may take, in seconds.
+            now: The present moment.
+        """
+        path, sent = url.removeprefix("/v1"), orjson.dumps(body)
+        inputs = body.get("input")
+        several = isinstance(inputs, list) and all(isinstance(text, str | list) for text in inputs)
+        embedded = partial(embeddings.read_reply, len(inputs) if several and inputs else 1)
+        read = embedded if path == "/embeddings" else openai.read_reply
+        return await self._post(_Ask(path, sent, read), timeout_s, now)
+
     async def task(self, task_id: str, timeout_s: float) -> images.Task:
         """How far a task of `paint` is; asking costs nothing."""
         url = self.base_url + images.task_path(task_id)
@@ -152,7 +171,8 @@ class Endpoint:
             retry_after_ms=headers.read_retry_after(response.headers, date or now),
         )
         verdict = classify(reply, self.account.preset.rules)
-        return Heard(verdict, reply, self._counts(response.headers, date or now), date)
+        counts = self._counts(response.headers, date or now)
+        return Heard(verdict, reply, counts, date, response.body)
 
     def _counts(self, found: Mapping[str, str], now: int) -> dict[str, Count]:
         """The provider's own counts, by quota, where the headers hold them whole and sane."""

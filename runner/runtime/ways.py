@@ -76,7 +76,27 @@ class Chat:
         """Its messages; after invalid answers, with these and what was wrong with them."""
         row = orjson.loads(job.payload)
         asked = [Asked(reply, why) for reply, why in job.asked]
-        return _Question(row, self._prompt.messages(row, asked))
+        messages = self._prompt.messages(row, asked)
+        if self._jobfile.prompt.pictures:
+            messages = [await self._with_images(message) for message in messages]
+        return _Question(row, messages)
+
+    async def _with_images(self, message: Message) -> Message:
+        """The message with the images themselves in the place of their paths."""
+        from runner.files.images import Fit, inline  # noqa: PLC0415 - few jobs show images
+
+        if isinstance(message["content"], str):
+            return message
+        images = self._jobfile.images
+        fit = Fit(images.max_bytes, images.longest_side)
+        parts = [
+            part
+            if part["type"] != "image_url"
+            else {"type": "image_url", "image_url": {"url": await inline(url, self._folder, fit)}}
+            for part in message["content"]
+            for url in [part.get("image_url", {}).get("url", "")]
+        ]
+        return message | {"content": parts}
 
     async def ask(
         self, endpoint: Endpoint, model: str, asked: Sequence[_Question], now: int
@@ -128,3 +148,28 @@ class Embedding:
             Told(Invalid("the reply holds no vector for it") if one is None else Valid(one))
             for one in vectors
         ]
+
+
+class Request:
+    """What the row itself is: a request made for the OpenAI Batch API, sent as it stands."""
+
+    def __init__(self, jobfile: JobFile) -> None:
+        self._timeout_s = jobfile.limits.timeout_s
+
+    async def prepare(self, job: Claimed) -> Row:
+        """The row."""
+        row: Row = orjson.loads(job.payload)
+        return row
+
+    async def ask(self, endpoint: Endpoint, model: str, asked: Sequence[Row], now: int) -> Heard:
+        """Its body, for the model's name here."""
+        [row] = asked
+        body = row["body"] | {"model": model}
+        return await endpoint.forward(row["url"], body, self._timeout_s, now)
+
+    async def read(
+        self, _endpoint: Endpoint, heard: Heard, jobs: Sequence[Claimed]
+    ) -> Sequence[Told]:
+        """The whole body of the reply is the answer."""
+        body = heard.body.decode("utf-8", "replace")
+        return [Told(Valid(body)) for _ in jobs]

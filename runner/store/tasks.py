@@ -121,8 +121,14 @@ async def failed(connection: AsyncConnection, task: PendingTask, why: str, now: 
         await queue.follow(connection, task.batch_id, [task.job_id], now)
 
 
-async def begin_again(connection: AsyncConnection, task: PendingTask) -> None:
-    """Let a job be asked anew: its task is gone, and that counts as a fault against it."""
+async def begin_again(
+    connection: AsyncConnection, task: PendingTask, most: int, why: str, now: int
+) -> None:
+    """Let a job be asked anew, up to `most` times: its task is gone, which counts as a fault."""
+    found = await connection.scalar(select(jobs.c.faults).where(jobs.c.id == task.job_id))
+    if (found or 0) + 1 >= most:
+        await failed(connection, task, f"{why} (tried {most} times)", now)
+        return
     await connection.execute(_FORGET, {"job": task.job_id})
     moved = (await connection.execute(_FAULTED, {"job": task.job_id})).all()
     await queue.count(connection, task.batch_id, JobState.PENDING, JobState.READY, len(moved))

@@ -71,7 +71,7 @@ def test_a_task_ends_done_failed_or_lost_and_once(store: Store) -> None:
             for _ in range(2):
                 await tasks.done(connection, two, "2.png", SOON)
                 await tasks.failed(connection, three, "refused", SOON)
-                await tasks.begin_again(connection, four)
+                await tasks.begin_again(connection, four, 3, "unheard of", SOON)
             counts = (await reread(connection, batch)).counts
             assert counts == Counts(ready=1, succeeded=2, failed=1)
             again = await start_one(connection, batch)
