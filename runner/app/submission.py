@@ -18,7 +18,7 @@ from runner import files, jobfile
 from runner.core.model import BatchState
 from runner.files import Dataset
 from runner.jobfile import JobFile, Prompt
-from runner.store import batches, queue
+from runner.store import batches, intake
 from runner.store.batches import Batch, NewBatch
 from runner.store.database import Database
 
@@ -122,6 +122,6 @@ async def _load(database: Database, checked: Checked, batch: Batch, on_progress:
             fresh = await batches.get_batch(connection, batch.id)
             if fresh is None or fresh.loaded != batch.loaded:
                 return fresh or batch
-            batch = await queue.enqueue(connection, fresh, fresh.loaded, chunk)
+            batch = await intake.enqueue(connection, fresh, fresh.loaded, chunk)
         on_progress(batch.loaded, batch.rows)
     return batch

@@ -211,6 +211,8 @@ def _shut_until(window: Window, verdict: Verdict, now: int) -> tuple[int, Cause]
             return now + max(verdict.wait_ms or 0, gates.AMBIGUOUS_WAIT_MS), Cause.AMBIGUOUS
         case Kind.THROTTLED:
             return gates.throttled_until(window.gate, verdict.wait_ms, now), Cause.THROTTLED
+        case Kind.UNAUTHORISED:  # only the user can mend it, at any moment
+            return now, Cause.REFUSED
         case Kind.GONE:
             return now + GONE_WAIT_MS, Cause.GONE
         case _:

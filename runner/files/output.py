@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
-from runner.files.spell import Spelling, header_of, spelling_for
+from runner.files.spell import RESULT_COLUMNS, Spelling, Value, header_of, spelling_for
 from runner.files.target import check_output, output_format, real_target, translated
 
 _BUFFER = 1 << 20
@@ -28,26 +28,31 @@ class OutputWriter:
         self._file = file
         self._spelling = spelling
 
-    def write(
-        self, row: str, answer: str | None, model: str | None, state: str, error: str | None
-    ) -> None:
-        """Write one input row, given as the text of a JSON object, and what became of it.
+    def write(self, row: str, values: Sequence[Value]) -> None:
+        """Write one input row, and what is added to it.
+
+        Args:
+            row: The text of a JSON object.
+            values: One for each added column, in order.
 
         Raises:
             OutputError: the file cannot be written.
         """
-        text = self._spelling(row, (answer, model, state, error))
+        text = self._spelling(row, values)
         with translated(self._path):
             self._file.write(text)
 
 
 @contextmanager
-def open_output(path: Path, columns: Sequence[str]) -> Iterator[OutputWriter]:
+def open_output(
+    path: Path, columns: Sequence[str], added: Sequence[str] = RESULT_COLUMNS
+) -> Iterator[OutputWriter]:
     """Write a result file in the format of its suffix; it appears only when the block succeeds.
 
     Args:
         path: Where the file is to be; one that exists is replaced and keeps its permissions.
         columns: The input's columns, in order.
+        added: The columns that follow them, none of which the input has.
 
     Raises:
         OutputError: the file cannot be written; what was at `path` is untouched.
@@ -59,8 +64,8 @@ def open_output(path: Path, columns: Sequence[str]) -> Iterator[OutputWriter]:
         file = part.open("x", encoding="utf-8", newline="", buffering=_BUFFER)
     try:
         with translated(path):
-            file.write(header_of(form, columns))
-        yield OutputWriter(path, file, spelling_for(form, columns))
+            file.write(header_of(form, (*columns, *added)))
+        yield OutputWriter(path, file, spelling_for(form, columns, added))
         with translated(path):
             _put_in_place(file, part, target)
     finally:

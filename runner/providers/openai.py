@@ -15,6 +15,7 @@ import orjson
 from runner.core.verdict import Reply
 
 OK = 200
+_REASONING = ("thinking", "reasoning")  # parts of a message that are not said
 SNIPPET = 200  # characters of a body that is not JSON, for the ledger
 
 Reader = Callable[[Mapping[str, str], dict[str, Any]], Reply]
@@ -96,7 +97,11 @@ def read_usage(data: dict[str, Any]) -> tuple[int | None, int | None]:
 
 
 def _content(choices: Any) -> str | None:
-    """The text of the first choice; None when there is no choice at all."""
+    """The text of the first choice; None when there is no choice at all.
+
+    A message without text is an answer all the same, if an empty one: a model that has only
+    reasoned has been paid for. What it reasoned is never its answer.
+    """
     if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
         return None
     message = choices[0].get("message")
@@ -104,9 +109,13 @@ def _content(choices: Any) -> str | None:
         return None
     content = message.get("content")
     if isinstance(content, list):
-        parts = [part.get("text") for part in content if isinstance(part, dict)]
+        parts = [part.get("text") for part in content if _is_said(part)]
         return "".join(part for part in parts if isinstance(part, str))
     return content if isinstance(content, str) else ""
+
+
+def _is_said(part: Any) -> bool:
+    return isinstance(part, dict) and part.get("type") not in _REASONING
 
 
 def _text(value: Any) -> str:
