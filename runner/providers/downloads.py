@@ -59,7 +59,7 @@ async def download(wire: Wire, url: str, limit_bytes: int, timeout_s: float) -> 
             return Unfit("its URL is none of http or https")
         reply = await wire.download(url, limit_bytes, timeout_s)
         if isinstance(reply, TooLarge):
-            return _too_large(limit_bytes)
+            return _too_large(reply.limit_bytes)
         if not isinstance(reply, Response):
             return Unreachable(reply.why)
         if reply.status not in _REDIRECTS:

@@ -42,8 +42,8 @@ class Looks:
     async def image(self, request: Request) -> Response:
         """Show an image to whom its URL was told.
 
-        As Alibaba's object storage does, it refuses a URL with a signature to those who bring a
-        token as well. What it sends, it calls a PNG, whatever it is.
+        As Alibaba's object storage does (its error 0002-00000039), it refuses a URL with a
+        signature to those who bring a token as well. What it sends, it calls a PNG, whatever it is.
         """
         gallery, name = self._simulator.gallery, request.path_params["name"]
         asked = request.query_params
