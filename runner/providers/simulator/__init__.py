@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from runner.providers.simulator.answers import LABEL_SEPARATOR, LABELS_LINE, answer
 from runner.providers.simulator.app import build_app
-from runner.providers.simulator.config import FAULT_KINDS, SimulatorConfig
+from runner.providers.simulator.config import FAULT_KINDS, ITEM_FAULT_KINDS, SimulatorConfig
 from runner.providers.simulator.outcome import Outcome
 from runner.providers.simulator.purse import Funds
 from runner.providers.simulator.serve import serve
@@ -17,6 +17,7 @@ from runner.providers.simulator.transport import SimulatorTransport
 
 __all__ = [
     "FAULT_KINDS",
+    "ITEM_FAULT_KINDS",
     "LABELS_LINE",
     "LABEL_SEPARATOR",
     "DayStats",
