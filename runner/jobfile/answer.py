@@ -91,10 +91,24 @@ def _read(spec: Answer, core: str) -> Valid | Invalid:
 def _read_labels(spec: Answer, core: str) -> Valid | Invalid:
     found = read_short(core, lambda readings: find_labels(spec.spellings, readings))
     if found is None:
+        found = _labels_within(spec, core)
+    if found is None:
         return _is_no(core, "a list of the labels")
     if not spec.fewest <= len(found) <= spec.most:
         return Invalid(f"the reply has {len(found)} of the labels, not {how_many(spec)}")
     return Valid(dumps([label for label in spec.labels if label in found]))
+
+
+def _labels_within(spec: Answer, core: str) -> frozenset[str] | None:
+    """Return the labels of the one list of them that stands in prose as JSON."""
+    try:
+        lists = [dumps(value) for value in _distinct(parse_within(core)) if isinstance(value, list)]
+    except UnreadableError:
+        return None
+    found = {
+        labels for text in lists if (labels := find_labels(spec.spellings, [text])) is not None
+    }
+    return found.pop() if len(found) == 1 else None
 
 
 def how_many(spec: Answer) -> str:

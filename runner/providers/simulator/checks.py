@@ -86,6 +86,9 @@ def check_faults(faults: Mapping[str, float], groups: Sequence[Sequence[str]]) -
     Of each group of kinds, at most one fault strikes at a time.
     """
     known = [kind for kinds in groups for kind in kinds]
+def check_faults(faults: Mapping[str, float], *groups: Sequence[str]) -> None:
+    """Raise `ConfigError` if a fault is of no group, or the probabilities of one are none."""
+    known = [kind for group in groups for kind in group]
     for kind, probability in faults.items():
         one_of("faults", kind, known)
         if not 0 <= probability <= 1:
@@ -93,6 +96,9 @@ def check_faults(faults: Mapping[str, float], groups: Sequence[Sequence[str]]) -
     # Ten times 0.1 is a hair over 1.
     if any(sum(faults.get(kind, 0) for kind in kinds) > 1 + 1e-9 for kinds in groups):
         raise _wrong("faults", dict(faults), "let the probabilities add up to at most 1")
+    for group in groups:
+        if sum(faults.get(kind, 0.0) for kind in group) > 1 + 1e-9:
+            raise _wrong("faults", dict(faults), "let the probabilities add up to at most 1")
 
 
 def one_of(name: str, value: str, choices: Sequence[str]) -> None:

@@ -35,6 +35,15 @@ ImageFaultKind = Literal[
 """What can be made to go wrong with images after they are paid for: their task fails or is
 forgotten, their first URL is stale, or something else is where they should be."""
 
+ItemFaultKind = Literal["item_missing", "item_wrong", "item_twice", "item_swapped"]
+"""Everything that can be made to go wrong with one item of a pack: no answer, none that is one,
+two different ones, another than the right one."""
+
+Style = Literal["plain", "fenced", "prose", "thinking"]
+"""What a model puts around an answer: nothing, a code block, sentences, its thinking."""
+
+StyleChoice = Literal["plain", "fenced", "prose", "thinking", "mixed"]
+
 Envelope = Literal["error", "errors", "flat"]
 """The shapes an error body comes in: ``{"error": …}``, ``{"errors": …}``, ``{code, message}``."""
 
@@ -48,6 +57,8 @@ always saying that everything is left."""
 SHANGHAI = "Asia/Shanghai"  # UTC+8, without daylight saving time since 1991
 FAULT_KINDS: tuple[FaultKind, ...] = get_args(FaultKind)
 IMAGE_FAULT_KINDS: tuple[ImageFaultKind, ...] = get_args(ImageFaultKind)
+ITEM_FAULT_KINDS: tuple[ItemFaultKind, ...] = get_args(ItemFaultKind)
+STYLES: tuple[Style, ...] = get_args(Style)
 ENVELOPES: tuple[Envelope, ...] = get_args(Envelope)
 DEFAULT_MODELS = (
     "Qwen/Qwen3-8B",
@@ -106,6 +117,9 @@ class SimulatorConfig:
         envelope: Shape of error bodies; "mixed" draws one for each call.
         faults: Probability of each fault kind; those of calls together at most 1, and those of
             images. An ``error_500`` strikes those who look at a task or an image, too.
+        answer_style: What the models put around their answers; "mixed" draws it for each call.
+        faults: Probability of each fault kind, for each call; together at most 1. Of the faults
+            of items, for each item of a pack; together at most 1, too.
         counts_failed: Whether a call that failed on the server's side spends allowance.
         seed: Decides every draw.
 
@@ -142,6 +156,7 @@ class SimulatorConfig:
     foreign_spread_s: int = 43_200
     account_refusal: AccountRefusal = "today"
     envelope: EnvelopeChoice = "mixed"
+    answer_style: StyleChoice = "plain"
     faults: Mapping[str, float] = field(default_factory=dict)
     counts_failed: bool = True
     seed: int = 0
@@ -152,9 +167,16 @@ class SimulatorConfig:
         checks.check_times(self)
         checks.check_credits(self)
         checks.check_faults(self.faults, (FAULT_KINDS, IMAGE_FAULT_KINDS))
+        checks.check_faults(self.faults, FAULT_KINDS, ITEM_FAULT_KINDS)
+        checks.one_of("answer_style", self.answer_style, get_args(StyleChoice))
         checks.one_of("account_refusal", self.account_refusal, get_args(AccountRefusal))
         checks.one_of("envelope", self.envelope, get_args(EnvelopeChoice))
         checks.one_of("header_manners", self.header_manners, get_args(HeaderManners))
+
+    @property
+    def item_faults(self) -> dict[str, float]:
+        """The faults of items, with their probabilities."""
+        return {kind: self.faults[kind] for kind in ITEM_FAULT_KINDS if kind in self.faults}
 
     def accepts(self, token: str | None) -> bool:
         """Whether `token` opens an account here."""

@@ -10,15 +10,17 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from runner.providers.simulator import problems
-from runner.providers.simulator.answers import PROSE, answer
+from runner.providers.simulator.answers import PROSE, speak, styled
 from runner.providers.simulator.completion import completion, empty_shell, total_tokens
-from runner.providers.simulator.config import Envelope, FaultKind, SimulatorConfig
+from runner.providers.simulator.config import STYLES, Envelope, FaultKind, SimulatorConfig
 from runner.providers.simulator.luck import Luck
 from runner.providers.simulator.outcome import Ending, Outcome
 from runner.providers.simulator.paintings import ImageRequest
 from runner.providers.simulator.problems import Problem
 from runner.providers.simulator.requests import ChatRequest, Request
 from runner.providers.simulator.vectors import EmbedRequest
+from runner.providers.simulator.requests import ChatRequest
+from runner.providers.simulator.wanted import wanted_in
 
 _BAD_GATEWAY = (
     b"<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n"
@@ -73,6 +75,16 @@ class Incident:
 
     def _said(self, chat: ChatRequest) -> str:
         return PROSE if self.luck.fault == "bad_answer" else answer(chat.messages)
+    def _said(self) -> str:
+        if self.luck.fault == "bad_answer":
+            return PROSE
+        messages, config = self.request.messages, self.config
+        said = speak(messages, config.item_faults, self.luck.dice("items"))
+        return styled(said, self._style(), wanted_in(messages))
+
+    def _style(self) -> str:
+        style = self.config.answer_style
+        return self.luck.dice("style").choice(STYLES) if style == "mixed" else style
 
 
 def refuse(problem: Problem, luck: Luck, request_id: str, delay_ms: int) -> Outcome:
