@@ -13,6 +13,7 @@ from runner.core.grants import Expiry
 from runner.core.period import Calendar, Grant, Period, Refill, Rolling
 from runner.core.schedule import Waiting
 from runner.core.window import CREDIT, NEVER, Source, Unit, Window
+from runner.store.batches import Batch
 
 SOURCES = {
     Source.PRESET: "limit as published",
@@ -102,6 +103,12 @@ def _expiry(found: Expiry | None, now: int, zone: tzinfo | None) -> str:
         return f"{told} (estimate: they were granted before anybody looked)"
     first, last = (words.when(at, now, zone) for at in found.seen)
     return f"{told} (estimate: a grant was seen between {first} and {last})"
+
+
+def paused(batch: Batch) -> str:
+    """That a batch was paused, and why if anybody said."""
+    why = f": {batch.note}" if batch.note else ""
+    return f"{batch.name} (batch {batch.id}) is paused{why}"
 
 
 def refused(window: Window) -> str:
