@@ -20,19 +20,22 @@ DAY_MS = 24 * 3_600_000
 
 @dataclass(frozen=True, slots=True)
 class Credits:
-    """An account's balance, in thousandths of a credit.
+    """An account's balance as it was told, less what our calls have cost since.
+
+    Amounts are in thousandths of a credit.
 
     Attributes:
         at: When the provider told it (ms since the epoch).
-        available: What could be spent then.
-        frozen: What was held for calls in flight then.
-        expiring: An estimate of what expires next, without what was spent since; None: nothing
-            is known to expire.
+        available: What may be spent.
+        frozen: What is held for calls in flight.
+        since: What our calls have cost since it was told.
+        expiring: An estimate of what expires next; None: nothing is known to expire.
     """
 
     at: int
     available: int
     frozen: int
+    since: int
     expiring: Expiry | None
 
 
@@ -47,5 +50,8 @@ async def credits_of(
     longest = max((term.lasts_ms for term in terms), default=0)
     seen = await balances.since(connection, account.name, now - longest - DAY_MS) or [last]
     lots = grants.infer((each.look for each in seen), terms)
-    left = grants.spent(lots, max(0, window.spent - last.counted))
-    return Credits(last.until, last.available, last.frozen, grants.expiring(left, now))
+    since = max(0, window.spent - last.counted)
+    frozen = min(last.frozen, window.reserved) if since else last.frozen
+    available = max(0, last.available + last.frozen - since - frozen)
+    expiring = grants.expiring(grants.spent(lots, since), now)
+    return Credits(last.until, available, frozen, since, expiring)

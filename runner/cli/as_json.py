@@ -219,7 +219,8 @@ def purse(found: Credits) -> JSON:
     expiry = found.expiring
     seen = None if expiry is None or expiry.seen is None else [iso(at) for at in expiry.seen]
     return {
-        "at": iso(found.at),
+        "told_at": iso(found.at),
+        "spent_since": _in_credits(found.since),
         "available": _in_credits(found.available),
         "frozen": _in_credits(found.frozen),
         "expiring": expiry

@@ -27,6 +27,7 @@ from runner.errors import BusyError, DiskFullError, StoreError
 from runner.providers.endpoint import Endpoint, Heard
 from runner.runtime.executor import Task, after_refusal, compile_task, execute
 from runner.runtime.options import Options
+from runner.runtime.pauses import Pauses
 from runner.runtime.progress import Ending, Progress, Watcher, nobody
 from runner.runtime.roster import Roster
 from runner.runtime.view import View, look
@@ -67,6 +68,7 @@ class Service:
         self._writer = Writer(database)
         self._roster = Roster(endpoints, self._writer, clock, options.max_concurrency)
         self._shares: Counter[int] = Counter()  # calls started for each batch, to share alike
+        self._pauses = Pauses()
         self._tasks: dict[int, Task] = {}
         self._woken = anyio.Event()
         self._stopping = False
@@ -132,15 +134,13 @@ class Service:
 
     async def _watch_purses(self, background: TaskGroup) -> None:
         """Have the balances watched, and wait a little for what the first looks tell."""
-        self._roster.watch_purses(background, await self._look(), self._wake)
+        wake = lambda: self._woken.set()  # noqa: E731, PLW0108 - each sleep has an event of its own
+        self._roster.watch_purses(background, await self._look(), wake)
         self._watched = True
         with anyio.move_on_after(FIRST_LOOK_S):
             while not (self._stopping or self._roster.looked):
                 self._woken = anyio.Event()
                 await self._woken.wait()
-
-    def _wake(self) -> None:
-        self._woken.set()
 
     async def _turn(self, runner_id: int, calls: TaskGroup) -> Ending | None:
         """Look, decide, and do one thing; the ending, if this is the end."""
@@ -163,14 +163,10 @@ class Service:
 
     async def _look(self) -> View:
         self._check_disk()
+        accounts, only = self._roster.accounts, self._options.only
         async with self._database.read() as connection:
-            view = await look(
-                connection,
-                self._roster.accounts,
-                self._options.only,
-                self._now(),
-                self._margin_ms,
-            )
+            view = await look(connection, accounts, only, self._now(), self._margin_ms)
+            await self._pauses.heed(connection, view)
         if view.next_due is None or view.next_due > self._now():
             return replace(view, works=tuple(map(self._shared, view.works)))
         await self._writer.do(partial(queue.promote, now=self._now()))
@@ -318,6 +314,7 @@ class Service:
             forecast=self._forecast(view),
             trouble=self._trouble,
             stopping=self._stopping,
+            paused=self._pauses.batches,
         )
         self._shown = shown
         self._watcher(shown)

@@ -122,7 +122,12 @@ async def daily(
         DayReport(**row, **allowances.get((row["account"], row["model"], row["day"]), _UNKNOWN))
         for row in (await connection.execute(query)).mappings()
     ]
-    return [await _with_balance(connection, day) for day in days]
+    return [
+        await _with_balance(connection, day, _cost(purses))
+        if day.account in purses
+        else replace(day, credits=None)
+        for day in days
+    ]
 
 
 async def _purses(connection: AsyncConnection) -> dict[str, str]:
@@ -148,8 +153,13 @@ def _cost(purses: Mapping[str, str]) -> Label[int | None]:
     return func.sum(case(*prices, else_=0) if prices else literal_column("0")).label("credits")
 
 
-async def _with_balance(connection: AsyncConnection, day: DayReport) -> DayReport:
-    """`day` with its account's balance at its end; without credits, where none was seen."""
+async def _with_balance(
+    connection: AsyncConnection, day: DayReport, cost: Label[int | None]
+) -> DayReport:
+    """`day` with its account's balance at its end; without credits, where none was seen.
+
+    That is the last one that was seen in it, less what the calls since have cost.
+    """
     ends_at = await connection.scalar(
         select(func.max(windows.c.resets_at_ms)).where(
             windows.c.account == day.account, windows.c.day == day.day
@@ -158,7 +168,14 @@ async def _with_balance(connection: AsyncConnection, day: DayReport) -> DayRepor
     seen = await balances.latest(connection, day.account, ends_at or NEVER)
     if seen is None:
         return replace(day, credits=None)
-    return replace(day, balance=seen.available)
+    since = await connection.scalar(
+        select(cost).where(
+            calls.c.day == day.day,
+            calls.c.account == day.account,
+            calls.c.settled_at_ms > seen.until,
+        )
+    )
+    return replace(day, balance=max(0, seen.available + seen.frozen - (since or 0)))
 
 
 def _sums() -> list[Label[int]]:

@@ -24,15 +24,15 @@ def spender(midnight: Any, work: Any, provider: Any, monkeypatch: pytest.MonkeyP
 def test_quota_tells_the_balance_and_what_of_it_expires(spender: Any) -> None:
     said = spender("quota").out
     assert "…" not in said
-    assert "modelscope: 250 credits at " in said
+    assert "modelscope: 244 credits (told at " in said
     assert "about 244 of them expire by" in " ".join(said.split())
     assert max(map(len, said.splitlines())) <= 80
     by_unit = {line["unit"]: line for line in spender("quota", "--json").json}
     assert by_unit["calls"]["balance"] is None
     told = by_unit["credits"]["balance"]
-    assert (told["available"], told["frozen"]) == (250, 0)
+    assert (told["available"], told["frozen"], told["spent_since"]) == (244, 0, 6)
     assert (told["expiring"]["amount"], told["expiring"]["estimate"]) == (244, True)
-    by, at = (datetime.fromisoformat(text) for text in (told["expiring"]["by"], told["at"]))
+    by, at = (datetime.fromisoformat(text) for text in (told["expiring"]["by"], told["told_at"]))
     assert by - at <= timedelta(days=1)
     assert told["expiring"]["granted_between"] is None
 
@@ -43,9 +43,9 @@ def test_report_tells_what_was_spent_and_what_is_left(spender: Any) -> None:
     assert "…" not in said
     assert max(map(len, said.splitlines())) <= 80
     (day,) = spender("report", "--json").json
-    assert (day["credits"], day["balance"]) == (6, 250)
+    assert (day["credits"], day["balance"]) == (6, 244)
     (line,) = csv.DictReader(io.StringIO(spender("report", "--csv").out))
-    assert (line["credits"], line["balance"]) == ("6.0", "250.0")
+    assert (line["credits"], line["balance"]) == ("6.0", "244.0")
 
 
 def test_without_credits_no_column_speaks_of_them(midnight: Any, work: Any, provider: Any) -> None:
@@ -60,7 +60,7 @@ def test_status_says_that_a_grant_needs_a_login(midnight: Any, work: Any, provid
     said = midnight("run", *work, "--no-wait")
     assert (said.code, "a grant needs a login" in said.out) == (3, True)
     assert "a grant needs a login" in " ".join(midnight("status", "--why").out.split())
-    assert "0 credits at" in midnight("quota").out
+    assert "0 credits (told at" in midnight("quota").out
     assert "0 to spend" in midnight("doctor").out
 
 

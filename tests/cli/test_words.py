@@ -105,15 +105,20 @@ def test_a_probe_under_way_is_said_before_anything_else() -> None:
 
 def test_a_balance_tells_what_is_frozen_and_what_expires_by_when_and_how_that_is_known() -> None:
     seen = (NOW - 48 * words.MINUTE_MS, NOW - 33 * words.MINUTE_MS)
-    told = Credits(NOW, 180_500, 20_000, Expiry(130_400, NOW + 24 * H, seen))
+    told = Credits(NOW, 180_500, 20_000, 0, Expiry(130_400, NOW + 24 * H, seen))
     assert sentences.balance(told, NOW + 1, UTC) == (
-        "180.5 credits at 08:48, 20 frozen; about 130 of them expire by 08:48 tomorrow "
+        "180.5 credits, 20 frozen (told at 08:48); about 130 of them expire by 08:48 tomorrow "
         "(estimate: a grant was seen between 08:00 and 08:15)"
     )
-    unseen = Credits(NOW, 500, 0, Expiry(500, NOW + 24 * H, None))
+    unseen = Credits(NOW, 500, 0, 9_000, Expiry(500, NOW + 24 * H, None))
     assert "fewer than 1 of them" in sentences.balance(unseen, NOW + 1, UTC)
     assert "before anybody looked" in sentences.balance(unseen, NOW + 1, UTC)
-    unknown = Credits(NOW, 500, 0, None)
+    assert "0.5 credits (told at 08:48, less our calls since); " in sentences.balance(
+        unseen, NOW + 1, UTC
+    )
+    none = Credits(NOW, 0, 0, 0, None)
+    assert sentences.balance(none, NOW + 1, UTC) == "0 credits (told at 08:48)"
+    unknown = Credits(NOW, 500, 0, 0, None)
     assert "none of them is known to expire" in sentences.balance(unknown, NOW + 1, UTC)
 
 

@@ -132,7 +132,7 @@ def test_a_day_tells_what_its_calls_cost_and_the_balance_at_its_end(store: Store
                 await dispatch.finish(connection, end(one), NOON)
             [day] = await reports.daily(connection)
             assert (day.credits, day.balance) == (None, None)
-            for at, left in ((NOON - DAY, 9_000), (NOON, 8_500), (NOON + DAY, 300)):
+            for at, left in ((NOON - DAY, 9_800), (NOON - 1, 9_500), (NOON + DAY, 300)):
                 await balances.note(
                     connection, ACCOUNT, available=left, frozen=0, counted=(0, 0), now=at
                 )

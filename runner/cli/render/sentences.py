@@ -13,6 +13,7 @@ from runner.core.grants import Expiry
 from runner.core.period import Calendar, Grant, Period, Refill, Rolling
 from runner.core.schedule import Waiting
 from runner.core.window import CREDIT, NEVER, Source, Unit, Window
+from runner.store.batches import Batch
 
 SOURCES = {
     Source.PRESET: "limit as published",
@@ -85,10 +86,13 @@ def whose(window: Window) -> str:
 
 
 def balance(found: Credits, now: int, zone: tzinfo | None = None) -> str:
-    """``180.5 credits at 09:20, 20 frozen; about 130 of them expire by 09:12 tomorrow (…)``."""
+    """``180.5 credits, 20 frozen (told at 09:20); about 130 of them expire by 09:12 (…)``."""
     frozen = f", {words.amount(found.frozen, Unit.CREDITS)} frozen" if found.frozen else ""
-    available, at = words.amount(found.available, Unit.CREDITS), words.when(found.at, now, zone)
-    return f"{available} credits at {at}{frozen}; {_expiry(found.expiring, now, zone)}"
+    less = ", less our calls since" if found.since else ""
+    at = f"told at {words.when(found.at, now, zone)}{less}"
+    told = f"{words.amount(found.available, Unit.CREDITS)} credits{frozen} ({at})"
+    left = found.available or found.frozen
+    return f"{told}; {_expiry(found.expiring, now, zone)}" if left else told
 
 
 def _expiry(found: Expiry | None, now: int, zone: tzinfo | None) -> str:
@@ -102,6 +106,12 @@ def _expiry(found: Expiry | None, now: int, zone: tzinfo | None) -> str:
         return f"{told} (estimate: they were granted before anybody looked)"
     first, last = (words.when(at, now, zone) for at in found.seen)
     return f"{told} (estimate: a grant was seen between {first} and {last})"
+
+
+def paused(batch: Batch) -> str:
+    """That a batch was paused, and why if anybody said."""
+    why = f": {batch.note}" if batch.note else ""
+    return f"{batch.name} (batch {batch.id}) is paused{why}"
 
 
 def refused(window: Window) -> str:
