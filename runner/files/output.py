@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TextIO
 
 from runner.files.spell import RESULT_COLUMNS, Spelling, Value, header_of, spelling_for
-from runner.files.target import check_output, output_format, real_target, translated
+from runner.files.target import check_output, output_kind, real_target, translated
 
 _BUFFER = 1 << 20
 _LONGEST_STEM = 50  # in characters of up to 4 bytes, so that the name stays under 255 bytes
@@ -58,7 +58,7 @@ def open_output(
         OutputError: the file cannot be written; what was at `path` is untouched.
     """
     check_output(path)
-    target, form = real_target(path), output_format(path)
+    target, form = real_target(path), output_kind(path).format
     part = target.with_name(f".{target.name[:_LONGEST_STEM]}.{secrets.token_hex(4)}.part")
     with translated(path):
         file = part.open("x", encoding="utf-8", newline="", buffering=_BUFFER)
