@@ -5,6 +5,7 @@ It refuses to reckon: a formula counts as what it came to when the workbook was 
 
 from __future__ import annotations
 
+import re
 import warnings
 import zipfile
 import zlib
@@ -21,6 +22,8 @@ from runner.errors import InputError
 from runner.files.faults import header_fault, useless
 from runner.files.typed import object_text
 
+# How the format spells a character that XML cannot hold (ECMA-376, 22.4.2.4, ST_Xstring).
+_ESCAPE = re.compile("_x([0-9A-Fa-f]{4})_")
 _NO_WORKBOOK = (
     zipfile.BadZipFile,
     zlib.error,
@@ -101,6 +104,8 @@ def _trimmed(cells: Sequence[Any]) -> Sequence[Any]:
 
 def _value(cell: Any) -> Any:
     """Return a whole number as an integer, and a moment at midnight as a date."""
+    if isinstance(cell, str):
+        return _ESCAPE.sub(lambda found: chr(int(found[1], 16)), cell)
     if isinstance(cell, float) and cell.is_integer():
         return int(cell)
     if isinstance(cell, datetime) and cell.time() == time():

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-Format = Literal["csv", "tsv", "jsonl", "parquet", "xlsx"]
+Format = Literal["csv", "tsv", "jsonl", "parquet", "xlsx", "npy"]
 Packing = Literal["gz", "zst"]
 
 FORMATS: dict[str, Format] = {
@@ -19,6 +19,8 @@ FORMATS: dict[str, Format] = {
     "parquet": "parquet",
     "xlsx": "xlsx",
 }
+"""Those that a dataset may have; results may also be a matrix, .npy."""
+
 TEXTS: frozenset[Format] = frozenset({"csv", "tsv", "jsonl"})
 """Those that are text, and may be packed."""
 

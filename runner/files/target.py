@@ -24,19 +24,23 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
-def check_output(path: Path, *, rows: int = 0) -> None:
+def check_output(path: Path, *, rows: int = 0, vectors: bool | None = None) -> None:
     """Find out, before anything is spent, whether `open_output` could write `path`.
 
     Args:
         path: Where the results are to be.
         rows: How many there will be, if that is known.
+        vectors: Whether the answers will be embeddings, if that is known.
 
     Raises:
         OutputError: the suffix is unknown, the folder or the file cannot be written, the format
             cannot hold so many rows, or needs a library that is not installed.
     """
     kind = output_kind(path)
-    check_extras(path, kind)
+    _check_extras(path, kind)
+    if kind.format == "npy" and vectors is False:
+        what = "a .npy file holds embeddings, and the answers are none"
+        raise OutputError(what, where=str(path), remedy=f"use one of {SUPPORTED}")
     if kind.format == "xlsx" and rows >= EXCEL_ROWS:
         what = f"a sheet holds {EXCEL_ROWS:,} rows with its header, and there are {rows:,}"
         raise OutputError(what, where=str(path), remedy="name a .parquet, .csv or .jsonl file")
@@ -55,12 +59,14 @@ def output_kind(path: Path) -> Kind:
     Raises:
         OutputError: the suffix is not one of those supported.
     """
+    if path.suffix.lower() == ".npy":
+        return Kind("npy")
     if kind := kind_of(path):
         return kind
     raise OutputError(unknown_suffix(path), where=str(path), remedy=f"use one of {SUPPORTED}")
 
 
-def check_extras(path: Path, kind: Kind) -> None:
+def _check_extras(path: Path, kind: Kind) -> None:
     """Refuse a file whose library is not installed; nothing is loaded.
 
     Raises:
