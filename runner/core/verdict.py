@@ -43,7 +43,7 @@ class Reply:
     content: str | None = None  # the answer's text; None when the reply holds no answer
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
-    retry_after_ms: int | None = None  # as the headers ask
+    retry_after_ms: int | None = None  # as the headers ask, or the error's words
 
     @property
     def refused(self) -> bool:
