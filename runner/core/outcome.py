@@ -59,7 +59,8 @@ def conclude(window: Window, outcome: Outcome, now: int, held: int = 1) -> Windo
     if isinstance(window.period, Calendar):
         if probe and _comes_early(window, outcome.date):
             return _await_day(window, outcome.date or 0, now, held)
-        if _reset_is_late(window, verdict, count, probe=probe, now=now):
+        theirs = now if outcome.date is None else outcome.date
+        if _reset_is_late(window, verdict, count, probe=probe, now=theirs):
             return _await_reset(window, verdict, now, held, probe=probe)
     charged = _charged(window, verdict, outcome.tokens, held)
     settled = quota.settle(
@@ -130,7 +131,7 @@ def _reset_is_late(
     probe: bool,
     now: int,
 ) -> bool:
-    """Whether a call in a fresh window has met yesterday's allowance."""
+    """Whether a call in a fresh window has met yesterday's allowance; `now` by the provider."""
     spent = verdict.kind is Kind.SPENT and concerns(verdict, window)
     first = probe and _unanswered(window)
     if spent and first:

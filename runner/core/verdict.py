@@ -47,7 +47,7 @@ class Reply:
     images: tuple[str, ...] = ()  # URLs of images that were made at once, ``data:`` URLs included
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
-    retry_after_ms: int | None = None  # as the headers ask
+    retry_after_ms: int | None = None  # as the headers ask, or the error's words
 
     @property
     def refused(self) -> bool:

@@ -205,7 +205,7 @@ def current(window: Window, quota: Quota, now: int, margin_ms: int) -> Window:
     """
     if window.period != quota.period:
         return open_window(quota, window.account, window.model, max(now, window.starts_at))
-    window = _set_back(window, now)
+    window = _set_back(window, now, margin_ms)
     if now < window.resets_at:
         return _tried(_with_rule(refreshed(window, now), quota))
     fresh = open_window(quota, window.account, window.model, now)
@@ -215,15 +215,19 @@ def current(window: Window, quota: Quota, now: int, margin_ms: int) -> Window:
     return _with_rule(inherited, quota)
 
 
-def _set_back(window: Window, now: int) -> Window:
+def _set_back(window: Window, now: int, margin_ms: int) -> Window:
     """`window` with its moments on a clock that was set back, by at least what its call shows.
 
-    A call that started in the future is the evidence. What a calendar tells stays as it is.
+    A call that started in the future is the evidence. What a calendar tells stays as it is. A
+    window that was found to be early opens at its beginning, once the clock shows that it is.
     """
+    gate = window.gate
+    if gate.cause is Cause.EARLY and now <= window.starts_at:
+        opens_at = min(gate.opens_at, window.starts_at + margin_ms)
+        return replace(window, gate=replace(gate, opens_at=opens_at))
     by = 0 if window.started_at is None else window.started_at - now
     if by < SET_BACK_MS:
         return window
-    gate = window.gate
     if gate.cause is not Cause.RESET and gate.opens_at < window.resets_at:
         gate = gates.earlier(gate, by)
     return replace(

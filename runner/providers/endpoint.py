@@ -19,6 +19,7 @@ from runner.core.window import Count
 from runner.errors import ConfigError
 from runner.providers import downloads, embeddings, headers, images, openai
 from runner.providers.account import Account
+from runner.providers.durations import read_wait
 from runner.providers.wire import Broken, NotSent, Response, Wire
 
 
@@ -168,7 +169,7 @@ class Endpoint:
         reply = replace(
             reply,
             message=self._clean(reply.message),
-            retry_after_ms=headers.read_retry_after(response.headers, date or now),
+            retry_after_ms=_asked_wait(response.headers, reply.message, date or now),
         )
         verdict = classify(reply, self.account.preset.rules)
         counts = self._counts(response.headers, date or now)
@@ -186,3 +187,12 @@ class Endpoint:
     def _clean(self, text: str) -> str:
         """`text` without the token, which a provider or a proxy may echo."""
         return text.replace(self._token, "[token]") if self._token else text
+
+
+def _asked_wait(found: Mapping[str, str], message: str, now: int) -> int | None:
+    """How long a reply asks to wait, in ms: in its headers, or else in the words of its error."""
+    in_headers = headers.read_retry_after(found, now)
+    if in_headers is not None:
+        return in_headers
+    in_words = read_wait(message)
+    return in_words if in_words is not None and in_words <= headers.LONGEST_WAIT_MS else None

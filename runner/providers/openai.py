@@ -62,7 +62,7 @@ def _error(data: dict[str, Any]) -> tuple[str, str]:
             return "", ""
         found = data
     code = found.get("code") or found.get("type") or found.get("http_code")
-    named = ", ".join(_violated(found))
+    named = ", ".join((*_violated(found), *_delays(found)))
     return _text(code), _text(found.get("message")) + (f" ({named})" if named else "")
 
 
@@ -72,6 +72,13 @@ def _violated(error: dict[str, Any]) -> Iterator[str]:
         for violation in _dicts(detail.get("violations")):
             if name := _text(violation.get("quotaId")):
                 yield name
+
+
+def _delays(error: dict[str, Any]) -> Iterator[str]:
+    """The wait that Google's RetryInfo asks for, as words: it is told beside the message."""
+    for detail in _dicts(error.get("details")):
+        if delay := _text(detail.get("retryDelay")):
+            yield f"retry in {delay}"
 
 
 def _dicts(value: Any) -> list[dict[str, Any]]:

@@ -246,6 +246,15 @@ def test_a_day_that_allows_less_than_yesterday_did_was_not_reset_yet() -> None:
     assert (ended.limit, ended.gate.opens_at) == (10, MIDNIGHT + MINUTE_MS)
 
 
+def test_a_reset_is_late_by_the_providers_clock_where_it_shows_one() -> None:
+    """Ours is an hour ahead: yesterday's rest is not taken for the day's limit."""
+    leftover = window(spent=4, limit=20, carried=13)
+    now = MIDNIGHT + HOUR + 3 * MINUTE_MS
+    late = after(leftover, SPENT, now=now, date=MIDNIGHT + 3 * MINUTE_MS)
+    assert (late.spent, late.limit, late.limit_source) == (0, 20, Source.PRESET)
+    assert after(leftover, SPENT, now=now).limit == 4
+
+
 def test_without_a_limit_nobody_knows_what_yesterday_left() -> None:
     unlimited = replace(window(3, carried=3), limit=None)
     assert after(unlimited, SPENT, now=MIDNIGHT).limit == 3

@@ -200,3 +200,34 @@ def test_counts_are_read_from_every_reply_also_from_refusals() -> None:
 
     counts = ask(handler).counts
     assert counts == {"calls_per_day": Count(2000, 0), "calls_per_day_per_model": Count(200, 13)}
+
+
+@pytest.mark.parametrize(
+    ("headers", "words", "ms"),
+    [
+        ({"retry-after": "7"}, "slow down; try again in 9m38s", 7_000),
+        ({"retry-after": "soon"}, "slow down; try again in 9m38s", 578_000),
+        ({}, "slow down, 请在60秒后重试", 60_000),
+        ({}, "slow down; try again in 40 days", None),
+        ({}, "slow down", None),
+    ],
+)
+def test_a_wait_in_words_counts_where_no_header_names_one(
+    headers: dict[str, str], words: str, ms: int | None
+) -> None:
+    def handler(_request: httpx.Request) -> httpx.Response:
+        return httpx.Response(429, json={"message": words}, headers=headers)
+
+    verdict = ask(handler).verdict
+    assert verdict.wait_ms == ms
+    assert verdict.ambiguous == (ms is None)
+
+
+def test_the_wait_of_googles_retry_info_is_heard() -> None:
+    details = [{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "30s"}]
+
+    def handler(_request: httpx.Request) -> httpx.Response:
+        return httpx.Response(429, json=[{"error": {"message": "busy", "details": details}}])
+
+    verdict = ask(handler).verdict
+    assert (verdict.wait_ms, verdict.why) == (30_000, "HTTP 429, busy (retry in 30s)")
