@@ -7,8 +7,12 @@ from __future__ import annotations
 
 from runner.providers.simulator.answers import LABEL_SEPARATOR, LABELS_LINE, answer
 from runner.providers.simulator.app import build_app
-from runner.providers.simulator.config import FAULT_KINDS, IMAGE_FAULT_KINDS, SimulatorConfig
-from runner.providers.simulator.config import FAULT_KINDS, ITEM_FAULT_KINDS, SimulatorConfig
+from runner.providers.simulator.config import (
+    FAULT_KINDS,
+    IMAGE_FAULT_KINDS,
+    ITEM_FAULT_KINDS,
+    SimulatorConfig,
+)
 from runner.providers.simulator.outcome import Outcome
 from runner.providers.simulator.paintings import painting
 from runner.providers.simulator.purse import Funds

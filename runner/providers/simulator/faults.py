@@ -19,7 +19,6 @@ from runner.providers.simulator.paintings import ImageRequest
 from runner.providers.simulator.problems import Problem
 from runner.providers.simulator.requests import ChatRequest, Request
 from runner.providers.simulator.vectors import EmbedRequest
-from runner.providers.simulator.requests import ChatRequest
 from runner.providers.simulator.wanted import wanted_in
 
 _BAD_GATEWAY = (
@@ -74,11 +73,9 @@ class Incident:
                 return other.shell()
 
     def _said(self, chat: ChatRequest) -> str:
-        return PROSE if self.luck.fault == "bad_answer" else answer(chat.messages)
-    def _said(self) -> str:
         if self.luck.fault == "bad_answer":
             return PROSE
-        messages, config = self.request.messages, self.config
+        messages, config = chat.messages, self.config
         said = speak(messages, config.item_faults, self.luck.dice("items"))
         return styled(said, self._style(), wanted_in(messages))
 
