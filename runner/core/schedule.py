@@ -37,8 +37,8 @@ class Work:
 
     `routes` are the ways its calls may take, the preferred one first; `left` is how many calls
     the user still allows it, None for as many as it takes; `share` is how much it has had beside
-    the others; `pack` is how many jobs a full call carries, and `running` how many are in calls
-    under way.
+    the others; `pack` is how many jobs a full call carries, `running` how many are in calls under
+    way, and `pending` how many the provider works on.
     """
 
     batch_id: int
@@ -52,6 +52,7 @@ class Work:
     share: int = 0
     pack: int = 1
     running: int = 0
+    pending: int = 0
 
     @property
     def calls(self) -> int:
@@ -174,8 +175,11 @@ def explain(
 def _held_back(work: Work, rules: Rules, now: int) -> Waiting | None:
     """Why `work` cannot go on, whichever way."""
     if work.ready == 0:
-        why = "retrying after a fault" if work.waiting else "waiting for the calls in flight"
-        return Waiting(work.batch_id, "due" if work.waiting else "in flight", why, work.due)
+        if work.waiting:
+            return Waiting(work.batch_id, "due", "retrying after a fault", work.due)
+        idle = work.pending and not work.running
+        why = "the provider is at work on it" if idle else "waiting for the calls in flight"
+        return Waiting(work.batch_id, "in flight", why, None)
     if work.startable == 0:
         why = "waiting for the calls in flight, to fill the next one"
         return Waiting(work.batch_id, "in flight", why, None)

@@ -14,10 +14,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-import anyio
-
 from runner import magic
 from runner.errors import InputError
+from runner.threads import in_thread
 
 MAX_BYTES = 8_000_000
 # Of a file that is to be made smaller: a photograph is well below it, a film is not.
@@ -54,7 +53,7 @@ async def inline(text: str, folder: Path, fit: Fit = USUAL) -> str:
     """What `inlined` returns, without holding up the event loop."""
     if is_remote(text):
         return text.strip()
-    return await anyio.to_thread.run_sync(inlined, text, folder, fit)
+    return await in_thread(inlined, text, folder, fit)
 
 
 def inlined(text: str, folder: Path, fit: Fit = USUAL) -> str:

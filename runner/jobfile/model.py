@@ -6,6 +6,7 @@ It knows neither TOML nor files: it is handed a mapping, and says in Pydantic's 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import Annotated, Any, Self
 
 import orjson
@@ -89,6 +90,20 @@ class JobFile(Table):
         """Return the canonical JSON text: every default filled in, keys sorted, no spaces."""
         whole = self.model_dump(mode="json", by_alias=True)
         return orjson.dumps(whole, option=orjson.OPT_SORT_KEYS).decode()
+
+    def terms(self, models: Sequence[str]) -> str:
+        """The SHA-256, in hex, of all that an answer depends on beside its row's messages.
+
+        Two rows with the same messages, asked of `models` on the same terms, ask the same.
+        """
+        said = {
+            "kind": self.job.kind,
+            "models": sorted(models),
+            "parameters": self.parameters,
+            "answer": self.answer.model_dump(mode="json", by_alias=True, exclude={"max_asks"}),
+            "longest_side": self.images.longest_side,
+        }
+        return hashlib.sha256(orjson.dumps(said, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
     @property
     def digest(self) -> str:

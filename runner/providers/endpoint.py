@@ -31,7 +31,7 @@ class Heard:
     reply: Reply | None = None
     counts: Mapping[str, Count] = field(default_factory=dict)
     date: int | None = None
-    body: bytes = b""
+    body: str = ""  # of a forwarded request's reply
 
     @property
     def tokens(self) -> int | None:
@@ -54,6 +54,7 @@ class _Ask:
     body: bytes
     read: Callable[[int, Mapping[str, str], bytes], Reply]
     headers: Mapping[str, str] = field(default_factory=dict)
+    forwarded: bool = False
 
 
 class Endpoint:
@@ -134,7 +135,7 @@ class Endpoint:
         several = isinstance(inputs, list) and all(isinstance(text, str | list) for text in inputs)
         embedded = partial(embeddings.read_reply, len(inputs) if several and inputs else 1)
         read = embedded if path == "/embeddings" else openai.read_reply
-        return await self._post(_Ask(path, sent, read), timeout_s, now)
+        return await self._post(_Ask(path, sent, read, forwarded=True), timeout_s, now)
 
     async def task(self, task_id: str, timeout_s: float) -> images.Task:
         """How far a task of `paint` is; asking costs nothing."""
@@ -173,7 +174,8 @@ class Endpoint:
         )
         verdict = classify(reply, self.account.preset.rules)
         counts = self._counts(response.headers, date or now)
-        return Heard(verdict, reply, counts, date, response.body)
+        body = self._clean(response.body.decode("utf-8", "replace")) if ask.forwarded else ""
+        return Heard(verdict, reply, counts, date, body)
 
     def _counts(self, found: Mapping[str, str], now: int) -> dict[str, Count]:
         """The provider's own counts, by quota, where the headers hold them whole and sane."""

@@ -32,6 +32,7 @@ from runner.store import batches, tasks
 from runner.store.batches import Batch
 from runner.store.database import Database
 from runner.store.tasks import PendingTask
+from runner.threads import in_thread
 
 LOOK_S = 30.0
 FETCH_S = 120.0
@@ -192,6 +193,8 @@ class Gallery:
                 return await self._keep(task, frame.path(task.job_id, image.suffix), data)
             case Unfit(why):
                 return partial(tasks.failed, task=task, why=f"the image cannot be kept: {why}")
+            case Expired() if not _is_place(task.task_id):
+                return _later(task)  # the provider tells a fresh URL
             case Expired(why):
                 return partial(tasks.begin_again, task=task, most=frame.attempts, why=why)
             case Unreachable():
@@ -199,7 +202,7 @@ class Gallery:
 
     async def _keep(self, task: PendingTask, path: Path, data: bytes) -> End:
         try:
-            await anyio.to_thread.run_sync(put_in_place, path, data)
+            await in_thread(put_in_place, path, data)
         except OSError as error:
             self.trouble = f"the image {path} cannot be written ({error.strerror or error})"
             return _later(task)

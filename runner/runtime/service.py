@@ -26,6 +26,7 @@ from runner.core.verdict import Kind, Verdict
 from runner.errors import BusyError, DiskFullError, StoreError
 from runner.providers.endpoint import Endpoint, Heard
 from runner.runtime.executor import Task, after_refusal, compile_task, execute
+from runner.runtime.gallery import Gallery
 from runner.runtime.options import Options
 from runner.runtime.pauses import Pauses
 from runner.runtime.progress import Ending, Progress, Watcher, nobody
@@ -67,6 +68,9 @@ class Service:
         self._watcher = watcher
         self._writer = Writer(database)
         self._roster = Roster(endpoints, self._writer, clock, options.max_concurrency)
+        self._gallery = Gallery(
+            database, self._writer, {e.account.name: e for e in endpoints}, clock, self._wake
+        )
         self._shares: Counter[int] = Counter()  # calls started for each batch, to share alike
         self._pauses = Pauses()
         self._tasks: dict[int, Task] = {}
@@ -101,6 +105,7 @@ class Service:
             anyio.create_task_group() as background,
         ):
             background.start_soon(self._writer.run)
+            background.start_soon(self._gallery.run)
             ending = await self._drain(runner_id, background)
             background.cancel_scope.cancel()
         if failure := self._broken or self._roster.refusal:
@@ -134,8 +139,7 @@ class Service:
 
     async def _watch_purses(self, background: TaskGroup) -> None:
         """Have the balances watched, and wait a little for what the first looks tell."""
-        wake = lambda: self._woken.set()  # noqa: E731, PLW0108 - each sleep has an event of its own
-        self._roster.watch_purses(background, await self._look(), wake)
+        self._roster.watch_purses(background, await self._look(), self._wake)
         self._watched = True
         with anyio.move_on_after(FIRST_LOOK_S):
             while not (self._stopping or self._roster.looked):
@@ -183,13 +187,14 @@ class Service:
         now = self._clock.now()
         if abs(now - self._patrol_at) >= self._clock.tick_s * 1000:
             await runners.rescue_dead(self._database, runner_id, now)
+            self._gallery.hurry()
             self._patrol_at = now
 
     async def _start(self, decision: Start, view: View, runner_id: int, calls: TaskGroup) -> None:
         account_name, model = decision.route
         count = await self._roster.acquire(account_name, decision.count)
         batch = view.batch(decision.batch_id)
-        task = self._tasks.get(batch.id) or compile_task(batch.job_json)
+        task = self._tasks.get(batch.id) or compile_task(batch)
         self._tasks[batch.id] = task
         lane = self._roster.lane(decision.route)
         work = next(work for work in view.works if work.batch_id == batch.id)
@@ -232,9 +237,9 @@ class Service:
             endpoint = self._roster.endpoint(started.account)
             return await execute(started, task, endpoint, self._now, self._chance.random)
         except Exception as error:  # noqa: BLE001 - a defect of ours must not lose a paid call
-            verdict = Verdict(Kind.TRANSIENT, f"internal error: {error!r}", scope=None)
-            ends = after_refusal(started, task, verdict, self._now(), chance=1)
-            return Ended(started, Heard(verdict).outcome(probe=started.probe), ends)
+            heard = Heard(Verdict(Kind.TRANSIENT, f"internal error: {error!r}", scope=None))
+            ends = after_refusal(started, task, heard, self._now(), chance=1)
+            return Ended(started, heard.outcome(probe=started.probe), ends)
 
     def _heed(self, ended: Ended, sent_at: int) -> None:
         """Learn what concerns more than one job: a refused account, a clock that is wrong."""
@@ -259,6 +264,7 @@ class Service:
                 return
             else:
                 self._unwritten.pop(ended.started.call_id, None)
+                self._gallery.hurry()
                 return
 
     def _ending(self, view: View, decision: Wait) -> Ending | None:
@@ -295,11 +301,15 @@ class Service:
     @property
     def _trouble(self) -> str | None:
         """What keeps results from being written, if anything."""
-        return next(iter(self._unwritten.values()), self._no_room)
+        return next(iter(self._unwritten.values()), self._no_room) or self._gallery.trouble
 
     def _now(self) -> int:
         """The moment by the provider's clock, where it is known to differ from ours."""
         return self._clock.now() + self._skew_ms
+
+    def _wake(self) -> None:
+        """Have the intake look again; each of its sleeps has an event of its own."""
+        self._woken.set()
 
     def _show(self, view: View, decision: Start | Wait) -> None:
         waiting = decision if isinstance(decision, Wait) else Wait(None)

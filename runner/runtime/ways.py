@@ -1,7 +1,6 @@
-"""How jobs of each kind are asked, and what the reply says of each: chat, embeddings, requests.
+"""How jobs of each kind are asked, and what the reply says of each.
 
 It knows what is sent and what counts as an answer; what becomes of a job, the core decides.
-Pictures are made in painting.py, because they take a while.
 """
 
 from __future__ import annotations
@@ -52,9 +51,7 @@ class Way(Protocol):
     async def ask(self, endpoint: Endpoint, model: str, asked: Sequence[Any], now: int) -> Heard:
         """Make the one call for all that was prepared."""
 
-    async def read(
-        self, endpoint: Endpoint, heard: Heard, jobs: Sequence[Claimed]
-    ) -> Sequence[Told]:
+    def read(self, heard: Heard, jobs: Sequence[Claimed]) -> Sequence[Told]:
         """What an answer says of each job, in their order."""
 
 
@@ -112,9 +109,7 @@ class Chat:
         timeout_s = self._jobfile.limits.timeout_s
         return await endpoint.chat(model, messages, parameters, timeout_s, now)
 
-    async def read(
-        self, _endpoint: Endpoint, heard: Heard, jobs: Sequence[Claimed]
-    ) -> Sequence[Told]:
+    def read(self, heard: Heard, jobs: Sequence[Claimed]) -> Sequence[Told]:
         """Each row's answer, checked alone."""
         said = (heard.reply.content if heard.reply else None) or ""
         if len(jobs) == 1:
@@ -139,9 +134,7 @@ class Embedding:
         parameters, timeout_s = self._jobfile.parameters, self._jobfile.limits.timeout_s
         return await endpoint.embed(model, asked, parameters, timeout_s, now)
 
-    async def read(
-        self, _endpoint: Endpoint, heard: Heard, jobs: Sequence[Claimed]
-    ) -> Sequence[Told]:
+    def read(self, heard: Heard, jobs: Sequence[Claimed]) -> Sequence[Told]:
         """A vector is its JSON text."""
         vectors = heard.reply.vectors if heard.reply else (None,) * len(jobs)
         return [
@@ -167,9 +160,48 @@ class Request:
         body = row["body"] | {"model": model}
         return await endpoint.forward(row["url"], body, self._timeout_s, now)
 
-    async def read(
-        self, _endpoint: Endpoint, heard: Heard, jobs: Sequence[Claimed]
-    ) -> Sequence[Told]:
+    def read(self, heard: Heard, jobs: Sequence[Claimed]) -> Sequence[Told]:
         """The whole body of the reply is the answer."""
-        body = heard.body.decode("utf-8", "replace")
-        return [Told(Valid(body)) for _ in jobs]
+        return [Told(Valid(heard.body)) for _ in jobs]
+
+
+class Painting:
+    """A text, and one image of it.
+
+    A provider makes an image in a task, or hands it over at once. Either way the call is paid when
+    it is answered: what it brought is written down as a task, and gallery.py looks at that until
+    the image is here, so that no death on the way costs it.
+    """
+
+    def __init__(self, jobfile: JobFile) -> None:
+        self._jobfile = jobfile
+        self._prompt = Prompt(jobfile)
+
+    async def prepare(self, job: Claimed) -> str:
+        """What the image is to show."""
+        return self._prompt.text(orjson.loads(job.payload))
+
+    async def ask(self, endpoint: Endpoint, model: str, asked: Sequence[str], now: int) -> Heard:
+        """One image."""
+        [text] = asked
+        parameters, timeout_s = self._jobfile.parameters, self._jobfile.limits.timeout_s
+        return await endpoint.paint(model, text, parameters, timeout_s, now)
+
+    def read(self, heard: Heard, jobs: Sequence[Claimed]) -> Sequence[Told]:
+        """The task that makes it, or where it is: as a task, too, that has ended already."""
+        reply = heard.reply
+        place = (reply.task_id or next(iter(reply.images), "")) if reply else ""
+        return [Told(Accept(place) if place else Invalid("the reply holds no image")) for _ in jobs]
+
+
+def way_of(jobfile: JobFile, folder: Path) -> Way:
+    """How the jobs of a job file are asked; `folder` is where the rows' paths start."""
+    match jobfile.job.kind:
+        case "chat":
+            return Chat(jobfile, folder)
+        case "embedding":
+            return Embedding(jobfile)
+        case "image":
+            return Painting(jobfile)
+        case "request":
+            return Request(jobfile)

@@ -6,7 +6,8 @@ of a batch are queue.py's.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 import orjson
 from sqlalchemy import Row, bindparam, func, insert, or_, select, update
@@ -150,8 +151,8 @@ async def find_batch(connection: AsyncConnection, digest: str) -> Batch | None:
 
 async def get_batch(connection: AsyncConnection, batch_id: int) -> Batch | None:
     """The batch with this id."""
-    row = (await connection.execute(select(batches).where(batches.c.id == batch_id))).first()
-    return batch_of(row) if row else None
+    found = await connection.execute(select(batches).where(batches.c.id == batch_id))
+    return next(iter(await _counted(connection, map(batch_of, found))), None)
 
 
 async def list_batches(connection: AsyncConnection) -> list[Batch]:
@@ -162,7 +163,18 @@ async def list_batches(connection: AsyncConnection) -> list[Batch]:
 
 async def runnable(connection: AsyncConnection) -> list[Batch]:
     """The batches that may run and have jobs left, oldest first."""
-    return [batch_of(row) for row in await connection.execute(_RUNNABLE)]
+    return await _counted(connection, map(batch_of, await connection.execute(_RUNNABLE)))
+
+
+async def _counted(connection: AsyncConnection, found: Iterable[Batch]) -> list[Batch]:
+    """Batches with the calls of the whole that they are parts of, where these are bounded."""
+    every = list(found)
+    bounded = {b.part_of for b in every if b.part_of is not None and b.max_calls is not None}
+    if not bounded:
+        return every
+    wholes = select(batches.c.id, batches.c.calls).where(batches.c.id.in_(bounded))
+    calls = {row.id: row.calls for row in await connection.execute(wholes)}
+    return [replace(b, calls=calls[b.part_of]) if b.part_of in calls else b for b in every]
 
 
 async def parts_of(connection: AsyncConnection, batch_id: int) -> list[Batch]:

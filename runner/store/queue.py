@@ -134,9 +134,10 @@ _FOLLOWERS = (
     .where(jobs.c.state.in_((JobState.FOLLOWING, JobState.FAILED)))
 )
 _SOURCES = select(results).where(results.c.job_id.in_(_JOBS))
+# The calls of a part are calls of the whole, too.
 _CALLED = (
     update(batches)
-    .where(batches.c.id == bindparam("batch"))
+    .where(batches.c.id.in_((bindparam("batch"), bindparam("whole"))))
     .values(calls=batches.c.calls + bindparam("number"))
 )
 _REUSED = (
@@ -223,7 +224,9 @@ async def claim(
     wanted = {"jobs": [one.job_id for pack in packs for one in pack], "runner": runner_id}
     moved = (await connection.execute(_CLAIM, wanted)).all()
     await count(connection, batch.id, JobState.READY, JobState.RUNNING, len(moved))
-    await connection.execute(_CALLED, {"batch": batch.id, "number": len(packs)})
+    await connection.execute(
+        _CALLED, {"batch": batch.id, "whole": batch.part_of, "number": len(packs)}
+    )
     bodies = await _payloads(connection, [batch.payload(row.id) for row in moved])
     asked = await _asked(connection, [row.id for row in moved if row.asks])
     claimed = {
