@@ -94,7 +94,7 @@ def check(session: Session, jobfile: Path, source: Source, output: Path | None =
             jobfile, source.paths, tick, form=source.form, selection=source.selection
         )
     if output:
-        files.check_output(output, rows=checked.dataset.rows)
+        files.check_output(output, rows=checked.dataset.rows, vectors=False)
     return checked
 
 
