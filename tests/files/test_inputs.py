@@ -62,6 +62,8 @@ def test_parquet_values_keep_their_types_where_json_has_them(tmp_path: Path) -> 
         took=[timedelta(seconds=1.5), None],
         image=[PNG, b"\x00\x01"],
         kind=pa.array(["k", "k"]).dictionary_encode(),
+        fine=pa.array([[{"at": 1}], None], pa.large_list(pa.struct({"at": pa.timestamp("ns")}))),
+        pairs=pa.array([[("a", 1)], None], pa.map_(pa.string(), pa.int64())),
     )
     assert rows(check(path)) == [
         {
@@ -75,6 +77,8 @@ def test_parquet_values_keep_their_types_where_json_has_them(tmp_path: Path) -> 
             "took": "PT1.5S",
             "image": "data:image/png;base64,iVBORw0KGgogcmVzdA==",
             "kind": "k",
+            "fine": [{"at": "1970-01-01T00:00:00"}],
+            "pairs": {"a": 1},
         },
         {
             "number": None,
@@ -87,6 +91,8 @@ def test_parquet_values_keep_their_types_where_json_has_them(tmp_path: Path) -> 
             "took": None,
             "image": "AAE=",
             "kind": "k",
+            "fine": None,
+            "pairs": None,
         },
     ]
 
