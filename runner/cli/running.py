@@ -94,7 +94,7 @@ def check(session: Session, jobfile: Path, source: Source, output: Path | None =
             jobfile, source.paths, tick, form=source.form, selection=source.selection
         )
     if output:
-        files.check_output(output, rows=checked.dataset.rows)
+        files.check_output(output, rows=checked.dataset.rows, vectors=False)
     return checked
 
 
@@ -107,7 +107,7 @@ async def queued(session: Session, midnight: Midnight, checked: Checked) -> Subm
 async def _run(
     session: Session, midnight: Midnight, request: Request, checked: Checked | None
 ) -> Outcome:
-    only = (await queued(session, midnight, checked)).batch.id if checked else None
+    only = (await queued(session, midnight, checked)).batch if checked else None
     with watching(session.aside) as watcher:
         ran = await midnight.run(
             only=only,

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from runner.errors import InputError
-from runner.files.checkpart import Found, check_part
+from runner.files.checkpart import Demands, Found, check_part
 from runner.files.dataset import Dataset, Progress
 from runner.files.faults import require, useless
 from runner.files.formats import Format
@@ -39,12 +39,22 @@ def check(
         InputError: a file cannot be read, has no rows, or has rows that cannot be used; or the
             files do not fit together; or no row is meant.
     """
+    return check_demands(paths, Demands(required, form), selection, on_progress)
+
+
+def check_demands(
+    paths: Path | Sequence[Path],
+    demands: Demands,
+    selection: Selection,
+    on_progress: Progress | None,
+) -> Dataset:
+    """Do what `check` does, with more demands."""
     several = [paths] if isinstance(paths, Path) else list(paths)
     report = on_progress or _silent
     size, done = sum(map(_size, several)), 0
     found: list[Found] = []
     for path in several:
-        found.append(check_part(path, form, required, lambda read: report(done + read, size)))  # noqa: B023 - called at once
+        found.append(check_part(path, demands, lambda read: report(done + read, size)))  # noqa: B023 - called at once
         done += found[-1].part.size
     dataset = _together(found, selection)
     report(done, done)

@@ -17,7 +17,7 @@ from runner.files.csvfile import Table
 from runner.files.dataset import Part, changed, input_kind, open_input, stamp, unreadable
 from runner.files.faults import require, useless
 from runner.files.formats import TEXTS, Format, Kind, delimiter_of
-from runner.files.jsonl import MAX_COLUMNS, Objects, TooManyColumnsError
+from runner.files.jsonl import MAX_COLUMNS, Inspect, Objects, TooManyColumnsError
 from runner.files.lines import Lines
 from runner.files.packing import unpacked
 from runner.files.tables import open_table
@@ -45,19 +45,34 @@ class Found:
     digest: str
 
 
-def check_part(
-    path: Path, form: Format | None, required: frozenset[str], report: Callable[[int], None]
-) -> Found:
+@dataclass(frozen=True, slots=True)
+class Demands:
+    """What is asked of a file.
+
+    Attributes:
+        required: The columns that every row must have.
+        form: What the file is, whatever its suffixes; None: as they say.
+        inspect: Says what else is wrong with a row of JSON Lines.
+        remedy: What to do about rows that cannot be used; None: what the format asks.
+    """
+
+    required: frozenset[str] = frozenset()
+    form: Format | None = None
+    inspect: Inspect | None = None
+    remedy: str | None = None
+
+
+def check_part(path: Path, demands: Demands, report: Callable[[int], None]) -> Found:
     """Read the whole file once; `report` hears now and then how many of its bytes were read.
 
     Raises:
         InputError: the file cannot be read, has no rows, or has rows that cannot be used.
     """
-    kind = input_kind(path, form)
+    kind = input_kind(path, demands.form)
     with open_input(path) as file:
         try:
             before = size, mtime_ns = stamp(file)
-            job = _Pass(path, kind, file, size, required, report)
+            job = _Pass(path, kind, file, size, demands, report)
             columns, rows, digest = _read_text(job) if kind.format in TEXTS else _read_typed(job)
             if not rows:
                 raise useless(path, "the file has no rows")
@@ -80,7 +95,7 @@ class _Pass:
     kind: Kind
     file: BinaryIO
     size: int
-    required: frozenset[str]
+    demands: Demands
     report: Callable[[int], None]
 
     def count(self, good: Iterable[object], read: Callable[[int], int]) -> int:
@@ -97,7 +112,7 @@ def _read_typed(job: _Pass) -> Read:
     """Read a table whose values have types; the hash is of the file's bytes."""
     digest = _hash(job.file)
     table = open_table(job.file, job.path, job.kind.format)
-    require(job.path, job.required, table.columns)
+    require(job.path, job.demands.required, table.columns)
     rows = job.count(table.texts(0), lambda rows: job.size * rows // max(table.all, rows))
     return table.columns, rows, digest
 
@@ -112,7 +127,7 @@ def _hash(file: BinaryIO) -> str:
 
 def _read_text(job: _Pass) -> Read:
     lines = Lines(unpacked(job.file, job.kind.packing, job.path), job.path, checked=True)
-    broken = BrokenRows(job.path, _REMEDIES[job.kind.format])
+    broken = BrokenRows(job.path, job.demands.remedy or _REMEDIES[job.kind.format])
     reader = _read_objects if job.kind.format == "jsonl" else _read_table
     columns, rows = reader(job, lines, broken)
     broken.raise_if_any()
@@ -127,7 +142,7 @@ def _read_table(job: _Pass, lines: Lines, broken: BrokenRows) -> tuple[tuple[str
         raise InputError(table.fault, where=where, remedy="mend the header")
     if not table.columns:
         raise useless(job.path, "the file is empty")
-    require(job.path, job.required, table.columns)
+    require(job.path, job.demands.required, table.columns)
     return table.columns, job.count(table.checked(broken.add), lambda _: job.file.tell())
 
 
@@ -135,12 +150,12 @@ def _read_objects(job: _Pass, lines: Lines, broken: BrokenRows) -> tuple[tuple[s
     """Return the columns of a JSON Lines file, and how many good rows it has."""
     objects = Objects(lines)
     try:
-        good = objects.checked(broken.add, job.required)
+        good = objects.checked(broken.add, job.demands.required, job.demands.inspect)
         rows = job.count(good, lambda _: job.file.tell())
     except TooManyColumnsError as error:
         what = f"the rows have more than {MAX_COLUMNS:,} different keys"
         remedy = "put what varies into a list or an object under one key"
         raise InputError(what, where=f"{job.path}:{objects.line}", remedy=remedy) from error
     if objects.columns:
-        require(job.path, job.required, objects.columns)
+        require(job.path, job.demands.required, objects.columns)
     return objects.columns, rows

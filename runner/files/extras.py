@@ -12,7 +12,7 @@ from typing import Literal
 
 from runner.errors import RunnerError
 
-Extra = Literal["parquet", "excel", "zstd", "numpy"]
+Extra = Literal["parquet", "excel", "zstd"]
 
 
 @contextmanager

@@ -41,7 +41,12 @@ def find(
         if len(words) > 1:
             what, remedy = "standard input goes with no other file", "name files only, or only -"
             raise InputError(what, where="-", remedy=remedy)
-        return (_kept(stdin or sys.stdin.buffer, form),)
+        try:
+            return (_kept(stdin or sys.stdin.buffer, form),)
+        except OSError as error:
+            what = f"standard input cannot be kept in a temporary file ({error.strerror or error})"
+            remedy = "save it to a file first, and name that"
+            raise InputError(what, where="-", remedy=remedy) from error
     return tuple(sorted({path for word in words for path in _matches(word)}))
 
 

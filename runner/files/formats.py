@@ -43,7 +43,8 @@ def kind_of(path: Path, form: Format | None = None) -> Kind | None:
     suffixes = [suffix[1:].lower() for suffix in path.suffixes]
     packing = _PACKINGS.get(suffixes.pop()) if suffixes and suffixes[-1] in _PACKINGS else None
     found = form or (FORMATS.get(suffixes[-1]) if suffixes else None)
-    return Kind(found, packing) if found and (not packing or found in TEXTS) else None
+    known = found in FORMATS and (not packing or found in TEXTS)
+    return Kind(found, packing) if found and known else None
 
 
 def unknown_suffix(path: Path) -> str:

@@ -18,6 +18,9 @@ MAX_COLUMNS = 10_000
 Complain = Callable[[int, str], None]
 """Called with the number of a line, and what is wrong with its row."""
 
+Inspect = Callable[[dict[str, Any]], str | None]
+"""Called with the values of a row; says what is wrong with it, or None."""
+
 _NOUNS = {list: "a list", str: "a text", bool: "true or false", int: "a number", float: "a number"}
 
 
@@ -42,8 +45,12 @@ class Objects:
         """The keys of the rows checked so far, in order of first appearance."""
         return tuple(self._columns)
 
-    def checked(self, complain: Complain, required: frozenset[str]) -> Iterator[None]:
+    def checked(
+        self, complain: Complain, required: frozenset[str], inspect: Inspect | None = None
+    ) -> Iterator[None]:
         """Yield once for each good row; `complain` hears of each broken one.
+
+        A row that is whole is shown to `inspect`, which says what else is wrong with it.
 
         Raises:
             TooManyColumnsError: the rows are no table.
@@ -57,7 +64,10 @@ class Objects:
             row, fault = _parsed(text)
             if not row.keys() <= columns:
                 self._learn(row)
-            if fault := fault or _fault(row, required):
+            fault = fault or _fault(row, required)
+            if not fault and inspect:
+                fault = inspect(row)
+            if fault:
                 complain(number, fault)
             else:
                 yield None

@@ -99,6 +99,6 @@ def _coarse(kind: Any) -> Any:
         return pa.time64("us")
     if pa.types.is_struct(kind):
         return pa.struct([field.with_type(_coarse(field.type)) for field in kind])
-    if pa.types.is_list(kind):
-        return pa.list_(kind.value_field.with_type(_coarse(kind.value_type)))
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        return pa.large_list(kind.value_field.with_type(_coarse(kind.value_type)))
     return kind

@@ -105,4 +105,6 @@ def _sampled(rows: Iterable[str], there: int, wanted: int) -> Iterator[str]:
         if draw() * there < wanted:
             yield row
             wanted -= 1
+            if not wanted:
+                return
         there -= 1

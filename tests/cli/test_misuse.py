@@ -20,6 +20,7 @@ JOB_ERRORS = {
     "run wrong.toml data.csv": "modle",
     "run job.toml data.csv -o nowhere/out.csv": "nowhere",
     "run job.toml data.csv -o out.xls": ".xls",
+    "run job.toml data.csv -o out.npy": "embeddings",
     "run job.toml *.nosuch": "no file matches",
     "run job.toml data.csv --format pdf": "no format",
     "run job.toml data.csv --limit 0": "--limit",

@@ -62,6 +62,8 @@ def test_parquet_values_keep_their_types_where_json_has_them(tmp_path: Path) -> 
         took=[timedelta(seconds=1.5), None],
         image=[PNG, b"\x00\x01"],
         kind=pa.array(["k", "k"]).dictionary_encode(),
+        fine=pa.array([[{"at": 1}], None], pa.large_list(pa.struct({"at": pa.timestamp("ns")}))),
+        pairs=pa.array([[("a", 1)], None], pa.map_(pa.string(), pa.int64())),
     )
     assert rows(check(path)) == [
         {
@@ -75,6 +77,8 @@ def test_parquet_values_keep_their_types_where_json_has_them(tmp_path: Path) -> 
             "took": "PT1.5S",
             "image": "data:image/png;base64,iVBORw0KGgogcmVzdA==",
             "kind": "k",
+            "fine": [{"at": "1970-01-01T00:00:00"}],
+            "pairs": {"a": 1},
         },
         {
             "number": None,
@@ -87,6 +91,8 @@ def test_parquet_values_keep_their_types_where_json_has_them(tmp_path: Path) -> 
             "took": None,
             "image": "AAE=",
             "kind": "k",
+            "fine": None,
+            "pairs": None,
         },
     ]
 
@@ -236,6 +242,9 @@ def test_a_pattern_stands_for_the_files_that_match_in_order(tmp_path: Path) -> N
     names = [path.name for path in find([tmp_path / "*.csv", tmp_path / "a.csv"])]
     assert names == ["a.csv", "b.csv", "d[1].csv"]
     assert find([tmp_path / "d[1].csv"]) == (tmp_path / "d[1].csv",)
+    (tmp_path / "folder").mkdir()
+    assert find([tmp_path / "folder" / ".." / "a.?sv"])[0].name == "a.csv"
+    assert len(find([tmp_path / "**" / "*.csv"])) == 3
     with pytest.raises(InputError, match="no file matches"):
         find([tmp_path / "*.tsv"])
 
@@ -264,6 +273,13 @@ def test_what_standard_input_is_may_be_said(tmp_path: Path) -> None:
     assert rows(check(path)) == [{"a": 1}]
     (path,) = find([Path("-")], "tsv", io.BytesIO(b"a b\n1\n"))
     assert path.name == "stdin.tsv"
+
+
+def test_standard_input_that_cannot_be_kept_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", "/nowhere")
+    with pytest.raises(InputError, match="cannot be kept") as caught:
+        find([Path("-")], stdin=io.BytesIO(b"a\n1\n"))
+    assert caught.value.remedy == "save it to a file first, and name that"
 
 
 def test_standard_input_that_is_empty_or_not_alone_is_refused() -> None:

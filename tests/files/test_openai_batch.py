@@ -1,0 +1,229 @@
+"""Files made for the OpenAI Batch API go in, and files that its client reads come out."""
+
+import gzip
+import json
+import tracemalloc
+from pathlib import Path
+from typing import Any
+
+import pytest
+from openai.types import CreateEmbeddingResponse
+from openai.types.chat import ChatCompletion
+
+from runner.errors import InputError, OutputError
+from runner.files import check_output, read_rows, read_selection
+from runner.files.openai_batch import check_requests, holds_requests, request_of
+from runner.files.openai_results import (
+    Failed,
+    chat_body,
+    check_results,
+    embeddings_body,
+    errors_path,
+    line,
+    open_results,
+    refusal_body,
+)
+
+CHAT = "/v1/chat/completions"
+
+
+def asked(number: int, **changes: Any) -> dict[str, Any]:
+    body = {"model": "Qwen/Qwen3-8B", "messages": [{"role": "user", "content": f"row {number}"}]}
+    return {"custom_id": f"r-{number}", "method": "POST", "url": CHAT, "body": body, **changes}
+
+
+def write(path: Path, *lines: Any) -> Path:
+    text = "".join((one if isinstance(one, str) else json.dumps(one)) + "\n" for one in lines)
+    path.write_bytes(gzip.compress(text.encode()) if path.suffix == ".gz" else text.encode())
+    return path
+
+
+def refused(path: Path) -> InputError:
+    with pytest.raises(InputError) as caught:
+        check_requests(path)
+    return caught.value
+
+
+def test_a_row_is_the_line_itself_and_says_what_to_send(tmp_path: Path) -> None:
+    path = write(tmp_path / "in.jsonl", asked(1), asked(2))
+    found = check_requests(path)
+    assert (found.model, found.url, found.dataset.rows) == ("Qwen/Qwen3-8B", CHAT, 2)
+    rows = list(read_rows(found.dataset))
+    assert rows == path.read_text().splitlines()
+    assert (request_of(rows[1]).custom_id, request_of(rows[1]).body) == ("r-2", asked(2)["body"])
+
+
+def test_embeddings_are_asked_for_in_the_same_way(tmp_path: Path) -> None:
+    body = {"model": "bge-m3", "input": "a text"}
+    path = write(tmp_path / "in.jsonl.gz", asked(1, url="/v1/embeddings", body=body))
+    assert check_requests(path).url == "/v1/embeddings"
+    assert holds_requests(path)
+
+
+BODY = asked(0)["body"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "what"),
+    [
+        ({"custom_id": 7}, "custom_id is no text"),
+        ({"custom_id": ""}, "custom_id is no text"),
+        ({"custom_id": "r-1"}, 'another line has the custom_id "r-1" too'),
+        ({"method": "GET"}, 'the method is "GET", not POST'),
+        ({"url": "/v1/responses"}, 'the url "/v1/responses" is not served'),
+        ({"url": ["x"]}, 'the url ["x"] is not served'),
+        ({"url": "/v1/embeddings"}, "the url is /v1/embeddings, and /v1/chat/completions before"),
+        ({"body": []}, "the body is no object"),
+        ({"body": {**BODY, "model": None}}, "the body names no model"),
+        ({"body": {**BODY, "model": "b"}}, 'the model is "b", and "Qwen/Qwen3-8B" before'),
+        ({"body": {**BODY, "stream": True}}, "the body asks for a stream"),
+        ({"body": {**BODY, "messages": []}}, 'the body has no "messages"'),
+    ],
+)
+def test_a_line_that_cannot_be_sent_is_told(
+    tmp_path: Path, changes: dict[str, Any], what: str
+) -> None:
+    error = refused(write(tmp_path / "in.jsonl", asked(1), asked(2, **changes)))
+    assert error.what.startswith(what)
+    assert error.where == f"{tmp_path / 'in.jsonl'}:2"
+    assert str(error.remedy).startswith("write each line as the OpenAI Batch API asks")
+
+
+def test_lines_without_a_key_are_told_with_all_others(tmp_path: Path) -> None:
+    lacking = {key: value for key, value in asked(3).items() if key != "body"}
+    error = refused(write(tmp_path / "in.jsonl", asked(1), "{", asked(1), lacking))
+    assert error.what.startswith("3 rows cannot be used:")
+    assert 'line 4: the row lacks "body"' in error.what
+
+
+def test_such_a_file_is_told_from_others_by_its_first_line(tmp_path: Path) -> None:
+    assert holds_requests(write(tmp_path / "in.jsonl", "", asked(1)))
+    long = asked(1, body={**BODY, "messages": [{"role": "user", "content": "x" * 200_000}]})
+    late = {"body": long.pop("body"), **long}
+    assert holds_requests(write(tmp_path / "long.jsonl", long | {"body": BODY}))
+    assert not holds_requests(write(tmp_path / "late.jsonl", late))
+    assert not holds_requests(write(tmp_path / "rows.jsonl", {"custom_id": 1, "text": "x"}))
+    assert not holds_requests(write(tmp_path / "rows.csv", "custom_id,method,url,body"))
+    assert not holds_requests(write(tmp_path / "text.jsonl", "no JSON"))
+    assert not holds_requests(tmp_path / "none.jsonl")
+    (tmp_path / "broken.jsonl.gz").write_text("x")
+    assert not holds_requests(tmp_path / "broken.jsonl.gz")
+
+
+def test_a_few_requests_may_be_tried_first(tmp_path: Path) -> None:
+    path = write(tmp_path / "in.jsonl", *map(asked, range(10)))
+    some = check_requests(path, selection=read_selection(("custom_id != r-0",), None, 2))
+    assert [request_of(row).custom_id for row in read_rows(some.dataset)] == ["r-1", "r-2"]
+
+
+def test_fifty_thousand_requests_take_next_to_no_memory(tmp_path: Path) -> None:
+    path = tmp_path / "in.jsonl"
+    with path.open("w") as file:
+        file.writelines(json.dumps(asked(number)) + "\n" for number in range(50_000))
+    tracemalloc.start()
+    found = check_requests(path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 12_000_000
+    with open_results(tmp_path / "out.jsonl") as out:
+        for number, row in enumerate(read_rows(found.dataset)):
+            request = request_of(row)
+            if number % 10:
+                out.write(request.custom_id, 200, chat_body(request.custom_id, "m", "good", 1))
+            else:
+                out.write(request.custom_id, None, None, Failed("server_error", "gave up"))
+    results, errors = lines(tmp_path / "out.jsonl"), lines(tmp_path / "out.errors.jsonl")
+    assert (len(results), len(errors)) == (45_000, 5_000)
+    for each in results:
+        ChatCompletion.model_validate(each["response"]["body"], strict=True)
+    assert len({each["id"] for each in results + errors}) == 50_000
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(one) for one in path.read_text("utf-8").splitlines()]
+
+
+def test_a_reply_is_handed_on_as_it_is_spelled_in_one_line() -> None:
+    body = '{"id": "x",\r\n "n": 1.50, "t": "\\n"}'
+    text = line("r-1", 200, body, request_id="req-9")
+    assert text.count("\n") == 1
+    assert '"body":{"id": "x",   "n": 1.50, "t": "\\n"}' in text
+    found = json.loads(text)
+    assert list(found) == ["id", "custom_id", "response", "error"]
+    assert found["id"].startswith("batch_req_")
+    assert (found["response"]["status_code"], found["response"]["request_id"]) == (200, "req-9")
+    assert (found["custom_id"], found["error"]) == ("r-1", None)
+
+
+def test_the_same_request_has_the_same_names_each_time() -> None:
+    assert line("r-1", 200, "{}") == line("r-1", 200, "{}")
+    assert json.loads(line("r-1", 200, "{}"))["id"] != json.loads(line("r-2", 200, "{}"))["id"]
+
+
+def test_a_refusal_has_a_response_and_what_never_was_sent_has_none() -> None:
+    refusal = json.loads(line("r-1", 400, refusal_body("no such model", "model_not_found")))
+    assert refusal["response"]["body"]["error"]["code"] == "model_not_found"
+    assert refusal["error"] is None
+    unsent = json.loads(line("r-1", None, None, Failed("batch_cancelled", "odd \ud83d")))
+    assert unsent["response"] is None
+    assert unsent["error"] == {"code": "batch_cancelled", "message": "odd ?"}
+
+
+def test_bodies_made_up_from_an_answer_are_what_the_client_expects() -> None:
+    chat = ChatCompletion.model_validate_json(chat_body("r-1", "m", "good", 5, (3, 2)), strict=True)
+    assert (chat.choices[0].message.content, chat.choices[0].finish_reason) == ("good", "stop")
+    assert chat.usage is not None
+    assert chat.usage.total_tokens == 5
+    body = embeddings_body("m", ["[0.1,2]", "[3]"], 7)
+    found = CreateEmbeddingResponse.model_validate_json(body)
+    assert [each.embedding for each in found.data] == [[0.1, 2.0], [3.0]]
+    assert (found.data[1].index, found.usage.total_tokens) == (1, 7)
+
+
+def test_good_replies_and_bad_ones_go_to_two_files(tmp_path: Path) -> None:
+    with open_results(tmp_path / "out.jsonl.gz", tmp_path / "bad.jsonl") as out:
+        out.write("a", 200, "{}")
+        out.write("b", 400, "{}")
+        out.write("c", None, None, Failed("batch_expired", "too late"))
+    good = gzip.decompress((tmp_path / "out.jsonl.gz").read_bytes()).decode()
+    assert [json.loads(one)["custom_id"] for one in good.splitlines()] == ["a"]
+    assert [one["custom_id"] for one in lines(tmp_path / "bad.jsonl")] == ["b", "c"]
+
+
+def test_neither_file_appears_when_the_block_fails(tmp_path: Path) -> None:
+    for name in ("out.jsonl", "out.errors.jsonl"):
+        (tmp_path / name).write_text("old")
+    with pytest.raises(KeyboardInterrupt):
+        interrupted(tmp_path / "out.jsonl")
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
+        "out.jsonl": "old",
+        "out.errors.jsonl": "old",
+    }
+
+
+def interrupted(path: Path) -> None:
+    with open_results(path) as out:
+        out.write("a", 200, "{}")
+        raise KeyboardInterrupt
+
+
+def test_the_error_file_stands_beside_the_result_file() -> None:
+    assert errors_path(Path("x/out.jsonl")) == Path("x/out.errors.jsonl")
+    assert errors_path(Path("out.v1.jsonl.gz")) == Path("out.v1.errors.jsonl.gz")
+
+
+@pytest.mark.parametrize(
+    ("path", "errors", "what"),
+    [
+        ("out.csv", None, "as JSON Lines"),
+        ("out.jsonl", "errors.csv", "as JSON Lines"),
+        ("out.jsonl", "out.jsonl", "would be one file"),
+        ("nowhere/out.jsonl", None, "there is no folder"),
+    ],
+)
+def test_what_cannot_be_written_is_known_before_anything_is_spent(
+    tmp_path: Path, path: str, errors: str | None, what: str
+) -> None:
+    with pytest.raises(OutputError, match=what):
+        check_results(tmp_path / path, tmp_path / errors if errors else None)
+    check_output(tmp_path / "out.jsonl")
