@@ -25,8 +25,8 @@ FIRST_LOOK_MS = 3_000
 LONGEST_LOOK_MS = 60_000
 # A task that has not ended after this long never will.
 LONGEST_TASK_MS = 24 * 3_600_000
-# A row that was sent ahead as a probe lets others go first the next times.
-PROBE_REST_MS = 2 * 3_600_000
+# A row that was sent where calls are known to fail lets others go first the next time.
+PROBE_REST_MS = 15 * 60_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,14 +127,26 @@ def after_refusal(
     chance: float,
     now: int,
     company: int = 1,
-    probe: bool = False,
+    known_to_fail: bool = False,
 ) -> Step:
-    """What follows any verdict but done. `chance` in [0, 1) spreads the retries."""
+    """What follows any verdict but done.
+
+    Args:
+        verdict: What came of the call.
+        tries: What the job has been through, before this.
+        limits: How much it may go through.
+        chance: In [0, 1); spreads the retries.
+        now: The present moment.
+        company: How many jobs shared the call.
+        known_to_fail: Whether the call was the probe of a broken circuit.
+    """
     match verdict.kind:
         case Kind.REJECTED:
             return Halve(verdict.why) if company > 1 else Fail(verdict.why)
         case Kind.TRANSIENT:
-            return _after_fault(verdict, tries, limits, chance, now, company, probe=probe)
+            return _after_fault(
+                verdict, tries, limits, chance, now, company, known_to_fail=known_to_fail
+            )
         case _:
             return Release()
 
@@ -147,10 +159,14 @@ def _after_fault(
     now: int,
     company: int,
     *,
-    probe: bool,
+    known_to_fail: bool,
 ) -> Step:
-    """A probe goes where calls are known to fail: that is not held against its rows."""
-    if probe and tries.claims < MAX_CLAIMS:
+    """What follows a fault that may pass.
+
+    The probe of a broken circuit goes where calls are known to fail, which is not held against its
+    rows.
+    """
+    if known_to_fail and tries.claims < MAX_CLAIMS:
         return RetryAt(now + PROBE_REST_MS, counted=False)
     if company > 1 and tries.faults + 1 >= FAULTS_IN_COMPANY:
         return Halve(verdict.why)

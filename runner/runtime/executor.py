@@ -95,7 +95,7 @@ def after_refusal(
             chance=chance,
             now=now,
             company=company,
-            probe=started.probe,
+            known_to_fail=started.broken,
         )
 
     return tuple(JobEnd(job, step(job), heard.body or None) for job in started.jobs)

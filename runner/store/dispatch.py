@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core import outcome, quota, retry
+from runner.core.gate import Cause
 from runner.core.model import BatchState, CallState, JobEvent
 from runner.core.outcome import Outcome
 from runner.core.packing import fill
@@ -54,7 +55,8 @@ class Order:
 class Started:
     """A call that is in the ledger, and its jobs: it may be sent now, and must be settled.
 
-    `only_way` tells whether its batch could go no other way.
+    `only_way` tells whether its batch could go no other way, `broken` whether the circuit that it
+    goes through is: whether calls fail there, one after another.
     """
 
     call_id: int
@@ -65,6 +67,7 @@ class Started:
     probe: bool
     runner_id: int
     only_way: bool = True
+    broken: bool = False
 
     @property
     def batch_id(self) -> int:
@@ -105,6 +108,7 @@ async def start(
     offer = quota.admit(windows, wanted, now, order.cost)
     if isinstance(offer, Refused):
         return offer
+    broken = any(window.gate.cause is Cause.FAULTY for window in windows)
     packs = await _claim(connection, order, offer.count, now)
     if not packs:
         return []
@@ -116,7 +120,9 @@ async def start(
         for pack in packs
     ]
     return [
-        Started(call_id, pack, account, model, held, call.probe, call.runner_id, order.only_way)
+        Started(
+            call_id, pack, account, model, held, call.probe, call.runner_id, order.only_way, broken
+        )
         for call_id, pack, call in zip(
             await ledger.reserve(connection, new, now), packs, new, strict=True
         )
