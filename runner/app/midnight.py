@@ -15,13 +15,14 @@ import orjson
 
 from runner.app import accounts
 from runner.app.answers import BatchStatus, QuotaLine, Ran, Status, Submitted
+from runner.app.credits import Credits, credits_of
 from runner.app.outlook import Outlook, Windows, place
 from runner.clock import Clock, SystemClock
 from runner.core.forecast import Forecast
 from runner.core.model import BatchState
 from runner.core.pacing import Pace
 from runner.core.verdict import Scope
-from runner.core.window import Window
+from runner.core.window import Unit, Window
 from runner.errors import NotFoundError
 from runner.runtime.view import look, windows_of
 from runner.settings import DEFAULT, Settings
@@ -101,8 +102,7 @@ class Midnight:
 
         watch = on_progress or submission.unseen_progress
         batch, created = await submission.submit(self._database, checked, self._clock.now(), watch)
-        left = batch.counts.unfinished
-        told = await self.forecast(batch.models, left, batch.calls_left)
+        told = await self.forecast(batch.models, batch.calls_needed, batch.calls_left)
         return Submitted(batch, created, told)
 
     async def run(
@@ -240,8 +240,15 @@ class Midnight:
                 rules = [r for r in account.quotas if model or r.scope is Scope.ACCOUNT]
                 for window in ledger.windows_at(known, account.name, model, rules, now, 0):
                     found[window.account, window.model, window.quota] = window
-        lines = sorted(found.values(), key=place)
-        return [QuotaLine(window, window.resets_at - now) for window in lines if window.revealed]
+        lines = [window for window in sorted(found.values(), key=place) if window.revealed]
+        return [QuotaLine(w, w.resets_at - now, await self._credits(w, now)) for w in lines]
+
+    async def _credits(self, window: Window, now: int) -> Credits | None:
+        if window.unit is not Unit.CREDITS or window.account not in self.settings.accounts:
+            return None
+        account = accounts.account_of(self.settings, window.account)
+        async with self._database.read() as connection:
+            return await credits_of(connection, account, window, now)
 
     async def report(
         self, *, batch: Batch | None = None, by_model: bool = False
@@ -263,7 +270,7 @@ class Midnight:
         with open_output(path, orjson.loads(batch.columns_json)) as output:
             while page := await self._page(batch, last):
                 for row in page:
-                    output.write(row.payload, row.answer, row.model, row.state, row.error)
+                    output.write(row.payload, (row.answer, row.model, row.state, row.error))
                 written, last = written + len(page), page[-1].job_id
                 if on_progress:
                     on_progress(written, batch.loaded)

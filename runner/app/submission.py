@@ -7,7 +7,7 @@ no row twice.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -16,9 +16,9 @@ import orjson
 
 from runner import files, jobfile
 from runner.core.model import BatchState
-from runner.files import Dataset
+from runner.files import ALL, Dataset, Format, Selection
 from runner.jobfile import JobFile, Prompt
-from runner.store import batches, queue
+from runner.store import batches, intake
 from runner.store.batches import Batch, NewBatch
 from runner.store.database import Database
 
@@ -65,13 +65,22 @@ class Checked:
         )
 
 
-def check_submission(job: Path, dataset: Path, on_progress: Progress = unseen_progress) -> Checked:
+def check_submission(
+    job: Path,
+    dataset: Path | Sequence[Path],
+    on_progress: Progress = unseen_progress,
+    *,
+    form: Format | None = None,
+    selection: Selection = ALL,
+) -> Checked:
     """Read the job file and the whole dataset.
 
     Args:
         job: The job file.
-        dataset: The input.
+        dataset: The input; several files are one dataset.
         on_progress: Called with the bytes read so far and the bytes in all.
+        form: What the input is, whatever its suffix.
+        selection: Which of its rows are meant.
 
     Raises:
         JobFileError: The job file is wrong, or reads a column that the dataset lacks.
@@ -79,8 +88,14 @@ def check_submission(job: Path, dataset: Path, on_progress: Progress = unseen_pr
     """
     loaded = jobfile.load(job)
     prompt = Prompt(loaded)
-    found = files.check(dataset, required=prompt.columns, on_progress=on_progress)
-    jobfile.check_columns(prompt.columns, found.columns, str(job), dataset=str(dataset))
+    found = files.check(
+        dataset,
+        required=prompt.columns,
+        form=form,
+        selection=selection,
+        on_progress=on_progress,
+    )
+    jobfile.check_columns(prompt.columns, found.columns, str(job), dataset=str(found.path))
     return Checked(loaded, prompt, found)
 
 
@@ -122,6 +137,6 @@ async def _load(database: Database, checked: Checked, batch: Batch, on_progress:
             fresh = await batches.get_batch(connection, batch.id)
             if fresh is None or fresh.loaded != batch.loaded:
                 return fresh or batch
-            batch = await queue.enqueue(connection, fresh, fresh.loaded, chunk)
+            batch = await intake.enqueue(connection, fresh, fresh.loaded, chunk)
         on_progress(batch.loaded, batch.rows)
     return batch

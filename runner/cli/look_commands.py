@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from runner.cli import exits
-from runner.cli.options import BatchName, examples, refuse_overwriting
+from runner.cli.options import OUTPUT_HELP, BatchName, examples, refuse_overwriting
 from runner.cli.session import Session, emit, session_of
 
 if TYPE_CHECKING:
@@ -90,6 +90,8 @@ def report(
     from runner.cli import as_json  # noqa: PLC0415 - not for --help
 
     session = session_of(context)
+    if csv and session.json:
+        raise typer.BadParameter("--csv and --json exclude each other: name one of them")
     days = session.ask(lambda midnight: _report(midnight, batch, by_model=by_model))
     if session.json:
         emit(as_json.report(days))
@@ -127,7 +129,7 @@ def export(
         typer.Option(
             "-o",
             "--output",
-            help="Where to write the results (.csv, .tsv or .jsonl).",
+            help=OUTPUT_HELP,
             metavar="OUT",
         ),
     ],
@@ -151,10 +153,12 @@ def export(
 async def _export(
     session: Session, midnight: Midnight, name: str, output: Path
 ) -> tuple[Batch, int]:
-    from runner.cli.render.bars import bar  # noqa: PLC0415 - only an export needs it
+    from runner import files  # noqa: PLC0415 - only an export needs these
+    from runner.cli.render.bars import bar  # noqa: PLC0415
 
     batch = await midnight.batch(name)
-    refuse_overwriting(output, Path(batch.input))
+    refuse_overwriting(output, [Path(batch.input)])
+    files.check_output(output, rows=batch.rows)
     with bar(session.aside, f"writing {output.name}") as tick:
         return batch, await midnight.export(batch, output, tick)
 

@@ -11,15 +11,43 @@ import typer
 from runner.errors import ConfigError, OutputError
 
 JobFile = Annotated[Path, typer.Argument(help="The job file (.toml).", metavar="JOBFILE")]
-Input = Annotated[Path, typer.Argument(help="The dataset (.csv, .tsv or .jsonl).", metavar="INPUT")]
+INPUT_HELP = (
+    "The dataset (.csv, .tsv, .jsonl, also with .gz or .zst; .parquet; .xlsx); several files or a "
+    "pattern are one dataset; - is standard input."
+)
+Input = Annotated[list[Path], typer.Argument(help=INPUT_HELP, metavar="INPUT...")]
+InputFormat = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        help="What the dataset is: csv, tsv, jsonl, parquet or xlsx; default: as its suffix says.",
+        metavar="NAME",
+    ),
+]
+Where = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Only rows whose column fulfils a condition, as in 'stars >= 4': == != < <= > >= in "
+        "contains; may be repeated.",
+        metavar="CONDITION",
+    ),
+]
+SampleSize = Annotated[
+    str | None,
+    typer.Option("--sample", help="Only so many rows, drawn; always the same.", metavar="N|P%"),
+]
+Limit = Annotated[
+    int | None, typer.Option(help="Only the first rows, after the above.", min=1, metavar="N")
+]
 BatchName = Annotated[
     str, typer.Argument(help="A batch: its number, or its name (the newest).", metavar="BATCH")
 ]
+OUTPUT_HELP = (
+    "Where to write the results (.csv, .tsv, .jsonl, also with .gz or .zst; .parquet; .xlsx)."
+)
 Output = Annotated[
     Path | None,
-    typer.Option(
-        "-o", "--output", help="Where to write the results (.csv, .tsv or .jsonl).", metavar="OUT"
-    ),
+    typer.Option("-o", "--output", help=OUTPUT_HELP, metavar="OUT"),
 ]
 CallsPerDay = Annotated[
     int | None,
@@ -70,7 +98,8 @@ Faults = Annotated[
         help="A kind of fault and its probability for each call, from 0 to 1; may be repeated. "
         "Kinds: error_500, bad_gateway, drop, hang, truncated, error_in_200, empty_shell, "
         "throttle, bad_answer; for each item of a pack: item_missing, item_wrong, item_twice, "
-        "item_swapped. Default: none.",
+        "item_swapped; of images: task_failed, task_lost, url_expired, image_garbage, image_html, "
+        "image_too_large. Default: none.",
         metavar="KIND=P",
     ),
 ]
@@ -123,12 +152,12 @@ def read_faults(texts: Iterable[str] | None) -> dict[str, float]:
     return found
 
 
-def refuse_overwriting(output: Path, dataset: Path) -> None:
-    """Raise if the results would replace the dataset they come from.
+def refuse_overwriting(output: Path, datasets: Iterable[Path]) -> None:
+    """Raise if the results would replace a file of the dataset they come from.
 
     Raises:
         OutputError: They would.
     """
-    if output.resolve() == dataset.resolve():
+    if output.resolve() in {dataset.resolve() for dataset in datasets}:
         what = "the results would replace the dataset they come from"
         raise OutputError(what, where=str(output), remedy="name another file with -o")

@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from runner import files
 from runner.app.rehearsal import Rehearsal, configured_simulator, rehearse
 from runner.cli import as_json
 from runner.cli.exits import code_of
-from runner.cli.options import refuse_overwriting
 from runner.cli.render import days, tables, words
 from runner.cli.running import check
 from runner.cli.session import Session, emit
+from runner.cli.wanted import Wanted
 from runner.clock import SystemClock
 from runner.errors import ConfigError
 
@@ -25,7 +24,7 @@ class Wishes:
     """What `midnight rehearse` was asked; a change that is None was not asked for."""
 
     jobfile: Path
-    dataset: Path
+    wanted: Wanted
     output: Path | None
     start: str | None
     changes: Mapping[str, object]
@@ -33,13 +32,10 @@ class Wishes:
 
 def perform_rehearsal(session: Session, wishes: Wishes) -> int:
     """Check, rehearse, and give the account of it."""
-    if wishes.output:
-        files.check_output(wishes.output)
-        refuse_overwriting(wishes.output, wishes.dataset)
     start = read_moment(wishes.start)
     asked = {name: value for name, value in wishes.changes.items() if value is not None}
     simulator = configured_simulator(session.settings, **asked)
-    checked = check(session, wishes.jobfile, wishes.dataset)
+    checked = check(session, wishes.jobfile, wishes.wanted.find(), wishes.output)
     job = checked.jobfile.job
     session.say(days.opening(job.name, words.either(job.choices), checked.dataset.rows, start))
     watch, began = days.Days(session.people, checked.dataset.rows), time.monotonic()
@@ -85,4 +81,5 @@ def _tell(session: Session, wishes: Wishes, found: Rehearsal, real_s: float) -> 
     if wishes.output:
         written = tables.written(wishes.output, found.rows_written, found.ran.batches[0])
     session.say(days.closing(found, real_s, written))
-    session.say(f"for real: {session.command('run', wishes.jobfile, wishes.dataset, '-o')} OUT")
+    again = session.command("run", wishes.jobfile, *wishes.wanted.words(), "-o")
+    session.say(f"for real: {again} OUT")

@@ -9,19 +9,25 @@ import typer
 
 from runner.cli import exits
 from runner.cli.options import (
+    INPUT_HELP,
     CallsPerDay,
     CallsPerModel,
     Faults,
     Foreign,
     Input,
+    InputFormat,
     JobFile,
+    Limit,
     NoHeaders,
     Output,
+    SampleSize,
     Seed,
+    Where,
     examples,
     read_faults,
 )
 from runner.cli.session import Session, emit, session_of
+from runner.cli.wanted import Wanted
 from runner.core.pacing import Pace
 from runner.errors import ConfigError
 
@@ -37,6 +43,7 @@ app = typer.Typer(rich_markup_mode=None)
 @app.command(
     epilog=examples(
         "midnight run label_reviews.toml reviews.csv -o labelled.csv",
+        "zcat reviews.csv.gz | midnight run label_reviews.toml - -o labelled.csv",
         "midnight run --no-wait          # what today allows of all that is queued",
     )
 )
@@ -49,10 +56,13 @@ def run(
         ),
     ] = None,
     dataset: Annotated[
-        Path | None,
-        typer.Argument(help="The dataset (.csv, .tsv or .jsonl).", metavar="INPUT"),
+        list[Path] | None, typer.Argument(help=INPUT_HELP, metavar="INPUT...")
     ] = None,
     output: Output = None,
+    input_format: InputFormat = None,
+    where: Where = None,
+    sample: SampleSize = None,
+    limit: Limit = None,
     pace: Annotated[
         Pace | None,
         typer.Option(
@@ -72,24 +82,37 @@ def run(
     """Queue a dataset, work it off, write the results; repeatable."""
     from runner.cli.running import Request, perform_run  # noqa: PLC0415 - not for --help
 
+    wanted = Wanted(tuple(dataset or ()), input_format, tuple(where or ()), sample, limit)
     if jobfile is None and output is not None:
         remedy = "name the job file and the dataset too, or use: midnight export BATCH -o OUT"
         raise ConfigError("-o needs a batch to write", where="run", remedy=remedy)
-    if jobfile is not None and dataset is None:
+    if jobfile is None and (words := wanted.words()):
+        remedy = "name the job file and the dataset too"
+        raise ConfigError(f"{words[0]} needs a dataset", where="run", remedy=remedy)
+    if jobfile is not None and not wanted.places:
         remedy = f"midnight run {jobfile} INPUT.csv -o OUT.csv"
         raise ConfigError("a job file needs a dataset too", where=str(jobfile), remedy=remedy)
-    request = Request(jobfile, dataset, output, pace, no_wait=no_wait)
+    request = Request(jobfile, wanted, output, pace, no_wait=no_wait)
     return perform_run(session_of(context), request)
 
 
 @app.command(epilog=examples("midnight submit label_reviews.toml reviews.csv"))
-def submit(context: typer.Context, jobfile: JobFile, dataset: Input) -> int:
+def submit(
+    context: typer.Context,
+    jobfile: JobFile,
+    dataset: Input,
+    input_format: InputFormat = None,
+    where: Where = None,
+    sample: SampleSize = None,
+    limit: Limit = None,
+) -> int:
     """Queue a dataset, and say what it will take."""
     from runner.cli import as_json  # noqa: PLC0415 - not for --help
     from runner.cli.running import check, queued  # noqa: PLC0415
 
     session = session_of(context)
-    checked = check(session, jobfile, dataset)
+    wanted = Wanted(tuple(dataset), input_format, tuple(where or ()), sample, limit)
+    checked = check(session, jobfile, wanted.find())
     found = session.ask(lambda midnight: queued(session, midnight, checked), known=False)
     if session.json:
         emit(as_json.submitted(found))
@@ -113,15 +136,29 @@ def _how_to_resume(session: Session, batch: Batch) -> str:
     return session.command("status" if batch.done else "resume", str(batch.id))
 
 
-@app.command(epilog=examples("midnight plan label_reviews.toml reviews.csv"))
-def plan(context: typer.Context, jobfile: JobFile, dataset: Input) -> int:
+@app.command(
+    epilog=examples(
+        "midnight plan label_reviews.toml reviews.csv",
+        "midnight plan label_reviews.toml 'parts/*.parquet' --where 'stars >= 4' --sample 2%",
+    )
+)
+def plan(
+    context: typer.Context,
+    jobfile: JobFile,
+    dataset: Input,
+    input_format: InputFormat = None,
+    where: Where = None,
+    sample: SampleSize = None,
+    limit: Limit = None,
+) -> int:
     """Say what a dataset would cost; it spends nothing."""
     from runner.cli import as_json  # noqa: PLC0415 - not for --help
     from runner.cli.running import check  # noqa: PLC0415
     from runner.clock import SystemClock  # noqa: PLC0415
 
     session = session_of(context)
-    checked, now = check(session, jobfile, dataset), SystemClock().now()
+    wanted = Wanted(tuple(dataset), input_format, tuple(where or ()), sample, limit)
+    checked, now = check(session, jobfile, wanted.find()), SystemClock().now()
     found = session.ask(lambda midnight: _planned(session, midnight, checked), known=False)
     if session.json:
         emit(as_json.plan(found))
@@ -135,7 +172,7 @@ def plan(context: typer.Context, jobfile: JobFile, dataset: Input) -> int:
             found.rows, found.forecast, now, distinct=found.distinct, tokens=found.prompt_tokens
         )
     )
-    session.say(f"try it in virtual time: {session.command('rehearse', jobfile, dataset)}")
+    session.say(f"try it in virtual time: {session.command('rehearse', jobfile, *wanted.words())}")
     return exits.DONE
 
 
@@ -159,6 +196,10 @@ def rehearse(
     jobfile: JobFile,
     dataset: Input,
     output: Output = None,
+    input_format: InputFormat = None,
+    where: Where = None,
+    sample: SampleSize = None,
+    limit: Limit = None,
     calls_per_day: CallsPerDay = None,
     calls_per_model: CallsPerModel = None,
     no_headers: NoHeaders = False,
@@ -184,5 +225,6 @@ def rehearse(
         "foreign_calls_per_day": foreign,
         "seed": seed,
     }
-    wishes = Wishes(jobfile, dataset, output, start, changes)
+    wanted = Wanted(tuple(dataset), input_format, tuple(where or ()), sample, limit)
+    wishes = Wishes(jobfile, wanted, output, start, changes)
     return perform_rehearsal(session_of(context), wishes)

@@ -16,6 +16,7 @@ from runner.cli.exits import code_of
 from runner.cli.options import refuse_overwriting
 from runner.cli.render.bars import bar
 from runner.cli.session import Session, complete, emit
+from runner.cli.wanted import Source, Wanted
 from runner.clock import SystemClock
 from runner.core.pacing import Pace
 from runner.core.window import Window
@@ -31,7 +32,7 @@ class Request:
     """What `midnight run` was asked; without a job file it means all that is queued."""
 
     jobfile: Path | None
-    dataset: Path | None
+    wanted: Wanted
     output: Path | None
     pace: Pace | None
     no_wait: bool
@@ -43,7 +44,7 @@ class Request:
 
     def words(self) -> list[str | Path]:
         """The arguments that ask the same again."""
-        places = [place for place in (self.jobfile, self.dataset) if place]
+        places = [self.jobfile, *self.wanted.words()] if self.jobfile else []
         out: list[str | Path] = ["-o", self.output] if self.output else []
         pace = ["--pace", self.pace.value] if self.pace else []
         return ["run", *places, *out, *pace, *(["--no-wait"] if self.no_wait else [])]
@@ -61,11 +62,8 @@ class Outcome:
 def perform_run(session: Session, request: Request) -> int:
     """Check, queue, run, export, and say how it ended."""
     checked = None
-    if request.jobfile and request.dataset:
-        if request.output:
-            files.check_output(request.output)
-            refuse_overwriting(request.output, request.dataset)
-        checked = check(session, request.jobfile, request.dataset)
+    if request.jobfile:
+        checked = check(session, request.jobfile, request.wanted.find(), request.output)
 
     async def main() -> Outcome:
         async with session.open() as midnight:
@@ -76,18 +74,28 @@ def perform_run(session: Session, request: Request) -> int:
     return code_of(outcome.ran)
 
 
-def check(session: Session, jobfile: Path, dataset: Path) -> Checked:
-    """The job file and the dataset, read and found right.
+def check(session: Session, jobfile: Path, source: Source, output: Path | None = None) -> Checked:
+    """The job file and the dataset, read and found right; and whether `output` can be written.
 
     Raises:
         JobFileError: The job file is wrong.
         InputError: The dataset is.
+        OutputError: The results cannot be written where, or as, they are wanted.
     """
-    if dataset.suffix == ".toml" and jobfile.suffix != ".toml":
-        remedy = f"change places: {dataset} {jobfile}"
+    first = source.paths[0]
+    if first.suffix == ".toml" and jobfile.suffix != ".toml":
+        remedy = f"change places: {first} {jobfile}"
         raise JobFileError("the job file comes first", where=str(jobfile), remedy=remedy)
-    with bar(session.aside, f"reading {dataset.name}") as tick:
-        return check_submission(jobfile, dataset, tick)
+    if output:
+        files.check_output(output)
+        refuse_overwriting(output, source.paths)
+    with bar(session.aside, f"reading {source.name}") as tick:
+        checked = check_submission(
+            jobfile, source.paths, tick, form=source.form, selection=source.selection
+        )
+    if output:
+        files.check_output(output, rows=checked.dataset.rows)
+    return checked
 
 
 async def queued(session: Session, midnight: Midnight, checked: Checked) -> Submitted:

@@ -1,157 +1,94 @@
 """Reading a dataset once, from end to end, to learn whether it is whole and what is in it.
 
-It refuses to keep a row: memory stays flat however long the file is.
+It refuses to keep a row: memory stays flat however long the files are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from difflib import get_close_matches
+import hashlib
+from collections.abc import Sequence
 from pathlib import Path
-from typing import BinaryIO
 
 from runner.errors import InputError
-from runner.files.broken import BrokenRows
-from runner.files.csvfile import Table
-from runner.files.dataset import (
-    Dataset,
-    Progress,
-    changed,
-    input_format,
-    open_input,
-    stamp,
-    unreadable,
-)
-from runner.files.formats import Format, delimiter_of
-from runner.files.jsonl import MAX_COLUMNS, Objects, TooManyColumnsError
-from runner.files.lines import Lines
-
-_ROWS_BETWEEN_REPORTS = 10_000
-_MOST_LISTED = 30
-
-_REMEDIES: dict[Format, str] = {
-    "csv": "put quotes around cells that hold commas, quotes or line ends",
-    "tsv": "put quotes around cells that hold tabs, quotes or line ends",
-    "jsonl": "write one whole JSON object on each line, with every key that the prompt reads",
-}
+from runner.files.checkpart import Found, check_part
+from runner.files.dataset import Dataset, Progress
+from runner.files.faults import require, useless
+from runner.files.formats import Format
+from runner.files.rows import all_rows
+from runner.files.selection import ALL, Selection
 
 
 def check(
-    path: Path,
+    paths: Path | Sequence[Path],
     *,
     required: frozenset[str] = frozenset(),
+    form: Format | None = None,
+    selection: Selection = ALL,
     on_progress: Progress | None = None,
 ) -> Dataset:
-    """Read the whole file once and say what it holds.
+    """Read every file once and say what they hold together.
 
     Args:
-        path: A file ending in .csv, .tsv or .jsonl.
+        paths: One file or several, whose rows follow each other.
         required: The columns that every row must have.
+        form: What the files are, whatever their suffixes.
+        selection: Which of the rows are meant.
         on_progress: Told about every 10,000 rows, and at the end.
 
     Raises:
-        InputError: the file cannot be read, has no rows, or has rows that cannot be used.
+        InputError: a file cannot be read, has no rows, or has rows that cannot be used; or the
+            files do not fit together; or no row is meant.
     """
-    form = input_format(path)
-    with open_input(path) as file:
-        try:
-            return _check(path, form, file, required, on_progress)
-        except OSError as error:
-            raise unreadable(path, error) from error
-
-
-def _check(
-    path: Path,
-    form: Format,
-    file: BinaryIO,
-    required: frozenset[str],
-    on_progress: Progress | None,
-) -> Dataset:
-    before = size, mtime_ns = stamp(file)
-    lines = Lines(file, path, checked=True)
+    several = [paths] if isinstance(paths, Path) else list(paths)
     report = on_progress or _silent
-    broken = BrokenRows(path, _REMEDIES[form])
-    reader = _read_objects if form == "jsonl" else _read_table
-    columns, rows = reader(
-        _Pass(path, form, lines, required, broken, lambda: report(lines.consumed, size))
-    )
-    broken.raise_if_any()
+    size, done = sum(map(_size, several)), 0
+    found: list[Found] = []
+    for path in several:
+        found.append(check_part(path, form, required, lambda read: report(done + read, size)))  # noqa: B023 - called at once
+        done += found[-1].part.size
+    dataset = _together(found, selection)
+    report(done, done)
+    return dataset
+
+
+def _together(found: Sequence[Found], selection: Selection) -> Dataset:
+    columns = _columns(found)
+    parts = tuple(each.part for each in found)
+    require(parts[0].path, (condition.column for condition in selection.where), columns)
+    matched = rows = sum(part.rows for part in parts)
+    if selection.where:
+        matched = sum(1 for _ in selection.matching(all_rows(parts)))
+    if selection:
+        rows = selection.size(matched)
     if not rows:
-        raise _useless(path, "the file has no rows")
-    if stamp(file) != before:
-        raise changed(path, "while it was read")
-    report(size, size)
-    return Dataset(path, form, columns, rows, lines.digest, size, mtime_ns)
+        raise useless(parts[0].path, "no row fulfils the conditions")
+    return Dataset(parts, columns, rows, matched, _digest(found, selection), selection)
 
 
-@dataclass(frozen=True, slots=True)
-class _Pass:
-    """What one reading of a file needs."""
-
-    path: Path
-    form: Format
-    lines: Lines
-    required: frozenset[str]
-    broken: BrokenRows
-    tick: Callable[[], None]
-
-
-def _read_table(job: _Pass) -> tuple[tuple[str, ...], int]:
-    """Return the columns of a table, and how many good rows it has."""
-    table = Table(job.lines, delimiter_of(job.form))
-    if table.fault:
-        where = f"{job.path}:{table.line}"
-        raise InputError(table.fault, where=where, remedy="mend the header")
-    if not table.columns:
-        raise _useless(job.path, "the file is empty")
-    _require(job.path, job.required, table.columns)
-    return table.columns, _count(table.checked(job.broken.add), job.tick)
+def _columns(found: Sequence[Found]) -> tuple[str, ...]:
+    """Return the columns of all files; the tables among them must have the same ones."""
+    tables = [each for each in found if each.part.kind.format != "jsonl"]
+    for each in tables[1:]:
+        if odd := sorted(set(tables[0].columns).symmetric_difference(each.columns)):
+            names = ", ".join(f'"{name}"' for name in odd)
+            what = f"{tables[0].part.path} has other columns; one of them alone has {names}"
+            remedy = "give the tables the same columns, or submit them apart"
+            raise InputError(what, where=str(each.part.path), remedy=remedy)
+    return tuple(dict.fromkeys(name for each in found for name in each.columns))
 
 
-def _read_objects(job: _Pass) -> tuple[tuple[str, ...], int]:
-    """Return the columns of a JSON Lines file, and how many good rows it has."""
-    objects = Objects(job.lines)
+def _digest(found: Sequence[Found], selection: Selection) -> str:
+    if len(found) == 1 and not selection:
+        return found[0].digest
+    marks = [each.digest.encode() for each in found] + ([selection.spelled] if selection else [])
+    return hashlib.sha256(b"\n".join(marks)).hexdigest()
+
+
+def _size(path: Path) -> int:
     try:
-        rows = _count(objects.checked(job.broken.add, job.required), job.tick)
-    except TooManyColumnsError as error:
-        what = f"the rows have more than {MAX_COLUMNS:,} different keys"
-        remedy = "put what varies into a list or an object under one key"
-        raise InputError(what, where=f"{job.path}:{objects.line}", remedy=remedy) from error
-    if objects.columns:
-        _require(job.path, job.required, objects.columns)
-    return objects.columns, rows
-
-
-def _count(good: Iterator[None], tick: Callable[[], None]) -> int:
-    rows = 0
-    for _ in good:
-        rows += 1
-        if rows % _ROWS_BETWEEN_REPORTS == 0:
-            tick()
-    return rows
-
-
-def _require(path: Path, required: frozenset[str], columns: tuple[str, ...]) -> None:
-    """Refuse a file in which no row at all has a column that every row must have."""
-    if not (absent := sorted(required.difference(columns))):
-        return
-    near = [match for name in absent for match in get_close_matches(name, columns, n=1)]
-    shown = ", ".join(map(_quoted, columns[:_MOST_LISTED]))
-    rest = f" and {len(columns) - _MOST_LISTED} more" if len(columns) > _MOST_LISTED else ""
-    raise InputError(
-        f"there is no column {', '.join(map(_quoted, absent))}; the columns are {shown}{rest}",
-        where=str(path),
-        remedy=f"did you mean {', '.join(map(_quoted, near))}?" if near else "add the column",
-    )
-
-
-def _quoted(name: str) -> str:
-    return f'"{name}"'
-
-
-def _useless(path: Path, what: str) -> InputError:
-    return InputError(what, where=str(path), remedy="check that it is the file you mean")
+        return path.stat().st_size
+    except (OSError, ValueError):  # it is told when the file is opened
+        return 0
 
 
 def _silent(_read: int, _all: int) -> None:

@@ -11,6 +11,8 @@ from itertools import islice
 
 import orjson
 
+from runner.files.faults import header_fault
+
 MAX_CELL = 1 << 26
 """The longest cell, in characters."""
 
@@ -35,7 +37,7 @@ class Table:
         self.fault: str | None = None
         try:
             self.columns = tuple(next((cells for cells in self._reader if _has_text(cells)), ()))
-            self.fault = _header_fault(self.columns)
+            self.fault = header_fault(self.columns)
         except csv.Error as error:
             self.fault = _reason(error)
 
@@ -85,18 +87,6 @@ class Table:
                 complain(begins, _reason(error))
             else:
                 return
-
-
-def _header_fault(columns: Iterable[str]) -> str | None:
-    """Return what is wrong with the names of the columns, or None."""
-    seen: set[str] = set()
-    for position, name in enumerate(columns, 1):
-        if not name.strip():
-            return f"column {position} has no name"
-        if name in seen:
-            return f'two columns are named "{name}"'
-        seen.add(name)
-    return None
 
 
 def _has_text(cells: list[str]) -> bool:

@@ -1,6 +1,6 @@
 """A dataset that was read once and found whole.
 
-It refuses to know what its rows are for; it only opens, counts and dates them.
+It refuses to know what its rows are for; it only opens, counts and dates its files.
 """
 
 from __future__ import annotations
@@ -13,44 +13,73 @@ from pathlib import Path
 from typing import BinaryIO
 
 from runner.errors import InputError
-from runner.files.formats import SUPPORTED, Format, format_of
+from runner.files.formats import SUPPORTED, Format, Kind, kind_of, unknown_suffix
+from runner.files.selection import Selection
 
 
 @dataclass(frozen=True, slots=True)
-class Dataset:
-    """A file of rows as it was when it was checked.
+class Part:
+    """One file of a dataset as it was when it was checked.
 
     Attributes:
-        columns: The columns' names in order; for JSONL, every key in order of first appearance.
-        rows: How many rows, at least 1.
-        digest: The SHA-256 of the file's bytes, in hex.
+        rows: How many rows it has, chosen or not.
         size: The file's size in bytes.
         mtime_ns: When the file was last changed, in nanoseconds since the epoch.
     """
 
     path: Path
-    format: Format
-    columns: tuple[str, ...]
+    kind: Kind
     rows: int
-    digest: str
     size: int
     mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """Files of rows as they were when they were checked, and which rows of them are meant.
+
+    Attributes:
+        parts: The files, at least one; their rows follow each other.
+        columns: The columns' names in order; for JSONL, every key in order of first appearance.
+        rows: How many rows are meant, at least 1.
+        matched: How many rows fulfil the selection's conditions.
+        digest: In hex, what makes these rows themselves: for one file, all of it, the SHA-256
+            of its bytes, unpacked; otherwise one of the files' digests and the selection.
+        selection: Which rows are meant.
+    """
+
+    parts: tuple[Part, ...]
+    columns: tuple[str, ...]
+    rows: int
+    matched: int
+    digest: str
+    selection: Selection
+
+    @property
+    def path(self) -> Path:
+        """The first file."""
+        return self.parts[0].path
+
+    @property
+    def size(self) -> int:
+        """The size of all files together, in bytes."""
+        return sum(part.size for part in self.parts)
 
 
 Progress = Callable[[int, int], None]
 """Called now and then with the bytes read so far and the bytes in all."""
 
 
-def input_format(path: Path) -> Format:
-    """Return the format of a dataset by its suffix.
+def input_kind(path: Path, form: Format | None) -> Kind:
+    """Return what a dataset's file is by its suffixes, or by `form`.
 
     Raises:
         InputError: the suffix is not one of those supported.
     """
-    if form := format_of(path):
-        return form
-    what = f'the suffix "{path.suffix}" is unknown' if path.suffix else "the name has no suffix"
-    raise InputError(what, where=str(path), remedy=f"use one of {SUPPORTED}")
+    if kind := kind_of(path, form):
+        return kind
+    remedy = f"use one of {SUPPORTED}; or say what it is with --format"
+    raise InputError(unknown_suffix(path), where=str(path), remedy=remedy)
 
 
 def open_input(path: Path) -> BinaryIO:
@@ -64,7 +93,7 @@ def open_input(path: Path) -> BinaryIO:
         if path.is_dir():
             raise InputError("this is a folder", where=where, remedy="name a file in it")
         if path.exists() and not stat.S_ISREG(path.stat().st_mode):
-            remedy = "save the rows to a file first; they are read more than once"
+            remedy = "save the rows to a file first, or hand them over as standard input: -"
             raise InputError("this is not a regular file", where=where, remedy=remedy)
         return path.open("rb", buffering=0)
     except FileNotFoundError as error:

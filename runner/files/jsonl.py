@@ -5,6 +5,7 @@ It knows nothing of files, and changes no row: what a line says is handed on as 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any
@@ -77,8 +78,43 @@ def _parsed(text: str) -> tuple[dict[str, Any], str | None]:
     except orjson.JSONDecodeError as error:
         return {}, f"this is not JSON: {error.msg} at column {error.colno}"
     if isinstance(value, dict):
-        return value, None
+        return value, _repeated(text, value)
     return {}, f"this is {_NOUNS.get(type(value), 'null')}, not a JSON object"
+
+
+def _repeated(text: str, row: dict[str, Any]) -> str | None:
+    """Return the fault of an object in which a key appears twice, or None.
+
+    In JSON a colon stands behind each key, and outside texts nowhere else. So where as many
+    colons follow a quote as there are different keys, and none a space, no key is repeated.
+    """
+    if text.count('":') == _keys(row) and not any(map(text.__contains__, (" :", "\t:", "\r:"))):
+        return None
+    try:
+        json.loads(text, object_pairs_hook=_unrepeated)
+    except _RepeatedError as repeated:
+        return f"the key {json.dumps(repeated.args[0], ensure_ascii=False)} appears twice"
+    return None
+
+
+def _keys(value: Any) -> int:
+    """Return how many keys all the objects in a value have together."""
+    if isinstance(value, dict):
+        nested = sum(_keys(item) for item in value.values() if isinstance(item, dict | list))
+        return len(value) + nested
+    return sum(_keys(item) for item in value if isinstance(item, dict | list))
+
+
+class _RepeatedError(ValueError):
+    """An object has a key twice."""
+
+
+def _unrepeated(pairs: list[tuple[str, Any]]) -> None:
+    seen: set[str] = set()
+    for key, _ in pairs:
+        if key in seen:
+            raise _RepeatedError(key)
+        seen.add(key)
 
 
 def _fault(row: dict[str, Any], required: frozenset[str]) -> str | None:

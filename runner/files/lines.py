@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from io import BytesIO
 from itertools import chain
 from pathlib import Path
-from typing import BinaryIO
 
 from runner.errors import InputError
+from runner.files.packing import Bytes
 
 _BLOCK = 1 << 18
 _BOM = b"\xef\xbb\xbf"
@@ -29,7 +29,7 @@ class Lines:
         consumed: Bytes read so far, in whole blocks.
     """
 
-    def __init__(self, file: BinaryIO, path: Path, *, checked: bool) -> None:
+    def __init__(self, file: Bytes, path: Path, *, checked: bool) -> None:
         self.consumed = 0
         self._file = file
         self._path = path

@@ -1,90 +1,90 @@
-"""The result file: written beside its place, and put there whole or not at all.
+"""The result file: in the format of its suffix, there whole or not at all.
 
 It knows neither results nor queues: it is handed one row at a time, with what became of it.
 """
 
 from __future__ import annotations
 
-import os
-import secrets
-import stat
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO
 
-from runner.files.spell import Spelling, header_of, spelling_for
-from runner.files.target import check_output, output_format, real_target, translated
-
-_BUFFER = 1 << 20
-_LONGEST_STEM = 50  # in characters of up to 4 bytes, so that the name stays under 255 bytes
+from runner.files.place import placed
+from runner.files.sink import ANSWER, Layout, Sink
+from runner.files.spell import RESULT_COLUMNS, Value
+from runner.files.target import check_output, output_kind, translated
+from runner.files.text_out import TextSink
 
 
 class OutputWriter:
     """Writes the rows of one result file, in the order they are handed over."""
 
-    def __init__(self, path: Path, file: TextIO, spelling: Spelling) -> None:
+    def __init__(self, path: Path, sink: Sink) -> None:
         self._path = path
-        self._file = file
-        self._spelling = spelling
+        self._sink = sink
 
-    def write(
-        self, row: str, answer: str | None, model: str | None, state: str, error: str | None
-    ) -> None:
-        """Write one input row, given as the text of a JSON object, and what became of it.
+    def write(self, row: str, values: Sequence[Value]) -> None:
+        """Write one input row, and what is added to it.
+
+        Args:
+            row: The text of a JSON object.
+            values: One for each added column, in order.
 
         Raises:
-            OutputError: the file cannot be written.
+            OutputError: the file cannot be written, or its format cannot hold the row.
         """
-        text = self._spelling(row, (answer, model, state, error))
         with translated(self._path):
-            self._file.write(text)
+            self._sink.write(row, values)
 
 
 @contextmanager
-def open_output(path: Path, columns: Sequence[str]) -> Iterator[OutputWriter]:
+def open_output(
+    path: Path,
+    columns: Sequence[str],
+    added: Sequence[str] = RESULT_COLUMNS,
+    *,
+    vectors: bool = False,
+) -> Iterator[OutputWriter]:
     """Write a result file in the format of its suffix; it appears only when the block succeeds.
 
     Args:
         path: Where the file is to be; one that exists is replaced and keeps its permissions.
         columns: The input's columns, in order.
+        added: The columns that follow them, none of which the input has.
+        vectors: Whether the answers are embeddings: JSON lists of numbers. They become lists of
+            32-bit floats in Parquet, and the rows of the matrix that a .npy file holds.
 
     Raises:
         OutputError: the file cannot be written; what was at `path` is untouched.
     """
-    check_output(path)
-    target, form = real_target(path), output_format(path)
-    part = target.with_name(f".{target.name[:_LONGEST_STEM]}.{secrets.token_hex(4)}.part")
-    with translated(path):
-        file = part.open("x", encoding="utf-8", newline="", buffering=_BUFFER)
-    try:
+    check_output(path, vectors=vectors)
+    layout = Layout(path, tuple(columns), tuple(added), ANSWER if vectors else None)
+    with placed(path) as file:
         with translated(path):
-            file.write(header_of(form, columns))
-        yield OutputWriter(path, file, spelling_for(form, columns))
-        with translated(path):
-            _put_in_place(file, part, target)
-    finally:
-        with suppress(OSError):  # closing writes what is left, which may fail once more
-            file.close()
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
-
-
-def _put_in_place(file: TextIO, part: Path, target: Path) -> None:
-    file.flush()
-    os.fsync(file.fileno())
-    file.close()
-    with suppress(FileNotFoundError):
-        part.chmod(stat.S_IMODE(target.stat().st_mode))
-    part.replace(target)
-    _sync_folder(target.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the new name durable, where the system lets a folder be synced."""
-    with suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
+            sink = _sink(file, layout)
         try:
-            os.fsync(handle)
+            yield OutputWriter(path, sink)
+            with translated(path):
+                sink.finish()
         finally:
-            os.close(handle)
+            sink.abandon()
+
+
+def _sink(file: BinaryIO, layout: Layout) -> Sink:
+    kind = output_kind(layout.path)
+    match kind.format:
+        case "parquet":
+            from runner.files.parquet_out import ParquetSink  # noqa: PLC0415 - an extra
+
+            return ParquetSink(file, layout)
+        case "xlsx":
+            from runner.files.excel_out import ExcelSink  # noqa: PLC0415 - an extra
+
+            return ExcelSink(file, layout)
+        case "npy":
+            from runner.files.matrix_out import MatrixSink  # noqa: PLC0415 - seldom needed
+
+            return MatrixSink(file, layout)
+        case _:
+            return TextSink(file, kind, layout)

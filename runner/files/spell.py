@@ -15,45 +15,56 @@ import orjson
 from runner.files.formats import Format, delimiter_of
 
 RESULT_COLUMNS = ("answer", "model", "state", "error")
-"""What is added to the input's columns."""
+"""What is added to the input's columns, unless more is."""
 
-Result = tuple[str | None, str | None, str | None, str | None]
-"""The values of `RESULT_COLUMNS`."""
+Value = str | int | float | bool | None
+"""What an added column may hold."""
 
-Spelling = Callable[[str, Result], str]
-"""Makes a line, with its end, of a row's JSON text and its result."""
+Spelling = Callable[[str, Sequence[Value]], str]
+"""Makes a line, with its end, of a row's JSON text and the values that are added to it."""
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 _DECODER = json.JSONDecoder(parse_int=str, parse_float=str)  # numbers are copied, not understood
 
 
-def header_of(form: Format, columns: Sequence[str]) -> str:
+def header_of(form: Format, names: Sequence[str]) -> str:
     """Return the line before the first row, with its end; nothing for JSONL."""
-    return "" if form == "jsonl" else _TableLine(form)((*columns, *RESULT_COLUMNS))
+    return "" if form == "jsonl" else _TableLine(form)(names)
 
 
-def spelling_for(form: Format, columns: Sequence[str]) -> Spelling:
-    """Return how rows are spelled in `form`."""
-    return _object_line if form == "jsonl" else _table_spelling(form, columns)
+def spelling_for(form: Format, columns: Sequence[str], added: Sequence[str]) -> Spelling:
+    """Return how rows with these `columns` and these `added` ones are spelled in `form`."""
+    return _object_spelling(added) if form == "jsonl" else _table_spelling(form, columns)
 
 
-def _object_line(row: str, result: Result) -> str:
-    """Splice the result into the row's text, so that numbers keep their digits."""
-    members = row.strip()[1:-1].strip()
-    added = orjson.dumps(dict(zip(RESULT_COLUMNS, map(_encodable, result), strict=True))).decode()
-    line = f"{{{members},{added[1:]}\n" if members else f"{added}\n"
-    # A raw line end is legal between JSON tokens and nowhere else: a space means the same.
-    return line if line.count("\n") == 1 else line[:-1].replace("\n", " ") + "\n"
+def _object_spelling(added: Sequence[str]) -> Spelling:
+    def spell(row: str, values: Sequence[Value]) -> str:
+        """Splice the values into the row's text, so that numbers keep their digits."""
+        members = row.strip()[1:-1].strip()
+        more = orjson.dumps(dict(zip(added, map(encodable, values), strict=True))).decode()
+        comma = "," if members and added else ""
+        line = f"{{{members}{comma}{more[1:]}\n"
+        # A raw line end is legal between JSON tokens and nowhere else: a space means the same.
+        return line if line.count("\n") == 1 else line[:-1].replace("\n", " ") + "\n"
+
+    return spell
 
 
 def _table_spelling(form: Format, columns: Sequence[str]) -> Spelling:
     line = _TableLine(form)
 
-    def spell(row: str, result: Result) -> str:
-        cells = _cells(row)
-        return line((*(cells.get(name) for name in columns), *map(_encodable, result)))
+    def spell(row: str, values: Sequence[Value]) -> str:
+        cells = cells_of(row)
+        return line((*(cells.get(name) for name in columns), *map(cell_of, values)))
 
     return spell
+
+
+def cell_of(value: Value) -> str | None:
+    """Return an added value as a cell: a text as it is, None as nothing, the rest as JSON."""
+    if isinstance(value, str):
+        return sound(value)
+    return value if value is None else orjson.dumps(value).decode()
 
 
 class _TableLine:
@@ -72,7 +83,7 @@ class _TableLine:
         return self._line
 
 
-def _cells(row: str) -> dict[str, str | None]:
+def cells_of(row: str) -> dict[str, str | None]:
     """Return a row's values as cells: texts as they are, null as nothing, the rest as JSON."""
     values: dict[str, str | None] = orjson.loads(row)
     if all(value is None or isinstance(value, str) for value in values.values()):
@@ -99,6 +110,11 @@ def _skip(row: str, at: int) -> int:
     return space.end() if space else at
 
 
-def _encodable(text: str | None) -> str | None:
+def encodable(value: Value) -> Value:
+    """Return a value that any file can hold."""
+    return sound(value) if isinstance(value, str) else value
+
+
+def sound(text: str) -> str:
     """Replace half surrogates, which a provider may send and no file can hold."""
-    return text if text is None else text.encode("utf-8", "replace").decode()
+    return text.encode("utf-8", "replace").decode()

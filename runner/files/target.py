@@ -10,22 +10,40 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 from runner.errors import OutputError
-from runner.files.formats import SUPPORTED, Format, format_of
+from runner.files.extras import Extra, missing
+from runner.files.formats import SUPPORTED, Kind, kind_of, unknown_suffix
+
+EXCEL_ROWS = 1_048_576
+"""The rows of a sheet, that of the header among them."""
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
-def check_output(path: Path) -> None:
+def check_output(path: Path, *, rows: int = 0, vectors: bool | None = None) -> None:
     """Find out, before anything is spent, whether `open_output` could write `path`.
 
+    Args:
+        path: Where the results are to be.
+        rows: How many there will be, if that is known.
+        vectors: Whether the answers will be embeddings, if that is known.
+
     Raises:
-        OutputError: the suffix is unknown, or the folder or the file cannot be written.
+        OutputError: the suffix is unknown, the folder or the file cannot be written, the format
+            cannot hold so many rows, or needs a library that is not installed.
     """
-    output_format(path)
+    kind = output_kind(path)
+    _check_extras(path, kind)
+    if kind.format == "npy" and vectors is False:
+        what = "a .npy file holds embeddings, and the answers are none"
+        raise OutputError(what, where=str(path), remedy=f"use one of {SUPPORTED}")
+    if kind.format == "xlsx" and rows >= EXCEL_ROWS:
+        what = f"a sheet holds {EXCEL_ROWS:,} rows with its header, and there are {rows:,}"
+        raise OutputError(what, where=str(path), remedy="name a .parquet, .csv or .jsonl file")
     with translated(path):
         target = real_target(path)
         if target.is_dir():
@@ -35,16 +53,33 @@ def check_output(path: Path) -> None:
         _check_folder(path, target.parent)
 
 
-def output_format(path: Path) -> Format:
-    """Return the format of a result file by its suffix.
+def output_kind(path: Path) -> Kind:
+    """Return what a result file is to be, by its suffixes.
 
     Raises:
         OutputError: the suffix is not one of those supported.
     """
-    if form := format_of(path):
-        return form
-    what = f'the suffix "{path.suffix}" is unknown' if path.suffix else "the name has no suffix"
-    raise OutputError(what, where=str(path), remedy=f"use one of {SUPPORTED}")
+    if path.suffix.lower() == ".npy":
+        return Kind("npy")
+    if kind := kind_of(path):
+        return kind
+    raise OutputError(unknown_suffix(path), where=str(path), remedy=f"use one of {SUPPORTED}")
+
+
+def _check_extras(path: Path, kind: Kind) -> None:
+    """Refuse a file whose library is not installed; nothing is loaded.
+
+    Raises:
+        OutputError: it is not.
+    """
+    names: dict[str | None, tuple[Extra, str]] = {
+        "parquet": ("parquet", "pyarrow"),
+        "xlsx": ("excel", "openpyxl"),
+        "zst": ("zstd", "zstandard"),
+    }
+    for part in (kind.format, kind.packing):
+        if part in names and find_spec(names[part][1]) is None:
+            raise missing(names[part][0], path, OutputError)
 
 
 def real_target(path: Path) -> Path:

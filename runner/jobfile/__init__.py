@@ -6,8 +6,9 @@ It knows nothing of quotas, queues, providers or datasets on disk.
 from runner.jobfile.accept import Answer
 from runner.jobfile.answer import Invalid, Valid, read_answer, read_value
 from runner.jobfile.check import RESULT_COLUMNS, check_columns
+from runner.jobfile.job import Images, Job
 from runner.jobfile.load import load, parse
-from runner.jobfile.model import Job, JobFile, Limits
+from runner.jobfile.model import JobFile, Limits
 from runner.jobfile.pack import read_pack
 from runner.jobfile.prompt import Asked, Message, Prompt
 from runner.jobfile.texts import PromptText
@@ -17,6 +18,7 @@ __all__ = [
     "RESULT_COLUMNS",
     "Answer",
     "Asked",
+    "Images",
     "Invalid",
     "Job",
     "JobFile",

@@ -11,7 +11,7 @@ from runner.errors import InputError, JobFileError
 from runner.tomlfile import listed, nearest
 
 RESULT_COLUMNS = ("answer", "model", "state", "error")
-"""What the output adds to the input's columns."""
+"""What the output adds to the input's columns, unless it adds more."""
 
 _MOST_LISTED = 30
 
@@ -22,6 +22,7 @@ def check_columns(
     where: str,
     *,
     dataset: str | None = None,
+    added: Sequence[str] = RESULT_COLUMNS,
 ) -> None:
     """Check that the prompt reads only columns that exist, and that the output's names are free.
 
@@ -30,12 +31,13 @@ def check_columns(
         columns: What the dataset has.
         where: The job file, for errors.
         dataset: The dataset, for errors about it; `where` unless given.
+        added: The columns that the output adds.
 
     Raises:
         JobFileError: the prompt reads a column that the dataset does not have.
         InputError: the dataset has a column that the output is about to add.
     """
-    if taken := [name for name in RESULT_COLUMNS if name in columns]:
+    if taken := [name for name in added if name in columns]:
         raise InputError(
             f"the dataset has {_columns(taken)}, which the output adds",
             where=dataset or where,

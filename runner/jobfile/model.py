@@ -11,50 +11,17 @@ from typing import Annotated, Any, Self
 import orjson
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from runner.core.schedule import Rotate
 from runner.errors import JobFileError
 from runner.jobfile.accept import Answer
+from runner.jobfile.job import Images, Job
 from runner.jobfile.parameters import check_parameters
-from runner.jobfile.table import Line, Table
+from runner.jobfile.table import Table
 from runner.jobfile.texts import PromptText
 from runner.tomlfile import problem
 
 # Every digest has these. Keys that came later are in it only if they say something, so that a job
 # file of before keeps its digest, and its batch is not paid for anew.
 _FIRST_KEYS = {"prompt": {"system", "user"}, "answer": {"kind", "labels"}}
-
-
-class Job(Table):
-    """``[job]``: what the batch is called, and the models that may answer.
-
-    Attributes:
-        name: What people call it; the file's stem unless given.
-        model: The one model's name, as the provider spells it.
-        models: Instead of `model`: several, the preferred one first.
-        rotate: Whether the next model is used when the one before is spent, or all of them are.
-        priority: Batches with a lower one go first, -100 to 100; those with the same share alike.
-    """
-
-    name: Line
-    model: Line | None = None
-    models: Annotated[tuple[Line, ...], Field(strict=False, max_length=50)] = ()
-    rotate: Annotated[Rotate, Field(strict=False)] = Rotate.PREFER
-    priority: Annotated[int, Field(ge=-100, le=100)] = 0
-
-    @property
-    def choices(self) -> tuple[str, ...]:
-        """The models that may answer, the preferred one first."""
-        return self.models or (self.model or "",)
-
-    @model_validator(mode="after")
-    def _names_its_models_once(self) -> Self:
-        if (self.model is None) == (not self.models):
-            raise problem(
-                "needs either a model or a list of models", 'write model = "…" or models = ["…"]'
-            )
-        if len(set(self.models)) < len(self.models):
-            raise problem("a model is named twice in models", "name each model once")
-        return self
 
 
 class Limits(Table):
@@ -79,9 +46,10 @@ class JobFile(Table):
     """
 
     job: Job
-    prompt: PromptText
+    prompt: PromptText = PromptText(user="{{ row }}")
     parameters: dict[str, Any] = Field(default_factory=dict)
     answer: Answer = Answer()
+    images: Images = Images()
     limits: Limits = Limits()
 
     @field_validator("parameters")
@@ -89,6 +57,17 @@ class JobFile(Table):
     def _parameters_can_be_sent(cls, parameters: dict[str, Any]) -> dict[str, Any]:
         check_parameters(parameters)
         return parameters
+
+    @model_validator(mode="after")
+    def _prompt_fits_the_kind(self) -> Self:
+        kind, prompt = self.job.kind, self.prompt
+        if kind != "request" and "prompt" not in self.model_fields_set:
+            raise problem("needs a table [prompt]", 'write [prompt] with user = "… {{ column }} …"')
+        if kind in ("embedding", "image") and prompt.model_fields_set - {"user"}:
+            raise problem(f'kind = "{kind}" has one text, [prompt] user, and no messages')
+        if kind != "chat" and self.answer != Answer():
+            raise problem(f'kind = "{kind}" has no [answer] to be checked')
+        return self
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -121,8 +100,12 @@ class JobFile(Table):
         asked = self.model_dump(
             mode="json",
             by_alias=True,
-            exclude={"job": True, "answer": {"max_asks"}, "limits": True},
+            exclude={"job": True, "answer": {"max_asks"}, "images": {"folder"}, "limits": True},
         )
+        if self.images == Images(folder=self.images.folder):
+            del asked["images"]
+        if self.job.kind != "chat":
+            asked["kind"] = self.job.kind
         for table, first in _FIRST_KEYS.items():
             asked[table] = {k: v for k, v in asked[table].items() if k in first or _is_said(v)}
         asked["models"] = self.job.choices

@@ -85,6 +85,14 @@ class Prompt:
         corrections = [message for one in asked for message in self._corrected(one)]
         return [*self._system(row), *self._examples, *question, *corrections]
 
+    def text(self, row: Row) -> str:
+        """Return the user's text for one row, where there are no messages.
+
+        Raises:
+            JobFileError: as `messages`.
+        """
+        return self._templates.render_some("user", row)
+
     def pack_messages(self, rows: Sequence[Row]) -> list[Message]:
         """Return the chat messages that ask for the answers to several rows at once.
 

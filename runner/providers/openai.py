@@ -1,12 +1,13 @@
 """The OpenAI wire format: a chat request as bytes, and a reply's bytes as a Reply.
 
-It knows every envelope an error was seen in; what an error means, the preset's rules say.
+It knows every envelope an error was seen in; what an error means, the preset's rules say. What
+another kind of call is answered with, its own file knows.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -16,6 +17,9 @@ from runner.core.verdict import Reply
 OK = 200
 _REASONING = ("thinking", "reasoning")  # parts of a message that are not said
 SNIPPET = 200  # characters of a body that is not JSON, for the ledger
+
+Reader = Callable[[Mapping[str, str], dict[str, Any]], Reply]
+"""Makes a Reply of the headers and the object of a 200 that names no error."""
 
 
 def chat_request(
@@ -27,6 +31,11 @@ def chat_request(
 
 def read_reply(status: int, headers: Mapping[str, str], body: bytes) -> Reply:
     """A chat reply, whatever its shape; never raises."""
+    return read_any(status, headers, body, _answer)
+
+
+def read_any(status: int, headers: Mapping[str, str], body: bytes, answer: Reader) -> Reply:
+    """A reply whose answer, if it holds one, `answer` reads; never raises if that does not."""
     try:
         data = orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -37,7 +46,7 @@ def read_reply(status: int, headers: Mapping[str, str], body: bytes) -> Reply:
         return Reply(status, headers, message=f"not an object: {_snippet(body)}")
     code, message = _error(data)
     if status == OK and not (code or message):
-        return _answer(headers, data)
+        return answer(headers, data)
     return Reply(status, headers, code, message or ("" if code else _snippet(body)))
 
 
@@ -53,7 +62,7 @@ def _error(data: dict[str, Any]) -> tuple[str, str]:
             return "", ""
         found = data
     code = found.get("code") or found.get("type") or found.get("http_code")
-    named = ", ".join(_violated(found))
+    named = ", ".join((*_violated(found), *_delays(found)))
     return _text(code), _text(found.get("message")) + (f" ({named})" if named else "")
 
 
@@ -65,20 +74,33 @@ def _violated(error: dict[str, Any]) -> Iterator[str]:
                 yield name
 
 
+def _delays(error: dict[str, Any]) -> Iterator[str]:
+    """The wait that Google's RetryInfo asks for, as words: it is told beside the message."""
+    for detail in _dicts(error.get("details")):
+        if delay := _text(detail.get("retryDelay")):
+            yield f"retry in {delay}"
+
+
 def _dicts(value: Any) -> list[dict[str, Any]]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def _answer(headers: Mapping[str, str], data: dict[str, Any]) -> Reply:
-    usage = data.get("usage")
-    usage = usage if isinstance(usage, dict) else {}
+    prompt_tokens, completion_tokens = read_usage(data)
     return Reply(
         OK,
         headers,
         content=_content(data.get("choices")),
-        prompt_tokens=_count(usage.get("prompt_tokens")),
-        completion_tokens=_count(usage.get("completion_tokens")),
+        prompt_tokens=prompt_tokens,
+        completion_tokens=completion_tokens,
     )
+
+
+def read_usage(data: dict[str, Any]) -> tuple[int | None, int | None]:
+    """The tokens of the prompt and of the answer, where they are told."""
+    usage = data.get("usage")
+    usage = usage if isinstance(usage, dict) else {}
+    return _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
 
 
 def _content(choices: Any) -> str | None:

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 import orjson
 
 from runner.core import retry
-from runner.core.retry import Limits, Step
+from runner.core.retry import Limits
 from runner.core.verdict import Kind, Verdict
 from runner.errors import JobFileError
 from runner.jobfile import Asked, JobFile, Prompt, Valid, read_answer
 from runner.providers.endpoint import Endpoint, Heard
-from runner.store.dispatch import Ended, Started
+from runner.store.dispatch import Ended, JobEnd, Started
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +45,8 @@ async def execute(
     now: Callable[[], int],
     chance: Callable[[], float],
 ) -> Ended:
-    """Make the call and decide what follows for its job."""
-    job = started.job
+    """Make the call and decide what follows for each of its jobs."""
+    [job] = started.jobs
     try:
         messages = task.prompt.messages(orjson.loads(job.payload), _asked(job.tries.asks))
     except JobFileError as error:
@@ -55,29 +55,47 @@ async def execute(
     heard = await endpoint.chat(
         started.model, messages, jobfile.parameters, jobfile.limits.timeout_s, sent_at
     )
-    step, reply = _decide(task, started, heard, now(), chance())
     return Ended(
         started,
         heard.outcome(probe=started.probe, sent_at=sent_at),
-        step,
+        _decide(task, started, heard, now(), chance()),
         status=heard.reply.status if heard.reply else None,
-        reply=reply,
         prompt_tokens=heard.reply.prompt_tokens if heard.reply else None,
         completion_tokens=heard.reply.completion_tokens if heard.reply else None,
     )
 
 
+def after_refusal(
+    started: Started, task: Task, verdict: Verdict, now: int, chance: float
+) -> tuple[JobEnd, ...]:
+    """What follows any verdict but done for each job of the call."""
+    return tuple(
+        JobEnd(
+            job,
+            retry.after_refusal(
+                verdict,
+                job.tries,
+                task.limits,
+                chance=chance,
+                now=now,
+                company=len(started.jobs),
+                probe=started.probe,
+            ),
+        )
+        for job in started.jobs
+    )
+
+
 def _decide(
     task: Task, started: Started, heard: Heard, now: int, chance: float
-) -> tuple[Step, str | None]:
-    tries, limits = started.job.tries, task.limits
+) -> tuple[JobEnd, ...]:
     if heard.verdict.kind is not Kind.DONE:
-        return retry.after_refusal(heard.verdict, tries, limits, chance=chance, now=now), None
+        return after_refusal(started, task, heard.verdict, now, chance)
+    [job] = started.jobs
     content = (heard.reply.content if heard.reply else None) or ""
     answer = read_answer(task.jobfile.answer, content)
-    if isinstance(answer, Valid):
-        return retry.after_answer(answer.value, "", tries, limits), content
-    return retry.after_answer(None, answer.reason, tries, limits), content
+    value, why_not = (answer.value, "") if isinstance(answer, Valid) else (None, answer.reason)
+    return (JobEnd(job, retry.after_answer(value, why_not, job.tries, task.limits), content),)
 
 
 def _asked(times: int) -> tuple[Asked, ...]:
@@ -88,4 +106,5 @@ def _asked(times: int) -> tuple[Asked, ...]:
 def _unaskable(started: Started, why: str) -> Ended:
     """This row does not fit the prompt: nothing was sent, and nothing can be."""
     verdict = Verdict(Kind.LOCAL, why, scope=None)
-    return Ended(started, Heard(verdict).outcome(probe=started.probe), retry.Fail(why))
+    ends = tuple(JobEnd(job, retry.Fail(why)) for job in started.jobs)
+    return Ended(started, Heard(verdict).outcome(probe=started.probe), ends)

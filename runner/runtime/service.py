@@ -17,7 +17,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from runner.clock import Clock
-from runner.core import forecast, retry, schedule
+from runner.core import forecast, schedule
 from runner.core.gate import Cause
 from runner.core.outcome import CLOCK_TOLERANCE_MS
 from runner.core.quota import Refused
@@ -25,8 +25,9 @@ from runner.core.schedule import Route, Start, Wait
 from runner.core.verdict import Kind, Verdict
 from runner.errors import BusyError, DiskFullError, StoreError
 from runner.providers.endpoint import Endpoint, Heard
-from runner.runtime.executor import Task, compile_task, execute
+from runner.runtime.executor import Task, after_refusal, compile_task, execute
 from runner.runtime.options import Options
+from runner.runtime.pauses import Pauses
 from runner.runtime.progress import Ending, Progress, Watcher, nobody
 from runner.runtime.roster import Roster
 from runner.runtime.view import View, look
@@ -41,6 +42,8 @@ LONG_WAITS = frozenset({Cause.SPENT, Cause.EARLY, Cause.GONE, "hours", "capped"}
 # Below this much free disk nothing new is started: results in flight must find room.
 DISK_FLOOR = 32 * 1024 * 1024
 RETRY_WRITE_S = 2.0
+# How long the first call may wait for the balances; one that comes later is heeded then.
+FIRST_LOOK_S = 5.0
 LONGEST_MARGIN_MS = 3_000
 
 
@@ -65,9 +68,11 @@ class Service:
         self._writer = Writer(database)
         self._roster = Roster(endpoints, self._writer, clock, options.max_concurrency)
         self._shares: Counter[int] = Counter()  # calls started for each batch, to share alike
+        self._pauses = Pauses()
         self._tasks: dict[int, Task] = {}
         self._woken = anyio.Event()
         self._stopping = False
+        self._watched = False  # whether somebody watches the balances
         self._broken: StoreError | None = None
         self._no_room: str | None = None
         self._shown: Progress | None = None
@@ -96,22 +101,25 @@ class Service:
             anyio.create_task_group() as background,
         ):
             background.start_soon(self._writer.run)
-            ending = await self._drain(runner_id)
+            ending = await self._drain(runner_id, background)
             background.cancel_scope.cancel()
         if failure := self._broken or self._roster.refusal:
             raise failure
         return ending
 
-    async def _drain(self, runner_id: int) -> Ending:
+    async def _drain(self, runner_id: int, background: TaskGroup) -> Ending:
         async with anyio.create_task_group() as calls:
-            ending = await self._intake(runner_id, calls)
+            ending = await self._intake(runner_id, calls, background)
             calls.cancel_scope.deadline = anyio.current_time() + self._options.drain_s
         return ending
 
-    async def _intake(self, runner_id: int, calls: TaskGroup) -> Ending:
+    async def _intake(self, runner_id: int, calls: TaskGroup, background: TaskGroup) -> Ending:
         while not self._stopping:
             self._woken = anyio.Event()
             try:
+                if not self._watched:
+                    await self._watch_purses(background)
+                    continue
                 ending = await self._turn(runner_id, calls)
             except (BusyError, DiskFullError) as error:
                 self._no_room = error.what
@@ -124,12 +132,21 @@ class Service:
                     return ending
         return Ending.STOPPED
 
+    async def _watch_purses(self, background: TaskGroup) -> None:
+        """Have the balances watched, and wait a little for what the first looks tell."""
+        wake = lambda: self._woken.set()  # noqa: E731, PLW0108 - each sleep has an event of its own
+        self._roster.watch_purses(background, await self._look(), wake)
+        self._watched = True
+        with anyio.move_on_after(FIRST_LOOK_S):
+            while not (self._stopping or self._roster.looked):
+                self._woken = anyio.Event()
+                await self._woken.wait()
+
     async def _turn(self, runner_id: int, calls: TaskGroup) -> Ending | None:
         """Look, decide, and do one thing; the ending, if this is the end."""
         await self._patrol(runner_id)
         view = await self._look()
-        if await self._roster.look_into_purses(view):  # the view is of before
-            return Ending.STOPPED if self._roster.refusal else None
+        self._roster.meet(view)
         decision = schedule.decide(
             view.works, self._roster.lanes(view), self._options.rules, self._now()
         )
@@ -146,14 +163,10 @@ class Service:
 
     async def _look(self) -> View:
         self._check_disk()
+        accounts, only = self._roster.accounts, self._options.only
         async with self._database.read() as connection:
-            view = await look(
-                connection,
-                self._roster.accounts,
-                self._options.only,
-                self._now(),
-                self._margin_ms,
-            )
+            view = await look(connection, accounts, only, self._now(), self._margin_ms)
+            await self._pauses.heed(connection, view)
         if view.next_due is None or view.next_due > self._now():
             return replace(view, works=tuple(map(self._shared, view.works)))
         await self._writer.do(partial(queue.promote, now=self._now()))
@@ -220,10 +233,8 @@ class Service:
             return await execute(started, task, endpoint, self._now, self._chance.random)
         except Exception as error:  # noqa: BLE001 - a defect of ours must not lose a paid call
             verdict = Verdict(Kind.TRANSIENT, f"internal error: {error!r}", scope=None)
-            step = retry.after_refusal(
-                verdict, started.job.tries, task.limits, chance=1, now=self._now()
-            )
-            return Ended(started, Heard(verdict).outcome(probe=started.probe), step)
+            ends = after_refusal(started, task, verdict, self._now(), chance=1)
+            return Ended(started, Heard(verdict).outcome(probe=started.probe), ends)
 
     def _heed(self, ended: Ended, sent_at: int) -> None:
         """Learn what concerns more than one job: a refused account, a clock that is wrong."""
@@ -303,6 +314,7 @@ class Service:
             forecast=self._forecast(view),
             trouble=self._trouble,
             stopping=self._stopping,
+            paused=self._pauses.batches,
         )
         self._shown = shown
         self._watcher(shown)
@@ -323,7 +335,7 @@ class Service:
     def _forecast(self, view: View) -> forecast.Forecast | None:
         if not view.windows:
             return None
-        calls = sum(batch.counts.unfinished for batch in view.batches)
+        calls = sum(batch.calls_needed for batch in view.batches)
         most = sum(_allowed(batch) for batch in view.batches)
         lanes, speed = self._roster.lanes(view), self._roster.pace_ms(view)
         return forecast.forecast(calls, lanes, self._options.rules, self._now(), speed, most)
@@ -331,5 +343,5 @@ class Service:
 
 def _allowed(batch: Batch) -> int:
     """How many calls a batch still needs, as far as the user allows them."""
-    left = batch.counts.unfinished
-    return left if batch.calls_left is None else min(left, batch.calls_left)
+    needed = batch.calls_needed
+    return needed if batch.calls_left is None else min(needed, batch.calls_left)

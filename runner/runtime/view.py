@@ -90,4 +90,6 @@ def _work(batch: Batch, routes: tuple[Route, ...], due: int | None) -> Work:
         due if counts.waiting else None,
         batch.rotate,
         batch.calls_left,
+        pack=batch.packing.most,
+        running=counts.running,
     )

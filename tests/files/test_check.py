@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from runner.errors import InputError
-from runner.files import Dataset, check
+from runner.files import ALL, Dataset, Part, check
+from runner.files.formats import Kind
 from runner.files.lines import MAX_LINE
 
 JOBS = Path(__file__).parents[2] / "jobs"
@@ -36,20 +37,19 @@ def test_a_table_is_counted_hashed_and_dated(tmp_path: Path) -> None:
     content = b'\xef\xbb\xbfid,text\r\n1,"a\nb"\r\n\r\n2,c\r\n'
     path = dataset(tmp_path, "rows.CSV", content)
     assert check(path) == Dataset(
-        path=path,
-        format="csv",
+        parts=(Part(path, Kind("csv"), 2, len(content), path.stat().st_mtime_ns),),
         columns=("id", "text"),
         rows=2,
+        matched=2,
         digest=hashlib.sha256(content).hexdigest(),
-        size=len(content),
-        mtime_ns=path.stat().st_mtime_ns,
+        selection=ALL,
     )
 
 
 def test_the_columns_of_json_lines_are_the_union_of_keys_in_order(tmp_path: Path) -> None:
     path = dataset(tmp_path, "rows.jsonl", '\ufeff{"b":1}\n\n{"a":2,"b":3}\r\n{"c":null}')
     found = check(path)
-    assert (found.columns, found.rows, found.format) == (("b", "a", "c"), 3, "jsonl")
+    assert (found.columns, found.rows) == (("b", "a", "c"), 3)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,10 @@ def test_the_columns_of_json_lines_are_the_union_of_keys_in_order(tmp_path: Path
         ("rows.csv", "id,id\n1,2\n", 'two columns are named "id"'),
         ("rows.csv", "id, \n1,2\n", "column 2 has no name"),
         ("rows.csv", 'id,"te"xt\n1,2\n', "text follows a closing quote"),
-        ("rows.parquet", "x", 'the suffix ".parquet" is unknown'),
+        ("rows.xls", "x", 'the suffix ".xls" is unknown'),
+        ("rows.parquet.gz", "x", 'the suffix ".gz" is unknown'),
+        ("rows.parquet", "x", "this is no Parquet file"),
+        ("rows.xlsx", "x", "this is no Excel workbook"),
         ("rows", "x", "the name has no suffix"),
         ("rows.jsonl", '{"":1}\n', "a key is empty"),
     ],
@@ -76,7 +79,10 @@ def test_a_file_without_usable_rows_is_refused(
 
 
 def test_the_supported_suffixes_are_named(tmp_path: Path) -> None:
-    assert refused(tmp_path / "rows.xlsx").remedy == "use one of .csv, .tsv, .jsonl"
+    assert refused(tmp_path / "rows.xls").remedy == (
+        "use one of .csv, .tsv, .jsonl, .parquet, .xlsx; text also with .gz or .zst behind it; "
+        "or say what it is with --format"
+    )
 
 
 def test_a_missing_file_a_folder_and_a_pipe_are_told_apart(tmp_path: Path) -> None:
@@ -152,6 +158,9 @@ def test_many_broken_rows_are_counted_and_the_first_twenty_told(tmp_path: Path) 
         ('{"a":1', "this is not JSON"),
         ('{"a":NaN}', "this is not JSON"),
         ('{"b":1}', 'the row lacks "a"'),
+        ('{"a":1,"a":2}', 'the key "a" appears twice'),
+        ('{"a" :1, "b":": ","a":2}', 'the key "a" appears twice'),
+        ('{"a":{"é":1,"b":[{"\\u00e9":2}],"\\u00e9":3}}', 'the key "é" appears twice'),
     ],
 )
 def test_a_line_that_is_no_usable_object_is_told(tmp_path: Path, line: str, what: str) -> None:
@@ -166,6 +175,17 @@ def test_a_column_that_no_row_has_is_told_once(tmp_path: Path, name: str, conten
     error = refused(dataset(tmp_path, name, content), "texts")
     assert error.what == 'there is no column "texts"; the columns are "text"'
     assert error.remedy == 'did you mean "text"?'
+
+
+def test_colons_in_texts_are_no_keys(tmp_path: Path) -> None:
+    lines = ['{"a":"said \\"yes\\": ok"}', '{"a":":", "b" : {"a":[{"a":1}]}}', '{"a":" : \\\\"}']
+    assert check(dataset(tmp_path, "rows.jsonl", "\n".join(lines))).rows == 3
+
+
+def test_a_table_with_semicolons_is_recognised(tmp_path: Path) -> None:
+    error = refused(dataset(tmp_path, "rows.csv", "id;text\n1;a,b\n"), "text")
+    assert "separated by semicolons" in error.what
+    assert error.remedy == "save it with commas, as .tsv with tabs, or as .xlsx"
 
 
 def test_rows_with_endlessly_many_keys_are_no_table(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ CELLS = TEXT | st.sampled_from(['"', "\n", "\r", "\r\n", "a\rb", ",", "\t", " "]
 def written(path: Path, columns: list[str], *rows: str) -> str:
     with open_output(path, columns) as out:
         for row in rows:
-            out.write(row, "good", "m", "succeeded", None)
+            out.write(row, ("good", "m", "succeeded", None))
     return path.read_bytes().decode()
 
 
@@ -34,7 +34,7 @@ def names(folder: Path) -> list[str]:
 
 def interrupted(path: Path) -> None:
     with open_output(path, ["a"]) as out:
-        out.write('{"a":"1"}', None, None, "queued", None)
+        out.write('{"a":"1"}', (None, None, "queued", None))
         raise KeyboardInterrupt
 
 
@@ -69,10 +69,30 @@ def test_a_line_of_json_keeps_its_text_and_gains_the_result(tmp_path: Path) -> N
     assert text == f"{row[:-1]},{added}{{{added}" + f'{{"a": 1,{added}'
 
 
+def test_what_is_added_may_be_more_or_less_and_numbers_too(tmp_path: Path) -> None:
+    for name in ("out.csv", "out.jsonl"):
+        with open_output(tmp_path / name, ["a"], ("answer", "agreement", "review")) as out:
+            out.write('{"a":1}', ("x", 0.5, True))
+            out.write('{"a":2}', (None, 1, None))
+    assert (tmp_path / "out.csv").read_text() == (
+        "a,answer,agreement,review\n1,x,0.5,true\n2,,1,\n"
+    )
+    assert (tmp_path / "out.jsonl").read_text() == (
+        '{"a":1,"answer":"x","agreement":0.5,"review":true}\n'
+        '{"a":2,"answer":null,"agreement":1,"review":null}\n'
+    )
+
+
+def test_nothing_may_be_added(tmp_path: Path) -> None:
+    with open_output(tmp_path / "out.jsonl", ["a"], ()) as out:
+        out.write('{"a":1}', ())
+    assert (tmp_path / "out.jsonl").read_text() == '{"a":1}\n'
+
+
 @pytest.mark.parametrize("name", ["out.csv", "out.jsonl"])
 def test_half_a_surrogate_in_an_answer_does_not_spoil_the_file(tmp_path: Path, name: str) -> None:
     with open_output(tmp_path / name, ["a"]) as out:
-        out.write('{"a":"1"}', "ok \ud83d", "m", "succeeded", None)
+        out.write('{"a":"1"}', ("ok \ud83d", "m", "succeeded", None))
     assert "ok ?" in (tmp_path / name).read_text("utf-8")
 
 
@@ -169,7 +189,7 @@ def test_what_is_written_can_be_read_again(
         path = Path(folder) / name
         with open_output(path, ["x", "y"]) as out:
             for x, y in cells:
-                out.write(json.dumps({"x": x, "y": y}), answer, "m", "succeeded", "")
+                out.write(json.dumps({"x": x, "y": y}), (answer, "m", "succeeded", ""))
         again = [json.loads(row) for row in read_rows(check(path))]
         assert [(row["x"], row["y"], row["answer"]) for row in again] == [
             (x, y, answer) for x, y in cells

@@ -14,7 +14,8 @@ needs_a_mortal = pytest.mark.skipif(os.geteuid() == 0, reason="root may write an
 @pytest.mark.parametrize(
     ("name", "what"),
     [
-        ("out.xlsx", 'the suffix ".xlsx" is unknown'),
+        ("out.xls", 'the suffix ".xls" is unknown'),
+        ("out.xlsx.gz", 'the suffix ".gz" is unknown'),
         ("out", "the name has no suffix"),
         ("folder.csv", "this is a folder"),
         ("pipe.csv", "this is not a regular file"),

@@ -39,3 +39,9 @@ def test_a_column_that_the_output_adds_is_refused(name: str) -> None:
     assert f'"{name}"' in caught.value.what
     assert caught.value.where == "rows.csv"
     assert caught.value.remedy == "rename it in the dataset"
+
+
+def test_a_dataset_may_have_what_this_output_does_not_add() -> None:
+    check_columns({"text"}, ["text", "model"], "job.toml", added=("answer",))
+    with pytest.raises(InputError, match='the column "agreement", which the output adds'):
+        check_columns({"text"}, ["text", "agreement"], "job.toml", added=("answer", "agreement"))

@@ -50,9 +50,10 @@ def check_changes(config: SimulatorConfig) -> None:
 
 def check_times(config: SimulatorConfig) -> None:
     """Raise `ConfigError` if a length of time or the zone makes no sense."""
-    least, most = config.latency_ms
-    if not 0 <= least <= most:
-        raise _wrong("latency_ms", config.latency_ms, "give the least and the most, in order")
+    for name in ("latency_ms", "image_ms"):
+        least, most = getattr(config, name)
+        if not 0 <= least <= most:
+            raise _wrong(name, (least, most), "give the least and the most, in order")
     if not 0 <= config.reset_late_s < _DAY_S:
         raise _wrong("reset_late_s", config.reset_late_s, f"choose from 0 to {_DAY_S - 1} seconds")
     if not 1 <= config.foreign_spread_s <= _DAY_S:
@@ -86,8 +87,7 @@ def check_faults(faults: Mapping[str, float], *groups: Sequence[str]) -> None:
         one_of("faults", kind, known)
         if not 0 <= probability <= 1:
             raise _wrong(f"faults.{kind}", probability, "choose a probability from 0 to 1")
-    # Ten times 0.1 is a hair over 1.
-    for group in groups:
+    for group in groups:  # of each, one strikes at a time; ten times 0.1 is a hair over 1
         if sum(faults.get(kind, 0.0) for kind in group) > 1 + 1e-9:
             raise _wrong("faults", dict(faults), "let the probabilities add up to at most 1")
 

@@ -1,0 +1,113 @@
+"""One condition on a row, as in ``stars >= 4``.
+
+It knows nothing of datasets: it is handed a row's values.
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+import orjson
+
+from runner.errors import ConfigError
+
+Operator = Literal["==", "!=", "<=", ">=", "<", ">", "in", "contains"]
+
+_COLUMN = r"""\s*(?P<column>"[^"]+"|'[^']+'|[^"'<>=!]+?)"""
+_FORMS = (
+    re.compile(_COLUMN + r"\s*(?P<operator>==|!=|<=|>=|<|>)\s*(?P<value>[^=].*|)", re.DOTALL),
+    re.compile(_COLUMN + r"\s+(?P<operator>in|contains)\s+(?P<value>.+)", re.DOTALL),
+)
+_QUOTED = re.compile(r"""(["'])(.*)\1""", re.DOTALL)
+_ITEM = re.compile(r"""\s*("[^"]*"|'[^']*'|[^,]*)\s*(?:,|$)""")
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
+
+_COMPARE: dict[str, Callable[[Any, Any], bool]] = {
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<=": operator.le,
+    ">=": operator.ge,
+    "<": operator.lt,
+    ">": operator.gt,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A column, and what its value must be.
+
+    Attributes:
+        values: What it is compared to; several for `in`, otherwise one.
+        quoted: Whether the value was quoted, and so is a text even if it looks like a number.
+    """
+
+    column: str
+    operator: Operator
+    values: tuple[str, ...]
+    quoted: bool = False
+
+    @classmethod
+    def read(cls, text: str) -> Condition:
+        """Read a condition.
+
+        Raises:
+            ConfigError: it is none.
+        """
+        found = next((match for form in _FORMS if (match := form.fullmatch(text))), None)
+        if found is None:
+            remedy = (
+                "write a column, one of == != < <= > >= in contains, and a value, "
+                "as in --where 'stars >= 4' or --where 'language in en,fr'"
+            )
+            raise ConfigError(f"{text!r} is no condition", where="--where", remedy=remedy)
+        value = found["value"].strip()
+        column, sign = _bare(found["column"].strip()), cast("Operator", found["operator"])
+        if sign == "in":
+            listed = value[1:-1] if value[:1] + value[-1:] in ("[]", "()") else value
+            items = tuple(_bare(item.strip()) for item in _ITEM.findall(listed) if item.strip())
+            return cls(column, sign, items)
+        return cls(column, sign, (_bare(value),), quoted=_bare(value) != value)
+
+    def holds(self, row: Mapping[str, Any]) -> bool:
+        """Say whether the row fulfils it; a value that is absent or null is the empty text."""
+        text = _text(row.get(self.column))
+        match self.operator:
+            case "contains":
+                return self.values[0] in text
+            case "in":
+                return any(_compared(text, value, "==") for value in self.values)
+            case _ if self.quoted:
+                return _COMPARE[self.operator](text, self.values[0])
+            case _:
+                return _compared(text, self.values[0], self.operator)
+
+
+def _compared(text: str, value: str, sign: Operator) -> bool:
+    """Compare numbers as numbers, and anything else as text."""
+    wanted = _number(value)
+    if wanted is None:
+        return _COMPARE[sign](text, value)
+    found = _number(text)
+    if found is None:  # no text is more or less than a number
+        return sign == "!="
+    return _COMPARE[sign](found, wanted)
+
+
+def _number(text: str) -> int | float | None:
+    if not _NUMBER.fullmatch(text := text.strip()):
+        return None
+    return int(text) if text.lstrip("+-").isdigit() else float(text)
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
+
+
+def _bare(text: str) -> str:
+    return found[2] if (found := _QUOTED.fullmatch(text)) else text

@@ -1,0 +1,66 @@
+"""Embeddings as one matrix of 32-bit floats, in NumPy's own format.
+
+It needs no NumPy, holds one row at a time, and refuses everything that is no embedding.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from array import array
+from collections.abc import Sequence
+from typing import BinaryIO
+
+from runner.files.sink import Layout, vector_of
+from runner.files.spell import Value
+
+_HEADER = 128
+"""Bytes before the numbers: a multiple of 64, as the format asks (numpy.lib.format, 1.0)."""
+
+
+class MatrixSink:
+    """Writes one row of numbers for each row; NaN where there is no answer."""
+
+    def __init__(self, file: BinaryIO, layout: Layout) -> None:
+        self._file = file
+        self._layout = layout
+        self._place = layout.added.index(layout.vector) if layout.vector else 0
+        self._rows = 0
+        self._width: int | None = None
+        file.write(bytes(_HEADER))
+
+    def write(self, _row: str, values: Sequence[Value]) -> None:
+        """Write the answer's numbers."""
+        self._rows += 1
+        try:
+            vector = vector_of(values[self._place])
+        except ValueError as error:
+            raise self._layout.misfit(self._rows, "the answer is no list of numbers") from error
+        if self._width is None:
+            if vector is None:
+                return  # its width is not known yet
+            self._width = len(vector)
+            for _ in range(self._rows - 1):
+                self._write(None)
+        self._write(vector)
+
+    def finish(self) -> None:
+        """Say in the header how many rows there came to be."""
+        shape = (self._rows, self._width or 0)
+        header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}"
+        magic = b"\x93NUMPY\x01\x00" + (_HEADER - 10).to_bytes(2, "little")
+        self._file.seek(0)
+        self._file.write(magic + header.ljust(_HEADER - 11).encode() + b"\n")
+
+    def abandon(self) -> None:
+        """Nothing is held."""
+
+    def _write(self, vector: list[float] | None) -> None:
+        width = self._width or 0
+        numbers = array("f", [math.nan] * width if vector is None else vector)
+        if len(numbers) != width:
+            what = f"its embedding has {len(numbers)} numbers, where the first has {width}"
+            raise self._layout.misfit(self._rows, what)
+        if sys.byteorder == "big":
+            numbers.byteswap()
+        self._file.write(numbers.tobytes())

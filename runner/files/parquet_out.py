@@ -1,0 +1,152 @@
+"""Results as a Parquet file with typed columns, a few thousand rows in memory.
+
+It is told no types: it learns them from the rows. Where a later row does not fit, the type is
+widened (whole numbers to floats, objects by their new keys, anything else to JSON text), and what
+was written is copied once into the new types.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import orjson
+import pyarrow as pa
+from pyarrow import parquet
+
+from runner.files.sink import Layout, vector_of
+from runner.files.spell import Value, encodable
+
+_ROWS = 20_000
+_CHARACTERS = 1 << 24  # held back at most, so that long rows do not fill the memory
+_MOST_FIELDS = 200  # of an object; one with more is a map, and better kept as text
+
+_MISFIT = (pa.ArrowException, ValueError, TypeError, OverflowError)
+
+
+class ParquetSink:
+    """Writes a row group whenever enough rows have come together."""
+
+    def __init__(self, file: BinaryIO, layout: Layout) -> None:
+        self._file = file
+        self._layout = layout
+        self._types: dict[str, Any] = dict.fromkeys(layout.names)  # None: only nulls so far
+        if layout.vector:
+            self._types[layout.vector] = pa.list_(pa.float32())
+        self._writer: parquet.ParquetWriter | None = None
+        self._held: list[list[Any]] = []
+        self._size = 0
+        self._rows = 0
+
+    def write(self, row: str, values: Sequence[Value]) -> None:
+        """Hold one row back, and now and then write what is held."""
+        self._rows += 1
+        found = orjson.loads(row)
+        added = [self._added(*pair) for pair in zip(self._layout.added, values, strict=True)]
+        self._held.append([*map(found.get, self._layout.columns), *added])
+        self._size += len(row) + sum(len(value) for value in values if isinstance(value, str))
+        if len(self._held) >= _ROWS or self._size >= _CHARACTERS:
+            self._let_go()
+
+    def finish(self) -> None:
+        """Write the last rows and the footer."""
+        self._let_go()
+        self._open().close()
+
+    def abandon(self) -> None:
+        """Let go of the writer."""
+        if self._writer is not None:
+            with suppress(OSError, ValueError):
+                self._writer.close()
+
+    def _added(self, name: str, value: Value) -> Any:
+        if name != self._layout.vector:
+            return encodable(value)
+        try:
+            return vector_of(value)
+        except ValueError as error:
+            raise self._layout.misfit(self._rows, "the answer is no list of numbers") from error
+
+    def _let_go(self) -> None:
+        columns = list(zip(*self._held, strict=True)) or [()] * len(self._types)
+        self._held, self._size = [], 0
+        values = dict(zip(self._types, map(list, columns), strict=True))
+        wider = {name: _widened(self._types[name], column) for name, column in values.items()}
+        if self._writer is not None and wider != self._types:
+            self._copy(wider)
+        self._types = wider
+        table = _table(values, _schema(wider))
+        if table.num_rows:
+            self._open().write_table(table)
+
+    def _open(self) -> parquet.ParquetWriter:
+        if self._writer is None:
+            self._writer = parquet.ParquetWriter(self._file, _schema(self._types))
+        return self._writer
+
+    def _copy(self, types: Mapping[str, Any]) -> None:
+        """Write the file again from its beginning, with these types."""
+        self._open().close()
+        self._writer = None
+        self._file.flush()
+        with tempfile.TemporaryFile(dir=Path(self._file.name).parent) as old:
+            self._file.seek(0)
+            shutil.copyfileobj(self._file, old)
+            self._file.seek(0)
+            self._file.truncate()
+            written, schema = parquet.ParquetFile(old), _schema(types)
+            self._writer = parquet.ParquetWriter(self._file, schema)
+            for group in range(written.num_row_groups):
+                columns = written.read_row_group(group).to_pydict()
+                self._writer.write_table(_table(columns, schema))
+
+
+def _schema(types: Mapping[str, Any]) -> pa.Schema:
+    return pa.schema([(name, kind or pa.string()) for name, kind in types.items()])
+
+
+def _table(columns: Mapping[str, list[Any]], schema: pa.Schema) -> pa.Table:
+    return pa.table([_array(columns[field.name], field.type) for field in schema], schema=schema)
+
+
+def _array(values: Iterable[Any], kind: Any) -> Any:
+    return pa.array(map(_text, values) if kind == pa.string() else values, kind)
+
+
+def _text(value: Any) -> str | None:
+    return value if value is None or isinstance(value, str) else orjson.dumps(value).decode()
+
+
+def _widened(known: Any, values: list[Any]) -> Any:
+    """Return the narrowest type for `values` and those of the type `known`; None: all null."""
+    if known == pa.string():
+        return known
+    try:
+        found: Any = pa.array(values).type
+        if pa.types.is_null(found):
+            return known
+        if known is not None:
+            found = _united(known, found)
+        pa.array(values, found)
+    except _MISFIT:
+        return pa.string()
+    return found if _storable(found) else pa.string()
+
+
+def _united(one: Any, other: Any) -> Any:
+    if pa.types.is_list(one) and one.value_type == pa.float32():  # embeddings stay as they are
+        return one
+    schemas = [pa.schema([("", one)]), pa.schema([("", other)])]
+    return pa.unify_schemas(schemas, promote_options="permissive").field(0).type
+
+
+def _storable(kind: Any) -> bool:
+    """Say whether Parquet can hold the type: an object needs a key, and not too many."""
+    if pa.types.is_struct(kind):
+        fields = [kind.field(place) for place in range(kind.num_fields)]
+        return 0 < len(fields) <= _MOST_FIELDS and all(_storable(field.type) for field in fields)
+    return _storable(kind.value_type) if pa.types.is_list(kind) else True

@@ -1,0 +1,58 @@
+"""How values that have types of their own become JSON: dates, decimals, bytes.
+
+It knows nothing of the formats that hold them.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import orjson
+
+_IMAGES = (
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"GIF8", "image/gif"),
+    (b"BM", "image/bmp"),
+    (b"II*\0", "image/tiff"),
+    (b"MM\0*", "image/tiff"),
+)
+
+
+def object_text(row: Mapping[str, Any]) -> str:
+    """Return a row as the text of a JSON object.
+
+    Moments and dates become ISO 8601, decimals texts with all their digits, an image a `data:`
+    URL, other bytes base64; what JSON cannot say (NaN) becomes null.
+
+    Raises:
+        ValueError: a value cannot be said in JSON.
+    """
+    try:
+        return orjson.dumps(row, default=_plain, option=orjson.OPT_NON_STR_KEYS).decode()
+    except orjson.JSONEncodeError as error:
+        raise ValueError(str(error)) from error
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case bytes():
+            return _bytes_text(value)
+        case Decimal():
+            return format(value, "f")
+        case timedelta():
+            return f"PT{value.total_seconds():f}".rstrip("0").rstrip(".") + "S"
+        case _:
+            return str(value)
+
+
+def _bytes_text(value: bytes) -> str:
+    text = base64.b64encode(value).decode()
+    kind = next((kind for start, kind in _IMAGES if value.startswith(start)), None)
+    if value[:4] == b"RIFF" and value[8:12] == b"WEBP":
+        kind = "image/webp"
+    return f"data:{kind};base64,{text}" if kind else text

@@ -1,0 +1,135 @@
+"""Which rows are meant by conditions, samples and limits."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runner.errors import ConfigError, InputError
+from runner.files import Dataset, Selection, check, read_rows, read_selection
+from runner.files.condition import Condition
+
+
+def hundred(folder: Path) -> Path:
+    path = folder / "rows.csv"
+    if path.exists():
+        return path
+    lines = "".join(f"{number},{'en' if number % 2 else 'fr'}\n" for number in range(100))
+    path.write_text(f"id,language\n{lines}")
+    return path
+
+
+def chosen(
+    folder: Path, *where: str, sample: str | None = None, limit: int | None = None
+) -> Dataset:
+    return check(hundred(folder), selection=read_selection(where, sample, limit))
+
+
+def ids(dataset: Dataset, start: int = 0) -> list[int]:
+    return [int(json.loads(row)["id"]) for row in read_rows(dataset, start)]
+
+
+def test_a_limit_takes_the_first_rows(tmp_path: Path) -> None:
+    found = chosen(tmp_path, limit=3)
+    assert (found.rows, ids(found), ids(found, 2)) == (3, [0, 1, 2], [2])
+    assert chosen(tmp_path, limit=1000).rows == 100
+
+
+def test_a_sample_is_the_same_each_time_and_keeps_the_order(tmp_path: Path) -> None:
+    found = chosen(tmp_path, sample="10")
+    first = ids(found)
+    assert (found.rows, len(first)) == (10, 10)
+    assert first == sorted(set(first))
+    assert first == ids(chosen(tmp_path, sample="10"))
+    assert first != list(range(10))
+    assert ids(found, 4) == first[4:]
+
+
+@pytest.mark.parametrize(
+    ("sample", "rows"), [("25%", 25), ("0.1%", 1), ("100%", 100), ("900", 100)]
+)
+def test_a_sample_may_be_a_share(tmp_path: Path, sample: str, rows: int) -> None:
+    found = chosen(tmp_path, sample=sample)
+    assert (found.rows, len(ids(found))) == (rows, rows)
+
+
+def test_conditions_come_first_then_the_sample_then_the_limit(tmp_path: Path) -> None:
+    found = chosen(tmp_path, "language == en", "id >= 50", sample="10", limit=4)
+    assert (found.matched, found.rows) == (25, 4)
+    assert all(number % 2 and number >= 50 for number in ids(found))
+    assert ids(found) == ids(chosen(tmp_path, "language == en", "id >= 50", sample="10"))[:4]
+
+
+def test_another_selection_is_another_dataset(tmp_path: Path) -> None:
+    selections = [{}, {"limit": 5}, {"sample": "5"}, {"sample": "5%"}]
+    digests = {chosen(tmp_path, **each).digest for each in selections}  # type: ignore[arg-type]
+    digests |= {chosen(tmp_path, where).digest for where in ("id < 5", "id <= 5", "id < '5'")}
+    assert len(digests) == 7
+    assert chosen(tmp_path, limit=5).digest == chosen(tmp_path, limit=5).digest
+
+
+def test_a_selection_without_rows_and_one_of_an_unknown_column_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no row fulfils the conditions"):
+        chosen(tmp_path, "language == de")
+    with pytest.raises(InputError, match='there is no column "langage"') as caught:
+        chosen(tmp_path, "langage == de")
+    assert caught.value.remedy == 'did you mean "language"?'
+
+
+ROW = {"stars": "4", "score": 4.5, "day": "2026-01-31", "text": "a == b", "none": None, "ok": True}
+ROW_WITH_SPACES = {"born in": "1990", "a'b": 1}
+
+
+@pytest.mark.parametrize(
+    ("text", "holds"),
+    [
+        ("stars == 4", True),
+        ("stars==4.0", True),
+        ("stars == '4.0'", False),
+        ("stars != 5", True),
+        ("stars < 10", True),
+        ("stars < '10'", False),
+        ("score > 4", True),
+        ("score <= 4.5", True),
+        ("day >= 2026-01-01", True),
+        ("day < 5", False),
+        ("day != 5", True),
+        ("none == ", True),
+        ("none == ''", True),
+        ("absent != x", True),
+        ("ok == true", True),
+        ("text == a == b", True),
+        ('"text" contains "a == b"', True),
+        ("text contains c", False),
+        ("stars in 3,4", True),
+        ("stars in [3, 5]", False),
+        ("text in 'a,b', 'a == b'", True),
+    ],
+)
+def test_numbers_compare_as_numbers_and_the_rest_as_text(text: str, holds: bool) -> None:  # noqa: FBT001
+    row: dict[str, Any] = ROW
+    assert Condition.read(text).holds(row) is holds
+
+
+def test_names_of_columns_may_have_spaces_and_quotes() -> None:
+    assert Condition.read("born in < 2000").holds(ROW_WITH_SPACES)
+    assert Condition.read(""""a'b" == 1""").holds(ROW_WITH_SPACES)
+
+
+@pytest.mark.parametrize("text", ["", "stars", "stars = 4", "== 4", "stars in", "stars like 4"])
+def test_what_is_no_condition_is_refused_with_an_example(text: str) -> None:
+    with pytest.raises(ConfigError, match="is no condition") as caught:
+        Condition.read(text)
+    assert "--where 'stars >= 4'" in str(caught.value.remedy)
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "1.5", "0%", "101%", "nan%", "few"])
+def test_what_is_no_sample_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="is no sample"):
+        read_selection((), text, None)
+
+
+def test_nothing_asked_is_every_row() -> None:
+    assert not read_selection((), None, None)
+    assert Selection(limit=1)
