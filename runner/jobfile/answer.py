@@ -169,7 +169,7 @@ def _fitting(spec: Answer, value: Any) -> Valid | Invalid:
     try:
         fault = schema.fault(spec.schema_, value) if spec.schema_ else None
         text = dumps(value)
-    except (ValueError, RecursionError, OverflowError) as error:
+    except (ArithmeticError, ValueError, TypeError, RecursionError) as error:
         return Invalid(f"the reply's JSON cannot be checked: {error}")
     return Valid(text) if fault is None else Invalid(f"the JSON does not fit the schema: {fault}")
 

@@ -20,7 +20,7 @@ from runner.jobfile.unwrap import core_of
 
 _NUMBERED = re.compile(r"\s*(?:item|no\.?|#|第)?\s*(\d{1,9})\s*[.:)]?\s*", re.IGNORECASE)
 _WRAPPER = re.compile(r"[{｛]\s*[\"“]([^\"“”\\]{1,40})[\"”]\s*[:：]\s*(?=[{\[｛［])")  # noqa: RUF001
-_NUMBER_KEYS = ("n", "number", "item", "id")
+_NUMBER_KEYS = ("n", "number")  # an "item" or "id" may be the row's own
 _SPARE = 8  # containers beside the answers themselves
 _LONGEST_KEY = 40
 

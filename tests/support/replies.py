@@ -193,6 +193,7 @@ PACKS: tuple[tuple[Answer, str, tuple[str | None, ...]], ...] = (
     (LABEL, '[{"1": "good"}, {"2": "bad"}]', ("positive", "negative")),
     (LABEL, '{"n": 1, "answer": "good"}\n{"n": 2, "answer": "bad"}', ("positive", "negative")),
     (LABEL, '[{"n": 1, "item": "mixed bag", "label": "good"}]', ("positive", None)),
+    (LABEL, '[{"item": "2", "answer": "good"}, {"id": 1, "answer": "bad"}]', (None, None)),
     (LABEL, '["good", "bad"]', ("positive", "negative")),
     (LABEL, '["good"]', (None, None)),
     (LABEL, '["good", "bad", "mixed"]', (None, None)),

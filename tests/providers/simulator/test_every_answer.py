@@ -94,6 +94,18 @@ def test_so_it_is_whatever_the_rows_say(spec: Answer, texts: list[str]) -> None:
     assert read_pack(spec, said, len(rows)) == tuple(alone(spec, row) for row in rows)
 
 
+@settings(max_examples=150)
+@given(st.sampled_from(SPECS), st.sampled_from(STYLES), st.floats(0, 1))
+def test_of_a_reply_cut_anywhere_an_item_is_right_or_asked_again(
+    spec: Answer, style: str, share: float
+) -> None:
+    pack = prompt(spec).pack_messages(ROWS)
+    said = styled(answer(pack), style, wanted_in(pack))
+    read = read_pack(spec, said[: int(share * len(said))], len(ROWS))
+    for row, one in zip(ROWS, read, strict=True):
+        assert isinstance(one, Invalid) or one == alone(spec, row)
+
+
 @settings(max_examples=60)
 @given(
     least=st.floats(-1e6, 1e6) | st.integers(-9, 9) | st.none(),
