@@ -214,10 +214,8 @@ def _shut_until(window: Window, verdict: Verdict, now: int) -> tuple[int, Cause]
             return gates.throttled_until(window.gate, verdict.wait_ms, now), Cause.THROTTLED
         case Kind.UNAUTHORISED:  # only the user can mend it, at any moment
             return now, Cause.REFUSED
-        case Kind.GONE:
+        case _:  # the model is gone
             return now + GONE_WAIT_MS, Cause.GONE
-        case _:
-            return None
 
 
 def _renewed_at(window: Window, verdict: Verdict, now: int) -> int:

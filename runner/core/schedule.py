@@ -232,7 +232,9 @@ def _through(
 
 def _refusal(work: Work, refused: Refused) -> Waiting:
     window = refused.window
-    full = window.room == 0 and not isinstance(window.period, Rolling | Refill)
+    # What is left may pay for no call: then it is the reset that is waited for, too.
+    spent = window.room == 0 or refused.until == window.resets_at
+    full = spent and not isinstance(window.period, Rolling | Refill)
     if full and window.gate.cause is not Cause.OFFLINE:
         cause = (
             "capped" if isinstance(window.period, Grant) and _of_the_user(window) else Cause.SPENT

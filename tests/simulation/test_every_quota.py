@@ -153,6 +153,18 @@ def test_without_credits_nothing_is_spent_until_somebody_logs_in(tmp_path: Path)
     simulate(tmp_path, story, tick_s=60, credits=250.0, credits_need_login=True, **CREDITS)
 
 
+def test_what_is_left_and_pays_for_no_call_is_nothing(tmp_path: Path) -> None:
+    """Half a credit is left of five and a half: that is spent, and no reset is awaited."""
+
+    async def story(world: World) -> None:
+        await world.queue(30)
+        assert await world.run(NO_WAIT) is Ending.SPENT
+        assert world.simulator.stats().calls == 5
+        assert [reason.cause for reason in world.shown[-1].waiting] == ["spent"]
+
+    simulate(tmp_path, story, credits=5.5, **CREDITS)
+
+
 def test_without_credits_and_without_waiting_the_run_ends_at_no_cost(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         await world.queue(30)
