@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from runner.app.credits import Credits
 from runner.core.forecast import Forecast
 from runner.core.schedule import Route, Waiting
 from runner.core.window import Window
@@ -65,7 +66,8 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class QuotaLine:
-    """One window and when it resets."""
+    """One window and when it resets; of credits, what their balance was."""
 
     window: Window
     resets_in_ms: int
+    credits: Credits | None = None

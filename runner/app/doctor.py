@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
@@ -16,9 +16,11 @@ from runner.errors import RunnerError
 from runner.providers.balance import Balance, balance_url, read_balance
 from runner.providers.endpoint import Endpoint
 from runner.providers.headers import read_date
+from runner.providers.presets import shipped
 from runner.providers.wire import Response
 from runner.settings import Settings
 from runner.store.database import open_database
+from runner.tomlfile import did_you_mean
 
 TIMEOUT_S = 20.0
 # A WAL-reset bug can corrupt a database on several checkpointing connections; ours has one.
@@ -41,10 +43,23 @@ async def examine(
     settings: Settings, environ: Mapping[str, str], clock: Clock | None = None
 ) -> list[Check]:
     """Look at the configuration, the database, the token, the network and the clock."""
-    checks = [_configuration(settings), _sqlite(), await _database(settings), _disk(settings)]
+    checks = [_configuration(settings), *idle_providers(settings)]
+    checks += [_sqlite(), await _database(settings), _disk(settings)]
     for name in settings.used:
         checks += await _account(settings, name, environ, clock or SystemClock())
     return checks
+
+
+def idle_providers(settings: Settings) -> list[Check]:
+    """The providers that are described and used by no account: perhaps a name is mistyped."""
+    used = {account.provider for account in settings.accounts.values()}
+    return [_idle(name, used) for name in settings.providers if name not in used]
+
+
+def _idle(name: str, used: Collection[str]) -> Check:
+    near = None if name in shipped() else did_you_mean(name, {*used, *shipped()})
+    remedy = near or f'name it in an account: provider = "{name}"'
+    return Check(f"provider {name}", None, "described, but no account uses it", remedy)
 
 
 async def _account(

@@ -15,13 +15,14 @@ import orjson
 
 from runner.app import accounts
 from runner.app.answers import BatchStatus, QuotaLine, Ran, Status, Submitted
+from runner.app.credits import Credits, credits_of
 from runner.app.outlook import Outlook, Windows, place
 from runner.clock import Clock, SystemClock
 from runner.core.forecast import Forecast
 from runner.core.model import BatchState
 from runner.core.pacing import Pace
 from runner.core.verdict import Scope
-from runner.core.window import Window
+from runner.core.window import Unit, Window
 from runner.errors import NotFoundError
 from runner.runtime.view import look, windows_of
 from runner.settings import DEFAULT, Settings
@@ -101,14 +102,15 @@ class Midnight:
 
         watch = on_progress or submission.unseen_progress
         batch, created = await submission.submit(self._database, checked, self._clock.now(), watch)
-        left = batch.counts.unfinished
-        told = await self.forecast(batch.models, left, batch.calls_left)
-        return Submitted(batch, created, told)
+        family = await self.family(batch)
+        models = list(dict.fromkeys(model for part in family for model in part.models))
+        calls = sum(part.calls_needed for part in family)
+        return Submitted(batch, created, await self.forecast(models, calls, batch.calls_left))
 
     async def run(
         self,
         *,
-        only: int | None = None,
+        only: Batch | None = None,
         wait: bool = True,
         pace: Pace | None = None,
         watcher: Watcher | None = None,
@@ -118,7 +120,7 @@ class Midnight:
         """Drain the queue, or one batch of it.
 
         Args:
-            only: The id of the batch to work on; None for all.
+            only: The batch to work on, with its parts; None for all.
             wait: Whether to sleep until the reset when the allowance is spent.
             pace: How to spend a day's budget; as configured unless given.
             watcher: Shown what happens.
@@ -129,7 +131,8 @@ class Midnight:
             UnauthorisedError: The provider refuses the token or the account.
             ConfigError: A token or a base URL is missing, or no account serves a model.
         """
-        in_play = [batch for batch in await self.batches() if _in_play(batch, only)]
+        chosen = None if only is None else frozenset(b.id for b in await self.family(only))
+        in_play = [batch for batch in await self.batches() if _in_play(batch, chosen)]
         for batch in in_play:
             self._outlook.routes(batch.models)
         touched = {batch.id for batch in in_play}
@@ -144,7 +147,7 @@ class Midnight:
 
         rules = accounts.rules_for(self.settings, pace)
         most = self.settings.run.max_concurrency
-        options = Options(rules, wait, only, most, patience_ms=patience_ms)
+        options = Options(rules, wait, chosen, most, patience_ms=patience_ms)
         ending = await self._serve(options, watch, signals=signals)
         worked_on = [batch for batch in await self.batches() if batch.id in touched]
         return Ran(ending, tuple(worked_on), last[-1].waiting if last else ())
@@ -170,6 +173,11 @@ class Midnight:
         """Every batch, oldest first."""
         async with self._database.read() as connection:
             return await batches.list_batches(connection)
+
+    async def family(self, batch: Batch) -> list[Batch]:
+        """`batch` and its parts, if it is whole; else itself."""
+        async with self._database.read() as connection:
+            return await batches.parts_of(connection, batch.id)
 
     async def batch(self, name: str) -> Batch:
         """The batch with this id, or the newest with this name.
@@ -240,8 +248,15 @@ class Midnight:
                 rules = [r for r in account.quotas if model or r.scope is Scope.ACCOUNT]
                 for window in ledger.windows_at(known, account.name, model, rules, now, 0):
                     found[window.account, window.model, window.quota] = window
-        lines = sorted(found.values(), key=place)
-        return [QuotaLine(window, window.resets_at - now) for window in lines if window.revealed]
+        lines = [window for window in sorted(found.values(), key=place) if window.revealed]
+        return [QuotaLine(w, w.resets_at - now, await self._credits(w, now)) for w in lines]
+
+    async def _credits(self, window: Window, now: int) -> Credits | None:
+        if window.unit is not Unit.CREDITS or window.account not in self.settings.accounts:
+            return None
+        account = accounts.account_of(self.settings, window.account)
+        async with self._database.read() as connection:
+            return await credits_of(connection, account, window, now)
 
     async def report(
         self, *, batch: Batch | None = None, by_model: bool = False
@@ -274,22 +289,29 @@ class Midnight:
             return await reports.export_page(connection, batch, last, EXPORT_PAGE)
 
     async def failures(self, batch: Batch, limit: int = 100) -> list[Failure]:
-        """The first failed rows of `batch`, and why."""
-        async with self._database.read() as connection:
-            return await reports.failures(connection, batch, limit)
+        """The first failed rows of `batch` and its parts, and why."""
+        found: list[Failure] = []
+        for part in await self.family(batch):
+            async with self._database.read() as connection:
+                found += await reports.failures(connection, part, limit - len(found))
+        return found
 
     async def retry(self, batch: Batch) -> int:
-        """Queue the failed rows of `batch` again; how many."""
+        """Queue the failed rows of `batch` and its parts again; how many."""
+        retried = 0
         async with self._database.write() as connection:
-            retried = await queue.retry_failed(connection, batch)
-            if retried and batch.state is BatchState.PAUSED:
-                await batches.set_batch_state(connection, batch.id, BatchState.ACTIVE)
+            for part in await batches.parts_of(connection, batch.id):
+                again = await queue.retry_failed(connection, part)
+                if again and part.state is BatchState.PAUSED:
+                    await batches.set_batch_state(connection, part.id, BatchState.ACTIVE)
+                retried += again
         return retried
 
     async def set_state(self, batch: Batch, state: BatchState, note: str = "") -> Batch:
-        """Pause, resume or cancel `batch`. Rows in flight finish; nothing is lost."""
+        """Pause, resume or cancel `batch` and its parts. Rows in flight finish; nothing is lost."""
         async with self._database.write() as connection:
-            await batches.set_batch_state(connection, batch.id, state, note)
+            for part in await batches.parts_of(connection, batch.id):
+                await batches.set_batch_state(connection, part.id, state, note)
         return replace(batch, state=state, note=note)
 
     async def backup(self, target: Path) -> None:
@@ -302,8 +324,8 @@ class Midnight:
             return await reports.defects(connection)
 
 
-def _in_play(batch: Batch, only: int | None) -> bool:
+def _in_play(batch: Batch, only: frozenset[int] | None) -> bool:
     """Whether a run would concern itself with this batch."""
     if only is not None:
-        return batch.id == only
+        return batch.id in only
     return batch.state is not BatchState.CANCELLED and not batch.done

@@ -102,7 +102,7 @@ def rehearse(
 
 async def _perform(midnight: Midnight, checked: Checked, watcher: Watcher | None) -> Ran:
     submitted = await midnight.submit(checked)
-    return await midnight.run(only=submitted.batch.id, watcher=watcher, patience_ms=PATIENCE_MS)
+    return await midnight.run(only=submitted.batch, watcher=watcher, patience_ms=PATIENCE_MS)
 
 
 def _stage(settings: Settings, folder: Path) -> Settings:

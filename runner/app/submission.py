@@ -9,16 +9,19 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 
 import orjson
 
 from runner import files, jobfile
+from runner.app.parts import Fingerprints, Part, packing_of, parts_of
 from runner.core.model import BatchState
+from runner.core.packing import Packing
 from runner.files import ALL, Dataset, Format, Selection
 from runner.jobfile import JobFile, Prompt
-from runner.store import batches, queue
+from runner.store import batches, intake
 from runner.store.batches import Batch, NewBatch
 from runner.store.database import Database
 
@@ -32,7 +35,7 @@ def unseen_progress(_done: int, _total: int) -> None:
     """The progress of a step that nobody watches."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Checked:
     """A job file and a dataset that fit together."""
 
@@ -49,19 +52,36 @@ class Checked:
         """The dataset's rows as JSON objects, from row number `start` on."""
         return files.read_rows(self.dataset, start)
 
-    def new_batch(self) -> NewBatch:
-        """The batch to be created."""
+    @cached_property
+    def packing(self) -> Packing:
+        """How the rows share calls."""
+        return packing_of(self.jobfile, self.prompt, self.rows)
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """What the batch is made of, itself first."""
+        return parts_of(self.jobfile, self.packing)
+
+    def new_batch(self, part: Part, whole: Batch | None = None) -> NewBatch:
+        """The batch to be created, or a part of the one that is `whole`."""
+        job = self.jobfile.job
         return NewBatch(
-            name=self.jobfile.job.name,
-            digest=self.digest,
-            models=self.jobfile.job.choices,
-            rotate=self.jobfile.job.rotate,
-            priority=self.jobfile.job.priority,
+            name=f"{job.name}, {part.name}" if part.name else job.name,
+            digest=f"{self.digest}/{part.name}" if part.name else self.digest,
+            models=part.models,
+            rotate=job.rotate,
+            priority=job.priority,
             max_calls=self.jobfile.limits.max_calls,
             job_json=self.jobfile.to_json(),
             input=str(self.dataset.path.resolve()),
             columns_json=orjson.dumps(self.dataset.columns).decode(),
-            rows=self.dataset.rows,
+            rows=part.rows(self.dataset.rows),
+            packing=part.packing,
+            reuse=job.reuse,
+            part_of=whole.id if whole else None,
+            part=part.name,
+            first_payload=whole.first_payload if whole else None,
+            stride=part.stride,
         )
 
 
@@ -102,24 +122,41 @@ def check_submission(
 async def submit(
     database: Database, checked: Checked, now: int, on_progress: Progress = unseen_progress
 ) -> tuple[Batch, bool]:
-    """Queue every row, or find the batch that has them; the batch, and whether it is new.
+    """Queue every row and every part, or find the batch that has them; and whether it is new.
 
     Raises:
         InputError: The dataset has changed since it was checked.
         StoreError: The database cannot be written; what was queued stays, and is gone on from.
     """
-    batch, created = await _find_or_create(database, checked, now)
-    while batch.loaded < batch.rows:
-        batch = await _load(database, checked, batch, on_progress)
-    if batch.state is BatchState.LOADING:
-        async with database.write() as connection:
-            await batches.set_batch_state(connection, batch.id, BatchState.ACTIVE)
-            batch = await batches.get_batch(connection, batch.id) or batch
+    whole, *others = checked.parts
+    batch, created = await _queue(database, checked, whole, None, now, on_progress)
+    for part in others:
+        await _queue(database, checked, part, batch, now, on_progress)
+    async with database.write() as connection:
+        family = await batches.parts_of(connection, batch.id)
+        for one in family:
+            if one.state is BatchState.LOADING:
+                await batches.set_batch_state(connection, one.id, BatchState.ACTIVE)
+        batch = await batches.get_batch(connection, batch.id) or batch
     return batch, created
 
 
-async def _find_or_create(database: Database, checked: Checked, now: int) -> tuple[Batch, bool]:
-    new = checked.new_batch()
+async def _queue(
+    database: Database,
+    checked: Checked,
+    part: Part,
+    whole: Batch | None,
+    now: int,
+    on_progress: Progress,
+) -> tuple[Batch, bool]:
+    new = checked.new_batch(part, whole)
+    batch, created = await _find_or_create(database, new, now)
+    while batch.loaded < batch.rows:
+        batch = await _load(database, checked, part, batch, now, on_progress)
+    return batch, created
+
+
+async def _find_or_create(database: Database, new: NewBatch, now: int) -> tuple[Batch, bool]:
     async with database.write() as connection:
         found = await batches.find_batch(connection, new.digest)
         if found is None:
@@ -129,14 +166,29 @@ async def _find_or_create(database: Database, checked: Checked, now: int) -> tup
         return await batches.get_batch(connection, found.id) or found, False
 
 
-async def _load(database: Database, checked: Checked, batch: Batch, on_progress: Progress) -> Batch:
+async def _load(
+    database: Database,
+    checked: Checked,
+    part: Part,
+    batch: Batch,
+    now: int,
+    on_progress: Progress,
+) -> Batch:
     """Queue the rows behind those that are queued, as long as nobody else does."""
-    rows = checked.rows(batch.loaded)
+    folder = checked.dataset.path.resolve().parent
+    prints = Fingerprints(checked.jobfile, checked.prompt, part, folder)
+    rows = islice(checked.rows(batch.loaded * part.stride), 0, None, part.stride)
     while chunk := list(islice(rows, CHUNK)):
+        asked = [prints.of(row) for row in chunk]
         async with database.write() as connection:
             fresh = await batches.get_batch(connection, batch.id)
             if fresh is None or fresh.loaded != batch.loaded:
                 return fresh or batch
-            batch = await queue.enqueue(connection, fresh, fresh.loaded, chunk)
+            start = fresh.loaded
+            batch = (
+                await intake.add_jobs(connection, fresh, start, len(chunk), asked, now)
+                if part.name
+                else await intake.enqueue(connection, fresh, start, chunk, asked, now)
+            )
         on_progress(batch.loaded, batch.rows)
     return batch

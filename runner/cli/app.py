@@ -104,11 +104,18 @@ def midnight(
     result for each row at the end.
     """
     if version:
-        typer.echo(f"midnight-runner {__version__}")
+        _say_version(json=json)
         raise typer.Exit
     context.obj = Session(db=db, config=config, account=account, verbose=verbose, json=json)
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
+
+
+def _say_version(*, json: bool) -> None:
+    if json:
+        emit({"name": "midnight-runner", "version": __version__})
+    else:
+        typer.echo(f"midnight-runner {__version__}")
 
 
 def perform(args: Sequence[str]) -> int:

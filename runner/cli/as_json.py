@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from runner.cli.render.words import iso
+from runner.core.gate import Cause
 from runner.core.period import spell
 from runner.core.window import CREDIT, NEVER, Unit
 
 if TYPE_CHECKING:
     from runner.app.answers import BatchStatus, QuotaLine, Ran, Status, Submitted
+    from runner.app.credits import Credits
     from runner.app.doctor import Check
     from runner.app.models import Models
     from runner.app.planning import Plan
@@ -40,6 +42,8 @@ DAY_COLUMNS = (
     "spent",
     "limit",
     "share_of_allowance",
+    "credits",
+    "balance",
 )
 
 
@@ -134,6 +138,7 @@ def window(found: Window) -> JSON:
         "source": found.limit_source.value,
         "learned_at": None if found.limit_learned_at is None else iso(found.limit_learned_at),
         "resets_at": iso(found.resets_at) if found.resets_at < NEVER else None,
+        "refused": found.gate.why or "refused" if found.gate.cause is Cause.REFUSED else None,
     }
 
 
@@ -198,8 +203,38 @@ def batch_status(found: BatchStatus) -> JSON:
 
 
 def quota(lines: list[QuotaLine]) -> list[JSON]:
-    """Every window."""
-    return [window(line.window) | {"resets_in_s": _seconds(line)} for line in lines]
+    """Every window; `balance` is null but of credits whose balance was told."""
+    return [
+        window(line.window)
+        | {
+            "resets_in_s": _seconds(line),
+            "balance": None if line.credits is None else purse(line.credits),
+        }
+        for line in lines
+    ]
+
+
+def purse(found: Credits) -> JSON:
+    """A balance, in credits; `expiring` is an estimate, null where nothing is known to expire."""
+    expiry = found.expiring
+    seen = None if expiry is None or expiry.seen is None else [iso(at) for at in expiry.seen]
+    return {
+        "told_at": iso(found.at),
+        "spent_since": _in_credits(found.since),
+        "available": _in_credits(found.available),
+        "frozen": _in_credits(found.frozen),
+        "expiring": expiry
+        and {
+            "estimate": True,
+            "amount": _in_credits(expiry.amount),
+            "by": iso(expiry.by),
+            "granted_between": seen,
+        },
+    }
+
+
+def _in_credits(amount: int | None) -> float | None:
+    return None if amount is None else amount / CREDIT
 
 
 def _seconds(line: QuotaLine) -> int | None:
@@ -212,11 +247,17 @@ def report(days: list[DayReport]) -> list[JSON]:
 
 
 def day(found: DayReport) -> JSON:
-    """One line of the ledger; `share_of_allowance` is from 0 to 1, or null if unknown."""
+    """One line of the ledger; `share_of_allowance` is from 0 to 1, or null if unknown.
+
+    `credits` is what the calls cost, `balance` what was left at the end of the day; null where no
+    balance is known.
+    """
     reckoned = {
         "model": found.model or None,
         "tokens": found.prompt_tokens + found.completion_tokens,
         "share_of_allowance": share_of(found),
+        "credits": _in_credits(found.credits),
+        "balance": _in_credits(found.balance),
     }
     return {
         name: reckoned[name] if name in reckoned else getattr(found, name) for name in DAY_COLUMNS
@@ -238,7 +279,7 @@ def failures(found: list[Failure]) -> list[JSON]:
         {
             "row": each.row,
             "error": each.error,
-            "reply": each.reply,
+            "replies": each.replies,
             "input": orjson.loads(each.payload),
         }
         for each in found
@@ -262,6 +303,8 @@ def stats(found: Stats) -> JSON:
         "refused": found.refused,
         "max_in_flight": found.max_in_flight,
         "prompts": found.prompts,
+        "images": found.images,
+        "image_prompts": found.image_prompts,
         "by_day": {
             name: {
                 "calls": each.calls,

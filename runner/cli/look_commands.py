@@ -90,6 +90,8 @@ def report(
     from runner.cli import as_json  # noqa: PLC0415 - not for --help
 
     session = session_of(context)
+    if csv and session.json:
+        raise typer.BadParameter("--csv and --json exclude each other: name one of them")
     days = session.ask(lambda midnight: _report(midnight, batch, by_model=by_model))
     if session.json:
         emit(as_json.report(days))

@@ -97,7 +97,9 @@ Faults = Annotated[
         "--fault",
         help="A kind of fault and its probability for each call, from 0 to 1; may be repeated. "
         "Kinds: error_500, bad_gateway, drop, hang, truncated, error_in_200, empty_shell, "
-        "throttle, bad_answer. Default: none.",
+        "throttle, bad_answer; for each item of a pack: item_missing, item_wrong, item_twice, "
+        "item_swapped; of images: task_failed, task_lost, url_expired, image_garbage, image_html, "
+        "image_too_large. Default: none.",
         metavar="KIND=P",
     ),
 ]

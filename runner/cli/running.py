@@ -107,7 +107,7 @@ async def queued(session: Session, midnight: Midnight, checked: Checked) -> Subm
 async def _run(
     session: Session, midnight: Midnight, request: Request, checked: Checked | None
 ) -> Outcome:
-    only = (await queued(session, midnight, checked)).batch.id if checked else None
+    only = (await queued(session, midnight, checked)).batch if checked else None
     with watching(session.aside) as watcher:
         ran = await midnight.run(
             only=only,

@@ -130,6 +130,11 @@ class Session:
     def _show_origins(self, settings: Settings) -> None:
         for key, origin in settings.origins.items():
             self.aside.print(f"{key} is set by {origin}", style="dim", highlight=False)
+        from runner.app.doctor import idle_providers  # noqa: PLC0415 - only for -v
+
+        for idle in idle_providers(settings):
+            told = f"{idle.name}: {idle.detail}; {idle.remedy}"
+            self.aside.print(told, style="yellow", highlight=False)
 
 
 def session_of(context: typer.Context) -> Session:

@@ -23,6 +23,11 @@ def total(recent: Recent) -> int:
     return max(0, sum(amount for _, amount in recent))
 
 
+def earlier(recent: Recent, by: int) -> Recent:
+    """`recent` with all its moments `by` ms earlier: the clock was set back."""
+    return tuple((moment - by, amount) for moment, amount in recent)
+
+
 def changed(recent: Recent, now: int, amount: int) -> Recent:
     """`recent` with `amount` more at `now`."""
     if amount == 0:

@@ -44,6 +44,7 @@ class Cause(StrEnum):
     GONE = "gone"
     FAULTY = "faulty"  # it fails, call after call
     EARLY = "early"  # the provider's clock has not reached this window
+    REFUSED = "refused"  # the token or the account is; it stays until a call is answered
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +120,20 @@ def shut(gate: Gate, until: int, cause: Cause, why: str, *, probe: bool) -> Gate
 def after_reset(opens_at: int, old: Gate, now: int) -> Gate:
     """The gate of a fresh window.
 
-    A wait that has nothing to do with the day (throttling, no network) outlives the reset.
+    A wait that has nothing to do with the day (throttling, no network) outlives the reset, and so
+    does a refusal of the account.
     """
+    if old.cause is Cause.REFUSED:
+        return replace(old, opens_at=opens_at, probe=True, probing=False, answered=False)
     if old.opens_at > now:
         until = max(opens_at, old.opens_at)
         return replace(old, opens_at=until, probe=True, probing=False, answered=False)
     return Gate(opens_at, cause=Cause.RESET)
+
+
+def earlier(gate: Gate, by: int) -> Gate:
+    """The gate when the clock was set back `by` ms while it waited for time to pass."""
+    return replace(gate, opens_at=max(0, gate.opens_at - by))
 
 
 def reprobe_at(gate: Gate, window_started_at: int, resets_at: int, now: int) -> int:

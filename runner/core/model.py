@@ -3,13 +3,19 @@
 It knows no database and no provider: a state is a word, a transition a table entry.
 
     ready ──claimed──▶ running ──answered──▶ succeeded
-      ▲ ▲                │ │ └────gave_up──▶ failed ──retried──▶ ready
-      │ └─due── waiting ◀┘ │
-      └─────released───────┘
+      ▲ ▲               │ │ │ └──gave_up───▶ failed ──retried──▶ ready
+      │ └─due─ waiting ◀┘ │ └─accepted─▶ pending ──answered──▶ succeeded
+      └─────released──────┘                  ├─────gave_up───▶ failed
+                                             └─────lost──────▶ ready
+
+    ready ──joined──▶ following ──answered──▶ succeeded,  ──gave_up──▶ failed ──joined──▶ following
 
 A running job goes back to ready (`released`) when its call was refused, was never sent, or
 must be asked again at once, and when its runner died; it waits (`backed_off`) after a fault
-that may pass. `answered` is legal from everywhere but succeeded: a late answer was paid for.
+that may pass. A pending one was `accepted` and paid: the provider works on it, and is asked how
+far it is. One that asks the same as another job of its batch makes no call of its own: it is
+`following` that job, and ends as that one ends. `answered` is legal from everywhere but
+succeeded: a late answer was paid for.
 """
 
 from __future__ import annotations
@@ -33,6 +39,8 @@ class JobState(StrEnum):
     READY = "ready"
     WAITING = "waiting"  # for its due time, after a fault that may pass
     RUNNING = "running"  # a runner has it, and a call for it is in the ledger
+    PENDING = "pending"  # paid for, and the provider works on it
+    FOLLOWING = "following"  # another job, which asks the same
     SUCCEEDED = "succeeded"
     FAILED = "failed"
 
@@ -47,6 +55,9 @@ class JobEvent(StrEnum):
     ANSWERED = "answered"
     GAVE_UP = "gave_up"
     RETRIED = "retried"
+    JOINED = "joined"
+    ACCEPTED = "accepted"
+    LOST = "lost"
 
 
 class CallState(StrEnum):
@@ -66,6 +77,7 @@ class CallState(StrEnum):
 
 TRANSITIONS: dict[tuple[JobState, JobEvent], JobState] = {
     (JobState.READY, JobEvent.CLAIMED): JobState.RUNNING,
+    (JobState.READY, JobEvent.JOINED): JobState.FOLLOWING,
     (JobState.READY, JobEvent.ANSWERED): JobState.SUCCEEDED,
     (JobState.WAITING, JobEvent.DUE): JobState.READY,
     (JobState.WAITING, JobEvent.ANSWERED): JobState.SUCCEEDED,
@@ -73,8 +85,15 @@ TRANSITIONS: dict[tuple[JobState, JobEvent], JobState] = {
     (JobState.RUNNING, JobEvent.BACKED_OFF): JobState.WAITING,
     (JobState.RUNNING, JobEvent.ANSWERED): JobState.SUCCEEDED,
     (JobState.RUNNING, JobEvent.GAVE_UP): JobState.FAILED,
+    (JobState.RUNNING, JobEvent.ACCEPTED): JobState.PENDING,
+    (JobState.PENDING, JobEvent.ANSWERED): JobState.SUCCEEDED,
+    (JobState.PENDING, JobEvent.GAVE_UP): JobState.FAILED,
+    (JobState.PENDING, JobEvent.LOST): JobState.READY,
+    (JobState.FOLLOWING, JobEvent.ANSWERED): JobState.SUCCEEDED,
+    (JobState.FOLLOWING, JobEvent.GAVE_UP): JobState.FAILED,
     (JobState.FAILED, JobEvent.ANSWERED): JobState.SUCCEEDED,
     (JobState.FAILED, JobEvent.RETRIED): JobState.READY,
+    (JobState.FAILED, JobEvent.JOINED): JobState.FOLLOWING,
 }
 
 
@@ -103,6 +122,8 @@ class Counts:
     running: int = 0
     succeeded: int = 0
     failed: int = 0
+    pending: int = 0
+    following: int = 0
 
     @property
     def rows(self) -> int:
@@ -111,5 +132,10 @@ class Counts:
 
     @property
     def unfinished(self) -> int:
-        """Jobs that still need at least one call."""
+        """Jobs that have come to no end yet."""
+        return self.to_ask + self.pending + self.following
+
+    @property
+    def to_ask(self) -> int:
+        """Jobs that still need to be part of a call."""
         return self.ready + self.waiting + self.running

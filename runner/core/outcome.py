@@ -59,7 +59,8 @@ def conclude(window: Window, outcome: Outcome, now: int, held: int = 1) -> Windo
     if isinstance(window.period, Calendar):
         if probe and _comes_early(window, outcome.date):
             return _await_day(window, outcome.date or 0, now, held)
-        if _reset_is_late(window, verdict, count, probe=probe, now=now):
+        theirs = now if outcome.date is None else outcome.date
+        if _reset_is_late(window, verdict, count, probe=probe, now=theirs):
             return _await_reset(window, verdict, now, held, probe=probe)
     charged = _charged(window, verdict, outcome.tokens, held)
     settled = quota.settle(
@@ -130,7 +131,7 @@ def _reset_is_late(
     probe: bool,
     now: int,
 ) -> bool:
-    """Whether a call in a fresh window has met yesterday's allowance."""
+    """Whether a call in a fresh window has met yesterday's allowance; `now` by the provider."""
     spent = verdict.kind is Kind.SPENT and concerns(verdict, window)
     first = probe and _unanswered(window)
     if spent and first:
@@ -211,6 +212,8 @@ def _shut_until(window: Window, verdict: Verdict, now: int) -> tuple[int, Cause]
             return now + max(verdict.wait_ms or 0, gates.AMBIGUOUS_WAIT_MS), Cause.AMBIGUOUS
         case Kind.THROTTLED:
             return gates.throttled_until(window.gate, verdict.wait_ms, now), Cause.THROTTLED
+        case Kind.UNAUTHORISED:  # only the user can mend it, at any moment
+            return now, Cause.REFUSED
         case Kind.GONE:
             return now + GONE_WAIT_MS, Cause.GONE
         case _:

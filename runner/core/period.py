@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 
 _UNITS_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
-_WORDS = re.compile(r"(rolling|refill) ([1-9]\d{0,10})(ms|[smhd])")
+_LENGTH = re.compile(r"([1-9]\d{0,10})(ms|[smhd])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +58,23 @@ def read_period(text: str, zone: str) -> Period:
         return Calendar(unit, named or zone)
     if text == "grant":
         return Grant()
-    if (match := _WORDS.fullmatch(text)) is None:
+    kind, _, length = text.partition(" ")
+    if kind not in ("rolling", "refill") or not _LENGTH.fullmatch(length):
         raise ValueError('must be "day", "month", "grant", or as "rolling 1m" or "refill 24h"')
-    kind, number, measure = match.groups()
-    length = int(number) * _UNITS_MS[measure]
-    return Rolling(length) if kind == "rolling" else Refill(length)
+    ms = read_length(length)
+    return Rolling(ms) if kind == "rolling" else Refill(ms)
+
+
+def read_length(text: str) -> int:
+    """``24h`` in ms; lengths are in ms, s, m, h or d.
+
+    Raises:
+        ValueError: It is no length.
+    """
+    if (match := _LENGTH.fullmatch(text)) is None:
+        raise ValueError('must be a length, as "24h" or "90d"')
+    number, measure = match.groups()
+    return int(number) * _UNITS_MS[measure]
 
 
 def spell(period: Period) -> str:

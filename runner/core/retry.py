@@ -1,6 +1,8 @@
 """What becomes of a job after its call: done, asked again, later, or never.
 
-It knows verdicts and how often the job was tried; windows are outcome.py's.
+It knows verdicts and how often the job was tried; windows are outcome.py's. A job that shared its
+call with others is in company: what goes wrong there is not held against it, but halves the
+company, so that a job that spoils its calls ends alone, and answers for itself.
 """
 
 from __future__ import annotations
@@ -14,17 +16,27 @@ BASE_WAIT_MS = 2_000
 LONGEST_WAIT_MS = 300_000
 # A job that was claimed this often without any verdict kills its runners.
 MAX_CLAIMS = 20
-# So many rejections before any answer are not the rows' fault.
+# So many rejected calls before any answer are not the rows' fault.
 REJECTIONS_TO_STOP = 5
+# After so many faults in a row the company may be at fault: too long an answer, or one bad row.
+FAULTS_IN_COMPANY = 3
+# When to look at a provider's task: soon at first, then ever more rarely.
+FIRST_LOOK_MS = 3_000
+LONGEST_LOOK_MS = 60_000
+# A task that has not ended after this long never will.
+LONGEST_TASK_MS = 24 * 3_600_000
+# A row that was sent ahead as a probe lets others go first the next times.
+PROBE_REST_MS = 2 * 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
 class Tries:
-    """How often a job was claimed, failed by a passing fault, and answered invalidly."""
+    """How often a job was claimed, met a passing fault, answered invalidly alone, and halved."""
 
     claims: int = 1
     faults: int = 0
     asks: int = 0
+    halvings: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +55,24 @@ class Succeed:
 
 
 @dataclass(frozen=True, slots=True)
+class Accept:
+    """The provider works on it, as its task `task_id`; ask how far it is."""
+
+    task_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class AskAgain:
-    """The answer was not one of those asked for; ask at once, and remind."""
+    """The answer was none of those asked for; ask at once, and say `why`."""
+
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Halve:
+    """Ask again in smaller company; nothing is held against the job."""
+
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +82,10 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class RetryAt:
-    """Try again at `due` (ms since the epoch)."""
+    """Try again at `due` (ms since the epoch); `counted` against the job, or not."""
 
     due: int
+    counted: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,31 +95,68 @@ class Fail:
     why: str
 
 
-Step = Succeed | AskAgain | Release | RetryAt | Fail
+Step = Succeed | Accept | AskAgain | Halve | Release | RetryAt | Fail
 
 
-def after_answer(value: str | None, why_not: str, tries: Tries, limits: Limits) -> Step:
-    """What follows an answer: `value` if it is valid, else `why_not`."""
+def after_answer(
+    value: str | None, why_not: str, tries: Tries, limits: Limits, *, company: int = 1
+) -> Step:
+    """What follows an answer: `value` if it is valid, else `why_not`.
+
+    Args:
+        value: The answer, if it is one.
+        why_not: Why it is none.
+        tries: What the job has been through, before this.
+        limits: How much it may go through.
+        company: How many jobs shared the call.
+    """
     if value is not None:
         return Succeed(value)
+    if company > 1:
+        return Halve(why_not)
     if tries.asks + 1 < limits.max_asks:
-        return AskAgain()
+        return AskAgain(why_not)
     return Fail(f"no valid answer in {limits.max_asks} asked: {why_not}")
 
 
 def after_refusal(
-    verdict: Verdict, tries: Tries, limits: Limits, *, chance: float, now: int
+    verdict: Verdict,
+    tries: Tries,
+    limits: Limits,
+    *,
+    chance: float,
+    now: int,
+    company: int = 1,
+    probe: bool = False,
 ) -> Step:
     """What follows any verdict but done. `chance` in [0, 1) spreads the retries."""
     match verdict.kind:
         case Kind.REJECTED:
-            return Fail(verdict.why)
-        case Kind.TRANSIENT if tries.faults + 1 < limits.max_attempts:
-            return RetryAt(now + backoff_ms(tries.faults, chance))
+            return Halve(verdict.why) if company > 1 else Fail(verdict.why)
         case Kind.TRANSIENT:
-            return Fail(f"{verdict.why} (tried {tries.faults + 1} times)")
+            return _after_fault(verdict, tries, limits, chance, now, company, probe=probe)
         case _:
             return Release()
+
+
+def _after_fault(
+    verdict: Verdict,
+    tries: Tries,
+    limits: Limits,
+    chance: float,
+    now: int,
+    company: int,
+    *,
+    probe: bool,
+) -> Step:
+    """A probe goes where calls are known to fail: that is not held against its rows."""
+    if probe and tries.claims < MAX_CLAIMS:
+        return RetryAt(now + PROBE_REST_MS, counted=False)
+    if company > 1 and tries.faults + 1 >= FAULTS_IN_COMPANY:
+        return Halve(verdict.why)
+    if company > 1 or tries.faults + 1 < limits.max_attempts:
+        return RetryAt(now + backoff_ms(tries.faults, chance))
+    return Fail(f"{verdict.why} (tried {tries.faults + 1} times)")
 
 
 def backoff_ms(faults: int, chance: float) -> int:
@@ -101,16 +167,29 @@ def backoff_ms(faults: int, chance: float) -> int:
     return int(chance * min(LONGEST_WAIT_MS, BASE_WAIT_MS * 2 ** min(faults, 30)))
 
 
-def hopeless(verdict: Verdict, counts: Counts) -> str | None:
+def look_at(since: int, now: int) -> int | None:
+    """When to look again at a task the provider has had `since` then; None: give it up.
+
+    A tenth of its age later: what is ready is fetched when it has waited little, compared to what
+    it took.
+    """
+    age = now - since
+    if age > LONGEST_TASK_MS:
+        return None
+    return now + min(LONGEST_LOOK_MS, max(FIRST_LOOK_MS, age // 10))
+
+
+def hopeless(verdict: Verdict, counts: Counts, rejected: int) -> str | None:
     """Why a batch should stop asking, or None: its model is gone, or all it asks is rejected.
 
-    A wrong parameter would otherwise cost a call, and a failure, for every row.
+    A wrong parameter would otherwise cost a call, and a failure, for every row. `rejected` is how
+    many of its calls were.
     """
     advice = f"; {verdict.remedy}" if verdict.remedy else ""
     if verdict.kind is Kind.GONE:
         return f"the provider does not serve this model: {verdict.why}{advice}"
-    rejected = verdict.kind is Kind.REJECTED and counts.succeeded == 0
-    if rejected and counts.failed >= REJECTIONS_TO_STOP:
+    unanswered = verdict.kind is Kind.REJECTED and counts.succeeded == 0
+    if unanswered and rejected >= REJECTIONS_TO_STOP:
         return f"the provider rejects every call: {verdict.why}{advice}"
     return None
 

@@ -37,7 +37,8 @@ class Work:
 
     `routes` are the ways its calls may take, the preferred one first; `left` is how many calls
     the user still allows it, None for as many as it takes; `share` is how much it has had beside
-    the others.
+    the others; `pack` is how many jobs a full call carries, `running` how many are in calls under
+    way, and `pending` how many the provider works on.
     """
 
     batch_id: int
@@ -49,6 +50,23 @@ class Work:
     rotate: Rotate = Rotate.PREFER
     left: int | None = None
     share: int = 0
+    pack: int = 1
+    running: int = 0
+    pending: int = 0
+
+    @property
+    def calls(self) -> int:
+        """How many calls its jobs take, if each is full."""
+        return -(-(self.ready + self.waiting) // self.pack)
+
+    @property
+    def startable(self) -> int:
+        """How many calls may start at most: full ones, or whatever is left when none is under way.
+
+        What comes back from the calls under way may fill the next one.
+        """
+        full = self.ready // self.pack
+        return full or (0 if self.running else self.ready)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +100,7 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Start up to `count` jobs of a batch."""
+    """Start up to `count` calls of a batch."""
 
     batch_id: int
     route: Route
@@ -157,8 +175,14 @@ def explain(
 def _held_back(work: Work, rules: Rules, now: int) -> Waiting | None:
     """Why `work` cannot go on, whichever way."""
     if work.ready == 0:
-        why = "retrying after a fault" if work.waiting else "waiting for the calls in flight"
-        return Waiting(work.batch_id, "due" if work.waiting else "in flight", why, work.due)
+        if work.waiting:
+            return Waiting(work.batch_id, "due", "retrying after a fault", work.due)
+        idle = work.pending and not work.running
+        why = "the provider is at work on it" if idle else "waiting for the calls in flight"
+        return Waiting(work.batch_id, "in flight", why, None)
+    if work.startable == 0:
+        why = "waiting for the calls in flight, to fill the next one"
+        return Waiting(work.batch_id, "in flight", why, None)
     if rules.hours and (opens := rules.hours.opens_at(now)) > now:
         return Waiting(work.batch_id, "hours", "outside the configured hours", opens)
     if work.left == 0:
@@ -197,7 +221,7 @@ def _through(
     slots = lane.concurrency.allowed - lane.in_flight
     if slots <= 0:
         return Waiting(work.batch_id, "concurrency", "all allowed calls are in flight", None)
-    want = min(slots, work.ready, slots if work.left is None else work.left)
+    want = min(slots, work.startable, slots if work.left is None else work.left)
     offer = quota.admit(lane.windows, want, now, lane.cost)
     if isinstance(offer, Refused):
         return _refusal(work, offer)
@@ -271,9 +295,9 @@ def _spread(window: Window, lane: Lane, sharing: int, hours: Hours | None, now: 
 def _fits(work: Work, works: Sequence[Work], lanes: Mapping[Route, Lane]) -> bool:
     """Whether all jobs that go the ways of `work` fit what today still allows on them."""
     routes = set(work.routes)
-    jobs = sum(w.ready + w.waiting for w in works if routes & set(w.routes))
+    calls = sum(w.calls for w in works if routes & set(w.routes))
     room = room_of({r: lanes[r] for r in routes}, {r for w in works for r in w.routes})
-    return room is None or jobs <= room
+    return room is None or calls <= room
 
 
 def room_of(lanes: Mapping[Route, Lane], busy: AbstractSet[Route] = frozenset()) -> int | None:

@@ -40,15 +40,24 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)  # names in lower case
     code: str = ""
     message: str = ""  # of the error, whatever its envelope
-    content: str | None = None  # the answer's text; None when the reply holds no answer
+    content: str | None = None  # a chat's answer; None when the reply holds none
+    # An embedding call's vectors as JSON texts, in the inputs' order; None for one that is missing.
+    vectors: tuple[str | None, ...] = ()
+    task_id: str = ""  # of images that are being made
+    images: tuple[str, ...] = ()  # URLs of images that were made at once, ``data:`` URLs included
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
-    retry_after_ms: int | None = None  # as the headers ask
+    retry_after_ms: int | None = None  # as the headers ask, or the error's words
 
     @property
     def refused(self) -> bool:
         """Whether the body names an error (a 200 may)."""
         return bool(self.code or self.message)
+
+    @property
+    def answered(self) -> bool:
+        """Whether the body holds an answer of any kind."""
+        return self.content is not None or bool(self.vectors or self.task_id or self.images)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +122,7 @@ def classify(reply: Reply, rules: Sequence[Rule]) -> Verdict:
 
 
 def _of_success(reply: Reply) -> Verdict:
-    if reply.content is None:
+    if not reply.answered:
         return Verdict(Kind.THROTTLED, "200 with an empty shell instead of an answer")
     return Verdict(Kind.DONE)
 

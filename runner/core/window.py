@@ -14,7 +14,7 @@ from enum import StrEnum
 from runner.core import flow
 from runner.core import gate as gates
 from runner.core.calendar import Day, day_at, month_at
-from runner.core.gate import Gate
+from runner.core.gate import Cause, Gate
 from runner.core.period import Calendar, Period, Refill, Rolling
 from runner.core.verdict import Scope
 
@@ -22,6 +22,8 @@ WEEK_MS = 7 * 24 * 3600 * 1000
 # The end of what no calendar ends: the year 9999.
 NEVER = 253_370_764_800_000
 CREDIT = 1_000  # the amount of one credit
+# A clock that shows this much less than at the latest call was set back.
+SET_BACK_MS = 60_000
 
 
 class Unit(StrEnum):
@@ -195,13 +197,15 @@ def span_of(period: Period, now: int) -> Day:
 def current(window: Window, quota: Quota, now: int, margin_ms: int) -> Window:
     """The window to use at `now`: the same one until its reset, then a fresh one.
 
-    It never goes back: a clock that is set back stays in the latest window. A limit learned from
+    It never goes back: a clock that is set back stays in the latest window; what is reckoned from
+    a moment goes back with the clock, for no hour shall be waited for twice. A limit learned from
     the provider carries over; one learned from a refusal is tried again after a week, since a
     stranger on the account may have caused it. The fresh window opens `margin_ms` after the
     reset, with a probe.
     """
     if window.period != quota.period:
         return open_window(quota, window.account, window.model, max(now, window.starts_at))
+    window = _set_back(window, now, margin_ms)
     if now < window.resets_at:
         return _tried(_with_rule(refreshed(window, now), quota))
     fresh = open_window(quota, window.account, window.model, now)
@@ -209,6 +213,31 @@ def current(window: Window, quota: Quota, now: int, margin_ms: int) -> Window:
     carried = window.spent if window.resets_at == fresh.starts_at else 0
     inherited = _inherit_limit(replace(fresh, gate=gate, carried=carried), window)
     return _with_rule(inherited, quota)
+
+
+def _set_back(window: Window, now: int, margin_ms: int) -> Window:
+    """`window` with its moments on a clock that was set back, by at least what its call shows.
+
+    A call that started in the future is the evidence. What a calendar tells stays as it is. A
+    window that was found to be early opens at its beginning, once the clock shows that it is.
+    """
+    gate = window.gate
+    if gate.cause is Cause.EARLY and now <= window.starts_at:
+        opens_at = min(gate.opens_at, window.starts_at + margin_ms)
+        return replace(window, gate=replace(gate, opens_at=opens_at))
+    by = 0 if window.started_at is None else window.started_at - now
+    if by < SET_BACK_MS:
+        return window
+    if gate.cause is not Cause.RESET and gate.opens_at < window.resets_at:
+        gate = gates.earlier(gate, by)
+    return replace(
+        window,
+        started_at=now,
+        counted_at=window.counted_at - by,
+        recent=flow.earlier(window.recent, by),
+        doubts=flow.earlier(window.doubts, by),
+        gate=gate,
+    )
 
 
 def in_force(windows: tuple[Window, ...]) -> tuple[Window, ...]:

@@ -8,7 +8,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from runner.errors import JobFileError
+from runner.jobfile.inline import inline_files
 from runner.jobfile.model import JobFile
+from runner.jobfile.prompt import Prompt
 from runner.tomlfile import TomlFile
 
 _JOB_FILE = TomlFile(
@@ -25,11 +27,16 @@ def load(path: Path) -> JobFile:
     Raises:
         JobFileError: the file cannot be read, is not TOML, or says what a job file may not.
     """
-    return parse(_JOB_FILE.read(path), where=str(path))
+    return parse(_JOB_FILE.read(path), where=str(path), folder=path.parent)
 
 
-def parse(text: str, where: str) -> JobFile:
-    """Check the text of a job file; `where` stands for it in errors, and its stem in names.
+def parse(text: str, where: str, folder: Path | None = None) -> JobFile:
+    """Check the text of a job file.
+
+    Args:
+        text: TOML.
+        where: Stands for the file in errors, and its stem in names.
+        folder: Where the files are that it names; None: it can name none.
 
     Raises:
         JobFileError: the text is not TOML, or says what a job file may not.
@@ -38,4 +45,8 @@ def parse(text: str, where: str) -> JobFile:
     job = tables.get("job")
     if isinstance(job, dict):
         job.setdefault("name", Path(where).stem.encode(errors="replace").decode() or "job")
-    return _JOB_FILE.check(tables, where)
+    places = inline_files(tables, folder, where) if folder is not None else []
+    jobfile = _JOB_FILE.check(tables, where)
+    if jobfile.prompt.examples:
+        Prompt(jobfile, places)  # whether they fit
+    return jobfile

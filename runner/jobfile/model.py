@@ -6,131 +6,26 @@ It knows neither TOML nor files: it is handed a mapping, and says in Pydantic's 
 from __future__ import annotations
 
 import hashlib
-from typing import Annotated, Any, Literal, Self
+from collections.abc import Sequence
+from typing import Annotated, Any, Self
 
 import orjson
-from jinja2 import TemplateSyntaxError
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, ValidationError, field_validator, model_validator
 
-from runner.core.schedule import Rotate
 from runner.errors import JobFileError
-from runner.jobfile.fold import fold
+from runner.jobfile.accept import Answer
+from runner.jobfile.job import Images, Job
 from runner.jobfile.parameters import check_parameters
-from runner.jobfile.template import compile_template
+from runner.jobfile.table import Table
+from runner.jobfile.texts import PromptText
 from runner.tomlfile import problem
 
-_FEWEST_LABELS = 2
+# Every digest has these. Keys that came later are in it only if they say something, so that a job
+# file of before keeps its digest, and its batch is not paid for anew.
+_FIRST_KEYS = {"prompt": {"system", "user"}, "answer": {"kind", "labels"}}
 
 
-def _not_blank(text: str) -> str:
-    if not text.strip():
-        raise problem("must not be blank")
-    return text
-
-
-def _is_template(source: str) -> str:
-    try:
-        compile_template(source)
-    except TemplateSyntaxError as error:
-        message = f"template error on line {error.lineno} of the text: {error.message}"
-        raise problem(message) from error
-    return source
-
-
-Line = Annotated[str, AfterValidator(_not_blank)]
-Source = Annotated[str, AfterValidator(_not_blank), AfterValidator(_is_template)]
-
-
-class _Table(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-class Job(_Table):
-    """``[job]``: what the batch is called, and the models that may answer.
-
-    Attributes:
-        name: What people call it; the file's stem unless given.
-        model: The one model's name, as the provider spells it.
-        models: Instead of `model`: several, the preferred one first.
-        rotate: Whether the next model is used when the one before is spent, or all of them are.
-        priority: Batches with a lower one go first, -100 to 100; those with the same share alike.
-    """
-
-    name: Line
-    model: Line | None = None
-    models: Annotated[tuple[Line, ...], Field(strict=False, max_length=50)] = ()
-    rotate: Annotated[Rotate, Field(strict=False)] = Rotate.PREFER
-    priority: Annotated[int, Field(ge=-100, le=100)] = 0
-
-    @property
-    def choices(self) -> tuple[str, ...]:
-        """The models that may answer, the preferred one first."""
-        return self.models or (self.model or "",)
-
-    @model_validator(mode="after")
-    def _names_its_models_once(self) -> Self:
-        if (self.model is None) == (not self.models):
-            raise problem(
-                "needs either a model or a list of models", 'write model = "…" or models = ["…"]'
-            )
-        if len(set(self.models)) < len(self.models):
-            raise problem("a model is named twice in models", "name each model once")
-        return self
-
-
-class PromptText(_Table):
-    """``[prompt]``: the Jinja2 templates of the messages; a row's columns are the variables."""
-
-    system: Source | None = None
-    user: Source
-
-
-class Answer(_Table):
-    """``[answer]``: what counts as an answer.
-
-    Attributes:
-        kind: ``text`` takes any reply that is not empty; ``label`` takes one of `labels`.
-        labels: The labels, spelled as they are to be recorded; empty for ``text``.
-        max_asks: How many times a row may be asked in all when replies are invalid, 1 to 10.
-    """
-
-    kind: Literal["text", "label"] = "text"
-    labels: Annotated[tuple[str, ...], Field(strict=False)] = ()
-    max_asks: Annotated[int, Field(ge=1, le=10)] = 3
-
-    @field_validator("labels")
-    @classmethod
-    def _labels_are_distinct(cls, labels: tuple[str, ...]) -> tuple[str, ...]:
-        seen: dict[str, str] = {}
-        for label in labels:
-            folded = fold(label)
-            if not folded:
-                raise problem("a label must not be blank")
-            if not label.isprintable():
-                raise problem(f"the label {label!r} must be one line of printable text")
-            if folded in seen:
-                raise problem(f'"{seen[folded]}" and "{label}" cannot be told apart in a reply')
-            seen[folded] = label
-        return labels
-
-    @model_validator(mode="after")
-    def _labels_fit_the_kind(self) -> Self:
-        if self.kind == "text" and self.labels:
-            raise problem('labels are only for kind = "label"')
-        if self.kind == "label" and len(self.labels) < _FEWEST_LABELS:
-            raise problem('kind = "label" needs at least two labels')
-        return self
-
-
-class Limits(_Table):
+class Limits(Table):
     """``[limits]``: when to give a row, or the whole batch, up.
 
     Attributes:
@@ -144,7 +39,7 @@ class Limits(_Table):
     timeout_s: Annotated[float, Field(ge=5, le=3600)] = 300.0
 
 
-class JobFile(_Table):
+class JobFile(Table):
     """A whole job file, checked: what to ask of which model, and what counts as an answer.
 
     Attributes:
@@ -152,9 +47,10 @@ class JobFile(_Table):
     """
 
     job: Job
-    prompt: PromptText
+    prompt: PromptText = PromptText(user="{{ row }}")
     parameters: dict[str, Any] = Field(default_factory=dict)
     answer: Answer = Answer()
+    images: Images = Images()
     limits: Limits = Limits()
 
     @field_validator("parameters")
@@ -162,6 +58,17 @@ class JobFile(_Table):
     def _parameters_can_be_sent(cls, parameters: dict[str, Any]) -> dict[str, Any]:
         check_parameters(parameters)
         return parameters
+
+    @model_validator(mode="after")
+    def _prompt_fits_the_kind(self) -> Self:
+        kind, prompt = self.job.kind, self.prompt
+        if kind != "request" and "prompt" not in self.model_fields_set:
+            raise problem("needs a table [prompt]", 'write [prompt] with user = "… {{ column }} …"')
+        if kind in ("embedding", "image") and prompt.model_fields_set - {"user"}:
+            raise problem(f'kind = "{kind}" has one text, [prompt] user, and no messages')
+        if kind != "chat" and self.answer != Answer():
+            raise problem(f'kind = "{kind}" has no [answer] to be checked')
+        return self
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -181,7 +88,22 @@ class JobFile(_Table):
 
     def to_json(self) -> str:
         """Return the canonical JSON text: every default filled in, keys sorted, no spaces."""
-        return orjson.dumps(self.model_dump(mode="json"), option=orjson.OPT_SORT_KEYS).decode()
+        whole = self.model_dump(mode="json", by_alias=True)
+        return orjson.dumps(whole, option=orjson.OPT_SORT_KEYS).decode()
+
+    def terms(self, models: Sequence[str]) -> str:
+        """The SHA-256, in hex, of all that an answer depends on beside its row's messages.
+
+        Two rows with the same messages, asked of `models` on the same terms, ask the same.
+        """
+        said = {
+            "kind": self.job.kind,
+            "models": sorted(models),
+            "parameters": self.parameters,
+            "answer": self.answer.model_dump(mode="json", by_alias=True, exclude={"max_asks"}),
+            "longest_side": self.images.longest_side,
+        }
+        return hashlib.sha256(orjson.dumps(said, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
     @property
     def digest(self) -> str:
@@ -192,7 +114,19 @@ class JobFile(_Table):
         """
         asked = self.model_dump(
             mode="json",
-            exclude={"job": True, "answer": {"max_asks"}, "limits": True},
+            by_alias=True,
+            exclude={"job": True, "answer": {"max_asks"}, "images": {"folder"}, "limits": True},
         )
+        if self.images == Images(folder=self.images.folder):
+            del asked["images"]
+        if self.job.kind != "chat":
+            asked["kind"] = self.job.kind
+        for table, first in _FIRST_KEYS.items():
+            asked[table] = {k: v for k, v in asked[table].items() if k in first or _is_said(v)}
         asked["models"] = self.job.choices
         return hashlib.sha256(orjson.dumps(asked, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def _is_said(value: Any) -> bool:
+    """Whether a key says anything; 0 does, and is not False."""
+    return value is not None and value is not False and value not in ([], {})

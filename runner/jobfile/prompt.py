@@ -1,106 +1,177 @@
-"""How a row becomes the messages of one request.
+"""How a row, or a pack of rows, becomes the messages of one request.
 
 It knows neither the model nor the wire: messages are the plain dictionaries every chat API takes.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from jinja2 import Template, TemplateError, UndefinedError
+from runner.jobfile.conversation import read_conversation
+from runner.jobfile.examples import example_turns
+from runner.jobfile.model import JobFile
+from runner.jobfile.render import Templates
+from runner.jobfile.told import correction, instruction, pack_instruction
 
-from runner.errors import JobFileError
-from runner.jobfile.model import Answer, JobFile
-from runner.jobfile.template import ROW, columns_of, compile_template
+_LONGEST_REPLY = 2_000  # characters of an invalid reply that the model is shown
 
-_UNDEFINED = re.compile(r"^(?:'dict object' has no attribute )?'(?P<name>.+?)'(?: is undefined)?$")
+Message = dict[str, Any]
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question before this one: what the model replied, and why that was no answer.
+
+    Attributes:
+        reply: What it said; empty where that is not known.
+        reason: A clause; empty where that is not known.
+    """
+
+    reply: str = ""
+    reason: str = ""
 
 
 class Prompt:
     """A job file's templates, compiled once and rendered for every row.
 
+    Args:
+        jobfile: What to ask.
+        places: Where its examples stand, for errors; by their number unless given.
+
     Attributes:
-        columns: The columns that the templates read.
+        columns: The columns that are read.
+        shared_system: Whether the system message is the same for all rows.
+
+    Raises:
+        JobFileError: an example does not fit.
     """
 
-    def __init__(self, jobfile: JobFile) -> None:
-        prompt = jobfile.prompt
-        sources = {"system": prompt.system, "user": prompt.user}
-        given = {role: source for role, source in sources.items() if source is not None}
-        self._name = jobfile.job.name
-        self._answer = jobfile.answer
-        self._templates = {role: compile_template(source) for role, source in given.items()}
-        self.columns: frozenset[str] = frozenset().union(*map(columns_of, given.values()))
+    def __init__(self, jobfile: JobFile, places: Sequence[str] = ()) -> None:
+        self._prompt, self._answer = jobfile.prompt, jobfile.answer
+        self._templates = Templates(jobfile.job.name, _sources(jobfile))
+        examples = self._prompt.examples
+        numbered = [
+            f"{jobfile.job.name}: [prompt] examples item {n + 1}" for n in range(len(examples))
+        ]
+        self._examples = example_turns(examples, places or numbered, self._answer, self._content)
+        self.shared_system = self._templates.is_constant("system")
+        held = {self._prompt.conversation} - {None}
+        self.columns: frozenset[str] = self._templates.columns | {str(name) for name in held}
 
-    def messages(self, row: Mapping[str, Any], asks: int = 0) -> list[dict[str, str]]:
+    @property
+    def unpackable(self) -> str | None:
+        """Why several rows cannot be asked in one request, as a clause; None: they can."""
+        if not self.shared_system:
+            return "the system message reads the row"
+        if self._prompt.user is None:
+            return f"[prompt] has {'turns' if self._prompt.turns else 'a conversation'}"
+        return "[prompt] has images" if self._prompt.pictures else None
+
+    def messages(self, row: Row, asked: Sequence[Asked] = ()) -> list[Message]:
         """Return the chat messages for one row.
 
         Args:
             row: The row's values by column; each is a variable, and all of them are ``row``.
-            asks: How many replies to this row were invalid; any above 0 adds a reminder.
+            asked: What came of asking it before, the first time first.
 
         Raises:
             JobFileError: the row lacks a column, a template fails on it, or leaves nothing to ask.
         """
-        user = self._render("user", row)
-        if not user.strip():
-            raise self._error("user", "the message is empty for this row", "fill in the row")
-        system = self._system(row)
-        messages = [_message("system", system)] if system.strip() else []
-        messages.append(_message("user", user))
-        if asks > 0:
-            messages.append(_message("user", _reminder(self._answer)))
-        return messages
+        question = self._question(row)
+        corrections = [message for one in asked for message in self._corrected(one)]
+        return [*self._system(row), *self._examples, *question, *corrections]
 
-    def _system(self, row: Mapping[str, Any]) -> str:
-        text = self._render("system", row) if "system" in self._templates else ""
-        if self._answer.kind == "text":
-            return text
-        choices = _choices(self._answer)
-        line = f"Answer with exactly one of these labels and nothing else: {choices}"
-        return f"{text.rstrip()}\n\n{line}" if text.strip() else line
+    def text(self, row: Row) -> str:
+        """Return the user's text for one row, where there are no messages.
 
-    def _render(self, role: str, row: Mapping[str, Any]) -> str:
+        Raises:
+            JobFileError: as `messages`.
+        """
+        return self._templates.render_some("user", row)
+
+    def pack_messages(self, rows: Sequence[Row]) -> list[Message]:
+        """Return the chat messages that ask for the answers to several rows at once.
+
+        Each row is a line, a JSON object, so that no text in it can pass for another row, or for
+        an instruction.
+
+        Raises:
+            JobFileError: as `messages`.
+        """
+        texts = [self._templates.render_some("user", row) for row in rows]
+        items = [{"n": number, "item": text} for number, text in enumerate(texts, 1)]
+        lines = [json.dumps(item, ensure_ascii=False) for item in items]
+        asked = "\n".join([pack_instruction(self._answer, len(rows)), "", *lines])
+        return [*self._system({}), *self._examples, _message("user", asked)]
+
+    def _system(self, row: Row) -> list[Message]:
+        text = self._templates.render("system", row) if "system" in self._templates else ""
+        parts = [text.rstrip() if text.strip() else "", instruction(self._answer)]
+        told = "\n\n".join(part for part in parts if part) if parts[1] else text
+        return [_message("system", told)] if told.strip() else []
+
+    def _question(self, row: Row) -> list[Message]:
+        prompt = self._prompt
+        if prompt.user is not None:
+            return [_message("user", self._content(row))]
+        if prompt.conversation is not None:
+            return self._conversation(prompt.conversation, row)
+        *before, last = enumerate(prompt.turns, 1)
+        said = [
+            _message(turn.role, self._templates.render_some(_turn(number), row))
+            for number, turn in before
+        ]
+        return [*said, _message("user", self._content(row, _turn(last[0])))]
+
+    def _conversation(self, column: str, row: Row) -> list[Message]:
         try:
-            return _rendered(self._templates[role], row)
-        except UndefinedError as error:
-            raise self._undefined(role, row, str(error)) from error
-        except TemplateError as error:
-            what = f"the template is refused: {error}"
-            raise self._error(role, what, "use only values and filters in it") from error
-        except Exception as error:  # a filter or an operator may raise anything at all
-            what = f"the template fails on this row: {error} ({type(error).__name__})"
-            raise self._error(role, what, "make it fit the row's values") from error
+            return read_conversation(row.get(column))
+        except ValueError as error:
+            what = f'the column "{column}" holds no conversation: {error}'
+            remedy = 'give it a list of {"role": …, "content": …}'
+            raise self._templates.error("conversation", what, remedy) from error
 
-    def _undefined(self, role: str, row: Mapping[str, Any], message: str) -> JobFileError:
-        found = _UNDEFINED.match(message)
-        if found and found["name"] not in row:
-            what = f'the row has no column "{found["name"]}"'
-            remedy = f'write {{{{ row.get("{found["name"]}", "") }}}} if some rows may lack it'
-            return self._error(role, what, remedy)
-        what = f"the template uses what is not there: {message}"
-        return self._error(role, what, "make it fit the row's values")
+    def _content(self, row: Row, place: str = "user") -> str | list[Message]:
+        text = self._templates.render_some(place, row)
+        if not self._prompt.pictures:
+            return text
+        urls = [
+            self._templates.render(_picture(number), row).strip()
+            for number, _ in enumerate(self._prompt.pictures, 1)
+        ]
+        if not any(urls):
+            what, remedy = "there is no image in this row", "fill in the row"
+            raise self._templates.error("image", what, remedy)
+        parts = [{"type": "image_url", "image_url": {"url": url}} for url in urls if url]
+        return [{"type": "text", "text": text}, *parts]
 
-    def _error(self, role: str, what: str, remedy: str) -> JobFileError:
-        return JobFileError(what, where=f"{self._name}: [prompt] {role}", remedy=remedy)
+    def _corrected(self, asked: Asked) -> list[Message]:
+        reply = asked.reply.strip()
+        cut = reply if len(reply) <= _LONGEST_REPLY else f"{reply[:_LONGEST_REPLY]}…"
+        said = [_message("assistant", cut)] if cut else []
+        return [*said, _message("user", correction(self._answer, asked.reason))]
 
 
-def _rendered(template: Template, row: Mapping[str, Any]) -> str:
-    return template.render({**row, ROW: dict(row)})
+def _sources(jobfile: JobFile) -> dict[str, str]:
+    """Return the templates by their place."""
+    prompt = jobfile.prompt
+    sources = {"system": prompt.system, "user": prompt.user}
+    sources |= {_turn(number): turn.content for number, turn in enumerate(prompt.turns, 1)}
+    sources |= {_picture(number): source for number, source in enumerate(prompt.pictures, 1)}
+    return {place: source for place, source in sources.items() if source is not None}
 
 
-def _message(role: str, content: str) -> dict[str, str]:
+def _turn(number: int) -> str:
+    return f"turns item {number}"
+
+
+def _picture(number: int) -> str:
+    return f"images item {number}"
+
+
+def _message(role: str, content: str | list[Message]) -> Message:
     return {"role": role, "content": content}
-
-
-def _choices(answer: Answer) -> str:
-    return " | ".join(answer.labels)
-
-
-def _reminder(answer: Answer) -> str:
-    if answer.kind == "text":
-        return "Your last reply was empty. Answer the message above."
-    choices = _choices(answer)
-    return f"Your last reply was not one of the labels. Answer with exactly one of: {choices}"

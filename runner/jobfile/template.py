@@ -68,6 +68,11 @@ def columns_of(source: str) -> frozenset[str]:
     return frozenset(found | set(_row_columns(tree))) if ROW in names else frozenset(found)
 
 
+def reads_nothing(source: str) -> bool:
+    """Whether the template makes the same text of every row."""
+    return meta.find_undeclared_variables(_ENVIRONMENT.parse(source)) <= set(_KEPT_GLOBALS)
+
+
 def _row_columns(tree: nodes.Template) -> Iterator[str]:
     for attribute in tree.find_all(nodes.Getattr):
         if _is_row(attribute.node) and not hasattr(dict, attribute.attr):

@@ -10,14 +10,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-_THINK_OPEN, _THINK_CLOSE = "<think>", "</think>"
-_FENCE = re.compile(r"^(?:```|~~~)[\w+#-]*[ \t]*\n(.*?)\n?[ \t]*(?:```|~~~)$", re.DOTALL)
+_TAG = r"(?:think|thinking|thought|reasoning)[>▷]"
+_OPENING = re.compile(rf"\s*[<◁]{_TAG}", re.IGNORECASE)
+_ANY_OPENING = re.compile(rf"[<◁]{_TAG}", re.IGNORECASE)
+_CLOSING = re.compile(rf"[<◁]/{_TAG}", re.IGNORECASE)
+_FENCE = re.compile(r"(```|~~~)[\w+#-]*[ \t]*\n")
+_NOUNS = (
+    "label|labels|answer|answers|category|class|classification|sentiment|result|output|rating|"
+    "score|number|value|标签|答案|类别|分类|结果|情感|评分|分数|得分|回答"
+)
 _LEAD = re.compile(
-    r"^[\s*_`#>\"'-]*(?:(?:the|my|final|correct)\s+)*(?:label|answer|标签|答案)"
-    r"[\s*_`\"']*(?:is\b\s*:?|[:\uff1a=])[\s*_`]*",
+    r"^[\s*_`#>\"'-]*+(?:(?:the|my|final|correct|最终)\s*+)*+(?:" + _NOUNS + r")"
+    r"[\s*_`\"']*(?:is\b\s*:?|是\s*:?|为\s*:?|[:\uff1a=])[\s*_`]*",
     re.IGNORECASE,
 )
-_BULLET = re.compile(r"^(?:[-*+\u2022>]|#{1,6})\s+")
+_BULLET = re.compile(r"^(?:[-*+\u2022>]|#{1,6}|\d{1,2}[.)])\s+")
 
 _MARKS = ("**", "__", "~~", "``", '""', "''", "||", "$$")
 _QUOTES = ("“”", "‘’", "„“", "«»", "「」", "『』", "【】", "《》")
@@ -32,10 +39,29 @@ def core_of(text: str) -> str | None:
 
     Some servers send the closing tag alone, because the opening one is in the model's own prompt.
     """
-    parts = re.split(_THINK_CLOSE, text, flags=re.IGNORECASE)
-    if len(parts) == 1 and text.lstrip().casefold().startswith(_THINK_OPEN):
-        return None
-    return parts[-1].strip()
+    *_, rest = _CLOSING.split(text)
+    return None if _OPENING.match(rest) else rest.strip()
+
+
+def prose_of(text: str) -> str | None:
+    """Return a reply in prose without the thinking before it, stripped; None when it never ended.
+
+    Prose may speak of such tags: only what the reply begins with is thinking.
+    """
+    start = 0
+    while True:
+        opening, closing = _OPENING.match(text, start), _CLOSING.search(text, start)
+        if closing is None:
+            return None if opening else text[start:].strip()
+        if opening is None and (start or _ANY_OPENING.search(text, start, closing.start())):
+            return text[start:].strip()
+        start = closing.end()
+
+
+def follows_lead(line: str) -> str | None:
+    """Return what follows ``Answer:`` or the like at the start of `line`; None without it."""
+    lead = _LEAD.match(line)
+    return line[lead.end() :].strip() if lead else None
 
 
 def unwrap(text: str) -> Iterator[str]:
@@ -47,10 +73,18 @@ def unwrap(text: str) -> Iterator[str]:
         yield reading
 
 
+def unfence(reading: str) -> str:
+    """Return what the code block holds that `reading` consists of, or else `reading`."""
+    opened = _FENCE.match(reading)
+    if opened is None or not reading.endswith(opened[1], opened.end()):
+        return reading
+    return reading[opened.end() : -len(opened[1])].strip()
+
+
 def _inner(reading: str) -> str:
     """Return `reading` without its outermost layer, or as it is when there is none."""
-    if fenced := _FENCE.match(reading):
-        return fenced[1].strip()
+    if (fenced := unfence(reading)) != reading:
+        return fenced
     for pattern in (_LEAD, _BULLET):
         if lead := pattern.match(reading):
             return reading[lead.end() :].strip()

@@ -1,4 +1,4 @@
-"""Numbers, durations and moments as reply headers spell them.
+"""Numbers, durations and moments as reply headers spell them, and waits as messages do.
 
 It knows spellings, and neither header names nor what a moment is for. Nothing here raises: what
 is malformed, or beyond any sane span, is None.
@@ -47,6 +47,31 @@ _HTTP_DATE = re.compile(
     r"|[A-Za-z]{3} [A-Za-z]{3} [ 0-9][0-9] [0-9]{2}:[0-9]{2}:[0-9]{2} [0-9]{4}"
 )
 
+# Waits that a sentence names. A number without a unit names none: it may count anything.
+_SPELLED_MS = {
+    name: _UNITS_MS[unit]
+    for unit, names in {
+        "d": ("days", "day", "d", "天"),
+        "h": ("hours", "hour", "hrs", "hr", "h", "个小时", "小时"),
+        "m": ("minutes", "minute", "mins", "min", "m", "分钟", "分"),
+        "s": ("seconds", "second", "secs", "sec", "s", "秒钟", "秒"),
+        "ms": ("milliseconds", "millisecond", "ms", "毫秒"),
+    }.items()
+    for name in names
+}
+_UNIT = f"(?:{'|'.join(_SPELLED_MS)})"
+_AMOUNT = re.compile(rf"({_NUMBER}) ?({_UNIT})(?![a-z])", re.IGNORECASE)
+_ONE = rf"{_NUMBER} ?{_UNIT}(?![a-z])"
+_AMOUNTS = rf"({_ONE}(?:,? ?(?:and )?{_ONE}){{0,4}})"
+_WAIT = re.compile(
+    rf"(?:try(?:ing)?|retry)(?: your request)?(?: again)?[ -](?:in|after):? {_AMOUNTS}"
+    rf"|(?:wait|resets?|available)(?: again)?(?: for| in| after| at least| another)? {_AMOUNTS}"
+    rf"|{_AMOUNTS} ?(?:之|以)?后(?:再|重|请)?(?:新|次)?(?:重?试|尝试|请求|调用)"
+    rf"|等待 ?{_AMOUNTS}",
+    re.IGNORECASE,
+)
+_LONGEST_TEXT = 4_000
+
 
 def read_whole(text: str) -> int | None:
     """A whole amount: "12", and "12.0" as a float's spelling of it; not "12.5"."""
@@ -76,6 +101,19 @@ def read_duration(text: str) -> int | None:
         return None
     spans = zip(found.groups(), _UNITS_MS.values(), strict=True)
     return _sane(sum((Fraction(count) * unit for count, unit in spans if count), Fraction()))
+
+
+def read_wait(text: str) -> int | None:
+    """The wait that a sentence asks for, in ms: "Please try again in 9m38s", "请在60秒后重试".
+
+    The first one counts. Units may be words, and a wait may have several.
+    """
+    found = _WAIT.search(text[:_LONGEST_TEXT])
+    if found is None:
+        return None
+    amounts = _AMOUNT.findall(next(filter(None, found.groups())))
+    spans = (Fraction(count) * _SPELLED_MS[unit.lower()] for count, unit in amounts)
+    return _sane(sum(spans, Fraction()))
 
 
 def read_reset(text: str, now: int) -> int | None:

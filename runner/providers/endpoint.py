@@ -6,16 +6,20 @@ windows, and never lets a token out.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
+
+import orjson
 
 from runner.core.outcome import Outcome
 from runner.core.verdict import Kind, Reply, Scope, Verdict, classify
 from runner.core.window import Count
 from runner.errors import ConfigError
-from runner.providers import headers, openai
+from runner.providers import downloads, embeddings, headers, images, openai
 from runner.providers.account import Account
+from runner.providers.durations import read_wait
 from runner.providers.wire import Broken, NotSent, Response, Wire
 
 
@@ -27,6 +31,7 @@ class Heard:
     reply: Reply | None = None
     counts: Mapping[str, Count] = field(default_factory=dict)
     date: int | None = None
+    body: str = ""  # of a forwarded request's reply
 
     @property
     def tokens(self) -> int | None:
@@ -39,6 +44,17 @@ class Heard:
     def outcome(self, *, probe: bool, sent_at: int = 0) -> Outcome:
         """What the windows need to know of it."""
         return Outcome(self.verdict, probe, self.counts, self.date, self.tokens, sent_at)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ask:
+    """One call that may spend allowance: where to, what, and how its reply is read."""
+
+    path: str
+    body: bytes
+    read: Callable[[int, Mapping[str, str], bytes], Reply]
+    headers: Mapping[str, str] = field(default_factory=dict)
+    forwarded: bool = False
 
 
 class Endpoint:
@@ -75,31 +91,91 @@ class Endpoint:
         now: int,
     ) -> Heard:
         """Make one call that may spend allowance; whatever happens is a value."""
-        url = f"{self.base_url}/chat/completions"
         body = openai.chat_request(model, messages, parameters)
-        match await self._wire.post(url, self._headers, body, timeout_s):
-            case NotSent(why):
-                return Heard(Verdict(Kind.LOCAL, self._clean(why), Scope.ACCOUNT))
-            case Broken(why):
-                return Heard(Verdict(Kind.TRANSIENT, self._clean(why)))
-            case Response() as response:
-                return self._read(response, now)
+        return await self._post(_Ask("/chat/completions", body, openai.read_reply), timeout_s, now)
+
+    async def embed(
+        self,
+        model: str,
+        inputs: Sequence[str],
+        parameters: Mapping[str, Any],
+        timeout_s: float,
+        now: int,
+    ) -> Heard:
+        """Ask for the vectors of `inputs`, as `chat` asks; the reply has one place for each."""
+        body = embeddings.request(model, inputs, parameters)
+        read = partial(embeddings.read_reply, len(inputs))
+        return await self._post(_Ask("/embeddings", body, read), timeout_s, now)
+
+    async def paint(
+        self,
+        model: str,
+        prompt: str,
+        parameters: Mapping[str, Any],
+        timeout_s: float,
+        now: int,
+    ) -> Heard:
+        """Ask for images, as `chat` asks; the reply has them, or the id of the task they are."""
+        body = images.request(model, prompt, parameters)
+        manner = images.BEGIN_TASK if self.account.preset.images == "tasks" else {}
+        ask = _Ask("/images/generations", body, images.read_reply, manner)
+        return await self._post(ask, timeout_s, now)
+
+    async def forward(self, url: str, body: Mapping[str, Any], timeout_s: float, now: int) -> Heard:
+        """Send a request that somebody else has written, as `chat` sends its own.
+
+        Args:
+            url: Of OpenAI's API: ``/v1/chat/completions`` or ``/v1/embeddings``.
+            body: As it is to be sent.
+            timeout_s: How long it may take, in seconds.
+            now: The present moment.
+        """
+        path, sent = url.removeprefix("/v1"), orjson.dumps(body)
+        inputs = body.get("input")
+        several = isinstance(inputs, list) and all(isinstance(text, str | list) for text in inputs)
+        embedded = partial(embeddings.read_reply, len(inputs) if several and inputs else 1)
+        read = embedded if path == "/embeddings" else openai.read_reply
+        return await self._post(_Ask(path, sent, read, forwarded=True), timeout_s, now)
+
+    async def task(self, task_id: str, timeout_s: float) -> images.Task:
+        """How far a task of `paint` is; asking costs nothing."""
+        url = self.base_url + images.task_path(task_id)
+        reply = await self._wire.get(url, self._headers | images.ASK_FOR_TASK, timeout_s)
+        if not isinstance(reply, Response):
+            return images.Unreachable(self._clean(reply.why))
+        return images.cleaned(images.read_task(reply), self._clean)
+
+    async def fetch(self, url: str, limit_bytes: int, timeout_s: float) -> downloads.Download:
+        """The image at `url`, which may be a ``data:`` URL; the token is sent to nobody for it."""
+        return await downloads.download(self._wire, url, limit_bytes, timeout_s)
 
     async def get(self, url: str, timeout_s: float) -> Response | NotSent | Broken:
         """Ask for something that costs nothing."""
         return await self._wire.get(url, self._headers, timeout_s)
 
-    def _read(self, response: Response, now: int) -> Heard:
+    async def _post(self, ask: _Ask, timeout_s: float, now: int) -> Heard:
+        url = self.base_url + ask.path
+        match await self._wire.post(url, {**self._headers, **ask.headers}, ask.body, timeout_s):
+            case NotSent(why):
+                return Heard(Verdict(Kind.LOCAL, self._clean(why), Scope.ACCOUNT))
+            case Broken(why):
+                return Heard(Verdict(Kind.TRANSIENT, self._clean(why)))
+            case Response() as response:
+                return self._read(response, ask, now)
+
+    def _read(self, response: Response, ask: _Ask, now: int) -> Heard:
         """What a reply means. A moment it names is by its own clock, if it shows one."""
         date = headers.read_date(response.headers)
-        reply = openai.read_reply(response.status, response.headers, response.body)
+        reply = ask.read(response.status, response.headers, response.body)
         reply = replace(
             reply,
             message=self._clean(reply.message),
-            retry_after_ms=headers.read_retry_after(response.headers, date or now),
+            retry_after_ms=_asked_wait(response.headers, reply.message, date or now),
         )
         verdict = classify(reply, self.account.preset.rules)
-        return Heard(verdict, reply, self._counts(response.headers, date or now), date)
+        counts = self._counts(response.headers, date or now)
+        body = self._clean(response.body.decode("utf-8", "replace")) if ask.forwarded else ""
+        return Heard(verdict, reply, counts, date, body)
 
     def _counts(self, found: Mapping[str, str], now: int) -> dict[str, Count]:
         """The provider's own counts, by quota, where the headers hold them whole and sane."""
@@ -113,3 +189,12 @@ class Endpoint:
     def _clean(self, text: str) -> str:
         """`text` without the token, which a provider or a proxy may echo."""
         return text.replace(self._token, "[token]") if self._token else text
+
+
+def _asked_wait(found: Mapping[str, str], message: str, now: int) -> int | None:
+    """How long a reply asks to wait, in ms: in its headers, or else in the words of its error."""
+    in_headers = headers.read_retry_after(found, now)
+    if in_headers is not None:
+        return in_headers
+    in_words = read_wait(message)
+    return in_words if in_words is not None and in_words <= headers.LONGEST_WAIT_MS else None

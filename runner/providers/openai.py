@@ -1,12 +1,13 @@
 """The OpenAI wire format: a chat request as bytes, and a reply's bytes as a Reply.
 
-It knows every envelope an error was seen in; what an error means, the preset's rules say.
+It knows every envelope an error was seen in; what an error means, the preset's rules say. What
+another kind of call is answered with, its own file knows.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -14,7 +15,11 @@ import orjson
 from runner.core.verdict import Reply
 
 OK = 200
+_REASONING = ("thinking", "reasoning")  # parts of a message that are not said
 SNIPPET = 200  # characters of a body that is not JSON, for the ledger
+
+Reader = Callable[[Mapping[str, str], dict[str, Any]], Reply]
+"""Makes a Reply of the headers and the object of a 200 that names no error."""
 
 
 def chat_request(
@@ -26,6 +31,11 @@ def chat_request(
 
 def read_reply(status: int, headers: Mapping[str, str], body: bytes) -> Reply:
     """A chat reply, whatever its shape; never raises."""
+    return read_any(status, headers, body, _answer)
+
+
+def read_any(status: int, headers: Mapping[str, str], body: bytes, answer: Reader) -> Reply:
+    """A reply whose answer, if it holds one, `answer` reads; never raises if that does not."""
     try:
         data = orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -36,7 +46,7 @@ def read_reply(status: int, headers: Mapping[str, str], body: bytes) -> Reply:
         return Reply(status, headers, message=f"not an object: {_snippet(body)}")
     code, message = _error(data)
     if status == OK and not (code or message):
-        return _answer(headers, data)
+        return answer(headers, data)
     return Reply(status, headers, code, message or ("" if code else _snippet(body)))
 
 
@@ -52,7 +62,7 @@ def _error(data: dict[str, Any]) -> tuple[str, str]:
             return "", ""
         found = data
     code = found.get("code") or found.get("type") or found.get("http_code")
-    named = ", ".join(_violated(found))
+    named = ", ".join((*_violated(found), *_delays(found)))
     return _text(code), _text(found.get("message")) + (f" ({named})" if named else "")
 
 
@@ -64,24 +74,41 @@ def _violated(error: dict[str, Any]) -> Iterator[str]:
                 yield name
 
 
+def _delays(error: dict[str, Any]) -> Iterator[str]:
+    """The wait that Google's RetryInfo asks for, as words: it is told beside the message."""
+    for detail in _dicts(error.get("details")):
+        if delay := _text(detail.get("retryDelay")):
+            yield f"retry in {delay}"
+
+
 def _dicts(value: Any) -> list[dict[str, Any]]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def _answer(headers: Mapping[str, str], data: dict[str, Any]) -> Reply:
-    usage = data.get("usage")
-    usage = usage if isinstance(usage, dict) else {}
+    prompt_tokens, completion_tokens = read_usage(data)
     return Reply(
         OK,
         headers,
         content=_content(data.get("choices")),
-        prompt_tokens=_count(usage.get("prompt_tokens")),
-        completion_tokens=_count(usage.get("completion_tokens")),
+        prompt_tokens=prompt_tokens,
+        completion_tokens=completion_tokens,
     )
 
 
+def read_usage(data: dict[str, Any]) -> tuple[int | None, int | None]:
+    """The tokens of the prompt and of the answer, where they are told."""
+    usage = data.get("usage")
+    usage = usage if isinstance(usage, dict) else {}
+    return _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
+
+
 def _content(choices: Any) -> str | None:
-    """The text of the first choice; None when there is no choice at all."""
+    """The text of the first choice; None when there is no choice at all.
+
+    A message without text is an answer all the same, if an empty one: a model that has only
+    reasoned has been paid for. What it reasoned is never its answer.
+    """
     if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
         return None
     message = choices[0].get("message")
@@ -89,9 +116,13 @@ def _content(choices: Any) -> str | None:
         return None
     content = message.get("content")
     if isinstance(content, list):
-        parts = [part.get("text") for part in content if isinstance(part, dict)]
+        parts = [part.get("text") for part in content if _is_said(part)]
         return "".join(part for part in parts if isinstance(part, str))
     return content if isinstance(content, str) else ""
+
+
+def _is_said(part: Any) -> bool:
+    return isinstance(part, dict) and part.get("type") not in _REASONING
 
 
 def _text(value: Any) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from runner.core.grants import Terms
 from runner.core.period import Period
 from runner.core.verdict import Rule, Scope
 from runner.errors import ConfigError
@@ -50,9 +51,13 @@ class Preset:
         tables: The quota rules, in the order of their windows. There is one of each scope, and
             the first of each is its primary.
         prices: Credits a call, by model; ``default`` is any other's.
+        grants: What credits are given, and how long they last.
         rules: The error dialect, first match first.
         start_concurrency: Calls in flight to begin with.
         calls_per_second: Starts a second that are surely not a burst.
+        response_format: Which kinds of ``response_format`` every chat model there takes.
+        images: How it answers calls for images: ``direct``, with them; ``tasks``, with the id of
+            a task that is asked for until they are made.
         as_of: When the facts were gathered, YYYY-MM; empty: the user knows.
         source: Where from.
     """
@@ -65,11 +70,14 @@ class Preset:
     zone: str
     tables: tuple[QuotaTable, ...]
     prices: Mapping[str, float]
+    grants: tuple[Terms, ...]
     rules: tuple[Rule, ...]
     start_concurrency: int
     calls_per_second: int
+    response_format: frozenset[str]
     as_of: str
     source: str
+    images: str = "direct"
 
     def primary(self, scope: Scope) -> QuotaTable:
         """The first quota of `scope`: its window carries what concerns no quota in particular."""

@@ -12,12 +12,20 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from runner.core.period import read_period
+from runner.core.grants import Terms
+from runner.core.period import read_length, read_period
 from runner.core.verdict import Rule, Scope, Verdict
+from runner.core.window import CREDIT
 from runner.errors import ConfigError
 from runner.providers.headers import Names
 from runner.providers.preset import Preset, QuotaTable
-from runner.settings.provider import ErrorSettings, ProviderTable, QuotaSettings, laid_over
+from runner.settings.provider import (
+    ErrorSettings,
+    GrantSettings,
+    ProviderTable,
+    QuotaSettings,
+    laid_over,
+)
 from runner.tomlfile import did_you_mean, listed
 
 __all__ = ["Preset", "QuotaTable", "preset", "shipped"]
@@ -82,11 +90,14 @@ class _Whole:
             zone=table.zone,
             tables=tuple(self._quotas.values()),
             prices=MappingProxyType(table.prices),
+            grants=tuple(self._grant(name, grant) for name, grant in table.grants.items()),
             rules=tuple(self._rule(number, rule) for number, rule in enumerate(table.errors, 1)),
             start_concurrency=table.start_concurrency,
             calls_per_second=table.calls_per_second,
+            response_format=frozenset(table.response_format),
             as_of=table.as_of or "",
             source=table.source or "",
+            images=table.images,
         )
 
     def _named(self) -> Iterator[QuotaTable]:
@@ -113,6 +124,13 @@ class _Whole:
         headers = Names(**quota.headers.model_dump(exclude_none=True))
         period = read_period(quota.period, self._table.zone)
         return QuotaTable(name, scope, quota.unit, period, quota.limit, headers)
+
+    def _grant(self, name: str, grant: GrantSettings) -> Terms:
+        if grant.lasts is None:
+            place = f".grants.{name}] lasts"
+            raise self._refused(place, "this key is required", "add the key")
+        amount = None if grant.amount is None else round(grant.amount * CREDIT)
+        return Terms(amount, read_length(grant.lasts))
 
     def _rule(self, number: int, rule: ErrorSettings) -> Rule:
         verdict = Verdict(

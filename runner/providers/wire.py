@@ -5,10 +5,12 @@ The transport under the client is a choice: a socket, or an app mounted in this 
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 import anyio
 
@@ -28,6 +30,11 @@ _NOT_SENT = (
     httpx.UnsupportedProtocol,
     httpx.LocalProtocolError,
 )
+
+
+_DIGITS = re.compile(r"[0-9]{1,18}")
+
+Outcome = TypeVar("Outcome")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +60,13 @@ class Broken:
     why: str
 
 
+@dataclass(frozen=True, slots=True)
+class TooLarge:
+    """The reply's body is larger than was allowed; the rest of it was not read."""
+
+    limit_bytes: int
+
+
 class Wire:
     """A connection pool to one provider."""
 
@@ -71,6 +85,25 @@ class Wire:
         """Ask for `url`."""
         return await self._send("GET", url, headers, None, timeout_s)
 
+    async def download(
+        self, url: str, limit_bytes: int, timeout_s: float
+    ) -> Response | TooLarge | NotSent | Broken:
+        """Ask for `url` without saying who asks; a redirect is told, and not followed.
+
+        The body is as it was sent: what a server compressed against its orders could unfold to
+        any size.
+        """
+        headers = {"Accept-Encoding": "identity"}
+
+        async def exchange() -> Response | TooLarge:
+            try:
+                async with self._client.stream("GET", url, headers=headers) as reply:
+                    return await _read(reply, limit_bytes)
+            except ValueError as error:  # a strange URL, or one that a redirect names
+                raise httpx.InvalidURL(str(error)) from error
+
+        return await _outcome(exchange, timeout_s)
+
     async def _send(
         self,
         method: str,
@@ -79,20 +112,43 @@ class Wire:
         body: bytes | None,
         timeout_s: float,
     ) -> Response | NotSent | Broken:
-        try:
-            with anyio.fail_after(timeout_s):
-                reply = await self._client.request(method, url, headers=dict(headers), content=body)
-        except TimeoutError:
-            return Broken(f"no reply within {timeout_s:g} s")
-        except _NOT_SENT as error:
-            return NotSent(_in_words(error))
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            return Broken(_in_words(error))
-        return Response(
-            reply.status_code,
-            {name.lower(): value for name, value in reply.headers.items()},
-            reply.content,
-        )
+        async def exchange() -> Response:
+            reply = await self._client.request(method, url, headers=dict(headers), content=body)
+            return _response(reply, reply.content)
+
+        return await _outcome(exchange, timeout_s)
+
+
+async def _outcome(
+    exchange: Callable[[], Awaitable[Outcome]], timeout_s: float
+) -> Outcome | NotSent | Broken:
+    """What `exchange` returns, or how it failed."""
+    try:
+        with anyio.fail_after(timeout_s):
+            return await exchange()
+    except TimeoutError:
+        return Broken(f"no reply within {timeout_s:g} s")
+    except _NOT_SENT as error:
+        return NotSent(_in_words(error))
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        return Broken(_in_words(error))
+
+
+def _response(reply: httpx.Response, body: bytes) -> Response:
+    headers = {name.lower(): value for name, value in reply.headers.items()}
+    return Response(reply.status_code, headers, body)
+
+
+async def _read(reply: httpx.Response, limit_bytes: int) -> Response | TooLarge:
+    told = reply.headers.get("content-length", "")
+    if _DIGITS.fullmatch(told) and int(told) > limit_bytes:
+        return TooLarge(limit_bytes)
+    body = bytearray()
+    async for chunk in reply.aiter_raw():
+        body += chunk
+        if len(body) > limit_bytes:
+            return TooLarge(limit_bytes)
+    return _response(reply, bytes(body))
 
 
 @asynccontextmanager

@@ -1,30 +1,33 @@
-"""One call from its reservation to what it means: render, ask, read.
+"""One call from its reservation to what it means: prepare, ask, read.
 
 It knows how to turn whatever happens into a value; what is written of it, service.py sees to.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
-import orjson
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 from runner.core import retry
-from runner.core.retry import Limits, Step
+from runner.core.retry import Accept, Limits, Step
 from runner.core.verdict import Kind, Verdict
-from runner.errors import JobFileError
-from runner.jobfile import JobFile, Prompt, Valid, read_answer
+from runner.errors import RunnerError
+from runner.jobfile import JobFile, Valid
 from runner.providers.endpoint import Endpoint, Heard
-from runner.store.dispatch import Ended, Started
+from runner.runtime.ways import Told, Way, way_of
+from runner.store.batches import Batch
+from runner.store.dispatch import Ended, JobEnd, Started
+from runner.store.queue import Claimed
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A job file, compiled: what is asked of every row of a batch."""
+    """A job file, compiled: what is asked of every row of a batch, and how."""
 
     jobfile: JobFile
-    prompt: Prompt
+    way: Way
 
     @property
     def limits(self) -> Limits:
@@ -32,10 +35,10 @@ class Task:
         return Limits(self.jobfile.limits.max_attempts, self.jobfile.answer.max_asks)
 
 
-def compile_task(job_json: str) -> Task:
+def compile_task(batch: Batch) -> Task:
     """The task of a batch, from the job file stored with it."""
-    jobfile = JobFile.from_json(job_json)
-    return Task(jobfile, Prompt(jobfile))
+    jobfile = JobFile.from_json(batch.job_json)
+    return Task(jobfile, way_of(jobfile, Path(batch.input).parent))
 
 
 async def execute(
@@ -45,42 +48,75 @@ async def execute(
     now: Callable[[], int],
     chance: Callable[[], float],
 ) -> Ended:
-    """Make the call and decide what follows for its job."""
-    job = started.job
-    try:
-        messages = task.prompt.messages(orjson.loads(job.payload), job.tries.asks)
-    except JobFileError as error:
-        return _unaskable(started, str(error))
-    jobfile, sent_at = task.jobfile, now()
-    heard = await endpoint.chat(
-        started.model, messages, jobfile.parameters, jobfile.limits.timeout_s, sent_at
-    )
-    step, reply = _decide(task, started, heard, now(), chance())
+    """Make the call and decide what follows for each of its jobs."""
+    asked, unaskable = await _prepare(task.way, started.jobs)
+    if not asked:
+        why = next(iter(unaskable)).step.why  # type: ignore[union-attr]
+        verdict = Verdict(Kind.LOCAL, why, scope=None)
+        return Ended(started, Heard(verdict).outcome(probe=started.probe), unaskable)
+    asking = replace(started, jobs=tuple(job for job, _ in asked))
+    sent_at = now()
+    heard = await task.way.ask(endpoint, started.model, [what for _, what in asked], sent_at)
+    ends = _decide(task, asking, heard, now(), chance())
     return Ended(
         started,
         heard.outcome(probe=started.probe, sent_at=sent_at),
-        step,
+        (*ends, *unaskable),
         status=heard.reply.status if heard.reply else None,
-        reply=reply,
         prompt_tokens=heard.reply.prompt_tokens if heard.reply else None,
         completion_tokens=heard.reply.completion_tokens if heard.reply else None,
     )
 
 
+async def _prepare(
+    way: Way, jobs: Sequence[Claimed]
+) -> tuple[list[tuple[Claimed, Any]], tuple[JobEnd, ...]]:
+    """What is asked of each row; and the end of those that do not fit: nothing is sent of them."""
+    asked, unaskable = [], []
+    for job in jobs:
+        try:
+            asked.append((job, await way.prepare(job)))
+        except RunnerError as error:
+            unaskable.append(JobEnd(job, retry.Fail(str(error))))
+    return asked, tuple(unaskable)
+
+
+def after_refusal(
+    started: Started, task: Task, heard: Heard, now: int, chance: float
+) -> tuple[JobEnd, ...]:
+    """What follows any verdict but done for each job of the call."""
+    company = len(started.jobs)
+
+    def step(job: Claimed) -> Step:
+        return retry.after_refusal(
+            heard.verdict,
+            job.tries,
+            task.limits,
+            chance=chance,
+            now=now,
+            company=company,
+            probe=started.probe,
+        )
+
+    return tuple(JobEnd(job, step(job), heard.body or None) for job in started.jobs)
+
+
 def _decide(
     task: Task, started: Started, heard: Heard, now: int, chance: float
-) -> tuple[Step, str | None]:
-    tries, limits = started.job.tries, task.limits
+) -> tuple[JobEnd, ...]:
     if heard.verdict.kind is not Kind.DONE:
-        return retry.after_refusal(heard.verdict, tries, limits, chance=chance, now=now), None
-    content = (heard.reply.content if heard.reply else None) or ""
-    answer = read_answer(task.jobfile.answer, content)
-    if isinstance(answer, Valid):
-        return retry.after_answer(answer.value, "", tries, limits), content
-    return retry.after_answer(None, answer.reason, tries, limits), content
+        return after_refusal(started, task, heard, now, chance)
+    told = task.way.read(heard, started.jobs)
+    company = len(started.jobs)
+    return tuple(
+        JobEnd(job, _step(task, job, one, company), one.said)
+        for job, one in zip(started.jobs, told, strict=True)
+    )
 
 
-def _unaskable(started: Started, why: str) -> Ended:
-    """This row does not fit the prompt: nothing was sent, and nothing can be."""
-    verdict = Verdict(Kind.LOCAL, why, scope=None)
-    return Ended(started, Heard(verdict).outcome(probe=started.probe), retry.Fail(why))
+def _step(task: Task, job: Claimed, told: Told, company: int) -> Step:
+    if isinstance(told.answer, Accept):
+        return told.answer
+    if isinstance(told.answer, Valid):
+        return retry.Succeed(told.answer.value)
+    return retry.after_answer(None, told.answer.reason, job.tries, task.limits, company=company)

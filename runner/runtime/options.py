@@ -14,7 +14,7 @@ class Options:
     Attributes:
         rules: How to spend a day's budget, and at which hours.
         wait: Sleep until the reset when the allowance is spent, or end.
-        only: The batch to work on; None for all.
+        only: The batches to work on; None for all.
         max_concurrency: Calls in flight, at most.
         drain_s: How long calls in flight may take to finish after a stop, in seconds.
         patience_ms: How long to go on while no row is brought to an end; None: for ever.
@@ -22,7 +22,7 @@ class Options:
 
     rules: Rules = field(default_factory=Rules)
     wait: bool = True
-    only: int | None = None
+    only: frozenset[int] | None = None
     max_concurrency: int = 32
     drain_s: float = 30.0
     patience_ms: int | None = None

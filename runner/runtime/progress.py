@@ -35,6 +35,7 @@ class Progress:
         forecast: When all of it will be finished, if that can be told.
         trouble: What keeps results from being written, if anything.
         stopping: Whether the run is winding up.
+        paused: Batches that were being worked on, until they were paused.
     """
 
     at: int
@@ -46,6 +47,7 @@ class Progress:
     forecast: Forecast | None = None
     trouble: str | None = None
     stopping: bool = False
+    paused: tuple[Batch, ...] = ()
 
 
 Watcher = Callable[[Progress], None]

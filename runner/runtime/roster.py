@@ -5,9 +5,11 @@ It knows what this runner has learned of them; budgets are the ledger's.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from aiolimiter import AsyncLimiter
+from anyio.abc import TaskGroup
 
 from runner.clock import Clock
 from runner.core.concurrency import Concurrency
@@ -75,17 +77,26 @@ class Roster:
         await self._limiters[name].acquire(burst)
         return burst
 
-    async def look_into_purses(self, view: View) -> bool:
-        """Ask for the balances whose time has come, at no cost; whether anything was asked."""
-        asked = False
+    @property
+    def looked(self) -> bool:
+        """Whether every balance that can be asked for was asked for."""
+        return all(purse.looked for purse in self._purses.values())
+
+    def watch_purses(self, tasks: TaskGroup, view: View, woken: Callable[[], None]) -> None:
+        """Ask for the balances from time to time, at no cost; `woken` is called after each."""
+        self.meet(view)
         for name, purse in self._purses.items():
-            models = frozenset(model for account, model in view.windows if account == name)
-            if name in self.refused or not purse.due:
-                continue
-            asked = True
-            if (verdict := await purse.look(models)) is not None:
-                self.refuse(name, verdict)
-        return asked
+            tasks.start_soon(purse.watch, partial(self._told, name, woken))
+
+    def meet(self, view: View) -> None:
+        """Take note of the models that are asked for: their prices are worth knowing."""
+        for name, purse in self._purses.items():
+            purse.models = frozenset(model for account, model in view.windows if account == name)
+
+    def _told(self, name: str, woken: Callable[[], None], verdict: Verdict | None) -> None:
+        if verdict is not None:
+            self.refuse(name, verdict)
+        woken()
 
     def heed(self, name: str, verdict: Verdict) -> None:
         """Learn what concerns an account as a whole."""

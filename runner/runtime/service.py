@@ -17,7 +17,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from runner.clock import Clock
-from runner.core import forecast, retry, schedule
+from runner.core import forecast, schedule
 from runner.core.gate import Cause
 from runner.core.outcome import CLOCK_TOLERANCE_MS
 from runner.core.quota import Refused
@@ -25,8 +25,10 @@ from runner.core.schedule import Route, Start, Wait
 from runner.core.verdict import Kind, Verdict
 from runner.errors import BusyError, DiskFullError, StoreError
 from runner.providers.endpoint import Endpoint, Heard
-from runner.runtime.executor import Task, compile_task, execute
+from runner.runtime.executor import Task, after_refusal, compile_task, execute
+from runner.runtime.gallery import Gallery
 from runner.runtime.options import Options
+from runner.runtime.pauses import Pauses
 from runner.runtime.progress import Ending, Progress, Watcher, nobody
 from runner.runtime.roster import Roster
 from runner.runtime.view import View, look
@@ -41,6 +43,8 @@ LONG_WAITS = frozenset({Cause.SPENT, Cause.EARLY, Cause.GONE, "hours", "capped"}
 # Below this much free disk nothing new is started: results in flight must find room.
 DISK_FLOOR = 32 * 1024 * 1024
 RETRY_WRITE_S = 2.0
+# How long the first call may wait for the balances; one that comes later is heeded then.
+FIRST_LOOK_S = 5.0
 LONGEST_MARGIN_MS = 3_000
 
 
@@ -64,10 +68,15 @@ class Service:
         self._watcher = watcher
         self._writer = Writer(database)
         self._roster = Roster(endpoints, self._writer, clock, options.max_concurrency)
+        self._gallery = Gallery(
+            database, self._writer, {e.account.name: e for e in endpoints}, clock, self._wake
+        )
         self._shares: Counter[int] = Counter()  # calls started for each batch, to share alike
+        self._pauses = Pauses()
         self._tasks: dict[int, Task] = {}
         self._woken = anyio.Event()
         self._stopping = False
+        self._watched = False  # whether somebody watches the balances
         self._broken: StoreError | None = None
         self._no_room: str | None = None
         self._shown: Progress | None = None
@@ -96,22 +105,26 @@ class Service:
             anyio.create_task_group() as background,
         ):
             background.start_soon(self._writer.run)
-            ending = await self._drain(runner_id)
+            background.start_soon(self._gallery.run)
+            ending = await self._drain(runner_id, background)
             background.cancel_scope.cancel()
         if failure := self._broken or self._roster.refusal:
             raise failure
         return ending
 
-    async def _drain(self, runner_id: int) -> Ending:
+    async def _drain(self, runner_id: int, background: TaskGroup) -> Ending:
         async with anyio.create_task_group() as calls:
-            ending = await self._intake(runner_id, calls)
+            ending = await self._intake(runner_id, calls, background)
             calls.cancel_scope.deadline = anyio.current_time() + self._options.drain_s
         return ending
 
-    async def _intake(self, runner_id: int, calls: TaskGroup) -> Ending:
+    async def _intake(self, runner_id: int, calls: TaskGroup, background: TaskGroup) -> Ending:
         while not self._stopping:
             self._woken = anyio.Event()
             try:
+                if not self._watched:
+                    await self._watch_purses(background)
+                    continue
                 ending = await self._turn(runner_id, calls)
             except (BusyError, DiskFullError) as error:
                 self._no_room = error.what
@@ -124,12 +137,20 @@ class Service:
                     return ending
         return Ending.STOPPED
 
+    async def _watch_purses(self, background: TaskGroup) -> None:
+        """Have the balances watched, and wait a little for what the first looks tell."""
+        self._roster.watch_purses(background, await self._look(), self._wake)
+        self._watched = True
+        with anyio.move_on_after(FIRST_LOOK_S):
+            while not (self._stopping or self._roster.looked):
+                self._woken = anyio.Event()
+                await self._woken.wait()
+
     async def _turn(self, runner_id: int, calls: TaskGroup) -> Ending | None:
         """Look, decide, and do one thing; the ending, if this is the end."""
         await self._patrol(runner_id)
         view = await self._look()
-        if await self._roster.look_into_purses(view):  # the view is of before
-            return Ending.STOPPED if self._roster.refusal else None
+        self._roster.meet(view)
         decision = schedule.decide(
             view.works, self._roster.lanes(view), self._options.rules, self._now()
         )
@@ -146,14 +167,10 @@ class Service:
 
     async def _look(self) -> View:
         self._check_disk()
+        accounts, only = self._roster.accounts, self._options.only
         async with self._database.read() as connection:
-            view = await look(
-                connection,
-                self._roster.accounts,
-                self._options.only,
-                self._now(),
-                self._margin_ms,
-            )
+            view = await look(connection, accounts, only, self._now(), self._margin_ms)
+            await self._pauses.heed(connection, view)
         if view.next_due is None or view.next_due > self._now():
             return replace(view, works=tuple(map(self._shared, view.works)))
         await self._writer.do(partial(queue.promote, now=self._now()))
@@ -170,13 +187,14 @@ class Service:
         now = self._clock.now()
         if abs(now - self._patrol_at) >= self._clock.tick_s * 1000:
             await runners.rescue_dead(self._database, runner_id, now)
+            self._gallery.hurry()
             self._patrol_at = now
 
     async def _start(self, decision: Start, view: View, runner_id: int, calls: TaskGroup) -> None:
         account_name, model = decision.route
         count = await self._roster.acquire(account_name, decision.count)
         batch = view.batch(decision.batch_id)
-        task = self._tasks.get(batch.id) or compile_task(batch.job_json)
+        task = self._tasks.get(batch.id) or compile_task(batch)
         self._tasks[batch.id] = task
         lane = self._roster.lane(decision.route)
         work = next(work for work in view.works if work.batch_id == batch.id)
@@ -219,11 +237,9 @@ class Service:
             endpoint = self._roster.endpoint(started.account)
             return await execute(started, task, endpoint, self._now, self._chance.random)
         except Exception as error:  # noqa: BLE001 - a defect of ours must not lose a paid call
-            verdict = Verdict(Kind.TRANSIENT, f"internal error: {error!r}", scope=None)
-            step = retry.after_refusal(
-                verdict, started.job.tries, task.limits, chance=1, now=self._now()
-            )
-            return Ended(started, Heard(verdict).outcome(probe=started.probe), step)
+            heard = Heard(Verdict(Kind.TRANSIENT, f"internal error: {error!r}", scope=None))
+            ends = after_refusal(started, task, heard, self._now(), chance=1)
+            return Ended(started, heard.outcome(probe=started.probe), ends)
 
     def _heed(self, ended: Ended, sent_at: int) -> None:
         """Learn what concerns more than one job: a refused account, a clock that is wrong."""
@@ -248,6 +264,7 @@ class Service:
                 return
             else:
                 self._unwritten.pop(ended.started.call_id, None)
+                self._gallery.hurry()
                 return
 
     def _ending(self, view: View, decision: Wait) -> Ending | None:
@@ -284,11 +301,15 @@ class Service:
     @property
     def _trouble(self) -> str | None:
         """What keeps results from being written, if anything."""
-        return next(iter(self._unwritten.values()), self._no_room)
+        return next(iter(self._unwritten.values()), self._no_room) or self._gallery.trouble
 
     def _now(self) -> int:
         """The moment by the provider's clock, where it is known to differ from ours."""
         return self._clock.now() + self._skew_ms
+
+    def _wake(self) -> None:
+        """Have the intake look again; each of its sleeps has an event of its own."""
+        self._woken.set()
 
     def _show(self, view: View, decision: Start | Wait) -> None:
         waiting = decision if isinstance(decision, Wait) else Wait(None)
@@ -303,6 +324,7 @@ class Service:
             forecast=self._forecast(view),
             trouble=self._trouble,
             stopping=self._stopping,
+            paused=self._pauses.batches,
         )
         self._shown = shown
         self._watcher(shown)
@@ -323,7 +345,7 @@ class Service:
     def _forecast(self, view: View) -> forecast.Forecast | None:
         if not view.windows:
             return None
-        calls = sum(batch.counts.unfinished for batch in view.batches)
+        calls = sum(batch.calls_needed for batch in view.batches)
         most = sum(_allowed(batch) for batch in view.batches)
         lanes, speed = self._roster.lanes(view), self._roster.pace_ms(view)
         return forecast.forecast(calls, lanes, self._options.rules, self._now(), speed, most)
@@ -331,5 +353,5 @@ class Service:
 
 def _allowed(batch: Batch) -> int:
     """How many calls a batch still needs, as far as the user allows them."""
-    left = batch.counts.unfinished
-    return left if batch.calls_left is None else min(left, batch.calls_left)
+    needed = batch.calls_needed
+    return needed if batch.calls_left is None else min(needed, batch.calls_left)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -49,12 +49,12 @@ def routes_of(models: Sequence[str], accounts: Sequence[Account]) -> tuple[Route
 async def look(
     connection: AsyncConnection,
     accounts: Sequence[Account],
-    only: int | None,
+    only: Collection[int] | None,
     now: int,
     margin_ms: int,
 ) -> View:
-    """The view of the work that these accounts can do; of batch `only`, if one is named."""
-    found = tuple(batch for batch in await batches.runnable(connection) if only in (None, batch.id))
+    """The view of the work that these accounts can do; of the batches `only`, if any are named."""
+    found = tuple(b for b in await batches.runnable(connection) if only is None or b.id in only)
     due = await queue.next_due(connection)
     routes = {batch.id: routes_of(batch.models, accounts) for batch in found}
     used = sorted({route for ways in routes.values() for route in ways})
@@ -90,4 +90,7 @@ def _work(batch: Batch, routes: tuple[Route, ...], due: int | None) -> Work:
         due if counts.waiting else None,
         batch.rotate,
         batch.calls_left,
+        pack=batch.packing.most,
+        running=counts.running,
+        pending=counts.pending,
     )

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints, model_validator
 
-from runner.core.period import Calendar, read_period
+from runner.core.period import Calendar, read_length, read_period
 from runner.core.verdict import Kind, Scope
 from runner.settings.fields import BaseUrl, Name, PageUrl, Table
 from runner.tomlfile import did_you_mean, problem
@@ -35,6 +35,14 @@ def _period(text: str) -> str:
         raise problem(str(error)) from None
     if isinstance(period, Calendar):
         _zone(period.zone)
+    return text
+
+
+def _length(text: str) -> str:
+    try:
+        read_length(text)
+    except ValueError as error:
+        raise problem(str(error)) from None
     return text
 
 
@@ -63,6 +71,7 @@ def _quota_name(name: str) -> str:
 
 
 HeaderName = Annotated[str, StringConstraints(to_lower=True, pattern=r"^[!-9;-~]+$")]
+ResponseFormat = Literal["json_object", "json_schema"]
 QuotaName = Annotated[str, AfterValidator(_quota_name)]
 Zone = Annotated[str, AfterValidator(_zone)]
 _Scope = Annotated[Scope, Field(strict=False)]
@@ -101,6 +110,18 @@ class QuotaSettings(Table):
     period: Annotated[str, AfterValidator(_period)] | None = None
     limit: Annotated[int, Field(ge=1)] | None = None
     headers: HeaderSettings = HeaderSettings()
+
+
+class GrantSettings(Table):
+    """``[NAME.grants]``: credits that are given, by what for; it says nothing of when.
+
+    Attributes:
+        amount: How many; None: any number, as of those that are bought.
+        lasts: How long, as ``24h``; required of a whole one.
+    """
+
+    amount: Annotated[float, Field(gt=0, le=1e9)] | None = None
+    lasts: Annotated[str, AfterValidator(_length)] | None = None
 
 
 class ErrorSettings(Table):
@@ -148,8 +169,11 @@ class ProviderTable(Table):
         zone: Whose midnight ends the days and months of the quotas.
         start_concurrency: Calls in flight to begin with.
         calls_per_second: Starts a second that are surely not a burst.
+        response_format: Which kinds of ``response_format`` every chat model there takes.
+        images: Whether a call for images is answered with them, or with the id of a task.
         quotas: By name, in the order of their windows; the first of each scope is its primary.
         prices: Credits a call, by model; ``default`` is any other's.
+        grants: By what they are given for, credits that expire.
         errors: The error dialect; the first rule that fits decides.
     """
 
@@ -162,8 +186,11 @@ class ProviderTable(Table):
     zone: Zone = "UTC"
     start_concurrency: Annotated[int, Field(ge=1, le=256)] = 2
     calls_per_second: Annotated[int, Field(ge=1, le=1000)] = 10
+    response_format: Annotated[frozenset[ResponseFormat], Field(strict=False)] = frozenset()
+    images: Literal["direct", "tasks"] = "direct"
     quotas: dict[QuotaName, QuotaSettings] = Field(default_factory=dict)
     prices: dict[Name, Annotated[float, Field(ge=0, le=1e6)]] = Field(default_factory=dict)
+    grants: dict[Name, GrantSettings] = Field(default_factory=dict)
     errors: Annotated[tuple[ErrorSettings, ...], Field(strict=False)] = ()
 
 

@@ -1,4 +1,4 @@
-"""Batches: created, found, renamed, paused; each with its exact counters.
+"""Batches and their parts: created, found, renamed, paused; each with its exact counters.
 
 Functions take a connection inside the caller's transaction, and return frozen values; the jobs
 of a batch are queue.py's.
@@ -6,13 +6,15 @@ of a batch are queue.py's.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 import orjson
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import Row, bindparam, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.model import BatchState, Counts
+from runner.core.packing import ALONE, Packing
 from runner.core.schedule import Rotate
 from runner.store.tables import batches
 
@@ -20,15 +22,25 @@ _RUNNABLE = (
     select(batches)
     .where(
         batches.c.state.in_((BatchState.ACTIVE, BatchState.LOADING)),
-        batches.c.ready + batches.c.waiting + batches.c.running > 0,
+        batches.c.ready + batches.c.waiting + batches.c.running + batches.c.pending > 0,
     )
     .order_by(batches.c.id)
+)
+_REJECTED = (
+    update(batches)
+    .where(batches.c.id == bindparam("batch"))
+    .values(rejected=batches.c.rejected + bindparam("number"))
+    .returning(batches)
 )
 
 
 @dataclass(frozen=True, slots=True)
 class NewBatch:
-    """What is known of a batch before it has an id."""
+    """What is known of a batch before it has an id.
+
+    A part names the batch that it is a part of, which part it is, and the payloads it is about:
+    every `stride`-th from `first_payload` on.
+    """
 
     name: str
     digest: str
@@ -40,11 +52,17 @@ class NewBatch:
     priority: int = 0
     rotate: Rotate = Rotate.PREFER
     max_calls: int | None = None
+    packing: Packing = ALONE
+    reuse: bool = False
+    part_of: int | None = None
+    part: str = ""
+    first_payload: int | None = None
+    stride: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One job file applied to one input."""
+    """One job file applied to one input, or a part of it."""
 
     id: int
     name: str
@@ -64,11 +82,32 @@ class Batch:
     loaded: int
     created_at: int
     counts: Counts
+    packing: Packing = ALONE
+    reuse: bool = False
+    reused: int = 0
+    part_of: int | None = None
+    part: str = ""
+    first_payload: int = 1
+    stride: int = 1
 
     @property
     def calls_left(self) -> int | None:
         """How many more calls the user allows it; None: as many as it takes."""
         return None if self.max_calls is None else max(0, self.max_calls - self.calls)
+
+    @property
+    def last_job(self) -> int:
+        """The id of its last job."""
+        return self.first_job + self.rows - 1
+
+    @property
+    def calls_needed(self) -> int:
+        """How many calls it still takes, if each is full and every answer is good."""
+        return self.packing.calls(self.rows - self.loaded + self.counts.to_ask)
+
+    def payload(self, job_id: int) -> int:
+        """The payload that a job of it is about."""
+        return self.first_payload + (job_id - self.first_job) * self.stride
 
     @property
     def done(self) -> bool:
@@ -78,7 +117,7 @@ class Batch:
 
 async def create_batch(connection: AsyncConnection, new: NewBatch, now: int) -> Batch:
     """A batch in state loading, with the ids of its jobs set aside."""
-    last = await connection.scalar(select(func.max(batches.c.first_job + batches.c.rows)))
+    first = await connection.scalar(select(func.max(batches.c.first_job + batches.c.rows))) or 1
     values = {
         "name": new.name,
         "digest": new.digest,
@@ -91,7 +130,13 @@ async def create_batch(connection: AsyncConnection, new: NewBatch, now: int) -> 
         "rows": new.rows,
         "priority": new.priority,
         "state": BatchState.LOADING,
-        "first_job": last or 1,
+        "first_job": first,
+        "first_payload": new.first_payload or first,
+        "stride": new.stride,
+        "part_of": new.part_of,
+        "part": new.part,
+        "reuse": int(new.reuse),
+        **_packing_values(new.packing),
         "created_at_ms": now,
     }
     inserted = await connection.execute(insert(batches).values(values).returning(batches))
@@ -106,8 +151,8 @@ async def find_batch(connection: AsyncConnection, digest: str) -> Batch | None:
 
 async def get_batch(connection: AsyncConnection, batch_id: int) -> Batch | None:
     """The batch with this id."""
-    row = (await connection.execute(select(batches).where(batches.c.id == batch_id))).first()
-    return batch_of(row) if row else None
+    found = await connection.execute(select(batches).where(batches.c.id == batch_id))
+    return next(iter(await _counted(connection, map(batch_of, found))), None)
 
 
 async def list_batches(connection: AsyncConnection) -> list[Batch]:
@@ -118,7 +163,25 @@ async def list_batches(connection: AsyncConnection) -> list[Batch]:
 
 async def runnable(connection: AsyncConnection) -> list[Batch]:
     """The batches that may run and have jobs left, oldest first."""
-    return [batch_of(row) for row in await connection.execute(_RUNNABLE)]
+    return await _counted(connection, map(batch_of, await connection.execute(_RUNNABLE)))
+
+
+async def _counted(connection: AsyncConnection, found: Iterable[Batch]) -> list[Batch]:
+    """Batches with the calls of the whole that they are parts of, where these are bounded."""
+    every = list(found)
+    bounded = {b.part_of for b in every if b.part_of is not None and b.max_calls is not None}
+    if not bounded:
+        return every
+    wholes = select(batches.c.id, batches.c.calls).where(batches.c.id.in_(bounded))
+    calls = {row.id: row.calls for row in await connection.execute(wholes)}
+    return [replace(b, calls=calls[b.part_of]) if b.part_of in calls else b for b in every]
+
+
+async def parts_of(connection: AsyncConnection, batch_id: int) -> list[Batch]:
+    """The batch with this id and its parts, the batch itself first."""
+    own = or_(batches.c.id == batch_id, batches.c.part_of == batch_id)
+    rows = await connection.execute(select(batches).where(own).order_by(batches.c.id))
+    return [batch_of(row) for row in rows]
 
 
 async def set_job(connection: AsyncConnection, batch_id: int, new: NewBatch) -> None:
@@ -129,8 +192,14 @@ async def set_job(connection: AsyncConnection, batch_id: int, new: NewBatch) -> 
         "priority": new.priority,
         "rotate": new.rotate,
         "max_calls": new.max_calls,
+        "reuse": int(new.reuse),
+        **_packing_values(new.packing),
     }
     await connection.execute(update(batches).where(batches.c.id == batch_id).values(values))
+
+
+def _packing_values(packing: Packing) -> dict[str, object]:
+    return {"pack": packing.most, "pack_bytes": packing.budget}
 
 
 async def set_batch_state(
@@ -140,6 +209,13 @@ async def set_batch_state(
     await connection.execute(
         update(batches).where(batches.c.id == batch_id).values(state=state, note=note)
     )
+
+
+async def rejected(connection: AsyncConnection, batch_id: int, number: int) -> tuple[Batch, int]:
+    """Count calls that were rejected; the batch, and how many of its calls were in all."""
+    values = {"batch": batch_id, "number": number}
+    row = (await connection.execute(_REJECTED, values)).one()
+    return batch_of(row), row.rejected
 
 
 def batch_of(row: Row[tuple[object, ...]]) -> Batch:
@@ -162,5 +238,20 @@ def batch_of(row: Row[tuple[object, ...]]) -> Batch:
         rows=row.rows,
         loaded=row.loaded,
         created_at=row.created_at_ms,
-        counts=Counts(row.ready, row.waiting, row.running, row.succeeded, row.failed),
+        counts=Counts(
+            row.ready,
+            row.waiting,
+            row.running,
+            row.succeeded,
+            row.failed,
+            row.pending,
+            row.following,
+        ),
+        packing=Packing(row.pack, row.pack_bytes),
+        reuse=bool(row.reuse),
+        reused=row.reused,
+        part_of=row.part_of,
+        part=row.part,
+        first_payload=row.first_payload,
+        stride=row.stride,
     )

@@ -1,23 +1,26 @@
 """The two transactions of a call: its start and its end; and the rescue of a dead runner's.
 
 Each joins the queue and the ledger so that a crash finds either both changed or neither: a
-running job always has a call in the ledger, and a result always its call.
+running job is always part of a call in the ledger, and a result always has its call.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core import outcome, quota, retry
 from runner.core.model import BatchState, CallState, JobEvent
 from runner.core.outcome import Outcome
+from runner.core.packing import fill
 from runner.core.quota import Refused
 from runner.core.retry import (
+    Accept,
     AskAgain,
     Fail,
+    Halve,
     Release,
     RetryAt,
     Step,
@@ -26,15 +29,16 @@ from runner.core.retry import (
 )
 from runner.core.verdict import Kind
 from runner.core.window import ONE_CALL, Cost, Quota, Window
-from runner.store import batches, ledger, queue
+from runner.store import batches, intake, ledger, queue, tasks
 from runner.store.batches import Batch
 from runner.store.ledger import CallEnd, Held, NewCall, OpenCall
-from runner.store.queue import Claimed
+from runner.store.queue import Claimed, Move, Result
+from runner.store.tasks import PendingTask
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A wish to start up to `count` jobs of a batch on a model, through an account's windows."""
+    """A wish to start up to `count` calls of a batch to a model, through an account's windows."""
 
     batch: Batch
     account: str
@@ -48,13 +52,13 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """A job whose call is in the ledger: it may be sent now, and must be settled.
+    """A call that is in the ledger, and its jobs: it may be sent now, and must be settled.
 
     `only_way` tells whether its batch could go no other way.
     """
 
     call_id: int
-    job: Claimed
+    jobs: tuple[Claimed, ...]
     account: str
     model: str
     held: Held
@@ -62,16 +66,29 @@ class Started:
     runner_id: int
     only_way: bool = True
 
+    @property
+    def batch_id(self) -> int:
+        """The batch of its jobs."""
+        return self.jobs[0].batch_id
+
+
+@dataclass(frozen=True, slots=True)
+class JobEnd:
+    """What follows a call for one of its jobs; `reply` is what the model said of it, if it did."""
+
+    job: Claimed
+    step: Step
+    reply: str | None = None
+
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A call that has ended, and what follows for its job."""
+    """A call that has ended, and what follows for each of its jobs."""
 
     started: Started
     outcome: Outcome
-    step: Step
+    ends: tuple[JobEnd, ...]
     status: int | None = None
-    reply: str | None = None
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
 
@@ -88,20 +105,20 @@ async def start(
     offer = quota.admit(windows, wanted, now, order.cost)
     if isinstance(offer, Refused):
         return offer
-    claimed = await queue.claim(connection, batch, offer.count, order.runner_id)
-    if not claimed:
+    packs = await _claim(connection, order, offer.count, now)
+    if not packs:
         return []
-    windows = quota.reserve(windows, len(claimed), now, order.cost)
+    windows = quota.reserve(windows, len(packs), now, order.cost)
     await ledger.save_windows(connection, windows)
     held, day = ledger.held_by(windows, order.cost), windows[0].day
     new = [
-        NewCall(batch.id, job.job_id, order.runner_id, account, model, day, held, offer.probe)
-        for job in claimed
+        NewCall(batch.id, len(pack), order.runner_id, account, model, day, held, offer.probe)
+        for pack in packs
     ]
     return [
-        Started(call_id, job, account, model, held, call.probe, call.runner_id, order.only_way)
-        for call_id, job, call in zip(
-            await ledger.reserve(connection, new, now), claimed, new, strict=True
+        Started(call_id, pack, account, model, held, call.probe, call.runner_id, order.only_way)
+        for call_id, pack, call in zip(
+            await ledger.reserve(connection, new, now), packs, new, strict=True
         )
     ]
 
@@ -114,38 +131,52 @@ async def _allowed(connection: AsyncConnection, order: Order) -> int:
     return min(order.count, fresh.calls_left or 0)
 
 
-async def finish(connection: AsyncConnection, ended: Ended, now: int) -> None:
-    """Settle a call: its ledger row, its windows, its job and its result, all at once.
+async def _claim(
+    connection: AsyncConnection, order: Order, calls: int, now: int
+) -> list[tuple[Claimed, ...]]:
+    """The jobs of up to `calls` calls. One that was answered elsewhere meanwhile needs none."""
+    batch = order.batch
+    found = await queue.candidates(connection, batch, calls * batch.packing.most)
+    if batch.reuse:
+        jobs = [one.job_id for one in found]
+        ended = await intake.reuse_answers(connection, batch, jobs, now)
+        found = [one for one in found if one.job_id not in ended]
+    packs = fill(found, batch.packing, calls)
+    return await queue.claim(connection, batch, packs, order.runner_id) if packs else []
 
-    A call that was settled before, by us or by a rescue, may still bring its answer. Nothing
-    else of it counts: a refusal takes its claim back, and the job's next one has its number.
+
+async def finish(connection: AsyncConnection, ended: Ended, now: int) -> None:
+    """Settle a call: its ledger row, its windows, its jobs and their results, all at once.
+
+    A call that was settled before, by us or by a rescue, may still bring its answers. Nothing
+    else of it counts: a refusal takes its claims back, and the jobs' next ones have their numbers.
     """
     started = ended.started
     closed = await ledger.close_call(connection, started.call_id, _call_end(ended), now)
     if closed:
         await _settle_windows(connection, started, ended.outcome, now)
-    if closed or isinstance(ended.step, Succeed):
-        await _move_job(connection, ended, now)
+    await _succeed(connection, ended, now)
+    if closed:
+        await _move_others(connection, ended, now)
         await _pause_if_hopeless(connection, ended)
 
 
 async def _pause_if_hopeless(connection: AsyncConnection, ended: Ended) -> None:
     verdict = ended.outcome.verdict
-    if verdict.kind not in (Kind.GONE, Kind.REJECTED):
+    gone = verdict.kind is Kind.GONE and ended.started.only_way  # or another model may serve
+    if not gone and verdict.kind is not Kind.REJECTED:
         return
-    batch = await batches.get_batch(connection, ended.started.job.batch_id)
-    if batch is None or (verdict.kind is Kind.GONE and not ended.started.only_way):
-        return  # there is another model, or another account
-    if batch.state in (BatchState.ACTIVE, BatchState.LOADING):
-        note = retry.hopeless(verdict, batch.counts)
-        if note is not None:
-            await batches.set_batch_state(connection, batch.id, BatchState.PAUSED, note)
+    rejected = int(verdict.kind is Kind.REJECTED)
+    batch, rejected = await batches.rejected(connection, ended.started.batch_id, rejected)
+    note = retry.hopeless(verdict, batch.counts, rejected)
+    if note is not None and batch.state in (BatchState.ACTIVE, BatchState.LOADING):
+        await batches.set_batch_state(connection, batch.id, BatchState.PAUSED, note)
 
 
 def _call_end(ended: Ended) -> CallEnd:
     return CallEnd(
         state=CallState(ended.outcome.verdict.kind),
-        rows=int(isinstance(ended.step, Succeed | Fail)),
+        rows=sum(isinstance(end.step, Succeed | Fail) for end in ended.ends),
         status=ended.status,
         why=ended.outcome.verdict.why,
         prompt_tokens=ended.prompt_tokens,
@@ -162,35 +193,82 @@ async def _settle_windows(
     await ledger.save_windows(connection, changed)
 
 
-async def _move_job(connection: AsyncConnection, ended: Ended, now: int) -> None:
-    job, runner_id, tries = ended.started.job, ended.started.runner_id, ended.started.job.tries
-    match ended.step:
-        case Succeed(answer):
-            await _succeed(connection, ended, answer, now)
-        case Fail(why):
-            if await queue.move(connection, job, runner_id, JobEvent.GAVE_UP):
-                await queue.record_result(
-                    connection, job.job_id, ended.started.call_id, now, reply=ended.reply, error=why
-                )
-        case RetryAt(due):
-            tried = replace(tries, faults=tries.faults + 1)
-            await queue.move(connection, job, runner_id, JobEvent.BACKED_OFF, due=due, tries=tried)
+async def _succeed(connection: AsyncConnection, ended: Ended, now: int) -> None:
+    """Record answers, even late ones of jobs that are somebody else's by now: they were paid."""
+    call, batch_id = ended.started.call_id, ended.started.batch_id
+    found = {end.job.job_id: end for end in ended.ends if isinstance(end.step, Succeed)}
+    new = await queue.answered(connection, batch_id, list(found))
+    results = [
+        Result(job_id, call, answer=step.answer, reply=_kept(found[job_id].reply, step.answer))
+        for job_id in new
+        if isinstance(step := found[job_id].step, Succeed)
+    ]
+    await queue.record(connection, results, now)
+    await queue.follow(connection, batch_id, new, now)
+
+
+def _kept(reply: str | None, answer: str) -> str | None:
+    """What is worth keeping of a reply beside its answer."""
+    return None if reply == answer else reply
+
+
+async def _move_others(connection: AsyncConnection, ended: Ended, now: int) -> None:
+    """Move the jobs that have no answer, all that go the same way together."""
+    started, ways = ended.started, dict[Move, list[JobEnd]]()
+    for end in ended.ends:
+        if (move := _move_of(end.step)) is not None:
+            ways.setdefault(move, []).append(end)
+    for move, ends in ways.items():
+        by_job = {end.job.job_id: end for end in ends}
+        jobs = [end.job for end in ends]
+        moved = await queue.move(connection, jobs, started.runner_id, move)
+        await _keep(connection, started, [by_job[job.job_id] for job in moved], now)
+
+
+def _move_of(step: Step) -> Move | None:
+    match step:
+        case Succeed():
+            return None
+        case Fail():
+            return Move(JobEvent.GAVE_UP)
+        case Accept():
+            return Move(JobEvent.ACCEPTED)
+        case RetryAt(due, counted):
+            return Move(JobEvent.BACKED_OFF, due=due, faults=int(counted))
         case AskAgain():
-            asked = replace(tries, asks=tries.asks + 1)
-            await queue.move(connection, job, runner_id, JobEvent.RELEASED, tries=asked)
+            return Move(JobEvent.RELEASED, asks=1)
+        case Halve():
+            return Move(JobEvent.RELEASED, faults=None, halvings=1)
         case Release():
-            blameless = replace(tries, claims=tries.claims - 1)
-            await queue.move(connection, job, runner_id, JobEvent.RELEASED, tries=blameless)
+            return Move(JobEvent.RELEASED, claims=-1)
 
 
-async def _succeed(connection: AsyncConnection, ended: Ended, answer: str, now: int) -> None:
-    """Record an answer, even a late one of a job that is somebody else's by now: it was paid."""
-    job = ended.started.job
-    if await queue.answered(connection, job.job_id, job.batch_id):
-        reply = None if ended.reply == answer else ended.reply
-        await queue.record_result(
-            connection, job.job_id, ended.started.call_id, now, answer=answer, reply=reply
-        )
+async def _keep(
+    connection: AsyncConnection, started: Started, ends: Sequence[JobEnd], now: int
+) -> None:
+    """Record what is to be remembered of jobs that were moved."""
+    asked = [
+        (end.job, end.reply or "", end.step.why) for end in ends if isinstance(end.step, AskAgain)
+    ]
+    await queue.record_asks(connection, started.call_id, asked)
+    failed = [
+        Result(end.job.job_id, started.call_id, reply=end.reply, error=end.step.why)
+        for end in ends
+        if isinstance(end.step, Fail)
+    ]
+    await queue.record(connection, failed, now)
+    await queue.follow(connection, started.batch_id, [one.job_id for one in failed], now)
+    for end in ends:
+        if isinstance(end.step, Accept):
+            task = PendingTask(
+                end.job.job_id,
+                started.batch_id,
+                started.call_id,
+                started.account,
+                end.step.task_id,
+                now,
+            )
+            await tasks.accept(connection, task)
 
 
 async def rescue(connection: AsyncConnection, runner_id: int, now: int) -> int:
@@ -203,8 +281,9 @@ async def rescue(connection: AsyncConnection, runner_id: int, now: int) -> int:
         touched = await ledger.windows_held(connection, call.account, call.model, call.held)
         await ledger.save_windows(connection, [_unseen(window, call, now) for window in touched])
     left = await queue.running_of(connection, runner_id)
-    for job_id, batch_id, tries in left:
-        await _take_back(connection, Claimed(job_id, batch_id, tries, ""), runner_id, now)
+    for batch_id in sorted({job.batch_id for job in left}):
+        own = [job for job in left if job.batch_id == batch_id]
+        await _take_back(connection, batch_id, own, runner_id, now)
     return len(left)
 
 
@@ -213,10 +292,16 @@ def _unseen(window: Window, call: OpenCall, now: int) -> Window:
     return outcome.unseen(window, probe=call.probe, now=now, held=held)
 
 
-async def _take_back(connection: AsyncConnection, job: Claimed, runner_id: int, now: int) -> None:
-    if survives_crash(job.tries):
-        await queue.move(connection, job, runner_id, JobEvent.RELEASED)
-        return
-    await queue.move(connection, job, runner_id, JobEvent.GAVE_UP)
-    why = f"the program died {job.tries.claims} times while it worked on this row"
-    await queue.record_result(connection, job.job_id, None, now, error=why)
+async def _take_back(
+    connection: AsyncConnection, batch_id: int, jobs: Sequence[Claimed], runner_id: int, now: int
+) -> None:
+    alive = [job for job in jobs if survives_crash(job.tries)]
+    if alive:
+        await queue.move(connection, alive, runner_id, Move(JobEvent.RELEASED))
+    lost = [job for job in jobs if not survives_crash(job.tries)]
+    if lost:
+        await queue.move(connection, lost, runner_id, Move(JobEvent.GAVE_UP))
+        why = "the program died {} times while it worked on this row"
+        results = [Result(job.job_id, None, error=why.format(job.tries.claims)) for job in lost]
+        await queue.record(connection, results, now)
+        await queue.follow(connection, batch_id, [job.job_id for job in lost], now)

@@ -27,10 +27,10 @@ Held = Mapping[str, tuple[str, int]]
 
 @dataclass(frozen=True, slots=True)
 class NewCall:
-    """A call about to be sent."""
+    """A call about to be sent, for so many jobs."""
 
     batch_id: int
-    job_id: int
+    jobs: int
     runner_id: int
     account: str
     model: str
@@ -44,7 +44,6 @@ class OpenCall:
     """A call whose end is not recorded."""
 
     id: int
-    job_id: int
     account: str
     model: str
     held: Held
@@ -205,7 +204,6 @@ async def open_calls(connection: AsyncConnection, runner_id: int) -> list[OpenCa
     return [
         OpenCall(
             row.id,
-            row.job_id,
             row.account,
             row.model,
             {name: (day, amount) for name, (day, amount) in orjson.loads(row.held_json).items()},

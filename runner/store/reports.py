@@ -5,17 +5,20 @@ Functions take a connection inside the caller's short read.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, Label, case, func, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.model import BatchState, CallState, Counts, JobState
-from runner.store import batches
+from runner.core.outcome import UNCHARGED
+from runner.core.window import NEVER, Unit
+from runner.store import balances, batches
 from runner.store.batches import Batch
-from runner.store.tables import calls, jobs, payloads, results, windows
+from runner.store.tables import asks, calls, jobs, payloads, results, windows
+from runner.store.tables import balances as balances_seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,9 @@ class DayReport:
         completion_tokens: Tokens received.
         spent: What the account's window says was spent that day, strangers included.
         limit: The account's limit that day; None if unknown.
+        credits: What its calls cost, in thousandths of a credit: of all calls that may have been
+            charged. None where no balance was seen by the end of the day.
+        balance: What could be spent when the day ended, or now, in thousandths; None as above.
     """
 
     day: str
@@ -53,21 +59,27 @@ class DayReport:
     completion_tokens: int
     spent: int | None
     limit: int | None
+    credits: int | None = None
+    balance: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A row that came to no answer, and why; `reply` is what the model last said."""
+    """A row that came to no answer, and why; `replies` are what the model said, the last at last.
+
+    `part` names the part of the batch in which it failed; empty for the batch itself.
+    """
 
     row: int  # 1-based, in the input's order
     error: str
-    reply: str | None
+    replies: tuple[str, ...]
     payload: str
+    part: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ExportRow:
-    """One line of an export."""
+    """One line of an export; `call_id` is the call that brought it, for this row or another."""
 
     job_id: int
     payload: str
@@ -75,6 +87,10 @@ class ExportRow:
     answer: str | None
     model: str | None
     error: str | None
+    account: str | None = None
+    call_id: int | None = None
+    reused: bool = False
+    reply: str | None = None
 
 
 _REFUSED = (CallState.THROTTLED, CallState.SPENT)
@@ -92,8 +108,9 @@ async def daily(
 ) -> list[DayReport]:
     """The ledger by quota day and account (and model), oldest first."""
     model = calls.c.model if by_model else literal_column("''")
+    purses = await _purses(connection)
     query = (
-        select(calls.c.day, calls.c.account, model.label("model"), *_sums())
+        select(calls.c.day, calls.c.account, model.label("model"), *_sums(), _cost(purses))
         .where(calls.c.state != CallState.LOCAL)
         .group_by(calls.c.day, calls.c.account, *([calls.c.model] if by_model else []))
         .order_by(calls.c.day, calls.c.account, *([calls.c.model] if by_model else []))
@@ -101,10 +118,64 @@ async def daily(
     if batch_id is not None:
         query = query.where(calls.c.batch_id == batch_id)
     allowances = await _allowances(connection)
-    return [
+    days = [
         DayReport(**row, **allowances.get((row["account"], row["model"], row["day"]), _UNKNOWN))
         for row in (await connection.execute(query)).mappings()
     ]
+    return [
+        await _with_balance(connection, day, _cost(purses))
+        if day.account in purses
+        else replace(day, credits=None)
+        for day in days
+    ]
+
+
+async def _purses(connection: AsyncConnection) -> dict[str, str]:
+    """By account, the name of its quota of credits; of those of which a balance was seen."""
+    rows = await connection.execute(
+        select(windows.c.account, windows.c.quota)
+        .where(windows.c.is_latest == literal_column("1"), windows.c.unit == Unit.CREDITS)
+        .where(windows.c.account.in_(select(balances_seen.c.account).distinct()))
+    )
+    return {row.account: row.quota for row in rows}
+
+
+def _cost(purses: Mapping[str, str]) -> Label[int | None]:
+    """What calls have reserved of their account's credits, if they may have been charged."""
+    free = [CallState(kind) for kind in UNCHARGED]
+    prices = [
+        (
+            (calls.c.account == account) & calls.c.state.not_in(free),
+            func.json_extract(calls.c.held_json, f'$."{quota}"[1]'),
+        )
+        for account, quota in purses.items()
+    ]
+    return func.sum(case(*prices, else_=0) if prices else literal_column("0")).label("credits")
+
+
+async def _with_balance(
+    connection: AsyncConnection, day: DayReport, cost: Label[int | None]
+) -> DayReport:
+    """`day` with its account's balance at its end; without credits, where none was seen.
+
+    That is the last one that was seen in it, less what the calls since have cost.
+    """
+    ends_at = await connection.scalar(
+        select(func.max(windows.c.resets_at_ms)).where(
+            windows.c.account == day.account, windows.c.day == day.day
+        )
+    )
+    seen = await balances.latest(connection, day.account, ends_at or NEVER)
+    if seen is None:
+        return replace(day, credits=None)
+    since = await connection.scalar(
+        select(cost).where(
+            calls.c.day == day.day,
+            calls.c.account == day.account,
+            calls.c.settled_at_ms > seen.until,
+        )
+    )
+    return replace(day, balance=max(0, seen.available + seen.frozen - (since or 0)))
 
 
 def _sums() -> list[Label[int]]:
@@ -143,12 +214,36 @@ async def failures(connection: AsyncConnection, batch: Batch, limit: int) -> lis
     rows = await connection.execute(
         select(jobs.c.id, results.c.error, results.c.reply, payloads.c.body)
         .join(results, results.c.job_id == jobs.c.id)
-        .join(payloads, payloads.c.job_id == jobs.c.id)
+        .join(payloads, payloads.c.id == _payload(batch))
         .where(jobs.c.state == literal_column("'failed'"), _of(batch))
         .order_by(jobs.c.id)
         .limit(limit)
     )
-    return [Failure(row.id - batch.first_job + 1, row.error, row.reply, row.body) for row in rows]
+    found = rows.all()
+    said = await _said(connection, [row.id for row in found])
+    return [
+        Failure(
+            row=1 + (row.id - batch.first_job) * batch.stride,
+            error=row.error,
+            replies=(*said.get(row.id, ()), *((row.reply,) if row.reply is not None else ())),
+            payload=row.body,
+            part=batch.part,
+        )
+        for row in found
+    ]
+
+
+async def _said(connection: AsyncConnection, job_ids: Sequence[int]) -> dict[int, tuple[str, ...]]:
+    """The replies to these jobs that were no answers, but for the last."""
+    rows = await connection.execute(
+        select(asks.c.job_id, asks.c.reply)
+        .where(asks.c.job_id.in_(job_ids))
+        .order_by(asks.c.job_id, asks.c.number)
+    )
+    said: dict[int, tuple[str, ...]] = {}
+    for row in rows:
+        said[row.job_id] = (*said.get(row.job_id, ()), row.reply)
+    return said
 
 
 async def export_page(
@@ -163,8 +258,12 @@ async def export_page(
             results.c.answer,
             calls.c.model,
             results.c.error,
+            calls.c.account,
+            results.c.call_id,
+            results.c.reused,
+            results.c.reply,
         )
-        .join(payloads, payloads.c.job_id == jobs.c.id)
+        .join(payloads, payloads.c.id == _payload(batch))
         .outerjoin(results, results.c.job_id == jobs.c.id)
         .outerjoin(calls, calls.c.id == results.c.call_id)
         .where(jobs.c.id > after_job, _of(batch))
@@ -172,18 +271,34 @@ async def export_page(
         .limit(size)
     )
     return [
-        ExportRow(row.id, row.body, _state(batch, row.state), row.answer, row.model, row.error)
+        ExportRow(
+            row.id,
+            row.body,
+            _state(batch, row.state),
+            row.answer,
+            row.model,
+            row.error,
+            row.account,
+            row.call_id,
+            bool(row.reused),
+            row.reply,
+        )
         for row in rows
     ]
 
 
+def _payload(batch: Batch) -> ColumnElement[int]:
+    """The payload that a job of `batch` is about."""
+    return batch.first_payload + (jobs.c.id - batch.first_job) * batch.stride
+
+
 def _of(batch: Batch) -> ColumnElement[bool]:
-    return jobs.c.id.between(batch.first_job, batch.first_job + batch.rows - 1)
+    return jobs.c.id.between(batch.first_job, batch.last_job)
 
 
 def _state(batch: Batch, state: str) -> str:
     """A job's state in a user's words: what has no result yet is queued, or was cancelled."""
-    if state in (JobState.SUCCEEDED, JobState.FAILED, JobState.RUNNING):
+    if state in (JobState.SUCCEEDED, JobState.FAILED, JobState.RUNNING, JobState.PENDING):
         return state
     return "cancelled" if batch.state is BatchState.CANCELLED else "queued"
 

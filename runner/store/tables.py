@@ -3,6 +3,10 @@
 Moments are integer milliseconds since the epoch, UTC (`_ms`). A batch's jobs have the
 consecutive ids ``first_job .. first_job + rows - 1``, in the order of the input: so the order of
 an export, the range of a claim and the place to resume loading need no column of their own.
+
+A batch may have parts: batches of their own that ask the same rows once more, for a vote, or some
+of them, for a check. A part has no payloads: its n-th job is about payload
+``first_payload + n * stride`` of the batch it is part of.
 """
 
 from __future__ import annotations
@@ -14,6 +18,7 @@ from sqlalchemy import (
     Column,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Table,
     Text,
@@ -62,7 +67,14 @@ batches = Table(
     Column("job_json", Text, nullable=False),  # the job file, as it was submitted
     Column("input", Text, nullable=False),  # the path the rows came from
     Column("columns_json", Text, nullable=False),  # the input's columns, in order
+    Column("part_of", Integer),  # the batch that this one is a part of; NULL: it is whole
+    Column("part", Text, nullable=False, server_default=""),  # which part: "vote 2", "check"
     Column("first_job", Integer, nullable=False),
+    Column("first_payload", Integer, nullable=False),  # of its first job
+    Column("stride", Integer, nullable=False, server_default="1"),  # payloads from job to job
+    Column("pack", Integer, nullable=False, server_default="1"),  # jobs in one call, at most
+    Column("pack_bytes", Integer),  # of the rows in one call, at most; NULL: any number
+    Column("reuse", Integer, nullable=False, server_default="0"),  # of other batches' answers
     Column("rows", Integer, nullable=False),
     Column("loaded", Integer, nullable=False, server_default="0"),  # rows queued so far
     Column("ready", Integer, nullable=False, server_default="0"),
@@ -70,15 +82,34 @@ batches = Table(
     Column("running", Integer, nullable=False, server_default="0"),
     Column("succeeded", Integer, nullable=False, server_default="0"),
     Column("failed", Integer, nullable=False, server_default="0"),
+    Column("pending", Integer, nullable=False, server_default="0"),
+    Column("following", Integer, nullable=False, server_default="0"),
+    Column("reused", Integer, nullable=False, server_default="0"),  # succeeded without a call
+    Column("rejected", Integer, nullable=False, server_default="0"),  # calls that were
     Column("created_at_ms", Integer, nullable=False),
     UniqueConstraint("digest"),
     _one_of("state", BatchState),
     _one_of("rotate", Rotate),
-    _not_negative("ready", "waiting", "running", "succeeded", "failed", "calls"),
+    _not_negative(
+        "ready",
+        "waiting",
+        "running",
+        "succeeded",
+        "failed",
+        "pending",
+        "following",
+        "reused",
+        "rejected",
+        "calls",
+    ),
+    CheckConstraint("pack >= 1 AND stride >= 1", name="steps_forward"),
+    CheckConstraint("(part_of IS NULL) = (part = '')", name="part_is_named"),
     CheckConstraint("loaded BETWEEN 0 AND rows", name="loaded_within_rows"),
     CheckConstraint(
-        "ready + waiting + running + succeeded + failed = loaded", name="every_row_counted_once"
+        "ready + waiting + running + succeeded + failed + pending + following = loaded",
+        name="every_row_counted_once",
     ),
+    Index("batches_parts", "part_of", sqlite_where=text("part_of IS NOT NULL")),
 )
 
 jobs = Table(
@@ -90,24 +121,60 @@ jobs = Table(
     Column("claims", Integer, nullable=False, server_default="0"),
     Column("faults", Integer, nullable=False, server_default="0"),  # passing faults met
     Column("asks", Integer, nullable=False, server_default="0"),  # invalid answers received
+    Column("halvings", Integer, nullable=False, server_default="0"),  # of the company it may have
     Column("due_at_ms", Integer),  # when a waiting job is ready again
     Column("runner_id", Integer),  # the epoch that has claimed it
+    Column("leader_id", Integer),  # the job of the same batch that asks the same
     _one_of("state", JobState),
-    _not_negative("claims", "faults", "asks"),
+    _not_negative("claims", "faults", "asks", "halvings"),
     CheckConstraint("(state = 'waiting') = (due_at_ms IS NOT NULL)", name="due_while_waiting"),
     CheckConstraint("(state = 'running') = (runner_id IS NOT NULL)", name="owned_while_running"),
     # Partial, and complete in itself: a claim costs the same at ten million rows as at ten.
-    Index("jobs_ready", "id", sqlite_where=text("state = 'ready'")),
+    CheckConstraint("state <> 'following' OR leader_id IS NOT NULL", name="follows_somebody"),
+    Index("jobs_ready", "halvings", "id", sqlite_where=text("state = 'ready'")),
     Index("jobs_waiting", "due_at_ms", sqlite_where=text("state = 'waiting'")),
     Index("jobs_running", "runner_id", sqlite_where=text("state = 'running'")),
     Index("jobs_failed", "id", sqlite_where=text("state = 'failed'")),
+    Index("jobs_followers", "leader_id", sqlite_where=text("leader_id IS NOT NULL")),
 )
 
 payloads = Table(
     "payloads",
     metadata,
-    Column("job_id", Integer, primary_key=True),
+    Column("id", Integer, primary_key=True),  # that of the job it was queued for
     Column("body", Text, nullable=False),  # the input's row as a JSON object
+)
+
+requests = Table(
+    "requests",
+    metadata,
+    Column("job_id", Integer, primary_key=True),
+    Column("fingerprint", LargeBinary, nullable=False),  # of what the job asks, and of whom
+    Index("requests_fingerprint", "fingerprint"),
+)
+
+asks = Table(
+    "asks",
+    metadata,
+    Column("job_id", Integer, primary_key=True),
+    Column("number", Integer, primary_key=True),  # from 1
+    Column("call_id", Integer, nullable=False),
+    Column("reply", Text, nullable=False),  # what the model said, alone
+    Column("why", Text, nullable=False),  # it is no answer
+)
+
+tasks = Table(
+    "tasks",
+    metadata,
+    Column("job_id", Integer, primary_key=True),
+    Column("batch_id", Integer, nullable=False),
+    Column("call_id", Integer, nullable=False),  # the one that was paid
+    Column("account", Text, nullable=False),
+    Column("task_id", Text, nullable=False),  # the provider's name for it
+    Column("since_ms", Integer, nullable=False),
+    Column("due_at_ms", Integer, nullable=False),  # when to ask how far it is
+    Column("looks", Integer, nullable=False, server_default="0"),  # how often that was asked
+    Index("tasks_due", "due_at_ms"),
 )
 
 results = Table(
@@ -115,6 +182,7 @@ results = Table(
     metadata,
     Column("job_id", Integer, primary_key=True),  # hence one result a job, ever
     Column("call_id", Integer),  # the call that brought it; NULL if the job's runners died
+    Column("reused", Integer, nullable=False, server_default="0"),  # of another job's call
     Column("answer", Text),  # NULL for a failure
     Column("reply", Text),  # what the model said, where it differs from the answer
     Column("error", Text),
@@ -127,7 +195,7 @@ calls = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("batch_id", Integer, nullable=False),
-    Column("job_id", Integer, nullable=False),
+    Column("jobs", Integer, nullable=False, server_default="1"),  # that it asks
     Column("runner_id", Integer, nullable=False),
     Column("account", Text, nullable=False),
     Column("model", Text, nullable=False),
@@ -195,6 +263,21 @@ windows = Table(
         unique=True,
         sqlite_where=text("is_latest = 1"),
     ),
+)
+
+# What the balance endpoint said, a row for each change: grants are inferred from them.
+balances = Table(
+    "balances",
+    metadata,
+    Column("account", Text, primary_key=True),
+    Column("at_ms", Integer, primary_key=True),  # when it was seen first
+    Column("until_ms", Integer, nullable=False),  # when it was seen last
+    Column("available", Integer, nullable=False),  # in thousandths of a credit, as all of these
+    Column("frozen", Integer, nullable=False),
+    Column("charged", Integer, nullable=False),  # what our calls had cost since the row before
+    Column("counted", Integer, nullable=False),  # the window's `spent` from which to go on
+    _not_negative("available", "frozen", "charged", "counted"),
+    CheckConstraint("at_ms <= until_ms", name="seen_in_order"),
 )
 
 runners = Table(

@@ -119,7 +119,9 @@ def _inside(kind: Any, part: int | str) -> Any:
 
 def _fields(kind: Any) -> Sequence[str]:
     """Return the names that a table of type `kind` may hold."""
-    return tuple(kind.model_fields) if _is_model(kind) else ()
+    if not _is_model(kind):
+        return ()
+    return tuple(field.alias or name for name, field in kind.model_fields.items())
 
 
 def _is_table(kind: Any) -> bool:

@@ -28,6 +28,26 @@ def test_without_a_command_the_help_is_shown(midnight: Any) -> None:
 
 def test_the_version(midnight: Any) -> None:
     assert midnight("--version").out == f"midnight-runner {__version__}\n"
+    assert midnight("--version", "--json").json["version"] == __version__
+
+
+def test_a_report_is_csv_or_json(midnight: Any) -> None:
+    said = midnight("report", "--csv", "--json")
+    assert said.code == 2
+    assert "exclude each other" in said.json["error"]["what"]
+
+
+def test_a_providers_table_that_no_account_uses_is_told(midnight: Any, tmp_path: Path) -> None:
+    (tmp_path / "midnight.toml").write_text(
+        "[providers.modelscop]\nstart_concurrency = 4\n[providers.groq]\nstart_concurrency = 1\n"
+    )
+    checks = {check["name"]: check for check in midnight("doctor", "--json").json}
+    assert checks["provider modelscop"]["ok"] is None
+    assert checks["provider modelscop"]["detail"] == "described, but no account uses it"
+    assert 'did you mean "modelscope"?' in checks["provider modelscop"]["remedy"]
+    assert checks["provider groq"]["remedy"] == 'name it in an account: provider = "groq"'
+    said = midnight("status", "-v").err
+    assert "provider modelscop: described, but no account uses it" in said
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,7 @@ def test_failed_rows_are_exit_code_one_and_can_be_queued_again(
     shown = midnight("failures", 1, "--limit", 2).out
     assert "and 4 more" in shown
     assert "midnight retry 1" in shown
-    assert {"row", "error", "reply", "input"} == set(midnight("failures", 1, "--json").json[0])
+    assert {"row", "error", "replies", "input"} == set(midnight("failures", 1, "--json").json[0])
     provider()
     assert midnight("retry", 1, "--json").json["retried"] == 6
     assert midnight("run").code == 0

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from runner.cli.render.live import Screen
 from runner.cli.render.log import Log
+from runner.cli.render.picture import Painter
 from runner.clock import SystemClock
 from runner.core.forecast import Forecast
 from runner.core.gate import Cause
@@ -88,6 +89,21 @@ def test_a_log_tells_of_trouble_and_of_the_end(stream: io.StringIO) -> None:
     text = stream.getvalue()
     assert text.count("stopping: 3 calls in flight") == 3
     assert "trouble: only 3 MB left on the disk" in text
+
+
+def test_a_pause_is_told_once_in_a_log_and_as_long_as_it_lasts_on_a_screen(
+    stream: io.StringIO,
+) -> None:
+    (batch,) = progress(40).batches
+    paused = replace(batch, state=BatchState.PAUSED, note="the model is gone")
+    log, painter = log_of(stream), Painter()
+    for _ in range(2):
+        told = progress(40, batches=(), paused=(paused,))
+        log(told)
+        said = "label reviews (batch 1) is paused: the model is gone"
+        assert said in painter.paint(told, NOW).now
+    assert stream.getvalue().count(said) == 1
+    assert "paused" not in " ".join(painter.paint(progress(41), NOW).now)
 
 
 def test_a_log_survives_the_loss_of_its_stream() -> None:

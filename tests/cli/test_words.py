@@ -7,8 +7,10 @@ from datetime import UTC, datetime
 
 import pytest
 
+from runner.app.credits import Credits
 from runner.cli.render import sentences, words
 from runner.core.gate import Cause, Gate
+from runner.core.grants import Expiry
 from runner.core.period import Calendar
 from runner.core.schedule import Waiting
 from runner.core.window import Source, Window
@@ -99,6 +101,25 @@ def test_a_probe_under_way_is_said_before_anything_else() -> None:
     assert "probe call is under way" in sentences.wait(
         Waiting(1, Cause.SPENT, "", None, window), NOW, UTC
     )
+
+
+def test_a_balance_tells_what_is_frozen_and_what_expires_by_when_and_how_that_is_known() -> None:
+    seen = (NOW - 48 * words.MINUTE_MS, NOW - 33 * words.MINUTE_MS)
+    told = Credits(NOW, 180_500, 20_000, 0, Expiry(130_400, NOW + 24 * H, seen))
+    assert sentences.balance(told, NOW + 1, UTC) == (
+        "180.5 credits, 20 frozen (told at 08:48); about 130 of them expire by 08:48 tomorrow "
+        "(estimate: a grant was seen between 08:00 and 08:15)"
+    )
+    unseen = Credits(NOW, 500, 0, 9_000, Expiry(500, NOW + 24 * H, None))
+    assert "fewer than 1 of them" in sentences.balance(unseen, NOW + 1, UTC)
+    assert "before anybody looked" in sentences.balance(unseen, NOW + 1, UTC)
+    assert "0.5 credits (told at 08:48, less our calls since); " in sentences.balance(
+        unseen, NOW + 1, UTC
+    )
+    none = Credits(NOW, 0, 0, 0, None)
+    assert sentences.balance(none, NOW + 1, UTC) == "0 credits (told at 08:48)"
+    unknown = Credits(NOW, 500, 0, 0, None)
+    assert "none of them is known to expire" in sentences.balance(unknown, NOW + 1, UTC)
 
 
 def test_a_budget_names_what_is_kept_and_how_the_limit_is_known() -> None:

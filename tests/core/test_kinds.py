@@ -325,3 +325,61 @@ def test_a_call_is_admitted_when_every_window_has_room_and_then_by_all(
             windows = list(offer.windows)
         for w in windows:
             assert w.spent + w.reserved <= (w.limit or 0)
+
+
+# a clock that is set back
+
+HOUR = 60 * MINUTE
+
+
+def busy(period: Period, gate: Gate) -> Window:
+    """A full window whose latest call has just started and ended."""
+    return replace(conclude(started(window(1, period)), DONE, NOW), gate=gate)
+
+
+def set_back(window: Window, by: int) -> Window:
+    rule = Quota("rule", window.scope, 1, window.period, unit=window.unit)
+    return current(window, rule, NOW - by, 0)
+
+
+@pytest.mark.parametrize("period", [Rolling(MINUTE), Refill(MINUTE)])
+def test_no_hour_is_waited_for_twice_in_a_flow(period: Period) -> None:
+    """What was spent a moment ago is not of the future, whatever the clock shows."""
+    offer = admit([set_back(busy(period, Gate(probe=False)), HOUR)], 1, NOW - HOUR)
+    assert isinstance(offer, Refused)
+    assert offer.until is not None
+    assert offer.until <= NOW - HOUR + MINUTE + SECOND
+
+
+def test_a_wait_for_time_to_pass_goes_back_with_the_clock() -> None:
+    gate = Gate(NOW + 5 * SECOND, cause=Cause.THROTTLED)
+    moved = set_back(busy(Rolling(MINUTE), gate), HOUR)
+    assert moved.gate.opens_at == NOW - HOUR + 5 * SECOND
+    assert moved.started_at == NOW - HOUR
+    assert set_back(moved, HOUR) == moved
+
+
+@pytest.mark.parametrize("cause", [Cause.RESET, Cause.SPENT])
+def test_a_wait_for_the_calendar_does_not(cause: Cause) -> None:
+    day = busy(Calendar("day", "UTC"), Gate(probe=False))
+    opens = day.resets_at if cause is Cause.SPENT else NOW
+    gate = Gate(opens, cause=cause)
+    assert set_back(replace(day, gate=gate), HOUR).gate == gate
+
+
+def test_a_day_that_was_found_early_begins_when_a_corrected_clock_says_so() -> None:
+    rule = Quota("day", Scope.ACCOUNT, 9, Calendar("day", "UTC"))
+    fresh = open_window(rule, "mine", "", NOW)
+    probing = started(fresh, fresh.starts_at + SECOND)
+    by_their_clock = replace(DONE, probe=True, date=fresh.starts_at + SECOND - HOUR)
+    early = conclude(probing, by_their_clock, fresh.starts_at + SECOND)
+    assert early.gate.cause is Cause.EARLY
+    assert early.gate.opens_at == fresh.starts_at + HOUR
+    corrected = current(early, rule, fresh.starts_at - HOUR, 5)
+    assert corrected.gate.opens_at == fresh.starts_at + 5
+    assert corrected.day == fresh.day
+
+
+def test_a_clock_that_is_corrected_by_seconds_moves_nothing() -> None:
+    full = busy(Rolling(MINUTE), Gate(probe=False))
+    assert set_back(full, 30 * SECOND).recent == full.recent

@@ -48,7 +48,7 @@ def test_nothing_happens_to_a_job_that_succeeded() -> None:
 
 def test_only_a_user_brings_a_failed_job_back() -> None:
     ways = {event for (_, event), to in TRANSITIONS.items() if to is JobState.READY}
-    assert ways == {JobEvent.DUE, JobEvent.RELEASED, JobEvent.RETRIED}
+    assert ways == {JobEvent.DUE, JobEvent.RELEASED, JobEvent.RETRIED, JobEvent.LOST}
     assert after(JobState.FAILED, JobEvent.RETRIED) is JobState.READY
 
 
@@ -65,6 +65,7 @@ def test_every_verdict_is_a_state_of_a_call() -> None:
 
 
 def test_counts_add_up_to_the_rows_of_the_batch() -> None:
-    counts = Counts(ready=1, waiting=2, running=4, succeeded=8, failed=16)
-    assert counts.unfinished == 7
-    assert counts.rows == 31
+    counts = Counts(1, 2, 4, succeeded=8, failed=16, pending=32, following=64)
+    assert counts.to_ask == 7
+    assert counts.unfinished == 103
+    assert counts.rows == 127

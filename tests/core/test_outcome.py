@@ -16,7 +16,9 @@ from runner.core.gate import (
     THROTTLE_WAITS_MS,
     Cause,
     Gate,
+    after_reset,
     entered,
+    opened,
 )
 from runner.core.outcome import CLOCK_TOLERANCE_MS, GONE_WAIT_MS, Outcome, conclude, unseen
 from runner.core.period import Calendar
@@ -108,9 +110,23 @@ def test_an_answered_probe_opens_the_gate(kind: Kind) -> None:
     assert after(window(gate=PROBING), Verdict(kind)).gate == OPEN
 
 
-@pytest.mark.parametrize("verdict", [FAULT, Verdict(Kind.UNAUTHORISED, scope=Scope.ACCOUNT)])
-def test_a_probe_that_tells_nothing_is_sent_again(verdict: Verdict) -> None:
-    assert after(window(gate=PROBING), verdict).gate == replace(PROBING, probing=False)
+def test_a_probe_that_tells_nothing_is_sent_again() -> None:
+    assert after(window(gate=PROBING), FAULT).gate == replace(PROBING, probing=False)
+
+
+def test_a_refused_account_is_remembered_until_a_call_is_answered_and_may_be_tried_at_once() -> (
+    None
+):
+    refused = after(window(gate=OPEN), Verdict(Kind.UNAUTHORISED, "no token", Scope.ACCOUNT))
+    gate = refused.gate
+    assert (gate.cause, gate.why, gate.opens_at, gate.probe) == (
+        Cause.REFUSED,
+        "no token",
+        NOW,
+        True,
+    )
+    assert after_reset(NOW + 5, gate, NOW).cause is Cause.REFUSED
+    assert opened(replace(gate, probing=True), probe=True) == OPEN
 
 
 def test_the_probe_of_another_window_is_none_of_this_ones() -> None:
@@ -228,6 +244,15 @@ def test_a_day_that_allows_less_than_yesterday_did_was_not_reset_yet() -> None:
     """Faults were counted yesterday that the provider did not charge: it had more left."""
     ended = after(window(1, carried=10), SPENT, now=MIDNIGHT)
     assert (ended.limit, ended.gate.opens_at) == (10, MIDNIGHT + MINUTE_MS)
+
+
+def test_a_reset_is_late_by_the_providers_clock_where_it_shows_one() -> None:
+    """Ours is an hour ahead: yesterday's rest is not taken for the day's limit."""
+    leftover = window(spent=4, limit=20, carried=13)
+    now = MIDNIGHT + HOUR + 3 * MINUTE_MS
+    late = after(leftover, SPENT, now=now, date=MIDNIGHT + 3 * MINUTE_MS)
+    assert (late.spent, late.limit, late.limit_source) == (0, 20, Source.PRESET)
+    assert after(leftover, SPENT, now=now).limit == 4
 
 
 def test_without_a_limit_nobody_knows_what_yesterday_left() -> None:

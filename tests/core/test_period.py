@@ -2,7 +2,16 @@
 
 import pytest
 
-from runner.core.period import Calendar, Grant, Period, Refill, Rolling, read_period, spell
+from runner.core.period import (
+    Calendar,
+    Grant,
+    Period,
+    Refill,
+    Rolling,
+    read_length,
+    read_period,
+    spell,
+)
 
 
 @pytest.mark.parametrize(
@@ -28,3 +37,14 @@ def test_a_period_is_read_as_it_is_spelled(text: str, period: Period) -> None:
 def test_what_is_no_period_is_refused_with_examples(text: str) -> None:
     with pytest.raises(ValueError, match="rolling 1m"):
         read_period(text, "UTC")
+
+
+def test_a_length_is_a_number_and_its_measure() -> None:
+    assert [read_length(text) for text in ("20ms", "2m", "24h", "90d")] == [
+        20,
+        120_000,
+        86_400_000,
+        7_776_000_000,
+    ]
+    with pytest.raises(ValueError, match="must be a length"):
+        read_length("a day")

@@ -65,6 +65,16 @@ def reason(decision: Start | Wait) -> Waiting:
     return decision.reasons[0]
 
 
+def test_full_calls_start_and_what_is_left_over_waits_for_those_in_flight() -> None:
+    """What comes back from them may fill the next call."""
+    packed = Work(1, (QWEN,), ready=45, pack=20, running=20)
+    assert alone(packed, lane()) == Start(1, QWEN, 2)
+    rest = replace(packed, ready=5)
+    found = reason(alone(rest, lane()))
+    assert (found.cause, found.until) == ("in flight", None)
+    assert alone(replace(rest, running=0), lane()) == Start(1, QWEN, 4)
+
+
 def test_without_work_there_is_nothing_to_wait_for() -> None:
     assert decide([], {}, Rules(Pace.AUTO), NOW) == Wait(None)
 

@@ -24,6 +24,20 @@ def test_an_empty_answer_is_still_an_answer() -> None:
     assert classify(Reply(200, content=""), ()).kind is Kind.DONE
 
 
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(200, vectors=("[1]", None)),
+        Reply(200, vectors=(None,)),
+        Reply(200, task_id="t"),
+        Reply(200, images=("http://x/1.png",)),
+    ],
+)
+def test_vectors_a_task_and_images_are_answers_too(reply: Reply) -> None:
+    """Also where every vector is unusable: that is an answer, if no good one."""
+    assert classify(reply, ()).kind is Kind.DONE
+
+
 def test_an_empty_shell_is_a_throttle_and_never_a_result() -> None:
     assert classify(Reply(200), RULES).kind is Kind.THROTTLED
 

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.errors import BusyError, DiskFullError, StoreError
 from runner.runtime.writer import Writer
-from runner.store import batches, dispatch, ledger, migrate, queue, reports
+from runner.store import batches, dispatch, intake, ledger, migrate, queue, reports
 from runner.store.database import Database, open_database
 from tests.store.kit import (
     NOON,
@@ -40,7 +40,7 @@ async def leave_room(database: Database, pages: int) -> None:
 
 async def load_big(connection: AsyncConnection) -> None:
     batch = await batches.create_batch(connection, _big_batch(), NOON)
-    await queue.enqueue(connection, batch, 0, [BIG] * 10)
+    await intake.enqueue(connection, batch, 0, [BIG] * 10)
 
 
 def _big_batch() -> batches.NewBatch:
@@ -206,7 +206,8 @@ async def _use_everything(path: Path) -> None:
             await dispatch.rescue(connection, OURS, NOON)
             await queue.promote(connection, NOON)
             for batch in await batches.runnable(connection):
-                await queue.claim(connection, batch, 1000, OURS)
+                found = await queue.candidates(connection, batch, 1000)
+                await queue.claim(connection, batch, [(one,) for one in found], OURS)
                 await queue.retry_failed(connection, batch)
 
 

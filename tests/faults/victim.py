@@ -99,8 +99,8 @@ class Victim:
         tell("sent", one.call_id)
         await anyio.sleep(self.chance.random() / 200)
         await self.writer.do(partial(dispatch.finish, ended=ended, now=NOON))
-        if hasattr(ended.step, "answer"):
-            tell("answered", one.job.job_id)
+        if hasattr(ended.ends[0].step, "answer"):
+            tell("answered", one.jobs[0].job_id)
 
 
 async def main(path: Path) -> None:

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from runner.errors import JobFileError
-from runner.jobfile import Prompt, parse
+from runner.jobfile import Asked, Prompt, parse
 
 LABELS = '[answer]\nkind = "label"\nlabels = ["good", "bad"]\n'
 
@@ -41,15 +41,27 @@ def test_a_label_job_ends_its_system_message_with_the_labels() -> None:
 
 
 def test_a_row_asked_again_is_reminded_of_the_labels() -> None:
-    reminder = prompt("hi", more=LABELS).messages({}, asks=1)[-1]
+    (question, reminder) = prompt("hi", more=LABELS).messages({}, [Asked()])[-2:]
+    assert question == {"role": "user", "content": "hi"}
     assert reminder["role"] == "user"
     assert reminder["content"] == (
-        "Your last reply was not one of the labels. Answer with exactly one of: good | bad"
+        "That was no valid answer.\n"
+        "Answer with exactly one of these labels and nothing else: good | bad"
     )
 
 
-def test_a_text_row_asked_again_is_told_that_its_reply_was_empty() -> None:
-    assert "empty" in prompt("hi").messages({}, asks=2)[-1]["content"]
+def test_a_row_asked_again_is_shown_its_reply_and_why_it_was_no_answer() -> None:
+    asked = [Asked("great", "the reply is not one of the labels"), Asked("x" * 9_999, "nor this")]
+    first, why, second, again = prompt("hi", more=LABELS).messages({}, asked)[-4:]
+    assert first == {"role": "assistant", "content": "great"}
+    assert why["content"].startswith("That was no valid answer: the reply is not one of the labels")
+    assert (second["role"], len(second["content"])) == ("assistant", 2_001)
+    assert "nor this" in again["content"]
+
+
+def test_a_text_row_asked_again_is_asked_to_answer() -> None:
+    last = prompt("hi").messages({}, [Asked("", "the reply is empty")])[-1]["content"]
+    assert last == "That was no valid answer: the reply is empty.\nAnswer the message above."
 
 
 def test_the_columns_of_both_templates_are_known_without_rendering() -> None:

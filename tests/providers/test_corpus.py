@@ -74,7 +74,7 @@ def test_an_html_page_is_told_in_words() -> None:
 
 
 def test_the_quotas_that_gemini_names_are_told() -> None:
-    assert f"({TOKENS_PER_MINUTE}, {PER_DAY})" in (
+    assert f"({TOKENS_PER_MINUTE}, {PER_DAY}, retry in 38s)" in (
         judged("gemini", 429, quota_failure(TOKENS_PER_MINUTE, PER_DAY)).why
     )
 

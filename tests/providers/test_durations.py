@@ -19,6 +19,7 @@ from runner.providers.durations import (
     read_http_date,
     read_reset,
     read_span,
+    read_wait,
     read_whole,
 )
 
@@ -227,3 +228,64 @@ def test_a_moment_written_out_is_never_read_as_an_earlier_one(away: timedelta) -
     assert read is not None
     later = timedelta(milliseconds=read - NOW) - away
     assert timedelta(0) <= later < timedelta(milliseconds=1)
+
+
+# waits in words
+
+WAITS = {
+    "Rate limit reached for model x ... Please try again in 9m38s. Visit": 578 * S,
+    "Please try again in 1.2s": 1_200,
+    "Please try again in 120ms.": 120,
+    "retry after 20s": 20 * S,
+    "Please retry after 26 seconds.": 26 * S,
+    "Please retry in 30.5s.": 30_500,
+    "RESOURCE_EXHAUSTED (retry in 30s)": 30 * S,
+    "Try again in 1 hour and 5 minutes, please": H + 5 * M,
+    "Try again in 2 days, 3 hours": 2 * DAY_MS + 3 * H,
+    "Please wait 20 seconds before the next call": 20 * S,
+    "You must wait for at most 5 s": None,
+    "limit resets in 2h": 2 * H,
+    "Retry-After: 20s": 20 * S,
+    "Rate limited, retrying in 5s": 5 * S,
+    "请在60秒后重试": 60 * S,
+    "您的请求过于频繁,请 60 秒后再试": 60 * S,
+    "请30分钟后再试": 30 * M,
+    "1小时后重试": H,
+    "请等待60秒": 60 * S,
+    "1分30秒之后重新尝试": 90 * S,
+    # No wait, or none that is sure
+    "": None,
+    "try again later": None,
+    "try again after 20": None,
+    "try again in 2 months": None,
+    "try again in -5s": None,
+    "30 requests in 60 seconds are allowed": None,
+    "used 1000, limit 20 per 60s": None,
+    "try again in 9999 days": None,
+    "x" * 5_000 + "try again in 5s": None,
+}
+
+
+@pytest.mark.parametrize(("text", "ms"), WAITS.items())
+def test_a_wait_that_a_message_names_is_read(text: str, ms: int | None) -> None:
+    assert read_wait(text) == ms
+
+
+@given(ANY_TEXT)
+def test_no_message_is_fatal(text: str) -> None:
+    found = [read_wait(text), read_wait(f"try again in {text}"), read_wait(f"{text}秒后重试")]
+    assert all(wait is None or 0 <= wait <= LONGEST_MS for wait in found)
+
+
+@given(st.from_regex(durations._WAIT, fullmatch=True))
+def test_every_wait_that_is_understood_has_a_length_or_is_beyond_sense(text: str) -> None:
+    wait = read_wait(text)
+    assert wait is None or 0 <= wait <= LONGEST_MS
+
+
+@pytest.mark.parametrize("text", ["try again in ", "1s, and ", "1秒", "1", "wait for ", "等待"])
+def test_no_message_takes_long_to_read(text: str) -> None:
+    started = time.process_time()
+    for _ in range(20):
+        read_wait(text * 50_000)
+    assert time.process_time() - started < 5

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any
 
 import anyio
 import httpx
@@ -20,16 +22,34 @@ ANSWER = {"choices": [{"message": {"content": "yes"}}]}
 Handler = Callable[[httpx.Request], httpx.Response]
 
 
-def ask(handler: Handler, timeout_s: float = 5) -> Heard:
+async def chat(endpoint: Endpoint) -> Heard:
+    messages = [{"role": "user", "content": "yes?"}]
+    return await endpoint.chat("m", messages, {"temperature": 0}, 5, 0)
+
+
+async def embed(endpoint: Endpoint) -> Heard:
+    return await endpoint.embed("m", ["one", "two"], {"dimensions": 2}, 5, 0)
+
+
+async def paint(endpoint: Endpoint) -> Heard:
+    return await endpoint.paint("m", "a cat", {"size": "64x64"}, 5, 0)
+
+
+KINDS = [chat, embed, paint]
+
+
+def ask(
+    handler: Handler,
+    how: Callable[[Endpoint], Awaitable[Heard]] = chat,
+    images: str = "tasks",
+) -> Heard:
     """One question over a wire whose other end is `handler`."""
 
     async def main() -> Heard:
-        found = preset("modelscope")
+        found = replace(preset("modelscope"), images=images)
         account = Account("mine", found, "http://provider/v1", rules_of(found, Wishes()))
         async with open_wire(httpx.MockTransport(handler)) as wire:
-            messages = [{"role": "user", "content": "yes?"}]
-            endpoint = Endpoint(account, TOKEN, wire)
-            return await endpoint.chat("m", messages, {"temperature": 0}, timeout_s, 0)
+            return await how(Endpoint(account, TOKEN, wire))
 
     return anyio.run(main)
 
@@ -60,6 +80,65 @@ def test_a_question_is_sent_as_the_api_wants_it() -> None:
     assert sent["temperature"] == 0
 
 
+def test_inputs_are_sent_as_the_api_wants_them() -> None:
+    seen: list[httpx.Request] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        items = [{"index": 1, "embedding": [0.5, 1]}, {"index": 0, "embedding": [2, 3]}]
+        return httpx.Response(200, json={"data": items, "usage": {"prompt_tokens": 7}})
+
+    heard = ask(handler, embed)
+    assert heard.verdict.kind is Kind.DONE
+    assert heard.reply is not None
+    assert heard.reply.vectors == ("[2.0,3.0]", "[0.5,1.0]")
+    assert heard.tokens == 7
+    (request,) = seen
+    assert str(request.url) == "http://provider/v1/embeddings"
+    sent = httpx.Response(200, content=request.content).json()
+    assert sent == {"model": "m", "input": ["one", "two"], "dimensions": 2}
+
+
+@pytest.mark.parametrize(("manner", "header"), [("tasks", "true"), ("direct", None)])
+def test_images_are_asked_for_in_the_providers_manner(manner: str, header: str | None) -> None:
+    seen: list[httpx.Request] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        return httpx.Response(200, json={"task_status": "PENDING", "task_id": "7"})
+
+    heard = ask(handler, paint, manner)
+    assert heard.verdict.kind is Kind.DONE
+    assert heard.reply is not None
+    assert heard.reply.task_id == "7"
+    (request,) = seen
+    assert str(request.url) == "http://provider/v1/images/generations"
+    assert request.headers.get("x-modelscope-async-mode") == header
+    sent = httpx.Response(200, content=request.content).json()
+    assert sent == {"model": "m", "prompt": "a cat", "size": "64x64"}
+
+
+@pytest.mark.parametrize("how", KINDS)
+def test_a_refusal_means_the_same_whatever_was_asked(how: Any) -> None:
+    headers = {"modelscope-ratelimit-requests-remaining": "0"}
+    message = "You have exceeded today's quota for model m, please try again tomorrow"
+
+    def handler(_request: httpx.Request) -> httpx.Response:
+        return httpx.Response(429, json={"errors": {"message": message}}, headers=headers)
+
+    heard = ask(handler, how)
+    assert (heard.verdict.kind, heard.verdict.scope) == (Kind.SPENT, Scope.MODEL)
+    assert heard.counts == {"calls_per_day": Count(None, 0)}
+
+
+@pytest.mark.parametrize("how", KINDS)
+def test_an_empty_shell_is_a_throttle_whatever_was_asked(how: Any) -> None:
+    for shell in ({"id": "", "data": None}, {"data": []}, {"task_id": "", "choices": None}):
+        heard = ask(lambda _request, shell=shell: httpx.Response(200, json=shell), how)
+        assert heard.verdict.kind is Kind.THROTTLED
+
+
+@pytest.mark.parametrize("how", KINDS)
 @pytest.mark.parametrize(
     "error",
     [
@@ -68,11 +147,14 @@ def test_a_question_is_sent_as_the_api_wants_it() -> None:
         httpx.PoolTimeout("no connection free"),
     ],
 )
-def test_what_never_left_this_machine_is_local_and_concerns_the_account(error: Exception) -> None:
-    heard = ask(failing(error))
+def test_what_never_left_this_machine_is_local_and_concerns_the_account(
+    error: Exception, how: Any
+) -> None:
+    heard = ask(failing(error), how)
     assert (heard.verdict.kind, heard.verdict.scope) == (Kind.LOCAL, Scope.ACCOUNT)
 
 
+@pytest.mark.parametrize("how", KINDS)
 @pytest.mark.parametrize(
     "error",
     [
@@ -82,8 +164,8 @@ def test_what_never_left_this_machine_is_local_and_concerns_the_account(error: E
         httpx.WriteError("broken pipe"),
     ],
 )
-def test_what_may_have_arrived_is_transient(error: Exception) -> None:
-    assert ask(failing(error)).verdict.kind is Kind.TRANSIENT
+def test_what_may_have_arrived_is_transient(error: Exception, how: Any) -> None:
+    assert ask(failing(error), how).verdict.kind is Kind.TRANSIENT
 
 
 def test_a_token_that_a_provider_or_a_proxy_echoes_is_never_passed_on() -> None:
@@ -118,3 +200,34 @@ def test_counts_are_read_from_every_reply_also_from_refusals() -> None:
 
     counts = ask(handler).counts
     assert counts == {"calls_per_day": Count(2000, 0), "calls_per_day_per_model": Count(200, 13)}
+
+
+@pytest.mark.parametrize(
+    ("headers", "words", "ms"),
+    [
+        ({"retry-after": "7"}, "slow down; try again in 9m38s", 7_000),
+        ({"retry-after": "soon"}, "slow down; try again in 9m38s", 578_000),
+        ({}, "slow down, 请在60秒后重试", 60_000),
+        ({}, "slow down; try again in 40 days", None),
+        ({}, "slow down", None),
+    ],
+)
+def test_a_wait_in_words_counts_where_no_header_names_one(
+    headers: dict[str, str], words: str, ms: int | None
+) -> None:
+    def handler(_request: httpx.Request) -> httpx.Response:
+        return httpx.Response(429, json={"message": words}, headers=headers)
+
+    verdict = ask(handler).verdict
+    assert verdict.wait_ms == ms
+    assert verdict.ambiguous == (ms is None)
+
+
+def test_the_wait_of_googles_retry_info_is_heard() -> None:
+    details = [{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "30s"}]
+
+    def handler(_request: httpx.Request) -> httpx.Response:
+        return httpx.Response(429, json=[{"error": {"message": "busy", "details": details}}])
+
+    verdict = ask(handler).verdict
+    assert (verdict.wait_ms, verdict.why) == (30_000, "HTTP 429, busy (retry in 30s)")

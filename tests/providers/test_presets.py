@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from runner.core.grants import Terms
 from runner.core.period import Calendar, Grant, Rolling
 from runner.core.verdict import Kind, Reply, Scope, classify
 from runner.core.window import Quota, Source, Unit
@@ -165,6 +166,13 @@ def test_prices_are_merged_by_model() -> None:
     assert prices == {"default": 1.0, "Qwen/Qwen3-8B": 0.5}
 
 
+def test_grants_are_in_thousandths_and_may_be_corrected_one_by_one() -> None:
+    assert Terms(200_000, 86_400_000) in preset("modelscope").grants
+    corrected = written("modelscope", "[grants]\nlogin = { amount = 100 }").grants
+    assert corrected[0] == Terms(100_000, 86_400_000)
+    assert corrected[1:] == preset("modelscope").grants[1:]
+
+
 def test_a_users_error_rules_go_first() -> None:
     text = '[[errors]]\nmessage = "limit exceeded"\nverdict = "spent"\nquota = "credits"'
     rules = written("modelscope", text).rules
@@ -205,6 +213,7 @@ def test_a_rule_concerns_whom_its_quota_concerns() -> None:
 @pytest.mark.parametrize(
     ("text", "place", "what"),
     [
+        ("[grants]\nx = { amount = 5 }", "[providers.mine.grants.x] lasts", "this key is required"),
         ("[quotas.x]\nunit = 'calls'", "[providers.mine.quotas.x] scope", "this key is required"),
         (
             "[quotas.x]\nunit = 'calls'\nscope = 'model'",
@@ -275,3 +284,11 @@ def test_every_other_example_of_the_docs_is_understood(tmp_path: Path) -> None:
 def test_the_docs_name_every_preset() -> None:
     text = DOCS.read_text(encoding="utf-8")
     assert [name for name in shipped() if f"`{name}`" not in text] == []
+
+
+def test_what_a_provider_takes_as_response_format_may_be_corrected() -> None:
+    assert preset("mistral").response_format == {"json_object", "json_schema"}
+    assert preset("modelscope").response_format == frozenset()
+    assert written("mistral", "response_format = []").response_format == frozenset()
+    added = written("modelscope", 'response_format = ["json_object"]')
+    assert added.response_format == {"json_object"}

@@ -19,7 +19,7 @@ Scene = Callable[[Writer], Awaitable[None]]
 
 async def put(connection: AsyncConnection, number: int) -> int:
     """Write one row; what it returns is the caller's."""
-    await connection.execute(insert(payloads).values(job_id=number, body="{}"))
+    await connection.execute(insert(payloads).values(id=number, body="{}"))
     return number * 10
 
 
@@ -29,7 +29,7 @@ async def fail(connection: AsyncConnection) -> None:
 
 
 def written(store: Store) -> list[int]:
-    return [number for (number,) in store.rows("SELECT job_id FROM payloads ORDER BY job_id")]
+    return [number for (number,) in store.rows("SELECT id FROM payloads ORDER BY id")]
 
 
 @pytest.fixture

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import anyio
+import httpx
 import pytest
 from support.world import EVENING, UTC8, World, ms, right_answer, simulate
 
+from runner.core.grants import Expiry, expiring, infer
 from runner.core.hours import read_hours
 from runner.core.pacing import Pace
 from runner.core.schedule import Rules
+from runner.providers.presets import preset
+from runner.providers.simulator import SimulatorTransport, build_app
 from runner.runtime.options import Options
 from runner.runtime.progress import Ending
 from runner.settings import ProviderTable
+from runner.store import balances
 
 ASAP = Options(Rules(Pace.ASAP))
 NO_WAIT = Options(Rules(Pace.ASAP), wait=False)
@@ -154,6 +160,56 @@ def test_without_credits_and_without_waiting_the_run_ends_at_no_cost(tmp_path: P
         assert world.simulator.stats().calls == 0
 
     simulate(tmp_path, story, credits=250.0, credits_need_login=True, **CREDITS)
+
+
+class HangingBalance(SimulatorTransport):
+    """The provider, but its balance endpoint never answers."""
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if "balance" in request.url.path:
+            await anyio.Event().wait()
+        return await super().handle_async_request(request)
+
+
+def test_a_balance_that_hangs_holds_up_the_first_call_for_seconds_and_no_other(
+    tmp_path: Path,
+) -> None:
+    async def story(world: World) -> None:
+        await world.queue(100)
+        hanging = HangingBalance(build_app(world.simulator))
+        assert await world.run(ASAP, transport=hanging, accounts=("mine", "other")) is Ending.DONE
+        assert world.clock.now() - ms(EVENING) < 5_000 + 70_000
+        gaps = [b.at - a.at for a, b in pairwise(world.shown)]
+        assert max(gaps) < 6_000
+
+    simulate(tmp_path, story, latency_ms=(1_000, 1_000))
+
+
+def test_a_balance_is_seen_change_by_change_and_a_grant_is_known_to_within_two_looks(
+    tmp_path: Path,
+) -> None:
+    async def story(world: World) -> None:
+        await world.queue(300)
+        async with anyio.create_task_group() as tasks:
+
+            async def log_in() -> None:
+                await anyio.sleep(3 * 3600)
+                world.simulator.grant("mine", 250, 86_400_000)
+
+            tasks.start_soon(log_in)
+            assert await world.run(NO_WAIT) is Ending.SPENT
+            assert await world.run(Options(Rules(Pace.ASAP), patience_ms=6 * 3_600_000))
+        async with world.database.read() as connection:
+            seen = await balances.since(connection, "mine", 0)
+        empty, granted = seen[:2]
+        assert (empty.available, granted.available) == (0, 250_000)
+        assert 0 < granted.at - empty.until <= 5 * 60_000 + 1_000
+        assert sum(each.charged for each in seen) == 250_000
+        terms = preset("modelscope").grants
+        found = expiring(infer([each.look for each in seen[:2]], terms), granted.at)
+        assert found == Expiry(250_000, granted.at + 86_400_000, (empty.until, granted.at))
+
+    simulate(tmp_path, story, tick_s=60, credits=250.0, credits_need_login=True, **CREDITS)
 
 
 # headers that are missing, malformed or wrong; limits that change

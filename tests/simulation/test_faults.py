@@ -10,11 +10,13 @@ import anyio
 import pytest
 from support.world import EVENING, MODEL, UTC8, World, right_answer, simulate
 
+from runner.core.model import BatchState
 from runner.core.pacing import Pace
 from runner.core.schedule import Rules
 from runner.errors import UnauthorisedError
 from runner.runtime.options import Options
 from runner.runtime.progress import Ending
+from runner.store.batches import set_batch_state
 
 KINDS = (
     "error_500",
@@ -258,6 +260,26 @@ def test_calls_that_hang_are_counted_once_and_waste_no_allowance(
         assert day.refused <= 1  # the probe that tries whether there is something left
 
     simulate(tmp_path, story, seed=7, faults={"hang": 0.2})
+
+
+def test_a_batch_that_is_paused_while_another_goes_on_is_shown_as_paused(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        first = await world.queue(30, name="first")
+        await world.queue(30, name="second")
+        async with anyio.create_task_group() as tasks:
+
+            async def pause() -> None:
+                await anyio.sleep(5)
+                async with world.database.write() as connection:
+                    await set_batch_state(connection, first.id, BatchState.PAUSED, "not today")
+
+            tasks.start_soon(pause)
+            await world.run()
+        last = world.shown[-1]
+        assert [(batch.id, batch.note) for batch in last.paused] == [(first.id, "not today")]
+        assert world.shown[0].paused == ()
+
+    simulate(tmp_path, story)
 
 
 def test_a_stop_before_the_first_look_ends_the_run_at_once(tmp_path: Path) -> None:

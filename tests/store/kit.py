@@ -5,8 +5,9 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,10 +23,10 @@ from runner.core.quota import Refused
 from runner.core.retry import AskAgain, Fail, Release, RetryAt, Step, Succeed
 from runner.core.verdict import Kind, Scope, Verdict
 from runner.core.window import Count, Quota
-from runner.store import batches, dispatch, queue
+from runner.store import batches, dispatch, intake
 from runner.store.batches import Batch, NewBatch
 from runner.store.database import Database, open_database
-from runner.store.dispatch import Ended, Order, Started
+from runner.store.dispatch import Ended, JobEnd, Order, Started
 
 __all__ = ["blank", "path", "store"]
 
@@ -114,16 +115,24 @@ def dump(path: Path) -> dict[str, list[tuple[Any, ...]]]:
     return {name: rows(path, f"SELECT * FROM {name}") for (name,) in tables}  # noqa: S608
 
 
-def new_batch(number: int = 10, digest: str = "first", model: str = MODEL) -> NewBatch:
-    return NewBatch("labels", digest, (model,), "{}", "in.csv", '["n"]', number)
+def new_batch(number: int = 10, digest: str = "first", model: str = MODEL, **more: Any) -> NewBatch:
+    return NewBatch("labels", digest, (model,), "{}", "in.csv", '["n"]', number, **more)
 
 
 async def submit(
-    connection: AsyncConnection, number: int = 10, digest: str = "first", model: str = MODEL
+    connection: AsyncConnection,
+    number: int = 10,
+    digest: str = "first",
+    model: str = MODEL,
+    *,
+    asks: Sequence[str] = (),
+    **more: Any,
 ) -> Batch:
-    """A batch of `number` rows, all queued."""
-    batch = await batches.create_batch(connection, new_batch(number, digest, model), NOON)
-    await queue.enqueue(connection, batch, 0, [f'{{"n":{n}}}' for n in range(1, number + 1)])
+    """A batch of `number` rows, all queued; `asks` are what they ask, or each asks its own."""
+    number = len(asks) or number
+    batch = await batches.create_batch(connection, new_batch(number, digest, model, **more), NOON)
+    rows = [f'{{"n":{n}}}' for n in range(1, number + 1)]
+    await intake.enqueue(connection, batch, 0, rows, [ask.encode() for ask in asks], NOON)
     await batches.set_batch_state(connection, batch.id, BatchState.ACTIVE)
     return await reread(connection, batch)
 
@@ -210,15 +219,21 @@ def never_left(started: Started) -> Ended:
     return _ended(started, Release(), Verdict(Kind.LOCAL, "no network", Scope.ACCOUNT))
 
 
+def each(started: Started, *steps: Step) -> Ended:
+    """An answered call, and what follows for each of its jobs."""
+    ended = _ended(started, Release(), Verdict(Kind.DONE))
+    ends = zip(ended.ends, steps, strict=True)
+    return replace(ended, ends=tuple(replace(end, step=step) for end, step in ends))
+
+
 def _ended(
     started: Started, step: Step, verdict: Verdict, counts: Mapping[str, Count] | None = None
 ) -> Ended:
     return Ended(
         started,
         Outcome(verdict, probe=started.probe, counts=counts or {}),
-        step,
+        tuple(JobEnd(job, step, "because: yes") for job in started.jobs),
         status=200,
-        reply="because: yes",
         prompt_tokens=7,
         completion_tokens=3,
     )
@@ -243,10 +258,11 @@ def _offences(connection: sqlite3.Connection) -> Iterator[tuple[str, Any]]:
                   OR (state = 'failed') <> (error IS NOT NULL)"""),
     )
     yield (
-        "a running job without exactly one reserved call of its runner",
-        ask("""SELECT jobs.id, count(calls.id) FROM jobs LEFT JOIN calls
-               ON job_id = jobs.id AND calls.state = 'reserved' AND calls.runner_id = jobs.runner_id
-               WHERE jobs.state = 'running' GROUP BY jobs.id HAVING count(calls.id) <> 1"""),
+        "more running jobs than a runner's reserved calls are about",
+        ask("""SELECT batch_id, runner_id, count(*) AS running FROM jobs WHERE state = 'running'
+               GROUP BY batch_id, runner_id HAVING running > (
+                 SELECT coalesce(sum(jobs), 0) FROM calls WHERE calls.state = 'reserved'
+                 AND calls.batch_id = jobs.batch_id AND calls.runner_id = jobs.runner_id)"""),
     )
     yield "windows that do not hold the calls in flight", _misreserved(ask)
     yield (
@@ -256,12 +272,25 @@ def _offences(connection: sqlite3.Connection) -> Iterator[tuple[str, Any]]:
     )
     yield (
         "jobs without a payload",
-        ask("SELECT id FROM jobs WHERE id NOT IN (SELECT job_id FROM payloads)"),
+        ask("""SELECT jobs.id FROM jobs JOIN batches ON batches.id = batch_id
+               WHERE first_payload + (jobs.id - first_job) * stride
+               NOT IN (SELECT id FROM payloads)"""),
+    )
+    yield (
+        "a follower that did not end as its leader did",
+        ask("""SELECT f.id, f.state, l.state FROM jobs AS f JOIN jobs AS l ON l.id = f.leader_id
+               WHERE (l.state = 'succeeded') <> (f.state = 'succeeded')
+                  OR (l.state = 'failed' AND f.state <> 'failed')"""),
+    )
+    yield (
+        "pending jobs that no task is about, or tasks about others",
+        ask("""SELECT jobs.id FROM jobs LEFT JOIN tasks ON job_id = jobs.id
+               WHERE (state = 'pending') <> (job_id IS NOT NULL)"""),
     )
 
 
 def _miscounted(ask: Callable[[str], list[tuple[Any, ...]]]) -> list[Any]:
-    states = ("ready", "waiting", "running", "succeeded", "failed")
+    states = ("ready", "waiting", "running", "succeeded", "failed", "pending", "following")
     found = Counter(
         {
             (batch, state): n

@@ -171,7 +171,7 @@ def test_what_a_call_cost_is_in_the_ledger(store: Store) -> None:
 
     store.run(main)
     assert store.rows(
-        """SELECT job_id, model, day, state, rows, status, prompt_tokens, completion_tokens,
+        """SELECT jobs, model, day, state, rows, status, prompt_tokens, completion_tokens,
            reserved_at_ms, settled_at_ms FROM calls"""
     ) == [(1, MODEL, "2026-11-24", "done", 1, 200, 7, 3, NOON, NOON + 7)]
     assert store.rows("SELECT job_id, call_id, answer, reply FROM results") == [

@@ -4,16 +4,16 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from sqlalchemy import event, insert
+from sqlalchemy import event, insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.model import BatchState, Counts, JobEvent, JobState
 from runner.core.retry import MAX_CLAIMS, Tries
-from runner.store import batches, dispatch, queue, reports
+from runner.store import batches, dispatch, intake, queue, reports
 from runner.store.batches import Batch
 from runner.store.database import Database
-from runner.store.queue import Claimed
+from runner.store.queue import Claimed, Move, Result
 from runner.store.tables import jobs
 from tests.store.kit import (
     DAY,
@@ -55,18 +55,30 @@ def on_batch(store: Store) -> Callable[..., None]:
     return run
 
 
-def ids(claimed: list[Claimed]) -> list[int]:
-    return [job.job_id for job in claimed]
+async def claim(
+    connection: AsyncConnection, batch: Batch, number: int, runner_id: int = OURS
+) -> list[int]:
+    """Claim up to `number` jobs, a call for each; their ids."""
+    found = await queue.candidates(connection, batch, number)
+    packs = await queue.claim(connection, batch, [(one,) for one in found], runner_id)
+    return [job.job_id for pack in packs for job in pack]
+
+
+async def job_state(connection: AsyncConnection) -> JobState:
+    """Of the first job."""
+    return JobState(
+        (await connection.execute(select(jobs.c.state).where(jobs.c.id == 1))).scalar_one()
+    )
 
 
 def test_jobs_are_claimed_in_the_order_of_the_input_and_in_blocks(store: Store) -> None:
     async def main(database: Database) -> None:
         async with database.write() as connection:
             batch = await submit(connection, 5)
-            assert ids(await queue.claim(connection, batch, 2, OURS)) == [1, 2]
-            assert ids(await queue.claim(connection, batch, 2, THEIRS)) == [3, 4]
-            assert ids(await queue.claim(connection, batch, 2, OURS)) == [5]
-            assert await queue.claim(connection, batch, 2, OURS) == []
+            assert await claim(connection, batch, 2, OURS) == [1, 2]
+            assert await claim(connection, batch, 2, THEIRS) == [3, 4]
+            assert await claim(connection, batch, 2, OURS) == [5]
+            assert await claim(connection, batch, 2, OURS) == []
             assert (await reread(connection, batch)).counts == Counts(running=5)
 
     store.run(main)
@@ -75,7 +87,7 @@ def test_jobs_are_claimed_in_the_order_of_the_input_and_in_blocks(store: Store) 
 def test_a_claim_brings_the_row_and_counts_the_try(on_batch: Callable[..., None]) -> None:
     async def play(connection: AsyncConnection, batch: Batch) -> None:
         started = await start_one(connection, batch)
-        assert started.job == Claimed(1, batch.id, Tries(1, 0, 0), '{"n":1}')
+        assert started.jobs[0] == Claimed(1, batch.id, Tries(1, 0, 0), '{"n":1}')
 
     on_batch(play)
 
@@ -85,7 +97,7 @@ def test_a_claim_keeps_to_its_batch(store: Store) -> None:
         async with database.write() as connection:
             await submit(connection, 3)
             second = await submit(connection, 3, digest="second")
-            assert ids(await queue.claim(connection, second, 10, OURS)) == [4, 5, 6]
+            assert await claim(connection, second, 10) == [4, 5, 6]
 
     store.run(main)
 
@@ -94,8 +106,8 @@ def test_a_released_job_goes_first_again(on_batch: Callable[..., None]) -> None:
     async def play(connection: AsyncConnection, batch: Batch) -> None:
         await dispatch.finish(connection, asked_again(await start_one(connection, batch)), NOON)
         again = await start_one(connection, batch)
-        assert again.job.job_id == 1
-        assert again.job.tries == Tries(claims=2, asks=1)
+        assert again.jobs[0].job_id == 1
+        assert again.jobs[0].tries == Tries(claims=2, asks=1)
 
     on_batch(play)
 
@@ -104,7 +116,7 @@ def test_a_refusal_counts_no_try(on_batch: Callable[..., None]) -> None:
     async def play(connection: AsyncConnection, batch: Batch) -> None:
         await dispatch.finish(connection, throttled(await start_one(connection, batch)), NOON)
         again = await start_one(connection, batch, now=NOON + HOUR)
-        assert again.job.tries == Tries(claims=1)
+        assert again.jobs[0].tries == Tries(claims=1)
 
     on_batch(play)
 
@@ -118,10 +130,10 @@ def test_a_waiting_job_is_ready_when_it_is_due_and_not_before(
         await dispatch.finish(connection, faulted(await start_one(connection, batch), due), NOON)
         assert await queue.next_due(connection) == due
         assert await queue.promote(connection, due - 1) == 0
-        assert await queue.job_state(connection, 1) is JobState.WAITING
+        assert await job_state(connection) is JobState.WAITING
         assert await queue.promote(connection, due) == 1
         assert await queue.next_due(connection) is None
-        assert (await start_one(connection, batch)).job.tries == Tries(claims=2, faults=1)
+        assert (await start_one(connection, batch)).jobs[0].tries == Tries(claims=2, faults=1)
 
     on_batch(play)
 
@@ -134,7 +146,7 @@ def test_the_due_jobs_of_several_batches_are_promoted_together(store: Store) -> 
             for batch in (one, two):
                 await open_gates(connection, batch)
                 for started in await start(connection, batch, 2):
-                    due = NOON + started.job.job_id
+                    due = NOON + started.jobs[0].job_id
                     await dispatch.finish(connection, faulted(started, due), NOON)
             assert await queue.promote(connection, NOON + 5) == 3
             assert (await reread(connection, one)).counts == Counts(ready=2, succeeded=1)
@@ -152,8 +164,8 @@ def test_failed_jobs_start_afresh_when_they_are_retried(on_batch: Callable[..., 
         assert await queue.retry_failed(connection, batch) == 0
         assert await reports.failures(connection, batch, 10) == []
         again = await start(connection, batch, 3)
-        assert [one.job.job_id for one in again] == [2, 3, 4]
-        assert {one.job.tries for one in again} == {Tries(claims=1)}
+        assert [one.jobs[0].job_id for one in again] == [2, 3, 4]
+        assert {one.jobs[0].tries for one in again} == {Tries(claims=1)}
 
     on_batch(play)
 
@@ -180,8 +192,10 @@ def test_a_runner_taken_for_dead_can_neither_fail_nor_release_what_is_claimed_ag
         await start_one(connection, batch, THEIRS)
         for ended in (failed(late), throttled(late), asked_again(late), faulted(late, NOON)):
             await dispatch.finish(connection, ended, NOON)
-            assert await queue.job_state(connection, 1) is JobState.RUNNING
-        assert await queue.running_of(connection, THEIRS) == [(1, batch.id, Tries(claims=2))]
+            assert await job_state(connection) is JobState.RUNNING
+        assert await queue.running_of(connection, THEIRS) == [
+            Claimed(1, batch.id, Tries(claims=2), "")
+        ]
 
     on_batch(play)
 
@@ -194,7 +208,7 @@ def test_a_runner_can_not_move_a_later_claim_of_its_own(on_batch: Callable[..., 
         await dispatch.finish(connection, asked_again(first), NOON)
         await start_one(connection, batch)
         await dispatch.finish(connection, failed(first), NOON)
-        assert await queue.job_state(connection, 1) is JobState.RUNNING
+        assert await job_state(connection) is JobState.RUNNING
 
     on_batch(play)
 
@@ -209,7 +223,7 @@ def test_a_refused_claim_settled_twice_does_not_touch_the_next_one(
         await dispatch.finish(connection, throttled(first), NOON)
         await start_one(connection, batch, now=NOON + HOUR)
         await dispatch.finish(connection, throttled(first), NOON + HOUR)
-        assert await queue.job_state(connection, 1) is JobState.RUNNING
+        assert await job_state(connection) is JobState.RUNNING
 
     on_batch(play)
 
@@ -234,10 +248,10 @@ def test_a_late_answer_is_taken_once_wherever_the_job_is_by_then(
                 }
                 if meanwhile in ends:
                     await dispatch.finish(connection, ends[meanwhile], NOON)
-            assert await queue.job_state(connection, 1) == meanwhile
+            assert await job_state(connection) == meanwhile
             for answer in ("late", "later"):
                 await dispatch.finish(connection, done(late, answer), NOON)
-            assert await queue.job_state(connection, 1) is JobState.SUCCEEDED
+            assert await job_state(connection) is JobState.SUCCEEDED
 
     store.run(main)
     first = "first" if meanwhile == "succeeded" else "late"
@@ -294,15 +308,15 @@ def test_loading_goes_on_where_it_stopped(store: Store) -> None:
     async def main(database: Database) -> None:
         async with database.write() as connection:
             batch = await batches.create_batch(connection, new_batch(5), NOON)
-            await queue.enqueue(connection, batch, 0, ["{}"] * 3)
+            await intake.enqueue(connection, batch, 0, ["{}"] * 3)
         async with database.write() as connection:
             batch = await reread(connection, batch)
             assert (batch.loaded, batch.state, batch.done) == (3, BatchState.LOADING, False)
             assert [one.id for one in await batches.runnable(connection)] == [batch.id]
-            await queue.enqueue(connection, batch, batch.loaded, ["{}"] * 2)
+            await intake.enqueue(connection, batch, batch.loaded, ["{}"] * 2)
             assert (await reread(connection, batch)).counts == Counts(ready=5)
             with pytest.raises(IntegrityError):
-                await queue.enqueue(connection, batch, 4, ["{}"])
+                await intake.enqueue(connection, batch, 4, ["{}"])
 
     with pytest.raises(IntegrityError):
         store.run(_more_rows_than_said)
@@ -312,7 +326,7 @@ def test_loading_goes_on_where_it_stopped(store: Store) -> None:
 async def _more_rows_than_said(database: Database) -> None:
     async with database.write() as connection:
         batch = await batches.create_batch(connection, new_batch(1, "small"), NOON)
-        await queue.enqueue(connection, batch, 0, ["{}", "{}"])
+        await intake.enqueue(connection, batch, 0, ["{}", "{}"])
 
 
 def test_batches_that_are_paused_cancelled_or_finished_are_not_runnable(store: Store) -> None:
@@ -355,7 +369,7 @@ def test_a_result_that_is_neither_answer_nor_error_is_refused(store: Store) -> N
 
     async def main(database: Database) -> None:
         async with database.write() as connection:
-            await queue.record_result(connection, 1, None, NOON)
+            await queue.record(connection, [Result(1, None)], NOON)
 
     with pytest.raises(IntegrityError):
         store.run(main)
@@ -365,7 +379,7 @@ def test_a_move_that_the_table_does_not_have_is_refused(on_batch: Callable[..., 
     async def play(connection: AsyncConnection, batch: Batch) -> None:
         started = await start_one(connection, batch)
         with pytest.raises(Exception, match="cannot happen"):
-            await queue.move(connection, started.job, OURS, JobEvent.DUE)
+            await queue.move(connection, started.jobs, OURS, Move(JobEvent.DUE))
 
     on_batch(play)
 
@@ -400,7 +414,7 @@ def _note(said: list[tuple[str, tuple[object, ...]]]) -> Callable[..., None]:
 
 
 SCENES: dict[str, Callable[[AsyncConnection, Batch], Awaitable[object]]] = {
-    "jobs_ready": lambda connection, batch: queue.claim(connection, batch, 16, OURS),
+    "jobs_ready": lambda connection, batch: claim(connection, batch, 16),
     "jobs_waiting (due_at_ms": lambda connection, _batch: queue.promote(connection, NOON),
     "INDEX jobs_waiting": lambda connection, _b: queue.next_due(connection),
     "jobs_running (runner_id=": lambda connection, _batch: queue.running_of(connection, OURS),
@@ -425,8 +439,9 @@ def _filled(blank: Path, path: Path, number: int) -> Path:
             PRAGMA synchronous = OFF;
             BEGIN;
             INSERT INTO batches (name, digest, state, models_json, job_json, input, columns_json,
-                                 first_job, rows, loaded, ready, succeeded, created_at_ms)
-              VALUES ('big', 'd', 'active', '["m"]', '', '', '', 1, {number}, {number},
+                                 first_job, first_payload, rows, loaded, ready, succeeded,
+                                 created_at_ms)
+              VALUES ('big', 'd', 'active', '["m"]', '', '', '', 1, 1, {number}, {number},
                       {number // 2}, {number // 2}, 0);
             WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {number})
               INSERT INTO jobs (id, batch_id, state)

@@ -201,12 +201,12 @@ class QueueMachine(RuleBasedStateMachine):
 
     @staticmethod
     def _succeeded(tables: list[Any], ended: Ended) -> bool:
-        job_id = ended.started.job.job_id
+        job_id = ended.started.jobs[0].job_id
         return any(row[0] == job_id and row[2] == "succeeded" for row in tables[0])
 
 
 def _answer(ended: Ended) -> str | None:
-    return getattr(ended.step, "answer", None)
+    return getattr(ended.ends[0].step, "answer", None)
 
 
 def test_the_promises_hold_after_any_sequence(blank: Path) -> None:

@@ -3,9 +3,12 @@
 import pytest
 
 from runner.core.model import BatchState
-from runner.core.window import Source
-from runner.store import batches, dispatch, ledger, reports
+from runner.core.period import Grant
+from runner.core.verdict import Scope
+from runner.core.window import Quota, Source, Unit
+from runner.store import balances, batches, dispatch, ledger, reports
 from runner.store.database import Database
+from runner.store.dispatch import Order
 from tests.store.kit import (
     ACCOUNT,
     DAY,
@@ -13,6 +16,7 @@ from tests.store.kit import (
     MODEL,
     NOON,
     OURS,
+    QUOTAS,
     Store,
     asked_again,
     done,
@@ -29,6 +33,7 @@ from tests.store.kit import (
     throttled,
 )
 
+HALF_A_CREDIT = {Unit.CALLS: 1, Unit.CREDITS: 500}
 ENDS = [
     done,
     failed,
@@ -110,6 +115,33 @@ def test_what_strangers_spent_is_in_the_day_but_not_among_our_calls(store: Store
     store.run(main)
 
 
+def test_a_day_tells_what_its_calls_cost_and_the_balance_at_its_end(store: Store) -> None:
+    """Of a done call, a fault that may have been charged, and a refusal, two cost half a credit."""
+    price = Quota("credits", Scope.ACCOUNT, None, Grant(), unit=Unit.CREDITS, primary=False)
+
+    async def main(database: Database) -> None:
+        async with database.write() as connection:
+            batch = await submit(connection, 5)
+            [window] = ledger.windows_at({}, ACCOUNT, "", [price], NOON, 0)
+            await ledger.save_windows(connection, [window])
+            for end in (done, lambda one: faulted(one, NOON), throttled):
+                order = Order(batch, ACCOUNT, MODEL, (*QUOTAS, price), 1, OURS, HALF_A_CREDIT)
+                started = await dispatch.start(connection, order, NOON, 0)
+                assert isinstance(started, list)
+                [one] = started
+                await dispatch.finish(connection, end(one), NOON)
+            [day] = await reports.daily(connection)
+            assert (day.credits, day.balance) == (None, None)
+            for at, left in ((NOON - DAY, 9_800), (NOON - 1, 9_500), (NOON + DAY, 300)):
+                await balances.note(
+                    connection, ACCOUNT, available=left, frozen=0, counted=(0, 0), now=at
+                )
+            [day] = await reports.daily(connection, by_model=True)
+            assert (day.credits, day.balance) == (1_000, 8_500)
+
+    store.run(main)
+
+
 def test_a_call_that_never_left_is_in_no_report(store: Store) -> None:
     async def main(database: Database) -> None:
         async with database.write() as connection:
@@ -148,13 +180,13 @@ def test_failures_come_in_the_order_of_the_input_with_their_rows(store: Store) -
             await open_gates(connection, batch)
             started = await start(connection, batch, 4)
             for one in reversed(started[1:]):
-                await dispatch.finish(connection, failed(one, f"why {one.job.job_id}"), NOON)
+                await dispatch.finish(connection, failed(one, f"why {one.jobs[0].job_id}"), NOON)
             found = await reports.failures(connection, batch, 2)
             assert [(one.row, one.error, one.payload) for one in found] == [
                 (3, "why 6", '{"n":3}'),
                 (4, "why 7", '{"n":4}'),
             ]
-            assert found[0].reply == "because: yes"
+            assert found[0].replies == ("because: yes",)
             assert len(await reports.failures(connection, batch, 10)) == 3
 
     store.run(main)

@@ -11,6 +11,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import httpx
+
 from runner import virtual
 from runner.core.model import BatchState
 from runner.jobfile import parse
@@ -29,7 +31,7 @@ from runner.runtime.options import Options
 from runner.runtime.progress import Progress
 from runner.runtime.service import Service
 from runner.settings import ProviderTable
-from runner.store import batches, queue, reports
+from runner.store import batches, intake, reports
 from runner.store.batches import Batch, NewBatch
 from runner.store.database import Database, open_database
 from runner.store.reports import DayReport, ExportRow
@@ -87,7 +89,7 @@ class World:
         async with self.database.write() as connection:
             batch = await batches.create_batch(connection, new, self.clock.now())
             texts = [f'{{"text":"{name} {number}"}}' for number in range(rows)]
-            await queue.enqueue(connection, batch, 0, texts)
+            await intake.enqueue(connection, batch, 0, texts)
             await batches.set_batch_state(connection, batch.id, BatchState.ACTIVE)
         return batch
 
@@ -101,13 +103,15 @@ class World:
         overrides: Mapping[str, ProviderTable] = NO_OVERRIDES,
         accounts: Sequence[str] = ("mine",),
         models: Mapping[str, Mapping[str, str]] = NO_MODELS,
+        transport: httpx.AsyncBaseTransport | None = None,
         **wishes: Any,
     ) -> AsyncIterator[Service]:
         """A runner on this world's database; each account's name is its token, too."""
         found = preset(provider, overrides)
         known = {name: limit for name, limit in self.limits.items() if limit is not None}
         quotas = rules_of(found, Wishes(**{"limits": known, "reserve": self.reserve, **wishes}))
-        async with open_wire(SimulatorTransport(build_app(self.simulator))) as wire:
+        provider_itself = SimulatorTransport(build_app(self.simulator))
+        async with open_wire(transport or provider_itself) as wire:
             endpoints = [
                 Endpoint(
                     Account(

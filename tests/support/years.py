@@ -2,39 +2,40 @@
 
 import heapq
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 from random import Random
 
 from runner.core import outcome, quota
 from runner.core.concurrency import Concurrency
+from runner.core.gate import Cause
 from runner.core.outcome import Outcome
 from runner.core.pacing import Pace
-from runner.core.period import Calendar
+from runner.core.period import Calendar, Grant, Refill, Rolling
 from runner.core.quota import Admitted
-from runner.core.schedule import Lane, Route, Rules, Start, Wait, Work, decide
+from runner.core.schedule import (
+    Lane,
+    Route,
+    Rules,
+    Start,
+    Wait,
+    Waiting,
+    Work,
+    decide,
+    explain,
+)
 from runner.core.verdict import Scope
 from runner.core.window import Count, Quota, Unit, Window, current, in_force, open_window, span_of
 from support.fate import HOUR, MINUTE, SECOND, TOKENS, Event, Fate
+from support.judge import Call, Judge, Place
 from support.truth import Truth
 
 ACCOUNT = "mine"
 BALANCE_EVERY = 15 * MINUTE  # as the runtime does
-Place = tuple[str, str, str]  # quota, model, day
+Left = dict[tuple[str, str], int]  # by quota and model
 LONGEST_WAY = 3 * SECOND
 LONGEST_REPLY = 5 * SECOND
-
-
-@dataclass(frozen=True, eq=False)
-class Call:
-    """A call in flight, and what it holds where."""
-
-    model: str
-    held: dict[Place, int]
-    probe: bool
-    tokens: int
-    fault: str
 
 
 @dataclass
@@ -82,7 +83,7 @@ class Books:
 
     def end(self, call: Call, end: Outcome, now: int) -> None:
         for place, held in call.held.items():
-            told = replace(end, probe=call.probe)
+            told = replace(end, probe=call.probe, sent_at=call.sent_at)
             self.keep(outcome.conclude(self.windows[place], told, now, held))
 
 
@@ -96,10 +97,12 @@ class Year:
     fate: Fate
     at: int = field(init=False)
     offset: int = 0  # the machine's clock minus the true one
+    jumped_at: int = 0  # when the machine's clock was last changed
     asleep_until: int = 0
     balance_at: int = 0
     random: Random = field(init=False)
     truth: Truth = field(init=False)
+    judge: Judge = field(init=False)
     books: Books = field(init=False)
     queue: list[tuple[int, int, Event | Call, Outcome | None]] = field(default_factory=list)
     ties: Iterator[int] = field(default_factory=count)
@@ -108,11 +111,16 @@ class Year:
     looks: list[int] = field(default_factory=list)  # what the clock showed at each decision
     # by the day: the models that an allowance was left for
     left: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    # and for what no mistake or hindrance explains it, with how much
+    wasted: defaultdict[str, list[tuple[str, Left]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
 
     def __post_init__(self) -> None:
         self.at = self.fate.begin
         self.random = Random(self.fate.seed + 1)
         self.truth = self.fate.provider()
+        self.judge = Judge(self.fate, self.truth)
         self.books = Books(self.fate)
         self.routes = tuple((ACCOUNT, model) for model in self.fate.models)
         self.rules = Rules(self.fate.pace, self.fate.hours)
@@ -120,12 +128,19 @@ class Year:
             self.push(event.at, event)
 
     def eves(self) -> Iterator[Event]:
-        """The last moment of each of the provider's days."""
+        """The last moment of each of the provider's days at which the user lets calls be made."""
         days = Calendar("day", self.fate.zone)
         midnight = span_of(days, self.fate.begin).ends_at
         while midnight < self.fate.end:
-            yield Event(midnight + self.fate.lateness(midnight) - 1, "eve", 0)
+            yield Event(self.closing(midnight + self.fate.lateness(midnight)) - 1, "eve", midnight)
             midnight = span_of(days, midnight).ends_at
+
+    def closing(self, moment: int) -> int:
+        """The end of the last half hour before `moment` that lies within the hours."""
+        hours = self.fate.hours
+        while hours and hours.opens_at(moment - 1) >= moment:
+            moment = (moment - 1) // (HOUR // 2) * (HOUR // 2)
+        return moment
 
     def push(self, at: int, what: Event | Call, end: Outcome | None = None) -> None:
         heapq.heappush(self.queue, (at, next(self.ties), what, end))
@@ -157,7 +172,7 @@ class Year:
         if isinstance(decision, Start):
             self.start(decision, lanes[decision.route])
         else:
-            self.wait(decision)
+            self.wait(decision, lanes)
 
     def works(self) -> list[Work]:
         ways: Sequence[tuple[Route, ...]] = [self.routes]
@@ -189,12 +204,12 @@ class Year:
             if self.random.random() < self.fate.faults:
                 fault = self.random.choice(("free", "charged"))
             tokens = self.random.randint(TOKENS // 3, TOKENS)
-            call = Call(decision.route[1], held, offer.probe, tokens, fault)
+            call = Call(decision.route[1], held, offer.probe, tokens, fault, self.now, self.at)
             self.push(self.at + self.random.randrange(LONGEST_WAY), call)
         self.in_flight[decision.route] += offer.count
         self.note("start", decision.route[1], str(offer.count))
 
-    def wait(self, decision: Wait) -> None:
+    def wait(self, decision: Wait, lanes: Mapping[Route, Lane]) -> None:
         """Nothing is done until the moment it names, or until something is seen to happen."""
         until = self.fate.end
         if self.fate.credits:
@@ -204,13 +219,15 @@ class Year:
             until = min(until, decision.until - self.offset)
         elif not self.in_flight.total():
             assert self.fate.credits, decision
-        self.check_idle(decision, until)
+        begun, now, flying = self.at, self.now, bool(self.in_flight.total())
         seen = False
         while not seen and self.queue and self.queue[0][0] <= until:
             self.at = max(self.at, self.queue[0][0])
             seen = self.catch_up()
         if not seen:
             self.at = max(self.at, until)
+        if not flying and self.asleep_until <= self.at:
+            self.check_idle(lanes, begun, now)
 
     def ask_balance(self) -> None:
         meter = self.truth.meters["credits", ""]
@@ -219,6 +236,7 @@ class Year:
         total = meter.limit if self.fate.tells_total else left
         window = self.books.current(rule, "credits", "", self.now)
         self.books.keep(quota.balance(window, Count(total, left), self.now))
+        self.judge.balanced(self.in_flight.total())
         self.balance_at = self.now + BALANCE_EVERY
 
     # ---- the world happens
@@ -241,10 +259,10 @@ class Year:
     def happen(self, event: Event) -> None:
         match event.kind:
             case "eve":
-                self.review(event.at)
+                self.review(event)
                 return
             case "clock":
-                self.offset = event.amount
+                self.offset, self.jumped_at = event.amount, event.at
                 self.balance_at = min(self.balance_at, self.now + BALANCE_EVERY)
             case "sleep":
                 self.asleep_until = event.at + event.amount
@@ -256,19 +274,32 @@ class Year:
                 for _ in range(event.amount):
                     model = self.random.choice(self.fate.models)
                     cost = self.true_cost(model, TOKENS)
-                    self.truth.take_away(model, cost, event.at)
+                    if self.truth.take_away(model, cost, event.at):
+                        self.judge.taken(model, event.at)
         self.note(event.kind, "", str(event.amount))
 
-    def review(self, moment: int) -> None:
-        """Which models a day's last moment still had an allowance for."""
+    def review(self, eve: Event) -> None:
+        """For which models a day's last moment still had an allowance, and no excuse."""
+        day = span_of(Calendar("day", self.fate.zone), eve.amount - 1).name
         for model in self.fate.models:
-            full = [
-                meter.rule.name
-                for meter in self.truth.touched(model)
-                if meter.calendric and not self.truth.fits(meter, self.fate.cost(model), moment)
-            ]
-            if not full:
-                self.left[span_of(Calendar("day", self.fate.zone), moment).name].append(model)
+            if not self.spent(model, eve.at):
+                self.left[day].append(model)
+            if not self.excused(model, eve.at) and (left := self.judge.left(model, eve.at)):
+                self.wasted[day].append((model, left))
+
+    def spent(self, model: str, moment: int) -> bool:
+        cost = self.fate.cost(model)
+        touched = self.truth.touched(model)
+        return any(m.calendric and not self.truth.fits(m, cost, moment) for m in touched)
+
+    def excused(self, model: str, moment: int) -> bool:
+        """Whether the runner could not call just then, or saw another day, or is still at it."""
+        asleep = moment < self.asleep_until
+        at_it = bool(self.in_flight.total())
+        flows = (m for m in self.truth.touched(model) if not m.calendric)
+        slow = not all(self.truth.fits(m, self.fate.cost(model), moment) for m in flows)
+        elsewhen = self.offset != 0 and (self.fate.hours or self.fate.pace is not Pace.ASAP)
+        return bool(asleep or at_it or slow or elsewhen)
 
     def true_cost(self, model: str, tokens: int) -> dict[Unit, int]:
         return {**self.fate.cost(model), Unit.TOKENS: tokens}
@@ -276,6 +307,7 @@ class Year:
     def arrive(self, call: Call, moment: int) -> None:
         cost = self.true_cost(call.model, call.tokens)
         told = self.truth.answer(call.model, cost, call.fault, moment)
+        self.judge.arrived(call, told, moment)
         self.push(moment + self.random.randrange(LONGEST_REPLY), call, told)
 
     def come_home(self, call: Call, end: Outcome, moment: int) -> None:
@@ -284,6 +316,7 @@ class Year:
             self.push(self.asleep_until, call, end)
             return
         self.books.end(call, end, moment + self.offset)
+        self.judge.came_home(call, end, moment)
         self.in_flight[ACCOUNT, call.model] -= 1
         self.note("end", call.model, f"{end.verdict.kind} {end.verdict.quota}")
 
@@ -292,28 +325,90 @@ class Year:
 
     # ---- what must not be
 
-    def check_idle(self, decision: Wait, until: int) -> None:
-        """Nobody waits while nothing is in flight and the provider has room.
+    def check_idle(self, lanes: Mapping[Route, Lane], begun: int, now: int) -> None:
+        """Nobody waits while nothing is in flight and the provider has room, without a reason.
 
-        Apart from the known waits: what a reply takes, for a call counts from its end here and
-        from its arrival there; the grain of a second; the margin after a reset; a drip; the time
-        between two balances.
+        Args:
+            lanes: What the runner saw when it began to wait.
+            begun: When that was.
+            now: What the machine's clock showed.
         """
-        if not self.fate.calm or not self.fate.informed or self.in_flight.total():
-            return
-        grace = LONGEST_WAY + LONGEST_REPLY + SECOND + self.fate.margin + self.patience()
-        moment = until - grace
-        if moment < self.at or self.fate.pace is not Pace.ASAP:
-            return
-        if self.fate.hours and self.fate.hours.opens_at(moment) > moment:
-            return
-        for model in self.fate.models:
-            assert self.truth.hindrance(model, self.fate.cost(model), moment), (model, decision)
+        for work in self.works():
+            for (_, model), found in explain(work, self.works(), lanes, self.rules, now).items():
+                assert isinstance(found, Waiting)
+                idle = self.at - self.has_room_from(model, begun)
+                if idle > self.grace and (fault := self.fault(found, model, begun, now, idle)):
+                    raise AssertionError((fault, model, begun, idle, found))
 
-    def patience(self) -> int:
-        drips = [HOUR // 5 for rule in self.fate.truth if rule.name == "bucket"]
-        again = [MINUTE for rule in self.fate.truth if rule.name in self.fate.told & FLOWS]
-        return max(drips, default=0) + max(again, default=0) + BALANCE_EVERY * self.fate.credits
+    def has_room_from(self, model: str, begun: int) -> int:
+        """Since when, after `begun`, the provider has had room for a call; now, if it has none.
+
+        Between two events room only grows.
+        """
+        cost, late = self.fate.cost(model), self.at
+        if self.truth.hindrance(model, cost, late - 1):
+            return late
+        while begun < late:
+            middle = (begun + late) // 2
+            if self.truth.hindrance(model, cost, middle):
+                begun = middle + 1
+            else:
+                late = middle
+        return late
+
+    def fault(self, found: Waiting, model: str, begun: int, now: int, idle: int) -> str:
+        """What is wrong with having waited so long for this reason; empty: nothing."""
+        window = found.window
+        if found.cause == "hours":
+            assert self.fate.hours
+            return "" if self.fate.hours.opens_at(now) > now else "within the hours"
+        if found.cause == "pace":
+            return "" if self.fate.pace is not Pace.ASAP else "nobody wants it spread"
+        if window is None:
+            return "nothing hinders it"
+        if now < window.gate.opens_at and window.gate.cause is not Cause.NONE:
+            shut = self.judge.shut_for(window, model, now, begun)
+            known = shut or not self.judge.left(model, self.at - 1)
+            return "" if known or self.elsewhen(window) else "a gate is shut for too long"
+        if isinstance(window.period, Rolling | Refill):
+            return "" if idle <= self.patience(window, model) else "a flow is not full"
+        if isinstance(window.period, Grant) and idle <= self.grace + BALANCE_EVERY:
+            return ""
+        known = not self.judge.left(model, self.at - 1)
+        return "" if known or self.elsewhen(window) else "an allowance is not spent"
+
+    def elsewhen(self, window: Window) -> bool:
+        """Whether the machine's clock shows another day than the provider's."""
+        if not isinstance(window.period, Calendar) or not self.offset:
+            return False
+        true_day, shown = (span_of(window.period, at - 1).name for at in (self.at, self.now))
+        return true_day != shown
+
+    @property
+    def grace(self) -> int:
+        """What a reply takes, for a call counts from its end here and from its arrival there.
+
+        And the grain of a second, and the margin after a reset.
+        """
+        return LONGEST_WAY + LONGEST_REPLY + SECOND + self.fate.margin
+
+    def patience(self, window: Window, model: str) -> int:
+        """How long a flow may seem full that is not.
+
+        A drip; a minute, if the replies tell of it, for a count may hold what falls out of sight;
+        and as long as what it holds that was never charged takes to come back. A clock that is
+        set back shows by how much at the latest call's start: what passed since is waited for.
+        """
+        assert isinstance(window.period, Rolling | Refill)
+        ms, limit = window.period.ms, window.limit or 1
+        drip = ms * self.fate.cost(model)[window.unit] // limit
+        told = MINUTE * (window.quota in FLOWS & self.fate.told)
+        since = self.at - 2 * ms
+        uncharged = self.judge.uncharged[window.quota, window.model, ""]
+        held = sum(amount for moment, amount in uncharged if moment > since)
+        back = min(ms, held * ms // limit) if isinstance(window.period, Refill) else ms * bool(held)
+        jumped = ms if self.jumped_at > since else 0
+        return self.grace + drip + told + max(back, jumped)
 
 
 FLOWS = {"minute", "tokens"}

@@ -32,6 +32,7 @@ class Log:
         self._awaited: frozenset[Awaited] = frozenset()
         self._trouble: str | None = None
         self._stopping = False
+        self._paused: frozenset[int] = frozenset()
 
     def __call__(self, progress: Progress) -> None:
         """Write what is new in `progress`, if anything is."""
@@ -40,6 +41,7 @@ class Log:
         with suppress(OSError):
             self._tell_rows(progress, picture)
             self._tell_troubles(progress, picture)
+            self._tell_pauses(progress)
             self._tell_waits(progress)
 
     def _tell_rows(self, progress: Progress, picture: Picture) -> None:
@@ -65,6 +67,12 @@ class Log:
         if progress.stopping and not self._stopping:
             self._write(progress.at, picture.now[0])
         self._trouble, self._stopping = progress.trouble, progress.stopping
+
+    def _tell_pauses(self, progress: Progress) -> None:
+        for batch in progress.paused:
+            if batch.id not in self._paused:
+                self._write(progress.at, sentences.paused(batch))
+        self._paused = frozenset(batch.id for batch in progress.paused)
 
     def _tell_waits(self, progress: Progress) -> None:
         worth = [reason for reason in progress.waiting if reason.cause not in PASSING]

@@ -65,7 +65,8 @@ class Painter:
         )
 
     def _remember(self, progress: Progress) -> None:
-        self._batches.update({batch.id: batch for batch in progress.batches})
+        known = (*progress.paused, *progress.batches)
+        self._batches.update({batch.id: batch for batch in known})
         self._windows = progress.windows or self._windows
         self._days.update(
             {window.day: None for window in self._windows if window.primary and window.day}
@@ -76,7 +77,8 @@ class Painter:
         if progress.stopping:
             return (f"stopping: {flying}, starting nothing new",)
         awaited = sentences.waits(progress.waiting, now, self._zone)
-        return (*([flying] if progress.in_flight or not awaited else []), *awaited)
+        told = [*map(sentences.paused, progress.paused), *awaited]
+        return (*([flying] if progress.in_flight or not told else []), *told)
 
     def _finish(self, progress: Progress, now: int) -> str:
         found = progress.forecast

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import tzinfo
 
+from runner.app.credits import Credits
 from runner.cli.render import words
 from runner.core.forecast import Forecast
 from runner.core.gate import Cause
+from runner.core.grants import Expiry
 from runner.core.period import Calendar, Grant, Period, Refill, Rolling
 from runner.core.schedule import Waiting
-from runner.core.window import NEVER, Source, Window
+from runner.core.window import CREDIT, NEVER, Source, Unit, Window
+from runner.store.batches import Batch
 
 SOURCES = {
     Source.PRESET: "limit as published",
@@ -80,6 +83,49 @@ def budget(window: Window, *, several: bool = False) -> str:
 def whose(window: Window) -> str:
     """``Qwen/Qwen3-8B on modelscope``, or the account alone."""
     return f"{window.model} on {window.account}" if window.model else window.account
+
+
+def balance(found: Credits, now: int, zone: tzinfo | None = None) -> str:
+    """``180.5 credits, 20 frozen (told at 09:20); about 130 of them expire by 09:12 (…)``."""
+    frozen = f", {words.amount(found.frozen, Unit.CREDITS)} frozen" if found.frozen else ""
+    less = ", less our calls since" if found.since else ""
+    at = f"told at {words.when(found.at, now, zone)}{less}"
+    told = f"{words.amount(found.available, Unit.CREDITS)} credits{frozen} ({at})"
+    left = found.available or found.frozen
+    return f"{told}; {_expiry(found.expiring, now, zone)}" if left else told
+
+
+def _expiry(found: Expiry | None, now: int, zone: tzinfo | None) -> str:
+    if found is None:
+        return "none of them is known to expire"
+    amount = (
+        words.number(round(found.amount / CREDIT)) if found.amount >= CREDIT else "fewer than 1"
+    )
+    told = f"about {amount} of them expire by {words.when(found.by, now, zone)}"
+    if found.seen is None:
+        return f"{told} (estimate: they were granted before anybody looked)"
+    first, last = (words.when(at, now, zone) for at in found.seen)
+    return f"{told} (estimate: a grant was seen between {first} and {last})"
+
+
+def paused(batch: Batch) -> str:
+    """That a batch was paused, and why if anybody said."""
+    why = f": {batch.note}" if batch.note else ""
+    return f"{batch.name} (batch {batch.id}) is paused{why}"
+
+
+def refused(window: Window) -> str:
+    """That the provider refuses an account, and what to do."""
+    quote = f' ("{words.clipped(window.gate.why, LONGEST_QUOTE)}")' if window.gate.why else ""
+    return (
+        f"{window.account}: the provider refuses this account{quote}; "
+        "mend it or its token, then run again"
+    )
+
+
+def _refused(reason: Waiting, _moment: str) -> str:
+    told = f"the provider refuses this account{_quote(reason)}"
+    return f"{told}; mend it or its token, then one probe goes first"
 
 
 def learned(window: Window, now: int, zone: tzinfo | None = None) -> str:
@@ -234,6 +280,7 @@ _SENTENCES = {
     Cause.GONE.value: _gone,
     Cause.FAULTY.value: _faulty,
     Cause.EARLY.value: _early,
+    Cause.REFUSED.value: _refused,
     "hours": _hours,
     "capped": _capped,
     "flow": _flow,

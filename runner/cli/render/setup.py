@@ -82,4 +82,7 @@ def seen(found: Stats) -> RenderableType:
     for name, day in found.by_day.items():
         figures = (day.calls, day.answered, day.refused, day.spent)
         made.add_row(name, *map(words.number, figures))
-    return Group(made, Text(f"at most {found.max_in_flight} calls in flight at once", "dim"))
+    notes = f"at most {found.max_in_flight} calls in flight at once"
+    if found.images:
+        notes += f"; {words.number(found.images)} images paid for"
+    return Group(made, Text(notes, "dim"))

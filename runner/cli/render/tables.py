@@ -14,8 +14,9 @@ from rich.text import Text
 from runner.app.answers import BatchStatus, QuotaLine, Status
 from runner.cli.render import sentences, words
 from runner.core.forecast import Forecast
+from runner.core.gate import Cause
 from runner.core.model import BatchState
-from runner.core.window import NEVER, Window
+from runner.core.window import NEVER, Unit, Window
 from runner.store.batches import Batch
 from runner.store.reports import DayReport, Failure
 
@@ -78,7 +79,7 @@ def status(found: Status, run: str, *, why: bool = False) -> RenderableType:
     parts: list[RenderableType] = [_batches(found), *remarks]
     parts += [Text(), Text("Today", "bold")]
     parts += [Text(f"  {told}") for told in sentences.budgets(found.windows)]
-    parts += [Text(), _runners(found, run)]
+    parts += [Text(), *_refusals(found.windows), _runners(found, run)]
     return Group(*parts)
 
 
@@ -179,9 +180,21 @@ def quota(lines: Sequence[QuotaLine], now: int) -> RenderableType:
             account, model = window.account, window.model
             made.add_row(Text(f"  {model}" if model else account, "" if model else "bold"))
         made.add_row(*_quota_line(line, now, kept=kept))
-    resets = sorted({line.window.resets_at for line in lines if line.window.resets_at < NEVER})
+    windows = [line.window for line in lines]
+    resets = sorted({window.resets_at for window in windows if window.resets_at < NEVER})
     notes = [f"resets at {words.when(moment, now)} here" for moment in resets]
-    return Group(made, Text(), Text("; ".join(notes), "dim"))
+    purses = [
+        Text(f"{line.window.account}: {sentences.balance(line.credits, now)}")
+        for line in lines
+        if line.credits is not None
+    ]
+    return Group(made, Text(), *purses, *_refusals(windows), Text("; ".join(notes), "dim"))
+
+
+def _refusals(windows: Iterable[Window]) -> list[Text]:
+    """The accounts that the provider refuses, once each."""
+    refused = [window for window in windows if window.gate.cause is Cause.REFUSED]
+    return [Text(told, "red") for told in dict.fromkeys(map(sentences.refused, refused))]
 
 
 def _quota_line(line: QuotaLine, now: int, *, kept: bool) -> list[str]:
@@ -215,23 +228,27 @@ def report(days: Sequence[DayReport], *, by_model: bool = False) -> RenderableTy
     """The ledger by day, and its total."""
     if not days:
         return Text("no call was made yet; start with: midnight run JOBFILE INPUT -o OUT")
-    numbers = ("Calls", "Succeeded", "Failed", "Throttled", "Rows", "Tokens", "Spent")
+    paid = any(found.credits is not None for found in days)
+    last = ("Credits", "Left") if paid else ("Spent",)
+    numbers = ("Calls", "Succeeded", "Failed", "Throttled", "Rows", "Tokens", *last)
     made = table("Day", *numbers, right=numbers)
+    made.collapse_padding = paid  # or a column more would not fit
     several = len({found.account for found in days}) > 1
     for label, of_day in groupby(days, lambda d: f"{d.day} {d.account}" if several else d.day):
         if by_model:
             made.add_row(label)
         for found in of_day:
-            made.add_row(Text(f"  {found.model}") if by_model else label, *_figures([found]))
+            shown = Text(f"  {found.model}") if by_model else label
+            made.add_row(shown, *_figures([found], paid=paid))
     made.add_section()
-    made.add_row("TOTAL", *_figures(days), style="bold")
+    made.add_row("TOTAL", *_figures(days, paid=paid), style="bold")
     open_calls = sum(found.in_flight for found in days)
     if not open_calls:
         return made
     return Group(made, Text(), Text(f"{words.count(open_calls, 'call')} still open", "dim"))
 
 
-def _figures(days: Sequence[DayReport]) -> list[str]:
+def _figures(days: Sequence[DayReport], *, paid: bool) -> list[str]:
     sums = (
         sum(found.calls for found in days),
         sum(found.succeeded for found in days),
@@ -240,7 +257,17 @@ def _figures(days: Sequence[DayReport]) -> list[str]:
         sum(found.rows for found in days),
         sum(found.prompt_tokens + found.completion_tokens for found in days),
     )
-    return [*map(words.number, sums), _share(days)]
+    return [*map(words.number, sums), *(_money(days) if paid else [_share(days)])]
+
+
+def _money(days: Sequence[DayReport]) -> list[str]:
+    """What was spent of the credits, and what was left at the end of a day; "" if unknown."""
+    costs = [found.credits for found in days if found.credits is not None]
+    left = days[0].balance if len(days) == 1 else None
+    return [
+        words.amount(sum(costs), Unit.CREDITS) if costs else "",
+        "" if left is None else words.amount(left, Unit.CREDITS),
+    ]
 
 
 def _share(days: Sequence[DayReport]) -> str:
@@ -260,7 +287,7 @@ def failures(found: Sequence[Failure], batch: Batch, retry: str) -> RenderableTy
         made.add_row(
             words.number(each.row),
             Text(words.clipped(each.error, 200)),
-            Text(words.clipped(each.reply or "", 80)),
+            Text(words.clipped(each.replies[-1] if each.replies else "", 80)),
             Text(words.clipped(each.payload, 80), "dim"),
         )
     hidden = batch.counts.failed - len(found)

@@ -7,16 +7,25 @@ from __future__ import annotations
 
 from runner.providers.simulator.answers import LABEL_SEPARATOR, LABELS_LINE, answer
 from runner.providers.simulator.app import build_app
-from runner.providers.simulator.config import FAULT_KINDS, SimulatorConfig
+from runner.providers.simulator.config import (
+    FAULT_KINDS,
+    IMAGE_FAULT_KINDS,
+    ITEM_FAULT_KINDS,
+    SimulatorConfig,
+)
 from runner.providers.simulator.outcome import Outcome
+from runner.providers.simulator.paintings import painting
 from runner.providers.simulator.purse import Funds
 from runner.providers.simulator.serve import serve
 from runner.providers.simulator.simulator import Simulator
 from runner.providers.simulator.stats import DayStats, Stats
 from runner.providers.simulator.transport import SimulatorTransport
+from runner.providers.simulator.vectors import vector
 
 __all__ = [
     "FAULT_KINDS",
+    "IMAGE_FAULT_KINDS",
+    "ITEM_FAULT_KINDS",
     "LABELS_LINE",
     "LABEL_SEPARATOR",
     "DayStats",
@@ -28,5 +37,7 @@ __all__ = [
     "Stats",
     "answer",
     "build_app",
+    "painting",
     "serve",
+    "vector",
 ]

@@ -1,6 +1,6 @@
 """The simulator's doors: which path and method leads where.
 
-It knows HTTP; every decision about a chat call is the simulator's, and is obeyed here.
+It knows HTTP; every decision about a call is the simulator's, and is obeyed here.
 """
 
 from __future__ import annotations
@@ -14,8 +14,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from runner.providers.simulator.chat import ChatEndpoint
+from runner.providers.simulator.calls import (
+    CallEndpoint,
+    form_of_chat,
+    form_of_embedding,
+    form_of_image,
+)
 from runner.providers.simulator.dating import DateHeader
+from runner.providers.simulator.looks import Looks
 from runner.providers.simulator.requests import bearer
 from runner.providers.simulator.simulator import Simulator
 
@@ -24,9 +30,19 @@ _MODEL_CREATED_S = 1_735_689_600  # the day is of no interest to anyone
 
 def build_app(simulator: Simulator) -> Starlette:
     """Return the ASGI application that answers for `simulator`."""
-    doors = _Doors(simulator)
+    doors, looks = _Doors(simulator), Looks(simulator)
+    calls = {
+        "/v1/chat/completions": form_of_chat,
+        "/v1/embeddings": form_of_embedding,
+        "/v1/images/generations": form_of_image,
+    }
     routes = [
-        Route("/v1/chat/completions", ChatEndpoint(simulator), methods=["POST"]),
+        *(
+            Route(path, CallEndpoint(simulator, form), methods=["POST"])
+            for path, form in calls.items()
+        ),
+        Route("/v1/tasks/{task_id}", looks.task),
+        Route("/images/{name}", looks.image),
         Route("/v1/models", doors.models),
         Route("/openapi/v1/magicubes/balance", doors.balance),
         Route("/api/v1/inference/list_model_providers", doors.prices),

@@ -50,9 +50,10 @@ def check_changes(config: SimulatorConfig) -> None:
 
 def check_times(config: SimulatorConfig) -> None:
     """Raise `ConfigError` if a length of time or the zone makes no sense."""
-    least, most = config.latency_ms
-    if not 0 <= least <= most:
-        raise _wrong("latency_ms", config.latency_ms, "give the least and the most, in order")
+    for name in ("latency_ms", "image_ms"):
+        least, most = getattr(config, name)
+        if not 0 <= least <= most:
+            raise _wrong(name, (least, most), "give the least and the most, in order")
     if not 0 <= config.reset_late_s < _DAY_S:
         raise _wrong("reset_late_s", config.reset_late_s, f"choose from 0 to {_DAY_S - 1} seconds")
     if not 1 <= config.foreign_spread_s <= _DAY_S:
@@ -79,15 +80,16 @@ def check_grant(amount: float, ttl_ms: int) -> None:
     _at_least("grant.ttl_ms", ttl_ms, 1)
 
 
-def check_faults(faults: Mapping[str, float], kinds: Sequence[str]) -> None:
-    """Raise `ConfigError` if a fault is unknown, or the probabilities are none."""
+def check_faults(faults: Mapping[str, float], *groups: Sequence[str]) -> None:
+    """Raise `ConfigError` if a fault is of no group, or the probabilities of one are none."""
+    known = [kind for group in groups for kind in group]
     for kind, probability in faults.items():
-        one_of("faults", kind, kinds)
+        one_of("faults", kind, known)
         if not 0 <= probability <= 1:
             raise _wrong(f"faults.{kind}", probability, "choose a probability from 0 to 1")
-    # Ten times 0.1 is a hair over 1.
-    if sum(faults.values()) > 1 + 1e-9:
-        raise _wrong("faults", dict(faults), "let the probabilities add up to at most 1")
+    for group in groups:  # of each, one strikes at a time; ten times 0.1 is a hair over 1
+        if sum(faults.get(kind, 0.0) for kind in group) > 1 + 1e-9:
+            raise _wrong("faults", dict(faults), "let the probabilities add up to at most 1")
 
 
 def one_of(name: str, value: str, choices: Sequence[str]) -> None:

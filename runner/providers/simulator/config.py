@@ -22,7 +22,27 @@ FaultKind = Literal[
     "throttle",
     "bad_answer",
 ]
-"""Everything that can be made to go wrong with one chat call; `faults.py` says how each looks."""
+"""Everything that can be made to go wrong with one call; `faults.py` says how each looks."""
+
+ImageFaultKind = Literal[
+    "task_failed",
+    "task_lost",
+    "url_expired",
+    "image_garbage",
+    "image_html",
+    "image_too_large",
+]
+"""What can be made to go wrong with images after they are paid for: their task fails or is
+forgotten, their first URL is stale, or something else is where they should be."""
+
+ItemFaultKind = Literal["item_missing", "item_wrong", "item_twice", "item_swapped"]
+"""Everything that can be made to go wrong with one item of a pack: no answer, none that is one,
+two different ones, another than the right one."""
+
+Style = Literal["plain", "fenced", "prose", "thinking"]
+"""What a model puts around an answer: nothing, a code block, sentences, its thinking."""
+
+StyleChoice = Literal["plain", "fenced", "prose", "thinking", "mixed"]
 
 Envelope = Literal["error", "errors", "flat"]
 """The shapes an error body comes in: ``{"error": …}``, ``{"errors": …}``, ``{code, message}``."""
@@ -36,6 +56,9 @@ always saying that everything is left."""
 
 SHANGHAI = "Asia/Shanghai"  # UTC+8, without daylight saving time since 1991
 FAULT_KINDS: tuple[FaultKind, ...] = get_args(FaultKind)
+IMAGE_FAULT_KINDS: tuple[ImageFaultKind, ...] = get_args(ImageFaultKind)
+ITEM_FAULT_KINDS: tuple[ItemFaultKind, ...] = get_args(ItemFaultKind)
+STYLES: tuple[Style, ...] = get_args(Style)
 ENVELOPES: tuple[Envelope, ...] = get_args(Envelope)
 DEFAULT_MODELS = (
     "Qwen/Qwen3-8B",
@@ -43,6 +66,9 @@ DEFAULT_MODELS = (
     "Qwen/Qwen3-235B-A22B-Instruct-2507",
     "deepseek-ai/DeepSeek-V3.1",
     "ZhipuAI/GLM-4.6",
+    "Qwen/Qwen3-VL-8B-Instruct",
+    "Qwen/Qwen3-Embedding-8B",
+    "Qwen/Qwen-Image",
 )
 
 
@@ -76,19 +102,24 @@ class SimulatorConfig:
         retired_at: Moments (ms since the epoch) from which models are gone likewise.
         thinking_models: Models that insist on ``enable_thinking: false`` in the request.
         tokens: Tokens accepted; empty accepts any that is not blank. Each token is an account.
-        headers: Whether chat replies (200, 400, 429) carry the ``modelscope-ratelimit-*`` headers
-            and, where there is a limit a minute or a bucket, the ``x-ratelimit-*`` headers.
+        headers: Whether replies (200, 400, 429) to calls carry the ``modelscope-ratelimit-*``
+            headers and, where there is a limit a minute or a bucket, the ``x-ratelimit-*`` headers.
         header_manners: How far those headers can be relied upon.
         retry_after: Whether throttles carry a ``Retry-After``, in seconds or as a date.
         latency_ms: Least and most time an answer takes; a refusal takes the least.
-        max_concurrency: Chat calls answered at once; more are throttled. None is no limit.
+        image_ms: Least and most time from a call for images in a task to its end.
+        max_concurrency: Calls answered at once; more are throttled. None is no limit.
         zone: IANA name of the zone whose midnight ends a day and, on a first, a month.
         reset_late_s: Seconds after that midnight at which days and months really end.
         foreign_calls_per_day: Calls someone else spends of every account's day, each day.
         foreign_spread_s: Seconds from the reset over which the foreign calls are spread evenly.
         account_refusal: Whether a spent account is told so plainly or ambiguously.
         envelope: Shape of error bodies; "mixed" draws one for each call.
-        faults: Probability of each fault kind; together at most 1.
+        faults: Probability of each fault kind; those of calls together at most 1, and those of
+            images. An ``error_500`` strikes those who look at a task or an image, too.
+        answer_style: What the models put around their answers; "mixed" draws it for each call.
+        faults: Probability of each fault kind, for each call; together at most 1. Of the faults
+            of items, for each item of a pack; together at most 1, too.
         counts_failed: Whether a call that failed on the server's side spends allowance.
         seed: Decides every draw.
 
@@ -117,6 +148,7 @@ class SimulatorConfig:
     header_manners: HeaderManners = "true"
     retry_after: bool = False
     latency_ms: tuple[int, int] = (300, 1200)
+    image_ms: tuple[int, int] = (4000, 12_000)
     max_concurrency: int | None = None
     zone: str = SHANGHAI
     reset_late_s: int = 0
@@ -124,6 +156,7 @@ class SimulatorConfig:
     foreign_spread_s: int = 43_200
     account_refusal: AccountRefusal = "today"
     envelope: EnvelopeChoice = "mixed"
+    answer_style: StyleChoice = "plain"
     faults: Mapping[str, float] = field(default_factory=dict)
     counts_failed: bool = True
     seed: int = 0
@@ -133,10 +166,16 @@ class SimulatorConfig:
         checks.check_changes(self)
         checks.check_times(self)
         checks.check_credits(self)
-        checks.check_faults(self.faults, FAULT_KINDS)
+        checks.check_faults(self.faults, FAULT_KINDS, IMAGE_FAULT_KINDS, ITEM_FAULT_KINDS)
+        checks.one_of("answer_style", self.answer_style, get_args(StyleChoice))
         checks.one_of("account_refusal", self.account_refusal, get_args(AccountRefusal))
         checks.one_of("envelope", self.envelope, get_args(EnvelopeChoice))
         checks.one_of("header_manners", self.header_manners, get_args(HeaderManners))
+
+    @property
+    def item_faults(self) -> dict[str, float]:
+        """The faults of items, with their probabilities."""
+        return {kind: self.faults[kind] for kind in ITEM_FAULT_KINDS if kind in self.faults}
 
     def accepts(self, token: str | None) -> bool:
         """Whether `token` opens an account here."""

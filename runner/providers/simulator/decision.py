@@ -1,4 +1,4 @@
-"""What happens to one chat call: a pure function of the call, its luck and what is left.
+"""What happens to one call: a pure function of the call, its luck and what is left.
 
 It knows the order in which the provider asks its questions; it counts nothing and keeps nothing.
 """

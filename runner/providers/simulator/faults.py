@@ -10,13 +10,16 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from runner.providers.simulator import problems
-from runner.providers.simulator.answers import PROSE, answer
+from runner.providers.simulator.answers import PROSE, speak, styled
 from runner.providers.simulator.completion import completion, empty_shell, total_tokens
-from runner.providers.simulator.config import Envelope, FaultKind, SimulatorConfig
+from runner.providers.simulator.config import STYLES, Envelope, FaultKind, SimulatorConfig
 from runner.providers.simulator.luck import Luck
 from runner.providers.simulator.outcome import Ending, Outcome
+from runner.providers.simulator.paintings import ImageRequest
 from runner.providers.simulator.problems import Problem
-from runner.providers.simulator.requests import ChatRequest
+from runner.providers.simulator.requests import ChatRequest, Request
+from runner.providers.simulator.vectors import EmbedRequest
+from runner.providers.simulator.wanted import wanted_in
 
 _BAD_GATEWAY = (
     b"<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n"
@@ -28,24 +31,57 @@ _ENVELOPES_IN_200: tuple[Envelope, ...] = ("errors", "flat")
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """One well-formed chat call, its luck, and what is needed to reply to it."""
+    """One well-formed call, its luck, and what is needed to reply to it.
+
+    Attributes:
+        urls: Where the images wait that it asks for, if it waits for them.
+    """
 
     config: SimulatorConfig
-    request: ChatRequest
+    request: Request
     luck: Luck
     request_id: str
     now_ms: int
+    urls: tuple[str, ...] = ()
 
     def completion(self) -> bytes:
         """Return the body that answers it, if all goes well enough."""
-        return completion(self.request, self._said(), self.request_id, self.now_ms)
+        match self.request:
+            case ChatRequest() as chat:
+                return completion(chat, self._said(chat), self.request_id, self.now_ms)
+            case EmbedRequest() as embedding:
+                return embedding.body(bad=self.luck.fault == "bad_answer")
+            case ImageRequest(in_task=True) as image:
+                return image.began(self.request_id)
+            case ImageRequest() as image:
+                return image.made(self.urls, self.now_ms)
 
     def tokens(self) -> int:
         """Return the tokens of that completion."""
-        return total_tokens(self.request, self._said())
+        match self.request:
+            case ChatRequest() as chat:
+                return total_tokens(chat, self._said(chat))
+            case other:
+                return other.tokens()
 
-    def _said(self) -> str:
-        return PROSE if self.luck.fault == "bad_answer" else answer(self.request.messages)
+    def shell(self) -> bytes:
+        """Return the body of a 200 that holds nothing."""
+        match self.request:
+            case ChatRequest() as chat:
+                return empty_shell(chat, self.now_ms)
+            case other:
+                return other.shell()
+
+    def _said(self, chat: ChatRequest) -> str:
+        if self.luck.fault == "bad_answer":
+            return PROSE
+        messages, config = chat.messages, self.config
+        said = speak(messages, config.item_faults, self.luck.dice("items"))
+        return styled(said, self._style(), wanted_in(messages))
+
+    def _style(self) -> str:
+        style = self.config.answer_style
+        return self.luck.dice("style").choice(STYLES) if style == "mixed" else style
 
 
 def refuse(problem: Problem, luck: Luck, request_id: str, delay_ms: int) -> Outcome:
@@ -100,7 +136,7 @@ def _error_in_200(incident: Incident) -> Outcome:
 
 
 def _empty_shell(incident: Incident) -> Outcome:
-    return _failed(incident, 200, empty_shell(incident.request, incident.now_ms))
+    return _failed(incident, 200, incident.shell())
 
 
 def _throttle(incident: Incident) -> Outcome:

@@ -1,4 +1,4 @@
-"""What chance brings to one chat call, drawn all at once when it arrives.
+"""What chance brings to one call, drawn all at once when it arrives.
 
 It knows probabilities only. Every call draws the same number of times, so the luck of the n-th
 call depends on the seed and n, never on what befell the calls before it.
@@ -6,7 +6,7 @@ call depends on the seed and n, never on what befell the calls before it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import TypeVar
@@ -57,7 +57,7 @@ def draw(config: SimulatorConfig, random: Random) -> Luck:
     least, most = config.latency_ms
     return Luck(
         latency_ms=least + int(latency * (most - least + 1)),
-        fault=_fault(config, fault),
+        fault=laid_end_to_end(FAULT_KINDS, config.faults, fault),
         variant=variant,
         envelope=_envelope(config, envelope),
         id_inside=inside < 0.5,  # noqa: PLR2004
@@ -65,11 +65,11 @@ def draw(config: SimulatorConfig, random: Random) -> Luck:
     )
 
 
-def _fault(config: SimulatorConfig, drawn: float) -> FaultKind | None:
-    """Lay the probabilities end to end from 0 and return the fault `drawn` falls on."""
+def laid_end_to_end(kinds: Sequence[T], shares: Mapping[str, float], drawn: float) -> T | None:
+    """Lay the shares of `kinds` end to end from 0 and return the kind `drawn` falls on, if any."""
     edge = 0.0
-    for kind in FAULT_KINDS:
-        edge += config.faults.get(kind, 0.0)
+    for kind in kinds:
+        edge += shares.get(str(kind), 0.0)
         if drawn < edge:
             return kind
     return None

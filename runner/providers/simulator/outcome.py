@@ -1,4 +1,4 @@
-"""What becomes of one chat call, as a value for the ASGI layer to obey.
+"""What becomes of one call, as a value for the ASGI layer to obey.
 
 It knows how a reply is described; it decides nothing.
 """
@@ -19,7 +19,7 @@ Headers = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The fate of one chat call.
+    """The fate of one call.
 
     Attributes:
         kind: How the call is counted.

@@ -70,6 +70,11 @@ def unknown_model(model: str) -> Problem:
     return Problem(400, f"Model id : {model} , has no provider supported", model=model)
 
 
+def no_such_task(task_id: str) -> Problem:
+    """Nobody began this task, or the caller did not, or it is forgotten."""
+    return Problem(404, f"Task {task_id} not found")
+
+
 def must_not_think(model: str) -> Problem:
     """The model answers non-streaming calls only with thinking switched off."""
     message = "parameter.enable_thinking must be set to false for non-streaming calls"

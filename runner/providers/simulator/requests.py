@@ -1,4 +1,4 @@
-"""Whether a chat call is one the provider would serve at all.
+"""Whether a call is one the provider would serve at all.
 
 It knows tokens, the wire format and which models are offered; it does not know what is left of
 anybody's day.
@@ -6,15 +6,20 @@ anybody's day.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from runner.providers.simulator import problems
-from runner.providers.simulator.answers import Message
+from runner.providers.simulator.answers import Message, fingerprint
 from runner.providers.simulator.config import SimulatorConfig
+from runner.providers.simulator.paintings import ImageRequest
 from runner.providers.simulator.problems import Problem
+from runner.providers.simulator.vectors import EmbedRequest
+
+_VISIBLE = ("https://", "http://", "data:image/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +30,17 @@ class ChatRequest:
     model: str
     messages: tuple[Message, ...]
 
+    def prompts(self) -> tuple[bytes, ...]:
+        """Return the SHA-256 of the first user message."""
+        return (fingerprint(self.messages),)
+
+
+Request = ChatRequest | EmbedRequest | ImageRequest
+"""A well-formed call, of any kind."""
+
+Form = Callable[[str, str, dict[str, Any]], Request | Problem]
+"""Reads a call of one kind: its account, its model, and all the fields of its body."""
+
 
 def bearer(authorization: str | None) -> str | None:
     """Return the token of an ``Authorization`` header; None where it holds none."""
@@ -33,19 +49,30 @@ def bearer(authorization: str | None) -> str | None:
 
 
 def check(
-    config: SimulatorConfig, token: str | None, body: bytes, now_ms: int
-) -> ChatRequest | Problem:
-    """Read a chat call, or return the first thing that is wrong with it at `now_ms`."""
+    config: SimulatorConfig, token: str | None, body: bytes, now_ms: int, form: Form
+) -> Request | Problem:
+    """Read a call, or return the first thing that is wrong with it at `now_ms`."""
     if token is None or not config.accepts(token):
         return problems.unauthorised()
     fields = _fields(body)
     if isinstance(fields, Problem):
         return fields
     model = fields["model"]
+    request = form(token, model, fields)
+    if isinstance(request, Problem):
+        return request
     if config.is_retired(model, now_ms):
         return problems.retired(model)
-    refusal = _check_model(config, model, fields)
-    return refusal or ChatRequest(token, model, tuple(fields["messages"]))
+    return _check_model(config, model, fields) or request
+
+
+def read_chat(account: str, model: str, fields: dict[str, Any]) -> ChatRequest | Problem:
+    """Read a chat call, or return what is wrong with it."""
+    if not _are_messages(fields.get("messages")):
+        return problems.malformed("Missing or invalid required parameter: 'messages'.", model)
+    if fields.get("stream"):
+        return problems.malformed("The simulator answers non-streaming calls only.", model)
+    return ChatRequest(account, model, tuple(fields["messages"]))
 
 
 def _fields(body: bytes) -> dict[str, Any] | Problem:
@@ -58,10 +85,6 @@ def _fields(body: bytes) -> dict[str, Any] | Problem:
     model = fields.get("model")
     if not isinstance(model, str) or not model:
         return problems.malformed("Missing required parameter: 'model'.")
-    if not _are_messages(fields.get("messages")):
-        return problems.malformed("Missing or invalid required parameter: 'messages'.", model)
-    if fields.get("stream"):
-        return problems.malformed("The simulator answers non-streaming calls only.", model)
     return fields
 
 
@@ -72,7 +95,19 @@ def _are_messages(value: object) -> bool:
 def _is_message(value: object) -> bool:
     if not isinstance(value, dict) or not isinstance(value.get("role"), str):
         return False
-    return isinstance(value.get("content"), str | list)
+    content = value.get("content")
+    if isinstance(content, list):
+        return not any(map(_is_no_image, content))
+    return isinstance(content, str)
+
+
+def _is_no_image(part: object) -> bool:
+    """Whether a part of a message is meant to be an image, and is none that could be seen."""
+    if not isinstance(part, dict) or part.get("type") != "image_url":
+        return False
+    place = part.get("image_url")
+    url = place.get("url") if isinstance(place, dict) else None
+    return not isinstance(url, str) or not url.startswith(_VISIBLE)
 
 
 def _check_model(config: SimulatorConfig, model: str, fields: dict[str, Any]) -> Problem | None:

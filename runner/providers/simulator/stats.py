@@ -6,7 +6,7 @@ It knows counts, by quota day and in all; it holds no token and no text of a pro
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -16,7 +16,7 @@ from runner.providers.simulator.outcome import Outcome
 
 @dataclass(frozen=True, slots=True)
 class DayStats:
-    """Chat calls that arrived on one quota day.
+    """Calls that arrived on one quota day.
 
     Attributes:
         calls: All that arrived, however they ended.
@@ -33,7 +33,7 @@ class DayStats:
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """Chat calls since the simulator began.
+    """Calls since the simulator began.
 
     Attributes:
         now: The simulator's time, ISO 8601 in UTC.
@@ -43,7 +43,9 @@ class Stats:
         by_day: The same by quota day, YYYY-MM-DD in its zone, days without calls left out.
         in_flight: Those that have arrived and not been replied to.
         max_in_flight: The most that were in flight at once.
-        prompts: Different first user messages among the answered.
+        prompts: Different first user messages, inputs and image prompts among the answered.
+        images: Images that were paid for, whatever became of them.
+        image_prompts: Different prompts among those.
     """
 
     now: str
@@ -54,10 +56,12 @@ class Stats:
     in_flight: int
     max_in_flight: int
     prompts: int
+    images: int
+    image_prompts: int
 
 
 class Tally:
-    """Counts chat calls as they arrive and as they end."""
+    """Counts calls as they arrive and as they end."""
 
     def __init__(self) -> None:
         self.in_flight = 0
@@ -68,6 +72,8 @@ class Tally:
         self._refused: Counter[int] = Counter()
         self._spent: Counter[int] = Counter()
         self._prompts: set[bytes] = set()
+        self._images = 0
+        self._image_prompts: set[bytes] = set()
 
     def arrived(self, day: int, outcome: Outcome) -> None:
         """Count a call that has just been decided; `day` is the one it counts for throughout."""
@@ -78,10 +84,15 @@ class Tally:
         self.busy += outcome.occupies
         self._max_in_flight = max(self._max_in_flight, self.in_flight)
 
-    def answered(self, day: int, prompt: bytes) -> None:
-        """Count an answer sent in full to the first user message whose fingerprint is `prompt`."""
+    def answered(self, day: int, prompts: Iterable[bytes]) -> None:
+        """Count an answer sent in full to what has the fingerprints `prompts`."""
         self._answered[day] += 1
-        self._prompts.add(prompt)
+        self._prompts.update(prompts)
+
+    def painted(self, count: int, prompts: Iterable[bytes]) -> None:
+        """Count images that a call has paid for, seen or not."""
+        self._images += count
+        self._image_prompts.update(prompts)
 
     def left(self, outcome: Outcome) -> None:
         """Count a call out, whether it was replied to or given up by its caller."""
@@ -99,6 +110,8 @@ class Tally:
             in_flight=self.in_flight,
             max_in_flight=self._max_in_flight,
             prompts=len(self._prompts),
+            images=self._images,
+            image_prompts=len(self._image_prompts),
         )
 
     def _day(self, day: int) -> DayStats:

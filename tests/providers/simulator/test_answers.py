@@ -28,7 +28,7 @@ def test_the_contract_with_prompts_is_this_very_line() -> None:
     )
 
 
-def test_without_labels_the_answer_is_the_hash_of_the_first_user_message() -> None:
+def test_without_labels_the_answer_is_the_hash_of_the_question() -> None:
     assert answer([system("be brief"), user("hello")]) == "Simulated answer 2cf24dba5fb0"
 
 
@@ -60,7 +60,7 @@ def test_an_offer_of_no_labels_is_no_offer() -> None:
 def test_a_reminder_after_the_question_does_not_change_the_answer() -> None:
     for number in range(50):
         asked = [system(OFFER), user(f"row {number}")]
-        reminder = [{"role": "assistant", "content": "hm"}, user("Only a label, please.")]
+        reminder = [{"role": "assistant", "content": "hm"}, user("That was no valid answer.")]
         assert answer([*asked, *reminder]) == answer(asked)
 
 

@@ -48,6 +48,7 @@ from runner.providers.simulator import FAULT_KINDS, SimulatorConfig
         ({"zone": "America"}, "zone"),
         ({"zone": ""}, "zone"),
         ({"zone": "../../etc/passwd"}, "zone"),
+        ({"image_ms": (5, 4)}, "image_ms"),
     ],
 )
 def test_a_senseless_setting_is_refused_by_name(settings: Any, field: str) -> None:
@@ -60,6 +61,12 @@ def test_a_senseless_setting_is_refused_by_name(settings: Any, field: str) -> No
 def test_probabilities_that_add_up_to_one_are_accepted() -> None:
     share = 1 / len(FAULT_KINDS)
     assert SimulatorConfig(faults=dict.fromkeys(FAULT_KINDS, share)).faults
+
+
+def test_images_have_faults_of_their_own_beside_those_of_calls() -> None:
+    assert SimulatorConfig(faults={"throttle": 1.0, "task_failed": 1.0}).faults
+    with pytest.raises(ConfigError):
+        SimulatorConfig(faults={"task_lost": 0.6, "task_failed": 0.6})
 
 
 def test_a_model_without_a_limit_of_its_own_has_everybodys() -> None:

@@ -151,3 +151,21 @@ def test_other_paths_and_methods_lead_nowhere(world: Any) -> None:
     here = world()
     assert here.get("/v1/nothing").status_code == 404
     assert here.get("/v1/chat/completions").status_code == 405
+
+
+def parts(url: object) -> list[Any]:
+    return [{"type": "text", "text": "what is it?"}, {"type": "image_url", "image_url": url}]
+
+
+def test_the_answer_depends_on_the_image_that_is_shown(world: Any) -> None:
+    here = world()
+    urls = ("https://a.example/1.png", "https://a.example/2.png", "data:image/png;base64,iVBO")
+    said = [here.chat(parts({"url": url})).json()["choices"][0]["message"] for url in urls]
+    assert len({message["content"] for message in said}) == 3
+    again = here.chat(parts({"url": urls[0]})).json()["choices"][0]["message"]
+    assert again == said[0]
+
+
+@pytest.mark.parametrize("url", [{"url": "photos/1.png"}, {"url": "file:///1.png"}, {}, "x", None])
+def test_an_image_that_cannot_be_seen_from_there_is_a_400(world: Any, url: Any) -> None:
+    assert world().chat(parts(url)).status_code == 400

@@ -18,9 +18,13 @@ import httpx
 import pytest
 
 from runner.errors import ConfigError
-from runner.providers.simulator import Simulator, SimulatorConfig, serve
+from runner.providers.simulator import Simulator, SimulatorConfig, painting, serve
 
 LOCAL = "127.0.0.1"
+EMBEDDING = {"model": "Qwen/Qwen3-Embedding-8B", "input": "hi"}
+PICTURE = {"model": "Qwen/Qwen-Image", "prompt": "a cat"}
+IN_TASK = {"X-ModelScope-Async-Mode": "true"}
+OF_IMAGES = {"X-ModelScope-Task-Type": "image_generation"}
 QUESTION = {"model": "Qwen/Qwen3-8B", "messages": [{"role": "user", "content": "hi"}]}
 
 
@@ -170,3 +174,23 @@ def test_a_port_that_is_taken_is_a_configuration_error() -> None:
 def test_only_those_who_open_a_port_load_the_server() -> None:
     program = "import sys, runner.providers.simulator; sys.exit('uvicorn' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_every_kind_of_call_is_served() -> None:
+    async def main() -> tuple[httpx.Response, httpx.Response, httpx.Response]:
+        async with served(simulator(image_ms=(0, 0))) as client:
+            embedded = await client.post("/v1/embeddings", json=EMBEDDING)
+            begun = await client.post("/v1/images/generations", json=PICTURE, headers=IN_TASK)
+            place, asked = f"/v1/tasks/{begun.json()['task_id']}", {**IN_TASK, **OF_IMAGES}
+            done = await client.get(place, headers=asked)
+            url = done.json()["output_images"][0]
+            return embedded, done, httpx.Response(200, content=await stranger(url))
+
+    async def stranger(url: str) -> bytes:
+        async with httpx.AsyncClient() as client:
+            return (await client.get(url)).content
+
+    embedded, done, image = anyio.run(main)
+    assert len(embedded.json()["data"]) == 1
+    assert done.json()["task_status"] == "SUCCEED"
+    assert image.content == painting("a cat")

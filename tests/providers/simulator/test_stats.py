@@ -29,6 +29,8 @@ def test_every_call_is_counted_once_and_by_day(world: Any) -> None:
         "in_flight": 0,
         "max_in_flight": 1,
         "prompts": 4,
+        "images": 0,
+        "image_prompts": 0,
     }
 
 

@@ -1,34 +1,56 @@
-"""The chat endpoint: waits as long as an outcome says, and sends what it says.
+"""The endpoints of calls: each waits as long as an outcome says, and sends what it says.
 
 It is written against bare ASGI, since a reply that breaks off or never comes is no `Response`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import anyio
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive, Scope, Send
 
 from runner.providers.simulator.outcome import Outcome
-from runner.providers.simulator.requests import bearer
+from runner.providers.simulator.paintings import read_image
+from runner.providers.simulator.requests import Form, bearer, read_chat
 from runner.providers.simulator.simulator import Simulator
+from runner.providers.simulator.vectors import read_embedding
 
 
-class ChatEndpoint:
-    """An ASGI application for ``POST /v1/chat/completions``."""
+def form_of_chat(_request: Request) -> Form:
+    """Return the form of ``POST /v1/chat/completions``."""
+    return read_chat
 
-    def __init__(self, simulator: Simulator) -> None:
+
+def form_of_embedding(_request: Request) -> Form:
+    """Return the form of ``POST /v1/embeddings``."""
+    return read_embedding
+
+
+def form_of_image(request: Request) -> Form:
+    """Return the form of ``POST /v1/images/generations``, which a header makes a task."""
+    in_task = request.headers.get("x-modelscope-async-mode", "").lower() == "true"
+    return partial(read_image, in_task=in_task, origin=str(request.base_url).rstrip("/"))
+
+
+class CallEndpoint:
+    """An ASGI application for calls of one form."""
+
+    def __init__(self, simulator: Simulator, form_of: Callable[[Request], Form]) -> None:
         self._simulator = simulator
+        self._form_of = form_of
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Reply to one chat call, or break off, or never begin."""
+        """Reply to one call, or break off, or never begin."""
         request = Request(scope, receive)
         try:
             body = await request.body()
         except ClientDisconnect:
             return
         token = bearer(request.headers.get("authorization"))
-        with self._simulator.call(token, body) as outcome:
+        with self._simulator.call(token, body, self._form_of(request)) as outcome:
             await anyio.sleep(outcome.delay_ms / 1000)
             await _deliver(outcome, receive, send)
 

@@ -1,0 +1,150 @@
+"""What a batch is made of: its rows once, once more for every vote, and some of them for a check.
+
+It knows what a job file wants; it queues nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from runner.core.packing import ALONE, Packing
+from runner.errors import JobFileError
+from runner.jobfile import JobFile, Prompt
+
+# A rough measure that holds for English and Chinese alike: one token to four bytes of UTF-8.
+BYTES_PER_TOKEN = 4
+# Where rows share a call as far as tokens allow: of so many rows the size is taken, what an answer
+# adds to each, and how many may share it at most, for models lose count.
+MEASURED = 500
+ANSWER_BYTES = 40
+MOST_IN_A_CALL = 50
+FINGERPRINT_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a batch; the first has no name, and is the batch itself.
+
+    Attributes:
+        name: "vote 2", or "check".
+        models: Those that may answer, the preferred one first.
+        packing: How its rows share calls.
+        stride: It is about every so-manieth row.
+    """
+
+    name: str
+    models: tuple[str, ...]
+    packing: Packing
+    stride: int = 1
+
+    def rows(self, of: int) -> int:
+        """How many rows it is about."""
+        return -(-of // self.stride)
+
+
+def parts_of(jobfile: JobFile, packing: Packing) -> tuple[Part, ...]:
+    """The parts of a batch, itself first."""
+    job = jobfile.job
+    models = job.choices
+    voters: list[tuple[str, ...]] = [models]
+    if job.votes > 1:
+        voters = [(models[number % len(models)],) for number in range(job.votes)]
+    votes = [Part(f"vote {n}", voter, packing) for n, voter in enumerate(voters[1:], 2)]
+    stride = max(1, round(1 / job.check)) if job.check else 0
+    check = [Part("check", voters[0], ALONE, stride)] if stride else []
+    return Part("", voters[0], packing), *votes, *check
+
+
+def packing_of(jobfile: JobFile, prompt: Prompt, rows: Callable[[], Iterable[str]]) -> Packing:
+    """How the rows share calls; `rows` gives them, of which the first are measured if need be.
+
+    Raises:
+        JobFileError: They cannot, and are to.
+    """
+    wanted = jobfile.job.rows_in_a_call
+    if wanted == 1:
+        return ALONE
+    if jobfile.job.kind == "chat" and (why := prompt.unpackable):
+        remedy = "leave out pack, or put what depends on the row into [prompt] user"
+        raise JobFileError(
+            f"several rows cannot be asked in one call: {why}",
+            where=f"{jobfile.job.name}: [job] pack",
+            remedy=remedy,
+        )
+    if isinstance(wanted, int):
+        return Packing(wanted)
+    return _measured(jobfile.job.pack_tokens * BYTES_PER_TOKEN, prompt, rows())
+
+
+def _measured(budget: int, prompt: Prompt, rows: Iterable[str]) -> Packing:
+    """As many rows as a budget of bytes holds, of the average size; a long one takes more room."""
+    stored = asked = number = 0
+    for row in islice(rows, MEASURED):
+        stored, number = stored + len(row.encode()), number + 1
+        asked += ANSWER_BYTES + _size(prompt, row)
+    if not number:
+        return ALONE
+    most = max(1, min(MOST_IN_A_CALL, budget * number // asked))
+    return Packing(most, max(1, budget * stored // asked))
+
+
+def _size(prompt: Prompt, row: str) -> int:
+    try:
+        return len(prompt.text(orjson.loads(row)).encode("utf-8", "replace"))
+    except JobFileError:
+        return len(row)
+
+
+class Fingerprints:
+    """What tells whether two rows of a part ask the same, in this batch or in another.
+
+    It is made of what the model is sent and what counts as an answer, not of how rows share
+    calls: whoever packs differently does not pay anew.
+    """
+
+    def __init__(self, jobfile: JobFile, prompt: Prompt, part: Part, folder: Path) -> None:
+        self._prompt = prompt
+        self._kind = jobfile.job.kind
+        self._shows_images = bool(jobfile.prompt.pictures)
+        self._folder = folder
+        # Each vote is one of its own, and a check would check nothing with the packed answers.
+        self._salt = f"{jobfile.terms(part.models)}:{part.name}:".encode()
+
+    def of(self, row: str) -> bytes:
+        """The fingerprint of a row, given as the text of a JSON object."""
+        digest = hashlib.sha256(self._salt + self._asked(row))
+        return digest.digest()[:FINGERPRINT_BYTES]
+
+    def _asked(self, row: str) -> bytes:
+        values = orjson.loads(row)
+        if self._kind == "request":
+            return orjson.dumps([values["url"], values["body"]], option=orjson.OPT_SORT_KEYS)
+        try:
+            if self._kind != "chat":
+                return self._prompt.text(values).encode("utf-8", "surrogatepass")
+            messages = self._prompt.messages(values)
+        except JobFileError:
+            return row.encode()  # it will be told when its turn comes
+        return orjson.dumps(self._described(messages) if self._shows_images else messages)
+
+    def _described(self, messages: list[dict[str, Any]]) -> list[Any]:
+        """The messages, with what tells a local image from another in the place of its path."""
+        from runner.files.images import describe  # noqa: PLC0415 - few jobs show images
+
+        def seen(part: dict[str, Any]) -> object:
+            image = part.get("image_url")
+            return describe(image["url"], self._folder) if image else part
+
+        return [
+            message
+            if isinstance(message["content"], str)
+            else [message["role"], *map(seen, message["content"])]
+            for message in messages
+        ]

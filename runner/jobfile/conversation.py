@@ -1,0 +1,51 @@
+"""The messages that a row itself holds, checked.
+
+It knows neither templates nor what is asked of the model beside them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+_ROLES = ("system", "user", "assistant")
+
+
+def read_conversation(value: Any) -> list[dict[str, Any]]:
+    """Return the messages in a row's value: a list of ``{role, content}``, or its JSON text.
+
+    Raises:
+        ValueError: it is none; the message is a clause for people.
+    """
+    found = _parsed(value)
+    if not isinstance(found, list) or not found:
+        raise ValueError("it is not a list of messages")
+    messages = [_message(number, item) for number, item in enumerate(found, 1)]
+    if messages[-1]["role"] != "user":
+        raise ValueError("its last message is not the user's")
+    return messages
+
+
+def _parsed(value: Any) -> Any:
+    """Return what a cell of a text format holds: there, a list can only be JSON text."""
+    try:
+        return orjson.loads(value) if isinstance(value, str) else value
+    except orjson.JSONDecodeError:
+        return None
+
+
+def _message(number: int, item: Any) -> dict[str, Any]:
+    if not isinstance(item, Mapping) or item.get("role") not in _ROLES:
+        raise ValueError(f"message {number} has no role of {', '.join(_ROLES)}")
+    content = item.get("content")
+    if isinstance(content, str) and content.strip():
+        return {"role": item["role"], "content": content}
+    if isinstance(content, list) and content and all(map(_is_part, content)):
+        return {"role": item["role"], "content": content}
+    raise ValueError(f"message {number} has no content")
+
+
+def _is_part(part: Any) -> bool:
+    return isinstance(part, Mapping) and isinstance(part.get("type"), str)

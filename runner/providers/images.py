@@ -1,0 +1,172 @@
+"""Image generation on the wire: OpenAI's answer at once, and ModelScope's asynchronous tasks.
+
+It knows both formats and every way in which a task may end; when to look again, others decide.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import orjson
+
+from runner.core.verdict import Reply
+from runner.providers import openai
+from runner.providers.wire import Response
+
+# modelscope.cn/docs/model-service/API-Inference/intro, as of 2026-11.
+BEGIN_TASK = {"X-ModelScope-Async-Mode": "true"}
+ASK_FOR_TASK = {"X-ModelScope-Task-Type": "image_generation"}
+
+_MADE = frozenset({"SUCCEED", "SUCCEEDED", "SUCCESS"})
+_FAILED = frozenset({"FAILED", "FAIL", "ERROR", "CANCELED", "CANCELLED", "REVOKED", "TIMEOUT"})
+_UNHEARD_OF = re.compile(
+    r"task.{0,80}(not.?found|not.?exist|expired)|(no such|unknown|invalid) task|任务不存在",
+    re.IGNORECASE,
+)
+_GONE = (404, 410)
+_TOLD_IN_WORDS = (openai.OK, 400, 422)  # not a 401: an expired token says nothing of the task
+_LISTS = ("data", "images", "output_images")
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """The images are being made; `state` is the provider's word for how far it is."""
+
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Painted:
+    """The images are made, and wait at `urls`, at least one, for some hours."""
+
+    urls: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFailed:
+    """There will be no image: what the provider said of it."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The provider knows no such task, or no longer; nothing will come of it."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unreachable:
+    """Nothing was learned; later it may be."""
+
+    why: str
+
+
+Task = Pending | Painted | TaskFailed | Lost | Unreachable
+
+
+def request(model: str, prompt: str, parameters: Mapping[str, Any]) -> bytes:
+    """The body of ``POST /images/generations``."""
+    return orjson.dumps({"model": model, "prompt": prompt, **parameters})
+
+
+def read_reply(status: int, headers: Mapping[str, str], body: bytes) -> Reply:
+    """The reply to a call for images: a task's id, or the images themselves; never raises."""
+    return openai.read_any(status, headers, body, _answer)
+
+
+def task_path(task_id: str) -> str:
+    """Where the provider tells of a task."""
+    return f"/tasks/{quote(task_id, safe='')}"
+
+
+def read_task(response: Response) -> Task:
+    """What the provider says of a task; never raises.
+
+    A task is given up only where the provider says so: what is not understood is asked for again,
+    for the image is paid for.
+    """
+    if response.status in _GONE:
+        return Lost(_in_words(response))
+    data = _object(response.body)
+    state = data.get("task_status")
+    if response.status != openai.OK or not isinstance(state, str) or not state:
+        said = _in_words(response)
+        unheard_of = response.status in _TOLD_IN_WORDS and _UNHEARD_OF.search(said)
+        return Lost(said) if unheard_of else Unreachable(said)
+    return _of_state(state, data, response)
+
+
+def cleaned(task: Task, clean: Callable[[str], str]) -> Task:
+    """`task` with `clean` applied to all that the provider said."""
+    match task:
+        case Pending(state):
+            return Pending(clean(state))
+        case TaskFailed(code, message):
+            return TaskFailed(clean(code), clean(message))
+        case Lost(why):
+            return Lost(clean(why))
+        case Unreachable(why):
+            return Unreachable(clean(why))
+        case Painted():
+            return task
+
+
+def _of_state(told_state: str, data: dict[str, Any], response: Response) -> Task:
+    state = told_state.upper()
+    if state in _FAILED:
+        told = openai.read_any(response.status, {}, response.body, _answer)
+        return TaskFailed(told.code or state, told.message)
+    if state == "UNKNOWN":
+        return Lost(f"the provider calls the task {state}")
+    if state not in _MADE:
+        return Pending(told_state)
+    urls = _urls(data)
+    return Painted(urls) if urls else TaskFailed(state, "the task succeeded without an image")
+
+
+def _answer(headers: Mapping[str, str], data: dict[str, Any]) -> Reply:
+    task_id = data.get("task_id")
+    return Reply(
+        openai.OK,
+        headers,
+        task_id=task_id if isinstance(task_id, str) else "",
+        images=_urls(data),
+    )
+
+
+def _urls(data: dict[str, Any]) -> tuple[str, ...]:
+    """The images that an object lists, as URLs: OpenAI's list, SiliconFlow's, or a task's."""
+    lists = (data.get(name) for name in _LISTS)
+    items = next((found for found in lists if isinstance(found, list) and found), [])
+    return tuple(url for url in map(_url, items) if url)
+
+
+def _url(item: Any) -> str:
+    if isinstance(item, str):
+        return item
+    if not isinstance(item, dict):
+        return ""
+    if isinstance(packed := item.get("b64_json"), str) and packed:
+        return f"data:application/octet-stream;base64,{packed}"
+    return url if isinstance(url := item.get("url"), str) else ""
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        data = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return {}
+    return data if isinstance(data, dict) else {}
+
+
+def _in_words(response: Response) -> str:
+    told = openai.read_any(response.status, {}, response.body, _answer)
+    said = ": ".join(part for part in (told.code, told.message) if part)
+    return f"HTTP {response.status}" + (f", {said}" if said else "")

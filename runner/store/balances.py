@@ -1,0 +1,84 @@
+"""What was seen of the accounts' balances, a row for each change.
+
+It reads and writes looks; what they tell of grants, core/grants.py says. Functions take a
+connection inside the caller's transaction.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from runner.core.grants import Look
+from runner.store.tables import balances
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A balance, in thousandths of a credit, that stayed the same from `at` to `until`.
+
+    Attributes:
+        charged: What our calls had cost since the balance before.
+        counted: What the window held as spent, from which the next is reckoned.
+    """
+
+    at: int
+    until: int
+    available: int
+    frozen: int
+    charged: int
+    counted: int
+
+    @property
+    def look(self) -> Look:
+        """The same, as the core infers grants from it."""
+        return Look(self.at, self.until, self.available + self.frozen, self.charged)
+
+
+async def latest(
+    connection: AsyncConnection, account: str, before: int | None = None
+) -> Seen | None:
+    """The newest balance of `account`; of those seen first before a moment, if one is given."""
+    query = select(balances).where(balances.c.account == account)
+    if before is not None:
+        query = query.where(balances.c.at_ms < before)
+    row = (await connection.execute(query.order_by(balances.c.at_ms.desc()).limit(1))).first()
+    return None if row is None else Seen(*row[1:])
+
+
+async def since(connection: AsyncConnection, account: str, moment: int) -> list[Seen]:
+    """The balances of `account` that were still seen at `moment` or later, oldest first."""
+    rows = await connection.execute(
+        select(balances)
+        .where(balances.c.account == account, balances.c.until_ms >= moment)
+        .order_by(balances.c.at_ms)
+    )
+    return [Seen(*row[1:]) for row in rows]
+
+
+async def note(
+    connection: AsyncConnection,
+    account: str,
+    *,
+    available: int,
+    frozen: int,
+    counted: tuple[int, int],
+    now: int,
+) -> None:
+    """Write down a balance; `counted` is what the window held as spent before and after it."""
+    last = await latest(connection, account)
+    before, after = counted
+    charged = 0 if last is None else max(0, before - last.counted)
+    if last is not None and (last.available, last.frozen, charged) == (available, frozen, 0):
+        await connection.execute(
+            update(balances)
+            .where(balances.c.account == account, balances.c.at_ms == last.at)
+            .values(until_ms=max(now, last.until), counted=after)
+        )
+        return
+    at = now if last is None else max(now, last.until + 1)  # a clock may be set back
+    seen = Seen(at, at, available, frozen, charged, after)
+    values = {c.name: getattr(seen, c.name.removesuffix("_ms")) for c in list(balances.c)[1:]}
+    await connection.execute(insert(balances).values(account=account, **values))
