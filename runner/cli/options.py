@@ -15,7 +15,7 @@ INPUT_HELP = (
     "The dataset (.csv, .tsv, .jsonl, also with .gz or .zst; .parquet; .xlsx); several files or a "
     "pattern are one dataset; - is standard input."
 )
-Input = Annotated[list[Path], typer.Argument(help=INPUT_HELP, metavar="INPUT...")]
+Input = Annotated[list[Path], typer.Argument(help=INPUT_HELP, metavar="INPUT")]
 InputFormat = Annotated[
     str | None,
     typer.Option(

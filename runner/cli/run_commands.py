@@ -55,9 +55,7 @@ def run(
             help="The job file (.toml); default: all that is queued.", metavar="JOBFILE"
         ),
     ] = None,
-    dataset: Annotated[
-        list[Path] | None, typer.Argument(help=INPUT_HELP, metavar="INPUT...")
-    ] = None,
+    dataset: Annotated[list[Path] | None, typer.Argument(help=INPUT_HELP, metavar="INPUT")] = None,
     output: Output = None,
     input_format: InputFormat = None,
     where: Where = None,

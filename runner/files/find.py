@@ -6,19 +6,23 @@ It reads nothing but standard input, and that only to keep it.
 from __future__ import annotations
 
 import atexit
+import io
 import shutil
 import sys
 import tempfile
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from runner.errors import InputError
-from runner.files.formats import TEXTS, Format
+from runner.files.formats import TEXTS, Format, Packing
+from runner.files.packing import unpacked
 
 STANDARD_INPUT = Path("-")
 _SNIFFED = 1 << 16
-_PACKED = ((b"\x1f\x8b", ".gz"), (b"\x28\xb5\x2f\xfd", ".zst"))
+_PEEKED = 1 << 10  # of what packed bytes unfold to: far less than what was read of them
+_PACKED: tuple[tuple[bytes, Packing], ...] = ((b"\x1f\x8b", "gz"), (b"\x28\xb5\x2f\xfd", "zst"))
 
 
 def find(
@@ -77,9 +81,16 @@ def _kept(stdin: BinaryIO, form: Format | None) -> Path:
 
 
 def _suffixes(head: bytes, form: Format | None) -> str:
-    packing = next((suffix for start, suffix in _PACKED if head.startswith(start)), "")
-    found = form or ("jsonl" if packing else _sniffed(head))
-    return f".{found}{packing if found in TEXTS else ''}"
+    packing = next((packing for start, packing in _PACKED if head.startswith(start)), None)
+    found = form or _sniffed(_peek(head, packing) if packing else head)
+    return f".{found}.{packing}" if packing and found in TEXTS else f".{found}"
+
+
+def _peek(head: bytes, packing: Packing) -> bytes:
+    """Unfold a beginning; what is wrong with it is told when it is read whole."""
+    with suppress(InputError):
+        return unpacked(io.BytesIO(head), packing, STANDARD_INPUT).read(_PEEKED)
+    return b""
 
 
 def _sniffed(head: bytes) -> Format:

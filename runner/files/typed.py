@@ -13,14 +13,7 @@ from typing import Any
 
 import orjson
 
-_IMAGES = (
-    (b"\x89PNG\r\n\x1a\n", "image/png"),
-    (b"\xff\xd8\xff", "image/jpeg"),
-    (b"GIF8", "image/gif"),
-    (b"BM", "image/bmp"),
-    (b"II*\0", "image/tiff"),
-    (b"MM\0*", "image/tiff"),
-)
+from runner import magic
 
 
 def object_text(row: Mapping[str, Any]) -> str:
@@ -51,8 +44,6 @@ def _plain(value: Any) -> Any:
 
 
 def _bytes_text(value: bytes) -> str:
-    text = base64.b64encode(value).decode()
-    kind = next((kind for start, kind in _IMAGES if value.startswith(start)), None)
-    if value[:4] == b"RIFF" and value[8:12] == b"WEBP":
-        kind = "image/webp"
-    return f"data:{kind};base64,{text}" if kind else text
+    if media_type := magic.image_type(value):
+        return magic.to_data_url(value, media_type)
+    return base64.b64encode(value).decode()
