@@ -56,11 +56,13 @@ def conclude(window: Window, outcome: Outcome, now: int, held: int = 1) -> Windo
     probe = outcome.probe and window.gate.probing
     count = outcome.counts.get(window.quota)
     verdict = _unmask(outcome.verdict, window, count, probe=probe)
+    until = quota.told_until(window, count, now)
     if isinstance(window.period, Calendar):
         if probe and _comes_early(window, outcome.date):
             return _await_day(window, outcome.date or 0, now, held)
         theirs = now if outcome.date is None else outcome.date
-        if _reset_is_late(window, verdict, count, probe=probe, now=theirs):
+        late = _reset_is_late(window, verdict, count, probe=probe, now=theirs)
+        if until is None and late:
             return _await_reset(window, verdict, now, held, probe=probe)
     charged = _charged(window, verdict, outcome.tokens, held)
     settled = quota.settle(
@@ -72,9 +74,14 @@ def conclude(window: Window, outcome: Outcome, now: int, held: int = 1) -> Windo
         held=held,
         sent_at=outcome.sent_at,
     )
+    settled = quota.told_reset(settled, until)
     if verdict.kind is Kind.SPENT and concerns(verdict, window):
         settled = _learn_spent(settled, verdict, now)
-    return replace(settled, gate=_gate_after(settled, verdict, probe=probe, now=now))
+    gate = _gate_after(settled, verdict, probe=probe, now=now)
+    if until is not None and gate.opens_at < until:
+        why = verdict.why or "nothing is left, as the provider tells"
+        gate = gates.shut(gate, until, Cause.SPENT, why, probe=probe)
+    return replace(settled, gate=gate)
 
 
 def concerns(verdict: Verdict, window: Window) -> bool:

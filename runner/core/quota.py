@@ -24,6 +24,11 @@ from runner.core.gate import Cause
 from runner.core.period import Calendar, Refill, Rolling
 from runner.core.window import ONE_CALL, Cost, Count, Source, Window, refreshed
 
+# The longest periods of calendars: the day on which clocks are set back, and a month with one.
+LONGEST_MS = {"day": 25 * gates.HOUR_MS, "month": (31 * 24 + 1) * gates.HOUR_MS}
+# A moment told in whole minutes or on the way for a while is the same.
+SAME_RESET_MS = 120_000
+
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
@@ -143,12 +148,46 @@ def settle(
     limit = count.limit
     if limit is None:
         limit = max(window.limit or 0, window.spent + charged + count.remaining)
+        if limit == 0:  # that nothing is left tells no limit of which nothing is known
+            return window
     return replace(
         _counted(window, charged, count.spent(limit), now, probe=probe),
         limit=limit,
         limit_source=Source.HEADER,
         limit_learned_at=now,
     )
+
+
+def told_until(window: Window, count: Count | None, now: int) -> int | None:
+    """Until when nothing is left, as a reply's headers tell; None: they do not, or not sanely.
+
+    Only a reply that leaves nothing is believed: whatever a provider means by its reset (all
+    comes back, as after a day; or the next call, as in a sliding one), no call is let in before
+    it, and what is tried then is one probe. It outranks the calendar, which is but the preset's.
+    A calendar's reset lies ahead, by no more than its period. Of a flow it is believed from the
+    flow's own length on, which it contradicts, up to a day. Never sooner than a refused probe is
+    repeated: a provider may say the same second every time.
+    """
+    if count is None or count.remaining > 0 or count.resets_in is None:
+        return None
+    match window.period:
+        case Calendar(unit, _):
+            shortest, longest = 0, LONGEST_MS[unit]
+        case Rolling(ms) | Refill(ms):
+            shortest, longest = ms, LONGEST_MS["day"]
+        case _:
+            return None
+    if not shortest < count.resets_in <= longest:
+        return None
+    return max(now, window.starts_at) + max(count.resets_in, gates.probe_wait(window.gate))
+
+
+def told_reset(window: Window, until: int | None) -> Window:
+    """`window` of a calendar with the end it was told, if that is another than its midnight."""
+    if until is None or not isinstance(window.period, Calendar):
+        return window
+    same = abs(until - window.resets_at) <= SAME_RESET_MS
+    return window if same else replace(window, resets_at=until)
 
 
 def _doubted(window: Window, charged: int, now: int) -> Window:

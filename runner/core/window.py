@@ -152,10 +152,14 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """A provider's own account of a window, from one reply. `limit` None: only `remaining` told."""
+    """A provider's own account of a window, from one reply. `limit` None: only `remaining` told.
+
+    `resets_in` is how many ms from then it says it resets; None: it does not say.
+    """
 
     limit: int | None
     remaining: int
+    resets_in: int | None = None
 
     def spent(self, limit: int) -> int:
         """What the provider has counted so far, of `limit`."""
@@ -208,11 +212,24 @@ def current(window: Window, quota: Quota, now: int, margin_ms: int) -> Window:
     window = _set_back(window, now, margin_ms)
     if now < window.resets_at:
         return _tried(_with_rule(refreshed(window, now), quota))
-    fresh = open_window(quota, window.account, window.model, now)
+    fresh = _following(window, open_window(quota, window.account, window.model, now))
     gate = gates.after_reset(fresh.starts_at + margin_ms, window.gate, now)
+    if fresh.day == window.day and window.gate.cause is Cause.SPENT:
+        gate = replace(gate, cause=Cause.SPENT, refusals=window.gate.refusals)
     carried = window.spent if window.resets_at == fresh.starts_at else 0
     inherited = _inherit_limit(replace(fresh, gate=gate, carried=carried), window)
     return _with_rule(inherited, quota)
+
+
+def _following(window: Window, fresh: Window) -> Window:
+    """`fresh` from the end of `window` on, where a provider told of another than the calendar's.
+
+    If the calendar's day goes on, the window is the same one, renewed: calls in flight find it,
+    and each new refusal waits longer than the one before.
+    """
+    reserved = window.reserved if fresh.day == window.day else 0
+    starts_at = max(fresh.starts_at, window.resets_at)
+    return replace(fresh, starts_at=starts_at, reserved=reserved)
 
 
 def _set_back(window: Window, now: int, margin_ms: int) -> Window:

@@ -183,7 +183,8 @@ class Endpoint:
         for table in self.account.preset.tables:
             told = headers.read_quota(found, table.headers, now)
             if told is not None and told.remaining is not None:
-                counts[table.name] = Count(told.limit, told.remaining)
+                resets_in = None if told.resets_at is None else told.resets_at - now
+                counts[table.name] = Count(told.limit, told.remaining, resets_in)
         return counts
 
     def _clean(self, text: str) -> str:

@@ -71,8 +71,10 @@ def test_what_is_not_the_jobs_fault_costs_it_no_attempt(kind: Kind) -> None:
     assert refused(Verdict(kind), Tries(claims=99, faults=99, asks=99)) == Release()
 
 
-def in_company(verdict: Verdict, tries: Tries, *, probe: bool = False) -> Step:
-    return after_refusal(verdict, tries, LIMITS, chance=0.5, now=1_000, company=20, probe=probe)
+def in_company(verdict: Verdict, tries: Tries, *, known_to_fail: bool = False) -> Step:
+    return after_refusal(
+        verdict, tries, LIMITS, chance=0.5, now=1_000, company=20, known_to_fail=known_to_fail
+    )
 
 
 def test_what_goes_wrong_in_company_is_never_held_against_a_job() -> None:
@@ -86,9 +88,9 @@ def test_what_goes_wrong_in_company_is_never_held_against_a_job() -> None:
 
 def test_a_probe_that_meets_a_fault_lets_others_go_first_and_counts_nothing() -> None:
     rested = RetryAt(1_000 + PROBE_REST_MS, counted=False)
-    assert in_company(FAULT, Tries(faults=99), probe=True) == rested
+    assert in_company(FAULT, Tries(faults=99), known_to_fail=True) == rested
     often = Tries(claims=MAX_CLAIMS, faults=99)
-    assert in_company(FAULT, often, probe=True) == Halve("HTTP 502"), "but not for ever"
+    assert in_company(FAULT, often, known_to_fail=True) == Halve("HTTP 502"), "but not for ever"
 
 
 def test_a_task_is_looked_at_soon_then_more_rarely_and_given_up_in_the_end() -> None:

@@ -180,6 +180,7 @@ def test_the_seeds_know_trouble_and_peace() -> None:
     assert min(kinds[kind] for kind in ("foreign", "limit", "clock", "sleep")) >= 5
     assert sum(fate.late for fate in fates) >= 10
     assert sum(fate.faults > 0 for fate in fates) >= 10
+    assert sum(fate.tells_resets and bool(fate.told) and not fate.calm for fate in fates) >= 10
     assert sum(fate.calm and fate.informed for fate in fates) >= 50
     assert {rule.name for fate in fates for rule in fate.truth} == {
         "credits", "day", "model day", "month", "minute", "bucket", "tokens",

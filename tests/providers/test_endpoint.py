@@ -47,6 +47,13 @@ def ask(
 
     async def main() -> Heard:
         found = replace(preset("modelscope"), images=images)
+
+
+def ask(handler: Handler, timeout_s: float = 5, provider: str = "modelscope") -> Heard:
+    """One question over a wire whose other end is `handler`."""
+
+    async def main() -> Heard:
+        found = preset(provider)
         account = Account("mine", found, "http://provider/v1", rules_of(found, Wishes()))
         async with open_wire(httpx.MockTransport(handler)) as wire:
             return await how(Endpoint(account, TOKEN, wire))
@@ -231,3 +238,49 @@ def test_the_wait_of_googles_retry_info_is_heard() -> None:
 
     verdict = ask(handler).verdict
     assert (verdict.wait_ms, verdict.why) == (30_000, "HTTP 429, busy (retry in 30s)")
+
+
+GENERIC = {
+    "IETF, daily": (
+        {"ratelimit": '"daily";r=0;t=3000'},
+        {"calls_per_day": Count(None, 0, 3_000_000)},
+    ),
+    "OpenAI": (
+        {
+            "x-ratelimit-limit-requests": "60",
+            "x-ratelimit-remaining-requests": "0",
+            "x-ratelimit-reset-requests": "6m0s",
+        },
+        {"calls_per_minute": Count(60, 0, 360_000)},
+    ),
+    "Anthropic": (
+        {
+            "date": "Mon, 16 Nov 2026 08:00:00 GMT",
+            "anthropic-ratelimit-requests-limit": "50",
+            "anthropic-ratelimit-requests-remaining": "49",
+            "anthropic-ratelimit-requests-reset": "2026-11-16T08:01:00Z",
+        },
+        {"calls_as_anthropic_tells": Count(50, 49, 60_000)},
+    ),
+    "plain": (
+        {"x-ratelimit-limit": "50", "x-ratelimit-remaining": "3", "x-ratelimit-reset": "30"},
+        {"calls_as_told": Count(50, 3, 30_000)},
+    ),
+    "IETF, before policies": (
+        {"ratelimit-limit": "100", "ratelimit-remaining": "50", "ratelimit-reset": "30"},
+        {"calls_as_told_by_ratelimit": Count(100, 50, 30_000)},
+    ),
+    "silence": ({"x-ratelimit-reset": "30"}, {}),
+}
+
+
+@pytest.mark.parametrize(("headers", "counts"), GENERIC.values(), ids=GENERIC)
+def test_any_provider_is_heard_without_a_limit_of_ours(
+    headers: dict[str, str], counts: dict[str, Count]
+) -> None:
+    """A moment is told as the time until then, by the reply's own clock."""
+
+    def handler(_request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json=ANSWER, headers=headers)
+
+    assert ask(handler, provider="openai-compatible").counts == counts

@@ -80,6 +80,11 @@ class Fate:
         return self.knows == "right" or bool(self.told)
 
     @property
+    def tells_resets(self) -> bool:
+        """Whether counts come with the moment of the reset."""
+        return self.seed % 2 == 0
+
+    @property
     def credits(self) -> bool:
         return any(rule.unit is Unit.CREDITS for rule in self.truth)
 
@@ -99,7 +104,7 @@ class Fate:
     def _meter(self, rule: Quota) -> Meter:
         days = Calendar("day", self.zone)
         calendar = rule.period if isinstance(rule.period, Calendar) else days
-        return Meter(rule, rule.limit or 0, calendar, self.lateness)
+        return Meter(rule, rule.limit or 0, calendar, self.lateness, self.tells_resets)
 
     def lateness(self, reset: int) -> int:
         """By how much the provider's reset due at `reset` is late."""

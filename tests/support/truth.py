@@ -24,6 +24,7 @@ class Meter:
     limit: int
     calendar: Calendar  # of a grant: the days it is granted for
     late: Late
+    resets: bool = False  # whether a count says when the calendar brings it back
     used: Counter[str] = field(default_factory=Counter)  # by the calendar period's name
     spent: list[tuple[int, int]] = field(default_factory=list)  # rolling: (moment, amount)
     level: int = 0  # a bucket's, in units times its ms
@@ -67,7 +68,15 @@ class Meter:
 
     def count(self, now: int) -> Count:
         """As a header tells it."""
-        return Count(self.limit, max(0, self.room(now)))
+        return Count(self.limit, max(0, self.room(now)), self.resets_in(now))
+
+    def resets_in(self, now: int) -> int | None:
+        """How long until the calendar brings it back, truly."""
+        if not (self.resets and isinstance(self.rule.period, Calendar)):
+            return None
+        span = span_of(self.calendar, now)
+        begins = span.starts_at + self.late(span.starts_at)
+        return (begins if now < begins else span.ends_at + self.late(span.ends_at)) - now
 
     def refusal(self) -> Verdict:
         """Flows throttle, allowances are spent; both by their names."""
@@ -96,6 +105,21 @@ class Truth:
     def hindrance(self, model: str, cost: Cost, now: int) -> Meter | None:
         """The first meter without room for a call."""
         return next((m for m in self.touched(model) if not self.fits(m, cost, now)), None)
+
+    def room_from(self, model: str, cost: Cost, begun: int, ended: int) -> int:
+        """The first moment from `begun` on with room for a call; `ended` if there is none.
+
+        Nothing may have been charged between the two: then room only grows.
+        """
+        if self.hindrance(model, cost, ended - 1):
+            return ended
+        while begun < ended:
+            middle = (begun + ended) // 2
+            if self.hindrance(model, cost, middle):
+                begun = middle + 1
+            else:
+                ended = middle
+        return ended
 
     @staticmethod
     def fits(meter: Meter, cost: Cost, now: int) -> bool:

@@ -3,11 +3,11 @@
 import heapq
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import count
 from random import Random
 
-from runner.core import outcome, quota
+from runner.core import quota
 from runner.core.concurrency import Concurrency
 from runner.core.gate import Cause
 from runner.core.outcome import Outcome
@@ -25,66 +25,16 @@ from runner.core.schedule import (
     decide,
     explain,
 )
-from runner.core.verdict import Scope
-from runner.core.window import Count, Quota, Unit, Window, current, in_force, open_window, span_of
+from runner.core.window import Count, Unit, Window, span_of
+from support.books import ACCOUNT, Books
 from support.fate import HOUR, MINUTE, SECOND, TOKENS, Event, Fate
-from support.judge import Call, Judge, Place
+from support.judge import Call, Judge
 from support.truth import Truth
 
-ACCOUNT = "mine"
 BALANCE_EVERY = 15 * MINUTE  # as the runtime does
 Left = dict[tuple[str, str], int]  # by quota and model
 LONGEST_WAY = 3 * SECOND
 LONGEST_REPLY = 5 * SECOND
-
-
-@dataclass
-class Books:
-    """Every window ever opened, as the ledger keeps them."""
-
-    fate: Fate
-    windows: dict[Place, Window] = field(default_factory=dict)
-    latest: dict[tuple[str, str], Window] = field(default_factory=dict)
-    periods: dict[tuple[str, str], list[str]] = field(default_factory=dict)
-    looked: dict[tuple[str, str], int] = field(default_factory=dict)
-
-    def open(self, model: str, now: int) -> tuple[Window, ...]:
-        """The windows that a call to `model` touches, the ledger's way: no day goes back."""
-        keyed = [
-            (rule, (rule.name, model * (rule.scope is Scope.MODEL))) for rule in self.fate.belief
-        ]
-        starts = [w.starts_at for _, key in keyed if (w := self.latest.get(key)) and w.day]
-        moment = max([now, *starts])
-        return in_force(tuple(self.current(rule, *key, moment) for rule, key in keyed))
-
-    def current(self, rule: Quota, name: str, model: str, now: int) -> Window:
-        old = self.latest.get((name, model))
-        if old is None:
-            window = open_window(rule, ACCOUNT, model, now)
-        else:
-            window = current(old, rule, now, self.fate.margin)
-            if window.day != old.day:
-                assert window.day > old.day
-                assert window.starts_at >= old.resets_at
-                assert (window.spent, window.reserved, window.gate.probe) == (0, 0, True)
-        if old is None or window.day != old.day:
-            assert (name, model, window.day) not in self.windows
-            self.periods.setdefault((name, model), []).append(window.day)
-        self.keep(window)
-        return window
-
-    def keep(self, window: Window) -> None:
-        assert window.spent >= 0
-        assert window.reserved >= 0
-        self.windows[window.quota, window.model, window.day] = window
-        last = self.latest.get((window.quota, window.model), window)
-        if last.day <= window.day:
-            self.latest[window.quota, window.model] = window
-
-    def end(self, call: Call, end: Outcome, now: int) -> None:
-        for place, held in call.held.items():
-            told = replace(end, probe=call.probe, sent_at=call.sent_at)
-            self.keep(outcome.conclude(self.windows[place], told, now, held))
 
 
 Step = tuple[int, str, str, str]  # moment, what, model or quota, how it went
@@ -128,11 +78,14 @@ class Year:
             self.push(event.at, event)
 
     def eves(self) -> Iterator[Event]:
-        """The last moment of each of the provider's days at which the user lets calls be made."""
+        """The last moment of each of the provider's days at which the user lets calls be made.
+
+        What a day that ends late still allows after its midnight is not asked for.
+        """
         days = Calendar("day", self.fate.zone)
         midnight = span_of(days, self.fate.begin).ends_at
         while midnight < self.fate.end:
-            yield Event(self.closing(midnight + self.fate.lateness(midnight)) - 1, "eve", midnight)
+            yield Event(self.closing(midnight) - 1, "eve", midnight)
             midnight = span_of(days, midnight).ends_at
 
     def closing(self, moment: int) -> int:
@@ -336,25 +289,9 @@ class Year:
         for work in self.works():
             for (_, model), found in explain(work, self.works(), lanes, self.rules, now).items():
                 assert isinstance(found, Waiting)
-                idle = self.at - self.has_room_from(model, begun)
+                idle = self.at - self.truth.room_from(model, self.fate.cost(model), begun, self.at)
                 if idle > self.grace and (fault := self.fault(found, model, begun, now, idle)):
                     raise AssertionError((fault, model, begun, idle, found))
-
-    def has_room_from(self, model: str, begun: int) -> int:
-        """Since when, after `begun`, the provider has had room for a call; now, if it has none.
-
-        Between two events room only grows.
-        """
-        cost, late = self.fate.cost(model), self.at
-        if self.truth.hindrance(model, cost, late - 1):
-            return late
-        while begun < late:
-            middle = (begun + late) // 2
-            if self.truth.hindrance(model, cost, middle):
-                begun = middle + 1
-            else:
-                late = middle
-        return late
 
     def fault(self, found: Waiting, model: str, begun: int, now: int, idle: int) -> str:
         """What is wrong with having waited so long for this reason; empty: nothing."""
@@ -381,7 +318,9 @@ class Year:
         """Whether the machine's clock shows another day than the provider's."""
         if not isinstance(window.period, Calendar) or not self.offset:
             return False
-        true_day, shown = (span_of(window.period, at - 1).name for at in (self.at, self.now))
+        true_day, shown = (
+            span_of(window.period, at - self.grace).name for at in (self.at, self.now)
+        )
         return true_day != shown
 
     @property
