@@ -42,18 +42,12 @@ def ask(
     handler: Handler,
     how: Callable[[Endpoint], Awaitable[Heard]] = chat,
     images: str = "tasks",
+    provider: str = "modelscope",
 ) -> Heard:
     """One question over a wire whose other end is `handler`."""
 
     async def main() -> Heard:
-        found = replace(preset("modelscope"), images=images)
-
-
-def ask(handler: Handler, timeout_s: float = 5, provider: str = "modelscope") -> Heard:
-    """One question over a wire whose other end is `handler`."""
-
-    async def main() -> Heard:
-        found = preset(provider)
+        found = replace(preset(provider), images=images)
         account = Account("mine", found, "http://provider/v1", rules_of(found, Wishes()))
         async with open_wire(httpx.MockTransport(handler)) as wire:
             return await how(Endpoint(account, TOKEN, wire))
