@@ -179,15 +179,16 @@ def told_until(window: Window, count: Count | None, now: int) -> int | None:
             return None
     if not shortest < count.resets_in <= longest:
         return None
-    return max(now, window.starts_at) + max(count.resets_in, gates.probe_wait(window.gate))
+    until = max(now, window.starts_at) + max(count.resets_in, gates.probe_wait(window.gate))
+    # Of a calendar it may be the very midnight, told on a clock and a way of its own.
+    return window.resets_at if abs(until - window.resets_at) <= SAME_RESET_MS else until
 
 
 def told_reset(window: Window, until: int | None) -> Window:
-    """`window` of a calendar with the end it was told, if that is another than its midnight."""
+    """`window` of a calendar with the end it was told."""
     if until is None or not isinstance(window.period, Calendar):
         return window
-    same = abs(until - window.resets_at) <= SAME_RESET_MS
-    return window if same else replace(window, resets_at=until)
+    return replace(window, resets_at=until)
 
 
 def _doubted(window: Window, charged: int, now: int) -> Window:

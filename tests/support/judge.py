@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from runner.core.gate import Cause
 from runner.core.outcome import CLOCK_TOLERANCE_MS, Outcome
-from runner.core.period import Calendar
+from runner.core.period import Calendar, Refill, Rolling
 from runner.core.verdict import Kind, Scope
 from runner.core.window import Unit, Window, span_of
 from support.fate import DAY, HOUR, MINUTE, Fate
@@ -40,6 +40,7 @@ LONGEST_WAITS = {
 }
 # After a reset that is up to 7 minutes late it is tried 1, 3 and 8 minutes after midnight.
 LATE_WAIT = 5 * MINUTE
+FLOWS = {"minute", "tokens"}  # that replies may tell of
 SHOWS = 9 * DAY  # a limit learned from a refusal is tried again after a week
 
 
@@ -158,3 +159,21 @@ class Judge:
         if gate.cause is Cause.SPENT and soon:
             longest = LATE_WAIT
         return gate.opens_at - now + begun - last <= longest + MINUTE
+
+    def patience(self, window: Window, model: str, at: int, jumped_at: int) -> int:
+        """How long a flow may seem full at `at` that is not.
+
+        A drip; a minute, if the replies tell of it, for a count may hold what falls out of sight;
+        and as long as what it holds that was never charged takes to come back. A clock that is
+        set back shows by how much at the latest call's start: what passed since is waited for.
+        """
+        assert isinstance(window.period, Rolling | Refill)
+        ms, limit = window.period.ms, window.limit or 1
+        drip = ms * self.fate.cost(model)[window.unit] // limit
+        told = MINUTE * (window.quota in FLOWS & self.fate.told)
+        since = at - 2 * ms
+        uncharged = self.uncharged[window.quota, window.model, ""]
+        held = sum(amount for moment, amount in uncharged if moment > since)
+        back = min(ms, held * ms // limit) if isinstance(window.period, Refill) else ms * bool(held)
+        jumped = ms if jumped_at > since else 0
+        return drip + told + max(back, jumped)

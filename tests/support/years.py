@@ -305,18 +305,25 @@ class Year:
             return "nothing hinders it"
         if now < window.gate.opens_at and window.gate.cause is not Cause.NONE:
             shut = self.judge.shut_for(window, model, now, begun)
-            known = shut or not self.judge.left(model, self.at - 1)
+            known = shut or not self.judge.left(model, self.at - 1) or self.stale(window, idle)
             return "" if known or self.elsewhen(window) else "a gate is shut for too long"
         if isinstance(window.period, Rolling | Refill):
-            return "" if idle <= self.patience(window, model) else "a flow is not full"
+            longest = self.grace + self.judge.patience(window, model, self.at, self.jumped_at)
+            return "" if idle <= longest else "a flow is not full"
         if isinstance(window.period, Grant) and idle <= self.grace + BALANCE_EVERY:
             return ""
         known = not self.judge.left(model, self.at - 1)
         return "" if known or self.elsewhen(window) else "an allowance is not spent"
 
+    def stale(self, window: Window, idle: int) -> bool:
+        """Whether its reset was told before the clock was set right, which lost that hour."""
+        learned_at = window.limit_learned_at
+        told = self.fate.tells_resets and learned_at is not None
+        return told and learned_at - HOUR < self.jumped_at and idle <= HOUR + self.grace
+
     def elsewhen(self, window: Window) -> bool:
         """Whether the machine's clock shows another day than the provider's."""
-        if not isinstance(window.period, Calendar) or not self.offset:
+        if not isinstance(window.period, Calendar):
             return False
         true_day, shown = (
             span_of(window.period, at - self.grace).name for at in (self.at, self.now)
@@ -330,24 +337,3 @@ class Year:
         And the grain of a second, and the margin after a reset.
         """
         return LONGEST_WAY + LONGEST_REPLY + SECOND + self.fate.margin
-
-    def patience(self, window: Window, model: str) -> int:
-        """How long a flow may seem full that is not.
-
-        A drip; a minute, if the replies tell of it, for a count may hold what falls out of sight;
-        and as long as what it holds that was never charged takes to come back. A clock that is
-        set back shows by how much at the latest call's start: what passed since is waited for.
-        """
-        assert isinstance(window.period, Rolling | Refill)
-        ms, limit = window.period.ms, window.limit or 1
-        drip = ms * self.fate.cost(model)[window.unit] // limit
-        told = MINUTE * (window.quota in FLOWS & self.fate.told)
-        since = self.at - 2 * ms
-        uncharged = self.judge.uncharged[window.quota, window.model, ""]
-        held = sum(amount for moment, amount in uncharged if moment > since)
-        back = min(ms, held * ms // limit) if isinstance(window.period, Refill) else ms * bool(held)
-        jumped = ms if self.jumped_at > since else 0
-        return self.grace + drip + told + max(back, jumped)
-
-
-FLOWS = {"minute", "tokens"}
