@@ -17,8 +17,10 @@ import orjson
 
 from runner import files, jobfile
 from runner.app.parts import Fingerprints, Part, packing_of, parts_of
+from runner.app.results import VOTE_COLUMNS
 from runner.core.model import BatchState
 from runner.core.packing import Packing
+from runner.errors import JobFileError
 from runner.files import ALL, Dataset, Format, Selection
 from runner.jobfile import JobFile, Prompt
 from runner.store import batches, intake
@@ -47,6 +49,11 @@ class Checked:
     def digest(self) -> str:
         """What makes this batch itself: what is asked, and of which rows."""
         return hashlib.sha256(f"{self.jobfile.digest}:{self.dataset.digest}".encode()).hexdigest()
+
+    @property
+    def folder(self) -> Path:
+        """Where the paths that rows name start."""
+        return self.dataset.path.resolve().parent
 
     def rows(self, start: int = 0) -> Iterator[str]:
         """The dataset's rows as JSON objects, from row number `start` on."""
@@ -110,13 +117,30 @@ def check_submission(
     prompt = Prompt(loaded)
     found = files.check(
         dataset,
-        required=prompt.columns,
+        required=prompt.columns | ({loaded.job.gold} if loaded.job.gold else set()),
         form=form,
         selection=selection,
         on_progress=on_progress,
     )
-    jobfile.check_columns(prompt.columns, found.columns, str(job), dataset=str(found.path))
+    added = (*jobfile.RESULT_COLUMNS, *(VOTE_COLUMNS if loaded.job.votes > 1 else ()))
+    jobfile.check_columns(
+        prompt.columns, found.columns, str(job), dataset=str(found.path), added=added
+    )
+    _check_gold(loaded, prompt, found, str(job))
     return Checked(loaded, prompt, found)
+
+
+def _check_gold(loaded: JobFile, prompt: Prompt, dataset: Dataset, where: str) -> None:
+    """The right answers are there, and are not told to the model."""
+    gold, where = loaded.job.gold, f"{where}: [job] gold"
+    if gold is None:
+        return
+    if gold not in dataset.columns:
+        what = f'there is no column "{gold}"; the columns are {", ".join(dataset.columns[:30])}'
+        raise JobFileError(what, where=where, remedy="name the column with the right answers")
+    if gold in prompt.columns:
+        what = f'the prompt reads "{gold}", which holds the right answers'
+        raise JobFileError(what, where=where, remedy="leave it out of the prompt")
 
 
 async def submit(
@@ -175,8 +199,7 @@ async def _load(
     on_progress: Progress,
 ) -> Batch:
     """Queue the rows behind those that are queued, as long as nobody else does."""
-    folder = checked.dataset.path.resolve().parent
-    prints = Fingerprints(checked.jobfile, checked.prompt, part, folder)
+    prints = Fingerprints(checked.jobfile, checked.prompt, part, checked.folder)
     rows = islice(checked.rows(batch.loaded * part.stride), 0, None, part.stride)
     while chunk := list(islice(rows, CHUNK)):
         asked = [prints.of(row) for row in chunk]
