@@ -223,7 +223,7 @@ class Midnight:
     async def windows(self, models: Sequence[str]) -> tuple[Window, ...]:
         """The windows that calls to any of `models` would touch now, each once."""
         found = await self._windows(models)
-        windows = dict.fromkeys(window for each in found.values() for window in each)
+        windows = {w for each in found.values() for w in each if w.revealed}
         return tuple(sorted(windows, key=place))
 
     async def _windows(self, models: Sequence[str]) -> Windows:

@@ -31,7 +31,7 @@ def quality(found: Quality) -> Iterator[RenderableType]:
     if found.agreement is not None:
         yield from (Text(), agreement(found.agreement))
     if found.check is not None:
-        same = words.percent(found.check.agreed, found.check.rows) if found.check.rows else "–"
+        same = words.percent(found.check.agreed, found.check.rows) if found.check.rows else "none"
         told = f"{same} of {words.count(found.check.rows, 'row')} had the same answer asked alone"
         yield from (Text(), tables.facts([("packing", told)]))
 
