@@ -27,7 +27,10 @@ from runner.store import batches, intake
 from runner.store.batches import Batch, NewBatch
 from runner.store.database import Database
 
-CHUNK = 2_000
+# Rows in one commit, and bytes, about. The index of what was asked is written to all over: the
+# more rows share a commit, the fewer times each of its pages is.
+CHUNK = 10_000
+CHUNK_BYTES = 6_000_000
 
 # Called now and then with how much is done, and of how much.
 Progress = Callable[[int, int], None]
@@ -201,7 +204,7 @@ async def _load(
     """Queue the rows behind those that are queued, as long as nobody else does."""
     prints = Fingerprints(checked.jobfile, checked.prompt, part, checked.folder)
     rows = islice(checked.rows(batch.loaded * part.stride), 0, None, part.stride)
-    while chunk := list(islice(rows, CHUNK)):
+    while chunk := _chunk(rows):
         asked = [prints.of(row) for row in chunk]
         async with database.write() as connection:
             fresh = await batches.get_batch(connection, batch.id)
@@ -215,3 +218,14 @@ async def _load(
             )
         on_progress(batch.loaded, batch.rows)
     return batch
+
+
+def _chunk(rows: Iterator[str]) -> list[str]:
+    """The next rows that share a commit."""
+    chunk, size = [], 0
+    for row in rows:
+        chunk.append(row)
+        size += len(row)
+        if len(chunk) == CHUNK or size > CHUNK_BYTES:
+            break
+    return chunk
