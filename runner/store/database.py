@@ -36,6 +36,13 @@ _DAMAGE = (
 )
 
 
+class MalformedError(sqlite3.DatabaseError):
+    """What a query found contradicts itself; `translated` tells it as a damaged file."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"the queue is malformed: {what}")
+
+
 class Database:
     """One SQLite file: a single writing connection, and short readers apart from it."""
 
