@@ -1,9 +1,4 @@
-"""A database of the first release, with a batch half done, is upgraded by opening it.
-
-`first_release.sql` is such a database, as that release left it when it was killed on its second
-day against the simulator: rows ready, waiting, being asked, answered and failed, and a second
-batch of which three rows of eight are loaded.
-"""
+"""A database of the first release, with a batch half done, is upgraded by opening it."""
 
 import shutil
 import sqlite3
@@ -25,13 +20,12 @@ from runner.runtime.progress import Ending
 from runner.store import batches, database, intake, migrate
 from runner.store.batches import Batch
 from runner.store.database import open_database
-from tests.store.kit import broken_promises, dump, raw, rows, schema
+from tests.store.kit import broken_promises, dump, make_first_release, raw, rows, schema
 from tests.support.world import UTC8, World, right_answer, simulate
 
 KILLED = datetime(2026, 1, 6, 0, 0, 44, tzinfo=UTC8)
 NEXT_DAY = KILLED + timedelta(days=1)
 OLD_RUNNER = 1
-SCRIPT = Path(__file__).with_name("first_release.sql")
 # What is new in a table of before, as its old rows have it.
 NEW = {
     "batches": {
@@ -57,9 +51,7 @@ Records = dict[str, list[dict[str, Any]]]
 @pytest.fixture
 def old(tmp_path: Path) -> Path:
     path = tmp_path / "queue.db"
-    with raw(path) as connection:
-        connection.executescript(SCRIPT.read_text())
-        connection.execute("PRAGMA journal_mode = WAL")
+    make_first_release(path)
     return path
 
 
