@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -49,6 +49,7 @@ async def open_midnight(
     transport: httpx.AsyncBaseTransport | None = None,
     chance: Random | None = None,
     virtual: bool = False,
+    on_upgrade: Callable[[Path], None] | None = None,
 ) -> AsyncIterator[Midnight]:
     """Open the database, bringing it up to date.
 
@@ -60,11 +61,14 @@ async def open_midnight(
         chance: Draws the jitter.
         virtual: Whether the loop's time is virtual; the database is then called inline, and
             need not survive a power cut.
+        on_upgrade: Told, before an old database is migrated, where a copy of it is kept.
 
     Raises:
         StoreError: The database cannot be used.
     """
-    async with open_database(settings.db, inline=virtual, durable=not virtual) as database:
+    async with open_database(
+        settings.db, inline=virtual, durable=not virtual, on_upgrade=on_upgrade
+    ) as database:
         yield Midnight(settings, database, environ, clock or SystemClock(), transport, chance)
 
 
