@@ -11,8 +11,6 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
-import orjson
-
 from runner.app import accounts
 from runner.app.answers import BatchStatus, QuotaLine, Ran, Status, Submitted
 from runner.app.credits import Credits, credits_of
@@ -35,12 +33,11 @@ from runner.store.reports import DayReport, Failure
 if TYPE_CHECKING:
     import httpx
 
+    from runner.app.results import Quality
     from runner.app.submission import Checked
     from runner.app.submission import Progress as OnProgress
     from runner.runtime.options import Options
     from runner.runtime.progress import Ending, Progress, Watcher
-
-EXPORT_PAGE = 1_000
 
 
 @asynccontextmanager
@@ -226,7 +223,7 @@ class Midnight:
     async def windows(self, models: Sequence[str]) -> tuple[Window, ...]:
         """The windows that calls to any of `models` would touch now, each once."""
         found = await self._windows(models)
-        windows = dict.fromkeys(window for each in found.values() for window in each)
+        windows = {w for each in found.values() for w in each if w.revealed}
         return tuple(sorted(windows, key=place))
 
     async def _windows(self, models: Sequence[str]) -> Windows:
@@ -262,31 +259,39 @@ class Midnight:
         self, *, batch: Batch | None = None, by_model: bool = False
     ) -> list[DayReport]:
         """The ledger, by quota day and account."""
+        family = [part.id for part in await self.family(batch)] if batch else None
         async with self._database.read() as connection:
-            only = batch.id if batch else None
-            return await reports.daily(connection, batch_id=only, by_model=by_model)
+            return await reports.daily(connection, batch_ids=family, by_model=by_model)
 
-    async def export(self, batch: Batch, path: Path, on_progress: OnProgress | None = None) -> int:
+    async def quality(self, batch: Batch) -> Quality:
+        """How far the answers of `batch` agree: votes, the right answers, packed against single."""
+        from runner.app.results import quality  # noqa: PLC0415 - only a report of a batch
+
+        return await quality(self._database.read, await self.family(batch))
+
+    async def export(
+        self,
+        batch: Batch,
+        path: Path,
+        on_progress: OnProgress | None = None,
+        *,
+        details: bool = False,
+    ) -> int:
         """Write the results so far, in the input's order; how many rows there were.
+
+        Args:
+            batch: Whose results; those of its votes are put together.
+            path: Where to, in the format of its suffix.
+            on_progress: Called with the rows written so far and the rows in all.
+            details: Whether to add the account, the call, and the reply of each row.
 
         Raises:
             OutputError: The file cannot be written; an older one is left as it was.
         """
-        from runner.files import open_output  # noqa: PLC0415 - only an export needs it
+        from runner.app.export import write_results  # noqa: PLC0415 - only an export needs it
 
-        written, last = 0, 0
-        with open_output(path, orjson.loads(batch.columns_json)) as output:
-            while page := await self._page(batch, last):
-                for row in page:
-                    output.write(row.payload, (row.answer, row.model, row.state, row.error))
-                written, last = written + len(page), page[-1].job_id
-                if on_progress:
-                    on_progress(written, batch.loaded)
-        return written
-
-    async def _page(self, batch: Batch, last: int) -> list[reports.ExportRow]:
-        async with self._database.read() as connection:
-            return await reports.export_page(connection, batch, last, EXPORT_PAGE)
+        family = await self.family(batch)
+        return await write_results(self._database.read, family, path, on_progress, details=details)
 
     async def failures(self, batch: Batch, limit: int = 100) -> list[Failure]:
         """The first failed rows of `batch` and its parts, and why."""

@@ -17,15 +17,20 @@ import orjson
 
 from runner import files, jobfile
 from runner.app.parts import Fingerprints, Part, packing_of, parts_of
+from runner.app.results import VOTE_COLUMNS
 from runner.core.model import BatchState
 from runner.core.packing import Packing
+from runner.errors import JobFileError
 from runner.files import ALL, Dataset, Format, Selection
 from runner.jobfile import JobFile, Prompt
 from runner.store import batches, intake
 from runner.store.batches import Batch, NewBatch
 from runner.store.database import Database
 
-CHUNK = 2_000
+# Rows in one commit, and bytes, about. The index of what was asked is written to all over: the
+# more rows share a commit, the fewer times each of its pages is.
+CHUNK = 10_000
+CHUNK_BYTES = 6_000_000
 
 # Called now and then with how much is done, and of how much.
 Progress = Callable[[int, int], None]
@@ -47,6 +52,11 @@ class Checked:
     def digest(self) -> str:
         """What makes this batch itself: what is asked, and of which rows."""
         return hashlib.sha256(f"{self.jobfile.digest}:{self.dataset.digest}".encode()).hexdigest()
+
+    @property
+    def folder(self) -> Path:
+        """Where the paths that rows name start."""
+        return self.dataset.path.resolve().parent
 
     def rows(self, start: int = 0) -> Iterator[str]:
         """The dataset's rows as JSON objects, from row number `start` on."""
@@ -110,13 +120,30 @@ def check_submission(
     prompt = Prompt(loaded)
     found = files.check(
         dataset,
-        required=prompt.columns,
+        required=prompt.columns | ({loaded.job.gold} if loaded.job.gold else set()),
         form=form,
         selection=selection,
         on_progress=on_progress,
     )
-    jobfile.check_columns(prompt.columns, found.columns, str(job), dataset=str(found.path))
+    added = (*jobfile.RESULT_COLUMNS, *(VOTE_COLUMNS if loaded.job.votes > 1 else ()))
+    jobfile.check_columns(
+        prompt.columns, found.columns, str(job), dataset=str(found.path), added=added
+    )
+    _check_gold(loaded, prompt, found, str(job))
     return Checked(loaded, prompt, found)
+
+
+def _check_gold(loaded: JobFile, prompt: Prompt, dataset: Dataset, where: str) -> None:
+    """The right answers are there, and are not told to the model."""
+    gold, where = loaded.job.gold, f"{where}: [job] gold"
+    if gold is None:
+        return
+    if gold not in dataset.columns:
+        what = f'there is no column "{gold}"; the columns are {", ".join(dataset.columns[:30])}'
+        raise JobFileError(what, where=where, remedy="name the column with the right answers")
+    if gold in prompt.columns:
+        what = f'the prompt reads "{gold}", which holds the right answers'
+        raise JobFileError(what, where=where, remedy="leave it out of the prompt")
 
 
 async def submit(
@@ -175,10 +202,9 @@ async def _load(
     on_progress: Progress,
 ) -> Batch:
     """Queue the rows behind those that are queued, as long as nobody else does."""
-    folder = checked.dataset.path.resolve().parent
-    prints = Fingerprints(checked.jobfile, checked.prompt, part, folder)
+    prints = Fingerprints(checked.jobfile, checked.prompt, part, checked.folder)
     rows = islice(checked.rows(batch.loaded * part.stride), 0, None, part.stride)
-    while chunk := list(islice(rows, CHUNK)):
+    while chunk := _chunk(rows):
         asked = [prints.of(row) for row in chunk]
         async with database.write() as connection:
             fresh = await batches.get_batch(connection, batch.id)
@@ -192,3 +218,14 @@ async def _load(
             )
         on_progress(batch.loaded, batch.rows)
     return batch
+
+
+def _chunk(rows: Iterator[str]) -> list[str]:
+    """The next rows that share a commit."""
+    chunk, size = [], 0
+    for row in rows:
+        chunk.append(row)
+        size += len(row)
+        if len(chunk) == CHUNK or size > CHUNK_BYTES:
+            break
+    return chunk
