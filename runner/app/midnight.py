@@ -266,23 +266,50 @@ class Midnight:
             only = batch.id if batch else None
             return await reports.daily(connection, batch_id=only, by_model=by_model)
 
-    async def export(self, batch: Batch, path: Path, on_progress: OnProgress | None = None) -> int:
+    async def export(
+        self,
+        batch: Batch,
+        path: Path,
+        on_progress: OnProgress | None = None,
+        *,
+        errors: Path | None = None,
+    ) -> int:
         """Write the results so far, in the input's order; how many rows there were.
 
-        Raises:
-            OutputError: The file cannot be written; an older one is left as it was.
-        """
-        from runner.files import open_output  # noqa: PLC0415 - only an export needs it
+        Of requests made for the OpenAI Batch API, a ``.jsonl`` file gets those that were answered,
+        and `errors` (or ``OUT.errors.jsonl``) those that failed.
 
-        written, last = 0, 0
-        with open_output(path, orjson.loads(batch.columns_json)) as output:
-            while page := await self._page(batch, last):
-                for row in page:
-                    output.write(row.payload, (row.answer, row.model, row.state, row.error))
-                written, last = written + len(page), page[-1].job_id
-                if on_progress:
-                    on_progress(written, batch.loaded)
+        Raises:
+            OutputError: A file cannot be written; an older one is left as it was.
+        """
+        from runner.app import results  # noqa: PLC0415 - only an export needs these
+        from runner.files import open_output  # noqa: PLC0415
+        from runner.files.openai_results import open_results  # noqa: PLC0415
+
+        kind, written = results.kind_of(batch), 0
+        if results.as_lines(kind, path):
+            with open_results(path, errors) as lines:
+                async for row in self._rows(batch, on_progress):
+                    written += results.write_line(lines, row)
+            return written
+        columns = orjson.loads(batch.columns_json)
+        with open_output(path, columns, vectors=kind == "embedding") as output:
+            async for row in self._rows(batch, on_progress):
+                output.write(row.payload, (row.answer, row.model, row.state, row.error))
+                written += 1
         return written
+
+    async def _rows(
+        self, batch: Batch, on_progress: OnProgress | None
+    ) -> AsyncIterator[reports.ExportRow]:
+        """Every row of a batch that is queued, in the input's order, with what became of it."""
+        read, last = 0, 0
+        while page := await self._page(batch, last):
+            for row in page:
+                yield row
+            read, last = read + len(page), page[-1].job_id
+            if on_progress:
+                on_progress(read, batch.loaded)
 
     async def _page(self, batch: Batch, last: int) -> list[reports.ExportRow]:
         async with self._database.read() as connection:
