@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from runner.app.submission import Checked
     from runner.app.submission import Progress as OnProgress
+    from runner.runtime.exchange import Observer
     from runner.runtime.options import Options
     from runner.runtime.progress import Ending, Progress, Watcher
 
@@ -116,6 +117,7 @@ class Midnight:
         watcher: Watcher | None = None,
         signals: bool = False,
         patience_ms: int | None = None,
+        observer: Observer | None = None,
     ) -> Ran:
         """Drain the queue, or one batch of it.
 
@@ -126,6 +128,7 @@ class Midnight:
             watcher: Shown what happens.
             signals: Whether SIGINT and SIGTERM stop the run; the second one at once.
             patience_ms: How long to go on while no row is brought to an end; None: for ever.
+            observer: Shown what was said in each call.
 
         Raises:
             UnauthorisedError: The provider refuses the token or the account.
@@ -148,6 +151,8 @@ class Midnight:
         rules = accounts.rules_for(self.settings, pace)
         most = self.settings.run.max_concurrency
         options = Options(rules, wait, chosen, most, patience_ms=patience_ms)
+        if observer is not None:
+            options = replace(options, observer=observer)
         ending = await self._serve(options, watch, signals=signals)
         worked_on = [batch for batch in await self.batches() if batch.id in touched]
         return Ran(ending, tuple(worked_on), last[-1].waiting if last else ())
@@ -289,18 +294,18 @@ class Midnight:
         kind, written = results.kind_of(batch), 0
         if results.as_lines(kind, path):
             with open_results(path, errors) as lines:
-                async for row in self._rows(batch, on_progress):
+                async for row in self.rows(batch, on_progress):
                     written += results.write_line(lines, row)
             return written
         columns = orjson.loads(batch.columns_json)
         with open_output(path, columns, vectors=kind == "embedding") as output:
-            async for row in self._rows(batch, on_progress):
+            async for row in self.rows(batch, on_progress):
                 output.write(row.payload, (row.answer, row.model, row.state, row.error))
                 written += 1
         return written
 
-    async def _rows(
-        self, batch: Batch, on_progress: OnProgress | None
+    async def rows(
+        self, batch: Batch, on_progress: OnProgress | None = None
     ) -> AsyncIterator[reports.ExportRow]:
         """Every row of a batch that is queued, in the input's order, with what became of it."""
         read, last = 0, 0

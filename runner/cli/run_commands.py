@@ -1,4 +1,4 @@
-"""Commands that queue and run: run, submit, plan, rehearse."""
+"""Commands that queue and run: run, submit, plan, rehearse, try."""
 
 from __future__ import annotations
 
@@ -185,6 +185,36 @@ async def _planned(session: Session, midnight: Midnight, checked: Checked) -> Pl
     models, most = checked.jobfile.job.choices, checked.jobfile.limits.max_calls
     with bar(session.aside, "reckoning") as tick:
         return await make_plan(checked, lambda calls: midnight.forecast(models, calls, most), tick)
+
+
+@app.command(
+    "try",
+    epilog=examples(
+        "midnight try label_reviews.toml reviews.csv",
+        "midnight try label_reviews.toml reviews.csv -n 5 --where 'stars <= 2' --sample 100",
+    ),
+)
+def try_(
+    context: typer.Context,
+    jobfile: JobFile,
+    dataset: Input = None,
+    rows: Annotated[
+        int, typer.Option("-n", help="Rows to ask; default: 3.", min=1, max=100, metavar="N")
+    ] = 3,
+    model: Model = None,
+    input_format: InputFormat = None,
+    where: Where = None,
+    sample: SampleSize = None,
+) -> int:
+    """Ask a few rows now, and show prompt, reply and answer.
+
+    The calls are in the ledger like any other. Each trial asks anew, unless the job file has
+    reuse = true; it never waits for an allowance.
+    """
+    from runner.cli.trying import perform_trial  # noqa: PLC0415 - not for --help
+
+    wanted = Wanted(tuple(dataset or ()), input_format, tuple(where or ()), sample, rows)
+    return perform_trial(session_of(context), Task(jobfile, wanted, model))
 
 
 @app.command(
