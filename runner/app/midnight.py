@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -33,11 +33,14 @@ from runner.store.reports import DayReport, Failure
 if TYPE_CHECKING:
     import httpx
 
-    from runner.app.results import Quality
+    from runner.app.results import Quality, Reading
     from runner.app.submission import Checked
     from runner.app.submission import Progress as OnProgress
     from runner.runtime.options import Options
     from runner.runtime.progress import Ending, Progress, Watcher
+
+# Given what winds a run up, when that is called.
+OnStart = Callable[[Callable[[], None]], None]
 
 
 @asynccontextmanager
@@ -88,6 +91,11 @@ class Midnight:
         self._chance = chance
         self._outlook = Outlook(accounts.accounts_of(settings), accounts.rules_for(settings))
 
+    @property
+    def reading(self) -> Reading:
+        """Opens a short read of the database."""
+        return self._database.read
+
     async def submit(self, checked: Checked, on_progress: OnProgress | None = None) -> Submitted:
         """Queue a checked dataset, or find the batch that it is already.
 
@@ -113,6 +121,7 @@ class Midnight:
         watcher: Watcher | None = None,
         signals: bool = False,
         patience_ms: int | None = None,
+        on_start: OnStart | None = None,
     ) -> Ran:
         """Drain the queue, or one batch of it.
 
@@ -123,6 +132,7 @@ class Midnight:
             watcher: Shown what happens.
             signals: Whether SIGINT and SIGTERM stop the run; the second one at once.
             patience_ms: How long to go on while no row is brought to an end; None: for ever.
+            on_start: Given what winds the run up when it is called, before anything is sent.
 
         Raises:
             UnauthorisedError: The provider refuses the token or the account.
@@ -145,11 +155,13 @@ class Midnight:
         rules = accounts.rules_for(self.settings, pace)
         most = self.settings.run.max_concurrency
         options = Options(rules, wait, chosen, most, patience_ms=patience_ms)
-        ending = await self._serve(options, watch, signals=signals)
+        ending = await self._serve(options, watch, on_start, signals=signals)
         worked_on = [batch for batch in await self.batches() if batch.id in touched]
         return Ran(ending, tuple(worked_on), last[-1].waiting if last else ())
 
-    async def _serve(self, options: Options, watcher: Watcher, *, signals: bool) -> Ending:
+    async def _serve(
+        self, options: Options, watcher: Watcher, on_start: OnStart | None, *, signals: bool
+    ) -> Ending:
         from runner.runtime.service import Service  # noqa: PLC0415 - only a run needs these
         from runner.runtime.signals import run_until_told  # noqa: PLC0415
 
@@ -164,6 +176,8 @@ class Midnight:
                 chance=self._chance,
                 watcher=watcher,
             )
+            if on_start is not None:
+                on_start(service.stop)
             return await (run_until_told(service) if signals else service.run())
 
     async def batches(self) -> list[Batch]:

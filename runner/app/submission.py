@@ -93,7 +93,7 @@ class Checked:
 
 
 def check_submission(
-    job: Path,
+    job: Path | JobFile,
     dataset: Path | Sequence[Path],
     on_progress: Progress = unseen_progress,
     *,
@@ -103,7 +103,7 @@ def check_submission(
     """Read the job file and the whole dataset.
 
     Args:
-        job: The job file.
+        job: The job file, or what one says.
         dataset: The input; several files are one dataset.
         on_progress: Called with the bytes read so far and the bytes in all.
         form: What the input is, whatever its suffix.
@@ -113,7 +113,10 @@ def check_submission(
         JobFileError: The job file is wrong, or reads a column that the dataset lacks.
         InputError: The dataset cannot be read; every broken row is named with its line.
     """
-    loaded = jobfile.load(job)
+    if isinstance(job, JobFile):
+        loaded, where = job, job.job.name
+    else:
+        loaded, where = jobfile.load(job), str(job)
     prompt = Prompt(loaded)
     found = files.check(
         dataset,
@@ -124,9 +127,9 @@ def check_submission(
     )
     added = (*jobfile.RESULT_COLUMNS, *(VOTE_COLUMNS if loaded.job.votes > 1 else ()))
     jobfile.check_columns(
-        prompt.columns, found.columns, str(job), dataset=str(found.path), added=added
+        prompt.columns, found.columns, where, dataset=str(found.path), added=added
     )
-    _check_gold(loaded, prompt, found, str(job))
+    _check_gold(loaded, prompt, found, where)
     return Checked(loaded, prompt, found)
 
 
