@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from runner.app.results import PAGE, Reading, RowResult, page, voters
+from runner.app.rows import PAGE, Reading, RowResult, page, voters
 from runner.store import reports
 from runner.store.batches import Batch
 

@@ -26,7 +26,8 @@ from runner.api.work import Work
 from runner.app import midnight as program
 from runner.app.answers import QuotaLine
 from runner.app.planning import Plan, make_plan
-from runner.app.results import Quality, RowResult, results
+from runner.app.quality import Quality
+from runner.app.rows import RowResult, results
 from runner.core.model import BatchState
 from runner.core.pacing import Pace
 from runner.jobfile import JobFile

@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 import orjson
 
 from runner.api.job import Job
-from runner.app.results import RowResult
+from runner.app.rows import RowResult
 from runner.core.model import JobState
 from runner.store.reports import ExportRow
 

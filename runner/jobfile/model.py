@@ -64,7 +64,7 @@ class JobFile(Table):
         kind, prompt = self.job.kind, self.prompt
         if kind != "request" and "prompt" not in self.model_fields_set:
             raise problem("needs a table [prompt]", 'write [prompt] with user = "… {{ column }} …"')
-        if kind in ("embedding", "image") and prompt.model_fields_set - {"user"}:
+        if kind in ("embedding", "image") and prompt.says_more_than_user:
             raise problem(f'kind = "{kind}" has one text, [prompt] user, and no messages')
         if kind != "chat" and self.answer != Answer():
             raise problem(f'kind = "{kind}" has no [answer] to be checked')

@@ -72,6 +72,11 @@ class PromptText(Table):
         """The templates of the pictures."""
         return self.images or ((self.image,) if self.image else ())
 
+    @property
+    def says_more_than_user(self) -> bool:
+        """Whether there is anything but the user's text."""
+        return any(value for name, value in self if name != "user")
+
     @model_validator(mode="after")
     def _asks_in_one_way(self) -> Self:
         ways = {"user": self.user, "turns": self.turns, "conversation": self.conversation}
