@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from random import Random
 from typing import Any, TypeVar
@@ -37,6 +38,7 @@ class Simulator:
         calls_per_day: The account's allowance; None: no limit.
         faults: The probability of each fault: ``{"error_500": 0.1, "bad_answer": 0.1}``.
         latency_ms: The least and the most time that an answer takes.
+        start: When virtual time begins; now, unless given.
         seed: Decides every draw.
         more: What else `runner.providers.simulator.SimulatorConfig` knows.
 
@@ -50,6 +52,7 @@ class Simulator:
         calls_per_day: int | None = 2_000,
         faults: Mapping[str, float] | None = None,
         latency_ms: tuple[int, int] = (5, 20),
+        start: datetime | None = None,
         seed: int = 0,
         **more: Any,
     ) -> None:
@@ -62,10 +65,14 @@ class Simulator:
             **(usual | more),
         )
         self._clock: Clock = SystemClock()
+        self._reached = int(start.timestamp() * 1000) if start else self._clock.now()
         self._provider = provider.Simulator(self._config, self._now)
 
     def _now(self) -> int:
-        return self._clock.now()  # of whoever has it open
+        """The moment by the clock of whoever opened it last; when that is over, its last one."""
+        with suppress(RuntimeError):  # virtual time stands still where its loop does not run
+            self._reached = self._clock.now()
+        return self._reached
 
     def stats(self) -> Stats:
         """What it has seen so far: ``calls``, ``refused``, and more."""
@@ -84,7 +91,7 @@ class Simulator:
         loop = asyncio.get_running_loop()
         in_virtual_time = isinstance(loop, virtual.VirtualTimeLoop)
         if in_virtual_time:
-            self._clock = virtual.VirtualClock(SystemClock().now() - round(loop.time() * 1000))
+            self._clock = virtual.VirtualClock(self._reached - round(loop.time() * 1000))
         with tempfile.TemporaryDirectory(prefix="midnight-simulator-") as folder:
             async with program.open_midnight(
                 self._settings(db or Path(folder) / "queue.db"),
@@ -94,7 +101,10 @@ class Simulator:
                 chance=Random(self._config.seed),  # noqa: S311 - repeatable by intent
                 virtual=in_virtual_time,
             ) as midnight:
-                yield midnight
+                try:
+                    yield midnight
+                finally:
+                    self._now()
 
     def _settings(self, db: Path) -> Settings:
         limits = AccountLimits(calls_per_day=self._config.calls_per_day)
