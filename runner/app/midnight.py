@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -33,9 +33,11 @@ from runner.store.reports import DayReport, Failure
 if TYPE_CHECKING:
     import httpx
 
-    from runner.app.results import Quality
+    from runner.app.quality import Quality
+    from runner.app.rows import RowResult
     from runner.app.submission import Checked
     from runner.app.submission import Progress as OnProgress
+    from runner.runtime.exchange import Observer
     from runner.runtime.options import Options
     from runner.runtime.progress import Ending, Progress, Watcher
 
@@ -49,6 +51,7 @@ async def open_midnight(
     transport: httpx.AsyncBaseTransport | None = None,
     chance: Random | None = None,
     virtual: bool = False,
+    on_upgrade: Callable[[Path], None] | None = None,
 ) -> AsyncIterator[Midnight]:
     """Open the database, bringing it up to date.
 
@@ -60,11 +63,14 @@ async def open_midnight(
         chance: Draws the jitter.
         virtual: Whether the loop's time is virtual; the database is then called inline, and
             need not survive a power cut.
+        on_upgrade: Told, before an old database is migrated, where a copy of it is kept.
 
     Raises:
         StoreError: The database cannot be used.
     """
-    async with open_database(settings.db, inline=virtual, durable=not virtual) as database:
+    async with open_database(
+        settings.db, inline=virtual, durable=not virtual, on_upgrade=on_upgrade
+    ) as database:
         yield Midnight(settings, database, environ, clock or SystemClock(), transport, chance)
 
 
@@ -113,6 +119,7 @@ class Midnight:
         watcher: Watcher | None = None,
         signals: bool = False,
         patience_ms: int | None = None,
+        observer: Observer | None = None,
     ) -> Ran:
         """Drain the queue, or one batch of it.
 
@@ -123,6 +130,7 @@ class Midnight:
             watcher: Shown what happens.
             signals: Whether SIGINT and SIGTERM stop the run; the second one at once.
             patience_ms: How long to go on while no row is brought to an end; None: for ever.
+            observer: Shown what was said in each call.
 
         Raises:
             UnauthorisedError: The provider refuses the token or the account.
@@ -145,6 +153,8 @@ class Midnight:
         rules = accounts.rules_for(self.settings, pace)
         most = self.settings.run.max_concurrency
         options = Options(rules, wait, chosen, most, patience_ms=patience_ms)
+        if observer is not None:
+            options = replace(options, observer=observer)
         ending = await self._serve(options, watch, signals=signals)
         worked_on = [batch for batch in await self.batches() if batch.id in touched]
         return Ran(ending, tuple(worked_on), last[-1].waiting if last else ())
@@ -265,7 +275,7 @@ class Midnight:
 
     async def quality(self, batch: Batch) -> Quality:
         """How far the answers of `batch` agree: votes, the right answers, packed against single."""
-        from runner.app.results import quality  # noqa: PLC0415 - only a report of a batch
+        from runner.app.quality import quality  # noqa: PLC0415 - only a report of a batch
 
         return await quality(self._database.read, await self.family(batch))
 
@@ -275,23 +285,38 @@ class Midnight:
         path: Path,
         on_progress: OnProgress | None = None,
         *,
+        errors: Path | None = None,
         details: bool = False,
     ) -> int:
         """Write the results so far, in the input's order; how many rows there were.
+
+        Of requests made for the OpenAI Batch API, a ``.jsonl`` file gets those that were answered,
+        and `errors` (or ``OUT.errors.jsonl``) those that failed.
 
         Args:
             batch: Whose results; those of its votes are put together.
             path: Where to, in the format of its suffix.
             on_progress: Called with the rows written so far and the rows in all.
+            errors: The file of the requests that failed.
             details: Whether to add the account, the call, and the reply of each row.
 
         Raises:
-            OutputError: The file cannot be written; an older one is left as it was.
+            OutputError: A file cannot be written; an older one is left as it was.
         """
         from runner.app.export import write_results  # noqa: PLC0415 - only an export needs it
 
         family = await self.family(batch)
-        return await write_results(self._database.read, family, path, on_progress, details=details)
+        return await write_results(
+            self._database.read, family, path, on_progress, errors=errors, details=details
+        )
+
+    async def rows(self, batch: Batch) -> AsyncIterator[RowResult]:
+        """Every row of a batch that is queued, in the input's order, with what became of it."""
+        from runner.app.rows import results  # noqa: PLC0415 - a status needs no rows
+
+        async for page in results(self._database.read, await self.family(batch)):
+            for row in page:
+                yield row
 
     async def failures(self, batch: Batch, limit: int = 100) -> list[Failure]:
         """The first failed rows of `batch` and its parts, and why."""

@@ -67,6 +67,7 @@ def rehearse(
     start: int,
     *,
     output: Path | None = None,
+    errors: Path | None = None,
     watcher: Watcher | None = None,
     on_provider: Callable[[Simulator], None] | None = None,
 ) -> Rehearsal:
@@ -94,7 +95,9 @@ def rehearse(
             ) as midnight:
                 ran = await _perform(midnight, checked, watcher)
                 days = tuple(await midnight.report())
-                written = await midnight.export(ran.batches[0], output) if output else 0
+                written = 0
+                if output:
+                    written = await midnight.export(ran.batches[0], output, errors=errors)
             return Rehearsal(ran, days, provider.stats(), start, clock.now(), written)
 
         return virtual.run(main)

@@ -7,6 +7,7 @@ no row twice.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,12 +17,14 @@ from pathlib import Path
 import orjson
 
 from runner import files, jobfile
+from runner.app.images import check_shown, placed
 from runner.app.parts import Fingerprints, Part, packing_of, parts_of
-from runner.app.results import VOTE_COLUMNS
+from runner.app.rows import VOTE_COLUMNS
 from runner.core.model import BatchState
 from runner.core.packing import Packing
 from runner.errors import JobFileError
 from runner.files import ALL, Dataset, Format, Selection
+from runner.files.openai_batch import check_requests
 from runner.jobfile import JobFile, Prompt
 from runner.store import batches, intake
 from runner.store.batches import Batch, NewBatch
@@ -31,6 +34,8 @@ from runner.store.database import Database
 # more rows share a commit, the fewer times each of its pages is.
 CHUNK = 10_000
 CHUNK_BYTES = 6_000_000
+# The job file that a file of requests is run by.
+REQUESTS = '[job]\nkind = "request"\nname = {}\nmodel = {}\n'
 
 # Called now and then with how much is done, and of how much.
 Progress = Callable[[int, int], None]
@@ -42,16 +47,25 @@ def unseen_progress(_done: int, _total: int) -> None:
 
 @dataclass(frozen=True)
 class Checked:
-    """A job file and a dataset that fit together."""
+    """A job file and a dataset that fit together.
+
+    Attributes:
+        beside: Where a folder of images that are made goes, unless the job file names one; None:
+            the working directory.
+        salt: What tells this batch from another of the same job file and dataset.
+    """
 
     jobfile: JobFile
     prompt: Prompt
     dataset: Dataset
+    beside: Path | None = None
+    salt: str = ""
 
     @property
     def digest(self) -> str:
         """What makes this batch itself: what is asked, and of which rows."""
-        return hashlib.sha256(f"{self.jobfile.digest}:{self.dataset.digest}".encode()).hexdigest()
+        named = f"{self.jobfile.digest}:{self.dataset.digest}{self.salt}"
+        return hashlib.sha256(named.encode()).hexdigest()
 
     @property
     def folder(self) -> Path:
@@ -82,7 +96,7 @@ class Checked:
             rotate=job.rotate,
             priority=job.priority,
             max_calls=self.jobfile.limits.max_calls,
-            job_json=self.jobfile.to_json(),
+            job_json=placed(self.jobfile, self.beside).to_json(),
             input=str(self.dataset.path.resolve()),
             columns_json=orjson.dumps(self.dataset.columns).decode(),
             rows=part.rows(self.dataset.rows),
@@ -114,10 +128,15 @@ def check_submission(
 
     Raises:
         JobFileError: The job file is wrong, or reads a column that the dataset lacks.
-        InputError: The dataset cannot be read; every broken row is named with its line.
+        InputError: The dataset cannot be read; every broken row is named with its line. Or the
+            rows name images that are not there.
+        ConfigError: Images are to be made smaller, and Pillow is not installed.
     """
     loaded = jobfile.load(job)
     prompt = Prompt(loaded)
+    if loaded.job.kind == "request":
+        rows = check_requests(dataset, selection=selection, on_progress=on_progress).dataset
+        return Checked(loaded, prompt, rows)
     found = files.check(
         dataset,
         required=prompt.columns | ({loaded.job.gold} if loaded.job.gold else set()),
@@ -130,7 +149,34 @@ def check_submission(
         prompt.columns, found.columns, str(job), dataset=str(found.path), added=added
     )
     _check_gold(loaded, prompt, found, str(job))
-    return Checked(loaded, prompt, found)
+    checked = Checked(loaded, prompt, found)
+    if loaded.prompt.pictures:
+        check_shown(loaded, prompt, checked.rows(), found.path)
+    return checked
+
+
+def check_batch_file(
+    paths: Sequence[Path],
+    model: str | None = None,
+    on_progress: Progress = unseen_progress,
+    *,
+    selection: Selection = ALL,
+) -> Checked:
+    """Read files made for the OpenAI Batch API, which need no job file.
+
+    Args:
+        paths: The files; several are one dataset.
+        model: Asked instead of the model that they name.
+        on_progress: As in `check_submission`.
+        selection: As in `check_submission`.
+
+    Raises:
+        InputError: A file cannot be read; every line that is no such request is named.
+    """
+    found = check_requests(paths, selection=selection, on_progress=on_progress)
+    name = paths[0].name.partition(".")[0] or "requests"
+    made = jobfile.parse(REQUESTS.format(*map(json.dumps, (name, model or found.model))), name)
+    return Checked(made, Prompt(made), found.dataset)
 
 
 def _check_gold(loaded: JobFile, prompt: Prompt, dataset: Dataset, where: str) -> None:

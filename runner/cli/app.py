@@ -25,6 +25,7 @@ ORDER = (
     "init",
     "plan",
     "rehearse",
+    "try",
     "run",
     "submit",
     "status",

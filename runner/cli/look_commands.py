@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from runner.cli import exits
-from runner.cli.options import OUTPUT_HELP, BatchName, examples, refuse_overwriting
+from runner.cli.options import OUTPUT_HELP, BatchName, Errors, examples
 from runner.cli.session import Session, emit, session_of
 
 if TYPE_CHECKING:
     from runner.app.answers import Status
     from runner.app.midnight import Midnight
-    from runner.app.results import Quality
+    from runner.app.quality import Quality
+    from runner.cli.running import Target
     from runner.store.batches import Batch
     from runner.store.reports import DayReport, Failure
 
@@ -141,14 +142,14 @@ def export(
             metavar="OUT",
         ),
     ],
+    errors: Errors = None,
 ) -> int:
     """Write the results so far, in the order of the input."""
-    from runner import files  # noqa: PLC0415 - not for --help
-    from runner.cli import as_json  # noqa: PLC0415
+    from runner.cli import as_json  # noqa: PLC0415 - not for --help
+    from runner.cli.running import Target  # noqa: PLC0415
 
-    session = session_of(context)
-    files.check_output(output)
-    found, rows = session.ask(lambda midnight: _export(session, midnight, batch, output))
+    session, target = session_of(context), Target(output, errors)
+    found, rows = session.ask(lambda midnight: _export(session, midnight, batch, target))
     if session.json:
         emit({"path": str(output), "rows": rows, "batch": as_json.batch(found)})
         return exits.DONE
@@ -159,16 +160,14 @@ def export(
 
 
 async def _export(
-    session: Session, midnight: Midnight, name: str, output: Path
+    session: Session, midnight: Midnight, name: str, target: Target
 ) -> tuple[Batch, int]:
-    from runner import files  # noqa: PLC0415 - only an export needs these
-    from runner.cli.render.bars import bar  # noqa: PLC0415
+    from runner.app.results import kind_of  # noqa: PLC0415 - only an export needs it
+    from runner.cli.running import write  # noqa: PLC0415
 
     batch = await midnight.batch(name)
-    refuse_overwriting(output, [Path(batch.input)])
-    files.check_output(output, rows=batch.rows)
-    with bar(session.aside, f"writing {output.name}") as tick:
-        return batch, await midnight.export(batch, output, tick)
+    target.check(kind_of(batch), batch.rows, [Path(batch.input)])
+    return batch, await write(session, midnight, batch, target) or 0
 
 
 @app.command(epilog=examples("midnight failures 1 --limit 50"))

@@ -10,12 +10,22 @@ import typer
 
 from runner.errors import ConfigError, OutputError
 
-JobFile = Annotated[Path, typer.Argument(help="The job file (.toml).", metavar="JOBFILE")]
+JOBFILE_HELP = (
+    "The job file (.toml); or a file made for the OpenAI Batch API (.jsonl), which needs no INPUT."
+)
+JobFile = Annotated[Path, typer.Argument(help=JOBFILE_HELP, metavar="JOBFILE")]
 INPUT_HELP = (
     "The dataset (.csv, .tsv, .jsonl, also with .gz or .zst; .parquet; .xlsx); several files or a "
     "pattern are one dataset; - is standard input."
 )
-Input = Annotated[list[Path], typer.Argument(help=INPUT_HELP, metavar="INPUT")]
+Input = Annotated[list[Path] | None, typer.Argument(help=INPUT_HELP, metavar="INPUT")]
+Model = Annotated[
+    str | None,
+    typer.Option(
+        help="The model to ask, instead of the one that a file for the OpenAI Batch API names.",
+        metavar="NAME",
+    ),
+]
 InputFormat = Annotated[
     str | None,
     typer.Option(
@@ -43,11 +53,20 @@ BatchName = Annotated[
     str, typer.Argument(help="A batch: its number, or its name (the newest).", metavar="BATCH")
 ]
 OUTPUT_HELP = (
-    "Where to write the results (.csv, .tsv, .jsonl, also with .gz or .zst; .parquet; .xlsx)."
+    "Where to write the results (.csv, .tsv, .jsonl, also with .gz or .zst; .parquet; .xlsx; of "
+    "embeddings also .npy)."
 )
 Output = Annotated[
     Path | None,
     typer.Option("-o", "--output", help=OUTPUT_HELP, metavar="OUT"),
+]
+Errors = Annotated[
+    Path | None,
+    typer.Option(
+        help="Where the failed requests of a file for the OpenAI Batch API go; default: "
+        "OUT.errors.jsonl.",
+        metavar="FILE",
+    ),
 ]
 CallsPerDay = Annotated[
     int | None,

@@ -6,15 +6,14 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 from runner.app.rehearsal import Rehearsal, configured_simulator, rehearse
 from runner.cli import as_json
 from runner.cli.exits import code_of
 from runner.cli.render import days, tables, words
-from runner.cli.running import check
+from runner.cli.running import Target, check
 from runner.cli.session import Session, emit
-from runner.cli.wanted import Wanted
+from runner.cli.wanted import Task
 from runner.clock import SystemClock
 from runner.errors import ConfigError
 
@@ -23,9 +22,8 @@ from runner.errors import ConfigError
 class Wishes:
     """What `midnight rehearse` was asked; a change that is None was not asked for."""
 
-    jobfile: Path
-    wanted: Wanted
-    output: Path | None
+    task: Task
+    target: Target
     start: str | None
     changes: Mapping[str, object]
 
@@ -35,7 +33,7 @@ def perform_rehearsal(session: Session, wishes: Wishes) -> int:
     start = read_moment(wishes.start)
     asked = {name: value for name, value in wishes.changes.items() if value is not None}
     simulator = configured_simulator(session.settings, **asked)
-    checked = check(session, wishes.jobfile, wishes.wanted.find(), wishes.output)
+    checked = check(session, wishes.task, wishes.target)
     job = checked.jobfile.job
     session.say(days.opening(job.name, words.either(job.choices), checked.dataset.rows, start))
     watch, began = days.Days(session.people, checked.dataset.rows), time.monotonic()
@@ -46,7 +44,8 @@ def perform_rehearsal(session: Session, wishes: Wishes) -> int:
             checked,
             simulator,
             start,
-            output=wishes.output,
+            output=wishes.target.path,
+            errors=wishes.target.errors,
             watcher=watch,
             on_provider=watch.provider,
         )
@@ -73,13 +72,13 @@ def read_moment(text: str | None) -> int:
 def _tell(session: Session, wishes: Wishes, found: Rehearsal, real_s: float) -> None:
     if session.json:
         value = as_json.rehearsal(found, real_s)
-        path = str(wishes.output)
-        value["output"] = {"path": path, "rows": found.rows_written} if wishes.output else None
+        output = {"path": str(wishes.target.path), "rows": found.rows_written}
+        value["output"] = output if wishes.target.path else None
         emit(value)
         return
     written = None
-    if wishes.output:
-        written = tables.written(wishes.output, found.rows_written, found.ran.batches[0])
+    if path := wishes.target.path:
+        written = tables.written(path, found.rows_written, found.ran.batches[0])
     session.say(days.closing(found, real_s, written))
-    again = session.command("run", wishes.jobfile, *wishes.wanted.words(), "-o")
+    again = session.command("run", *wishes.task.words(), "-o")
     session.say(f"for real: {again} OUT")

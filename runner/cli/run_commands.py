@@ -1,4 +1,4 @@
-"""Commands that queue and run: run, submit, plan, rehearse."""
+"""Commands that queue and run: run, submit, plan, rehearse, try."""
 
 from __future__ import annotations
 
@@ -9,15 +9,17 @@ import typer
 
 from runner.cli import exits
 from runner.cli.options import (
-    INPUT_HELP,
+    JOBFILE_HELP,
     CallsPerDay,
     CallsPerModel,
+    Errors,
     Faults,
     Foreign,
     Input,
     InputFormat,
     JobFile,
     Limit,
+    Model,
     NoHeaders,
     Output,
     SampleSize,
@@ -27,7 +29,7 @@ from runner.cli.options import (
     read_faults,
 )
 from runner.cli.session import Session, emit, session_of
-from runner.cli.wanted import Wanted
+from runner.cli.wanted import Task, Wanted
 from runner.core.pacing import Pace
 from runner.errors import ConfigError
 
@@ -44,6 +46,7 @@ app = typer.Typer(rich_markup_mode=None)
     epilog=examples(
         "midnight run label_reviews.toml reviews.csv -o labelled.csv",
         "zcat reviews.csv.gz | midnight run label_reviews.toml - -o labelled.csv",
+        "midnight run requests.jsonl -o results.jsonl    # made for the OpenAI Batch API",
         "midnight run --no-wait          # what today allows of all that is queued",
     )
 )
@@ -51,12 +54,12 @@ def run(
     context: typer.Context,
     jobfile: Annotated[
         Path | None,
-        typer.Argument(
-            help="The job file (.toml); default: all that is queued.", metavar="JOBFILE"
-        ),
+        typer.Argument(help=f"{JOBFILE_HELP} Default: all that is queued.", metavar="JOBFILE"),
     ] = None,
-    dataset: Annotated[list[Path] | None, typer.Argument(help=INPUT_HELP, metavar="INPUT")] = None,
+    dataset: Input = None,
     output: Output = None,
+    errors: Errors = None,
+    model: Model = None,
     input_format: InputFormat = None,
     where: Where = None,
     sample: SampleSize = None,
@@ -78,7 +81,7 @@ def run(
     ] = False,
 ) -> int:
     """Queue a dataset, work it off, write the results; repeatable."""
-    from runner.cli.running import Request, perform_run  # noqa: PLC0415 - not for --help
+    from runner.cli.running import Request, Target, perform_run  # noqa: PLC0415 - not for --help
 
     wanted = Wanted(tuple(dataset or ()), input_format, tuple(where or ()), sample, limit)
     if jobfile is None and output is not None:
@@ -87,10 +90,8 @@ def run(
     if jobfile is None and (words := wanted.words()):
         remedy = "name the job file and the dataset too"
         raise ConfigError(f"{words[0]} needs a dataset", where="run", remedy=remedy)
-    if jobfile is not None and not wanted.places:
-        remedy = f"midnight run {jobfile} INPUT.csv -o OUT.csv"
-        raise ConfigError("a job file needs a dataset too", where=str(jobfile), remedy=remedy)
-    request = Request(jobfile, wanted, output, pace, no_wait=no_wait)
+    task = Task(jobfile, wanted, model) if jobfile else None
+    request = Request(task, Target(output, errors), pace, no_wait=no_wait)
     return perform_run(session_of(context), request)
 
 
@@ -98,7 +99,8 @@ def run(
 def submit(
     context: typer.Context,
     jobfile: JobFile,
-    dataset: Input,
+    dataset: Input = None,
+    model: Model = None,
     input_format: InputFormat = None,
     where: Where = None,
     sample: SampleSize = None,
@@ -109,8 +111,8 @@ def submit(
     from runner.cli.running import check, queued  # noqa: PLC0415
 
     session = session_of(context)
-    wanted = Wanted(tuple(dataset), input_format, tuple(where or ()), sample, limit)
-    checked = check(session, jobfile, wanted.find())
+    wanted = Wanted(tuple(dataset or ()), input_format, tuple(where or ()), sample, limit)
+    checked = check(session, Task(jobfile, wanted, model))
     found = session.ask(lambda midnight: queued(session, midnight, checked), known=False)
     if session.json:
         emit(as_json.submitted(found))
@@ -143,7 +145,8 @@ def _how_to_resume(session: Session, batch: Batch) -> str:
 def plan(
     context: typer.Context,
     jobfile: JobFile,
-    dataset: Input,
+    dataset: Input = None,
+    model: Model = None,
     input_format: InputFormat = None,
     where: Where = None,
     sample: SampleSize = None,
@@ -155,8 +158,9 @@ def plan(
     from runner.clock import SystemClock  # noqa: PLC0415
 
     session = session_of(context)
-    wanted = Wanted(tuple(dataset), input_format, tuple(where or ()), sample, limit)
-    checked, now = check(session, jobfile, wanted.find()), SystemClock().now()
+    wanted = Wanted(tuple(dataset or ()), input_format, tuple(where or ()), sample, limit)
+    task = Task(jobfile, wanted, model)
+    checked, now = check(session, task), SystemClock().now()
     found = session.ask(lambda midnight: _planned(session, midnight, checked), known=False)
     if session.json:
         emit(as_json.plan(found))
@@ -175,7 +179,7 @@ def plan(
             tokens=found.prompt_tokens,
         )
     )
-    session.say(f"try it in virtual time: {session.command('rehearse', jobfile, *wanted.words())}")
+    session.say(f"try it in virtual time: {session.command('rehearse', *task.words())}")
     return exits.DONE
 
 
@@ -189,6 +193,36 @@ async def _planned(session: Session, midnight: Midnight, checked: Checked) -> Pl
 
 
 @app.command(
+    "try",
+    epilog=examples(
+        "midnight try label_reviews.toml reviews.csv",
+        "midnight try label_reviews.toml reviews.csv -n 5 --where 'stars <= 2' --sample 100",
+    ),
+)
+def try_(
+    context: typer.Context,
+    jobfile: JobFile,
+    dataset: Input = None,
+    rows: Annotated[
+        int, typer.Option("-n", help="Rows to ask; default: 3.", min=1, max=100, metavar="N")
+    ] = 3,
+    model: Model = None,
+    input_format: InputFormat = None,
+    where: Where = None,
+    sample: SampleSize = None,
+) -> int:
+    """Ask a few rows now, and show prompt, reply and answer.
+
+    The calls are in the ledger like any other. Each trial asks anew, unless the job file has
+    reuse = true; it never waits for an allowance.
+    """
+    from runner.cli.trying import perform_trial  # noqa: PLC0415 - not for --help
+
+    wanted = Wanted(tuple(dataset or ()), input_format, tuple(where or ()), sample, rows)
+    return perform_trial(session_of(context), Task(jobfile, wanted, model))
+
+
+@app.command(
     epilog=examples(
         "midnight rehearse label_reviews.toml reviews.csv",
         "midnight rehearse label_reviews.toml reviews.csv --calls-per-day 100 --fault drop=0.02",
@@ -197,8 +231,10 @@ async def _planned(session: Session, midnight: Midnight, checked: Checked) -> Pl
 def rehearse(
     context: typer.Context,
     jobfile: JobFile,
-    dataset: Input,
+    dataset: Input = None,
     output: Output = None,
+    errors: Errors = None,
+    model: Model = None,
     input_format: InputFormat = None,
     where: Where = None,
     sample: SampleSize = None,
@@ -219,6 +255,7 @@ def rehearse(
 ) -> int:
     """Rehearse a dataset in virtual time: days in seconds, no call."""
     from runner.cli.rehearsing import Wishes, perform_rehearsal  # noqa: PLC0415 - not for --help
+    from runner.cli.running import Target  # noqa: PLC0415
 
     changes = {
         "calls_per_day": calls_per_day,
@@ -228,6 +265,6 @@ def rehearse(
         "foreign_calls_per_day": foreign,
         "seed": seed,
     }
-    wanted = Wanted(tuple(dataset), input_format, tuple(where or ()), sample, limit)
-    wishes = Wishes(jobfile, wanted, output, start, changes)
+    wanted = Wanted(tuple(dataset or ()), input_format, tuple(where or ()), sample, limit)
+    wishes = Wishes(Task(jobfile, wanted, model), Target(output, errors), start, changes)
     return perform_rehearsal(session_of(context), wishes)

@@ -2,38 +2,68 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner import files
 from runner.app.answers import Ran, Submitted
 from runner.app.midnight import Midnight
-from runner.app.submission import Checked, check_submission
+from runner.app.results import check_target
+from runner.app.submission import Checked, Progress, check_batch_file, check_submission
 from runner.cli import as_json
 from runner.cli.exits import code_of
 from runner.cli.options import refuse_overwriting
 from runner.cli.render.bars import bar
 from runner.cli.session import Session, complete, emit
-from runner.cli.wanted import Source, Wanted
+from runner.cli.wanted import Source, Task
 from runner.clock import SystemClock
 from runner.core.pacing import Pace
 from runner.core.window import Window
-from runner.errors import JobFileError
+from runner.errors import JobFileError, OutputError
+from runner.jobfile import load
 from runner.runtime.progress import Watcher
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from runner.store.batches import Batch
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where the results go, if anywhere; and those of requests that failed, if named."""
+
+    path: Path | None = None
+    errors: Path | None = None
+
+    def words(self) -> list[str | Path]:
+        """The options that name the same again."""
+        named = (("-o", self.path), ("--errors", self.errors))
+        return [word for name, path in named if path for word in (name, path)]
+
+    def check(self, kind: str, rows: int, sources: Iterable[Path]) -> None:
+        """Find out whether the results can be written, of `kind` and from `sources`.
+
+        Raises:
+            OutputError: They cannot, or not as they are wanted.
+        """
+        if self.path is None:
+            if self.errors:
+                raise OutputError("--errors goes with -o", where=str(self.errors))
+            return
+        files = check_target(self.path, kind, rows=rows, errors=self.errors)
+        for file in files:
+            refuse_overwriting(file, sources)
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What `midnight run` was asked; without a job file it means all that is queued."""
+    """What `midnight run` was asked; without a task it means all that is queued."""
 
-    jobfile: Path | None
-    wanted: Wanted
-    output: Path | None
+    task: Task | None
+    target: Target
     pace: Pace | None
     no_wait: bool
 
@@ -44,10 +74,13 @@ class Request:
 
     def words(self) -> list[str | Path]:
         """The arguments that ask the same again."""
-        places = [self.jobfile, *self.wanted.words()] if self.jobfile else []
-        out: list[str | Path] = ["-o", self.output] if self.output else []
+        task = self.task.words() if self.task else []
         pace = ["--pace", self.pace.value] if self.pace else []
-        return ["run", *places, *out, *pace, *(["--no-wait"] if self.no_wait else [])]
+        no_wait = ["--no-wait"] if self.no_wait else []
+        return ["run", *task, *self.target.words(), *pace, *no_wait]
+
+
+NOWHERE = Target()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +95,8 @@ class Outcome:
 def perform_run(session: Session, request: Request) -> int:
     """Check, queue, run, export, and say how it ended."""
     checked = None
-    if request.jobfile:
-        checked = check(session, request.jobfile, request.wanted.find(), request.output)
+    if request.task:
+        checked = check(session, request.task, request.target)
 
     async def main() -> Outcome:
         async with session.open() as midnight:
@@ -74,28 +107,34 @@ def perform_run(session: Session, request: Request) -> int:
     return code_of(outcome.ran)
 
 
-def check(session: Session, jobfile: Path, source: Source, output: Path | None = None) -> Checked:
-    """The job file and the dataset, read and found right; and whether `output` can be written.
+def check(session: Session, task: Task, target: Target = NOWHERE) -> Checked:
+    """The job file and the dataset, read and found right; and whether `target` can be written.
 
     Raises:
         JobFileError: The job file is wrong.
         InputError: The dataset is.
         OutputError: The results cannot be written where, or as, they are wanted.
     """
+    requests = task.requests()
+    source = requests or task.dataset()
     first = source.paths[0]
-    if first.suffix == ".toml" and jobfile.suffix != ".toml":
-        remedy = f"change places: {first} {jobfile}"
-        raise JobFileError("the job file comes first", where=str(jobfile), remedy=remedy)
-    if output:
-        files.check_output(output)
-        refuse_overwriting(output, source.paths)
+    if first.suffix == ".toml" and task.first.suffix != ".toml":
+        remedy = f"change places: {first} {task.first}"
+        raise JobFileError("the job file comes first", where=str(task.first), remedy=remedy)
+    kind = "request" if requests else load(task.first).job.kind
+    target.check(kind, 0, source.paths)
     with bar(session.aside, f"reading {source.name}") as tick:
-        checked = check_submission(
-            jobfile, source.paths, tick, form=source.form, selection=source.selection
-        )
-    if output:
-        files.check_output(output, rows=checked.dataset.rows, vectors=False)
-    return checked
+        checked = _read(task, source, tick, requests=requests is not None)
+    target.check(kind, checked.dataset.rows, source.paths)
+    return replace(checked, beside=target.path.parent if target.path else None)
+
+
+def _read(task: Task, source: Source, tick: Progress, *, requests: bool) -> Checked:
+    if requests:
+        return check_batch_file(source.paths, task.model, tick, selection=source.selection)
+    return check_submission(
+        task.first, source.paths, tick, form=source.form, selection=source.selection
+    )
 
 
 async def queued(session: Session, midnight: Midnight, checked: Checked) -> Submitted:
@@ -116,13 +155,16 @@ async def _run(
             watcher=watcher,
             signals=True,
         )
-    written = await _export(session, midnight, ran, request.output) if request.output else None
-    return Outcome(ran, await _windows(midnight, ran), written)
+    rows = await write(session, midnight, ran.batches[0], request.target) if checked else None
+    return Outcome(ran, await _windows(midnight, ran), rows)
 
 
-async def _export(session: Session, midnight: Midnight, ran: Ran, output: Path) -> int:
-    with bar(session.aside, f"writing {output.name}") as tick:
-        return await midnight.export(ran.batches[0], output, tick)
+async def write(session: Session, midnight: Midnight, batch: Batch, target: Target) -> int | None:
+    """Write the results, if they are to go anywhere; how many rows there were."""
+    if target.path is None:
+        return None
+    with bar(session.aside, f"writing {target.path.name}") as tick:
+        return await midnight.export(batch, target.path, tick, errors=target.errors)
 
 
 async def _windows(midnight: Midnight, ran: Ran) -> tuple[Window, ...]:
@@ -144,17 +186,17 @@ def watching(console: Console) -> AbstractContextManager[Watcher]:
 def _tell(session: Session, request: Request, outcome: Outcome) -> None:
     resume = session.command(*request.words())
     if session.json:
-        output = {"path": str(request.output), "rows": outcome.rows_written}
+        output = {"path": str(request.target.path), "rows": outcome.rows_written}
         value = as_json.ran(outcome.ran, outcome.windows)
-        value["output"] = output if request.output else None
+        value["output"] = output if request.target.path else None
         value["resume"] = resume if outcome.ran.left else None
         emit(value)
         return
     from runner.cli.render import summaries, tables  # noqa: PLC0415 - not for --json
 
     written = None
-    if request.output and outcome.rows_written is not None:
-        written = tables.written(request.output, outcome.rows_written, outcome.ran.batches[0])
+    if request.target.path and outcome.rows_written is not None:
+        written = tables.written(request.target.path, outcome.rows_written, outcome.ran.batches[0])
     found = summaries.Summary(
         outcome.ran, outcome.windows, session.command(), written, SystemClock().now()
     )

@@ -1,11 +1,11 @@
-"""The dataset as a command line names it: files, what they are, and which rows.
+"""What a command line asks, as it names it: a job file, a dataset, and which of its rows.
 
-It reads no file.
+It reads no more of a file than tells whether it needs a job file.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -63,3 +63,58 @@ class Wanted:
         form = cast("Format | None", self.format)
         selection = files.read_selection(self.where, self.sample, self.limit)
         return Source(files.find(self.places, form), form, selection)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What is asked of which rows: a job file and a dataset, or files of whole requests alone.
+
+    Attributes:
+        first: The job file, or the first file of requests.
+        wanted: The dataset, or the other files of requests; and which rows.
+        model: Asked instead of the one that requests name.
+    """
+
+    first: Path
+    wanted: Wanted
+    model: str | None = None
+
+    def words(self) -> list[str | Path]:
+        """The arguments that ask the same again."""
+        model: list[str | Path] = ["--model", self.model] if self.model else []
+        return [self.first, *self.wanted.words(), *model]
+
+    def requests(self) -> Source | None:
+        """Find the files of requests, made for the OpenAI Batch API; None: there is a job file.
+
+        Raises:
+            RunnerError: As `Wanted.find`.
+        """
+        from runner.files.openai_batch import holds_requests  # noqa: PLC0415 - not for --help
+
+        alone = not self.wanted.places
+        if self.first.suffix == ".toml" or not (alone or holds_requests(self.first)):
+            return None
+        source = replace(self.wanted, places=(self.first, *self.wanted.places)).find()
+        return source if holds_requests(source.paths[0]) else None
+
+    def dataset(self) -> Source:
+        """Find the dataset that goes with the job file.
+
+        Raises:
+            ConfigError: None is named, or a model is, which the job file does.
+            RunnerError: As `Wanted.find`.
+        """
+        if not self.wanted.places:
+            remedy = f"midnight run {self.first} INPUT.csv -o OUT.csv"
+            raise ConfigError(
+                "a job file needs a dataset too", where=str(self.first), remedy=remedy
+            )
+        if self.model is not None:
+            remedy = "name the model in the job file"
+            raise ConfigError(
+                "--model is for requests made for the OpenAI Batch API",
+                where=str(self.first),
+                remedy=remedy,
+            )
+        return self.wanted.find()

@@ -100,6 +100,17 @@ def describe(text: str, folder: Path) -> str:
     return f"{path} {found.st_size} {found.st_mtime_ns}"
 
 
+def is_missing(text: str, folder: Path) -> bool:
+    """Whether `text` names a local file that is not there; it is not opened. Never raises."""
+    text = text.strip()
+    if is_remote(text) or magic.is_data_url(text):
+        return False
+    try:
+        return not _path(text, folder).is_file()
+    except (InputError, OSError, ValueError):
+        return True
+
+
 def is_remote(text: str) -> bool:
     """Whether `text` is a URL that the provider can fetch."""
     scheme = _SCHEME.match(text.strip())

@@ -16,6 +16,7 @@ from runner.core.verdict import Kind, Verdict
 from runner.errors import RunnerError
 from runner.jobfile import JobFile, Valid
 from runner.providers.endpoint import Endpoint, Heard
+from runner.runtime.exchange import Exchange, Observer, unobserved
 from runner.runtime.ways import Told, Way, way_of
 from runner.store.batches import Batch
 from runner.store.dispatch import Ended, JobEnd, Started
@@ -47,6 +48,7 @@ async def execute(
     endpoint: Endpoint,
     now: Callable[[], int],
     chance: Callable[[], float],
+    observer: Observer = unobserved,
 ) -> Ended:
     """Make the call and decide what follows for each of its jobs."""
     asked, unaskable = await _prepare(task.way, started.jobs)
@@ -55,9 +57,11 @@ async def execute(
         verdict = Verdict(Kind.LOCAL, why, scope=None)
         return Ended(started, Heard(verdict).outcome(probe=started.probe), unaskable)
     asking = replace(started, jobs=tuple(job for job, _ in asked))
-    sent_at = now()
-    heard = await task.way.ask(endpoint, started.model, [what for _, what in asked], sent_at)
+    questions, sent_at = [what for _, what in asked], now()
+    heard = await task.way.ask(endpoint, started.model, questions, sent_at)
     ends = _decide(task, asking, heard, now(), chance())
+    if observer is not unobserved:
+        observer(Exchange(started, task.way.shown(questions), heard, ends))
     return Ended(
         started,
         heard.outcome(probe=started.probe, sent_at=sent_at),

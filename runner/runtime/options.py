@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from runner.core.schedule import Rules
+from runner.runtime.exchange import Observer, unobserved
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,7 @@ class Options:
         max_concurrency: Calls in flight, at most.
         drain_s: How long calls in flight may take to finish after a stop, in seconds.
         patience_ms: How long to go on while no row is brought to an end; None: for ever.
+        observer: Shown what was said in each call.
     """
 
     rules: Rules = field(default_factory=Rules)
@@ -26,3 +28,4 @@ class Options:
     max_concurrency: int = 32
     drain_s: float = 30.0
     patience_ms: int | None = None
+    observer: Observer = unobserved

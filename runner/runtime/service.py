@@ -235,7 +235,9 @@ class Service:
     async def _execute(self, started: Started, task: Task) -> Ended:
         try:
             endpoint = self._roster.endpoint(started.account)
-            return await execute(started, task, endpoint, self._now, self._chance.random)
+            return await execute(
+                started, task, endpoint, self._now, self._chance.random, self._options.observer
+            )
         except Exception as error:  # noqa: BLE001 - a defect of ours must not lose a paid call
             heard = Heard(Verdict(Kind.TRANSIENT, f"internal error: {error!r}", scope=None))
             ends = after_refusal(started, task, heard, self._now(), chance=1)

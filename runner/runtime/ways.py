@@ -48,6 +48,9 @@ class Way(Protocol):
             RunnerError: the row does not fit: nothing can be asked of it.
         """
 
+    def shown(self, asked: Sequence[Any]) -> Any:
+        """What is sent for all that was prepared, for somebody who looks on; as JSON values."""
+
     async def ask(self, endpoint: Endpoint, model: str, asked: Sequence[Any], now: int) -> Heard:
         """Make the one call for all that was prepared."""
 
@@ -57,8 +60,11 @@ class Way(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Question:
+    """A row and its messages: with the images in them, and with their names."""
+
     row: Row
     messages: list[Message]
+    named: list[Message]
 
 
 class Chat:
@@ -73,10 +79,17 @@ class Chat:
         """Its messages; after invalid answers, with these and what was wrong with them."""
         row = orjson.loads(job.payload)
         asked = [Asked(reply, why) for reply, why in job.asked]
-        messages = self._prompt.messages(row, asked)
+        named = messages = self._prompt.messages(row, asked)
         if self._jobfile.prompt.pictures:
-            messages = [await self._with_images(message) for message in messages]
-        return _Question(row, messages)
+            messages = [await self._with_images(message) for message in named]
+        return _Question(row, messages, named)
+
+    def shown(self, asked: Sequence[_Question]) -> list[Message]:
+        """The messages, with the names of images."""
+        return asked[0].named if len(asked) == 1 else self._packed(asked)
+
+    def _packed(self, asked: Sequence[_Question]) -> list[Message]:
+        return self._prompt.pack_messages([one.row for one in asked])
 
     async def _with_images(self, message: Message) -> Message:
         """The message with the images themselves in the place of their paths."""
@@ -102,7 +115,7 @@ class Chat:
         if len(asked) == 1:
             messages, packed = asked[0].messages, 0
         else:
-            messages, packed = self._prompt.pack_messages([one.row for one in asked]), len(asked)
+            messages, packed = self._packed(asked), len(asked)
         supported = endpoint.account.preset.response_format
         form = response_format(self._jobfile.answer, supported, packed=packed)
         parameters = ({"response_format": form} if form else {}) | self._jobfile.parameters
@@ -129,6 +142,10 @@ class Embedding:
         """The text whose vector is wanted."""
         return self._prompt.text(orjson.loads(job.payload))
 
+    def shown(self, asked: Sequence[str]) -> list[str]:
+        """The texts."""
+        return list(asked)
+
     async def ask(self, endpoint: Endpoint, model: str, asked: Sequence[str], now: int) -> Heard:
         """All texts in one request."""
         parameters, timeout_s = self._jobfile.parameters, self._jobfile.limits.timeout_s
@@ -153,6 +170,10 @@ class Request:
         """The row."""
         row: Row = orjson.loads(job.payload)
         return row
+
+    def shown(self, asked: Sequence[Row]) -> Any:
+        """Its body."""
+        return asked[0]["body"]
 
     async def ask(self, endpoint: Endpoint, model: str, asked: Sequence[Row], now: int) -> Heard:
         """Its body, for the model's name here."""
@@ -180,6 +201,10 @@ class Painting:
     async def prepare(self, job: Claimed) -> str:
         """What the image is to show."""
         return self._prompt.text(orjson.loads(job.payload))
+
+    def shown(self, asked: Sequence[str]) -> str:
+        """The text."""
+        return asked[0]
 
     async def ask(self, endpoint: Endpoint, model: str, asked: Sequence[str], now: int) -> Heard:
         """One image."""

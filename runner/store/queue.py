@@ -29,6 +29,7 @@ from runner.core.model import TRANSITIONS, JobEvent, JobState, after
 from runner.core.packing import Candidate
 from runner.core.retry import Tries
 from runner.store.batches import Batch
+from runner.store.database import MalformedError
 from runner.store.tables import asks, batches, calls, jobs, payloads, results
 
 # The states as literals: a partial index serves only a query that names its condition.
@@ -221,13 +222,15 @@ async def claim(
     connection: AsyncConnection, batch: Batch, packs: Sequence[Sequence[Candidate]], runner_id: int
 ) -> list[tuple[Claimed, ...]]:
     """The jobs of `packs`, which are ready and from now on this runner's; a call for each pack."""
-    wanted = {"jobs": [one.job_id for pack in packs for one in pack], "runner": runner_id}
-    moved = (await connection.execute(_CLAIM, wanted)).all()
+    wanted = [one.job_id for pack in packs for one in pack]
+    moved = (await connection.execute(_CLAIM, {"jobs": wanted, "runner": runner_id})).all()
     await count(connection, batch.id, JobState.READY, JobState.RUNNING, len(moved))
     await connection.execute(
         _CALLED, {"batch": batch.id, "whole": batch.part_of, "number": len(packs)}
     )
     bodies = await _payloads(connection, [batch.payload(row.id) for row in moved])
+    if not len(wanted) == len(moved) == len(bodies):
+        raise MalformedError("jobs are missing")
     asked = await _asked(connection, [row.id for row in moved if row.asks])
     claimed = {
         row.id: Claimed(

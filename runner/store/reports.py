@@ -79,7 +79,10 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class ExportRow:
-    """One line of an export; `call_id` is the call that brought it, for this row or another."""
+    """One line of an export.
+
+    `call_id` is the call that brought it, for this row or another, and `status` its HTTP status.
+    """
 
     job_id: int
     payload: str
@@ -91,6 +94,7 @@ class ExportRow:
     call_id: int | None = None
     reused: bool = False
     reply: str | None = None
+    status: int | None = None
 
 
 _REFUSED = (CallState.THROTTLED, CallState.SPENT)
@@ -262,6 +266,7 @@ async def export_page(
             results.c.call_id,
             results.c.reused,
             results.c.reply,
+            calls.c.status,
         )
         .join(payloads, payloads.c.id == _payload(batch))
         .outerjoin(results, results.c.job_id == jobs.c.id)
@@ -282,6 +287,7 @@ async def export_page(
             row.call_id,
             bool(row.reused),
             row.reply,
+            row.status,
         )
         for row in rows
     ]

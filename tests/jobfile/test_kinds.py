@@ -132,3 +132,10 @@ def test_a_schema_may_refer_to_itself() -> None:
 )
 def test_what_makes_no_sense_is_told_with_its_place(lines: str, told: str) -> None:
     assert told in refused(lines)
+
+
+@pytest.mark.parametrize("kind", ["chat", "embedding", "image", "request"])
+def test_a_job_file_of_any_kind_is_read_back_from_where_it_was_stored(kind: str) -> None:
+    text = f'[job]\nkind = "{kind}"\nmodel = "m"\n[prompt]\nuser = "{{{{ text }}}}"\n'
+    stored = parse(text, "job.toml")
+    assert JobFile.from_json(stored.to_json()) == stored

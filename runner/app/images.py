@@ -1,0 +1,73 @@
+"""Images of a job: those that its rows show, and where those that it makes go.
+
+It looks at files only from outside; what is in them is read when they are sent.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import orjson
+
+from runner.errors import InputError, JobFileError
+from runner.jobfile import JobFile, Prompt
+
+MOST_NAMED = 5
+_UNFIT = re.compile(r"[^\w .-]+")  # in the name of a folder, on one system or another
+
+
+def placed(jobfile: JobFile, beside: Path | None = None) -> JobFile:
+    """The job file with the folder of the images that it makes in full.
+
+    It is found now: whoever runs the batch may stand in another folder. A folder that the job file
+    names starts from the working directory; else it is beside the results, or in the former.
+    """
+    if jobfile.job.kind != "image":
+        return jobfile
+    usual = (beside or Path()) / f"{_UNFIT.sub('-', jobfile.job.name)}-images"
+    folder = os.path.abspath(jobfile.images.folder or usual)  # noqa: PTH100 - keeps links
+    images = jobfile.images.model_copy(update={"folder": folder})
+    return jobfile.model_copy(update={"images": images})
+
+
+def check_shown(jobfile: JobFile, prompt: Prompt, rows: Iterable[str], dataset: Path) -> None:
+    """Find out, before anything is spent, whether the images are there that the rows show.
+
+    Raises:
+        InputError: Some are not; the first of them are named.
+        ConfigError: They are to be made smaller, and Pillow is not installed.
+    """
+    from runner.files.images import is_missing  # noqa: PLC0415 - few jobs show images
+    from runner.files.shrinking import require_pillow  # noqa: PLC0415
+
+    if jobfile.images.longest_side is not None:
+        require_pillow()
+    folder = dataset.resolve().parent
+    named: list[str] = []
+    missing = 0
+    for number, row in enumerate(rows, 1):
+        lacking = [url for url in _shown(prompt, row) if is_missing(url, folder)]
+        missing += len(lacking)
+        if len(named) < MOST_NAMED:
+            named += [f"row {number}: {url}" for url in lacking]
+    if missing:
+        more = missing - len(named)
+        listed = "\n  ".join([*named, *([f"and {more:,} more"] if more > 0 else [])])
+        what = f"{missing:,} of the images that the rows show are not there:\n  {listed}"
+        remedy = f"check the paths; relative ones start from {folder}"
+        raise InputError(what, where=str(dataset), remedy=remedy)
+
+
+def _shown(prompt: Prompt, row: str) -> Iterator[str]:
+    try:
+        messages = prompt.messages(orjson.loads(row))
+    except JobFileError:
+        return  # it will be told when its turn comes
+    for message in messages:
+        if not isinstance(message["content"], str):
+            for part in message["content"]:
+                if part["type"] == "image_url":
+                    yield part["image_url"]["url"]

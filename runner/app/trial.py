@@ -1,0 +1,87 @@
+"""A few rows asked now, to see what is sent, what comes back, and what is made of it.
+
+A trial is a batch of its own: its calls are in the ledger like any other, and what is left of it
+when today allows no more is not asked later.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, replace
+
+import anyio
+
+from runner.app.answers import Ran
+from runner.app.images import placed
+from runner.app.midnight import Midnight
+from runner.app.submission import Checked
+from runner.core.model import BatchState
+from runner.core.pacing import Pace
+from runner.runtime.exchange import Exchange
+from runner.store.batches import Batch
+from runner.store.reports import ExportRow
+
+NOTE = "it was a trial"
+# Whoever looks on does not want to wait long for what may pass, or for what does not come.
+MOST_ATTEMPTS = 3
+PATIENCE_MS = 5 * 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What came of a trial: how it ended, its rows, and its calls in the order they ended."""
+
+    ran: Ran
+    rows: tuple[ExportRow, ...]
+    calls: tuple[Exchange, ...]
+
+    @property
+    def batch(self) -> Batch:
+        """The batch that it was."""
+        return self.ran.batches[0]
+
+    def number(self, job_id: int) -> int:
+        """Which of the rows a job is about, from 1."""
+        return job_id - self.batch.first_job + 1
+
+
+def tried(checked: Checked) -> Checked:
+    """What was checked, as a trial: asked anew each time, once a row, and not for long."""
+    jobfile = placed(checked.jobfile)
+    once = {"name": f"try: {jobfile.job.name}", "votes": 1, "check": 0.0}
+    most = min(MOST_ATTEMPTS, jobfile.limits.max_attempts)
+    changed = {
+        "job": jobfile.job.model_copy(update=once),
+        "limits": jobfile.limits.model_copy(update={"max_attempts": most}),
+    }
+    return replace(checked, jobfile=jobfile.model_copy(update=changed), salt=secrets.token_hex(8))
+
+
+async def attempt(midnight: Midnight, checked: Checked) -> Trial:
+    """Ask the rows of `checked` now, as far as today allows.
+
+    Raises:
+        RunnerError: As `Midnight.run`.
+    """
+    calls: list[Exchange] = []
+    batch = (await midnight.submit(tried(checked))).batch
+    try:
+        ran = await midnight.run(
+            only=batch,
+            wait=False,
+            pace=Pace.ASAP,
+            signals=True,
+            patience_ms=PATIENCE_MS,
+            observer=calls.append,
+        )
+    finally:
+        with anyio.CancelScope(shield=True):
+            await _forget(midnight, batch)
+    return Trial(ran, tuple([row.first async for row in midnight.rows(batch)]), tuple(calls))
+
+
+async def _forget(midnight: Midnight, batch: Batch) -> None:
+    """Have nobody ask later what was not asked now."""
+    now = await midnight.batch(str(batch.id))
+    if not now.done:
+        await midnight.set_state(now, BatchState.CANCELLED, NOTE)

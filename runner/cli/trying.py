@@ -1,0 +1,77 @@
+"""A trial from its arguments to its exit code."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from runner.app.trial import Trial, attempt
+from runner.cli import as_json
+from runner.cli.exits import code_of
+from runner.cli.running import check
+from runner.cli.session import Session, emit
+from runner.cli.wanted import Task
+from runner.clock import SystemClock
+from runner.core.retry import Succeed
+from runner.runtime.exchange import Exchange
+
+
+def perform_trial(session: Session, task: Task) -> int:
+    """Check, ask, and show what was said."""
+    checked = check(session, task)
+    found = session.ask(lambda midnight: attempt(midnight, checked), known=False)
+    if session.json:
+        emit(as_object(found))
+        return code_of(found.ran)
+    from runner.cli.render import trial  # noqa: PLC0415 - not for --json
+
+    session.say(trial.shown(found, session.people.width, SystemClock().now()))
+    return code_of(found.ran)
+
+
+def as_object(found: Trial) -> dict[str, Any]:
+    """A trial as JSON: its calls, then its rows."""
+    return as_json.ran(found.ran, ()) | {
+        "waits_for": [as_json.waiting(each) for each in found.ran.waiting],
+        "calls": [_call(found, each) for each in found.calls],
+        "results": [
+            {
+                "row": found.number(row.job_id),
+                "input": orjson.loads(row.payload),
+                "state": row.state,
+                "answer": row.answer,
+                "error": row.error,
+                "model": row.model,
+                "reused": row.reused,
+            }
+            for row in found.rows
+        ],
+    }
+
+
+def _call(found: Trial, each: Exchange) -> dict[str, Any]:
+    verdict, reply = each.heard.verdict, each.heard.reply
+    return {
+        "account": each.started.account,
+        "model": each.started.model,
+        "prompt": each.sent,
+        "reply": said(each),
+        "verdict": verdict.kind.value,
+        "why": verdict.why or None,
+        "status": reply.status if reply else None,
+        "rows": [
+            {
+                "row": found.number(end.job.job_id),
+                "answer": end.step.answer if isinstance(end.step, Succeed) else None,
+                "why_not": getattr(end.step, "why", None) or None,
+            }
+            for end in each.ends
+        ],
+    }
+
+
+def said(each: Exchange) -> str | None:
+    """What the model said, if that was words."""
+    reply = each.heard.reply
+    return each.heard.body or (reply.content if reply else None)
