@@ -61,6 +61,17 @@ def test_a_ready_job_is_planned_and_rehearsed_to_its_end(
     assert all(right(job.answer, row["answer"]) for row in found)
 
 
+def test_requests_for_the_batch_api_are_rehearsed_as_they_are(
+    midnight: Any, tmp_path: Path
+) -> None:
+    midnight("init", "openai_batch")
+    assert midnight("plan", "openai_batch.jsonl", "--json").json["calls"] == 12
+    assert midnight("rehearse", "openai_batch.jsonl", "-o", "results.jsonl").code == 0
+    found = [orjson.loads(line) for line in (tmp_path / "results.jsonl").read_bytes().splitlines()]
+    assert [each["custom_id"] for each in found] == [f"question-{n}" for n in range(1, 13)]
+    assert {each["response"]["status_code"] for each in found} == {200}
+
+
 def test_there_is_a_ready_job_of_every_kind() -> None:
     jobs = [load(JOBS / f"{name}.toml") for name in WITH_A_JOB_FILE]
     assert {job.answer.kind for job in jobs} == {
