@@ -61,9 +61,7 @@ def test_a_ready_job_is_planned_and_rehearsed_to_its_end(
     assert all(right(job.answer, row["answer"]) for row in found)
 
 
-def test_requests_for_the_batch_api_are_rehearsed_as_they_are(
-    midnight: Any, tmp_path: Path
-) -> None:
+def test_a_file_for_the_batch_api_is_rehearsed_as_it_is(midnight: Any, tmp_path: Path) -> None:
     midnight("init", "openai_batch")
     assert midnight("plan", "openai_batch.jsonl", "--json").json["calls"] == 12
     assert midnight("rehearse", "openai_batch.jsonl", "-o", "results.jsonl").code == 0
