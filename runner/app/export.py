@@ -7,8 +7,8 @@ from pathlib import Path
 
 import orjson
 
-from runner.app.results import as_lines, kind_of, write_line
 from runner.app.rows import VOTE_COLUMNS, Reading, RowResult, results, voters
+from runner.app.targets import as_lines, kind_of, write_line
 from runner.errors import OutputError
 from runner.files import RESULT_COLUMNS, open_output
 from runner.store.batches import Batch

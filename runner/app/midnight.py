@@ -34,12 +34,15 @@ if TYPE_CHECKING:
     import httpx
 
     from runner.app.quality import Quality
-    from runner.app.rows import RowResult
+    from runner.app.rows import Reading, RowResult
     from runner.app.submission import Checked
     from runner.app.submission import Progress as OnProgress
     from runner.runtime.exchange import Observer
     from runner.runtime.options import Options
     from runner.runtime.progress import Ending, Progress, Watcher
+
+# Given what winds a run up, when that is called.
+OnStart = Callable[[Callable[[], None]], None]
 
 
 @asynccontextmanager
@@ -94,6 +97,11 @@ class Midnight:
         self._chance = chance
         self._outlook = Outlook(accounts.accounts_of(settings), accounts.rules_for(settings))
 
+    @property
+    def reading(self) -> Reading:
+        """Opens a short read of the database."""
+        return self._database.read
+
     async def submit(self, checked: Checked, on_progress: OnProgress | None = None) -> Submitted:
         """Queue a checked dataset, or find the batch that it is already.
 
@@ -120,6 +128,7 @@ class Midnight:
         signals: bool = False,
         patience_ms: int | None = None,
         observer: Observer | None = None,
+        on_start: OnStart | None = None,
     ) -> Ran:
         """Drain the queue, or one batch of it.
 
@@ -131,6 +140,7 @@ class Midnight:
             signals: Whether SIGINT and SIGTERM stop the run; the second one at once.
             patience_ms: How long to go on while no row is brought to an end; None: for ever.
             observer: Shown what was said in each call.
+            on_start: Given what winds the run up when it is called, before anything is sent.
 
         Raises:
             UnauthorisedError: The provider refuses the token or the account.
@@ -155,11 +165,13 @@ class Midnight:
         options = Options(rules, wait, chosen, most, patience_ms=patience_ms)
         if observer is not None:
             options = replace(options, observer=observer)
-        ending = await self._serve(options, watch, signals=signals)
+        ending = await self._serve(options, watch, on_start, signals=signals)
         worked_on = [batch for batch in await self.batches() if batch.id in touched]
         return Ran(ending, tuple(worked_on), last[-1].waiting if last else ())
 
-    async def _serve(self, options: Options, watcher: Watcher, *, signals: bool) -> Ending:
+    async def _serve(
+        self, options: Options, watcher: Watcher, on_start: OnStart | None, *, signals: bool
+    ) -> Ending:
         from runner.runtime.service import Service  # noqa: PLC0415 - only a run needs these
         from runner.runtime.signals import run_until_told  # noqa: PLC0415
 
@@ -174,6 +186,8 @@ class Midnight:
                 chance=self._chance,
                 watcher=watcher,
             )
+            if on_start is not None:
+                on_start(service.stop)
             return await (run_until_told(service) if signals else service.run())
 
     async def batches(self) -> list[Batch]:

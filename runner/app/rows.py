@@ -84,14 +84,20 @@ async def results(reading: Reading, family: Sequence[Batch]) -> AsyncIterator[li
     parts = voters(family)
     for start in range(0, parts[0].loaded, PAGE):
         async with reading() as connection:
-            pages = [
-                await reports.export_page(connection, part, part.first_job + start - 1, PAGE)
-                for part in parts
-            ]
-        yield [
-            _together(start + place, rows)
-            for place, rows in enumerate(zip(*pages, strict=False), 1)
-        ]
+            found = await page(connection, parts, start)
+        yield found
+
+
+async def page(
+    connection: AsyncConnection, parts: Sequence[Batch], start: int, size: int = PAGE
+) -> list[RowResult]:
+    """Up to `size` rows from number `start` (from 0); `parts` are those that vote."""
+    pages = [
+        await reports.export_page(connection, part, part.first_job + start - 1, size)
+        for part in parts
+    ]
+    together = enumerate(zip(*pages, strict=False), start + 1)
+    return [_together(number, rows) for number, rows in together]
 
 
 def _together(number: int, rows: tuple[ExportRow, ...]) -> RowResult:

@@ -162,7 +162,7 @@ def export(
 async def _export(
     session: Session, midnight: Midnight, name: str, target: Target
 ) -> tuple[Batch, int]:
-    from runner.app.results import kind_of  # noqa: PLC0415 - only an export needs it
+    from runner.app.targets import kind_of  # noqa: PLC0415 - only an export needs it
     from runner.cli.running import write  # noqa: PLC0415
 
     batch = await midnight.batch(name)

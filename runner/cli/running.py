@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from runner.app.answers import Ran, Submitted
 from runner.app.midnight import Midnight
-from runner.app.results import check_target
 from runner.app.submission import Checked, Progress, check_batch_file, check_submission
+from runner.app.targets import check_target
 from runner.cli import as_json
 from runner.cli.exits import code_of
 from runner.cli.options import refuse_overwriting
