@@ -10,9 +10,14 @@ from pydantic import BaseModel
 
 from runner.jobfile import Answer, Images, Job, JobFile, Limits, PromptText, parse
 
-DOCS = Path(__file__).parents[2] / "docs" / "jobs.md"
-TEXT = DOCS.read_text(encoding="utf-8")
-BLOCKS = re.findall(r"```toml\n(.*?)```", TEXT, re.DOTALL)
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "docs" / "jobs.md").read_text(encoding="utf-8")
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = [
+    block
+    for block in re.findall(r"```toml\n(.*?)```", README + TEXT, re.DOTALL)
+    if "[accounts." not in block
+]
 TABLES = {"job": Job, "prompt": PromptText, "answer": Answer, "images": Images, "limits": Limits}
 
 
