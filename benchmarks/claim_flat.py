@@ -23,7 +23,7 @@ CLAIMS, BLOCK = 400, 8
 
 async def claim_ms(folder: Path, rows: int) -> float:
     """The median time of one claim of 8 jobs, commit included, in ms."""
-    new = NewBatch("claims", str(rows), "m", "{}", "rows.csv", "[]", rows)
+    new = NewBatch("claims", str(rows), ("m",), "{}", "rows.csv", "[]", rows)
     async with open_database(folder / f"{rows}.db") as database:
         async with database.write() as connection:
             batch = await batches.create_batch(connection, new, 0)
@@ -37,7 +37,9 @@ async def claim_ms(folder: Path, rows: int) -> float:
         for _ in range(CLAIMS):
             begun = time.perf_counter()
             async with database.write() as connection:
-                assert len(await queue.claim(connection, batch, BLOCK, 1)) == BLOCK
+                found = await queue.candidates(connection, batch, BLOCK)
+                packs = [(one,) for one in found]
+                assert len(await queue.claim(connection, batch, packs, 1)) == BLOCK
             times.append((time.perf_counter() - begun) * 1000)
     return statistics.median(times)
 

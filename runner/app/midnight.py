@@ -11,8 +11,6 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
-import orjson
-
 from runner.app import accounts
 from runner.app.answers import BatchStatus, QuotaLine, Ran, Status, Submitted
 from runner.app.credits import Credits, credits_of
@@ -35,13 +33,12 @@ from runner.store.reports import DayReport, Failure
 if TYPE_CHECKING:
     import httpx
 
+    from runner.app.results import Quality, RowResult
     from runner.app.submission import Checked
     from runner.app.submission import Progress as OnProgress
     from runner.runtime.exchange import Observer
     from runner.runtime.options import Options
     from runner.runtime.progress import Ending, Progress, Watcher
-
-EXPORT_PAGE = 1_000
 
 
 @asynccontextmanager
@@ -231,7 +228,7 @@ class Midnight:
     async def windows(self, models: Sequence[str]) -> tuple[Window, ...]:
         """The windows that calls to any of `models` would touch now, each once."""
         found = await self._windows(models)
-        windows = dict.fromkeys(window for each in found.values() for window in each)
+        windows = {w for each in found.values() for w in each if w.revealed}
         return tuple(sorted(windows, key=place))
 
     async def _windows(self, models: Sequence[str]) -> Windows:
@@ -267,9 +264,15 @@ class Midnight:
         self, *, batch: Batch | None = None, by_model: bool = False
     ) -> list[DayReport]:
         """The ledger, by quota day and account."""
+        family = [part.id for part in await self.family(batch)] if batch else None
         async with self._database.read() as connection:
-            only = batch.id if batch else None
-            return await reports.daily(connection, batch_id=only, by_model=by_model)
+            return await reports.daily(connection, batch_ids=family, by_model=by_model)
+
+    async def quality(self, batch: Batch) -> Quality:
+        """How far the answers of `batch` agree: votes, the right answers, packed against single."""
+        from runner.app.results import quality  # noqa: PLC0415 - only a report of a batch
+
+        return await quality(self._database.read, await self.family(batch))
 
     async def export(
         self,
@@ -277,48 +280,41 @@ class Midnight:
         path: Path,
         on_progress: OnProgress | None = None,
         *,
+        details: bool = False,
         errors: Path | None = None,
     ) -> int:
         """Write the results so far, in the input's order; how many rows there were.
 
         Of requests made for the OpenAI Batch API, a ``.jsonl`` file gets those that were answered,
-        and `errors` (or ``OUT.errors.jsonl``) those that failed.
+        as that would write them, and another those that failed.
+
+        Args:
+            batch: Whose results; those of its votes are put together.
+            path: Where to, in the format of its suffix.
+            on_progress: Called with the rows written so far and the rows in all.
+            details: Whether to add the account, the call, and the reply of each row.
+            errors: Where requests that failed go; ``OUT.errors.jsonl`` unless given.
 
         Raises:
-            OutputError: A file cannot be written; an older one is left as it was.
+            OutputError: The file cannot be written; an older one is left as it was.
         """
-        from runner.app import results  # noqa: PLC0415 - only an export needs these
-        from runner.files import open_output  # noqa: PLC0415
-        from runner.files.openai_results import open_results  # noqa: PLC0415
+        from runner.app import export, request_results, targets  # noqa: PLC0415 - only an export
 
-        kind, written = results.kind_of(batch), 0
-        if results.as_lines(kind, path):
-            with open_results(path, errors) as lines:
-                async for row in self.rows(batch, on_progress):
-                    written += results.write_line(lines, row)
-            return written
-        columns = orjson.loads(batch.columns_json)
-        with open_output(path, columns, vectors=kind == "embedding") as output:
-            async for row in self.rows(batch, on_progress):
-                output.write(row.payload, (row.answer, row.model, row.state, row.error))
-                written += 1
-        return written
+        family, kind = await self.family(batch), targets.kind_of(batch)
+        reading = self._database.read
+        if targets.as_lines(kind, path):
+            return await request_results.write_results(reading, family, path, errors, on_progress)
+        return await export.write_results(
+            reading, family, path, on_progress, vectors=kind == "embedding", details=details
+        )
 
-    async def rows(
-        self, batch: Batch, on_progress: OnProgress | None = None
-    ) -> AsyncIterator[reports.ExportRow]:
-        """Every row of a batch that is queued, in the input's order, with what became of it."""
-        read, last = 0, 0
-        while page := await self._page(batch, last):
+    async def rows(self, batch: Batch) -> AsyncIterator[RowResult]:
+        """Every row that was queued, in the input's order, with what became of it."""
+        from runner.app.results import results  # noqa: PLC0415 - only those who look need it
+
+        async for page in results(self._database.read, await self.family(batch)):
             for row in page:
                 yield row
-            read, last = read + len(page), page[-1].job_id
-            if on_progress:
-                on_progress(read, batch.loaded)
-
-    async def _page(self, batch: Batch, last: int) -> list[reports.ExportRow]:
-        async with self._database.read() as connection:
-            return await reports.export_page(connection, batch, last, EXPORT_PAGE)
 
     async def failures(self, batch: Batch, limit: int = 100) -> list[Failure]:
         """The first failed rows of `batch` and its parts, and why."""

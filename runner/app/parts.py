@@ -119,19 +119,30 @@ class Fingerprints:
 
     def of(self, row: str) -> bytes:
         """The fingerprint of a row, given as the text of a JSON object."""
-        digest = hashlib.sha256(self._salt + self._asked(row))
-        return digest.digest()[:FINGERPRINT_BYTES]
+        return self.of_request(self._fitting(row))
 
-    def _asked(self, row: str) -> bytes:
+    def of_request(self, request: bytes) -> bytes:
+        """The fingerprint of what `request` has made of a row."""
+        return hashlib.sha256(self._salt + request).digest()[:FINGERPRINT_BYTES]
+
+    def _fitting(self, row: str) -> bytes:
+        try:
+            return self.request(row)
+        except JobFileError:
+            return row.encode()  # it will be told when its turn comes
+
+    def request(self, row: str) -> bytes:
+        """What is asked of a row.
+
+        Raises:
+            JobFileError: The prompt fails on it.
+        """
         values = orjson.loads(row)
         if self._kind == "request":
             return orjson.dumps([values["url"], values["body"]], option=orjson.OPT_SORT_KEYS)
-        try:
-            if self._kind != "chat":
-                return self._prompt.text(values).encode("utf-8", "surrogatepass")
-            messages = self._prompt.messages(values)
-        except JobFileError:
-            return row.encode()  # it will be told when its turn comes
+        if self._kind != "chat":
+            return self._prompt.text(values).encode("utf-8", "surrogatepass")
+        messages = self._prompt.messages(values)
         return orjson.dumps(self._described(messages) if self._shows_images else messages)
 
     def _described(self, messages: list[dict[str, Any]]) -> list[Any]:

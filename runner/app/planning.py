@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-import orjson
-
+from runner.app.parts import BYTES_PER_TOKEN, Fingerprints
 from runner.app.submission import Checked, Progress, unseen_progress
 from runner.core.forecast import Forecast
 
-# A rough measure that holds for English and Chinese alike: one token to four bytes of UTF-8.
-BYTES_PER_TOKEN = 4
 REPORT_EVERY = 5_000
 
 
@@ -22,7 +19,9 @@ class Plan:
     Attributes:
         rows: Rows in the dataset.
         distinct: Different requests among them.
-        calls: Calls needed if every answer is good at once; one a row.
+        calls: Calls needed if every answer is good at once, those of votes and of a check included.
+        single_calls: Calls it would take if each row were asked alone.
+        pack: Rows in one call, at most.
         prompt_tokens: Tokens sent, estimated at one for four bytes.
         forecast: When it would be finished if it started now, with nothing else queued.
     """
@@ -32,6 +31,8 @@ class Plan:
     rows: int
     distinct: int
     calls: int
+    single_calls: int
+    pack: int
     prompt_tokens: int
     forecast: Forecast
 
@@ -46,20 +47,28 @@ async def make_plan(
     Raises:
         JobFileError: The prompt fails on a row.
     """
-    seen: set[int] = set()
+    whole, *others = checked.parts
+    prints = Fingerprints(checked.jobfile, checked.prompt, whole, checked.folder)
+    seen: set[bytes] = set()
     size, total = 0, checked.dataset.rows
     for number, row in enumerate(checked.rows(), 1):
-        request = orjson.dumps(checked.prompt.messages(orjson.loads(row)))
-        seen.add(hash(request))
-        size += len(request)
+        request = prints.request(row)
+        if (fingerprint := prints.of_request(request)) not in seen:
+            seen.add(fingerprint)
+            size += len(request)
         if number % REPORT_EVERY == 0:
             on_progress(number, total)
+    votes = [part for part in others if part.stride == 1]
+    checks = sum(part.rows(total) for part in others if part.stride > 1)
+    calls = (1 + len(votes)) * whole.packing.calls(len(seen)) + checks
     return Plan(
         name=checked.jobfile.job.name,
         models=checked.jobfile.job.choices,
         rows=total,
         distinct=len(seen),
-        calls=total,
-        prompt_tokens=size // BYTES_PER_TOKEN,
-        forecast=await foretell(total),
+        calls=calls,
+        single_calls=(1 + len(votes)) * len(seen),
+        pack=whole.packing.most,
+        prompt_tokens=(1 + len(votes)) * size // BYTES_PER_TOKEN,
+        forecast=await foretell(calls),
     )

@@ -1,96 +1,161 @@
-"""What the results of a batch are written as: a table, vectors, or the lines of OpenAI's Batch API.
+"""What has become of each row: the results of a batch and of its votes, put together.
 
-It knows kinds and formats; which rows there are, it is told.
+It reads page by page, in the order of the input, and writes nothing.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 
 import orjson
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from runner import files
-from runner.errors import OutputError
-from runner.files.openai_results import (
-    Failed,
-    ResultsWriter,
-    check_results,
-    errors_path,
-    refusal_body,
-)
-from runner.files.target import output_kind
+from runner.core.agreement import Agreement, Pair, Tally, Vote, vote
+from runner.core.model import JobState
+from runner.jobfile import JobFile
+from runner.store import reports
 from runner.store.batches import Batch
 from runner.store.reports import ExportRow
 
-OK = 200
-_GOOD = range(200, 300)
+PAGE = 1_000
+# The columns of a vote, behind those that every result has.
+VOTE_COLUMNS = ("agreement", "review")
+# A vote that fewer than this part of the answers agree on is for a person to look at.
+LEAST_AGREEMENT = 0.6
+CHECK = "check"
+
+Reading = Callable[[], AbstractAsyncContextManager[AsyncConnection]]
 
 
-def kind_of(batch: Batch) -> str:
-    """What a batch asks for, as its job file says."""
-    found: str = orjson.loads(batch.job_json)["job"].get("kind", "chat")
-    return found
+@dataclass(frozen=True, slots=True)
+class RowResult:
+    """One row of the input, and what has become of it.
 
-
-def as_lines(kind: str, path: Path) -> bool:
-    """Whether results go to `path` as OpenAI's Batch API writes them."""
-    return kind == "request" and output_kind(path).format == "jsonl"
-
-
-def check_target(path: Path, kind: str, *, rows: int = 0, errors: Path | None = None) -> list[Path]:
-    """Find out, before anything is spent, whether results can be written; the files they will be.
-
-    Args:
-        path: Where they go.
-        kind: What is asked for.
-        rows: How many there will be.
-        errors: Where the requests go that failed, if a file is named for them.
-
-    Raises:
-        OutputError: They cannot.
+    Attributes:
+        number: Which row it is, from 1.
+        first: What the batch itself has of it; the answer of a vote is in `vote`.
+        votes: What each vote has of it, the batch's own first; one where nobody votes.
+        vote: What they come to; None where nobody votes.
     """
-    if as_lines(kind, path):
-        check_results(path, errors)
-        return [path, errors or errors_path(path)]
-    if errors:
-        what = "only results of requests for the OpenAI Batch API, as .jsonl, have an error file"
-        raise OutputError(what, where=str(errors), remedy="leave out --errors")
-    files.check_output(path, rows=rows, vectors=kind == "embedding")
-    return [path]
+
+    number: int
+    first: ExportRow
+    votes: tuple[ExportRow, ...]
+    vote: Vote | None = None
+
+    @property
+    def state(self) -> str:
+        """Where the row stands: it is done when every vote is in."""
+        open_votes = [one.state for one in self.votes if one.state not in _ENDS]
+        if open_votes:
+            return open_votes[0]
+        return JobState.FAILED if self.answer is None else JobState.SUCCEEDED
+
+    @property
+    def answer(self) -> str | None:
+        """The answer, or that of most votes once all are in."""
+        if self.vote is None:
+            return self.first.answer
+        return self.vote.value if all(one.state in _ENDS for one in self.votes) else None
+
+    @property
+    def model(self) -> str | None:
+        """The models that gave the answer."""
+        models = [one.model for one in self.votes if one.answer == self.answer and one.model]
+        return ", ".join(dict.fromkeys(models)) or None
+
+    @property
+    def error(self) -> str | None:
+        """Why there is no answer."""
+        errors = [one.error for one in self.votes if one.error]
+        return None if self.answer is not None else next(iter(errors), None)
 
 
-def write_line(output: ResultsWriter, row: ExportRow) -> bool:
-    """Write what became of a request; False: there is nothing to write yet.
+_ENDS = frozenset({JobState.SUCCEEDED.value, JobState.FAILED.value})
 
-    What the provider said is handed on as it said it; what became of the rest is told in OpenAI's
-    words.
+
+def voters(family: Sequence[Batch]) -> list[Batch]:
+    """The parts of a batch that vote, the batch itself first."""
+    return [part for part in family if part.part != CHECK]
+
+
+async def results(reading: Reading, family: Sequence[Batch]) -> AsyncIterator[list[RowResult]]:
+    """Every row that was queued, page by page; `family` is the batch and its parts."""
+    parts = voters(family)
+    for start in range(0, parts[0].loaded, PAGE):
+        async with reading() as connection:
+            pages = [
+                await reports.export_page(connection, part, part.first_job + start - 1, PAGE)
+                for part in parts
+            ]
+        yield [
+            _together(start + place, rows)
+            for place, rows in enumerate(zip(*pages, strict=False), 1)
+        ]
+
+
+def _together(number: int, rows: tuple[ExportRow, ...]) -> RowResult:
+    if len(rows) == 1:
+        return RowResult(number, rows[0], rows)
+    return RowResult(number, rows[0], rows, vote([row.answer for row in rows], LEAST_AGREEMENT))
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """How good the answers of a batch are, as far as they can be compared.
+
+    Attributes:
+        agreement: Of its votes with each other and with the right answers; None: neither is there.
+        check: Of the rows that were asked alone, too: packed against single; None: none was.
     """
-    custom_id = orjson.loads(row.payload)["custom_id"]
-    if row.answer is not None:
-        output.write(custom_id, row.status or OK, row.answer)
-    elif row.state == "failed":
-        _write_failure(output, custom_id, row)
-    elif row.state == "cancelled":
-        why = Failed("batch_cancelled", "the batch was cancelled before this request was sent")
-        output.write(custom_id, None, None, why)
-    else:
-        return False
-    return True
+
+    agreement: Agreement | None = None
+    check: Pair | None = None
 
 
-def _write_failure(output: ResultsWriter, custom_id: str, row: ExportRow) -> None:
-    why = row.error or ""
-    if row.status is None or row.status in _GOOD:  # no reply, or one that held no answer
-        output.write(custom_id, None, None, Failed("request_failed", why))
-        return
-    body = row.reply if row.reply and _is_object(row.reply) else refusal_body(why)
-    output.write(custom_id, row.status, body)
+async def quality(reading: Reading, family: Sequence[Batch]) -> Quality:
+    """Compare what can be compared."""
+    job = JobFile.from_json(family[0].job_json).job
+    tally = Tally([_rater(part) for part in voters(family)], LEAST_AGREEMENT)
+    if job.votes > 1 or job.gold:
+        async for page in results(reading, family):
+            for row in page:
+                answers = [one.answer for one in row.votes]
+                tally.add(answers, _gold(row.first.payload, job.gold) if job.gold else None)
+    compared = tally.agreement() if job.votes > 1 or job.gold else None
+    return Quality(compared, await _checked(reading, family))
 
 
-def _is_object(text: str) -> bool:
-    try:
-        found: Any = orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return False
-    return isinstance(found, dict)
+def _rater(part: Batch) -> str:
+    number = part.part.removeprefix("vote ") or "1"
+    return f"{number}: {' or '.join(part.models)}"
+
+
+def _gold(payload: str, column: str) -> str | None:
+    value = orjson.loads(payload).get(column)
+    if value is None or value == "":
+        return None
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
+
+
+async def _checked(reading: Reading, family: Sequence[Batch]) -> Pair | None:
+    """How far rows that shared a call agree with the same rows asked alone."""
+    check = next((part for part in family if part.part == CHECK), None)
+    if check is None:
+        return None
+    tally = Tally(("packed", "alone"))
+    for start in range(0, check.loaded, PAGE):
+        async with reading() as connection:
+            alone = await reports.export_page(connection, check, check.first_job + start - 1, PAGE)
+            twins = [_twin(family[0], check, row.job_id) for row in alone]
+            packed = await reports.answers(connection, twins)
+        for row, answer in zip(alone, packed, strict=True):
+            tally.add((answer, row.answer))
+    return tally.agreement().pairs[0]
+
+
+def _twin(whole: Batch, check: Batch, job_id: int) -> int:
+    """The job of the batch itself that is about the same row."""
+    return whole.first_job + (job_id - check.first_job) * check.stride

@@ -19,8 +19,10 @@ import orjson
 from runner import files, jobfile
 from runner.app.images import check_shown, placed
 from runner.app.parts import Fingerprints, Part, packing_of, parts_of
+from runner.app.results import VOTE_COLUMNS
 from runner.core.model import BatchState
 from runner.core.packing import Packing
+from runner.errors import JobFileError
 from runner.files import ALL, Dataset, Format, Selection
 from runner.files.openai_batch import check_requests
 from runner.jobfile import JobFile, Prompt
@@ -28,7 +30,10 @@ from runner.store import batches, intake
 from runner.store.batches import Batch, NewBatch
 from runner.store.database import Database
 
-CHUNK = 2_000
+# Rows in one commit, and bytes, about. The index of what was asked is written to all over: the
+# more rows share a commit, the fewer times each of its pages is.
+CHUNK = 10_000
+CHUNK_BYTES = 6_000_000
 # The job file that a file of requests is run by.
 REQUESTS = '[job]\nkind = "request"\nname = {}\nmodel = {}\n'
 
@@ -45,7 +50,7 @@ class Checked:
     """A job file and a dataset that fit together.
 
     Attributes:
-        folder: Where a folder of images that are made goes, unless the job file names one; None:
+        beside: Where a folder of images that are made goes, unless the job file names one; None:
             the working directory.
         salt: What tells this batch from another of the same job file and dataset.
     """
@@ -53,7 +58,7 @@ class Checked:
     jobfile: JobFile
     prompt: Prompt
     dataset: Dataset
-    folder: Path | None = None
+    beside: Path | None = None
     salt: str = ""
 
     @property
@@ -61,6 +66,11 @@ class Checked:
         """What makes this batch itself: what is asked, and of which rows."""
         named = f"{self.jobfile.digest}:{self.dataset.digest}{self.salt}"
         return hashlib.sha256(named.encode()).hexdigest()
+
+    @property
+    def folder(self) -> Path:
+        """Where the paths that rows name start."""
+        return self.dataset.path.resolve().parent
 
     def rows(self, start: int = 0) -> Iterator[str]:
         """The dataset's rows as JSON objects, from row number `start` on."""
@@ -86,7 +96,7 @@ class Checked:
             rotate=job.rotate,
             priority=job.priority,
             max_calls=self.jobfile.limits.max_calls,
-            job_json=placed(self.jobfile, self.folder).to_json(),
+            job_json=placed(self.jobfile, self.beside).to_json(),
             input=str(self.dataset.path.resolve()),
             columns_json=orjson.dumps(self.dataset.columns).decode(),
             rows=part.rows(self.dataset.rows),
@@ -129,15 +139,19 @@ def check_submission(
         return Checked(loaded, prompt, rows)
     found = files.check(
         dataset,
-        required=prompt.columns,
+        required=prompt.columns | ({loaded.job.gold} if loaded.job.gold else set()),
         form=form,
         selection=selection,
         on_progress=on_progress,
     )
-    jobfile.check_columns(prompt.columns, found.columns, str(job), dataset=str(found.path))
+    added = (*jobfile.RESULT_COLUMNS, *(VOTE_COLUMNS if loaded.job.votes > 1 else ()))
+    jobfile.check_columns(
+        prompt.columns, found.columns, str(job), dataset=str(found.path), added=added
+    )
+    _check_gold(loaded, prompt, found, str(job))
     checked = Checked(loaded, prompt, found)
     if loaded.prompt.pictures:
-        check_shown(loaded, prompt, checked.rows(), found.path)
+        check_shown(loaded, prompt, checked.rows(), checked.folder, str(found.path))
     return checked
 
 
@@ -163,6 +177,19 @@ def check_batch_file(
     name = paths[0].name.partition(".")[0] or "requests"
     made = jobfile.parse(REQUESTS.format(*map(json.dumps, (name, model or found.model))), name)
     return Checked(made, Prompt(made), found.dataset)
+
+
+def _check_gold(loaded: JobFile, prompt: Prompt, dataset: Dataset, where: str) -> None:
+    """The right answers are there, and are not told to the model."""
+    gold, where = loaded.job.gold, f"{where}: [job] gold"
+    if gold is None:
+        return
+    if gold not in dataset.columns:
+        what = f'there is no column "{gold}"; the columns are {", ".join(dataset.columns[:30])}'
+        raise JobFileError(what, where=where, remedy="name the column with the right answers")
+    if gold in prompt.columns:
+        what = f'the prompt reads "{gold}", which holds the right answers'
+        raise JobFileError(what, where=where, remedy="leave it out of the prompt")
 
 
 async def submit(
@@ -221,10 +248,9 @@ async def _load(
     on_progress: Progress,
 ) -> Batch:
     """Queue the rows behind those that are queued, as long as nobody else does."""
-    folder = checked.dataset.path.resolve().parent
-    prints = Fingerprints(checked.jobfile, checked.prompt, part, folder)
+    prints = Fingerprints(checked.jobfile, checked.prompt, part, checked.folder)
     rows = islice(checked.rows(batch.loaded * part.stride), 0, None, part.stride)
-    while chunk := list(islice(rows, CHUNK)):
+    while chunk := _chunk(rows):
         asked = [prints.of(row) for row in chunk]
         async with database.write() as connection:
             fresh = await batches.get_batch(connection, batch.id)
@@ -238,3 +264,14 @@ async def _load(
             )
         on_progress(batch.loaded, batch.rows)
     return batch
+
+
+def _chunk(rows: Iterator[str]) -> list[str]:
+    """The next rows that share a commit."""
+    chunk, size = [], 0
+    for row in rows:
+        chunk.append(row)
+        size += len(row)
+        if len(chunk) == CHUNK or size > CHUNK_BYTES:
+            break
+    return chunk

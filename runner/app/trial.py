@@ -77,7 +77,7 @@ async def attempt(midnight: Midnight, checked: Checked) -> Trial:
     finally:
         with anyio.CancelScope(shield=True):
             await _forget(midnight, batch)
-    return Trial(ran, tuple([row async for row in midnight.rows(batch)]), tuple(calls))
+    return Trial(ran, tuple([row.first async for row in midnight.rows(batch)]), tuple(calls))
 
 
 async def _forget(midnight: Midnight, batch: Batch) -> None:

@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from runner.core.agreement import Agreement
+    from runner.core.agreement import Agreement, Pair
+
+
+def pair(found: Pair) -> dict[str, Any]:
+    """Two raters; their kappa is null where it is not defined."""
+    return {
+        "raters": [found.first, found.second],
+        "rows": found.rows,
+        "agreed": found.agreed,
+        "cohen_kappa": found.kappa,
+    }
 
 
 def agreement(found: Agreement) -> dict[str, Any]:
@@ -14,15 +24,7 @@ def agreement(found: Agreement) -> dict[str, Any]:
     return {
         "rows": found.rows,
         "to_review": found.review,
-        "pairs": [
-            {
-                "raters": [pair.first, pair.second],
-                "rows": pair.rows,
-                "agreed": pair.agreed,
-                "cohen_kappa": pair.kappa,
-            }
-            for pair in found.pairs
-        ],
+        "pairs": [pair(each) for each in found.pairs],
         "fleiss_kappa": found.fleiss,
         "fleiss_rows": found.fleiss_rows,
         "accuracy": None

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from runner.app.models import Models
     from runner.app.planning import Plan
     from runner.app.rehearsal import Rehearsal
+    from runner.app.results import Quality
     from runner.core.forecast import Forecast
     from runner.core.schedule import Waiting
     from runner.core.window import Window
@@ -36,6 +37,7 @@ DAY_COLUMNS = (
     "in_flight",
     "unseen",
     "rows",
+    "rows_per_call",
     "tokens",
     "prompt_tokens",
     "completion_tokens",
@@ -159,6 +161,8 @@ def plan(found: Plan) -> JSON:
         "rows": found.rows,
         "distinct_requests": found.distinct,
         "calls": found.calls,
+        "calls_if_alone": found.single_calls,
+        "rows_in_a_call": found.pack,
         "prompt_tokens": found.prompt_tokens,
         "calls_a_day": found.forecast.per_day,
         "days": found.forecast.days,
@@ -241,9 +245,17 @@ def _seconds(line: QuotaLine) -> int | None:
     return max(0, line.resets_in_ms) // 1000 if line.window.resets_at < NEVER else None
 
 
-def report(days: list[DayReport]) -> list[JSON]:
-    """The ledger by day."""
-    return [day(found) for found in days]
+def report(days: list[DayReport], quality: Quality | None = None) -> JSON:
+    """The ledger by day; of one batch, also how far its answers agree, where that is known."""
+    from runner.cli.agreement_json import agreement, pair  # noqa: PLC0415 - only a report
+
+    compared = quality.agreement if quality else None
+    check = quality.check if quality else None
+    return {
+        "days": [day(found) for found in days],
+        "agreement": agreement(compared) if compared else None,
+        "check": pair(check) if check else None,
+    }
 
 
 def day(found: DayReport) -> JSON:
@@ -254,6 +266,7 @@ def day(found: DayReport) -> JSON:
     """
     reckoned = {
         "model": found.model or None,
+        "rows_per_call": round(found.rows / found.succeeded, 2) if found.succeeded else None,
         "tokens": found.prompt_tokens + found.completion_tokens,
         "share_of_allowance": share_of(found),
         "credits": _in_credits(found.credits),

@@ -15,6 +15,7 @@ from runner.cli.session import Session, emit, session_of
 if TYPE_CHECKING:
     from runner.app.answers import Status
     from runner.app.midnight import Midnight
+    from runner.app.results import Quality
     from runner.cli.running import Target
     from runner.store.batches import Batch
     from runner.store.reports import DayReport, Failure
@@ -93,21 +94,28 @@ def report(
     session = session_of(context)
     if csv and session.json:
         raise typer.BadParameter("--csv and --json exclude each other: name one of them")
-    days = session.ask(lambda midnight: _report(midnight, batch, by_model=by_model))
+    days, quality = session.ask(lambda midnight: _report(midnight, batch, by_model=by_model))
     if session.json:
-        emit(as_json.report(days))
+        emit(as_json.report(days, quality))
     elif csv:
         _print_csv(days)
     else:
         from runner.cli.render import tables  # noqa: PLC0415 - only for people
 
         session.say(tables.report(days, by_model=by_model))
+        if quality is not None:
+            from runner.cli.render.agreement import quality as shown  # noqa: PLC0415
+
+            session.say(*shown(quality))
     return exits.DONE
 
 
-async def _report(midnight: Midnight, name: str | None, *, by_model: bool) -> list[DayReport]:
+async def _report(
+    midnight: Midnight, name: str | None, *, by_model: bool
+) -> tuple[list[DayReport], Quality | None]:
     only = await midnight.batch(name) if name else None
-    return await midnight.report(batch=only, by_model=by_model)
+    days = await midnight.report(batch=only, by_model=by_model)
+    return days, await midnight.quality(only) if only else None
 
 
 def _print_csv(days: list[DayReport]) -> None:
@@ -154,7 +162,7 @@ def export(
 async def _export(
     session: Session, midnight: Midnight, name: str, target: Target
 ) -> tuple[Batch, int]:
-    from runner.app.results import kind_of  # noqa: PLC0415 - only an export needs it
+    from runner.app.targets import kind_of  # noqa: PLC0415 - only an export needs it
     from runner.cli.running import write  # noqa: PLC0415
 
     batch = await midnight.batch(name)

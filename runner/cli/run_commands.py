@@ -171,7 +171,12 @@ def plan(
     session.say(f"{found.name} on {models}: what it would cost; nothing was spent")
     session.say(
         tables.cost(
-            found.rows, found.forecast, now, distinct=found.distinct, tokens=found.prompt_tokens
+            found.rows,
+            found.forecast,
+            now,
+            distinct=found.distinct,
+            alone=found.single_calls,
+            tokens=found.prompt_tokens,
         )
     )
     session.say(f"try it in virtual time: {session.command('rehearse', *task.words())}")

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from runner.app.answers import Ran, Submitted
 from runner.app.midnight import Midnight
-from runner.app.results import check_target
 from runner.app.submission import Checked, Progress, check_batch_file, check_submission
+from runner.app.targets import check_target
 from runner.cli import as_json
 from runner.cli.exits import code_of
 from runner.cli.options import refuse_overwriting
@@ -126,7 +126,7 @@ def check(session: Session, task: Task, target: Target = NOWHERE) -> Checked:
     with bar(session.aside, f"reading {source.name}") as tick:
         checked = _read(task, source, tick, requests=requests is not None)
     target.check(kind, checked.dataset.rows, source.paths)
-    return replace(checked, folder=target.path.parent if target.path else None)
+    return replace(checked, beside=target.path.parent if target.path else None)
 
 
 def _read(task: Task, source: Source, tick: Progress, *, requests: bool) -> Checked:

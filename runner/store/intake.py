@@ -131,8 +131,9 @@ async def _lead(
     firsts: dict[bytes, int] = {}
     for job, fingerprint in asked.items():
         firsts.setdefault(fingerprint, job)
+    # In the order of the index: a page of it is then written once for many of them.
     await connection.exec_driver_sql(
-        "INSERT INTO requests (fingerprint, job_id) VALUES (?, ?)", list(firsts.items())
+        "INSERT INTO requests (fingerprint, job_id) VALUES (?, ?)", sorted(firsts.items())
     )
     place = {"first": min(asked), "last": max(asked), "batch_first": batch.first_job}
     earlier = {row.job_id: row.leader for row in await connection.execute(_TWINS, place)}

@@ -108,7 +108,7 @@ _BROKEN = (
 
 
 async def daily(
-    connection: AsyncConnection, *, batch_id: int | None = None, by_model: bool = False
+    connection: AsyncConnection, *, batch_ids: Sequence[int] | None = None, by_model: bool = False
 ) -> list[DayReport]:
     """The ledger by quota day and account (and model), oldest first."""
     model = calls.c.model if by_model else literal_column("''")
@@ -119,8 +119,8 @@ async def daily(
         .group_by(calls.c.day, calls.c.account, *([calls.c.model] if by_model else []))
         .order_by(calls.c.day, calls.c.account, *([calls.c.model] if by_model else []))
     )
-    if batch_id is not None:
-        query = query.where(calls.c.batch_id == batch_id)
+    if batch_ids is not None:
+        query = query.where(calls.c.batch_id.in_(batch_ids))
     allowances = await _allowances(connection)
     days = [
         DayReport(**row, **allowances.get((row["account"], row["model"], row["day"]), _UNKNOWN))
@@ -291,6 +291,15 @@ async def export_page(
         )
         for row in rows
     ]
+
+
+async def answers(connection: AsyncConnection, job_ids: Sequence[int]) -> list[str | None]:
+    """The answers to these jobs, in their order; None where there is none."""
+    rows = await connection.execute(
+        select(results.c.job_id, results.c.answer).where(results.c.job_id.in_(job_ids))
+    )
+    found = {row.job_id: row.answer for row in rows}
+    return [found.get(job_id) for job_id in job_ids]
 
 
 def _payload(batch: Batch) -> ColumnElement[int]:

@@ -228,7 +228,7 @@ def test_report_adds_up(midnight: Any, work: Any, provider: Any) -> None:
     provider(calls_per_day=50)
     assert "no call was made yet" in midnight("report").out
     assert midnight("run", *work).code == 0
-    (day,) = midnight("report", "--json").json
+    (day,) = midnight("report", "--json").json["days"]
     assert (day["calls"], day["succeeded"], day["rows"]) == (6, 6, 6)
     assert day["share_of_allowance"] == 0.12
     assert "TOTAL" in midnight("report", "label reviews").out
@@ -267,7 +267,7 @@ def test_a_retried_row_is_done_once(midnight: Any, tmp_path: Path, provider: Any
     provider()
     assert midnight("retry", 1).code == 0
     assert midnight("run").code == 0
-    assert sum(day["rows"] for day in midnight("report", "--json").json) == 12
+    assert sum(day["rows"] for day in midnight("report", "--json").json["days"]) == 12
 
 
 def test_a_rehearsal_that_would_never_end_says_so(midnight: Any, work: Any) -> None:

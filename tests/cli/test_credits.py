@@ -42,7 +42,7 @@ def test_report_tells_what_was_spent_and_what_is_left(spender: Any) -> None:
     assert said.splitlines()[0].split()[-2:] == ["Credits", "Left"]
     assert "…" not in said
     assert max(map(len, said.splitlines())) <= 80
-    (day,) = spender("report", "--json").json
+    (day,) = spender("report", "--json").json["days"]
     assert (day["credits"], day["balance"]) == (6, 244)
     (line,) = csv.DictReader(io.StringIO(spender("report", "--csv").out))
     assert (line["credits"], line["balance"]) == ("6.0", "244.0")
@@ -52,7 +52,7 @@ def test_without_credits_no_column_speaks_of_them(midnight: Any, work: Any, prov
     provider()
     assert midnight("run", *work).code == 0
     assert "Credits" not in midnight("report").out
-    assert midnight("report", "--json").json[0]["credits"] is None
+    assert midnight("report", "--json").json["days"][0]["credits"] is None
 
 
 def test_status_says_that_a_grant_needs_a_login(midnight: Any, work: Any, provider: Any) -> None:

@@ -87,7 +87,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(
     assert provider.returncode == 0
     assert json.loads(seen)["prompts"] == 60
     ledger, _ = start(environ, tmp_path, "report", "--json").communicate(timeout=20)
-    assert sum(day["calls"] for day in json.loads(ledger)) == json.loads(seen)["calls"]
+    assert sum(day["calls"] for day in json.loads(ledger)["days"]) == json.loads(seen)["calls"]
 
 
 def test_a_second_signal_stops_at_once_and_loses_nothing(

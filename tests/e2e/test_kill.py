@@ -127,7 +127,7 @@ def check_ledger(folder: Path, address: str, most_lost: int) -> None:
     """The ledger counts at least what the provider saw, and at most what was in flight beyond."""
     database = str(folder / "queue.db")
     reported = subprocess.check_output([*MIDNIGHT, "--db", database, "--json", "report"])
-    days = orjson.loads(reported)
+    days = orjson.loads(reported)["days"]
     calls, seen = sum(day["calls"] for day in days), stats(address)["calls"]
     assert seen <= calls <= seen + most_lost
     assert sum(day["rows"] for day in days) == ROWS

@@ -94,7 +94,7 @@ def test_days_accounts_and_models_are_told_apart(store: Store) -> None:
                 ("2026-11-25", "small", 1),
             ]
             assert {(day.spent, day.limit) for day in found} == {(1, 500)}
-            found = await reports.daily(connection, batch_id=small.id)
+            found = await reports.daily(connection, batch_ids=[small.id])
             assert [(day.account, day.calls, day.spent, day.limit) for day in found] == [
                 (ACCOUNT, 1, 2, 2000)
             ] * 2

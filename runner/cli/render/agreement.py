@@ -6,7 +6,8 @@ It lays out what core/agreement.py has counted, and judges nothing.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -15,11 +16,24 @@ from rich.text import Text
 from runner.cli.render import tables, words
 from runner.core.agreement import Accuracy, Agreement, Pair
 
+if TYPE_CHECKING:
+    from runner.app.results import Quality
+
 # So many labels across fit eighty columns; of more, the commonest confusions are listed.
 WIDEST = 6
 COMMONEST = 10
 LONGEST_NAME = 24
 UNDEFINED = "not defined"
+
+
+def quality(found: Quality) -> Iterator[RenderableType]:
+    """What is known of the answers of a batch; nothing where nothing can be compared."""
+    if found.agreement is not None:
+        yield from (Text(), agreement(found.agreement))
+    if found.check is not None:
+        same = words.percent(found.check.agreed, found.check.rows) if found.check.rows else "none"
+        told = f"{same} of {words.count(found.check.rows, 'row')} had the same answer asked alone"
+        yield from (Text(), tables.facts([("packing", told)]))
 
 
 def agreement(found: Agreement) -> RenderableType:

@@ -54,13 +54,20 @@ def facts(pairs: Iterable[tuple[str, str]]) -> Table:
 
 
 def cost(
-    rows: int, forecast: Forecast, now: int, *, distinct: int | None = None, tokens: int = 0
+    rows: int,
+    forecast: Forecast,
+    now: int,
+    *,
+    distinct: int | None = None,
+    alone: int = 0,
+    tokens: int = 0,
 ) -> Table:
-    """What a batch takes: calls, tokens, days."""
+    """What a batch takes: calls, tokens, days; `alone`: calls if each row had one of its own."""
     pairs = [("rows", words.number(rows))]
     if distinct is not None:
         pairs.append(("distinct requests", words.number(distinct)))
-    pairs.append(("calls to make", words.number(forecast.calls)))
+    saved = f" ({words.number(alone)} if each row were asked alone)" * (alone > forecast.calls)
+    pairs.append(("calls to make", f"{words.number(forecast.calls)}{saved}"))
     if tokens:
         pairs.append(("tokens to send", f"about {words.number(tokens)}"))
     pairs += [
@@ -242,10 +249,17 @@ def report(days: Sequence[DayReport], *, by_model: bool = False) -> RenderableTy
             made.add_row(shown, *_figures([found], paid=paid))
     made.add_section()
     made.add_row("TOTAL", *_figures(days, paid=paid), style="bold")
+    notes = _notes(days)
+    return Group(made, Text(), *notes) if notes else made
+
+
+def _notes(days: Sequence[DayReport]) -> list[Text]:
+    """What the columns do not tell: how full the calls were, and which have no end yet."""
+    rows, calls = sum(d.rows for d in days), sum(d.succeeded for d in days)
+    full = f"{rows / calls:.1f} rows a call" if rows > calls > 0 else ""
     open_calls = sum(found.in_flight for found in days)
-    if not open_calls:
-        return made
-    return Group(made, Text(), Text(f"{words.count(open_calls, 'call')} still open", "dim"))
+    still = f"{words.count(open_calls, 'call')} still open" if open_calls else ""
+    return [Text(note, "dim") for note in (full, still) if note]
 
 
 def _figures(days: Sequence[DayReport], *, paid: bool) -> list[str]:

@@ -1,0 +1,69 @@
+"""The results so far, written to a file in the order of the input."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import orjson
+
+from runner.app.results import VOTE_COLUMNS, Reading, RowResult, results, voters
+from runner.errors import OutputError
+from runner.files import RESULT_COLUMNS, open_output
+from runner.store.batches import Batch
+
+DETAIL_COLUMNS = ("account", "call", "reused", "reply")
+"""Whose allowance a row's answer cost, the call in the ledger that brought it, whether that was
+another row's, and what the model said where that is not the answer itself."""
+
+OnProgress = Callable[[int, int], None]
+Value = str | int | float | bool | None
+
+
+def columns_of(family: Sequence[Batch], *, details: bool = False) -> tuple[str, ...]:
+    """What the output adds to the input's columns."""
+    votes = VOTE_COLUMNS if len(voters(family)) > 1 else ()
+    return (*RESULT_COLUMNS, *votes, *(DETAIL_COLUMNS if details else ()))
+
+
+async def write_results(
+    reading: Reading,
+    family: Sequence[Batch],
+    path: Path,
+    on_progress: OnProgress | None = None,
+    *,
+    vectors: bool = False,
+    details: bool = False,
+) -> int:
+    """Write what there is of a batch and its parts; how many rows there were.
+
+    Raises:
+        OutputError: The file cannot be written; an older one is left as it was.
+    """
+    batch, written = family[0], 0
+    columns, added = orjson.loads(batch.columns_json), columns_of(family, details=details)
+    if taken := sorted(set(added) & set(columns)):
+        raise OutputError(
+            f"the input has columns of the names that are added: {', '.join(taken)}",
+            where=str(path),
+            remedy="export without --details, or rename them in the input",
+        )
+    with open_output(path, columns, added, vectors=vectors) as output:
+        async for page in results(reading, family):
+            for row in page:
+                output.write(row.first.payload, _values(row, details=details))
+            written += len(page)
+            if on_progress:
+                on_progress(written, batch.loaded)
+    return written
+
+
+def _values(row: RowResult, *, details: bool) -> list[Value]:
+    values: list[Value] = [row.answer, row.model, row.state, row.error]
+    if row.vote is not None:
+        done = row.answer is not None or row.error is not None
+        values += [round(row.vote.share, 4), row.vote.review] if done else [None, None]
+    if details:
+        first = row.first
+        values += [first.account, first.call_id, first.reused, first.reply]
+    return values
