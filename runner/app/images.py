@@ -33,8 +33,17 @@ def placed(jobfile: JobFile, beside: Path | None = None) -> JobFile:
     return jobfile.model_copy(update={"images": images})
 
 
-def check_shown(jobfile: JobFile, prompt: Prompt, rows: Iterable[str], dataset: Path) -> None:
+def check_shown(
+    jobfile: JobFile, prompt: Prompt, rows: Iterable[str], folder: Path, where: str
+) -> None:
     """Find out, before anything is spent, whether the images are there that the rows show.
+
+    Args:
+        jobfile: What shows them.
+        prompt: Its templates, compiled.
+        rows: The rows as JSON objects.
+        folder: Where relative paths start.
+        where: What the rows are in, for errors.
 
     Raises:
         InputError: Some are not; the first of them are named.
@@ -45,7 +54,6 @@ def check_shown(jobfile: JobFile, prompt: Prompt, rows: Iterable[str], dataset: 
 
     if jobfile.images.longest_side is not None:
         require_pillow()
-    folder = dataset.resolve().parent
     named: list[str] = []
     missing = 0
     for number, row in enumerate(rows, 1):
@@ -58,7 +66,7 @@ def check_shown(jobfile: JobFile, prompt: Prompt, rows: Iterable[str], dataset: 
         listed = "\n  ".join([*named, *([f"and {more:,} more"] if more > 0 else [])])
         what = f"{missing:,} of the images that the rows show are not there:\n  {listed}"
         remedy = f"check the paths; relative ones start from {folder}"
-        raise InputError(what, where=str(dataset), remedy=remedy)
+        raise InputError(what, where=where, remedy=remedy)
 
 
 def _shown(prompt: Prompt, row: str) -> Iterator[str]:

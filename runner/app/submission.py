@@ -154,7 +154,7 @@ def check_submission(
     _check_gold(loaded, prompt, found, where)
     checked = Checked(loaded, prompt, found)
     if loaded.prompt.pictures:
-        check_shown(loaded, prompt, checked.rows(), found.path)
+        check_shown(loaded, prompt, checked.rows(), checked.folder, str(found.path))
     return checked
 
 
