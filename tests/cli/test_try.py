@@ -79,7 +79,7 @@ def test_the_ledger_has_its_calls_and_the_batch_itself_is_still_to_do(
 ) -> None:
     provider()
     midnight("try", *work)
-    assert midnight("report", "--json").json[0]["calls"] == 3
+    assert midnight("report", "--json").json["days"][0]["calls"] == 3
     assert "try: label reviews" in midnight("status").out
     assert midnight("run", *work, "--json").json["succeeded"] == 6
 
