@@ -79,7 +79,7 @@ def test_the_ledger_has_its_calls_and_the_batch_itself_is_still_to_do(
 ) -> None:
     provider()
     midnight("try", *work)
-    assert midnight("report", "--json").json[0]["calls"] == 3
+    assert "3  " in midnight("report").out
     assert "try: label reviews" in midnight("status").out
     assert midnight("run", *work, "--json").json["succeeded"] == 6
 
@@ -136,5 +136,6 @@ def test_embeddings_requests_and_images_are_shown_as_well(midnight: Any, provide
     body = {"model": "m", "messages": [{"role": "user", "content": "a"}]}
     line = {"custom_id": "r", "method": "POST", "url": "/v1/chat/completions", "body": body}
     Path("asked.jsonl").write_text(json.dumps(line))
-    said = midnight("try", "asked.jsonl")
-    assert ("user: a" in said.out, "chat.completion" in said.out) == (True, True), said
+    assert "user: a" in midnight("try", "asked.jsonl").out
+    (call,) = midnight("try", "asked.jsonl", "--json").json["calls"]
+    assert (call["prompt"], json.loads(call["reply"])["object"]) == (body, "chat.completion")
