@@ -38,7 +38,9 @@ def write_rows(path: Path, rows: int) -> None:
         table = csv.writer(file)
         table.writerow(["id", "hotel", "stars", "text"])
         for number in range(rows):
-            table.writerow([number, f"Hotel {number % 997}", number % 5 + 1, f"{number} {words[:262]}"])
+            table.writerow(
+                [number, f"Hotel {number % 997}", number % 5 + 1, f"{number} {words[:262]}"]
+            )
 
 
 async def queue_all(checked: submission.Checked, db: Path) -> None:

@@ -1,3 +1,56 @@
-"""Midnight Runner: quota-aware batch jobs for AI inference APIs with a daily allowance."""
+"""Midnight Runner: quota-aware batch jobs for AI inference APIs with a daily allowance.
+
+``docs/python.md`` shows how to use it as a library. Importing it is light: what is named here is
+loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from runner.api import Answer, Batch, Job, Midnight, Result, Simulator, open_midnight, run
+    from runner.errors import (
+        ConfigError,
+        InputError,
+        JobFileError,
+        NotFoundError,
+        OutputError,
+        RunnerError,
+        StoreError,
+        UnauthorisedError,
+    )
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "Answer",
+    "Batch",
+    "ConfigError",
+    "InputError",
+    "Job",
+    "JobFileError",
+    "Midnight",
+    "NotFoundError",
+    "OutputError",
+    "Result",
+    "RunnerError",
+    "Simulator",
+    "StoreError",
+    "UnauthorisedError",
+    "open_midnight",
+    "run",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module  # noqa: PLC0415 - every command imports this module
+
+    module = import_module("runner.errors" if name.endswith("Error") else "runner.api")
+    return getattr(module, name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

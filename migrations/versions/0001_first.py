@@ -11,22 +11,6 @@ down_revision = None
 
 def upgrade() -> None:
     op.create_table(
-        "balances",
-        sa.Column("account", sa.Text(), nullable=False),
-        sa.Column("at_ms", sa.Integer(), nullable=False),
-        sa.Column("until_ms", sa.Integer(), nullable=False),
-        sa.Column("available", sa.Integer(), nullable=False),
-        sa.Column("frozen", sa.Integer(), nullable=False),
-        sa.Column("charged", sa.Integer(), nullable=False),
-        sa.Column("counted", sa.Integer(), nullable=False),
-        sa.CheckConstraint("at_ms <= until_ms", name=op.f("balances_seen_in_order")),
-        sa.CheckConstraint(
-            "available >= 0 AND frozen >= 0 AND charged >= 0 AND counted >= 0",
-            name=op.f("balances_counts_not_negative"),
-        ),
-        sa.PrimaryKeyConstraint("account", "at_ms", name=op.f("balances_pkey")),
-    )
-    op.create_table(
         "batches",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
@@ -218,7 +202,7 @@ def upgrade() -> None:
         sa.Column("why", sa.Text(), nullable=False),
         sa.CheckConstraint(
             "cause IN ('', 'reset', 'spent', 'throttled', 'ambiguous', 'offline', 'gone', "
-            "'faulty', 'early', 'refused')",
+            "'faulty', 'early')",
             name=op.f("windows_known_cause"),
         ),
         sa.CheckConstraint(

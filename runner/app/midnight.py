@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +24,7 @@ from runner.core.window import Unit, Window
 from runner.errors import NotFoundError
 from runner.runtime.view import look, windows_of
 from runner.settings import DEFAULT, Settings
-from runner.store import batches, ledger, queue, reports, runners
+from runner.store import batches, ends, ledger, reports, runners
 from runner.store.batches import Batch
 from runner.store.database import Database, open_database
 from runner.store.migrate import copy_to
@@ -33,12 +33,16 @@ from runner.store.reports import DayReport, Failure
 if TYPE_CHECKING:
     import httpx
 
-    from runner.app.results import Quality, RowResult
+    from runner.app.quality import Quality
+    from runner.app.rows import Reading, RowResult
     from runner.app.submission import Checked
     from runner.app.submission import Progress as OnProgress
     from runner.runtime.exchange import Observer
     from runner.runtime.options import Options
     from runner.runtime.progress import Ending, Progress, Watcher
+
+# Given what winds a run up, when that is called.
+OnStart = Callable[[Callable[[], None]], None]
 
 
 @asynccontextmanager
@@ -50,6 +54,7 @@ async def open_midnight(
     transport: httpx.AsyncBaseTransport | None = None,
     chance: Random | None = None,
     virtual: bool = False,
+    on_upgrade: Callable[[Path], None] | None = None,
 ) -> AsyncIterator[Midnight]:
     """Open the database, bringing it up to date.
 
@@ -61,11 +66,14 @@ async def open_midnight(
         chance: Draws the jitter.
         virtual: Whether the loop's time is virtual; the database is then called inline, and
             need not survive a power cut.
+        on_upgrade: Told, before an old database is migrated, where a copy of it is kept.
 
     Raises:
         StoreError: The database cannot be used.
     """
-    async with open_database(settings.db, inline=virtual, durable=not virtual) as database:
+    async with open_database(
+        settings.db, inline=virtual, durable=not virtual, on_upgrade=on_upgrade
+    ) as database:
         yield Midnight(settings, database, environ, clock or SystemClock(), transport, chance)
 
 
@@ -88,6 +96,11 @@ class Midnight:
         self._transport = transport
         self._chance = chance
         self._outlook = Outlook(accounts.accounts_of(settings), accounts.rules_for(settings))
+
+    @property
+    def reading(self) -> Reading:
+        """Opens a short read of the database."""
+        return self._database.read
 
     async def submit(self, checked: Checked, on_progress: OnProgress | None = None) -> Submitted:
         """Queue a checked dataset, or find the batch that it is already.
@@ -115,6 +128,7 @@ class Midnight:
         signals: bool = False,
         patience_ms: int | None = None,
         observer: Observer | None = None,
+        on_start: OnStart | None = None,
     ) -> Ran:
         """Drain the queue, or one batch of it.
 
@@ -126,6 +140,7 @@ class Midnight:
             signals: Whether SIGINT and SIGTERM stop the run; the second one at once.
             patience_ms: How long to go on while no row is brought to an end; None: for ever.
             observer: Shown what was said in each call.
+            on_start: Given what winds the run up when it is called, before anything is sent.
 
         Raises:
             UnauthorisedError: The provider refuses the token or the account.
@@ -150,11 +165,13 @@ class Midnight:
         options = Options(rules, wait, chosen, most, patience_ms=patience_ms)
         if observer is not None:
             options = replace(options, observer=observer)
-        ending = await self._serve(options, watch, signals=signals)
+        ending = await self._serve(options, watch, on_start, signals=signals)
         worked_on = [batch for batch in await self.batches() if batch.id in touched]
         return Ran(ending, tuple(worked_on), last[-1].waiting if last else ())
 
-    async def _serve(self, options: Options, watcher: Watcher, *, signals: bool) -> Ending:
+    async def _serve(
+        self, options: Options, watcher: Watcher, on_start: OnStart | None, *, signals: bool
+    ) -> Ending:
         from runner.runtime.service import Service  # noqa: PLC0415 - only a run needs these
         from runner.runtime.signals import run_until_told  # noqa: PLC0415
 
@@ -169,6 +186,8 @@ class Midnight:
                 chance=self._chance,
                 watcher=watcher,
             )
+            if on_start is not None:
+                on_start(service.stop)
             return await (run_until_told(service) if signals else service.run())
 
     async def batches(self) -> list[Batch]:
@@ -270,7 +289,7 @@ class Midnight:
 
     async def quality(self, batch: Batch) -> Quality:
         """How far the answers of `batch` agree: votes, the right answers, packed against single."""
-        from runner.app.results import quality  # noqa: PLC0415 - only a report of a batch
+        from runner.app.quality import quality  # noqa: PLC0415 - only a report of a batch
 
         return await quality(self._database.read, await self.family(batch))
 
@@ -280,37 +299,34 @@ class Midnight:
         path: Path,
         on_progress: OnProgress | None = None,
         *,
-        details: bool = False,
         errors: Path | None = None,
+        details: bool = False,
     ) -> int:
         """Write the results so far, in the input's order; how many rows there were.
 
         Of requests made for the OpenAI Batch API, a ``.jsonl`` file gets those that were answered,
-        as that would write them, and another those that failed.
+        and `errors` (or ``OUT.errors.jsonl``) those that failed.
 
         Args:
             batch: Whose results; those of its votes are put together.
             path: Where to, in the format of its suffix.
             on_progress: Called with the rows written so far and the rows in all.
+            errors: The file of the requests that failed.
             details: Whether to add the account, the call, and the reply of each row.
-            errors: Where requests that failed go; ``OUT.errors.jsonl`` unless given.
 
         Raises:
-            OutputError: The file cannot be written; an older one is left as it was.
+            OutputError: A file cannot be written; an older one is left as it was.
         """
-        from runner.app import export, request_results, targets  # noqa: PLC0415 - only an export
+        from runner.app.export import write_results  # noqa: PLC0415 - only an export needs it
 
-        family, kind = await self.family(batch), targets.kind_of(batch)
-        reading = self._database.read
-        if targets.as_lines(kind, path):
-            return await request_results.write_results(reading, family, path, errors, on_progress)
-        return await export.write_results(
-            reading, family, path, on_progress, vectors=kind == "embedding", details=details
+        family = await self.family(batch)
+        return await write_results(
+            self._database.read, family, path, on_progress, errors=errors, details=details
         )
 
     async def rows(self, batch: Batch) -> AsyncIterator[RowResult]:
-        """Every row that was queued, in the input's order, with what became of it."""
-        from runner.app.results import results  # noqa: PLC0415 - only those who look need it
+        """Every row of a batch that is queued, in the input's order, with what became of it."""
+        from runner.app.rows import results  # noqa: PLC0415 - a status needs no rows
 
         async for page in results(self._database.read, await self.family(batch)):
             for row in page:
@@ -329,7 +345,7 @@ class Midnight:
         retried = 0
         async with self._database.write() as connection:
             for part in await batches.parts_of(connection, batch.id):
-                again = await queue.retry_failed(connection, part)
+                again = await ends.retry_failed(connection, part)
                 if again and part.state is BatchState.PAUSED:
                     await batches.set_batch_state(connection, part.id, BatchState.ACTIVE)
                 retried += again

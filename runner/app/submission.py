@@ -19,7 +19,7 @@ import orjson
 from runner import files, jobfile
 from runner.app.images import check_shown, placed
 from runner.app.parts import Fingerprints, Part, packing_of, parts_of
-from runner.app.results import VOTE_COLUMNS
+from runner.app.rows import VOTE_COLUMNS
 from runner.core.model import BatchState
 from runner.core.packing import Packing
 from runner.errors import JobFileError
@@ -110,7 +110,7 @@ class Checked:
 
 
 def check_submission(
-    job: Path,
+    job: Path | JobFile,
     dataset: Path | Sequence[Path],
     on_progress: Progress = unseen_progress,
     *,
@@ -120,7 +120,7 @@ def check_submission(
     """Read the job file and the whole dataset.
 
     Args:
-        job: The job file.
+        job: The job file, or what one says.
         dataset: The input; several files are one dataset.
         on_progress: Called with the bytes read so far and the bytes in all.
         form: What the input is, whatever its suffix.
@@ -132,7 +132,10 @@ def check_submission(
             rows name images that are not there.
         ConfigError: Images are to be made smaller, and Pillow is not installed.
     """
-    loaded = jobfile.load(job)
+    if isinstance(job, JobFile):
+        loaded, where = job, job.job.name
+    else:
+        loaded, where = jobfile.load(job), str(job)
     prompt = Prompt(loaded)
     if loaded.job.kind == "request":
         rows = check_requests(dataset, selection=selection, on_progress=on_progress).dataset
@@ -146,9 +149,9 @@ def check_submission(
     )
     added = (*jobfile.RESULT_COLUMNS, *(VOTE_COLUMNS if loaded.job.votes > 1 else ()))
     jobfile.check_columns(
-        prompt.columns, found.columns, str(job), dataset=str(found.path), added=added
+        prompt.columns, found.columns, where, dataset=str(found.path), added=added
     )
-    _check_gold(loaded, prompt, found, str(job))
+    _check_gold(loaded, prompt, found, where)
     checked = Checked(loaded, prompt, found)
     if loaded.prompt.pictures:
         check_shown(loaded, prompt, checked.rows(), checked.folder, str(found.path))

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from runner.app.doctor import Check
     from runner.app.models import Models
     from runner.app.planning import Plan
+    from runner.app.quality import Quality
     from runner.app.rehearsal import Rehearsal
-    from runner.app.results import Quality
     from runner.core.forecast import Forecast
     from runner.core.schedule import Waiting
     from runner.core.window import Window

@@ -15,7 +15,7 @@ from runner.cli.session import Session, emit, session_of
 if TYPE_CHECKING:
     from runner.app.answers import Status
     from runner.app.midnight import Midnight
-    from runner.app.results import Quality
+    from runner.app.quality import Quality
     from runner.cli.running import Target
     from runner.store.batches import Batch
     from runner.store.reports import DayReport, Failure

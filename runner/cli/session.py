@@ -59,8 +59,12 @@ class Session:
         """The program on the database that was chosen."""
         from runner.app.midnight import open_midnight  # noqa: PLC0415 - not for --help
 
-        async with open_midnight(self.settings) as midnight:
+        async with open_midnight(self.settings, on_upgrade=self._tell_of_upgrade) as midnight:
             yield midnight
+
+    def _tell_of_upgrade(self, copy: Path) -> None:
+        told = f"Bringing the database up to date; a copy of it as it was is kept: {copy}"
+        self.aside.print(told, style="dim", highlight=False, soft_wrap=True)
 
     def ask(self, question: Callable[[Midnight], Awaitable[T]], *, known: bool = True) -> T:
         """The answer to one question put to the open program.

@@ -33,8 +33,10 @@ def object_text(row: Mapping[str, Any]) -> str:
 
 def _plain(value: Any) -> Any:
     match value:
-        case bytes():
-            return _bytes_text(value)
+        case bytes() | bytearray() | memoryview():
+            return _bytes_text(bytes(value))
+        case _ if callable(getattr(value, "tolist", None)):  # NumPy's numbers and arrays
+            return value.tolist()
         case Decimal():
             return format(value, "f")
         case timedelta():

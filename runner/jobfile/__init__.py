@@ -7,7 +7,7 @@ from runner.jobfile.accept import Answer
 from runner.jobfile.answer import Invalid, Valid, read_answer, read_value
 from runner.jobfile.check import RESULT_COLUMNS, check_columns
 from runner.jobfile.job import Images, Job
-from runner.jobfile.load import load, parse
+from runner.jobfile.load import build, load, parse
 from runner.jobfile.model import JobFile, Limits
 from runner.jobfile.pack import read_pack
 from runner.jobfile.prompt import Asked, Message, Prompt
@@ -27,6 +27,7 @@ __all__ = [
     "Prompt",
     "PromptText",
     "Valid",
+    "build",
     "check_columns",
     "instruction",
     "load",

@@ -5,7 +5,9 @@ It knows nothing of what the keys mean, save that a job without a name takes its
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from runner.errors import JobFileError
 from runner.jobfile.inline import inline_files
@@ -46,6 +48,20 @@ def parse(text: str, where: str, folder: Path | None = None) -> JobFile:
     if isinstance(job, dict):
         job.setdefault("name", Path(where).stem.encode(errors="replace").decode() or "job")
     places = inline_files(tables, folder, where) if folder is not None else []
+    return build(tables, where, places)
+
+
+def build(tables: dict[str, Any], where: str, places: Sequence[str] = ()) -> JobFile:
+    """Check what a job file says, given as its tables.
+
+    Args:
+        tables: By name, each a mapping of its keys.
+        where: Stands for the file in errors.
+        places: Where its examples stand, for errors.
+
+    Raises:
+        JobFileError: the tables say what a job file may not.
+    """
     jobfile = _JOB_FILE.check(tables, where)
     if jobfile.prompt.examples:
         Prompt(jobfile, places)  # whether they fit

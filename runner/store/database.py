@@ -6,7 +6,7 @@ It knows SQLite's pragmas, pitfalls and error texts; what is stored, its neighbo
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,13 @@ _DAMAGE = (
     "no such column",
     "no such table",
 )
+
+
+class MalformedError(sqlite3.DatabaseError):
+    """What a query found contradicts itself; `translated` tells it as a damaged file."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"the queue is malformed: {what}")
 
 
 class Database:
@@ -72,7 +79,11 @@ class Database:
 
 @asynccontextmanager
 async def open_database(
-    path: Path, *, inline: bool = False, durable: bool = True
+    path: Path,
+    *,
+    inline: bool = False,
+    durable: bool = True,
+    on_upgrade: Callable[[Path], None] | None = None,
 ) -> AsyncIterator[Database]:
     """The database at `path`, created or migrated if need be.
 
@@ -80,9 +91,11 @@ async def open_database(
         path: Of the file; its folder is made.
         inline: Call SQLite on the loop's own thread, under a virtual clock (see inline.py).
         durable: Whether a commit survives a power cut; a rehearsal's need not.
+        on_upgrade: Told, before it is migrated, where a copy of it as it was is kept.
 
     Raises:
         StoreError: It is not a database of ours, damaged, locked, or cannot be opened.
+        BusyError: A runner of an older version is at work on it.
         NewerDatabaseError: A newer version of the program has written it.
     """
     from runner.store.migrate import bring_up_to_date  # noqa: PLC0415 - it imports this module
@@ -99,7 +112,7 @@ async def open_database(
             _prepare(engine, writes=writes, durable=durable)
             engines.append(engine)
         database = Database(path, *engines)
-        await bring_up_to_date(database)
+        await bring_up_to_date(database, on_upgrade)
         yield database
 
 

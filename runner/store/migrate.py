@@ -6,6 +6,7 @@ It knows revisions, not tables: those are in migrations/.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from sqlalchemy import (
@@ -15,14 +16,16 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     String,
     Table,
+    select,
     text,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from runner.errors import NewerDatabaseError, StoreError
+from runner.errors import BusyError, NewerDatabaseError, StoreError
 from runner.resources import shipped
 from runner.store.database import Database
-from runner.store.tables import metadata
+from runner.store.runners import alive
+from runner.store.tables import metadata, runners
 
 # As Alembic makes it.
 _VERSION = Table(
@@ -33,14 +36,19 @@ _VERSION = Table(
 )
 
 
-async def bring_up_to_date(database: Database) -> None:
+async def bring_up_to_date(
+    database: Database, on_upgrade: Callable[[Path], None] | None = None
+) -> None:
     """Apply the revisions that the database lacks.
 
-    A copy of the file is kept beside it before a revision touches existing data. Two programs
-    that open an old database at once migrate it once: the second finds it done.
+    They are one transaction: what a crash leaves is the old database, or the new one. A copy of
+    the file is kept beside it before a revision touches existing data; `on_upgrade` is told
+    where. Two programs that open an old database at once migrate it once: the second finds it
+    done.
 
     Raises:
         NewerDatabaseError: Its revision is unknown to this version of the program.
+        BusyError: A runner of an older version is at work on it.
         StoreError: The file is a database of something else.
     """
     known = revisions()
@@ -55,7 +63,8 @@ async def bring_up_to_date(database: Database) -> None:
         if revision is None:
             await connection.run_sync(_create, known[-1])
         elif revision != known[-1]:
-            await _keep_copy(database, revision)
+            await _refuse_living(connection, database)
+            await _keep_copy(database, revision, on_upgrade)
             await connection.run_sync(_upgrade)
 
 
@@ -94,10 +103,32 @@ def _refuse_unknown(revision: str, known: list[str], path: Path) -> None:
         )
 
 
-async def _keep_copy(database: Database, revision: str) -> None:
+async def _refuse_living(connection: AsyncConnection, database: Database) -> None:
+    """A runner of the old version could not record the answers to its calls: they were paid.
+
+    None begins meanwhile: it needs the transaction that the caller has. One that waits for it can
+    reserve no call afterwards, since its statements fail; so it sends none.
+    """
+    living = await alive(database)
+    if not living:
+        return
+    pids = await connection.scalars(select(runners.c.pid).where(runners.c.id.in_(living)))
+    raise BusyError(
+        "a runner of an older version is at work on this database "
+        f"(process {', '.join(map(str, pids))})",
+        where=str(database.path),
+        remedy="stop it with Ctrl-C, which loses nothing, and run the same command again",
+    )
+
+
+async def _keep_copy(
+    database: Database, revision: str, on_upgrade: Callable[[Path], None] | None
+) -> None:
     copy = database.path.with_name(f"{database.path.name}.revision-{revision}.bak")
-    if not copy.exists():
-        await copy_to(database, copy)
+    if on_upgrade is not None:
+        on_upgrade(copy)
+    copy.unlink(missing_ok=True)  # of an upgrade that came to nothing: the database went on
+    await copy_to(database, copy)
 
 
 async def copy_to(database: Database, target: Path) -> None:
@@ -157,11 +188,13 @@ def _create(connection: Connection, revision: str) -> None:
     connection.execute(_VERSION.insert().values(version_num=revision))
 
 
-def _upgrade(connection: Connection) -> None:
+def _upgrade(connection: Connection, to: str = "head") -> None:
     from alembic import command  # noqa: PLC0415 - a third of a second, seldom needed
     from alembic.config import Config  # noqa: PLC0415
 
+    # Wiping the pages of dropped tables would take twice the memory; the copy has their rows.
+    connection.exec_driver_sql("PRAGMA secure_delete = OFF")
     config = Config()
     config.set_main_option("script_location", str(shipped("migrations")))
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, to)

@@ -224,12 +224,12 @@ async def failures(connection: AsyncConnection, batch: Batch, limit: int) -> lis
         .limit(limit)
     )
     found = rows.all()
-    said = await _said(connection, [row.id for row in found])
+    told = await said(connection, [row.id for row in found])
     return [
         Failure(
             row=1 + (row.id - batch.first_job) * batch.stride,
             error=row.error,
-            replies=(*said.get(row.id, ()), *((row.reply,) if row.reply is not None else ())),
+            replies=(*told.get(row.id, ()), *((row.reply,) if row.reply is not None else ())),
             payload=row.body,
             part=batch.part,
         )
@@ -237,17 +237,17 @@ async def failures(connection: AsyncConnection, batch: Batch, limit: int) -> lis
     ]
 
 
-async def _said(connection: AsyncConnection, job_ids: Sequence[int]) -> dict[int, tuple[str, ...]]:
+async def said(connection: AsyncConnection, job_ids: Sequence[int]) -> dict[int, tuple[str, ...]]:
     """The replies to these jobs that were no answers, but for the last."""
     rows = await connection.execute(
         select(asks.c.job_id, asks.c.reply)
         .where(asks.c.job_id.in_(job_ids))
         .order_by(asks.c.job_id, asks.c.number)
     )
-    said: dict[int, tuple[str, ...]] = {}
+    told: dict[int, tuple[str, ...]] = {}
     for row in rows:
-        said[row.job_id] = (*said.get(row.job_id, ()), row.reply)
-    return said
+        told[row.job_id] = (*told.get(row.job_id, ()), row.reply)
+    return told
 
 
 async def export_page(
@@ -291,6 +291,17 @@ async def export_page(
         )
         for row in rows
     ]
+
+
+async def ended(connection: AsyncConnection, first_job: int, last_job: int, most: int) -> list[int]:
+    """The jobs from `first_job` to `last_job` that have a result, up to `most`, in order."""
+    rows = await connection.scalars(
+        select(results.c.job_id)
+        .where(results.c.job_id.between(first_job, last_job))
+        .order_by(results.c.job_id)
+        .limit(most)
+    )
+    return list(rows)
 
 
 async def answers(connection: AsyncConnection, job_ids: Sequence[int]) -> list[str | None]:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from runner import __version__
+from tests.store.kit import make_first_release
 
 
 @pytest.fixture
@@ -283,6 +284,15 @@ def test_a_plan_knows_how_many_calls_are_allowed(midnight: Any, tmp_path: Path, 
     assert "not known: 4 calls beyond what is allowed" in midnight("plan", job, data).out
     plan = midnight("plan", job, data, "--json").json
     assert (plan["finish_at"], plan["forecast"]["calls_beyond"]) == (None, 4)
+
+
+def test_one_is_told_that_a_database_is_upgraded(midnight: Any, tmp_path: Path) -> None:
+    (tmp_path / "midnight.db").unlink()
+    make_first_release(tmp_path / "midnight.db")
+    said = midnight("status", "--json")
+    assert len(said.json["batches"]) == 2
+    assert str(tmp_path / "midnight.db.revision-0001.bak") in said.err
+    assert midnight("status", "--json").err == ""
 
 
 def test_a_backup_into_no_folder_names_the_folder(midnight: Any, work: Any, tmp_path: Path) -> None:

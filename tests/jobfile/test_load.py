@@ -109,7 +109,7 @@ def test_several_problems_are_told_at_once() -> None:
 @pytest.mark.parametrize(
     ("text", "where"),
     [
-        ("", "things"),
+        ("", "[job]"),
         ("prompt = 1\n[job]\nmodel='m'", "[prompt]: must be a table"),
         (SMALL.replace('"m"', '" "'), "[job] model: must not be blank"),
         (f"{SMALL}[limits]\nmax_attempts = true", "[limits] max_attempts: must be a whole number"),

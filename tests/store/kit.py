@@ -115,6 +115,36 @@ def dump(path: Path) -> dict[str, list[tuple[Any, ...]]]:
     return {name: rows(path, f"SELECT * FROM {name}") for (name,) in tables}  # noqa: S608
 
 
+def make_first_release(path: Path) -> None:
+    """Make the database that the first release left when it was killed on its second day.
+
+    It has rows ready, waiting, being asked, answered and failed, and a second batch of which
+    three rows of eight are loaded. The simulator was asked, which has 45 calls a day.
+    """
+    with raw(path) as connection:
+        connection.executescript(Path(__file__).with_name("first_release.sql").read_text())
+        connection.execute("PRAGMA journal_mode = WAL")
+
+
+def schema(path: Path) -> dict[str, list[str]]:
+    """Statements by name, a table's as sorted clauses: their order in it has no meaning."""
+    found = rows(path, "SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL")
+    plain = [(kind, name, " ".join(sql.replace('"', "").split())) for kind, name, sql in found]
+    return {name: sorted(_clauses(sql)) if kind == "table" else [sql] for kind, name, sql in plain}
+
+
+def _clauses(table: str) -> Iterator[str]:
+    body = table.partition("(")[2].rpartition(")")[0]
+    clause, depth = "", 0
+    for letter in f"{body},":
+        depth += (letter == "(") - (letter == ")")
+        if letter == "," and depth == 0:
+            yield clause.strip()
+            clause = ""
+        else:
+            clause += letter
+
+
 def new_batch(number: int = 10, digest: str = "first", model: str = MODEL, **more: Any) -> NewBatch:
     return NewBatch("labels", digest, (model,), "{}", "in.csv", '["n"]', number, **more)
 

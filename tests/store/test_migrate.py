@@ -19,13 +19,14 @@ from runner.store import migrate
 from runner.store.database import Database, open_database
 from runner.store.migrate import copy_to, revisions
 from runner.store.tables import metadata
-from tests.store.kit import OURS, Store, broken_promises, raw, rows, start, submit
+from tests.store.kit import OURS, Store, broken_promises, raw, rows, schema, start, submit
 
-SECOND = """
+LATEST = revisions()[-1]
+NEXT = f"""
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "9001"
+down_revision = "{LATEST}"
 
 
 def upgrade():
@@ -49,7 +50,7 @@ def next_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "versions").mkdir(parents=True)
     for file in [*source.glob("*.*"), *source.glob("versions/*.py")]:
         (folder / file.relative_to(source)).write_text(file.read_text())
-    (folder / "versions" / "0002_second.py").write_text(SECOND)
+    (folder / "versions" / "9001_next.py").write_text(NEXT)
     monkeypatch.setattr(migrate, "shipped", lambda _name: folder)
 
 
@@ -77,14 +78,6 @@ def test_a_new_database_is_what_the_revisions_make(path: Path, revised: Path) ->
     version = "SELECT * FROM alembic_version"
     assert schema(path) == schema(revised)
     assert rows(path, version) == rows(revised, version) == [(revisions()[-1],)]
-
-
-def schema(path: Path) -> dict[str, list[str]]:
-    """Statements by name, as sorted clauses: their order within a table has no meaning."""
-    found = rows(path, "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL")
-    return {
-        name: sorted(line.strip().rstrip(",") for line in sql.splitlines()) for name, sql in found
-    }
 
 
 def test_a_database_of_a_newer_version_is_refused_and_left_alone(store: Store) -> None:
@@ -213,19 +206,19 @@ def test_several_programs_at_once_make_one_database(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("next_version")
 def test_a_copy_is_kept_before_a_revision_touches_what_was_there(store: Store) -> None:
-    copy = store.path.with_name("queue.db.revision-0001.bak")
+    copy = store.path.with_name(f"queue.db.revision-{LATEST}.bak")
     with raw(store.path) as connection:
         connection.execute("INSERT INTO runners VALUES (7, 1, 'here', 0, NULL)")
     opening(store.path, inline=store.inline)
-    assert store.one("SELECT version_num FROM alembic_version") == "0002"
-    assert rows(copy, "SELECT version_num FROM alembic_version") == [("0001",)]
+    assert store.one("SELECT version_num FROM alembic_version") == "9001"
+    assert rows(copy, "SELECT version_num FROM alembic_version") == [(LATEST,)]
     assert rows(copy, "SELECT id FROM runners") == store.rows("SELECT id FROM runners") == [(7,)]
     assert sorted(copy.parent.glob("*.part")) == []
 
 
 @pytest.mark.usefixtures("next_version")
 def test_many_openers_of_an_old_database_migrate_it_once(path: Path) -> None:
-    copy = path.with_name("queue.db.revision-0001.bak")
+    copy = path.with_name(f"queue.db.revision-{LATEST}.bak")
 
     async def opened() -> None:
         async with open_database(path):
@@ -238,15 +231,15 @@ def test_many_openers_of_an_old_database_migrate_it_once(path: Path) -> None:
 
     anyio.run(main)
     assert rows(path, "SELECT count(*) FROM visits") == [(1,)]
-    assert rows(copy, "SELECT version_num FROM alembic_version") == [("0001",)]
+    assert rows(copy, "SELECT version_num FROM alembic_version") == [(LATEST,)]
 
 
 @pytest.mark.usefixtures("next_version")
 def test_a_copy_half_written_by_a_crash_is_written_anew(path: Path) -> None:
-    path.with_name("queue.db.revision-0001.bak.part").write_bytes(b"half")
+    path.with_name(f"queue.db.revision-{LATEST}.bak.part").write_bytes(b"half")
     opening(path)
-    copy = path.with_name("queue.db.revision-0001.bak")
-    assert rows(copy, "SELECT version_num FROM alembic_version") == [("0001",)]
+    copy = path.with_name(f"queue.db.revision-{LATEST}.bak")
+    assert rows(copy, "SELECT version_num FROM alembic_version") == [(LATEST,)]
 
 
 @pytest.mark.usefixtures("next_version")
@@ -255,7 +248,7 @@ def test_a_revision_that_fails_leaves_the_database_as_it_was(path: Path) -> None
         connection.execute("CREATE TABLE visits (id TEXT)")  # in the way of the revision
     with pytest.raises(Exception, match="already exists"):
         opening(path)
-    assert rows(path, "SELECT version_num FROM alembic_version") == [("0001",)]
+    assert rows(path, "SELECT version_num FROM alembic_version") == [(LATEST,)]
 
 
 def test_a_copy_is_whole_while_the_database_is_in_use(store: Store) -> None:

@@ -22,13 +22,16 @@ from hypothesis.stateful import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.model import BatchState
+from runner.core.packing import Packing
 from runner.core.quota import Refused
+from runner.core.retry import Accept, AskAgain, Fail, Halve, RetryAt, Step, Succeed
 from runner.core.verdict import Scope
 from runner.core.window import Quota
-from runner.store import batches, dispatch, queue
+from runner.store import batches, dispatch, ends, queue, tasks
 from runner.store.database import open_database
 from runner.store.dispatch import Ended, Started
 from tests.store.kit import (
+    ACCOUNT,
     DAILY,
     DAY,
     HOUR,
@@ -39,6 +42,7 @@ from tests.store.kit import (
     asked_again,
     broken_promises,
     done,
+    each,
     failed,
     faulted,
     never_left,
@@ -54,9 +58,15 @@ from tests.store.kit import (
 T = TypeVar("T")
 
 MODELS = ("small", "large")
+# What the six rows of each batch ask; the second may take the answers of the first.
+ASKS = ("abcadd", "eafffg")
+PACKINGS = (Packing(1), Packing(3))
 # Small enough to be spent within a run.
 QUOTAS = (Quota("account", Scope.ACCOUNT, 12, DAILY), Quota("model", Scope.MODEL, 7, DAILY))
 JUMPS = (1, MINUTE, HOUR, DAY, 8 * DAY, -1, -MINUTE, -HOUR, -DAY)
+
+# Jobs that shared a call go their own ways.
+STEPS: tuple[Step, ...] = (Succeed("yes"), Halve("missing"), Fail("never"), AskAgain("no label"))
 
 ENDS: tuple[Callable[[Started, int], Ended], ...] = (
     lambda one, _now: done(one),
@@ -68,6 +78,9 @@ ENDS: tuple[Callable[[Started, int], Ended], ...] = (
     lambda one, _now: throttled(one),
     lambda one, _now: spent(one),
     lambda one, _now: never_left(one),
+    lambda one, _now: each(one, *(STEPS[job.job_id % len(STEPS)] for job in one.jobs)),
+    lambda one, now: each(one, *(RetryAt(now + MINUTE, counted=False) for _ in one.jobs)),
+    lambda one, _now: each(one, *(Accept(f"task {job.job_id}") for job in one.jobs)),
 )
 
 
@@ -106,8 +119,11 @@ class QueueMachine(RuleBasedStateMachine):
     @initialize()
     def two_batches(self) -> None:
         async def work(connection: AsyncConnection) -> None:
-            for model in MODELS:
-                await submit(connection, 6, digest=model, model=model)
+            for model, asks, packing in zip(MODELS, ASKS, PACKINGS, strict=True):
+                reuse = model == MODELS[1]
+                await submit(
+                    connection, digest=model, model=model, asks=asks, packing=packing, reuse=reuse
+                )
 
         self.write(work)
 
@@ -140,7 +156,7 @@ class QueueMachine(RuleBasedStateMachine):
         """As when a commit ran that was reported as failed: nothing at all may change."""
         before = self._all()
         self.write(lambda connection: dispatch.finish(connection, ended, self.now))
-        if _answer(ended) is None or self._succeeded(before, ended):
+        if self._succeeded(before, ended):
             assert self._all() == before
 
     @rule(runner_id=st.sampled_from([OURS, THEIRS]))
@@ -155,7 +171,7 @@ class QueueMachine(RuleBasedStateMachine):
         async def work(connection: AsyncConnection) -> None:
             batch = await batches.get_batch(connection, batch_id)
             assert batch is not None
-            await queue.retry_failed(connection, batch)
+            await ends.retry_failed(connection, batch)
             assert (await reread(connection, batch)).counts.failed == 0
 
         self.write(work)
@@ -169,6 +185,22 @@ class QueueMachine(RuleBasedStateMachine):
         self.write(lambda connection: queue.promote(connection, self.now))
         due = "SELECT count(*) FROM jobs WHERE state = 'waiting' AND due_at_ms <= ?"
         assert rows(self.path, due, self.now) == [(0,)]
+
+    @rule(end=st.sampled_from(["done", "failed", "begin again", "later"]))
+    def tasks_are_looked_at(self, end: str) -> None:
+        async def work(connection: AsyncConnection) -> None:
+            for task in await tasks.take_due(connection, [ACCOUNT], self.now):
+                match end:
+                    case "done":
+                        await tasks.done(connection, task, "1.png", self.now)
+                    case "failed":
+                        await tasks.failed(connection, task, "no", self.now)
+                    case "begin again":
+                        await tasks.begin_again(connection, task, 3, "lost", self.now)
+                    case _:
+                        await tasks.look_again(connection, task, self.now + MINUTE)
+
+        self.write(work)
 
     @rule(by=st.sampled_from(JUMPS))
     def the_clock_jumps(self, by: int) -> None:
@@ -196,17 +228,14 @@ class QueueMachine(RuleBasedStateMachine):
         assert days == sorted(days)
 
     def _all(self) -> list[Any]:
-        tables = ("jobs", "results", "calls", "windows", "batches")
+        tables = ("jobs", "results", "calls", "windows", "batches", "asks", "tasks")
         return [rows(self.path, f"SELECT * FROM {table}") for table in tables]  # noqa: S608
 
     @staticmethod
     def _succeeded(tables: list[Any], ended: Ended) -> bool:
-        job_id = ended.started.jobs[0].job_id
-        return any(row[0] == job_id and row[2] == "succeeded" for row in tables[0])
-
-
-def _answer(ended: Ended) -> str | None:
-    return getattr(ended.ends[0].step, "answer", None)
+        """Whether every job that it brings an answer for has one."""
+        answered = {end.job.job_id for end in ended.ends if isinstance(end.step, Succeed)}
+        return answered <= {row[0] for row in tables[0] if row[2] == "succeeded"}
 
 
 def test_the_promises_hold_after_any_sequence(blank: Path) -> None:

@@ -17,7 +17,7 @@ from runner.cli.render import tables, words
 from runner.core.agreement import Accuracy, Agreement, Pair
 
 if TYPE_CHECKING:
-    from runner.app.results import Quality
+    from runner.app.quality import Quality
 
 # So many labels across fit eighty columns; of more, the commonest confusions are listed.
 WIDEST = 6

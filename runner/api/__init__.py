@@ -1,0 +1,14 @@
+"""The library: build a job, hand it rows, and have each result as it comes.
+
+It decides nothing, and prints nothing: it gives Python's types to what `runner.app` can do.
+"""
+
+from runner.api.answer import Answer
+from runner.api.batch import Batch
+from runner.api.blocking import run
+from runner.api.job import Job
+from runner.api.midnight import Midnight, open_midnight
+from runner.api.result import Result
+from runner.api.simulator import Simulator
+
+__all__ = ["Answer", "Batch", "Job", "Midnight", "Result", "Simulator", "open_midnight", "run"]

@@ -1,0 +1,113 @@
+"""Which rows of a batch have come to their end since somebody last asked.
+
+It knows results by their rows alone, so it does not matter who brought them: this run, one before,
+another process. What it remembers is a byte a row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from runner.app.rows import PAGE, Reading, RowResult, page, voters
+from runner.store import reports
+from runner.store.batches import Batch
+
+BLOCK = 500
+
+
+class Arrivals:
+    """Hands out every row that has ended, once.
+
+    Rows end about in their order, but a few may take until tomorrow. So they are looked for in
+    blocks, and those that are told whole are not looked into again: a look costs the same at ten
+    rows and at a million.
+
+    Args:
+        reading: Opens a short read of the database.
+        family: The batch and its parts.
+    """
+
+    def __init__(self, reading: Reading, family: Sequence[Batch]) -> None:
+        self._reading = reading
+        self._parts = voters(family)
+        self._rows = family[0].rows
+        self._told = bytearray(self._rows)
+        starts = range(0, self._rows, BLOCK)
+        self._left = [min(BLOCK, self._rows - start) for start in starts]
+
+    async def more(self) -> list[RowResult]:
+        """Some rows that have ended and were not told yet, up to a page; empty: there are none."""
+        async with self._reading() as connection:
+            for first, last in self._spans():
+                if rows := await self._fresh(connection, first, last):
+                    found = await self._read(connection, rows)
+                    self._tell(rows)
+                    return found
+        return []
+
+    def _spans(self) -> Iterator[tuple[int, int]]:
+        """The first and last row of each stretch of blocks that were not told whole."""
+        start = None
+        for block, left in enumerate((*self._left, 0)):
+            if left and start is None:
+                start = block * BLOCK
+            elif not left and start is not None:
+                yield start, min(block * BLOCK, self._rows) - 1
+                start = None
+
+    async def _fresh(self, connection: AsyncConnection, first: int, last: int) -> list[int]:
+        """The next rows from `first` to `last` that have ended and were not told."""
+        while first <= last:
+            ended, first = await self._ended(connection, first, last)
+            if fresh := [row for row in ended if not self._told[row]]:
+                return fresh
+        return []
+
+    async def _ended(
+        self, connection: AsyncConnection, first: int, last: int
+    ) -> tuple[list[int], int]:
+        """Rows of which every vote is in; and from where to look on."""
+        *others, lead = self._parts
+        rows = await _ended(connection, lead, first, last, PAGE)
+        after = rows[-1] + 1 if len(rows) == PAGE else last + 1
+        for part in others:
+            if rows:
+                span = rows[-1] - rows[0] + 1
+                also = set(await _ended(connection, part, rows[0], rows[-1], span))
+                rows = [row for row in rows if row in also]
+        return rows, after
+
+    async def _read(self, connection: AsyncConnection, rows: Iterable[int]) -> list[RowResult]:
+        found: list[RowResult] = []
+        for start, size in _runs(rows):
+            found += await page(connection, self._parts, start, size)
+        return found
+
+    def _tell(self, rows: Iterable[int]) -> None:
+        for row in rows:
+            self._told[row] = 1
+            self._left[row // BLOCK] -= 1
+
+
+async def _ended(
+    connection: AsyncConnection, part: Batch, first: int, last: int, most: int
+) -> list[int]:
+    """Rows that `part` has a result of; it has a job for every row."""
+    zero = part.first_job
+    return [job - zero for job in await reports.ended(connection, zero + first, zero + last, most)]
+
+
+def _runs(rows: Iterable[int]) -> Iterator[tuple[int, int]]:
+    """Stretches of numbers that follow each other: the first of each, and how many."""
+    start = size = 0
+    for row in rows:
+        if size and row == start + size:
+            size += 1
+        else:
+            if size:
+                yield start, size
+            start, size = row, 1
+    if size:
+        yield start, size

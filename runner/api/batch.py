@@ -1,0 +1,73 @@
+"""A batch as it stood when somebody looked.
+
+It asks nothing of the database; `Midnight` gives a fresh one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from runner.api.job import Job
+from runner.store.batches import Batch as StoredBatch
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch(Generic[T]):
+    """A job applied to rows, as it stood when it was looked at; `Midnight.look` looks again.
+
+    Attributes:
+        id: Its number, which `midnight status` shows.
+        job: What is asked of each row.
+        state: ``active``, ``paused``, ``cancelled``; ``loading`` if its submission was cut short.
+        note: Why it is paused.
+        rows: How many rows it has.
+        succeeded: Rows with an answer; where rows are voted on, those of the first vote.
+        failed: Rows without one, likewise.
+        left: Answers that are still to come, those of votes and of a check included.
+        calls: Calls made for it so far.
+        created: Whether submitting it made it; False: it was there before.
+    """
+
+    id: int
+    job: Job[T]
+    state: str
+    note: str
+    rows: int
+    succeeded: int
+    failed: int
+    left: int
+    calls: int
+    created: bool = False
+    stored: StoredBatch = field(repr=False, compare=False)
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return self.stored.name
+
+    @property
+    def done(self) -> bool:
+        """Whether every row has come to its end."""
+        return self.left == 0
+
+
+def batch_of(family: Sequence[StoredBatch], job: Job[T], *, created: bool = False) -> Batch[T]:
+    """The batch that is the first of `family`, which are its parts."""
+    whole = family[0]
+    return Batch(
+        id=whole.id,
+        job=job,
+        state=whole.state.value,
+        note=whole.note,
+        rows=whole.rows,
+        succeeded=whole.counts.succeeded,
+        failed=whole.counts.failed,
+        left=sum(part.rows - part.loaded + part.counts.unfinished for part in family),
+        calls=whole.calls,
+        created=created,
+        stored=whole,
+    )

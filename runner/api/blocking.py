@@ -1,0 +1,72 @@
+"""A whole batch in one line, from a script or a notebook.
+
+It knows whether an event loop is running; everything else is `Midnight`'s.
+"""
+
+from __future__ import annotations
+
+import os
+from asyncio import get_running_loop
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import anyio
+from anyio.from_thread import start_blocking_portal
+
+from runner.api.job import Job
+from runner.api.midnight import open_midnight
+from runner.api.result import Result
+from runner.api.rows import Rows
+from runner.api.simulator import Simulator
+from runner.virtual import VirtualTimeLoop
+
+T = TypeVar("T")
+
+
+def run(
+    job: Job[T],
+    rows: Rows,
+    *,
+    wait: bool = True,
+    db: str | os.PathLike[str] | None = None,
+    config: str | os.PathLike[str] | None = None,
+    account: str | None = None,
+    simulator: Simulator | None = None,
+) -> list[Result[T]]:
+    """Ask `job` of every row, and return the results in the order of the rows.
+
+    It works in a notebook, too, where an event loop is running: it then has one of its own, in a
+    thread. Interrupted, it loses nothing, and the same line goes on where it stopped.
+
+    Args:
+        job: What to ask.
+        rows: Mappings, a table, or the path of a dataset.
+        wait: Whether to sleep until the reset when the allowance is spent; otherwise it returns
+            then, and what was not asked is ``queued``.
+        db: As for `open_midnight`, as are `config` and `account`.
+        config: The configuration file.
+        account: The account to use.
+        simulator: Stands in for the provider; days then pass in virtual time.
+
+    Raises:
+        RunnerError: As `Midnight.submit` and `Midnight.run`.
+    """
+
+    async def main() -> list[Result[T]]:
+        async with open_midnight(
+            db=db, config=config, account=account, simulator=simulator
+        ) as midnight:
+            batch = await midnight.submit(job, rows)
+            await midnight.run(batch, wait=wait)
+            return await midnight.collect(batch)
+
+    return _complete(main, {"loop_factory": VirtualTimeLoop} if simulator else {})
+
+
+def _complete(main: Callable[[], Awaitable[T]], options: dict[str, Any]) -> T:
+    try:
+        get_running_loop()
+    except RuntimeError:
+        return anyio.run(main, backend="asyncio", backend_options=options)
+    with start_blocking_portal("asyncio", options) as portal:
+        return portal.call(main)

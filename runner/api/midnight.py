@@ -1,0 +1,288 @@
+"""The program as Python users have it: submit rows, run, and take each result as it comes.
+
+It reckons nothing itself: it gives types to `runner.app.midnight`, and joins a run to the
+results that it brings.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import anyio
+from anyio.abc import TaskGroup
+
+from runner.api.arrivals import Arrivals
+from runner.api.batch import Batch, batch_of
+from runner.api.job import Job, of_jobfile
+from runner.api.result import Result, result_of
+from runner.api.rows import Rows, checked
+from runner.api.simulator import Simulator
+from runner.api.work import Work
+from runner.app import midnight as program
+from runner.app.answers import QuotaLine
+from runner.app.planning import Plan, make_plan
+from runner.app.quality import Quality
+from runner.app.rows import RowResult, results
+from runner.core.model import BatchState
+from runner.core.pacing import Pace
+from runner.jobfile import JobFile
+from runner.settings import load_settings
+from runner.store import reports
+from runner.store.reports import DayReport
+
+T = TypeVar("T")
+
+# Results that come close together are read together.
+_GATHER_S = 0.02
+
+StrPath = str | os.PathLike[str]
+PaceName = Literal["auto", "asap", "even"]
+
+
+@asynccontextmanager
+async def open_midnight(
+    *,
+    db: StrPath | None = None,
+    config: StrPath | None = None,
+    account: str | None = None,
+    simulator: Simulator | None = None,
+) -> AsyncIterator[Midnight]:
+    """The queue, opened for as long as an ``async with`` block lasts.
+
+    On the way out runs in the background are wound up: calls under way may end, none is started.
+
+    Args:
+        db: The database; the one that is configured, unless given. The command ``midnight`` has
+            the same one, so each sees what the other does.
+        config: The configuration file; ``midnight.toml``, unless given.
+        account: The account to use; as configured, unless given.
+        simulator: Stands in for the provider; then nothing else is read, and the database is
+            thrown away unless `db` is given.
+
+    Raises:
+        ConfigError: The configuration is wrong.
+        StoreError: The database cannot be used.
+    """
+    failure: Exception | None = None
+    async with _program(db, config, account, simulator) as found, anyio.create_task_group() as runs:
+        midnight = Midnight(found, runs)
+        try:
+            yield midnight
+        except Exception as error:  # noqa: BLE001 - raised below, as it is, not in a group
+            failure = error
+        midnight.stop()
+    if failure is not None:
+        raise failure
+
+
+def _program(
+    db: StrPath | None, config: StrPath | None, account: str | None, simulator: Simulator | None
+) -> AbstractAsyncContextManager[program.Midnight]:
+    if simulator is not None:
+        return simulator.open(None if db is None else Path(db).absolute())
+    settings = load_settings(
+        db=None if db is None else Path(db),
+        config=None if config is None else Path(config),
+        account=account,
+        environ=os.environ,
+        cwd=Path.cwd(),
+    )
+    return program.open_midnight(settings)
+
+
+class Midnight:
+    """An open queue. Made by `open_midnight`."""
+
+    def __init__(self, found: program.Midnight, runs: TaskGroup) -> None:
+        self._program = found
+        self._runs = runs
+        self._works: list[Work] = []
+
+    async def submit(self, job: Job[T], rows: Rows) -> Batch[T]:
+        """Queue every row, or find the batch that they are already; nothing is spent.
+
+        Args:
+            job: What to ask of each.
+            rows: Mappings, from a list or a generator; a table of pandas, Polars or PyArrow; or
+                the path of a dataset, or a pattern of paths. Memory stays flat.
+
+        Raises:
+            InputError: A row cannot be used; nothing is queued.
+            JobFileError: The job reads what the rows lack.
+        """
+        async with checked(job.jobfile, rows) as found:
+            submitted = await self._program.submit(found)
+        family = await self._program.family(submitted.batch)
+        return batch_of(family, job, created=submitted.created)
+
+    async def plan(self, job: Job[Any], rows: Rows) -> Plan:
+        """What a batch would cost: calls, tokens, days. Nothing is queued or spent.
+
+        Raises:
+            InputError: A row cannot be used.
+            JobFileError: The job reads what the rows lack.
+        """
+        async with checked(job.jobfile, rows) as found:
+            foretell = partial(self._program.forecast, found.jobfile.job.choices)
+            return await make_plan(found, foretell)
+
+    async def results(
+        self, batch: Batch[T], *, wait: bool = True, pace: PaceName | None = None
+    ) -> AsyncGenerator[Result[T], None]:
+        """Run the batch, and have each row's result as it comes, once.
+
+        Those that are there already come first. It ends when every row has come to its end, or the
+        run cannot go on: then `look` tells how many are left. Whoever leaves the loop stops the
+        run: calls under way still end, nothing is lost, and the rest stays queued.
+
+        Args:
+            batch: Whose results.
+            wait: Whether to sleep until the reset when the allowance is spent; otherwise it ends.
+            pace: ``auto``, ``asap`` or ``even``; as configured unless given.
+
+        Raises:
+            UnauthorisedError: The provider refuses the token or the account.
+            ConfigError: A token is missing, or no account serves the model.
+        """
+        family = await self._program.family(batch.stored)
+        arrivals = Arrivals(self._program.reading, family)
+        work = self._begin(batch, wait=wait, pace=pace)
+        try:
+            over = False
+            while not over:
+                over, changed = work.over, work.listen()
+                while found := await arrivals.more():
+                    for result in await self._results(batch.job, found):
+                        yield result
+                if not over:
+                    await changed.wait()
+                    await anyio.sleep(_GATHER_S)
+        finally:
+            work.stop()
+        if work.failure is not None:
+            raise work.failure
+
+    async def run(
+        self, batch: Batch[T], *, wait: bool = True, pace: PaceName | None = None
+    ) -> Batch[T]:
+        """Run the batch until every row has come to its end; the batch as it is then.
+
+        Args:
+            batch: The batch.
+            wait: Whether to sleep until the reset when the allowance is spent; otherwise it ends.
+            pace: ``auto``, ``asap`` or ``even``; as configured unless given.
+
+        Raises:
+            UnauthorisedError: The provider refuses the token or the account.
+            ConfigError: A token is missing, or no account serves the model.
+        """
+        if not (await self.look(batch)).done:
+            await self._program.run(only=batch.stored, wait=wait, pace=_pace(pace))
+        return await self.look(batch)
+
+    async def collect(self, batch: Batch[T]) -> list[Result[T]]:
+        """What there is of every row, in the order of the rows; nothing is run."""
+        family = await self._program.family(batch.stored)
+        found: list[Result[T]] = []
+        async for page in results(self._program.reading, family):
+            found += await self._results(batch.job, page)
+        return found
+
+    async def export(self, batch: Batch[Any], path: StrPath, *, details: bool = False) -> int:
+        """Write what there is of every row to a file, in the format of its suffix; how many rows.
+
+        Args:
+            batch: Whose results.
+            path: Where to; a file that is there is replaced, whole or not at all.
+            details: Whether to add the account, the call and the reply of each row.
+
+        Raises:
+            OutputError: The file cannot be written; an older one is left as it was.
+        """
+        return await self._program.export(batch.stored, Path(path), details=details)
+
+    async def look(self, batch: Batch[T]) -> Batch[T]:
+        """The batch as it stands now."""
+        return batch_of(await self._program.family(batch.stored), batch.job)
+
+    async def batch(self, name: str | int) -> Batch[Any]:
+        """The batch with this number, or the newest with this name, whoever queued it.
+
+        Raises:
+            NotFoundError: There is none.
+        """
+        stored = await self._program.batch(str(name))
+        job = of_jobfile(JobFile.from_json(stored.job_json))
+        return batch_of(await self._program.family(stored), job)
+
+    async def batches(self) -> list[Batch[Any]]:
+        """Every batch in the queue, oldest first."""
+        every = await self._program.batches()
+        return [await self.batch(one.id) for one in every if one.part_of is None]
+
+    async def report(
+        self, batch: Batch[Any] | None = None, *, by_model: bool = False
+    ) -> list[DayReport]:
+        """The calls that were spent, by quota day and account; of `batch`, or of all."""
+        stored = None if batch is None else batch.stored
+        return await self._program.report(batch=stored, by_model=by_model)
+
+    async def quality(self, batch: Batch[Any]) -> Quality:
+        """How far answers agree: votes, the right ones (`gold`), packed against single."""
+        return await self._program.quality(batch.stored)
+
+    async def quota(self) -> list[QuotaLine]:
+        """Every window: what is left of it, and when it resets."""
+        return await self._program.quota()
+
+    async def retry(self, batch: Batch[Any]) -> int:
+        """Queue the rows that failed again; how many."""
+        return await self._program.retry(batch.stored)
+
+    async def pause(self, batch: Batch[Any]) -> None:
+        """Start no more calls for the batch, whoever runs it."""
+        await self._program.set_state(batch.stored, BatchState.PAUSED)
+
+    async def resume(self, batch: Batch[Any]) -> None:
+        """Let a batch that was paused or cancelled go on, when it is run."""
+        await self._program.set_state(batch.stored, BatchState.ACTIVE)
+
+    async def cancel(self, batch: Batch[Any]) -> None:
+        """Ask no more rows of the batch; what there is stays."""
+        await self._program.set_state(batch.stored, BatchState.CANCELLED)
+
+    def stop(self) -> None:
+        """Wind up every run in the background; calls under way may end."""
+        for work in self._works:
+            work.stop()
+
+    def _begin(self, batch: Batch[Any], *, wait: bool, pace: PaceName | None) -> Work:
+        async def run(watcher: Any, on_start: Any) -> None:
+            if not (await self.look(batch)).done:
+                await self._program.run(
+                    only=batch.stored,
+                    wait=wait,
+                    pace=_pace(pace),
+                    watcher=watcher,
+                    on_start=on_start,
+                )
+
+        work = Work(run)
+        self._works = [one for one in self._works if not one.over] + [work]
+        self._runs.start_soon(work.run)
+        return work
+
+    async def _results(self, job: Job[T], found: list[RowResult]) -> list[Result[T]]:
+        jobs = [one.job_id for row in found for one in row.votes]
+        async with self._program.reading() as connection:
+            said = await reports.said(connection, jobs)
+        return [result_of(row, job, said) for row in found]
+
+
+def _pace(name: PaceName | None) -> Pace | None:
+    return None if name is None else Pace(name)

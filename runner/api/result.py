@@ -1,0 +1,100 @@
+"""What has become of a row, as a value with Python's types.
+
+It refuses to know when: a result is as it was when it was read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import orjson
+
+from runner.api.job import Job
+from runner.app.rows import RowResult
+from runner.core.model import JobState
+from runner.store.reports import ExportRow
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result(Generic[T]):
+    """One row, and what has become of it.
+
+    Attributes:
+        number: Which row it is, in the order they were given, from 1.
+        row: The row as it was queued: values are JSON's, so a date is a text.
+        state: ``succeeded`` or ``failed``; ``queued``, ``running``, ``pending`` or ``cancelled``
+            while there is neither.
+        answer: The answer, of most votes if there are several; None unless it succeeded.
+        error: Why it failed.
+        model: The model that gave the answer; of votes, all that gave it.
+        account: Whose allowance it cost.
+        call: The number of the call, in the ledger, that brought it.
+        reused: Whether that call was another row's, which asked the same.
+        replies: What the model said, the last thing last: each reply that was no answer, and that
+            of the answer, where it is not the answer itself.
+        votes: The answer of each vote, None where it has none; empty where nobody votes.
+        agreement: The share of the votes that are the answer, 0 to 1; None where nobody votes.
+        review: Whether a person should look: a tie, or too little agreement.
+    """
+
+    number: int
+    row: Mapping[str, Any]
+    state: str
+    answer: T | None = None
+    error: str | None = None
+    model: str | None = None
+    account: str | None = None
+    call: int | None = None
+    reused: bool = False
+    replies: tuple[str, ...] = ()
+    votes: tuple[T | None, ...] = ()
+    agreement: float | None = None
+    review: bool = False
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is an answer."""
+        return self.state == JobState.SUCCEEDED
+
+
+def result_of(found: RowResult, job: Job[T], said: Mapping[int, tuple[str, ...]]) -> Result[T]:
+    """A result of `job`; `said` are, by job id, the replies that were no answers."""
+    state, error, answer = str(found.state), found.error, None
+    if found.answer is not None:
+        try:
+            answer = job.read(found.answer)
+        except ValueError as refused:
+            state, error = JobState.FAILED.value, f"the answer cannot be read: {refused}"
+    first, vote = found.first, found.vote
+    done = answer is not None or error is not None
+    return Result(
+        number=found.number,
+        row=orjson.loads(first.payload),
+        state=state,
+        answer=answer,
+        error=error,
+        model=found.model,
+        account=first.account,
+        call=first.call_id,
+        reused=first.reused,
+        replies=tuple(reply for one in found.votes for reply in _replies(one, said)),
+        votes=tuple(_read(job, one.answer) for one in found.votes) if vote else (),
+        agreement=vote.share if vote and done else None,
+        review=bool(vote and done and vote.review),
+    )
+
+
+def _replies(row: ExportRow, said: Mapping[int, tuple[str, ...]]) -> tuple[str, ...]:
+    last = () if row.reply is None else (row.reply,)
+    return (*said.get(row.job_id, ()), *last)
+
+
+def _read(job: Job[T], text: str | None) -> T | None:
+    try:
+        return None if text is None else job.read(text)
+    except ValueError:
+        return None

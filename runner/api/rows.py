@@ -1,0 +1,120 @@
+"""Rows as Python has them, made into a dataset: dictionaries, a table, or files.
+
+It refuses to hold them: they are written to a temporary file, one a line, and read from there.
+What the rows are tells which batch they are: the same ones again are the same.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import fields, replace
+from itertools import chain
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias
+
+import anyio
+import anyio.lowlevel
+
+from runner import files
+from runner.app.submission import Checked, check_submission
+from runner.errors import InputError
+from runner.files import Dataset
+from runner.files.typed import object_text
+from runner.jobfile import JobFile
+from runner.threads import in_thread
+
+
+class Table(Protocol):
+    """A table of pandas, Polars or PyArrow."""
+
+    @property
+    def columns(self) -> Any:
+        """Its columns."""
+
+
+Rows: TypeAlias = Iterable[Mapping[str, Any]] | Table | str | os.PathLike[str]
+"""Mappings; a table of pandas, Polars or PyArrow; or the path of a dataset, or a pattern of paths.
+
+Values are what JSON has. Dates and times become ISO 8601, decimals texts, an image's bytes a
+``data:`` URL, other bytes base64, NumPy's numbers numbers, and NaN null.
+"""
+
+_AT_ONCE = 1_000  # rows between two looks at what else the loop has to do
+
+
+class Given(Dataset):
+    """Rows that were given in Python; the paths that they name start at the working directory."""
+
+    @property
+    def path(self) -> Path:
+        """A name for them; there is no such file."""
+        return Path.cwd() / "rows"
+
+
+@asynccontextmanager
+async def checked(jobfile: JobFile, rows: Rows) -> AsyncIterator[Checked]:
+    """The job with its rows, checked whole; the rows are there as long as the block.
+
+    Raises:
+        InputError: They cannot be used; it says which.
+        JobFileError: The job reads what they lack.
+    """
+    if isinstance(rows, str | os.PathLike):
+        paths = files.find([Path(rows)])
+        yield await in_thread(check_submission, jobfile, paths)
+        return
+    with tempfile.TemporaryDirectory(prefix="midnight-rows-") as folder:
+        path = Path(folder) / "rows.jsonl"
+        await _spool(_mappings(rows), path)
+        found = await in_thread(_check, jobfile, path)
+        given = {each.name: getattr(found.dataset, each.name) for each in fields(Dataset)}
+        yield replace(found, dataset=Given(**given))
+
+
+async def _spool(rows: Iterable[Any], path: Path) -> None:
+    number = 0
+    with path.open("w", encoding="utf-8") as file:
+        for number, row in enumerate(rows, 1):
+            file.write(_line(number, row))
+            if number % _AT_ONCE == 0:
+                await anyio.lowlevel.checkpoint()
+    if not number:
+        raise InputError("there are no rows", where="rows", remedy="give at least one")
+
+
+def _line(number: int, row: Any) -> str:
+    if not isinstance(row, Mapping):
+        what = f"this is a {type(row).__name__}, not a mapping"
+        raise InputError(what, where=f"rows:{number}", remedy='give a dict: {"text": …}')
+    try:
+        return object_text(dict(row)) + "\n"
+    except ValueError as error:
+        what, remedy = f"this cannot be said in JSON ({error})", "give values that JSON has"
+        raise InputError(what, where=f"rows:{number}", remedy=remedy) from error
+
+
+def _check(jobfile: JobFile, path: Path) -> Checked:
+    try:
+        return check_submission(jobfile, path)
+    except InputError as error:  # of rows, not of lines of a file that nobody knows
+        where = (error.where or "").replace(str(path), "rows")
+        what = error.what.replace("\n  line ", "\n  row ")
+        remedy = "give every row each key that the prompt reads" if ":" in where else error.remedy
+        raise InputError(what, where=where, remedy=remedy) from error
+
+
+def _mappings(rows: Any) -> Iterator[Any]:
+    """The rows of whatever holds them; a table is told by what it can do."""
+    if callable(each := getattr(rows, "iter_rows", None)):  # Polars
+        return iter(each(named=True))
+    if callable(batches := getattr(rows, "to_batches", None)):  # PyArrow
+        return chain.from_iterable(batch.to_pylist() for batch in batches())
+    if callable(records := getattr(rows, "to_dict", None)) and not isinstance(rows, Mapping):
+        return iter(records("records"))  # pandas
+    if isinstance(rows, Mapping) or not isinstance(rows, Iterable):
+        what = f"rows are given as a {type(rows).__name__}"
+        raise InputError(what, where="rows", remedy="give a list of dicts, one for each row")
+    return iter(rows)

@@ -1,0 +1,116 @@
+"""A simulated provider, to try things with: no token, no network, nothing spent.
+
+It knows how to stand in for the network; what the provider is like, `runner.providers.simulator`
+knows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+from random import Random
+from typing import Any, TypeVar
+
+from runner import virtual
+from runner.app import midnight as program
+from runner.clock import Clock, SystemClock
+from runner.providers import simulator as provider
+from runner.providers.simulator import SimulatorConfig, SimulatorTransport, Stats, build_app
+from runner.settings import AccountLimits, AccountSettings, RunSettings, Settings
+
+T = TypeVar("T")
+
+_TOKEN = {"SIMULATOR": "simulated"}
+_ACCOUNT = "simulator"
+
+
+class Simulator:
+    """A provider of your own, in this process, with a daily allowance and faults if you like.
+
+    Its answers are of the right kind, and made up: a function of the question. It remembers what
+    was spent for as long as it lives, whichever `open_midnight` it is given to.
+
+    Args:
+        calls_per_day: The account's allowance; None: no limit.
+        faults: The probability of each fault: ``{"error_500": 0.1, "bad_answer": 0.1}``.
+        latency_ms: The least and the most time that an answer takes.
+        start: When virtual time begins; now, unless given.
+        seed: Decides every draw.
+        more: What else `runner.providers.simulator.SimulatorConfig` knows.
+
+    Raises:
+        ConfigError: A value makes no sense.
+    """
+
+    def __init__(
+        self,
+        *,
+        calls_per_day: int | None = 2_000,
+        faults: Mapping[str, float] | None = None,
+        latency_ms: tuple[int, int] = (5, 20),
+        start: datetime | None = None,
+        seed: int = 0,
+        **more: Any,
+    ) -> None:
+        usual: dict[str, Any] = {"calls_per_day_per_model": None, "models": ()}
+        self._config = SimulatorConfig(
+            calls_per_day=calls_per_day,
+            faults=dict(faults or {}),
+            latency_ms=latency_ms,
+            seed=seed,
+            **(usual | more),
+        )
+        self._clock: Clock = SystemClock()
+        self._reached = int(start.timestamp() * 1000) if start else self._clock.now()
+        self._provider = provider.Simulator(self._config, self._now)
+
+    def _now(self) -> int:
+        """The moment by the clock of whoever opened it last; when that is over, its last one."""
+        with suppress(RuntimeError):  # virtual time stands still where its loop does not run
+            self._reached = self._clock.now()
+        return self._reached
+
+    def stats(self) -> Stats:
+        """What it has seen so far: ``calls``, ``refused``, and more."""
+        return self._provider.stats()
+
+    def rehearse(self, main: Callable[[], Awaitable[T]]) -> T:
+        """Run `main`, an async function of yours, in virtual time: a week passes in seconds.
+
+        Not where an event loop is running already.
+        """
+        return virtual.run(main)
+
+    @asynccontextmanager
+    async def open(self, db: Path | None) -> AsyncIterator[program.Midnight]:
+        """The program with this provider, on `db`; None: on a database that is thrown away."""
+        loop = asyncio.get_running_loop()
+        in_virtual_time = isinstance(loop, virtual.VirtualTimeLoop)
+        if in_virtual_time:
+            self._clock = virtual.VirtualClock(self._reached - round(loop.time() * 1000))
+        with tempfile.TemporaryDirectory(prefix="midnight-simulator-") as folder:
+            async with program.open_midnight(
+                self._settings(db or Path(folder) / "queue.db"),
+                environ=_TOKEN,
+                clock=self._clock,
+                transport=SimulatorTransport(build_app(self._provider)),
+                chance=Random(self._config.seed),  # noqa: S311 - repeatable by intent
+                virtual=in_virtual_time,
+            ) as midnight:
+                try:
+                    yield midnight
+                finally:
+                    self._now()
+
+    def _settings(self, db: Path) -> Settings:
+        limits = AccountLimits(calls_per_day=self._config.calls_per_day)
+        account = AccountSettings(
+            token="env:SIMULATOR",  # noqa: S106 - its name
+            base_url="http://simulator/v1",
+            limits=limits,
+        )
+        return Settings(db, {_ACCOUNT: account}, (_ACCOUNT,), RunSettings(), None, {})
