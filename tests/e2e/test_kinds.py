@@ -126,6 +126,8 @@ def test_no_image_is_paid_for_twice_however_often_the_runner_is_killed(
     chance = Random(7)
     for _ in range(KILLS):
         process = start(tmp_path, simulator, *words)
+        assert process.stderr is not None
+        process.stderr.readline()  # it is at work
         await_tasks(tmp_path, process)
         time.sleep(chance.uniform(0, 1))
         process.kill()
@@ -137,7 +139,7 @@ def test_no_image_is_paid_for_twice_however_often_the_runner_is_killed(
 
 
 def await_tasks(folder: Path, process: subprocess.Popen[bytes]) -> None:
-    """Wait until a runner is at work and every image is being made, or is here."""
+    """Wait until every image is being made, or is here."""
     deadline = time.monotonic() + 60
     while tasks_of(folder) < IMAGES and time.monotonic() < deadline:
         assert process.poll() is None
