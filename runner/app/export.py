@@ -8,7 +8,6 @@ from pathlib import Path
 import orjson
 
 from runner.app.rows import VOTE_COLUMNS, Reading, RowResult, results, voters
-from runner.app.targets import as_lines, kind_of, write_line
 from runner.errors import OutputError
 from runner.files import RESULT_COLUMNS, open_output
 from runner.store.batches import Batch
@@ -33,7 +32,7 @@ async def write_results(
     path: Path,
     on_progress: OnProgress | None = None,
     *,
-    errors: Path | None = None,
+    vectors: bool = False,
     details: bool = False,
 ) -> int:
     """Write what there is of a batch and its parts; how many rows there were.
@@ -42,9 +41,6 @@ async def write_results(
         OutputError: The file cannot be written; an older one is left as it was.
     """
     batch, written = family[0], 0
-    kind = kind_of(batch)
-    if as_lines(kind, path):
-        return await _write_lines(reading, family, path, errors, on_progress)
     columns, added = orjson.loads(batch.columns_json), columns_of(family, details=details)
     if taken := sorted(set(added) & set(columns)):
         raise OutputError(
@@ -52,33 +48,13 @@ async def write_results(
             where=str(path),
             remedy="export without --details, or rename them in the input",
         )
-    with open_output(path, columns, added, vectors=kind == "embedding") as output:
+    with open_output(path, columns, added, vectors=vectors) as output:
         async for page in results(reading, family):
             for row in page:
                 output.write(row.first.payload, _values(row, details=details))
             written += len(page)
             if on_progress:
                 on_progress(written, batch.loaded)
-    return written
-
-
-async def _write_lines(
-    reading: Reading,
-    family: Sequence[Batch],
-    path: Path,
-    errors: Path | None,
-    on_progress: OnProgress | None,
-) -> int:
-    """The lines of OpenAI's Batch API: requests that were answered, and those that failed apart."""
-    from runner.files.openai_results import open_results  # noqa: PLC0415 - few batches need it
-
-    read = written = 0
-    with open_results(path, errors) as lines:
-        async for page in results(reading, family):
-            written += sum(write_line(lines, row.first) for row in page)
-            read += len(page)
-            if on_progress:
-                on_progress(read, family[0].loaded)
     return written
 
 

@@ -305,28 +305,31 @@ class Midnight:
         """Write the results so far, in the input's order; how many rows there were.
 
         Of requests made for the OpenAI Batch API, a ``.jsonl`` file gets those that were answered,
-        and `errors` (or ``OUT.errors.jsonl``) those that failed.
+        as that would write them, and another those that failed.
 
         Args:
             batch: Whose results; those of its votes are put together.
             path: Where to, in the format of its suffix.
             on_progress: Called with the rows written so far and the rows in all.
-            errors: The file of the requests that failed.
+            errors: Where requests that failed go; ``OUT.errors.jsonl`` unless given.
             details: Whether to add the account, the call, and the reply of each row.
 
         Raises:
-            OutputError: A file cannot be written; an older one is left as it was.
+            OutputError: The file cannot be written; an older one is left as it was.
         """
-        from runner.app.export import write_results  # noqa: PLC0415 - only an export needs it
+        from runner.app import export, request_results, targets  # noqa: PLC0415 - only an export
 
-        family = await self.family(batch)
-        return await write_results(
-            self._database.read, family, path, on_progress, errors=errors, details=details
+        family, kind = await self.family(batch), targets.kind_of(batch)
+        reading = self._database.read
+        if targets.as_lines(kind, path):
+            return await request_results.write_results(reading, family, path, errors, on_progress)
+        return await export.write_results(
+            reading, family, path, on_progress, vectors=kind == "embedding", details=details
         )
 
     async def rows(self, batch: Batch) -> AsyncIterator[RowResult]:
-        """Every row of a batch that is queued, in the input's order, with what became of it."""
-        from runner.app.rows import results  # noqa: PLC0415 - a status needs no rows
+        """Every row that was queued, in the input's order, with what became of it."""
+        from runner.app.rows import results  # noqa: PLC0415 - only those who look need it
 
         async for page in results(self._database.read, await self.family(batch)):
             for row in page:

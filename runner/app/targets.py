@@ -1,30 +1,19 @@
-"""What the results of a batch are written as: a table, vectors, or the lines of OpenAI's Batch API.
+"""Whether the results of a batch can be written where, and as, they are wanted.
 
-It knows kinds and formats; which rows there are, it is told.
+It knows kinds of jobs and formats of files, and looks at no result.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import orjson
 
 from runner import files
 from runner.errors import OutputError
-from runner.files.openai_results import (
-    Failed,
-    ResultsWriter,
-    check_results,
-    errors_path,
-    refusal_body,
-)
+from runner.files.openai_results import check_results, errors_path
 from runner.files.target import output_kind
 from runner.store.batches import Batch
-from runner.store.reports import ExportRow
-
-OK = 200
-_GOOD = range(200, 300)
 
 
 def kind_of(batch: Batch) -> str:
@@ -58,39 +47,3 @@ def check_target(path: Path, kind: str, *, rows: int = 0, errors: Path | None = 
         raise OutputError(what, where=str(errors), remedy="leave out --errors")
     files.check_output(path, rows=rows, vectors=kind == "embedding")
     return [path]
-
-
-def write_line(output: ResultsWriter, row: ExportRow) -> bool:
-    """Write what became of a request; False: there is nothing to write yet.
-
-    What the provider said is handed on as it said it; what became of the rest is told in OpenAI's
-    words.
-    """
-    custom_id = orjson.loads(row.payload)["custom_id"]
-    if row.answer is not None:
-        output.write(custom_id, row.status or OK, row.answer)
-    elif row.state == "failed":
-        _write_failure(output, custom_id, row)
-    elif row.state == "cancelled":
-        why = Failed("batch_cancelled", "the batch was cancelled before this request was sent")
-        output.write(custom_id, None, None, why)
-    else:
-        return False
-    return True
-
-
-def _write_failure(output: ResultsWriter, custom_id: str, row: ExportRow) -> None:
-    why = row.error or ""
-    if row.status is None or row.status in _GOOD:  # no reply, or one that held no answer
-        output.write(custom_id, None, None, Failed("request_failed", why))
-        return
-    body = row.reply if row.reply and _is_object(row.reply) else refusal_body(why)
-    output.write(custom_id, row.status, body)
-
-
-def _is_object(text: str) -> bool:
-    try:
-        found: Any = orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return False
-    return isinstance(found, dict)

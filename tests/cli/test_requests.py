@@ -186,7 +186,7 @@ def test_what_does_not_go_together_is_told(
 def test_fifty_thousand_requests_go_in_and_come_out() -> None:
     """Through the real command, in virtual time, with one in fifty rejected.
 
-    ``--durations 1`` tells how long it takes: 50 s and more, as busy as the machine is.
+    ``--durations 1`` tells how long it takes: two or three minutes on a busy machine.
     """
     nothing = NOTHING_ASKED
     path = write(50_000, lambda n: body(n) if n % 50 else nothing | {"seed": n})

@@ -1,0 +1,76 @@
+"""The results of requests made for the OpenAI Batch API, as that hands them back.
+
+What a provider said is handed on as it said it; what became of the rest is told in OpenAI's words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from runner.app.export import OnProgress
+from runner.app.rows import Reading, results
+from runner.core.model import JobState
+from runner.files.openai_results import Failed, ResultsWriter, open_results, refusal_body
+from runner.store.batches import Batch
+from runner.store.reports import ExportRow
+
+OK = 200
+_GOOD = range(200, 300)
+_CANCELLED = Failed("batch_cancelled", "the batch was cancelled before this request was answered")
+
+
+async def write_results(
+    reading: Reading,
+    family: Sequence[Batch],
+    path: Path,
+    errors: Path | None,
+    on_progress: OnProgress | None = None,
+) -> int:
+    """Write what there is of a batch: answers to `path`, failures to `errors`; how many there were.
+
+    Raises:
+        OutputError: A file cannot be written; older ones are left as they were.
+    """
+    written = read = 0
+    with open_results(path, errors) as lines:
+        async for page in results(reading, family):
+            written += sum([_write(lines, row.first) for row in page])
+            read += len(page)
+            if on_progress:
+                on_progress(read, family[0].loaded)
+    return written
+
+
+def _write(output: ResultsWriter, row: ExportRow) -> bool:
+    """Write what became of a request; False: there is nothing to write yet."""
+    custom_id = orjson.loads(row.payload)["custom_id"]
+    if row.answer is not None:
+        output.write(custom_id, row.status or OK, row.answer)
+    elif row.state == JobState.FAILED:
+        _write_failure(output, custom_id, row)
+    elif row.state == "cancelled":
+        output.write(custom_id, None, None, _CANCELLED)
+    else:
+        return False
+    return True
+
+
+def _write_failure(output: ResultsWriter, custom_id: str, row: ExportRow) -> None:
+    why = row.error or ""
+    if row.status is None or row.status in _GOOD:  # no reply, or one that held no answer
+        output.write(custom_id, None, None, Failed("request_failed", why))
+        return
+    body = row.reply if row.reply and _is_object(row.reply) else refusal_body(why)
+    output.write(custom_id, row.status, body)
+
+
+def _is_object(text: str) -> bool:
+    try:
+        found: Any = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return False
+    return isinstance(found, dict)
