@@ -28,8 +28,13 @@ def placed(jobfile: JobFile, beside: Path | None = None) -> JobFile:
     if jobfile.job.kind != "image":
         return jobfile
     usual = (beside or Path()) / f"{_UNFIT.sub('-', jobfile.job.name)}-images"
-    folder = os.path.abspath(jobfile.images.folder or usual)  # noqa: PTH100 - keeps links
-    images = jobfile.images.model_copy(update={"folder": folder})
+    return put_into(jobfile, Path(jobfile.images.folder or usual))
+
+
+def put_into(jobfile: JobFile, folder: Path) -> JobFile:
+    """The job file with another folder for the images that it makes."""
+    whole = os.path.abspath(folder)  # noqa: PTH100 - keeps links
+    images = jobfile.images.model_copy(update={"folder": whole})
     return jobfile.model_copy(update={"images": images})
 
 

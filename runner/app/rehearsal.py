@@ -11,6 +11,7 @@ from random import Random
 from runner import virtual
 from runner.app import accounts
 from runner.app.answers import Ran
+from runner.app.images import put_into
 from runner.app.midnight import Midnight, open_midnight
 from runner.app.submission import Checked
 from runner.core.verdict import Scope
@@ -79,6 +80,9 @@ def rehearse(
     """
     with tempfile.TemporaryDirectory(prefix="midnight-rehearsal-") as folder:
         stage = _stage(settings, Path(folder))
+        # What is made in a rehearsal must not pass for what is made for real.
+        images = (output.parent if output else Path(folder)) / "rehearsed-images"
+        staged = replace(checked, jobfile=put_into(checked.jobfile, images))
         clock = virtual.VirtualClock(start)
 
         async def main() -> Rehearsal:
@@ -93,7 +97,7 @@ def rehearse(
                 chance=Random(simulator.seed),  # noqa: S311 - repeatable by intent
                 virtual=True,
             ) as midnight:
-                ran = await _perform(midnight, checked, watcher)
+                ran = await _perform(midnight, staged, watcher)
                 days = tuple(await midnight.report())
                 written = 0
                 if output:

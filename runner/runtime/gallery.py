@@ -50,22 +50,30 @@ class Frame:
     folder: Path
     max_bytes: int
     attempts: int
+    batch_id: int
     first_job: int
     digits: int
 
     def path(self, job_id: int, suffix: str) -> Path:
-        """The file of a job's image: it is called by the number of its row."""
+        """The file of a job's image, called by the numbers of the batch and of the row.
+
+        Batches with the same name, or the same folder, do not overwrite each other's.
+        """
         number = job_id - self.first_job + 1
-        return self.folder / f"{number:0{self.digits}}{suffix}"
+        return self.folder / f"{self.batch_id}-{number:0{self.digits}}{suffix}"
 
 
 def frame_of(batch: Batch) -> Frame:
     """The frame of a batch's images."""
     jobfile = JobFile.from_json(batch.job_json)
     folder = Path(jobfile.images.folder or f"{batch.name}-images")
-    most = jobfile.limits.max_attempts
     return Frame(
-        folder, jobfile.images.max_bytes, most, batch.first_job, max(4, len(str(batch.rows)))
+        folder,
+        jobfile.images.max_bytes,
+        jobfile.limits.max_attempts,
+        batch.id,
+        batch.first_job,
+        digits=max(4, len(str(batch.rows))),
     )
 
 
@@ -92,13 +100,14 @@ def _is_place(task_id: str) -> bool:
     return task_id.startswith(("http://", "https://", "data:"))
 
 
-def _later(task: PendingTask) -> End:
-    """Look again, or give it up after a day."""
+def _later(task: PendingTask, why: str) -> End:
+    """Look again, or give it up after a day, and say `why` it is not here yet."""
 
     async def again(connection: AsyncConnection, now: int) -> None:
         due = look_at(task.since, now)
         if due is None:
-            await tasks.failed(connection, task, "the image was not made within a day", now)
+            told = f"the image did not come within a day: {why}"
+            await tasks.failed(connection, task, told, now)
         else:
             await tasks.look_again(connection, task, due)
 
@@ -106,11 +115,7 @@ def _later(task: PendingTask) -> End:
 
 
 class Gallery:
-    """The images that are being made: looked at, fetched, and put into their folders.
-
-    Attributes:
-        trouble: What keeps images from being written, if anything.
-    """
+    """The images that are being made: looked at, fetched, and put into their folders."""
 
     def __init__(
         self,
@@ -128,7 +133,12 @@ class Gallery:
         self._woken = anyio.Event()
         self._at_once = anyio.CapacityLimiter(AT_ONCE)
         self._frames: dict[int, Frame] = {}
-        self.trouble: str | None = None
+        self._unwritten: dict[int, str] = {}  # by job: why its image cannot be
+
+    @property
+    def trouble(self) -> str | None:
+        """What keeps images from being written, if anything."""
+        return next(iter(self._unwritten.values()), None)
 
     def hurry(self) -> None:
         """There is a new task."""
@@ -162,24 +172,40 @@ class Gallery:
     async def _look(self, task: PendingTask) -> None:
         """One look at one task; a look that cannot be written down is made again, later."""
         async with self._at_once:
-            frame = await self._frame(task.batch_id)
-            end = await self._end(task, frame)
             with suppress(StoreError):
+                end = await self._ended(task, await self._frame(task.batch_id))
                 await self._writer.do(partial(end, now=self._clock.now()))
         self._woken.set()
         self._on_change()
 
+    async def _ended(self, task: PendingTask, frame: Frame) -> End:
+        """What is to be written down of a task; what cannot be kept is fetched again, for a day."""
+        try:
+            end = await self._end(task, frame)
+        except OSError as error:
+            why = f"images cannot be written to {frame.folder} ({error.strerror or error})"
+            end = _later(task, why)
+            if look_at(task.since, self._clock.now()) is not None:
+                self._unwritten[task.job_id] = why
+                return end
+        self._unwritten.pop(task.job_id, None)
+        return end
+
     async def _end(self, task: PendingTask, frame: Frame) -> End:
-        """What is to be written down of a task."""
+        """What has come of a task.
+
+        Raises:
+            OSError: Its image is here, and cannot be written.
+        """
         endpoint, place = self._endpoints[task.account], task.task_id
         found = Painted((place,)) if _is_place(place) else await endpoint.task(place, LOOK_S)
         match found:
             case Painted(urls):
                 return await self._fetch(task, frame, endpoint, urls[0])
-            case Pending():
-                return _later(task)
-            case Unreachable():
-                return _later(task)
+            case Pending(state):
+                return _later(task, f"the provider's task is {state}")
+            case Unreachable(why):
+                return _later(task, why)
             case Lost(why):
                 return partial(tasks.begin_again, task=task, most=frame.attempts, why=why)
             case TaskFailed(code, message):
@@ -190,24 +216,17 @@ class Gallery:
         found = await endpoint.fetch(url, frame.max_bytes, FETCH_S)
         match found:
             case Image(data) as image:
-                return await self._keep(task, frame.path(task.job_id, image.suffix), data)
+                path = frame.path(task.job_id, image.suffix)
+                await in_thread(put_in_place, path, data)
+                return partial(tasks.done, task=task, answer=str(path))
             case Unfit(why):
                 return partial(tasks.failed, task=task, why=f"the image cannot be kept: {why}")
-            case Expired() if not _is_place(task.task_id):
-                return _later(task)  # the provider tells a fresh URL
+            case Expired(why) if not _is_place(task.task_id):
+                return _later(task, why)  # the provider tells a fresh URL
             case Expired(why):
                 return partial(tasks.begin_again, task=task, most=frame.attempts, why=why)
-            case Unreachable():
-                return _later(task)
-
-    async def _keep(self, task: PendingTask, path: Path, data: bytes) -> End:
-        try:
-            await in_thread(put_in_place, path, data)
-        except OSError as error:
-            self.trouble = f"the image {path} cannot be written ({error.strerror or error})"
-            return _later(task)
-        self.trouble = None
-        return partial(tasks.done, task=task, answer=str(path))
+            case Unreachable(why):
+                return _later(task, why)
 
     async def _frame(self, batch_id: int) -> Frame:
         if batch_id not in self._frames:

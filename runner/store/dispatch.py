@@ -287,6 +287,7 @@ async def rescue(connection: AsyncConnection, runner_id: int, now: int) -> int:
         await ledger.close_call(connection, call.id, CallEnd(CallState.UNSEEN), now)
         touched = await ledger.windows_held(connection, call.account, call.model, call.held)
         await ledger.save_windows(connection, [_unseen(window, call, now) for window in touched])
+    await tasks.release(connection, now)
     left = await queue.running_of(connection, runner_id)
     for batch_id in sorted({job.batch_id for job in left}):
         own = [job for job in left if job.batch_id == batch_id]

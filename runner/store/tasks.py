@@ -51,8 +51,19 @@ _TAKE = (
     .values(due_at_ms=bindparam("until"), looks=tasks.c.looks + 1)
     .returning(tasks)
 )
-_AGAIN = update(tasks).where(tasks.c.job_id == bindparam("job")).values(due_at_ms=bindparam("due"))
-_FORGET = delete(tasks).where(tasks.c.job_id == bindparam("job"))
+_AGAIN = (
+    update(tasks)
+    .where(tasks.c.job_id == bindparam("job"), tasks.c.call_id == bindparam("call"))
+    .values(due_at_ms=bindparam("due"))
+)
+_FORGET = (
+    delete(tasks)
+    .where(tasks.c.job_id == bindparam("job"), tasks.c.call_id == bindparam("call"))
+    .returning(tasks.c.job_id)
+)
+_RELEASE = (
+    update(tasks).where(tasks.c.due_at_ms > bindparam("now")).values(due_at_ms=bindparam("now"))
+)
 _FAULTED = (
     update(jobs)
     .where(jobs.c.id == bindparam("job"), jobs.c.state == JobState.PENDING)
@@ -99,12 +110,28 @@ async def next_due(connection: AsyncConnection, accounts: Sequence[str]) -> int 
 
 async def look_again(connection: AsyncConnection, task: PendingTask, due: int) -> None:
     """Look at a task again at `due`: it has not ended yet, or could not be asked for."""
-    await connection.execute(_AGAIN, {"job": task.job_id, "due": due})
+    again = {"job": task.job_id, "call": task.call_id, "due": due}
+    await connection.execute(_AGAIN, again)
+
+
+async def release(connection: AsyncConnection, now: int) -> None:
+    """Have every task looked at now: whoever was looking at some of them has died.
+
+    Two may look at the same task then; only one of them ends it.
+    """
+    await connection.execute(_RELEASE, {"now": now})
+
+
+async def _forget(connection: AsyncConnection, task: PendingTask) -> bool:
+    """Strike a task off; False: somebody has, and the job may have another one by now."""
+    ended = {"job": task.job_id, "call": task.call_id}
+    return (await connection.execute(_FORGET, ended)).first() is not None
 
 
 async def done(connection: AsyncConnection, task: PendingTask, answer: str, now: int) -> None:
     """Record what came of a task, once."""
-    await connection.execute(_FORGET, {"job": task.job_id})
+    if not await _forget(connection, task):
+        return
     ended = await ends.answered(connection, task.batch_id, [task.job_id])
     results = [Result(job, task.call_id, answer=answer) for job in ended]
     await ends.record(connection, results, now)
@@ -113,7 +140,8 @@ async def done(connection: AsyncConnection, task: PendingTask, answer: str, now:
 
 async def failed(connection: AsyncConnection, task: PendingTask, why: str, now: int) -> None:
     """Give a job up: nothing came of its task, and nothing will."""
-    await connection.execute(_FORGET, {"job": task.job_id})
+    if not await _forget(connection, task):
+        return
     ended = (await connection.execute(_GAVE_UP, {"job": task.job_id})).all()
     if ended:
         await queue.count(connection, task.batch_id, JobState.PENDING, JobState.FAILED, 1)
@@ -129,7 +157,8 @@ async def begin_again(
     if (found or 0) + 1 >= most:
         await failed(connection, task, f"{why} (tried {most} times)", now)
         return
-    await connection.execute(_FORGET, {"job": task.job_id})
+    if not await _forget(connection, task):
+        return
     moved = (await connection.execute(_FAULTED, {"job": task.job_id})).all()
     await queue.count(connection, task.batch_id, JobState.PENDING, JobState.READY, len(moved))
 

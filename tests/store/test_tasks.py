@@ -81,3 +81,40 @@ def test_a_task_ends_done_failed_or_lost_and_once(store: Store) -> None:
     store.run(main)
     assert store.rows("SELECT job_id, answer FROM results") == [(1, "yes"), (2, "2.png")]
     assert broken_promises(store.path) == []
+
+
+def test_what_a_dead_runner_was_looking_at_is_looked_at_at_once(store: Store) -> None:
+    async def main(database: Database) -> None:
+        async with database.write() as connection:
+            batch = await submit(connection, 1)
+            one = await start_one(connection, batch)
+            await dispatch.finish(connection, each(one, Accept("t1")), NOON)
+            [task] = await tasks.take_due(connection, [ACCOUNT], SOON)
+            await dispatch.rescue(connection, OURS, SOON)
+            assert await tasks.take_due(connection, [ACCOUNT], SOON) == [task]
+
+    store.run(main)
+
+
+def test_a_look_that_comes_late_leaves_the_next_task_alone(store: Store) -> None:
+    """Two looked at the first; one found it lost, and the job was asked anew meanwhile."""
+
+    async def main(database: Database) -> None:
+        async with database.write() as connection:
+            batch = await submit(connection, 1)
+            one = await start_one(connection, batch)
+            await dispatch.finish(connection, each(one, Accept("t1")), NOON)
+            [first] = await tasks.take_due(connection, [ACCOUNT], SOON)
+            await tasks.begin_again(connection, first, 3, "unheard of", SOON)
+            again = await start_one(connection, batch)
+            await dispatch.finish(connection, each(again, Accept("t2")), SOON)
+            await tasks.begin_again(connection, first, 3, "unheard of", SOON)
+            await tasks.failed(connection, first, "refused", SOON)
+            await tasks.look_again(connection, first, 0)
+            [second] = await tasks.take_due(connection, [ACCOUNT], SOON + FIRST_LOOK_MS)
+            assert (second.task_id, second.call_id) == ("t2", again.call_id)
+            await tasks.done(connection, second, "1.png", SOON)
+            assert (await reread(connection, batch)).counts == Counts(succeeded=1)
+
+    store.run(main)
+    assert broken_promises(store.path) == []

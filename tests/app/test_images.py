@@ -1,0 +1,64 @@
+"""Images of a job: whether those that rows show are there, and where those that it makes go."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from support.files import write_job
+
+from runner.app.images import placed
+from runner.app.submission import Checked, check_submission
+from runner.errors import ConfigError, InputError
+from runner.files import shrinking
+from runner.jobfile import JobFile, parse
+
+SHOWN = '[job]\nmodel = "m"\n[prompt]\nuser = "What is it?"\nimage = "{{ text }}"\n'
+MADE = '[job]\nkind = "image"\nmodel = "m"\n[prompt]\nuser = "{{ text }}"\n'
+
+
+def check(folder: Path, *rows: str, job: str = SHOWN) -> Checked:
+    (folder / "in.csv").write_text("id,text\n" + "".join(f'1,"{row}"\n' for row in rows))
+    return check_submission(write_job(folder, job), folder / "in.csv")
+
+
+def folder_of(jobfile: JobFile, beside: Path | None = None) -> Path:
+    return Path(placed(jobfile, beside).images.folder or "")
+
+
+def test_local_images_are_looked_for_before_anything_is_queued(tmp_path: Path) -> None:
+    (tmp_path / "here.png").write_bytes(b"")
+    check(tmp_path, "here.png", "https://example.org/a.png", "data:image/png;base64,x", "")
+    with pytest.raises(InputError) as caught:
+        check(tmp_path, "gone.png", "here.png", *["far/gone.png"] * 6)
+    told = str(caught.value)
+    assert "7 of the images that the rows show are not there:" in told
+    assert "row 1: gone.png\n  row 3: far/gone.png" in told
+    assert "and 2 more" in told
+    assert f"relative ones start from {tmp_path}" in told
+
+
+def test_images_cannot_be_made_smaller_without_pillow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def absent() -> None:
+        raise ConfigError("images are made smaller with Pillow")
+
+    monkeypatch.setattr(shrinking, "require_pillow", absent)
+    check(tmp_path, "https://example.org/a.png")
+    with pytest.raises(ConfigError, match="Pillow"):
+        check(tmp_path, "https://example.org/a.png", job=f"{SHOWN}[images]\nlongest_side = 64\n")
+
+
+def test_a_folder_starts_from_where_one_stands_or_from_the_results(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    usual = parse(MADE, "cards.toml")
+    named = parse(f'{MADE}[images]\nfolder = "pictures"\n', "cards.toml")
+    assert folder_of(usual) == tmp_path / "cards-images"
+    assert folder_of(usual, Path("out")) == tmp_path / "out/cards-images"
+    assert folder_of(named, Path("out")) == tmp_path / "pictures"
+    odd = parse(MADE.replace("[job]", '[job]\nname = "a/b: *?"'), "cards.toml")
+    assert folder_of(odd) == tmp_path / "a-b- --images"
+    assert placed(parse(SHOWN, "job.toml")) == parse(SHOWN, "job.toml")
