@@ -216,6 +216,37 @@ def test_a_row_that_is_voted_on_comes_when_every_vote_is_in() -> None:
     provider.rehearse(main)
 
 
+def test_results_that_are_there_come_in_order_before_any_call() -> None:
+    provider = simulator()
+
+    async def main() -> None:
+        async with open_midnight(simulator=provider) as midnight:
+            job = letters(pack=100)
+            await midnight.run(await midnight.submit(job, rows(2_345)))
+            calls = provider.stats().calls
+            batch = await midnight.submit(job, rows(2_345))
+            numbers = [result.number async for result in midnight.results(batch)]
+            assert numbers == list(range(1, 2_346))
+            assert provider.stats().calls == calls
+
+    provider.rehearse(main)
+
+
+def test_rows_that_end_long_after_their_neighbours_come_once_too() -> None:
+    """Those of a pack that were missing or wrong are asked again, over days."""
+    faults = {"item_missing": 0.1, "item_wrong": 0.1, "error_500": 0.2}
+    provider = simulator(calls_per_day=60, faults=faults)
+
+    async def main() -> None:
+        async with open_midnight(simulator=provider) as midnight:
+            batch = await midnight.submit(letters(pack=50), rows(1_300))
+            numbers = [result.number async for result in midnight.results(batch)]
+            assert numbers != sorted(numbers)
+            assert sorted(numbers) == list(range(1, 1_301))
+
+    provider.rehearse(main)
+
+
 def test_two_batches_are_watched_at_once() -> None:
     provider = simulator()
 

@@ -43,6 +43,18 @@ def kept(given: Rows) -> list[dict[str, Any]]:
     return provider.rehearse(main)
 
 
+class Timestamp(datetime):
+    """As pandas has it."""
+
+
+class NaTType(datetime):
+    """As pandas has it."""
+
+
+class NAType:
+    """As pandas has it."""
+
+
 def test_values_become_what_json_has() -> None:
     row = {
         "text": "a",
@@ -55,6 +67,9 @@ def test_values_become_what_json_has() -> None:
         "count": np.int64(3),
         "vector": np.array([1.0, 2.0]),
         "nothing": float("nan"),
+        "seen": Timestamp(2026, 1, 5, 12),
+        "never": NaTType(1, 1, 1),
+        "unknown": NAType(),
         "nested": {"tags": ["x", None]},
     }
     assert kept([row]) == [
@@ -69,6 +84,9 @@ def test_values_become_what_json_has() -> None:
             "count": 3,
             "vector": [1.0, 2.0],
             "nothing": None,
+            "seen": "2026-01-05T12:00:00",
+            "never": None,
+            "unknown": None,
             "nested": {"tags": ["x", None]},
         }
     ]
