@@ -24,7 +24,7 @@ from runner.core.window import Unit, Window
 from runner.errors import NotFoundError
 from runner.runtime.view import look, windows_of
 from runner.settings import DEFAULT, Settings
-from runner.store import batches, ledger, queue, reports, runners
+from runner.store import batches, ends, ledger, reports, runners
 from runner.store.batches import Batch
 from runner.store.database import Database, open_database
 from runner.store.migrate import copy_to
@@ -345,7 +345,7 @@ class Midnight:
         retried = 0
         async with self._database.write() as connection:
             for part in await batches.parts_of(connection, batch.id):
-                again = await queue.retry_failed(connection, part)
+                again = await ends.retry_failed(connection, part)
                 if again and part.state is BatchState.PAUSED:
                     await batches.set_batch_state(connection, part.id, BatchState.ACTIVE)
                 retried += again

@@ -1,4 +1,8 @@
-"""The ready job files that come with the program, and copies of them."""
+"""The ready jobs that come with the program, and copies of them.
+
+Whatever is called as a job file is, up to the first dot, goes with it: its dataset, its schema, its
+examples, its folder of images. It knows nothing of what is in them.
+"""
 
 from __future__ import annotations
 
@@ -12,16 +16,17 @@ from runner.resources import shipped
 
 DEFAULT = "label_reviews"
 
+# Requests made for the OpenAI Batch API need no job file, and have no room for a comment.
+_REQUESTS = "Requests made for the OpenAI Batch API, run as they are."
+
 
 def listed() -> list[dict[str, Any]]:
-    """Every ready job file: its name, what it does, its files."""
+    """Every ready job: its name, what it does, its files."""
+    names = {_name(path) for path in shipped("jobs").iterdir()} - {""}
+    found = [(name, _files(name)) for name in sorted(names)]
     return [
-        {
-            "name": job.stem,
-            "does": _purpose(job),
-            "files": [path.name for path in _files(job.stem)],
-        }
-        for job in sorted(shipped("jobs").glob("*.toml"))
+        {"name": name, "does": _purpose(files[0]), "files": [file.as_posix() for file in files]}
+        for name, files in found
     ]
 
 
@@ -32,30 +37,34 @@ def shown(found: Sequence[dict[str, Any]]) -> str:
     return "\n".join([*lines, "copy one with: midnight init NAME"])
 
 
+def arguments(files: Sequence[Path]) -> list[str]:
+    """What a command is given of the files that `copy` returned: the job file and its dataset."""
+    return [str(file) for file in files if file.parent == Path() and file.stem == _name(file)]
+
+
 def copy(name: str, folder: Path) -> list[Path]:
-    """Copy the job file `name` and its data to `folder`, the job file first.
+    """Copy the ready job `name` to `folder`; its files, relative to that, the job file first.
 
     Raises:
         NotFoundError: There is none of this name.
         OutputError: A file of the same name is there already, or cannot be written.
     """
-    wanted = name.removesuffix(".toml").replace("-", "_")
-    sources = _files(wanted)
-    if not sources:
+    files = _files(name.partition(".")[0].replace("-", "_"))
+    if not files:
         known = ", ".join(each["name"] for each in listed())
         raise NotFoundError(f"no ready job file {name!r}", remedy=f"one of: {known}")
-    targets = [folder / source.name for source in sources]
-    for target in targets:
-        if target.exists():
+    for file in files:
+        if (folder / file).exists():
             remedy = "go to another folder, or move it away"
-            raise OutputError("this file is here already", where=target.name, remedy=remedy)
-    for source, target in zip(sources, targets, strict=True):
-        _copy(source, target)
-    return targets
+            raise OutputError("this file is here already", where=str(file), remedy=remedy)
+    for file in files:
+        _copy(shipped("jobs") / file, folder / file)
+    return files
 
 
 def _copy(source: Path, target: Path) -> None:
     try:
+        target.parent.mkdir(exist_ok=True)
         with source.open("rb") as data, target.open("xb") as made:
             shutil.copyfileobj(data, made)
     except OSError as error:
@@ -64,12 +73,25 @@ def _copy(source: Path, target: Path) -> None:
         raise OutputError(what, where=str(target), remedy=remedy) from error
 
 
-def _files(stem: str) -> list[Path]:
-    found = [path for path in shipped("jobs").glob("*.*") if path.stem == stem]
-    return sorted(found, key=lambda path: (path.suffix != ".toml", path.name))
+def _name(path: Path) -> str:
+    """What a job file and all that goes with it have in common."""
+    return path.name.partition(".")[0]
+
+
+def _files(name: str) -> list[Path]:
+    """The files of a job, relative to the folder of all: the job file, its dataset, the others."""
+    top = shipped("jobs")
+    found = [path for path in top.iterdir() if name and _name(path) == name]
+    inside = [each for path in found if path.is_dir() for each in path.iterdir()]
+    files = [path.relative_to(top) for path in [*found, *inside] if path.is_file()]
+    return sorted(
+        files, key=lambda file: (file.suffix != ".toml", file.stem != name, file.as_posix())
+    )
 
 
 def _purpose(job: Path) -> str:
     """The comment that a ready job file begins with."""
-    with job.open(encoding="utf-8") as text:
+    if job.suffix != ".toml":
+        return _REQUESTS
+    with (shipped("jobs") / job).open(encoding="utf-8") as text:
         return text.readline().lstrip("# ").strip()

@@ -76,7 +76,7 @@ def models(context: typer.Context) -> int:
 
 
 @app.command(
-    epilog=examples("midnight init", "midnight init summarise_text", "midnight init --list")
+    epilog=examples("midnight init", "midnight init extract_orders", "midnight init --list")
 )
 def init(
     context: typer.Context,
@@ -95,11 +95,12 @@ def init(
         return exits.DONE
     copied = ready.copy(name or ready.DEFAULT, Path.cwd())
     if session.json:
-        emit({"copied": [path.name for path in copied]})
+        emit({"copied": [path.as_posix() for path in copied]})
         return exits.DONE
-    session.say(f"copied {' and '.join(path.name for path in copied)}")
-    session.say(f"what would it cost:     {session.command('plan', *(p.name for p in copied))}")
-    session.say(f"try it, spending none:  {session.command('rehearse', *(p.name for p in copied))}")
+    session.say(f"copied {', '.join(map(str, copied))}")
+    job = ready.arguments(copied)
+    session.say(f"what would it cost:     {session.command('plan', *job)}")
+    session.say(f"try it, spending none:  {session.command('rehearse', *job)}")
     return exits.DONE
 
 

@@ -30,10 +30,11 @@ from runner.core.retry import (
 )
 from runner.core.verdict import Kind
 from runner.core.window import ONE_CALL, Cost, Quota, Window
-from runner.store import batches, intake, ledger, queue, tasks
+from runner.store import batches, ends, intake, ledger, queue, tasks
 from runner.store.batches import Batch
+from runner.store.ends import Result
 from runner.store.ledger import CallEnd, Held, NewCall, OpenCall
-from runner.store.queue import Claimed, Move, Result
+from runner.store.queue import Claimed, Move
 from runner.store.tasks import PendingTask
 
 
@@ -203,14 +204,14 @@ async def _succeed(connection: AsyncConnection, ended: Ended, now: int) -> None:
     """Record answers, even late ones of jobs that are somebody else's by now: they were paid."""
     call, batch_id = ended.started.call_id, ended.started.batch_id
     found = {end.job.job_id: end for end in ended.ends if isinstance(end.step, Succeed)}
-    new = await queue.answered(connection, batch_id, list(found))
+    new = await ends.answered(connection, batch_id, list(found))
     results = [
         Result(job_id, call, answer=step.answer, reply=_kept(found[job_id].reply, step.answer))
         for job_id in new
         if isinstance(step := found[job_id].step, Succeed)
     ]
-    await queue.record(connection, results, now)
-    await queue.follow(connection, batch_id, new, now)
+    await ends.record(connection, results, now)
+    await ends.follow(connection, batch_id, new, now)
 
 
 def _kept(reply: str | None, answer: str) -> str | None:
@@ -224,9 +225,9 @@ async def _move_others(connection: AsyncConnection, ended: Ended, now: int) -> N
     for end in ended.ends:
         if (move := _move_of(end.step)) is not None:
             ways.setdefault(move, []).append(end)
-    for move, ends in ways.items():
-        by_job = {end.job.job_id: end for end in ends}
-        jobs = [end.job for end in ends]
+    for move, alike in ways.items():
+        by_job = {end.job.job_id: end for end in alike}
+        jobs = [end.job for end in alike]
         moved = await queue.move(connection, jobs, started.runner_id, move)
         await _keep(connection, started, [by_job[job.job_id] for job in moved], now)
 
@@ -250,21 +251,21 @@ def _move_of(step: Step) -> Move | None:
 
 
 async def _keep(
-    connection: AsyncConnection, started: Started, ends: Sequence[JobEnd], now: int
+    connection: AsyncConnection, started: Started, moved: Sequence[JobEnd], now: int
 ) -> None:
     """Record what is to be remembered of jobs that were moved."""
     asked = [
-        (end.job, end.reply or "", end.step.why) for end in ends if isinstance(end.step, AskAgain)
+        (end.job, end.reply or "", end.step.why) for end in moved if isinstance(end.step, AskAgain)
     ]
-    await queue.record_asks(connection, started.call_id, asked)
+    await ends.record_asks(connection, started.call_id, asked)
     failed = [
         Result(end.job.job_id, started.call_id, reply=end.reply, error=end.step.why)
-        for end in ends
+        for end in moved
         if isinstance(end.step, Fail)
     ]
-    await queue.record(connection, failed, now)
-    await queue.follow(connection, started.batch_id, [one.job_id for one in failed], now)
-    for end in ends:
+    await ends.record(connection, failed, now)
+    await ends.follow(connection, started.batch_id, [one.job_id for one in failed], now)
+    for end in moved:
         if isinstance(end.step, Accept):
             task = PendingTask(
                 end.job.job_id,
@@ -309,5 +310,5 @@ async def _take_back(
         await queue.move(connection, lost, runner_id, Move(JobEvent.GAVE_UP))
         why = "the program died {} times while it worked on this row"
         results = [Result(job.job_id, None, error=why.format(job.tries.claims)) for job in lost]
-        await queue.record(connection, results, now)
-        await queue.follow(connection, batch_id, [job.job_id for job in lost], now)
+        await ends.record(connection, results, now)
+        await ends.follow(connection, batch_id, [job.job_id for job in lost], now)

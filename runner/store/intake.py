@@ -13,7 +13,7 @@ from sqlalchemy import Integer, bindparam, delete, func, insert, literal_column,
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.model import JobEvent, JobState, after
-from runner.store import queue
+from runner.store import ends, queue
 from runner.store.batches import Batch, batch_of
 from runner.store.tables import batches, jobs, payloads, requests, results
 
@@ -157,7 +157,7 @@ async def _catch_up(
 ) -> None:
     """End the jobs whose leaders have ended already."""
     known = await connection.execute(_ENDED_LEADERS, {"jobs": sorted(set(leaders.values()))})
-    await queue.follow(connection, batch.id, list(known.scalars()), now)
+    await ends.follow(connection, batch.id, list(known.scalars()), now)
 
 
 async def reuse_answers(
@@ -167,10 +167,10 @@ async def reuse_answers(
     span = {"first": batch.first_job, "last": batch.last_job, "jobs": list(job_ids)}
     found = (await connection.execute(_ANSWERED_ELSEWHERE, span)).all()
     sources = {row.job_id: row.source for row in found}
-    ended = await queue.answered(connection, batch.id, list(sources))
-    await queue.copy_results(connection, {job: sources[job] for job in ended}, now)
-    await queue.count_reused(connection, batch.id, len(ended))
-    await queue.follow(connection, batch.id, ended, now)
+    ended = await ends.answered(connection, batch.id, list(sources))
+    await ends.copy_results(connection, {job: sources[job] for job in ended}, now)
+    await ends.count_reused(connection, batch.id, len(ended))
+    await ends.follow(connection, batch.id, ended, now)
     return set(ended)
 
 

@@ -15,8 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.model import JobEvent, JobState, after
 from runner.core.retry import FIRST_LOOK_MS
-from runner.store import queue
-from runner.store.queue import Result
+from runner.store import ends, queue
+from runner.store.ends import Result
 from runner.store.tables import jobs, tasks
 
 # A look that has not come back after so long is made again, by whichever runner is there.
@@ -105,10 +105,10 @@ async def look_again(connection: AsyncConnection, task: PendingTask, due: int) -
 async def done(connection: AsyncConnection, task: PendingTask, answer: str, now: int) -> None:
     """Record what came of a task, once."""
     await connection.execute(_FORGET, {"job": task.job_id})
-    ended = await queue.answered(connection, task.batch_id, [task.job_id])
+    ended = await ends.answered(connection, task.batch_id, [task.job_id])
     results = [Result(job, task.call_id, answer=answer) for job in ended]
-    await queue.record(connection, results, now)
-    await queue.follow(connection, task.batch_id, ended, now)
+    await ends.record(connection, results, now)
+    await ends.follow(connection, task.batch_id, ended, now)
 
 
 async def failed(connection: AsyncConnection, task: PendingTask, why: str, now: int) -> None:
@@ -117,8 +117,8 @@ async def failed(connection: AsyncConnection, task: PendingTask, why: str, now: 
     ended = (await connection.execute(_GAVE_UP, {"job": task.job_id})).all()
     if ended:
         await queue.count(connection, task.batch_id, JobState.PENDING, JobState.FAILED, 1)
-        await queue.record(connection, [Result(task.job_id, task.call_id, error=why)], now)
-        await queue.follow(connection, task.batch_id, [task.job_id], now)
+        await ends.record(connection, [Result(task.job_id, task.call_id, error=why)], now)
+        await ends.follow(connection, task.batch_id, [task.job_id], now)
 
 
 async def begin_again(

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.errors import BusyError, DiskFullError, StoreError
 from runner.runtime.writer import Writer
-from runner.store import batches, dispatch, intake, ledger, migrate, queue, reports
+from runner.store import batches, dispatch, ends, intake, ledger, migrate, queue, reports
 from runner.store.database import Database, open_database
 from tests.store.kit import (
     NOON,
@@ -208,7 +208,7 @@ async def _use_everything(path: Path) -> None:
             for batch in await batches.runnable(connection):
                 found = await queue.candidates(connection, batch, 1000)
                 await queue.claim(connection, batch, [(one,) for one in found], OURS)
-                await queue.retry_failed(connection, batch)
+                await ends.retry_failed(connection, batch)
 
 
 @pytest.fixture

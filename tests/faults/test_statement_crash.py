@@ -7,7 +7,7 @@ from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.quota import Refused
-from runner.store import batches, dispatch, queue
+from runner.store import batches, dispatch, ends, queue
 from runner.store.database import Database
 from runner.store.dispatch import Started
 from tests.store.kit import (
@@ -60,7 +60,7 @@ async def retrying(connection: AsyncConnection, started: list[Started]) -> None:
     await dispatch.finish(connection, failed(started[0]), NOON)
     batch = await batches.get_batch(connection, 1)
     assert batch is not None
-    assert await queue.retry_failed(connection, batch) == 1
+    assert await ends.retry_failed(connection, batch) == 1
 
 
 async def promoting(connection: AsyncConnection, started: list[Started]) -> None:

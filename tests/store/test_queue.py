@@ -10,10 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.model import BatchState, Counts, JobEvent, JobState
 from runner.core.retry import MAX_CLAIMS, Tries
-from runner.store import batches, dispatch, intake, queue, reports
+from runner.store import batches, dispatch, ends, intake, queue, reports
 from runner.store.batches import Batch
 from runner.store.database import Database
-from runner.store.queue import Claimed, Move, Result
+from runner.store.ends import Result
+from runner.store.queue import Claimed, Move
 from runner.store.tables import jobs
 from tests.store.kit import (
     DAY,
@@ -160,8 +161,8 @@ def test_failed_jobs_start_afresh_when_they_are_retried(on_batch: Callable[..., 
         await open_gates(connection, batch)
         for started in await start(connection, batch, 3):
             await dispatch.finish(connection, failed(started), NOON)
-        assert await queue.retry_failed(connection, batch) == 3
-        assert await queue.retry_failed(connection, batch) == 0
+        assert await ends.retry_failed(connection, batch) == 3
+        assert await ends.retry_failed(connection, batch) == 0
         assert await reports.failures(connection, batch, 10) == []
         again = await start(connection, batch, 3)
         assert [one.jobs[0].job_id for one in again] == [2, 3, 4]
@@ -176,7 +177,7 @@ def test_retrying_one_batch_leaves_the_failures_of_another(store: Store) -> None
             for digest, model in (("first", "a"), ("second", "b")):
                 batch = await submit(connection, 2, digest=digest, model=model)
                 await dispatch.finish(connection, failed(await start_one(connection, batch)), NOON)
-            assert await queue.retry_failed(connection, batch) == 1
+            assert await ends.retry_failed(connection, batch) == 1
 
     store.run(main)
     assert store.rows("SELECT job_id FROM results") == [(1,)]
@@ -369,7 +370,7 @@ def test_a_result_that_is_neither_answer_nor_error_is_refused(store: Store) -> N
 
     async def main(database: Database) -> None:
         async with database.write() as connection:
-            await queue.record(connection, [Result(1, None)], NOON)
+            await ends.record(connection, [Result(1, None)], NOON)
 
     with pytest.raises(IntegrityError):
         store.run(main)
@@ -418,7 +419,7 @@ SCENES: dict[str, Callable[[AsyncConnection, Batch], Awaitable[object]]] = {
     "jobs_waiting (due_at_ms": lambda connection, _batch: queue.promote(connection, NOON),
     "INDEX jobs_waiting": lambda connection, _b: queue.next_due(connection),
     "jobs_running (runner_id=": lambda connection, _batch: queue.running_of(connection, OURS),
-    "jobs_failed": queue.retry_failed,
+    "jobs_failed": ends.retry_failed,
     "calls_reserved (runner_id=": lambda connection, _b: dispatch.rescue(connection, OURS, NOON),
 }
 

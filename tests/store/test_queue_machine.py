@@ -27,7 +27,7 @@ from runner.core.quota import Refused
 from runner.core.retry import Accept, AskAgain, Fail, Halve, RetryAt, Step, Succeed
 from runner.core.verdict import Scope
 from runner.core.window import Quota
-from runner.store import batches, dispatch, queue, tasks
+from runner.store import batches, dispatch, ends, queue, tasks
 from runner.store.database import open_database
 from runner.store.dispatch import Ended, Started
 from tests.store.kit import (
@@ -171,7 +171,7 @@ class QueueMachine(RuleBasedStateMachine):
         async def work(connection: AsyncConnection) -> None:
             batch = await batches.get_batch(connection, batch_id)
             assert batch is not None
-            await queue.retry_failed(connection, batch)
+            await ends.retry_failed(connection, batch)
             assert (await reread(connection, batch)).counts.failed == 0
 
         self.write(work)

@@ -3,7 +3,7 @@
 import pytest
 
 from runner.core.model import Counts
-from runner.store import batches, dispatch, intake, queue, reports
+from runner.store import batches, dispatch, ends, intake, reports
 from runner.store.database import Database
 from tests.store.kit import (
     NOON,
@@ -76,7 +76,7 @@ def test_followers_fail_with_their_leader_and_are_retried_with_it(store: Store) 
                 "never",
                 "never",
             ]
-            assert await queue.retry_failed(connection, batch) == 2
+            assert await ends.retry_failed(connection, batch) == 2
             assert (await reread(connection, batch)).counts == Counts(ready=2, following=1)
             await dispatch.finish(connection, failed(await start_one(connection, batch)), NOON)
             await dispatch.finish(connection, done(late, "late after all"), NOON)

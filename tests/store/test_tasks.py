@@ -2,7 +2,7 @@
 
 from runner.core.model import Counts
 from runner.core.retry import FIRST_LOOK_MS, Accept
-from runner.store import dispatch, queue, tasks
+from runner.store import dispatch, ends, tasks
 from runner.store.database import Database
 from tests.store.kit import (
     ACCOUNT,
@@ -76,7 +76,7 @@ def test_a_task_ends_done_failed_or_lost_and_once(store: Store) -> None:
             assert counts == Counts(ready=1, succeeded=2, failed=1)
             again = await start_one(connection, batch)
             assert (again.jobs[0].job_id, again.jobs[0].tries.faults) == (4, 1)
-            assert await queue.retry_failed(connection, batch) == 1
+            assert await ends.retry_failed(connection, batch) == 1
 
     store.run(main)
     assert store.rows("SELECT job_id, answer FROM results") == [(1, "yes"), (2, "2.png")]
