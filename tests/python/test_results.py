@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
 import tracemalloc
 from pathlib import Path
 
@@ -109,6 +112,42 @@ def test_another_instance_goes_on_where_one_was_cancelled(tmp_path: Path) -> Non
 
     provider.rehearse(main)
     assert provider.stats().calls <= 100 + provider.stats().max_in_flight
+
+
+DYING = """
+import asyncio, os, sys
+from support.library import letters, rows
+from runner import Simulator, open_midnight
+
+async def main():
+    async with open_midnight(db=sys.argv[1], simulator=Simulator()) as midnight:
+        seen = 0
+        async for result in midnight.results(await midnight.submit(letters(), rows(60))):
+            seen += 1
+            if seen == 10:
+                os._exit(9)
+
+asyncio.run(main())
+"""
+
+
+def test_another_process_goes_on_where_one_died(tmp_path: Path) -> None:
+    provider, db, here = simulator(), tmp_path / "queue.db", Path(__file__).parents[1]
+    paths = os.pathsep.join([str(here), str(here.parent)])
+    env = os.environ | {"PYTHONPATH": paths}
+    died = subprocess.run([sys.executable, "-c", DYING, str(db)], env=env, check=False)
+    assert died.returncode == 9
+
+    async def main() -> None:
+        async with open_midnight(db=db, simulator=provider) as midnight:
+            batch = await midnight.submit(letters(), rows(60))
+            assert batch.succeeded >= 10
+            found = [result async for result in midnight.results(batch)]
+            assert sorted(result.number for result in found) == list(range(1, 61))
+            assert all(result.answer == right_answer(result.row["text"]) for result in found)
+
+    provider.rehearse(main)
+    assert provider.stats().calls <= 50
 
 
 @pytest.mark.parametrize("way", ["run", "results"])
