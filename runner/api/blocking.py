@@ -35,8 +35,9 @@ def run(
 ) -> list[Result[T]]:
     """Ask `job` of every row, and return the results in the order of the rows.
 
-    It works in a notebook, too, where an event loop is running: it then has one of its own, in a
-    thread. Interrupted, it loses nothing, and the same line goes on where it stopped.
+    It works in a notebook, too, where an event loop is running: it then has one of its own in a
+    thread, and reads the rows there. Interrupted, it loses nothing, and the same line goes on
+    where it stopped.
 
     Args:
         job: What to ask.

@@ -10,7 +10,6 @@ import os
 import tempfile
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import fields, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
@@ -21,7 +20,6 @@ import anyio.lowlevel
 from runner import files
 from runner.app.submission import Checked, check_submission
 from runner.errors import InputError
-from runner.files import Dataset
 from runner.files.typed import object_text
 from runner.jobfile import JobFile
 from runner.threads import in_thread
@@ -45,15 +43,6 @@ Values are what JSON has. Dates and times become ISO 8601, decimals texts, an im
 _AT_ONCE = 1_000  # rows between two looks at what else the loop has to do
 
 
-class Given(Dataset):
-    """Rows that were given in Python; the paths that they name start at the working directory."""
-
-    @property
-    def path(self) -> Path:
-        """A name for them; there is no such file."""
-        return Path.cwd() / "rows"
-
-
 @asynccontextmanager
 async def checked(jobfile: JobFile, rows: Rows) -> AsyncIterator[Checked]:
     """The job with its rows, checked whole; the rows are there as long as the block.
@@ -69,9 +58,7 @@ async def checked(jobfile: JobFile, rows: Rows) -> AsyncIterator[Checked]:
     with tempfile.TemporaryDirectory(prefix="midnight-rows-") as folder:
         path = Path(folder) / "rows.jsonl"
         await _spool(_mappings(rows), path)
-        found = await in_thread(_check, jobfile, path)
-        given = {each.name: getattr(found.dataset, each.name) for each in fields(Dataset)}
-        yield replace(found, dataset=Given(**given))
+        yield await in_thread(_check, jobfile, path)
 
 
 async def _spool(rows: Iterable[Any], path: Path) -> None:
@@ -97,10 +84,11 @@ def _line(number: int, row: Any) -> str:
 
 
 def _check(jobfile: JobFile, path: Path) -> Checked:
+    alias = Path.cwd() / "rows"  # there is no such file; paths in rows start beside it
     try:
-        return check_submission(jobfile, path)
+        return check_submission(jobfile, path, alias=alias)
     except InputError as error:  # of rows, not of lines of a file that nobody knows
-        where = (error.where or "").replace(str(path), "rows")
+        where = (error.where or "").replace(str(path), "rows").replace(str(alias), "rows")
         what = error.what.replace("\n  line ", "\n  row ")
         remedy = "give every row each key that the prompt reads" if ":" in where else error.remedy
         raise InputError(what, where=where, remedy=remedy) from error

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -116,6 +116,7 @@ def check_submission(
     *,
     form: Format | None = None,
     selection: Selection = ALL,
+    alias: Path | None = None,
 ) -> Checked:
     """Read the job file and the whole dataset.
 
@@ -125,6 +126,7 @@ def check_submission(
         on_progress: Called with the bytes read so far and the bytes in all.
         form: What the input is, whatever its suffix.
         selection: Which of its rows are meant.
+        alias: What a user knows it by, if not by its first file; see `Dataset`.
 
     Raises:
         JobFileError: The job file is wrong, or reads a column that the dataset lacks.
@@ -139,7 +141,7 @@ def check_submission(
     prompt = Prompt(loaded)
     if loaded.job.kind == "request":
         rows = check_requests(dataset, selection=selection, on_progress=on_progress).dataset
-        return Checked(loaded, prompt, rows)
+        return Checked(loaded, prompt, replace(rows, alias=alias))
     found = files.check(
         dataset,
         required=prompt.columns | ({loaded.job.gold} if loaded.job.gold else set()),
@@ -147,6 +149,7 @@ def check_submission(
         selection=selection,
         on_progress=on_progress,
     )
+    found = replace(found, alias=alias)
     added = (*jobfile.RESULT_COLUMNS, *(VOTE_COLUMNS if loaded.job.votes > 1 else ()))
     jobfile.check_columns(
         prompt.columns, found.columns, where, dataset=str(found.path), added=added

@@ -46,6 +46,8 @@ class Dataset:
         digest: In hex, what makes these rows themselves: for one file, all of it, the SHA-256
             of its bytes, unpacked; otherwise one of the files' digests and the selection.
         selection: Which rows are meant.
+        alias: What a user knows them by, and beside what the files are that they name, where that
+            is not the first file.
     """
 
     parts: tuple[Part, ...]
@@ -54,11 +56,12 @@ class Dataset:
     matched: int
     digest: str
     selection: Selection
+    alias: Path | None = None
 
     @property
     def path(self) -> Path:
-        """The first file."""
-        return self.parts[0].path
+        """The first file, or what stands for it."""
+        return self.alias or self.parts[0].path
 
     @property
     def size(self) -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -37,12 +37,19 @@ def _plain(value: Any) -> Any:
             return _bytes_text(bytes(value))
         case _ if callable(getattr(value, "tolist", None)):  # NumPy's numbers and arrays
             return value.tolist()
+        case date():  # of pandas; orjson spells Python's own
+            return None if _is_absent(value) else value.isoformat()
         case Decimal():
             return format(value, "f")
         case timedelta():
             return f"PT{value.total_seconds():f}".rstrip("0").rstrip(".") + "S"
         case _:
-            return str(value)
+            return None if _is_absent(value) else str(value)
+
+
+def _is_absent(value: Any) -> bool:
+    """Whether it is what pandas has in an empty cell: NaT is a date, and NA equals nothing."""
+    return type(value).__name__ in {"NaTType", "NAType"}
 
 
 def _bytes_text(value: bytes) -> str:

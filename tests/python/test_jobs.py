@@ -134,6 +134,14 @@ def test_vectors_are_lists_of_floats_and_images_files(tmp_path: Path) -> None:
     assert {one.answer for one in images} == set((tmp_path / "out").iterdir())
 
 
+def test_a_row_may_be_the_request_itself() -> None:
+    job = Job.parse(f'[job]\nkind = "request"\nmodel = "{MODEL}"')
+    body = {"model": MODEL, "messages": [{"role": "user", "content": "hello"}]}
+    line = {"custom_id": "1", "method": "POST", "url": "/v1/chat/completions", "body": body}
+    [result] = run(job, [line], simulator=simulator())
+    assert result.answer["choices"][0]["message"]["content"]
+
+
 def test_a_batch_is_found_again_by_its_name_with_its_types() -> None:
     provider = simulator()
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
 import tracemalloc
 from pathlib import Path
 
@@ -111,6 +114,42 @@ def test_another_instance_goes_on_where_one_was_cancelled(tmp_path: Path) -> Non
     assert provider.stats().calls <= 100 + provider.stats().max_in_flight
 
 
+DYING = """
+import asyncio, os, sys
+from support.library import letters, rows
+from runner import Simulator, open_midnight
+
+async def main():
+    async with open_midnight(db=sys.argv[1], simulator=Simulator()) as midnight:
+        seen = 0
+        async for result in midnight.results(await midnight.submit(letters(), rows(60))):
+            seen += 1
+            if seen == 10:
+                os._exit(9)
+
+asyncio.run(main())
+"""
+
+
+def test_another_process_goes_on_where_one_died(tmp_path: Path) -> None:
+    provider, db, here = simulator(), tmp_path / "queue.db", Path(__file__).parents[1]
+    paths = os.pathsep.join([str(here), str(here.parent)])
+    env = os.environ | {"PYTHONPATH": paths}
+    died = subprocess.run([sys.executable, "-c", DYING, str(db)], env=env, check=False)
+    assert died.returncode == 9
+
+    async def main() -> None:
+        async with open_midnight(db=db, simulator=provider) as midnight:
+            batch = await midnight.submit(letters(), rows(60))
+            assert batch.succeeded >= 10
+            found = [result async for result in midnight.results(batch)]
+            assert sorted(result.number for result in found) == list(range(1, 61))
+            assert all(result.answer == right_answer(result.row["text"]) for result in found)
+
+    provider.rehearse(main)
+    assert provider.stats().calls <= 50
+
+
 @pytest.mark.parametrize("way", ["run", "results"])
 def test_a_token_that_is_refused_is_told_to_the_caller(way: str) -> None:
     provider = simulator(tokens=("another",))
@@ -212,6 +251,37 @@ def test_a_row_that_is_voted_on_comes_when_every_vote_is_in() -> None:
             assert all(result.votes == (result.answer,) * 3 for result in found)
             assert {(result.agreement, result.review) for result in found} == {(1.0, False)}
             assert (await midnight.quality(batch)).agreement is not None
+
+    provider.rehearse(main)
+
+
+def test_results_that_are_there_come_in_order_before_any_call() -> None:
+    provider = simulator()
+
+    async def main() -> None:
+        async with open_midnight(simulator=provider) as midnight:
+            job = letters(pack=100)
+            await midnight.run(await midnight.submit(job, rows(2_345)))
+            calls = provider.stats().calls
+            batch = await midnight.submit(job, rows(2_345))
+            numbers = [result.number async for result in midnight.results(batch)]
+            assert numbers == list(range(1, 2_346))
+            assert provider.stats().calls == calls
+
+    provider.rehearse(main)
+
+
+def test_rows_that_end_long_after_their_neighbours_come_once_too() -> None:
+    """Those of a pack that were missing or wrong are asked again, over days."""
+    faults = {"item_missing": 0.1, "item_wrong": 0.1, "error_500": 0.2}
+    provider = simulator(calls_per_day=60, faults=faults)
+
+    async def main() -> None:
+        async with open_midnight(simulator=provider) as midnight:
+            batch = await midnight.submit(letters(pack=50), rows(1_300))
+            numbers = [result.number async for result in midnight.results(batch)]
+            assert numbers != sorted(numbers)
+            assert sorted(numbers) == list(range(1, 1_301))
 
     provider.rehearse(main)
 

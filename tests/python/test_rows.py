@@ -43,6 +43,18 @@ def kept(given: Rows) -> list[dict[str, Any]]:
     return provider.rehearse(main)
 
 
+class Timestamp(datetime):
+    """As pandas has it."""
+
+
+class NaTType(datetime):
+    """As pandas has it."""
+
+
+class NAType:
+    """As pandas has it."""
+
+
 def test_values_become_what_json_has() -> None:
     row = {
         "text": "a",
@@ -55,6 +67,9 @@ def test_values_become_what_json_has() -> None:
         "count": np.int64(3),
         "vector": np.array([1.0, 2.0]),
         "nothing": float("nan"),
+        "seen": Timestamp(2026, 1, 5, 12),
+        "never": NaTType(1, 1, 1),
+        "unknown": NAType(),
         "nested": {"tags": ["x", None]},
     }
     assert kept([row]) == [
@@ -69,6 +84,9 @@ def test_values_become_what_json_has() -> None:
             "count": 3,
             "vector": [1.0, 2.0],
             "nothing": None,
+            "seen": "2026-01-05T12:00:00",
+            "never": None,
+            "unknown": None,
             "nested": {"tags": ["x", None]},
         }
     ]
@@ -173,18 +191,24 @@ def test_gold_that_the_prompt_reads_is_refused() -> None:
         submitted(rows(2), job=letters(gold="text"))
 
 
-def test_an_image_in_bytes_is_shown() -> None:
+def test_images_are_shown_from_bytes_and_from_paths_in_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     provider = simulator()
+    monkeypatch.chdir(tmp_path)
     job = Job(model="Qwen/Qwen3-VL-8B-Instruct", user="What is this?", images=["{{ photo }}"])
     png = bytes.fromhex(
         "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de"
         "0000000c4944415408d763f8ffff3f0005fe02fedccc59e70000000049454e44ae426082"
     )
 
+    (tmp_path / "one.png").write_bytes(png)
+
     async def main() -> None:
         async with open_midnight(simulator=provider) as midnight:
-            batch = await midnight.submit(job, [{"photo": png}])
-            [result] = [result async for result in midnight.results(batch)]
-            assert result.ok, result.error
+            batch = await midnight.submit(job, [{"photo": png}, {"photo": "one.png"}])
+            assert [result.ok async for result in midnight.results(batch)] == [True, True]
+            with pytest.raises(InputError, match=r"row 1: two\.png"):
+                await midnight.submit(job, [{"photo": "two.png"}])
 
     provider.rehearse(main)
