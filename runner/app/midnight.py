@@ -12,19 +12,17 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from runner.app import accounts
-from runner.app.answers import BatchStatus, QuotaLine, Ran, Status, Submitted
-from runner.app.credits import Credits, credits_of
-from runner.app.outlook import Outlook, Windows, place
+from runner.app.answers import QuotaLine, Ran, Status, Submitted
+from runner.app.outlook import Outlook
+from runner.app.standing import Standing
 from runner.clock import Clock, SystemClock
 from runner.core.forecast import Forecast
 from runner.core.model import BatchState
 from runner.core.pacing import Pace
-from runner.core.verdict import Scope
-from runner.core.window import Unit, Window
+from runner.core.window import Window
 from runner.errors import NotFoundError
-from runner.runtime.view import look, windows_of
-from runner.settings import DEFAULT, Settings
-from runner.store import batches, ends, ledger, reports, runners
+from runner.settings import Settings
+from runner.store import batches, ends, reports
 from runner.store.batches import Batch
 from runner.store.database import Database, open_database
 from runner.store.migrate import copy_to
@@ -96,6 +94,7 @@ class Midnight:
         self._transport = transport
         self._chance = chance
         self._outlook = Outlook(accounts.accounts_of(settings), accounts.rules_for(settings))
+        self._standing = Standing(database, settings, self._outlook)
 
     @property
     def reading(self) -> Reading:
@@ -216,23 +215,7 @@ class Midnight:
 
     async def status(self) -> Status:
         """Every batch, what it waits for, and the windows."""
-        now, outlook = self._clock.now(), self._outlook
-        async with self._database.read() as connection:
-            view = await look(connection, outlook.accounts, None, now, 0)
-            every = await batches.list_batches(connection)
-        waiting = outlook.waiting(view, now)
-        alive = await runners.alive(self._database)
-        lines = tuple(
-            BatchStatus(
-                batch,
-                waiting.get(batch.id),
-                outlook.finish(batch, view, now),
-                outlook.ways(batch, view, now),
-            )
-            for batch in every
-        )
-        windows = tuple(line.window for line in await self.quota())
-        return Status(now, lines, windows, len(alive))
+        return await self._standing.status(self._clock.now())
 
     async def forecast(
         self, models: Sequence[str], calls: int, most: int | None = None
@@ -241,43 +224,15 @@ class Midnight:
 
         `most` is how many of them the user allows; None: all.
         """
-        found = await self._windows(models)
-        return self._outlook.forecast(calls, found, self._clock.now(), most)
+        return await self._standing.forecast(models, calls, most, self._clock.now())
 
     async def windows(self, models: Sequence[str]) -> tuple[Window, ...]:
         """The windows that calls to any of `models` would touch now, each once."""
-        found = await self._windows(models)
-        windows = {w for each in found.values() for w in each if w.revealed}
-        return tuple(sorted(windows, key=place))
-
-    async def _windows(self, models: Sequence[str]) -> Windows:
-        routes, now = self._outlook.routes(models), self._clock.now()
-        async with self._database.read() as connection:
-            return await windows_of(connection, self._outlook.accounts, routes, now)
+        return await self._standing.windows(models, self._clock.now())
 
     async def quota(self) -> list[QuotaLine]:
         """The newest window of every quota, as it is or would be opened now."""
-        now = self._clock.now()
-        chosen = self.settings.origins.get("account", "") != DEFAULT
-        names = list(self.settings.used if chosen else self.settings.accounts)
-        async with self._database.read() as connection:
-            known = await ledger.latest_windows(connection, names)
-        found: dict[ledger.Key, Window] = dict(known)
-        for account in self._outlook.accounts:
-            models = {model for name, model, _ in known if name == account.name and model}
-            for model in models or {""}:
-                rules = [r for r in account.quotas if model or r.scope is Scope.ACCOUNT]
-                for window in ledger.windows_at(known, account.name, model, rules, now, 0):
-                    found[window.account, window.model, window.quota] = window
-        lines = [window for window in sorted(found.values(), key=place) if window.revealed]
-        return [QuotaLine(w, w.resets_at - now, await self._credits(w, now)) for w in lines]
-
-    async def _credits(self, window: Window, now: int) -> Credits | None:
-        if window.unit is not Unit.CREDITS or window.account not in self.settings.accounts:
-            return None
-        account = accounts.account_of(self.settings, window.account)
-        async with self._database.read() as connection:
-            return await credits_of(connection, account, window, now)
+        return await self._standing.quota(self._clock.now())
 
     async def report(
         self, *, batch: Batch | None = None, by_model: bool = False

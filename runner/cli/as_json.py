@@ -15,38 +15,15 @@ if TYPE_CHECKING:
     from runner.app.doctor import Check
     from runner.app.models import Models
     from runner.app.planning import Plan
-    from runner.app.quality import Quality
-    from runner.app.rehearsal import Rehearsal
     from runner.core.forecast import Forecast
     from runner.core.schedule import Waiting
     from runner.core.window import Window
     from runner.errors import RunnerError
     from runner.providers.simulator import SimulatorConfig, Stats
     from runner.store.batches import Batch
-    from runner.store.reports import DayReport, Failure
+    from runner.store.reports import Failure
 
 JSON = dict[str, Any]
-DAY_COLUMNS = (
-    "day",
-    "account",
-    "model",
-    "calls",
-    "succeeded",
-    "failed",
-    "throttled",
-    "in_flight",
-    "unseen",
-    "rows",
-    "rows_per_call",
-    "tokens",
-    "prompt_tokens",
-    "completion_tokens",
-    "spent",
-    "limit",
-    "share_of_allowance",
-    "credits",
-    "balance",
-)
 
 
 def error(found: RunnerError) -> JSON:
@@ -224,64 +201,26 @@ def purse(found: Credits) -> JSON:
     seen = None if expiry is None or expiry.seen is None else [iso(at) for at in expiry.seen]
     return {
         "told_at": iso(found.at),
-        "spent_since": _in_credits(found.since),
-        "available": _in_credits(found.available),
-        "frozen": _in_credits(found.frozen),
+        "spent_since": in_credits(found.since),
+        "available": in_credits(found.available),
+        "frozen": in_credits(found.frozen),
         "expiring": expiry
         and {
             "estimate": True,
-            "amount": _in_credits(expiry.amount),
+            "amount": in_credits(expiry.amount),
             "by": iso(expiry.by),
             "granted_between": seen,
         },
     }
 
 
-def _in_credits(amount: int | None) -> float | None:
+def in_credits(amount: int | None) -> float | None:
+    """Thousandths of credits as credits."""
     return None if amount is None else amount / CREDIT
 
 
 def _seconds(line: QuotaLine) -> int | None:
     return max(0, line.resets_in_ms) // 1000 if line.window.resets_at < NEVER else None
-
-
-def report(days: list[DayReport], quality: Quality | None = None) -> JSON:
-    """The ledger by day; of one batch, also how far its answers agree, where that is known."""
-    from runner.cli.agreement_json import agreement, pair  # noqa: PLC0415 - only a report
-
-    compared = quality.agreement if quality else None
-    check = quality.check if quality else None
-    return {
-        "days": [day(found) for found in days],
-        "agreement": agreement(compared) if compared else None,
-        "check": pair(check) if check else None,
-    }
-
-
-def day(found: DayReport) -> JSON:
-    """One line of the ledger; `share_of_allowance` is from 0 to 1, or null if unknown.
-
-    `credits` is what the calls cost, `balance` what was left at the end of the day; null where no
-    balance is known.
-    """
-    reckoned = {
-        "model": found.model or None,
-        "rows_per_call": round(found.rows / found.succeeded, 2) if found.succeeded else None,
-        "tokens": found.prompt_tokens + found.completion_tokens,
-        "share_of_allowance": share_of(found),
-        "credits": _in_credits(found.credits),
-        "balance": _in_credits(found.balance),
-    }
-    return {
-        name: reckoned[name] if name in reckoned else getattr(found, name) for name in DAY_COLUMNS
-    }
-
-
-def share_of(found: DayReport) -> float | None:
-    """How much of the day's allowance was spent, from 0 to 1."""
-    if found.spent is None or not found.limit:
-        return None
-    return round(found.spent / found.limit, 4)
 
 
 def failures(found: list[Failure]) -> list[JSON]:
@@ -327,18 +266,6 @@ def stats(found: Stats) -> JSON:
             }
             for name, each in found.by_day.items()
         },
-    }
-
-
-def rehearsal(found: Rehearsal, real_s: float) -> JSON:
-    """A batch in virtual time."""
-    return ran(found.ran, ()) | {
-        "days": [day(each) for each in found.days],
-        "provider": stats(found.provider),
-        "started_at": iso(found.started_at),
-        "ended_at": iso(found.ended_at),
-        "virtual_s": (found.ended_at - found.started_at) / 1000,
-        "real_s": round(real_s, 3),
     }
 
 

@@ -89,14 +89,14 @@ def report(
     csv: Annotated[bool, typer.Option("--csv", help="CSV instead of a table.")] = False,
 ) -> int:
     """Show the calls spent on each day, to the call."""
-    from runner.cli import as_json  # noqa: PLC0415 - not for --help
+    from runner.cli import report_json  # noqa: PLC0415 - not for --help
 
     session = session_of(context)
     if csv and session.json:
         raise typer.BadParameter("--csv and --json exclude each other: name one of them")
     days, quality = session.ask(lambda midnight: _report(midnight, batch, by_model=by_model))
     if session.json:
-        emit(as_json.report(days, quality))
+        emit(report_json.report(days, quality))
     elif csv:
         _print_csv(days)
     else:
@@ -122,11 +122,11 @@ def _print_csv(days: list[DayReport]) -> None:
     import csv  # noqa: PLC0415 - seldom needed
     import sys  # noqa: PLC0415
 
-    from runner.cli import as_json  # noqa: PLC0415
+    from runner.cli import report_json  # noqa: PLC0415
 
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(as_json.DAY_COLUMNS)
-    writer.writerows(as_json.day(found).values() for found in days)
+    writer.writerow(report_json.DAY_COLUMNS)
+    writer.writerows(report_json.day(found).values() for found in days)
 
 
 @app.command(epilog=examples("midnight export 1 -o labelled.csv"))

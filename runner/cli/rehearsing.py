@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from runner.app.rehearsal import Rehearsal, configured_simulator, rehearse
-from runner.cli import as_json
+from runner.cli import report_json
 from runner.cli.exits import code_of
 from runner.cli.render import days, tables, words
 from runner.cli.running import Target, check
@@ -71,7 +71,7 @@ def read_moment(text: str | None) -> int:
 
 def _tell(session: Session, wishes: Wishes, found: Rehearsal, real_s: float) -> None:
     if session.json:
-        value = as_json.rehearsal(found, real_s)
+        value = report_json.rehearsal(found, real_s)
         output = {"path": str(wishes.target.path), "rows": found.rows_written}
         value["output"] = output if wishes.target.path else None
         emit(value)

@@ -13,7 +13,8 @@ from anyio.abc import TaskGroup
 
 from runner.clock import Clock
 from runner.core.concurrency import Concurrency
-from runner.core.schedule import Lane, Route
+from runner.core.forecast import Forecast, forecast
+from runner.core.schedule import Lane, Route, Rules
 from runner.core.verdict import Kind, Verdict
 from runner.errors import UnauthorisedError
 from runner.providers.account import Account
@@ -22,6 +23,7 @@ from runner.runtime.lanes import LaneState
 from runner.runtime.purses import Purse
 from runner.runtime.view import View
 from runner.runtime.writer import Writer
+from runner.store.batches import Batch
 
 
 class Roster:
@@ -71,6 +73,14 @@ class Roster:
         per_ms = sum(1 / self.lane(route).pace_ms for route in view.windows)
         return max(1, round(1 / per_ms)) if per_ms else 1
 
+    def forecast(self, view: View, rules: Rules, now: int) -> Forecast | None:
+        """When all of the view's work will be done; None if there is no way for it."""
+        if not view.windows:
+            return None
+        calls = sum(batch.calls_needed for batch in view.batches)
+        most = sum(_allowed(batch) for batch in view.batches)
+        return forecast(calls, self.lanes(view), rules, now, self.pace_ms(view), most)
+
     async def acquire(self, name: str, count: int) -> int:
         """Wait for the account's turn; how many of `count` calls may start at once."""
         burst = min(count, self._endpoints[name].account.calls_per_second)
@@ -117,3 +127,9 @@ class Roster:
         if len(self.refused) < len(self._endpoints):
             return None
         return next(iter(self.refused.values()))
+
+
+def _allowed(batch: Batch) -> int:
+    """How many calls a batch still needs, as far as the user allows them."""
+    needed = batch.calls_needed
+    return needed if batch.calls_left is None else min(needed, batch.calls_left)

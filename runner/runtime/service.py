@@ -17,7 +17,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from runner.clock import Clock
-from runner.core import forecast, schedule
+from runner.core import schedule
 from runner.core.gate import Cause
 from runner.core.outcome import CLOCK_TOLERANCE_MS
 from runner.core.quota import Refused
@@ -34,7 +34,6 @@ from runner.runtime.roster import Roster
 from runner.runtime.view import View, look
 from runner.runtime.writer import Writer
 from runner.store import dispatch, queue, runners
-from runner.store.batches import Batch
 from runner.store.database import Database
 from runner.store.dispatch import Ended, Order, Started
 
@@ -323,7 +322,7 @@ class Service:
             until=waiting.until and waiting.until - self._skew_ms,
             windows=tuple(sorted(windows, key=lambda w: (w.account, w.model, w.quota))),
             in_flight=self._roster.in_flight,
-            forecast=self._forecast(view),
+            forecast=self._roster.forecast(view, self._options.rules, self._now()),
             trouble=self._trouble,
             stopping=self._stopping,
             paused=self._pauses.batches,
@@ -343,17 +342,3 @@ class Service:
                 stopping=True,
             )
             self._watcher(self._shown)
-
-    def _forecast(self, view: View) -> forecast.Forecast | None:
-        if not view.windows:
-            return None
-        calls = sum(batch.calls_needed for batch in view.batches)
-        most = sum(_allowed(batch) for batch in view.batches)
-        lanes, speed = self._roster.lanes(view), self._roster.pace_ms(view)
-        return forecast.forecast(calls, lanes, self._options.rules, self._now(), speed, most)
-
-
-def _allowed(batch: Batch) -> int:
-    """How many calls a batch still needs, as far as the user allows them."""
-    needed = batch.calls_needed
-    return needed if batch.calls_left is None else min(needed, batch.calls_left)

@@ -6,7 +6,7 @@ import io
 
 from rich.console import Console
 
-from runner.cli import agreement_json
+from runner.cli import report_json
 from runner.cli.render.agreement import agreement
 from runner.core.agreement import Agreement, Tally
 
@@ -58,7 +58,7 @@ def test_right_answers_without_votes_are_told() -> None:
 
 
 def test_a_machine_is_told_the_same() -> None:
-    found = agreement_json.agreement(labelled("ab"))
+    found = report_json.agreement(labelled("ab"))
     assert found["pairs"][0]["cohen_kappa"] == 1.0
     assert found["accuracy"]["confusion"][0] == {"gold": "a", "answer": "a", "rows": 2}
-    assert agreement_json.agreement(Tally(RATERS).agreement())["accuracy"] is None
+    assert report_json.agreement(Tally(RATERS).agreement())["accuracy"] is None

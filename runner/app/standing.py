@@ -1,0 +1,90 @@
+"""How things stand: the queue, the windows and the credits, read without making a call.
+
+It joins what the database holds with what core/ makes of it, and changes neither.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from runner.app import accounts
+from runner.app.answers import BatchStatus, QuotaLine, Status
+from runner.app.credits import Credits, credits_of
+from runner.app.outlook import Outlook, Windows, place
+from runner.core.forecast import Forecast
+from runner.core.verdict import Scope
+from runner.core.window import Unit, Window
+from runner.runtime.view import look, windows_of
+from runner.settings import DEFAULT, Settings
+from runner.store import batches, ledger, runners
+from runner.store.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One database, and the accounts that are used with it."""
+
+    database: Database
+    settings: Settings
+    outlook: Outlook
+
+    async def status(self, now: int) -> Status:
+        """Every batch, what it waits for, and the windows."""
+        outlook = self.outlook
+        async with self.database.read() as connection:
+            view = await look(connection, outlook.accounts, None, now, 0)
+            every = await batches.list_batches(connection)
+        waiting = outlook.waiting(view, now)
+        alive = await runners.alive(self.database)
+        lines = tuple(
+            BatchStatus(
+                batch,
+                waiting.get(batch.id),
+                outlook.finish(batch, view, now),
+                outlook.ways(batch, view, now),
+            )
+            for batch in every
+        )
+        windows = tuple(line.window for line in await self.quota(now))
+        return Status(now, lines, windows, len(alive))
+
+    async def forecast(
+        self, models: Sequence[str], calls: int, most: int | None, now: int
+    ) -> Forecast:
+        """When so many calls to any of `models`, of which `most` are allowed, would be done."""
+        return self.outlook.forecast(calls, await self._windows(models, now), now, most)
+
+    async def windows(self, models: Sequence[str], now: int) -> tuple[Window, ...]:
+        """The windows that calls to any of `models` would touch, each once."""
+        found = await self._windows(models, now)
+        windows = {w for each in found.values() for w in each if w.revealed}
+        return tuple(sorted(windows, key=place))
+
+    async def _windows(self, models: Sequence[str], now: int) -> Windows:
+        routes = self.outlook.routes(models)
+        async with self.database.read() as connection:
+            return await windows_of(connection, self.outlook.accounts, routes, now)
+
+    async def quota(self, now: int) -> list[QuotaLine]:
+        """The newest window of every quota, as it is or would be opened."""
+        chosen = self.settings.origins.get("account", "") != DEFAULT
+        names = list(self.settings.used if chosen else self.settings.accounts)
+        async with self.database.read() as connection:
+            known = await ledger.latest_windows(connection, names)
+        found: dict[ledger.Key, Window] = dict(known)
+        for account in self.outlook.accounts:
+            models = {model for name, model, _ in known if name == account.name and model}
+            for model in models or {""}:
+                rules = [r for r in account.quotas if model or r.scope is Scope.ACCOUNT]
+                for window in ledger.windows_at(known, account.name, model, rules, now, 0):
+                    found[window.account, window.model, window.quota] = window
+        lines = [window for window in sorted(found.values(), key=place) if window.revealed]
+        return [QuotaLine(w, w.resets_at - now, await self._credits(w, now)) for w in lines]
+
+    async def _credits(self, window: Window, now: int) -> Credits | None:
+        if window.unit is not Unit.CREDITS or window.account not in self.settings.accounts:
+            return None
+        account = accounts.account_of(self.settings, window.account)
+        async with self.database.read() as connection:
+            return await credits_of(connection, account, window, now)

@@ -1,0 +1,119 @@
+"""Reports as JSON and CSV: the ledger by day, how far answers agree, and a rehearsal of both."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from runner.cli import as_json
+from runner.cli.render.words import iso
+
+if TYPE_CHECKING:
+    from runner.app.quality import Quality
+    from runner.app.rehearsal import Rehearsal
+    from runner.core.agreement import Agreement, Pair
+    from runner.store.reports import DayReport
+
+DAY_COLUMNS = (
+    "day",
+    "account",
+    "model",
+    "calls",
+    "succeeded",
+    "failed",
+    "throttled",
+    "in_flight",
+    "unseen",
+    "rows",
+    "rows_per_call",
+    "tokens",
+    "prompt_tokens",
+    "completion_tokens",
+    "spent",
+    "limit",
+    "share_of_allowance",
+    "credits",
+    "balance",
+)
+
+
+def report(days: list[DayReport], quality: Quality | None = None) -> dict[str, Any]:
+    """The ledger by day; of one batch, also how far its answers agree, where that is known."""
+    compared = quality.agreement if quality else None
+    check = quality.check if quality else None
+    return {
+        "days": [day(found) for found in days],
+        "agreement": agreement(compared) if compared else None,
+        "check": pair(check) if check else None,
+    }
+
+
+def day(found: DayReport) -> dict[str, Any]:
+    """One line of the ledger; `share_of_allowance` is from 0 to 1, or null if unknown.
+
+    `credits` is what the calls cost, `balance` what was left at the end of the day; null where no
+    balance is known.
+    """
+    reckoned = {
+        "model": found.model or None,
+        "rows_per_call": round(found.rows / found.succeeded, 2) if found.succeeded else None,
+        "tokens": found.prompt_tokens + found.completion_tokens,
+        "share_of_allowance": share_of(found),
+        "credits": as_json.in_credits(found.credits),
+        "balance": as_json.in_credits(found.balance),
+    }
+    return {
+        name: reckoned[name] if name in reckoned else getattr(found, name) for name in DAY_COLUMNS
+    }
+
+
+def share_of(found: DayReport) -> float | None:
+    """How much of the day's allowance was spent, from 0 to 1."""
+    if found.spent is None or not found.limit:
+        return None
+    return round(found.spent / found.limit, 4)
+
+
+def rehearsal(found: Rehearsal, real_s: float) -> dict[str, Any]:
+    """A batch in virtual time."""
+    return as_json.ran(found.ran, ()) | {
+        "days": [day(each) for each in found.days],
+        "provider": as_json.stats(found.provider),
+        "started_at": iso(found.started_at),
+        "ended_at": iso(found.ended_at),
+        "virtual_s": (found.ended_at - found.started_at) / 1000,
+        "real_s": round(real_s, 3),
+    }
+
+
+def pair(found: Pair) -> dict[str, Any]:
+    """Two raters; their kappa is null where it is not defined."""
+    return {
+        "raters": [found.first, found.second],
+        "rows": found.rows,
+        "agreed": found.agreed,
+        "cohen_kappa": found.kappa,
+    }
+
+
+def agreement(found: Agreement) -> dict[str, Any]:
+    """How far answers agree; a kappa is null where it is not defined."""
+    accuracy = found.accuracy
+    return {
+        "rows": found.rows,
+        "to_review": found.review,
+        "pairs": [pair(each) for each in found.pairs],
+        "fleiss_kappa": found.fleiss,
+        "fleiss_rows": found.fleiss_rows,
+        "accuracy": None
+        if accuracy is None
+        else {
+            "rows": accuracy.rows,
+            "correct": accuracy.correct,
+            "missing": accuracy.missing,
+            "share": accuracy.share,
+            "confusion": [
+                {"gold": gold, "answer": answer, "rows": count}
+                for (gold, answer), count in accuracy.confusion.items()
+            ],
+        },
+    }
