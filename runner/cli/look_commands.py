@@ -143,12 +143,20 @@ def export(
         ),
     ],
     errors: Errors = None,
+    details: Annotated[
+        bool,
+        typer.Option(
+            "--details",
+            help="Add the account, the call in the ledger, whether that was another row's, and "
+            "the reply.",
+        ),
+    ] = False,
 ) -> int:
     """Write the results so far, in the order of the input."""
     from runner.cli import as_json  # noqa: PLC0415 - not for --help
     from runner.cli.running import Target  # noqa: PLC0415
 
-    session, target = session_of(context), Target(output, errors)
+    session, target = session_of(context), Target(output, errors, details)
     found, rows = session.ask(lambda midnight: _export(session, midnight, batch, target))
     if session.json:
         emit({"path": str(output), "rows": rows, "batch": as_json.batch(found)})

@@ -33,10 +33,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where the results go, if anywhere; and those of requests that failed, if named."""
+    """Where the results go, if anywhere; those of requests that failed; and how much of them."""
 
     path: Path | None = None
     errors: Path | None = None
+    details: bool = False
 
     def words(self) -> list[str | Path]:
         """The options that name the same again."""
@@ -164,7 +165,9 @@ async def write(session: Session, midnight: Midnight, batch: Batch, target: Targ
     if target.path is None:
         return None
     with bar(session.aside, f"writing {target.path.name}") as tick:
-        return await midnight.export(batch, target.path, tick, errors=target.errors)
+        return await midnight.export(
+            batch, target.path, tick, errors=target.errors, details=target.details
+        )
 
 
 async def _windows(midnight: Midnight, ran: Ran) -> tuple[Window, ...]:

@@ -115,9 +115,14 @@ class JobFile(Table):
         asked = self.model_dump(
             mode="json",
             by_alias=True,
-            exclude={"job": True, "answer": {"max_asks"}, "images": {"folder"}, "limits": True},
+            exclude={
+                "job": True,
+                "answer": {"max_asks"},
+                "images": {"folder", "max_bytes"},
+                "limits": True,
+            },
         )
-        if self.images == Images(folder=self.images.folder):
+        if self.images.longest_side is None:
             del asked["images"]
         if self.job.kind != "chat":
             asked["kind"] = self.job.kind

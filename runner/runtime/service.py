@@ -23,7 +23,7 @@ from runner.core.outcome import CLOCK_TOLERANCE_MS
 from runner.core.quota import Refused
 from runner.core.schedule import Route, Start, Wait
 from runner.core.verdict import Kind, Verdict
-from runner.errors import BusyError, DiskFullError, StoreError
+from runner.errors import BusyError, DiskFullError, RunnerError, StoreError
 from runner.providers.endpoint import Endpoint, Heard
 from runner.runtime.executor import Task, after_refusal, compile_task, execute
 from runner.runtime.gallery import Gallery
@@ -76,7 +76,7 @@ class Service:
         self._woken = anyio.Event()
         self._stopping = False
         self._watched = False  # whether somebody watches the balances
-        self._broken: StoreError | None = None
+        self._broken: RunnerError | None = None
         self._no_room: str | None = None
         self._shown: Progress | None = None
         self._unwritten: dict[int, str] = {}  # by call: why its end cannot be recorded
@@ -98,6 +98,7 @@ class Service:
         Raises:
             UnauthorisedError: Every account is refused; no job was failed for it.
             StoreError: The database is damaged.
+            JobFileError: A stored job file cannot be read.
         """
         async with (
             runners.registered(self._database, self._clock.now()) as runner_id,
@@ -128,7 +129,7 @@ class Service:
             except (BusyError, DiskFullError) as error:
                 self._no_room = error.what
                 await self._sleep(None)
-            except StoreError as error:
+            except RunnerError as error:
                 self._broken = error
                 return Ending.STOPPED
             else:

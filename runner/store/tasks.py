@@ -17,7 +17,7 @@ from runner.core.model import JobEvent, JobState, after
 from runner.core.retry import FIRST_LOOK_MS
 from runner.store import ends, queue
 from runner.store.ends import Result
-from runner.store.tables import jobs, tasks
+from runner.store.tables import calls, jobs, tasks
 
 # A look that has not come back after so long is made again, by whichever runner is there.
 LEASE_MS = 5 * 60_000
@@ -63,6 +63,11 @@ _FORGET = (
 )
 _RELEASE = (
     update(tasks).where(tasks.c.due_at_ms > bindparam("now")).values(due_at_ms=bindparam("now"))
+)
+_BROUGHT = (
+    update(calls)
+    .where(calls.c.id == bindparam("call"))
+    .values(rows=calls.c.rows + bindparam("number"))
 )
 _FAULTED = (
     update(jobs)
@@ -133,9 +138,15 @@ async def done(connection: AsyncConnection, task: PendingTask, answer: str, now:
     if not await _forget(connection, task):
         return
     ended = await ends.answered(connection, task.batch_id, [task.job_id])
+    await _credit(connection, task, len(ended))
     results = [Result(job, task.call_id, answer=answer) for job in ended]
     await ends.record(connection, results, now)
     await ends.follow(connection, task.batch_id, ended, now)
+
+
+async def _credit(connection: AsyncConnection, task: PendingTask, number: int) -> None:
+    """Count what the call that was paid has brought to an end."""
+    await connection.execute(_BROUGHT, {"call": task.call_id, "number": number})
 
 
 async def failed(connection: AsyncConnection, task: PendingTask, why: str, now: int) -> None:
@@ -145,6 +156,7 @@ async def failed(connection: AsyncConnection, task: PendingTask, why: str, now: 
     ended = (await connection.execute(_GAVE_UP, {"job": task.job_id})).all()
     if ended:
         await queue.count(connection, task.batch_id, JobState.PENDING, JobState.FAILED, 1)
+        await _credit(connection, task, 1)
         await ends.record(connection, [Result(task.job_id, task.call_id, error=why)], now)
         await ends.follow(connection, task.batch_id, [task.job_id], now)
 

@@ -8,15 +8,17 @@ from random import Random
 
 import anyio
 import pytest
+from sqlalchemy import update
 from support.world import EVENING, MODEL, UTC8, World, right_answer, simulate
 
 from runner.core.model import BatchState
 from runner.core.pacing import Pace
 from runner.core.schedule import Rules
-from runner.errors import UnauthorisedError
+from runner.errors import JobFileError, UnauthorisedError
 from runner.runtime.options import Options
 from runner.runtime.progress import Ending
 from runner.store.batches import set_batch_state
+from runner.store.tables import batches
 
 KINDS = (
     "error_500",
@@ -292,5 +294,17 @@ def test_a_stop_before_the_first_look_ends_the_run_at_once(tmp_path: Path) -> No
             assert await service.run() is Ending.STOPPED
         assert (await world.batch(batch)).counts.ready == 5
         assert world.simulator.stats().calls == 0
+
+    simulate(tmp_path, story)
+
+
+def test_a_job_file_that_cannot_be_read_back_is_one_clear_error(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        batch = await world.queue(3)
+        async with world.database.write() as connection:
+            broken = update(batches).where(batches.c.id == batch.id).values(job_json="{}")
+            await connection.execute(broken)
+        with pytest.raises(JobFileError, match="cannot be read"):
+            await world.run()
 
     simulate(tmp_path, story)

@@ -79,6 +79,7 @@ def test_a_task_ends_done_failed_or_lost_and_once(store: Store) -> None:
             assert await ends.retry_failed(connection, batch) == 1
 
     store.run(main)
+    assert store.rows("SELECT id, rows FROM calls") == [(1, 1), (2, 1), (3, 0), (4, 0), (5, 0)]
     assert store.rows("SELECT job_id, answer FROM results") == [(1, "yes"), (2, "2.png")]
     assert broken_promises(store.path) == []
 

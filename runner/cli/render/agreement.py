@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 # So many labels across fit eighty columns; of more, the commonest confusions are listed.
 WIDEST = 6
 COMMONEST = 10
-LONGEST_NAME = 24
+LONGEST_NAME = 20
 UNDEFINED = "not defined"
 
 
