@@ -13,13 +13,13 @@ from typing import BinaryIO
 
 from runner.errors import InputError
 from runner.files.broken import BrokenRows
+from runner.files.compression import unpacked
 from runner.files.csvfile import Table
 from runner.files.dataset import Part, changed, input_kind, open_input, stamp, unreadable
 from runner.files.faults import require, useless
 from runner.files.formats import TEXTS, Format, Kind, delimiter_of
 from runner.files.jsonl import MAX_COLUMNS, Inspect, Objects, TooManyColumnsError
 from runner.files.lines import Lines
-from runner.files.packing import unpacked
 from runner.files.tables import open_table
 
 _ROWS_BETWEEN_REPORTS = 10_000

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from runner.errors import InputError
+from runner.files.compression import unpacked
 from runner.files.formats import TEXTS, Format, Packing
-from runner.files.packing import unpacked
 
 STANDARD_INPUT = Path("-")
 _SNIFFED = 1 << 16

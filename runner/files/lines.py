@@ -12,7 +12,7 @@ from itertools import chain
 from pathlib import Path
 
 from runner.errors import InputError
-from runner.files.packing import Bytes
+from runner.files.compression import Bytes
 
 _BLOCK = 1 << 18
 _BOM = b"\xef\xbb\xbf"

@@ -16,9 +16,9 @@ import orjson
 from runner.errors import InputError
 from runner.files.check import check_demands
 from runner.files.checkpart import Demands
+from runner.files.compression import unpacked
 from runner.files.dataset import Dataset, Progress, open_input
 from runner.files.formats import kind_of
-from runner.files.packing import unpacked
 from runner.files.selection import ALL, Selection
 
 Url = Literal["/v1/chat/completions", "/v1/embeddings"]

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 import orjson
 
 from runner.errors import OutputError
-from runner.files.packing import packed
+from runner.files.compression import packed
 from runner.files.place import placed
 from runner.files.spell import sound
 from runner.files.target import check_output, output_kind, real_target, translated

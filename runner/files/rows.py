@@ -10,12 +10,12 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import BinaryIO
 
+from runner.files.compression import unpacked
 from runner.files.csvfile import Table
 from runner.files.dataset import Dataset, Part, changed, open_input, stamp, unreadable
 from runner.files.formats import TEXTS, delimiter_of
 from runner.files.jsonl import Objects
 from runner.files.lines import Lines
-from runner.files.packing import unpacked
 from runner.files.tables import open_table
 
 

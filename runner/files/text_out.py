@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import BinaryIO
 
+from runner.files.compression import packed
 from runner.files.formats import Kind
-from runner.files.packing import packed
 from runner.files.sink import Layout
 from runner.files.spell import Value, header_of, spelling_for
 
