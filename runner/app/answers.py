@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from runner.app.credits import Credits
 from runner.core.forecast import Forecast
-from runner.core.schedule import Route, Waiting
+from runner.core.lane import Route
+from runner.core.schedule import Waiting
 from runner.core.window import Window
 from runner.runtime.progress import Ending
 from runner.store.batches import Batch

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from runner.core import schedule
 from runner.core.forecast import Forecast, forecast
-from runner.core.schedule import Lane, Route, Rules, Wait, Waiting
+from runner.core.lane import Lane, Route
+from runner.core.schedule import Rules, Wait, Waiting
 from runner.core.window import Window
 from runner.errors import ConfigError
 from runner.providers.account import USUAL_TOKENS, Account

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from runner.core.lane import Lane, Route, room_of
 from runner.core.pacing import SAFETY_MS, Pace
 from runner.core.period import Calendar, Grant, Refill, Rolling
-from runner.core.schedule import Lane, Route, Rules, room_of
+from runner.core.schedule import Rules
 from runner.core.window import NEVER, Window, span_of
 
 # What a call takes and how many run at once, when nothing was measured yet.

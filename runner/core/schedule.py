@@ -7,21 +7,17 @@ functions, when it reserves.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 from runner.core import pacing, quota
-from runner.core.concurrency import Concurrency
 from runner.core.gate import Cause
 from runner.core.hours import Hours
+from runner.core.lane import Lane, Route, room_of
 from runner.core.pacing import Pace
 from runner.core.period import Calendar, Grant, Refill, Rolling
 from runner.core.quota import Refused
-from runner.core.verdict import Scope
-from runner.core.window import ONE_CALL, Cost, Source, Window
-
-Route = tuple[str, str]  # an account, and a model on it
+from runner.core.window import Source, Window
 
 
 class Rotate(StrEnum):
@@ -67,27 +63,6 @@ class Work:
         """
         full = self.ready // self.pack
         return full or (0 if self.running else self.ready)
-
-
-@dataclass(frozen=True, slots=True)
-class Lane:
-    """The way of one model's calls: its windows, what a call costs, and what is under way."""
-
-    windows: tuple[Window, ...]
-    concurrency: Concurrency = field(default_factory=Concurrency)
-    in_flight: int = 0
-    cost: Cost = field(default_factory=lambda: ONE_CALL)
-
-    @property
-    def room(self) -> int | None:
-        """How many more calls its windows have room for; None when no limit is known."""
-        return _least([window.calls_left(self.cost) for window in self.windows])
-
-    @property
-    def last_start(self) -> int | None:
-        """When its latest call started, whichever runner made it."""
-        own = [w for w in self.windows if w.model] or self.windows
-        return max((w.started_at for w in own if w.started_at is not None), default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,37 +275,3 @@ def _fits(work: Work, works: Sequence[Work], lanes: Mapping[Route, Lane]) -> boo
     calls = sum(w.calls for w in works if routes & set(w.routes))
     room = room_of({r: lanes[r] for r in routes}, {r for w in works for r in w.routes})
     return room is None or calls <= room
-
-
-def room_of(lanes: Mapping[Route, Lane], busy: AbstractSet[Route] = frozenset()) -> int | None:
-    """How many calls several lanes have room for together; None when no limit is known.
-
-    The lanes of one account share its windows: ``min(C, c1 + c2 + ...)``. Of `C` they have a
-    part, if others of the `busy` lanes are the same account's.
-    """
-    total = 0
-    for account in sorted({route[0] for route in lanes}):
-        own = [lane for route, lane in lanes.items() if route[0] == account]
-        sharing = max(len(own), sum(route[0] == account for route in busy))
-        shared = _scoped(own[0], Scope.ACCOUNT)
-        part = None if shared is None else -(-shared * len(own) // sharing)
-        room = _least([part, _sum([_scoped(lane, Scope.MODEL) for lane in own])])
-        if room is None:
-            return None
-        total += room
-    return total
-
-
-def _scoped(lane: Lane, scope: Scope) -> int | None:
-    """What the windows of one scope leave, of those that a calendar renews."""
-    of_scope = [w for w in lane.windows if w.scope is scope and isinstance(w.period, Calendar)]
-    return replace(lane, windows=tuple(of_scope)).room
-
-
-def _least(values: Sequence[int | None]) -> int | None:
-    return min((value for value in values if value is not None), default=None)
-
-
-def _sum(values: Sequence[int | None]) -> int | None:
-    known = [value for value in values if value is not None]
-    return sum(known) if len(known) == len(values) else None

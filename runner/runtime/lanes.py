@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from runner.core import concurrency
 from runner.core.concurrency import Concurrency
 from runner.core.forecast import USUAL_CALL_MS
-from runner.core.schedule import Lane
+from runner.core.lane import Lane
 from runner.core.verdict import Kind
 from runner.core.window import Window
 from runner.providers.account import USUAL_TOKENS, Account

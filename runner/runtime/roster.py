@@ -14,7 +14,8 @@ from anyio.abc import TaskGroup
 from runner.clock import Clock
 from runner.core.concurrency import Concurrency
 from runner.core.forecast import Forecast, forecast
-from runner.core.schedule import Lane, Route, Rules
+from runner.core.lane import Lane, Route
+from runner.core.schedule import Rules
 from runner.core.verdict import Kind, Verdict
 from runner.errors import UnauthorisedError
 from runner.providers.account import Account

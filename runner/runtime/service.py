@@ -19,9 +19,10 @@ from anyio.abc import TaskGroup
 from runner.clock import Clock
 from runner.core import schedule
 from runner.core.gate import Cause
+from runner.core.lane import Route
 from runner.core.outcome import CLOCK_TOLERANCE_MS
 from runner.core.quota import Refused
-from runner.core.schedule import Route, Start, Wait
+from runner.core.schedule import Start, Wait
 from runner.core.verdict import Kind, Verdict
 from runner.errors import BusyError, DiskFullError, RunnerError, StoreError
 from runner.providers.endpoint import Endpoint, Heard

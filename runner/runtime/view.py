@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from runner.core.schedule import Route, Work
+from runner.core.lane import Route
+from runner.core.schedule import Work
 from runner.core.window import Window
 from runner.providers.account import Account
 from runner.store import batches, ledger, queue

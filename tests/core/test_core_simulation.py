@@ -19,11 +19,12 @@ from runner.core import outcome, quota
 from runner.core.calendar import day_at
 from runner.core.concurrency import Concurrency
 from runner.core.gate import MINUTE_MS
+from runner.core.lane import Lane, Route
 from runner.core.outcome import Outcome
 from runner.core.pacing import Pace
 from runner.core.period import Calendar
 from runner.core.quota import Admitted, Refused
-from runner.core.schedule import Lane, Route, Rules, Start, Work, decide
+from runner.core.schedule import Rules, Start, Work, decide
 from runner.core.verdict import Kind, Reply, Rule, Scope, Verdict, classify
 from runner.core.window import Count, Quota, Window, current, open_window
 

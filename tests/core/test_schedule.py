@@ -11,21 +11,10 @@ from runner.core.calendar import day_at
 from runner.core.concurrency import Concurrency
 from runner.core.gate import Cause, Gate
 from runner.core.hours import read_hours
+from runner.core.lane import Lane, Route, room_of
 from runner.core.pacing import SAFETY_MS, Pace
 from runner.core.period import Calendar, Grant, Rolling
-from runner.core.schedule import (
-    Lane,
-    Rotate,
-    Route,
-    Rules,
-    Start,
-    Wait,
-    Waiting,
-    Work,
-    decide,
-    explain,
-    room_of,
-)
+from runner.core.schedule import Rotate, Rules, Start, Wait, Waiting, Work, decide, explain
 from runner.core.verdict import Scope
 from runner.core.window import Quota, Source, Window, open_window
 

@@ -10,21 +10,12 @@ from random import Random
 from runner.core import quota
 from runner.core.concurrency import Concurrency
 from runner.core.gate import Cause
+from runner.core.lane import Lane, Route
 from runner.core.outcome import Outcome
 from runner.core.pacing import Pace
 from runner.core.period import Calendar, Grant, Refill, Rolling
 from runner.core.quota import Admitted
-from runner.core.schedule import (
-    Lane,
-    Route,
-    Rules,
-    Start,
-    Wait,
-    Waiting,
-    Work,
-    decide,
-    explain,
-)
+from runner.core.schedule import Rules, Start, Wait, Waiting, Work, decide, explain
 from runner.core.window import Count, Unit, Window, span_of
 from support.books import ACCOUNT, Books
 from support.fate import HOUR, MINUTE, SECOND, TOKENS, Event, Fate
