@@ -29,8 +29,9 @@ JOB = """
 [job]
 name = "letters"
 model = "Qwen/Qwen3-8B"
+pack = {pack}
 [prompt]
-user = "Which letter is {{ text }}?"
+user = "Which letter is {{{{ text }}}}?"
 [answer]
 kind = "label"
 labels = ["a", "b", "c"]
@@ -46,6 +47,7 @@ limits = { calls_per_second = 200 }
 def simulator() -> Iterator[str]:
     """A simulator in a process of its own; its address."""
     options = ["--port", "0", "--latency", "20-60", "--calls-per-day", "1000000"]
+    options += ["--fault", "item_missing=0.1", "--fault", "item_wrong=0.1"]  # of packs only
     command = [*MIDNIGHT, "--json", "simulate", *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         assert process.stdout is not None
@@ -86,13 +88,13 @@ def await_calls(address: str, processes: list[subprocess.Popen[bytes]], beyond: 
         time.sleep(0.01)
 
 
-@pytest.mark.parametrize("runners", [1, 2])
+@pytest.mark.parametrize(("runners", "pack"), [(1, 1), (2, 1), (2, 4)])
 def test_every_row_has_one_result_and_every_call_is_accounted_for(
-    tmp_path: Path, simulator: str, runners: int
+    tmp_path: Path, simulator: str, runners: int, pack: int
 ) -> None:
-    """However often the runners die."""
+    """However often the runners die, and however many rows share a call."""
     chance = Random(runners)
-    (tmp_path / "job.toml").write_text(JOB)
+    (tmp_path / "job.toml").write_text(JOB.format(pack=pack))
     rows = "".join(f"row {number}\n" for number in range(ROWS))
     (tmp_path / "in.csv").write_text("text\n" + rows)
     lost = 0
