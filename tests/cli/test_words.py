@@ -11,7 +11,7 @@ from runner.app.credits import Credits
 from runner.cli.render import sentences, words
 from runner.core.gate import Cause, Gate
 from runner.core.grants import Expiry
-from runner.core.period import Calendar
+from runner.core.period import Calendar, Period, Refill, Rolling
 from runner.core.schedule import Waiting
 from runner.core.window import Source, Window
 
@@ -94,6 +94,24 @@ def test_a_spent_day_says_how_much_until_when_and_what_then() -> None:
         "waiting for the reset: 2,000 of 2,000 calls spent today; "
         "sleeping until 15:48 (in 7 h 0 min), then one probe"
     )
+
+
+@pytest.mark.parametrize(
+    ("period", "allowance"),
+    [
+        (Calendar("day", "UTC"), "today's allowance"),
+        (Calendar("month", "UTC"), "this month's allowance"),
+        (Rolling(60_000), "the allowance"),
+        (Refill(60_000), "the allowance"),
+    ],
+)
+def test_only_what_is_granted_needs_a_login(period: Period, allowance: str) -> None:
+    """An allowance that comes back by itself says when, whatever its period."""
+    window = replace(WINDOW, model="m", period=period, spent=0)
+    reason = Waiting(1, Cause.SPENT, "", NOW + H, window)
+    said = f"{allowance} of m is spent until 09:48 (in 1 h 0 min)"
+    assert sentences.ends([reason], NOW, UTC) == [said]
+    assert f"says that {allowance} of m is spent" in sentences.wait(reason, NOW, UTC)
 
 
 def test_a_probe_under_way_is_said_before_anything_else() -> None:

@@ -162,9 +162,11 @@ def _end(reason: Waiting, now: int, zone: tzinfo | None) -> str:
     window = reason.window
     if reason.cause == Cause.SPENT and window is not None and reason.until is not None:
         whose = f" of {window.model}" if window.model else ""
-        if isinstance(window.period, Calendar):
-            return f"today's allowance{whose} is spent until {words.until(reason.until, now, zone)}"
-        return f"the {window.unit}{whose} are spent: a grant needs a login on the provider's site"
+        if isinstance(window.period, Grant):
+            site = "a grant needs a login on the provider's site"
+            return f"the {window.unit}{whose} are spent: {site}"
+        until = words.until(reason.until, now, zone)
+        return f"{_allowance(window)}{whose} is spent until {until}"
     return wait(reason, now, zone)
 
 
@@ -197,8 +199,16 @@ def _spent(reason: Waiting, moment: str) -> str:
     if window.room == 0:
         told = f"waiting for the reset{whose}: {spent(window)}"
         return f"{told}; sleeping until {moment}, then one probe"
-    told = f"the provider says that today's allowance{whose} is spent{_quote(reason)}"
+    told = f"the provider says that {_allowance(window)}{whose} is spent{_quote(reason)}"
     return f"{told}; sleeping until {moment}, then one probe"
+
+
+def _allowance(window: Window) -> str:
+    match window.period:
+        case Calendar(unit=unit):
+            return "today's allowance" if unit == "day" else "this month's allowance"
+        case _:
+            return "the allowance"
 
 
 def _throttled(reason: Waiting, moment: str) -> str:

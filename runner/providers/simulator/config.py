@@ -115,11 +115,10 @@ class SimulatorConfig:
         foreign_spread_s: Seconds from the reset over which the foreign calls are spread evenly.
         account_refusal: Whether a spent account is told so plainly or ambiguously.
         envelope: Shape of error bodies; "mixed" draws one for each call.
-        faults: Probability of each fault kind; those of calls together at most 1, and those of
-            images. An ``error_500`` strikes those who look at a task or an image, too.
+        faults: Probability of each fault kind: of those of calls, for each call; of those of
+            images, for each image; of those of items, for each item of a pack. Each of the three
+            together at most 1. An ``error_500`` strikes those who look at a task or an image, too.
         answer_style: What the models put around their answers; "mixed" draws it for each call.
-        faults: Probability of each fault kind, for each call; together at most 1. Of the faults
-            of items, for each item of a pack; together at most 1, too.
         counts_failed: Whether a call that failed on the server's side spends allowance.
         seed: Decides every draw.
 
