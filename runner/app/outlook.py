@@ -70,7 +70,7 @@ class Outlook:
         if work is None:
             return None
         windows = {route: view.windows[route] for route in work.routes}
-        return self.forecast(batch.calls_needed, windows, now, batch.calls_left)
+        return self.forecast(batch.calls_needed, windows, now, work.left)
 
     def _lanes(self, windows: Windows) -> dict[Route, Lane]:
         costs = {account.name: account.cost for account in self.accounts}

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from runner.app.parts import BYTES_PER_TOKEN, Fingerprints
+from runner.app.rows import CHECK
 from runner.app.submission import Checked, Progress, unseen_progress
 from runner.core.forecast import Forecast
 
@@ -58,8 +59,8 @@ async def make_plan(
             size += len(request)
         if number % REPORT_EVERY == 0:
             on_progress(number, total)
-    votes = [part for part in others if part.stride == 1]
-    checks = sum(part.rows(total) for part in others if part.stride > 1)
+    votes = [part for part in others if part.name != CHECK]
+    checks = sum(part.rows(total) for part in others if part.name == CHECK)
     calls = (1 + len(votes)) * whole.packing.calls(len(seen)) + checks
     return Plan(
         name=checked.jobfile.job.name,

@@ -286,6 +286,32 @@ def test_a_plan_knows_how_many_calls_are_allowed(midnight: Any, tmp_path: Path, 
     assert (plan["finish_at"], plan["forecast"]["calls_beyond"]) == (None, 4)
 
 
+@pytest.mark.parametrize(("check", "calls"), [("1.0", 8), ("0.5", 5)])
+def test_a_plan_counts_the_rows_that_are_asked_alone_as_a_check(
+    midnight: Any, tmp_path: Path, work: Any, check: str, calls: int
+) -> None:
+    """Even where that is each of the six."""
+    job, data = work
+    text = (tmp_path / job).read_text()
+    (tmp_path / job).write_text(text.replace("[job]", f"[job]\npack = 3\ncheck = {check}"))
+    plan = midnight("plan", job, data, "--json").json
+    assert (plan["calls"], plan["calls_if_alone"]) == (calls, 6)
+
+
+def test_no_part_of_a_batch_without_calls_left_is_said_to_finish(
+    midnight: Any, tmp_path: Path, work: Any, provider: Any
+) -> None:
+    """The bound is the whole batch's, so what binds it binds its votes."""
+    provider()
+    job, data = work
+    text = (tmp_path / job).read_text().replace("[job]", "[job]\nvotes = 2")
+    (tmp_path / job).write_text(f"{text}[limits]\nmax_calls = 4\n")
+    assert midnight("run", job, data).code == 3
+    batches = midnight("status", "--json").json["batches"]
+    assert [batch["forecast"]["finish_at"] for batch in batches] == [None, None]
+    assert sum(batch["forecast"]["calls_beyond"] for batch in batches) == 8
+
+
 def test_one_is_told_that_a_database_is_upgraded(midnight: Any, tmp_path: Path) -> None:
     (tmp_path / "midnight.db").unlink()
     make_first_release(tmp_path / "midnight.db")
