@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import os
 import re
+import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import orjson
 
-from runner.errors import InputError, JobFileError
+from runner.errors import InputError, JobFileError, OutputError
 from runner.jobfile import JobFile, Prompt
 
 MOST_NAMED = 5
@@ -36,6 +37,25 @@ def put_into(jobfile: JobFile, folder: Path) -> JobFile:
     whole = os.path.abspath(folder)  # noqa: PTH100 - keeps links
     images = jobfile.images.model_copy(update={"folder": whole})
     return jobfile.model_copy(update={"images": images})
+
+
+def check_folder(jobfile: JobFile) -> None:
+    """Make the folder of the images, and find out that it takes files, before any is paid for.
+
+    Raises:
+        OutputError: It cannot be made, or takes none.
+    """
+    if jobfile.job.kind != "image" or jobfile.images.folder is None:
+        return
+    folder = Path(jobfile.images.folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        what = f"no image can be written there ({error.strerror or error})"
+        remedy = "name another folder in [images] folder"
+        raise OutputError(what, where=str(folder), remedy=remedy) from error
 
 
 def check_shown(

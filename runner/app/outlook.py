@@ -6,12 +6,12 @@ It reckons with the functions that schedule, on what it is handed; it reads no d
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from runner.core import schedule
 from runner.core.forecast import Forecast, forecast
 from runner.core.lane import Lane, Route
-from runner.core.schedule import Rules, Wait, Waiting
+from runner.core.schedule import Rules, Wait, Waiting, Work
 from runner.core.window import Window
 from runner.errors import ConfigError
 from runner.providers.account import USUAL_TOKENS, Account
@@ -70,7 +70,10 @@ class Outlook:
         if work is None:
             return None
         windows = {route: view.windows[route] for route in work.routes}
-        return self.forecast(batch.calls_needed, windows, now, work.left)
+        calls = batch.calls_needed
+        before = sum(_before(calls, work, other) for other in view.works if other is not work)
+        found = self.forecast(calls + before, windows, now, _both(work.left, before))
+        return replace(found, calls=calls)
 
     def _lanes(self, windows: Windows) -> dict[Route, Lane]:
         costs = {account.name: account.cost for account in self.accounts}
@@ -78,6 +81,21 @@ class Outlook:
             (name, model): Lane(found, cost=costs[name](model, USUAL_TOKENS))
             for (name, model), found in windows.items()
         }
+
+
+def _before(calls: int, work: Work, other: Work) -> int:
+    """How many calls of another batch are made before so many of `work` are done.
+
+    Those of a batch that goes first all are; of one with the same priority, as many.
+    """
+    if not set(work.routes) & set(other.routes) or other.priority > work.priority:
+        return 0
+    theirs = other.calls if other.left is None else min(other.calls, other.left)
+    return theirs if other.priority < work.priority else min(theirs, calls)
+
+
+def _both(left: int | None, more: int) -> int | None:
+    return None if left is None else left + more
 
 
 def place(window: Window) -> tuple[str, str, bool, str]:

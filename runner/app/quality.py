@@ -37,6 +37,8 @@ async def quality(reading: Reading, family: Sequence[Batch]) -> Quality:
     if job.votes > 1 or job.gold:
         async for page in results(reading, family):
             for row in page:
+                if row.open:
+                    continue
                 answers = [one.answer for one in row.votes]
                 tally.add(answers, _gold(row.first.payload, job.gold) if job.gold else None)
     compared = tally.agreement() if job.votes > 1 or job.gold else None

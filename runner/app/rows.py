@@ -44,6 +44,11 @@ class RowResult:
     vote: Vote | None = None
 
     @property
+    def open(self) -> bool:
+        """Whether it has not ended: a vote is still out."""
+        return any(one.state not in _ENDS for one in self.votes)
+
+    @property
     def state(self) -> str:
         """Where the row stands: it is done when every vote is in."""
         open_votes = [one.state for one in self.votes if one.state not in _ENDS]
@@ -56,7 +61,7 @@ class RowResult:
         """The answer, or that of most votes once all are in."""
         if self.vote is None:
             return self.first.answer
-        return self.vote.value if all(one.state in _ENDS for one in self.votes) else None
+        return None if self.open else self.vote.value
 
     @property
     def model(self) -> str | None:

@@ -17,7 +17,7 @@ from pathlib import Path
 import orjson
 
 from runner import files, jobfile
-from runner.app.images import check_shown, placed
+from runner.app.images import check_folder, check_shown, placed
 from runner.app.parts import Fingerprints, Part, packing_of, parts_of
 from runner.app.rows import VOTE_COLUMNS
 from runner.core.model import BatchState
@@ -205,8 +205,10 @@ async def submit(
 
     Raises:
         InputError: The dataset has changed since it was checked.
+        OutputError: The folder of the images takes no files.
         StoreError: The database cannot be written; what was queued stays, and is gone on from.
     """
+    check_folder(placed(checked.jobfile, checked.beside))
     whole, *others = checked.parts
     batch, created = await _queue(database, checked, whole, None, now, on_progress)
     for part in others:

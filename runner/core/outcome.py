@@ -106,8 +106,13 @@ def _learn_spent(window: Window, verdict: Verdict, now: int) -> Window:
 
 
 def unseen(window: Window, *, probe: bool, now: int = 0, held: int = 1) -> Window:
-    """`window` after a call whose end nobody saw: what it had reserved counts as spent."""
-    settled = quota.settle(window, charged=held, count=None, probe=False, now=now, held=held)
+    """`window` after a call whose end nobody saw: what it had reserved counts as spent.
+
+    Save for credits that nobody has told of: most accounts count none.
+    """
+    untold = window.unit is Unit.CREDITS and window.limit is None
+    charged = 0 if untold else held
+    settled = quota.settle(window, charged=charged, count=None, probe=False, now=now, held=held)
     return replace(settled, gate=gates.probe_lost(window.gate, probe=probe))
 
 

@@ -11,6 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+# A refusal in words that no rule knows, of a day's allowance, and of no model's in particular.
+_OF_A_DAY = re.compile(
+    r"(?!.*\bmodel\b).*\b(today|tomorrow|daily|per[ -]day|a day)\b", re.IGNORECASE | re.DOTALL
+)
+
 
 class Kind(StrEnum):
     """The eight verdicts."""
@@ -131,7 +136,8 @@ def _of_status(reply: Reply, why: str) -> Verdict:
     match reply.status:
         case 429:
             wait = reply.retry_after_ms
-            return Verdict(Kind.THROTTLED, why, wait_ms=wait, ambiguous=wait is None)
+            scope = Scope.ACCOUNT if _OF_A_DAY.match(reply.message) else Scope.MODEL
+            return Verdict(Kind.THROTTLED, why, scope, wait, ambiguous=wait is None)
         case 401 | 403:
             remedy = "check the account's token and its standing with the provider"
             return Verdict(Kind.UNAUTHORISED, why, Scope.ACCOUNT, remedy=remedy)

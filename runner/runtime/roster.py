@@ -5,6 +5,7 @@ It knows what this runner has learned of them; budgets are the ledger's.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -79,7 +80,7 @@ class Roster:
         if not view.windows:
             return None
         calls = sum(batch.calls_needed for batch in view.batches)
-        most = sum(_allowed(batch) for batch in view.batches)
+        most = _allowed(view.batches)
         return forecast(calls, self.lanes(view), rules, now, self.pace_ms(view), most)
 
     async def acquire(self, name: str, count: int) -> int:
@@ -130,7 +131,18 @@ class Roster:
         return next(iter(self.refused.values()))
 
 
-def _allowed(batch: Batch) -> int:
-    """How many calls a batch still needs, as far as the user allows them."""
-    needed = batch.calls_needed
-    return needed if batch.calls_left is None else min(needed, batch.calls_left)
+def _allowed(found: Sequence[Batch]) -> int:
+    """How many calls batches still need, as far as the user allows them.
+
+    A whole and its parts are allowed so many together.
+    """
+    needed, left = Counter[int](), dict[int, int | None]()
+    for batch in found:
+        whole = batch.part_of or batch.id
+        needed[whole] += batch.calls_needed
+        left[whole] = batch.calls_left
+    return sum(_least(calls, left[whole]) for whole, calls in needed.items())
+
+
+def _least(calls: int, left: int | None) -> int:
+    return calls if left is None else min(calls, left)

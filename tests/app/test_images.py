@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from support.files import write_job
 
-from runner.app.images import placed
+from runner.app.images import check_folder, placed
 from runner.app.submission import Checked, check_submission
-from runner.errors import ConfigError, InputError
+from runner.errors import ConfigError, InputError, OutputError
 from runner.files import shrinking
 from runner.jobfile import JobFile, parse
 
@@ -62,3 +62,14 @@ def test_a_folder_starts_from_where_one_stands_or_from_the_results(
     odd = parse(MADE.replace("[job]", '[job]\nname = "a/b: *?"'), "cards.toml")
     assert folder_of(odd) == tmp_path / "a-b- --images"
     assert placed(parse(SHOWN, "job.toml")) == parse(SHOWN, "job.toml")
+
+
+def test_a_folder_that_takes_no_files_is_told_before_an_image_is_paid_for(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("a file")
+    for named in ("taken", "taken/below", "/proc/nope"):
+        job = parse(f'{MADE}[images]\nfolder = "{tmp_path / named}"\n', "pictures.toml")
+        with pytest.raises(OutputError, match="no image can be written there"):
+            check_folder(placed(job))
+    job = parse(f'{MADE}[images]\nfolder = "{tmp_path / "new" / "deep"}"\n', "pictures.toml")
+    check_folder(placed(job))
+    assert list((tmp_path / "new" / "deep").iterdir()) == []

@@ -383,3 +383,11 @@ def test_a_day_that_was_found_early_begins_when_a_corrected_clock_says_so() -> N
 def test_a_clock_that_is_corrected_by_seconds_moves_nothing() -> None:
     full = busy(Rolling(MINUTE), Gate(probe=False))
     assert set_back(full, 30 * SECOND).recent == full.recent
+
+
+def test_a_call_that_nobody_saw_end_spends_no_credits_that_nobody_has_told_of() -> None:
+    """Else an account that counts calls alone would show credits after a crash."""
+    flying = replace(window(None, Grant(), Unit.CREDITS), reserved=2_000)
+    assert unseen(flying, probe=False, held=2_000).spent == 0
+    told = replace(window(5_000, Grant(), Unit.CREDITS), reserved=2_000)
+    assert unseen(told, probe=False, held=2_000).spent == 2_000

@@ -130,3 +130,21 @@ def test_a_verdict_names_the_quota_of_its_rule() -> None:
     rule = Rule(Verdict(Kind.SPENT, quota="tokens_per_day"), status=429)
     assert classify(Reply(429), (rule,)).quota == "tokens_per_day"
     assert classify(Reply(429), ()).quota == ""
+
+
+@pytest.mark.parametrize(
+    ("message", "scope"),
+    [
+        ("You have exceeded today's quota.", Scope.ACCOUNT),
+        ("Daily limit reached, come back tomorrow", Scope.ACCOUNT),
+        ("500 requests per day are allowed", Scope.ACCOUNT),
+        ("You have exceeded today's quota for model X", Scope.MODEL),
+        ("Slow down", Scope.MODEL),
+    ],
+)
+def test_a_429_that_no_rule_knows_concerns_the_account_if_it_speaks_of_a_day(
+    message: str, scope: Scope
+) -> None:
+    """And is ambiguous all the same: the next probe tells."""
+    verdict = classify(Reply(429, message=message), ())
+    assert (verdict.kind, verdict.scope, verdict.ambiguous) == (Kind.THROTTLED, scope, True)
