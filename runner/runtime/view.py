@@ -37,11 +37,14 @@ class View:
 
 
 def routes_of(models: Sequence[str], accounts: Sequence[Account]) -> tuple[Route, ...]:
-    """The ways to `models`, the preferred ones first: each model on every account in turn."""
+    """The ways to `models`, the preferred ones first: on each account in turn, every model.
+
+    So the whole allowance of an account is used before another's, which may cost money.
+    """
     ways = [
         (account.name, name)
-        for model in models
         for account in accounts
+        for model in models
         if (name := account.serves(model)) is not None
     ]
     return tuple(dict.fromkeys(ways))

@@ -95,8 +95,15 @@ def test_a_url_that_has_expired_is_asked_for_anew_at_no_cost(tmp_path: Path) -> 
     assert made.seen.images == 6
 
 
+def in_the_way(folder: Path) -> Path:
+    """A folder where the first image is to be put: it came when the batch was queued already."""
+    found = folder / "rehearsed-images" / "1-0001.png"
+    found.mkdir(parents=True)
+    return found
+
+
 def test_what_can_never_be_written_is_given_up_after_a_day(tmp_path: Path) -> None:
-    (tmp_path / "rehearsed-images").write_text("in the way")
+    in_the_way(tmp_path)
     made = make(tmp_path, 1)
     (error,) = made.errors
     assert error.startswith("the image did not come within a day: images cannot be written to ")
@@ -108,20 +115,19 @@ def test_what_can_never_be_written_is_given_up_after_a_day(tmp_path: Path) -> No
 def test_what_is_no_image_or_too_large_is_not_kept(tmp_path: Path, fault: str) -> None:
     made = make(tmp_path, 2, **{fault: 1})
     assert all(error.startswith("the image cannot be kept: ") for error in made.errors)
-    assert not (tmp_path / "rehearsed-images").exists()
+    assert list((tmp_path / "rehearsed-images").iterdir()) == []
 
 
 def test_an_image_that_cannot_be_written_waits_until_it_can(tmp_path: Path) -> None:
     """Nothing new is begun meanwhile, and nothing is paid for twice."""
-    blocked = tmp_path / "rehearsed-images"
-    blocked.write_text("in the way")
+    blocked = in_the_way(tmp_path)
     told: list[str] = []
 
     def watch(progress: Progress) -> None:
-        if progress.trouble and blocked.is_file():
+        if progress.trouble and blocked.is_dir():
             told.append(progress.trouble)
             if len(told) == 20:
-                blocked.unlink()
+                blocked.rmdir()
 
     made = make(tmp_path, 5, watcher=watch)
     assert "images cannot be written to" in told[0]
