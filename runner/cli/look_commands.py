@@ -13,7 +13,7 @@ from runner.cli.options import OUTPUT_HELP, BatchName, Errors, examples
 from runner.cli.session import Session, emit, session_of
 
 if TYPE_CHECKING:
-    from runner.app.answers import Status
+    from runner.app.answers import QuotaLine, Status
     from runner.app.midnight import Midnight
     from runner.app.quality import Quality
     from runner.cli.running import Target
@@ -94,15 +94,17 @@ def report(
     session = session_of(context)
     if csv and session.json:
         raise typer.BadParameter("--csv and --json exclude each other: name one of them")
-    days, quality = session.ask(lambda midnight: _report(midnight, batch, by_model=by_model))
+    days, quality, quota = session.ask(lambda m: _report(m, batch, by_model=by_model))
     if session.json:
-        emit(report_json.report(days, quality))
+        emit(report_json.report(days, quality, quota))
     elif csv:
         _print_csv(days)
     else:
         from runner.cli.render import tables  # noqa: PLC0415 - only for people
+        from runner.clock import SystemClock  # noqa: PLC0415
 
         session.say(tables.report(days, by_model=by_model))
+        session.say(*tables.purses(quota, SystemClock().now()))
         if quality is not None:
             from runner.cli.render.agreement import quality as shown  # noqa: PLC0415
 
@@ -112,10 +114,11 @@ def report(
 
 async def _report(
     midnight: Midnight, name: str | None, *, by_model: bool
-) -> tuple[list[DayReport], Quality | None]:
+) -> tuple[list[DayReport], Quality | None, list[QuotaLine]]:
     only = await midnight.batch(name) if name else None
     days = await midnight.report(batch=only, by_model=by_model)
-    return days, await midnight.quality(only) if only else None
+    quality = await midnight.quality(only) if only else None
+    return days, quality, await midnight.quota()
 
 
 def _print_csv(days: list[DayReport]) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from runner.cli import as_json
 from runner.cli.render.words import iso
 
 if TYPE_CHECKING:
+    from runner.app.answers import QuotaLine
     from runner.app.quality import Quality
     from runner.app.rehearsal import Rehearsal
     from runner.core.agreement import Agreement, Pair
@@ -36,12 +38,20 @@ DAY_COLUMNS = (
 )
 
 
-def report(days: list[DayReport], quality: Quality | None = None) -> dict[str, Any]:
-    """The ledger by day; of one batch, also how far its answers agree, where that is known."""
+def report(
+    days: list[DayReport], quality: Quality | None = None, quota: Sequence[QuotaLine] = ()
+) -> dict[str, Any]:
+    """The ledger by day, and the credits there are now.
+
+    Of one batch, also how far its answers agree, where that is known.
+    """
     compared = quality.agreement if quality else None
     check = quality.check if quality else None
     return {
         "days": [day(found) for found in days],
+        "credits": {
+            line.window.account: as_json.purse(line.credits) for line in quota if line.credits
+        },
         "agreement": agreement(compared) if compared else None,
         "check": pair(check) if check else None,
     }

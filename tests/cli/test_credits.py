@@ -44,6 +44,9 @@ def test_report_tells_what_was_spent_and_what_is_left(spender: Any) -> None:
     assert max(map(len, said.splitlines())) <= 80
     (day,) = spender("report", "--json").json["days"]
     assert (day["credits"], day["balance"]) == (6, 244)
+    assert spender("report", "--json").json["credits"]["modelscope"]["available"] == 244
+    assert "244 credits" in said
+    assert "expire by" in " ".join(said.split())
     (line,) = csv.DictReader(io.StringIO(spender("report", "--csv").out))
     assert (line["credits"], line["balance"]) == ("6.0", "244.0")
 

@@ -190,12 +190,17 @@ def quota(lines: Sequence[QuotaLine], now: int) -> RenderableType:
     windows = [line.window for line in lines]
     resets = sorted({window.resets_at for window in windows if window.resets_at < NEVER})
     notes = [f"resets at {words.when(moment, now)} here" for moment in resets]
-    purses = [
+    told = (*purses(lines, now), *_refusals(windows), Text("; ".join(notes), "dim"))
+    return Group(made, Text(), *told)
+
+
+def purses(lines: Sequence[QuotaLine], now: int) -> list[Text]:
+    """The credits of each account that has some: the balance, what is frozen, what expires."""
+    return [
         Text(f"{line.window.account}: {sentences.balance(line.credits, now)}")
         for line in lines
         if line.credits is not None
     ]
-    return Group(made, Text(), *purses, *_refusals(windows), Text("; ".join(notes), "dim"))
 
 
 def _refusals(windows: Iterable[Window]) -> list[Text]:
