@@ -47,7 +47,6 @@ def _make_tables() -> None:
         sa.Column("task_id", sa.Text(), nullable=False),
         sa.Column("since_ms", sa.Integer(), nullable=False),
         sa.Column("due_at_ms", sa.Integer(), nullable=False),
-        _number("looks"),
         sa.PrimaryKeyConstraint("job_id", name=op.f("tasks_pkey")),
     )
     op.create_index("tasks_due", "tasks", ["due_at_ms"], unique=False)

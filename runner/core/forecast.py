@@ -6,7 +6,7 @@ database.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from runner.core.lane import Lane, Route, room_of
@@ -63,6 +63,7 @@ def forecast(
         call_ms: Milliseconds between the ends of two calls at full speed.
         most: How many calls the user allows in all; None: as many as it takes.
     """
+    lanes = _changed(lanes, _as_shut)
     per_day, today = room_of(_renewed(lanes, NEVER)), room_of(lanes)
     fastest = max(call_ms, *(_flow_ms(lane) for lane in lanes.values()), 1)
     bounds = [bound for bound in (most, _covered(lanes)) if bound is not None]
@@ -90,6 +91,22 @@ def _covered(lanes: Lanes) -> int | None:
             return None
         accounts[account] = min([*known, accounts.get(account, known[0])])
     return sum(accounts.values()) if lanes else None
+
+
+def _changed(lanes: Lanes, change: Callable[[Window], Window]) -> dict[Route, Lane]:
+    """The lanes with every window changed."""
+    return {
+        route: replace(lane, windows=tuple(map(change, lane.windows)))
+        for route, lane in lanes.items()
+    }
+
+
+def _as_shut(window: Window) -> Window:
+    """A calendar's window, which has no room if nobody may enter it before its reset."""
+    shut = isinstance(window.period, Calendar) and window.gate.opens_at >= window.resets_at
+    if not shut or window.limit is None:
+        return window
+    return replace(window, spent=max(window.spent, window.limit))
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +189,7 @@ def _renewed(lanes: Lanes, at: int) -> Lanes:
             window, starts_at=span.starts_at, resets_at=span.ends_at, spent=0, reserved=0
         )
 
-    return {r: replace(lane, windows=tuple(map(renew, lane.windows))) for r, lane in lanes.items()}
+    return _changed(lanes, renew)
 
 
 def _spent(lanes: Lanes, calls: int) -> Lanes:
@@ -194,7 +211,7 @@ def _after(lanes: Lanes, route: Route, made: int) -> dict[Route, Lane]:
         more = made * window.takes(cost) if touched else 0
         return replace(window, spent=window.spent + more)
 
-    return {r: replace(lane, windows=tuple(map(spend, lane.windows))) for r, lane in lanes.items()}
+    return _changed(lanes, spend)
 
 
 def _flow_ms(lane: Lane) -> int:
@@ -205,8 +222,3 @@ def _flow_ms(lane: Lane) -> int:
         if isinstance(period := window.period, Rolling | Refill) and window.limit
     ]
     return max(waits, default=0)
-
-
-def lanes_of(windows: Mapping[Route, Sequence[Window]]) -> dict[Route, Lane]:
-    """Lanes of which nothing but their windows is known."""
-    return {route: Lane(tuple(found)) for route, found in windows.items()}

@@ -25,11 +25,6 @@ class Packing:
         """How many jobs may share a call with one that was halved so often, itself included."""
         return max(1, self.most >> halvings)
 
-    @property
-    def levels(self) -> int:
-        """How often a job can be halved before it is alone."""
-        return self.most.bit_length() - 1
-
     def calls(self, jobs: int) -> int:
         """How many calls `jobs` take if each is full and every answer is good."""
         return -(-jobs // self.most)

@@ -51,10 +51,10 @@ async def execute(
     observer: Observer = unobserved,
 ) -> Ended:
     """Make the call and decide what follows for each of its jobs."""
-    asked, unaskable = await _prepare(task.way, started.jobs)
+    asked, faults = await _prepare(task.way, started.jobs)
+    unaskable = tuple(JobEnd(job, retry.Fail(why)) for job, why in faults)
     if not asked:
-        why = next(iter(unaskable)).step.why  # type: ignore[union-attr]
-        verdict = Verdict(Kind.LOCAL, why, scope=None)
+        verdict = Verdict(Kind.LOCAL, faults[0][1], scope=None)
         return Ended(started, Heard(verdict).outcome(probe=started.probe), unaskable)
     asking = replace(started, jobs=tuple(job for job, _ in asked))
     questions, sent_at = [what for _, what in asked], now()
@@ -74,15 +74,15 @@ async def execute(
 
 async def _prepare(
     way: Way, jobs: Sequence[Claimed]
-) -> tuple[list[tuple[Claimed, Any]], tuple[JobEnd, ...]]:
-    """What is asked of each row; and the end of those that do not fit: nothing is sent of them."""
-    asked, unaskable = [], []
+) -> tuple[list[tuple[Claimed, Any]], list[tuple[Claimed, str]]]:
+    """What is asked of each row; and why nothing can be asked of those that do not fit."""
+    asked, faults = [], []
     for job in jobs:
         try:
             asked.append((job, await way.prepare(job)))
         except RunnerError as error:
-            unaskable.append(JobEnd(job, retry.Fail(str(error))))
-    return asked, tuple(unaskable)
+            faults.append((job, str(error)))
+    return asked, faults
 
 
 def after_refusal(

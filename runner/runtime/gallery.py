@@ -8,8 +8,6 @@ provider knows of it.
 from __future__ import annotations
 
 import math
-import os
-import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,7 +20,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.clock import Clock
 from runner.core.retry import look_at
-from runner.errors import StoreError
+from runner.errors import OutputError, StoreError
+from runner.files.place import placed
+from runner.files.target import translated
 from runner.jobfile import JobFile
 from runner.providers.downloads import Expired, Image, Unfit
 from runner.providers.endpoint import Endpoint
@@ -78,21 +78,15 @@ def frame_of(batch: Batch) -> Frame:
 
 
 def put_in_place(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all, and durably.
+    """Write a file whole or not at all, and durably; its folder is made if need be.
 
     Raises:
-        OSError: It cannot be written.
+        OutputError: It cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        with part.open("xb") as file:
+    with translated(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with placed(path) as file:
             file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _is_place(task_id: str) -> bool:
@@ -182,8 +176,8 @@ class Gallery:
         """What is to be written down of a task; what cannot be kept is fetched again, for a day."""
         try:
             end = await self._end(task, frame)
-        except OSError as error:
-            why = f"images cannot be written to {frame.folder} ({error.strerror or error})"
+        except OutputError as error:
+            why = f"images cannot be written to {frame.folder} ({error.what})"
             end = _later(task, why)
             if look_at(task.since, self._clock.now()) is not None:
                 self._unwritten[task.job_id] = why
@@ -195,7 +189,7 @@ class Gallery:
         """What has come of a task.
 
         Raises:
-            OSError: Its image is here, and cannot be written.
+            OutputError: Its image is here, and cannot be written.
         """
         endpoint, place = self._endpoints[task.account], task.task_id
         found = Painted((place,)) if _is_place(place) else await endpoint.task(place, LOOK_S)

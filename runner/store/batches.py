@@ -6,6 +6,7 @@ of a batch are queue.py's.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -13,7 +14,7 @@ import orjson
 from sqlalchemy import Row, bindparam, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from runner.core.model import BatchState, Counts
+from runner.core.model import TRANSITIONS, BatchState, Counts, JobState
 from runner.core.packing import ALONE, Packing
 from runner.core.schedule import Rotate
 from runner.store.tables import batches
@@ -32,6 +33,35 @@ _REJECTED = (
     .values(rejected=batches.c.rejected + bindparam("number"))
     .returning(batches)
 )
+_CALLED = (
+    update(batches)
+    .where(batches.c.id.in_((bindparam("batch"), bindparam("whole"))))
+    .values(calls=batches.c.calls + bindparam("number"))
+)
+_REUSED = (
+    update(batches)
+    .where(batches.c.id == bindparam("batch"))
+    .values(reused=batches.c.reused + bindparam("number"))
+)
+_LOADED = (
+    update(batches)
+    .where(batches.c.id == bindparam("batch"))
+    .values(
+        loaded=batches.c.loaded + bindparam("number"), ready=batches.c.ready + bindparam("number")
+    )
+    .returning(batches)
+)
+_COUNT = {
+    (old, new): update(batches)
+    .where(batches.c.id == bindparam("batch"))
+    .values(
+        {
+            batches.c[old.value]: batches.c[old.value] - bindparam("number"),
+            batches.c[new.value]: batches.c[new.value] + bindparam("number"),
+        }
+    )
+    for old, new in {(old, new) for (old, _event), new in TRANSITIONS.items()}
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +246,42 @@ async def rejected(connection: AsyncConnection, batch_id: int, number: int) -> t
     values = {"batch": batch_id, "number": number}
     row = (await connection.execute(_REJECTED, values)).one()
     return batch_of(row), row.rejected
+
+
+async def count(
+    connection: AsyncConnection, batch_id: int, old: JobState, new: JobState, number: int
+) -> None:
+    """Keep a batch's counters exact: `number` of its jobs went from `old` to `new`."""
+    if number:
+        await connection.execute(_COUNT[old, new], {"batch": batch_id, "number": number})
+
+
+async def count_all(
+    connection: AsyncConnection, batch_ids: Iterable[int], old: JobState, new: JobState
+) -> int:
+    """As `count`, for jobs of several batches: one id for each job; how many they are."""
+    numbers = Counter(batch_ids)
+    for batch_id, number in sorted(numbers.items()):
+        await count(connection, batch_id, old, new, number)
+    return numbers.total()
+
+
+async def count_loaded(connection: AsyncConnection, batch: Batch, number: int) -> Batch:
+    """Count jobs that were queued, and are ready; the batch as it is then."""
+    loaded = await connection.execute(_LOADED, {"batch": batch.id, "number": number})
+    return batch_of(loaded.one())
+
+
+async def count_calls(connection: AsyncConnection, batch: Batch, number: int) -> None:
+    """Count calls that are about to be made; those of a part are calls of the whole, too."""
+    called = {"batch": batch.id, "whole": batch.part_of, "number": number}
+    await connection.execute(_CALLED, called)
+
+
+async def count_reused(connection: AsyncConnection, batch_id: int, number: int) -> None:
+    """Count jobs of a batch that took another one's answer."""
+    if number:
+        await connection.execute(_REUSED, {"batch": batch_id, "number": number})
 
 
 def batch_of(row: Row[tuple[object, ...]]) -> Batch:

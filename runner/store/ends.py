@@ -14,10 +14,10 @@ from sqlalchemy.dialects.sqlite import insert as insert_unless
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.model import JobEvent, JobState, after
-from runner.store import queue
+from runner.store import batches
 from runner.store.batches import Batch
 from runner.store.queue import Claimed
-from runner.store.tables import asks, batches, calls, jobs, results
+from runner.store.tables import asks, calls, jobs, results
 
 # How a leader ended, and what happens to those who follow it.
 _ENDS = {JobState.SUCCEEDED: JobEvent.ANSWERED, JobState.FAILED: JobEvent.GAVE_UP}
@@ -52,11 +52,6 @@ _FOLLOWERS = (
     .where(jobs.c.state.in_((JobState.FOLLOWING, JobState.FAILED)))
 )
 _SOURCES = select(results).where(results.c.job_id.in_(_JOBS))
-_REUSED = (
-    update(batches)
-    .where(batches.c.id == bindparam("batch"))
-    .values(reused=batches.c.reused + bindparam("number"))
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +90,7 @@ async def _end(
         ended = [job for job, state in states.items() if state is old]
         new = after(old, event)
         await connection.execute(_END, {"jobs": ended, "to": new})
-        await queue.count(connection, batch_id, old, new, len(ended))
+        await batches.count(connection, batch_id, old, new, len(ended))
 
 
 async def record(connection: AsyncConnection, found: Sequence[Result], now: int) -> None:
@@ -141,7 +136,7 @@ async def follow(
         await _end(connection, batch_id, states, event)
         await copy_results(connection, {row.id: row.leader_id for row in mine}, now)
         if event is JobEvent.ANSWERED:
-            await count_reused(connection, batch_id, len(mine))
+            await batches.count_reused(connection, batch_id, len(mine))
 
 
 async def copy_results(connection: AsyncConnection, sources: Mapping[int, int], now: int) -> None:
@@ -155,12 +150,6 @@ async def copy_results(connection: AsyncConnection, sources: Mapping[int, int], 
         for job, source in sources.items()
     ]
     await connection.execute(_RECORD, values)
-
-
-async def count_reused(connection: AsyncConnection, batch_id: int, number: int) -> None:
-    """Count jobs of a batch that took another one's answer."""
-    if number:
-        await connection.execute(_REUSED, {"batch": batch_id, "number": number})
 
 
 async def _forget_failures(connection: AsyncConnection, job_ids: Sequence[int]) -> None:
@@ -189,5 +178,5 @@ async def retry_failed(connection: AsyncConnection, batch: Batch) -> int:
             .values(state=state, claims=0, faults=0, asks=0, halvings=0)
             .returning(jobs.c.batch_id)
         )
-        await queue.count_all(connection, moved.scalars(), JobState.FAILED, state)
+        await batches.count_all(connection, moved.scalars(), JobState.FAILED, state)
     return len(again)

@@ -13,9 +13,9 @@ from sqlalchemy import Integer, bindparam, delete, func, insert, literal_column,
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.model import JobEvent, JobState, after
-from runner.store import ends, queue
-from runner.store.batches import Batch, batch_of
-from runner.store.tables import batches, jobs, payloads, requests, results
+from runner.store import batches, ends
+from runner.store.batches import Batch
+from runner.store.tables import jobs, payloads, requests, results
 
 _FIRST, _LAST, _FIRST_PAYLOAD, _STRIDE = (
     bindparam(name, type_=Integer) for name in ("first", "last", "first_payload", "stride")
@@ -30,14 +30,6 @@ _ADD_JOBS = insert(jobs).from_select(
         payloads.c.id.between(bindparam("first"), bindparam("last")),
         (payloads.c.id - _FIRST_PAYLOAD) % _STRIDE == 0,
     ),
-)
-_LOADED = (
-    update(batches)
-    .where(batches.c.id == bindparam("batch"))
-    .values(
-        loaded=batches.c.loaded + bindparam("number"), ready=batches.c.ready + bindparam("number")
-    )
-    .returning(batches)
 )
 _its, _other = requests.alias("its"), requests.alias("other")
 _SAME = _other.c.fingerprint == _its.c.fingerprint
@@ -111,8 +103,7 @@ async def add_jobs(
     place = {"first_payload": batch.first_payload, "first_job": batch.first_job}
     span = {"first": batch.payload(first), "last": batch.payload(last), "stride": batch.stride}
     await connection.execute(_ADD_JOBS, place | span | {"batch": batch.id})
-    loaded = await connection.execute(_LOADED, {"batch": batch.id, "number": number})
-    batch = batch_of(loaded.one())
+    batch = await batches.count_loaded(connection, batch, number)
     if not fingerprints:
         return batch
     asked = dict(zip(range(first, last + 1), fingerprints, strict=True))
@@ -121,7 +112,7 @@ async def add_jobs(
         own = [job for job in range(first, last + 1) if job not in leaders]
         await reuse_answers(connection, batch, own, now)
     await _catch_up(connection, batch, leaders, now)
-    return await _reread(connection, batch)
+    return await batches.get_batch(connection, batch.id) or batch
 
 
 async def _lead(
@@ -148,7 +139,7 @@ async def _lead(
         pairs = [{"job": job, "leader": leader} for job, leader in leaders.items()]
         await connection.execute(_LEAD, pairs)
         following = after(JobState.READY, JobEvent.JOINED)
-        await queue.count(connection, batch.id, JobState.READY, following, len(leaders))
+        await batches.count(connection, batch.id, JobState.READY, following, len(leaders))
     return leaders
 
 
@@ -169,11 +160,6 @@ async def reuse_answers(
     sources = {row.job_id: row.source for row in found}
     ended = await ends.answered(connection, batch.id, list(sources))
     await ends.copy_results(connection, {job: sources[job] for job in ended}, now)
-    await ends.count_reused(connection, batch.id, len(ended))
+    await batches.count_reused(connection, batch.id, len(ended))
     await ends.follow(connection, batch.id, ended, now)
     return set(ended)
-
-
-async def _reread(connection: AsyncConnection, batch: Batch) -> Batch:
-    row = (await connection.execute(select(batches).where(batches.c.id == batch.id))).one()
-    return batch_of(row)

@@ -7,8 +7,7 @@ no cost grows with the number of jobs.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import (
@@ -23,12 +22,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from runner.core.model import TRANSITIONS, JobEvent, JobState, after
+from runner.core.model import JobEvent, JobState, after
 from runner.core.packing import Candidate
 from runner.core.retry import Tries
+from runner.store import batches
 from runner.store.batches import Batch
 from runner.store.database import MalformedError
-from runner.store.tables import asks, batches, jobs, payloads
+from runner.store.tables import asks, jobs, payloads
 
 # The states as literals: a partial index serves only a query that names its condition.
 _READY = jobs.c.state == literal_column("'ready'")
@@ -101,23 +101,6 @@ _MOVE = (
     )
     .returning(jobs.c.id)
 )
-# The calls of a part are calls of the whole, too.
-_CALLED = (
-    update(batches)
-    .where(batches.c.id.in_((bindparam("batch"), bindparam("whole"))))
-    .values(calls=batches.c.calls + bindparam("number"))
-)
-_COUNT = {
-    (old, new): update(batches)
-    .where(batches.c.id == bindparam("batch"))
-    .values(
-        {
-            batches.c[old.value]: batches.c[old.value] - bindparam("number"),
-            batches.c[new.value]: batches.c[new.value] + bindparam("number"),
-        }
-    )
-    for old, new in {(old, new) for (old, _event), new in TRANSITIONS.items()}
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,10 +156,8 @@ async def claim(
     """The jobs of `packs`, which are ready and from now on this runner's; a call for each pack."""
     wanted = [one.job_id for pack in packs for one in pack]
     moved = (await connection.execute(_CLAIM, {"jobs": wanted, "runner": runner_id})).all()
-    await count(connection, batch.id, JobState.READY, JobState.RUNNING, len(moved))
-    await connection.execute(
-        _CALLED, {"batch": batch.id, "whole": batch.part_of, "number": len(packs)}
-    )
+    await batches.count(connection, batch.id, JobState.READY, JobState.RUNNING, len(moved))
+    await batches.count_calls(connection, batch, len(packs))
     bodies = await _payloads(connection, [batch.payload(row.id) for row in moved])
     if not len(wanted) == len(moved) == len(bodies):
         raise MalformedError("jobs are missing")
@@ -217,7 +198,7 @@ async def promote(connection: AsyncConnection, now: int) -> int:
     moved = await connection.execute(
         update(jobs).where(*due).values(state=state, due_at_ms=None).returning(jobs.c.batch_id)
     )
-    return await count_all(connection, moved.scalars(), JobState.WAITING, state)
+    return await batches.count_all(connection, moved.scalars(), JobState.WAITING, state)
 
 
 async def next_due(connection: AsyncConnection) -> int | None:
@@ -251,7 +232,7 @@ async def move(
         moved.update((await connection.execute(_MOVE, values)).scalars())
     found = [job for job in claimed if job.job_id in moved]
     if found:
-        await count(connection, found[0].batch_id, JobState.RUNNING, state, len(found))
+        await batches.count(connection, found[0].batch_id, JobState.RUNNING, state, len(found))
     return found
 
 
@@ -266,21 +247,3 @@ async def running_of(connection: AsyncConnection, runner_id: int) -> list[Claime
         )
         for row in rows
     ]
-
-
-async def count(
-    connection: AsyncConnection, batch_id: int, old: JobState, new: JobState, number: int
-) -> None:
-    """Keep a batch's counters exact: `number` of its jobs went from `old` to `new`."""
-    if number:
-        await connection.execute(_COUNT[old, new], {"batch": batch_id, "number": number})
-
-
-async def count_all(
-    connection: AsyncConnection, batch_ids: Iterable[int], old: JobState, new: JobState
-) -> int:
-    """As `count`, for jobs of several batches: one id for each job; how many they are."""
-    numbers = Counter(batch_ids)
-    for batch_id, number in sorted(numbers.items()):
-        await count(connection, batch_id, old, new, number)
-    return numbers.total()

@@ -173,7 +173,6 @@ tasks = Table(
     Column("task_id", Text, nullable=False),  # the provider's name for it
     Column("since_ms", Integer, nullable=False),
     Column("due_at_ms", Integer, nullable=False),  # when to ask how far it is
-    Column("looks", Integer, nullable=False, server_default="0"),  # how often that was asked
     Index("tasks_due", "due_at_ms"),
 )
 

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.model import JobEvent, JobState, after
 from runner.core.retry import FIRST_LOOK_MS
-from runner.store import ends, queue
+from runner.store import batches, ends
 from runner.store.ends import Result
 from runner.store.tables import calls, jobs, tasks
 
@@ -48,7 +48,7 @@ _TAKE = (
         tasks.c.due_at_ms <= bindparam("now"),
         tasks.c.account.in_(bindparam("accounts", expanding=True)),
     )
-    .values(due_at_ms=bindparam("until"), looks=tasks.c.looks + 1)
+    .values(due_at_ms=bindparam("until"))
     .returning(tasks)
 )
 _AGAIN = (
@@ -155,7 +155,7 @@ async def failed(connection: AsyncConnection, task: PendingTask, why: str, now: 
         return
     ended = (await connection.execute(_GAVE_UP, {"job": task.job_id})).all()
     if ended:
-        await queue.count(connection, task.batch_id, JobState.PENDING, JobState.FAILED, 1)
+        await batches.count(connection, task.batch_id, JobState.PENDING, JobState.FAILED, 1)
         await _credit(connection, task, 1)
         await ends.record(connection, [Result(task.job_id, task.call_id, error=why)], now)
         await ends.follow(connection, task.batch_id, [task.job_id], now)
@@ -172,7 +172,7 @@ async def begin_again(
     if not await _forget(connection, task):
         return
     moved = (await connection.execute(_FAULTED, {"job": task.job_id})).all()
-    await queue.count(connection, task.batch_id, JobState.PENDING, JobState.READY, len(moved))
+    await batches.count(connection, task.batch_id, JobState.PENDING, JobState.READY, len(moved))
 
 
 def _task(row: Row[tuple[object, ...]]) -> PendingTask:

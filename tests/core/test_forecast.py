@@ -1,5 +1,6 @@
 """When a batch will be done."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from zoneinfo import ZoneInfo
 
@@ -8,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.core.calendar import day_at
-from runner.core.forecast import Forecast, forecast, lanes_of
+from runner.core.forecast import Forecast, forecast
+from runner.core.gate import Cause, Gate
 from runner.core.hours import read_hours
+from runner.core.lane import Lane, Route
 from runner.core.pacing import SAFETY_MS, Pace
 from runner.core.period import Calendar, Grant, Rolling
 from runner.core.schedule import Rules
@@ -32,6 +35,11 @@ def window(limit: int | None, spent: int = 0, model: str = "", reserve: int = 0)
     scope = Scope.MODEL if model else Scope.ACCOUNT
     quota = Quota("day", scope, limit, DAILY, reserve=reserve)
     return replace(open_window(quota, "mine", model, NOW), spent=spent)
+
+
+def lanes_of(windows: Mapping[Route, Sequence[Window]]) -> dict[Route, Lane]:
+    """Lanes of which nothing but their windows is known."""
+    return {route: Lane(tuple(found)) for route, found in windows.items()}
 
 
 def told(calls: int, *windows: Window, rules: Rules = ASAP, now: int = NOW) -> Forecast:
@@ -215,3 +223,16 @@ def test_more_calls_never_end_sooner(
     many = foretell(calls + more, limit, spent, pace, now, call_ms)
     assert few.finish_at <= many.finish_at
     assert few.days <= many.days
+
+
+def test_a_day_that_is_shut_till_its_reset_has_no_room_whatever_it_counts() -> None:
+    """Its limit was never learned: the provider only says that it is spent."""
+    day = window(500, spent=12)
+    found = told(28, replace(day, gate=Gate(day.resets_at, cause=Cause.SPENT)))
+    assert (found.today, found.days) == (0, 1)
+    assert found.finish_at == day.resets_at + 28_000
+    soon = told(28, replace(day, gate=Gate(NOW + 5_000, cause=Cause.THROTTLED)))
+    assert soon.finish_at == NOW + 28_000
+    unknown = window(None, spent=12)
+    shut = replace(unknown, gate=Gate(unknown.resets_at, cause=Cause.SPENT))
+    assert told(28, shut).finish_at == NOW + 28_000, "what is not known is not reckoned with"
