@@ -25,6 +25,8 @@ FIRST_SLOW_WAIT = 6
 # "We have to rate limit you" clears in seconds to 15 minutes (seen in public issues).
 THROTTLE_WAITS_MS = (5_000, 40_000, 120_000, 300_000, 900_000)
 AMBIGUOUS_WAIT_MS = 60_000
+# A model that is gone may be served again one day; each look costs a call.
+GONE_WAITS_MS = (10 * MINUTE_MS, HOUR_MS, 6 * HOUR_MS, 24 * HOUR_MS)
 OFFLINE_WAITS_MS = (2_000, 5_000, 10_000, 20_000, 30_000)
 
 # So many faults in a row, without an answer between them, are no accident: the circuit breaks.
@@ -152,6 +154,11 @@ def probe_wait(gate: Gate) -> int:
 def throttled_until(gate: Gate, asked_ms: int | None, now: int) -> int:
     """When to call again after throttling: as the provider asks, or longer each time."""
     return now + max(asked_ms or 0, _wait(gate, Cause.THROTTLED, THROTTLE_WAITS_MS))
+
+
+def gone_until(gate: Gate, now: int) -> int:
+    """When to look again whether a model is served."""
+    return now + _wait(gate, Cause.GONE, GONE_WAITS_MS)
 
 
 def offline_until(gate: Gate, now: int) -> int:

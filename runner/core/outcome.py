@@ -16,8 +16,6 @@ from runner.core.period import Calendar, Refill, Rolling
 from runner.core.verdict import Kind, Verdict
 from runner.core.window import Count, Unit, Window
 
-# A model that is gone is not asked again by other batches for this long.
-GONE_WAIT_MS = 10 * gates.MINUTE_MS
 # A provider's Date has whole seconds and is older than the reply by its way here; a difference
 # below this is no evidence about either clock.
 CLOCK_TOLERANCE_MS = 2 * gates.MINUTE_MS
@@ -227,7 +225,7 @@ def _shut_until(window: Window, verdict: Verdict, now: int) -> tuple[int, Cause]
         case Kind.UNAUTHORISED:  # only the user can mend it, at any moment
             return now, Cause.REFUSED
         case _:  # the model is gone
-            return now + GONE_WAIT_MS, Cause.GONE
+            return gates.gone_until(window.gate, now), Cause.GONE
 
 
 def _renewed_at(window: Window, verdict: Verdict, now: int) -> int:

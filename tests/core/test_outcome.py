@@ -10,6 +10,7 @@ from runner.core.gate import (
     AMBIGUOUS_WAIT_MS,
     FAULTS_TO_BREAK,
     FAULTY_WAITS_MS,
+    GONE_WAITS_MS,
     MINUTE_MS,
     OFFLINE_WAITS_MS,
     PROBE_WAITS_MS,
@@ -20,7 +21,7 @@ from runner.core.gate import (
     entered,
     opened,
 )
-from runner.core.outcome import CLOCK_TOLERANCE_MS, GONE_WAIT_MS, Outcome, conclude, unseen
+from runner.core.outcome import CLOCK_TOLERANCE_MS, Outcome, conclude, unseen
 from runner.core.period import Calendar
 from runner.core.quota import Admitted, admit
 from runner.core.verdict import Kind, Scope, Verdict
@@ -300,8 +301,19 @@ def test_a_throttle_waits_as_long_as_the_provider_asks() -> None:
 
 def test_a_retired_model_is_left_alone_for_a_while() -> None:
     gone = after(window(4, model="qwen"), Verdict(Kind.GONE)).gate
-    assert (gone.opens_at, gone.cause) == (NOW + GONE_WAIT_MS, Cause.GONE)
+    assert (gone.opens_at, gone.cause) == (NOW + GONE_WAITS_MS[0], Cause.GONE)
     assert after(window(4), Verdict(Kind.GONE)).gate == OPEN
+
+
+def test_a_model_that_stays_retired_is_looked_for_ever_more_rarely() -> None:
+    """Each look costs a call: four a day at the most, and then one."""
+    found, waits, now = window(4, model="qwen"), list[int](), NOW
+    for _ in range(5):
+        asked = replace(found, reserved=1, gate=entered(found.gate))
+        found = conclude(asked, Outcome(Verdict(Kind.GONE), probe=True), now)
+        waits.append(found.gate.opens_at - now)
+        now = found.gate.opens_at
+    assert waits == [*GONE_WAITS_MS, GONE_WAITS_MS[-1]]
 
 
 def test_a_machine_without_network_pauses_the_account_and_spends_nothing() -> None:
