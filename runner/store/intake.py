@@ -61,6 +61,14 @@ _ANSWERED_ELSEWHERE = (
     )
     .group_by(_its.c.job_id)
 )
+_ANSWERED_BEFORE = (
+    select(requests.c.fingerprint)
+    .join(results, results.c.job_id == requests.c.job_id)
+    .where(
+        requests.c.fingerprint.in_(bindparam("fingerprints", expanding=True)),
+        results.c.answer.is_not(None),
+    )
+)
 _ENDED_LEADERS = select(jobs.c.id).where(
     jobs.c.id.in_(bindparam("jobs", expanding=True)),
     jobs.c.state.in_((JobState.SUCCEEDED, JobState.FAILED)),
@@ -149,6 +157,12 @@ async def _catch_up(
     """End the jobs whose leaders have ended already."""
     known = await connection.execute(_ENDED_LEADERS, {"jobs": sorted(set(leaders.values()))})
     await ends.follow(connection, batch.id, list(known.scalars()), now)
+
+
+async def answered_before(connection: AsyncConnection, fingerprints: Sequence[bytes]) -> set[bytes]:
+    """Those of what is to be asked that have been answered, in whichever batch."""
+    found = await connection.execute(_ANSWERED_BEFORE, {"fingerprints": list(fingerprints)})
+    return set(found.scalars())
 
 
 async def reuse_answers(

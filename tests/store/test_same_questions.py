@@ -127,6 +127,19 @@ def test_what_another_batch_has_had_answered_since_is_not_asked_when_its_turn_co
     assert broken_promises(store.path) == []
 
 
+def test_it_can_be_told_what_would_not_have_to_be_asked(store: Store) -> None:
+    async def main(database: Database) -> None:
+        async with database.write() as connection:
+            batch = await submit(connection, asks="abcb")
+            await open_gates(connection, batch)
+            await dispatch.finish(connection, failed(await start_one(connection, batch)), NOON)
+            asked = [b"a", b"b", b"c", b"z"]
+            assert await intake.answered_before(connection, asked) == {b"a"}
+            assert await intake.answered_before(connection, []) == set()
+
+    store.run(main)
+
+
 def test_a_failure_is_no_answer_to_be_reused(store: Store) -> None:
     async def main(database: Database) -> None:
         async with database.write() as connection:
