@@ -7,7 +7,7 @@ It knows no batch: it is handed plain values, one request at a time.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,45 +70,6 @@ def refusal_body(message: str, code: str | None = None) -> str:
     kind = "invalid_request_error"
     error = {"message": sound(message), "type": kind, "param": None, "code": code}
     return orjson.dumps({"error": error}).decode()
-
-
-def chat_body(
-    custom_id: str, model: str, answer: str, created_s: int, tokens: tuple[int, int] = (0, 0)
-) -> str:
-    """Return a chat completion, where the provider's own was not kept.
-
-    Args:
-        custom_id: The request's.
-        model: The model that answered.
-        answer: What it said.
-        created_s: When, in seconds since the epoch.
-        tokens: Those of the prompt, and those of the answer.
-    """
-    message = {"role": "assistant", "content": sound(answer), "refusal": None}
-    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}
-    found = {
-        "id": _name("chatcmpl", custom_id),
-        "object": "chat.completion",
-        "created": created_s,
-        "model": model,
-        "choices": [choice],
-        "usage": {
-            "prompt_tokens": tokens[0],
-            "completion_tokens": tokens[1],
-            "total_tokens": sum(tokens),
-        },
-    }
-    return orjson.dumps(found).decode()
-
-
-def embeddings_body(model: str, vectors: Sequence[str], tokens: int = 0) -> str:
-    """Return embeddings, each given as a JSON list of numbers, in the order of the inputs."""
-    data = [
-        {"object": "embedding", "index": index, "embedding": orjson.Fragment(vector)}
-        for index, vector in enumerate(vectors)
-    ]
-    usage = {"prompt_tokens": tokens, "total_tokens": tokens}
-    return orjson.dumps({"object": "list", "data": data, "model": model, "usage": usage}).decode()
 
 
 class ResultsWriter:
