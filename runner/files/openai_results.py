@@ -37,7 +37,6 @@ def line(
     status: int | None,
     body: str | None,
     error: Failed | None = None,
-    request_id: str | None = None,
 ) -> str:
     """Return one line, with its end, of a result file or an error file.
 
@@ -46,13 +45,12 @@ def line(
         status: The reply's HTTP status; None when there was no reply.
         body: The reply's body, the text of a JSON object, which is handed on as it is spelled.
         error: Why there is no reply.
-        request_id: The provider's name for the call; one is made up when there is none.
     """
     response: dict[str, Any] | None = None
     if status is not None:
         response = {
             "status_code": status,
-            "request_id": request_id or _name("req", custom_id),
+            "request_id": _name("req", custom_id),
             # A raw line end is legal between JSON tokens and nowhere else: a space means the same.
             "body": orjson.Fragment((body or "{}").replace("\n", " ").replace("\r", " ")),
         }
@@ -65,10 +63,10 @@ def line(
     return orjson.dumps(found).decode() + "\n"
 
 
-def refusal_body(message: str, code: str | None = None) -> str:
+def refusal_body(message: str) -> str:
     """Return the body of an OpenAI reply that refuses a request."""
     kind = "invalid_request_error"
-    error = {"message": sound(message), "type": kind, "param": None, "code": code}
+    error = {"message": sound(message), "type": kind, "param": None, "code": None}
     return orjson.dumps({"error": error}).decode()
 
 
@@ -86,14 +84,13 @@ class ResultsWriter:
         status: int | None,
         body: str | None,
         error: Failed | None = None,
-        request_id: str | None = None,
     ) -> None:
         """Write what became of one request; the arguments are those of `line`.
 
         Raises:
             OutputError: the file cannot be written.
         """
-        text = line(custom_id, status, body, error, request_id)
+        text = line(custom_id, status, body, error)
         good = error is None and status is not None and status in _GOOD
         with translated(self._path):
             (self._results if good else self._errors).write(text.encode())
