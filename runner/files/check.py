@@ -52,9 +52,13 @@ def check_demands(
     several = [paths] if isinstance(paths, Path) else list(paths)
     report = on_progress or _silent
     size, done = sum(map(_size, several)), 0
+
+    def report_more(read: int) -> None:
+        report(done + read, size)
+
     found: list[Found] = []
     for path in several:
-        found.append(check_part(path, demands, lambda read: report(done + read, size)))  # noqa: B023 - called at once
+        found.append(check_part(path, demands, report_more))
         done += found[-1].part.size
     dataset = _together(found, selection)
     report(done, done)

@@ -18,7 +18,6 @@ from runner import magic
 from runner.errors import InputError
 from runner.threads import in_thread
 
-MAX_BYTES = 8_000_000
 # Of a file that is to be made smaller: a photograph is well below it, a film is not.
 MOST_READ_BYTES = 64_000_000
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
@@ -33,30 +32,20 @@ class Fit:
         max_bytes: Bytes of the image, before base64 makes them a third more; a larger one is
             refused.
         longest_side: Pixels; an image with a longer side is made smaller. None: it is not.
-        max_pixels: Width times height; as above.
     """
 
-    max_bytes: int = MAX_BYTES
+    max_bytes: int
     longest_side: int | None = None
-    max_pixels: int | None = None
-
-    @property
-    def shrinks(self) -> bool:
-        """Whether images may have to be made smaller, which needs Pillow."""
-        return self.longest_side is not None or self.max_pixels is not None
 
 
-USUAL = Fit()
-
-
-async def inline(text: str, folder: Path, fit: Fit = USUAL) -> str:
+async def inline(text: str, folder: Path, fit: Fit) -> str:
     """What `inlined` returns, without holding up the event loop."""
     if is_remote(text):
         return text.strip()
     return await in_thread(inlined, text, folder, fit)
 
 
-def inlined(text: str, folder: Path, fit: Fit = USUAL) -> str:
+def inlined(text: str, folder: Path, fit: Fit) -> str:
     """The image that `text` names, as a URL: the provider's to fetch, or with the image in it.
 
     Args:
@@ -142,7 +131,7 @@ def _of_file_url(url: str) -> str:
 
 
 def _read(path: Path, fit: Fit, folder: Path) -> bytes:
-    limit = max(fit.max_bytes, MOST_READ_BYTES) if fit.shrinks else fit.max_bytes
+    limit = fit.max_bytes if fit.longest_side is None else max(fit.max_bytes, MOST_READ_BYTES)
     try:
         found = path.stat()
         if not stat.S_ISREG(found.st_mode):
@@ -174,11 +163,11 @@ def _packed(data: bytes, where: str, fit: Fit) -> str:
     if media_type is None:
         what = f"this is no {magic.KNOWN} image"
         raise InputError(what, where=where, remedy="convert it, whatever its name says")
-    if fit.shrinks:
+    if fit.longest_side is not None:
         # Loaded here: Pillow is an extra, and only images that are made smaller need it.
         from runner.files.shrinking import shrunk  # noqa: PLC0415
 
-        data, media_type = shrunk(data, media_type, where, fit.longest_side, fit.max_pixels)
+        data, media_type = shrunk(data, media_type, where, fit.longest_side)
     if len(data) > fit.max_bytes:
         raise _too_large(len(data), fit.max_bytes, where, fit)
     return magic.to_data_url(data, media_type)
@@ -186,5 +175,6 @@ def _packed(data: bytes, where: str, fit: Fit) -> str:
 
 def _too_large(size: int, limit: int, where: str, fit: Fit) -> InputError:
     what = f"the image has {size:,} bytes, and at most {limit:,} are allowed"
-    remedy = "allow fewer pixels" if fit.shrinks else "have images made smaller, or allow more"
+    smaller = "have images made smaller, or allow more"
+    remedy = smaller if fit.longest_side is None else "allow fewer pixels"
     return InputError(what, where=where, remedy=remedy)

@@ -11,7 +11,7 @@ from array import array
 from collections.abc import Sequence
 from typing import BinaryIO
 
-from runner.files.sink import Layout, vector_of
+from runner.files.sink import Layout
 from runner.files.spell import Value
 
 _HEADER = 128
@@ -32,10 +32,7 @@ class MatrixSink:
     def write(self, _row: str, values: Sequence[Value]) -> None:
         """Write the answer's numbers."""
         self._rows += 1
-        try:
-            vector = vector_of(values[self._place])
-        except ValueError as error:
-            raise self._layout.misfit(self._rows, "the answer is no list of numbers") from error
+        vector = self._layout.vector_of(self._rows, values[self._place])
         if self._width is None:
             if vector is None:
                 return  # its width is not known yet

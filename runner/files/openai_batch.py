@@ -6,7 +6,7 @@ It refuses to know what becomes of a request: a row is the line itself.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -48,14 +48,6 @@ class Requests:
     url: Url
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One line; `body` is what is sent."""
-
-    custom_id: str
-    body: Mapping[str, Any]
-
-
 def holds_requests(path: Path) -> bool:
     """Say whether a file looks like one made for the OpenAI Batch API, by its first line.
 
@@ -92,12 +84,6 @@ def check_requests(
     demands = Demands(frozenset(KEYS), "jsonl", inspector.fault, _REMEDY)
     dataset = check_demands(paths, demands, selection, on_progress)
     return Requests(dataset, inspector.model, cast("Url", inspector.url))
-
-
-def request_of(row: str) -> Request:
-    """Return the request that a row of a checked dataset is."""
-    found = orjson.loads(row)
-    return Request(found["custom_id"], found["body"])
 
 
 class _Inspector:

@@ -7,7 +7,7 @@ It knows no batch: it is handed plain values, one request at a time.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,7 +37,6 @@ def line(
     status: int | None,
     body: str | None,
     error: Failed | None = None,
-    request_id: str | None = None,
 ) -> str:
     """Return one line, with its end, of a result file or an error file.
 
@@ -46,13 +45,12 @@ def line(
         status: The reply's HTTP status; None when there was no reply.
         body: The reply's body, the text of a JSON object, which is handed on as it is spelled.
         error: Why there is no reply.
-        request_id: The provider's name for the call; one is made up when there is none.
     """
     response: dict[str, Any] | None = None
     if status is not None:
         response = {
             "status_code": status,
-            "request_id": request_id or _name("req", custom_id),
+            "request_id": _name("req", custom_id),
             # A raw line end is legal between JSON tokens and nowhere else: a space means the same.
             "body": orjson.Fragment((body or "{}").replace("\n", " ").replace("\r", " ")),
         }
@@ -65,50 +63,11 @@ def line(
     return orjson.dumps(found).decode() + "\n"
 
 
-def refusal_body(message: str, code: str | None = None) -> str:
+def refusal_body(message: str) -> str:
     """Return the body of an OpenAI reply that refuses a request."""
     kind = "invalid_request_error"
-    error = {"message": sound(message), "type": kind, "param": None, "code": code}
+    error = {"message": sound(message), "type": kind, "param": None, "code": None}
     return orjson.dumps({"error": error}).decode()
-
-
-def chat_body(
-    custom_id: str, model: str, answer: str, created_s: int, tokens: tuple[int, int] = (0, 0)
-) -> str:
-    """Return a chat completion, where the provider's own was not kept.
-
-    Args:
-        custom_id: The request's.
-        model: The model that answered.
-        answer: What it said.
-        created_s: When, in seconds since the epoch.
-        tokens: Those of the prompt, and those of the answer.
-    """
-    message = {"role": "assistant", "content": sound(answer), "refusal": None}
-    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}
-    found = {
-        "id": _name("chatcmpl", custom_id),
-        "object": "chat.completion",
-        "created": created_s,
-        "model": model,
-        "choices": [choice],
-        "usage": {
-            "prompt_tokens": tokens[0],
-            "completion_tokens": tokens[1],
-            "total_tokens": sum(tokens),
-        },
-    }
-    return orjson.dumps(found).decode()
-
-
-def embeddings_body(model: str, vectors: Sequence[str], tokens: int = 0) -> str:
-    """Return embeddings, each given as a JSON list of numbers, in the order of the inputs."""
-    data = [
-        {"object": "embedding", "index": index, "embedding": orjson.Fragment(vector)}
-        for index, vector in enumerate(vectors)
-    ]
-    usage = {"prompt_tokens": tokens, "total_tokens": tokens}
-    return orjson.dumps({"object": "list", "data": data, "model": model, "usage": usage}).decode()
 
 
 class ResultsWriter:
@@ -125,14 +84,13 @@ class ResultsWriter:
         status: int | None,
         body: str | None,
         error: Failed | None = None,
-        request_id: str | None = None,
     ) -> None:
         """Write what became of one request; the arguments are those of `line`.
 
         Raises:
             OutputError: the file cannot be written.
         """
-        text = line(custom_id, status, body, error, request_id)
+        text = line(custom_id, status, body, error)
         good = error is None and status is not None and status in _GOOD
         with translated(self._path):
             (self._results if good else self._errors).write(text.encode())

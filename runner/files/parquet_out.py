@@ -18,7 +18,7 @@ import orjson
 import pyarrow as pa
 from pyarrow import parquet
 
-from runner.files.sink import Layout, vector_of
+from runner.files.sink import Layout
 from runner.files.spell import Value, encodable
 
 _ROWS = 20_000
@@ -66,10 +66,7 @@ class ParquetSink:
     def _added(self, name: str, value: Value) -> Any:
         if name != self._layout.vector:
             return encodable(value)
-        try:
-            return vector_of(value)
-        except ValueError as error:
-            raise self._layout.misfit(self._rows, "the answer is no list of numbers") from error
+        return self._layout.vector_of(self._rows, value)
 
     def _let_go(self) -> None:
         columns = list(zip(*self._held, strict=True)) or [()] * len(self._types)

@@ -6,7 +6,6 @@ It knows pixels; it refuses those whose decoding would take more memory than any
 from __future__ import annotations
 
 import io
-import math
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -45,10 +44,8 @@ def require_pillow() -> None:
         raise ConfigError("images are made smaller with Pillow", remedy=remedy) from error
 
 
-def shrunk(
-    data: bytes, media_type: str, where: str, longest_side: int | None, max_pixels: int | None
-) -> tuple[bytes, str]:
-    """The image within the limits, and its media type; the same bytes if it is, and is upright.
+def shrunk(data: bytes, media_type: str, where: str, longest_side: int) -> tuple[bytes, str]:
+    """The image within the limit, and its media type; the same bytes if it is, and is upright.
 
     Raises:
         InputError: It is broken, or has more pixels than can be decoded.
@@ -57,7 +54,7 @@ def shrunk(
     require_pillow()
     with _DECODING:
         try:
-            return _shrunk(data, media_type, where, longest_side, max_pixels)
+            return _shrunk(data, media_type, where, longest_side)
         except InputError:
             raise
         except Exception as error:  # a decoder raises anything when the image is broken
@@ -65,9 +62,7 @@ def shrunk(
             raise InputError(what, where=where, remedy="save it anew, or leave it out") from error
 
 
-def _shrunk(
-    data: bytes, media_type: str, where: str, longest_side: int | None, max_pixels: int | None
-) -> tuple[bytes, str]:
+def _shrunk(data: bytes, media_type: str, where: str, longest_side: int) -> tuple[bytes, str]:
     from PIL import ImageOps  # noqa: PLC0415 - as above
 
     with _opened(data, media_type) as image:
@@ -76,7 +71,7 @@ def _shrunk(
             what = f"the image has {width} x {height} pixels, more than can be decoded safely"
             raise InputError(what, where=where, remedy="make it smaller yourself")
         upright = image.getexif().get(_ORIENTATION, _UPRIGHT) == _UPRIGHT
-        size = _size(width, height, longest_side, max_pixels)
+        size = _size(width, height, longest_side)
         if upright and size == (width, height):
             return data, media_type
         image.draft("RGB", size)  # a JPEG is decoded no larger than needed
@@ -84,15 +79,9 @@ def _shrunk(
         return _encoded(ImageOps.exif_transpose(smaller), media_type)
 
 
-def _size(
-    width: int, height: int, longest_side: int | None, max_pixels: int | None
-) -> tuple[int, int]:
-    """Width and height within the limits, their ratio kept as well as whole pixels allow."""
-    scale = 1.0
-    if longest_side is not None:
-        scale = min(scale, longest_side / max(width, height))
-    if max_pixels is not None:
-        scale = min(scale, math.sqrt(max_pixels / (width * height)))
+def _size(width: int, height: int, longest_side: int) -> tuple[int, int]:
+    """Width and height within the limit, their ratio kept as well as whole pixels allow."""
+    scale = min(1.0, longest_side / max(width, height))
     # A hair is added: 300 * (100 / 300) must not become 99.
     return max(1, int(width * scale + 1e-6)), max(1, int(height * scale + 1e-6))
 

@@ -6,6 +6,7 @@ It writes nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -40,6 +41,20 @@ class Layout:
         """All columns."""
         return (*self.columns, *self.added)
 
+    def vector_of(self, row: int, value: Value) -> list[float] | None:
+        """Return the list of numbers that a text says; None for no answer.
+
+        Raises:
+            OutputError: it says anything else; `row` is its number, as of `misfit`.
+        """
+        if value is None:
+            return None
+        with suppress(orjson.JSONDecodeError):
+            found = orjson.loads(value) if isinstance(value, str) else value
+            if isinstance(found, list) and all(type(item) in (int, float) for item in found):
+                return found
+        raise self.misfit(row, "the answer is no list of numbers")
+
     def misfit(self, row: int, what: str) -> OutputError:
         """Return the error for row number `row`, counted from 1, that the format cannot hold."""
         return OutputError(
@@ -58,17 +73,3 @@ class Sink(Protocol):
 
     def abandon(self) -> None:
         """Let go of everything; the file may be half written, and is thrown away."""
-
-
-def vector_of(value: Value) -> list[float] | None:
-    """Return the list of numbers that a text says; None for no answer.
-
-    Raises:
-        ValueError: it says anything else.
-    """
-    if value is None:
-        return None
-    found = orjson.loads(value) if isinstance(value, str) else value
-    if isinstance(found, list) and all(type(item) in (int, float) for item in found):
-        return found
-    raise ValueError("the answer is no list of numbers")

@@ -6,6 +6,7 @@ windows, and never lets a token out.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -21,6 +22,10 @@ from runner.providers import downloads, embeddings, headers, images, openai
 from runner.providers.account import Account
 from runner.providers.durations import read_wait
 from runner.providers.wire import Broken, NotSent, Response, Wire
+
+# A token of fewer characters, as a server of one's own may be content with, is no secret, and
+# stands by chance inside words.
+_SECRET = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +67,7 @@ class Endpoint:
 
     def __init__(self, account: Account, token: str, wire: Wire) -> None:
         self.account = account
-        self._token = token
+        self._echo = _echo_of(token)
         self._wire = wire
         self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
 
@@ -140,18 +145,23 @@ class Endpoint:
     async def task(self, task_id: str, timeout_s: float) -> images.Task:
         """How far a task of `paint` is; asking costs nothing."""
         url = self.base_url + images.task_path(task_id)
-        reply = await self._wire.get(url, self._headers | images.ASK_FOR_TASK, timeout_s)
+        reply = await self.get(url, timeout_s, images.ASK_FOR_TASK)
         if not isinstance(reply, Response):
-            return images.Unreachable(self._clean(reply.why))
+            return images.Unreachable(reply.why)
         return images.cleaned(images.read_task(reply), self._clean)
 
     async def fetch(self, url: str, limit_bytes: int, timeout_s: float) -> downloads.Download:
         """The image at `url`, which may be a ``data:`` URL; the token is sent to nobody for it."""
         return await downloads.download(self._wire, url, limit_bytes, timeout_s)
 
-    async def get(self, url: str, timeout_s: float) -> Response | NotSent | Broken:
-        """Ask for something that costs nothing."""
-        return await self._wire.get(url, self._headers, timeout_s)
+    async def get(
+        self, url: str, timeout_s: float, manner: Mapping[str, str] | None = None
+    ) -> Response | NotSent | Broken:
+        """Ask for something that costs nothing, with the headers of its `manner`, if it has any."""
+        reply = await self._wire.get(url, {**self._headers, **(manner or {})}, timeout_s)
+        if isinstance(reply, Response):
+            return reply
+        return replace(reply, why=self._clean(reply.why))
 
     async def _post(self, ask: _Ask, timeout_s: float, now: int) -> Heard:
         url = self.base_url + ask.path
@@ -169,6 +179,7 @@ class Endpoint:
         reply = ask.read(response.status, response.headers, response.body)
         reply = replace(
             reply,
+            code=self._clean(reply.code),
             message=self._clean(reply.message),
             retry_after_ms=_asked_wait(response.headers, reply.message, date or now),
         )
@@ -189,7 +200,15 @@ class Endpoint:
 
     def _clean(self, text: str) -> str:
         """`text` without the token, which a provider or a proxy may echo."""
-        return text.replace(self._token, "[token]") if self._token else text
+        return self._echo.sub("[token]", text)
+
+
+def _echo_of(token: str) -> re.Pattern[str]:
+    """What finds the token; a short one only where it stands alone, and an empty one nowhere."""
+    found = re.escape(token)
+    if len(token) >= _SECRET:
+        return re.compile(found)
+    return re.compile(rf"(?<!\w){found}(?!\w)" if token else r"(?!)")
 
 
 def _asked_wait(found: Mapping[str, str], message: str, now: int) -> int | None:

@@ -77,7 +77,7 @@ class Preset:
     response_format: frozenset[str]
     as_of: str
     source: str
-    images: str = "direct"
+    images: str
 
     def primary(self, scope: Scope) -> QuotaTable:
         """The first quota of `scope`: its window carries what concerns no quota in particular."""

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,8 @@ from runner.files.images import Fit, describe, inline, inlined
 from runner.files.shrinking import shrunk
 
 HERE = Path(__file__).parent
-SMALL = Fit(longest_side=100)
+ROOMY = Fit(max_bytes=20_000_000)
+SMALL = replace(ROOMY, longest_side=100)
 
 
 def picture(
@@ -55,7 +57,7 @@ def opened(url: str) -> Image.Image:
     return image
 
 
-def refusal(text: str, folder: Path = HERE, fit: Fit = Fit()) -> InputError:  # noqa: B008 - frozen
+def refusal(text: str, folder: Path = HERE, fit: Fit = ROOMY) -> InputError:
     with pytest.raises(InputError) as caught:
         inlined(text, folder, fit)
     assert caught.value.remedy
@@ -67,8 +69,8 @@ def refusal(text: str, folder: Path = HERE, fit: Fit = Fit()) -> InputError:  # 
 
 @pytest.mark.parametrize("url", ["https://a.example/1.png", "HTTP://a.example/x?y", " https://x "])
 def test_a_url_that_the_provider_can_fetch_stays_as_it_is(url: str) -> None:
-    assert inlined(url, HERE) == url.strip()
-    assert anyio.run(inline, url, HERE) == url.strip()
+    assert inlined(url, HERE, ROOMY) == url.strip()
+    assert anyio.run(inline, url, HERE, ROOMY) == url.strip()
 
 
 @pytest.mark.parametrize(
@@ -81,9 +83,9 @@ def test_a_file_is_sent_whole_as_what_it_is_whatever_its_name(
     data = picture(form=form)
     name = saved(tmp_path, data, "photo.txt")
     expected = magic.to_data_url(data, media_type)
-    assert inlined(name, tmp_path) == expected
-    assert inlined(str(tmp_path / name), HERE) == expected
-    assert anyio.run(inline, name, tmp_path) == expected
+    assert inlined(name, tmp_path, ROOMY) == expected
+    assert inlined(str(tmp_path / name), HERE, ROOMY) == expected
+    assert anyio.run(inline, name, tmp_path, ROOMY) == expected
 
 
 @pytest.mark.parametrize("host", ["", "localhost"])
@@ -91,17 +93,17 @@ def test_a_file_url_names_a_file(tmp_path: Path, host: str) -> None:
     name = saved(tmp_path, picture(), "a photo.png")
     url = (tmp_path / name).as_uri().replace("file://", f"file://{host}")
     assert "%20" in url
-    assert inlined(url, HERE) == inlined(name, tmp_path)
+    assert inlined(url, HERE, ROOMY) == inlined(name, tmp_path, ROOMY)
 
 
 def test_an_image_in_a_url_stays_as_it_is() -> None:
     url = magic.to_data_url(picture(), "image/png")
-    assert inlined(url, HERE) == url
+    assert inlined(url, HERE, ROOMY) == url
 
 
 def test_an_image_in_a_url_is_told_by_what_it_is() -> None:
     url = magic.to_data_url(picture(), "application/octet-stream")
-    assert inlined(url, HERE).startswith("data:image/png;base64,")
+    assert inlined(url, HERE, ROOMY).startswith("data:image/png;base64,")
 
 
 # What is wrong with it
@@ -161,18 +163,12 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP", "GIF"])
 @pytest.mark.parametrize(
-    ("fit", "size"),
-    [
-        (Fit(longest_side=100), (100, 66)),
-        (Fit(max_pixels=150 * 100), (150, 100)),
-        (Fit(longest_side=150, max_pixels=60 * 40), (60, 40)),
-        (Fit(longest_side=300), (300, 200)),
-        (Fit(longest_side=1), (1, 1)),
-    ],
+    ("longest_side", "size"), [(100, (100, 66)), (300, (300, 200)), (1, (1, 1))]
 )
 def test_an_image_is_made_as_small_as_is_asked_for(
-    tmp_path: Path, form: str, fit: Fit, size: tuple[int, int]
+    tmp_path: Path, form: str, longest_side: int, size: tuple[int, int]
 ) -> None:
+    fit = replace(ROOMY, longest_side=longest_side)
     image = opened(inlined(saved(tmp_path, picture(form=form)), tmp_path, fit))
     assert image.size == size
 
@@ -274,7 +270,7 @@ def test_no_image_raises_anything_but_an_input_error(
         media_type = magic.image_type(broken)
         if media_type is not None:
             try:
-                shrunk(broken, media_type, "1.png", 10, None)
+                shrunk(broken, media_type, "1.png", 10)
             except InputError as error:
                 assert error.where == "1.png"  # noqa: PT017 - it need not be raised
 
@@ -294,7 +290,7 @@ def test_without_pillow_the_remedy_names_the_extra(
 ) -> None:
     name = saved(tmp_path, picture())
     monkeypatch.setitem(sys.modules, "PIL", None)
-    assert inlined(name, tmp_path)
+    assert inlined(name, tmp_path, ROOMY)
     with pytest.raises(ConfigError) as caught:
         inlined(name, tmp_path, SMALL)
     assert caught.value.remedy == "pip install 'midnight-runner[vision]'"

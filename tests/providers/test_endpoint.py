@@ -40,17 +40,18 @@ KINDS = [chat, embed, paint]
 
 def ask(
     handler: Handler,
-    how: Callable[[Endpoint], Awaitable[Heard]] = chat,
+    how: Callable[[Endpoint], Awaitable[Any]] = chat,
     images: str = "tasks",
     provider: str = "modelscope",
-) -> Heard:
+    token: str = TOKEN,
+) -> Any:
     """One question over a wire whose other end is `handler`."""
 
-    async def main() -> Heard:
+    async def main() -> Any:
         found = replace(preset(provider), images=images)
         account = Account("mine", found, "http://provider/v1", rules_of(found, Wishes()))
         async with open_wire(httpx.MockTransport(handler)) as wire:
-            return await how(Endpoint(account, TOKEN, wire))
+            return await how(Endpoint(account, token, wire))
 
     return anyio.run(main)
 
@@ -171,13 +172,34 @@ def test_what_may_have_arrived_is_transient(error: Exception, how: Any) -> None:
 
 def test_a_token_that_a_provider_or_a_proxy_echoes_is_never_passed_on() -> None:
     def echo(_request: httpx.Request) -> httpx.Response:
-        return httpx.Response(401, json={"message": f"invalid token {TOKEN}"})
+        return httpx.Response(401, json={"code": TOKEN, "message": f"invalid token {TOKEN}"})
 
     heard = ask(echo)
     assert heard.reply is not None
-    for text in (repr(heard), heard.verdict.why, heard.reply.message):
+    for text in (repr(heard), heard.verdict.why, heard.reply.message, heard.reply.code):
         assert TOKEN not in text
     assert TOKEN not in repr(ask(failing(httpx.ReadError(f"proxy refused {TOKEN}"))))
+
+
+def test_a_token_is_not_passed_on_by_what_costs_nothing_either() -> None:
+    async def get(endpoint: Endpoint) -> Any:
+        return await endpoint.get("http://x/models", 5)
+
+    assert (
+        "proxy refused [token]" in ask(failing(httpx.ReadError(f"proxy refused {TOKEN}")), get).why
+    )
+
+
+@pytest.mark.parametrize(
+    ("token", "cleaned"), [("x", "an example: [token] is bad"), ("", "an example: x is bad")]
+)
+def test_a_token_that_is_hardly_one_garbles_no_words(token: str, cleaned: str) -> None:
+    def echo(_request: httpx.Request) -> httpx.Response:
+        return httpx.Response(401, json={"message": "an example: x is bad"})
+
+    heard = ask(echo, token=token)
+    assert heard.reply is not None
+    assert heard.reply.message == cleaned
 
 
 def test_a_token_shows_in_no_account() -> None:

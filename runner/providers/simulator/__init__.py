@@ -5,7 +5,7 @@ It knows how the provider behaves towards its callers; it knows nothing of the r
 
 from __future__ import annotations
 
-from runner.providers.simulator.answers import LABEL_SEPARATOR, LABELS_LINE, answer
+from runner.providers.simulator.answers import answer
 from runner.providers.simulator.app import build_app
 from runner.providers.simulator.config import (
     FAULT_KINDS,
@@ -21,6 +21,7 @@ from runner.providers.simulator.simulator import Simulator
 from runner.providers.simulator.stats import DayStats, Stats
 from runner.providers.simulator.transport import SimulatorTransport
 from runner.providers.simulator.vectors import vector
+from runner.providers.simulator.wanted import LABEL_SEPARATOR, LABELS_LINE
 
 __all__ = [
     "FAULT_KINDS",

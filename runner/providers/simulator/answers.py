@@ -15,27 +15,7 @@ import orjson
 
 from runner.providers.simulator.packs import befallen, items_in, pack_text, pack_value
 from runner.providers.simulator.saying import PROSE, dumps, say
-from runner.providers.simulator.wanted import (
-    LABEL_SEPARATOR,
-    LABELS_LINE,
-    Message,
-    Wanted,
-    texts_of,
-    wanted_in,
-)
-
-__all__ = [
-    "LABELS_LINE",
-    "LABEL_SEPARATOR",
-    "PROSE",
-    "Message",
-    "answer",
-    "count_tokens",
-    "fingerprint",
-    "prompt_tokens",
-    "speak",
-    "styled",
-]
+from runner.providers.simulator.wanted import Message, Wanted, texts_of, wanted_in
 
 CORRECTION = "That was no valid answer"
 """A user message that begins so is no question, but follows one that was answered badly."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from runner.providers.simulator import problems
-from runner.providers.simulator.answers import PROSE, speak, styled
+from runner.providers.simulator.answers import speak, styled
 from runner.providers.simulator.completion import completion, empty_shell, total_tokens
 from runner.providers.simulator.config import STYLES, Envelope, FaultKind, SimulatorConfig
 from runner.providers.simulator.luck import Luck
@@ -18,6 +18,7 @@ from runner.providers.simulator.outcome import Ending, Outcome
 from runner.providers.simulator.paintings import ImageRequest
 from runner.providers.simulator.problems import Problem
 from runner.providers.simulator.requests import ChatRequest, Request
+from runner.providers.simulator.saying import PROSE
 from runner.providers.simulator.vectors import EmbedRequest
 from runner.providers.simulator.wanted import wanted_in
 

@@ -13,11 +13,12 @@ from typing import Any
 import orjson
 
 from runner.providers.simulator import problems
-from runner.providers.simulator.answers import Message, fingerprint
+from runner.providers.simulator.answers import fingerprint
 from runner.providers.simulator.config import SimulatorConfig
 from runner.providers.simulator.paintings import ImageRequest
 from runner.providers.simulator.problems import Problem
 from runner.providers.simulator.vectors import EmbedRequest
+from runner.providers.simulator.wanted import Message
 
 _VISIBLE = ("https://", "http://", "data:image/")
 

@@ -26,9 +26,10 @@ from runner.jobfile import (
     read_pack,
 )
 from runner.providers.simulator import SimulatorConfig, answer
-from runner.providers.simulator.answers import PROSE, speak, styled
+from runner.providers.simulator.answers import speak, styled
 from runner.providers.simulator.config import STYLES
 from runner.providers.simulator.making import Unmakable, make_json, make_text
+from runner.providers.simulator.saying import PROSE
 from runner.providers.simulator.wanted import wanted_in
 
 ROWS = [{"text": f"review {number}"} for number in range(12)]
