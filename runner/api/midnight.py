@@ -31,6 +31,7 @@ from runner.app.rows import RowResult, results
 from runner.core.model import BatchState
 from runner.core.pacing import Pace
 from runner.jobfile import JobFile
+from runner.runtime.progress import Watcher
 from runner.settings import load_settings
 from runner.store import reports
 from runner.store.reports import DayReport
@@ -181,8 +182,7 @@ class Midnight:
             UnauthorisedError: The provider refuses the token or the account.
             ConfigError: A token is missing, or no account serves the model.
         """
-        if not (await self.look(batch)).done:
-            await self._program.run(only=batch.stored, wait=wait, pace=_pace(pace))
+        await self._drain(batch, wait=wait, pace=pace)
         return await self.look(batch)
 
     async def collect(self, batch: Batch[T]) -> list[Result[T]]:
@@ -262,27 +262,30 @@ class Midnight:
             work.stop()
 
     def _begin(self, batch: Batch[Any], *, wait: bool, pace: PaceName | None) -> Work:
-        async def run(watcher: Any, on_start: Any) -> None:
-            if not (await self.look(batch)).done:
-                await self._program.run(
-                    only=batch.stored,
-                    wait=wait,
-                    pace=_pace(pace),
-                    watcher=watcher,
-                    on_start=on_start,
-                )
-
-        work = Work(run)
+        work = Work(partial(self._drain, batch, wait=wait, pace=pace))
         self._works = [one for one in self._works if not one.over] + [work]
         self._runs.start_soon(work.run)
         return work
+
+    async def _drain(
+        self,
+        batch: Batch[Any],
+        watcher: Watcher | None = None,
+        on_start: program.OnStart | None = None,
+        *,
+        wait: bool,
+        pace: PaceName | None,
+    ) -> None:
+        """Run what is left of the batch, if anything is."""
+        if (await self.look(batch)).done:
+            return
+        how = None if pace is None else Pace(pace)
+        await self._program.run(
+            only=batch.stored, wait=wait, pace=how, watcher=watcher, on_start=on_start
+        )
 
     async def _results(self, job: Job[T], found: list[RowResult]) -> list[Result[T]]:
         jobs = [one.job_id for row in found for one in row.votes]
         async with self._program.reading() as connection:
             said = await reports.said(connection, jobs)
         return [result_of(row, job, said) for row in found]
-
-
-def _pace(name: PaceName | None) -> Pace | None:
-    return None if name is None else Pace(name)

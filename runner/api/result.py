@@ -69,8 +69,8 @@ def result_of(found: RowResult, job: Job[T], said: Mapping[int, tuple[str, ...]]
             answer = job.read(found.answer)
         except ValueError as refused:
             state, error = JobState.FAILED.value, f"the answer cannot be read: {refused}"
-    first, vote = found.first, found.vote
-    done = answer is not None or error is not None
+    first, votes = found.first, found.votes if found.vote else ()
+    vote = None if found.open else found.vote
     return Result(
         number=found.number,
         row=orjson.loads(first.payload),
@@ -82,9 +82,9 @@ def result_of(found: RowResult, job: Job[T], said: Mapping[int, tuple[str, ...]]
         call=first.call_id,
         reused=first.reused,
         replies=tuple(reply for one in found.votes for reply in _replies(one, said)),
-        votes=tuple(_read(job, one.answer) for one in found.votes) if vote else (),
-        agreement=vote.share if vote and done else None,
-        review=bool(vote and done and vote.review),
+        votes=tuple(_read(job, one.answer) for one in votes),
+        agreement=vote.share if vote else None,
+        review=bool(vote and vote.review),
     )
 
 

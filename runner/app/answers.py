@@ -34,7 +34,7 @@ class Ran:
     @property
     def left(self) -> int:
         """Jobs that still need a call."""
-        return sum(batch.rows - batch.loaded + batch.counts.unfinished for batch in self.batches)
+        return sum(batch.left for batch in self.batches)
 
     @property
     def failed(self) -> int:

@@ -61,8 +61,7 @@ async def write_results(
 def _values(row: RowResult, *, details: bool) -> list[Value]:
     values: list[Value] = [row.answer, row.model, row.state, row.error]
     if row.vote is not None:
-        done = row.answer is not None or row.error is not None
-        values += [round(row.vote.share, 4), row.vote.review] if done else [None, None]
+        values += [None, None] if row.open else [round(row.vote.share, 4), row.vote.review]
     if details:
         first = row.first
         values += [first.account, first.call_id, first.reused, first.reply]

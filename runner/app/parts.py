@@ -14,6 +14,7 @@ from typing import Any
 
 import orjson
 
+from runner.app.rows import CHECK
 from runner.core.packing import ALONE, Packing
 from runner.errors import JobFileError
 from runner.jobfile import JobFile, Prompt
@@ -58,7 +59,7 @@ def parts_of(jobfile: JobFile, packing: Packing) -> tuple[Part, ...]:
         voters = [(models[number % len(models)],) for number in range(job.votes)]
     votes = [Part(f"vote {n}", voter, packing) for n, voter in enumerate(voters[1:], 2)]
     stride = max(1, round(1 / job.check)) if job.check else 0
-    check = [Part("check", voters[0], ALONE, stride)] if stride else []
+    check = [Part(CHECK, voters[0], ALONE, stride)] if stride else []
     return Part("", voters[0], packing), *votes, *check
 
 

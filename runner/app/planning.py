@@ -48,7 +48,7 @@ async def make_plan(
     Raises:
         JobFileError: The prompt fails on a row.
     """
-    whole, *others = checked.parts
+    whole, *_ = parts = checked.parts
     prints = Fingerprints(checked.jobfile, checked.prompt, whole, checked.folder)
     seen: set[bytes] = set()
     size, total = 0, checked.dataset.rows
@@ -59,17 +59,16 @@ async def make_plan(
             size += len(request)
         if number % REPORT_EVERY == 0:
             on_progress(number, total)
-    votes = [part for part in others if part.name != CHECK]
-    checks = sum(part.rows(total) for part in others if part.name == CHECK)
-    calls = (1 + len(votes)) * whole.packing.calls(len(seen)) + checks
+    votes = sum(part.name != CHECK for part in parts)
+    calls = sum(part.packing.calls(min(part.rows(total), len(seen))) for part in parts)
     return Plan(
         name=checked.jobfile.job.name,
         models=checked.jobfile.job.choices,
         rows=total,
         distinct=len(seen),
         calls=calls,
-        single_calls=(1 + len(votes)) * len(seen),
+        single_calls=votes * len(seen),
         pack=whole.packing.most,
-        prompt_tokens=(1 + len(votes)) * size // BYTES_PER_TOKEN,
+        prompt_tokens=votes * size // BYTES_PER_TOKEN,
         forecast=await foretell(calls),
     )

@@ -7,19 +7,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import orjson
-
 from runner import files
 from runner.errors import OutputError
 from runner.files.openai_results import check_results, errors_path
 from runner.files.target import output_kind
+from runner.jobfile import JobFile
 from runner.store.batches import Batch
 
 
 def kind_of(batch: Batch) -> str:
     """What a batch asks for, as its job file says."""
-    found: str = orjson.loads(batch.job_json)["job"].get("kind", "chat")
-    return found
+    return JobFile.from_json(batch.job_json).job.kind
 
 
 def as_lines(kind: str, path: Path) -> bool:

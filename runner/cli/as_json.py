@@ -51,18 +51,13 @@ def batch(found: Batch) -> JSON:
         "rows": found.rows,
         "succeeded": counts.succeeded,
         "failed": counts.failed,
-        "left": left_of(found),
+        "left": found.left,
         "ready": counts.ready,
         "waiting": counts.waiting,
         "running": counts.running,
         "done": found.done,
         "created_at": iso(found.created_at),
     }
-
-
-def left_of(found: Batch) -> int:
-    """Rows without a result or a failure, queued or not."""
-    return found.rows - found.loaded + found.counts.unfinished
 
 
 def forecast(found: Forecast | None) -> JSON | None:

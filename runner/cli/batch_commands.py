@@ -21,8 +21,8 @@ app = typer.Typer(rich_markup_mode=None)
 @app.command(epilog=examples("midnight retry 1 && midnight run"))
 def retry(context: typer.Context, batch: BatchName) -> int:
     """Queue the failed rows of a batch again."""
-    from runner.cli import as_json  # noqa: PLC0415 - not for --help
-    from runner.cli.render import words  # noqa: PLC0415
+    from runner.cli import as_json
+    from runner.cli.render import words
 
     session = session_of(context)
     found, retried = session.ask(lambda midnight: _retry(midnight, batch))
@@ -66,7 +66,7 @@ def cancel(context: typer.Context, batch: BatchName) -> int:
 
 
 def _change(context: typer.Context, name: str, state: BatchState) -> int:
-    from runner.cli import as_json  # noqa: PLC0415 - not for --help
+    from runner.cli import as_json
 
     session = session_of(context)
     before, after = session.ask(lambda midnight: _set(midnight, name, state))

@@ -41,14 +41,14 @@ def status(
     ] = False,
 ) -> int:
     """Show how far each batch is, and what it waits for."""
-    from runner.cli import as_json  # noqa: PLC0415 - not for --help
+    from runner.cli import as_json
 
     session = session_of(context)
     found = session.ask(lambda midnight: _status(midnight, batch))
     if session.json:
         emit(as_json.status(found))
         return exits.DONE
-    from runner.cli.render import tables  # noqa: PLC0415 - not for --json
+    from runner.cli.render import tables
 
     session.say(tables.status(found, session.command("run"), why=why))
     return exits.DONE
@@ -65,15 +65,15 @@ async def _status(midnight: Midnight, name: str | None) -> Status:
 @app.command(epilog=examples("midnight quota", "midnight quota --json"))
 def quota(context: typer.Context) -> int:
     """Show every allowance: spent, left, and when it resets."""
-    from runner.cli import as_json  # noqa: PLC0415 - not for --help
+    from runner.cli import as_json
 
     session = session_of(context)
     found = session.ask(lambda midnight: midnight.quota())
     if session.json:
         emit(as_json.quota(found))
         return exits.DONE
-    from runner.cli.render import tables  # noqa: PLC0415 - not for --json
-    from runner.clock import SystemClock  # noqa: PLC0415
+    from runner.cli.render import tables
+    from runner.clock import SystemClock
 
     session.say(tables.quota(found, SystemClock().now()))
     return exits.DONE
@@ -89,7 +89,7 @@ def report(
     csv: Annotated[bool, typer.Option("--csv", help="CSV instead of a table.")] = False,
 ) -> int:
     """Show the calls spent on each day, to the call."""
-    from runner.cli import report_json  # noqa: PLC0415 - not for --help
+    from runner.cli import report_json
 
     session = session_of(context)
     if csv and session.json:
@@ -100,13 +100,13 @@ def report(
     elif csv:
         _print_csv(days)
     else:
-        from runner.cli.render import tables  # noqa: PLC0415 - only for people
-        from runner.clock import SystemClock  # noqa: PLC0415
+        from runner.cli.render import tables
+        from runner.clock import SystemClock
 
         session.say(tables.report(days, by_model=by_model))
         session.say(*tables.purses(quota, SystemClock().now()))
         if quality is not None:
-            from runner.cli.render.agreement import quality as shown  # noqa: PLC0415
+            from runner.cli.render.agreement import quality as shown
 
             session.say(*shown(quality))
     return exits.DONE
@@ -122,10 +122,10 @@ async def _report(
 
 
 def _print_csv(days: list[DayReport]) -> None:
-    import csv  # noqa: PLC0415 - seldom needed
-    import sys  # noqa: PLC0415
+    import csv
+    import sys
 
-    from runner.cli import report_json  # noqa: PLC0415
+    from runner.cli import report_json
 
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(report_json.DAY_COLUMNS)
@@ -156,15 +156,15 @@ def export(
     ] = False,
 ) -> int:
     """Write the results so far, in the order of the input."""
-    from runner.cli import as_json  # noqa: PLC0415 - not for --help
-    from runner.cli.running import Target  # noqa: PLC0415
+    from runner.cli import as_json
+    from runner.cli.running import Target
 
     session, target = session_of(context), Target(output, errors, details)
     found, rows = session.ask(lambda midnight: _export(session, midnight, batch, target))
     if session.json:
         emit({"path": str(output), "rows": rows, "batch": as_json.batch(found)})
         return exits.DONE
-    from runner.cli.render import tables  # noqa: PLC0415 - not for --json
+    from runner.cli.render import tables
 
     session.say(tables.written(output, rows, found))
     return exits.DONE
@@ -173,8 +173,8 @@ def export(
 async def _export(
     session: Session, midnight: Midnight, name: str, target: Target
 ) -> tuple[Batch, int]:
-    from runner.app.targets import kind_of  # noqa: PLC0415 - only an export needs it
-    from runner.cli.running import write  # noqa: PLC0415
+    from runner.app.targets import kind_of
+    from runner.cli.running import write
 
     batch = await midnight.batch(name)
     target.check(kind_of(batch), batch.rows, [Path(batch.input)])
@@ -190,14 +190,14 @@ def failures(
     ] = 20,
 ) -> int:
     """Show which rows failed, and why."""
-    from runner.cli import as_json  # noqa: PLC0415 - not for --help
+    from runner.cli import as_json
 
     session = session_of(context)
     found, rows = session.ask(lambda midnight: _failures(midnight, batch, limit))
     if session.json:
         emit(as_json.failures(rows))
         return exits.DONE
-    from runner.cli.render import tables  # noqa: PLC0415 - not for --json
+    from runner.cli.render import tables
 
     session.say(tables.failures(rows, found, session.command("retry", str(found.id))))
     return exits.DONE

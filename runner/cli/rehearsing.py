@@ -72,8 +72,7 @@ def read_moment(text: str | None) -> int:
 def _tell(session: Session, wishes: Wishes, found: Rehearsal, real_s: float) -> None:
     if session.json:
         value = report_json.rehearsal(found, real_s)
-        output = {"path": str(wishes.target.path), "rows": found.rows_written}
-        value["output"] = output if wishes.target.path else None
+        value["output"] = wishes.target.told(found.rows_written)
         emit(value)
         return
     written = None

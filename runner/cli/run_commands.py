@@ -81,9 +81,9 @@ def run(
     ] = False,
 ) -> int:
     """Queue a dataset, work it off, write the results; repeatable."""
-    from runner.cli.running import Request, Target, perform_run  # noqa: PLC0415 - not for --help
+    from runner.cli.running import Request, Target, perform_run
 
-    wanted = Wanted(tuple(dataset or ()), input_format, tuple(where or ()), sample, limit)
+    wanted = Wanted.of(dataset, input_format, where, sample, limit)
     if jobfile is None and output is not None:
         remedy = "name the job file and the dataset too, or use: midnight export BATCH -o OUT"
         raise ConfigError("-o needs a batch to write", where="run", remedy=remedy)
@@ -107,18 +107,18 @@ def submit(
     limit: Limit = None,
 ) -> int:
     """Queue a dataset, and say what it will take."""
-    from runner.cli import as_json  # noqa: PLC0415 - not for --help
-    from runner.cli.running import check, queued  # noqa: PLC0415
+    from runner.cli import as_json
+    from runner.cli.running import check, queued
 
     session = session_of(context)
-    wanted = Wanted(tuple(dataset or ()), input_format, tuple(where or ()), sample, limit)
+    wanted = Wanted.of(dataset, input_format, where, sample, limit)
     checked = check(session, Task(jobfile, wanted, model))
     found = session.ask(lambda midnight: queued(session, midnight, checked), known=False)
     if session.json:
         emit(as_json.submitted(found))
         return exits.DONE
-    from runner.cli.render import tables  # noqa: PLC0415
-    from runner.clock import SystemClock  # noqa: PLC0415
+    from runner.cli.render import tables
+    from runner.clock import SystemClock
 
     word = "queued as" if found.created else "queued before as"
     session.say(f"{found.batch.name}: {word} batch {found.batch.id}")
@@ -153,19 +153,19 @@ def plan(
     limit: Limit = None,
 ) -> int:
     """Say what a dataset would cost; it spends nothing."""
-    from runner.cli import as_json  # noqa: PLC0415 - not for --help
-    from runner.cli.running import check  # noqa: PLC0415
-    from runner.clock import SystemClock  # noqa: PLC0415
+    from runner.cli import as_json
+    from runner.cli.running import check
+    from runner.clock import SystemClock
 
     session = session_of(context)
-    wanted = Wanted(tuple(dataset or ()), input_format, tuple(where or ()), sample, limit)
+    wanted = Wanted.of(dataset, input_format, where, sample, limit)
     task = Task(jobfile, wanted, model)
     checked, now = check(session, task), SystemClock().now()
     found = session.ask(lambda midnight: _planned(session, midnight, checked), known=False)
     if session.json:
         emit(as_json.plan(found))
         return exits.DONE
-    from runner.cli.render import tables, words  # noqa: PLC0415
+    from runner.cli.render import tables, words
 
     models = words.either(found.models)
     session.say(f"{found.name} on {models}: what it would cost; nothing was spent")
@@ -184,8 +184,8 @@ def plan(
 
 
 async def _planned(session: Session, midnight: Midnight, checked: Checked) -> Plan:
-    from runner.app.planning import make_plan  # noqa: PLC0415
-    from runner.cli.render.bars import bar  # noqa: PLC0415
+    from runner.app.planning import make_plan
+    from runner.cli.render.bars import bar
 
     models, most = checked.jobfile.job.choices, checked.jobfile.limits.max_calls
     with bar(session.aside, "reckoning") as tick:
@@ -216,9 +216,9 @@ def try_(
     The calls are in the ledger like any other. Each trial asks anew, unless the job file has
     reuse = true; it never waits for an allowance.
     """
-    from runner.cli.trying import perform_trial  # noqa: PLC0415 - not for --help
+    from runner.cli.trying import perform_trial
 
-    wanted = Wanted(tuple(dataset or ()), input_format, tuple(where or ()), sample, rows)
+    wanted = Wanted.of(dataset, input_format, where, sample, rows)
     return perform_trial(session_of(context), Task(jobfile, wanted, model))
 
 
@@ -254,8 +254,8 @@ def rehearse(
     ] = None,
 ) -> int:
     """Rehearse a dataset in virtual time: days in seconds, no call."""
-    from runner.cli.rehearsing import Wishes, perform_rehearsal  # noqa: PLC0415 - not for --help
-    from runner.cli.running import Target  # noqa: PLC0415
+    from runner.cli.rehearsing import Wishes, perform_rehearsal
+    from runner.cli.running import Target
 
     changes = {
         "calls_per_day": calls_per_day,
@@ -265,6 +265,6 @@ def rehearse(
         "foreign_calls_per_day": foreign,
         "seed": seed,
     }
-    wanted = Wanted(tuple(dataset or ()), input_format, tuple(where or ()), sample, limit)
+    wanted = Wanted.of(dataset, input_format, where, sample, limit)
     wishes = Wishes(Task(jobfile, wanted, model), Target(output, errors), start, changes)
     return perform_rehearsal(session_of(context), wishes)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from runner.app.answers import Ran, Submitted
 from runner.app.midnight import Midnight
@@ -43,6 +43,10 @@ class Target:
         """The options that name the same again."""
         named = (("-o", self.path), ("--errors", self.errors))
         return [word for name, path in named if path for word in (name, path)]
+
+    def told(self, rows: int | None) -> dict[str, Any] | None:
+        """The file as JSON, and how many rows were written to it; None: there is none."""
+        return {"path": str(self.path), "rows": rows} if self.path else None
 
     def check(self, kind: str, rows: int, sources: Iterable[Path]) -> None:
         """Find out whether the results can be written, of `kind` and from `sources`.
@@ -189,9 +193,8 @@ def watching(console: Console) -> AbstractContextManager[Watcher]:
 def _tell(session: Session, request: Request, outcome: Outcome) -> None:
     resume = session.command(*request.words())
     if session.json:
-        output = {"path": str(request.target.path), "rows": outcome.rows_written}
         value = as_json.ran(outcome.ran, outcome.windows)
-        value["output"] = output if request.target.path else None
+        value["output"] = request.target.told(outcome.rows_written)
         value["resume"] = resume if outcome.ran.left else None
         emit(value)
         return

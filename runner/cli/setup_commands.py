@@ -38,17 +38,17 @@ db = typer.Typer(rich_markup_mode=None, no_args_is_help=False)
 @app.command(epilog=examples("midnight doctor"))
 def doctor(context: typer.Context) -> int:
     """Look whether everything is set up; it costs no call."""
-    import os  # noqa: PLC0415
+    import os
 
-    from runner.app.doctor import examine  # noqa: PLC0415 - not for --help
-    from runner.cli import as_json  # noqa: PLC0415
+    from runner.app.doctor import examine
+    from runner.cli import as_json
 
     session = session_of(context)
     found = complete(lambda: examine(session.settings, os.environ))
     if session.json:
         emit(as_json.checks(found))
     else:
-        from runner.cli.render import setup  # noqa: PLC0415 - not for --json
+        from runner.cli.render import setup
 
         session.say(setup.checks(found))
     return exits.FAILED if any(check.ok is False for check in found) else exits.DONE
@@ -57,10 +57,10 @@ def doctor(context: typer.Context) -> int:
 @app.command(epilog=examples("midnight models", "midnight models --json"))
 def models(context: typer.Context) -> int:
     """List the models that each account can call; it costs no call."""
-    import os  # noqa: PLC0415
+    import os
 
-    from runner.app.models import list_models, nothing_listed  # noqa: PLC0415 - not for --help
-    from runner.cli import as_json  # noqa: PLC0415
+    from runner.app.models import list_models, nothing_listed
+    from runner.cli import as_json
 
     session = session_of(context)
     found = complete(lambda: list_models(session.settings, os.environ))
@@ -69,7 +69,7 @@ def models(context: typer.Context) -> int:
     if session.json:
         emit(as_json.models(found))
         return exits.DONE
-    from runner.cli.render import setup  # noqa: PLC0415 - not for --json
+    from runner.cli.render import setup
 
     session.say(setup.models(found))
     return exits.DONE
@@ -87,7 +87,7 @@ def init(
     show: Annotated[bool, typer.Option("--list", help="Only list the ready ones.")] = False,
 ) -> int:
     """Copy a ready job file and its sample data here; none is replaced."""
-    from runner.cli import ready  # noqa: PLC0415 - not for --help
+    from runner.cli import ready
 
     session = session_of(context)
     if show:
@@ -128,7 +128,7 @@ def simulate(
     token: Tokens = None,
 ) -> int:
     """Serve a simulated provider on a port, until Ctrl-C."""
-    from runner.cli.simulating import perform_simulation, read_latency  # noqa: PLC0415
+    from runner.cli.simulating import perform_simulation, read_latency
 
     changes = {
         "calls_per_day": calls_per_day,

@@ -5,6 +5,7 @@ It reads no more of a file than tells whether it needs a job file.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -39,6 +40,18 @@ class Wanted:
     where: tuple[str, ...]
     sample: str | None
     limit: int | None
+
+    @classmethod
+    def of(
+        cls,
+        places: Sequence[Path] | None,
+        form: str | None,
+        where: Sequence[str] | None,
+        sample: str | None,
+        limit: int | None,
+    ) -> Wanted:
+        """What Typer read: None where an argument or an option was left out."""
+        return cls(tuple(places or ()), form, tuple(where or ()), sample, limit)
 
     def words(self) -> list[str | Path]:
         """The arguments that name the same again."""

@@ -140,9 +140,14 @@ class Batch:
         return self.first_payload + (job_id - self.first_job) * self.stride
 
     @property
+    def left(self) -> int:
+        """How many rows have neither a result nor a failure, those not yet queued included."""
+        return self.rows - self.loaded + self.counts.unfinished
+
+    @property
     def done(self) -> bool:
         """Whether every row has its result or its failure."""
-        return self.loaded == self.rows and self.counts.unfinished == 0
+        return self.left == 0
 
 
 async def create_batch(connection: AsyncConnection, new: NewBatch, now: int) -> Batch:

@@ -69,6 +69,16 @@ def test_a_plan_tells_what_packing_saves(midnight: Any) -> None:
     assert "25 (300 if each row were asked alone)" in midnight("plan", *work).out
 
 
+def test_a_plan_counts_a_check_of_the_same_row_once_as_a_run_does(
+    midnight: Any, provider: Any
+) -> None:
+    simulator = provider(models=())
+    work = write(["walk"] * 100, "check = 0.1")
+    assert midnight("plan", *work, "--json").json["calls"] == 2
+    assert midnight("run", *work).code == 0
+    assert simulator.stats().calls == 2
+
+
 def test_votes_are_put_together_and_the_report_tells_how_far_they_agree(
     midnight: Any, provider: Any
 ) -> None:

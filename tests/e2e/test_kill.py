@@ -7,24 +7,21 @@ from __future__ import annotations
 
 import csv
 import os
-import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
-from typing import Any
 
-import httpx
 import orjson
 import pytest
+from support.processes import MIDNIGHT, run, simulating, start, stats
 
 from runner.providers.simulator import answer
 
 KILLS = int(os.environ.get("KILLS", "5"))
 ROWS = 40 * KILLS
-MIDNIGHT = [sys.executable, "-m", "runner"]
+WORDS = ("run", "job.toml", "in.csv", "-o", "out.csv", "--pace", "asap")
 JOB = """
 [job]
 name = "letters"
@@ -36,47 +33,14 @@ user = "Which letter is {{{{ text }}}}?"
 kind = "label"
 labels = ["a", "b", "c"]
 """
-CONFIG = """
-[accounts.mine]
-token = "env:MODELSCOPE_API_KEY"
-limits = { calls_per_second = 200 }
-"""
 
 
 @pytest.fixture
 def simulator() -> Iterator[str]:
     """A simulator in a process of its own; its address."""
-    options = ["--port", "0", "--latency", "20-60", "--calls-per-day", "1000000"]
-    options += ["--fault", "item_missing=0.1", "--fault", "item_wrong=0.1"]  # of packs only
-    command = [*MIDNIGHT, "--json", "simulate", *options]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
-        assert process.stdout is not None
-        yield orjson.loads(process.stdout.readline())["base_url"].removesuffix("/v1")
-        process.send_signal(signal.SIGINT)
-        process.communicate(timeout=20)
-
-
-def stats(address: str) -> dict[str, Any]:
-    found: dict[str, Any] = httpx.get(f"{address}/simulator/stats", trust_env=False).json()
-    return found
-
-
-def start(folder: Path, address: str) -> subprocess.Popen[bytes]:
-    command = [
-        *MIDNIGHT,
-        *("--db", str(folder / "queue.db")),
-        *("run", str(folder / "job.toml"), str(folder / "in.csv")),
-        *("-o", str(folder / "out.csv"), "--pace", "asap"),
-    ]
-    environ = os.environ | {
-        "MIDNIGHT_BASE_URL": f"{address}/v1",
-        "MODELSCOPE_API_KEY": "sim-token",
-        "NO_PROXY": "127.0.0.1",
-    }
-    (folder / "midnight.toml").write_text(CONFIG)
-    return subprocess.Popen(
-        command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=folder
-    )
+    faults = ("--fault", "item_missing=0.1", "--fault", "item_wrong=0.1")  # of packs only
+    with simulating("--latency", "20-60", *faults) as address:
+        yield address
 
 
 def await_calls(address: str, processes: list[subprocess.Popen[bytes]], beyond: int) -> None:
@@ -100,16 +64,14 @@ def test_every_row_has_one_result_and_every_call_is_accounted_for(
     lost = 0
     for _ in range(KILLS):
         before = stats(simulator)["calls"]
-        processes = [start(tmp_path, simulator) for _ in range(runners)]
+        processes = [start(tmp_path, simulator, *WORDS) for _ in range(runners)]
         await_calls(simulator, processes, before)
         time.sleep(chance.uniform(0, 0.2))
         for process in processes:
             process.kill()
             process.communicate()
         lost += 32 * runners
-    last = start(tmp_path, simulator)
-    _, said = last.communicate(timeout=120)
-    assert last.returncode == 0, said.decode()
+    run(tmp_path, simulator, *WORDS)
     check_results(tmp_path / "out.csv")
     check_ledger(tmp_path, simulator, lost)
 

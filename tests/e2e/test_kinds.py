@@ -4,71 +4,31 @@ from __future__ import annotations
 
 import csv
 import os
-import signal
 import sqlite3
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from random import Random
-from typing import Any
 
-import httpx
 import numpy as np
 import orjson
 import pyarrow.parquet as pq
 import pytest
+from support.processes import run, simulating, start, stats
 
 from runner.providers.simulator import painting, vector
 
 KILLS = int(os.environ.get("KILLS", "4"))
 IMAGES = 10 * KILLS
-MIDNIGHT = [sys.executable, "-m", "runner"]
-ROOT = Path(__file__).parents[2]
-CONFIG = """
-[accounts.mine]
-token = "env:MODELSCOPE_API_KEY"
-limits = { calls_per_second = 100 }
-"""
 
 
 @pytest.fixture
 def simulator() -> Iterator[str]:
     """A simulator in a process of its own, which makes an image in three to five seconds."""
-    options = ["--port", "0", "--latency", "10-30", "--calls-per-day", "1000000"]
-    command = [*MIDNIGHT, "--json", "simulate", *options]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
-        assert process.stdout is not None
-        yield orjson.loads(process.stdout.readline())["base_url"].removesuffix("/v1")
-        process.send_signal(signal.SIGINT)
-        process.communicate(timeout=20)
-
-
-def stats(address: str) -> dict[str, Any]:
-    found: dict[str, Any] = httpx.get(f"{address}/simulator/stats", trust_env=False).json()
-    return found
-
-
-def start(folder: Path, address: str, *words: str) -> subprocess.Popen[bytes]:
-    (folder / "midnight.toml").write_text(CONFIG)
-    environ = os.environ | {
-        "MIDNIGHT_BASE_URL": f"{address}/v1",
-        "MODELSCOPE_API_KEY": "sim-token",
-        "NO_PROXY": "127.0.0.1",
-        "PYTHONPATH": str(ROOT),
-    }
-    command = [*MIDNIGHT, "--db", "queue.db", *words]
-    return subprocess.Popen(
-        command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=folder
-    )
-
-
-def run(folder: Path, address: str, *words: str) -> None:
-    process = start(folder, address, *words)
-    _, said = process.communicate(timeout=120)
-    assert process.returncode == 0, said.decode()
+    with simulating("--latency", "10-30") as address:
+        yield address
 
 
 def write(folder: Path, job: str, rows: list[str]) -> None:
