@@ -130,7 +130,7 @@ class Midnight:
         """
         async with checked(job.jobfile, rows) as found:
             foretell = partial(self._program.forecast, found.jobfile.job.choices)
-            return await make_plan(found, foretell)
+            return await make_plan(found, foretell, self._program.answered_before)
 
     async def results(
         self, batch: Batch[T], *, wait: bool = True, pace: PaceName | None = None

@@ -22,7 +22,7 @@ from runner.core.pacing import Pace
 from runner.core.window import Window
 from runner.errors import NotFoundError
 from runner.settings import Settings
-from runner.store import batches, ends, reports
+from runner.store import batches, ends, intake, reports
 from runner.store.batches import Batch
 from runner.store.database import Database, open_database
 from runner.store.migrate import copy_to
@@ -241,6 +241,11 @@ class Midnight:
         family = [part.id for part in await self.family(batch)] if batch else None
         async with self._database.read() as connection:
             return await reports.daily(connection, batch_ids=family, by_model=by_model)
+
+    async def answered_before(self, fingerprints: Sequence[bytes]) -> set[bytes]:
+        """Which of what is to be asked has been answered, in whichever batch."""
+        async with self._database.read() as connection:
+            return await intake.answered_before(connection, fingerprints)
 
     async def quality(self, batch: Batch) -> Quality:
         """How far the answers of `batch` agree: votes, the right answers, packed against single."""

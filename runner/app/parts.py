@@ -103,6 +103,15 @@ def _size(prompt: Prompt, row: str) -> int:
         return len(row)
 
 
+def digest_of(request: bytes) -> bytes:
+    """What tells a request from another, whomever it is put to."""
+    return _short(request)
+
+
+def _short(data: bytes) -> bytes:
+    return hashlib.sha256(data).digest()[:FINGERPRINT_BYTES]
+
+
 class Fingerprints:
     """What tells whether two rows of a part ask the same, in this batch or in another.
 
@@ -124,7 +133,11 @@ class Fingerprints:
 
     def of_request(self, request: bytes) -> bytes:
         """The fingerprint of what `request` has made of a row."""
-        return hashlib.sha256(self._salt + request).digest()[:FINGERPRINT_BYTES]
+        return self.of_digest(digest_of(request))
+
+    def of_digest(self, digest: bytes) -> bytes:
+        """The fingerprint of what `digest_of` has made of a request."""
+        return _short(self._salt + digest)
 
     def _fitting(self, row: str) -> bytes:
         try:

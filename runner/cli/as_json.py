@@ -132,6 +132,7 @@ def plan(found: Plan) -> JSON:
         "models": list(found.models),
         "rows": found.rows,
         "distinct_requests": found.distinct,
+        "answered_before": found.reused,
         "calls": found.calls,
         "calls_if_alone": found.single_calls,
         "rows_in_a_call": found.pack,

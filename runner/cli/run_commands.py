@@ -175,6 +175,7 @@ def plan(
             found.forecast,
             now,
             distinct=found.distinct,
+            reused=found.reused,
             alone=found.single_calls,
             tokens=found.prompt_tokens,
         )
@@ -189,7 +190,12 @@ async def _planned(session: Session, midnight: Midnight, checked: Checked) -> Pl
 
     models, most = checked.jobfile.job.choices, checked.jobfile.limits.max_calls
     with bar(session.aside, "reckoning") as tick:
-        return await make_plan(checked, lambda calls: midnight.forecast(models, calls, most), tick)
+        return await make_plan(
+            checked,
+            lambda calls: midnight.forecast(models, calls, most),
+            midnight.answered_before,
+            tick,
+        )
 
 
 @app.command(

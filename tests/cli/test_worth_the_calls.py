@@ -43,6 +43,9 @@ def test_a_second_submit_costs_nothing_and_a_hundred_new_rows_five_calls(
     assert midnight("run", *work).code == 0
     assert simulator.stats().calls == 50, "the same batch"
     more = write(range(1_100))
+    planned = midnight("plan", *more, "--json").json
+    assert (planned["calls"], planned["answered_before"]) == (5, 1_000)
+    assert "1,000: they cost nothing" in midnight("plan", *more).out
     assert midnight("run", *more, "-o", "out.csv").code == 0
     assert simulator.stats().calls == 55
     assert {row["state"] for row in exported()} == {"succeeded"}

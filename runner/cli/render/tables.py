@@ -59,6 +59,7 @@ def cost(
     now: int,
     *,
     distinct: int | None = None,
+    reused: int = 0,
     alone: int = 0,
     tokens: int = 0,
 ) -> Table:
@@ -66,6 +67,8 @@ def cost(
     pairs = [("rows", words.number(rows))]
     if distinct is not None:
         pairs.append(("distinct requests", words.number(distinct)))
+    if reused:
+        pairs.append(("answered before", f"{words.number(reused)}: they cost nothing"))
     saved = f" ({words.number(alone)} if each row were asked alone)" * (alone > forecast.calls)
     pairs.append(("calls to make", f"{words.number(forecast.calls)}{saved}"))
     if tokens:
