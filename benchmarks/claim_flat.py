@@ -13,7 +13,7 @@ from pathlib import Path
 
 import anyio
 
-from runner.core.model import BatchState
+from runner.core.states import BatchState
 from runner.store import batches, intake, queue
 from runner.store.batches import NewBatch
 from runner.store.database import open_database

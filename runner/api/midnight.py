@@ -28,10 +28,10 @@ from runner.app.answers import QuotaLine
 from runner.app.planning import Plan, make_plan
 from runner.app.quality import Quality
 from runner.app.rows import RowResult, results
-from runner.core.model import BatchState
 from runner.core.pacing import Pace
+from runner.core.states import BatchState
+from runner.engine.progress import Watcher
 from runner.jobfile import JobFile
-from runner.runtime.progress import Watcher
 from runner.settings import load_settings
 from runner.store import reports
 from runner.store.reports import DayReport

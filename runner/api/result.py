@@ -13,7 +13,7 @@ import orjson
 
 from runner.api.job import Job
 from runner.app.rows import RowResult
-from runner.core.model import JobState
+from runner.core.states import JobState
 from runner.store.reports import ExportRow
 
 T = TypeVar("T")

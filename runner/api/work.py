@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 import anyio
 
 from runner.app.midnight import OnStart
-from runner.runtime.progress import Progress, Watcher
+from runner.engine.progress import Progress, Watcher
 
 Run = Callable[[Watcher, OnStart], Awaitable[object]]
 

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from runner.app.credits import Credits
+from runner.core.admission import Waiting
 from runner.core.forecast import Forecast
-from runner.core.lane import Route
-from runner.core.schedule import Waiting
+from runner.core.route import Route
 from runner.core.window import Window
-from runner.runtime.progress import Ending
+from runner.engine.progress import Ending
 from runner.store.batches import Batch
 
 

@@ -17,8 +17,8 @@ from runner.app.outlook import Outlook
 from runner.app.standing import Standing
 from runner.clock import Clock, SystemClock
 from runner.core.forecast import Forecast
-from runner.core.model import BatchState
 from runner.core.pacing import Pace
+from runner.core.states import BatchState
 from runner.core.window import Window
 from runner.errors import NotFoundError
 from runner.settings import Settings
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
     from runner.app.rows import Reading, RowResult
     from runner.app.submission import Checked
     from runner.app.submission import Progress as OnProgress
-    from runner.runtime.exchange import Observer
-    from runner.runtime.options import Options
-    from runner.runtime.progress import Ending, Progress, Watcher
+    from runner.engine.exchange import Observer
+    from runner.engine.options import Options
+    from runner.engine.progress import Ending, Progress, Watcher
 
 # Given what winds a run up, when that is called.
 OnStart = Callable[[Callable[[], None]], None]
@@ -157,7 +157,7 @@ class Midnight:
             if watcher is not None:
                 watcher(progress)
 
-        from runner.runtime.options import Options  # noqa: PLC0415 - only a run needs it
+        from runner.engine.options import Options  # noqa: PLC0415 - only a run needs it
 
         rules = accounts.rules_for(self.settings, pace)
         most = self.settings.run.max_concurrency
@@ -171,8 +171,8 @@ class Midnight:
     async def _serve(
         self, options: Options, watcher: Watcher, on_start: OnStart | None, *, signals: bool
     ) -> Ending:
-        from runner.runtime.service import Service  # noqa: PLC0415 - only a run needs these
-        from runner.runtime.signals import run_until_told  # noqa: PLC0415
+        from runner.engine.service import Service  # noqa: PLC0415 - only a run needs these
+        from runner.engine.signals import run_until_told  # noqa: PLC0415
 
         async with accounts.open_endpoints(
             self.settings, self._environ, self._transport

@@ -16,6 +16,7 @@ from runner.app.midnight import Midnight, open_midnight
 from runner.app.submission import Checked
 from runner.core.verdict import Scope
 from runner.core.window import Unit
+from runner.engine.progress import Watcher
 from runner.providers.simulator import (
     Simulator,
     SimulatorConfig,
@@ -23,7 +24,6 @@ from runner.providers.simulator import (
     Stats,
     build_app,
 )
-from runner.runtime.progress import Watcher
 from runner.settings import Settings
 from runner.store.reports import DayReport
 

@@ -13,7 +13,7 @@ import orjson
 
 from runner.app.export import OnProgress
 from runner.app.rows import Reading, results
-from runner.core.model import JobState
+from runner.core.states import JobState
 from runner.files.openai_results import Failed, ResultsWriter, open_results, refusal_body
 from runner.store.batches import Batch
 from runner.store.reports import ExportRow

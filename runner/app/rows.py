@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.agreement import Vote, vote
-from runner.core.model import JobState
+from runner.core.states import JobState
 from runner.store import reports
 from runner.store.batches import Batch
 from runner.store.reports import ExportRow

@@ -15,7 +15,7 @@ from runner.app.outlook import Outlook, Windows, place
 from runner.core.forecast import Forecast
 from runner.core.verdict import Scope
 from runner.core.window import Unit, Window
-from runner.runtime.view import look, windows_of
+from runner.engine.view import look, windows_of
 from runner.settings import DEFAULT, Settings
 from runner.store import batches, ledger, runners
 from runner.store.database import Database
@@ -58,7 +58,7 @@ class Standing:
     async def windows(self, models: Sequence[str], now: int) -> tuple[Window, ...]:
         """The windows that calls to any of `models` would touch, each once."""
         found = await self._windows(models, now)
-        windows = {w for each in found.values() for w in each if w.revealed}
+        windows = {w for each in found.values() for w in each if w.is_known}
         return tuple(sorted(windows, key=place))
 
     async def _windows(self, models: Sequence[str], now: int) -> Windows:
@@ -79,7 +79,7 @@ class Standing:
                 rules = [r for r in account.quotas if model or r.scope is Scope.ACCOUNT]
                 for window in ledger.windows_at(known, account.name, model, rules, now, 0):
                     found[window.account, window.model, window.quota] = window
-        lines = [window for window in sorted(found.values(), key=place) if window.revealed]
+        lines = [window for window in sorted(found.values(), key=place) if window.is_known]
         return [QuotaLine(w, w.resets_at - now, await self._credits(w, now)) for w in lines]
 
     async def _credits(self, window: Window, now: int) -> Credits | None:

@@ -20,8 +20,8 @@ from runner import files, jobfile
 from runner.app.images import check_folder, check_shown, placed
 from runner.app.parts import Fingerprints, Part, packing_of, parts_of
 from runner.app.rows import VOTE_COLUMNS
-from runner.core.model import BatchState
 from runner.core.packing import Packing
+from runner.core.states import BatchState
 from runner.errors import JobFileError
 from runner.files import ALL, Dataset, Format, Selection
 from runner.files.openai_batch import check_requests

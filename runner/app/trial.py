@@ -15,9 +15,9 @@ from runner.app.answers import Ran
 from runner.app.images import placed
 from runner.app.midnight import Midnight
 from runner.app.submission import Checked
-from runner.core.model import BatchState
 from runner.core.pacing import Pace
-from runner.runtime.exchange import Exchange
+from runner.core.states import BatchState
+from runner.engine.exchange import Exchange
 from runner.store.batches import Batch
 from runner.store.reports import ExportRow
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from runner.cli.render.words import iso
-from runner.core.gate import Cause
+from runner.core.gate import ParkReason
 from runner.core.period import spell
 from runner.core.window import CREDIT, NEVER, Unit
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from runner.app.doctor import Check
     from runner.app.models import Models
     from runner.app.planning import Plan
+    from runner.core.admission import Waiting
     from runner.core.forecast import Forecast
-    from runner.core.schedule import Waiting
     from runner.core.window import Window
     from runner.errors import RunnerError
     from runner.providers.simulator import SimulatorConfig, Stats
@@ -108,11 +108,11 @@ def window(found: Window) -> JSON:
         "spent": amount(found.spent),
         "reserved": amount(found.reserved),
         "kept": amount(found.reserve),
-        "left": amount(found.room),
+        "left": amount(found.remaining),
         "source": found.limit_source.value,
         "learned_at": None if found.limit_learned_at is None else iso(found.limit_learned_at),
         "resets_at": iso(found.resets_at) if found.resets_at < NEVER else None,
-        "refused": found.gate.why or "refused" if found.gate.cause is Cause.REFUSED else None,
+        "refused": found.gate.why or "refused" if found.gate.reason is ParkReason.REFUSED else None,
     }
 
 

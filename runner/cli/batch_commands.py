@@ -9,7 +9,7 @@ import typer
 from runner.cli import exits
 from runner.cli.options import BatchName, examples
 from runner.cli.session import Session, emit, session_of
-from runner.core.model import BatchState
+from runner.core.states import BatchState
 
 if TYPE_CHECKING:
     from runner.app.midnight import Midnight

@@ -21,9 +21,9 @@ from runner.cli.wanted import Source, Task
 from runner.clock import SystemClock
 from runner.core.pacing import Pace
 from runner.core.window import Window
+from runner.engine.progress import Watcher
 from runner.errors import JobFileError, OutputError
 from runner.jobfile import load
-from runner.runtime.progress import Watcher
 
 if TYPE_CHECKING:
     from rich.console import Console

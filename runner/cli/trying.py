@@ -14,7 +14,7 @@ from runner.cli.session import Session, emit
 from runner.cli.wanted import Task
 from runner.clock import SystemClock
 from runner.core.retry import Succeed
-from runner.runtime.exchange import Exchange
+from runner.engine.exchange import Exchange
 
 
 def perform_trial(session: Session, task: Task) -> int:

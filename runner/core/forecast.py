@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from runner.core.lane import Lane, Route, room_of
+from runner.core.admission import Rules
 from runner.core.pacing import SAFETY_MS, Pace
 from runner.core.period import Calendar, Grant, Refill, Rolling
-from runner.core.schedule import Rules
+from runner.core.route import Route, RouteState, room_of
 from runner.core.window import NEVER, Window, span_of
 
 # What a call takes and how many run at once, when nothing was measured yet.
@@ -21,7 +21,7 @@ USUAL_CONCURRENCY = 4
 # After so many periods the rest is reckoned from their average.
 ENOUGH_PERIODS = 70
 
-Lanes = Mapping[Route, Lane]
+RouteStates = Mapping[Route, RouteState]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Forecast:
 
 def forecast(
     calls: int,
-    lanes: Lanes,
+    states: RouteStates,
     rules: Rules,
     now: int,
     call_ms: int = USUAL_CALL_MS // USUAL_CONCURRENCY,
@@ -57,21 +57,21 @@ def forecast(
 
     Args:
         calls: Calls to make, before retries.
-        lanes: The ways they may take, with their windows as they are now.
+        states: The ways they may take, with their windows as they are now.
         rules: The user's pace and hours.
         now: The present moment.
         call_ms: Milliseconds between the ends of two calls at full speed.
         most: How many calls the user allows in all; None: as many as it takes.
     """
-    lanes = _changed(lanes, _as_shut)
-    per_day, today = room_of(_renewed(lanes, NEVER)), room_of(lanes)
-    fastest = max(call_ms, *(_flow_ms(lane) for lane in lanes.values()), 1)
-    bounds = [bound for bound in (most, _covered(lanes)) if bound is not None]
+    states = _changed(states, _as_shut)
+    per_day, today = room_of(_renewed(states, NEVER)), room_of(states)
+    fastest = max(call_ms, *(_flow_ms(state) for state in states.values()), 1)
+    bounds = [bound for bound in (most, _covered(states)) if bound is not None]
     if bounds and calls > (covered := min(bounds)):
-        found = forecast(covered, lanes, rules, now, call_ms)
+        found = forecast(covered, states, rules, now, call_ms)
         return replace(found, calls=calls, beyond=calls - covered)
     left, days = calls, int(calls > 0 and today is None)
-    for made, stretch in _periods(lanes, rules, now, fastest):
+    for made, stretch in _periods(states, rules, now, fastest):
         if made is None or made >= left:
             days += left > 0 and made is not None
             return Forecast(calls, days, stretch.finish(left), per_day, today)
@@ -81,29 +81,29 @@ def forecast(
     raise AssertionError("periods never end")  # pragma: no cover
 
 
-def _covered(lanes: Lanes) -> int | None:
+def _covered(states: RouteStates) -> int | None:
     """How many calls the balances cover, on the dearest way of each account; None: any number."""
     accounts: dict[str, int] = {}
-    for (account, _model), lane in lanes.items():
-        own = [w.calls_left(lane.cost) for w in lane.windows if isinstance(w.period, Grant)]
+    for (account, _model), state in states.items():
+        own = [w.calls_left(state.cost) for w in state.windows if isinstance(w.period, Grant)]
         known = [left for left in own if left is not None]
         if not known:
             return None
         accounts[account] = min([*known, accounts.get(account, known[0])])
-    return sum(accounts.values()) if lanes else None
+    return sum(accounts.values()) if states else None
 
 
-def _changed(lanes: Lanes, change: Callable[[Window], Window]) -> dict[Route, Lane]:
-    """The lanes with every window changed."""
+def _changed(states: RouteStates, change: Callable[[Window], Window]) -> dict[Route, RouteState]:
+    """The states with every window changed."""
     return {
-        route: replace(lane, windows=tuple(map(change, lane.windows)))
-        for route, lane in lanes.items()
+        route: replace(state, windows=tuple(map(change, state.windows)))
+        for route, state in states.items()
     }
 
 
 def _as_shut(window: Window) -> Window:
     """A calendar's window, which has no room if nobody may enter it before its reset."""
-    shut = isinstance(window.period, Calendar) and window.gate.opens_at >= window.resets_at
+    shut = isinstance(window.period, Calendar) and window.gate.parked_until >= window.resets_at
     if not shut or window.limit is None:
         return window
     return replace(window, spent=max(window.spent, window.limit))
@@ -141,18 +141,18 @@ class _Stretch:
 
 
 def _periods(
-    lanes: Lanes, rules: Rules, now: int, call_ms: int
+    states: RouteStates, rules: Rules, now: int, call_ms: int
 ) -> Iterator[tuple[int | None, _Stretch]]:
     """How many calls each stretch between two resets allows, without end; None: any number."""
     number, begins = 0, now
     while True:
         number += 1
-        ends = min((w.resets_at for w in _windows(lanes)), default=NEVER)
-        budget = room_of(lanes)
+        ends = min((w.resets_at for w in _windows(states)), default=NEVER)
+        budget = room_of(states)
         stretch = _Stretch(number, begins, ends, budget, rules, call_ms)
         made = budget if budget is None else min(budget, stretch.in_time)
         yield made, stretch
-        lanes, begins = _renewed(_spent(lanes, made or 0), ends), ends
+        states, begins = _renewed(_spent(states, made or 0), ends), ends
 
 
 def _extrapolated(
@@ -172,14 +172,14 @@ def _extrapolated(
     return Forecast(calls, days + -(-left * days // made), finish_at, per_day, today)
 
 
-def _windows(lanes: Lanes) -> list[Window]:
+def _windows(states: RouteStates) -> list[Window]:
     """The windows that a calendar renews."""
-    found = [window for lane in lanes.values() for window in lane.windows]
+    found = [window for state in states.values() for window in state.windows]
     return [window for window in found if isinstance(window.period, Calendar)]
 
 
-def _renewed(lanes: Lanes, at: int) -> Lanes:
-    """The lanes once every window that resets until `at` has been renewed."""
+def _renewed(states: RouteStates, at: int) -> RouteStates:
+    """The states once every window that resets until `at` has been renewed."""
 
     def renew(window: Window) -> Window:
         if not isinstance(window.period, Calendar) or window.resets_at > at:
@@ -189,36 +189,36 @@ def _renewed(lanes: Lanes, at: int) -> Lanes:
             window, starts_at=span.starts_at, resets_at=span.ends_at, spent=0, reserved=0
         )
 
-    return _changed(lanes, renew)
+    return _changed(states, renew)
 
 
-def _spent(lanes: Lanes, calls: int) -> Lanes:
-    """The lanes once `calls` calls were made on them, the preferred ones first."""
-    after = dict(lanes)
-    for route in lanes:
-        room = after[route].room
+def _spent(states: RouteStates, calls: int) -> RouteStates:
+    """The states once `calls` calls were made on them, the preferred ones first."""
+    after = dict(states)
+    for route in states:
+        room = after[route].remaining
         made = calls if room is None else min(calls, room)
         after, calls = _after(after, route, made), calls - made
     return after
 
 
-def _after(lanes: Lanes, route: Route, made: int) -> dict[Route, Lane]:
-    """The lanes once `made` calls went by `route`; its account's windows are others', too."""
-    cost = lanes[route].cost
+def _after(states: RouteStates, route: Route, made: int) -> dict[Route, RouteState]:
+    """The states once `made` calls went by `route`; its account's windows are others', too."""
+    cost = states[route].cost
 
     def spend(window: Window) -> Window:
         touched = window.account == route[0] and window.model in ("", route[1])
-        more = made * window.takes(cost) if touched else 0
+        more = made * window.cost_of(cost) if touched else 0
         return replace(window, spent=window.spent + more)
 
-    return _changed(lanes, spend)
+    return _changed(states, spend)
 
 
-def _flow_ms(lane: Lane) -> int:
+def _flow_ms(state: RouteState) -> int:
     """The milliseconds a call takes at least, for the limits that flow by themselves."""
     waits = [
-        period.ms * window.takes(lane.cost) // window.limit
-        for window in lane.windows
+        period.ms * window.cost_of(state.cost) // window.limit
+        for window in state.windows
         if isinstance(period := window.period, Rolling | Refill) and window.limit
     ]
     return max(waits, default=0)

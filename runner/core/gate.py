@@ -31,10 +31,10 @@ OFFLINE_WAITS_MS = (2_000, 5_000, 10_000, 20_000, 30_000)
 
 # So many faults in a row, without an answer between them, are no accident: the circuit breaks.
 FAULTS_TO_BREAK = 8
-FAULTY_WAITS_MS = tuple(n * MINUTE_MS for n in (1, 2, 5, 10, 20, 30, 60))
+CIRCUIT_WAITS_MS = tuple(n * MINUTE_MS for n in (1, 2, 5, 10, 20, 30, 60))
 
 
-class Cause(StrEnum):
+class ParkReason(StrEnum):
     """Why a gate is shut."""
 
     NONE = ""
@@ -44,8 +44,8 @@ class Cause(StrEnum):
     AMBIGUOUS = "ambiguous"  # throttled or spent: the next probe tells
     OFFLINE = "offline"
     GONE = "gone"
-    FAULTY = "faulty"  # it fails, call after call
-    EARLY = "early"  # the provider's clock has not reached this window
+    CIRCUIT_OPEN = "circuit_open"  # it fails, call after call
+    CLOCK_AHEAD = "clock_ahead"  # the provider's clock has not reached this window
     REFUSED = "refused"  # the token or the account is; it stays until a call is answered
 
 
@@ -54,20 +54,20 @@ class Gate:
     """The way into a window.
 
     Attributes:
-        opens_at: No call before this moment (ms since the epoch).
+        parked_until: No call before this moment (ms since the epoch).
         probe: The next call goes alone, and only its success opens the gate.
         probing: That call is on its way.
-        cause: What shut it last.
-        refusals: How often in a row it was shut for that cause; chooses the next wait.
+        reason: What shut it last.
+        refusals: How often in a row it was shut for that reason; chooses the next wait.
         faults: How many calls in a row failed by a fault of the provider's.
         answered: Whether any call was answered since the window opened.
         why: What the provider said, in words.
     """
 
-    opens_at: int = 0
+    parked_until: int = 0
     probe: bool = True
     probing: bool = False
-    cause: Cause = Cause.NONE
+    reason: ParkReason = ParkReason.NONE
     refusals: int = 0
     faults: int = 0
     answered: bool = False
@@ -101,46 +101,46 @@ def faulted(gate: Gate, why: str, now: int, *, probe: bool) -> Gate:
     counted = replace(gate, probing=False, faults=gate.faults + 1)
     if counted.faults < FAULTS_TO_BREAK:
         return counted
-    until = now + _wait(gate, Cause.FAULTY, FAULTY_WAITS_MS)
-    return shut(counted, until, Cause.FAULTY, why, probe=probe)
+    until = now + _wait(gate, ParkReason.CIRCUIT_OPEN, CIRCUIT_WAITS_MS)
+    return park(counted, until, ParkReason.CIRCUIT_OPEN, why, probe=probe)
 
 
-def shut(gate: Gate, until: int, cause: Cause, why: str, *, probe: bool) -> Gate:
+def park(gate: Gate, until: int, reason: ParkReason, why: str, *, probe: bool) -> Gate:
     """The gate after a refusal: nothing before `until`, then one probe.
 
     Of the calls that were in flight together only the first refusal counts: the others come
     through a gate that is shut already, and may only push its opening back.
     """
     if gate.probe and not probe:
-        return replace(gate, opens_at=max(gate.opens_at, until))
-    again = gate.refusals + 1 if cause is gate.cause else 1
+        return replace(gate, parked_until=max(gate.parked_until, until))
+    again = gate.refusals + 1 if reason is gate.reason else 1
     return replace(
-        gate, opens_at=until, probe=True, probing=False, cause=cause, refusals=again, why=why
+        gate, parked_until=until, probe=True, probing=False, reason=reason, refusals=again, why=why
     )
 
 
-def after_reset(opens_at: int, old: Gate, now: int) -> Gate:
+def after_reset(parked_until: int, old: Gate, now: int) -> Gate:
     """The gate of a fresh window.
 
     A wait that has nothing to do with the day (throttling, no network) outlives the reset, and so
     does a refusal of the account.
     """
-    if old.cause is Cause.REFUSED:
-        return replace(old, opens_at=opens_at, probe=True, probing=False, answered=False)
-    if old.opens_at > now:
-        until = max(opens_at, old.opens_at)
-        return replace(old, opens_at=until, probe=True, probing=False, answered=False)
-    return Gate(opens_at, cause=Cause.RESET)
+    if old.reason is ParkReason.REFUSED:
+        return replace(old, parked_until=parked_until, probe=True, probing=False, answered=False)
+    if old.parked_until > now:
+        until = max(parked_until, old.parked_until)
+        return replace(old, parked_until=until, probe=True, probing=False, answered=False)
+    return Gate(parked_until, reason=ParkReason.RESET)
 
 
-def earlier(gate: Gate, by: int) -> Gate:
+def shift(gate: Gate, by: int) -> Gate:
     """The gate when the clock was set back `by` ms while it waited for time to pass."""
-    return replace(gate, opens_at=max(0, gate.opens_at - by))
+    return replace(gate, parked_until=max(0, gate.parked_until - by))
 
 
 def reprobe_at(gate: Gate, window_started_at: int, resets_at: int, now: int) -> int:
     """When to probe again after the provider called an untouched window spent."""
-    tried = gate.refusals if gate.cause is Cause.SPENT else 0
+    tried = gate.refusals if gate.reason is ParkReason.SPENT else 0
     late = now - window_started_at <= LATE_RESET_MS
     place = tried if late else tried + FIRST_SLOW_WAIT
     return min(resets_at, now + PROBE_WAITS_MS[min(place, len(PROBE_WAITS_MS) - 1)])
@@ -148,24 +148,24 @@ def reprobe_at(gate: Gate, window_started_at: int, resets_at: int, now: int) -> 
 
 def probe_wait(gate: Gate) -> int:
     """How long to wait before the next probe of what is spent, in ms."""
-    return _wait(gate, Cause.SPENT, PROBE_WAITS_MS)
+    return _wait(gate, ParkReason.SPENT, PROBE_WAITS_MS)
 
 
 def throttled_until(gate: Gate, asked_ms: int | None, now: int) -> int:
     """When to call again after throttling: as the provider asks, or longer each time."""
-    return now + max(asked_ms or 0, _wait(gate, Cause.THROTTLED, THROTTLE_WAITS_MS))
+    return now + max(asked_ms or 0, _wait(gate, ParkReason.THROTTLED, THROTTLE_WAITS_MS))
 
 
 def gone_until(gate: Gate, now: int) -> int:
     """When to look again whether a model is served."""
-    return now + _wait(gate, Cause.GONE, GONE_WAITS_MS)
+    return now + _wait(gate, ParkReason.GONE, GONE_WAITS_MS)
 
 
 def offline_until(gate: Gate, now: int) -> int:
     """When to call again after a call could not leave this machine."""
-    return now + _wait(gate, Cause.OFFLINE, OFFLINE_WAITS_MS)
+    return now + _wait(gate, ParkReason.OFFLINE, OFFLINE_WAITS_MS)
 
 
-def _wait(gate: Gate, cause: Cause, waits_ms: tuple[int, ...]) -> int:
-    tried = gate.refusals if gate.cause is cause else 0
+def _wait(gate: Gate, reason: ParkReason, waits_ms: tuple[int, ...]) -> int:
+    tried = gate.refusals if gate.reason is reason else 0
     return waits_ms[min(tried, len(waits_ms) - 1)]

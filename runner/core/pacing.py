@@ -1,7 +1,7 @@
 """How a budget is spread over the time left: when the next call may start.
 
 It knows budgets and moments; what the budget is, quota.py says, and whether to spread it at all,
-schedule.py.
+admission.py.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """How jobs share a call: which of those that are ready go together, and how many calls that takes.
 
-It knows sizes and halvings; what a row asks, and what a call costs, it refuses to know.
+It knows sizes and splits; what a row asks, and what a call costs, it refuses to know.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ class Packing:
     most: int = 1
     budget: int | None = None
 
-    def company(self, halvings: int) -> int:
+    def pack_size(self, splits: int) -> int:
         """How many jobs may share a call with one that was halved so often, itself included."""
-        return max(1, self.most >> halvings)
+        return max(1, self.most >> splits)
 
     def calls(self, jobs: int) -> int:
         """How many calls `jobs` take if each is full and every answer is good."""
@@ -39,7 +39,7 @@ class Candidate:
     """A job that is ready to go; `size` is that of its row, in bytes."""
 
     job_id: int
-    halvings: int = 0
+    splits: int = 0
     size: int = 0
 
 
@@ -63,6 +63,6 @@ def fill(
 
 
 def _fits(pack: tuple[Candidate, ...], packing: Packing) -> bool:
-    bound = packing.company(max(one.halvings for one in pack))
+    bound = packing.pack_size(max(one.splits for one in pack))
     size = sum(one.size for one in pack)
     return len(pack) <= bound and (packing.budget is None or size <= packing.budget)

@@ -18,9 +18,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from runner.core import flow
 from runner.core import gate as gates
-from runner.core.gate import Cause
+from runner.core import rolling
+from runner.core.gate import ParkReason
 from runner.core.period import Calendar, Refill, Rolling
 from runner.core.window import ONE_CALL, Cost, Count, Source, Window, refreshed
 
@@ -74,7 +74,7 @@ def reserve(
     return tuple(
         replace(
             w,
-            reserved=w.reserved + count * w.takes(cost),
+            reserved=w.reserved + count * w.cost_of(cost),
             started_at=now,
             gate=gates.entered(w.gate),
         )
@@ -84,8 +84,8 @@ def reserve(
 
 def _closed(window: Window, now: int, cost: Cost) -> Refused | None:
     gate = window.gate
-    if now < gate.opens_at:
-        return Refused(gate.opens_at, gate.why, window)
+    if now < gate.parked_until:
+        return Refused(gate.parked_until, gate.why, window)
     if gate.probing:
         return Refused(None, "a probe is under way", window)
     if gate.probe and window.reserved:
@@ -107,10 +107,10 @@ def _full(window: Window) -> str:
 
 def room_at(window: Window, cost: Cost, now: int) -> int | None:
     """When a full `window` has room for one call again by itself; None: when calls end."""
-    bound = (window.limit or 0) - window.reserve - window.takes(cost)
+    bound = (window.limit or 0) - window.reserve - window.cost_of(cost)
     match window.period:
         case Rolling(ms):
-            return flow.falls_to(window.recent, bound - window.reserved, ms)
+            return rolling.time_until_at_most(window.recent, bound - window.reserved, ms)
         case Refill(ms):
             excess = window.spent + window.reserved - bound
             if window.reserved > bound or not window.limit:
@@ -158,7 +158,7 @@ def settle(
     )
 
 
-def told_until(window: Window, count: Count | None, now: int) -> int | None:
+def header_reset(window: Window, count: Count | None, now: int) -> int | None:
     """Until when nothing is left, as a reply's headers tell; None: they do not, or not sanely.
 
     Only a reply that leaves nothing is believed: whatever a provider means by its reset (all
@@ -184,7 +184,7 @@ def told_until(window: Window, count: Count | None, now: int) -> int | None:
     return window.resets_at if abs(until - window.resets_at) <= SAME_RESET_MS else until
 
 
-def told_reset(window: Window, until: int | None) -> Window:
+def with_header_reset(window: Window, until: int | None) -> Window:
     """`window` of a calendar with the end it was told."""
     if until is None or not isinstance(window.period, Calendar):
         return window
@@ -195,14 +195,14 @@ def _doubted(window: Window, charged: int, now: int) -> Window:
     """`window` with what no reply has told of, where others do tell; a flow forgets by itself."""
     if window.limit_source is not Source.HEADER or not isinstance(window.period, Calendar):
         return window
-    return replace(window, doubts=flow.changed(window.doubts, now, charged))
+    return replace(window, unconfirmed=rolling.add(window.unconfirmed, now, charged))
 
 
 def _settled_doubts(window: Window, before: int) -> Window:
     """`window` without what was given up `before` a call was sent whose count is at hand."""
-    left = tuple(doubt for doubt in window.doubts if doubt[0] >= before)
-    given_back = flow.total(window.doubts) - flow.total(left)
-    return replace(window, spent=max(0, window.spent - given_back), doubts=left)
+    left = tuple(doubt for doubt in window.unconfirmed if doubt[0] >= before)
+    given_back = rolling.total(window.unconfirmed) - rolling.total(left)
+    return replace(window, spent=max(0, window.spent - given_back), unconfirmed=left)
 
 
 def _counted(window: Window, charged: int, reported: int, now: int, *, probe: bool) -> Window:
@@ -218,8 +218,8 @@ def _counted(window: Window, charged: int, reported: int, now: int, *, probe: bo
     window = _spend(window, charged, now)
     beyond = reported - window.spent - window.reserved
     if beyond < 0 and probe:
-        recent = flow.lowered(window.recent, -beyond)
-        return replace(window, recent=recent, spent=flow.total(recent))
+        recent = rolling.drop_oldest(window.recent, -beyond)
+        return replace(window, recent=recent, spent=rolling.total(recent))
     return _spend(window, max(0, beyond), now)
 
 
@@ -227,8 +227,8 @@ def _spend(window: Window, amount: int, now: int) -> Window:
     """`window` with `amount` more spent at `now`, or less if it is negative."""
     if not isinstance(window.period, Rolling):
         return replace(window, spent=max(0, window.spent + amount))
-    recent = flow.changed(window.recent, now, amount)
-    return replace(window, recent=recent, spent=flow.total(recent))
+    recent = rolling.add(window.recent, now, amount)
+    return replace(window, recent=recent, spent=rolling.total(recent))
 
 
 def balance(window: Window, count: Count, now: int) -> Window:
@@ -244,8 +244,8 @@ def balance(window: Window, count: Count, now: int) -> Window:
     told = replace(
         window, limit=limit, spent=spent, limit_source=Source.BALANCE, limit_learned_at=now
     )
-    if told.room and window.gate.cause is Cause.SPENT:
-        return replace(told, gate=replace(window.gate, opens_at=0))
+    if told.remaining and window.gate.reason is ParkReason.SPENT:
+        return replace(told, gate=replace(window.gate, parked_until=0))
     return told
 
 

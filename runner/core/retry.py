@@ -1,15 +1,15 @@
 """What becomes of a job after its call: done, asked again, later, or never.
 
 It knows verdicts and how often the job was tried; windows are outcome.py's. A job that shared its
-call with others is in company: what goes wrong there is not held against it, but halves the
-company, so that a job that spoils its calls ends alone, and answers for itself.
+call with others is in pack_size: what goes wrong there is not held against it, but halves the
+pack_size, so that a job that spoils its calls ends alone, and answers for itself.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from runner.core.model import Counts
+from runner.core.states import Counts
 from runner.core.verdict import Kind, Verdict
 
 BASE_WAIT_MS = 2_000
@@ -18,7 +18,7 @@ LONGEST_WAIT_MS = 300_000
 MAX_CLAIMS = 20
 # So many rejected calls before any answer are not the rows' fault.
 REJECTIONS_TO_STOP = 5
-# After so many faults in a row the company may be at fault: too long an answer, or one bad row.
+# After so many faults in a row the pack_size may be at fault: too long an answer, or one bad row.
 FAULTS_IN_COMPANY = 3
 # When to look at a provider's task: soon at first, then ever more rarely.
 FIRST_LOOK_MS = 3_000
@@ -36,7 +36,7 @@ class Tries:
     claims: int = 1
     faults: int = 0
     asks: int = 0
-    halvings: int = 0
+    splits: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +62,15 @@ class Accept:
 
 
 @dataclass(frozen=True, slots=True)
-class AskAgain:
+class Reask:
     """The answer was none of those asked for; ask at once, and say `why`."""
 
     why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Halve:
-    """Ask again in smaller company; nothing is held against the job."""
+class SplitPack:
+    """Ask again in smaller pack_size; nothing is held against the job."""
 
     why: str = ""
 
@@ -95,12 +95,12 @@ class Fail:
     why: str
 
 
-Step = Succeed | Accept | AskAgain | Halve | Release | RetryAt | Fail
+JobAction = Succeed | Accept | Reask | SplitPack | Release | RetryAt | Fail
 
 
 def after_answer(
-    value: str | None, why_not: str, tries: Tries, limits: Limits, *, company: int = 1
-) -> Step:
+    value: str | None, why_not: str, tries: Tries, limits: Limits, *, pack_size: int = 1
+) -> JobAction:
     """What follows an answer: `value` if it is valid, else `why_not`.
 
     Args:
@@ -108,14 +108,14 @@ def after_answer(
         why_not: Why it is none.
         tries: What the job has been through, before this.
         limits: How much it may go through.
-        company: How many jobs shared the call.
+        pack_size: How many jobs shared the call.
     """
     if value is not None:
         return Succeed(value)
-    if company > 1:
-        return Halve(why_not)
+    if pack_size > 1:
+        return SplitPack(why_not)
     if tries.asks + 1 < limits.max_asks:
-        return AskAgain(why_not)
+        return Reask(why_not)
     return Fail(f"no valid answer in {limits.max_asks} asked: {why_not}")
 
 
@@ -126,9 +126,9 @@ def after_refusal(
     *,
     chance: float,
     now: int,
-    company: int = 1,
+    pack_size: int = 1,
     known_to_fail: bool = False,
-) -> Step:
+) -> JobAction:
     """What follows any verdict but done.
 
     Args:
@@ -137,15 +137,15 @@ def after_refusal(
         limits: How much it may go through.
         chance: In [0, 1); spreads the retries.
         now: The present moment.
-        company: How many jobs shared the call.
+        pack_size: How many jobs shared the call.
         known_to_fail: Whether the call was the probe of a broken circuit.
     """
     match verdict.kind:
         case Kind.REJECTED:
-            return Halve(verdict.why) if company > 1 else Fail(verdict.why)
+            return SplitPack(verdict.why) if pack_size > 1 else Fail(verdict.why)
         case Kind.TRANSIENT:
             return _after_fault(
-                verdict, tries, limits, chance, now, company, known_to_fail=known_to_fail
+                verdict, tries, limits, chance, now, pack_size, known_to_fail=known_to_fail
             )
         case _:
             return Release()
@@ -157,10 +157,10 @@ def _after_fault(
     limits: Limits,
     chance: float,
     now: int,
-    company: int,
+    pack_size: int,
     *,
     known_to_fail: bool,
-) -> Step:
+) -> JobAction:
     """What follows a fault that may pass.
 
     The probe of a broken circuit goes where calls are known to fail, which is not held against its
@@ -168,9 +168,9 @@ def _after_fault(
     """
     if known_to_fail and tries.claims < MAX_CLAIMS:
         return RetryAt(now + PROBE_REST_MS, counted=False)
-    if company > 1 and tries.faults + 1 >= FAULTS_IN_COMPANY:
-        return Halve(verdict.why)
-    if company > 1 or tries.faults + 1 < limits.max_attempts:
+    if pack_size > 1 and tries.faults + 1 >= FAULTS_IN_COMPANY:
+        return SplitPack(verdict.why)
+    if pack_size > 1 or tries.faults + 1 < limits.max_attempts:
         return RetryAt(now + backoff_ms(tries.faults, chance))
     return Fail(f"{verdict.why} (tried {tries.faults + 1} times)")
 
@@ -183,7 +183,7 @@ def backoff_ms(faults: int, chance: float) -> int:
     return int(chance * min(LONGEST_WAIT_MS, BASE_WAIT_MS * 2 ** min(faults, 30)))
 
 
-def look_at(since: int, now: int) -> int | None:
+def next_poll_at(since: int, now: int) -> int | None:
     """When to look again at a task the provider has had `since` then; None: give it up.
 
     A tenth of its age later: what is ready is fetched when it has waited little, compared to what
@@ -195,7 +195,7 @@ def look_at(since: int, now: int) -> int | None:
     return now + min(LONGEST_LOOK_MS, max(FIRST_LOOK_MS, age // 10))
 
 
-def hopeless(verdict: Verdict, counts: Counts, rejected: int) -> str | None:
+def batch_stop_reason(verdict: Verdict, counts: Counts, rejected: int) -> str | None:
     """Why a batch should stop asking, or None: its model is gone, or all it asks is rejected.
 
     A wrong parameter would otherwise cost a call, and a failure, for every row. `rejected` is how

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from runner.core import flow
 from runner.core import gate as gates
+from runner.core import rolling
 from runner.core.calendar import Day, day_at, month_at
-from runner.core.gate import Cause, Gate
+from runner.core.gate import Gate, ParkReason
 from runner.core.period import Calendar, Period, Refill, Rolling
 from runner.core.verdict import Scope
 
@@ -86,9 +86,9 @@ class Window:
         spent: What the provider has counted, as far as is known, without the `reserved`, which
             are in flight. It is true at `counted_at`, where it changes by itself.
         recent: Of a rolling period: what was spent when, as (moment, amount), oldest first.
-        doubts: Of a calendar period: the part of `spent` that no reply has told of, by the moment
+        unconfirmed: Of a calendar period: the part of `spent` that no reply has told of, by the moment
             at which its call was given up. A later call's count tells whether it was charged.
-        carried: What the calendar period before had spent: a count that goes on from there
+        previous_spent: What the calendar period before had spent: a count that goes on from there
             shows that the reset is late.
         started_at: When its latest call was let in, whichever runner made it.
     """
@@ -108,11 +108,11 @@ class Window:
     reserve: int = 0
     spent: int = 0
     reserved: int = 0
-    carried: int = 0
+    previous_spent: int = 0
     started_at: int | None = None
     counted_at: int = 0
-    recent: flow.Recent = ()
-    doubts: flow.Recent = ()
+    recent: rolling.Recent = ()
+    unconfirmed: rolling.Recent = ()
     gate: Gate = field(default_factory=Gate)
 
     @property
@@ -126,23 +126,23 @@ class Window:
         return Scope.MODEL if self.model else Scope.ACCOUNT
 
     @property
-    def room(self) -> int | None:
+    def remaining(self) -> int | None:
         """How much more may be reserved; None when no limit is known."""
         if self.limit is None:
             return None
         return max(0, self.limit - self.reserve - self.spent - self.reserved)
 
     @property
-    def revealed(self) -> bool:
+    def is_known(self) -> bool:
         """Whether it is worth a line: a further quota of which nothing is known is not."""
         return self.primary or self.limit is not None or not self.untouched
 
     def calls_left(self, cost: Cost = ONE_CALL) -> int | None:
         """How many more calls of this cost may start; None when no limit is known."""
-        each = self.takes(cost)
-        return None if self.room is None or each == 0 else self.room // each
+        each = self.cost_of(cost)
+        return None if self.remaining is None or each == 0 else self.remaining // each
 
-    def takes(self, cost: Cost) -> int:
+    def cost_of(self, cost: Cost) -> int:
         """How much of its unit a call reserves; tokens are estimated, at most the whole of it."""
         each = cost.get(self.unit, 0)
         if self.unit is Unit.TOKENS and self.limit is not None:
@@ -198,26 +198,26 @@ def span_of(period: Period, now: int) -> Day:
             return Day("", now, NEVER)
 
 
-def current(window: Window, quota: Quota, now: int, margin_ms: int) -> Window:
+def roll_over(window: Window, quota: Quota, now: int, reset_jitter_ms: int) -> Window:
     """The window to use at `now`: the same one until its reset, then a fresh one.
 
     It never goes back: a clock that is set back stays in the latest window; what is reckoned from
     a moment goes back with the clock, for no hour shall be waited for twice. A limit learned from
     the provider carries over; one learned from a refusal is tried again after a week, since a
-    stranger on the account may have caused it. The fresh window opens `margin_ms` after the
+    stranger on the account may have caused it. The fresh window opens `reset_jitter_ms` after the
     reset, with a probe.
     """
     if window.period != quota.period:
         return open_window(quota, window.account, window.model, max(now, window.starts_at))
-    window = _set_back(window, now, margin_ms)
+    window = _set_back(window, now, reset_jitter_ms)
     if now < window.resets_at:
         return _tried(_with_rule(refreshed(window, now), quota))
     fresh = _following(window, open_window(quota, window.account, window.model, now))
-    gate = gates.after_reset(fresh.starts_at + margin_ms, window.gate, now)
-    if fresh.day == window.day and window.gate.cause is Cause.SPENT:
-        gate = replace(gate, cause=Cause.SPENT, refusals=window.gate.refusals)
-    carried = window.spent if window.resets_at == fresh.starts_at else 0
-    inherited = _inherit_limit(replace(fresh, gate=gate, carried=carried), window)
+    gate = gates.after_reset(fresh.starts_at + reset_jitter_ms, window.gate, now)
+    if fresh.day == window.day and window.gate.reason is ParkReason.SPENT:
+        gate = replace(gate, reason=ParkReason.SPENT, refusals=window.gate.refusals)
+    previous_spent = window.spent if window.resets_at == fresh.starts_at else 0
+    inherited = _inherit_limit(replace(fresh, gate=gate, previous_spent=previous_spent), window)
     return _with_rule(inherited, quota)
 
 
@@ -232,33 +232,33 @@ def _following(window: Window, fresh: Window) -> Window:
     return replace(fresh, starts_at=starts_at, reserved=reserved)
 
 
-def _set_back(window: Window, now: int, margin_ms: int) -> Window:
+def _set_back(window: Window, now: int, reset_jitter_ms: int) -> Window:
     """`window` with its moments on a clock that was set back, by at least what its call shows.
 
     A call that started in the future is the evidence. What a calendar tells stays as it is. A
     window that was found to be early opens at its beginning, once the clock shows that it is.
     """
     gate = window.gate
-    if gate.cause is Cause.EARLY and now <= window.starts_at:
-        opens_at = min(gate.opens_at, window.starts_at + margin_ms)
-        return replace(window, gate=replace(gate, opens_at=opens_at))
+    if gate.reason is ParkReason.CLOCK_AHEAD and now <= window.starts_at:
+        parked_until = min(gate.parked_until, window.starts_at + reset_jitter_ms)
+        return replace(window, gate=replace(gate, parked_until=parked_until))
     by = 0 if window.started_at is None else window.started_at - now
     if by < SET_BACK_MS:
         return window
-    if gate.cause is not Cause.RESET and gate.opens_at < window.resets_at:
-        gate = gates.earlier(gate, by)
+    if gate.reason is not ParkReason.RESET and gate.parked_until < window.resets_at:
+        gate = gates.shift(gate, by)
     return replace(
         window,
         started_at=now,
         counted_at=window.counted_at - by,
-        recent=flow.earlier(window.recent, by),
-        doubts=flow.earlier(window.doubts, by),
+        recent=rolling.shift(window.recent, by),
+        unconfirmed=rolling.shift(window.unconfirmed, by),
         gate=gate,
     )
 
 
-def in_force(windows: tuple[Window, ...]) -> tuple[Window, ...]:
-    """`windows`, the published allowances of calls left out where a balance was revealed.
+def effective(windows: tuple[Window, ...]) -> tuple[Window, ...]:
+    """`windows`, the published allowances of calls left out where a balance was is_known.
 
     A provider that counts credits counts no calls of a day, whatever was once published; what it
     reveals of calls is believed all the same, and how many it takes a minute is another matter.
@@ -279,10 +279,10 @@ def refreshed(window: Window, now: int) -> Window:
     """`window` with what has come back by itself until `now`."""
     match window.period:
         case Rolling(ms):
-            recent = flow.within(window.recent, now - ms)
-            return replace(window, recent=recent, spent=flow.total(recent))
+            recent = rolling.within(window.recent, now - ms)
+            return replace(window, recent=recent, spent=rolling.total(recent))
         case Refill(ms) if window.limit is not None:
-            spent, exact = flow.dripped(window.spent, window.counted_at, window.limit, ms, now)
+            spent, exact = rolling.leaked(window.spent, window.counted_at, window.limit, ms, now)
             return replace(window, spent=spent, counted_at=exact)
         case _:
             return window
@@ -297,15 +297,15 @@ def _with_rule(window: Window, quota: Quota) -> Window:
 
 
 def _tried(window: Window) -> Window:
-    """`window`, or, if only doubts have filled it, what is left without them, for one probe.
+    """`window`, or, if only unconfirmed have filled it, what is left without them, for one probe.
 
     Most calls that hung had been counted when they came, and the replies of others told so.
     """
     told = window.limit_source is Source.HEADER and window.reserved == 0
-    if window.room != 0 or not window.doubts or not told:
+    if window.remaining != 0 or not window.unconfirmed or not told:
         return window
-    spent = max(0, window.spent - flow.total(window.doubts))
-    return replace(window, spent=spent, doubts=(), gate=replace(window.gate, probe=True))
+    spent = max(0, window.spent - rolling.total(window.unconfirmed))
+    return replace(window, spent=spent, unconfirmed=(), gate=replace(window.gate, probe=True))
 
 
 def _inherit_limit(fresh: Window, old: Window) -> Window:
@@ -315,7 +315,7 @@ def _inherit_limit(fresh: Window, old: Window) -> Window:
     if old.limit_source is Source.REFUSAL and fresh.starts_at - learned_at > WEEK_MS:
         # Of a day spent to the limit given up here, the limit tried again would show something
         # left, and every refusal would look like a late reset's.
-        return replace(fresh, carried=0) if old.spent >= (old.limit or 0) else fresh
+        return replace(fresh, previous_spent=0) if old.spent >= (old.limit or 0) else fresh
     return replace(
         fresh, limit=old.limit, limit_source=old.limit_source, limit_learned_at=learned_at
     )

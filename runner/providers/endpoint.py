@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from runner.core.outcome import Outcome
+from runner.core.charging import Outcome
 from runner.core.verdict import Kind, Reply, Scope, Verdict, classify
 from runner.core.window import Count
 from runner.errors import ConfigError

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from runner.core.grants import Terms
+from runner.core.grants import GrantTerms
 from runner.core.period import Period
 from runner.core.verdict import Rule, Scope
 from runner.errors import ConfigError
@@ -70,7 +70,7 @@ class Preset:
     zone: str
     tables: tuple[QuotaTable, ...]
     prices: Mapping[str, float]
-    grants: tuple[Terms, ...]
+    grants: tuple[GrantTerms, ...]
     rules: tuple[Rule, ...]
     start_concurrency: int
     calls_per_second: int

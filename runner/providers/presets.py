@@ -12,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from runner.core.grants import Terms
+from runner.core.grants import GrantTerms
 from runner.core.period import read_length, read_period
 from runner.core.verdict import Rule, Scope, Verdict
 from runner.core.window import CREDIT
@@ -125,12 +125,12 @@ class _Whole:
         period = read_period(quota.period, self._table.zone)
         return QuotaTable(name, scope, quota.unit, period, quota.limit, headers)
 
-    def _grant(self, name: str, grant: GrantSettings) -> Terms:
+    def _grant(self, name: str, grant: GrantSettings) -> GrantTerms:
         if grant.lasts is None:
             place = f".grants.{name}] lasts"
             raise self._refused(place, "this key is required", "add the key")
         amount = None if grant.amount is None else round(grant.amount * CREDIT)
-        return Terms(amount, read_length(grant.lasts))
+        return GrantTerms(amount, read_length(grant.lasts))
 
     def _rule(self, number: int, rule: ErrorSettings) -> Rule:
         verdict = Verdict(

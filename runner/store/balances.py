@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from runner.core.grants import Look
+from runner.core.grants import BalanceSample
 from runner.store.tables import balances
 
 
@@ -32,9 +32,9 @@ class Seen:
     counted: int
 
     @property
-    def look(self) -> Look:
+    def look(self) -> BalanceSample:
         """The same, as the core infers grants from it."""
-        return Look(self.at, self.until, self.available + self.frozen, self.charged)
+        return BalanceSample(self.at, self.until, self.available + self.frozen, self.charged)
 
 
 async def latest(

@@ -14,9 +14,9 @@ import orjson
 from sqlalchemy import Row, bindparam, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from runner.core.model import TRANSITIONS, BatchState, Counts, JobState
+from runner.core.admission import Rotate
 from runner.core.packing import ALONE, Packing
-from runner.core.schedule import Rotate
+from runner.core.states import TRANSITIONS, BatchState, Counts, JobState
 from runner.store.tables import batches
 
 _RUNNABLE = (

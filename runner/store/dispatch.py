@@ -11,23 +11,23 @@ from dataclasses import dataclass, field
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from runner.core import outcome, quota, retry
-from runner.core.gate import Cause
-from runner.core.model import BatchState, CallState, JobEvent
-from runner.core.outcome import Outcome
+from runner.core import charging, quota, retry
+from runner.core.charging import Outcome
+from runner.core.gate import ParkReason
 from runner.core.packing import fill
 from runner.core.quota import Refused
 from runner.core.retry import (
     Accept,
-    AskAgain,
     Fail,
-    Halve,
+    JobAction,
+    Reask,
     Release,
     RetryAt,
-    Step,
+    SplitPack,
     Succeed,
     survives_crash,
 )
+from runner.core.states import BatchState, CallState, JobEvent
 from runner.core.verdict import Kind
 from runner.core.window import ONE_CALL, Cost, Quota, Window
 from runner.store import batches, ends, intake, ledger, queue, tasks
@@ -81,7 +81,7 @@ class JobEnd:
     """What follows a call for one of its jobs; `reply` is what the model said of it, if it did."""
 
     job: Claimed
-    step: Step
+    step: JobAction
     reply: str | None = None
 
 
@@ -98,18 +98,20 @@ class Ended:
 
 
 async def start(
-    connection: AsyncConnection, order: Order, now: int, margin_ms: int
+    connection: AsyncConnection, order: Order, now: int, reset_jitter_ms: int
 ) -> list[Started] | Refused:
     """Claim jobs and reserve their calls, as many as the windows admit at `now`."""
     batch, account, model = order.batch, order.account, order.model
-    windows = await ledger.open_windows(connection, account, model, order.quotas, now, margin_ms)
+    windows = await ledger.open_windows(
+        connection, account, model, order.quotas, now, reset_jitter_ms
+    )
     wanted = await _allowed(connection, order)
     if wanted == 0:
         return []
     offer = quota.admit(windows, wanted, now, order.cost)
     if isinstance(offer, Refused):
         return offer
-    broken = any(window.gate.cause is Cause.FAULTY for window in windows)
+    broken = any(window.gate.reason is ParkReason.CIRCUIT_OPEN for window in windows)
     packs = await _claim(connection, order, offer.count, now)
     if not packs:
         return []
@@ -175,7 +177,7 @@ async def _pause_if_hopeless(connection: AsyncConnection, ended: Ended) -> None:
         return
     rejected = int(verdict.kind is Kind.REJECTED)
     batch, rejected = await batches.rejected(connection, ended.started.batch_id, rejected)
-    note = retry.hopeless(verdict, batch.counts, rejected)
+    note = retry.batch_stop_reason(verdict, batch.counts, rejected)
     if note is not None and batch.state in (BatchState.ACTIVE, BatchState.LOADING):
         await batches.set_batch_state(connection, batch.id, BatchState.PAUSED, note)
 
@@ -196,7 +198,9 @@ async def _settle_windows(
 ) -> None:
     held = started.held
     touched = await ledger.windows_held(connection, started.account, started.model, held)
-    changed = [outcome.conclude(window, end, now, held[window.quota][1]) for window in touched]
+    changed = [
+        charging.settle_window(window, end, now, held[window.quota][1]) for window in touched
+    ]
     await ledger.save_windows(connection, changed)
 
 
@@ -232,7 +236,7 @@ async def _move_others(connection: AsyncConnection, ended: Ended, now: int) -> N
         await _keep(connection, started, [by_job[job.job_id] for job in moved], now)
 
 
-def _move_of(step: Step) -> Move | None:
+def _move_of(step: JobAction) -> Move | None:
     match step:
         case Succeed():
             return None
@@ -242,10 +246,10 @@ def _move_of(step: Step) -> Move | None:
             return Move(JobEvent.ACCEPTED)
         case RetryAt(due, counted):
             return Move(JobEvent.BACKED_OFF, due=due, faults=int(counted))
-        case AskAgain():
+        case Reask():
             return Move(JobEvent.RELEASED, asks=1)
-        case Halve():
-            return Move(JobEvent.RELEASED, faults=None, halvings=1)
+        case SplitPack():
+            return Move(JobEvent.RELEASED, faults=None, splits=1)
         case Release():
             return Move(JobEvent.RELEASED, claims=-1)
 
@@ -255,7 +259,7 @@ async def _keep(
 ) -> None:
     """Record what is to be remembered of jobs that were moved."""
     asked = [
-        (end.job, end.reply or "", end.step.why) for end in moved if isinstance(end.step, AskAgain)
+        (end.job, end.reply or "", end.step.why) for end in moved if isinstance(end.step, Reask)
     ]
     await ends.record_asks(connection, started.call_id, asked)
     failed = [
@@ -297,7 +301,7 @@ async def rescue(connection: AsyncConnection, runner_id: int, now: int) -> int:
 
 def _unseen(window: Window, call: OpenCall, now: int) -> Window:
     held = call.held[window.quota][1]
-    return outcome.unseen(window, probe=call.probe, now=now, held=held)
+    return charging.settle_unseen(window, probe=call.probe, now=now, held=held)
 
 
 async def _take_back(

@@ -13,7 +13,7 @@ from sqlalchemy import Integer, bindparam, delete, func, literal_column, select,
 from sqlalchemy.dialects.sqlite import insert as insert_unless
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from runner.core.model import JobEvent, JobState, after
+from runner.core.states import JobEvent, JobState, after
 from runner.store import batches
 from runner.store.batches import Batch
 from runner.store.queue import Claimed
@@ -47,9 +47,9 @@ _UNEND = (
 _RECORD_ASK = insert_unless(asks).on_conflict_do_nothing(index_elements=["job_id", "number"])
 _RECORD = insert_unless(results).on_conflict_do_nothing(index_elements=["job_id"])
 _FOLLOWERS = (
-    select(jobs.c.id, jobs.c.leader_id, jobs.c.state)
-    .where(jobs.c.leader_id.in_(_JOBS))
-    .where(jobs.c.state.in_((JobState.FOLLOWING, JobState.FAILED)))
+    select(jobs.c.id, jobs.c.duplicate_of, jobs.c.state)
+    .where(jobs.c.duplicate_of.in_(_JOBS))
+    .where(jobs.c.state.in_((JobState.DUPLICATE, JobState.FAILED)))
 )
 _SOURCES = select(results).where(results.c.job_id.in_(_JOBS))
 
@@ -127,14 +127,14 @@ async def follow(
     found = (await connection.execute(_FOLLOWERS, {"jobs": list(leaders)})).all()
     if not found:
         return
-    ends = await _states(connection, sorted({row.leader_id for row in found}))
+    ends = await _states(connection, sorted({row.duplicate_of for row in found}))
     for end, event in _ENDS.items():
-        mine = [row for row in found if ends[row.leader_id] is end and row.state != end]
+        mine = [row for row in found if ends[row.duplicate_of] is end and row.state != end]
         states = {row.id: JobState(row.state) for row in mine}
         if failed := [job for job, state in states.items() if state is JobState.FAILED]:
             await _forget_failures(connection, failed)
         await _end(connection, batch_id, states, event)
-        await copy_results(connection, {row.id: row.leader_id for row in mine}, now)
+        await copy_results(connection, {row.id: row.duplicate_of for row in mine}, now)
         if event is JobEvent.ANSWERED:
             await batches.count_reused(connection, batch_id, len(mine))
 
@@ -163,19 +163,19 @@ async def _forget_failures(connection: AsyncConnection, job_ids: Sequence[int]) 
 async def retry_failed(connection: AsyncConnection, batch: Batch) -> int:
     """Queue the failed jobs of `batch` again, as if never tried; how many there were."""
     own = jobs.c.id.between(batch.first_job, batch.last_job)
-    failed = select(jobs.c.id, jobs.c.leader_id).where(_FAILED, own).order_by(jobs.c.id)
+    failed = select(jobs.c.id, jobs.c.duplicate_of).where(_FAILED, own).order_by(jobs.c.id)
     again = (await connection.execute(failed)).all()
     for start in range(0, len(again), _MANY):
         some = again[start : start + _MANY]
         await _forget_failures(connection, [row.id for row in some])
         await connection.execute(delete(asks).where(asks.c.job_id.in_([row.id for row in some])))
-    for leads, event in ((True, JobEvent.RETRIED), (False, JobEvent.JOINED)):
+    for leads, event in ((True, JobEvent.RETRIED), (False, JobEvent.DEDUPLICATED)):
         state = after(JobState.FAILED, event)
-        of_kind = jobs.c.leader_id.is_(None) if leads else jobs.c.leader_id.is_not(None)
+        of_kind = jobs.c.duplicate_of.is_(None) if leads else jobs.c.duplicate_of.is_not(None)
         moved = await connection.execute(
             update(jobs)
             .where(_FAILED, own, of_kind)
-            .values(state=state, claims=0, faults=0, asks=0, halvings=0)
+            .values(state=state, claims=0, faults=0, asks=0, splits=0)
             .returning(jobs.c.batch_id)
         )
         await batches.count_all(connection, moved.scalars(), JobState.FAILED, state)

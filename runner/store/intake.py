@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from sqlalchemy import Integer, bindparam, delete, func, insert, literal_column, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from runner.core.model import JobEvent, JobState, after
+from runner.core.states import JobEvent, JobState, after
 from runner.store import batches, ends
 from runner.store.batches import Batch
 from runner.store.tables import jobs, payloads, requests, results
@@ -46,7 +46,7 @@ _TWINS = (
 _LEAD = (
     update(jobs)
     .where(jobs.c.id == bindparam("job"))
-    .values(state=after(JobState.READY, JobEvent.JOINED), leader_id=bindparam("leader"))
+    .values(state=after(JobState.READY, JobEvent.DEDUPLICATED), duplicate_of=bindparam("leader"))
 )
 _UNASK = delete(requests).where(requests.c.job_id == bindparam("job"))
 # Jobs that ask what another batch has had answered, and the first that it was answered to.
@@ -146,7 +146,7 @@ async def _lead(
     if leaders:
         pairs = [{"job": job, "leader": leader} for job, leader in leaders.items()]
         await connection.execute(_LEAD, pairs)
-        following = after(JobState.READY, JobEvent.JOINED)
+        following = after(JobState.READY, JobEvent.DEDUPLICATED)
         await batches.count(connection, batch.id, JobState.READY, following, len(leaders))
     return leaders
 

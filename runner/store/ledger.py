@@ -14,11 +14,11 @@ import orjson
 from sqlalchemy import Row, bindparam, insert, literal_column, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from runner.core.gate import Cause, Gate
-from runner.core.model import CallState
+from runner.core.gate import Gate, ParkReason
 from runner.core.period import Period, read_period, spell
+from runner.core.states import CallState
 from runner.core.verdict import Scope
-from runner.core.window import Cost, Quota, Source, Unit, Window, current, in_force, open_window
+from runner.core.window import Cost, Quota, Source, Unit, Window, effective, open_window, roll_over
 from runner.store.tables import calls, windows
 
 # What a call has reserved: by quota, the name of the window's period, and how much.
@@ -123,11 +123,11 @@ async def open_windows(
     model: str,
     quotas: Sequence[Quota],
     now: int,
-    margin_ms: int,
+    reset_jitter_ms: int,
 ) -> tuple[Window, ...]:
     """The windows that a call to `model` touches at `now`, in the order of `quotas`."""
     known = await latest_windows(connection, [account])
-    return windows_at(known, account, model, quotas, now, margin_ms)
+    return windows_at(known, account, model, quotas, now, reset_jitter_ms)
 
 
 def windows_at(
@@ -136,7 +136,7 @@ def windows_at(
     model: str,
     quotas: Sequence[Quota],
     now: int,
-    margin_ms: int,
+    reset_jitter_ms: int,
 ) -> tuple[Window, ...]:
     """The windows that a call to `model` touches at `now`, of those `known`, or fresh ones.
 
@@ -148,11 +148,11 @@ def windows_at(
     ]
     # A clock that is set back must not leave a call between two days.
     now = max([now, *(w.starts_at for w in latest if w is not None and w.day)])
-    return in_force(
+    return effective(
         tuple(
             open_window(rule, account, model, now)
             if window is None
-            else current(window, rule, now, margin_ms)
+            else roll_over(window, rule, now, reset_jitter_ms)
             for rule, window in zip(quotas, latest, strict=True)
         )
     )
@@ -160,7 +160,7 @@ def windows_at(
 
 def held_by(call_windows: Sequence[Window], cost: Cost) -> dict[str, tuple[str, int]]:
     """What a call of this cost reserves in each of its windows."""
-    return {w.quota: (w.day, w.takes(cost)) for w in call_windows}
+    return {w.quota: (w.day, w.cost_of(cost)) for w in call_windows}
 
 
 async def windows_held(
@@ -236,15 +236,15 @@ def _values(window: Window) -> dict[str, object]:
         "reserve": window.reserve,
         "spent": window.spent,
         "reserved": window.reserved,
-        "carried": window.carried,
+        "previous_spent": window.previous_spent,
         "started_at_ms": window.started_at,
         "counted_at_ms": window.counted_at,
         "recent_json": orjson.dumps(window.recent).decode(),
-        "doubts_json": orjson.dumps(window.doubts).decode(),
-        "opens_at_ms": gate.opens_at,
+        "doubts_json": orjson.dumps(window.unconfirmed).decode(),
+        "opens_at_ms": gate.parked_until,
         "probe": int(gate.probe),
         "probing": int(gate.probing),
-        "cause": gate.cause,
+        "cause": gate.reason,
         "refusals": gate.refusals,
         "faults": gate.faults,
         "answered": int(gate.answered),
@@ -269,16 +269,16 @@ def _window(row: Row[tuple[object, ...]]) -> Window:
         reserve=row.reserve,
         spent=row.spent,
         reserved=row.reserved,
-        carried=row.carried,
+        previous_spent=row.previous_spent,
         started_at=row.started_at_ms,
         counted_at=row.counted_at_ms,
         recent=_recent(row.recent_json),
-        doubts=_recent(row.doubts_json),
+        unconfirmed=_recent(row.doubts_json),
         gate=Gate(
-            opens_at=row.opens_at_ms,
+            parked_until=row.opens_at_ms,
             probe=bool(row.probe),
             probing=bool(row.probing),
-            cause=Cause(row.cause),
+            reason=ParkReason(row.cause),
             refusals=row.refusals,
             faults=row.faults,
             answered=bool(row.answered),

@@ -22,9 +22,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from runner.core.model import JobEvent, JobState, after
 from runner.core.packing import Candidate
 from runner.core.retry import Tries
+from runner.core.states import JobEvent, JobState, after
 from runner.store import batches
 from runner.store.batches import Batch
 from runner.store.database import MalformedError
@@ -46,16 +46,14 @@ _PAYLOAD_OF = bindparam("first_payload", type_=Integer) + (
 def _candidates(*, halved: bool, sized: bool) -> Select[tuple[int, int, int]]:
     """Jobs that were never halved, or those that were, the least halved first."""
     # Both conditions fit the index of what is ready, whatever other batches have queued.
-    which = (
-        jobs.c.halvings > literal_column("0") if halved else jobs.c.halvings == literal_column("0")
-    )
+    which = jobs.c.splits > literal_column("0") if halved else jobs.c.splits == literal_column("0")
     size = func.length(payloads.c.body) if sized else literal(0)
-    found = select(jobs.c.id, jobs.c.halvings, size.label("size"))
+    found = select(jobs.c.id, jobs.c.splits, size.label("size"))
     if sized:
         found = found.join(payloads, payloads.c.id == _PAYLOAD_OF)
     return (
         found.where(_READY, which, _OF_BATCH)
-        .order_by(jobs.c.halvings, jobs.c.id)
+        .order_by(jobs.c.splits, jobs.c.id)
         .limit(bindparam("number"))
     )
 
@@ -73,7 +71,7 @@ _CLAIM = (
         claims=jobs.c.claims + 1,
         runner_id=bindparam("runner"),
     )
-    .returning(jobs.c.id, jobs.c.claims, jobs.c.faults, jobs.c.asks, jobs.c.halvings)
+    .returning(jobs.c.id, jobs.c.claims, jobs.c.faults, jobs.c.asks, jobs.c.splits)
 )
 _PAYLOADS = select(payloads).where(payloads.c.id.in_(bindparam("ids", expanding=True)))
 _ASKED = (
@@ -97,7 +95,7 @@ _MOVE = (
         claims=jobs.c.claims + bindparam("claimed"),
         faults=jobs.c.faults * bindparam("keep_faults") + bindparam("faulted"),
         asks=jobs.c.asks + bindparam("asked"),
-        halvings=jobs.c.halvings + bindparam("halved"),
+        splits=jobs.c.splits + bindparam("halved"),
     )
     .returning(jobs.c.id)
 )
@@ -126,7 +124,7 @@ class Move:
     claims: int = 0
     faults: int | None = 0
     asks: int = 0
-    halvings: int = 0
+    splits: int = 0
 
 
 async def candidates(connection: AsyncConnection, batch: Batch, number: int) -> list[Candidate]:
@@ -147,7 +145,7 @@ async def candidates(connection: AsyncConnection, batch: Batch, number: int) -> 
     if len(found) < number:
         wanted["number"] = number - len(found)
         found = [*found, *(await connection.execute(_CANDIDATES[True, sized], wanted)).all()]
-    return [Candidate(row.id, row.halvings, row.size) for row in found]
+    return [Candidate(row.id, row.splits, row.size) for row in found]
 
 
 async def claim(
@@ -166,7 +164,7 @@ async def claim(
         row.id: Claimed(
             row.id,
             batch.id,
-            Tries(row.claims, row.faults, row.asks, row.halvings),
+            Tries(row.claims, row.faults, row.asks, row.splits),
             bodies[batch.payload(row.id)],
             asked.get(row.id, ()),
         )
@@ -227,7 +225,7 @@ async def move(
             "keep_faults": int(move.faults is not None),
             "faulted": move.faults or 0,
             "asked": move.asks,
-            "halved": move.halvings,
+            "halved": move.splits,
         }
         moved.update((await connection.execute(_MOVE, values)).scalars())
     found = [job for job in claimed if job.job_id in moved]
@@ -243,7 +241,7 @@ async def running_of(connection: AsyncConnection, runner_id: int) -> list[Claime
     )
     return [
         Claimed(
-            row.id, row.batch_id, Tries(row.claims, row.faults, row.asks, row.halvings), payload=""
+            row.id, row.batch_id, Tries(row.claims, row.faults, row.asks, row.splits), payload=""
         )
         for row in rows
     ]

@@ -12,8 +12,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Label, case, func, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from runner.core.model import BatchState, CallState, Counts, JobState
-from runner.core.outcome import UNCHARGED
+from runner.core.charging import UNCHARGED
+from runner.core.states import BatchState, CallState, Counts, JobState
 from runner.core.window import NEVER, Unit
 from runner.store import balances, batches
 from runner.store.batches import Batch

@@ -26,9 +26,9 @@ from sqlalchemy import (
     text,
 )
 
-from runner.core.gate import Cause
-from runner.core.model import BatchState, CallState, JobState
-from runner.core.schedule import Rotate
+from runner.core.admission import Rotate
+from runner.core.gate import ParkReason
+from runner.core.states import BatchState, CallState, JobState
 from runner.core.window import Source, Unit
 
 metadata = MetaData(
@@ -121,21 +121,21 @@ jobs = Table(
     Column("claims", Integer, nullable=False, server_default="0"),
     Column("faults", Integer, nullable=False, server_default="0"),  # passing faults met
     Column("asks", Integer, nullable=False, server_default="0"),  # invalid answers received
-    Column("halvings", Integer, nullable=False, server_default="0"),  # of the company it may have
+    Column("splits", Integer, nullable=False, server_default="0"),  # of the pack_size it may have
     Column("due_at_ms", Integer),  # when a waiting job is ready again
     Column("runner_id", Integer),  # the epoch that has claimed it
-    Column("leader_id", Integer),  # the job of the same batch that asks the same
+    Column("duplicate_of", Integer),  # the job of the same batch that asks the same
     _one_of("state", JobState),
-    _not_negative("claims", "faults", "asks", "halvings"),
+    _not_negative("claims", "faults", "asks", "splits"),
     CheckConstraint("(state = 'waiting') = (due_at_ms IS NOT NULL)", name="due_while_waiting"),
     CheckConstraint("(state = 'running') = (runner_id IS NOT NULL)", name="owned_while_running"),
     # Partial, and complete in itself: a claim costs the same at ten million rows as at ten.
-    CheckConstraint("state <> 'following' OR leader_id IS NOT NULL", name="follows_somebody"),
-    Index("jobs_ready", "halvings", "id", sqlite_where=text("state = 'ready'")),
+    CheckConstraint("state <> 'following' OR duplicate_of IS NOT NULL", name="follows_somebody"),
+    Index("jobs_ready", "splits", "id", sqlite_where=text("state = 'ready'")),
     Index("jobs_waiting", "due_at_ms", sqlite_where=text("state = 'waiting'")),
     Index("jobs_running", "runner_id", sqlite_where=text("state = 'running'")),
     Index("jobs_failed", "id", sqlite_where=text("state = 'failed'")),
-    Index("jobs_followers", "leader_id", sqlite_where=text("leader_id IS NOT NULL")),
+    Index("jobs_followers", "duplicate_of", sqlite_where=text("duplicate_of IS NOT NULL")),
 )
 
 payloads = Table(
@@ -249,7 +249,7 @@ windows = Table(
     Column("why", Text, nullable=False),
     _one_of("unit", Unit),
     _one_of("limit_source", Source),
-    _one_of("cause", Cause),
+    _one_of("cause", ParkReason),
     _not_negative("reserve", "spent", "reserved", "carried", "refusals", "faults"),
     CheckConstraint("starts_at_ms < resets_at_ms", name="has_length"),
     CheckConstraint("probing <= probe", name="only_a_probe_is_probing"),

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from sqlalchemy import Row, bindparam, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from runner.core.model import JobEvent, JobState, after
 from runner.core.retry import FIRST_LOOK_MS
+from runner.core.states import JobEvent, JobState, after
 from runner.store import batches, ends
 from runner.store.ends import Result
 from runner.store.tables import calls, jobs, tasks

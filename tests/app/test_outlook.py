@@ -3,18 +3,18 @@
 from dataclasses import replace
 
 from runner.app.outlook import Outlook
+from runner.core.admission import Demand, Rotate, Rules
 from runner.core.calendar import day_at
 from runner.core.gate import Gate
-from runner.core.model import BatchState, Counts
 from runner.core.pacing import Pace
 from runner.core.packing import Packing
 from runner.core.period import Calendar
-from runner.core.schedule import Rotate, Rules, Work
+from runner.core.states import BatchState, Counts
 from runner.core.verdict import Scope
 from runner.core.window import Quota, open_window
+from runner.engine.view import View
 from runner.providers.account import Account
 from runner.providers.presets import preset
-from runner.runtime.view import View
 from runner.store.batches import Batch
 
 ZONE = "Asia/Shanghai"
@@ -36,10 +36,10 @@ def batch(number: int, rows: int, priority: int = 0, pack: int = 1) -> Batch:
 
 def days(which: int, *found: Batch) -> int:
     """On which day the batch with this number will be done, of those that share a hundred a day."""
-    works = tuple(
-        Work(b.id, (WAY,), b.counts.ready, b.priority, pack=b.packing.most) for b in found
+    demands = tuple(
+        Demand(b.id, (WAY,), b.counts.ready, b.priority, pack=b.packing.most) for b in found
     )
-    view = View(found, works, {WAY: (WINDOW,)}, None)
+    view = View(found, demands, {WAY: (WINDOW,)}, None)
     told = OUTLOOK.finish(next(b for b in found if b.id == which), view, NOW)
     assert told is not None
     return 1 + (told.finish_at - NOW) // DAY

@@ -11,7 +11,7 @@ from support.files import JOB, settings, write_job, write_rows
 from runner.app import submission
 from runner.app.midnight import Midnight, open_midnight
 from runner.app.submission import check_submission
-from runner.core.model import BatchState
+from runner.core.states import BatchState
 from runner.errors import InputError, JobFileError, NotFoundError
 
 

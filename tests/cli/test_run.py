@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from runner.core.model import BatchState
+from runner.core.states import BatchState
 
 
 def test_a_run_queues_works_and_exports(midnight: Any, work: Any, provider: Any) -> None:

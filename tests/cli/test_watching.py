@@ -13,13 +13,13 @@ from runner.cli.render.live import Screen
 from runner.cli.render.log import Log
 from runner.cli.render.picture import Painter
 from runner.clock import SystemClock
+from runner.core.admission import Rotate, Waiting
 from runner.core.forecast import Forecast
-from runner.core.gate import Cause
-from runner.core.model import BatchState, Counts
+from runner.core.gate import ParkReason
 from runner.core.period import Calendar
-from runner.core.schedule import Rotate, Waiting
+from runner.core.states import BatchState, Counts
 from runner.core.window import Source, Window
-from runner.runtime.progress import Progress
+from runner.engine.progress import Progress
 from runner.store.batches import Batch
 
 NOW = SystemClock().now()
@@ -49,7 +49,7 @@ def progress(done: int = 0, *waiting: Waiting, at: int = NOW, **more: object) ->
 
 
 def spent(at: int) -> Waiting:
-    return Waiting(1, Cause.SPENT, "", at, replace(WINDOW, spent=2000))
+    return Waiting(1, ParkReason.SPENT, "", at, replace(WINDOW, spent=2000))
 
 
 @pytest.fixture

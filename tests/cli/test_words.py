@@ -9,10 +9,10 @@ import pytest
 
 from runner.app.credits import Credits
 from runner.cli.render import sentences, words
-from runner.core.gate import Cause, Gate
+from runner.core.admission import Waiting
+from runner.core.gate import Gate, ParkReason
 from runner.core.grants import Expiry
 from runner.core.period import Calendar, Period, Refill, Rolling
-from runner.core.schedule import Waiting
 from runner.core.window import Source, Window
 
 NOW = round(datetime(2026, 11, 24, 8, 48, tzinfo=UTC).timestamp() * 1000)
@@ -30,7 +30,7 @@ WINDOW = Window(
     spent=2000,
 )
 CAUSES = [
-    *(cause.value for cause in Cause if cause),
+    *(cause.value for cause in ParkReason if cause),
     "due",
     "in flight",
     "concurrency",
@@ -89,7 +89,7 @@ def test_every_cause_has_a_sentence_of_its_own() -> None:
 
 
 def test_a_spent_day_says_how_much_until_when_and_what_then() -> None:
-    reason = Waiting(1, Cause.SPENT, "", WINDOW.resets_at, WINDOW)
+    reason = Waiting(1, ParkReason.SPENT, "", WINDOW.resets_at, WINDOW)
     assert sentences.wait(reason, NOW, UTC) == (
         "waiting for the reset: 2,000 of 2,000 calls spent today; "
         "sleeping until 15:48 (in 7 h 0 min), then one probe"
@@ -108,7 +108,7 @@ def test_a_spent_day_says_how_much_until_when_and_what_then() -> None:
 def test_only_what_is_granted_needs_a_login(period: Period, allowance: str) -> None:
     """An allowance that comes back by itself says when, whatever its period."""
     window = replace(WINDOW, model="m", period=period, spent=0)
-    reason = Waiting(1, Cause.SPENT, "", NOW + H, window)
+    reason = Waiting(1, ParkReason.SPENT, "", NOW + H, window)
     said = f"{allowance} of m is spent until 09:48 (in 1 h 0 min)"
     assert sentences.ends([reason], NOW, UTC) == [said]
     assert f"says that {allowance} of m is spent" in sentences.wait(reason, NOW, UTC)
@@ -117,7 +117,7 @@ def test_only_what_is_granted_needs_a_login(period: Period, allowance: str) -> N
 def test_a_probe_under_way_is_said_before_anything_else() -> None:
     window = replace(WINDOW, gate=Gate(probing=True))
     assert "probe call is under way" in sentences.wait(
-        Waiting(1, Cause.SPENT, "", None, window), NOW, UTC
+        Waiting(1, ParkReason.SPENT, "", None, window), NOW, UTC
     )
 
 

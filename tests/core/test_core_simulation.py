@@ -15,18 +15,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.core import outcome, quota
+from runner.core import charging, quota
+from runner.core.admission import Demand, Rules, Start, decide
 from runner.core.calendar import day_at
+from runner.core.charging import Outcome
 from runner.core.concurrency import Concurrency
 from runner.core.gate import MINUTE_MS
-from runner.core.lane import Lane, Route
-from runner.core.outcome import Outcome
 from runner.core.pacing import Pace
 from runner.core.period import Calendar
 from runner.core.quota import Admitted, Refused
-from runner.core.schedule import Rules, Start, Work, decide
+from runner.core.route import Route, RouteState
 from runner.core.verdict import Kind, Reply, Rule, Scope, Verdict, classify
-from runner.core.window import Count, Quota, Window, current, open_window
+from runner.core.window import Count, Quota, Window, open_window, roll_over
 
 ZONE = "Asia/Shanghai"
 DAILY = Calendar("day", ZONE)
@@ -61,15 +61,15 @@ class Books:
         """The windows that a call to `model` touches now."""
         keys = [key for key in ("", model) if key in self.quotas]
         for key in keys:
-            self.keep(self.current(key))
+            self.keep(self.roll_over(key))
         return tuple(self.latest[key] for key in keys)
 
-    def current(self, key: str) -> Window:
+    def roll_over(self, key: str) -> Window:
         """A window of now; a reset is checked: forwards, and once."""
         old = self.latest.get(key)
         if old is None:
             return open_window(self.quotas[key], ACCOUNT, key, self.now)
-        new = current(old, self.quotas[key], self.now, SECOND)
+        new = roll_over(old, self.quotas[key], self.now, SECOND)
         if new.day != old.day:
             assert new.day > old.day
             assert new.starts_at >= old.resets_at
@@ -114,9 +114,9 @@ class Books:
         for key in call.days:
             was = self.windows[key]
             if end is None:
-                window = outcome.unseen(was, probe=call.probe)
+                window = charging.settle_unseen(was, probe=call.probe)
             else:
-                window = outcome.conclude(was, replace(end, probe=call.probe), self.now)
+                window = charging.settle_window(was, replace(end, probe=call.probe), self.now)
             self.keep(window)
             assert window.reserved == self.under_way(window)
             assert window.spent >= 0
@@ -273,9 +273,9 @@ class Runner:
         while self.events and self.events[0][0] <= self.now:
             self.happen(*heapq.heappop(self.events))
         routes = [(ACCOUNT, model) for model in self.models]
-        works = [Work(n, (route,), ready=10**6) for n, route in enumerate(routes)]
+        demands = [Demand(n, (route,), ready=10**6) for n, route in enumerate(routes)]
         rules = Rules(self.pace)
-        decision = decide(works, {route: self.lane(route) for route in routes}, rules, self.now)
+        decision = decide(demands, {route: self.state(route) for route in routes}, rules, self.now)
         if isinstance(decision, Start):
             self.start(decision)
             return
@@ -284,9 +284,9 @@ class Runner:
         assert min(moments) > self.now
         self.now = min(moments)
 
-    def lane(self, route: Route) -> Lane:
+    def state(self, route: Route) -> RouteState:
         allowed = Concurrency(self.concurrency)
-        return Lane(self.books.open(route[1]), allowed, self.in_flight[route])
+        return RouteState(self.books.open(route[1]), allowed, self.in_flight[route])
 
     def start(self, decision: Start) -> None:
         admitted = self.books.admit(decision.route[1], decision.count)

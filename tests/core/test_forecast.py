@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runner.core.admission import Rules
 from runner.core.calendar import day_at
 from runner.core.forecast import Forecast, forecast
-from runner.core.gate import Cause, Gate
+from runner.core.gate import Gate, ParkReason
 from runner.core.hours import read_hours
-from runner.core.lane import Lane, Route
 from runner.core.pacing import SAFETY_MS, Pace
 from runner.core.period import Calendar, Grant, Rolling
-from runner.core.schedule import Rules
+from runner.core.route import Route, RouteState
 from runner.core.verdict import Scope
 from runner.core.window import Quota, Unit, Window, open_window
 
@@ -37,9 +37,9 @@ def window(limit: int | None, spent: int = 0, model: str = "", reserve: int = 0)
     return replace(open_window(quota, "mine", model, NOW), spent=spent)
 
 
-def lanes_of(windows: Mapping[Route, Sequence[Window]]) -> dict[Route, Lane]:
-    """Lanes of which nothing but their windows is known."""
-    return {route: Lane(tuple(found)) for route, found in windows.items()}
+def lanes_of(windows: Mapping[Route, Sequence[Window]]) -> dict[Route, RouteState]:
+    """RouteStates of which nothing but their windows is known."""
+    return {route: RouteState(tuple(found)) for route, found in windows.items()}
 
 
 def told(calls: int, *windows: Window, rules: Rules = ASAP, now: int = NOW) -> Forecast:
@@ -54,8 +54,8 @@ def foretell(
     now: int = NOW,
     call_ms: int = 1_000,
 ) -> Forecast:
-    lanes = lanes_of({QWEN: [window(limit, spent)]})
-    return forecast(calls, lanes, Rules(pace), now, call_ms)
+    states = lanes_of({QWEN: [window(limit, spent)]})
+    return forecast(calls, states, Rules(pace), now, call_ms)
 
 
 def test_what_fits_today_ends_today() -> None:
@@ -95,19 +95,19 @@ def test_a_reserve_that_leaves_nothing_means_never() -> None:
 
 def test_models_of_an_account_add_up_to_its_own_limit() -> None:
     """Ten models of 200 under an account of 1,500 make 1,500 a day."""
-    lanes = lanes_of(
+    states = lanes_of(
         {("mine", f"m{n}"): [window(1_500), window(200, model=f"m{n}")] for n in range(10)}
     )
-    found = forecast(4_000, lanes, ASAP, NOW, 1_000)
+    found = forecast(4_000, states, ASAP, NOW, 1_000)
     assert (found.today, found.per_day, found.days) == (1_500, 1_500, 3)
     assert found.finish_at == MIDNIGHT + 2 * DAY + 1_000_000
 
 
 def test_the_preferred_model_is_used_up_first() -> None:
-    lanes = lanes_of(
+    states = lanes_of(
         {QWEN: [window(100), window(60, model="qwen")], GLM: [window(100), window(60, model="glm")]}
     )
-    assert forecast(130, lanes, ASAP, NOW, 1_000).days == 2
+    assert forecast(130, states, ASAP, NOW, 1_000).days == 2
 
 
 def test_a_month_that_is_spent_waits_for_the_next() -> None:
@@ -130,21 +130,22 @@ def test_what_no_balance_covers_has_no_day() -> None:
         rule = Quota("credits", Scope.ACCOUNT, left, Grant(), unit=Unit.CREDITS)
         return open_window(rule, account, "", NOW)
 
-    lanes = lanes_of(
+    states = lanes_of(
         {QWEN: [window(100), purse("mine", 12)], OTHER: [window(100), purse("yours", 3)]}
     )
-    lanes = {
-        route: replace(lane, cost={Unit.CALLS: 1, Unit.CREDITS: 1}) for route, lane in lanes.items()
+    states = {
+        route: replace(state, cost={Unit.CALLS: 1, Unit.CREDITS: 1})
+        for route, state in states.items()
     }
-    found = forecast(20, lanes, ASAP, NOW, 1_000)
+    found = forecast(20, states, ASAP, NOW, 1_000)
     assert (found.calls, found.beyond, found.finish_at) == (20, 5, NOW + 15_000)
     free = lanes_of({("free", "qwen"): [window(100)]})
-    assert forecast(20, lanes | free, ASAP, NOW, 1_000).beyond == 0
+    assert forecast(20, states | free, ASAP, NOW, 1_000).beyond == 0
 
 
 def test_no_more_calls_are_foretold_than_the_user_allows() -> None:
-    lanes = lanes_of({QWEN: [window(100)]})
-    capped = forecast(300, lanes, ASAP, NOW, 1_000, most=7)
+    states = lanes_of({QWEN: [window(100)]})
+    capped = forecast(300, states, ASAP, NOW, 1_000, most=7)
     assert (capped.calls, capped.beyond, capped.finish_at) == (300, 293, NOW + 7_000)
 
 
@@ -174,14 +175,14 @@ def test_calls_that_cannot_be_made_before_midnight_are_tomorrows() -> None:
 
 def naive(calls: int, room: int, limit: int, now: int, call_ms: int) -> tuple[int, int]:
     """Days and finish, counted call by call and day by day."""
-    days, finish, opens_at = 0, now, now
+    days, finish, parked_until = 0, now, now
     while calls:
-        moment, ends_at = opens_at, day_at(opens_at, ZONE).ends_at
+        moment, ends_at = parked_until, day_at(parked_until, ZONE).ends_at
         began = False
         while calls and room and moment < ends_at:
             calls, room, began = calls - 1, room - 1, True
             moment = finish = moment + call_ms
-        days, opens_at, room = days + began, ends_at, limit
+        days, parked_until, room = days + began, ends_at, limit
     return days, finish
 
 
@@ -228,11 +229,11 @@ def test_more_calls_never_end_sooner(
 def test_a_day_that_is_shut_till_its_reset_has_no_room_whatever_it_counts() -> None:
     """Its limit was never learned: the provider only says that it is spent."""
     day = window(500, spent=12)
-    found = told(28, replace(day, gate=Gate(day.resets_at, cause=Cause.SPENT)))
+    found = told(28, replace(day, gate=Gate(day.resets_at, reason=ParkReason.SPENT)))
     assert (found.today, found.days) == (0, 1)
     assert found.finish_at == day.resets_at + 28_000
-    soon = told(28, replace(day, gate=Gate(NOW + 5_000, cause=Cause.THROTTLED)))
+    soon = told(28, replace(day, gate=Gate(NOW + 5_000, reason=ParkReason.THROTTLED)))
     assert soon.finish_at == NOW + 28_000
     unknown = window(None, spent=12)
-    shut = replace(unknown, gate=Gate(unknown.resets_at, cause=Cause.SPENT))
+    shut = replace(unknown, gate=Gate(unknown.resets_at, reason=ParkReason.SPENT))
     assert told(28, shut).finish_at == NOW + 28_000, "what is not known is not reckoned with"

@@ -6,35 +6,35 @@ import pytest
 
 from runner.core.gate import (
     AMBIGUOUS_WAIT_MS,
+    CIRCUIT_WAITS_MS,
     FAULTS_TO_BREAK,
-    FAULTY_WAITS_MS,
     HOUR_MS,
     LATE_RESET_MS,
     MINUTE_MS,
     OFFLINE_WAITS_MS,
     PROBE_WAITS_MS,
     THROTTLE_WAITS_MS,
-    Cause,
     Gate,
+    ParkReason,
     after_reset,
     entered,
     faulted,
     offline_until,
     opened,
+    park,
     probe_lost,
     reprobe_at,
-    shut,
     throttled_until,
 )
 
 DAY = 24 * HOUR_MS
 OPEN = Gate(probe=False, answered=True)
-FRESH = Gate(cause=Cause.RESET)
+FRESH = Gate(reason=ParkReason.RESET)
 PROBING = entered(FRESH)
 
 
 def spent(refusals: int) -> Gate:
-    return Gate(cause=Cause.SPENT, refusals=refusals)
+    return Gate(reason=ParkReason.SPENT, refusals=refusals)
 
 
 def test_a_gate_starts_with_a_probe() -> None:
@@ -61,37 +61,39 @@ def test_a_lost_probe_may_be_sent_again() -> None:
 
 
 def test_a_refusal_shuts_the_gate_and_asks_for_a_probe() -> None:
-    gate = shut(OPEN, 500, Cause.THROTTLED, "busy", probe=False)
+    gate = park(OPEN, 500, ParkReason.THROTTLED, "busy", probe=False)
     assert gate == replace(
-        OPEN, opens_at=500, probe=True, cause=Cause.THROTTLED, refusals=1, why="busy"
+        OPEN, parked_until=500, probe=True, reason=ParkReason.THROTTLED, refusals=1, why="busy"
     )
 
 
 def test_refusals_of_the_same_burst_count_once_and_may_only_push_the_opening_back() -> None:
-    gate = shut(OPEN, 500, Cause.THROTTLED, "busy", probe=False)
-    assert shut(gate, 400, Cause.SPENT, "spent", probe=False) == gate
-    assert shut(gate, 600, Cause.SPENT, "spent", probe=False) == replace(gate, opens_at=600)
+    gate = park(OPEN, 500, ParkReason.THROTTLED, "busy", probe=False)
+    assert park(gate, 400, ParkReason.SPENT, "spent", probe=False) == gate
+    assert park(gate, 600, ParkReason.SPENT, "spent", probe=False) == replace(
+        gate, parked_until=600
+    )
 
 
 def test_refused_probes_are_counted_by_cause() -> None:
-    gate = shut(PROBING, 1, Cause.SPENT, "", probe=True)
-    gate = shut(entered(gate), 2, Cause.SPENT, "", probe=True)
+    gate = park(PROBING, 1, ParkReason.SPENT, "", probe=True)
+    gate = park(entered(gate), 2, ParkReason.SPENT, "", probe=True)
     assert (gate.refusals, gate.probing) == (2, False)
-    assert shut(entered(gate), 3, Cause.THROTTLED, "", probe=True).refusals == 1
+    assert park(entered(gate), 3, ParkReason.THROTTLED, "", probe=True).refusals == 1
 
 
 def test_a_fresh_window_waits_its_margin_and_forgets_the_day_before() -> None:
-    assert after_reset(1_030, spent(5), 1_000) == Gate(1_030, cause=Cause.RESET)
+    assert after_reset(1_030, spent(5), 1_000) == Gate(1_030, reason=ParkReason.RESET)
 
 
 def test_a_wait_that_is_not_the_days_outlives_the_reset() -> None:
-    old = Gate(5_000, probing=True, cause=Cause.OFFLINE, refusals=3, why="no network")
+    old = Gate(5_000, probing=True, reason=ParkReason.OFFLINE, refusals=3, why="no network")
     assert after_reset(1_030, old, 1_000) == replace(old, probing=False)
 
 
 def test_a_wait_that_outlives_the_reset_is_no_shorter_than_the_margin() -> None:
-    old = Gate(1_001, cause=Cause.THROTTLED)
-    assert after_reset(1_030, old, 1_000).opens_at == 1_030
+    old = Gate(1_001, reason=ParkReason.THROTTLED)
+    assert after_reset(1_030, old, 1_000).parked_until == 1_030
 
 
 def test_a_late_reset_is_met_within_minutes() -> None:
@@ -100,7 +102,7 @@ def test_a_late_reset_is_met_within_minutes() -> None:
 
 
 def test_a_first_refusal_waits_least_whatever_shut_the_gate_before() -> None:
-    gate = Gate(cause=Cause.THROTTLED, refusals=4)
+    gate = Gate(reason=ParkReason.THROTTLED, refusals=4)
     assert reprobe_at(gate, 0, DAY, now=7) == 7 + PROBE_WAITS_MS[0]
 
 
@@ -115,7 +117,7 @@ def test_no_probe_is_put_off_beyond_the_reset() -> None:
 
 
 def test_throttling_waits_longer_each_time() -> None:
-    gates = [Gate(cause=Cause.THROTTLED, refusals=n) for n in range(7)]
+    gates = [Gate(reason=ParkReason.THROTTLED, refusals=n) for n in range(7)]
     assert [throttled_until(gate, None, 0) for gate in gates[:5]] == list(THROTTLE_WAITS_MS)
     assert throttled_until(gates[6], None, 0) == THROTTLE_WAITS_MS[-1]
 
@@ -131,7 +133,7 @@ def test_being_offline_is_tried_again_within_seconds() -> None:
     for _ in range(6):
         until = offline_until(gate, 0)
         waits.append(until)
-        gate = shut(entered(gate), until, Cause.OFFLINE, "", probe=True)
+        gate = park(entered(gate), until, ParkReason.OFFLINE, "", probe=True)
     assert waits == [*OFFLINE_WAITS_MS, OFFLINE_WAITS_MS[-1]]
     assert max(waits) < AMBIGUOUS_WAIT_MS
 
@@ -147,12 +149,12 @@ def after_faults(number: int, gate: Gate = OPEN) -> Gate:
 
 def test_a_few_faults_shut_nothing() -> None:
     gate = after_faults(FAULTS_TO_BREAK - 1)
-    assert (gate.probe, gate.opens_at, gate.faults) == (False, 0, FAULTS_TO_BREAK - 1)
+    assert (gate.probe, gate.parked_until, gate.faults) == (False, 0, FAULTS_TO_BREAK - 1)
 
 
 def test_many_faults_in_a_row_break_the_circuit_until_one_probe_is_answered() -> None:
     broken = after_faults(FAULTS_TO_BREAK)
-    assert (broken.cause, broken.opens_at) == (Cause.FAULTY, FAULTY_WAITS_MS[0])
+    assert (broken.reason, broken.parked_until) == (ParkReason.CIRCUIT_OPEN, CIRCUIT_WAITS_MS[0])
     assert opened(entered(broken), probe=True) == OPEN
 
 
@@ -162,7 +164,7 @@ def test_an_answer_between_them_starts_the_count_anew() -> None:
 
 def test_a_probe_that_fails_too_waits_longer() -> None:
     again = faulted(entered(after_faults(FAULTS_TO_BREAK)), "HTTP 502", 0, probe=True)
-    assert (again.probing, again.opens_at) == (False, FAULTY_WAITS_MS[1])
+    assert (again.probing, again.parked_until) == (False, CIRCUIT_WAITS_MS[1])
 
 
 def test_calls_that_were_under_way_when_it_broke_change_nothing() -> None:

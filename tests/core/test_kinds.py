@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.core.calendar import day_at, month_at
-from runner.core.gate import PROBE_WAITS_MS, Cause, Gate
-from runner.core.outcome import Outcome, conclude, unseen
+from runner.core.charging import Outcome, settle_unseen, settle_window
+from runner.core.gate import PROBE_WAITS_MS, Gate, ParkReason
 from runner.core.period import Calendar, Grant, Period, Refill, Rolling
 from runner.core.quota import Admitted, Refused, admit, balance, learn_spent
 from runner.core.verdict import Kind, Scope, Verdict
@@ -24,10 +24,10 @@ from runner.core.window import (
     Source,
     Unit,
     Window,
-    current,
-    in_force,
+    effective,
     open_window,
     refreshed,
+    roll_over,
 )
 
 NOW = 1_795_500_000_000
@@ -66,11 +66,11 @@ def test_a_rolling_window_needs_no_probe_and_never_resets() -> None:
 def test_it_is_full_until_its_oldest_call_falls_out_of_sight() -> None:
     full = window(2, Rolling(MINUTE))
     for moment in (NOW, NOW + 10 * SECOND):
-        full = conclude(started(full, moment), DONE, moment)
+        full = settle_window(started(full, moment), DONE, moment)
     told = refused(full, NOW + 11 * SECOND)
     assert told.until == NOW + MINUTE
     assert "calls" in told.why
-    assert refreshed(full, NOW + MINUTE).room == 1
+    assert refreshed(full, NOW + MINUTE).remaining == 1
 
 
 def test_with_all_of_it_in_flight_it_waits_for_an_end() -> None:
@@ -93,7 +93,7 @@ def test_no_stretch_of_a_minute_sees_more_calls_than_the_limit(
         now += pause
         held = refreshed(held, now)
         while flying and flying[0] <= now:
-            held = conclude(held, DONE, flying.popleft())
+            held = settle_window(held, DONE, flying.popleft())
         offer = admit([held], 1, now)
         if isinstance(offer, Refused):
             assert offer.until is None or offer.until > now
@@ -106,18 +106,18 @@ def test_no_stretch_of_a_minute_sees_more_calls_than_the_limit(
 
 
 def test_a_count_beyond_ours_is_somebody_elses_and_falls_out_of_sight_too() -> None:
-    told = conclude(
+    told = settle_window(
         started(window(10, Rolling(MINUTE))), replace(DONE, counts={"rule": Count(10, 4)}), NOW
     )
-    assert (told.spent, told.room) == (6, 4)
-    assert refreshed(told, NOW + 2 * MINUTE).room == 10
+    assert (told.spent, told.remaining) == (6, 4)
+    assert refreshed(told, NOW + 2 * MINUTE).remaining == 10
 
 
 def test_a_call_counts_from_its_own_end_on_whatever_was_reported() -> None:
     """The provider had lost sight of the first one, which counts a little longer here."""
-    held = conclude(started(window(3, Rolling(MINUTE))), DONE, NOW + 8 * SECOND)
+    held = settle_window(started(window(3, Rolling(MINUTE))), DONE, NOW + 8 * SECOND)
     later = NOW + 65 * SECOND
-    told = conclude(
+    told = settle_window(
         started(refreshed(held, later), later), replace(DONE, counts={"rule": Count(3, 2)}), later
     )
     assert told.spent == 2
@@ -126,16 +126,16 @@ def test_a_call_counts_from_its_own_end_on_whatever_was_reported() -> None:
 
 def test_a_count_that_may_hold_the_calls_in_flight_charges_nobody_for_them_twice() -> None:
     flying = started(started(window(9, Rolling(MINUTE))))
-    told = conclude(flying, replace(DONE, counts={"rule": Count(9, 7)}), NOW)
+    told = settle_window(flying, replace(DONE, counts={"rule": Count(9, 7)}), NOW)
     assert (told.spent, told.reserved) == (1, 1)
 
 
 def test_a_probes_count_takes_what_has_fallen_out_of_sight_off_the_oldest() -> None:
     held = started(refreshed(window(9, Rolling(MINUTE)), NOW))
-    held = replace(conclude(held, DONE, NOW), gate=Gate(probe=True))
+    held = replace(settle_window(held, DONE, NOW), gate=Gate(probe=True))
     later = NOW + 30 * SECOND
     told = Outcome(Verdict(Kind.DONE), probe=True, counts={"rule": Count(9, 8)})
-    probed = conclude(started(held, later), told, later)
+    probed = settle_window(started(held, later), told, later)
     assert probed.spent == 1
     assert refreshed(probed, NOW + 70 * SECOND).spent == 1
 
@@ -148,7 +148,7 @@ def test_a_bucket_drips_back() -> None:
     empty = replace(window(1_000, Refill(day)), spent=1_000)
     told = refused(empty)
     assert told.until == NOW + day // 1_000
-    assert refreshed(empty, NOW + day // 4).room == 250
+    assert refreshed(empty, NOW + day // 4).remaining == 250
     assert started(refreshed(empty, NOW + day // 4), NOW + day // 4).reserved == 1
 
 
@@ -180,10 +180,10 @@ def test_a_month_is_renewed_at_its_zones_midnight(zone: str) -> None:
 def test_tokens_are_reserved_by_estimate_and_settled_by_what_was_used() -> None:
     cost = {Unit.CALLS: 1, Unit.TOKENS: 300}
     flying = started(window(1_000, Rolling(MINUTE), Unit.TOKENS), cost=cost)
-    assert (flying.reserved, flying.room) == (300, 700)
-    settled = conclude(flying, replace(DONE, tokens=120), NOW, held=300)
+    assert (flying.reserved, flying.remaining) == (300, 700)
+    settled = settle_window(flying, replace(DONE, tokens=120), NOW, held=300)
     assert (settled.reserved, settled.spent) == (0, 120)
-    unknown = conclude(flying, DONE, NOW, held=300)
+    unknown = settle_window(flying, DONE, NOW, held=300)
     assert unknown.spent == 300
 
 
@@ -191,13 +191,13 @@ def test_an_estimate_beyond_the_whole_limit_still_lets_one_call_try() -> None:
     """What it uses will tell; alone, it exceeds nothing that is known."""
     cost = {Unit.TOKENS: 1_000}
     flying = started(window(600, Rolling(MINUTE), Unit.TOKENS), cost=cost)
-    assert (flying.reserved, flying.room) == (600, 0)
+    assert (flying.reserved, flying.remaining) == (600, 0)
     assert refused(flying, cost=cost).until is None
 
 
 def test_a_call_whose_end_nobody_saw_counts_with_all_it_had_reserved() -> None:
     flying = started(window(1_000, Grant(), Unit.CREDITS), cost={Unit.CREDITS: CREDIT // 2})
-    lost = unseen(flying, probe=False, now=NOW, held=CREDIT // 2)
+    lost = settle_unseen(flying, probe=False, now=NOW, held=CREDIT // 2)
     assert (lost.reserved, lost.spent) == (0, 500)
 
 
@@ -209,8 +209,8 @@ def test_tokens_left_of_an_unknown_limit_tell_it() -> None:
     """As a header does that names what remains of a month, and not of what."""
     flying = started(window(None, Rolling(MINUTE), Unit.TOKENS), cost={Unit.TOKENS: 50})
     told = replace(DONE, tokens=40, counts={"rule": Count(None, 960)})
-    settled = conclude(flying, told, NOW, held=50)
-    assert (settled.limit, settled.room, settled.limit_source) == (1_000, 960, Source.HEADER)
+    settled = settle_window(flying, told, NOW, held=50)
+    assert (settled.limit, settled.remaining, settled.limit_source) == (1_000, 960, Source.HEADER)
 
 
 # balances
@@ -219,53 +219,54 @@ def test_tokens_left_of_an_unknown_limit_tell_it() -> None:
 def test_a_balance_is_the_truth_beside_the_calls_in_flight() -> None:
     flying = replace(window(None, Grant(), Unit.CREDITS), reserved=2_000)
     told = balance(flying, Count(250_000, 200_000), NOW)
-    assert (told.limit, told.room, told.limit_source) == (250_000, 200_000, Source.BALANCE)
-    assert balance(flying, Count(None, 0), NOW).room == 0
+    assert (told.limit, told.remaining, told.limit_source) == (250_000, 200_000, Source.BALANCE)
+    assert balance(flying, Count(None, 0), NOW).remaining == 0
 
 
 def test_a_balance_asked_for_amid_calls_lets_no_more_of_them_in_than_it_holds() -> None:
     """The two in flight may not have arrived when it was told."""
     flying = replace(window(5_000, Grant(), Unit.CREDITS), spent=2_000, reserved=2_000)
-    assert balance(flying, Count(5_000, 3_000), NOW).room == 1_000
-    assert balance(flying, Count(5_000, 1_000), NOW).room == 1_000
+    assert balance(flying, Count(5_000, 3_000), NOW).remaining == 1_000
+    assert balance(flying, Count(5_000, 1_000), NOW).remaining == 1_000
     granted = balance(replace(flying, spent=3_000), Count(5_000, 5_000), NOW)
-    assert (granted.spent, granted.room) == (0, 3_000)
+    assert (granted.spent, granted.remaining) == (0, 3_000)
 
 
 def test_a_balance_that_was_revealed_puts_published_calls_out_of_force() -> None:
     """What the provider itself says of calls stays in force beside it."""
     told = balance(window(None, Grant(), Unit.CREDITS), Count(250_000, 250_000), NOW)
     day = window(2_000, Calendar("day", "UTC"))
-    assert in_force((day, window(None, Grant(), Unit.CREDITS)))[0].limit == 2_000
-    assert in_force((day, told)) == (replace(day, limit=None, reserve=0), told)
+    assert effective((day, window(None, Grant(), Unit.CREDITS)))[0].limit == 2_000
+    assert effective((day, told)) == (replace(day, limit=None, reserve=0), told)
     minute = window(20, Rolling(MINUTE))
-    assert in_force((minute, told)) == (minute, told)
+    assert effective((minute, told)) == (minute, told)
     heard = replace(day, limit_source=Source.HEADER)
-    assert in_force((heard, told)) == (heard, told)
+    assert effective((heard, told)) == (heard, told)
 
 
 def test_a_grant_lets_one_probe_try() -> None:
     empty = replace(
-        window(5_000, Grant(), Unit.CREDITS), gate=Gate(NOW + MINUTE, cause=Cause.SPENT, refusals=1)
+        window(5_000, Grant(), Unit.CREDITS),
+        gate=Gate(NOW + MINUTE, reason=ParkReason.SPENT, refusals=1),
     )
-    assert balance(empty, Count(0, 0), NOW).gate.opens_at == NOW + MINUTE
+    assert balance(empty, Count(0, 0), NOW).gate.parked_until == NOW + MINUTE
     granted = balance(empty, Count(250_000, 250_000), NOW)
-    assert (granted.gate.opens_at, granted.gate.probe) == (0, True)
+    assert (granted.gate.parked_until, granted.gate.probe) == (0, True)
 
 
 def test_a_further_quota_is_worth_a_line_once_something_is_known_of_it() -> None:
     silent = window(None, Grant(), Unit.CREDITS, primary=False)
-    assert not silent.revealed
-    assert replace(silent, spent=1).revealed
-    assert balance(silent, Count(5, 5), NOW).revealed
+    assert not silent.is_known
+    assert replace(silent, spent=1).is_known
+    assert balance(silent, Count(5, 5), NOW).is_known
 
 
 def test_without_credits_the_balance_is_watched_and_no_limit_is_learned() -> None:
     broke = started(replace(window(5_000, Grant(), Unit.CREDITS), spent=1_000), cost={})
     verdict = Verdict(Kind.SPENT, "insufficient balance", Scope.ACCOUNT, quota="rule")
-    told = conclude(broke, Outcome(verdict), NOW, held=1_000)
-    assert (told.limit, told.gate.cause) == (5_000, Cause.SPENT)
-    assert told.gate.opens_at == NOW + PROBE_WAITS_MS[0]
+    told = settle_window(broke, Outcome(verdict), NOW, held=1_000)
+    assert (told.limit, told.gate.reason) == (5_000, ParkReason.SPENT)
+    assert told.gate.parked_until == NOW + PROBE_WAITS_MS[0]
 
 
 def test_a_spent_balance_waits_for_a_grant() -> None:
@@ -281,21 +282,21 @@ def test_a_spent_balance_waits_for_a_grant() -> None:
 @pytest.mark.parametrize(("named", "shut"), [("rule", True), ("other", False), ("", True)])
 def test_a_refusal_shuts_the_quota_it_names(named: str, shut: bool) -> None:  # noqa: FBT001
     verdict = Verdict(Kind.SPENT, "spent", Scope.ACCOUNT, quota=named)
-    told = conclude(started(window(9, Refill(MINUTE))), Outcome(verdict), NOW)
+    told = settle_window(started(window(9, Refill(MINUTE))), Outcome(verdict), NOW)
     assert told.gate.probe is shut
-    assert told.gate.opens_at == (NOW + MINUTE if shut else 0)
+    assert told.gate.parked_until == (NOW + MINUTE if shut else 0)
 
 
 def test_what_names_no_quota_concerns_the_primary_one_alone() -> None:
     verdict = Verdict(Kind.THROTTLED, "busy", Scope.ACCOUNT)
     other = started(window(9, Rolling(MINUTE), primary=False))
-    assert conclude(other, Outcome(verdict), NOW).gate == Gate(probe=False)
+    assert settle_window(other, Outcome(verdict), NOW).gate == Gate(probe=False)
 
 
 def test_a_rule_whose_period_was_changed_begins_anew() -> None:
     old = replace(window(9, Rolling(MINUTE)), spent=5)
     rule = Quota("rule", Scope.ACCOUNT, 9, Refill(MINUTE))
-    assert current(old, rule, NOW + 1, 0).spent == 0
+    assert roll_over(old, rule, NOW + 1, 0).spent == 0
 
 
 @given(st.lists(st.sampled_from(["start", "end", "wait"]), max_size=60), st.randoms())
@@ -313,13 +314,13 @@ def test_a_call_is_admitted_when_every_window_has_room_and_then_by_all(
     windows = [open_window(rule, "mine", "", NOW) for rule in rules]
     now, flying = NOW, 0
     for event in events:
-        windows = [current(w, r, now, 0) for w, r in zip(windows, rules, strict=True)]
+        windows = [roll_over(w, r, now, 0) for w, r in zip(windows, rules, strict=True)]
         if event == "wait":
             now += random.randrange(20 * SECOND)
         elif event == "end" and flying:
             flying -= 1
             told = replace(DONE, tokens=random.randrange(31), probe=True)
-            windows = [conclude(w, told, now, cost[w.unit]) for w in windows]
+            windows = [settle_window(w, told, now, cost[w.unit]) for w in windows]
         elif event == "start" and isinstance(offer := admit(windows, 1, now, cost), Admitted):
             flying += 1
             windows = list(offer.windows)
@@ -334,12 +335,12 @@ HOUR = 60 * MINUTE
 
 def busy(period: Period, gate: Gate) -> Window:
     """A full window whose latest call has just started and ended."""
-    return replace(conclude(started(window(1, period)), DONE, NOW), gate=gate)
+    return replace(settle_window(started(window(1, period)), DONE, NOW), gate=gate)
 
 
 def set_back(window: Window, by: int) -> Window:
     rule = Quota("rule", window.scope, 1, window.period, unit=window.unit)
-    return current(window, rule, NOW - by, 0)
+    return roll_over(window, rule, NOW - by, 0)
 
 
 @pytest.mark.parametrize("period", [Rolling(MINUTE), Refill(MINUTE)])
@@ -352,18 +353,18 @@ def test_no_hour_is_waited_for_twice_in_a_flow(period: Period) -> None:
 
 
 def test_a_wait_for_time_to_pass_goes_back_with_the_clock() -> None:
-    gate = Gate(NOW + 5 * SECOND, cause=Cause.THROTTLED)
+    gate = Gate(NOW + 5 * SECOND, reason=ParkReason.THROTTLED)
     moved = set_back(busy(Rolling(MINUTE), gate), HOUR)
-    assert moved.gate.opens_at == NOW - HOUR + 5 * SECOND
+    assert moved.gate.parked_until == NOW - HOUR + 5 * SECOND
     assert moved.started_at == NOW - HOUR
     assert set_back(moved, HOUR) == moved
 
 
-@pytest.mark.parametrize("cause", [Cause.RESET, Cause.SPENT])
-def test_a_wait_for_the_calendar_does_not(cause: Cause) -> None:
+@pytest.mark.parametrize("cause", [ParkReason.RESET, ParkReason.SPENT])
+def test_a_wait_for_the_calendar_does_not(cause: ParkReason) -> None:
     day = busy(Calendar("day", "UTC"), Gate(probe=False))
-    opens = day.resets_at if cause is Cause.SPENT else NOW
-    gate = Gate(opens, cause=cause)
+    opens = day.resets_at if cause is ParkReason.SPENT else NOW
+    gate = Gate(opens, reason=cause)
     assert set_back(replace(day, gate=gate), HOUR).gate == gate
 
 
@@ -372,11 +373,11 @@ def test_a_day_that_was_found_early_begins_when_a_corrected_clock_says_so() -> N
     fresh = open_window(rule, "mine", "", NOW)
     probing = started(fresh, fresh.starts_at + SECOND)
     by_their_clock = replace(DONE, probe=True, date=fresh.starts_at + SECOND - HOUR)
-    early = conclude(probing, by_their_clock, fresh.starts_at + SECOND)
-    assert early.gate.cause is Cause.EARLY
-    assert early.gate.opens_at == fresh.starts_at + HOUR
-    corrected = current(early, rule, fresh.starts_at - HOUR, 5)
-    assert corrected.gate.opens_at == fresh.starts_at + 5
+    early = settle_window(probing, by_their_clock, fresh.starts_at + SECOND)
+    assert early.gate.reason is ParkReason.CLOCK_AHEAD
+    assert early.gate.parked_until == fresh.starts_at + HOUR
+    corrected = roll_over(early, rule, fresh.starts_at - HOUR, 5)
+    assert corrected.gate.parked_until == fresh.starts_at + 5
     assert corrected.day == fresh.day
 
 
@@ -388,6 +389,6 @@ def test_a_clock_that_is_corrected_by_seconds_moves_nothing() -> None:
 def test_a_call_that_nobody_saw_end_spends_no_credits_that_nobody_has_told_of() -> None:
     """Else an account that counts calls alone would show credits after a crash."""
     flying = replace(window(None, Grant(), Unit.CREDITS), reserved=2_000)
-    assert unseen(flying, probe=False, held=2_000).spent == 0
+    assert settle_unseen(flying, probe=False, held=2_000).spent == 0
     told = replace(window(5_000, Grant(), Unit.CREDITS), reserved=2_000)
-    assert unseen(told, probe=False, held=2_000).spent == 2_000
+    assert settle_unseen(told, probe=False, held=2_000).spent == 2_000

@@ -16,8 +16,8 @@ packings = st.builds(Packing, st.integers(1, 33), st.none() | st.integers(1, 200
 
 def test_a_job_is_alone_when_it_was_halved_often_enough() -> None:
     packing = Packing(20)
-    assert [packing.company(n) for n in range(6)] == [20, 10, 5, 2, 1, 1]
-    assert ALONE.company(0) == 1
+    assert [packing.pack_size(n) for n in range(6)] == [20, 10, 5, 2, 1, 1]
+    assert ALONE.pack_size(0) == 1
 
 
 def test_calls_are_reckoned_as_full_ones() -> None:
@@ -38,7 +38,7 @@ def test_every_call_keeps_every_bound_and_the_order_stays(
     assert flat == found[: len(flat)]
     assert len(packs) == calls or flat == found
     for pack in packs:
-        assert 1 <= len(pack) <= min(packing.company(one.halvings) for one in pack)
+        assert 1 <= len(pack) <= min(packing.pack_size(one.splits) for one in pack)
         alone = len(pack) == 1
         assert alone or packing.budget is None or sum(c.size for c in pack) <= packing.budget
 

@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 
 from runner.core.calendar import day_at
-from runner.core.gate import Cause, Gate
+from runner.core.gate import Gate, ParkReason
 from runner.core.period import Calendar
 from runner.core.quota import Admitted, Refused, admit, learn_spent, settle
 from runner.core.verdict import Scope
-from runner.core.window import WEEK_MS, Count, Quota, Source, Window, current, open_window
+from runner.core.window import WEEK_MS, Count, Quota, Source, Window, open_window, roll_over
 
 ZONE = "Asia/Shanghai"
 DAILY = Calendar("day", ZONE)
@@ -55,7 +55,7 @@ def test_a_window_is_the_day_of_its_zone() -> None:
         MIDNIGHT,
         MIDNIGHT + DAY,
     )
-    assert (fresh.limit, fresh.reserve, fresh.room, fresh.untouched) == (10, 3, 7, True)
+    assert (fresh.limit, fresh.reserve, fresh.remaining, fresh.untouched) == (10, 3, 7, True)
 
 
 def test_the_accounts_window_belongs_to_no_model() -> None:
@@ -69,41 +69,41 @@ def test_the_accounts_window_belongs_to_no_model() -> None:
 
 def test_a_window_lasts_until_its_reset() -> None:
     used = window(spent=4)
-    assert current(used, rule(), MIDNIGHT + DAY - 1, 0) == used
+    assert roll_over(used, rule(), MIDNIGHT + DAY - 1, 0) == used
 
 
 def test_a_fresh_window_starts_with_a_probe_after_the_margin() -> None:
-    fresh = current(window(spent=4, reserved=1), rule(), MIDNIGHT + DAY, 30)
-    assert (fresh.spent, fresh.reserved, fresh.carried) == (0, 0, 4)
-    assert fresh.gate == Gate(MIDNIGHT + DAY + 30, cause=Cause.RESET)
+    fresh = roll_over(window(spent=4, reserved=1), rule(), MIDNIGHT + DAY, 30)
+    assert (fresh.spent, fresh.reserved, fresh.previous_spent) == (0, 0, 4)
+    assert fresh.gate == Gate(MIDNIGHT + DAY + 30, reason=ParkReason.RESET)
 
 
 def test_a_day_that_was_slept_through_carries_nothing() -> None:
     """The count that a late reset would go on from is yesterday's, and nobody knows it."""
-    fresh = current(window(spent=4), rule(), NOW + 2 * DAY, 0)
-    assert (fresh.starts_at, fresh.carried) == (MIDNIGHT + 2 * DAY, 0)
+    fresh = roll_over(window(spent=4), rule(), NOW + 2 * DAY, 0)
+    assert (fresh.starts_at, fresh.previous_spent) == (MIDNIGHT + 2 * DAY, 0)
 
 
 def test_a_clock_that_is_set_back_stays_in_the_latest_window() -> None:
     used = window(spent=4)
-    assert current(used, rule(), NOW - 9 * DAY, 0) == used
+    assert roll_over(used, rule(), NOW - 9 * DAY, 0) == used
 
 
 def test_a_changed_rule_holds_at_once() -> None:
-    under = current(window(), rule(50, 5, Source.CONFIGURED), NOW, 0)
+    under = roll_over(window(), rule(50, 5, Source.CONFIGURED), NOW, 0)
     assert (under.limit, under.limit_source, under.reserve) == (50, Source.CONFIGURED, 5)
 
 
 @pytest.mark.parametrize("source", [Source.HEADER, Source.REFUSAL])
 def test_a_changed_rule_does_not_undo_what_was_learned(source: Source) -> None:
     learned = replace(window(), limit_source=source)
-    under = current(learned, rule(50, 5), NOW, 0)
+    under = roll_over(learned, rule(50, 5), NOW, 0)
     assert (under.limit, under.limit_source, under.reserve) == (10, source, 5)
 
 
 def tomorrow(source: Source, learned_at: int | None, days: int = 1) -> Window:
     learned = replace(window(7), limit_source=source, limit_learned_at=learned_at)
-    return current(learned, rule(10), NOW + days * DAY, 0)
+    return roll_over(learned, rule(10), NOW + days * DAY, 0)
 
 
 def test_a_limit_that_was_not_learned_comes_from_the_rule() -> None:
@@ -135,12 +135,12 @@ def test_the_least_room_decides() -> None:
 
 
 def test_the_users_reserve_is_not_room() -> None:
-    assert replace(window(10, spent=4, reserved=1), reserve=3).room == 2
-    assert replace(window(10, spent=9), reserve=3).room == 0
+    assert replace(window(10, spent=4, reserved=1), reserve=3).remaining == 2
+    assert replace(window(10, spent=9), reserve=3).remaining == 0
 
 
 def test_no_limit_known_is_neither_nothing_nor_a_number() -> None:
-    assert window(None).room is None
+    assert window(None).remaining is None
     assert admitted(window(None, spent=10**6), want=8).count == 8
 
 
@@ -164,7 +164,7 @@ def test_a_probe_goes_alone() -> None:
 
 def test_a_probe_waits_for_the_calls_that_are_still_in_flight() -> None:
     """They were sent before the gate shut; beside them its count would not be exact."""
-    shut = window(reserved=2, gate=Gate(NOW, cause=Cause.THROTTLED))
+    shut = window(reserved=2, gate=Gate(NOW, reason=ParkReason.THROTTLED))
     assert refused(shut).until is None
     assert admitted(replace(shut, reserved=0)).probe
 
@@ -243,17 +243,17 @@ def told_of(spent: int, reserved: int) -> Window:
 def test_a_call_without_a_reply_is_doubtful_until_a_later_calls_count_tells() -> None:
     """It had arrived: a count that came while it hung had it already, and so it counts twice."""
     hung = lost(heard(window(10, reserved=3), remaining=8, sent_at=NOW - 5))
-    assert (hung.spent, hung.doubts) == (3, ((NOW, 1),))
+    assert (hung.spent, hung.unconfirmed) == (3, ((NOW, 1),))
     silent = lost(window(10, reserved=1))
-    assert (silent.spent, silent.doubts) == (1, ())  # no reply tells of this window
+    assert (silent.spent, silent.unconfirmed) == (1, ())  # no reply tells of this window
     told = heard(hung, remaining=7, sent_at=NOW + 1)
-    assert (told.spent, told.doubts) == (3, ())
+    assert (told.spent, told.unconfirmed) == (3, ())
 
 
 def test_a_count_of_a_call_that_was_sent_before_tells_nothing_of_the_doubtful() -> None:
     hung = lost(told_of(spent=2, reserved=2))
     told = heard(hung, remaining=7, sent_at=NOW)
-    assert (told.spent, told.doubts) == (3, ((NOW, 1),))
+    assert (told.spent, told.unconfirmed) == (3, ((NOW, 1),))
 
 
 def test_the_doubtful_that_never_arrived_is_given_back() -> None:
@@ -265,17 +265,17 @@ def test_a_day_that_only_doubts_have_filled_is_tried_with_one_probe() -> None:
     """It would be a day with calls left over, if the doubtful had been counted before."""
     told = replace(window(10, spent=9, reserved=1), limit_source=Source.HEADER)
     full = lost(told)
-    assert full.room == 0
-    tried = current(full, rule(), NOW, 0)
-    assert (tried.room, tried.gate.probe) == (1, True)
+    assert full.remaining == 0
+    tried = roll_over(full, rule(), NOW, 0)
+    assert (tried.remaining, tried.gate.probe) == (1, True)
     assert admitted(tried, want=5).count == 1
     for sure in (replace(full, reserved=1), replace(full, limit_source=Source.PRESET)):
-        assert current(sure, rule(), NOW, 0).spent == 10
+        assert roll_over(sure, rule(), NOW, 0).spent == 10
 
 
 def test_an_exact_count_ends_every_doubt() -> None:
     hung = lost(told_of(spent=2, reserved=2))
-    assert ended(hung, Count(10, 6), probe=True).doubts == ()
+    assert ended(hung, Count(10, 6), probe=True).unconfirmed == ()
 
 
 def test_a_header_knows_better_than_a_refusal() -> None:

@@ -4,7 +4,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.core.model import Counts
 from runner.core.retry import (
     BASE_WAIT_MS,
     FAULTS_IN_COMPANY,
@@ -15,22 +14,23 @@ from runner.core.retry import (
     MAX_CLAIMS,
     PROBE_REST_MS,
     REJECTIONS_TO_STOP,
-    AskAgain,
     Fail,
-    Halve,
+    JobAction,
     Limits,
+    Reask,
     Release,
     RetryAt,
-    Step,
+    SplitPack,
     Succeed,
     Tries,
     after_answer,
     after_refusal,
     backoff_ms,
-    hopeless,
-    look_at,
+    batch_stop_reason,
+    next_poll_at,
     survives_crash,
 )
+from runner.core.states import Counts
 from runner.core.verdict import Kind, Verdict
 
 LIMITS = Limits(max_attempts=3, max_asks=2)
@@ -39,7 +39,7 @@ ALMOST_ONE = 1 - 2**-53
 chances = st.floats(0, 1, exclude_max=True)
 
 
-def refused(verdict: Verdict, tries: Tries | None = None) -> Step:
+def refused(verdict: Verdict, tries: Tries | None = None) -> JobAction:
     return after_refusal(verdict, tries or Tries(), LIMITS, chance=0.5, now=1_000)
 
 
@@ -49,7 +49,7 @@ def test_a_valid_answer_ends_the_job_even_at_the_last_try() -> None:
 
 
 def test_a_bad_answer_is_asked_again_until_the_limit() -> None:
-    assert after_answer(None, "no label", Tries(), LIMITS) == AskAgain("no label")
+    assert after_answer(None, "no label", Tries(), LIMITS) == Reask("no label")
     last = after_answer(None, "no label", Tries(asks=1), LIMITS)
     assert last == Fail("no valid answer in 2 asked: no label")
 
@@ -71,33 +71,35 @@ def test_what_is_not_the_jobs_fault_costs_it_no_attempt(kind: Kind) -> None:
     assert refused(Verdict(kind), Tries(claims=99, faults=99, asks=99)) == Release()
 
 
-def in_company(verdict: Verdict, tries: Tries, *, known_to_fail: bool = False) -> Step:
+def in_company(verdict: Verdict, tries: Tries, *, known_to_fail: bool = False) -> JobAction:
     return after_refusal(
-        verdict, tries, LIMITS, chance=0.5, now=1_000, company=20, known_to_fail=known_to_fail
+        verdict, tries, LIMITS, chance=0.5, now=1_000, pack_size=20, known_to_fail=known_to_fail
     )
 
 
 def test_what_goes_wrong_in_company_is_never_held_against_a_job() -> None:
     """However often: a row fails by itself only."""
-    assert after_answer(None, "no label", Tries(asks=99), LIMITS, company=2) == Halve("no label")
-    assert in_company(Verdict(Kind.REJECTED, "HTTP 400"), Tries()) == Halve("HTTP 400")
+    assert after_answer(None, "no label", Tries(asks=99), LIMITS, pack_size=2) == SplitPack(
+        "no label"
+    )
+    assert in_company(Verdict(Kind.REJECTED, "HTTP 400"), Tries()) == SplitPack("HTTP 400")
     assert in_company(FAULT, Tries()) == RetryAt(1_000 + BASE_WAIT_MS // 2)
-    assert in_company(FAULT, Tries(faults=FAULTS_IN_COMPANY - 1)) == Halve("HTTP 502")
-    assert in_company(FAULT, Tries(faults=99)) == Halve("HTTP 502")
+    assert in_company(FAULT, Tries(faults=FAULTS_IN_COMPANY - 1)) == SplitPack("HTTP 502")
+    assert in_company(FAULT, Tries(faults=99)) == SplitPack("HTTP 502")
 
 
 def test_a_probe_that_meets_a_fault_lets_others_go_first_and_counts_nothing() -> None:
     rested = RetryAt(1_000 + PROBE_REST_MS, counted=False)
     assert in_company(FAULT, Tries(faults=99), known_to_fail=True) == rested
     often = Tries(claims=MAX_CLAIMS, faults=99)
-    assert in_company(FAULT, often, known_to_fail=True) == Halve("HTTP 502"), "but not for ever"
+    assert in_company(FAULT, often, known_to_fail=True) == SplitPack("HTTP 502"), "but not for ever"
 
 
 def test_a_task_is_looked_at_soon_then_more_rarely_and_given_up_in_the_end() -> None:
-    assert look_at(0, 0) == FIRST_LOOK_MS
-    assert look_at(0, 100_000) == 110_000
-    assert look_at(0, LONGEST_TASK_MS) == LONGEST_TASK_MS + LONGEST_LOOK_MS
-    assert look_at(0, LONGEST_TASK_MS + 1) is None
+    assert next_poll_at(0, 0) == FIRST_LOOK_MS
+    assert next_poll_at(0, 100_000) == 110_000
+    assert next_poll_at(0, LONGEST_TASK_MS) == LONGEST_TASK_MS + LONGEST_LOOK_MS
+    assert next_poll_at(0, LONGEST_TASK_MS + 1) is None
 
 
 @given(st.integers(0, 10_000), chances)
@@ -132,12 +134,12 @@ REJECTED = Verdict(Kind.REJECTED, "HTTP 400, no such parameter")
 
 
 def test_a_batch_whose_model_is_gone_stops_and_says_what_to_do() -> None:
-    why = hopeless(GONE, Counts(ready=5, succeeded=90), 0)
+    why = batch_stop_reason(GONE, Counts(ready=5, succeeded=90), 0)
     assert why == "the provider does not serve this model: HTTP 404; check the model's name"
 
 
 def test_a_batch_of_which_every_call_is_rejected_stops() -> None:
-    why = hopeless(REJECTED, Counts(ready=900), REJECTIONS_TO_STOP)
+    why = batch_stop_reason(REJECTED, Counts(ready=900), REJECTIONS_TO_STOP)
     assert why == "the provider rejects every call: HTTP 400, no such parameter"
 
 
@@ -151,4 +153,4 @@ def test_a_batch_of_which_every_call_is_rejected_stops() -> None:
     ],
 )
 def test_a_batch_with_hope_goes_on(verdict: Verdict, succeeded: int, rejected: int) -> None:
-    assert hopeless(verdict, Counts(ready=9, succeeded=succeeded), rejected) is None
+    assert batch_stop_reason(verdict, Counts(ready=9, succeeded=succeeded), rejected) is None

@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 
 from runner.core.calendar import day_at
-from runner.core.gate import Cause, Gate
-from runner.core.outcome import Outcome, conclude
+from runner.core.charging import Outcome, settle_window
+from runner.core.gate import Gate, ParkReason
 from runner.core.period import Calendar, Grant, Period, Refill, Rolling
 from runner.core.quota import Admitted, Refused, admit
 from runner.core.verdict import Kind, Scope, Verdict
-from runner.core.window import Count, Quota, Source, Window, current, open_window
+from runner.core.window import Count, Quota, Source, Window, open_window, roll_over
 
 SECOND = 1_000
 MINUTE = 60_000
@@ -49,7 +49,7 @@ def told(
     """`window` after one more call, whose reply told how many are left and until when."""
     flying = started(window, now)
     counts = {"rule": Count(limit, remaining, resets_in)}
-    return conclude(flying, Outcome(verdict, flying.gate.probing, counts), now)
+    return settle_window(flying, Outcome(verdict, flying.gate.probing, counts), now)
 
 
 def waits_until(window: Window, now: int = NOW) -> int | None:
@@ -70,19 +70,19 @@ def test_a_spent_day_waits_for_the_reset_that_its_provider_tells(
 def test_a_day_that_its_provider_ends_early_is_renewed_as_the_same_one() -> None:
     """A call in flight is still reserved in it, and one probe goes first."""
     ended = replace(told(window(), 5 * HOUR), reserved=1)
-    renewed = current(ended, rule(DAILY), NOW + 5 * HOUR, 7)
+    renewed = roll_over(ended, rule(DAILY), NOW + 5 * HOUR, 7)
     assert (renewed.day, renewed.spent, renewed.reserved) == (ended.day, 0, 1)
     assert (renewed.starts_at, renewed.resets_at) == (NOW + 5 * HOUR, NEXT)
-    assert (renewed.gate.opens_at, renewed.gate.probe) == (NOW + 5 * HOUR + 7, True)
+    assert (renewed.gate.parked_until, renewed.gate.probe) == (NOW + 5 * HOUR + 7, True)
 
 
 def test_a_day_that_its_provider_ends_late_goes_on_beyond_midnight() -> None:
     ended = told(window(), 20 * HOUR)
-    assert current(ended, rule(DAILY), NEXT, 7) == ended
-    fresh = current(ended, rule(DAILY), NOW + 20 * HOUR, 7)
+    assert roll_over(ended, rule(DAILY), NEXT, 7) == ended
+    fresh = roll_over(ended, rule(DAILY), NOW + 20 * HOUR, 7)
     assert fresh.day > ended.day
     assert (fresh.starts_at, fresh.resets_at) == (NOW + 20 * HOUR, NEXT + 24 * HOUR)
-    assert (fresh.spent, fresh.carried) == (0, 10)
+    assert (fresh.spent, fresh.previous_spent) == (0, 10)
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_an_unknown_limit_is_not_taken_for_nothing() -> None:
     ended = told(window(limit=None, spent=0), 3_000 * SECOND, SPENT, limit=None)
     assert (ended.limit, ended.limit_source) == (None, Source.PRESET)
     assert waits_until(ended) == NOW + 3_000 * SECOND
-    fresh = current(ended, rule(DAILY, None), NOW + 3_000 * SECOND, 0)
+    fresh = roll_over(ended, rule(DAILY, None), NOW + 3_000 * SECOND, 0)
     ended = told(fresh, None, DONE, 5, NOW + 3_000 * SECOND, limit=None)
     assert (ended.limit, ended.limit_source) == (6, Source.HEADER)
 
@@ -129,7 +129,7 @@ def test_an_unknown_limit_is_not_taken_for_nothing() -> None:
 def test_a_flow_that_turns_out_longer_than_it_was_taken_for_waits_as_told(period: Period) -> None:
     ended = told(window(period, spent=0), 6 * MINUTE)
     assert waits_until(ended) == NOW + 6 * MINUTE
-    assert (ended.gate.cause, ended.gate.probe) == (Cause.SPENT, True)
+    assert (ended.gate.reason, ended.gate.probe) == (ParkReason.SPENT, True)
     assert not told(window(period, spent=0), 30 * SECOND).gate.probe
     assert not told(window(period, spent=0), 26 * HOUR).gate.probe
 
@@ -137,7 +137,7 @@ def test_a_flow_that_turns_out_longer_than_it_was_taken_for_waits_as_told(period
 def test_a_provider_that_tells_the_same_second_every_time_is_asked_ever_less() -> None:
     now, refused, asked = NOW, window(), []
     for _ in range(4):
-        refused = told(current(refused, rule(DAILY), now, 0), SECOND, SPENT, now=now)
+        refused = told(roll_over(refused, rule(DAILY), now, 0), SECOND, SPENT, now=now)
         asked.append(refused.resets_at - now)
         now = refused.resets_at
     assert asked[0] == MINUTE

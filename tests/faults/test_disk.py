@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from runner.engine.writer import Writer
 from runner.errors import BusyError, DiskFullError, StoreError
-from runner.runtime.writer import Writer
 from runner.store import batches, dispatch, ends, intake, ledger, migrate, queue, reports
 from runner.store.database import Database, open_database
 from tests.store.kit import (

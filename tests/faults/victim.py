@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from runner.core.quota import Refused
 from runner.core.verdict import Scope
 from runner.core.window import Quota
-from runner.runtime.writer import Writer
+from runner.engine.writer import Writer
 from runner.store import batches, dispatch, queue, runners
 from runner.store.database import Database, open_database
 from runner.store.dispatch import Ended, Order, Started
@@ -92,7 +92,7 @@ class Victim:
         order = Order(
             batch, ACCOUNT, batch.models[0], QUOTAS, self.chance.randint(1, 16), self.runner_id
         )
-        return await dispatch.start(connection, order, NOON, margin_ms=0)
+        return await dispatch.start(connection, order, NOON, reset_jitter_ms=0)
 
     async def call(self, one: Started) -> None:
         ended = end_of(one, self.chance)

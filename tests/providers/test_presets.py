@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from runner.core.grants import Terms
+from runner.core.grants import GrantTerms
 from runner.core.period import Calendar, Grant, Rolling
 from runner.core.verdict import Kind, Reply, Scope, classify
 from runner.core.window import Quota, Source, Unit
@@ -167,9 +167,9 @@ def test_prices_are_merged_by_model() -> None:
 
 
 def test_grants_are_in_thousandths_and_may_be_corrected_one_by_one() -> None:
-    assert Terms(200_000, 86_400_000) in preset("modelscope").grants
+    assert GrantTerms(200_000, 86_400_000) in preset("modelscope").grants
     corrected = written("modelscope", "[grants]\nlogin = { amount = 100 }").grants
-    assert corrected[0] == Terms(100_000, 86_400_000)
+    assert corrected[0] == GrantTerms(100_000, 86_400_000)
     assert corrected[1:] == preset("modelscope").grants[1:]
 
 

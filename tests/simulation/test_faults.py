@@ -11,12 +11,12 @@ import pytest
 from sqlalchemy import update
 from support.world import EVENING, MODEL, UTC8, World, right_answer, simulate
 
-from runner.core.model import BatchState
+from runner.core.admission import Rules
 from runner.core.pacing import Pace
-from runner.core.schedule import Rules
+from runner.core.states import BatchState
+from runner.engine.options import Options
+from runner.engine.progress import Ending
 from runner.errors import JobFileError, UnauthorisedError
-from runner.runtime.options import Options
-from runner.runtime.progress import Ending
 from runner.store.batches import set_batch_state
 from runner.store.tables import batches
 

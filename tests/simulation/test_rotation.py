@@ -9,11 +9,11 @@ import anyio
 import pytest
 from support.world import MODEL, World, right_answer, simulate
 
+from runner.core.admission import Rotate, Rules
 from runner.core.pacing import Pace
-from runner.core.schedule import Rotate, Rules
+from runner.engine.options import Options
+from runner.engine.progress import Ending
 from runner.errors import UnauthorisedError
-from runner.runtime.options import Options
-from runner.runtime.progress import Ending
 
 TEN = tuple(f"maker/model-{number}" for number in range(10))
 ASAP = Options(Rules(Pace.ASAP))

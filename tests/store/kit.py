@@ -16,11 +16,11 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.calendar import day_at
-from runner.core.model import BatchState
-from runner.core.outcome import Outcome
+from runner.core.charging import Outcome
 from runner.core.period import Calendar
 from runner.core.quota import Refused
-from runner.core.retry import AskAgain, Fail, Release, RetryAt, Step, Succeed
+from runner.core.retry import Fail, JobAction, Reask, Release, RetryAt, Succeed
+from runner.core.states import BatchState
 from runner.core.verdict import Kind, Scope, Verdict
 from runner.core.window import Count, Quota
 from runner.store import batches, dispatch, intake
@@ -185,7 +185,7 @@ async def try_start(
         connection,
         Order(batch, ACCOUNT, batch.models[0], quotas, count, runner_id),
         now,
-        margin_ms=0,
+        reset_jitter_ms=0,
     )
 
 
@@ -234,7 +234,7 @@ def faulted(started: Started, due: int) -> Ended:
 
 
 def asked_again(started: Started) -> Ended:
-    return _ended(started, AskAgain(), Verdict(Kind.DONE))
+    return _ended(started, Reask(), Verdict(Kind.DONE))
 
 
 def throttled(started: Started) -> Ended:
@@ -249,7 +249,7 @@ def never_left(started: Started) -> Ended:
     return _ended(started, Release(), Verdict(Kind.LOCAL, "no network", Scope.ACCOUNT))
 
 
-def each(started: Started, *steps: Step) -> Ended:
+def each(started: Started, *steps: JobAction) -> Ended:
     """An answered call, and what follows for each of its jobs."""
     ended = _ended(started, Release(), Verdict(Kind.DONE))
     ends = zip(ended.ends, steps, strict=True)
@@ -257,7 +257,7 @@ def each(started: Started, *steps: Step) -> Ended:
 
 
 def _ended(
-    started: Started, step: Step, verdict: Verdict, counts: Mapping[str, Count] | None = None
+    started: Started, step: JobAction, verdict: Verdict, counts: Mapping[str, Count] | None = None
 ) -> Ended:
     return Ended(
         started,
@@ -308,7 +308,7 @@ def _offences(connection: sqlite3.Connection) -> Iterator[tuple[str, Any]]:
     )
     yield (
         "a follower that did not end as its leader did",
-        ask("""SELECT f.id, f.state, l.state FROM jobs AS f JOIN jobs AS l ON l.id = f.leader_id
+        ask("""SELECT f.id, f.state, l.state FROM jobs AS f JOIN jobs AS l ON l.id = f.duplicate_of
                WHERE (l.state = 'succeeded') <> (f.state = 'succeeded')
                   OR (l.state = 'failed' AND f.state <> 'failed')"""),
     )

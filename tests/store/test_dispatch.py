@@ -2,9 +2,9 @@
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from runner.core.model import BatchState, Counts
 from runner.core.quota import Refused
 from runner.core.retry import REJECTIONS_TO_STOP
+from runner.core.states import BatchState, Counts
 from runner.core.verdict import Scope
 from runner.core.window import Quota
 from runner.store import batches, dispatch

@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from runner.core.model import BatchState, Counts
 from runner.core.packing import Packing
-from runner.core.retry import REJECTIONS_TO_STOP, AskAgain, Fail, Halve, RetryAt, Succeed
+from runner.core.retry import REJECTIONS_TO_STOP, Fail, Reask, RetryAt, SplitPack, Succeed
+from runner.core.states import BatchState, Counts
 from runner.store import batches, dispatch
 from runner.store.database import Database
 from runner.store.dispatch import Started
@@ -74,12 +74,12 @@ def test_good_answers_are_kept_and_the_other_rows_come_back_in_smaller_company(
             batch = await submit(connection, 12, packing=FOUR)
             await open_gates(connection, batch)
             one, two = await start(connection, batch, 2)
-            bad = Halve("missing")
+            bad = SplitPack("missing")
             await dispatch.finish(connection, each(one, YES, bad, YES, bad), NOON)
             await dispatch.finish(connection, each(two, bad, bad, bad, bad), NOON)
             again = await start(connection, batch, 9)
             assert [ids(one) for one in again] == [[6, 8], [9, 10], [11, 12]]
-            assert [job.tries.halvings for job in again[0].jobs] == [1, 1]
+            assert [job.tries.splits for job in again[0].jobs] == [1, 1]
             await dispatch.finish(connection, each(again[0], bad, bad), NOON)
             assert [ids(one) for one in await start(connection, batch, 9)] == [[6], [8]]
             assert (await reread(connection, batch)).counts == Counts(running=6, succeeded=6)
@@ -95,7 +95,7 @@ def test_rows_that_were_never_in_doubt_go_before_those_that_come_back(store: Sto
         async with database.write() as connection:
             batch = await submit(connection, 11, packing=FOUR)
             one = await start_one(connection, batch)
-            await dispatch.finish(connection, each(one, Halve(), YES, YES, YES), NOON)
+            await dispatch.finish(connection, each(one, SplitPack(), YES, YES, YES), NOON)
             assert ids(await start_one(connection, batch)) == [5, 6, 7, 8]
             assert [ids(one) for one in await start(connection, batch, 9)] == [[9, 10, 11], [1]]
 
@@ -107,7 +107,7 @@ def test_each_job_of_a_call_goes_its_own_way(store: Store) -> None:
         async with database.write() as connection:
             batch = await submit(connection, 4, packing=FOUR)
             one = await start_one(connection, batch)
-            ways = (YES, Fail("never"), RetryAt(NOON + 5), AskAgain("no label"))
+            ways = (YES, Fail("never"), RetryAt(NOON + 5), Reask("no label"))
             await dispatch.finish(connection, each(one, *ways), NOON)
             batch = await reread(connection, batch)
             assert batch.counts == Counts(ready=1, waiting=1, succeeded=1, failed=1)
@@ -126,7 +126,7 @@ def test_a_rejected_call_of_many_counts_once_and_a_batch_without_hope_stops(stor
             for _ in range(REJECTIONS_TO_STOP):
                 assert (await reread(connection, batch)).state is BatchState.ACTIVE
                 one = await start_one(connection, batch)
-                ended = replace(each(one, *[Halve()] * 4), outcome=rejected(one).outcome)
+                ended = replace(each(one, *[SplitPack()] * 4), outcome=rejected(one).outcome)
                 await dispatch.finish(connection, ended, NOON)
             assert (await reread(connection, batch)).state is BatchState.PAUSED
 
@@ -142,7 +142,7 @@ def test_a_dead_runners_packs_come_back_whole(store: Store) -> None:
             again = await start_one(connection, batch)
             assert ids(again) == ids(late)
             await dispatch.finish(connection, done(late, "late"), NOON)
-            await dispatch.finish(connection, each(again, *[Halve()] * 4), NOON)
+            await dispatch.finish(connection, each(again, *[SplitPack()] * 4), NOON)
             assert (await reread(connection, batch)).counts == Counts(ready=4, succeeded=4)
 
     store.run(main)
@@ -157,7 +157,7 @@ def test_smaller_packs_from_now_on_leave_no_row_behind(store: Store) -> None:
         async with database.write() as connection:
             batch = await submit(connection, 4, packing=FOUR)
             one = await start_one(connection, batch)
-            await dispatch.finish(connection, each(one, *[Halve()] * 4), NOON)
+            await dispatch.finish(connection, each(one, *[SplitPack()] * 4), NOON)
             await batches.set_job(connection, batch.id, new_batch(4))
             alone = await reread(connection, batch)
             assert [ids(one) for one in await start(connection, alone, 9)] == [[1], [2], [3], [4]]

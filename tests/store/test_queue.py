@@ -8,8 +8,8 @@ from sqlalchemy import event, insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from runner.core.model import BatchState, Counts, JobEvent, JobState
 from runner.core.retry import MAX_CLAIMS, Tries
+from runner.core.states import BatchState, Counts, JobEvent, JobState
 from runner.store import batches, dispatch, ends, intake, queue, reports
 from runner.store.batches import Batch
 from runner.store.database import Database

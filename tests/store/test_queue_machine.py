@@ -21,10 +21,10 @@ from hypothesis.stateful import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from runner.core.model import BatchState
 from runner.core.packing import Packing
 from runner.core.quota import Refused
-from runner.core.retry import Accept, AskAgain, Fail, Halve, RetryAt, Step, Succeed
+from runner.core.retry import Accept, Fail, JobAction, Reask, RetryAt, SplitPack, Succeed
+from runner.core.states import BatchState
 from runner.core.verdict import Scope
 from runner.core.window import Quota
 from runner.store import batches, dispatch, ends, queue, tasks
@@ -66,7 +66,12 @@ QUOTAS = (Quota("account", Scope.ACCOUNT, 12, DAILY), Quota("model", Scope.MODEL
 JUMPS = (1, MINUTE, HOUR, DAY, 8 * DAY, -1, -MINUTE, -HOUR, -DAY)
 
 # Jobs that shared a call go their own ways.
-STEPS: tuple[Step, ...] = (Succeed("yes"), Halve("missing"), Fail("never"), AskAgain("no label"))
+STEPS: tuple[JobAction, ...] = (
+    Succeed("yes"),
+    SplitPack("missing"),
+    Fail("never"),
+    Reask("no label"),
+)
 
 ENDS: tuple[Callable[[Started, int], Ended], ...] = (
     lambda one, _now: done(one),

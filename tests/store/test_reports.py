@@ -2,8 +2,8 @@
 
 import pytest
 
-from runner.core.model import BatchState
 from runner.core.period import Grant
+from runner.core.states import BatchState
 from runner.core.verdict import Scope
 from runner.core.window import Quota, Source, Unit
 from runner.store import balances, batches, dispatch, ledger, reports
@@ -167,7 +167,7 @@ def test_the_windows_are_the_newest_of_each_account_and_model(store: Store) -> N
             account, model = (found[key] for key in sorted(found))
             assert (account.model, account.day) == ("", "2026-11-25")
             assert (account.spent, account.limit_source) == (10, Source.HEADER)
-            assert (model.model, model.day, model.carried) == (MODEL, "2026-11-25", 1)
+            assert (model.model, model.day, model.previous_spent) == (MODEL, "2026-11-25", 1)
 
     store.run(main)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from runner.core.model import Counts
+from runner.core.states import Counts
 from runner.store import batches, dispatch, ends, intake, reports
 from runner.store.database import Database
 from tests.store.kit import (

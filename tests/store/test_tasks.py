@@ -1,7 +1,7 @@
 """Tasks: what was paid for is looked at until it ends, by whoever is there."""
 
-from runner.core.model import Counts
 from runner.core.retry import FIRST_LOOK_MS, Accept
+from runner.core.states import Counts
 from runner.store import dispatch, ends, tasks
 from runner.store.database import Database
 from tests.store.kit import (

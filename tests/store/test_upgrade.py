@@ -14,9 +14,9 @@ from filelock import FileLock
 from sqlalchemy import create_engine, event
 from sqlalchemy.engine import Engine
 
-from runner.core.model import BatchState
+from runner.core.states import BatchState
+from runner.engine.progress import Ending
 from runner.errors import BusyError, DiskFullError
-from runner.runtime.progress import Ending
 from runner.store import batches, database, intake, migrate
 from runner.store.batches import Batch
 from runner.store.database import open_database
@@ -40,7 +40,7 @@ NEW = {
         "reused": 0,
         "rejected": 0,
     },
-    "jobs": {"halvings": 0, "leader_id": None},
+    "jobs": {"splits": 0, "duplicate_of": None},
     "results": {"reused": 0},
     "calls": {"jobs": 1},
 }

@@ -5,10 +5,10 @@ It knows nothing of what the provider has really counted.
 
 from dataclasses import dataclass, field, replace
 
-from runner.core import outcome
-from runner.core.outcome import Outcome
+from runner.core import charging
+from runner.core.charging import Outcome
 from runner.core.verdict import Scope
-from runner.core.window import Quota, Window, current, in_force, open_window
+from runner.core.window import Quota, Window, effective, open_window, roll_over
 from support.fate import Fate
 from support.judge import Call, Place
 
@@ -32,14 +32,14 @@ class Books:
         ]
         starts = [w.starts_at for _, key in keyed if (w := self.latest.get(key)) and w.day]
         moment = max([now, *starts])
-        return in_force(tuple(self.current(rule, *key, moment) for rule, key in keyed))
+        return effective(tuple(self.roll_over(rule, *key, moment) for rule, key in keyed))
 
-    def current(self, rule: Quota, name: str, model: str, now: int) -> Window:
+    def roll_over(self, rule: Quota, name: str, model: str, now: int) -> Window:
         old = self.latest.get((name, model))
         if old is None:
             window = open_window(rule, ACCOUNT, model, now)
         else:
-            window = current(old, rule, now, self.fate.margin)
+            window = roll_over(old, rule, now, self.fate.margin)
             if window.day != old.day:
                 assert window.day > old.day
                 assert window.starts_at >= old.resets_at
@@ -61,4 +61,4 @@ class Books:
     def end(self, call: Call, end: Outcome, now: int) -> None:
         for place, held in call.held.items():
             told = replace(end, probe=call.probe, sent_at=call.sent_at)
-            self.keep(outcome.conclude(self.windows[place], told, now, held))
+            self.keep(charging.settle_window(self.windows[place], told, now, held))

@@ -6,10 +6,10 @@ from datetime import UTC, datetime, time
 from random import Random
 from zoneinfo import ZoneInfo
 
+from runner.core.admission import Rotate
 from runner.core.hours import Hours
 from runner.core.pacing import Pace
 from runner.core.period import Calendar, Grant, Period, Refill, Rolling
-from runner.core.schedule import Rotate
 from runner.core.verdict import Scope
 from runner.core.window import CREDIT, Cost, Quota, Unit, span_of
 from support.truth import Meter, Truth

@@ -8,8 +8,8 @@ arithmetic but the longest waits that docs/quotas.md names.
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
-from runner.core.gate import Cause
-from runner.core.outcome import CLOCK_TOLERANCE_MS, Outcome
+from runner.core.charging import CLOCK_TOLERANCE_MS, Outcome
+from runner.core.gate import ParkReason
 from runner.core.period import Calendar, Refill, Rolling
 from runner.core.verdict import Kind, Scope
 from runner.core.window import Unit, Window, span_of
@@ -34,9 +34,9 @@ class Call:
 
 # How long a gate may stay shut after the reply that shut it.
 LONGEST_WAITS = {
-    Cause.THROTTLED: 15 * MINUTE,
-    Cause.SPENT: 4 * HOUR,
-    Cause.EARLY: HOUR + CLOCK_TOLERANCE_MS,
+    ParkReason.THROTTLED: 15 * MINUTE,
+    ParkReason.SPENT: 4 * HOUR,
+    ParkReason.CLOCK_AHEAD: HOUR + CLOCK_TOLERANCE_MS,
 }
 # After a reset that is up to 7 minutes late it is tried 1, 3 and 8 minutes after midnight.
 LATE_WAIT = 5 * MINUTE
@@ -81,8 +81,8 @@ class Judge:
         for place in call.held:
             if place[0] in end.counts:
                 self.last_told[place[:2]] = end.counts[place[0]].limit or 0
-                doubts = self.uncharged[place]
-                self.uncharged[place] = [doubt for doubt in doubts if doubt[0] >= call.left_at]
+                unconfirmed = self.uncharged[place]
+                self.uncharged[place] = [doubt for doubt in unconfirmed if doubt[0] >= call.left_at]
         self.ended_at[call.model] = moment
 
     def taken(self, model: str, moment: int) -> None:
@@ -147,18 +147,18 @@ class Judge:
             begun: When that was.
         """
         gate = window.gate
-        if gate.cause is Cause.RESET:
-            return gate.opens_at <= window.starts_at + self.fate.margin
-        if gate.cause not in LONGEST_WAITS:
+        if gate.reason is ParkReason.RESET:
+            return gate.parked_until <= window.starts_at + self.fate.margin
+        if gate.reason not in LONGEST_WAITS:
             return False
         models = self.fate.models if window.scope is Scope.ACCOUNT else (model,)
         last = max((self.ended_at.get(name, 0) for name in models), default=0)
-        longest = LONGEST_WAITS[gate.cause]
+        longest = LONGEST_WAITS[gate.reason]
         clock = any(event.kind == "clock" for event in self.fate.events)
         soon = self.fate.late and not clock and now - window.starts_at <= HOUR
-        if gate.cause is Cause.SPENT and soon:
+        if gate.reason is ParkReason.SPENT and soon:
             longest = LATE_WAIT
-        return gate.opens_at - now + begun - last <= longest + MINUTE
+        return gate.parked_until - now + begun - last <= longest + MINUTE
 
     def patience(self, window: Window, model: str, at: int, jumped_at: int) -> int:
         """How long a flow may seem full at `at` that is not.

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from runner.core.outcome import Outcome
+from runner.core.charging import Outcome
 from runner.core.period import Calendar, Grant, Refill, Rolling
 from runner.core.verdict import Kind, Scope, Verdict
 from runner.core.window import Cost, Count, Quota, Unit, span_of

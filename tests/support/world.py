@@ -14,7 +14,10 @@ from typing import Any
 import httpx
 
 from runner import virtual
-from runner.core.model import BatchState
+from runner.core.states import BatchState
+from runner.engine.options import Options
+from runner.engine.progress import Progress
+from runner.engine.service import Service
 from runner.jobfile import parse
 from runner.providers.account import Account, Wishes, rules_of
 from runner.providers.endpoint import Endpoint
@@ -27,9 +30,6 @@ from runner.providers.simulator import (
     build_app,
 )
 from runner.providers.wire import open_wire
-from runner.runtime.options import Options
-from runner.runtime.progress import Progress
-from runner.runtime.service import Service
 from runner.settings import ProviderTable
 from runner.store import batches, intake, reports
 from runner.store.batches import Batch, NewBatch

@@ -8,14 +8,14 @@ from itertools import count
 from random import Random
 
 from runner.core import quota
+from runner.core.admission import Demand, Rules, Start, Wait, Waiting, decide, wait_reasons
+from runner.core.charging import Outcome
 from runner.core.concurrency import Concurrency
-from runner.core.gate import Cause
-from runner.core.lane import Lane, Route
-from runner.core.outcome import Outcome
+from runner.core.gate import ParkReason
 from runner.core.pacing import Pace
 from runner.core.period import Calendar, Grant, Refill, Rolling
 from runner.core.quota import Admitted
-from runner.core.schedule import Rules, Start, Wait, Waiting, Work, decide, explain
+from runner.core.route import Route, RouteState
 from runner.core.window import Count, Unit, Window, span_of
 from support.books import ACCOUNT, Books
 from support.fate import HOUR, MINUTE, SECOND, TOKENS, Event, Fate
@@ -28,7 +28,7 @@ LONGEST_WAY = 3 * SECOND
 LONGEST_REPLY = 5 * SECOND
 
 
-Step = tuple[int, str, str, str]  # moment, what, model or quota, how it went
+JobAction = tuple[int, str, str, str]  # moment, what, model or quota, how it went
 
 
 @dataclass
@@ -48,7 +48,7 @@ class Year:
     queue: list[tuple[int, int, Event | Call, Outcome | None]] = field(default_factory=list)
     ties: Iterator[int] = field(default_factory=count)
     in_flight: Counter[Route] = field(default_factory=Counter)
-    history: list[Step] = field(default_factory=list)
+    history: list[JobAction] = field(default_factory=list)
     looks: list[int] = field(default_factory=list)  # what the clock showed at each decision
     # by the day: the models that an allowance was left for
     left: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
@@ -111,21 +111,21 @@ class Year:
         if self.fate.credits and (amid or self.now >= self.balance_at):
             self.ask_balance()
         self.looks.append(self.now)
-        lanes = {route: self.lane(route[1]) for route in self.routes}
-        decision = decide(self.works(), lanes, self.rules, self.now)
+        states = {route: self.state(route[1]) for route in self.routes}
+        decision = decide(self.demands(), states, self.rules, self.now)
         if isinstance(decision, Start):
-            self.start(decision, lanes[decision.route])
+            self.start(decision, states[decision.route])
         else:
-            self.wait(decision, lanes)
+            self.wait(decision, states)
 
-    def works(self) -> list[Work]:
+    def demands(self) -> list[Demand]:
         ways: Sequence[tuple[Route, ...]] = [self.routes]
         if self.fate.apart:
             ways = [(route,) for route in self.routes]
-        return [Work(n, way, 10**6, rotate=self.fate.rotate) for n, way in enumerate(ways)]
+        return [Demand(n, way, 10**6, rotate=self.fate.rotate) for n, way in enumerate(ways)]
 
-    def lane(self, model: str) -> Lane:
-        return Lane(
+    def state(self, model: str) -> RouteState:
+        return RouteState(
             self.books.open(model, self.now),
             Concurrency(self.fate.concurrency),
             self.in_flight[ACCOUNT, model],
@@ -134,15 +134,15 @@ class Year:
 
     # ---- the runner acts
 
-    def start(self, decision: Start, lane: Lane) -> None:
-        assert 1 <= decision.count <= self.fate.concurrency - lane.in_flight
+    def start(self, decision: Start, state: RouteState) -> None:
+        assert 1 <= decision.count <= self.fate.concurrency - state.in_flight
         assert not self.fate.hours or self.fate.hours.opens_at(self.now) == self.now
-        offer = quota.admit(lane.windows, decision.count, self.now, lane.cost)
+        offer = quota.admit(state.windows, decision.count, self.now, state.cost)
         assert isinstance(offer, Admitted)
         assert offer.count == decision.count
         for window in offer.windows:
             self.books.keep(window)
-        held = {(w.quota, w.model, w.day): w.takes(lane.cost) for w in offer.windows}
+        held = {(w.quota, w.model, w.day): w.cost_of(state.cost) for w in offer.windows}
         for _ in range(offer.count):
             fault = ""
             if self.random.random() < self.fate.faults:
@@ -153,7 +153,7 @@ class Year:
         self.in_flight[decision.route] += offer.count
         self.note("start", decision.route[1], str(offer.count))
 
-    def wait(self, decision: Wait, lanes: Mapping[Route, Lane]) -> None:
+    def wait(self, decision: Wait, states: Mapping[Route, RouteState]) -> None:
         """Nothing is done until the moment it names, or until something is seen to happen."""
         until = self.fate.end
         if self.fate.credits:
@@ -171,14 +171,14 @@ class Year:
         if not seen:
             self.at = max(self.at, until)
         if not flying and self.asleep_until <= self.at:
-            self.check_idle(lanes, begun, now)
+            self.check_idle(states, begun, now)
 
     def ask_balance(self) -> None:
         meter = self.truth.meters["credits", ""]
         left = max(0, meter.room(self.at))
         rule = next(rule for rule in self.fate.belief if rule.name == "credits")
         total = meter.limit if self.fate.tells_total else left
-        window = self.books.current(rule, "credits", "", self.now)
+        window = self.books.roll_over(rule, "credits", "", self.now)
         self.books.keep(quota.balance(window, Count(total, left), self.now))
         self.judge.balanced(self.in_flight.total())
         self.balance_at = self.now + BALANCE_EVERY
@@ -269,16 +269,18 @@ class Year:
 
     # ---- what must not be
 
-    def check_idle(self, lanes: Mapping[Route, Lane], begun: int, now: int) -> None:
+    def check_idle(self, states: Mapping[Route, RouteState], begun: int, now: int) -> None:
         """Nobody waits while nothing is in flight and the provider has room, without a reason.
 
         Args:
-            lanes: What the runner saw when it began to wait.
+            states: What the runner saw when it began to wait.
             begun: When that was.
             now: What the machine's clock showed.
         """
-        for work in self.works():
-            for (_, model), found in explain(work, self.works(), lanes, self.rules, now).items():
+        for demand in self.demands():
+            for (_, model), found in wait_reasons(
+                demand, self.demands(), states, self.rules, now
+            ).items():
                 assert isinstance(found, Waiting)
                 idle = self.at - self.truth.room_from(model, self.fate.cost(model), begun, self.at)
                 if idle > self.grace and (fault := self.fault(found, model, begun, now, idle)):
@@ -294,7 +296,7 @@ class Year:
             return "" if self.fate.pace is not Pace.ASAP else "nobody wants it spread"
         if window is None:
             return "nothing hinders it"
-        if now < window.gate.opens_at and window.gate.cause is not Cause.NONE:
+        if now < window.gate.parked_until and window.gate.reason is not ParkReason.NONE:
             shut = self.judge.shut_for(window, model, now, begun)
             known = shut or not self.judge.left(model, self.at - 1) or self.stale(window, idle)
             return "" if known or self.elsewhen(window) else "a gate is shut for too long"

@@ -42,7 +42,7 @@ class Oven(Table):
     heat: int = 180
 
 
-class Step(Table):
+class JobAction(Table):
     verb: Annotated[str, AfterValidator(not_salty)]
     oven: Oven = Oven()
     tools: Annotated[tuple[str, ...], Field(strict=False)] = ()
@@ -51,7 +51,7 @@ class Step(Table):
 class Recipe(Table):
     title: str = ""
     toppings: Annotated[tuple[Oven, ...], Field(strict=False)] = ()
-    steps: dict[Annotated[str, AfterValidator(no_spaces)], Step]
+    steps: dict[Annotated[str, AfterValidator(no_spaces)], JobAction]
 
 
 class Meal(Recipe):
@@ -76,7 +76,7 @@ def unreadable(path: Path) -> RecipeError:
 def test_a_file_becomes_the_model(tmp_path: Path) -> None:
     path = tmp_path / "cake.toml"
     path.write_text('[steps.one]\nverb = "stir"\n', encoding="utf-8-sig")
-    assert RECIPE.load(path) == Meal(steps={"one": Step(verb="stir")})
+    assert RECIPE.load(path) == Meal(steps={"one": JobAction(verb="stir")})
 
 
 def test_what_cannot_be_read_is_called_by_its_noun(tmp_path: Path) -> None:

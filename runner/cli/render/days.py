@@ -15,9 +15,9 @@ from rich.text import Text
 from runner.app.rehearsal import Rehearsal
 from runner.cli.render import sentences, tables, words
 from runner.clock import moment
-from runner.core.model import Counts
+from runner.core.states import Counts
+from runner.engine.progress import Ending, Progress
 from runner.providers.simulator import DayStats, Simulator, Stats
-from runner.runtime.progress import Ending, Progress
 
 REFRESH_EVERY_S = 0.25
 NO_CALLS = DayStats(calls=0, answered=0, refused=0, spent=0)

@@ -20,7 +20,7 @@ from rich.text import Text
 from runner.cli.render import words
 from runner.cli.render.picture import Painter, Picture
 from runner.clock import SystemClock
-from runner.runtime.progress import Progress
+from runner.engine.progress import Progress
 
 LOOK_EVERY_S = 0.25
 LOOKS_WHILE_QUIET = 4  # without news, the countdown is reckoned once a second

@@ -10,8 +10,8 @@ from rich.console import Console
 from runner.cli.render import sentences
 from runner.cli.render.picture import Painter, Picture
 from runner.clock import moment
-from runner.core.schedule import Waiting
-from runner.runtime.progress import Progress
+from runner.core.admission import Waiting
+from runner.engine.progress import Progress
 
 PROGRESS_EVERY_MS = 30_000
 # These come and go with every call: progress shows them well enough.

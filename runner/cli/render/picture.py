@@ -11,7 +11,7 @@ from datetime import tzinfo
 
 from runner.cli.render import sentences, words
 from runner.core.window import Window
-from runner.runtime.progress import Progress
+from runner.engine.progress import Progress
 from runner.store.batches import Batch
 
 STOP_HINT = "Ctrl-C: finish the calls in flight and stop"

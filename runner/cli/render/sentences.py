@@ -7,11 +7,11 @@ from datetime import tzinfo
 
 from runner.app.credits import Credits
 from runner.cli.render import words
+from runner.core.admission import Waiting
 from runner.core.forecast import Forecast
-from runner.core.gate import Cause
+from runner.core.gate import ParkReason
 from runner.core.grants import Expiry
 from runner.core.period import Calendar, Grant, Period, Refill, Rolling
-from runner.core.schedule import Waiting
 from runner.core.window import CREDIT, NEVER, Source, Unit, Window
 from runner.store.batches import Batch
 
@@ -160,7 +160,7 @@ def ends(reasons: Iterable[Waiting], now: int, zone: tzinfo | None = None) -> li
 
 def _end(reason: Waiting, now: int, zone: tzinfo | None) -> str:
     window = reason.window
-    if reason.cause == Cause.SPENT and window is not None and reason.until is not None:
+    if reason.cause == ParkReason.SPENT and window is not None and reason.until is not None:
         whose = f" of {window.model}" if window.model else ""
         if isinstance(window.period, Grant):
             site = "a grant needs a login on the provider's site"
@@ -196,7 +196,7 @@ def _spent(reason: Waiting, moment: str) -> str:
             f"the {window.unit}{whose} on {window.account} are spent{quote}: a grant needs a login "
             "on the provider's web site; watching the balance, which costs nothing"
         )
-    if window.room == 0:
+    if window.remaining == 0:
         told = f"waiting for the reset{whose}: {spent(window)}"
         return f"{told}; sleeping until {moment}, then one probe"
     told = f"the provider says that {_allowance(window)}{whose} is spent{_quote(reason)}"
@@ -271,7 +271,7 @@ def _concurrency(_reason: Waiting, _moment: str) -> str:
 
 
 def _pace(reason: Waiting, moment: str) -> str:
-    room = reason.window.room if reason.window else None
+    room = reason.window.remaining if reason.window else None
     left = "today's budget" if room is None else f"today's {words.count(room, 'call')} left"
     return f"spreading {left} over the day; the next call at {moment}"
 
@@ -281,16 +281,16 @@ def _quote(reason: Waiting) -> str:
 
 
 _SENTENCES = {
-    Cause.NONE.value: _reset,
-    Cause.RESET.value: _reset,
-    Cause.SPENT.value: _spent,
-    Cause.THROTTLED.value: _throttled,
-    Cause.AMBIGUOUS.value: _ambiguous,
-    Cause.OFFLINE.value: _offline,
-    Cause.GONE.value: _gone,
-    Cause.FAULTY.value: _faulty,
-    Cause.EARLY.value: _early,
-    Cause.REFUSED.value: _refused,
+    ParkReason.NONE.value: _reset,
+    ParkReason.RESET.value: _reset,
+    ParkReason.SPENT.value: _spent,
+    ParkReason.THROTTLED.value: _throttled,
+    ParkReason.AMBIGUOUS.value: _ambiguous,
+    ParkReason.OFFLINE.value: _offline,
+    ParkReason.GONE.value: _gone,
+    ParkReason.CIRCUIT_OPEN.value: _faulty,
+    ParkReason.CLOCK_AHEAD.value: _early,
+    ParkReason.REFUSED.value: _refused,
     "hours": _hours,
     "capped": _capped,
     "flow": _flow,

@@ -11,9 +11,9 @@ from rich.text import Text
 from runner.app.answers import Ran
 from runner.cli.render import sentences, words
 from runner.cli.render.tables import facts
-from runner.core.model import BatchState
+from runner.core.states import BatchState
 from runner.core.window import Window
-from runner.runtime.progress import Ending
+from runner.engine.progress import Ending
 from runner.store.batches import Batch
 
 

@@ -14,8 +14,8 @@ from rich.text import Text
 from runner.app.answers import BatchStatus, QuotaLine, Status
 from runner.cli.render import sentences, words
 from runner.core.forecast import Forecast
-from runner.core.gate import Cause
-from runner.core.model import BatchState
+from runner.core.gate import ParkReason
+from runner.core.states import BatchState
 from runner.core.window import NEVER, Unit, Window
 from runner.store.batches import Batch
 from runner.store.reports import DayReport, Failure
@@ -208,7 +208,7 @@ def purses(lines: Sequence[QuotaLine], now: int) -> list[Text]:
 
 def _refusals(windows: Iterable[Window]) -> list[Text]:
     """The accounts that the provider refuses, once each."""
-    refused = [window for window in windows if window.gate.cause is Cause.REFUSED]
+    refused = [window for window in windows if window.gate.reason is ParkReason.REFUSED]
     return [Text(told, "red") for told in dict.fromkeys(map(sentences.refused, refused))]
 
 
@@ -224,7 +224,7 @@ def _quota_line(line: QuotaLine, now: int, *, kept: bool) -> list[str]:
         told(window.spent),
         told(window.reserved),
         *([told(window.reserve)] if kept else []),
-        told(window.room),
+        told(window.remaining),
         words.ahead(line.resets_in_ms) if window.resets_at < NEVER else "",
         _source(window, now),
     ]

@@ -15,8 +15,8 @@ from runner.app.trial import Trial
 from runner.cli.render import sentences, words
 from runner.core.retry import Accept, Succeed
 from runner.core.verdict import Kind
-from runner.runtime.exchange import Exchange
-from runner.runtime.progress import Ending
+from runner.engine.exchange import Exchange
+from runner.engine.progress import Ending
 from runner.store.dispatch import JobEnd
 
 NARROW = 100  # columns; with fewer the panels are stacked

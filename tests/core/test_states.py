@@ -2,7 +2,7 @@
 
 import pytest
 
-from runner.core.model import (
+from runner.core.states import (
     TRANSITIONS,
     CallState,
     Counts,

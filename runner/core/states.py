@@ -40,7 +40,7 @@ class JobState(StrEnum):
     WAITING = "waiting"  # for its due time, after a fault that may pass
     RUNNING = "running"  # a runner has it, and a call for it is in the ledger
     PENDING = "pending"  # paid for, and the provider works on it
-    FOLLOWING = "following"  # another job, which asks the same
+    DUPLICATE = "following"  # another job, which asks the same
     SUCCEEDED = "succeeded"
     FAILED = "failed"
 
@@ -55,7 +55,7 @@ class JobEvent(StrEnum):
     ANSWERED = "answered"
     GAVE_UP = "gave_up"
     RETRIED = "retried"
-    JOINED = "joined"
+    DEDUPLICATED = "joined"
     ACCEPTED = "accepted"
     LOST = "lost"
 
@@ -77,7 +77,7 @@ class CallState(StrEnum):
 
 TRANSITIONS: dict[tuple[JobState, JobEvent], JobState] = {
     (JobState.READY, JobEvent.CLAIMED): JobState.RUNNING,
-    (JobState.READY, JobEvent.JOINED): JobState.FOLLOWING,
+    (JobState.READY, JobEvent.DEDUPLICATED): JobState.DUPLICATE,
     (JobState.READY, JobEvent.ANSWERED): JobState.SUCCEEDED,
     (JobState.WAITING, JobEvent.DUE): JobState.READY,
     (JobState.WAITING, JobEvent.ANSWERED): JobState.SUCCEEDED,
@@ -89,11 +89,11 @@ TRANSITIONS: dict[tuple[JobState, JobEvent], JobState] = {
     (JobState.PENDING, JobEvent.ANSWERED): JobState.SUCCEEDED,
     (JobState.PENDING, JobEvent.GAVE_UP): JobState.FAILED,
     (JobState.PENDING, JobEvent.LOST): JobState.READY,
-    (JobState.FOLLOWING, JobEvent.ANSWERED): JobState.SUCCEEDED,
-    (JobState.FOLLOWING, JobEvent.GAVE_UP): JobState.FAILED,
+    (JobState.DUPLICATE, JobEvent.ANSWERED): JobState.SUCCEEDED,
+    (JobState.DUPLICATE, JobEvent.GAVE_UP): JobState.FAILED,
     (JobState.FAILED, JobEvent.ANSWERED): JobState.SUCCEEDED,
     (JobState.FAILED, JobEvent.RETRIED): JobState.READY,
-    (JobState.FAILED, JobEvent.JOINED): JobState.FOLLOWING,
+    (JobState.FAILED, JobEvent.DEDUPLICATED): JobState.DUPLICATE,
 }
 
 

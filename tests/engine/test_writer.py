@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import event, insert, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from runner.engine.writer import LARGEST_GROUP, Writer
 from runner.errors import BusyError
-from runner.runtime.writer import LARGEST_GROUP, Writer
 from runner.store.database import Database
 from runner.store.tables import payloads
 from tests.store.kit import Store, raw

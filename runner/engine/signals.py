@@ -6,9 +6,9 @@ import signal
 
 import anyio
 
+from runner.engine.progress import Ending
+from runner.engine.service import Service
 from runner.errors import RunnerError
-from runner.runtime.progress import Ending
-from runner.runtime.service import Service
 
 
 async def run_until_told(service: Service) -> Ending:

@@ -12,8 +12,8 @@ from support.files import settings, write_job, write_rows
 
 from runner.app.rehearsal import configured_simulator, rehearse
 from runner.app.submission import check_submission
+from runner.engine.progress import Progress
 from runner.providers.simulator import Stats, painting
-from runner.runtime.progress import Progress
 
 START = 1_767_571_200_000  # 2026-01-05 08:00 in UTC+8
 JOB = """

@@ -17,29 +17,31 @@ import anyio
 from anyio.abc import TaskGroup
 
 from runner.clock import Clock
-from runner.core import schedule
-from runner.core.gate import Cause
-from runner.core.lane import Route
-from runner.core.outcome import CLOCK_TOLERANCE_MS
+from runner.core import admission
+from runner.core.admission import Start, Wait
+from runner.core.charging import CLOCK_TOLERANCE_MS
+from runner.core.gate import ParkReason
 from runner.core.quota import Refused
-from runner.core.schedule import Start, Wait
+from runner.core.route import Route
 from runner.core.verdict import Kind, Verdict
+from runner.engine.executor import Task, after_refusal, compile_task, execute
+from runner.engine.gallery import Gallery
+from runner.engine.options import Options
+from runner.engine.pauses import Pauses
+from runner.engine.progress import Ending, Progress, Watcher, nobody
+from runner.engine.roster import Roster
+from runner.engine.view import View, look
+from runner.engine.writer import Writer
 from runner.errors import BusyError, DiskFullError, RunnerError, StoreError
 from runner.providers.endpoint import Endpoint, Heard
-from runner.runtime.executor import Task, after_refusal, compile_task, execute
-from runner.runtime.gallery import Gallery
-from runner.runtime.options import Options
-from runner.runtime.pauses import Pauses
-from runner.runtime.progress import Ending, Progress, Watcher, nobody
-from runner.runtime.roster import Roster
-from runner.runtime.view import View, look
-from runner.runtime.writer import Writer
 from runner.store import dispatch, queue, runners
 from runner.store.database import Database
 from runner.store.dispatch import Ended, Order, Started
 
 # Waits that only a later day, or the user, can end; `--no-wait` stops at them.
-LONG_WAITS = frozenset({Cause.SPENT, Cause.EARLY, Cause.GONE, "hours", "capped"})
+LONG_WAITS = frozenset(
+    {ParkReason.SPENT, ParkReason.CLOCK_AHEAD, ParkReason.GONE, "hours", "capped"}
+)
 # Below this much free disk nothing new is started: results in flight must find room.
 DISK_FLOOR = 32 * 1024 * 1024
 RETRY_WRITE_S = 2.0
@@ -94,7 +96,7 @@ class Service:
         self._woken.set()
 
     async def run(self) -> Ending:
-        """Work until nothing is left, or until stopped.
+        """Demand until nothing is left, or until stopped.
 
         Raises:
             UnauthorisedError: Every account is refused; no job was failed for it.
@@ -152,8 +154,8 @@ class Service:
         await self._patrol(runner_id)
         view = await self._look()
         self._roster.meet(view)
-        decision = schedule.decide(
-            view.works, self._roster.lanes(view), self._options.rules, self._now()
+        decision = admission.decide(
+            view.demands, self._roster.states(view), self._options.rules, self._now()
         )
         self._show(view, decision)
         if self._trouble is not None:  # no new call while an old one's end cannot be kept
@@ -173,15 +175,15 @@ class Service:
             view = await look(connection, accounts, only, self._now(), self._margin_ms)
             await self._pauses.heed(connection, view)
         if view.next_due is None or view.next_due > self._now():
-            return replace(view, works=tuple(map(self._shared, view.works)))
+            return replace(view, demands=tuple(map(self._shared, view.demands)))
         await self._writer.do(partial(queue.promote, now=self._now()))
         return await self._look()
 
-    def _shared(self, work: schedule.Work) -> schedule.Work:
+    def _shared(self, demand: admission.Demand) -> admission.Demand:
         """`work` with what it has had; who comes later has had as little as the least."""
-        if work.batch_id not in self._shares:
-            self._shares[work.batch_id] = min(self._shares.values(), default=0)
-        return replace(work, share=self._shares[work.batch_id])
+        if demand.batch_id not in self._shares:
+            self._shares[demand.batch_id] = min(self._shares.values(), default=0)
+        return replace(demand, share=self._shares[demand.batch_id])
 
     async def _patrol(self, runner_id: int) -> None:
         """Take back the jobs of runners that have died, at every tick."""
@@ -197,39 +199,41 @@ class Service:
         batch = view.batch(decision.batch_id)
         task = self._tasks.get(batch.id) or compile_task(batch)
         self._tasks[batch.id] = task
-        lane = self._roster.lane(decision.route)
-        work = next(work for work in view.works if work.batch_id == batch.id)
+        state = self._roster.state(decision.route)
+        demand = next(demand for demand in view.demands if demand.batch_id == batch.id)
         order = Order(
             batch,
             account_name,
             model,
-            lane.account.quotas,
+            state.account.quotas,
             count,
             runner_id,
-            lane.view(()).cost,
-            only_way=len(work.routes) == 1,
+            state.view(()).cost,
+            only_way=len(demand.routes) == 1,
         )
         # Reserved calls must reach their tasks: no cancellation may come between.
         with anyio.CancelScope(shield=True):
             started = await self._writer.do(
-                partial(dispatch.start, order=order, now=self._now(), margin_ms=self._margin_ms)
+                partial(
+                    dispatch.start, order=order, now=self._now(), reset_jitter_ms=self._margin_ms
+                )
             )
             if not isinstance(started, Refused):
                 self._shares[batch.id] += len(started)
                 for one in started:
-                    lane.started()
+                    state.started()
                     calls.start_soon(self._call, one, task, decision.route)
 
     async def _call(self, started: Started, task: Task, route: Route) -> None:
-        lane, sent_at = self._roster.lane(route), self._clock.now()
+        state, sent_at = self._roster.state(route), self._clock.now()
         try:
             ended = await self._execute(started, task)
             outcome = ended.outcome
-            lane.learn(outcome.verdict.kind, outcome.tokens, sent_at, self._clock.now())
+            state.learn(outcome.verdict.kind, outcome.tokens, sent_at, self._clock.now())
             self._heed(ended, sent_at)
             await self._settle(ended)
         finally:
-            lane.ended()
+            state.ended()
             self._show_stopping()
             self._woken.set()
 
@@ -273,7 +277,7 @@ class Service:
     def _ending(self, view: View, decision: Wait) -> Ending | None:
         if self._roster.in_flight:
             return None
-        if not view.works:
+        if not view.demands:
             return Ending.DONE if not view.batches else Ending.STOPPED
         if self._stalled(view):
             return Ending.STALLED
@@ -316,7 +320,7 @@ class Service:
 
     def _show(self, view: View, decision: Start | Wait) -> None:
         waiting = decision if isinstance(decision, Wait) else Wait(None)
-        windows = {w for found in view.windows.values() for w in found if w.revealed}
+        windows = {w for found in view.windows.values() for w in found if w.is_known}
         shown = Progress(
             at=self._clock.now(),
             batches=view.batches,

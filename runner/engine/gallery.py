@@ -19,7 +19,8 @@ from anyio.abc import TaskGroup
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.clock import Clock
-from runner.core.retry import look_at
+from runner.core.retry import next_poll_at
+from runner.engine.writer import Writer
 from runner.errors import OutputError, StoreError
 from runner.files.place import placed
 from runner.files.target import translated
@@ -27,7 +28,6 @@ from runner.jobfile import JobFile
 from runner.providers.downloads import Expired, Image, Unfit
 from runner.providers.endpoint import Endpoint
 from runner.providers.images import Lost, Painted, Pending, TaskFailed, Unreachable
-from runner.runtime.writer import Writer
 from runner.store import batches, tasks
 from runner.store.batches import Batch
 from runner.store.database import Database
@@ -98,7 +98,7 @@ def _later(task: PendingTask, why: str) -> End:
     """Look again, or give it up after a day, and say `why` it is not here yet."""
 
     async def again(connection: AsyncConnection, now: int) -> None:
-        due = look_at(task.since, now)
+        due = next_poll_at(task.since, now)
         if due is None:
             told = f"the image did not come within a day: {why}"
             await tasks.failed(connection, task, told, now)
@@ -179,7 +179,7 @@ class Gallery:
         except OutputError as error:
             why = f"images cannot be written to {frame.folder} ({error.what})"
             end = _later(task, why)
-            if look_at(task.since, self._clock.now()) is not None:
+            if next_poll_at(task.since, self._clock.now()) is not None:
                 self._unwritten[task.job_id] = why
                 return end
         self._unwritten.pop(task.job_id, None)

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from runner.core.admission import Waiting
 from runner.core.forecast import Forecast
-from runner.core.schedule import Waiting
 from runner.core.window import Window
 from runner.store.batches import Batch
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from runner.core import gate as gates
 from runner.core import quota
-from runner.core.gate import Cause, Gate
+from runner.core.gate import Gate, ParkReason
 from runner.core.period import Calendar, Refill, Rolling
 from runner.core.verdict import Kind, Verdict
 from runner.core.window import Count, Unit, Window
@@ -46,7 +46,7 @@ class Outcome:
     sent_at: int = 0
 
 
-def conclude(window: Window, outcome: Outcome, now: int, held: int = 1) -> Window:
+def settle_window(window: Window, outcome: Outcome, now: int, held: int = 1) -> Window:
     """`window` after the call that had reserved `held` in it: settled, its gate moved.
 
     What is learned on the way, of limits and counts, is kept.
@@ -54,7 +54,7 @@ def conclude(window: Window, outcome: Outcome, now: int, held: int = 1) -> Windo
     probe = outcome.probe and window.gate.probing
     count = outcome.counts.get(window.quota)
     verdict = _unmask(outcome.verdict, window, count, probe=probe)
-    until = quota.told_until(window, count, now)
+    until = quota.header_reset(window, count, now)
     if isinstance(window.period, Calendar):
         if probe and _comes_early(window, outcome.date):
             return _await_day(window, outcome.date or 0, now, held)
@@ -72,13 +72,13 @@ def conclude(window: Window, outcome: Outcome, now: int, held: int = 1) -> Windo
         held=held,
         sent_at=outcome.sent_at,
     )
-    settled = quota.told_reset(settled, until)
+    settled = quota.with_header_reset(settled, until)
     if verdict.kind is Kind.SPENT and concerns(verdict, window):
         settled = _learn_spent(settled, verdict, now)
     gate = _gate_after(settled, verdict, probe=probe, now=now)
-    if until is not None and gate.opens_at < until:
+    if until is not None and gate.parked_until < until:
         why = verdict.why or "nothing is left, as the provider tells"
-        gate = gates.shut(gate, until, Cause.SPENT, why, probe=probe)
+        gate = gates.park(gate, until, ParkReason.SPENT, why, probe=probe)
     return replace(settled, gate=gate)
 
 
@@ -103,7 +103,7 @@ def _learn_spent(window: Window, verdict: Verdict, now: int) -> Window:
     return quota.learn_spent(window, now, sure=not verdict.ambiguous)
 
 
-def unseen(window: Window, *, probe: bool, now: int = 0, held: int = 1) -> Window:
+def settle_unseen(window: Window, *, probe: bool, now: int = 0, held: int = 1) -> Window:
     """`window` after a call whose end nobody saw: what it had reserved counts as spent.
 
     Save for credits that nobody has told of: most accounts count none.
@@ -128,7 +128,7 @@ def _unmask(verdict: Verdict, window: Window, count: Count | None, *, probe: boo
     if count is not None:
         kind = Kind.SPENT if count.remaining == 0 else Kind.THROTTLED
         return replace(verdict, kind=kind, ambiguous=False)
-    if probe and window.gate.cause in (Cause.AMBIGUOUS, Cause.SPENT):
+    if probe and window.gate.reason in (ParkReason.AMBIGUOUS, ParkReason.SPENT):
         return replace(verdict, kind=Kind.SPENT)
     return verdict
 
@@ -156,10 +156,10 @@ def _reset_is_late(
 def _goes_on(window: Window, count: Count) -> bool:
     """Whether `count`, of a day's first answer, goes on from the day before's.
 
-    That may have been less than was carried: faults count here that were not charged there.
+    That may have been less than was previous_spent: faults count here that were not charged there.
     """
     spent = count.spent(window.limit or 0 if count.limit is None else count.limit)
-    return window.carried > 0 and spent > max(1, window.carried // 2)
+    return window.previous_spent > 0 and spent > max(1, window.previous_spent // 2)
 
 
 def _of_yesterday(window: Window) -> bool:
@@ -167,8 +167,10 @@ def _of_yesterday(window: Window) -> bool:
 
     Without counts its last calls look like today's first, when the reset is late.
     """
-    left = 0 if window.limit is None else window.limit - window.carried
-    return window.carried > 0 and (window.spent < window.carried or window.spent <= left)
+    left = 0 if window.limit is None else window.limit - window.previous_spent
+    return window.previous_spent > 0 and (
+        window.spent < window.previous_spent or window.spent <= left
+    )
 
 
 def _unanswered(window: Window) -> bool:
@@ -183,7 +185,7 @@ def _await_day(window: Window, date: int, now: int, held: int) -> Window:
     """
     why = "the provider's clock has not reached this day yet"
     until = now + window.starts_at - date
-    gate = gates.shut(window.gate, until, Cause.EARLY, why, probe=True)
+    gate = gates.park(window.gate, until, ParkReason.CLOCK_AHEAD, why, probe=True)
     return replace(window, reserved=max(0, window.reserved - held), gate=gate)
 
 
@@ -192,8 +194,10 @@ def _await_reset(window: Window, verdict: Verdict, now: int, held: int, *, probe
     why = verdict.why or "the provider has not reset its count yet"
     until = gates.reprobe_at(window.gate, window.starts_at, window.resets_at, now)
     unanswered = replace(window.gate, answered=False)
-    gate = gates.shut(unanswered, until, Cause.SPENT, why, probe=probe)
-    return replace(window, spent=0, doubts=(), reserved=max(0, window.reserved - held), gate=gate)
+    gate = gates.park(unanswered, until, ParkReason.SPENT, why, probe=probe)
+    return replace(
+        window, spent=0, unconfirmed=(), reserved=max(0, window.reserved - held), gate=gate
+    )
 
 
 def _gate_after(window: Window, verdict: Verdict, *, probe: bool, now: int) -> Gate:
@@ -206,26 +210,26 @@ def _gate_after(window: Window, verdict: Verdict, *, probe: bool, now: int) -> G
     if shut is None:
         return gates.probe_lost(gate, probe=probe)
     until, cause = shut
-    return gates.shut(gate, until, cause, verdict.why, probe=probe)
+    return gates.park(gate, until, cause, verdict.why, probe=probe)
 
 
-def _shut_until(window: Window, verdict: Verdict, now: int) -> tuple[int, Cause] | None:
+def _shut_until(window: Window, verdict: Verdict, now: int) -> tuple[int, ParkReason] | None:
     """When the window opens again and why it shuts, or None if the verdict is not about it."""
     if not concerns(verdict, window):
         return None
     match verdict.kind:
         case Kind.LOCAL:
-            return gates.offline_until(window.gate, now), Cause.OFFLINE
+            return gates.offline_until(window.gate, now), ParkReason.OFFLINE
         case Kind.SPENT:
-            return _renewed_at(window, verdict, now), Cause.SPENT
+            return _renewed_at(window, verdict, now), ParkReason.SPENT
         case Kind.THROTTLED if verdict.ambiguous:
-            return now + max(verdict.wait_ms or 0, gates.AMBIGUOUS_WAIT_MS), Cause.AMBIGUOUS
+            return now + max(verdict.wait_ms or 0, gates.AMBIGUOUS_WAIT_MS), ParkReason.AMBIGUOUS
         case Kind.THROTTLED:
-            return gates.throttled_until(window.gate, verdict.wait_ms, now), Cause.THROTTLED
+            return gates.throttled_until(window.gate, verdict.wait_ms, now), ParkReason.THROTTLED
         case Kind.UNAUTHORISED:  # only the user can mend it, at any moment
-            return now, Cause.REFUSED
+            return now, ParkReason.REFUSED
         case _:  # the model is gone
-            return gates.gone_until(window.gate, now), Cause.GONE
+            return gates.gone_until(window.gate, now), ParkReason.GONE
 
 
 def _renewed_at(window: Window, verdict: Verdict, now: int) -> int:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from runner.core.model import BatchState
-from runner.runtime.view import View
+from runner.core.states import BatchState
+from runner.engine.view import View
 from runner.store import batches
 from runner.store.batches import Batch
 

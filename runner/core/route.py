@@ -1,6 +1,6 @@
-"""Lanes: the ways of calls, each to one model on one account; and how much room they have together.
+"""RouteStates: the ways of calls, each to one model on one account; and how much room they have together.
 
-It knows windows and what is under way; who may go, and when, schedule.py decides.
+It knows windows and what is under way; who may go, and when, admission.py decides.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Route = tuple[str, str]  # an account, and a model on it
 
 
 @dataclass(frozen=True, slots=True)
-class Lane:
+class RouteState:
     """The way of one model's calls: its windows, what a call costs, and what is under way."""
 
     windows: tuple[Window, ...]
@@ -27,7 +27,7 @@ class Lane:
     cost: Cost = field(default_factory=lambda: ONE_CALL)
 
     @property
-    def room(self) -> int | None:
+    def remaining(self) -> int | None:
         """How many more calls its windows have room for; None when no limit is known."""
         return _least([window.calls_left(self.cost) for window in self.windows])
 
@@ -38,29 +38,31 @@ class Lane:
         return max((w.started_at for w in own if w.started_at is not None), default=None)
 
 
-def room_of(lanes: Mapping[Route, Lane], busy: AbstractSet[Route] = frozenset()) -> int | None:
-    """How many calls several lanes have room for together; None when no limit is known.
+def room_of(
+    states: Mapping[Route, RouteState], busy: AbstractSet[Route] = frozenset()
+) -> int | None:
+    """How many calls several states have room for together; None when no limit is known.
 
-    The lanes of one account share its windows: ``min(C, c1 + c2 + ...)``. Of `C` they have a
-    part, if others of the `busy` lanes are the same account's.
+    The states of one account share its windows: ``min(C, c1 + c2 + ...)``. Of `C` they have a
+    part, if others of the `busy` states are the same account's.
     """
     total = 0
-    for account in sorted({route[0] for route in lanes}):
-        own = [lane for route, lane in lanes.items() if route[0] == account]
+    for account in sorted({route[0] for route in states}):
+        own = [state for route, state in states.items() if route[0] == account]
         sharing = max(len(own), sum(route[0] == account for route in busy))
         shared = _scoped(own[0], Scope.ACCOUNT)
         part = None if shared is None else -(-shared * len(own) // sharing)
-        room = _least([part, _sum([_scoped(lane, Scope.MODEL) for lane in own])])
+        room = _least([part, _sum([_scoped(state, Scope.MODEL) for state in own])])
         if room is None:
             return None
         total += room
     return total
 
 
-def _scoped(lane: Lane, scope: Scope) -> int | None:
+def _scoped(state: RouteState, scope: Scope) -> int | None:
     """What the windows of one scope leave, of those that a calendar renews."""
-    of_scope = [w for w in lane.windows if w.scope is scope and isinstance(w.period, Calendar)]
-    return replace(lane, windows=tuple(of_scope)).room
+    of_scope = [w for w in state.windows if w.scope is scope and isinstance(w.period, Calendar)]
+    return replace(state, windows=tuple(of_scope)).remaining
 
 
 def _least(values: Sequence[int | None]) -> int | None:

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from runner.core import retry
-from runner.core.retry import Accept, Limits, Step
+from runner.core.retry import Accept, JobAction, Limits
 from runner.core.verdict import Kind, Verdict
+from runner.engine.exchange import Exchange, Observer, unobserved
+from runner.engine.ways import Told, Way, way_of
 from runner.errors import RunnerError
 from runner.jobfile import JobFile, Valid
 from runner.providers.endpoint import Endpoint, Heard
-from runner.runtime.exchange import Exchange, Observer, unobserved
-from runner.runtime.ways import Told, Way, way_of
 from runner.store.batches import Batch
 from runner.store.dispatch import Ended, JobEnd, Started
 from runner.store.queue import Claimed
@@ -89,16 +89,16 @@ def after_refusal(
     started: Started, task: Task, heard: Heard, now: int, chance: float
 ) -> tuple[JobEnd, ...]:
     """What follows any verdict but done for each job of the call."""
-    company = len(started.jobs)
+    pack_size = len(started.jobs)
 
-    def step(job: Claimed) -> Step:
+    def step(job: Claimed) -> JobAction:
         return retry.after_refusal(
             heard.verdict,
             job.tries,
             task.limits,
             chance=chance,
             now=now,
-            company=company,
+            pack_size=pack_size,
             known_to_fail=started.broken,
         )
 
@@ -111,16 +111,16 @@ def _decide(
     if heard.verdict.kind is not Kind.DONE:
         return after_refusal(started, task, heard, now, chance)
     told = task.way.read(heard, started.jobs)
-    company = len(started.jobs)
+    pack_size = len(started.jobs)
     return tuple(
-        JobEnd(job, _step(task, job, one, company), one.said)
+        JobEnd(job, _step(task, job, one, pack_size), one.said)
         for job, one in zip(started.jobs, told, strict=True)
     )
 
 
-def _step(task: Task, job: Claimed, told: Told, company: int) -> Step:
+def _step(task: Task, job: Claimed, told: Told, pack_size: int) -> JobAction:
     if isinstance(told.answer, Accept):
         return told.answer
     if isinstance(told.answer, Valid):
         return retry.Succeed(told.answer.value)
-    return retry.after_answer(None, told.answer.reason, job.tries, task.limits, company=company)
+    return retry.after_answer(None, told.answer.reason, job.tries, task.limits, pack_size=pack_size)

@@ -1,8 +1,8 @@
 """Which ways there are to the models of a batch."""
 
+from runner.engine.view import routes_of
 from runner.providers.account import Account
 from runner.providers.presets import preset
-from runner.runtime.view import routes_of
 
 MINE = Account("mine", preset("modelscope"), None, ())
 STUDIO = Account("studio", preset("model-studio"), None, (), models={"small": "small-v1"})

@@ -15,14 +15,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.clock import Clock
 from runner.core import gate, quota
-from runner.core.gate import Cause
+from runner.core.gate import ParkReason
 from runner.core.verdict import Kind, Scope, Verdict
 from runner.core.window import Quota, Window
+from runner.engine.writer import Writer
 from runner.errors import StoreError
 from runner.providers.account import Account
 from runner.providers.balance import Balance, Unwelcome, ask_balance, ask_price
 from runner.providers.endpoint import Endpoint
-from runner.runtime.writer import Writer
 from runner.store import balances, ledger
 
 EVERY_MS = 15 * 60_000
@@ -110,7 +110,7 @@ async def write_balance(
     known = await ledger.latest_windows(connection, [account.name])
     [window] = ledger.windows_at(known, account.name, "", [rule], now, 0)
     told = quota.balance(window, found.count, now)
-    refused = [other for other in known.values() if other.gate.cause is Cause.REFUSED]
+    refused = [other for other in known.values() if other.gate.reason is ParkReason.REFUSED]
     await ledger.save_windows(connection, [*map(_pardoned, refused), _pardoned(told)])
     await balances.note(
         connection,
@@ -123,9 +123,9 @@ async def write_balance(
 
 
 def _pardoned(window: Window) -> Window:
-    if window.gate.cause is not Cause.REFUSED:
+    if window.gate.reason is not ParkReason.REFUSED:
         return window
-    return replace(window, gate=replace(window.gate, cause=Cause.NONE, why=""))
+    return replace(window, gate=replace(window.gate, reason=ParkReason.NONE, why=""))
 
 
 async def write_refusal(connection: AsyncConnection, account: Account, why: str, now: int) -> None:
@@ -133,5 +133,5 @@ async def write_refusal(connection: AsyncConnection, account: Account, why: str,
     rules = [rule for rule in account.quotas if rule.primary and rule.scope is Scope.ACCOUNT]
     known = await ledger.latest_windows(connection, [account.name])
     [window] = ledger.windows_at(known, account.name, "", rules, now, 0)
-    shut = gate.shut(window.gate, now, Cause.REFUSED, why, probe=True)
+    shut = gate.park(window.gate, now, ParkReason.REFUSED, why, probe=True)
     await ledger.save_windows(connection, [replace(window, gate=shut)])

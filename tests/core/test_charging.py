@@ -6,26 +6,26 @@ from dataclasses import replace
 import pytest
 
 from runner.core.calendar import day_at
+from runner.core.charging import CLOCK_TOLERANCE_MS, Outcome, settle_unseen, settle_window
 from runner.core.gate import (
     AMBIGUOUS_WAIT_MS,
+    CIRCUIT_WAITS_MS,
     FAULTS_TO_BREAK,
-    FAULTY_WAITS_MS,
     GONE_WAITS_MS,
     MINUTE_MS,
     OFFLINE_WAITS_MS,
     PROBE_WAITS_MS,
     THROTTLE_WAITS_MS,
-    Cause,
     Gate,
+    ParkReason,
     after_reset,
     entered,
     opened,
 )
-from runner.core.outcome import CLOCK_TOLERANCE_MS, Outcome, conclude, unseen
 from runner.core.period import Calendar
 from runner.core.quota import Admitted, admit
 from runner.core.verdict import Kind, Scope, Verdict
-from runner.core.window import WEEK_MS, Count, Quota, Source, Window, current, open_window
+from runner.core.window import WEEK_MS, Count, Quota, Source, Window, open_window, roll_over
 
 ZONE = "Asia/Shanghai"
 DAILY = Calendar("day", ZONE)
@@ -34,7 +34,7 @@ HOUR = 60 * MINUTE_MS
 NOW = MIDNIGHT + 9 * HOUR
 DAY = 24 * HOUR
 OPEN = Gate(probe=False, answered=True)
-PROBING = entered(Gate(cause=Cause.RESET))
+PROBING = entered(Gate(reason=ParkReason.RESET))
 
 DONE = Verdict(Kind.DONE)
 FAULT = Verdict(Kind.TRANSIENT, "HTTP 502")
@@ -44,13 +44,13 @@ MAYBE = Verdict(Kind.THROTTLED, "limit exceeded", Scope.ACCOUNT, ambiguous=True)
 
 
 def window(
-    spent: int = 0, gate: Gate = OPEN, limit: int = 10, carried: int = 0, model: str = ""
+    spent: int = 0, gate: Gate = OPEN, limit: int = 10, previous_spent: int = 0, model: str = ""
 ) -> Window:
     scope = Scope.MODEL if model else Scope.ACCOUNT
     fresh = open_window(
         Quota("model day" if model else "day", scope, limit, DAILY), "mine", model, NOW
     )
-    return replace(fresh, spent=spent, reserved=1, gate=gate, carried=carried)
+    return replace(fresh, spent=spent, reserved=1, gate=gate, previous_spent=previous_spent)
 
 
 def after(
@@ -62,7 +62,7 @@ def after(
 ) -> Window:
     """`window` after a call that was a probe if the gate says so."""
     counts: Mapping[str, Count] = {} if count is None else {"day": count}
-    return conclude(window, Outcome(verdict, window.gate.probing, counts, date), now)
+    return settle_window(window, Outcome(verdict, window.gate.probing, counts, date), now)
 
 
 def probed_again(window: Window, now: int) -> Window:
@@ -87,20 +87,20 @@ def test_a_refusal_is_not_charged(kind: Kind) -> None:
 
 
 def test_a_call_whose_end_nobody_saw_counts_as_spent() -> None:
-    ended = unseen(window(4), probe=False)
+    ended = settle_unseen(window(4), probe=False)
     assert (ended.spent, ended.reserved, ended.gate) == (5, 0, OPEN)
 
 
 def test_a_probe_whose_end_nobody_saw_is_sent_again() -> None:
-    ended = unseen(window(gate=PROBING), probe=True)
+    ended = settle_unseen(window(gate=PROBING), probe=True)
     assert (ended.spent, ended.gate) == (1, replace(PROBING, probing=False))
 
 
 def test_each_window_reads_the_count_of_its_scope() -> None:
     counts = {"day": Count(2_000, 1_500), "model day": Count(200, 150)}
     outcome = Outcome(DONE, counts=counts)
-    assert conclude(window(), outcome, NOW).spent == 500
-    assert conclude(window(model="qwen"), outcome, NOW).spent == 50
+    assert settle_window(window(), outcome, NOW).spent == 500
+    assert settle_window(window(model="qwen"), outcome, NOW).spent == 50
 
 
 # the probe
@@ -120,20 +120,20 @@ def test_a_refused_account_is_remembered_until_a_call_is_answered_and_may_be_tri
 ):
     refused = after(window(gate=OPEN), Verdict(Kind.UNAUTHORISED, "no token", Scope.ACCOUNT))
     gate = refused.gate
-    assert (gate.cause, gate.why, gate.opens_at, gate.probe) == (
-        Cause.REFUSED,
+    assert (gate.reason, gate.why, gate.parked_until, gate.probe) == (
+        ParkReason.REFUSED,
         "no token",
         NOW,
         True,
     )
-    assert after_reset(NOW + 5, gate, NOW).cause is Cause.REFUSED
+    assert after_reset(NOW + 5, gate, NOW).reason is ParkReason.REFUSED
     assert opened(replace(gate, probing=True), probe=True) == OPEN
 
 
 def test_the_probe_of_another_window_is_none_of_this_ones() -> None:
     """A model's probe flies beside other calls of the account: its count is not exact there."""
     outcome = Outcome(DONE, probe=True, counts={"day": Count(10, 9)})
-    assert conclude(window(5), outcome, NOW).spent == 5
+    assert settle_window(window(5), outcome, NOW).spent == 5
 
 
 # a spent allowance
@@ -141,7 +141,7 @@ def test_the_probe_of_another_window_is_none_of_this_ones() -> None:
 
 def test_a_spent_allowance_parks_its_window_until_the_reset_and_teaches_the_limit() -> None:
     ended = after(window(6), SPENT)
-    assert (ended.gate.opens_at, ended.gate.cause) == (MIDNIGHT + DAY, Cause.SPENT)
+    assert (ended.gate.parked_until, ended.gate.reason) == (MIDNIGHT + DAY, ParkReason.SPENT)
     assert (ended.limit, ended.limit_source) == (6, Source.REFUSAL)
     assert ended.gate.probe
 
@@ -150,14 +150,14 @@ def test_a_models_spent_allowance_leaves_the_account_open() -> None:
     verdict = replace(SPENT, scope=Scope.MODEL)
     account = after(window(6), verdict)
     assert (account.gate, account.limit, account.reserved) == (OPEN, 10, 0)
-    assert after(window(6, model="qwen"), verdict).gate.cause is Cause.SPENT
+    assert after(window(6, model="qwen"), verdict).gate.reason is ParkReason.SPENT
 
 
 def test_answers_that_land_after_the_refusal_raise_the_learned_limit() -> None:
     """Ten are allowed; of the calls in flight the eleventh is answered first."""
     parked = replace(after(window(8, limit=20), SPENT), reserved=2)
     ended = after(after(parked, DONE), DONE)
-    assert (ended.limit, ended.spent, ended.room) == (10, 10, 0)
+    assert (ended.limit, ended.spent, ended.remaining) == (10, 10, 0)
     assert ended.gate == parked.gate
 
 
@@ -167,36 +167,40 @@ def test_answers_that_land_after_the_refusal_raise_the_learned_limit() -> None:
 def test_a_refused_probe_of_an_untouched_window_waits_for_a_late_reset() -> None:
     ended = after(window(gate=PROBING), SPENT, now=MIDNIGHT)
     assert (ended.spent, ended.reserved, ended.limit) == (0, 0, 10)
-    assert ended.gate == Gate(MIDNIGHT + MINUTE_MS, cause=Cause.SPENT, refusals=1, why="tomorrow")
-    again = after(probed_again(ended, ended.gate.opens_at), SPENT, now=ended.gate.opens_at)
-    assert again.gate.opens_at == ended.gate.opens_at + PROBE_WAITS_MS[1]
+    assert ended.gate == Gate(
+        MIDNIGHT + MINUTE_MS, reason=ParkReason.SPENT, refusals=1, why="tomorrow"
+    )
+    again = after(probed_again(ended, ended.gate.parked_until), SPENT, now=ended.gate.parked_until)
+    assert again.gate.parked_until == ended.gate.parked_until + PROBE_WAITS_MS[1]
 
 
 def test_a_count_that_goes_on_from_yesterdays_was_not_reset_yet() -> None:
-    ended = after(window(gate=PROBING, carried=4), DONE, Count(10, 5), now=MIDNIGHT)
-    assert (ended.spent, ended.gate.cause) == (0, Cause.SPENT)
+    ended = after(window(gate=PROBING, previous_spent=4), DONE, Count(10, 5), now=MIDNIGHT)
+    assert (ended.spent, ended.gate.reason) == (0, ParkReason.SPENT)
     assert ended.gate.why == "the provider has not reset its count yet"
 
 
 def test_a_fault_that_was_counted_here_alone_does_not_hide_a_late_reset() -> None:
     """Yesterday counted five here and four there, and the fifth is answered after midnight."""
-    ended = after(window(gate=PROBING, carried=5), DONE, Count(5, 0), now=MIDNIGHT)
-    assert (ended.room, ended.gate.cause) == (10, Cause.SPENT)
+    ended = after(window(gate=PROBING, previous_spent=5), DONE, Count(5, 0), now=MIDNIGHT)
+    assert (ended.remaining, ended.gate.reason) == (10, ParkReason.SPENT)
 
 
 def test_one_call_on_each_of_two_days_is_no_late_reset() -> None:
-    ended = after(window(gate=PROBING, carried=1), DONE, Count(1, 0), now=MIDNIGHT)
+    ended = after(window(gate=PROBING, previous_spent=1), DONE, Count(1, 0), now=MIDNIGHT)
     assert (ended.spent, ended.gate) == (1, OPEN)
 
 
 def test_hours_after_the_reset_a_high_count_is_somebody_elses() -> None:
-    ended = after(window(gate=PROBING, carried=4), DONE, Count(10, 5))
+    ended = after(window(gate=PROBING, previous_spent=4), DONE, Count(10, 5))
     assert (ended.spent, ended.gate) == (5, OPEN)
 
 
-@pytest.mark.parametrize("carried", [0, 10])
-def test_a_count_far_below_yesterdays_is_todays(carried: int) -> None:
-    ended = after(window(gate=PROBING, carried=carried), DONE, Count(10, 5), now=MIDNIGHT)
+@pytest.mark.parametrize("previous_spent", [0, 10])
+def test_a_count_far_below_yesterdays_is_todays(previous_spent: int) -> None:
+    ended = after(
+        window(gate=PROBING, previous_spent=previous_spent), DONE, Count(10, 5), now=MIDNIGHT
+    )
     assert (ended.spent, ended.gate) == (5, OPEN)
 
 
@@ -211,7 +215,7 @@ def test_a_fault_before_a_late_reset_costs_neither_the_day_nor_the_limit() -> No
     failed = after(window(gate=PROBING), FAULT, now=MIDNIGHT)
     late = after(probed_again(failed, MIDNIGHT), SPENT, now=MIDNIGHT)
     assert (late.limit, late.limit_source) == (10, Source.PRESET)
-    assert late.gate.opens_at == MIDNIGHT + MINUTE_MS
+    assert late.gate.parked_until == MIDNIGHT + MINUTE_MS
 
 
 def test_a_fault_between_two_probes_of_a_late_reset_changes_nothing() -> None:
@@ -223,33 +227,33 @@ def test_a_fault_between_two_probes_of_a_late_reset_changes_nothing() -> None:
 
 def test_yesterdays_leftover_spent_before_a_late_reset_is_not_taken_for_the_days_limit() -> None:
     """Yesterday left three of ten; after midnight three were answered, and the fourth refused."""
-    ended = after(window(3, carried=7), SPENT, now=MIDNIGHT + 1)
+    ended = after(window(3, previous_spent=7), SPENT, now=MIDNIGHT + 1)
     assert (ended.limit, ended.limit_source) == (10, Source.PRESET)
     assert (ended.spent, ended.reserved) == (0, 0)
-    assert ended.gate.opens_at == MIDNIGHT + 1 + MINUTE_MS
+    assert ended.gate.parked_until == MIDNIGHT + 1 + MINUTE_MS
 
 
 @pytest.mark.parametrize(
-    ("spent", "carried", "now"),
+    ("spent", "previous_spent", "now"),
     [(7, 7, MIDNIGHT), (3, 0, MIDNIGHT), (3, 7, NOW)],
     ids=["as much as yesterday", "no day before", "hours later"],
 )
 def test_a_refusal_that_yesterday_does_not_explain_is_todays(
-    spent: int, carried: int, now: int
+    spent: int, previous_spent: int, now: int
 ) -> None:
-    ended = after(window(spent, carried=carried), SPENT, now=now)
-    assert (ended.limit, ended.gate.opens_at) == (spent, MIDNIGHT + DAY)
+    ended = after(window(spent, previous_spent=previous_spent), SPENT, now=now)
+    assert (ended.limit, ended.gate.parked_until) == (spent, MIDNIGHT + DAY)
 
 
 def test_a_day_that_allows_less_than_yesterday_did_was_not_reset_yet() -> None:
     """Faults were counted yesterday that the provider did not charge: it had more left."""
-    ended = after(window(1, carried=10), SPENT, now=MIDNIGHT)
-    assert (ended.limit, ended.gate.opens_at) == (10, MIDNIGHT + MINUTE_MS)
+    ended = after(window(1, previous_spent=10), SPENT, now=MIDNIGHT)
+    assert (ended.limit, ended.gate.parked_until) == (10, MIDNIGHT + MINUTE_MS)
 
 
 def test_a_reset_is_late_by_the_providers_clock_where_it_shows_one() -> None:
     """Ours is an hour ahead: yesterday's rest is not taken for the day's limit."""
-    leftover = window(spent=4, limit=20, carried=13)
+    leftover = window(spent=4, limit=20, previous_spent=13)
     now = MIDNIGHT + HOUR + 3 * MINUTE_MS
     late = after(leftover, SPENT, now=now, date=MIDNIGHT + 3 * MINUTE_MS)
     assert (late.spent, late.limit, late.limit_source) == (0, 20, Source.PRESET)
@@ -257,7 +261,7 @@ def test_a_reset_is_late_by_the_providers_clock_where_it_shows_one() -> None:
 
 
 def test_without_a_limit_nobody_knows_what_yesterday_left() -> None:
-    unlimited = replace(window(3, carried=3), limit=None)
+    unlimited = replace(window(3, previous_spent=3), limit=None)
     assert after(unlimited, SPENT, now=MIDNIGHT).limit == 3
 
 
@@ -269,12 +273,16 @@ def test_a_day_that_the_provider_has_not_reached_is_left_untouched() -> None:
     probing = window(gate=PROBING)
     ended = after(probing, DONE, Count(10, 0), now=MIDNIGHT, date=MIDNIGHT - HOUR)
     assert (ended.spent, ended.reserved, ended.limit) == (0, 0, 10)
-    assert (ended.gate.cause, ended.gate.probe, ended.gate.probing) == (Cause.EARLY, True, False)
+    assert (ended.gate.reason, ended.gate.probe, ended.gate.probing) == (
+        ParkReason.CLOCK_AHEAD,
+        True,
+        False,
+    )
 
 
 def test_the_day_begins_when_the_providers_clock_gets_there() -> None:
     ended = after(window(gate=PROBING), SPENT, now=MIDNIGHT + 5, date=MIDNIGHT - HOUR)
-    assert ended.gate.opens_at == MIDNIGHT + 5 + HOUR
+    assert ended.gate.parked_until == MIDNIGHT + 5 + HOUR
     assert ended.limit_source is Source.PRESET
 
 
@@ -292,16 +300,16 @@ def test_an_old_date_of_a_call_that_is_no_probe_proves_nothing() -> None:
 
 def test_a_throttle_shuts_its_window_for_seconds() -> None:
     gate = after(window(4), BUSY).gate
-    assert (gate.opens_at, gate.cause) == (NOW + THROTTLE_WAITS_MS[0], Cause.THROTTLED)
+    assert (gate.parked_until, gate.reason) == (NOW + THROTTLE_WAITS_MS[0], ParkReason.THROTTLED)
 
 
 def test_a_throttle_waits_as_long_as_the_provider_asks() -> None:
-    assert after(window(4), replace(BUSY, wait_ms=90_000)).gate.opens_at == NOW + 90_000
+    assert after(window(4), replace(BUSY, wait_ms=90_000)).gate.parked_until == NOW + 90_000
 
 
 def test_a_retired_model_is_left_alone_for_a_while() -> None:
     gone = after(window(4, model="qwen"), Verdict(Kind.GONE)).gate
-    assert (gone.opens_at, gone.cause) == (NOW + GONE_WAITS_MS[0], Cause.GONE)
+    assert (gone.parked_until, gone.reason) == (NOW + GONE_WAITS_MS[0], ParkReason.GONE)
     assert after(window(4), Verdict(Kind.GONE)).gate == OPEN
 
 
@@ -310,9 +318,9 @@ def test_a_model_that_stays_retired_is_looked_for_ever_more_rarely() -> None:
     found, waits, now = window(4, model="qwen"), list[int](), NOW
     for _ in range(5):
         asked = replace(found, reserved=1, gate=entered(found.gate))
-        found = conclude(asked, Outcome(Verdict(Kind.GONE), probe=True), now)
-        waits.append(found.gate.opens_at - now)
-        now = found.gate.opens_at
+        found = settle_window(asked, Outcome(Verdict(Kind.GONE), probe=True), now)
+        waits.append(found.gate.parked_until - now)
+        now = found.gate.parked_until
     assert waits == [*GONE_WAITS_MS, GONE_WAITS_MS[-1]]
 
 
@@ -320,8 +328,8 @@ def test_a_machine_without_network_pauses_the_account_and_spends_nothing() -> No
     offline = Verdict(Kind.LOCAL, "no route to host", Scope.ACCOUNT)
     account = after(window(4), offline)
     assert (account.spent, account.reserved) == (4, 0)
-    assert account.gate.opens_at == NOW + OFFLINE_WAITS_MS[0]
-    assert account.gate.cause is Cause.OFFLINE
+    assert account.gate.parked_until == NOW + OFFLINE_WAITS_MS[0]
+    assert account.gate.reason is ParkReason.OFFLINE
     assert after(window(4, model="qwen"), offline).gate == OPEN
 
 
@@ -330,20 +338,20 @@ def test_a_machine_without_network_pauses_the_account_and_spends_nothing() -> No
 
 def test_an_ambiguous_refusal_waits_first() -> None:
     ended = after(window(4), MAYBE)
-    assert ended.gate.cause is Cause.AMBIGUOUS
-    assert ended.gate.opens_at == NOW + AMBIGUOUS_WAIT_MS
+    assert ended.gate.reason is ParkReason.AMBIGUOUS
+    assert ended.gate.parked_until == NOW + AMBIGUOUS_WAIT_MS
     assert ended.limit == 10
 
 
 def test_an_ambiguous_refusal_waits_at_least_as_long_as_the_provider_asks() -> None:
-    assert after(window(4), replace(MAYBE, wait_ms=90_000)).gate.opens_at == NOW + 90_000
+    assert after(window(4), replace(MAYBE, wait_ms=90_000)).gate.parked_until == NOW + 90_000
 
 
 def test_an_ambiguous_refusal_of_the_probe_after_it_is_a_spent_allowance() -> None:
     waits = after(window(4), MAYBE)
-    later = waits.gate.opens_at
+    later = waits.gate.parked_until
     parked = after(probed_again(waits, later), MAYBE, now=later)
-    assert (parked.gate.cause, parked.gate.opens_at) == (Cause.SPENT, MIDNIGHT + DAY)
+    assert (parked.gate.reason, parked.gate.parked_until) == (ParkReason.SPENT, MIDNIGHT + DAY)
 
 
 def test_an_ambiguous_refusal_of_the_same_burst_does_not_escalate() -> None:
@@ -353,14 +361,14 @@ def test_an_ambiguous_refusal_of_the_same_burst_does_not_escalate() -> None:
 
 def test_an_answered_probe_ends_the_escalation() -> None:
     waits = after(window(4), MAYBE)
-    opened = after(probed_again(waits, waits.gate.opens_at), DONE)
+    opened = after(probed_again(waits, waits.gate.parked_until), DONE)
     assert opened.gate == OPEN
-    assert after(replace(opened, reserved=1), MAYBE).gate.cause is Cause.AMBIGUOUS
+    assert after(replace(opened, reserved=1), MAYBE).gate.reason is ParkReason.AMBIGUOUS
 
 
 def test_a_count_tells_an_ambiguous_refusal_apart() -> None:
-    assert after(window(4), MAYBE, Count(10, 0)).gate.cause is Cause.SPENT
-    assert after(window(4), MAYBE, Count(10, 3)).gate.cause is Cause.THROTTLED
+    assert after(window(4), MAYBE, Count(10, 0)).gate.reason is ParkReason.SPENT
+    assert after(window(4), MAYBE, Count(10, 3)).gate.reason is ParkReason.THROTTLED
 
 
 def test_an_ambiguous_refusal_of_the_account_says_nothing_of_a_model() -> None:
@@ -373,7 +381,10 @@ def test_fault_after_fault_breaks_the_circuit_of_the_model() -> None:
     for _ in range(FAULTS_TO_BREAK):
         model = replace(after(model, FAULT), reserved=1)
         account = replace(after(account, FAULT), reserved=1)
-    assert (model.gate.cause, model.gate.opens_at) == (Cause.FAULTY, NOW + FAULTY_WAITS_MS[0])
+    assert (model.gate.reason, model.gate.parked_until) == (
+        ParkReason.CIRCUIT_OPEN,
+        NOW + CIRCUIT_WAITS_MS[0],
+    )
     assert not account.gate.probe
 
 
@@ -392,5 +403,5 @@ def test_a_limit_tried_again_tells_no_late_reset_of_a_day_that_was_full(
         limit_learned_at=NOW - WEEK_MS - DAY,
     )
     now = MIDNIGHT + DAY + MINUTE_MS
-    tried = replace(current(old, rule, now, 0), spent=2, reserved=1, gate=OPEN)
+    tried = replace(roll_over(old, rule, now, 0), spent=2, reserved=1, gate=OPEN)
     assert after(tried, SPENT, now=now).limit == learned

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from runner.core.lane import Route
-from runner.core.schedule import Work
+from runner.core.admission import Demand
+from runner.core.route import Route
 from runner.core.window import Window
 from runner.providers.account import Account
 from runner.store import batches, ledger, queue
@@ -21,13 +21,13 @@ class View:
 
     Attributes:
         batches: Those that may run and have jobs left, in the order of their ids.
-        works: What each of them has to do, if there is a way for it.
+        demands: What each of them has to do, if there is a way for it.
         windows: The windows of each route that they may take.
         next_due: When the first waiting job is due (ms since the epoch).
     """
 
     batches: tuple[Batch, ...]
-    works: tuple[Work, ...]
+    demands: tuple[Demand, ...]
     windows: dict[Route, tuple[Window, ...]]
     next_due: int | None
 
@@ -55,16 +55,16 @@ async def look(
     accounts: Sequence[Account],
     only: Collection[int] | None,
     now: int,
-    margin_ms: int,
+    reset_jitter_ms: int,
 ) -> View:
     """The view of the work that these accounts can do; of the batches `only`, if any are named."""
     found = tuple(b for b in await batches.runnable(connection) if only is None or b.id in only)
     due = await queue.next_due(connection)
     routes = {batch.id: routes_of(batch.models, accounts) for batch in found}
     used = sorted({route for ways in routes.values() for route in ways})
-    windows = await windows_of(connection, accounts, used, now, margin_ms)
-    works = tuple(_work(batch, routes[batch.id], due) for batch in found if routes[batch.id])
-    return View(found, works, windows, due)
+    windows = await windows_of(connection, accounts, used, now, reset_jitter_ms)
+    demands = tuple(_demand(batch, routes[batch.id], due) for batch in found if routes[batch.id])
+    return View(found, demands, windows, due)
 
 
 async def windows_of(
@@ -72,20 +72,22 @@ async def windows_of(
     accounts: Sequence[Account],
     routes: Sequence[Route],
     now: int,
-    margin_ms: int = 0,
+    reset_jitter_ms: int = 0,
 ) -> dict[Route, tuple[Window, ...]]:
     """The windows that a call by each of these routes would touch."""
     known = await ledger.latest_windows(connection, [account.name for account in accounts])
     rules: Mapping[str, Account] = {account.name: account for account in accounts}
     return {
-        (name, model): ledger.windows_at(known, name, model, rules[name].quotas, now, margin_ms)
+        (name, model): ledger.windows_at(
+            known, name, model, rules[name].quotas, now, reset_jitter_ms
+        )
         for name, model in routes
     }
 
 
-def _work(batch: Batch, routes: tuple[Route, ...], due: int | None) -> Work:
+def _demand(batch: Batch, routes: tuple[Route, ...], due: int | None) -> Demand:
     counts = batch.counts
-    return Work(
+    return Demand(
         batch.id,
         routes,
         counts.ready,

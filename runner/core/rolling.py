@@ -23,12 +23,12 @@ def total(recent: Recent) -> int:
     return max(0, sum(amount for _, amount in recent))
 
 
-def earlier(recent: Recent, by: int) -> Recent:
+def shift(recent: Recent, by: int) -> Recent:
     """`recent` with all its moments `by` ms earlier: the clock was set back."""
     return tuple((moment - by, amount) for moment, amount in recent)
 
 
-def changed(recent: Recent, now: int, amount: int) -> Recent:
+def add(recent: Recent, now: int, amount: int) -> Recent:
     """`recent` with `amount` more at `now`."""
     if amount == 0:
         return recent
@@ -39,7 +39,7 @@ def changed(recent: Recent, now: int, amount: int) -> Recent:
     return (*recent, (moment, amount))
 
 
-def lowered(recent: Recent, by: int) -> Recent:
+def drop_oldest(recent: Recent, by: int) -> Recent:
     """`recent` with its oldest `by` gone: they have fallen out of sight."""
     kept: list[tuple[int, int]] = []
     for moment, amount in recent:
@@ -50,7 +50,7 @@ def lowered(recent: Recent, by: int) -> Recent:
     return tuple(kept)
 
 
-def falls_to(recent: Recent, bound: int, ms: int) -> int | None:
+def time_until_at_most(recent: Recent, bound: int, ms: int) -> int | None:
     """When the sum over the last `ms` is at most `bound`; None if never, for it is negative."""
     if bound < 0:
         return None
@@ -62,7 +62,7 @@ def falls_to(recent: Recent, bound: int, ms: int) -> int | None:
     return None
 
 
-def dripped(spent: int, since: int, limit: int, ms: int, now: int) -> tuple[int, int]:
+def leaked(spent: int, since: int, limit: int, ms: int, now: int) -> tuple[int, int]:
     """What is left at `now` of what was `spent` at `since`, when `limit` drips back every `ms`.
 
     Returns it with the moment at which it is exact: the last whole unit's.

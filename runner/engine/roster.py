@@ -1,4 +1,4 @@
-"""The accounts of a run: which may be called, how fast, and what is under way in their lanes.
+"""The accounts of a run: which may be called, how fast, and what is under way in their states.
 
 It knows what this runner has learned of them; budgets are the ledger's.
 """
@@ -13,18 +13,18 @@ from aiolimiter import AsyncLimiter
 from anyio.abc import TaskGroup
 
 from runner.clock import Clock
+from runner.core.admission import Rules
 from runner.core.concurrency import Concurrency
 from runner.core.forecast import Forecast, forecast
-from runner.core.lane import Lane, Route
-from runner.core.schedule import Rules
+from runner.core.route import Route, RouteState
 from runner.core.verdict import Kind, Verdict
+from runner.engine.lanes import RouteStats
+from runner.engine.purses import Purse
+from runner.engine.view import View
+from runner.engine.writer import Writer
 from runner.errors import UnauthorisedError
 from runner.providers.account import Account
 from runner.providers.endpoint import Endpoint
-from runner.runtime.lanes import LaneState
-from runner.runtime.purses import Purse
-from runner.runtime.view import View
-from runner.runtime.writer import Writer
 from runner.store.batches import Batch
 
 
@@ -41,7 +41,7 @@ class Roster:
         }
         self._purses = {name: Purse(e, writer, clock) for name, e in self._endpoints.items()}
         self._most = max_concurrency
-        self._lanes: dict[Route, LaneState] = {}
+        self._states: dict[Route, RouteStats] = {}
         self.refused: dict[str, UnauthorisedError] = {}
 
     @property
@@ -51,28 +51,28 @@ class Roster:
 
     @property
     def in_flight(self) -> int:
-        """Calls under way, of all lanes."""
-        return sum(lane.in_flight for lane in self._lanes.values())
+        """Calls under way, of all states."""
+        return sum(state.in_flight for state in self._states.values())
 
     def endpoint(self, name: str) -> Endpoint:
         """Where the calls of this account go."""
         return self._endpoints[name]
 
-    def lane(self, route: Route) -> LaneState:
-        """The lane of a route; a new one starts narrow."""
-        if route not in self._lanes:
+    def state(self, route: Route) -> RouteStats:
+        """The state of a route; a new one starts narrow."""
+        if route not in self._states:
             account = self._purses[route[0]].priced()
             start = min(account.preset.start_concurrency, self._most)
-            self._lanes[route] = LaneState(account, route[1], Concurrency(start, self._most))
-        return self._lanes[route]
+            self._states[route] = RouteStats(account, route[1], Concurrency(start, self._most))
+        return self._states[route]
 
-    def lanes(self, view: View) -> dict[Route, Lane]:
-        """Every lane that the view's work may take, as the core sees it."""
-        return {route: self.lane(route).view(windows) for route, windows in view.windows.items()}
+    def states(self, view: View) -> dict[Route, RouteState]:
+        """Every state that the view's work may take, as the core sees it."""
+        return {route: self.state(route).view(windows) for route, windows in view.windows.items()}
 
     def pace_ms(self, view: View) -> int:
-        """Milliseconds between the ends of two calls when all lanes run at full speed."""
-        per_ms = sum(1 / self.lane(route).pace_ms for route in view.windows)
+        """Milliseconds between the ends of two calls when all states run at full speed."""
+        per_ms = sum(1 / self.state(route).pace_ms for route in view.windows)
         return max(1, round(1 / per_ms)) if per_ms else 1
 
     def forecast(self, view: View, rules: Rules, now: int) -> Forecast | None:
@@ -81,7 +81,7 @@ class Roster:
             return None
         calls = sum(batch.calls_needed for batch in view.batches)
         most = _allowed(view.batches)
-        return forecast(calls, self.lanes(view), rules, now, self.pace_ms(view), most)
+        return forecast(calls, self.states(view), rules, now, self.pace_ms(view), most)
 
     async def acquire(self, name: str, count: int) -> int:
         """Wait for the account's turn; how many of `count` calls may start at once."""

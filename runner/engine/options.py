@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from runner.core.schedule import Rules
-from runner.runtime.exchange import Observer, unobserved
+from runner.core.admission import Rules
+from runner.engine.exchange import Observer, unobserved
 
 
 @dataclass(frozen=True, slots=True)

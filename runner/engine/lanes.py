@@ -1,6 +1,6 @@
-"""What this runner has under way in each lane, and how wide the lane has proved to be.
+"""What this runner has under way in each state, and how wide the state has proved to be.
 
-It is memory only: after a restart a lane starts narrow again, and nothing is lost.
+It is memory only: after a restart a state starts narrow again, and nothing is lost.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from runner.core import concurrency
 from runner.core.concurrency import Concurrency
 from runner.core.forecast import USUAL_CALL_MS
-from runner.core.lane import Lane
+from runner.core.route import RouteState
 from runner.core.verdict import Kind
 from runner.core.window import Window
 from runner.providers.account import USUAL_TOKENS, Account
@@ -23,8 +23,8 @@ FORGET = 0.02
 
 
 @dataclass(slots=True)
-class LaneState:
-    """One lane's calls in flight, its learned concurrency, and what a call takes in it."""
+class RouteStats:
+    """One state's calls in flight, its learned concurrency, and what a call takes in it."""
 
     account: Account
     model: str
@@ -34,10 +34,10 @@ class LaneState:
     tokens: float = USUAL_TOKENS
     call_ms: float = USUAL_CALL_MS
 
-    def view(self, windows: Sequence[Window]) -> Lane:
-        """The lane as the core sees it."""
+    def view(self, windows: Sequence[Window]) -> RouteState:
+        """The state as the core sees it."""
         cost = self.account.cost(self.model, round(self.tokens))
-        return Lane(tuple(windows), self.concurrency, self.in_flight, cost)
+        return RouteState(tuple(windows), self.concurrency, self.in_flight, cost)
 
     def started(self) -> None:
         """A call has begun."""

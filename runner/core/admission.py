@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from runner.core import pacing, quota
-from runner.core.gate import Cause
+from runner.core.gate import ParkReason
 from runner.core.hours import Hours
-from runner.core.lane import Lane, Route, room_of
 from runner.core.pacing import Pace
 from runner.core.period import Calendar, Grant, Refill, Rolling
 from runner.core.quota import Refused
+from runner.core.route import Route, RouteState, room_of
 from runner.core.window import Source, Window
 
 
@@ -28,13 +28,13 @@ class Rotate(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class Demand:
     """A batch with jobs that are ready, or will be at `due` at the earliest.
 
     `routes` are the ways its calls may take, the preferred one first; `left` is how many calls
     the user still allows it, None for as many as it takes; `share` is how much it has had beside
     the others; `pack` is how many jobs a full call carries, `running` how many are in calls under
-    way, and `pending` how many the provider works on.
+    way, and `pending` how many the provider demands on.
     """
 
     batch_id: int
@@ -102,7 +102,7 @@ class Wait:
 
 
 def decide(
-    works: Sequence[Work], lanes: Mapping[Route, Lane], rules: Rules, now: int
+    demands: Sequence[Demand], states: Mapping[Route, RouteState], rules: Rules, now: int
 ) -> Start | Wait:
     """The next thing to do.
 
@@ -110,8 +110,8 @@ def decide(
     must wait never holds up the next, nor does one of its routes.
     """
     reasons: list[Waiting] = []
-    for work in sorted(works, key=lambda w: (w.priority, w.share, w.batch_id)):
-        decision = _decide_one(work, works, lanes, rules, now)
+    for demand in sorted(demands, key=lambda w: (w.priority, w.share, w.batch_id)):
+        decision = _decide_one(demand, demands, states, rules, now)
         if isinstance(decision, Start):
             return decision
         reasons.append(decision)
@@ -120,60 +120,68 @@ def decide(
 
 
 def _decide_one(
-    work: Work, works: Sequence[Work], lanes: Mapping[Route, Lane], rules: Rules, now: int
+    demand: Demand,
+    demands: Sequence[Demand],
+    states: Mapping[Route, RouteState],
+    rules: Rules,
+    now: int,
 ) -> Start | Waiting:
-    if (held := _held_back(work, rules, now)) is not None:
+    if (held := _held_back(demand, rules, now)) is not None:
         return held
-    fitting = _fits(work, works, lanes)
+    fitting = _fits(demand, demands, states)
     waits: list[Waiting] = []
-    for route in _in_order(work, lanes):
-        decision = _through(route, work, works, lanes, rules, now, fitting=fitting)
+    for route in _in_order(demand, states):
+        decision = _through(route, demand, demands, states, rules, now, fitting=fitting)
         if isinstance(decision, Start):
             return decision
         waits.append(decision)
-        if decision.cause == "concurrency" and fitting and work.rotate is Rotate.PREFER:
+        if decision.cause == "concurrency" and fitting and demand.rotate is Rotate.PREFER:
             break  # the preferred way has room for all of it, only not at once
     return _soonest(waits)
 
 
-def explain(
-    work: Work, works: Sequence[Work], lanes: Mapping[Route, Lane], rules: Rules, now: int
+def wait_reasons(
+    demand: Demand,
+    demands: Sequence[Demand],
+    states: Mapping[Route, RouteState],
+    rules: Rules,
+    now: int,
 ) -> dict[Route, Start | Waiting]:
     """What holds `work` back on each of its ways, or how many of its jobs could start there."""
-    held, fitting = _held_back(work, rules, now), _fits(work, works, lanes)
+    held, fitting = _held_back(demand, rules, now), _fits(demand, demands, states)
     return {
-        route: held or _through(route, work, works, lanes, rules, now, fitting=fitting)
-        for route in work.routes
+        route: held or _through(route, demand, demands, states, rules, now, fitting=fitting)
+        for route in demand.routes
     }
 
 
-def _held_back(work: Work, rules: Rules, now: int) -> Waiting | None:
+def _held_back(demand: Demand, rules: Rules, now: int) -> Waiting | None:
     """Why `work` cannot go on, whichever way."""
-    if work.ready == 0:
-        if work.waiting:
-            return Waiting(work.batch_id, "due", "retrying after a fault", work.due)
-        idle = work.pending and not work.running
+    if demand.ready == 0:
+        if demand.waiting:
+            return Waiting(demand.batch_id, "due", "retrying after a fault", demand.due)
+        idle = demand.pending and not demand.running
         why = "the provider is at work on it" if idle else "waiting for the calls in flight"
-        return Waiting(work.batch_id, "in flight", why, None)
-    if work.startable == 0:
+        return Waiting(demand.batch_id, "in flight", why, None)
+    if demand.startable == 0:
         why = "waiting for the calls in flight, to fill the next one"
-        return Waiting(work.batch_id, "in flight", why, None)
+        return Waiting(demand.batch_id, "in flight", why, None)
     if rules.hours and (opens := rules.hours.opens_at(now)) > now:
-        return Waiting(work.batch_id, "hours", "outside the configured hours", opens)
-    if work.left == 0:
-        return Waiting(work.batch_id, "capped", "as many calls as the job file allows", None)
+        return Waiting(demand.batch_id, "hours", "outside the configured hours", opens)
+    if demand.left == 0:
+        return Waiting(demand.batch_id, "capped", "as many calls as the job file allows", None)
     return None
 
 
-def _in_order(work: Work, lanes: Mapping[Route, Lane]) -> list[Route]:
+def _in_order(demand: Demand, states: Mapping[Route, RouteState]) -> list[Route]:
     """The routes of `work`, the one to try first in front."""
-    if work.rotate is Rotate.PREFER:
-        return list(work.routes)
-    return sorted(work.routes, key=lambda route: -_roominess(lanes[route]))
+    if demand.rotate is Rotate.PREFER:
+        return list(demand.routes)
+    return sorted(demand.routes, key=lambda route: -_roominess(states[route]))
 
 
-def _roominess(lane: Lane) -> float:
-    return float("inf") if lane.room is None else lane.room
+def _roominess(state: RouteState) -> float:
+    return float("inf") if state.remaining is None else state.remaining
 
 
 def _soonest(waits: Sequence[Waiting]) -> Waiting:
@@ -183,41 +191,43 @@ def _soonest(waits: Sequence[Waiting]) -> Waiting:
 
 def _through(
     route: Route,
-    work: Work,
-    works: Sequence[Work],
-    lanes: Mapping[Route, Lane],
+    demand: Demand,
+    demands: Sequence[Demand],
+    states: Mapping[Route, RouteState],
     rules: Rules,
     now: int,
     *,
     fitting: bool,
 ) -> Start | Waiting:
     """What to do with `work` by way of one route."""
-    lane = lanes[route]
-    slots = lane.concurrency.allowed - lane.in_flight
+    state = states[route]
+    slots = state.concurrency.allowed - state.in_flight
     if slots <= 0:
-        return Waiting(work.batch_id, "concurrency", "all allowed calls are in flight", None)
-    want = min(slots, work.startable, slots if work.left is None else work.left)
-    offer = quota.admit(lane.windows, want, now, lane.cost)
+        return Waiting(demand.batch_id, "concurrency", "all allowed calls are in flight", None)
+    want = min(slots, demand.startable, slots if demand.left is None else demand.left)
+    offer = quota.admit(state.windows, want, now, state.cost)
     if isinstance(offer, Refused):
-        return _refusal(work, offer)
+        return _refusal(demand, offer)
     if offer.probe:
-        return Start(work.batch_id, route, 1)
-    return _paced(route, work, works, lane, rules, offer.count, now, fitting=fitting)
+        return Start(demand.batch_id, route, 1)
+    return _paced(route, demand, demands, state, rules, offer.count, now, fitting=fitting)
 
 
-def _refusal(work: Work, refused: Refused) -> Waiting:
+def _refusal(demand: Demand, refused: Refused) -> Waiting:
     window = refused.window
     # What is left may pay for no call: then it is the reset that is waited for, too.
-    spent = window.room == 0 or refused.until == window.resets_at
+    spent = window.remaining == 0 or refused.until == window.resets_at
     full = spent and not isinstance(window.period, Rolling | Refill)
-    if full and window.gate.cause is not Cause.OFFLINE:
+    if full and window.gate.reason is not ParkReason.OFFLINE:
         cause = (
-            "capped" if isinstance(window.period, Grant) and _of_the_user(window) else Cause.SPENT
+            "capped"
+            if isinstance(window.period, Grant) and _of_the_user(window)
+            else ParkReason.SPENT
         )
     else:
         flows = isinstance(window.period, Rolling | Refill)
-        cause = window.gate.cause or ("flow" if flows else Cause.RESET)
-    return Waiting(work.batch_id, cause, refused.why, refused.until, window)
+        cause = window.gate.reason or ("flow" if flows else ParkReason.RESET)
+    return Waiting(demand.batch_id, cause, refused.why, refused.until, window)
 
 
 def _of_the_user(window: Window) -> bool:
@@ -226,9 +236,9 @@ def _of_the_user(window: Window) -> bool:
 
 def _paced(
     route: Route,
-    work: Work,
-    works: Sequence[Work],
-    lane: Lane,
+    demand: Demand,
+    demands: Sequence[Demand],
+    state: RouteState,
     rules: Rules,
     count: int,
     now: int,
@@ -237,41 +247,43 @@ def _paced(
 ) -> Start | Waiting:
     """Start now, or at the next moment at which every calendar's budget is well spread."""
     if rules.pace is Pace.ASAP or (fitting and rules.pace is Pace.AUTO):
-        return Start(work.batch_id, route, count)
-    sharing = len({r for w in works for r in w.routes if r[0] == route[0]})
+        return Start(demand.batch_id, route, count)
+    sharing = len({r for w in demands for r in w.routes if r[0] == route[0]})
     latest, bound = now, None
-    for window in lane.windows:
-        start = _spread(window, lane, sharing, rules.hours, now)
+    for window in state.windows:
+        start = _spread(window, state, sharing, rules.hours, now)
         if start is not None and (bound is None or start > latest):
             latest, bound = start, window
     if bound is None:
-        return Start(work.batch_id, route, count)
+        return Start(demand.batch_id, route, count)
     if latest > now:
-        return Waiting(work.batch_id, "pace", "spreading the day's budget", latest, bound)
-    return Start(work.batch_id, route, 1)
+        return Waiting(demand.batch_id, "pace", "spreading the day's budget", latest, bound)
+    return Start(demand.batch_id, route, 1)
 
 
-def _spread(window: Window, lane: Lane, sharing: int, hours: Hours | None, now: int) -> int | None:
+def _spread(
+    window: Window, state: RouteState, sharing: int, hours: Hours | None, now: int
+) -> int | None:
     """When the next call may start if `window`'s budget is spread; None if nothing bounds it.
 
-    Lanes share their account's room: each plans with its part, and takes what others leave.
+    RouteStates share their account's room: each plans with its part, and takes what others leave.
     """
-    left = window.calls_left(lane.cost)
+    left = window.calls_left(state.cost)
     if left is None or not isinstance(window.period, Calendar):
         return None
     budget = left if window.model else -(-left // sharing)
     return pacing.next_start(
         budget=budget,
-        last_start=lane.last_start,
+        last_start=state.last_start,
         resets_at=window.resets_at,
         now=now,
         hours=hours,
     )
 
 
-def _fits(work: Work, works: Sequence[Work], lanes: Mapping[Route, Lane]) -> bool:
+def _fits(demand: Demand, demands: Sequence[Demand], states: Mapping[Route, RouteState]) -> bool:
     """Whether all jobs that go the ways of `work` fit what today still allows on them."""
-    routes = set(work.routes)
-    calls = sum(w.calls for w in works if routes & set(w.routes))
-    room = room_of({r: lanes[r] for r in routes}, {r for w in works for r in w.routes})
+    routes = set(demand.routes)
+    calls = sum(w.calls for w in demands if routes & set(w.routes))
+    room = room_of({r: states[r] for r in routes}, {r for w in demands for r in w.routes})
     return room is None or calls <= room

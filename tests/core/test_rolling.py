@@ -3,13 +3,13 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.core.flow import (
+from runner.core.rolling import (
     GRAIN_MS,
     Recent,
-    changed,
-    dripped,
-    falls_to,
-    lowered,
+    add,
+    drop_oldest,
+    leaked,
+    time_until_at_most,
     total,
     within,
 )
@@ -23,7 +23,7 @@ entries = st.lists(st.tuples(st.integers(0, 3 * MINUTE), st.integers(1, 50)), ma
 def told(found: list[tuple[int, int]]) -> Recent:
     recent: Recent = ()
     for moment, amount in found:
-        recent = changed(recent, moment, amount)
+        recent = add(recent, moment, amount)
     return recent
 
 
@@ -47,20 +47,20 @@ def test_the_moment_it_names_is_the_first_with_room(
     found: list[tuple[int, int]], bound: int
 ) -> None:
     recent = told(found)
-    moment = falls_to(recent, bound, MINUTE)
+    moment = time_until_at_most(recent, bound, MINUTE)
     if moment is not None:
         assert total(within(recent, moment - MINUTE)) <= bound
         assert total(recent) <= bound or total(within(recent, moment - MINUTE - 1)) > bound
 
 
 def test_nothing_falls_below_nothing() -> None:
-    assert falls_to(((5, 1),), -1, MINUTE) is None
-    assert falls_to((), 0, MINUTE) is None
+    assert time_until_at_most(((5, 1),), -1, MINUTE) is None
+    assert time_until_at_most((), 0, MINUTE) is None
 
 
 def test_what_is_taken_back_counts_no_more() -> None:
-    assert changed((), 0, 0) == ()
-    assert total(changed(told([(0, 5)]), 0, -5)) == 0
+    assert add((), 0, 0) == ()
+    assert total(add(told([(0, 5)]), 0, -5)) == 0
 
 
 @given(st.integers(0, 500), st.integers(1, 300), st.lists(st.integers(0, MINUTE), max_size=30))
@@ -71,15 +71,15 @@ def test_dripping_often_gives_what_dripping_once_gives(
     left, exact, now = spent, 0, 0
     for pause in pauses:
         now += pause
-        left, exact = dripped(left, exact, limit, MINUTE, now)
-    once, _ = dripped(spent, 0, limit, MINUTE, now)
+        left, exact = leaked(left, exact, limit, MINUTE, now)
+    once, _ = leaked(spent, 0, limit, MINUTE, now)
     assert once <= left <= once + 1
 
 
 @given(entries, st.integers(0, 400))
 def test_what_has_fallen_out_of_sight_is_the_oldest(found: list[tuple[int, int]], by: int) -> None:
     recent = told(found)
-    left = lowered(recent, by)
+    left = drop_oldest(recent, by)
     assert total(left) == max(0, total(recent) - by)
     assert all(amount > 0 for _, amount in left)
     assert left[1:] == recent[len(recent) - len(left) + 1 :]
