@@ -1,96 +1,67 @@
-"""Which jobs start now, through which windows; or when to look again, and what is awaited.
+"""Which calls may start now, through which windows; or when to look again, and what is waited for.
 
-It decides from what it is shown, and reserves nothing: the ledger decides again, on the same
-functions, when it reserves.
+`admit` is the only place that lets a call start. It is handed the windows of now, what is in
+flight and what is wanted, and returns permits together with the state that holds their
+reservations. It needs no batch: a demand is "up to so many calls by one of these routes".
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import dataclass, field, replace
 
-from runner.core import pacing, quota
+from runner.core import controller, pacing, quota
+from runner.core.demand import Cause, Demand, Rotate, Rules, WaitCause, Waiting
 from runner.core.gate import ParkReason
 from runner.core.hours import Hours
 from runner.core.pacing import Pace
 from runner.core.period import Calendar, Grant, Refill, Rolling
 from runner.core.quota import Refused
-from runner.core.route import Route, RouteState, room_of
+from runner.core.route import Route, RouteState, room_of, with_windows
+from runner.core.start_rate import StartRate
 from runner.core.window import Source, Window
 
 
-class Rotate(StrEnum):
-    """How the routes of a batch are used."""
-
-    PREFER = "prefer"  # in order: the next one when the one before cannot go on
-    SPREAD = "spread"  # all of them, the one with the most room first
-
-
 @dataclass(frozen=True, slots=True)
-class Demand:
-    """A batch with jobs that are ready, or will be at `due` at the earliest.
+class AccountState:
+    """What bounds the calls of an account beside its windows.
 
-    `routes` are the ways its calls may take, the preferred one first; `left` is how many calls
-    the user still allows it, None for as many as it takes; `share` is how much it has had beside
-    the others; `pack` is how many jobs a full call carries, `running` how many are in calls under
-    way, and `pending` how many the provider demands on.
+    Attributes:
+        in_flight: Calls of this process under way.
+        ceiling: How many may be; None: any number.
+        rate: How fast calls may start; None: as fast as they can.
     """
 
-    batch_id: int
-    routes: tuple[Route, ...]
-    ready: int
-    priority: int = 0
-    waiting: int = 0
-    due: int | None = None
-    rotate: Rotate = Rotate.PREFER
-    left: int | None = None
-    share: int = 0
-    pack: int = 1
-    running: int = 0
-    pending: int = 0
-
-    @property
-    def calls(self) -> int:
-        """How many calls its jobs take, if each is full."""
-        return -(-(self.ready + self.waiting) // self.pack)
-
-    @property
-    def startable(self) -> int:
-        """How many calls may start at most: full ones, or whatever is left when none is under way.
-
-        What comes back from the calls under way may fill the next one.
-        """
-        full = self.ready // self.pack
-        return full or (0 if self.running else self.ready)
+    in_flight: int = 0
+    ceiling: int | None = None
+    rate: StartRate | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
-    """What the user wants of a run: how to spend a budget, and at which hours."""
+class State:
+    """Everything that admission depends on.
 
-    pace: Pace = Pace.AUTO
-    hours: Hours | None = None
+    Attributes:
+        routes: Every route that a demand may take, with the windows of now.
+        accounts: What bounds each account; one that is missing is not bounded.
+        in_flight: Calls of this process under way.
+        ceiling: How many may be, in all.
+    """
+
+    routes: Mapping[Route, RouteState]
+    accounts: Mapping[str, AccountState] = field(default_factory=dict)
+    in_flight: int = 0
+    ceiling: int = 256
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Start up to `count` calls of a batch."""
+    """Start `count` calls of a demand by one route; a `probe` goes alone."""
 
-    batch_id: int
+    key: int
     route: Route
     count: int
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """Why a batch does not go on, and until when (None: until a call in flight ends)."""
-
-    batch_id: int
-    cause: str
-    why: str
-    until: int | None
-    window: Window | None = None
+    probe: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,17 +72,61 @@ class Wait:
     reasons: tuple[Waiting, ...] = ()
 
 
-def decide(
-    demands: Sequence[Demand], states: Mapping[Route, RouteState], rules: Rules, now: int
-) -> Start | Wait:
-    """The next thing to do.
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """Leave to make one call.
 
-    Batches go by priority; those of the same priority share alike, the oldest first. One that
+    Attributes:
+        key: The demand that it is for.
+        route: The account and the model to call.
+        reserved: By quota, the period and how much the call reserves there.
+        period_key: The quota day of the account's first window, for the ledger.
+        probe: Whether the call flies alone, so that the provider's count is exact.
+        circuit_open: Whether calls by this route are known to fail at present.
+        only_route: Whether the demand could take no other route.
+    """
+
+    key: int
+    route: Route
+    reserved: Mapping[str, tuple[str, int]]
+    period_key: str = ""
+    probe: bool = False
+    circuit_open: bool = False
+    only_route: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """The permits, the state with their reservations, and when to look again without an event."""
+
+    permits: tuple[Permit, ...]
+    state: State
+    wait: Wait
+
+
+def admit(state: State, demands: Sequence[Demand], now: int) -> Admission:
+    """Let start what may start at `now`."""
+    permits: list[Permit] = []
+    while True:
+        decision = decide(state, demands, now)
+        if isinstance(decision, Wait):
+            return Admission(tuple(permits), state, decision)
+        [demand] = [one for one in demands if one.key == decision.key]
+        state, permit = _reserve(state, demand, decision, now)
+        permits += [permit] * decision.count
+        demands = [_started(one, decision.count) if one is demand else one for one in demands]
+
+
+def decide(state: State, demands: Sequence[Demand], now: int) -> Start | Wait:
+    """The next calls to start.
+
+    Demands go by priority; those of the same priority share alike, the oldest first. One that
     must wait never holds up the next, nor does one of its routes.
     """
+    turn = _Turn(state, demands, now)
     reasons: list[Waiting] = []
-    for demand in sorted(demands, key=lambda w: (w.priority, w.share, w.batch_id)):
-        decision = _decide_one(demand, demands, states, rules, now)
+    for demand in sorted(demands, key=lambda one: (one.priority, one.share, one.key)):
+        decision = turn.decide(demand)
         if isinstance(decision, Start):
             return decision
         reasons.append(decision)
@@ -119,65 +134,209 @@ def decide(
     return Wait(min(moments, default=None), tuple(reasons))
 
 
-def _decide_one(
-    demand: Demand,
-    demands: Sequence[Demand],
-    states: Mapping[Route, RouteState],
-    rules: Rules,
-    now: int,
-) -> Start | Waiting:
-    if (held := _held_back(demand, rules, now)) is not None:
-        return held
-    fitting = _fits(demand, demands, states)
-    waits: list[Waiting] = []
-    for route in _in_order(demand, states):
-        decision = _through(route, demand, demands, states, rules, now, fitting=fitting)
-        if isinstance(decision, Start):
-            return decision
-        waits.append(decision)
-        if decision.cause == "concurrency" and fitting and demand.rotate is Rotate.PREFER:
-            break  # the preferred way has room for all of it, only not at once
-    return _soonest(waits)
-
-
 def wait_reasons(
-    demand: Demand,
-    demands: Sequence[Demand],
-    states: Mapping[Route, RouteState],
-    rules: Rules,
-    now: int,
+    state: State, demand: Demand, demands: Sequence[Demand], now: int
 ) -> dict[Route, Start | Waiting]:
-    """What holds `work` back on each of its ways, or how many of its jobs could start there."""
-    held, fitting = _held_back(demand, rules, now), _fits(demand, demands, states)
-    return {
-        route: held or _through(route, demand, demands, states, rules, now, fitting=fitting)
-        for route in demand.routes
+    """By route: what holds `demand` back there, or how many of its calls could start."""
+    turn = _Turn(state, demands, now)
+    held = turn.held_back(demand)
+    return {route: held or turn.through(route, demand) for route in demand.routes}
+
+
+def _reserve(state: State, demand: Demand, start: Start, now: int) -> tuple[State, Permit]:
+    """The state once the calls of `start` are under way, and the permit of each."""
+    route, before = start.route, state.routes[start.route]
+    windows = quota.reserve(before.windows, start.count, now, before.cost)
+    permit = Permit(
+        key=start.key,
+        route=route,
+        reserved={w.quota: (w.period_key, w.cost_of(before.cost)) for w in windows},
+        period_key=windows[0].period_key if windows else "",
+        probe=start.probe,
+        circuit_open=any(w.gate.reason is ParkReason.CIRCUIT_OPEN for w in before.windows),
+        only_route=len(demand.routes) == 1,
+    )
+    changed = {(w.model, w.quota): w for w in windows}
+    routes = {
+        key: with_windows(other, changed) if key[0] == route[0] else other
+        for key, other in state.routes.items()
     }
+    routes[route] = replace(
+        routes[route],
+        in_flight=before.in_flight + start.count,
+        controller=controller.started(before.controller, start.count, now),
+    )
+    accounts = dict(state.accounts)
+    if (account := accounts.get(route[0])) is not None:
+        rate = account.rate and account.rate.after(start.count, now)
+        in_flight = account.in_flight + start.count
+        accounts[route[0]] = replace(account, in_flight=in_flight, rate=rate)
+    after = replace(
+        state, routes=routes, accounts=accounts, in_flight=state.in_flight + start.count
+    )
+    return after, permit
 
 
-def _held_back(demand: Demand, rules: Rules, now: int) -> Waiting | None:
-    """Why `work` cannot go on, whichever way."""
-    if demand.ready == 0:
-        if demand.waiting:
-            return Waiting(demand.batch_id, "due", "retrying after a fault", demand.due)
-        idle = demand.pending and not demand.running
-        why = "the provider is at work on it" if idle else "waiting for the calls in flight"
-        return Waiting(demand.batch_id, "in flight", why, None)
-    if demand.startable == 0:
-        why = "waiting for the calls in flight, to fill the next one"
-        return Waiting(demand.batch_id, "in flight", why, None)
-    if rules.hours and (opens := rules.hours.opens_at(now)) > now:
-        return Waiting(demand.batch_id, "hours", "outside the configured hours", opens)
-    if demand.left == 0:
-        return Waiting(demand.batch_id, "capped", "as many calls as the job file allows", None)
-    return None
+def _started(demand: Demand, count: int) -> Demand:
+    return replace(
+        demand,
+        ready=demand.ready - count,
+        backlog=None if demand.backlog is None else max(0, demand.backlog - count),
+        left=None if demand.left is None else demand.left - count,
+        share=demand.share + count,
+        in_flight=demand.in_flight + count,
+    )
 
 
-def _in_order(demand: Demand, states: Mapping[Route, RouteState]) -> list[Route]:
-    """The routes of `work`, the one to try first in front."""
-    if demand.rotate is Rotate.PREFER:
-        return list(demand.routes)
-    return sorted(demand.routes, key=lambda route: -_roominess(states[route]))
+class _Turn:
+    """One decision over many demands; what holds for all demands of a route is found once."""
+
+    def __init__(self, state: State, demands: Sequence[Demand], now: int) -> None:
+        self._state = state
+        self._demands = demands
+        self._now = now
+        self._fitting: dict[tuple[Route, ...], bool] = {}
+        self._refusals: dict[tuple[Route, bool, Rules], Waiting] = {}
+
+    def decide(self, demand: Demand) -> Start | Waiting:
+        """What to do with one demand."""
+        if (held := self.held_back(demand)) is not None:
+            return held
+        waits: list[Waiting] = []
+        for route in self._in_order(demand):
+            decision = self.through(route, demand)
+            if isinstance(decision, Start):
+                return decision
+            waits.append(decision)
+            busy = decision.cause is WaitCause.CONCURRENCY
+            if busy and demand.rotate is Rotate.PREFER and self._fits(demand):
+                break  # the preferred route has room for all of it, only not at once
+        return _soonest(waits)
+
+    def held_back(self, demand: Demand) -> Waiting | None:
+        """Why `demand` cannot go on by any route."""
+        if demand.ready == 0:
+            return _idle(demand)
+        hours = demand.rules.hours
+        if hours and (opens := hours.opens_at(self._now)) > self._now:
+            why = "outside the configured hours"
+            return Waiting(demand.key, WaitCause.HOURS, why, opens)
+        if demand.left == 0:
+            why = "as many calls as the job file allows"
+            return Waiting(demand.key, WaitCause.CAPPED, why, None)
+        return None
+
+    def through(self, route: Route, demand: Demand) -> Start | Waiting:
+        """What to do with `demand` by one route."""
+        key = (route, self._fits(demand), demand.rules)
+        if (known := self._refusals.get(key)) is not None:
+            return replace(known, key=demand.key)
+        decision = self._through(route, demand)
+        if isinstance(decision, Waiting):
+            self._refusals[key] = decision
+        return decision
+
+    def _through(self, route: Route, demand: Demand) -> Start | Waiting:
+        state = self._state.routes[route]
+        slots = self._slots(route, demand.key)
+        if isinstance(slots, Waiting):
+            return slots
+        want = min(slots, demand.ready, slots if demand.left is None else demand.left)
+        offer = quota.admit(state.windows, want, self._now, state.cost)
+        if isinstance(offer, Refused):
+            return _refusal(demand.key, offer)
+        if offer.probe:
+            return Start(demand.key, route, 1, probe=True)
+        return self._paced(route, demand, offer.count)
+
+    def _slots(self, route: Route, key: int) -> int | Waiting:
+        """How many calls may start by `route` as far as concurrency and rates go."""
+        state, account = self._state, self._state.accounts.get(route[0], _UNBOUNDED)
+        own = state.routes[route]
+        free = state.ceiling - state.in_flight
+        if account.ceiling is not None:
+            free = min(free, account.ceiling - account.in_flight)
+        if free <= 0:
+            return Waiting(key, WaitCause.CONCURRENCY, _BUSY, None)
+        slots, until = controller.room(own.controller, own.in_flight, self._now)
+        if slots <= 0:
+            if until is None:
+                return Waiting(key, WaitCause.CONCURRENCY, _BUSY, None)
+            return Waiting(key, ParkReason.THROTTLED, _SLOWED, until)
+        if account.rate is not None:
+            allowed = int(account.rate.left(self._now))
+            if allowed < 1:
+                until = account.rate.next_at(self._now)
+                return Waiting(key, WaitCause.RATE, "starting calls no faster", until)
+            slots = min(slots, allowed)
+        return min(free, slots)
+
+    def _paced(self, route: Route, demand: Demand, count: int) -> Start | Waiting:
+        """Start now, or at the next moment at which every calendar's budget is well spread."""
+        pace, now = demand.rules.pace, self._now
+        if pace is Pace.ASAP or (pace is Pace.AUTO and self._fits(demand)):
+            return Start(demand.key, route, count)
+        latest, bound = now, None
+        for window in self._state.routes[route].windows:
+            start = self._spread(window, route, demand.rules.hours)
+            if start is not None and (bound is None or start > latest):
+                latest, bound = start, window
+        if bound is None:
+            return Start(demand.key, route, count)
+        if latest > now:
+            why = "spreading the day's budget"
+            return Waiting(demand.key, WaitCause.PACE, why, latest, bound)
+        return Start(demand.key, route, 1)
+
+    def _spread(self, window: Window, route: Route, hours: Hours | None) -> int | None:
+        """When the next call may start if `window`'s budget is spread; None if nothing bounds it.
+
+        Routes share their account's room: each plans with its part, and takes what others leave.
+        """
+        state = self._state.routes[route]
+        left = window.calls_left(state.cost)
+        if left is None or not isinstance(window.period, Calendar):
+            return None
+        sharing = {r for one in self._demands for r in one.routes if r[0] == route[0]}
+        return pacing.next_start(
+            budget=left if window.model else -(-left // len(sharing)),
+            last_start=state.last_start,
+            resets_at=window.resets_at,
+            now=self._now,
+            hours=hours,
+        )
+
+    def _fits(self, demand: Demand) -> bool:
+        """Whether the calls of all demands on these routes fit what today still allows there."""
+        if (known := self._fitting.get(demand.routes)) is not None:
+            return known
+        routes = set(demand.routes)
+        calls = sum(one.calls for one in self._demands if not routes.isdisjoint(one.routes))
+        busy = {route for one in self._demands for route in one.routes}
+        room = room_of({route: self._state.routes[route] for route in routes}, busy)
+        fits = self._fitting[demand.routes] = room is None or calls <= room
+        return fits
+
+    def _in_order(self, demand: Demand) -> Sequence[Route]:
+        """The routes of `demand`, the one to try first in front."""
+        if demand.rotate is Rotate.PREFER:
+            return demand.routes
+        states = self._state.routes
+        return sorted(demand.routes, key=lambda route: -_roominess(states[route]))
+
+
+_UNBOUNDED = AccountState()
+_BUSY = "all allowed calls are in flight"
+_SLOWED = "the provider asked for fewer calls"
+
+
+def _idle(demand: Demand) -> Waiting:
+    """What a demand without a call to start waits for."""
+    if demand.waiting:
+        return Waiting(demand.key, WaitCause.DUE, "retrying after a fault", demand.due)
+    idle = demand.pending and not demand.in_flight
+    why = "the provider is at work on it" if idle else "waiting for the calls in flight"
+    return Waiting(demand.key, WaitCause.IN_FLIGHT, why, None)
 
 
 def _roominess(state: RouteState) -> float:
@@ -185,105 +344,22 @@ def _roominess(state: RouteState) -> float:
 
 
 def _soonest(waits: Sequence[Waiting]) -> Waiting:
-    """Of the reasons why each route waits, the one that ends first: the batch goes on with it."""
-    return min(waits, key=lambda w: float("inf") if w.until is None else w.until)
+    """Of the reasons why each route waits, the one that ends first: the demand goes on with it."""
+    return min(waits, key=lambda wait: float("inf") if wait.until is None else wait.until)
 
 
-def _through(
-    route: Route,
-    demand: Demand,
-    demands: Sequence[Demand],
-    states: Mapping[Route, RouteState],
-    rules: Rules,
-    now: int,
-    *,
-    fitting: bool,
-) -> Start | Waiting:
-    """What to do with `work` by way of one route."""
-    state = states[route]
-    slots = state.concurrency.allowed - state.in_flight
-    if slots <= 0:
-        return Waiting(demand.batch_id, "concurrency", "all allowed calls are in flight", None)
-    want = min(slots, demand.startable, slots if demand.left is None else demand.left)
-    offer = quota.admit(state.windows, want, now, state.cost)
-    if isinstance(offer, Refused):
-        return _refusal(demand, offer)
-    if offer.probe:
-        return Start(demand.batch_id, route, 1)
-    return _paced(route, demand, demands, state, rules, offer.count, now, fitting=fitting)
-
-
-def _refusal(demand: Demand, refused: Refused) -> Waiting:
+def _refusal(key: int, refused: Refused) -> Waiting:
     window = refused.window
-    # What is left may pay for no call: then it is the reset that is waited for, too.
+    # What is left may pay for no call: then the reset is waited for, too.
     spent = window.remaining == 0 or refused.until == window.resets_at
-    full = spent and not isinstance(window.period, Rolling | Refill)
-    if full and window.gate.reason is not ParkReason.OFFLINE:
-        cause = (
-            "capped"
-            if isinstance(window.period, Grant) and _of_the_user(window)
-            else ParkReason.SPENT
-        )
+    flows = isinstance(window.period, Rolling | Refill)
+    cause: Cause
+    if spent and not flows and window.gate.reason is not ParkReason.OFFLINE:
+        of_the_user = window.limit_source is Source.CONFIGURED
+        capped = isinstance(window.period, Grant) and of_the_user
+        cause = WaitCause.CAPPED if capped else ParkReason.SPENT
+    elif window.gate.reason is not ParkReason.NONE:
+        cause = window.gate.reason
     else:
-        flows = isinstance(window.period, Rolling | Refill)
-        cause = window.gate.reason or ("flow" if flows else ParkReason.RESET)
-    return Waiting(demand.batch_id, cause, refused.why, refused.until, window)
-
-
-def _of_the_user(window: Window) -> bool:
-    return window.limit_source is Source.CONFIGURED
-
-
-def _paced(
-    route: Route,
-    demand: Demand,
-    demands: Sequence[Demand],
-    state: RouteState,
-    rules: Rules,
-    count: int,
-    now: int,
-    *,
-    fitting: bool,
-) -> Start | Waiting:
-    """Start now, or at the next moment at which every calendar's budget is well spread."""
-    if rules.pace is Pace.ASAP or (fitting and rules.pace is Pace.AUTO):
-        return Start(demand.batch_id, route, count)
-    sharing = len({r for w in demands for r in w.routes if r[0] == route[0]})
-    latest, bound = now, None
-    for window in state.windows:
-        start = _spread(window, state, sharing, rules.hours, now)
-        if start is not None and (bound is None or start > latest):
-            latest, bound = start, window
-    if bound is None:
-        return Start(demand.batch_id, route, count)
-    if latest > now:
-        return Waiting(demand.batch_id, "pace", "spreading the day's budget", latest, bound)
-    return Start(demand.batch_id, route, 1)
-
-
-def _spread(
-    window: Window, state: RouteState, sharing: int, hours: Hours | None, now: int
-) -> int | None:
-    """When the next call may start if `window`'s budget is spread; None if nothing bounds it.
-
-    RouteStates share their account's room: each plans with its part, and takes what others leave.
-    """
-    left = window.calls_left(state.cost)
-    if left is None or not isinstance(window.period, Calendar):
-        return None
-    budget = left if window.model else -(-left // sharing)
-    return pacing.next_start(
-        budget=budget,
-        last_start=state.last_start,
-        resets_at=window.resets_at,
-        now=now,
-        hours=hours,
-    )
-
-
-def _fits(demand: Demand, demands: Sequence[Demand], states: Mapping[Route, RouteState]) -> bool:
-    """Whether all jobs that go the ways of `work` fit what today still allows on them."""
-    routes = set(demand.routes)
-    calls = sum(w.calls for w in demands if routes & set(w.routes))
-    room = room_of({r: states[r] for r in routes}, {r for w in demands for r in w.routes})
-    return room is None or calls <= room
+        cause = WaitCause.FLOW if flows else ParkReason.RESET
+    return Waiting(key, cause, refused.why, refused.until, window)

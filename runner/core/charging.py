@@ -6,15 +6,18 @@ becomes of the job is retry.py's to say.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import takewhile
 
 from runner.core import gate as gates
-from runner.core import quota
+from runner.core import quota, rolling
 from runner.core.gate import Gate, ParkReason
 from runner.core.period import Calendar, Refill, Rolling
+from runner.core.renewal import refreshed
 from runner.core.verdict import Kind, Verdict
-from runner.core.window import Count, Unit, Window
+from runner.core.window import Count, Source, Unit, Window
 
 # A provider's Date has whole seconds and is older than the reply by its way here; a difference
 # below this is no evidence about either clock.
@@ -23,6 +26,8 @@ CLOCK_TOLERANCE_MS = 2 * gates.MINUTE_MS
 # Refusals are not charged. Whatever else was answered may have been, so it counts until the
 # provider's own figures say otherwise.
 UNCHARGED = frozenset({Kind.LOCAL, Kind.THROTTLED, Kind.SPENT, Kind.UNAUTHORISED})
+# The provider has taken the call in and judged it.
+_ANSWERED = frozenset({Kind.DONE, Kind.REJECTED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,8 @@ class Outcome:
         date: The reply's Date (ms since the epoch), if it had one.
         tokens: How many the provider counted; None if it did not say.
         sent_at: When the call was sent (ms since the epoch); 0 if that is not known.
+        parks: Whether a refusal for pace parks the window. If not, the route's controller holds
+            the next calls back, and the window stays open.
     """
 
     verdict: Verdict
@@ -44,6 +51,65 @@ class Outcome:
     date: int | None = None
     tokens: int | None = None
     sent_at: int = 0
+    parks: bool = True
+
+
+def settle_calls(window: Window, outcomes: Sequence[Outcome], now: int, held: int = 1) -> Window:
+    """`window` after several calls, each of which had reserved `held` in it.
+
+    The result is that of `settle_window` for one after the other. Answers that tell nothing new
+    are most of all outcomes: a stretch of them is settled by one sum.
+    """
+    rest = list(outcomes)
+    while rest:
+        told = window.quota in rest[0].counts
+        plain = list(takewhile(partial(_is_plain, window, told=told), rest))
+        if plain:
+            window = _settle_plain(window, plain, now, held, told=told)
+        else:
+            window = settle_window(window, rest[0], now, held)
+        rest = rest[len(plain) or 1 :]
+    return window
+
+
+def _is_plain(window: Window, outcome: Outcome, *, told: bool) -> bool:
+    """Whether `outcome` is an answer that changes sums only; `told`: with the provider's count."""
+    if outcome.probe or outcome.verdict.kind not in _ANSWERED:
+        return False
+    count = outcome.counts.get(window.quota)
+    if count is None:
+        watched = window.limit_source is Source.HEADER and isinstance(window.period, Calendar)
+        return not told and not watched
+    simple = not (window.unconfirmed or isinstance(window.period, Rolling))
+    return told and simple and count.remaining > 0 and count.limit is not None
+
+
+def _settle_plain(
+    window: Window, outcomes: Sequence[Outcome], now: int, held: int, *, told: bool
+) -> Window:
+    window = refreshed(window, now)
+    reserved = max(0, window.reserved - held * len(outcomes))
+    gate = gates.opened(window.gate, probe=False)
+    if told:
+        counts = [outcome.counts[window.quota] for outcome in outcomes]
+        limit = counts[-1].limit
+        spent = max(window.spent, *(count.spent(count.limit or 0) for count in counts))
+        return replace(
+            window,
+            reserved=reserved,
+            spent=spent,
+            limit=limit,
+            limit_source=Source.HEADER,
+            limit_learned_at=now,
+            gate=gate,
+        )
+    charged = sum(_charged(window, one.verdict, one.tokens, held) for one in outcomes)
+    spent, recent = window.spent + charged, window.recent
+    if isinstance(window.period, Rolling):
+        recent = rolling.add(recent, now, charged, rolling.grain(window.period.ms))
+        spent = rolling.total(recent)
+    limit = window.limit if window.limit is None else max(window.limit, spent)
+    return replace(window, reserved=reserved, spent=spent, recent=recent, limit=limit, gate=gate)
 
 
 def settle_window(window: Window, outcome: Outcome, now: int, held: int = 1) -> Window:
@@ -51,7 +117,7 @@ def settle_window(window: Window, outcome: Outcome, now: int, held: int = 1) -> 
 
     What is learned on the way, of limits and counts, is kept.
     """
-    probe = outcome.probe and window.gate.probing
+    probe = outcome.probe and window.gate.probe_in_flight
     count = outcome.counts.get(window.quota)
     verdict = _unmask(outcome.verdict, window, count, probe=probe)
     until = quota.header_reset(window, count, now)
@@ -75,7 +141,7 @@ def settle_window(window: Window, outcome: Outcome, now: int, held: int = 1) -> 
     settled = quota.with_header_reset(settled, until)
     if verdict.kind is Kind.SPENT and concerns(verdict, window):
         settled = _learn_spent(settled, verdict, now)
-    gate = _gate_after(settled, verdict, probe=probe, now=now)
+    gate = _gate_after(settled, verdict, now, probe=probe, parks=outcome.parks)
     if until is not None and gate.parked_until < until:
         why = verdict.why or "nothing is left, as the provider tells"
         gate = gates.park(gate, until, ParkReason.SPENT, why, probe=probe)
@@ -200,22 +266,24 @@ def _await_reset(window: Window, verdict: Verdict, now: int, held: int, *, probe
     )
 
 
-def _gate_after(window: Window, verdict: Verdict, *, probe: bool, now: int) -> Gate:
+def _gate_after(window: Window, verdict: Verdict, now: int, *, probe: bool, parks: bool) -> Gate:
     gate = window.gate
     if verdict.kind in (Kind.DONE, Kind.REJECTED):
         return gates.opened(gate, probe=probe)
     if verdict.kind is Kind.TRANSIENT and concerns(verdict, window):
         return gates.faulted(gate, verdict.why, now, probe=probe)
-    shut = _shut_until(window, verdict, now)
-    if shut is None:
+    parked = _park_until(window, verdict, now, parks=parks)
+    if parked is None:
         return gates.probe_lost(gate, probe=probe)
-    until, cause = shut
-    return gates.park(gate, until, cause, verdict.why, probe=probe)
+    until, reason = parked
+    return gates.park(gate, until, reason, verdict.why, probe=probe)
 
 
-def _shut_until(window: Window, verdict: Verdict, now: int) -> tuple[int, ParkReason] | None:
-    """When the window opens again and why it shuts, or None if the verdict is not about it."""
-    if not concerns(verdict, window):
+def _park_until(
+    window: Window, verdict: Verdict, now: int, *, parks: bool
+) -> tuple[int, ParkReason] | None:
+    """Until when the window is parked, and why; None if the verdict does not park it."""
+    if not concerns(verdict, window) or (verdict.kind is Kind.THROTTLED and not parks):
         return None
     match verdict.kind:
         case Kind.LOCAL:

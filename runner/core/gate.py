@@ -55,8 +55,8 @@ class Gate:
 
     Attributes:
         parked_until: No call before this moment (ms since the epoch).
-        probe: The next call goes alone, and only its success opens the gate.
-        probing: That call is on its way.
+        needs_probe: The next call goes alone, and only its success opens the gate.
+        probe_in_flight: That call is on its way.
         reason: What shut it last.
         refusals: How often in a row it was shut for that reason; chooses the next wait.
         faults: How many calls in a row failed by a fault of the provider's.
@@ -65,8 +65,8 @@ class Gate:
     """
 
     parked_until: int = 0
-    probe: bool = True
-    probing: bool = False
+    needs_probe: bool = True
+    probe_in_flight: bool = False
     reason: ParkReason = ParkReason.NONE
     refusals: int = 0
     faults: int = 0
@@ -74,9 +74,13 @@ class Gate:
     why: str = ""
 
 
+OPEN = Gate(needs_probe=False, answered=True)
+"""The gate of a window whose calls are answered."""
+
+
 def entered(gate: Gate) -> Gate:
     """The gate once a call is let in."""
-    return replace(gate, probing=gate.probe)
+    return replace(gate, probe_in_flight=True) if gate.needs_probe else gate
 
 
 def opened(gate: Gate, *, probe: bool) -> Gate:
@@ -84,21 +88,21 @@ def opened(gate: Gate, *, probe: bool) -> Gate:
 
     A call that was under way before the gate shut proves nothing: only the probe opens it.
     """
-    if gate.probe and not probe:
+    if gate.needs_probe and not probe:
         return gate
-    return Gate(probe=False, answered=True)
+    return OPEN
 
 
 def probe_lost(gate: Gate, *, probe: bool) -> Gate:
     """The gate after a call ended without telling anything about the allowance."""
-    return replace(gate, probing=False) if probe else gate
+    return replace(gate, probe_in_flight=False) if probe else gate
 
 
 def faulted(gate: Gate, why: str, now: int, *, probe: bool) -> Gate:
     """The gate after a fault that may pass: one of many in a row breaks the circuit."""
-    if gate.probe and not probe:
+    if gate.needs_probe and not probe:
         return gate
-    counted = replace(gate, probing=False, faults=gate.faults + 1)
+    counted = replace(gate, probe_in_flight=False, faults=gate.faults + 1)
     if counted.faults < FAULTS_TO_BREAK:
         return counted
     until = now + _wait(gate, ParkReason.CIRCUIT_OPEN, CIRCUIT_WAITS_MS)
@@ -111,11 +115,17 @@ def park(gate: Gate, until: int, reason: ParkReason, why: str, *, probe: bool) -
     Of the calls that were in flight together only the first refusal counts: the others come
     through a gate that is shut already, and may only push its opening back.
     """
-    if gate.probe and not probe:
+    if gate.needs_probe and not probe:
         return replace(gate, parked_until=max(gate.parked_until, until))
     again = gate.refusals + 1 if reason is gate.reason else 1
     return replace(
-        gate, parked_until=until, probe=True, probing=False, reason=reason, refusals=again, why=why
+        gate,
+        parked_until=until,
+        needs_probe=True,
+        probe_in_flight=False,
+        reason=reason,
+        refusals=again,
+        why=why,
     )
 
 
@@ -126,10 +136,14 @@ def after_reset(parked_until: int, old: Gate, now: int) -> Gate:
     does a refusal of the account.
     """
     if old.reason is ParkReason.REFUSED:
-        return replace(old, parked_until=parked_until, probe=True, probing=False, answered=False)
+        return replace(
+            old, parked_until=parked_until, needs_probe=True, probe_in_flight=False, answered=False
+        )
     if old.parked_until > now:
         until = max(parked_until, old.parked_until)
-        return replace(old, parked_until=until, probe=True, probing=False, answered=False)
+        return replace(
+            old, parked_until=until, needs_probe=True, probe_in_flight=False, answered=False
+        )
     return Gate(parked_until, reason=ParkReason.RESET)
 
 

@@ -22,7 +22,8 @@ from runner.core import gate as gates
 from runner.core import rolling
 from runner.core.gate import ParkReason
 from runner.core.period import Calendar, Refill, Rolling
-from runner.core.window import ONE_CALL, Cost, Count, Source, Window, refreshed
+from runner.core.renewal import refreshed
+from runner.core.window import ONE_CALL, Cost, Count, Source, Window
 
 # The longest periods of calendars: the day on which clocks are set back, and a month with one.
 LONGEST_MS = {"day": 25 * gates.HOUR_MS, "month": (31 * 24 + 1) * gates.HOUR_MS}
@@ -59,7 +60,7 @@ def admit(
     for window in windows:
         if (refused := _closed(window, now, cost)) is not None:
             return refused
-    probe = any(window.gate.probe for window in windows)
+    probe = any(window.gate.needs_probe for window in windows)
     count = 1 if probe else want
     for window in windows:
         if (left := window.calls_left(cost)) is not None:
@@ -75,7 +76,7 @@ def reserve(
         replace(
             w,
             reserved=w.reserved + count * w.cost_of(cost),
-            started_at=now,
+            last_start_at=now,
             gate=gates.entered(w.gate),
         )
         for w in windows
@@ -86,9 +87,9 @@ def _closed(window: Window, now: int, cost: Cost) -> Refused | None:
     gate = window.gate
     if now < gate.parked_until:
         return Refused(gate.parked_until, gate.why, window)
-    if gate.probing:
+    if gate.probe_in_flight:
         return Refused(None, "a probe is under way", window)
-    if gate.probe and window.reserved:
+    if gate.needs_probe and window.reserved:
         return Refused(None, "the calls in flight end before the probe", window)
     if window.calls_left(cost) == 0:
         return Refused(room_at(window, cost, now), _full(window), window)
@@ -225,10 +226,12 @@ def _counted(window: Window, charged: int, reported: int, now: int, *, probe: bo
 
 def _spend(window: Window, amount: int, now: int) -> Window:
     """`window` with `amount` more spent at `now`, or less if it is negative."""
-    if not isinstance(window.period, Rolling):
-        return replace(window, spent=max(0, window.spent + amount))
-    recent = rolling.add(window.recent, now, amount)
-    return replace(window, recent=recent, spent=rolling.total(recent))
+    match window.period:
+        case Rolling(ms):
+            recent = rolling.add(window.recent, now, amount, rolling.grain(ms))
+            return replace(window, recent=recent, spent=rolling.total(recent))
+        case _:
+            return replace(window, spent=max(0, window.spent + amount))
 
 
 def balance(window: Window, count: Count, now: int) -> Window:

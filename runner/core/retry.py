@@ -1,8 +1,7 @@
-"""What becomes of a job after its call: done, asked again, later, or never.
+"""What happens to a job after its call: it ends, is asked again at once or later, or fails.
 
-It knows verdicts and how often the job was tried; windows are outcome.py's. A job that shared its
-call with others is in pack_size: what goes wrong there is not held against it, but halves the
-pack_size, so that a job that spoils its calls ends alone, and answers for itself.
+What goes wrong in a call that several jobs share is held against none of them. Their pack is
+split instead, so that a job that spoils its calls ends up alone, and is judged alone.
 """
 
 from __future__ import annotations
@@ -14,28 +13,39 @@ from runner.core.verdict import Kind, Verdict
 
 BASE_WAIT_MS = 2_000
 LONGEST_WAIT_MS = 300_000
-# A job that was claimed this often without any verdict kills its runners.
-MAX_CLAIMS = 20
+# A job that was in a call at this many deaths of a runner is taken for their cause.
+MAX_CRASHES = 20
 # So many rejected calls before any answer are not the rows' fault.
 REJECTIONS_TO_STOP = 5
-# After so many faults in a row the pack_size may be at fault: too long an answer, or one bad row.
-FAULTS_IN_COMPANY = 3
-# When to look at a provider's task: soon at first, then ever more rarely.
-FIRST_LOOK_MS = 3_000
-LONGEST_LOOK_MS = 60_000
+# After so many faults in a row the pack may be at fault: too long an answer, or one bad row.
+FAULTS_IN_PACK = 3
+# When to poll an image task: soon at first, then ever more rarely.
+FIRST_POLL_MS = 3_000
+LONGEST_POLL_MS = 60_000
 # A task that has not ended after this long never will.
 LONGEST_TASK_MS = 24 * 3_600_000
 # A row that was sent where calls are known to fail lets others go first the next time.
 PROBE_REST_MS = 15 * 60_000
+# So often the probe of a broken circuit is not held against its row.
+MAX_FREE_PROBES = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Tries:
-    """How often a job was claimed, met a passing fault, answered invalidly alone, and halved."""
+    """What a job has been through.
 
-    claims: int = 1
+    Attributes:
+        attempts: Calls that it was part of, save those that told nothing about it.
+        crashes: Runners that died while it was in a call.
+        faults: Passing faults that it met.
+        invalid_replies: Invalid answers to it alone.
+        splits: How often its pack was split.
+    """
+
+    attempts: int = 1
+    crashes: int = 0
     faults: int = 0
-    asks: int = 0
+    invalid_replies: int = 0
     splits: int = 0
 
 
@@ -114,7 +124,7 @@ def after_answer(
         return Succeed(value)
     if pack_size > 1:
         return SplitPack(why_not)
-    if tries.asks + 1 < limits.max_asks:
+    if tries.invalid_replies + 1 < limits.max_asks:
         return Reask(why_not)
     return Fail(f"no valid answer in {limits.max_asks} asked: {why_not}")
 
@@ -124,10 +134,11 @@ def after_refusal(
     tries: Tries,
     limits: Limits,
     *,
-    chance: float,
+    jitter: float,
     now: int,
     pack_size: int = 1,
-    known_to_fail: bool = False,
+    circuit_open: bool = False,
+    others_answered: bool = True,
 ) -> JobAction:
     """What follows any verdict but done.
 
@@ -135,17 +146,21 @@ def after_refusal(
         verdict: What came of the call.
         tries: What the job has been through, before this.
         limits: How much it may go through.
-        chance: In [0, 1); spreads the retries.
+        jitter: In [0, 1); spreads the retries.
         now: The present moment.
         pack_size: How many jobs shared the call.
-        known_to_fail: Whether the call was the probe of a broken circuit.
+        circuit_open: Whether the call was the probe of a route whose calls are known to fail.
+        others_answered: Whether the provider has answered other calls since this one was sent: if
+            not, that it is overloaded says nothing about the job.
     """
+    if verdict.overloaded and not others_answered:
+        return Release()
     match verdict.kind:
         case Kind.REJECTED:
             return SplitPack(verdict.why) if pack_size > 1 else Fail(verdict.why)
         case Kind.TRANSIENT:
             return _after_fault(
-                verdict, tries, limits, chance, now, pack_size, known_to_fail=known_to_fail
+                verdict, tries, limits, jitter, now, pack_size, circuit_open=circuit_open
             )
         case _:
             return Release()
@@ -155,44 +170,42 @@ def _after_fault(
     verdict: Verdict,
     tries: Tries,
     limits: Limits,
-    chance: float,
+    jitter: float,
     now: int,
     pack_size: int,
     *,
-    known_to_fail: bool,
+    circuit_open: bool,
 ) -> JobAction:
     """What follows a fault that may pass.
 
-    The probe of a broken circuit goes where calls are known to fail, which is not held against its
-    rows.
+    That the probe of an open circuit fails is not held against its jobs.
     """
-    if known_to_fail and tries.claims < MAX_CLAIMS:
+    if circuit_open and tries.attempts < MAX_FREE_PROBES:
         return RetryAt(now + PROBE_REST_MS, counted=False)
-    if pack_size > 1 and tries.faults + 1 >= FAULTS_IN_COMPANY:
+    if pack_size > 1 and tries.faults + 1 >= FAULTS_IN_PACK:
         return SplitPack(verdict.why)
     if pack_size > 1 or tries.faults + 1 < limits.max_attempts:
-        return RetryAt(now + backoff_ms(tries.faults, chance))
+        return RetryAt(now + backoff_ms(tries.faults, jitter))
     return Fail(f"{verdict.why} (tried {tries.faults + 1} times)")
 
 
-def backoff_ms(faults: int, chance: float) -> int:
+def backoff_ms(faults: int, jitter: float) -> int:
     """Exponential backoff with full jitter: uniform in [0, min(longest, base * 2**faults)).
 
     As in "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
     """
-    return int(chance * min(LONGEST_WAIT_MS, BASE_WAIT_MS * 2 ** min(faults, 30)))
+    return int(jitter * min(LONGEST_WAIT_MS, BASE_WAIT_MS * 2 ** min(faults, 30)))
 
 
-def next_poll_at(since: int, now: int) -> int | None:
-    """When to look again at a task the provider has had `since` then; None: give it up.
+def next_poll_at(started_at: int, now: int) -> int | None:
+    """When to poll again a task that the provider began at `started_at`; None: give it up.
 
-    A tenth of its age later: what is ready is fetched when it has waited little, compared to what
-    it took.
+    The wait is a tenth of the task's age: so a result is fetched soon, compared to what it took.
     """
-    age = now - since
+    age = now - started_at
     if age > LONGEST_TASK_MS:
         return None
-    return now + min(LONGEST_LOOK_MS, max(FIRST_LOOK_MS, age // 10))
+    return now + min(LONGEST_POLL_MS, max(FIRST_POLL_MS, age // 10))
 
 
 def batch_stop_reason(verdict: Verdict, counts: Counts, rejected: int) -> str | None:
@@ -211,5 +224,5 @@ def batch_stop_reason(verdict: Verdict, counts: Counts, rejected: int) -> str | 
 
 
 def survives_crash(tries: Tries) -> bool:
-    """Whether a job whose runner died may be claimed again."""
-    return tries.claims < MAX_CLAIMS
+    """Whether a job may be claimed again after another of its runners has died."""
+    return tries.crashes + 1 < MAX_CRASHES

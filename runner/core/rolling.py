@@ -1,16 +1,19 @@
-"""What comes back by itself: a sliding sum, and a bucket that drips.
-
-It knows amounts and moments; whose they are, window.py says.
-"""
+"""The arithmetic of amounts that come back by themselves: a sliding sum, and a leaking bucket."""
 
 from __future__ import annotations
 
 # (moment in ms, amount), oldest first
 Recent = tuple[tuple[int, int], ...]
 
-# Amounts of the same stretch are kept as one, at its end: a window never holds more than a few
-# dozen, and counts each a little too long rather than too short.
+# Amounts of the same stretch are kept as one, at its end: so a window holds some dozens of entries
+# whatever its length, and counts each amount a little too long rather than too short.
 GRAIN_MS = 1_000
+GRAINS = 60
+
+
+def grain(period_ms: int) -> int:
+    """The length of the stretches in which a rolling period of `period_ms` is kept, in ms."""
+    return max(GRAIN_MS, period_ms // GRAINS)
 
 
 def within(recent: Recent, since: int) -> Recent:
@@ -28,11 +31,11 @@ def shift(recent: Recent, by: int) -> Recent:
     return tuple((moment - by, amount) for moment, amount in recent)
 
 
-def add(recent: Recent, now: int, amount: int) -> Recent:
-    """`recent` with `amount` more at `now`."""
+def add(recent: Recent, now: int, amount: int, grain_ms: int = GRAIN_MS) -> Recent:
+    """`recent` with `amount` more at `now`, kept in stretches of `grain_ms`."""
     if amount == 0:
         return recent
-    moment = -(-now // GRAIN_MS) * GRAIN_MS
+    moment = -(-now // grain_ms) * grain_ms
     *older, (last, held) = recent or ((moment, 0),)
     if last >= moment:
         return (*older, (last, held + amount))

@@ -1,6 +1,6 @@
-"""RouteStates: the ways of calls, each to one model on one account; and how much room they have together.
+"""Routes: what one model on one account leaves to spend, and how much several leave together.
 
-It knows windows and what is under way; who may go, and when, admission.py decides.
+Which calls may start is admission.py's to decide.
 """
 
 from __future__ import annotations
@@ -9,20 +9,28 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 
-from runner.core.concurrency import Concurrency
+from runner.core.controller import Controller
 from runner.core.period import Calendar
 from runner.core.verdict import Scope
 from runner.core.window import ONE_CALL, Cost, Window
 
-Route = tuple[str, str]  # an account, and a model on it
+Route = tuple[str, str]
+"""An account, and a model on it: one way a call can take."""
 
 
 @dataclass(frozen=True, slots=True)
 class RouteState:
-    """The way of one model's calls: its windows, what a call costs, and what is under way."""
+    """What is known of a route at one moment.
+
+    Attributes:
+        windows: The windows that its calls touch: the account's own, and the model's.
+        controller: How many of its calls may be in flight, and how fast they may start.
+        in_flight: Calls of this process under way.
+        cost: What one call reserves, by unit.
+    """
 
     windows: tuple[Window, ...]
-    concurrency: Concurrency = field(default_factory=Concurrency)
+    controller: Controller = field(default_factory=Controller)
     in_flight: int = 0
     cost: Cost = field(default_factory=lambda: ONE_CALL)
 
@@ -33,18 +41,18 @@ class RouteState:
 
     @property
     def last_start(self) -> int | None:
-        """When its latest call started, whichever runner made it."""
+        """When its latest call started, whichever process made it (ms since the epoch)."""
         own = [w for w in self.windows if w.model] or self.windows
-        return max((w.started_at for w in own if w.started_at is not None), default=None)
+        return max((w.last_start_at for w in own if w.last_start_at is not None), default=None)
 
 
 def room_of(
     states: Mapping[Route, RouteState], busy: AbstractSet[Route] = frozenset()
 ) -> int | None:
-    """How many calls several states have room for together; None when no limit is known.
+    """How many calls several routes have room for together; None when no limit is known.
 
-    The states of one account share its windows: ``min(C, c1 + c2 + ...)``. Of `C` they have a
-    part, if others of the `busy` states are the same account's.
+    The routes of one account share its windows: ``min(C, c1 + c2 + ...)``. Of `C` they have a
+    part, if others of the `busy` routes belong to the same account.
     """
     total = 0
     for account in sorted({route[0] for route in states}):
@@ -59,10 +67,21 @@ def room_of(
     return total
 
 
+def with_windows(state: RouteState, changed: Mapping[tuple[str, str], Window]) -> RouteState:
+    """`state` with the windows that `changed` has under the same model and quota."""
+    windows = tuple(changed.get((w.model, w.quota), w) for w in state.windows)
+    return replace(state, windows=windows)
+
+
 def _scoped(state: RouteState, scope: Scope) -> int | None:
-    """What the windows of one scope leave, of those that a calendar renews."""
-    of_scope = [w for w in state.windows if w.scope is scope and isinstance(w.period, Calendar)]
-    return replace(state, windows=tuple(of_scope)).remaining
+    """How many calls the calendar windows of one scope leave."""
+    return _least(
+        [
+            window.calls_left(state.cost)
+            for window in state.windows
+            if window.scope is scope and isinstance(window.period, Calendar)
+        ]
+    )
 
 
 def _least(values: Sequence[int | None]) -> int | None:

@@ -8,13 +8,14 @@ It knows no database and no provider: a state is a word, a transition a table en
       └─────released──────┘                  ├─────gave_up───▶ failed
                                              └─────lost──────▶ ready
 
-    ready ──joined──▶ following ──answered──▶ succeeded,  ──gave_up──▶ failed ──joined──▶ following
+    ready ──deduplicated──▶ duplicate ──answered──▶ succeeded,
+                                     └──gave_up──▶ failed ──deduplicated──▶ duplicate
 
 A running job goes back to ready (`released`) when its call was refused, was never sent, or
 must be asked again at once, and when its runner died; it waits (`backed_off`) after a fault
 that may pass. A pending one was `accepted` and paid: the provider works on it, and is asked how
 far it is. One that asks the same as another job of its batch makes no call of its own: it is
-`following` that job, and ends as that one ends. `answered` is legal from everywhere but
+a `duplicate` of that job, and ends as that one ends. `answered` is legal from everywhere but
 succeeded: a late answer was paid for.
 """
 
@@ -40,7 +41,7 @@ class JobState(StrEnum):
     WAITING = "waiting"  # for its due time, after a fault that may pass
     RUNNING = "running"  # a runner has it, and a call for it is in the ledger
     PENDING = "pending"  # paid for, and the provider works on it
-    DUPLICATE = "following"  # another job, which asks the same
+    DUPLICATE = "duplicate"  # another job, which asks the same
     SUCCEEDED = "succeeded"
     FAILED = "failed"
 
@@ -55,7 +56,7 @@ class JobEvent(StrEnum):
     ANSWERED = "answered"
     GAVE_UP = "gave_up"
     RETRIED = "retried"
-    DEDUPLICATED = "joined"
+    DEDUPLICATED = "deduplicated"
     ACCEPTED = "accepted"
     LOST = "lost"
 
@@ -123,7 +124,7 @@ class Counts:
     succeeded: int = 0
     failed: int = 0
     pending: int = 0
-    following: int = 0
+    duplicate: int = 0
 
     @property
     def rows(self) -> int:
@@ -133,7 +134,7 @@ class Counts:
     @property
     def unfinished(self) -> int:
         """Jobs that have come to no end yet."""
-        return self.to_ask + self.pending + self.following
+        return self.to_ask + self.pending + self.duplicate
 
     @property
     def to_ask(self) -> int:

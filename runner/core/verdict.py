@@ -77,6 +77,7 @@ class Verdict:
         quota: The name of the quota it speaks of, where it names one.
         ambiguous: A 429 that may be a burst or a spent allowance; see outcome.py.
         remedy: What the user can do, where the program cannot.
+        overloaded: The server says that it is too busy or limits the rate: slowing down may help.
     """
 
     kind: Kind
@@ -86,6 +87,7 @@ class Verdict:
     ambiguous: bool = False
     remedy: str | None = None
     quota: str = ""
+    overloaded: bool = False
 
 
 @dataclass(frozen=True, slots=True)

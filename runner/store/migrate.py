@@ -16,16 +16,16 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     String,
     Table,
-    select,
     text,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.errors import BusyError, NewerDatabaseError, StoreError
 from runner.resources import shipped
+from runner.store import sqlite
 from runner.store.database import Database
-from runner.store.runners import alive
-from runner.store.tables import metadata, runners
+from runner.store.runners import living_processes
+from runner.store.tables import metadata
 
 # As Alembic makes it.
 _VERSION = Table(
@@ -80,7 +80,7 @@ async def current_revision(connection: AsyncConnection, path: Path) -> str | Non
     Raises:
         StoreError: It has tables, but not ours.
     """
-    names = set(await connection.scalars(text("SELECT name FROM sqlite_master")))
+    names = await sqlite.table_names(connection)
     if not names:
         return None
     if not {"alembic_version", "batches"} <= names:
@@ -109,10 +109,9 @@ async def _refuse_living(connection: AsyncConnection, database: Database) -> Non
     None begins meanwhile: it needs the transaction that the caller has. One that waits for it can
     reserve no call afterwards, since its statements fail; so it sends none.
     """
-    living = await alive(database)
-    if not living:
+    pids = await living_processes(database, connection)
+    if not pids:
         return
-    pids = await connection.scalars(select(runners.c.pid).where(runners.c.id.in_(living)))
     raise BusyError(
         "a runner of an older version is at work on this database "
         f"(process {', '.join(map(str, pids))})",
@@ -143,7 +142,8 @@ async def copy_to(database: Database, target: Path) -> None:
     part = target.with_name(f"{target.name}.part")
     try:
         part.unlink(missing_ok=True)
-        await _vacuum_into(database, part)
+        async with database.read() as connection:
+            await sqlite.write_copy(connection, part)
         with part.open("rb+") as file:
             os.fsync(file.fileno())
         part.rename(target)
@@ -166,18 +166,6 @@ def _refuse_target(target: Path) -> None:
         raise StoreError("there is no such folder", where=str(target.parent), remedy=remedy)
 
 
-async def _vacuum_into(database: Database, target: Path) -> None:
-    """VACUUM refuses to run inside a transaction, and on a connection that may only read."""
-    async with database.read() as connection:
-        await connection.exec_driver_sql("COMMIT")
-        await connection.exec_driver_sql("PRAGMA query_only = OFF")
-        try:
-            await connection.exec_driver_sql("VACUUM INTO ?", (str(target),))
-        finally:
-            await connection.exec_driver_sql("PRAGMA query_only = ON")
-            await connection.exec_driver_sql("BEGIN")
-
-
 def _create(connection: Connection, revision: str) -> None:
     """Make the tables as all revisions together make them, which a test compares.
 
@@ -192,8 +180,7 @@ def _upgrade(connection: Connection, to: str = "head") -> None:
     from alembic import command  # noqa: PLC0415 - a third of a second, seldom needed
     from alembic.config import Config  # noqa: PLC0415
 
-    # Wiping the pages of dropped tables would take twice the memory; the copy has their rows.
-    connection.exec_driver_sql("PRAGMA secure_delete = OFF")
+    sqlite.prepare_upgrade(connection)
     config = Config()
     config.set_main_option("script_location", str(shipped("migrations")))
     config.attributes["connection"] = connection

@@ -1,4 +1,4 @@
-"""Read-only questions: calls per day, windows, failures, results in the input's order.
+"""Calls spent per day, from the ledger.
 
 Functions take a connection inside the caller's short read.
 """
@@ -9,16 +9,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Label, case, func, literal_column, select
+from sqlalchemy import Label, case, func, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.charging import UNCHARGED
-from runner.core.states import BatchState, CallState, Counts, JobState
+from runner.core.states import CallState
 from runner.core.window import NEVER, Unit
-from runner.store import balances, batches
-from runner.store.batches import Batch
-from runner.store.tables import asks, calls, jobs, payloads, results, windows
+from runner.store import balances
 from runner.store.tables import balances as balances_seen
+from runner.store.tables import calls, windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,40 +62,6 @@ class DayReport:
     balance: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A row that came to no answer, and why; `replies` are what the model said, the last at last.
-
-    `part` names the part of the batch in which it failed; empty for the batch itself.
-    """
-
-    row: int  # 1-based, in the input's order
-    error: str
-    replies: tuple[str, ...]
-    payload: str
-    part: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ExportRow:
-    """One line of an export.
-
-    `call_id` is the call that brought it, for this row or another, and `status` its HTTP status.
-    """
-
-    job_id: int
-    payload: str
-    state: str
-    answer: str | None
-    model: str | None
-    error: str | None
-    account: str | None = None
-    call_id: int | None = None
-    reused: bool = False
-    reply: str | None = None
-    status: int | None = None
-
-
 _REFUSED = (CallState.THROTTLED, CallState.SPENT)
 _BROKEN = (
     CallState.UNSEEN,
@@ -112,12 +77,18 @@ async def daily(
 ) -> list[DayReport]:
     """The ledger by quota day and account (and model), oldest first."""
     model = calls.c.model if by_model else literal_column("''")
-    purses = await _purses(connection)
+    credit_quotas = await _credit_quotas(connection)
     query = (
-        select(calls.c.day, calls.c.account, model.label("model"), *_sums(), _cost(purses))
+        select(
+            calls.c.period_key.label("day"),
+            calls.c.account,
+            model.label("model"),
+            *_sums(),
+            _cost(credit_quotas),
+        )
         .where(calls.c.state != CallState.LOCAL)
-        .group_by(calls.c.day, calls.c.account, *([calls.c.model] if by_model else []))
-        .order_by(calls.c.day, calls.c.account, *([calls.c.model] if by_model else []))
+        .group_by(calls.c.period_key, calls.c.account, *([calls.c.model] if by_model else []))
+        .order_by(calls.c.period_key, calls.c.account, *([calls.c.model] if by_model else []))
     )
     if batch_ids is not None:
         query = query.where(calls.c.batch_id.in_(batch_ids))
@@ -127,32 +98,32 @@ async def daily(
         for row in (await connection.execute(query)).mappings()
     ]
     return [
-        await _with_balance(connection, day, _cost(purses))
-        if day.account in purses
+        await _with_balance(connection, day, _cost(credit_quotas))
+        if day.account in credit_quotas
         else replace(day, credits=None)
         for day in days
     ]
 
 
-async def _purses(connection: AsyncConnection) -> dict[str, str]:
+async def _credit_quotas(connection: AsyncConnection) -> dict[str, str]:
     """By account, the name of its quota of credits; of those of which a balance was seen."""
-    rows = await connection.execute(
+    found = await connection.execute(
         select(windows.c.account, windows.c.quota)
         .where(windows.c.is_latest == literal_column("1"), windows.c.unit == Unit.CREDITS)
         .where(windows.c.account.in_(select(balances_seen.c.account).distinct()))
     )
-    return {row.account: row.quota for row in rows}
+    return {row.account: row.quota for row in found}
 
 
-def _cost(purses: Mapping[str, str]) -> Label[int | None]:
+def _cost(credit_quotas: Mapping[str, str]) -> Label[int | None]:
     """What calls have reserved of their account's credits, if they may have been charged."""
     free = [CallState(kind) for kind in UNCHARGED]
     prices = [
         (
             (calls.c.account == account) & calls.c.state.not_in(free),
-            func.json_extract(calls.c.held_json, f'$."{quota}"[1]'),
+            func.json_extract(calls.c.reserved_json, f'$."{quota}"[1]'),
         )
-        for account, quota in purses.items()
+        for account, quota in credit_quotas.items()
     ]
     return func.sum(case(*prices, else_=0) if prices else literal_column("0")).label("credits")
 
@@ -166,7 +137,7 @@ async def _with_balance(
     """
     ends_at = await connection.scalar(
         select(func.max(windows.c.resets_at_ms)).where(
-            windows.c.account == day.account, windows.c.day == day.day
+            windows.c.account == day.account, windows.c.period_key == day.day
         )
     )
     seen = await balances.latest(connection, day.account, ends_at or NEVER)
@@ -174,7 +145,7 @@ async def _with_balance(
         return replace(day, credits=None)
     since = await connection.scalar(
         select(cost).where(
-            calls.c.day == day.day,
+            calls.c.period_key == day.day,
             calls.c.account == day.account,
             calls.c.settled_at_ms > seen.until,
         )
@@ -193,7 +164,7 @@ def _sums() -> list[Label[int]]:
         number(_REFUSED, "throttled"),
         number([CallState.RESERVED], "in_flight"),
         number([CallState.UNSEEN], "unseen"),
-        func.sum(calls.c.rows).label("rows"),
+        func.sum(calls.c.rows_finished).label("rows"),
         func.coalesce(func.sum(calls.c.prompt_tokens), 0).label("prompt_tokens"),
         func.coalesce(func.sum(calls.c.completion_tokens), 0).label("completion_tokens"),
     ]
@@ -203,141 +174,16 @@ _UNKNOWN: dict[str, Any] = {"spent": None, "limit": None}
 
 
 async def _allowances(connection: AsyncConnection) -> dict[tuple[str, str, str], dict[str, Any]]:
-    rows = await connection.execute(
+    found = await connection.execute(
         select(
-            windows.c.account, windows.c.model, windows.c.day, windows.c.spent, windows.c.limit
+            windows.c.account,
+            windows.c.model,
+            windows.c.period_key,
+            windows.c.spent,
+            windows.c.limit,
         ).where(windows.c.is_primary == 1)
     )
     return {
-        (row.account, row.model, row.day): {"spent": row.spent, "limit": row.limit} for row in rows
-    }
-
-
-async def failures(connection: AsyncConnection, batch: Batch, limit: int) -> list[Failure]:
-    """The first `limit` failed rows of `batch`, in the input's order."""
-    rows = await connection.execute(
-        select(jobs.c.id, results.c.error, results.c.reply, payloads.c.body)
-        .join(results, results.c.job_id == jobs.c.id)
-        .join(payloads, payloads.c.id == _payload(batch))
-        .where(jobs.c.state == literal_column("'failed'"), _of(batch))
-        .order_by(jobs.c.id)
-        .limit(limit)
-    )
-    found = rows.all()
-    told = await said(connection, [row.id for row in found])
-    return [
-        Failure(
-            row=1 + (row.id - batch.first_job) * batch.stride,
-            error=row.error,
-            replies=(*told.get(row.id, ()), *((row.reply,) if row.reply is not None else ())),
-            payload=row.body,
-            part=batch.part,
-        )
+        (row.account, row.model, row.period_key): {"spent": row.spent, "limit": row.limit}
         for row in found
-    ]
-
-
-async def said(connection: AsyncConnection, job_ids: Sequence[int]) -> dict[int, tuple[str, ...]]:
-    """The replies to these jobs that were no answers, but for the last."""
-    rows = await connection.execute(
-        select(asks.c.job_id, asks.c.reply)
-        .where(asks.c.job_id.in_(job_ids))
-        .order_by(asks.c.job_id, asks.c.number)
-    )
-    told: dict[int, tuple[str, ...]] = {}
-    for row in rows:
-        told[row.job_id] = (*told.get(row.job_id, ()), row.reply)
-    return told
-
-
-async def export_page(
-    connection: AsyncConnection, batch: Batch, after_job: int, size: int
-) -> list[ExportRow]:
-    """Up to `size` rows of `batch` behind job `after_job` (0 to begin), in the input's order."""
-    rows = await connection.execute(
-        select(
-            jobs.c.id,
-            payloads.c.body,
-            jobs.c.state,
-            results.c.answer,
-            calls.c.model,
-            results.c.error,
-            calls.c.account,
-            results.c.call_id,
-            results.c.reused,
-            results.c.reply,
-            calls.c.status,
-        )
-        .join(payloads, payloads.c.id == _payload(batch))
-        .outerjoin(results, results.c.job_id == jobs.c.id)
-        .outerjoin(calls, calls.c.id == results.c.call_id)
-        .where(jobs.c.id > after_job, _of(batch))
-        .order_by(jobs.c.id)
-        .limit(size)
-    )
-    return [
-        ExportRow(
-            row.id,
-            row.body,
-            _state(batch, row.state),
-            row.answer,
-            row.model,
-            row.error,
-            row.account,
-            row.call_id,
-            bool(row.reused),
-            row.reply,
-            row.status,
-        )
-        for row in rows
-    ]
-
-
-async def ended(connection: AsyncConnection, first_job: int, last_job: int, most: int) -> list[int]:
-    """The jobs from `first_job` to `last_job` that have a result, up to `most`, in order."""
-    rows = await connection.scalars(
-        select(results.c.job_id)
-        .where(results.c.job_id.between(first_job, last_job))
-        .order_by(results.c.job_id)
-        .limit(most)
-    )
-    return list(rows)
-
-
-async def answers(connection: AsyncConnection, job_ids: Sequence[int]) -> list[str | None]:
-    """The answers to these jobs, in their order; None where there is none."""
-    rows = await connection.execute(
-        select(results.c.job_id, results.c.answer).where(results.c.job_id.in_(job_ids))
-    )
-    found = {row.job_id: row.answer for row in rows}
-    return [found.get(job_id) for job_id in job_ids]
-
-
-def _payload(batch: Batch) -> ColumnElement[int]:
-    """The payload that a job of `batch` is about."""
-    return batch.first_payload + (jobs.c.id - batch.first_job) * batch.stride
-
-
-def _of(batch: Batch) -> ColumnElement[bool]:
-    return jobs.c.id.between(batch.first_job, batch.last_job)
-
-
-def _state(batch: Batch, state: str) -> str:
-    """A job's state in a user's words: what has no result yet is queued, or was cancelled."""
-    if state in (JobState.SUCCEEDED, JobState.FAILED, JobState.RUNNING, JobState.PENDING):
-        return state
-    return "cancelled" if batch.state is BatchState.CANCELLED else "queued"
-
-
-async def defects(connection: AsyncConnection) -> list[str]:
-    """What is wrong inside the database: SQLite's own findings, then counts that do not agree."""
-    found = await connection.exec_driver_sql("PRAGMA integrity_check(20)")
-    wrong = [text for text in found.scalars() if text != "ok"]
-    for batch in await batches.list_batches(connection):
-        rows = await connection.execute(
-            select(jobs.c.state, func.count()).where(_of(batch)).group_by(jobs.c.state)
-        )
-        counted = Counts(**{JobState(state).value: number for state, number in rows})
-        if counted != batch.counts:
-            wrong.append(f"batch {batch.id}: counted {counted}, recorded {batch.counts}")
-    return wrong
+    }

@@ -8,28 +8,32 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import anyio
 from filelock import FileLock, Timeout
 from sqlalchemy import insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.errors import StoreError
-from runner.store import dispatch
 from runner.store.database import Database
+from runner.store.rescue import rescue
 from runner.store.tables import runners
+
+Now = Callable[[], int]
+"""Tells the present moment, in ms since the epoch."""
 
 
 @asynccontextmanager
-async def registered(database: Database, now: int) -> AsyncIterator[int]:
-    """A fresh epoch for this runner, ended on the way out.
+async def registered(database: Database, now: Now) -> AsyncIterator[int]:
+    """A fresh epoch for this runner, retired on the way out.
 
     The lock is taken before the row is committed: nobody ever sees a living runner unlocked.
     """
     async with database.write() as connection:
-        values = {"pid": os.getpid(), "host": platform.node(), "started_at_ms": now}
+        values = {"pid": os.getpid(), "host": platform.node(), "started_at_ms": now()}
         added = insert(runners).values(values).returning(runners.c.id)
         runner_id = (await connection.execute(added)).scalar_one()
         lock = _lock(database, runner_id)
@@ -39,9 +43,9 @@ async def registered(database: Database, now: int) -> AsyncIterator[int]:
     finally:
         try:
             with anyio.CancelScope(shield=True):
-                await _bury(database, runner_id, now)
+                await _retire(database, runner_id, now())
         except StoreError:
-            lock.release()  # not buried: whoever comes next finds it dead
+            lock.release()  # it is not retired: whoever comes next finds it dead
             raise
         _remove(lock)
 
@@ -56,7 +60,7 @@ async def rescue_dead(database: Database, own_id: int, now: int) -> int:
         except Timeout:
             continue  # it lives
         try:
-            rescued += await _bury(database, runner_id, now)
+            rescued += await _retire(database, runner_id, now)
         finally:
             _remove(lock)
     return rescued
@@ -76,9 +80,17 @@ async def alive(database: Database) -> list[int]:
     return living
 
 
-async def _bury(database: Database, runner_id: int, now: int) -> int:
+async def living_processes(database: Database, connection: AsyncConnection) -> list[int]:
+    """The process ids of the runners at work, read in the caller's transaction."""
+    living = await alive(database)
+    query = select(runners.c.pid).where(runners.c.id.in_(living))
+    return list((await connection.scalars(query)).all()) if living else []
+
+
+async def _retire(database: Database, runner_id: int, now: int) -> int:
+    """End an epoch: its calls count as spent, its jobs are ready again; how many there were."""
     async with database.write() as connection:
-        rescued = await dispatch.rescue(connection, runner_id, now)
+        rescued = await rescue(connection, runner_id, now)
         await connection.execute(
             update(runners).where(runners.c.id == runner_id).values(ended_at_ms=now)
         )

@@ -1,12 +1,14 @@
 """The tables, their impossible rows and their indexes; no queries.
 
-Moments are integer milliseconds since the epoch, UTC (`_ms`). A batch's jobs have the
+Moments are integer milliseconds since the epoch, UTC (`_ms`), in 64 bits. A batch's jobs have the
 consecutive ids ``first_job .. first_job + rows - 1``, in the order of the input: so the order of
 an export, the range of a claim and the place to resume loading need no column of their own.
 
 A batch may have parts: batches of their own that ask the same rows once more, for a vote, or some
-of them, for a check. A part has no payloads: its n-th job is about payload
-``first_payload + n * stride`` of the batch it is part of.
+of them, for a check. A part stores no rows: its n-th job is about row
+``first_row + n * row_step`` of the batch that it is part of.
+
+What every call changes (`jobs`, `batch_counts`, `windows`) is small; texts are stored apart from it.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from sqlalchemy import (
+    BigInteger,
     CheckConstraint,
     Column,
     Index,
@@ -26,7 +29,7 @@ from sqlalchemy import (
     text,
 )
 
-from runner.core.admission import Rotate
+from runner.core.demand import Rotate
 from runner.core.gate import ParkReason
 from runner.core.states import BatchState, CallState, JobState
 from runner.core.window import Source, Unit
@@ -40,6 +43,9 @@ metadata = MetaData(
     }
 )
 
+# SQLite's integers have 64 bits under any name, and only INTEGER names its row ids.
+Int64 = BigInteger().with_variant(Integer, "sqlite")
+
 
 def _one_of(column: str, states: type[StrEnum]) -> CheckConstraint:
     words = ", ".join(f"'{state.value}'" for state in states)
@@ -51,45 +57,65 @@ def _not_negative(*columns: str) -> CheckConstraint:
     return CheckConstraint(rule, name="counts_not_negative")
 
 
+def _partial(name: str, *columns: str, where: str, unique: bool = False) -> Index:
+    """An index over some of the rows, complete in itself: its cost does not grow with the rest."""
+    rule = text(where)
+    return Index(name, *columns, unique=unique, sqlite_where=rule, postgresql_where=rule)
+
+
+def _count(name: str) -> Column[int]:
+    return Column(name, Int64, nullable=False, server_default="0")
+
+
 batches = Table(
     "batches",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", Int64, primary_key=True),
     Column("name", Text, nullable=False),
     Column("digest", Text, nullable=False),  # of the job file's content and the input's bytes
     Column("state", Text, nullable=False),
-    Column("note", Text, nullable=False, server_default=""),  # why it is paused
+    Column("pause_reason", Text, nullable=False, server_default=""),
     Column("priority", Integer, nullable=False, server_default="0"),  # lower goes first
     Column("models_json", Text, nullable=False),  # the preferred one first
     Column("rotate", Text, nullable=False, server_default="prefer"),
-    Column("max_calls", Integer),  # how many calls the user allows it; NULL: as it takes
-    Column("calls", Integer, nullable=False, server_default="0"),  # made for it so far
+    Column("max_calls", Int64),  # how many calls the user allows it; NULL: any number
     Column("job_json", Text, nullable=False),  # the job file, as it was submitted
     Column("input", Text, nullable=False),  # the path the rows came from
     Column("columns_json", Text, nullable=False),  # the input's columns, in order
-    Column("part_of", Integer),  # the batch that this one is a part of; NULL: it is whole
+    Column("part_of", Int64),  # the batch that this one is a part of; NULL: it is whole
     Column("part", Text, nullable=False, server_default=""),  # which part: "vote 2", "check"
-    Column("first_job", Integer, nullable=False),
-    Column("first_payload", Integer, nullable=False),  # of its first job
-    Column("stride", Integer, nullable=False, server_default="1"),  # payloads from job to job
-    Column("pack", Integer, nullable=False, server_default="1"),  # jobs in one call, at most
-    Column("pack_bytes", Integer),  # of the rows in one call, at most; NULL: any number
-    Column("reuse", Integer, nullable=False, server_default="0"),  # of other batches' answers
-    Column("rows", Integer, nullable=False),
-    Column("loaded", Integer, nullable=False, server_default="0"),  # rows queued so far
-    Column("ready", Integer, nullable=False, server_default="0"),
-    Column("waiting", Integer, nullable=False, server_default="0"),
-    Column("running", Integer, nullable=False, server_default="0"),
-    Column("succeeded", Integer, nullable=False, server_default="0"),
-    Column("failed", Integer, nullable=False, server_default="0"),
-    Column("pending", Integer, nullable=False, server_default="0"),
-    Column("following", Integer, nullable=False, server_default="0"),
-    Column("reused", Integer, nullable=False, server_default="0"),  # succeeded without a call
-    Column("rejected", Integer, nullable=False, server_default="0"),  # calls that were
-    Column("created_at_ms", Integer, nullable=False),
+    Column("first_job", Int64, nullable=False),
+    Column("first_row", Int64, nullable=False),  # of its first job
+    Column("row_step", Int64, nullable=False, server_default="1"),  # rows from job to job
+    Column("max_rows_per_call", Integer, nullable=False, server_default="1"),
+    Column("max_bytes_per_call", Int64),  # of the rows in one call; NULL: any number
+    Column("reuse_answers", Integer, nullable=False, server_default="0"),  # of other batches
+    Column("rows", Int64, nullable=False),
+    Column("created_at_ms", Int64, nullable=False),
     UniqueConstraint("digest"),
     _one_of("state", BatchState),
     _one_of("rotate", Rotate),
+    CheckConstraint("max_rows_per_call >= 1 AND row_step >= 1", name="steps_forward"),
+    CheckConstraint("(part_of IS NULL) = (part = '')", name="part_is_named"),
+    _partial("batches_parts", "part_of", where="part_of IS NOT NULL"),
+)
+
+# What every call changes of its batch; so the texts above are not rewritten with it.
+batch_counts = Table(
+    "batch_counts",
+    metadata,
+    Column("batch_id", Int64, primary_key=True),
+    _count("rows_loaded"),  # queued so far
+    _count("ready"),
+    _count("waiting"),
+    _count("running"),
+    _count("succeeded"),
+    _count("failed"),
+    _count("pending"),
+    _count("duplicate"),
+    _count("reused"),  # of those succeeded: without a call
+    _count("calls_made"),
+    _count("calls_rejected"),
     _not_negative(
         "ready",
         "waiting",
@@ -97,122 +123,120 @@ batches = Table(
         "succeeded",
         "failed",
         "pending",
-        "following",
+        "duplicate",
         "reused",
-        "rejected",
-        "calls",
+        "calls_made",
+        "calls_rejected",
     ),
-    CheckConstraint("pack >= 1 AND stride >= 1", name="steps_forward"),
-    CheckConstraint("(part_of IS NULL) = (part = '')", name="part_is_named"),
-    CheckConstraint("loaded BETWEEN 0 AND rows", name="loaded_within_rows"),
     CheckConstraint(
-        "ready + waiting + running + succeeded + failed + pending + following = loaded",
+        "ready + waiting + running + succeeded + failed + pending + duplicate = rows_loaded",
         name="every_row_counted_once",
     ),
-    Index("batches_parts", "part_of", sqlite_where=text("part_of IS NOT NULL")),
 )
 
 jobs = Table(
     "jobs",
     metadata,
-    Column("id", Integer, primary_key=True),
-    Column("batch_id", Integer, nullable=False),
+    Column("id", Int64, primary_key=True),
+    Column("batch_id", Int64, nullable=False),
     Column("state", Text, nullable=False),
-    Column("claims", Integer, nullable=False, server_default="0"),
+    Column("attempts", Integer, nullable=False, server_default="0"),  # calls it was part of
+    Column("crashes", Integer, nullable=False, server_default="0"),  # of runners that had it
     Column("faults", Integer, nullable=False, server_default="0"),  # passing faults met
-    Column("asks", Integer, nullable=False, server_default="0"),  # invalid answers received
-    Column("splits", Integer, nullable=False, server_default="0"),  # of the pack_size it may have
-    Column("due_at_ms", Integer),  # when a waiting job is ready again
-    Column("runner_id", Integer),  # the epoch that has claimed it
-    Column("duplicate_of", Integer),  # the job of the same batch that asks the same
+    Column("invalid_replies", Integer, nullable=False, server_default="0"),  # to it alone
+    Column("splits", Integer, nullable=False, server_default="0"),  # of the pack it was in
+    Column("due_at_ms", Int64),  # when a waiting job is ready again
+    Column("runner_id", Int64),  # the epoch that has claimed it
+    Column("duplicate_of", Int64),  # the job of the same batch that asks the same
     _one_of("state", JobState),
-    _not_negative("claims", "faults", "asks", "splits"),
+    _not_negative("attempts", "crashes", "faults", "invalid_replies", "splits"),
     CheckConstraint("(state = 'waiting') = (due_at_ms IS NOT NULL)", name="due_while_waiting"),
     CheckConstraint("(state = 'running') = (runner_id IS NOT NULL)", name="owned_while_running"),
-    # Partial, and complete in itself: a claim costs the same at ten million rows as at ten.
-    CheckConstraint("state <> 'following' OR duplicate_of IS NOT NULL", name="follows_somebody"),
-    Index("jobs_ready", "splits", "id", sqlite_where=text("state = 'ready'")),
-    Index("jobs_waiting", "due_at_ms", sqlite_where=text("state = 'waiting'")),
-    Index("jobs_running", "runner_id", sqlite_where=text("state = 'running'")),
-    Index("jobs_failed", "id", sqlite_where=text("state = 'failed'")),
-    Index("jobs_followers", "duplicate_of", sqlite_where=text("duplicate_of IS NOT NULL")),
+    CheckConstraint("state <> 'duplicate' OR duplicate_of IS NOT NULL", name="duplicate_of_a_job"),
+    _partial("jobs_ready", "splits", "id", where="state = 'ready'"),
+    _partial("jobs_waiting", "due_at_ms", where="state = 'waiting'"),
+    _partial("jobs_running", "runner_id", where="state = 'running'"),
+    _partial("jobs_failed", "id", where="state = 'failed'"),
+    _partial("jobs_duplicates", "duplicate_of", where="duplicate_of IS NOT NULL"),
 )
 
-payloads = Table(
-    "payloads",
+rows = Table(
+    "rows",
     metadata,
-    Column("id", Integer, primary_key=True),  # that of the job it was queued for
+    Column("id", Int64, primary_key=True),  # that of the job it was queued for
     Column("body", Text, nullable=False),  # the input's row as a JSON object
 )
 
-requests = Table(
-    "requests",
+fingerprints = Table(
+    "fingerprints",
     metadata,
-    Column("job_id", Integer, primary_key=True),
+    Column("job_id", Int64, primary_key=True),
     Column("fingerprint", LargeBinary, nullable=False),  # of what the job asks, and of whom
-    Index("requests_fingerprint", "fingerprint"),
+    Index("fingerprints_fingerprint", "fingerprint"),
 )
 
-asks = Table(
-    "asks",
+invalid_replies = Table(
+    "invalid_replies",
     metadata,
-    Column("job_id", Integer, primary_key=True),
+    Column("job_id", Int64, primary_key=True),
     Column("number", Integer, primary_key=True),  # from 1
-    Column("call_id", Integer, nullable=False),
-    Column("reply", Text, nullable=False),  # what the model said, alone
-    Column("why", Text, nullable=False),  # it is no answer
+    Column("call_id", Int64, nullable=False),
+    Column("reply", Text, nullable=False),  # what the model said to this job alone
+    Column("reason", Text, nullable=False),  # why it is no valid answer
 )
 
-tasks = Table(
-    "tasks",
+image_tasks = Table(
+    "image_tasks",
     metadata,
-    Column("job_id", Integer, primary_key=True),
-    Column("batch_id", Integer, nullable=False),
-    Column("call_id", Integer, nullable=False),  # the one that was paid
+    Column("job_id", Int64, primary_key=True),
+    Column("batch_id", Int64, nullable=False),
+    Column("call_id", Int64, nullable=False),  # the one that was paid
     Column("account", Text, nullable=False),
     Column("task_id", Text, nullable=False),  # the provider's name for it
-    Column("since_ms", Integer, nullable=False),
-    Column("due_at_ms", Integer, nullable=False),  # when to ask how far it is
-    Index("tasks_due", "due_at_ms"),
+    Column("started_at_ms", Int64, nullable=False),
+    Column("due_at_ms", Int64, nullable=False),  # when to poll it
+    Column("runner_id", Int64),  # the epoch that polls it now; NULL: nobody does
+    Index("image_tasks_due_at_ms", "due_at_ms"),
 )
 
 results = Table(
     "results",
     metadata,
-    Column("job_id", Integer, primary_key=True),  # hence one result a job, ever
-    Column("call_id", Integer),  # the call that brought it; NULL if the job's runners died
+    Column("job_id", Int64, primary_key=True),  # hence one result a job, ever
+    Column("call_id", Int64),  # the call that brought it; NULL if the job's runners died
     Column("reused", Integer, nullable=False, server_default="0"),  # of another job's call
     Column("answer", Text),  # NULL for a failure
     Column("reply", Text),  # what the model said, where it differs from the answer
     Column("error", Text),
-    Column("recorded_at_ms", Integer, nullable=False),
+    Column("recorded_at_ms", Int64, nullable=False),
     CheckConstraint("(answer IS NULL) = (error IS NOT NULL)", name="answer_or_error"),
 )
 
 calls = Table(
     "calls",
     metadata,
-    Column("id", Integer, primary_key=True),
-    Column("batch_id", Integer, nullable=False),
-    Column("jobs", Integer, nullable=False, server_default="1"),  # that it asks
-    Column("runner_id", Integer, nullable=False),
+    Column("id", Int64, primary_key=True),
+    Column("batch_id", Int64),  # NULL: it was made for no batch
+    Column("rows_asked", Integer, nullable=False, server_default="1"),
+    Column("runner_id", Int64, nullable=False),
     Column("account", Text, nullable=False),
     Column("model", Text, nullable=False),
-    Column("day", Text, nullable=False),  # of the account's first window, YYYY-MM-DD
-    Column("held_json", Text, nullable=False),  # {quota: [period's name, amount reserved there]}
+    Column("period_key", Text, nullable=False),  # the quota day of the account's first window
+    Column("reserved_json", Text, nullable=False),  # {quota: [period, amount reserved there]}
     Column("state", Text, nullable=False),
     Column("probe", Integer, nullable=False, server_default="0"),
-    Column("rows", Integer, nullable=False, server_default="0"),  # jobs it brought to an end
+    Column("rows_finished", Integer, nullable=False, server_default="0"),
     Column("status", Integer),  # of HTTP; NULL when no reply came
-    Column("why", Text, nullable=False, server_default=""),
-    Column("prompt_tokens", Integer),
-    Column("completion_tokens", Integer),
-    Column("reserved_at_ms", Integer, nullable=False),
-    Column("settled_at_ms", Integer),
+    Column("error", Text, nullable=False, server_default=""),
+    Column("prompt_tokens", Int64),
+    Column("completion_tokens", Int64),
+    Column("reserved_at_ms", Int64, nullable=False),
+    Column("settled_at_ms", Int64),
     _one_of("state", CallState),
     CheckConstraint("(state = 'reserved') = (settled_at_ms IS NULL)", name="settled_once"),
-    Index("calls_day", "day"),
-    Index("calls_reserved", "runner_id", sqlite_where=text("state = 'reserved'")),
+    CheckConstraint("settled_at_ms >= reserved_at_ms", name="settled_after_reserved"),
+    Index("calls_period_key", "period_key"),
+    _partial("calls_reserved", "runner_id", where="state = 'reserved'"),
 )
 
 windows = Table(
@@ -221,47 +245,41 @@ windows = Table(
     Column("account", Text, primary_key=True),
     Column("model", Text, primary_key=True),  # empty for the account's own
     Column("quota", Text, primary_key=True),  # the rule's name
-    Column("day", Text, primary_key=True),  # or month; empty where no calendar ends it
+    Column("period_key", Text, primary_key=True),  # day or month; empty where no calendar ends it
     Column("unit", Text, nullable=False),  # credits are in thousandths
     Column("period", Text, nullable=False),  # as core/period.py spells it
     Column("is_primary", Integer, nullable=False),  # of its scope
     Column("is_latest", Integer, nullable=False, server_default="1"),  # of its quota
-    Column("starts_at_ms", Integer, nullable=False),
-    Column("resets_at_ms", Integer, nullable=False),
-    Column("limit", Integer),
+    Column("starts_at_ms", Int64, nullable=False),
+    Column("resets_at_ms", Int64, nullable=False),
+    Column("limit", Int64),
     Column("limit_source", Text, nullable=False),
-    Column("limit_learned_at_ms", Integer),
-    Column("reserve", Integer, nullable=False),
-    Column("spent", Integer, nullable=False),
-    Column("reserved", Integer, nullable=False),
-    Column("carried", Integer, nullable=False),
-    Column("started_at_ms", Integer),  # when its latest call was let in
-    Column("counted_at_ms", Integer, nullable=False),  # when `spent` was true
+    Column("limit_learned_at_ms", Int64),
+    Column("reserve", Int64, nullable=False),
+    Column("spent", Int64, nullable=False),
+    Column("reserved", Int64, nullable=False),
+    Column("previous_spent", Int64, nullable=False),
+    Column("last_start_at_ms", Int64),  # when its latest call was let in
+    Column("counted_at_ms", Int64, nullable=False),  # when `spent` was true
     Column("recent_json", Text, nullable=False, server_default="[]"),  # [[moment, amount], …]
-    Column("doubts_json", Text, nullable=False, server_default="[]"),  # as recent_json
-    Column("opens_at_ms", Integer, nullable=False),
-    Column("probe", Integer, nullable=False),
-    Column("probing", Integer, nullable=False),
-    Column("cause", Text, nullable=False),
+    Column("unconfirmed_json", Text, nullable=False, server_default="[]"),  # as recent_json
+    Column("parked_until_ms", Int64, nullable=False),
+    Column("needs_probe", Integer, nullable=False),
+    Column("probe_in_flight", Integer, nullable=False),
+    Column("park_reason", Text, nullable=False),
     Column("refusals", Integer, nullable=False),
     Column("faults", Integer, nullable=False),
     Column("answered", Integer, nullable=False),
-    Column("why", Text, nullable=False),
+    Column("park_message", Text, nullable=False),  # what the provider said
     _one_of("unit", Unit),
     _one_of("limit_source", Source),
-    _one_of("cause", ParkReason),
-    _not_negative("reserve", "spent", "reserved", "carried", "refusals", "faults"),
+    _one_of("park_reason", ParkReason),
+    _not_negative("reserve", "spent", "reserved", "previous_spent", "refusals", "faults"),
     CheckConstraint("starts_at_ms < resets_at_ms", name="has_length"),
-    CheckConstraint("probing <= probe", name="only_a_probe_is_probing"),
+    CheckConstraint("probe_in_flight <= needs_probe", name="only_a_probe_is_in_flight"),
     # However many days have passed, the windows of now are as many as there are quotas.
-    Index(
-        "windows_latest",
-        "account",
-        "model",
-        "quota",
-        unique=True,
-        sqlite_where=text("is_latest = 1"),
-    ),
+    _partial("windows_latest", "account", "model", "quota", where="is_latest = 1", unique=True),
+    _partial("windows_reserved", "account", where="reserved > 0"),
 )
 
 # What the balance endpoint said, a row for each change: grants are inferred from them.
@@ -269,12 +287,12 @@ balances = Table(
     "balances",
     metadata,
     Column("account", Text, primary_key=True),
-    Column("at_ms", Integer, primary_key=True),  # when it was seen first
-    Column("until_ms", Integer, nullable=False),  # when it was seen last
-    Column("available", Integer, nullable=False),  # in thousandths of a credit, as all of these
-    Column("frozen", Integer, nullable=False),
-    Column("charged", Integer, nullable=False),  # what our calls had cost since the row before
-    Column("counted", Integer, nullable=False),  # the window's `spent` from which to go on
+    Column("at_ms", Int64, primary_key=True),  # when it was seen first
+    Column("until_ms", Int64, nullable=False),  # when it was seen last
+    Column("available", Int64, nullable=False),  # in thousandths of a credit, as all of these
+    Column("frozen", Int64, nullable=False),
+    Column("charged", Int64, nullable=False),  # what our calls had cost since the row before
+    Column("counted", Int64, nullable=False),  # the window's `spent` from which to go on
     _not_negative("available", "frozen", "charged", "counted"),
     CheckConstraint("at_ms <= until_ms", name="seen_in_order"),
 )
@@ -282,10 +300,21 @@ balances = Table(
 runners = Table(
     "runners",
     metadata,
-    Column("id", Integer, primary_key=True),  # the epoch
-    Column("pid", Integer, nullable=False),
+    Column("id", Int64, primary_key=True),  # the epoch
+    Column("pid", Int64, nullable=False),
     Column("host", Text, nullable=False),
-    Column("started_at_ms", Integer, nullable=False),
-    Column("ended_at_ms", Integer),  # NULL: running, or dead; its lock file tells
-    Index("runners_unended", "id", sqlite_where=text("ended_at_ms IS NULL")),
+    Column("started_at_ms", Int64, nullable=False),
+    Column("ended_at_ms", Int64),  # NULL: running, or dead; its lock file tells
+    _partial("runners_unended", "id", where="ended_at_ms IS NULL"),
+)
+
+# Settlements that could not be stored as they were: kept whole, for a person to look at.
+set_aside = Table(
+    "set_aside",
+    metadata,
+    Column("call_id", Int64, primary_key=True),
+    Column("batch_id", Int64),
+    Column("error", Text, nullable=False),  # why it could not be stored
+    Column("settlement_json", Text, nullable=False),  # with the reply of each job
+    Column("at_ms", Int64, nullable=False),
 )

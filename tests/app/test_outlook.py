@@ -22,7 +22,7 @@ NOW = day_at(1_795_500_000_000, ZONE).starts_at
 DAY = 24 * 3_600_000
 WAY = ("mine", "m")
 DAILY = Quota("calls a day", Scope.ACCOUNT, 100, Calendar("day", ZONE))
-WINDOW = replace(open_window(DAILY, "mine", "", NOW), gate=Gate(probe=False, answered=True))
+WINDOW = replace(open_window(DAILY, "mine", "", NOW), gate=Gate(needs_probe=False, answered=True))
 ACCOUNT = Account("mine", preset("modelscope"), None, (DAILY,))
 OUTLOOK = Outlook((ACCOUNT,), Rules(Pace.ASAP))
 

@@ -115,7 +115,7 @@ def test_only_what_is_granted_needs_a_login(period: Period, allowance: str) -> N
 
 
 def test_a_probe_under_way_is_said_before_anything_else() -> None:
-    window = replace(WINDOW, gate=Gate(probing=True))
+    window = replace(WINDOW, gate=Gate(probe_in_flight=True))
     assert "probe call is under way" in sentences.wait(
         Waiting(1, ParkReason.SPENT, "", None, window), NOW, UTC
     )

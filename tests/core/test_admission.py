@@ -1,5 +1,6 @@
 """Which jobs start now; or when to look again, and what is awaited."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from random import Random
 from zoneinfo import ZoneInfo
@@ -7,9 +8,11 @@ from zoneinfo import ZoneInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.core.admission import Demand, Rotate, Rules, Start, Wait, Waiting, decide, wait_reasons
+from runner.core import admission
+from runner.core.admission import Start, State, Wait
 from runner.core.calendar import day_at
-from runner.core.concurrency import Concurrency
+from runner.core.controller import Controller
+from runner.core.demand import Demand, Rotate, Rules, Waiting
 from runner.core.gate import Gate, ParkReason
 from runner.core.hours import read_hours
 from runner.core.pacing import SAFETY_MS, Pace
@@ -25,7 +28,7 @@ HOUR = 3_600_000
 NOW = MIDNIGHT + 9 * HOUR
 RESET = MIDNIGHT + 24 * HOUR
 QWEN, GLM, OTHER = ("mine", "qwen"), ("mine", "glm"), ("yours", "qwen")
-OPEN = Gate(probe=False, answered=True)
+OPEN = Gate(needs_probe=False, answered=True)
 
 
 def window(spent: int = 0, gate: Gate = OPEN, limit: int | None = 100, model: str = "") -> Window:
@@ -38,11 +41,32 @@ def state(
     *windows: Window, allowed: int = 4, in_flight: int = 0, last: int | None = None
 ) -> RouteState:
     *others, own = windows or (window(),)
-    return RouteState((*others, replace(own, started_at=last)), Concurrency(allowed), in_flight)
+    return RouteState((*others, replace(own, last_start_at=last)), Controller(allowed), in_flight)
 
 
-def demand(batch_id: int = 1, ready: int = 50, route: Route = QWEN, priority: int = 0) -> Demand:
-    return Demand(batch_id, (route,), ready, priority)
+def demand(key: int = 1, ready: int = 50, route: Route = QWEN, priority: int = 0) -> Demand:
+    return Demand(key, (route,), ready, priority)
+
+
+def ruled(demands: Sequence[Demand], rules: Rules) -> list[Demand]:
+    return [replace(one, rules=rules) for one in demands]
+
+
+def decide(
+    demands: Sequence[Demand], states: Mapping[Route, RouteState], rules: Rules, now: int
+) -> Start | Wait:
+    return admission.decide(State(states), ruled(demands, rules), now)
+
+
+def wait_reasons(
+    demand: Demand,
+    demands: Sequence[Demand],
+    states: Mapping[Route, RouteState],
+    rules: Rules,
+    now: int,
+) -> dict[Route, Start | Waiting]:
+    own = replace(demand, rules=rules)
+    return admission.wait_reasons(State(states), own, ruled(demands, rules), now)
 
 
 def alone(
@@ -56,16 +80,6 @@ def reason(decision: Start | Wait) -> Waiting:
     assert len(decision.reasons) == 1
     assert decision.until == decision.reasons[0].until
     return decision.reasons[0]
-
-
-def test_full_calls_start_and_what_is_left_over_waits_for_those_in_flight() -> None:
-    """What comes back from them may fill the next call."""
-    packed = Demand(1, (QWEN,), ready=45, pack=20, running=20)
-    assert alone(packed, state()) == Start(1, QWEN, 2)
-    rest = replace(packed, ready=5)
-    found = reason(alone(rest, state()))
-    assert (found.cause, found.until) == ("in flight", None)
-    assert alone(replace(rest, running=0), state()) == Start(1, QWEN, 4)
 
 
 def test_without_work_there_is_nothing_to_wait_for() -> None:
@@ -84,7 +98,7 @@ def test_an_unknown_limit_holds_nothing_up() -> None:
 
 
 def test_a_probe_starts_alone() -> None:
-    assert alone(demand(), state(window(gate=Gate()))) == Start(1, QWEN, 1)
+    assert alone(demand(), state(window(gate=Gate()))) == Start(1, QWEN, 1, probe=True)
 
 
 def test_full_concurrency_waits_for_a_call_in_flight() -> None:
@@ -120,7 +134,7 @@ def test_without_network_a_spent_allowance_is_not_the_reason() -> None:
 
 
 def test_the_first_probe_under_way_is_awaited_as_the_reset() -> None:
-    found = reason(alone(demand(), state(window(gate=Gate(probing=True)))))
+    found = reason(alone(demand(), state(window(gate=Gate(probe_in_flight=True)))))
     assert (found.cause, found.until) == (ParkReason.RESET, None)
 
 
@@ -185,7 +199,7 @@ def test_the_earliest_moment_of_all_reasons_is_the_next_look() -> None:
     decision = decide(demands, states, Rules(Pace.AUTO), NOW)
     assert isinstance(decision, Wait)
     assert decision.until == NOW + 9
-    assert [r.batch_id for r in decision.reasons] == [1, 2, 3]
+    assert [r.key for r in decision.reasons] == [1, 2, 3]
 
 
 # several ways
@@ -289,14 +303,14 @@ def test_batches_of_one_priority_share_alike() -> None:
     first, second = replace(demand(1), share=8), replace(demand(2), share=7)
     started = decide([first, second], {QWEN: state()}, Rules(Pace.ASAP), NOW)
     assert isinstance(started, Start)
-    assert started.batch_id == 2
+    assert started.key == 2
 
 
 gates = st.builds(
     Gate,
     parked_until=st.sampled_from([0, NOW, NOW + 1, NOW + 500]),
-    probe=st.booleans(),
-    probing=st.booleans(),
+    needs_probe=st.booleans(),
+    probe_in_flight=st.booleans(),
     reason=st.sampled_from(ParkReason),
 )
 lanes_of_all = st.fixed_dictionaries(
@@ -313,7 +327,7 @@ lanes_of_all = st.fixed_dictionaries(
 works_of_all = st.lists(
     st.builds(
         Demand,
-        batch_id=st.integers(1, 4),
+        key=st.integers(1, 4),
         routes=st.lists(
             st.sampled_from([QWEN, GLM, OTHER]), min_size=1, max_size=3, unique=True
         ).map(tuple),
@@ -325,7 +339,7 @@ works_of_all = st.lists(
         due=st.sampled_from([None, NOW + 3]),
     ),
     max_size=5,
-    unique_by=lambda w: w.batch_id,
+    unique_by=lambda w: w.key,
 )
 
 
@@ -347,5 +361,5 @@ def test_a_decision_starts_what_may_start_or_waits_for_something_to_come(
         assert len(decision.reasons) == len(demands)
     else:
         chosen = states[decision.route]
-        assert 1 <= decision.count <= chosen.concurrency.allowed - chosen.in_flight
+        assert 1 <= decision.count <= chosen.controller.allowed - chosen.in_flight
         assert all(w.remaining is None or decision.count <= w.remaining for w in chosen.windows)

@@ -4,9 +4,17 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from runner.core.calendar import day_at
-from runner.core.charging import CLOCK_TOLERANCE_MS, Outcome, settle_unseen, settle_window
+from runner.core.charging import (
+    CLOCK_TOLERANCE_MS,
+    Outcome,
+    settle_calls,
+    settle_unseen,
+    settle_window,
+)
 from runner.core.gate import (
     AMBIGUOUS_WAIT_MS,
     CIRCUIT_WAITS_MS,
@@ -22,10 +30,11 @@ from runner.core.gate import (
     entered,
     opened,
 )
-from runner.core.period import Calendar
+from runner.core.period import Calendar, Grant, Period, Refill, Rolling
 from runner.core.quota import Admitted, admit
+from runner.core.renewal import WEEK_MS, roll_over
 from runner.core.verdict import Kind, Scope, Verdict
-from runner.core.window import WEEK_MS, Count, Quota, Source, Window, open_window, roll_over
+from runner.core.window import Count, Quota, Source, Unit, Window, open_window
 
 ZONE = "Asia/Shanghai"
 DAILY = Calendar("day", ZONE)
@@ -33,7 +42,7 @@ MIDNIGHT = day_at(1_795_500_000_000, ZONE).starts_at
 HOUR = 60 * MINUTE_MS
 NOW = MIDNIGHT + 9 * HOUR
 DAY = 24 * HOUR
-OPEN = Gate(probe=False, answered=True)
+OPEN = Gate(needs_probe=False, answered=True)
 PROBING = entered(Gate(reason=ParkReason.RESET))
 
 DONE = Verdict(Kind.DONE)
@@ -62,7 +71,7 @@ def after(
 ) -> Window:
     """`window` after a call that was a probe if the gate says so."""
     counts: Mapping[str, Count] = {} if count is None else {"day": count}
-    return settle_window(window, Outcome(verdict, window.gate.probing, counts, date), now)
+    return settle_window(window, Outcome(verdict, window.gate.probe_in_flight, counts, date), now)
 
 
 def probed_again(window: Window, now: int) -> Window:
@@ -93,7 +102,7 @@ def test_a_call_whose_end_nobody_saw_counts_as_spent() -> None:
 
 def test_a_probe_whose_end_nobody_saw_is_sent_again() -> None:
     ended = settle_unseen(window(gate=PROBING), probe=True)
-    assert (ended.spent, ended.gate) == (1, replace(PROBING, probing=False))
+    assert (ended.spent, ended.gate) == (1, replace(PROBING, probe_in_flight=False))
 
 
 def test_each_window_reads_the_count_of_its_scope() -> None:
@@ -112,7 +121,7 @@ def test_an_answered_probe_opens_the_gate(kind: Kind) -> None:
 
 
 def test_a_probe_that_tells_nothing_is_sent_again() -> None:
-    assert after(window(gate=PROBING), FAULT).gate == replace(PROBING, probing=False)
+    assert after(window(gate=PROBING), FAULT).gate == replace(PROBING, probe_in_flight=False)
 
 
 def test_a_refused_account_is_remembered_until_a_call_is_answered_and_may_be_tried_at_once() -> (
@@ -120,14 +129,14 @@ def test_a_refused_account_is_remembered_until_a_call_is_answered_and_may_be_tri
 ):
     refused = after(window(gate=OPEN), Verdict(Kind.UNAUTHORISED, "no token", Scope.ACCOUNT))
     gate = refused.gate
-    assert (gate.reason, gate.why, gate.parked_until, gate.probe) == (
+    assert (gate.reason, gate.why, gate.parked_until, gate.needs_probe) == (
         ParkReason.REFUSED,
         "no token",
         NOW,
         True,
     )
     assert after_reset(NOW + 5, gate, NOW).reason is ParkReason.REFUSED
-    assert opened(replace(gate, probing=True), probe=True) == OPEN
+    assert opened(replace(gate, probe_in_flight=True), probe=True) == OPEN
 
 
 def test_the_probe_of_another_window_is_none_of_this_ones() -> None:
@@ -143,7 +152,7 @@ def test_a_spent_allowance_parks_its_window_until_the_reset_and_teaches_the_limi
     ended = after(window(6), SPENT)
     assert (ended.gate.parked_until, ended.gate.reason) == (MIDNIGHT + DAY, ParkReason.SPENT)
     assert (ended.limit, ended.limit_source) == (6, Source.REFUSAL)
-    assert ended.gate.probe
+    assert ended.gate.needs_probe
 
 
 def test_a_models_spent_allowance_leaves_the_account_open() -> None:
@@ -207,7 +216,7 @@ def test_a_count_far_below_yesterdays_is_todays(previous_spent: int) -> None:
 def test_a_models_late_reset_does_not_hold_up_the_account() -> None:
     verdict = replace(SPENT, scope=Scope.MODEL)
     account = after(window(gate=PROBING), verdict, now=MIDNIGHT)
-    assert account.gate == replace(PROBING, probing=False)
+    assert account.gate == replace(PROBING, probe_in_flight=False)
 
 
 def test_a_fault_before_a_late_reset_costs_neither_the_day_nor_the_limit() -> None:
@@ -273,7 +282,7 @@ def test_a_day_that_the_provider_has_not_reached_is_left_untouched() -> None:
     probing = window(gate=PROBING)
     ended = after(probing, DONE, Count(10, 0), now=MIDNIGHT, date=MIDNIGHT - HOUR)
     assert (ended.spent, ended.reserved, ended.limit) == (0, 0, 10)
-    assert (ended.gate.reason, ended.gate.probe, ended.gate.probing) == (
+    assert (ended.gate.reason, ended.gate.needs_probe, ended.gate.probe_in_flight) == (
         ParkReason.CLOCK_AHEAD,
         True,
         False,
@@ -385,7 +394,7 @@ def test_fault_after_fault_breaks_the_circuit_of_the_model() -> None:
         ParkReason.CIRCUIT_OPEN,
         NOW + CIRCUIT_WAITS_MS[0],
     )
-    assert not account.gate.probe
+    assert not account.gate.needs_probe
 
 
 @pytest.mark.parametrize(("spent", "learned"), [(2, 2), (1, 10)])
@@ -405,3 +414,65 @@ def test_a_limit_tried_again_tells_no_late_reset_of_a_day_that_was_full(
     now = MIDNIGHT + DAY + MINUTE_MS
     tried = replace(roll_over(old, rule, now, 0), spent=2, reserved=1, gate=OPEN)
     assert after(tried, SPENT, now=now).limit == learned
+
+
+# several calls at once
+
+plain_verdicts = st.sampled_from(
+    [
+        Verdict(Kind.DONE),
+        Verdict(Kind.REJECTED),
+        Verdict(Kind.THROTTLED, "busy"),
+        Verdict(Kind.SPENT, "tomorrow", Scope.ACCOUNT),
+        Verdict(Kind.TRANSIENT, "HTTP 502"),
+    ]
+)
+counts_told = st.none() | st.builds(
+    Count, limit=st.none() | st.sampled_from([50, 100]), remaining=st.integers(0, 50)
+)
+periods = st.sampled_from([Calendar("day", ZONE), Rolling(60_000), Refill(60_000), Grant()])
+
+
+@given(
+    period=periods,
+    unit=st.sampled_from(Unit),
+    limit=st.none() | st.integers(1, 60),
+    source=st.sampled_from([Source.PRESET, Source.HEADER]),
+    spent=st.integers(0, 60),
+    unconfirmed=st.booleans(),
+    gate=st.sampled_from([OPEN, PROBING, Gate(needs_probe=False, faults=3)]),
+    ends=st.lists(
+        st.tuples(plain_verdicts, counts_told, st.none() | st.integers(0, 9), st.booleans()),
+        max_size=8,
+    ),
+)
+def test_calls_that_end_together_settle_as_one_after_the_other(
+    period: Period,
+    unit: Unit,
+    limit: int | None,
+    source: Source,
+    spent: int,
+    *,
+    unconfirmed: bool,
+    gate: Gate,
+    ends: list[tuple[Verdict, Count | None, int | None, bool]],
+) -> None:
+    rule = Quota("rule", Scope.ACCOUNT, limit, period, source, unit=unit)
+    begun = open_window(rule, "mine", "", NOW)
+    recent = ((NOW, spent),) if isinstance(period, Rolling) and spent else ()
+    begun = replace(
+        begun,
+        spent=spent,
+        recent=recent,
+        reserved=len(ends),
+        unconfirmed=((NOW, 1),) if unconfirmed else (),
+        gate=gate,
+    )
+    outcomes = [
+        Outcome(verdict, probe, {} if count is None else {"rule": count}, None, tokens, NOW - 5)
+        for verdict, count, tokens, probe in ends
+    ]
+    expected = begun
+    for outcome in outcomes:
+        expected = settle_window(expected, outcome, NOW + 10)
+    assert settle_calls(begun, outcomes, NOW + 10) == expected

@@ -24,9 +24,10 @@ from runner.core.gate import MINUTE_MS
 from runner.core.pacing import Pace
 from runner.core.period import Calendar
 from runner.core.quota import Admitted, Refused
+from runner.core.renewal import roll_over
 from runner.core.route import Route, RouteState
 from runner.core.verdict import Kind, Reply, Rule, Scope, Verdict, classify
-from runner.core.window import Count, Quota, Window, open_window, roll_over
+from runner.core.window import Count, Quota, Window, open_window
 
 ZONE = "Asia/Shanghai"
 DAILY = Calendar("day", ZONE)
@@ -70,20 +71,20 @@ class Books:
         if old is None:
             return open_window(self.quotas[key], ACCOUNT, key, self.now)
         new = roll_over(old, self.quotas[key], self.now, SECOND)
-        if new.day != old.day:
-            assert new.day > old.day
+        if new.period_key != old.period_key:
+            assert new.period_key > old.period_key
             assert new.starts_at >= old.resets_at
-            assert (key, new.day) not in self.windows
-            assert (new.spent, new.reserved, new.gate.probe) == (0, 0, True)
+            assert (key, new.period_key) not in self.windows
+            assert (new.spent, new.reserved, new.gate.needs_probe) == (0, 0, True)
         return new
 
     def keep(self, window: Window) -> None:
-        self.windows[window.model, window.day] = window
-        if self.latest.get(window.model, window).day <= window.day:
+        self.windows[window.model, window.period_key] = window
+        if self.latest.get(window.model, window).period_key <= window.period_key:
             self.latest[window.model] = window
 
     def under_way(self, window: Window) -> int:
-        return sum((window.model, window.day) in call.days for call in self.flying)
+        return sum((window.model, window.period_key) in call.days for call in self.flying)
 
     def admit(self, model: str, want: int) -> list[Call]:
         before = self.open(model)
@@ -95,7 +96,7 @@ class Books:
         for was, window in zip(before, offer.windows, strict=True):
             self.check_admission(was, window, offer)
             self.keep(window)
-        days = tuple((w.model, w.day) for w in offer.windows)
+        days = tuple((w.model, w.period_key) for w in offer.windows)
         admitted = [Call(days, offer.probe) for _ in range(offer.count)]
         self.flying += admitted
         return admitted
@@ -104,7 +105,7 @@ class Books:
         assert offer.count >= 1
         if window.limit is not None:
             assert window.spent + window.reserved <= window.limit - window.reserve
-        if was.gate.probe:
+        if was.gate.needs_probe:
             assert offer.probe
             assert offer.count == 1
             assert self.under_way(was) == 0
@@ -120,7 +121,7 @@ class Books:
             self.keep(window)
             assert window.reserved == self.under_way(window)
             assert window.spent >= 0
-            assert not (window.gate.probing and window.reserved == 0)
+            assert not (window.gate.probe_in_flight and window.reserved == 0)
 
 
 verdicts = st.builds(

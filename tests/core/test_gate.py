@@ -28,7 +28,7 @@ from runner.core.gate import (
 )
 
 DAY = 24 * HOUR_MS
-OPEN = Gate(probe=False, answered=True)
+OPEN = Gate(needs_probe=False, answered=True)
 FRESH = Gate(reason=ParkReason.RESET)
 PROBING = entered(FRESH)
 
@@ -38,8 +38,8 @@ def spent(refusals: int) -> Gate:
 
 
 def test_a_gate_starts_with_a_probe() -> None:
-    assert Gate().probe
-    assert entered(Gate()).probing
+    assert Gate().needs_probe
+    assert entered(Gate()).probe_in_flight
 
 
 def test_calls_through_an_open_gate_are_no_probes() -> None:
@@ -63,7 +63,12 @@ def test_a_lost_probe_may_be_sent_again() -> None:
 def test_a_refusal_shuts_the_gate_and_asks_for_a_probe() -> None:
     gate = park(OPEN, 500, ParkReason.THROTTLED, "busy", probe=False)
     assert gate == replace(
-        OPEN, parked_until=500, probe=True, reason=ParkReason.THROTTLED, refusals=1, why="busy"
+        OPEN,
+        parked_until=500,
+        needs_probe=True,
+        reason=ParkReason.THROTTLED,
+        refusals=1,
+        why="busy",
     )
 
 
@@ -78,7 +83,7 @@ def test_refusals_of_the_same_burst_count_once_and_may_only_push_the_opening_bac
 def test_refused_probes_are_counted_by_cause() -> None:
     gate = park(PROBING, 1, ParkReason.SPENT, "", probe=True)
     gate = park(entered(gate), 2, ParkReason.SPENT, "", probe=True)
-    assert (gate.refusals, gate.probing) == (2, False)
+    assert (gate.refusals, gate.probe_in_flight) == (2, False)
     assert park(entered(gate), 3, ParkReason.THROTTLED, "", probe=True).refusals == 1
 
 
@@ -87,8 +92,8 @@ def test_a_fresh_window_waits_its_margin_and_forgets_the_day_before() -> None:
 
 
 def test_a_wait_that_is_not_the_days_outlives_the_reset() -> None:
-    old = Gate(5_000, probing=True, reason=ParkReason.OFFLINE, refusals=3, why="no network")
-    assert after_reset(1_030, old, 1_000) == replace(old, probing=False)
+    old = Gate(5_000, probe_in_flight=True, reason=ParkReason.OFFLINE, refusals=3, why="no network")
+    assert after_reset(1_030, old, 1_000) == replace(old, probe_in_flight=False)
 
 
 def test_a_wait_that_outlives_the_reset_is_no_shorter_than_the_margin() -> None:
@@ -143,13 +148,13 @@ def test_being_offline_is_tried_again_within_seconds() -> None:
 
 def after_faults(number: int, gate: Gate = OPEN) -> Gate:
     for _ in range(number):
-        gate = faulted(gate, "HTTP 502", 0, probe=gate.probing)
+        gate = faulted(gate, "HTTP 502", 0, probe=gate.probe_in_flight)
     return gate
 
 
 def test_a_few_faults_shut_nothing() -> None:
     gate = after_faults(FAULTS_TO_BREAK - 1)
-    assert (gate.probe, gate.parked_until, gate.faults) == (False, 0, FAULTS_TO_BREAK - 1)
+    assert (gate.needs_probe, gate.parked_until, gate.faults) == (False, 0, FAULTS_TO_BREAK - 1)
 
 
 def test_many_faults_in_a_row_break_the_circuit_until_one_probe_is_answered() -> None:
@@ -164,7 +169,7 @@ def test_an_answer_between_them_starts_the_count_anew() -> None:
 
 def test_a_probe_that_fails_too_waits_longer() -> None:
     again = faulted(entered(after_faults(FAULTS_TO_BREAK)), "HTTP 502", 0, probe=True)
-    assert (again.probing, again.parked_until) == (False, CIRCUIT_WAITS_MS[1])
+    assert (again.probe_in_flight, again.parked_until) == (False, CIRCUIT_WAITS_MS[1])
 
 
 def test_calls_that_were_under_way_when_it_broke_change_nothing() -> None:

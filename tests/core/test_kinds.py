@@ -13,6 +13,7 @@ from runner.core.charging import Outcome, settle_unseen, settle_window
 from runner.core.gate import PROBE_WAITS_MS, Gate, ParkReason
 from runner.core.period import Calendar, Grant, Period, Refill, Rolling
 from runner.core.quota import Admitted, Refused, admit, balance, learn_spent
+from runner.core.renewal import effective, refreshed, roll_over
 from runner.core.verdict import Kind, Scope, Verdict
 from runner.core.window import (
     CREDIT,
@@ -24,10 +25,7 @@ from runner.core.window import (
     Source,
     Unit,
     Window,
-    effective,
     open_window,
-    refreshed,
-    roll_over,
 )
 
 NOW = 1_795_500_000_000
@@ -60,7 +58,7 @@ def refused(window: Window, now: int = NOW, cost: Cost = ONE_CALL) -> Refused:
 
 def test_a_rolling_window_needs_no_probe_and_never_resets() -> None:
     fresh = window(3, Rolling(MINUTE))
-    assert (fresh.gate.probe, fresh.resets_at, fresh.day) == (False, NEVER, "")
+    assert (fresh.gate.needs_probe, fresh.resets_at, fresh.period_key) == (False, NEVER, "")
 
 
 def test_it_is_full_until_its_oldest_call_falls_out_of_sight() -> None:
@@ -132,7 +130,7 @@ def test_a_count_that_may_hold_the_calls_in_flight_charges_nobody_for_them_twice
 
 def test_a_probes_count_takes_what_has_fallen_out_of_sight_off_the_oldest() -> None:
     held = started(refreshed(window(9, Rolling(MINUTE)), NOW))
-    held = replace(settle_window(held, DONE, NOW), gate=Gate(probe=True))
+    held = replace(settle_window(held, DONE, NOW), gate=Gate(needs_probe=True))
     later = NOW + 30 * SECOND
     told = Outcome(Verdict(Kind.DONE), probe=True, counts={"rule": Count(9, 8)})
     probed = settle_window(started(held, later), told, later)
@@ -165,7 +163,7 @@ def test_a_bucket_without_a_limit_or_full_of_calls_in_flight_tells_no_moment() -
 def test_a_month_is_renewed_at_its_zones_midnight(zone: str) -> None:
     month = window(10, Calendar("month", zone))
     found = month_at(NOW, zone)
-    assert (month.day, month.starts_at, month.resets_at) == (
+    assert (month.period_key, month.starts_at, month.resets_at) == (
         found.name,
         found.starts_at,
         found.ends_at,
@@ -251,7 +249,7 @@ def test_a_grant_lets_one_probe_try() -> None:
     )
     assert balance(empty, Count(0, 0), NOW).gate.parked_until == NOW + MINUTE
     granted = balance(empty, Count(250_000, 250_000), NOW)
-    assert (granted.gate.parked_until, granted.gate.probe) == (0, True)
+    assert (granted.gate.parked_until, granted.gate.needs_probe) == (0, True)
 
 
 def test_a_further_quota_is_worth_a_line_once_something_is_known_of_it() -> None:
@@ -283,14 +281,14 @@ def test_a_spent_balance_waits_for_a_grant() -> None:
 def test_a_refusal_shuts_the_quota_it_names(named: str, shut: bool) -> None:  # noqa: FBT001
     verdict = Verdict(Kind.SPENT, "spent", Scope.ACCOUNT, quota=named)
     told = settle_window(started(window(9, Refill(MINUTE))), Outcome(verdict), NOW)
-    assert told.gate.probe is shut
+    assert told.gate.needs_probe is shut
     assert told.gate.parked_until == (NOW + MINUTE if shut else 0)
 
 
 def test_what_names_no_quota_concerns_the_primary_one_alone() -> None:
     verdict = Verdict(Kind.THROTTLED, "busy", Scope.ACCOUNT)
     other = started(window(9, Rolling(MINUTE), primary=False))
-    assert settle_window(other, Outcome(verdict), NOW).gate == Gate(probe=False)
+    assert settle_window(other, Outcome(verdict), NOW).gate == Gate(needs_probe=False)
 
 
 def test_a_rule_whose_period_was_changed_begins_anew() -> None:
@@ -346,7 +344,7 @@ def set_back(window: Window, by: int) -> Window:
 @pytest.mark.parametrize("period", [Rolling(MINUTE), Refill(MINUTE)])
 def test_no_hour_is_waited_for_twice_in_a_flow(period: Period) -> None:
     """What was spent a moment ago is not of the future, whatever the clock shows."""
-    offer = admit([set_back(busy(period, Gate(probe=False)), HOUR)], 1, NOW - HOUR)
+    offer = admit([set_back(busy(period, Gate(needs_probe=False)), HOUR)], 1, NOW - HOUR)
     assert isinstance(offer, Refused)
     assert offer.until is not None
     assert offer.until <= NOW - HOUR + MINUTE + SECOND
@@ -356,13 +354,13 @@ def test_a_wait_for_time_to_pass_goes_back_with_the_clock() -> None:
     gate = Gate(NOW + 5 * SECOND, reason=ParkReason.THROTTLED)
     moved = set_back(busy(Rolling(MINUTE), gate), HOUR)
     assert moved.gate.parked_until == NOW - HOUR + 5 * SECOND
-    assert moved.started_at == NOW - HOUR
+    assert moved.last_start_at == NOW - HOUR
     assert set_back(moved, HOUR) == moved
 
 
 @pytest.mark.parametrize("cause", [ParkReason.RESET, ParkReason.SPENT])
 def test_a_wait_for_the_calendar_does_not(cause: ParkReason) -> None:
-    day = busy(Calendar("day", "UTC"), Gate(probe=False))
+    day = busy(Calendar("day", "UTC"), Gate(needs_probe=False))
     opens = day.resets_at if cause is ParkReason.SPENT else NOW
     gate = Gate(opens, reason=cause)
     assert set_back(replace(day, gate=gate), HOUR).gate == gate
@@ -378,11 +376,11 @@ def test_a_day_that_was_found_early_begins_when_a_corrected_clock_says_so() -> N
     assert early.gate.parked_until == fresh.starts_at + HOUR
     corrected = roll_over(early, rule, fresh.starts_at - HOUR, 5)
     assert corrected.gate.parked_until == fresh.starts_at + 5
-    assert corrected.day == fresh.day
+    assert corrected.period_key == fresh.period_key
 
 
 def test_a_clock_that_is_corrected_by_seconds_moves_nothing() -> None:
-    full = busy(Rolling(MINUTE), Gate(probe=False))
+    full = busy(Rolling(MINUTE), Gate(needs_probe=False))
     assert set_back(full, 30 * SECOND).recent == full.recent
 
 

@@ -8,8 +8,9 @@ from runner.core.calendar import day_at
 from runner.core.gate import Gate, ParkReason
 from runner.core.period import Calendar
 from runner.core.quota import Admitted, Refused, admit, learn_spent, settle
+from runner.core.renewal import WEEK_MS, roll_over
 from runner.core.verdict import Scope
-from runner.core.window import WEEK_MS, Count, Quota, Source, Window, open_window, roll_over
+from runner.core.window import Count, Quota, Source, Window, open_window
 
 ZONE = "Asia/Shanghai"
 DAILY = Calendar("day", ZONE)
@@ -17,7 +18,7 @@ MIDNIGHT = day_at(1_795_500_000_000, ZONE).starts_at
 HOUR = 3_600_000
 DAY = 24 * HOUR
 NOW = MIDNIGHT + 9 * HOUR
-OPEN = Gate(probe=False, answered=True)
+OPEN = Gate(needs_probe=False, answered=True)
 
 
 def rule(limit: int | None = 10, reserve: int = 0, source: Source = Source.PRESET) -> Quota:
@@ -50,7 +51,7 @@ def ended(window: Window, count: Count | None = None, *, probe: bool = False) ->
 
 def test_a_window_is_the_day_of_its_zone() -> None:
     fresh = open_window(rule(reserve=3), "mine", "qwen", NOW)
-    assert (fresh.day, fresh.starts_at, fresh.resets_at) == (
+    assert (fresh.period_key, fresh.starts_at, fresh.resets_at) == (
         day_at(NOW, ZONE).name,
         MIDNIGHT,
         MIDNIGHT + DAY,
@@ -158,7 +159,7 @@ def test_a_probe_goes_alone() -> None:
     fresh = window(gate=Gate())
     offer = admitted(fresh, window(), want=8)
     assert (offer.count, offer.probe) == (1, True)
-    assert [w.gate.probing for w in offer.windows] == [True, False]
+    assert [w.gate.probe_in_flight for w in offer.windows] == [True, False]
     assert refused(offer.windows[0]).until is None
 
 
@@ -267,7 +268,7 @@ def test_a_day_that_only_doubts_have_filled_is_tried_with_one_probe() -> None:
     full = lost(told)
     assert full.remaining == 0
     tried = roll_over(full, rule(), NOW, 0)
-    assert (tried.remaining, tried.gate.probe) == (1, True)
+    assert (tried.remaining, tried.gate.needs_probe) == (1, True)
     assert admitted(tried, want=5).count == 1
     for sure in (replace(full, reserved=1), replace(full, limit_source=Source.PRESET)):
         assert roll_over(sure, rule(), NOW, 0).spent == 10

@@ -6,12 +6,13 @@ from hypothesis import strategies as st
 
 from runner.core.retry import (
     BASE_WAIT_MS,
-    FAULTS_IN_COMPANY,
-    FIRST_LOOK_MS,
-    LONGEST_LOOK_MS,
+    FAULTS_IN_PACK,
+    FIRST_POLL_MS,
+    LONGEST_POLL_MS,
     LONGEST_TASK_MS,
     LONGEST_WAIT_MS,
-    MAX_CLAIMS,
+    MAX_CRASHES,
+    MAX_FREE_PROBES,
     PROBE_REST_MS,
     REJECTIONS_TO_STOP,
     Fail,
@@ -36,21 +37,21 @@ from runner.core.verdict import Kind, Verdict
 LIMITS = Limits(max_attempts=3, max_asks=2)
 FAULT = Verdict(Kind.TRANSIENT, "HTTP 502")
 ALMOST_ONE = 1 - 2**-53
-chances = st.floats(0, 1, exclude_max=True)
+jitters = st.floats(0, 1, exclude_max=True)
 
 
 def refused(verdict: Verdict, tries: Tries | None = None) -> JobAction:
-    return after_refusal(verdict, tries or Tries(), LIMITS, chance=0.5, now=1_000)
+    return after_refusal(verdict, tries or Tries(), LIMITS, jitter=0.5, now=1_000)
 
 
 def test_a_valid_answer_ends_the_job_even_at_the_last_try() -> None:
-    assert after_answer("mixed", "", Tries(asks=99), LIMITS) == Succeed("mixed")
+    assert after_answer("mixed", "", Tries(invalid_replies=99), LIMITS) == Succeed("mixed")
     assert after_answer("", "", Tries(), LIMITS) == Succeed("")
 
 
 def test_a_bad_answer_is_asked_again_until_the_limit() -> None:
     assert after_answer(None, "no label", Tries(), LIMITS) == Reask("no label")
-    last = after_answer(None, "no label", Tries(asks=1), LIMITS)
+    last = after_answer(None, "no label", Tries(invalid_replies=1), LIMITS)
     assert last == Fail("no valid answer in 2 asked: no label")
 
 
@@ -68,51 +69,51 @@ def test_a_fault_is_tried_again_until_the_limit() -> None:
     "kind", [Kind.THROTTLED, Kind.SPENT, Kind.UNAUTHORISED, Kind.GONE, Kind.LOCAL]
 )
 def test_what_is_not_the_jobs_fault_costs_it_no_attempt(kind: Kind) -> None:
-    assert refused(Verdict(kind), Tries(claims=99, faults=99, asks=99)) == Release()
+    assert refused(Verdict(kind), Tries(attempts=99, faults=99, invalid_replies=99)) == Release()
 
 
-def in_company(verdict: Verdict, tries: Tries, *, known_to_fail: bool = False) -> JobAction:
+def in_a_pack(verdict: Verdict, tries: Tries, *, circuit_open: bool = False) -> JobAction:
     return after_refusal(
-        verdict, tries, LIMITS, chance=0.5, now=1_000, pack_size=20, known_to_fail=known_to_fail
+        verdict, tries, LIMITS, jitter=0.5, now=1_000, pack_size=20, circuit_open=circuit_open
     )
 
 
-def test_what_goes_wrong_in_company_is_never_held_against_a_job() -> None:
+def test_what_goes_wrong_in_a_pack_is_never_held_against_a_job() -> None:
     """However often: a row fails by itself only."""
-    assert after_answer(None, "no label", Tries(asks=99), LIMITS, pack_size=2) == SplitPack(
-        "no label"
-    )
-    assert in_company(Verdict(Kind.REJECTED, "HTTP 400"), Tries()) == SplitPack("HTTP 400")
-    assert in_company(FAULT, Tries()) == RetryAt(1_000 + BASE_WAIT_MS // 2)
-    assert in_company(FAULT, Tries(faults=FAULTS_IN_COMPANY - 1)) == SplitPack("HTTP 502")
-    assert in_company(FAULT, Tries(faults=99)) == SplitPack("HTTP 502")
+    assert after_answer(
+        None, "no label", Tries(invalid_replies=99), LIMITS, pack_size=2
+    ) == SplitPack("no label")
+    assert in_a_pack(Verdict(Kind.REJECTED, "HTTP 400"), Tries()) == SplitPack("HTTP 400")
+    assert in_a_pack(FAULT, Tries()) == RetryAt(1_000 + BASE_WAIT_MS // 2)
+    assert in_a_pack(FAULT, Tries(faults=FAULTS_IN_PACK - 1)) == SplitPack("HTTP 502")
+    assert in_a_pack(FAULT, Tries(faults=99)) == SplitPack("HTTP 502")
 
 
 def test_a_probe_that_meets_a_fault_lets_others_go_first_and_counts_nothing() -> None:
     rested = RetryAt(1_000 + PROBE_REST_MS, counted=False)
-    assert in_company(FAULT, Tries(faults=99), known_to_fail=True) == rested
-    often = Tries(claims=MAX_CLAIMS, faults=99)
-    assert in_company(FAULT, often, known_to_fail=True) == SplitPack("HTTP 502"), "but not for ever"
+    assert in_a_pack(FAULT, Tries(faults=99), circuit_open=True) == rested
+    often = Tries(attempts=MAX_FREE_PROBES, faults=99)
+    assert in_a_pack(FAULT, often, circuit_open=True) == SplitPack("HTTP 502"), "but not for ever"
 
 
 def test_a_task_is_looked_at_soon_then_more_rarely_and_given_up_in_the_end() -> None:
-    assert next_poll_at(0, 0) == FIRST_LOOK_MS
+    assert next_poll_at(0, 0) == FIRST_POLL_MS
     assert next_poll_at(0, 100_000) == 110_000
-    assert next_poll_at(0, LONGEST_TASK_MS) == LONGEST_TASK_MS + LONGEST_LOOK_MS
+    assert next_poll_at(0, LONGEST_TASK_MS) == LONGEST_TASK_MS + LONGEST_POLL_MS
     assert next_poll_at(0, LONGEST_TASK_MS + 1) is None
 
 
-@given(st.integers(0, 10_000), chances)
+@given(st.integers(0, 10_000), jitters)
 def test_full_jitter_stays_below_the_exponential_and_the_longest_wait(
-    faults: int, chance: float
+    faults: int, jitter: float
 ) -> None:
-    wait = backoff_ms(faults, chance)
+    wait = backoff_ms(faults, jitter)
     assert 0 <= wait < LONGEST_WAIT_MS
     assert wait < BASE_WAIT_MS * 2**faults
 
 
-@given(st.integers(0, 40), chances, chances)
-def test_a_wait_grows_with_chance_and_with_faults(faults: int, one: float, other: float) -> None:
+@given(st.integers(0, 40), jitters, jitters)
+def test_a_wait_grows_with_jitter_and_with_faults(faults: int, one: float, other: float) -> None:
     low, high = sorted((one, other))
     assert backoff_ms(faults, low) <= backoff_ms(faults, high)
     assert backoff_ms(faults, one) <= backoff_ms(faults + 1, one)
@@ -125,8 +126,8 @@ def test_jitter_is_full_it_reaches_from_nothing_to_the_bound() -> None:
 
 
 def test_a_job_that_kills_its_runners_is_given_up_in_the_end() -> None:
-    assert survives_crash(Tries(claims=MAX_CLAIMS - 1))
-    assert not survives_crash(Tries(claims=MAX_CLAIMS))
+    assert survives_crash(Tries(crashes=MAX_CRASHES - 2))
+    assert not survives_crash(Tries(crashes=MAX_CRASHES - 1))
 
 
 GONE = Verdict(Kind.GONE, "HTTP 404", remedy="check the model's name")

@@ -9,8 +9,9 @@ from runner.core.charging import Outcome, settle_window
 from runner.core.gate import Gate, ParkReason
 from runner.core.period import Calendar, Grant, Period, Refill, Rolling
 from runner.core.quota import Admitted, Refused, admit
+from runner.core.renewal import roll_over
 from runner.core.verdict import Kind, Scope, Verdict
-from runner.core.window import Count, Quota, Source, Window, open_window, roll_over
+from runner.core.window import Count, Quota, Source, Window, open_window
 
 SECOND = 1_000
 MINUTE = 60_000
@@ -29,7 +30,7 @@ def rule(period: Period, limit: int | None = 10) -> Quota:
 
 def window(period: Period = DAILY, limit: int | None = 10, spent: int = 4) -> Window:
     fresh = open_window(rule(period, limit), "mine", "", NOW)
-    return replace(fresh, spent=spent, gate=Gate(probe=False, answered=True))
+    return replace(fresh, spent=spent, gate=Gate(needs_probe=False, answered=True))
 
 
 def started(window: Window, now: int) -> Window:
@@ -49,7 +50,7 @@ def told(
     """`window` after one more call, whose reply told how many are left and until when."""
     flying = started(window, now)
     counts = {"rule": Count(limit, remaining, resets_in)}
-    return settle_window(flying, Outcome(verdict, flying.gate.probing, counts), now)
+    return settle_window(flying, Outcome(verdict, flying.gate.probe_in_flight, counts), now)
 
 
 def waits_until(window: Window, now: int = NOW) -> int | None:
@@ -71,16 +72,16 @@ def test_a_day_that_its_provider_ends_early_is_renewed_as_the_same_one() -> None
     """A call in flight is still reserved in it, and one probe goes first."""
     ended = replace(told(window(), 5 * HOUR), reserved=1)
     renewed = roll_over(ended, rule(DAILY), NOW + 5 * HOUR, 7)
-    assert (renewed.day, renewed.spent, renewed.reserved) == (ended.day, 0, 1)
+    assert (renewed.period_key, renewed.spent, renewed.reserved) == (ended.period_key, 0, 1)
     assert (renewed.starts_at, renewed.resets_at) == (NOW + 5 * HOUR, NEXT)
-    assert (renewed.gate.parked_until, renewed.gate.probe) == (NOW + 5 * HOUR + 7, True)
+    assert (renewed.gate.parked_until, renewed.gate.needs_probe) == (NOW + 5 * HOUR + 7, True)
 
 
 def test_a_day_that_its_provider_ends_late_goes_on_beyond_midnight() -> None:
     ended = told(window(), 20 * HOUR)
     assert roll_over(ended, rule(DAILY), NEXT, 7) == ended
     fresh = roll_over(ended, rule(DAILY), NOW + 20 * HOUR, 7)
-    assert fresh.day > ended.day
+    assert fresh.period_key > ended.period_key
     assert (fresh.starts_at, fresh.resets_at) == (NOW + 20 * HOUR, NEXT + 24 * HOUR)
     assert (fresh.spent, fresh.previous_spent) == (0, 10)
 
@@ -129,9 +130,9 @@ def test_an_unknown_limit_is_not_taken_for_nothing() -> None:
 def test_a_flow_that_turns_out_longer_than_it_was_taken_for_waits_as_told(period: Period) -> None:
     ended = told(window(period, spent=0), 6 * MINUTE)
     assert waits_until(ended) == NOW + 6 * MINUTE
-    assert (ended.gate.reason, ended.gate.probe) == (ParkReason.SPENT, True)
-    assert not told(window(period, spent=0), 30 * SECOND).gate.probe
-    assert not told(window(period, spent=0), 26 * HOUR).gate.probe
+    assert (ended.gate.reason, ended.gate.needs_probe) == (ParkReason.SPENT, True)
+    assert not told(window(period, spent=0), 30 * SECOND).gate.needs_probe
+    assert not told(window(period, spent=0), 26 * HOUR).gate.needs_probe
 
 
 def test_a_provider_that_tells_the_same_second_every_time_is_asked_ever_less() -> None:

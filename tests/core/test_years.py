@@ -163,7 +163,7 @@ def test_what_was_reserved_is_given_back(year: Year) -> None:
     assert not year.in_flight.total()
     assert all(window.reserved == 0 for window in year.books.windows.values())
     assert all(window.spent >= 0 for window in year.books.windows.values())
-    assert not any(window.gate.probing for window in year.books.windows.values())
+    assert not any(window.gate.probe_in_flight for window in year.books.windows.values())
 
 
 @pytest.mark.parametrize("seed", SEEDS[::10])

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from runner.core import charging
 from runner.core.charging import Outcome
 from runner.core.verdict import Scope
-from runner.core.window import Quota, Window, effective, open_window, roll_over
+from runner.core.window import Quota, Window, open_window
+from runner.core.renewal import effective, roll_over
 from support.fate import Fate
 from support.judge import Call, Place
 
@@ -30,7 +31,7 @@ class Books:
         keyed = [
             (rule, (rule.name, model * (rule.scope is Scope.MODEL))) for rule in self.fate.belief
         ]
-        starts = [w.starts_at for _, key in keyed if (w := self.latest.get(key)) and w.day]
+        starts = [w.starts_at for _, key in keyed if (w := self.latest.get(key)) and w.period_key]
         moment = max([now, *starts])
         return effective(tuple(self.roll_over(rule, *key, moment) for rule, key in keyed))
 
@@ -40,22 +41,22 @@ class Books:
             window = open_window(rule, ACCOUNT, model, now)
         else:
             window = roll_over(old, rule, now, self.fate.margin)
-            if window.day != old.day:
-                assert window.day > old.day
+            if window.period_key != old.period_key:
+                assert window.period_key > old.period_key
                 assert window.starts_at >= old.resets_at
-                assert (window.spent, window.reserved, window.gate.probe) == (0, 0, True)
-        if old is None or window.day != old.day:
-            assert (name, model, window.day) not in self.windows
-            self.periods.setdefault((name, model), []).append(window.day)
+                assert (window.spent, window.reserved, window.gate.needs_probe) == (0, 0, True)
+        if old is None or window.period_key != old.period_key:
+            assert (name, model, window.period_key) not in self.windows
+            self.periods.setdefault((name, model), []).append(window.period_key)
         self.keep(window)
         return window
 
     def keep(self, window: Window) -> None:
         assert window.spent >= 0
         assert window.reserved >= 0
-        self.windows[window.quota, window.model, window.day] = window
+        self.windows[window.quota, window.model, window.period_key] = window
         last = self.latest.get((window.quota, window.model), window)
-        if last.day <= window.day:
+        if last.period_key <= window.period_key:
             self.latest[window.quota, window.model] = window
 
     def end(self, call: Call, end: Outcome, now: int) -> None:

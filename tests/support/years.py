@@ -142,7 +142,7 @@ class Year:
         assert offer.count == decision.count
         for window in offer.windows:
             self.books.keep(window)
-        held = {(w.quota, w.model, w.day): w.cost_of(state.cost) for w in offer.windows}
+        held = {(w.quota, w.model, w.period_key): w.cost_of(state.cost) for w in offer.windows}
         for _ in range(offer.count):
             fault = ""
             if self.random.random() < self.fate.faults:

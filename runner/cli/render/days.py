@@ -55,7 +55,7 @@ class Days:
 
     def __call__(self, progress: Progress) -> None:
         """Print the day that is over, if one is."""
-        day = max((w.day for w in progress.windows if w.primary), default=self._day)
+        day = max((w.period_key for w in progress.windows if w.primary), default=self._day)
         if self._day is not None and day != self._day and self._provider:
             self._print_day(self._provider.stats())
         self._day = day

@@ -91,6 +91,6 @@ class Log:
 def _identity(reason: Waiting) -> Awaited:
     """What makes two waits the same to a reader; a pace's next call is no news."""
     window = reason.window
-    place = (window.account + window.model, window.day) if window else ("", "")
-    passing = reason.cause in ("pace", "due") or bool(window and window.gate.probing)
+    place = (window.account + window.model, window.period_key) if window else ("", "")
+    passing = reason.cause in ("pace", "due") or bool(window and window.gate.probe_in_flight)
     return reason.cause, *place, None if passing else reason.until

@@ -69,7 +69,11 @@ class Painter:
         self._batches.update({batch.id: batch for batch in known})
         self._windows = progress.windows or self._windows
         self._days.update(
-            {window.day: None for window in self._windows if window.primary and window.day}
+            {
+                window.period_key: None
+                for window in self._windows
+                if window.primary and window.period_key
+            }
         )
 
     def _now(self, progress: Progress, now: int) -> tuple[str, ...]:

@@ -173,7 +173,7 @@ def _end(reason: Waiting, now: int, zone: tzinfo | None) -> str:
 def wait(reason: Waiting, now: int, zone: tzinfo | None = None) -> str:
     """Why a batch does not go on, and until when."""
     window = reason.window
-    if window is not None and window.gate.probing:
+    if window is not None and window.gate.probe_in_flight:
         return "one probe call is under way; the others follow when it is answered"
     if window is not None and reason.until is None:
         return "the calls in flight finish, then one probe call goes first"

@@ -1,0 +1,97 @@
+"""What is wanted: demands for calls, the user's rules for them, and why one waits.
+
+Which of them may start is admission.py's to decide.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from runner.core.gate import ParkReason
+from runner.core.hours import Hours
+from runner.core.pacing import Pace
+from runner.core.route import Route
+from runner.core.window import Window
+
+
+class Rotate(StrEnum):
+    """How the routes of a demand are used."""
+
+    PREFER = "prefer"  # in order: the next one when the one before cannot go on
+    SPREAD = "spread"  # all of them, the one with the most room first
+
+
+class WaitCause(StrEnum):
+    """Why a demand waits, where no window's gate says it."""
+
+    CONCURRENCY = "concurrency"  # as many calls are in flight as are allowed
+    IN_FLIGHT = "in flight"  # its jobs are all in calls under way
+    DUE = "due"  # its jobs wait for a retry
+    HOURS = "hours"  # outside the hours that the user allows
+    CAPPED = "capped"  # as many calls were made as the user allows
+    PACE = "pace"  # the day's budget is spread over the day
+    RATE = "rate"  # calls may start only so fast
+    FLOW = "flow"  # a rolling or refilling window is full for the moment
+
+
+Cause = WaitCause | ParkReason
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the user wants: how to spend a budget, and at which hours."""
+
+    pace: Pace = Pace.AUTO
+    hours: Hours | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """A wish for calls.
+
+    Attributes:
+        key: Whose it is: the id of a batch.
+        routes: The routes that its calls may take, the preferred one first.
+        ready: Calls that may start now, as far as the demand itself goes.
+        priority: Lower goes first.
+        waiting: Calls that wait for a retry.
+        due: When the first of those is due (ms since the epoch).
+        rotate: How its routes are used.
+        left: Calls that the user still allows it; None: as many as it takes.
+        share: Calls that it has had beside the others.
+        in_flight: Calls of it under way.
+        pending: Whether the provider works on something that was paid for it.
+        backlog: All calls it still needs; None: those that are ready or wait.
+        rules: What the user wants of it.
+    """
+
+    key: int
+    routes: tuple[Route, ...]
+    ready: int
+    priority: int = 0
+    waiting: int = 0
+    due: int | None = None
+    rotate: Rotate = Rotate.PREFER
+    left: int | None = None
+    share: int = 0
+    in_flight: int = 0
+    pending: bool = False
+    backlog: int | None = None
+    rules: Rules = field(default_factory=Rules)
+
+    @property
+    def calls(self) -> int:
+        """How many calls it still needs."""
+        return self.ready + self.waiting if self.backlog is None else self.backlog
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Why a demand does not go on, and until when (None: until a call in flight ends)."""
+
+    key: int
+    cause: Cause
+    why: str
+    until: int | None
+    window: Window | None = None

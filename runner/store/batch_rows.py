@@ -1,0 +1,195 @@
+"""The rows of a batch and what has become of each, in the order of the input.
+
+Functions take a connection inside the caller's short read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Integer, bindparam, literal_column, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from runner.core.states import BatchState, JobState
+from runner.store.batches import Batch
+from runner.store.statement import OneOf, Statement, listed
+from runner.store.tables import calls, invalid_replies, jobs, results, rows
+
+_FIRST, _LAST = bindparam("first", type_=Integer), bindparam("last", type_=Integer)
+_ROW_OF_JOB: ColumnElement[int] = bindparam("first_row", type_=Integer) + (
+    jobs.c.id - bindparam("first_job", type_=Integer)
+) * bindparam("row_step", type_=Integer)
+
+_PAGE = Statement(
+    select(
+        jobs.c.id,
+        rows.c.body,
+        jobs.c.state,
+        results.c.answer,
+        calls.c.model,
+        results.c.error,
+        calls.c.account,
+        results.c.call_id,
+        results.c.reused,
+        results.c.reply,
+        calls.c.status,
+    )
+    .join(rows, rows.c.id == _ROW_OF_JOB)
+    .outerjoin(results, results.c.job_id == jobs.c.id)
+    .outerjoin(calls, calls.c.id == results.c.call_id)
+    .where(jobs.c.id.between(_FIRST, _LAST))
+    .order_by(jobs.c.id)
+    .limit(bindparam("size"))
+)
+_FAILURES = Statement(
+    select(jobs.c.id, results.c.error, results.c.reply, rows.c.body)
+    .join(results, results.c.job_id == jobs.c.id)
+    .join(rows, rows.c.id == _ROW_OF_JOB)
+    .where(jobs.c.state == literal_column("'failed'"), jobs.c.id.between(_FIRST, _LAST))
+    .order_by(jobs.c.id)
+    .limit(bindparam("size"))
+)
+_INVALID_REPLIES = Statement(
+    select(invalid_replies.c.job_id, invalid_replies.c.reply)
+    .where(OneOf(invalid_replies.c.job_id, "jobs"))
+    .order_by(invalid_replies.c.job_id, invalid_replies.c.number)
+)
+_ENDED = Statement(
+    select(results.c.job_id)
+    .where(results.c.job_id.between(_FIRST, _LAST))
+    .order_by(results.c.job_id)
+    .limit(bindparam("size"))
+)
+_ANSWERS = Statement(
+    select(results.c.job_id, results.c.answer).where(OneOf(results.c.job_id, "jobs"))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A row that came to no answer, and why; `replies` are what the model said, the last at last.
+
+    `part` names the part of the batch in which it failed; empty for the batch itself.
+    """
+
+    row: int  # 1-based, in the input's order
+    error: str
+    replies: tuple[str, ...]
+    payload: str
+    part: str = ""
+
+
+class ExportRow(NamedTuple):
+    """One line of an export.
+
+    `call_id` is the call that brought it, for this row or another, and `status` its HTTP status.
+    """
+
+    job_id: int
+    payload: str
+    state: str
+    answer: str | None
+    model: str | None
+    error: str | None
+    account: str | None = None
+    call_id: int | None = None
+    reused: bool = False
+    reply: str | None = None
+    status: int | None = None
+
+
+async def export_page(
+    connection: AsyncConnection, batch: Batch, after_job: int, size: int
+) -> list[ExportRow]:
+    """Up to `size` rows of `batch` behind job `after_job` (0 to begin), in the input's order."""
+    found = await _PAGE.fetch(
+        connection, **_place(batch) | {"first": max(batch.first_job, after_job + 1)}, size=size
+    )
+    words = _state_words(batch)
+    return [
+        ExportRow(
+            job_id,
+            body,
+            words[state],
+            answer,
+            model,
+            error,
+            account,
+            call_id,
+            bool(reused),
+            reply,
+            status,
+        )
+        for (
+            job_id,
+            body,
+            state,
+            answer,
+            model,
+            error,
+            account,
+            call_id,
+            reused,
+            reply,
+            status,
+        ) in found
+    ]
+
+
+async def failures(connection: AsyncConnection, batch: Batch, limit: int) -> list[Failure]:
+    """The first `limit` failed rows of `batch`, in the input's order."""
+    found = await _FAILURES.fetch(connection, **_place(batch), size=limit)
+    told = await invalid_replies_of(connection, [row.id for row in found])
+    return [
+        Failure(
+            row=1 + (row.id - batch.first_job) * batch.row_step,
+            error=row.error,
+            replies=(*told.get(row.id, ()), *((row.reply,) if row.reply is not None else ())),
+            payload=row.body,
+            part=batch.part,
+        )
+        for row in found
+    ]
+
+
+async def invalid_replies_of(
+    connection: AsyncConnection, job_ids: Sequence[int]
+) -> dict[int, tuple[str, ...]]:
+    """The invalid replies to these jobs, but for the last one of a job that has failed."""
+    told: dict[int, tuple[str, ...]] = {}
+    for row in await _INVALID_REPLIES.fetch(connection, jobs=listed(job_ids)):
+        told[row.job_id] = (*told.get(row.job_id, ()), row.reply)
+    return told
+
+
+async def ended(connection: AsyncConnection, first_job: int, last_job: int, most: int) -> list[int]:
+    """The jobs from `first_job` to `last_job` that have a result, up to `most`, in order."""
+    found = await _ENDED.fetch(connection, first=first_job, last=last_job, size=most)
+    return [row.job_id for row in found]
+
+
+async def answers(connection: AsyncConnection, job_ids: Sequence[int]) -> list[str | None]:
+    """The answers to these jobs, in their order; None where there is none."""
+    found = await _ANSWERS.fetch(connection, jobs=listed(job_ids))
+    known = {row.job_id: row.answer for row in found}
+    return [known.get(job_id) for job_id in job_ids]
+
+
+def _place(batch: Batch) -> dict[str, Any]:
+    """Where the jobs of `batch`, and the rows that they are about, are."""
+    return {
+        "first": batch.first_job,
+        "last": batch.last_job,
+        "first_job": batch.first_job,
+        "first_row": batch.first_row,
+        "row_step": batch.row_step,
+    }
+
+
+def _state_words(batch: Batch) -> dict[str, str]:
+    """By state of a job, the user's word: what has no result is queued, or was cancelled."""
+    told = (JobState.SUCCEEDED, JobState.FAILED, JobState.RUNNING, JobState.PENDING)
+    otherwise = "cancelled" if batch.state is BatchState.CANCELLED else "queued"
+    return {state.value: state.value if state in told else otherwise for state in JobState}

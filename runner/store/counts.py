@@ -1,0 +1,74 @@
+"""The counts of batches: kept exact by adding up what a transaction has changed.
+
+A transaction collects its changes in `Changes`, and writes them with one statement at its end.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from sqlalchemy import bindparam, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from runner.core.states import Counts, JobState
+from runner.store.batches import Batch
+from runner.store.statement import Statement
+from runner.store.tables import batch_counts
+
+_NAMES = tuple(column.name for column in batch_counts.c if column.name != "batch_id")
+_NONE: Counter[str] = Counter()
+_ADD = Statement(
+    update(batch_counts)
+    .where(batch_counts.c.batch_id == bindparam("its_id"))
+    .values({name: batch_counts.c[name] + bindparam(f"more_{name}") for name in _NAMES})
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """By batch and column, how much a count has changed."""
+
+    by_batch: dict[int, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+
+    def add(self, batch_id: int, column: str, number: int) -> None:
+        """Count `number` more of something."""
+        self.by_batch[batch_id][column] += number
+
+    def move(self, batch_id: int, old: JobState, new: JobState, number: int = 1) -> None:
+        """Count `number` jobs that went from one state to another."""
+        counter = self.by_batch[batch_id]
+        counter[old.value] -= number
+        counter[new.value] += number
+
+    async def write(self, connection: AsyncConnection) -> None:
+        """Add them to what is stored."""
+        rows: list[Mapping[str, Any]] = [
+            {"its_id": batch_id} | {f"more_{name}": changed[name] for name in _NAMES}
+            for batch_id, changed in sorted(self.by_batch.items())
+            if any(changed.values())
+        ]
+        await _ADD.run(connection, rows)
+
+    def applied_to(self, batch: Batch) -> Batch:
+        """`batch` as it is with these changes; itself if there are none.
+
+        A part whose calls are bounded shares the bound, and the count, of the whole.
+        """
+        bounded = batch.part_of is not None and batch.max_calls is not None
+        changed = self.by_batch.get(batch.id, _NONE)
+        counter = self.by_batch.get(batch.part_of or 0, _NONE) if bounded else changed
+        if not changed and not counter:
+            return batch
+        states = {state.value: getattr(batch.counts, state.value) for state in JobState}
+        counts = Counts(**{name: number + changed[name] for name, number in states.items()})
+        return replace(
+            batch,
+            counts=counts,
+            rows_loaded=batch.rows_loaded + changed["rows_loaded"],
+            reused=batch.reused + changed["reused"],
+            calls_made=batch.calls_made + counter["calls_made"],
+            calls_rejected=batch.calls_rejected + changed["calls_rejected"],
+        )

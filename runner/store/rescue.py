@@ -1,0 +1,118 @@
+"""What a runner that has ended left open: its calls count as spent, its jobs are ready again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from sqlalchemy import bindparam, case, literal_column, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from runner.core import charging
+from runner.core.retry import Tries, survives_crash
+from runner.core.settlement import WindowKey
+from runner.core.states import JobEvent, JobState, after
+from runner.core.window import Window
+from runner.store import image_tasks, results, windows
+from runner.store.counts import Changes
+from runner.store.jobs import RUNNING
+from runner.store.results import Result
+from runner.store.statement import Statement
+from runner.store.tables import calls, jobs
+
+_UNSETTLED = calls.c.state == literal_column("'reserved'")
+_OPEN_CALLS = Statement(
+    select(calls.c.id, calls.c.account, calls.c.model, calls.c.reserved_json, calls.c.probe)
+    .where(_UNSETTLED, calls.c.runner_id == bindparam("runner"))
+    .order_by(calls.c.id)
+)
+_CLOSE = Statement(
+    update(calls)
+    .where(_UNSETTLED, calls.c.runner_id == bindparam("runner"))
+    .values(
+        state=literal_column("'unseen'"),
+        # A clock may have been set back since: nothing ends before it began.
+        settled_at_ms=case(
+            (calls.c.reserved_at_ms > bindparam("now"), calls.c.reserved_at_ms),
+            else_=bindparam("now"),
+        ),
+    )
+)
+_THEIRS = Statement(
+    select(jobs).where(RUNNING, jobs.c.runner_id == bindparam("runner")).order_by(jobs.c.id)
+)
+_TAKE_BACK = Statement(
+    update(jobs)
+    .where(jobs.c.id == bindparam("job"))
+    .values(
+        state=bindparam("to"),
+        crashes=jobs.c.crashes + literal_column("1"),
+        runner_id=literal_column("NULL"),
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _OpenCall:
+    """A call whose end nobody saw."""
+
+    account: str
+    model: str
+    reserved: dict[str, tuple[str, int]]
+    probe: bool
+
+
+async def rescue(connection: AsyncConnection, runner_id: int, now: int) -> int:
+    """Take back the jobs of a runner that has ended; how many there were.
+
+    Its calls that are not settled count as spent: they may have reached the provider.
+    """
+    changes = Changes()
+    found = await _OPEN_CALLS.fetch(connection, runner=runner_id)
+    await _settle_windows(connection, [_open_call(row) for row in found], now)
+    if found:
+        await _CLOSE.run(connection, [{"runner": runner_id, "now": now}])
+    await image_tasks.end_leases(connection, runner_id)
+    left = await _THEIRS.fetch(connection, runner=runner_id)
+    await _take_back(connection, left, now, changes)
+    await changes.write(connection)
+    return len(left)
+
+
+async def _settle_windows(connection: AsyncConnection, found: list[_OpenCall], now: int) -> None:
+    if not found:
+        return
+    known = await windows.reserved_windows(connection)
+    changed: dict[WindowKey, Window] = {}
+    for call in found:
+        for quota, (period_key, held) in call.reserved.items():
+            for model in ("", call.model):
+                key = (call.account, model, quota, period_key)
+                if (window := changed.get(key) or known.get(key)) is not None:
+                    changed[key] = charging.settle_unseen(
+                        window, probe=call.probe, now=now, held=held
+                    )
+    await windows.save_windows(connection, changed.values())
+
+
+async def _take_back(connection: AsyncConnection, left: Any, now: int, changes: Changes) -> None:
+    """The jobs are ready again, but for those that seem to kill their runners."""
+    moved, given_up = [], []
+    for row in left:
+        tries = Tries(row.attempts, row.crashes, row.faults, row.invalid_replies, row.splits)
+        event = JobEvent.RELEASED if survives_crash(tries) else JobEvent.GAVE_UP
+        new = after(JobState.RUNNING, event)
+        moved.append({"job": row.id, "to": new})
+        changes.move(row.batch_id, JobState.RUNNING, new)
+        if event is JobEvent.GAVE_UP:
+            error = f"the program died {row.crashes + 1} times while it worked on this row"
+            given_up.append(Result(row.id, None, error=error))
+    await _TAKE_BACK.run(connection, moved)
+    await results.record(connection, given_up, now)
+    await results.end_duplicates(connection, [one.job_id for one in given_up], now, changes)
+
+
+def _open_call(row: Any) -> _OpenCall:
+    reserved = {name: (key, held) for name, (key, held) in orjson.loads(row.reserved_json).items()}
+    return _OpenCall(row.account, row.model, reserved, bool(row.probe))

@@ -1,0 +1,90 @@
+"""The first of the two writes that matter: calls enter the ledger, and their jobs are claimed.
+
+Both are committed before the first byte is sent. So a running job is always part of a call in the
+ledger, and a call that may have reached the provider is always there. The number of statements
+does not depend on the number of calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import orjson
+from sqlalchemy import bindparam, func, insert, literal_column, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from runner.core.settlement import Call
+from runner.core.states import JobEvent, JobState, after
+from runner.store.counts import Changes
+from runner.store.statement import Statement
+from runner.store.tables import calls, jobs
+
+_CLAIM = Statement(
+    update(jobs)
+    .where(jobs.c.id == bindparam("job"))
+    .values(
+        state=literal_column("'running'"),
+        attempts=jobs.c.attempts + literal_column("1"),
+        runner_id=bindparam("runner"),
+    )
+)
+_RESERVED = (
+    "id",
+    "batch_id",
+    "rows_asked",
+    "runner_id",
+    "account",
+    "model",
+    "period_key",
+    "reserved_json",
+    "state",
+    "probe",
+    "reserved_at_ms",
+)
+_RESERVE = Statement(insert(calls).values({name: bindparam(name) for name in _RESERVED}))
+_LAST_CALL = Statement(select(func.max(calls.c.id)))
+
+
+async def last_call_id(connection: AsyncConnection) -> int:
+    """The id of the newest call in the ledger; 0 if there is none."""
+    [(found,)] = await _LAST_CALL.fetch(connection)
+    return found or 0
+
+
+async def reserve(
+    connection: AsyncConnection, new: Sequence[Call], runner_id: int, now: int, changes: Changes
+) -> None:
+    """Enter `new` calls, whose jobs are ready, and claim those jobs for the runner.
+
+    The caller has read that the jobs are ready within the same hold of the write lock, or knows
+    that nobody has written since. The reservations in windows are part of what the core decided,
+    and are stored with the windows.
+    """
+    claimed = [{"job": job.job_id, "runner": runner_id} for call in new for job in call.jobs]
+    await _CLAIM.run(connection, claimed)
+    running = after(JobState.READY, JobEvent.CLAIMED)
+    texts: dict[int, str] = {}
+    rows = []
+    for call in new:
+        permit = call.permit
+        if (reserved := texts.get(id(permit))) is None:
+            reserved = texts[id(permit)] = orjson.dumps(dict(permit.reserved)).decode()
+        account, model = permit.route
+        rows.append(
+            {
+                "id": call.id,
+                "batch_id": call.batch_id,
+                "rows_asked": len(call.jobs),
+                "runner_id": runner_id,
+                "account": account,
+                "model": model,
+                "period_key": permit.period_key,
+                "reserved_json": reserved,
+                "state": "reserved",
+                "probe": int(permit.probe),
+                "reserved_at_ms": now,
+            }
+        )
+        if call.batch_id is not None:
+            changes.move(call.batch_id, JobState.READY, running, len(call.jobs))
+    await _RESERVE.run(connection, rows)

@@ -1,0 +1,155 @@
+"""The windows of quotas, as rows: read at one moment, and written when they have changed.
+
+What they mean, and what a call does to them, the core decides. Functions take a connection inside
+the caller's transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cache
+from typing import Any
+
+import orjson
+from sqlalchemy import Row, bindparam, literal_column, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from runner.core.gate import Gate, ParkReason
+from runner.core.period import Period, read_period, spell
+from runner.core.settlement import WindowKey
+from runner.core.window import Key, Source, Unit, Window
+from runner.store.statement import OneOf, Statement, Upsert, listed
+from runner.store.tables import windows
+
+_KEYS = ("account", "model", "quota", "period_key")
+_LATEST = windows.c.is_latest == literal_column("1")
+_OF_ACCOUNTS = Statement(select(windows).where(_LATEST, OneOf(windows.c.account, "accounts")))
+_RESERVED = Statement(select(windows).where(windows.c.reserved > literal_column("0")))
+_SUPERSEDE = Statement(
+    update(windows)
+    .where(
+        _LATEST,
+        windows.c.account == bindparam("its_account"),
+        windows.c.model == bindparam("its_model"),
+        windows.c.quota == bindparam("its_quota"),
+        windows.c.period_key != bindparam("its_period_key"),
+    )
+    .values(is_latest=literal_column("0"))
+)
+_CHANGED = tuple(c.name for c in windows.c if c.name not in (*_KEYS, "is_latest"))
+_SAVE = Statement(Upsert(windows, _KEYS, _CHANGED))
+
+
+def key_of(window: Window) -> WindowKey:
+    """What tells a window from every other."""
+    return window.account, window.model, window.quota, window.period_key
+
+
+async def latest_windows(connection: AsyncConnection, accounts: Sequence[str]) -> dict[Key, Window]:
+    """The newest window of every quota of these accounts and of the models on them."""
+    found = map(_window, await _OF_ACCOUNTS.fetch(connection, accounts=listed(list(accounts))))
+    return {(window.account, window.model, window.quota): window for window in found}
+
+
+async def reserved_windows(connection: AsyncConnection) -> dict[WindowKey, Window]:
+    """The windows in which calls under way have reserved something, whoever makes them."""
+    return {key_of(window): window for window in map(_window, await _RESERVED.fetch(connection))}
+
+
+async def save_windows(connection: AsyncConnection, changed: Iterable[Window]) -> None:
+    """Store windows, new or known; a new one becomes the latest of its quota."""
+    rows = [_values(window) for window in changed]
+    await _SAVE.run(connection, rows)
+
+
+async def open_windows(connection: AsyncConnection, opened: Iterable[Window]) -> None:
+    """Store windows that follow others, which are the latest of their quotas no more."""
+    rows = [_values(window) for window in opened]
+    await _SUPERSEDE.run(connection, [{f"its_{key}": row[key] for key in _KEYS} for row in rows])
+    await _SAVE.run(connection, rows)
+
+
+def _values(window: Window) -> dict[str, Any]:
+    gate = window.gate
+    return {
+        "account": window.account,
+        "model": window.model,
+        "quota": window.quota,
+        "period_key": window.period_key,
+        "is_latest": 1,
+        "unit": window.unit.value,
+        "period": _spelt(window.period),
+        "is_primary": int(window.primary),
+        "starts_at_ms": window.starts_at,
+        "resets_at_ms": window.resets_at,
+        "limit": window.limit,
+        "limit_source": window.limit_source.value,
+        "limit_learned_at_ms": window.limit_learned_at,
+        "reserve": window.reserve,
+        "spent": window.spent,
+        "reserved": window.reserved,
+        "previous_spent": window.previous_spent,
+        "last_start_at_ms": window.last_start_at,
+        "counted_at_ms": window.counted_at,
+        "recent_json": orjson.dumps(window.recent).decode() if window.recent else "[]",
+        "unconfirmed_json": (
+            orjson.dumps(window.unconfirmed).decode() if window.unconfirmed else "[]"
+        ),
+        "parked_until_ms": gate.parked_until,
+        "needs_probe": int(gate.needs_probe),
+        "probe_in_flight": int(gate.probe_in_flight),
+        "park_reason": gate.reason.value,
+        "refusals": gate.refusals,
+        "faults": gate.faults,
+        "answered": int(gate.answered),
+        "park_message": gate.why,
+    }
+
+
+def _window(row: Row[Any]) -> Window:
+    return Window(
+        account=row.account,
+        model=row.model,
+        quota=row.quota,
+        period_key=row.period_key,
+        unit=Unit(row.unit),
+        period=_period(row.period),
+        primary=bool(row.is_primary),
+        starts_at=row.starts_at_ms,
+        resets_at=row.resets_at_ms,
+        limit=row.limit,
+        limit_source=Source(row.limit_source),
+        limit_learned_at=row.limit_learned_at_ms,
+        reserve=row.reserve,
+        spent=row.spent,
+        reserved=row.reserved,
+        previous_spent=row.previous_spent,
+        last_start_at=row.last_start_at_ms,
+        counted_at=row.counted_at_ms,
+        recent=_recent(row.recent_json),
+        unconfirmed=_recent(row.unconfirmed_json),
+        gate=Gate(
+            parked_until=row.parked_until_ms,
+            needs_probe=bool(row.needs_probe),
+            probe_in_flight=bool(row.probe_in_flight),
+            reason=ParkReason(row.park_reason),
+            refusals=row.refusals,
+            faults=row.faults,
+            answered=bool(row.answered),
+            why=row.park_message,
+        ),
+    )
+
+
+@cache
+def _period(text: str) -> Period:
+    return read_period(text, "UTC")
+
+
+@cache
+def _spelt(period: Period) -> str:
+    return spell(period)
+
+
+def _recent(text: str) -> tuple[tuple[int, int], ...]:
+    return tuple((moment, amount) for moment, amount in orjson.loads(text)) if text != "[]" else ()
