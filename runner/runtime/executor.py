@@ -15,7 +15,7 @@ from runner.core.retry import Accept, Limits, Step
 from runner.core.verdict import Kind, Verdict
 from runner.errors import RunnerError
 from runner.jobfile import JobFile, Valid
-from runner.providers.endpoint import Endpoint, Heard
+from runner.providers.endpoint import CallResult, Endpoint
 from runner.runtime.exchange import Exchange, Observer, unobserved
 from runner.runtime.ways import Told, Way, way_of
 from runner.store.batches import Batch
@@ -55,7 +55,7 @@ async def execute(
     unaskable = tuple(JobEnd(job, retry.Fail(why)) for job, why in faults)
     if not asked:
         verdict = Verdict(Kind.LOCAL, faults[0][1], scope=None)
-        return Ended(started, Heard(verdict).outcome(probe=started.probe), unaskable)
+        return Ended(started, CallResult(verdict).outcome(probe=started.probe), unaskable)
     asking = replace(started, jobs=tuple(job for job, _ in asked))
     questions, sent_at = [what for _, what in asked], now()
     heard = await task.way.ask(endpoint, started.model, questions, sent_at)
@@ -86,7 +86,7 @@ async def _prepare(
 
 
 def after_refusal(
-    started: Started, task: Task, heard: Heard, now: int, chance: float
+    started: Started, task: Task, heard: CallResult, now: int, chance: float
 ) -> tuple[JobEnd, ...]:
     """What follows any verdict but done for each job of the call."""
     company = len(started.jobs)
@@ -106,7 +106,7 @@ def after_refusal(
 
 
 def _decide(
-    task: Task, started: Started, heard: Heard, now: int, chance: float
+    task: Task, started: Started, heard: CallResult, now: int, chance: float
 ) -> tuple[JobEnd, ...]:
     if heard.verdict.kind is not Kind.DONE:
         return after_refusal(started, task, heard, now, chance)

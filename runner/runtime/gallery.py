@@ -26,7 +26,7 @@ from runner.files.target import translated
 from runner.jobfile import JobFile
 from runner.providers.downloads import Expired, Image, Unfit
 from runner.providers.endpoint import Endpoint
-from runner.providers.images import Lost, Painted, Pending, TaskFailed, Unreachable
+from runner.providers.images import TaskDone, TaskFailed, TaskLost, TaskPending, Unreachable
 from runner.runtime.writer import Writer
 from runner.store import batches, tasks
 from runner.store.batches import Batch
@@ -192,15 +192,15 @@ class Gallery:
             OutputError: Its image is here, and cannot be written.
         """
         endpoint, place = self._endpoints[task.account], task.task_id
-        found = Painted((place,)) if _is_place(place) else await endpoint.task(place, LOOK_S)
+        found = TaskDone((place,)) if _is_place(place) else await endpoint.task(place, LOOK_S)
         match found:
-            case Painted(urls):
+            case TaskDone(urls):
                 return await self._fetch(task, frame, endpoint, urls[0])
-            case Pending(state):
+            case TaskPending(state):
                 return _later(task, f"the provider's task is {state}")
             case Unreachable(why):
                 return _later(task, why)
-            case Lost(why):
+            case TaskLost(why):
                 return partial(tasks.begin_again, task=task, most=frame.attempts, why=why)
             case TaskFailed(code, message):
                 why = ": ".join(part for part in (code, message) if part)

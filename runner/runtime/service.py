@@ -25,7 +25,7 @@ from runner.core.quota import Refused
 from runner.core.schedule import Start, Wait
 from runner.core.verdict import Kind, Verdict
 from runner.errors import BusyError, DiskFullError, RunnerError, StoreError
-from runner.providers.endpoint import Endpoint, Heard
+from runner.providers.endpoint import CallResult, Endpoint
 from runner.runtime.executor import Task, after_refusal, compile_task, execute
 from runner.runtime.gallery import Gallery
 from runner.runtime.options import Options
@@ -240,7 +240,7 @@ class Service:
                 started, task, endpoint, self._now, self._chance.random, self._options.observer
             )
         except Exception as error:  # noqa: BLE001 - a defect of ours must not lose a paid call
-            heard = Heard(Verdict(Kind.TRANSIENT, f"internal error: {error!r}", scope=None))
+            heard = CallResult(Verdict(Kind.TRANSIENT, f"internal error: {error!r}", scope=None))
             ends = after_refusal(started, task, heard, self._now(), chance=1)
             return Ended(started, heard.outcome(probe=started.probe), ends)
 
