@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from runner.clock import LocalZone
-from runner.core.admission import Rules
 from runner.core.hours import read_hours
 from runner.core.pacing import Pace
-from runner.providers.account import Account, Wishes, rules_of
+from runner.core.demand import Rules
+from runner.providers.account import Account, QuotaOverrides, quotas_of
 from runner.providers.presets import preset
 from runner.settings import AccountSettings, Settings, read_token
 
@@ -35,7 +35,7 @@ def account_of(settings: Settings, name: str) -> Account:
     """
     own = settings.accounts[name]
     found = preset(own.provider, settings.providers)
-    wishes = Wishes(
+    wishes = QuotaOverrides(
         limits=own.limits.by_quota(),
         reserve=own.reserved_calls,
         reserve_percent=own.reserved_percent,
@@ -46,7 +46,7 @@ def account_of(settings: Settings, name: str) -> Account:
         name=name,
         preset=found,
         base_url=own.base_url or found.base_url,
-        quotas=rules_of(found, wishes),
+        quotas=quotas_of(found, wishes),
         calls_per_second=own.limits.calls_per_second or found.calls_per_second,
         models=own.models,
         prices={**found.prices, **own.prices},
@@ -78,14 +78,14 @@ async def open_endpoints(
     """
     # Loaded here: a status needs no HTTP client.
     from runner.providers.endpoint import Endpoint  # noqa: PLC0415
-    from runner.providers.wire import open_wire  # noqa: PLC0415
+    from runner.providers.transport import open_transport  # noqa: PLC0415
 
     async with AsyncExitStack() as stack:
         endpoints = []
         for account in accounts_of(settings):
             token = read_token(settings.accounts[account.name], environ)
-            wire = open_wire(transport, connections=settings.run.max_concurrency)
-            endpoint = Endpoint(account, token, await stack.enter_async_context(wire))
+            opening = open_transport(transport, connections=settings.run.max_concurrency)
+            endpoint = Endpoint(account, token, await stack.enter_async_context(opening))
             endpoint.base_url  # noqa: B018 - raises before anything is done
             endpoints.append(endpoint)
         yield endpoints

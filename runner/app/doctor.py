@@ -17,7 +17,7 @@ from runner.providers.balance import Balance, balance_url, read_balance
 from runner.providers.endpoint import Endpoint
 from runner.providers.headers import read_date
 from runner.providers.presets import shipped
-from runner.providers.wire import Response
+from runner.providers.transport import Response
 from runner.settings import Settings
 from runner.store.database import open_database
 from runner.tomlfile import did_you_mean

@@ -12,7 +12,7 @@ from runner.app import accounts
 from runner.errors import RunnerError
 from runner.providers.balance import TIMEOUT_S
 from runner.providers.endpoint import Endpoint
-from runner.providers.wire import Response
+from runner.providers.transport import Response
 from runner.settings import Settings
 
 OK = 200

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from runner.providers.endpoint import Heard
+from runner.providers.endpoint import CallResult
 from runner.store.dispatch import JobEnd, Started
 
 
@@ -24,7 +24,7 @@ class Exchange:
 
     started: Started
     sent: Any
-    heard: Heard
+    heard: CallResult
     ends: tuple[JobEnd, ...]
 
 

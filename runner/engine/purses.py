@@ -21,7 +21,7 @@ from runner.core.window import Quota, Window
 from runner.engine.writer import Writer
 from runner.errors import StoreError
 from runner.providers.account import Account
-from runner.providers.balance import Balance, Unwelcome, ask_balance, ask_price
+from runner.providers.balance import Balance, TokenRefused, ask_balance, ask_price
 from runner.providers.endpoint import Endpoint
 from runner.store import balances, ledger
 
@@ -79,7 +79,7 @@ class Purse:
         now = self._clock.now()
         self._ask_at = now + EVERY_MS
         found = await ask_balance(self._endpoint)
-        if isinstance(found, Unwelcome):
+        if isinstance(found, TokenRefused):
             await self._writer.do(
                 partial(write_refusal, account=self.account, why=found.why, now=now)
             )

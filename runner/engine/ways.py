@@ -24,7 +24,7 @@ from runner.jobfile import (
     read_pack,
     response_format,
 )
-from runner.providers.endpoint import Endpoint, Heard
+from runner.providers.endpoint import CallResult, Endpoint
 from runner.store.queue import Claimed
 
 Row = dict[str, Any]
@@ -51,10 +51,12 @@ class Way(Protocol):
     def shown(self, asked: Sequence[Any]) -> Any:
         """What is sent for all that was prepared, for somebody who looks on; as JSON values."""
 
-    async def ask(self, endpoint: Endpoint, model: str, asked: Sequence[Any], now: int) -> Heard:
+    async def ask(
+        self, endpoint: Endpoint, model: str, asked: Sequence[Any], now: int
+    ) -> CallResult:
         """Make the one call for all that was prepared."""
 
-    def read(self, heard: Heard, jobs: Sequence[Claimed]) -> Sequence[Told]:
+    def read(self, heard: CallResult, jobs: Sequence[Claimed]) -> Sequence[Told]:
         """What an answer says of each job, in their order."""
 
 
@@ -110,7 +112,7 @@ class Chat:
 
     async def ask(
         self, endpoint: Endpoint, model: str, asked: Sequence[_Question], now: int
-    ) -> Heard:
+    ) -> CallResult:
         """One row's messages as they are; several rows' as numbered items of one message."""
         if len(asked) == 1:
             messages, packed = asked[0].messages, 0
@@ -122,7 +124,7 @@ class Chat:
         timeout_s = self._jobfile.limits.timeout_s
         return await endpoint.chat(model, messages, parameters, timeout_s, now)
 
-    def read(self, heard: Heard, jobs: Sequence[Claimed]) -> Sequence[Told]:
+    def read(self, heard: CallResult, jobs: Sequence[Claimed]) -> Sequence[Told]:
         """Each row's answer, checked alone."""
         said = (heard.reply.content if heard.reply else None) or ""
         if len(jobs) == 1:
@@ -146,12 +148,14 @@ class Embedding:
         """The texts."""
         return list(asked)
 
-    async def ask(self, endpoint: Endpoint, model: str, asked: Sequence[str], now: int) -> Heard:
+    async def ask(
+        self, endpoint: Endpoint, model: str, asked: Sequence[str], now: int
+    ) -> CallResult:
         """All texts in one request."""
         parameters, timeout_s = self._jobfile.parameters, self._jobfile.limits.timeout_s
         return await endpoint.embed(model, asked, parameters, timeout_s, now)
 
-    def read(self, heard: Heard, jobs: Sequence[Claimed]) -> Sequence[Told]:
+    def read(self, heard: CallResult, jobs: Sequence[Claimed]) -> Sequence[Told]:
         """A vector is its JSON text."""
         vectors = heard.reply.vectors if heard.reply else (None,) * len(jobs)
         return [
@@ -175,13 +179,15 @@ class Request:
         """Its body."""
         return asked[0]["body"]
 
-    async def ask(self, endpoint: Endpoint, model: str, asked: Sequence[Row], now: int) -> Heard:
+    async def ask(
+        self, endpoint: Endpoint, model: str, asked: Sequence[Row], now: int
+    ) -> CallResult:
         """Its body, for the model's name here."""
         [row] = asked
         body = row["body"] | {"model": model}
         return await endpoint.forward(row["url"], body, self._timeout_s, now)
 
-    def read(self, heard: Heard, jobs: Sequence[Claimed]) -> Sequence[Told]:
+    def read(self, heard: CallResult, jobs: Sequence[Claimed]) -> Sequence[Told]:
         """The whole body of the reply is the answer."""
         return [Told(Valid(heard.body)) for _ in jobs]
 
@@ -206,13 +212,15 @@ class Painting:
         """The text."""
         return asked[0]
 
-    async def ask(self, endpoint: Endpoint, model: str, asked: Sequence[str], now: int) -> Heard:
+    async def ask(
+        self, endpoint: Endpoint, model: str, asked: Sequence[str], now: int
+    ) -> CallResult:
         """One image."""
         [text] = asked
         parameters, timeout_s = self._jobfile.parameters, self._jobfile.limits.timeout_s
-        return await endpoint.paint(model, text, parameters, timeout_s, now)
+        return await endpoint.generate_image(model, text, parameters, timeout_s, now)
 
-    def read(self, heard: Heard, jobs: Sequence[Claimed]) -> Sequence[Told]:
+    def read(self, heard: CallResult, jobs: Sequence[Claimed]) -> Sequence[Told]:
         """The task that makes it, or where it is: as a task, too, that has ended already."""
         reply = heard.reply
         place = (reply.task_id or next(iter(reply.images), "")) if reply else ""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from runner.core.period import Calendar, Grant, Period
 from runner.core.verdict import Scope
 from runner.core.window import CREDIT, Cost, Quota, Source, Unit
-from runner.providers.preset import Preset, QuotaTable
+from runner.providers.presets import Preset, QuotaTable
 
 DEFAULT = "default"
 # Tokens a call is taken for until some were counted.
@@ -57,7 +57,7 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class QuotaOverrides:
     """What the user wants of an account's quotas.
 
     Attributes:
@@ -75,7 +75,7 @@ class Wishes:
     max_calls: int | None = None
 
 
-def rules_of(preset: Preset, wishes: Wishes) -> tuple[Quota, ...]:
+def quotas_of(preset: Preset, wishes: QuotaOverrides) -> tuple[Quota, ...]:
     """The rules of an account at this provider: its own first, each model's behind them.
 
     Raises:
@@ -90,7 +90,7 @@ def rules_of(preset: Preset, wishes: Wishes) -> tuple[Quota, ...]:
     return tuple(sorted([*found, *caps], key=lambda rule: rule.scope is Scope.MODEL))
 
 
-def _rule(table: QuotaTable, wishes: Wishes, *, primary: bool) -> Quota:
+def _rule(table: QuotaTable, wishes: QuotaOverrides, *, primary: bool) -> Quota:
     configured = wishes.limits.get(table.name)
     limit = table.limit if configured is None else configured
     factor = CREDIT if table.unit == Unit.CREDITS else 1
@@ -108,7 +108,7 @@ def _rule(table: QuotaTable, wishes: Wishes, *, primary: bool) -> Quota:
     )
 
 
-def _caps(preset: Preset, wishes: Wishes) -> list[Quota]:
+def _caps(preset: Preset, wishes: QuotaOverrides) -> list[Quota]:
     """What the user allows: no header speaks of it."""
     wanted: dict[str, tuple[int | None, Period]] = {
         "max_calls_per_day": (wishes.max_calls_per_day, Calendar("day", preset.zone)),

@@ -14,7 +14,7 @@ import orjson
 
 from runner.core.window import CREDIT, Count
 from runner.providers.endpoint import Endpoint
-from runner.providers.wire import Response
+from runner.providers.transport import Response
 
 OK, REFUSED = 200, (401, 403)
 TIMEOUT_S = 20.0
@@ -36,13 +36,13 @@ class Balance:
 
 
 @dataclass(frozen=True, slots=True)
-class Unwelcome:
+class TokenRefused:
     """The token is refused."""
 
     why: str
 
 
-async def ask_balance(endpoint: Endpoint) -> Balance | Unwelcome | None:
+async def ask_balance(endpoint: Endpoint) -> Balance | TokenRefused | None:
     """The balance; None when the provider tells none, or cannot be reached."""
     url = balance_url(endpoint)
     if url is None:
@@ -51,7 +51,7 @@ async def ask_balance(endpoint: Endpoint) -> Balance | Unwelcome | None:
     if not isinstance(reply, Response):
         return None
     if reply.status in REFUSED:
-        return Unwelcome(f"HTTP {reply.status} from the balance endpoint")
+        return TokenRefused(f"HTTP {reply.status} from the balance endpoint")
     return read_balance(reply.body) if reply.status == OK else None
 
 

@@ -11,7 +11,7 @@ from urllib.parse import urljoin, urlsplit
 
 from runner import magic
 from runner.providers.images import Unreachable
-from runner.providers.wire import Response, TooLarge, Wire
+from runner.providers.transport import Response, TooLarge, Transport
 
 MOST_REDIRECTS = 5
 _REDIRECTS = (301, 302, 303, 307, 308)
@@ -50,14 +50,14 @@ class Expired:
 Download = Image | Unfit | Expired | Unreachable
 
 
-async def download(wire: Wire, url: str, limit_bytes: int, timeout_s: float) -> Download:
+async def download(transport: Transport, url: str, limit_bytes: int, timeout_s: float) -> Download:
     """The image at `url`, through at most `MOST_REDIRECTS` redirects of `timeout_s` each."""
     if magic.is_data_url(url):
         return _unpacked(url, limit_bytes)
     for _ in range(MOST_REDIRECTS + 1):
         if not _scheme(url):
             return Unfit("its URL is none of http or https")
-        reply = await wire.download(url, limit_bytes, timeout_s)
+        reply = await transport.download(url, limit_bytes, timeout_s)
         if isinstance(reply, TooLarge):
             return _too_large(reply.limit_bytes)
         if not isinstance(reply, Response):

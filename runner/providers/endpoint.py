@@ -1,6 +1,6 @@
 """One account at one provider, ready to be called: ask, and hear what it means.
 
-It joins the wire, the wire format and the preset's dialects; it decides nothing about jobs or
+It joins the transport, the wire format and the preset's dialects; it decides nothing about jobs or
 windows, and never lets a token out.
 """
 
@@ -21,7 +21,7 @@ from runner.errors import ConfigError
 from runner.providers import downloads, embeddings, headers, images, openai
 from runner.providers.account import Account
 from runner.providers.durations import read_wait
-from runner.providers.wire import Broken, NotSent, Response, Wire
+from runner.providers.transport import NoReply, NotSent, Response, Transport
 
 # A token of fewer characters, as a server of one's own may be content with, is no secret, and
 # stands by chance inside words.
@@ -29,7 +29,7 @@ _SECRET = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class CallResult:
     """The end of one call, as far as the provider told."""
 
     verdict: Verdict
@@ -52,7 +52,7 @@ class Heard:
 
 
 @dataclass(frozen=True, slots=True)
-class _Ask:
+class _Request:
     """One call that may spend allowance: where to, what, and how its reply is read."""
 
     path: str
@@ -65,10 +65,10 @@ class _Ask:
 class Endpoint:
     """Where an account's calls go."""
 
-    def __init__(self, account: Account, token: str, wire: Wire) -> None:
+    def __init__(self, account: Account, token: str, transport: Transport) -> None:
         self.account = account
         self._echo = _echo_of(token)
-        self._wire = wire
+        self._transport = transport
         self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
 
     def __repr__(self) -> str:
@@ -94,10 +94,12 @@ class Endpoint:
         parameters: Mapping[str, Any],
         timeout_s: float,
         now: int,
-    ) -> Heard:
+    ) -> CallResult:
         """Make one call that may spend allowance; whatever happens is a value."""
         body = openai.chat_request(model, messages, parameters)
-        return await self._post(_Ask("/chat/completions", body, openai.read_reply), timeout_s, now)
+        return await self._post(
+            _Request("/chat/completions", body, openai.read_reply), timeout_s, now
+        )
 
     async def embed(
         self,
@@ -106,27 +108,29 @@ class Endpoint:
         parameters: Mapping[str, Any],
         timeout_s: float,
         now: int,
-    ) -> Heard:
+    ) -> CallResult:
         """Ask for the vectors of `inputs`, as `chat` asks; the reply has one place for each."""
         body = embeddings.request(model, inputs, parameters)
         read = partial(embeddings.read_reply, len(inputs))
-        return await self._post(_Ask("/embeddings", body, read), timeout_s, now)
+        return await self._post(_Request("/embeddings", body, read), timeout_s, now)
 
-    async def paint(
+    async def generate_image(
         self,
         model: str,
         prompt: str,
         parameters: Mapping[str, Any],
         timeout_s: float,
         now: int,
-    ) -> Heard:
+    ) -> CallResult:
         """Ask for images, as `chat` asks; the reply has them, or the id of the task they are."""
         body = images.request(model, prompt, parameters)
-        manner = images.BEGIN_TASK if self.account.preset.images == "tasks" else {}
-        ask = _Ask("/images/generations", body, images.read_reply, manner)
-        return await self._post(ask, timeout_s, now)
+        extra_headers = images.ASYNC_HEADERS if self.account.preset.images == "tasks" else {}
+        request = _Request("/images/generations", body, images.read_reply, extra_headers)
+        return await self._post(request, timeout_s, now)
 
-    async def forward(self, url: str, body: Mapping[str, Any], timeout_s: float, now: int) -> Heard:
+    async def forward(
+        self, url: str, body: Mapping[str, Any], timeout_s: float, now: int
+    ) -> CallResult:
         """Send a request that somebody else has written, as `chat` sends its own.
 
         Args:
@@ -140,43 +144,47 @@ class Endpoint:
         several = isinstance(inputs, list) and all(isinstance(text, str | list) for text in inputs)
         embedded = partial(embeddings.read_reply, len(inputs) if several and inputs else 1)
         read = embedded if path == "/embeddings" else openai.read_reply
-        return await self._post(_Ask(path, sent, read, forwarded=True), timeout_s, now)
+        return await self._post(_Request(path, sent, read, forwarded=True), timeout_s, now)
 
-    async def task(self, task_id: str, timeout_s: float) -> images.Task:
-        """How far a task of `paint` is; asking costs nothing."""
+    async def task(self, task_id: str, timeout_s: float) -> images.TaskStatus:
+        """How far a task of `generate_image` is; asking costs nothing."""
         url = self.base_url + images.task_path(task_id)
-        reply = await self.get(url, timeout_s, images.ASK_FOR_TASK)
+        reply = await self.get(url, timeout_s, images.TASK_HEADERS)
         if not isinstance(reply, Response):
             return images.Unreachable(reply.why)
         return images.cleaned(images.read_task(reply), self._clean)
 
     async def fetch(self, url: str, limit_bytes: int, timeout_s: float) -> downloads.Download:
         """The image at `url`, which may be a ``data:`` URL; the token is sent to nobody for it."""
-        return await downloads.download(self._wire, url, limit_bytes, timeout_s)
+        return await downloads.download(self._transport, url, limit_bytes, timeout_s)
 
     async def get(
-        self, url: str, timeout_s: float, manner: Mapping[str, str] | None = None
-    ) -> Response | NotSent | Broken:
-        """Ask for something that costs nothing, with the headers of its `manner`, if it has any."""
-        reply = await self._wire.get(url, {**self._headers, **(manner or {})}, timeout_s)
+        self, url: str, timeout_s: float, extra_headers: Mapping[str, str] | None = None
+    ) -> Response | NotSent | NoReply:
+        """Ask for something that costs nothing, with `extra_headers` if there are any."""
+        reply = await self._transport.get(
+            url, {**self._headers, **(extra_headers or {})}, timeout_s
+        )
         if isinstance(reply, Response):
             return reply
         return replace(reply, why=self._clean(reply.why))
 
-    async def _post(self, ask: _Ask, timeout_s: float, now: int) -> Heard:
-        url = self.base_url + ask.path
-        match await self._wire.post(url, {**self._headers, **ask.headers}, ask.body, timeout_s):
+    async def _post(self, request: _Request, timeout_s: float, now: int) -> CallResult:
+        url = self.base_url + request.path
+        match await self._transport.post(
+            url, {**self._headers, **request.headers}, request.body, timeout_s
+        ):
             case NotSent(why):
-                return Heard(Verdict(Kind.LOCAL, self._clean(why), Scope.ACCOUNT))
-            case Broken(why):
-                return Heard(Verdict(Kind.TRANSIENT, self._clean(why)))
+                return CallResult(Verdict(Kind.LOCAL, self._clean(why), Scope.ACCOUNT))
+            case NoReply(why):
+                return CallResult(Verdict(Kind.TRANSIENT, self._clean(why)))
             case Response() as response:
-                return self._read(response, ask, now)
+                return self._read(response, request, now)
 
-    def _read(self, response: Response, ask: _Ask, now: int) -> Heard:
+    def _read(self, response: Response, request: _Request, now: int) -> CallResult:
         """What a reply means. A moment it names is by its own clock, if it shows one."""
         date = headers.read_date(response.headers)
-        reply = ask.read(response.status, response.headers, response.body)
+        reply = request.read(response.status, response.headers, response.body)
         reply = replace(
             reply,
             code=self._clean(reply.code),
@@ -185,8 +193,8 @@ class Endpoint:
         )
         verdict = classify(reply, self.account.preset.rules)
         counts = self._counts(response.headers, date or now)
-        body = self._clean(response.body.decode("utf-8", "replace")) if ask.forwarded else ""
-        return Heard(verdict, reply, counts, date, body)
+        body = self._clean(response.body.decode("utf-8", "replace")) if request.forwarded else ""
+        return CallResult(verdict, reply, counts, date, body)
 
     def _counts(self, found: Mapping[str, str], now: int) -> dict[str, Count]:
         """The provider's own counts, by quota, where the headers hold them whole and sane."""

@@ -36,7 +36,7 @@ _BETWEEN_COMMAS = re.compile(r'(?:"[^"\\]*+(?:\\.?[^"\\]*+)*(?:"|\Z)|[^",]++)+',
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class RateLimitInfo:
     """What the headers of one reply say of one quota; None: nothing usable.
 
     Attributes:
@@ -51,7 +51,7 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class Names:
+class HeaderNames:
     """Where one quota's figures stand: header names in lower case; empty: not told.
 
     Attributes:
@@ -64,7 +64,7 @@ class Names:
     policy: str = ""
 
 
-def read_quota(headers: Mapping[str, str], names: Names, now: int) -> Told | None:
+def read_quota(headers: Mapping[str, str], names: HeaderNames, now: int) -> RateLimitInfo | None:
     """What is told of the quota that stands under `names`; None: nothing usable."""
     if names.policy:
         return read_standard(headers, now).get(names.policy)
@@ -72,7 +72,7 @@ def read_quota(headers: Mapping[str, str], names: Names, now: int) -> Told | Non
     return _told(_value(headers, names.limit), _value(headers, names.remaining), resets_at)
 
 
-def read_standard(headers: Mapping[str, str], now: int) -> Mapping[str, Told]:
+def read_standard(headers: Mapping[str, str], now: int) -> Mapping[str, RateLimitInfo]:
     """What the IETF fields tell, by policy (draft-ietf-httpapi-ratelimit-headers).
 
     The drafts' earlier forms, which name no policy, are under `OLDER`: one dictionary in
@@ -111,13 +111,13 @@ def _value(headers: Mapping[str, str], name: str) -> str:
     return headers.get(name, "") if name else ""
 
 
-def _told(limit_text: str, remaining_text: str, resets_at: int | None) -> Told | None:
+def _told(limit_text: str, remaining_text: str, resets_at: int | None) -> RateLimitInfo | None:
     """The three figures; a remainder above its limit discredits both."""
     limit, remaining = _limit(limit_text), read_floor(remaining_text)
     if limit is not None and remaining is not None and remaining > limit:
         limit = remaining = None
-    told = Told(limit, remaining, resets_at)
-    return told if told != Told() else None
+    told = RateLimitInfo(limit, remaining, resets_at)
+    return told if told != RateLimitInfo() else None
 
 
 def _limit(text: str) -> int | None:
@@ -130,7 +130,7 @@ def _limit(text: str) -> int | None:
     return read_whole(first if ";" in text else text)
 
 
-def _older(headers: Mapping[str, str], now: int) -> Told | None:
+def _older(headers: Mapping[str, str], now: int) -> RateLimitInfo | None:
     found = (_ENTRY.fullmatch(member) for member in _members(_value(headers, "ratelimit")))
     entries = {entry[1]: entry[2] for entry in found if entry}
     names = ("limit", "remaining", "reset")

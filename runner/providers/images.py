@@ -15,11 +15,11 @@ import orjson
 
 from runner.core.verdict import Reply
 from runner.providers import openai
-from runner.providers.wire import Response
+from runner.providers.transport import Response
 
 # modelscope.cn/docs/model-service/API-Inference/intro, as of 2026-11.
-BEGIN_TASK = {"X-ModelScope-Async-Mode": "true"}
-ASK_FOR_TASK = {"X-ModelScope-Task-Type": "image_generation"}
+ASYNC_HEADERS = {"X-ModelScope-Async-Mode": "true"}
+TASK_HEADERS = {"X-ModelScope-Task-Type": "image_generation"}
 
 _MADE = frozenset({"SUCCEED", "SUCCEEDED", "SUCCESS"})
 _FAILED = frozenset({"FAILED", "FAIL", "ERROR", "CANCELED", "CANCELLED", "REVOKED", "TIMEOUT"})
@@ -33,14 +33,14 @@ _LISTS = ("data", "images", "output_images")
 
 
 @dataclass(frozen=True, slots=True)
-class Pending:
+class TaskPending:
     """The images are being made; `state` is the provider's word for how far it is."""
 
     state: str
 
 
 @dataclass(frozen=True, slots=True)
-class Painted:
+class TaskDone:
     """The images are made, and wait at `urls`, at least one, for some hours."""
 
     urls: tuple[str, ...]
@@ -55,7 +55,7 @@ class TaskFailed:
 
 
 @dataclass(frozen=True, slots=True)
-class Lost:
+class TaskLost:
     """The provider knows no such task, or no longer; nothing will come of it."""
 
     why: str
@@ -68,7 +68,7 @@ class Unreachable:
     why: str
 
 
-Task = Pending | Painted | TaskFailed | Lost | Unreachable
+TaskStatus = TaskPending | TaskDone | TaskFailed | TaskLost | Unreachable
 
 
 def request(model: str, prompt: str, parameters: Mapping[str, Any]) -> bytes:
@@ -86,49 +86,49 @@ def task_path(task_id: str) -> str:
     return f"/tasks/{quote(task_id, safe='')}"
 
 
-def read_task(response: Response) -> Task:
+def read_task(response: Response) -> TaskStatus:
     """What the provider says of a task; never raises.
 
     A task is given up only where the provider says so: what is not understood is asked for again,
     for the image is paid for.
     """
     if response.status in _GONE:
-        return Lost(_in_words(response))
+        return TaskLost(_in_words(response))
     data = _object(response.body)
     state = data.get("task_status")
     if response.status != openai.OK or not isinstance(state, str) or not state:
         said = _in_words(response)
         unheard_of = response.status in _TOLD_IN_WORDS and _UNHEARD_OF.search(said)
-        return Lost(said) if unheard_of else Unreachable(said)
+        return TaskLost(said) if unheard_of else Unreachable(said)
     return _of_state(state, data, response)
 
 
-def cleaned(task: Task, clean: Callable[[str], str]) -> Task:
+def cleaned(task: TaskStatus, clean: Callable[[str], str]) -> TaskStatus:
     """`task` with `clean` applied to all that the provider said."""
     match task:
-        case Pending(state):
-            return Pending(clean(state))
+        case TaskPending(state):
+            return TaskPending(clean(state))
         case TaskFailed(code, message):
             return TaskFailed(clean(code), clean(message))
-        case Lost(why):
-            return Lost(clean(why))
+        case TaskLost(why):
+            return TaskLost(clean(why))
         case Unreachable(why):
             return Unreachable(clean(why))
-        case Painted():
+        case TaskDone():
             return task
 
 
-def _of_state(told_state: str, data: dict[str, Any], response: Response) -> Task:
+def _of_state(told_state: str, data: dict[str, Any], response: Response) -> TaskStatus:
     state = told_state.upper()
     if state in _FAILED:
         told = openai.read_any(response.status, {}, response.body, _answer)
         return TaskFailed(told.code or state, told.message)
     if state == "UNKNOWN":
-        return Lost(f"the provider calls the task {state}")
+        return TaskLost(f"the provider calls the task {state}")
     if state not in _MADE:
-        return Pending(told_state)
+        return TaskPending(told_state)
     urls = _urls(data)
-    return Painted(urls) if urls else TaskFailed(state, "the task succeeded without an image")
+    return TaskDone(urls) if urls else TaskFailed(state, "the task succeeded without an image")
 
 
 def _answer(headers: Mapping[str, str], data: dict[str, Any]) -> Reply:

@@ -1,4 +1,4 @@
-"""What is fetched from the URL of an image, over wires and hosts of every kind."""
+"""What is fetched from the URL of an image, over transports and hosts of every kind."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from runner import magic
 from runner.providers.account import Account
 from runner.providers.downloads import Download, Expired, Image, Unfit
 from runner.providers.endpoint import Endpoint
-from runner.providers.images import Pending, Task, Unreachable
+from runner.providers.images import TaskPending, TaskStatus, Unreachable
 from runner.providers.presets import preset
-from runner.providers.wire import open_wire
+from runner.providers.transport import open_transport
 
 TOKEN = "ms-0123456789abcdef"  # noqa: S105 - nobody's
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
@@ -28,17 +28,17 @@ Handler = Callable[[httpx.Request], httpx.Response]
 def fetch(handler: Handler, url: str = "https://oss.example/1.png", limit: int = 1000) -> Download:
     async def main() -> Download:
         account = Account("mine", preset("modelscope"), "https://provider/v1", ())
-        async with open_wire(httpx.MockTransport(handler)) as wire:
-            return await Endpoint(account, TOKEN, wire).fetch(url, limit, 5)
+        async with open_transport(httpx.MockTransport(handler)) as transport:
+            return await Endpoint(account, TOKEN, transport).fetch(url, limit, 5)
 
     return anyio.run(main)
 
 
-def poll(handler: Handler) -> Task:
-    async def main() -> Task:
+def poll(handler: Handler) -> TaskStatus:
+    async def main() -> TaskStatus:
         account = Account("mine", preset("modelscope"), "https://provider/v1", ())
-        async with open_wire(httpx.MockTransport(handler)) as wire:
-            return await Endpoint(account, TOKEN, wire).task("2/5", 5)
+        async with open_transport(httpx.MockTransport(handler)) as transport:
+            return await Endpoint(account, TOKEN, transport).task("2/5", 5)
 
     return anyio.run(main)
 
@@ -162,7 +162,7 @@ def test_a_failing_host_is_asked_again_later(status: int) -> None:
 
 
 @pytest.mark.parametrize("error", [httpx.ConnectError("no"), httpx.RemoteProtocolError("cut")])
-def test_a_broken_wire_is_asked_again_later(error: Exception) -> None:
+def test_a_broken_transport_is_asked_again_later(error: Exception) -> None:
     def handler(_request: httpx.Request) -> httpx.Response:
         raise error
 
@@ -202,7 +202,7 @@ def test_a_task_is_asked_for_with_the_token_and_what_comes_back_is_clean() -> No
         seen.append(request)
         return httpx.Response(200, json={"task_status": f"PENDING {TOKEN}"})
 
-    assert poll(handler) == Pending("PENDING [token]")
+    assert poll(handler) == TaskPending("PENDING [token]")
     (request,) = seen
     assert request.url.raw_path == b"/v1/tasks/2%2F5"
     assert request.headers["authorization"] == f"Bearer {TOKEN}"

@@ -1,4 +1,4 @@
-"""What an account hears when it asks, over wires that break in every way."""
+"""What an account hears when it asks, over transports that break in every way."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ import pytest
 
 from runner.core.verdict import Kind, Scope
 from runner.core.window import Count
-from runner.providers.account import Account, Wishes, rules_of
-from runner.providers.endpoint import Endpoint, Heard
+from runner.providers.account import Account, QuotaOverrides, quotas_of
+from runner.providers.endpoint import CallResult, Endpoint
 from runner.providers.presets import preset
-from runner.providers.wire import Wire, open_wire
+from runner.providers.transport import Transport, open_transport
 
 TOKEN = "ms-0123456789abcdef"  # noqa: S105 - nobody's
 ANSWER = {"choices": [{"message": {"content": "yes"}}]}
 Handler = Callable[[httpx.Request], httpx.Response]
 
 
-async def chat(endpoint: Endpoint) -> Heard:
+async def chat(endpoint: Endpoint) -> CallResult:
     messages = [{"role": "user", "content": "yes?"}]
     return await endpoint.chat("m", messages, {"temperature": 0}, 5, 0)
 
 
-async def embed(endpoint: Endpoint) -> Heard:
+async def embed(endpoint: Endpoint) -> CallResult:
     return await endpoint.embed("m", ["one", "two"], {"dimensions": 2}, 5, 0)
 
 
-async def paint(endpoint: Endpoint) -> Heard:
-    return await endpoint.paint("m", "a cat", {"size": "64x64"}, 5, 0)
+async def generate_image(endpoint: Endpoint) -> CallResult:
+    return await endpoint.generate_image("m", "a cat", {"size": "64x64"}, 5, 0)
 
 
-KINDS = [chat, embed, paint]
+KINDS = [chat, embed, generate_image]
 
 
 def ask(
@@ -45,13 +45,13 @@ def ask(
     provider: str = "modelscope",
     token: str = TOKEN,
 ) -> Any:
-    """One question over a wire whose other end is `handler`."""
+    """One question over a transport whose other end is `handler`."""
 
     async def main() -> Any:
         found = replace(preset(provider), images=images)
-        account = Account("mine", found, "http://provider/v1", rules_of(found, Wishes()))
-        async with open_wire(httpx.MockTransport(handler)) as wire:
-            return await how(Endpoint(account, token, wire))
+        account = Account("mine", found, "http://provider/v1", quotas_of(found, QuotaOverrides()))
+        async with open_transport(httpx.MockTransport(handler)) as transport:
+            return await how(Endpoint(account, token, transport))
 
     return anyio.run(main)
 
@@ -101,15 +101,15 @@ def test_inputs_are_sent_as_the_api_wants_them() -> None:
     assert sent == {"model": "m", "input": ["one", "two"], "dimensions": 2}
 
 
-@pytest.mark.parametrize(("manner", "header"), [("tasks", "true"), ("direct", None)])
-def test_images_are_asked_for_in_the_providers_manner(manner: str, header: str | None) -> None:
+@pytest.mark.parametrize(("images", "header"), [("tasks", "true"), ("direct", None)])
+def test_images_are_asked_for_in_the_providers_way(images: str, header: str | None) -> None:
     seen: list[httpx.Request] = []
 
     def handler(request: httpx.Request) -> httpx.Response:
         seen.append(request)
         return httpx.Response(200, json={"task_status": "PENDING", "task_id": "7"})
 
-    heard = ask(handler, paint, manner)
+    heard = ask(handler, generate_image, images)
     assert heard.verdict.kind is Kind.DONE
     assert heard.reply is not None
     assert heard.reply.task_id == "7"
@@ -205,7 +205,7 @@ def test_a_token_that_is_hardly_one_garbles_no_words(token: str, cleaned: str) -
 def test_a_token_shows_in_no_account() -> None:
     """Nor in what calls it."""
     account = Account("mine", preset("modelscope"), "http://x", ())
-    endpoint = Endpoint(account, TOKEN, Wire(httpx.AsyncClient()))
+    endpoint = Endpoint(account, TOKEN, Transport(httpx.AsyncClient()))
     assert TOKEN not in repr(endpoint)
     assert TOKEN not in str(endpoint)
 

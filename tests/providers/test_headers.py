@@ -13,8 +13,8 @@ from runner.providers.durations import DAY_MS, LONGEST_MS, STALEST_MS
 from runner.providers.headers import (
     LONGEST_WAIT_MS,
     OLDER,
-    Names,
-    Told,
+    HeaderNames,
+    RateLimitInfo,
     read_date,
     read_quota,
     read_retry_after,
@@ -25,69 +25,83 @@ NOW = 1_794_816_000_000  # 2026-11-16T08:00:00Z
 S, M = 1000, 60_000
 Headers = dict[str, str]
 
-X_REQUESTS = Names(
+X_REQUESTS = HeaderNames(
     "x-ratelimit-limit-requests", "x-ratelimit-remaining-requests", "x-ratelimit-reset-requests"
 )
-X_TOKENS = Names(
+X_TOKENS = HeaderNames(
     "x-ratelimit-limit-tokens", "x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens"
 )
-X_PLAIN = Names("x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset")
-TRIPLE = Names("ratelimit-limit", "ratelimit-remaining", "ratelimit-reset")
+X_PLAIN = HeaderNames("x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset")
+TRIPLE = HeaderNames("ratelimit-limit", "ratelimit-remaining", "ratelimit-reset")
 
 
-def of(names: Names, limit: str = "", remaining: str = "", reset: str = "") -> Headers:
+def of(names: HeaderNames, limit: str = "", remaining: str = "", reset: str = "") -> Headers:
     """Headers that tell these figures under these names."""
     told = {names.limit: limit, names.remaining: remaining, names.reset: reset}
     return {name: value for name, value in told.items() if value}
 
 
-def modelscope(infix: str) -> Names:
-    return Names(*(f"modelscope-ratelimit-{infix}requests-{end}" for end in ("limit", "remaining")))
+def modelscope(infix: str) -> HeaderNames:
+    return HeaderNames(
+        *(f"modelscope-ratelimit-{infix}requests-{end}" for end in ("limit", "remaining"))
+    )
 
 
-def mistral(what: str) -> Names:
-    return Names(f"x-ratelimit-limit-{what}", f"x-ratelimit-remaining-{what}")
+def mistral(what: str) -> HeaderNames:
+    return HeaderNames(f"x-ratelimit-limit-{what}", f"x-ratelimit-remaining-{what}")
 
 
-def anthropic(what: str) -> Names:
-    return Names(*(f"anthropic-ratelimit-{what}-{end}" for end in ("limit", "remaining", "reset")))
+def anthropic(what: str) -> HeaderNames:
+    return HeaderNames(
+        *(f"anthropic-ratelimit-{what}-{end}" for end in ("limit", "remaining", "reset"))
+    )
 
 
 MIDNIGHT = NOW + 16 * 60 * M  # 1_794_873_600_000
 DIALECTS = {
-    "modelscope account": (modelscope(""), ("2000", "1999"), Told(2000, 1999)),
-    "modelscope model": (modelscope("model-"), ("200", "0"), Told(200, 0)),
-    "openai calls": (X_REQUESTS, ("60", "59", "1s"), Told(60, 59, NOW + S)),
-    "openai tokens": (X_TOKENS, ("150000", "149984", "6m0s"), Told(150000, 149984, NOW + 6 * M)),
-    "openai ms": (X_TOKENS, ("150000", "149984", "20ms"), Told(150000, 149984, NOW + 20)),
-    "groq day": (X_REQUESTS, ("14400", "14370", "2m59.56s"), Told(14400, 14370, NOW + 179_560)),
-    "groq minute": (X_TOKENS, ("18000", "17997", "7.66s"), Told(18000, 17997, NOW + 7660)),
-    "mistral month": (mistral("tokens-month"), ("1000000000", "0"), Told(10**9, 0)),
-    "mistral minute": (mistral("req-minute"), ("60", "59"), Told(60, 59)),
-    "openrouter, epoch ms": (X_PLAIN, ("50", "0", "1794873600000"), Told(50, 0, MIDNIGHT)),
-    "epoch s": (X_PLAIN, ("50", "0", "1794873600"), Told(50, 0, MIDNIGHT)),
+    "modelscope account": (modelscope(""), ("2000", "1999"), RateLimitInfo(2000, 1999)),
+    "modelscope model": (modelscope("model-"), ("200", "0"), RateLimitInfo(200, 0)),
+    "openai calls": (X_REQUESTS, ("60", "59", "1s"), RateLimitInfo(60, 59, NOW + S)),
+    "openai tokens": (
+        X_TOKENS,
+        ("150000", "149984", "6m0s"),
+        RateLimitInfo(150000, 149984, NOW + 6 * M),
+    ),
+    "openai ms": (X_TOKENS, ("150000", "149984", "20ms"), RateLimitInfo(150000, 149984, NOW + 20)),
+    "groq day": (
+        X_REQUESTS,
+        ("14400", "14370", "2m59.56s"),
+        RateLimitInfo(14400, 14370, NOW + 179_560),
+    ),
+    "groq minute": (X_TOKENS, ("18000", "17997", "7.66s"), RateLimitInfo(18000, 17997, NOW + 7660)),
+    "mistral month": (mistral("tokens-month"), ("1000000000", "0"), RateLimitInfo(10**9, 0)),
+    "mistral minute": (mistral("req-minute"), ("60", "59"), RateLimitInfo(60, 59)),
+    "openrouter, epoch ms": (X_PLAIN, ("50", "0", "1794873600000"), RateLimitInfo(50, 0, MIDNIGHT)),
+    "epoch s": (X_PLAIN, ("50", "0", "1794873600"), RateLimitInfo(50, 0, MIDNIGHT)),
     "anthropic": (
         anthropic("requests"),
         ("50", "49", "2026-11-16T08:01:00Z"),
-        Told(50, 49, NOW + M),
+        RateLimitInfo(50, 49, NOW + M),
     ),
-    "older triple": (TRIPLE, ("100", "50", "30"), Told(100, 50, NOW + 30 * S)),
+    "older triple": (TRIPLE, ("100", "50", "30"), RateLimitInfo(100, 50, NOW + 30 * S)),
     "triple with policies": (
         TRIPLE,
         ('100, 100;w=60, 1000;w=3600;comment="x"', "50", "30"),
-        Told(100, 50, NOW + 30 * S),
+        RateLimitInfo(100, 50, NOW + 30 * S),
     ),
-    "limit with its policy": (X_PLAIN, ("10;w=1", "9", "1"), Told(10, 9, NOW + S)),
-    "never": (X_PLAIN, ("0", "0"), Told(0, 0)),
-    "floats": (X_PLAIN, ("12.0", "11.5", "0.25"), Told(12, 11, NOW + 250)),
-    "only a limit": (X_PLAIN, ("12",), Told(12)),
-    "only a remainder": (X_PLAIN, ("", "3"), Told(None, 3)),
-    "only a reset": (X_PLAIN, ("", "", "1s"), Told(None, None, NOW + S)),
+    "limit with its policy": (X_PLAIN, ("10;w=1", "9", "1"), RateLimitInfo(10, 9, NOW + S)),
+    "never": (X_PLAIN, ("0", "0"), RateLimitInfo(0, 0)),
+    "floats": (X_PLAIN, ("12.0", "11.5", "0.25"), RateLimitInfo(12, 11, NOW + 250)),
+    "only a limit": (X_PLAIN, ("12",), RateLimitInfo(12)),
+    "only a remainder": (X_PLAIN, ("", "3"), RateLimitInfo(None, 3)),
+    "only a reset": (X_PLAIN, ("", "", "1s"), RateLimitInfo(None, None, NOW + S)),
 }
 
 
 @pytest.mark.parametrize(("names", "figures", "told"), DIALECTS.values(), ids=DIALECTS)
-def test_each_dialect_is_read(names: Names, figures: tuple[str, ...], told: Told) -> None:
+def test_each_dialect_is_read(
+    names: HeaderNames, figures: tuple[str, ...], told: RateLimitInfo
+) -> None:
     assert read_quota(of(names, *figures), names, NOW) == told
 
 
@@ -95,70 +109,71 @@ def test_each_dialect_is_read(names: Names, figures: tuple[str, ...], told: Told
     ("figures", "told"),
     [
         (("100", "101"), None),
-        (("100", "101", "1s"), Told(resets_at=NOW + S)),
+        (("100", "101", "1s"), RateLimitInfo(resets_at=NOW + S)),
         (("0", "1"), None),
-        (("100", "-1"), Told(100)),
-        (("100", "many"), Told(100)),
-        (("-1", "5"), Told(None, 5)),
-        (("unlimited", "5"), Told(None, 5)),
-        (("12.5", "12.5"), Told(None, 12)),
-        (("100, 200", "5"), Told(None, 5)),
-        (("100", "5, 6"), Told(100)),
+        (("100", "-1"), RateLimitInfo(100)),
+        (("100", "many"), RateLimitInfo(100)),
+        (("-1", "5"), RateLimitInfo(None, 5)),
+        (("unlimited", "5"), RateLimitInfo(None, 5)),
+        (("12.5", "12.5"), RateLimitInfo(None, 12)),
+        (("100, 200", "5"), RateLimitInfo(None, 5)),
+        (("100", "5, 6"), RateLimitInfo(100)),
         (("1e9999", "1e1"), None),
         (("NaN", "inf", "nan"), None),
         (("1234567890123456", "1234567890123456"), None),
         (("\u0661\u0662", "\u00b2", "\u0663"), None),
         ((" ", "\t", " "), None),
-        (("100", "5", "never"), Told(100, 5)),
-        (("100", "5", "0001-01-01T00:00:00Z"), Told(100, 5)),
-        (("100", "5", "99999999"), Told(100, 5)),
+        (("100", "5", "never"), RateLimitInfo(100, 5)),
+        (("100", "5", "0001-01-01T00:00:00Z"), RateLimitInfo(100, 5)),
+        (("100", "5", "99999999"), RateLimitInfo(100, 5)),
     ],
 )
 def test_a_malformed_figure_is_as_good_as_not_told(
-    figures: tuple[str, ...], told: Told | None
+    figures: tuple[str, ...], told: RateLimitInfo | None
 ) -> None:
     assert read_quota(of(X_PLAIN, *figures), X_PLAIN, NOW) == told
 
 
 @pytest.mark.parametrize(
-    "names", [Names(), Names("x-limit", "x-remaining", "x-reset"), Names(policy="daily")]
+    "names",
+    [HeaderNames(), HeaderNames("x-limit", "x-remaining", "x-reset"), HeaderNames(policy="daily")],
 )
-def test_silence_is_neither_nothing_left_nor_no_limit(names: Names) -> None:
+def test_silence_is_neither_nothing_left_nor_no_limit(names: HeaderNames) -> None:
     assert read_quota({}, names, NOW) is None
     assert read_quota({"": "5", "x-other": "5", "ratelimit": '"hourly";r=1'}, names, NOW) is None
 
 
 POLICY = '"daily";q=1000;w=86400, "burst";q=100;w=60'
-DAILY = Told(1000, 50, NOW + 30 * S)
+DAILY = RateLimitInfo(1000, 50, NOW + 30 * S)
 
 
 @pytest.mark.parametrize(
     ("policy", "state", "found"),
     [
-        (POLICY, '"daily";r=50;t=30', {"daily": DAILY, "burst": Told(100)}),
-        (POLICY, "", {"daily": Told(1000), "burst": Told(100)}),
-        ("", '"daily";r=50;t=30', {"daily": Told(None, 50, NOW + 30 * S)}),
-        ('"daily";q=1000', '"daily";r=50', {"daily": Told(1000, 50)}),
-        ('"daily";q=0', '"daily";r=0', {"daily": Told(0, 0)}),
-        ('"d";q=10', '"d";r=11;t=30', {"d": Told(resets_at=NOW + 30 * S)}),
+        (POLICY, '"daily";r=50;t=30', {"daily": DAILY, "burst": RateLimitInfo(100)}),
+        (POLICY, "", {"daily": RateLimitInfo(1000), "burst": RateLimitInfo(100)}),
+        ("", '"daily";r=50;t=30', {"daily": RateLimitInfo(None, 50, NOW + 30 * S)}),
+        ('"daily";q=1000', '"daily";r=50', {"daily": RateLimitInfo(1000, 50)}),
+        ('"daily";q=0', '"daily";r=0', {"daily": RateLimitInfo(0, 0)}),
+        ('"d";q=10', '"d";r=11;t=30', {"d": RateLimitInfo(resets_at=NOW + 30 * S)}),
         ("daily; q=1000; w=86400", "daily ; r=50 ;t=30", {"daily": DAILY}),
-        ('"a, b; c";q=5', '"a, b; c";r=4', {"a, b; c": Told(5, 4)}),
-        (r'"say \"a\\b\"";q=5', "", {r'say "a\b"': Told(5)}),
-        ('"d";q=5;qu="requests, \\"all\\"; r=1";pk=:cHK/+w==:;x;w=1', "", {"d": Told(5)}),
-        ('"d";q=5;on=?1;at=@1794816000;of=%"a%c3%bc";to=-1.5', "", {"d": Told(5)}),
-        ('"d";q=5;q=6', "", {"d": Told(6)}),
-        ('"d";q=5, "d";q=6', "", {"d": Told(6)}),
-        ("", '"d";q=5;r=4;t=0', {"d": Told(5, 4, NOW)}),
-        (',, "d";q=5\t,', "", {"d": Told(5)}),
+        ('"a, b; c";q=5', '"a, b; c";r=4', {"a, b; c": RateLimitInfo(5, 4)}),
+        (r'"say \"a\\b\"";q=5', "", {r'say "a\b"': RateLimitInfo(5)}),
+        ('"d";q=5;qu="requests, \\"all\\"; r=1";pk=:cHK/+w==:;x;w=1', "", {"d": RateLimitInfo(5)}),
+        ('"d";q=5;on=?1;at=@1794816000;of=%"a%c3%bc";to=-1.5', "", {"d": RateLimitInfo(5)}),
+        ('"d";q=5;q=6', "", {"d": RateLimitInfo(6)}),
+        ('"d";q=5, "d";q=6', "", {"d": RateLimitInfo(6)}),
+        ("", '"d";q=5;r=4;t=0', {"d": RateLimitInfo(5, 4, NOW)}),
+        (',, "d";q=5\t,', "", {"d": RateLimitInfo(5)}),
     ],
 )
 def test_the_ietf_fields_are_read_by_policy(
-    policy: str, state: str, found: Mapping[str, Told]
+    policy: str, state: str, found: Mapping[str, RateLimitInfo]
 ) -> None:
     headers = {"ratelimit-policy": policy, "ratelimit": state}
     assert read_standard(headers, NOW) == found
     for name, told in found.items():
-        assert read_quota(headers, Names(policy=name), NOW) == told
+        assert read_quota(headers, HeaderNames(policy=name), NOW) == told
 
 
 @pytest.mark.parametrize(
@@ -173,43 +188,56 @@ def test_the_ietf_fields_are_read_by_policy(
 )
 def test_a_malformed_member_leaves_its_neighbours_alone(bad: str) -> None:
     found = read_standard({"ratelimit-policy": f'"one";q=1, {bad}, "two";q=2'}, NOW)
-    assert found == {"one": Told(1), "two": Told(2)}
+    assert found == {"one": RateLimitInfo(1), "two": RateLimitInfo(2)}
 
 
 @pytest.mark.parametrize(
     "bad", ['"bad;q=1, two;q=0', '"bad\\", two;q=0', '"', '"\\', 'x"y, two;q=0']
 )
 def test_a_string_that_is_never_closed_cannot_pose_as_policies(bad: str) -> None:
-    assert read_standard({"ratelimit-policy": f'"one";q=1, {bad}'}, NOW) == {"one": Told(1)}
+    assert read_standard({"ratelimit-policy": f'"one";q=1, {bad}'}, NOW) == {
+        "one": RateLimitInfo(1)
+    }
 
 
 @pytest.mark.parametrize("t", ["-1", "soon", "1e3", "34560001", "1794816030", '"30"', "?1"])
 def test_a_malformed_time_leaves_what_remains(t: str) -> None:
-    assert read_standard({"ratelimit": f'"d";r=5;t={t}'}, NOW) == {"d": Told(None, 5)}
+    assert read_standard({"ratelimit": f'"d";r=5;t={t}'}, NOW) == {"d": RateLimitInfo(None, 5)}
 
 
 @pytest.mark.parametrize(
     ("headers", "told"),
     [
-        ({"ratelimit": "limit=100, remaining=50, reset=30"}, Told(100, 50, NOW + 30 * S)),
-        ({"ratelimit": "reset=30,limit=100,remaining=50;x=1"}, Told(100, 50, NOW + 30 * S)),
-        ({"ratelimit": "limit=100, remaining=101, reset=30"}, Told(resets_at=NOW + 30 * S)),
-        ({"ratelimit": "limit=100, remaining=?, reset=-1"}, Told(100)),
-        (of(TRIPLE, "100", "50", "30"), Told(100, 50, NOW + 30 * S)),
-        (of(TRIPLE, "100, 100;w=60", "50", "1794816030"), Told(100, 50, NOW + 30 * S)),
-        ({"ratelimit": "limit=10, remaining=5"} | of(TRIPLE, "100", "50", "30"), Told(10, 5)),
-        ({"ratelimit": "limit=?"} | of(TRIPLE, "100", "50"), Told(100, 50)),
+        ({"ratelimit": "limit=100, remaining=50, reset=30"}, RateLimitInfo(100, 50, NOW + 30 * S)),
+        (
+            {"ratelimit": "reset=30,limit=100,remaining=50;x=1"},
+            RateLimitInfo(100, 50, NOW + 30 * S),
+        ),
+        (
+            {"ratelimit": "limit=100, remaining=101, reset=30"},
+            RateLimitInfo(resets_at=NOW + 30 * S),
+        ),
+        ({"ratelimit": "limit=100, remaining=?, reset=-1"}, RateLimitInfo(100)),
+        (of(TRIPLE, "100", "50", "30"), RateLimitInfo(100, 50, NOW + 30 * S)),
+        (of(TRIPLE, "100, 100;w=60", "50", "1794816030"), RateLimitInfo(100, 50, NOW + 30 * S)),
+        (
+            {"ratelimit": "limit=10, remaining=5"} | of(TRIPLE, "100", "50", "30"),
+            RateLimitInfo(10, 5),
+        ),
+        ({"ratelimit": "limit=?"} | of(TRIPLE, "100", "50"), RateLimitInfo(100, 50)),
     ],
 )
-def test_the_forms_without_policies_stand_under_no_name(headers: Headers, told: Told) -> None:
+def test_the_forms_without_policies_stand_under_no_name(
+    headers: Headers, told: RateLimitInfo
+) -> None:
     assert read_standard(headers, NOW) == {OLDER: told}
 
 
 def test_a_policy_and_an_older_form_are_told_apart() -> None:
     headers = {"ratelimit": '"daily";r=50;t=30, limit=9', "ratelimit-policy": "100;w=60"}
     assert read_standard(headers, NOW) == {
-        OLDER: Told(9),
-        "daily": Told(None, 50, NOW + 30 * S),
+        OLDER: RateLimitInfo(9),
+        "daily": RateLimitInfo(None, 50, NOW + 30 * S),
     }
 
 
@@ -277,14 +305,14 @@ PIECES = st.sampled_from(
 )
 VALUES = st.one_of(ANY_TEXT, NUMBERS, st.lists(PIECES).map("".join))
 ANY_HEADERS = st.dictionaries(st.sampled_from(NAMES) | ANY_TEXT, VALUES)
-ANY_NAMES = st.builds(Names, *[st.sampled_from(["", *NAMES]) | ANY_TEXT] * 4)
+ANY_NAMES = st.builds(HeaderNames, *[st.sampled_from(["", *NAMES]) | ANY_TEXT] * 4)
 
 
-def sane(told: Told, now: int) -> bool:
+def sane(told: RateLimitInfo, now: int) -> bool:
     """Whether these figures could be true."""
     limit, remaining, resets_at = told.limit, told.remaining, told.resets_at
     return (
-        told != Told()
+        told != RateLimitInfo()
         and (limit is None or 0 <= limit < 10**15)
         and (remaining is None or 0 <= remaining < 10**15)
         and (limit is None or remaining is None or remaining <= limit)
@@ -293,9 +321,11 @@ def sane(told: Told, now: int) -> bool:
 
 
 @given(ANY_HEADERS, ANY_NAMES, st.just(NOW) | st.integers())
-@example({"ratelimit": '"a";r=1;t=1', "ratelimit-policy": '"a";q=0'}, Names(policy="a"), 0)
+@example({"ratelimit": '"a";r=1;t=1', "ratelimit-policy": '"a";q=0'}, HeaderNames(policy="a"), 0)
 @settings(max_examples=600, deadline=None)
-def test_no_headers_raise_or_tell_what_cannot_be(headers: Headers, names: Names, now: int) -> None:
+def test_no_headers_raise_or_tell_what_cannot_be(
+    headers: Headers, names: HeaderNames, now: int
+) -> None:
     told = read_quota(headers, names, now)
     assert told is None or sane(told, now)
     assert all(sane(found, now) for found in read_standard(headers, now).values())
@@ -320,7 +350,9 @@ def test_policies_written_out_are_read_back(policies: dict[str, tuple[int, int]]
         "ratelimit-policy": ", ".join(f"{quoted(name)};q={q}" for name, (q, _) in told),
         "ratelimit": ",".join(f"{quoted(name)};r={q};t={t}" for name, (q, t) in told),
     }
-    assert read_standard(headers, NOW) == {name: Told(q, q, NOW + t * S) for name, (q, t) in told}
+    assert read_standard(headers, NOW) == {
+        name: RateLimitInfo(q, q, NOW + t * S) for name, (q, t) in told
+    }
 
 
 @pytest.mark.parametrize(

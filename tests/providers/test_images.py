@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from runner.core.verdict import Kind, Reply, classify
 from runner.errors import ConfigError
 from runner.providers.images import (
-    Lost,
-    Painted,
-    Pending,
-    Task,
+    TaskDone,
     TaskFailed,
+    TaskLost,
+    TaskPending,
+    TaskStatus,
     Unreachable,
     cleaned,
     read_reply,
@@ -25,7 +25,7 @@ from runner.providers.images import (
     task_path,
 )
 from runner.providers.presets import preset
-from runner.providers.wire import Response
+from runner.providers.transport import Response
 from runner.settings.provider import ProviderTable
 
 URL = "https://oss.example/1.png?Signature=x"
@@ -35,7 +35,7 @@ def answered(**fields: Any) -> Reply:
     return read_reply(200, {}, orjson.dumps(fields))
 
 
-def told(status: int = 200, **fields: Any) -> Task:
+def told(status: int = 200, **fields: Any) -> TaskStatus:
     return read_task(Response(status, {}, orjson.dumps(fields)))
 
 
@@ -77,12 +77,12 @@ def test_a_task_id_is_quoted() -> None:
 
 @pytest.mark.parametrize("state", ["PENDING", "PROCESSING", "running", "SOMETHING_NEW"])
 def test_a_state_that_is_no_end_is_pending(state: str) -> None:
-    assert told(task_status=state) == Pending(state)
+    assert told(task_status=state) == TaskPending(state)
 
 
 @pytest.mark.parametrize("images", [[URL], [{"url": URL}]])
 def test_a_task_that_succeeded_has_urls(images: Any) -> None:
-    assert told(task_status="SUCCEED", output_images=images) == Painted((URL,))
+    assert told(task_status="SUCCEED", output_images=images) == TaskDone((URL,))
 
 
 def test_a_task_that_succeeded_without_an_image_has_failed() -> None:
@@ -107,7 +107,7 @@ def test_a_failed_task_says_why() -> None:
     ],
 )
 def test_a_task_that_the_provider_does_not_know_is_lost(status: int, fields: Any) -> None:
-    assert isinstance(told(status, **fields), Lost)
+    assert isinstance(told(status, **fields), TaskLost)
 
 
 @pytest.mark.parametrize(
@@ -131,12 +131,12 @@ def test_what_says_nothing_of_the_task_gives_nothing_up(status: int, fields: Any
 
 @pytest.mark.parametrize(
     "task",
-    [Pending("a T"), TaskFailed("T", "T"), Lost("T"), Unreachable("T"), Painted(("T",))],
+    [TaskPending("a T"), TaskFailed("T", "T"), TaskLost("T"), Unreachable("T"), TaskDone(("T",))],
 )
-def test_all_that_is_said_can_be_cleaned(task: Task) -> None:
+def test_all_that_is_said_can_be_cleaned(task: TaskStatus) -> None:
     """Of URLs only the provider knows what is in them."""
     assert ("T" in repr(cleaned(task, lambda text: text.replace("T", "-")))[8:]) == isinstance(
-        task, Painted
+        task, TaskDone
     )
 
 
@@ -156,5 +156,5 @@ JSON = st.recursive(
 @settings(max_examples=400)
 def test_no_reply_raises(status: int, body: bytes) -> None:
     found = read_task(Response(status, {}, body))
-    assert isinstance(found, Pending | Painted | TaskFailed | Lost | Unreachable)
+    assert isinstance(found, TaskPending | TaskDone | TaskFailed | TaskLost | Unreachable)
     assert all(isinstance(url, str) for url in read_reply(status, {}, body).images)

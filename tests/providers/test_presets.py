@@ -14,8 +14,8 @@ from runner.core.period import Calendar, Grant, Rolling
 from runner.core.verdict import Kind, Reply, Scope, classify
 from runner.core.window import Quota, Source, Unit
 from runner.errors import ConfigError
-from runner.providers.account import Wishes, rules_of
-from runner.providers.headers import Names
+from runner.providers.account import QuotaOverrides, quotas_of
+from runner.providers.headers import HeaderNames
 from runner.providers.presets import Preset, preset, shipped
 from runner.settings import ProviderTable, load_settings
 
@@ -83,7 +83,7 @@ def test_an_unknown_provider_names_the_near_one_and_all() -> None:
 
 
 def rules(provider: str = "modelscope", **wishes: Any) -> dict[str, Quota]:
-    return {rule.name: rule for rule in rules_of(preset(provider), Wishes(**wishes))}
+    return {rule.name: rule for rule in quotas_of(preset(provider), QuotaOverrides(**wishes))}
 
 
 def test_a_users_limits_go_before_the_presets() -> None:
@@ -150,7 +150,7 @@ def test_a_quota_is_corrected_key_by_key_in_its_place() -> None:
     table, *others = written("modelscope", text).tables
     assert (table.name, table.limit) == ("calls_per_day", 500)
     limit = "modelscope-ratelimit-requests-limit"
-    assert table.headers == Names(limit=limit, remaining="x-left")
+    assert table.headers == HeaderNames(limit=limit, remaining="x-left")
     assert tuple(others) == preset("modelscope").tables[1:]
 
 

@@ -15,11 +15,8 @@ import httpx
 
 from runner import virtual
 from runner.core.states import BatchState
-from runner.engine.options import Options
-from runner.engine.progress import Progress
-from runner.engine.service import Service
 from runner.jobfile import parse
-from runner.providers.account import Account, Wishes, rules_of
+from runner.providers.account import Account, QuotaOverrides, quotas_of
 from runner.providers.endpoint import Endpoint
 from runner.providers.presets import preset
 from runner.providers.simulator import (
@@ -29,7 +26,10 @@ from runner.providers.simulator import (
     answer,
     build_app,
 )
-from runner.providers.wire import open_wire
+from runner.providers.transport import open_transport
+from runner.engine.options import Options
+from runner.engine.progress import Progress
+from runner.engine.service import Service
 from runner.settings import ProviderTable
 from runner.store import batches, intake, reports
 from runner.store.batches import Batch, NewBatch
@@ -109,9 +109,11 @@ class World:
         """A runner on this world's database; each account's name is its token, too."""
         found = preset(provider, overrides)
         known = {name: limit for name, limit in self.limits.items() if limit is not None}
-        quotas = rules_of(found, Wishes(**{"limits": known, "reserve": self.reserve, **wishes}))
+        quotas = quotas_of(
+            found, QuotaOverrides(**{"limits": known, "reserve": self.reserve, **wishes})
+        )
         provider_itself = SimulatorTransport(build_app(self.simulator))
-        async with open_wire(transport or provider_itself) as wire:
+        async with open_transport(transport or provider_itself) as opened:
             endpoints = [
                 Endpoint(
                     Account(
@@ -124,7 +126,7 @@ class World:
                         found.prices,
                     ),
                     name,
-                    wire,
+                    opened,
                 )
                 for name in accounts
             ]

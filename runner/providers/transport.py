@@ -34,7 +34,7 @@ _NOT_SENT = (
 
 _DIGITS = re.compile(r"[0-9]{1,18}")
 
-Outcome = TypeVar("Outcome")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class NotSent:
 
 
 @dataclass(frozen=True, slots=True)
-class Broken:
+class NoReply:
     """The request may have arrived, but no whole reply came back."""
 
     why: str
@@ -67,7 +67,7 @@ class TooLarge:
     limit_bytes: int
 
 
-class Wire:
+class Transport:
     """A connection pool to one provider."""
 
     def __init__(self, client: httpx.AsyncClient) -> None:
@@ -75,19 +75,19 @@ class Wire:
 
     async def post(
         self, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float
-    ) -> Response | NotSent | Broken:
+    ) -> Response | NotSent | NoReply:
         """Send `body`; an outcome is a value, whatever happens on the way."""
         return await self._send("POST", url, headers, body, timeout_s)
 
     async def get(
         self, url: str, headers: Mapping[str, str], timeout_s: float
-    ) -> Response | NotSent | Broken:
+    ) -> Response | NotSent | NoReply:
         """Ask for `url`."""
         return await self._send("GET", url, headers, None, timeout_s)
 
     async def download(
         self, url: str, limit_bytes: int, timeout_s: float
-    ) -> Response | TooLarge | NotSent | Broken:
+    ) -> Response | TooLarge | NotSent | NoReply:
         """Ask for `url` without saying who asks; a redirect is told, and not followed.
 
         The body is as it was sent: what a server compressed against its orders could unfold to
@@ -111,7 +111,7 @@ class Wire:
         headers: Mapping[str, str],
         body: bytes | None,
         timeout_s: float,
-    ) -> Response | NotSent | Broken:
+    ) -> Response | NotSent | NoReply:
         async def exchange() -> Response:
             reply = await self._client.request(method, url, headers=dict(headers), content=body)
             return _response(reply, reply.content)
@@ -119,19 +119,17 @@ class Wire:
         return await _outcome(exchange, timeout_s)
 
 
-async def _outcome(
-    exchange: Callable[[], Awaitable[Outcome]], timeout_s: float
-) -> Outcome | NotSent | Broken:
+async def _outcome(exchange: Callable[[], Awaitable[T]], timeout_s: float) -> T | NotSent | NoReply:
     """What `exchange` returns, or how it failed."""
     try:
         with anyio.fail_after(timeout_s):
             return await exchange()
     except TimeoutError:
-        return Broken(f"no reply within {timeout_s:g} s")
+        return NoReply(f"no reply within {timeout_s:g} s")
     except _NOT_SENT as error:
         return NotSent(_in_words(error))
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        return Broken(_in_words(error))
+        return NoReply(_in_words(error))
 
 
 def _response(reply: httpx.Response, body: bytes) -> Response:
@@ -152,14 +150,14 @@ async def _read(reply: httpx.Response, limit_bytes: int) -> Response | TooLarge:
 
 
 @asynccontextmanager
-async def open_wire(
+async def open_transport(
     transport: httpx.AsyncBaseTransport | None = None, *, connections: int = 64
-) -> AsyncIterator[Wire]:
+) -> AsyncIterator[Transport]:
     """A wire over `transport`, or over sockets if there is none."""
     limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
     timeout = httpx.Timeout(None, connect=CONNECT_TIMEOUT_S)
     async with httpx.AsyncClient(transport=transport, limits=limits, timeout=timeout) as client:
-        yield Wire(client)
+        yield Transport(client)
 
 
 def _in_words(error: Exception) -> str:
