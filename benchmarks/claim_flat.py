@@ -16,7 +16,7 @@ import anyio
 from runner.core.states import BatchState
 from runner.store import batches, intake, queue
 from runner.store.batches import NewBatch
-from runner.store.database import open_database
+from runner.store.opening import open_database
 
 CLAIMS, BLOCK = 400, 8
 
@@ -30,7 +30,7 @@ async def claim_ms(folder: Path, rows: int) -> float:
         for start in range(0, rows, 10_000):
             async with database.write() as connection:
                 size = min(10_000, rows - start)
-                batch = await intake.enqueue(connection, batch, start, ['{"text":"x"}'] * size)
+                batch = await enqueue.enqueue(connection, batch, start, ['{"text":"x"}'] * size)
         async with database.write() as connection:
             await batches.set_batch_state(connection, batch.id, BatchState.ACTIVE)
         times = []

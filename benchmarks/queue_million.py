@@ -20,7 +20,7 @@ from pathlib import Path
 import anyio
 
 from runner.app import submission
-from runner.store.database import open_database
+from runner.store.opening import open_database
 
 JOB = """
 [job]

@@ -9,6 +9,7 @@ It knows no room of the house: every room raises these, the command line prints 
     ├── OutputError           the result file cannot be written
     ├── NotFoundError         no such batch, account or model
     ├── UnauthorisedError     the provider refuses the token or the account
+    ├── EngineError           a defect of ours has ended a run; nothing is lost
     └── StoreError            the database cannot be used
         ├── NewerDatabaseError    written by a newer version of the program
         ├── BusyError             another program holds it; passes
@@ -61,6 +62,10 @@ class NotFoundError(RunnerError):
 
 class UnauthorisedError(RunnerError):
     """The provider refuses the token or the account; no job was failed for it."""
+
+
+class EngineError(RunnerError):
+    """A defect of the program has ended a run; what was committed is safe."""
 
 
 class StoreError(RunnerError):

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.app.rows import PAGE, Reading, RowResult, page, voters
-from runner.store import reports
+from runner.store import batch_rows
 from runner.store.batches import Batch
 
 BLOCK = 500
@@ -96,7 +96,9 @@ async def _ended(
 ) -> list[int]:
     """Rows that `part` has a result of; it has a job for every row."""
     zero = part.first_job
-    return [job - zero for job in await reports.ended(connection, zero + first, zero + last, most)]
+    return [
+        job - zero for job in await batch_rows.ended(connection, zero + first, zero + last, most)
+    ]
 
 
 def _runs(rows: Iterable[int]) -> Iterator[tuple[int, int]]:

@@ -24,16 +24,17 @@ from runner.api.rows import Rows, checked
 from runner.api.simulator import Simulator
 from runner.api.work import Work
 from runner.app import midnight as program
-from runner.app.answers import QuotaLine
+from runner.app.engine_host import OnStart
 from runner.app.planning import Plan, make_plan
 from runner.app.quality import Quality
+from runner.app.responses import QuotaLine
 from runner.app.rows import RowResult, results
 from runner.core.pacing import Pace
 from runner.core.states import BatchState
 from runner.engine.progress import Watcher
 from runner.jobfile import JobFile
 from runner.settings import load_settings
-from runner.store import reports
+from runner.store import batch_rows
 from runner.store.reports import DayReport
 
 T = TypeVar("T")
@@ -271,7 +272,7 @@ class Midnight:
         self,
         batch: Batch[Any],
         watcher: Watcher | None = None,
-        on_start: program.OnStart | None = None,
+        on_start: OnStart | None = None,
         *,
         wait: bool,
         pace: PaceName | None,
@@ -287,5 +288,5 @@ class Midnight:
     async def _results(self, job: Job[T], found: list[RowResult]) -> list[Result[T]]:
         jobs = [one.job_id for row in found for one in row.votes]
         async with self._program.reading() as connection:
-            said = await reports.said(connection, jobs)
+            said = await batch_rows.invalid_replies_of(connection, jobs)
         return [result_of(row, job, said) for row in found]

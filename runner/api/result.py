@@ -14,7 +14,7 @@ import orjson
 from runner.api.job import Job
 from runner.app.rows import RowResult
 from runner.core.states import JobState
-from runner.store.reports import ExportRow
+from runner.store.batch_rows import ExportRow
 
 T = TypeVar("T")
 

@@ -98,7 +98,7 @@ class Simulator:
                 environ=_TOKEN,
                 clock=self._clock,
                 transport=SimulatorTransport(build_app(self._provider)),
-                chance=Random(self._config.seed),  # noqa: S311 - repeatable by intent
+                random=Random(self._config.seed),  # noqa: S311 - repeatable by intent
                 virtual=in_virtual_time,
             ) as midnight:
                 try:

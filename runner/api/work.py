@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 
 import anyio
 
-from runner.app.midnight import OnStart
+from runner.app.engine_host import OnStart
 from runner.engine.progress import Progress, Watcher
 
 Run = Callable[[Watcher, OnStart], Awaitable[object]]

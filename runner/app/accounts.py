@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from runner.clock import LocalZone
+from runner.core.demand import Rules
 from runner.core.hours import read_hours
 from runner.core.pacing import Pace
-from runner.core.demand import Rules
 from runner.providers.account import Account, QuotaOverrides, quotas_of
 from runner.providers.presets import preset
 from runner.settings import AccountSettings, Settings, read_token

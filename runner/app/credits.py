@@ -49,9 +49,9 @@ async def credits_of(
     terms = account.preset.grants
     longest = max((term.lasts_ms for term in terms), default=0)
     seen = await balances.since(connection, account.name, now - longest - DAY_MS) or [last]
-    lots = grants.infer((each.look for each in seen), terms)
+    granted = grants.infer((each.sample for each in seen), terms)
     since = max(0, window.spent - last.counted)
     frozen = min(last.frozen, window.reserved) if since else last.frozen
     available = max(0, last.available + last.frozen - since - frozen)
-    expiring = grants.expiring(grants.spent(lots, since), now)
+    expiring = grants.expiring(grants.spent(granted, since), now)
     return Credits(last.until, available, frozen, since, expiring)

@@ -19,7 +19,7 @@ from runner.providers.headers import read_date
 from runner.providers.presets import shipped
 from runner.providers.transport import Response
 from runner.settings import Settings
-from runner.store.database import open_database
+from runner.store.opening import open_database
 from runner.tomlfile import did_you_mean
 
 TIMEOUT_S = 20.0

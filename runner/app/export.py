@@ -54,7 +54,7 @@ async def write_results(
                 output.write(row.first.payload, _values(row, details=details))
             written += len(page)
             if on_progress:
-                on_progress(written, batch.loaded)
+                on_progress(written, batch.rows_loaded)
     return written
 
 

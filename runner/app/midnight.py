@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -12,21 +11,24 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from runner.app import accounts
-from runner.app.answers import QuotaLine, Ran, Status, Submitted
-from runner.app.outlook import Outlook
-from runner.app.standing import Standing
+from runner.app.engine_host import EngineHost, OnStart
+from runner.app.forecasting import Forecaster
+from runner.app.responses import QuotaLine, Ran, Status, Submitted
+from runner.app.status import StatusReader
 from runner.clock import Clock, SystemClock
 from runner.core.forecast import Forecast
 from runner.core.pacing import Pace
 from runner.core.states import BatchState
 from runner.core.window import Window
-from runner.errors import NotFoundError
+from runner.errors import ConfigError, NotFoundError
 from runner.settings import Settings
-from runner.store import batches, ends, intake, reports
+from runner.store import batch_rows, batches, enqueue, integrity, reports, results
+from runner.store.batch_rows import Failure
 from runner.store.batches import Batch
-from runner.store.database import Database, open_database
+from runner.store.database import Database
 from runner.store.migrate import copy_to
-from runner.store.reports import DayReport, Failure
+from runner.store.opening import open_database
+from runner.store.reports import DayReport
 
 if TYPE_CHECKING:
     import httpx
@@ -35,12 +37,8 @@ if TYPE_CHECKING:
     from runner.app.rows import Reading, RowResult
     from runner.app.submission import Checked
     from runner.app.submission import Progress as OnProgress
-    from runner.engine.exchange import Observer
-    from runner.engine.options import Options
-    from runner.engine.progress import Ending, Progress, Watcher
-
-# Given what winds a run up, when that is called.
-OnStart = Callable[[Callable[[], None]], None]
+    from runner.engine.call import Observer
+    from runner.engine.progress import Watcher
 
 
 @asynccontextmanager
@@ -50,7 +48,7 @@ async def open_midnight(
     environ: Mapping[str, str] = os.environ,
     clock: Clock | None = None,
     transport: httpx.AsyncBaseTransport | None = None,
-    chance: Random | None = None,
+    random: Random | None = None,
     virtual: bool = False,
     on_upgrade: Callable[[Path], None] | None = None,
 ) -> AsyncIterator[Midnight]:
@@ -61,7 +59,7 @@ async def open_midnight(
         environ: Where tokens are looked up.
         clock: The machine's, unless a virtual one is given.
         transport: What stands in for the network, if anything.
-        chance: Draws the jitter.
+        random: Draws the jitter.
         virtual: Whether the loop's time is virtual; the database is then called inline, and
             need not survive a power cut.
         on_upgrade: Told, before an old database is migrated, where a copy of it is kept.
@@ -69,32 +67,27 @@ async def open_midnight(
     Raises:
         StoreError: The database cannot be used.
     """
-    async with open_database(
-        settings.db, inline=virtual, durable=not virtual, on_upgrade=on_upgrade
-    ) as database:
-        yield Midnight(settings, database, environ, clock or SystemClock(), transport, chance)
+    async with (
+        open_database(
+            settings.db, inline=virtual, durable=not virtual, on_upgrade=on_upgrade
+        ) as database,
+        EngineHost(settings, database, environ, clock or SystemClock(), transport, random) as host,
+    ):
+        yield Midnight(settings, database, clock or SystemClock(), host)
 
 
 class Midnight:
     """What one can ask for. Made by `open_midnight`."""
 
     def __init__(
-        self,
-        settings: Settings,
-        database: Database,
-        environ: Mapping[str, str],
-        clock: Clock,
-        transport: httpx.AsyncBaseTransport | None,
-        chance: Random | None,
+        self, settings: Settings, database: Database, clock: Clock, host: EngineHost
     ) -> None:
         self.settings = settings
         self._database = database
-        self._environ = environ
         self._clock = clock
-        self._transport = transport
-        self._chance = chance
-        self._outlook = Outlook(accounts.accounts_of(settings), accounts.rules_for(settings))
-        self._standing = Standing(database, settings, self._outlook)
+        self._host = host
+        self._forecaster = Forecaster(accounts.accounts_of(settings), accounts.rules_for(settings))
+        self._status = StatusReader(database, settings, self._forecaster)
 
     @property
     def reading(self) -> Reading:
@@ -143,51 +136,33 @@ class Midnight:
 
         Raises:
             UnauthorisedError: The provider refuses the token or the account.
-            ConfigError: A token or a base URL is missing, or no account serves a model.
+            ConfigError: A token or a base URL is missing, or no account serves any batch.
         """
         chosen = None if only is None else frozenset(b.id for b in await self.family(only))
         in_play = [batch for batch in await self.batches() if _in_play(batch, chosen)]
-        for batch in in_play:
-            self._outlook.routes(batch.models)
+        self._check_routes(in_play)
         touched = {batch.id for batch in in_play}
-        last: deque[Progress] = deque(maxlen=1)
 
-        def watch(progress: Progress) -> None:
-            last.append(progress)
-            if watcher is not None:
-                watcher(progress)
-
-        from runner.engine.options import Options  # noqa: PLC0415 - only a run needs it
+        from runner.engine.run import RunOptions  # noqa: PLC0415 - only a run needs it
 
         rules = accounts.rules_for(self.settings, pace)
-        most = self.settings.run.max_concurrency
-        options = Options(rules, wait, chosen, most, patience_ms=patience_ms)
-        if observer is not None:
-            options = replace(options, observer=observer)
-        ending = await self._serve(options, watch, on_start, signals=signals)
+        options = RunOptions(chosen, rules, wait, patience_ms, watcher, observer)
+        ending, waiting = await self._host.run(options, on_start, signals=signals)
         worked_on = [batch for batch in await self.batches() if batch.id in touched]
-        return Ran(ending, tuple(worked_on), last[-1].waiting if last else ())
+        return Ran(ending, tuple(worked_on), waiting)
 
-    async def _serve(
-        self, options: Options, watcher: Watcher, on_start: OnStart | None, *, signals: bool
-    ) -> Ending:
-        from runner.engine.service import Service  # noqa: PLC0415 - only a run needs these
-        from runner.engine.signals import run_until_told  # noqa: PLC0415
-
-        async with accounts.open_endpoints(
-            self.settings, self._environ, self._transport
-        ) as endpoints:
-            service = Service(
-                self._database,
-                endpoints,
-                self._clock,
-                options,
-                chance=self._chance,
-                watcher=watcher,
-            )
-            if on_start is not None:
-                on_start(service.stop)
-            return await (run_until_told(service) if signals else service.run())
+    def _check_routes(self, in_play: Sequence[Batch]) -> None:
+        """One batch that no account serves stops no other; one that is alone is an error."""
+        failure: ConfigError | None = None
+        for batch in in_play:
+            try:
+                self._forecaster.routes(batch.models)
+            except ConfigError as error:
+                failure = error
+            else:
+                return
+        if failure is not None:
+            raise failure
 
     async def batches(self) -> list[Batch]:
         """Every batch, oldest first."""
@@ -215,7 +190,7 @@ class Midnight:
 
     async def status(self) -> Status:
         """Every batch, what it waits for, and the windows."""
-        return await self._standing.status(self._clock.now())
+        return await self._status.status(self._clock.now())
 
     async def forecast(
         self, models: Sequence[str], calls: int, most: int | None = None
@@ -224,15 +199,15 @@ class Midnight:
 
         `most` is how many of them the user allows; None: all.
         """
-        return await self._standing.forecast(models, calls, most, self._clock.now())
+        return await self._status.forecast(models, calls, most, self._clock.now())
 
     async def windows(self, models: Sequence[str]) -> tuple[Window, ...]:
         """The windows that calls to any of `models` would touch now, each once."""
-        return await self._standing.windows(models, self._clock.now())
+        return await self._status.windows(models, self._clock.now())
 
     async def quota(self) -> list[QuotaLine]:
         """The newest window of every quota, as it is or would be opened now."""
-        return await self._standing.quota(self._clock.now())
+        return await self._status.quota(self._clock.now())
 
     async def report(
         self, *, batch: Batch | None = None, by_model: bool = False
@@ -245,7 +220,7 @@ class Midnight:
     async def answered_before(self, fingerprints: Sequence[bytes]) -> set[bytes]:
         """Which of what is to be asked has been answered, in whichever batch."""
         async with self._database.read() as connection:
-            return await intake.answered_before(connection, fingerprints)
+            return await enqueue.answered_before(connection, fingerprints)
 
     async def quality(self, batch: Batch) -> Quality:
         """How far the answers of `batch` agree: votes, the right answers, packed against single."""
@@ -300,7 +275,7 @@ class Midnight:
         found: list[Failure] = []
         for part in await self.family(batch):
             async with self._database.read() as connection:
-                found += await reports.failures(connection, part, limit - len(found))
+                found += await batch_rows.failures(connection, part, limit - len(found))
         return found
 
     async def retry(self, batch: Batch) -> int:
@@ -308,18 +283,18 @@ class Midnight:
         retried = 0
         async with self._database.write() as connection:
             for part in await batches.parts_of(connection, batch.id):
-                again = await ends.retry_failed(connection, part)
+                again = await results.retry_failed(connection, part)
                 if again and part.state is BatchState.PAUSED:
                     await batches.set_batch_state(connection, part.id, BatchState.ACTIVE)
                 retried += again
         return retried
 
-    async def set_state(self, batch: Batch, state: BatchState, note: str = "") -> Batch:
+    async def set_state(self, batch: Batch, state: BatchState, reason: str = "") -> Batch:
         """Pause, resume or cancel `batch` and its parts. Rows in flight finish; nothing is lost."""
         async with self._database.write() as connection:
             for part in await batches.parts_of(connection, batch.id):
-                await batches.set_batch_state(connection, part.id, state, note)
-        return replace(batch, state=state, note=note)
+                await batches.set_batch_state(connection, part.id, state, reason)
+        return replace(batch, state=state, pause_reason=reason)
 
     async def backup(self, target: Path) -> None:
         """Copy the database to `target` while it is in use."""
@@ -328,7 +303,7 @@ class Midnight:
     async def check(self) -> list[str]:
         """What is wrong inside the database; empty if nothing is."""
         async with self._database.read() as connection:
-            return await reports.defects(connection)
+            return await integrity.defects(connection)
 
 
 def _in_play(batch: Batch, only: frozenset[int] | None) -> bool:

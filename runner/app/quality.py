@@ -13,7 +13,7 @@ import orjson
 from runner.app.rows import CHECK, LEAST_AGREEMENT, PAGE, Reading, results, voters
 from runner.core.agreement import Agreement, Pair, Tally
 from runner.jobfile import JobFile
-from runner.store import reports
+from runner.store import batch_rows
 from runner.store.batches import Batch
 
 
@@ -63,11 +63,13 @@ async def _checked(reading: Reading, family: Sequence[Batch]) -> Pair | None:
     if check is None:
         return None
     tally = Tally(("packed", "alone"))
-    for start in range(0, check.loaded, PAGE):
+    for start in range(0, check.rows_loaded, PAGE):
         async with reading() as connection:
-            alone = await reports.export_page(connection, check, check.first_job + start - 1, PAGE)
+            alone = await batch_rows.export_page(
+                connection, check, check.first_job + start - 1, PAGE
+            )
             twins = [_twin(family[0], check, row.job_id) for row in alone]
-            packed = await reports.answers(connection, twins)
+            packed = await batch_rows.answers(connection, twins)
         for row, answer in zip(alone, packed, strict=True):
             tally.add((answer, row.answer))
     return tally.agreement().pairs[0]
@@ -75,4 +77,4 @@ async def _checked(reading: Reading, family: Sequence[Batch]) -> Pair | None:
 
 def _twin(whole: Batch, check: Batch, job_id: int) -> int:
     """The job of the batch itself that is about the same row."""
-    return whole.first_job + (job_id - check.first_job) * check.stride
+    return whole.first_job + (job_id - check.first_job) * check.row_step

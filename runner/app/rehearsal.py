@@ -10,9 +10,9 @@ from random import Random
 
 from runner import virtual
 from runner.app import accounts
-from runner.app.answers import Ran
 from runner.app.images import put_into
 from runner.app.midnight import Midnight, open_midnight
+from runner.app.responses import Ran
 from runner.app.submission import Checked
 from runner.core.verdict import Scope
 from runner.core.window import Unit
@@ -94,7 +94,7 @@ def rehearse(
                 environ=TOKEN,
                 clock=clock,
                 transport=SimulatorTransport(build_app(provider)),
-                chance=Random(simulator.seed),  # noqa: S311 - repeatable by intent
+                random=Random(simulator.seed),  # noqa: S311 - repeatable by intent
                 virtual=True,
             ) as midnight:
                 ran = await _perform(midnight, staged, watcher)

@@ -15,8 +15,8 @@ from runner.app.export import OnProgress
 from runner.app.rows import Reading, results
 from runner.core.states import JobState
 from runner.files.openai_results import Failed, ResultsWriter, open_results, refusal_body
+from runner.store.batch_rows import ExportRow
 from runner.store.batches import Batch
-from runner.store.reports import ExportRow
 
 OK = 200
 _GOOD = range(200, 300)
@@ -41,7 +41,7 @@ async def write_results(
             written += sum([_write(lines, row.first) for row in page])
             read += len(page)
             if on_progress:
-                on_progress(read, family[0].loaded)
+                on_progress(read, family[0].rows_loaded)
     return written
 
 

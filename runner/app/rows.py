@@ -13,9 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.agreement import Vote, vote
 from runner.core.states import JobState
-from runner.store import reports
+from runner.store import batch_rows
+from runner.store.batch_rows import ExportRow
 from runner.store.batches import Batch
-from runner.store.reports import ExportRow
 
 PAGE = 1_000
 # The columns of a vote, behind those that every result has.
@@ -87,7 +87,7 @@ def voters(family: Sequence[Batch]) -> list[Batch]:
 async def results(reading: Reading, family: Sequence[Batch]) -> AsyncIterator[list[RowResult]]:
     """Every row that was queued, page by page; `family` is the batch and its parts."""
     parts = voters(family)
-    for start in range(0, parts[0].loaded, PAGE):
+    for start in range(0, parts[0].rows_loaded, PAGE):
         async with reading() as connection:
             found = await page(connection, parts, start)
         yield found
@@ -98,7 +98,7 @@ async def page(
 ) -> list[RowResult]:
     """Up to `size` rows from number `start` (from 0); `parts` are those that vote."""
     pages = [
-        await reports.export_page(connection, part, part.first_job + start - 1, size)
+        await batch_rows.export_page(connection, part, part.first_job + start - 1, size)
         for part in parts
     ]
     together = enumerate(zip(*pages, strict=False), start + 1)

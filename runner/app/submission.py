@@ -26,7 +26,7 @@ from runner.errors import JobFileError
 from runner.files import ALL, Dataset, Format, Selection
 from runner.files.openai_batch import check_requests
 from runner.jobfile import JobFile, Prompt
-from runner.store import batches, intake
+from runner.store import batches, enqueue
 from runner.store.batches import Batch, NewBatch
 from runner.store.database import Database
 
@@ -101,11 +101,11 @@ class Checked:
             columns_json=orjson.dumps(self.dataset.columns).decode(),
             rows=part.rows(self.dataset.rows),
             packing=part.packing,
-            reuse=job.reuse,
+            reuse_answers=job.reuse,
             part_of=whole.id if whole else None,
             part=part.name,
-            first_payload=whole.first_payload if whole else None,
-            stride=part.stride,
+            first_row=whole.first_row if whole else None,
+            row_step=part.stride,
         )
 
 
@@ -232,7 +232,7 @@ async def _queue(
 ) -> tuple[Batch, bool]:
     new = checked.new_batch(part, whole)
     batch, created = await _find_or_create(database, new, now)
-    while batch.loaded < batch.rows:
+    while batch.rows_loaded < batch.rows:
         batch = await _load(database, checked, part, batch, now, on_progress)
     return batch, created
 
@@ -257,20 +257,20 @@ async def _load(
 ) -> Batch:
     """Queue the rows behind those that are queued, as long as nobody else does."""
     prints = Fingerprints(checked.jobfile, checked.prompt, part, checked.folder)
-    rows = islice(checked.rows(batch.loaded * part.stride), 0, None, part.stride)
+    rows = islice(checked.rows(batch.rows_loaded * part.stride), 0, None, part.stride)
     while chunk := _chunk(rows):
         asked = [prints.of(row) for row in chunk]
         async with database.write() as connection:
             fresh = await batches.get_batch(connection, batch.id)
-            if fresh is None or fresh.loaded != batch.loaded:
+            if fresh is None or fresh.rows_loaded != batch.rows_loaded:
                 return fresh or batch
-            start = fresh.loaded
+            start = fresh.rows_loaded
             batch = (
-                await intake.add_jobs(connection, fresh, start, len(chunk), asked, now)
+                await enqueue.add_jobs(connection, fresh, start, len(chunk), asked, now)
                 if part.name
-                else await intake.enqueue(connection, fresh, start, chunk, asked, now)
+                else await enqueue.enqueue(connection, fresh, start, chunk, asked, now)
             )
-        on_progress(batch.loaded, batch.rows)
+        on_progress(batch.rows_loaded, batch.rows)
     return batch
 
 

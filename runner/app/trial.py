@@ -11,15 +11,15 @@ from dataclasses import dataclass, replace
 
 import anyio
 
-from runner.app.answers import Ran
 from runner.app.images import placed
 from runner.app.midnight import Midnight
+from runner.app.responses import Ran
 from runner.app.submission import Checked
 from runner.core.pacing import Pace
 from runner.core.states import BatchState
-from runner.engine.exchange import Exchange
+from runner.engine.call import CallTrace
+from runner.store.batch_rows import ExportRow
 from runner.store.batches import Batch
-from runner.store.reports import ExportRow
 
 NOTE = "it was a trial"
 # Whoever looks on does not want to wait long for what may pass, or for what does not come.
@@ -33,7 +33,7 @@ class Trial:
 
     ran: Ran
     rows: tuple[ExportRow, ...]
-    calls: tuple[Exchange, ...]
+    calls: tuple[CallTrace, ...]
 
     @property
     def batch(self) -> Batch:
@@ -63,7 +63,7 @@ async def attempt(midnight: Midnight, checked: Checked) -> Trial:
     Raises:
         RunnerError: As `Midnight.run`.
     """
-    calls: list[Exchange] = []
+    calls: list[CallTrace] = []
     batch = (await midnight.submit(tried(checked))).batch
     try:
         ran = await midnight.run(

@@ -10,18 +10,18 @@ from runner.core.period import spell
 from runner.core.window import CREDIT, NEVER, Unit
 
 if TYPE_CHECKING:
-    from runner.app.answers import BatchStatus, QuotaLine, Ran, Status, Submitted
     from runner.app.credits import Credits
     from runner.app.doctor import Check
     from runner.app.models import Models
     from runner.app.planning import Plan
-    from runner.core.admission import Waiting
+    from runner.app.responses import BatchStatus, QuotaLine, Ran, Status, Submitted
+    from runner.core.demand import Waiting
     from runner.core.forecast import Forecast
     from runner.core.window import Window
     from runner.errors import RunnerError
     from runner.providers.simulator import SimulatorConfig, Stats
+    from runner.store.batch_rows import Failure
     from runner.store.batches import Batch
-    from runner.store.reports import Failure
 
 JSON = dict[str, Any]
 
@@ -45,7 +45,7 @@ def batch(found: Batch) -> JSON:
         "id": found.id,
         "name": found.name,
         "state": found.state.value,
-        "note": found.note or None,
+        "note": found.pause_reason or None,
         "models": list(found.models),
         "input": found.input,
         "rows": found.rows,
@@ -103,7 +103,7 @@ def window(found: Window) -> JSON:
         "quota": found.quota,
         "unit": found.unit.value,
         "period": spell(found.period),
-        "day": found.day or None,
+        "day": found.period_key or None,
         "limit": amount(found.limit),
         "spent": amount(found.spent),
         "reserved": amount(found.reserved),
@@ -173,7 +173,7 @@ def batch_status(found: BatchStatus) -> JSON:
         "waits_for": waiting(found.waiting),
         "ways": [
             {"account": account, "model": model, "waits_for": waiting(held)}
-            for (account, model), held in found.ways.items()
+            for (account, model), held in found.routes.items()
         ],
         "forecast": forecast(found.forecast),
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from runner.app.answers import Ran
+    from runner.app.responses import Ran
 
 DONE = 0
 FAILED = 1  # all done, with failed jobs; or something is wrong, for `doctor` and `db check`

@@ -13,12 +13,13 @@ from runner.cli.options import OUTPUT_HELP, BatchName, Errors, examples
 from runner.cli.session import Session, emit, session_of
 
 if TYPE_CHECKING:
-    from runner.app.answers import QuotaLine, Status
     from runner.app.midnight import Midnight
     from runner.app.quality import Quality
+    from runner.app.responses import QuotaLine, Status
     from runner.cli.running import Target
+    from runner.store.batch_rows import Failure
     from runner.store.batches import Batch
-    from runner.store.reports import DayReport, Failure
+from runner.store.reports import DayReport
 
 app = typer.Typer(rich_markup_mode=None)
 

@@ -9,9 +9,9 @@ from runner.cli import as_json
 from runner.cli.render.words import iso
 
 if TYPE_CHECKING:
-    from runner.app.answers import QuotaLine
     from runner.app.quality import Quality
     from runner.app.rehearsal import Rehearsal
+    from runner.app.responses import QuotaLine
     from runner.core.agreement import Agreement, Pair
     from runner.store.reports import DayReport
 

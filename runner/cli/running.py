@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runner.app.answers import Ran, Submitted
 from runner.app.midnight import Midnight
+from runner.app.responses import Ran, Submitted
 from runner.app.submission import Checked, Progress, check_batch_file, check_submission
 from runner.app.targets import check_target
 from runner.cli import as_json

@@ -14,7 +14,7 @@ from runner.cli.session import Session, emit
 from runner.cli.wanted import Task
 from runner.clock import SystemClock
 from runner.core.retry import Succeed
-from runner.engine.exchange import Exchange
+from runner.engine.call import CallTrace
 
 
 def perform_trial(session: Session, task: Task) -> int:
@@ -50,11 +50,11 @@ def as_object(found: Trial) -> dict[str, Any]:
     }
 
 
-def _call(found: Trial, each: Exchange) -> dict[str, Any]:
-    verdict, reply = each.heard.verdict, each.heard.reply
+def _call(found: Trial, each: CallTrace) -> dict[str, Any]:
+    verdict, reply = each.result.verdict, each.result.reply
     return {
-        "account": each.started.account,
-        "model": each.started.model,
+        "account": each.call.permit.route[0],
+        "model": each.call.permit.route[1],
         "prompt": each.sent,
         "reply": said(each),
         "verdict": verdict.kind.value,
@@ -63,15 +63,15 @@ def _call(found: Trial, each: Exchange) -> dict[str, Any]:
         "rows": [
             {
                 "row": found.number(end.job.job_id),
-                "answer": end.step.answer if isinstance(end.step, Succeed) else None,
-                "why_not": getattr(end.step, "why", None) or None,
+                "answer": end.action.answer if isinstance(end.action, Succeed) else None,
+                "why_not": getattr(end.action, "why", None) or None,
             }
-            for end in each.ends
+            for end in each.jobs
         ],
     }
 
 
-def said(each: Exchange) -> str | None:
+def said(each: CallTrace) -> str | None:
     """What the model said, if that was words."""
-    reply = each.heard.reply
-    return each.heard.body or (reply.content if reply else None)
+    reply = each.result.reply
+    return each.result.body or (reply.content if reply else None)

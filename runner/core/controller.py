@@ -30,3 +30,25 @@ def answered(state: Controller, sent_at: int, now: int, in_flight: int) -> Contr
     if streak < state.allowed or state.allowed >= state.ceiling:
         return replace(state, streak=streak)
     return replace(state, allowed=state.allowed + 1, streak=0)
+
+
+def new(start: int, ceiling: int) -> Controller:
+    """One that has learned nothing."""
+    return Controller(start, ceiling)
+
+
+def throttled(
+    state: Controller, sent_at: int, wait_ms: int | None, now: int, in_flight: int
+) -> Controller:
+    """Half as many."""
+    return replace(state, allowed=max(1, state.allowed // 2), streak=0)
+
+
+def faulted(state: Controller, now: int) -> Controller:
+    """No growth."""
+    return state
+
+
+def exhausted(state: Controller, now: int) -> bool:
+    """Interim."""
+    return True

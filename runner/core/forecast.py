@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from runner.core.admission import Rules
+from runner.core.demand import Rules
 from runner.core.pacing import SAFETY_MS, Pace
 from runner.core.period import Calendar, Grant, Refill, Rolling
 from runner.core.route import Route, RouteState, room_of

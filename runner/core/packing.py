@@ -1,7 +1,4 @@
-"""How jobs share a call: which of those that are ready go together, and how many calls that takes.
-
-It knows sizes and splits; what a row asks, and what a call costs, it refuses to know.
-"""
+"""How jobs share a call: which of those that are ready go together, and how many calls that takes."""
 
 from __future__ import annotations
 
@@ -22,7 +19,7 @@ class Packing:
     budget: int | None = None
 
     def pack_size(self, splits: int) -> int:
-        """How many jobs may share a call with one that was halved so often, itself included."""
+        """How many jobs may share a call with one whose pack was split so often, itself included."""
         return max(1, self.most >> splits)
 
     def calls(self, jobs: int) -> int:
@@ -43,23 +40,26 @@ class Candidate:
     size: int = 0
 
 
-def fill(
-    candidates: Iterable[Candidate], packing: Packing, calls: int
-) -> list[tuple[Candidate, ...]]:
-    """The jobs of up to `calls` calls, filled in order.
+def fill(candidates: Iterable[Candidate], packing: Packing) -> list[tuple[Candidate, ...]]:
+    """The packs that the candidates make, filled in order; the last one may not be full.
 
-    A call closes when the next job would break the bound of any job in it, or its budget.
+    A pack closes when the next job would break the bound of any job in it, or its budget.
     """
+    if packing.most == 1:
+        return [(candidate,) for candidate in candidates]
     packs: list[tuple[Candidate, ...]] = []
     pack: tuple[Candidate, ...] = ()
     for candidate in candidates:
         if pack and not _fits((*pack, candidate), packing):
             packs.append(pack)
-            if len(packs) == calls:
-                return packs
             pack = ()
         pack = (*pack, candidate)
     return [*packs, pack] if pack else packs
+
+
+def is_full(pack: tuple[Candidate, ...], packing: Packing) -> bool:
+    """Whether no further job may join `pack`, whatever its size."""
+    return len(pack) >= packing.pack_size(max(one.splits for one in pack))
 
 
 def _fits(pack: tuple[Candidate, ...], packing: Packing) -> bool:

@@ -95,9 +95,30 @@ class Settlement:
         return CallState(self.outcome.verdict.kind)
 
     @property
+    def started_task(self) -> bool:
+        """Whether the provider works on any of its jobs now."""
+        return any(isinstance(one.action, Accept) for one in self.jobs)
+
+    @property
     def rows_finished(self) -> int:
         """How many jobs it brought to an end."""
         return sum(isinstance(one.action, Succeed | Fail) for one in self.jobs)
+
+
+@dataclass(frozen=True, slots=True)
+class RouteEvidence:
+    """What the route's other calls tell of one that was refused.
+
+    Attributes:
+        others_answered: Whether the route has answered other calls since this one was sent.
+        exhausted: Whether slowing down has not helped, so that the route must be parked.
+    """
+
+    others_answered: bool = True
+    exhausted: bool = True
+
+
+_ALONE = RouteEvidence()
 
 
 def settle(
@@ -108,8 +129,7 @@ def settle(
     *,
     jitter: float,
     now: int,
-    others_answered: bool = True,
-    exhausted: bool = True,
+    route: RouteEvidence = _ALONE,
     reply: str | None = None,
 ) -> Settlement:
     """The settlement of one call.
@@ -121,8 +141,7 @@ def settle(
         limits: How often a job may be tried.
         jitter: In [0, 1); spreads the retries.
         now: The moment of the reply (ms since the epoch).
-        others_answered: Whether the route has answered other calls since this one was sent.
-        exhausted: Whether slowing down has not helped the route, so that it must be parked.
+        route: What the route's other calls tell.
         reply: The body of a refusal that is worth keeping.
     """
     verdict = outcome.verdict
@@ -144,11 +163,11 @@ def settle(
                     now=now,
                     pack_size=len(call.jobs),
                     circuit_open=call.permit.circuit_open,
-                    others_answered=others_answered,
+                    others_answered=route.others_answered,
                 )
             ]
         )
-    return Settlement(call, _paced(outcome, exhausted=exhausted), jobs)
+    return Settlement(call, _paced(outcome, exhausted=route.exhausted), jobs)
 
 
 def _after_answer(answer: ParsedAnswer, tries: Tries, limits: Limits, pack_size: int) -> JobAction:

@@ -4,21 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 
-from runner.core.admission import Waiting
+from runner.core.demand import Waiting
 from runner.core.forecast import Forecast
 from runner.core.window import Window
 from runner.store.batches import Batch
-
-
-class Ending(StrEnum):
-    """Why a run ended."""
-
-    DONE = "done"  # nothing is left to do
-    STOPPED = "stopped"  # asked to
-    SPENT = "spent"  # today's allowance is gone, and it was asked not to wait
-    STALLED = "stalled"  # nothing came of it for as long as it was to try
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +18,7 @@ class Progress:
     Attributes:
         at: The moment.
         batches: The batches that are being worked on.
-        waiting: What is awaited, when nothing can start; empty while calls start.
+        waiting: What is waited for, when nothing can start; empty while calls start.
         until: The first moment at which something will happen by itself.
         windows: The windows that the batches' calls touch.
         in_flight: Calls under way.
@@ -51,7 +41,3 @@ class Progress:
 
 
 Watcher = Callable[[Progress], None]
-
-
-def nobody(_progress: Progress) -> None:
-    """The watcher of a run that nobody watches."""

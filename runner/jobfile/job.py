@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from runner.core.admission import Rotate
+from runner.core.demand import Rotate
 from runner.jobfile.table import Line, Table
 from runner.tomlfile import problem
 

@@ -1,6 +1,6 @@
 """What was seen of the accounts' balances, a row for each change.
 
-It reads and writes looks; what they tell of grants, core/grants.py says. Functions take a
+It reads and writes samples; what they tell of grants, core/grants.py says. Functions take a
 connection inside the caller's transaction.
 """
 
@@ -32,7 +32,7 @@ class Seen:
     counted: int
 
     @property
-    def look(self) -> BalanceSample:
+    def sample(self) -> BalanceSample:
         """The same, as the core infers grants from it."""
         return BalanceSample(self.at, self.until, self.available + self.frozen, self.charged)
 

@@ -200,7 +200,7 @@ async def _ended_now(connection: AsyncConnection, task: ImageTask) -> Row[Any] |
     if not await _FIND.fetch(connection, **ended):
         return None
     await _FORGET.run(connection, [ended])
-    [stored] = await _JOB.fetch(connection, job=task.job_id)
+    stored: Row[Any] = (await _JOB.fetch(connection, job=task.job_id))[0]
     return stored
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
+    ColumnElement,
     Integer,
     bindparam,
     delete,
@@ -49,7 +50,7 @@ _UNCOUNT_FINISHED = Statement(
 
 _leader = jobs.alias("leader")
 _OPEN_OR_FAILED = jobs.c.state.in_([literal_column("'duplicate'"), literal_column("'failed'")])
-_ENDED = [literal_column("'succeeded'"), literal_column("'failed'")]
+_ENDED: list[ColumnElement[Any]] = [literal_column("'succeeded'"), literal_column("'failed'")]
 _OF_LEADERS = OneOf(jobs.c.duplicate_of, "leaders")
 _BEHIND = (
     _OF_LEADERS,

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Dialect, Executable, Row, Table, Text, bindparam
+from sqlalchemy import ColumnElement, Dialect, Executable, Table, Text, bindparam
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ClauseElement
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.sql.sqltypes import NULLTYPE
+from sqlalchemy.types import TypeEngine
 
 Values = Mapping[str, Any]
 
@@ -25,14 +26,16 @@ inserts: dict[str, Callable[[Table], Any]] = {}
 """By database, SQLAlchemy's INSERT with ON CONFLICT; each database's file enters its own."""
 
 
-class OneOf(FunctionElement[bool]):
+class OneOf(FunctionElement[Any]):
     """``column IN (any number of values)``, bound as one value: its text never changes.
 
     Each database compiles it in its own file. `listed` makes the value.
     """
 
     inherit_cache = True
-    type = NULLTYPE  # a boolean would be compared with 1, and no index would serve it
+    type: TypeEngine[Any] = (
+        NULLTYPE  # a boolean would be compared with 1, and no index would serve it
+    )
 
     def __init__(self, column: ColumnElement[Any], name: str) -> None:
         super().__init__(column, bindparam(name, type_=Text))
@@ -79,7 +82,7 @@ class Statement:
             rows = [{**fixed, **row} for row in rows]
         await connection.exec_driver_sql(text, [tuple([row[n] for n in names]) for row in rows])
 
-    async def fetch(self, connection: AsyncConnection, **values: Any) -> Sequence[Row[Any]]:
+    async def fetch(self, connection: AsyncConnection, **values: Any) -> Sequence[Any]:
         """Run it once, and fetch all its rows."""
         text, names, fixed = self._for(connection.dialect)
         bound = {**fixed, **values}

@@ -62,7 +62,7 @@ def test_an_interrupted_submission_goes_on_where_it_stopped(
             (half,) = await midnight.batches()
             assert (half.state, half.loaded) == (BatchState.LOADING, 40)
             whole = await midnight.submit(checked)
-            assert (whole.batch.state, whole.batch.loaded) == (BatchState.ACTIVE, 95)
+            assert (whole.batch.state, whole.batch.rows_loaded) == (BatchState.ACTIVE, 95)
             assert await texts(midnight, tmp_path) == [f"row {n}" for n in range(95)]
             assert await midnight.check() == []
 

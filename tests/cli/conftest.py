@@ -19,7 +19,7 @@ from anyio.lowlevel import current_token
 from runner.cli.app import perform
 from runner.clock import SystemClock
 from runner.providers.simulator import Simulator, SimulatorConfig, serve
-from runner.store.database import open_database
+from runner.store.opening import open_database
 
 JOB = """
 [job]

@@ -9,7 +9,7 @@ import pytest
 
 from runner.app.credits import Credits
 from runner.cli.render import sentences, words
-from runner.core.admission import Waiting
+from runner.core.demand import Waiting
 from runner.core.gate import Gate, ParkReason
 from runner.core.grants import Expiry
 from runner.core.period import Calendar, Period, Refill, Rolling

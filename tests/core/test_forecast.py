@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.core.admission import Rules
+from runner.core.demand import Rules
 from runner.core.calendar import day_at
 from runner.core.forecast import Forecast, forecast
 from runner.core.gate import Gate, ParkReason

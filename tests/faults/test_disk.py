@@ -14,7 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from runner.engine.writer import Writer
 from runner.errors import BusyError, DiskFullError, StoreError
 from runner.store import batches, dispatch, ends, intake, ledger, migrate, queue, reports
-from runner.store.database import Database, open_database
+from runner.store.database import Database
+from runner.store.opening import open_database
 from tests.store.kit import (
     NOON,
     OURS,
@@ -40,7 +41,7 @@ async def leave_room(database: Database, pages: int) -> None:
 
 async def load_big(connection: AsyncConnection) -> None:
     batch = await batches.create_batch(connection, _big_batch(), NOON)
-    await intake.enqueue(connection, batch, 0, [BIG] * 10)
+    await enqueue.enqueue(connection, batch, 0, [BIG] * 10)
 
 
 def _big_batch() -> batches.NewBatch:
@@ -200,15 +201,15 @@ async def _use_everything(path: Path) -> None:
             await reports.daily(connection)
             await ledger.latest_windows(connection, ["mine"])
             for batch in await batches.list_batches(connection):
-                await reports.export_page(connection, batch, 0, 1000)
-                await reports.failures(connection, batch, 1000)
+                await batch_rows.export_page(connection, batch, 0, 1000)
+                await batch_rows.failures(connection, batch, 1000)
         async with database.write() as connection:
             await dispatch.rescue(connection, OURS, NOON)
             await queue.promote(connection, NOON)
             for batch in await batches.runnable(connection):
                 found = await queue.candidates(connection, batch, 1000)
                 await queue.claim(connection, batch, [(one,) for one in found], OURS)
-                await ends.retry_failed(connection, batch)
+                await results.retry_failed(connection, batch)
 
 
 @pytest.fixture

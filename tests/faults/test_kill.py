@@ -13,7 +13,7 @@ from typing import Self
 import anyio
 
 from runner.store import runners
-from runner.store.database import open_database
+from runner.store.opening import open_database
 from tests.faults import victim
 from tests.store.kit import NOON, broken_promises, rows, submit
 

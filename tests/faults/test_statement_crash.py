@@ -60,7 +60,7 @@ async def retrying(connection: AsyncConnection, started: list[Started]) -> None:
     await dispatch.finish(connection, failed(started[0]), NOON)
     batch = await batches.get_batch(connection, 1)
     assert batch is not None
-    assert await ends.retry_failed(connection, batch) == 1
+    assert await results.retry_failed(connection, batch) == 1
 
 
 async def promoting(connection: AsyncConnection, started: list[Started]) -> None:

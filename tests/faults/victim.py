@@ -19,7 +19,8 @@ from runner.core.verdict import Scope
 from runner.core.window import Quota
 from runner.engine.writer import Writer
 from runner.store import batches, dispatch, queue, runners
-from runner.store.database import Database, open_database
+from runner.store.database import Database
+from runner.store.opening import open_database
 from runner.store.dispatch import Ended, Order, Started
 from tests.store.kit import (
     ACCOUNT,

@@ -12,12 +12,12 @@ import httpx
 import pytest
 from support.world import EVENING, UTC8, World, ms, right_answer, simulate
 
-from runner.core.admission import Rules
+from runner.core.demand import Rules
 from runner.core.grants import Expiry, expiring, infer
 from runner.core.hours import read_hours
 from runner.core.pacing import Pace
 from runner.engine.options import Options
-from runner.engine.progress import Ending
+from runner.core.ending import Ending
 from runner.providers.presets import preset
 from runner.providers.simulator import SimulatorTransport, build_app
 from runner.settings import ProviderTable

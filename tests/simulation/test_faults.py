@@ -11,11 +11,11 @@ import pytest
 from sqlalchemy import update
 from support.world import EVENING, MODEL, UTC8, World, right_answer, simulate
 
-from runner.core.admission import Rules
+from runner.core.demand import Rules
 from runner.core.pacing import Pace
 from runner.core.states import BatchState
 from runner.engine.options import Options
-from runner.engine.progress import Ending
+from runner.core.ending import Ending
 from runner.errors import JobFileError, UnauthorisedError
 from runner.store.batches import set_batch_state
 from runner.store.tables import batches
@@ -278,7 +278,7 @@ def test_a_batch_that_is_paused_while_another_goes_on_is_shown_as_paused(tmp_pat
             tasks.start_soon(pause)
             await world.run()
         last = world.shown[-1]
-        assert [(batch.id, batch.note) for batch in last.paused] == [(first.id, "not today")]
+        assert [(batch.id, batch.pause_reason) for batch in last.paused] == [(first.id, "not today")]
         assert world.shown[0].paused == ()
 
     simulate(tmp_path, story)

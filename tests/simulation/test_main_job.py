@@ -12,10 +12,10 @@ import anyio
 import pytest
 from support.world import UTC8, World, right_answer, simulate
 
-from runner.core.admission import Rules
+from runner.core.demand import Rules
 from runner.core.pacing import Pace
 from runner.engine.options import Options
-from runner.engine.progress import Ending
+from runner.core.ending import Ending
 
 MIDNIGHT = datetime(2026, 1, 6, tzinfo=UTC8)
 FIFTH_DAY = datetime(2026, 1, 9, tzinfo=UTC8)

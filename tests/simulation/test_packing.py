@@ -43,7 +43,7 @@ async def packed(world: World, rows: int, start: int = 0, **more: object) -> Bat
         batch = await batches.create_batch(connection, new, world.clock.now())
         texts = [f'{{"text":"letters {number}"}}' for number in range(rows)]
         prints = [text.encode() for text in texts]
-        return await intake.enqueue(connection, batch, 0, texts, prints, world.clock.now())
+        return await enqueue.enqueue(connection, batch, 0, texts, prints, world.clock.now())
 
 
 async def settled(world: World, batch: Batch) -> Batch:

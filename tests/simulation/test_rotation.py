@@ -12,7 +12,7 @@ from support.world import MODEL, World, right_answer, simulate
 from runner.core.admission import Rotate, Rules
 from runner.core.pacing import Pace
 from runner.engine.options import Options
-from runner.engine.progress import Ending
+from runner.core.ending import Ending
 from runner.errors import UnauthorisedError
 
 TEN = tuple(f"maker/model-{number}" for number in range(10))

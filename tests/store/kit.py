@@ -25,8 +25,9 @@ from runner.core.verdict import Kind, Scope, Verdict
 from runner.core.window import Count, Quota
 from runner.store import batches, dispatch, intake
 from runner.store.batches import Batch, NewBatch
-from runner.store.database import Database, open_database
-from runner.store.dispatch import Ended, JobEnd, Order, Started
+from runner.store.database import Database
+from runner.store.opening import open_database
+from runner.store.dispatch import Ended, JobOutcome, Order, Started
 
 __all__ = ["blank", "path", "store"]
 
@@ -162,7 +163,7 @@ async def submit(
     number = len(asks) or number
     batch = await batches.create_batch(connection, new_batch(number, digest, model, **more), NOON)
     rows = [f'{{"n":{n}}}' for n in range(1, number + 1)]
-    await intake.enqueue(connection, batch, 0, rows, [ask.encode() for ask in asks], NOON)
+    await enqueue.enqueue(connection, batch, 0, rows, [ask.encode() for ask in asks], NOON)
     await batches.set_batch_state(connection, batch.id, BatchState.ACTIVE)
     return await reread(connection, batch)
 
@@ -262,7 +263,7 @@ def _ended(
     return Ended(
         started,
         Outcome(verdict, probe=started.probe, counts=counts or {}),
-        tuple(JobEnd(job, step, "because: yes") for job in started.jobs),
+        tuple(JobOutcome(job, step, "because: yes") for job in started.jobs),
         status=200,
         prompt_tokens=7,
         completion_tokens=3,

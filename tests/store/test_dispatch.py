@@ -156,7 +156,7 @@ def test_a_batch_whose_every_call_is_rejected_is_paused_before_it_fails_them_all
                 )
             batch = await reread(connection, batch)
             assert batch.state is BatchState.PAUSED
-            assert "HTTP 400" in batch.note
+            assert "HTTP 400" in batch.pause_reason
             assert batch.counts == Counts(ready=5, failed=5)
 
     store.run(main)

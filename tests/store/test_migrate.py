@@ -16,7 +16,8 @@ from sqlalchemy import create_engine
 from runner.errors import NewerDatabaseError, StoreError
 from runner.resources import shipped
 from runner.store import migrate
-from runner.store.database import Database, open_database
+from runner.store.database import Database
+from runner.store.opening import open_database
 from runner.store.migrate import copy_to, revisions
 from runner.store.tables import metadata
 from tests.store.kit import OURS, Store, broken_promises, raw, rows, schema, start, submit
@@ -176,7 +177,7 @@ def test_several_programs_at_once_make_one_database(tmp_path: Path) -> None:
     path = tmp_path / "queue.db"
     program = (
         "import anyio, sys; from pathlib import Path\n"
-        "from runner.store.database import open_database\n"
+        "from runner.store.opening import open_database\n"
         "async def main():\n"
         "    async with open_database(Path(sys.argv[1])): pass\n"
         "print('ready', flush=True)\n"

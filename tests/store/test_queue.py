@@ -161,9 +161,9 @@ def test_failed_jobs_start_afresh_when_they_are_retried(on_batch: Callable[..., 
         await open_gates(connection, batch)
         for started in await start(connection, batch, 3):
             await dispatch.finish(connection, failed(started), NOON)
-        assert await ends.retry_failed(connection, batch) == 3
-        assert await ends.retry_failed(connection, batch) == 0
-        assert await reports.failures(connection, batch, 10) == []
+        assert await results.retry_failed(connection, batch) == 3
+        assert await results.retry_failed(connection, batch) == 0
+        assert await batch_rows.failures(connection, batch, 10) == []
         again = await start(connection, batch, 3)
         assert [one.jobs[0].job_id for one in again] == [2, 3, 4]
         assert {one.jobs[0].tries for one in again} == {Tries(claims=1)}
@@ -177,7 +177,7 @@ def test_retrying_one_batch_leaves_the_failures_of_another(store: Store) -> None
             for digest, model in (("first", "a"), ("second", "b")):
                 batch = await submit(connection, 2, digest=digest, model=model)
                 await dispatch.finish(connection, failed(await start_one(connection, batch)), NOON)
-            assert await ends.retry_failed(connection, batch) == 1
+            assert await results.retry_failed(connection, batch) == 1
 
     store.run(main)
     assert store.rows("SELECT job_id FROM results") == [(1,)]
@@ -269,7 +269,7 @@ def test_the_runner_that_has_the_job_finds_a_late_answer_there(
         again = await start_one(connection, batch, THEIRS)
         await dispatch.finish(connection, done(late, "late"), NOON)
         await dispatch.finish(connection, failed(again), NOON)
-        [row] = await reports.export_page(connection, batch, 0, 1)
+        [row] = await batch_rows.export_page(connection, batch, 0, 1)
         assert (row.state, row.answer, row.error) == ("succeeded", "late", None)
 
     on_batch(play)
@@ -283,7 +283,7 @@ def test_a_job_that_kills_every_runner_fails_in_the_end(store: Store) -> None:
                 await start_one(connection, batch, now=NOON + day * DAY)
                 assert await dispatch.rescue(connection, OURS, NOON) == 1
             assert (await reread(connection, batch)).done
-            [failure] = await reports.failures(connection, batch, 10)
+            [failure] = await batch_rows.failures(connection, batch, 10)
             assert f"died {MAX_CLAIMS} times" in failure.error
 
     store.run(main)
@@ -309,15 +309,15 @@ def test_loading_goes_on_where_it_stopped(store: Store) -> None:
     async def main(database: Database) -> None:
         async with database.write() as connection:
             batch = await batches.create_batch(connection, new_batch(5), NOON)
-            await intake.enqueue(connection, batch, 0, ["{}"] * 3)
+            await enqueue.enqueue(connection, batch, 0, ["{}"] * 3)
         async with database.write() as connection:
             batch = await reread(connection, batch)
-            assert (batch.loaded, batch.state, batch.done) == (3, BatchState.LOADING, False)
+            assert (batch.rows_loaded, batch.state, batch.done) == (3, BatchState.LOADING, False)
             assert [one.id for one in await batches.runnable(connection)] == [batch.id]
-            await intake.enqueue(connection, batch, batch.loaded, ["{}"] * 2)
+            await enqueue.enqueue(connection, batch, batch.rows_loaded, ["{}"] * 2)
             assert (await reread(connection, batch)).counts == Counts(ready=5)
             with pytest.raises(IntegrityError):
-                await intake.enqueue(connection, batch, 4, ["{}"])
+                await enqueue.enqueue(connection, batch, 4, ["{}"])
 
     with pytest.raises(IntegrityError):
         store.run(_more_rows_than_said)
@@ -327,7 +327,7 @@ def test_loading_goes_on_where_it_stopped(store: Store) -> None:
 async def _more_rows_than_said(database: Database) -> None:
     async with database.write() as connection:
         batch = await batches.create_batch(connection, new_batch(1, "small"), NOON)
-        await intake.enqueue(connection, batch, 0, ["{}", "{}"])
+        await enqueue.enqueue(connection, batch, 0, ["{}", "{}"])
 
 
 def test_batches_that_are_paused_cancelled_or_finished_are_not_runnable(store: Store) -> None:
@@ -419,7 +419,7 @@ SCENES: dict[str, Callable[[AsyncConnection, Batch], Awaitable[object]]] = {
     "jobs_waiting (due_at_ms": lambda connection, _batch: queue.promote(connection, NOON),
     "INDEX jobs_waiting": lambda connection, _b: queue.next_due(connection),
     "jobs_running (runner_id=": lambda connection, _batch: queue.running_of(connection, OURS),
-    "jobs_failed": ends.retry_failed,
+    "jobs_failed": results.retry_failed,
     "calls_reserved (runner_id=": lambda connection, _b: dispatch.rescue(connection, OURS, NOON),
 }
 

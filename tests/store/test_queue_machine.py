@@ -28,7 +28,7 @@ from runner.core.states import BatchState
 from runner.core.verdict import Scope
 from runner.core.window import Quota
 from runner.store import batches, dispatch, ends, queue, tasks
-from runner.store.database import open_database
+from runner.store.opening import open_database
 from runner.store.dispatch import Ended, Started
 from tests.store.kit import (
     ACCOUNT,
@@ -176,7 +176,7 @@ class QueueMachine(RuleBasedStateMachine):
         async def work(connection: AsyncConnection) -> None:
             batch = await batches.get_batch(connection, batch_id)
             assert batch is not None
-            await ends.retry_failed(connection, batch)
+            await results.retry_failed(connection, batch)
             assert (await reread(connection, batch)).counts.failed == 0
 
         self.write(work)
@@ -239,7 +239,7 @@ class QueueMachine(RuleBasedStateMachine):
     @staticmethod
     def _succeeded(tables: list[Any], ended: Ended) -> bool:
         """Whether every job that it brings an answer for has one."""
-        answered = {end.job.job_id for end in ended.ends if isinstance(end.step, Succeed)}
+        answered = {end.job.job_id for end in ended.ends if isinstance(end.action, Succeed)}
         return answered <= {row[0] for row in tables[0] if row[2] == "succeeded"}
 
 

@@ -181,13 +181,13 @@ def test_failures_come_in_the_order_of_the_input_with_their_rows(store: Store) -
             started = await start(connection, batch, 4)
             for one in reversed(started[1:]):
                 await dispatch.finish(connection, failed(one, f"why {one.jobs[0].job_id}"), NOON)
-            found = await reports.failures(connection, batch, 2)
+            found = await batch_rows.failures(connection, batch, 2)
             assert [(one.row, one.error, one.payload) for one in found] == [
                 (3, "why 6", '{"n":3}'),
                 (4, "why 7", '{"n":4}'),
             ]
             assert found[0].replies == ("because: yes",)
-            assert len(await reports.failures(connection, batch, 10)) == 3
+            assert len(await batch_rows.failures(connection, batch, 10)) == 3
 
     store.run(main)
 
@@ -206,7 +206,7 @@ def test_an_export_pages_through_the_rows_in_the_order_of_the_input(store: Store
             await submit(connection, 3, digest="behind", model="other")
         after, pages = 0, []
         async with database.read() as connection:
-            while page := await reports.export_page(connection, batch, after, 3):
+            while page := await batch_rows.export_page(connection, batch, after, 3):
                 pages.append([(row.state, row.answer, row.model) for row in page])
                 assert [row.payload for row in page] == [
                     f'{{"n":{row.job_id - batch.first_job + 1}}}' for row in page
@@ -240,10 +240,10 @@ def test_rows_of_a_cancelled_batch_say_so_unless_they_have_ended(
             await dispatch.finish(connection, faulted(waiting, NOON), NOON)
             await batches.set_batch_state(connection, batch.id, state)
             batch = await reread(connection, batch)
-            page = await reports.export_page(connection, batch, 0, 10)
+            page = await batch_rows.export_page(connection, batch, 0, 10)
             assert [row.state for row in page] == ["succeeded", "running", word, "running"]
             await dispatch.finish(connection, done(late), NOON)
-            page = await reports.export_page(connection, batch, 0, 10)
+            page = await batch_rows.export_page(connection, batch, 0, 10)
             assert [row.state for row in page] == ["succeeded", "succeeded", word, "running"]
 
     store.run(main)

@@ -10,7 +10,8 @@ from filelock import FileLock
 
 from runner.errors import BusyError
 from runner.store import runners
-from runner.store.database import Database, open_database
+from runner.store.database import Database
+from runner.store.opening import open_database
 from tests.store.kit import NOON, Store, broken_promises, raw, rows, start, submit
 
 

@@ -31,7 +31,7 @@ def test_rows_that_ask_the_same_are_asked_once_and_all_have_the_answer(store: St
             batch = await reread(connection, batch)
             assert batch.done
             assert (batch.calls, batch.reused) == (2, 3)
-            page = await reports.export_page(connection, batch, 0, 10)
+            page = await batch_rows.export_page(connection, batch, 0, 10)
             told = [(row.answer, row.call_id, row.reused) for row in page]
             assert told == [
                 ("A", 1, False),
@@ -51,12 +51,12 @@ def test_twins_are_found_across_the_chunks_of_a_loading_batch(store: Store) -> N
     async def main(database: Database) -> None:
         async with database.write() as connection:
             batch = await batches.create_batch(connection, new_batch(7), NOON)
-            batch = await intake.enqueue(connection, batch, 0, ["{}"] * 3, [b"a", b"b", b"c"], NOON)
+            batch = await enqueue.enqueue(connection, batch, 0, ["{}"] * 3, [b"a", b"b", b"c"], NOON)
             await open_gates(connection, batch)
             two = await start_one(connection, batch)
             await dispatch.finish(connection, failed(two, "never"), NOON)
             batch = await reread(connection, batch)
-            batch = await intake.enqueue(
+            batch = await enqueue.enqueue(
                 connection, batch, 3, ["{}"] * 4, [b"a", b"b", b"c", b"a"], NOON
             )
             assert batch.counts == Counts(ready=1, following=1, succeeded=3, failed=2)
@@ -72,11 +72,11 @@ def test_followers_fail_with_their_leader_and_are_retried_with_it(store: Store) 
             late = await start_one(connection, batch)
             await dispatch.finish(connection, failed(late, "never"), NOON)
             assert (await reread(connection, batch)).counts == Counts(ready=1, failed=2)
-            assert [one.error for one in await reports.failures(connection, batch, 9)] == [
+            assert [one.error for one in await batch_rows.failures(connection, batch, 9)] == [
                 "never",
                 "never",
             ]
-            assert await ends.retry_failed(connection, batch) == 2
+            assert await results.retry_failed(connection, batch) == 2
             assert (await reread(connection, batch)).counts == Counts(ready=2, following=1)
             await dispatch.finish(connection, failed(await start_one(connection, batch)), NOON)
             await dispatch.finish(connection, done(late, "late after all"), NOON)
@@ -101,7 +101,7 @@ def test_answers_of_other_batches_are_taken_where_that_is_wanted(
                 return
             assert second.counts == Counts(ready=2, succeeded=2)
             assert second.reused == 2
-            page = await reports.export_page(connection, second, 0, 10)
+            page = await batch_rows.export_page(connection, second, 0, 10)
             told = [(row.answer, row.call_id, row.reused, row.model) for row in page]
             assert told[0] == told[2] == ("A", 1, True, first.models[0])
 
@@ -134,8 +134,8 @@ def test_it_can_be_told_what_would_not_have_to_be_asked(store: Store) -> None:
             await open_gates(connection, batch)
             await dispatch.finish(connection, failed(await start_one(connection, batch)), NOON)
             asked = [b"a", b"b", b"c", b"z"]
-            assert await intake.answered_before(connection, asked) == {b"a"}
-            assert await intake.answered_before(connection, []) == set()
+            assert await enqueue.answered_before(connection, asked) == {b"a"}
+            assert await enqueue.answered_before(connection, []) == set()
 
     store.run(main)
 

@@ -76,7 +76,7 @@ def test_a_task_ends_done_failed_or_lost_and_once(store: Store) -> None:
             assert counts == Counts(ready=1, succeeded=2, failed=1)
             again = await start_one(connection, batch)
             assert (again.jobs[0].job_id, again.jobs[0].tries.faults) == (4, 1)
-            assert await ends.retry_failed(connection, batch) == 1
+            assert await results.retry_failed(connection, batch) == 1
 
     store.run(main)
     assert store.rows("SELECT id, rows FROM calls") == [(1, 1), (2, 1), (3, 0), (4, 0), (5, 0)]

@@ -15,11 +15,11 @@ from sqlalchemy import create_engine, event
 from sqlalchemy.engine import Engine
 
 from runner.core.states import BatchState
-from runner.engine.progress import Ending
+from runner.core.ending import Ending
 from runner.errors import BusyError, DiskFullError
 from runner.store import batches, database, intake, migrate
 from runner.store.batches import Batch
-from runner.store.database import open_database
+from runner.store.opening import open_database
 from tests.store.kit import broken_promises, dump, make_first_release, raw, rows, schema
 from tests.support.world import UTC8, World, right_answer, simulate
 
@@ -157,10 +157,10 @@ async def everything(world: World) -> list[Batch]:
 
 
 async def load_the_rest(world: World, batch: Batch) -> None:
-    texts = [f'{{"text":"halfway {number}"}}' for number in range(batch.loaded, batch.rows)]
+    texts = [f'{{"text":"halfway {number}"}}' for number in range(batch.rows_loaded, batch.rows)]
     asks = [text.encode() for text in texts]
     async with world.database.write() as connection:
-        await intake.enqueue(connection, batch, batch.loaded, texts, asks, world.clock.now())
+        await enqueue.enqueue(connection, batch, batch.rows_loaded, texts, asks, world.clock.now())
         await batches.set_batch_state(connection, batch.id, BatchState.ACTIVE)
 
 

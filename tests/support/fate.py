@@ -6,7 +6,7 @@ from datetime import UTC, datetime, time
 from random import Random
 from zoneinfo import ZoneInfo
 
-from runner.core.admission import Rotate
+from runner.core.demand import Rotate
 from runner.core.hours import Hours
 from runner.core.pacing import Pace
 from runner.core.period import Calendar, Grant, Period, Refill, Rolling

@@ -33,8 +33,10 @@ from runner.engine.service import Service
 from runner.settings import ProviderTable
 from runner.store import batches, intake, reports
 from runner.store.batches import Batch, NewBatch
-from runner.store.database import Database, open_database
-from runner.store.reports import DayReport, ExportRow
+from runner.store.database import Database
+from runner.store.opening import open_database
+from runner.store.batch_rows import ExportRow
+from runner.store.reports import DayReport
 
 UTC8 = timezone(timedelta(hours=8))
 MODEL = "Qwen/Qwen3-8B"
@@ -89,7 +91,7 @@ class World:
         async with self.database.write() as connection:
             batch = await batches.create_batch(connection, new, self.clock.now())
             texts = [f'{{"text":"{name} {number}"}}' for number in range(rows)]
-            await intake.enqueue(connection, batch, 0, texts)
+            await enqueue.enqueue(connection, batch, 0, texts)
             await batches.set_batch_state(connection, batch.id, BatchState.ACTIVE)
         return batch
 
@@ -153,7 +155,7 @@ class World:
         """Every row of a batch, with its result."""
         async with self.database.read() as connection:
             fresh = await batches.get_batch(connection, batch.id)
-            return await reports.export_page(connection, fresh or batch, 0, batch.rows)
+            return await batch_rows.export_page(connection, fresh or batch, 0, batch.rows)
 
     async def batch(self, batch: Batch) -> Batch:
         """The batch as it stands now."""
@@ -163,7 +165,7 @@ class World:
     async def defects(self) -> list[str]:
         """What is wrong inside the database."""
         async with self.database.read() as connection:
-            return await reports.defects(connection)
+            return await integrity.defects(connection)
 
     def local(self) -> datetime:
         """The present moment in UTC+8."""

@@ -15,8 +15,9 @@ from rich.text import Text
 from runner.app.rehearsal import Rehearsal
 from runner.cli.render import sentences, tables, words
 from runner.clock import moment
+from runner.core.ending import Ending
 from runner.core.states import Counts
-from runner.engine.progress import Ending, Progress
+from runner.engine.progress import Progress
 from runner.providers.simulator import DayStats, Simulator, Stats
 
 REFRESH_EVERY_S = 0.25

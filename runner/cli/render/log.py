@@ -10,7 +10,7 @@ from rich.console import Console
 from runner.cli.render import sentences
 from runner.cli.render.picture import Painter, Picture
 from runner.clock import moment
-from runner.core.admission import Waiting
+from runner.core.demand import Waiting
 from runner.engine.progress import Progress
 
 PROGRESS_EVERY_MS = 30_000

@@ -7,7 +7,7 @@ from datetime import tzinfo
 
 from runner.app.credits import Credits
 from runner.cli.render import words
-from runner.core.admission import Waiting
+from runner.core.demand import Waiting
 from runner.core.forecast import Forecast
 from runner.core.gate import ParkReason
 from runner.core.grants import Expiry
@@ -110,7 +110,7 @@ def _expiry(found: Expiry | None, now: int, zone: tzinfo | None) -> str:
 
 def paused(batch: Batch) -> str:
     """That a batch was paused, and why if anybody said."""
-    why = f": {batch.note}" if batch.note else ""
+    why = f": {batch.pause_reason}" if batch.pause_reason else ""
     return f"{batch.name} (batch {batch.id}) is paused{why}"
 
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from runner.app.answers import Ran
+from runner.app.responses import Ran
 from runner.cli.render import sentences, words
 from runner.cli.render.tables import facts
+from runner.core.ending import Ending
 from runner.core.states import BatchState
 from runner.core.window import Window
-from runner.engine.progress import Ending
 from runner.store.batches import Batch
 
 
@@ -86,6 +86,6 @@ def _advice(batch: Batch, prefix: str) -> list[tuple[str, str]]:
         command = f"{prefix} failures {batch.id}"
         pairs.append(("failed", f"see why: {command}"))
     if not batch.done and batch.state in (BatchState.PAUSED, BatchState.CANCELLED):
-        why = f" ({batch.note})" if batch.note else ""
+        why = f" ({batch.pause_reason})" if batch.pause_reason else ""
         pairs.append((f"{batch.state}", f"go on with: {prefix} resume {batch.id}{why}"))
     return pairs

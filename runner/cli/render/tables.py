@@ -11,14 +11,15 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from runner.app.answers import BatchStatus, QuotaLine, Status
+from runner.app.responses import BatchStatus, QuotaLine, Status
 from runner.cli.render import sentences, words
 from runner.core.forecast import Forecast
 from runner.core.gate import ParkReason
 from runner.core.states import BatchState
 from runner.core.window import NEVER, Unit, Window
+from runner.store.batch_rows import Failure
 from runner.store.batches import Batch
-from runner.store.reports import DayReport, Failure
+from runner.store.reports import DayReport
 
 STATE_STYLES = {
     BatchState.LOADING: "cyan",
@@ -134,8 +135,8 @@ def _remarks(found: Status) -> list[Text]:
             told = f"at the configured pace: {sentences.wait(line.waiting, found.at)}"
         elif line.waiting is not None:
             told = sentences.wait(line.waiting, found.at)
-        elif batch.note and not batch.done:
-            told = batch.note
+        elif batch.pause_reason and not batch.done:
+            told = batch.pause_reason
         else:
             continue
         said.append(Text(f"{batch.id} {batch.name}: {told}"))
@@ -147,9 +148,9 @@ def _explanations(found: Status) -> list[Text]:
     said: list[Text] = []
     for line in found.batches:
         said += [Text(), Text(f"{line.batch.id} {line.batch.name}", "bold")]
-        if not line.ways:
+        if not line.routes:
             said.append(Text(f"  {_at_rest(line.batch)}"))
-        for (account, model), waiting in line.ways.items():
+        for (account, model), waiting in line.routes.items():
             told = "may go on now" if waiting is None else sentences.binding(waiting, found.at)
             said.append(Text(f"  {model} on {account}: {told}"))
     return said
@@ -158,7 +159,7 @@ def _explanations(found: Status) -> list[Text]:
 def _at_rest(batch: Batch) -> str:
     if batch.done:
         return "every row has its result or its failure"
-    return batch.note or f"it is {batch.state.value}"
+    return batch.pause_reason or f"it is {batch.state.value}"
 
 
 def _runners(found: Status, run: str) -> Text:

@@ -13,11 +13,11 @@ from rich.text import Text
 
 from runner.app.trial import Trial
 from runner.cli.render import sentences, words
+from runner.core.ending import Ending
 from runner.core.retry import Accept, Succeed
+from runner.core.settlement import JobOutcome
 from runner.core.verdict import Kind
-from runner.engine.exchange import Exchange
-from runner.engine.progress import Ending
-from runner.store.dispatch import JobEnd
+from runner.engine.call import CallTrace
 
 NARROW = 100  # columns; with fewer the panels are stacked
 MOST = 3_000  # characters of a text; the rest is only counted
@@ -32,16 +32,16 @@ def shown(found: Trial, width: int, now: int) -> RenderableType:
     return Group(*parts, *_without_call(found), _end(found, now))
 
 
-def _title(found: Trial, each: Exchange, number: int) -> Text:
-    rows = [str(found.number(end.job.job_id)) for end in each.ends]
+def _title(found: Trial, each: CallTrace, number: int) -> Text:
+    rows = [str(found.number(end.job.job_id)) for end in each.jobs]
     noun = "row" if len(rows) == 1 else "rows"
-    started = each.started
-    told = f"call {number}: {noun} {', '.join(rows)}, {started.model} on {started.account}"
+    account, model = each.call.permit.route
+    told = f"call {number}: {noun} {', '.join(rows)}, {model} on {account}"
     return Text(told, "bold")
 
 
-def _panels(found: Trial, each: Exchange, width: int) -> RenderableType:
-    answers = "\n".join(_answer(found, end) for end in each.ends)
+def _panels(found: Trial, each: CallTrace, width: int) -> RenderableType:
+    answers = "\n".join(_answer(found, end) for end in each.jobs)
     panels = [
         Panel(Text(_cut(text)), title=title, title_align="left", border_style="dim")
         for title, text in (
@@ -88,12 +88,12 @@ def _parts(content: list[Any]) -> Iterator[str]:
                 yield orjson.dumps(part).decode()
 
 
-def _reply(each: Exchange) -> str:
-    reply, verdict = each.heard.reply, each.heard.verdict
+def _reply(each: CallTrace) -> str:
+    reply, verdict = each.result.reply, each.result.verdict
     if verdict.kind is not Kind.DONE:
         return f"{verdict.kind}: {verdict.why}"
-    if each.heard.body:
-        return each.heard.body
+    if each.result.body:
+        return each.result.body
     if reply is None:
         return ""
     if reply.vectors:
@@ -101,21 +101,21 @@ def _reply(each: Exchange) -> str:
     return reply.content or reply.task_id or "\n".join(words.clipped(u, 80) for u in reply.images)
 
 
-def _answer(found: Trial, end: JobEnd) -> str:
+def _answer(found: Trial, end: JobOutcome) -> str:
     row = found.rows[found.number(end.job.job_id) - 1]
-    match end.step:
+    match end.action:
         case Succeed(answer):
             told = answer
         case Accept():
             told = row.answer or row.error or "it is being made"
         case _:
-            told = f"none: {getattr(end.step, 'why', '') or 'it is asked again'}"
+            told = f"none: {getattr(end.action, 'why', '') or 'it is asked again'}"
     return f"{found.number(end.job.job_id)}: {words.clipped(told, MOST_OF_A_ROW)}"
 
 
 def _without_call(found: Trial) -> list[Text]:
     """The rows that no call was made for: reused, or still to be asked."""
-    asked = {end.job.job_id for each in found.calls for end in each.ends}
+    asked = {end.job.job_id for each in found.calls for end in each.jobs}
     told = []
     for row in found.rows:
         if row.job_id in asked:
@@ -135,7 +135,7 @@ def _end(found: Trial, now: int) -> Text:
     if not ran.left:
         return Text(told, "yellow" if ran.failed else "green")
     reasons = "; ".join(sentences.ends(ran.waiting, now)) if ran.ending is Ending.SPENT else ""
-    why = reasons or found.batch.note or "stopped"
+    why = reasons or found.batch.pause_reason or "stopped"
     return Text(f"{why}; {told}, {words.count(ran.left, 'row')} not", "bold yellow")
 
 

@@ -1,7 +1,7 @@
-"""The credits of the accounts: asked for at no cost, and written down.
+"""The credits of an account: asked for at no cost from time to time, and stored.
 
-It knows when to ask, in a task of its own, so that no call ever waits for a balance; what one
-means for the windows, the core decides.
+It runs in a task of its own, so that no call ever waits for a balance; what one means for the
+windows, the core decides.
 """
 
 from __future__ import annotations
@@ -16,14 +16,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from runner.clock import Clock
 from runner.core import gate, quota
 from runner.core.gate import ParkReason
+from runner.core.renewal import windows_at
 from runner.core.verdict import Kind, Scope, Verdict
 from runner.core.window import Quota, Window
-from runner.engine.writer import Writer
+from runner.engine.posts import Post
 from runner.errors import StoreError
 from runner.providers.account import Account
 from runner.providers.balance import Balance, TokenRefused, ask_balance, ask_price
 from runner.providers.endpoint import Endpoint
-from runner.store import balances, ledger
+from runner.store import balances, windows
 
 EVERY_MS = 15 * 60_000
 # With nothing left a grant may come at any moment, and asking costs nothing.
@@ -32,38 +33,44 @@ RETRY_WRITE_MS = 10_000
 REMEDY = "make a new token and set the variable that the account names"
 
 
-class Purse:
+class BalancePoller:
     """One account's credits."""
 
-    def __init__(self, endpoint: Endpoint, writer: Writer, clock: Clock) -> None:
+    def __init__(self, endpoint: Endpoint, post: Post, clock: Clock) -> None:
         self.account = endpoint.account
         self._endpoint = endpoint
-        self._writer = writer
+        self._post = post
         self._clock = clock
         self._ask_at = 0
         self._hurried = anyio.Event()
-        self.looked = self.account.credits is None
+        self.polled = self.account.credits is None
         self.models: frozenset[str] = frozenset()
         self.prices: dict[str, float] = {}
 
-    def hurry(self) -> None:
+    def poll_now(self) -> None:
         """Ask again at once: the provider has just said that the credits are spent."""
         self._ask_at = 0
         self._hurried.set()
 
-    async def watch(self, tell: Callable[[Verdict | None], None]) -> None:
-        """Look whenever it is time, until the token is refused or it is cancelled.
+    def want_prices(self, models: frozenset[str]) -> None:
+        """Have the prices of these models looked up, those that are not known yet at once."""
+        if models - self.models and self.account.credits is not None:
+            self.models = self.models | models
+            self.poll_now()
 
-        `tell` is called after each look, with the verdict on the account if it is refused.
+    async def run(self, tell: Callable[[Verdict | None], None]) -> None:
+        """Poll whenever it is time, until the token is refused or it is cancelled.
+
+        `tell` is called after each poll, with the verdict on the account if it is refused.
         """
         verdict = None
         while verdict is None and self.account.credits is not None:
             self._hurried = anyio.Event()
             try:
-                verdict = await self._look(self.account.credits)
-            except StoreError:  # the loop meets it as well, and says so
+                verdict = await self._poll(self.account.credits)
+            except StoreError:  # the engine meets it as well, and says so
                 self._ask_at = self._clock.now() + RETRY_WRITE_MS
-            self.looked = True
+            self.polled = True
             tell(verdict)
             if verdict is None:
                 await self._rest()
@@ -74,21 +81,19 @@ class Purse:
             with anyio.move_on_after(min(self._clock.tick_s, left_ms / 1000)):
                 await self._hurried.wait()
 
-    async def _look(self, rule: Quota) -> Verdict | None:
-        """Ask, and write it down; the verdict on the account if its token is refused."""
+    async def _poll(self, rule: Quota) -> Verdict | None:
+        """Ask, and store it; the verdict on the account if its token is refused."""
         now = self._clock.now()
         self._ask_at = now + EVERY_MS
         found = await ask_balance(self._endpoint)
         if isinstance(found, TokenRefused):
-            await self._writer.do(
-                partial(write_refusal, account=self.account, why=found.why, now=now)
-            )
+            await self._post(partial(write_refusal, account=self.account, why=found.why, now=now))
             return Verdict(Kind.UNAUTHORISED, found.why, remedy=REMEDY)
         if isinstance(found, Balance):
             if found.available == 0:
                 self._ask_at = min(self._ask_at, now + EVERY_MS_WITHOUT)
             await self._learn_prices()
-            await self._writer.do(
+            await self._post(
                 partial(write_balance, account=self.account, rule=rule, found=found, now=now)
             )
         return None
@@ -100,18 +105,21 @@ class Purse:
 
     def priced(self) -> Account:
         """The account with the prices that were learned; the configured ones go before."""
+        if not self.prices:
+            return self.account
         return replace(self.account, prices=self.prices | dict(self.account.prices))
 
 
 async def write_balance(
     connection: AsyncConnection, account: Account, rule: Quota, found: Balance, now: int
 ) -> None:
-    """Write down what the balance endpoint said: it has accepted the token, too."""
-    known = await ledger.latest_windows(connection, [account.name])
-    [window] = ledger.windows_at(known, account.name, "", [rule], now, 0)
+    """Store what the balance endpoint said: it has accepted the token, too."""
+    known = await windows.latest_windows(connection, [account.name])
+    [window] = windows_at(known, account.name, "", [rule], now, 0)
     told = quota.balance(window, found.count, now)
     refused = [other for other in known.values() if other.gate.reason is ParkReason.REFUSED]
-    await ledger.save_windows(connection, [*map(_pardoned, refused), _pardoned(told)])
+    await windows.save_windows(connection, map(_clear_refusal, refused))
+    await windows.open_windows(connection, [_clear_refusal(told)])
     await balances.note(
         connection,
         account.name,
@@ -122,7 +130,7 @@ async def write_balance(
     )
 
 
-def _pardoned(window: Window) -> Window:
+def _clear_refusal(window: Window) -> Window:
     if window.gate.reason is not ParkReason.REFUSED:
         return window
     return replace(window, gate=replace(window.gate, reason=ParkReason.NONE, why=""))
@@ -131,7 +139,7 @@ def _pardoned(window: Window) -> Window:
 async def write_refusal(connection: AsyncConnection, account: Account, why: str, now: int) -> None:
     """Remember in the account's first window that its token is refused."""
     rules = [rule for rule in account.quotas if rule.primary and rule.scope is Scope.ACCOUNT]
-    known = await ledger.latest_windows(connection, [account.name])
-    [window] = ledger.windows_at(known, account.name, "", rules, now, 0)
-    shut = gate.park(window.gate, now, ParkReason.REFUSED, why, probe=True)
-    await ledger.save_windows(connection, [replace(window, gate=shut)])
+    known = await windows.latest_windows(connection, [account.name])
+    [window] = windows_at(known, account.name, "", rules, now, 0)
+    parked = gate.park(window.gate, now, ParkReason.REFUSED, why, probe=True)
+    await windows.open_windows(connection, [replace(window, gate=parked)])

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from runner.app.credits import Credits
-from runner.core.admission import Waiting
+from runner.core.demand import Waiting
+from runner.core.ending import Ending
 from runner.core.forecast import Forecast
 from runner.core.route import Route
 from runner.core.window import Window
-from runner.engine.progress import Ending
 from runner.store.batches import Batch
 
 
@@ -46,13 +46,13 @@ class Ran:
 class BatchStatus:
     """A batch, what it waits for, and when it will be finished.
 
-    `ways` tells of each way that its calls may take what holds it back there, if anything.
+    `routes` tells of each route that its calls may take what holds it back there, if anything.
     """
 
     batch: Batch
     waiting: Waiting | None
     forecast: Forecast | None
-    ways: Mapping[Route, Waiting | None] = field(default_factory=dict)
+    routes: Mapping[Route, Waiting | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,7 @@ class Status:
     batches: tuple[BatchStatus, ...]
     windows: tuple[Window, ...]
     runners: int  # at work on this database now
+    set_aside: int = 0  # settlements that could not be stored
 
 
 @dataclass(frozen=True, slots=True)

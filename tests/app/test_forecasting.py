@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from runner.app.outlook import Outlook
+from runner.app.forecasting import Outlook
 from runner.core.admission import Demand, Rotate, Rules
 from runner.core.calendar import day_at
 from runner.core.gate import Gate

@@ -1,7 +1,4 @@
-"""How things stand: the queue, the windows and the credits, read without making a call.
-
-It joins what the database holds with what core/ makes of it, and changes neither.
-"""
+"""How things stand: the queue, the windows and the credits, read without making a call."""
 
 from __future__ import annotations
 
@@ -9,51 +6,50 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from runner.app import accounts
-from runner.app.answers import BatchStatus, QuotaLine, Status
 from runner.app.credits import Credits, credits_of
-from runner.app.outlook import Outlook, Windows, place
+from runner.app.forecasting import Forecaster, Windows, place
+from runner.app.responses import BatchStatus, QuotaLine, Status
 from runner.core.forecast import Forecast
+from runner.core.renewal import windows_at
 from runner.core.verdict import Scope
-from runner.core.window import Unit, Window
-from runner.engine.view import look, windows_of
+from runner.core.window import Key, Unit, Window
+from runner.engine.snapshot import read_snapshot, windows_of
 from runner.settings import DEFAULT, Settings
-from runner.store import batches, ledger, runners
+from runner.store import batches, runners, set_aside
 from runner.store.database import Database
+from runner.store.windows import latest_windows
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class StatusReader:
     """One database, and the accounts that are used with it."""
 
     database: Database
     settings: Settings
-    outlook: Outlook
+    forecaster: Forecaster
 
     async def status(self, now: int) -> Status:
         """Every batch, what it waits for, and the windows."""
-        outlook = self.outlook
+        names = [account.name for account in self.forecaster.accounts]
         async with self.database.read() as connection:
-            view = await look(connection, outlook.accounts, None, now, 0)
+            snapshot = await read_snapshot(connection, names)
             every = await batches.list_batches(connection)
-        waiting = outlook.waiting(view, now)
+            aside = await set_aside.count(connection)
+        outlook = self.forecaster.outlook(snapshot, now)
+        waiting = outlook.waiting
         alive = await runners.alive(self.database)
         lines = tuple(
-            BatchStatus(
-                batch,
-                waiting.get(batch.id),
-                outlook.finish(batch, view, now),
-                outlook.ways(batch, view, now),
-            )
+            BatchStatus(batch, waiting.get(batch.id), outlook.finish(batch), outlook.routes(batch))
             for batch in every
         )
         windows = tuple(line.window for line in await self.quota(now))
-        return Status(now, lines, windows, len(alive))
+        return Status(now, lines, windows, len(alive), aside)
 
     async def forecast(
         self, models: Sequence[str], calls: int, most: int | None, now: int
     ) -> Forecast:
         """When so many calls to any of `models`, of which `most` are allowed, would be done."""
-        return self.outlook.forecast(calls, await self._windows(models, now), now, most)
+        return self.forecaster.forecast(calls, await self._windows(models, now), now, most)
 
     async def windows(self, models: Sequence[str], now: int) -> tuple[Window, ...]:
         """The windows that calls to any of `models` would touch, each once."""
@@ -62,22 +58,23 @@ class Standing:
         return tuple(sorted(windows, key=place))
 
     async def _windows(self, models: Sequence[str], now: int) -> Windows:
-        routes = self.outlook.routes(models)
+        routes = self.forecaster.routes(models)
         async with self.database.read() as connection:
-            return await windows_of(connection, self.outlook.accounts, routes, now)
+            known = await latest_windows(connection, [a.name for a in self.forecaster.accounts])
+        return windows_of(known, self.forecaster.accounts, routes, now)
 
     async def quota(self, now: int) -> list[QuotaLine]:
         """The newest window of every quota, as it is or would be opened."""
         chosen = self.settings.origins.get("account", "") != DEFAULT
         names = list(self.settings.used if chosen else self.settings.accounts)
         async with self.database.read() as connection:
-            known = await ledger.latest_windows(connection, names)
-        found: dict[ledger.Key, Window] = dict(known)
-        for account in self.outlook.accounts:
+            known = await latest_windows(connection, names)
+        found: dict[Key, Window] = dict(known)
+        for account in self.forecaster.accounts:
             models = {model for name, model, _ in known if name == account.name and model}
             for model in models or {""}:
                 rules = [r for r in account.quotas if model or r.scope is Scope.ACCOUNT]
-                for window in ledger.windows_at(known, account.name, model, rules, now, 0):
+                for window in windows_at(known, account.name, model, rules, now, 0):
                     found[window.account, window.model, window.quota] = window
         lines = [window for window in sorted(found.values(), key=place) if window.is_known]
         return [QuotaLine(w, w.resets_at - now, await self._credits(w, now)) for w in lines]

@@ -1,0 +1,122 @@
+"""The one engine of an open program: started when the first run wants it, and closed with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from random import Random
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+import anyio
+from anyio.abc import TaskGroup, TaskStatus
+
+from runner.app import accounts
+from runner.clock import Clock
+from runner.core.demand import Waiting
+from runner.core.ending import Ending
+from runner.errors import RunnerError
+from runner.settings import Settings
+from runner.store.database import Database
+
+if TYPE_CHECKING:
+    import httpx
+
+    from runner.engine.engine import Engine
+    from runner.engine.run import RunOptions
+
+# Given what winds a run up, when that is called.
+OnStart = Callable[[Callable[[], None]], None]
+
+
+class EngineHost:
+    """Where the engine lives while the program is open; runs of any task share it."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        environ: Mapping[str, str],
+        clock: Clock,
+        transport: httpx.AsyncBaseTransport | None,
+        random: Random | None,
+    ) -> None:
+        self._settings = settings
+        self._database = database
+        self._environ = environ
+        self._clock = clock
+        self._transport = transport
+        self._random = random
+        self._tasks: TaskGroup
+        self._starting = anyio.Lock()
+        self._closing = anyio.Event()
+        self._engine: Engine | None = None
+        self._failure: RunnerError | None = None
+
+    async def __aenter__(self) -> EngineHost:
+        self._tasks = anyio.create_task_group()
+        await self._tasks.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._closing.set()
+        await self._tasks.__aexit__(None, None, None)
+        if self._failure is not None and error is None:
+            raise self._failure
+
+    async def run(
+        self, options: RunOptions, on_start: OnStart | None = None, *, signals: bool = False
+    ) -> tuple[Ending, tuple[Waiting, ...]]:
+        """Have a run made; how it ended, and what its batches wait for.
+
+        Args:
+            options: What is wanted.
+            on_start: Given what winds the run up when it is called, before anything is sent.
+            signals: Whether SIGINT, SIGTERM and SIGHUP stop it; a second one at once.
+
+        Raises:
+            ConfigError: A token or a base URL is missing.
+            RunnerError: As `Engine.run`.
+        """
+        from runner.engine.run import Run  # noqa: PLC0415 - only a run needs these
+        from runner.engine.signals import run_until_told  # noqa: PLC0415
+
+        engine, run = await self._started(), Run(options)
+        if on_start is not None:
+            on_start(lambda: engine.stop(run))
+        ending = await (run_until_told(engine, run) if signals else engine.run(run))
+        return ending, run.waiting
+
+    async def _started(self) -> Engine:
+        async with self._starting:
+            if self._engine is None:
+                found = await self._tasks.start(self._host)
+                if isinstance(found, RunnerError):
+                    raise found
+                self._engine = found
+            return self._engine
+
+    async def _host(self, *, task_status: TaskStatus[Engine | RunnerError]) -> None:
+        from runner.engine.engine import Engine, EngineOptions  # noqa: PLC0415 - only a run
+
+        started = False
+        try:
+            async with accounts.open_endpoints(
+                self._settings, self._environ, self._transport
+            ) as endpoints:
+                options = EngineOptions(self._settings.run.max_concurrency)
+                engine = Engine(self._database, endpoints, self._clock, options, self._random)
+                async with engine.running():
+                    started = True
+                    task_status.started(engine)
+                    await self._closing.wait()
+        except RunnerError as error:
+            if started:
+                self._failure = error
+            else:
+                task_status.started(error)
+        self._engine = None

@@ -1,0 +1,204 @@
+"""One call from its permit to what came back: prepare the rows, send, read.
+
+Whatever happens on the way becomes a value; what it changes, the core decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from runner.core.charging import Outcome
+from runner.core.retry import Fail, Limits
+from runner.core.settlement import (
+    Call,
+    CallJob,
+    JobOutcome,
+    ParsedAnswer,
+    RouteEvidence,
+    Settlement,
+    settle,
+)
+from runner.core.verdict import Kind, Verdict
+from runner.engine.handlers import JobHandler, handler_of
+from runner.engine.handlers.base import JobRow
+from runner.errors import RunnerError
+from runner.jobfile import JobFile
+from runner.providers.endpoint import CallResult, Endpoint
+from runner.store.batches import Batch
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledJob:
+    """A batch's job file, compiled: what is asked of every row, and how often."""
+
+    handler: JobHandler
+    limits: Limits
+
+
+def compile_job(batch: Batch) -> CompiledJob:
+    """The job file that is stored with `batch`, compiled.
+
+    Raises:
+        JobFileError: It cannot be read.
+    """
+    jobfile = JobFile.from_json(batch.job_json)
+    limits = Limits(jobfile.limits.max_attempts, jobfile.answer.max_asks)
+    return CompiledJob(handler_of(jobfile, Path(batch.input).parent), limits)
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedCall:
+    """A call that is in the ledger, with all that is needed to make it."""
+
+    call: Call
+    job: CompiledJob
+    rows: tuple[JobRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EndedCall:
+    """A call that has ended, before it is settled.
+
+    Attributes:
+        prepared: The call.
+        result: What came back.
+        asked: The jobs that were asked; others had rows of which nothing could be asked.
+        answers: What the reply says of each of those.
+        unaskable: Why nothing could be asked of the others.
+        sent_at: When it was sent (ms since the epoch).
+        ended_at: When it ended.
+        sent: What was asked, as JSON values, if somebody watches.
+    """
+
+    prepared: PreparedCall
+    result: CallResult
+    asked: tuple[CallJob, ...] = ()
+    answers: Sequence[ParsedAnswer] = ()
+    unaskable: tuple[JobOutcome, ...] = ()
+    sent_at: int = 0
+    ended_at: int = 0
+    sent: Any = field(default=None, compare=False)
+
+    def kept(self) -> Any:
+        """All that came of it, as JSON values, for one that cannot be stored."""
+        result, permit = self.result, self.prepared.call.permit
+        return {
+            "account": permit.route[0],
+            "model": permit.route[1],
+            "jobs": [job.job_id for job in self.prepared.call.jobs],
+            "verdict": result.verdict.kind.value,
+            "why": result.verdict.why,
+            "status": result.reply.status if result.reply else None,
+            "content": result.reply.content if result.reply else None,
+            "prompt_tokens": result.reply.prompt_tokens if result.reply else None,
+            "completion_tokens": result.reply.completion_tokens if result.reply else None,
+            "answers": [asdict(answer) for answer in self.answers],
+            "body": result.body,
+        }
+
+    def unstorable(self) -> EndedCall:
+        """The same call, settled without what could not be stored; its jobs have failed."""
+        verdict = replace(self.result.verdict, why="its settlement could not be stored")
+        failed = Fail("its reply could not be stored; midnight db set-aside shows it")
+        return replace(
+            self,
+            result=CallResult(verdict),
+            asked=(),
+            answers=(),
+            unaskable=tuple(JobOutcome(job, failed) for job in self.prepared.call.jobs),
+        )
+
+    @property
+    def outcome(self) -> Outcome:
+        """What its windows need to know."""
+        probe = self.prepared.call.permit.probe
+        return self.result.outcome(probe=probe, sent_at=self.sent_at)
+
+
+async def make_call(
+    prepared: PreparedCall, endpoint: Endpoint, now: Callable[[], int], *, watched: bool = False
+) -> EndedCall:
+    """Make a call; whatever happens is a value."""
+    try:
+        return await _make(prepared, endpoint, now, watched=watched)
+    except Exception as error:  # noqa: BLE001 - a defect of ours must not lose a paid call
+        verdict = Verdict(Kind.TRANSIENT, f"internal error: {error!r}", scope=None)
+        return EndedCall(prepared, CallResult(verdict), prepared.call.jobs, ended_at=now())
+
+
+async def _make(
+    prepared: PreparedCall, endpoint: Endpoint, now: Callable[[], int], *, watched: bool
+) -> EndedCall:
+    call, handler = prepared.call, prepared.job.handler
+    asked: list[CallJob] = []
+    questions: list[Any] = []
+    unaskable: list[JobOutcome] = []
+    for job, row in zip(call.jobs, prepared.rows, strict=True):
+        try:
+            questions.append(await handler.prepare(row))
+        except RunnerError as error:
+            unaskable.append(JobOutcome(job, Fail(str(error))))
+        else:
+            asked.append(job)
+    sent_at = now()
+    if not asked:
+        verdict = Verdict(Kind.LOCAL, "nothing can be asked of its rows", scope=None)
+        return EndedCall(prepared, CallResult(verdict), (), (), tuple(unaskable), sent_at, sent_at)
+    result = await handler.ask(endpoint, call.permit.route[1], questions, sent_at)
+    answers = handler.read(result, len(asked)) if result.verdict.kind is Kind.DONE else ()
+    return EndedCall(
+        prepared,
+        result,
+        tuple(asked),
+        answers,
+        tuple(unaskable),
+        sent_at,
+        now(),
+        handler.shown(questions) if watched else None,
+    )
+
+
+def settled(ended: EndedCall, route: RouteEvidence, *, jitter: float, now: int) -> Settlement:
+    """The settlement of an ended call."""
+    result, reply = ended.result, ended.result.reply
+    settlement = settle(
+        replace(ended.prepared.call, jobs=ended.asked),
+        ended.outcome,
+        ended.answers,
+        ended.prepared.job.limits,
+        jitter=jitter,
+        now=now,
+        route=route,
+        reply=result.body or None,
+    )
+    return replace(
+        settlement,
+        jobs=(*settlement.jobs, *ended.unaskable),
+        status=reply.status if reply else None,
+        prompt_tokens=reply.prompt_tokens if reply else None,
+        completion_tokens=reply.completion_tokens if reply else None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class CallTrace:
+    """One call, for somebody who watches; it is shown, and kept nowhere.
+
+    Attributes:
+        call: The call.
+        sent: What was asked, as JSON values: messages, texts, or a whole request. Images in it are
+            named, not shown.
+        result: What came back.
+        jobs: What happens to each of its jobs.
+    """
+
+    call: Call
+    sent: Any
+    result: CallResult
+    jobs: tuple[JobOutcome, ...]
+
+
+Observer = Callable[[CallTrace], None]

@@ -1,0 +1,475 @@
+"""The engine: one loop for all calls of this process, whoever wants them.
+
+A turn of the loop settles all that has ended and admits all that may start, in one transaction;
+while that is committed, more calls end. What was decided is in the database before it is done: so
+the process may die anywhere. Runs, pollers and clients hand the engine events, and nobody else
+writes.
+
+The calls live in a task group around the loop: when the loop ends, calls in flight may still
+finish, up to a deadline, and are settled.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from random import Random
+
+import anyio
+from anyio.abc import TaskGroup
+
+from runner.clock import Clock
+from runner.core.admission import Wait
+from runner.core.clock_skew import skew_of
+from runner.core.demand import Rules
+from runner.core.ending import Ending, ends_run
+from runner.core.settlement import Settlement
+from runner.core.states import BatchState
+from runner.engine.account_pool import AccountPool
+from runner.engine.call import CallTrace, EndedCall, PreparedCall, make_call
+from runner.engine.image_poller import ImageTaskPoller
+from runner.engine.posts import Posts
+from runner.engine.run import Run
+from runner.engine.scheduler import NOTHING, Memory, Scheduler, Turn
+from runner.engine.showing import progress_of
+from runner.errors import BusyError, DiskFullError, EngineError, RunnerError
+from runner.providers.endpoint import Endpoint
+from runner.store import batches, runners, set_aside
+from runner.store.database import Database
+
+log = logging.getLogger(__name__)
+
+# Below this much free disk nothing new is started: results in flight must find room.
+DISK_FLOOR = 32 * 1024 * 1024
+RETRY_WRITE_S = 2.0
+# How long the first call may wait for the balances; one that comes later is heeded then.
+FIRST_POLL_S = 5.0
+LONGEST_JITTER_MS = 3_000
+# How often a watcher is shown what happens while calls are made.
+SHOW_EVERY_S = 0.25
+# Calls that end close together are settled together: with many in flight a turn waits so long.
+GATHER_S = 0.002
+MANY_IN_FLIGHT = 8
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """How the engine of a process works.
+
+    Attributes:
+        max_concurrency: Calls in flight, at most, of the whole process.
+        drain_s: How long calls in flight may take to finish after a stop, in seconds.
+    """
+
+    max_concurrency: int = 256
+    drain_s: float = 30.0
+
+
+class Engine:
+    """Makes the calls of a process. Entered with `running`; runs are given to `run`."""
+
+    def __init__(
+        self,
+        database: Database,
+        endpoints: Sequence[Endpoint],
+        clock: Clock,
+        options: EngineOptions,
+        random: Random | None = None,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._options = options
+        self._random = random or Random()  # noqa: S311 - jitter
+        self._posts = Posts(self._wake)
+        self._accounts = AccountPool(endpoints, self._posts.post, clock)
+        self._images = ImageTaskPoller(
+            database, self._posts.post, self._accounts.endpoints, clock, self._wake
+        )
+        self._runs: list[Run] = []
+        self._ended: list[EndedCall] = []
+        self._flying = 0
+        self._memory: Memory | None = None
+        self._woken = anyio.Event()
+        self._closing = False
+        self._trouble: str | None = None
+        self._skew_ms = 0
+        self._looked_at = float("-inf")
+        self._deadline = float("inf")  # of the loop's time: when calls in flight are given up
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Work as long as the block lasts; on the way out, calls in flight may finish.
+
+        Raises:
+            StoreError: The database cannot be used.
+        """
+        async with runners.registered(self._database, self._clock.now) as runner_id:
+            scheduler = self._scheduler(runner_id)
+            async with anyio.create_task_group() as pollers:
+                pollers.start_soon(self._images.run, runner_id)
+                self._accounts.start_polling(pollers, self._wake)
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(self._serve, scheduler, runner_id)
+                    try:
+                        yield
+                    finally:
+                        self._close()
+                pollers.cancel_scope.cancel()
+
+    async def run(self, run: Run) -> Ending:
+        """Drain what `run` is about, until it ends.
+
+        Raises:
+            UnauthorisedError: Every account is refused; no job was failed for it.
+            StoreError: The database is damaged.
+            JobFileError: A stored job file cannot be read.
+        """
+        self._runs.append(run)
+        self._wake(look=True)
+        try:
+            await run.over.wait()
+        finally:
+            if run in self._runs:
+                self._runs.remove(run)
+        if run.failure is not None:
+            raise run.failure
+        return run.ending or Ending.STOPPED
+
+    def stop(self, run: Run) -> None:
+        """Start nothing new for `run`; it ends when the calls in flight have, or at a deadline."""
+        if not run.stopping:
+            run.stopping = True
+            run.deadline = anyio.current_time() + self._options.drain_s
+        self._wake()
+
+    def abort(self) -> None:
+        """Stop at once: calls in flight count as spent, and their jobs are queued again."""
+        self._deadline = float("-inf")
+        self._close()
+
+    # ---- the loop
+
+    async def _serve(self, scheduler: Scheduler, runner_id: int) -> None:
+        """The loop, around which the calls live."""
+        failure: RunnerError | None = None
+        async with anyio.create_task_group() as calls:
+            try:
+                await self._loop(scheduler, runner_id, calls)
+            except RunnerError as error:
+                failure = error
+            except Exception as error:
+                log.exception("the engine has failed")
+                failure = EngineError(
+                    f"internal error: {error!r}", remedy="report it, with a log (--log-file)"
+                )
+            self._closing = True
+            for run in list(self._runs):
+                run.end(Ending.STOPPED, failure)
+            await self._drain(scheduler, calls)
+            self._posts.close()
+
+    async def _loop(self, scheduler: Scheduler, runner_id: int, calls: TaskGroup) -> None:
+        await self._await_balances(scheduler)
+        while not (self._closing and not self._flying and not self._ended):
+            self._woken = anyio.Event()
+            try:
+                wait = await self._turn(scheduler, runner_id, calls)
+            except (BusyError, DiskFullError) as error:
+                self._trouble = error.what
+                self._posts.fail(error)
+                log.warning("the database cannot be written: %s", error.what)
+                self._show(Wait(None), at_once=True)
+                await anyio.sleep(RETRY_WRITE_S)
+                continue
+            if self._closing and not self._runs:
+                return
+            await self._sleep(wait.until)
+
+    async def _turn(self, scheduler: Scheduler, runner_id: int, calls: TaskGroup) -> Wait:
+        """Look if it is time, then write if there is anything to write."""
+        memory = await self._looked(scheduler, runner_id)
+        self._check_disk()
+        if not self._has_news(memory):
+            found = scheduler.admissible(memory, self._rules_of, self._now())
+            if not found.permits:
+                await self._conclude(memory, found.wait)
+                return found.wait
+        turn = await self._write(scheduler, memory)
+        for prepared in turn.calls:
+            calls.start_soon(self._call, prepared)
+        self._accounts.want_prices(route for one in turn.demands for route in one.routes)
+        await self._conclude(turn.memory, turn.wait)
+        return turn.wait
+
+    def _has_news(self, memory: Memory) -> bool:
+        """Whether something has to be stored, whatever may start."""
+        due = memory.snapshot.next_due
+        return bool(self._ended or self._posts) or (due is not None and due <= self._now())
+
+    async def _write(self, scheduler: Scheduler, memory: Memory) -> Turn:
+        """One turn in one transaction; what it decided is adopted once it is committed."""
+        await self._gather()
+        ended = list(self._ended)
+        try:
+            async with self._database.write() as connection:
+                posted = await self._posts.run(connection)
+                turn = await scheduler.take_turn(
+                    connection, memory, ended, self._rules_of, self._now(), stale=bool(posted)
+                )
+        except RunnerError:
+            raise
+        except Exception as error:
+            if not ended:
+                raise
+            log.exception("settlements cannot be stored together")
+            return await self._write_one_by_one(scheduler, memory, ended, error)
+        self._posts.settle(posted)
+        self._adopt(turn, ended)
+        return turn
+
+    async def _write_one_by_one(
+        self,
+        scheduler: Scheduler,
+        memory: Memory,
+        ended: Sequence[EndedCall],
+        error: Exception,
+    ) -> Turn:
+        """Store what can be stored, and set the rest aside; nothing is started meanwhile."""
+        for one in ended:
+            try:
+                async with self._database.write() as connection:
+                    turn = await scheduler.take_turn(
+                        connection, memory, [one], NOTHING, self._now()
+                    )
+            except RunnerError:
+                raise
+            except Exception as fault:
+                turn = await self._set_aside(scheduler, memory, one, fault)
+            self._adopt(turn, [one])
+            memory = turn.memory
+        if not ended:
+            raise error
+        return turn
+
+    async def _set_aside(
+        self, scheduler: Scheduler, memory: Memory, one: EndedCall, fault: Exception
+    ) -> Turn:
+        """Keep a settlement that cannot be stored whole, and fail its jobs instead."""
+        call = one.prepared.call
+        log.error("the settlement of call %d is set aside: %r", call.id, fault)
+        async with self._database.write() as connection:
+            await set_aside.keep(connection, call, one.kept(), repr(fault), self._now())
+            return await scheduler.take_turn(
+                connection, memory, [one.unstorable()], NOTHING, self._now()
+            )
+
+    def _adopt(self, turn: Turn, ended: Sequence[EndedCall]) -> None:
+        """The turn is committed: what it decided is so."""
+        self._memory = turn.memory
+        self._trouble = None
+        self._ended = self._ended[len(ended) :]
+        self._flying += len(turn.calls)
+        for one, settlement in zip(ended, turn.settlements, strict=True):
+            self._learn(one)
+            self._observe(one, settlement)
+        if any(settlement.started_task for settlement in turn.settlements):
+            self._images.poll_now()
+
+    def _learn(self, one: EndedCall) -> None:
+        """Learn what concerns more than one job: a refused account, a clock that is wrong."""
+        account, _ = one.prepared.call.permit.route
+        self._accounts.learn(account, one.result.verdict)
+        skew = skew_of(one.result.date, one.sent_at, one.ended_at, self._skew_ms)
+        if skew is not None:
+            self._skew_ms = skew
+
+    def _observe(self, one: EndedCall, settlement: Settlement) -> None:
+        call = one.prepared.call
+        for run in self._runs:
+            if run.options.observer is not None and run.covers(call.permit.key):
+                run.options.observer(CallTrace(call, one.sent, one.result, settlement.jobs))
+
+    # ---- calls
+
+    async def _call(self, prepared: PreparedCall) -> None:
+        """Make one call; its end is settled by the next turn."""
+        key = prepared.call.permit.key
+        watched = any(run.options.observer and run.covers(key) for run in self._runs)
+        endpoint = self._accounts.endpoints[prepared.call.permit.route[0]]
+        ended = await make_call(prepared, endpoint, self._now, watched=watched)
+        self._flying -= 1
+        self._ended.append(ended)
+        self._wake()
+
+    async def _drain(self, scheduler: Scheduler, calls: TaskGroup) -> None:
+        """Let calls in flight finish, up to the deadline, and settle them."""
+        deadline = min(self._deadline, anyio.current_time() + self._options.drain_s)
+        with anyio.CancelScope(deadline=deadline):
+            while self._flying or self._ended:
+                self._woken = anyio.Event()
+                if self._ended and self._memory is not None:
+                    try:
+                        await self._write(scheduler, self._memory)
+                    except (BusyError, DiskFullError) as error:
+                        self._trouble = error.what
+                        await anyio.sleep(RETRY_WRITE_S)
+                    except RunnerError:
+                        break
+                elif self._flying:
+                    await self._woken.wait()
+        calls.cancel_scope.cancel()
+
+    # ---- looking and sleeping
+
+    async def _await_balances(self, scheduler: Scheduler) -> None:
+        """Wait a little for what the first look at the balances tells."""
+        self._memory = await scheduler.look(self._memory)
+        self._accounts.want_prices(scheduler.routes(self._memory))
+        with anyio.move_on_after(FIRST_POLL_S):
+            while not (self._closing or self._accounts.polled):
+                self._woken = anyio.Event()
+                if self._posts:
+                    await self._write(scheduler, self._memory)
+                else:
+                    await self._woken.wait()
+
+    async def _looked(self, scheduler: Scheduler, runner_id: int) -> Memory:
+        """What is in memory; at every tick, and when a run begins, read anew."""
+        now = anyio.current_time()
+        if self._memory is None or now - self._looked_at >= self._clock.tick_s:
+            await runners.rescue_dead(self._database, runner_id, self._clock.now())
+            self._memory = await scheduler.look(self._memory)
+            self._looked_at = now
+            self._images.poll_now()
+        return self._memory
+
+    async def _gather(self) -> None:
+        """With many calls in flight, wait for more of them to end."""
+        if self._flying >= MANY_IN_FLIGHT and len(self._ended) < self._flying:
+            await anyio.sleep(GATHER_S)
+
+    async def _sleep(self, until: int | None) -> None:
+        """Until something happens, `until` comes, or it is time to look again."""
+        left_s = self._clock.tick_s
+        if until is not None:
+            left_s = min(left_s, max(0.0, (until - self._now()) / 1000))
+        deadlines = [run.deadline - anyio.current_time() for run in self._runs if run.stopping]
+        left_s = max(0.0, min([left_s, *deadlines]))
+        with anyio.move_on_after(left_s):
+            await self._woken.wait()
+
+    def _wake(self, *, look: bool = False) -> None:
+        """Have the loop take another turn; each of its sleeps has an event of its own."""
+        if look:
+            self._looked_at = float("-inf")
+        self._woken.set()
+
+    def _close(self) -> None:
+        self._closing = True
+        for run in self._runs:
+            self.stop(run)
+        self._wake()
+
+    def _check_disk(self) -> None:
+        free = shutil.disk_usage(self._database.path.parent).free
+        low = f"only {free // 1024**2} MB left on the disk; waiting for room"
+        self._trouble = low if free < DISK_FLOOR else None
+
+    def _now(self) -> int:
+        """The moment by the provider's clock, where it is known to differ from ours."""
+        return self._clock.now() + self._skew_ms
+
+    def _rules_of(self, batch_id: int) -> Rules | None:
+        """What is wanted of a batch: by the first run that is about it."""
+        if self._trouble is not None or self._images.trouble is not None:
+            return None  # no new call while the end of an old one cannot be kept
+        for run in self._runs:
+            if not run.stopping and run.covers(batch_id):
+                return run.options.rules
+        return None
+
+    # ---- runs
+
+    async def _conclude(self, memory: Memory, wait: Wait) -> None:
+        """End the runs that are over, and show the others how things stand."""
+        await self._note_paused(memory)
+        for run in list(self._runs):
+            if (ending := self._ending(run, memory, wait)) is not None:
+                self._show_one(run, memory, wait)
+                run.end(ending, self._accounts.refusal)
+                self._runs.remove(run)
+        self._show(wait)
+
+    def _ending(self, run: Run, memory: Memory, wait: Wait) -> Ending | None:
+        """Why `run` is over, if it is."""
+        own = [batch for batch in memory.snapshot.batches.values() if run.covers(batch.id)]
+        run.waiting = tuple(reason for reason in wait.reasons if run.covers(reason.key))
+        stalled = run.stalled(own, self._clock.now())
+        if run.stopping and anyio.current_time() >= run.deadline:
+            self._deadline = run.deadline
+            return Ending.STOPPED
+        if self._flying or self._ended:
+            return None
+        if run.stopping or self._accounts.refusal is not None:
+            return Ending.STOPPED
+        if not own:
+            return Ending.DONE
+        if stalled:
+            return Ending.STALLED
+        if self._trouble is not None or self._images.trouble is not None:
+            return None
+        if not run.waiting:
+            return Ending.STOPPED  # no account serves any of its batches
+        if ends_run(run.waiting, self._now(), wait=run.options.wait):
+            return Ending.SPENT
+        return None
+
+    async def _note_paused(self, memory: Memory) -> None:
+        """Find out which of the batches that have gone were paused."""
+        for run in self._runs:
+            if gone := run.gone(memory.snapshot.batches):
+                async with self._database.read() as connection:
+                    for batch in await batches.get_batches(connection, gone):
+                        if batch.state is BatchState.PAUSED:
+                            run.paused[batch.id] = batch
+
+    def _show(self, wait: Wait, *, at_once: bool = False) -> None:
+        if self._memory is None:
+            return
+        now = anyio.current_time()
+        idle = not self._flying
+        for run in self._runs:
+            if run.options.watcher is None:
+                continue
+            if at_once or idle or now - run.shown_at >= SHOW_EVERY_S:
+                run.shown_at = now
+                self._show_one(run, self._memory, wait)
+
+    def _show_one(self, run: Run, memory: Memory, wait: Wait) -> None:
+        if run.options.watcher is not None:
+            run.options.watcher(
+                progress_of(
+                    run,
+                    memory,
+                    wait,
+                    self._accounts.accounts,
+                    at=self._clock.now(),
+                    skew_ms=self._skew_ms,
+                    in_flight=self._flying,
+                    trouble=self._trouble or self._images.trouble,
+                )
+            )
+
+    def _scheduler(self, runner_id: int) -> Scheduler:
+        return Scheduler(
+            self._database,
+            self._accounts,
+            self._random,
+            runner_id=runner_id,
+            max_concurrency=self._options.max_concurrency,
+            # After a reset every process waits a little, not all the same while.
+            reset_jitter_ms=round(self._random.random() * LONGEST_JITTER_MS),
+        )

@@ -1,0 +1,45 @@
+"""Embeddings: texts, and a vector for each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import orjson
+
+from runner.core.settlement import ParsedAnswer
+from runner.engine.handlers.base import JobRow
+from runner.jobfile import JobFile, Prompt
+from runner.providers.endpoint import CallResult, Endpoint
+
+
+class EmbeddingHandler:
+    """Asks an embedding model for the vectors of several texts at once."""
+
+    def __init__(self, jobfile: JobFile) -> None:
+        self._jobfile = jobfile
+        self._prompt = Prompt(jobfile)
+
+    async def prepare(self, row: JobRow) -> str:
+        """The text whose vector is wanted."""
+        return self._prompt.text(orjson.loads(row.body))
+
+    def shown(self, asked: Sequence[str]) -> list[str]:
+        """The texts."""
+        return list(asked)
+
+    async def ask(
+        self, endpoint: Endpoint, model: str, asked: Sequence[str], now: int
+    ) -> CallResult:
+        """All texts in one request."""
+        parameters, timeout_s = self._jobfile.parameters, self._jobfile.limits.timeout_s
+        return await endpoint.embed(model, asked, parameters, timeout_s, now)
+
+    def read(self, result: CallResult, number: int) -> Sequence[ParsedAnswer]:
+        """A vector is its JSON text."""
+        vectors = result.reply.vectors if result.reply else (None,) * number
+        return [
+            ParsedAnswer(invalid="the reply holds no vector for it")
+            if one is None
+            else ParsedAnswer(one)
+            for one in vectors
+        ]

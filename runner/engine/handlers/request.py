@@ -1,0 +1,41 @@
+"""Requests made for the OpenAI Batch API: each row is one, and is sent as it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+
+from runner.core.settlement import ParsedAnswer
+from runner.engine.handlers.base import JobRow
+from runner.jobfile import JobFile
+from runner.providers.endpoint import CallResult, Endpoint
+
+
+class RequestHandler:
+    """Forwards requests that somebody else has written."""
+
+    def __init__(self, jobfile: JobFile) -> None:
+        self._timeout_s = jobfile.limits.timeout_s
+
+    async def prepare(self, row: JobRow) -> dict[str, Any]:
+        """The row."""
+        request: dict[str, Any] = orjson.loads(row.body)
+        return request
+
+    def shown(self, asked: Sequence[dict[str, Any]]) -> Any:
+        """Its body."""
+        return asked[0]["body"]
+
+    async def ask(
+        self, endpoint: Endpoint, model: str, asked: Sequence[dict[str, Any]], now: int
+    ) -> CallResult:
+        """Its body, for the model's name here."""
+        [row] = asked
+        body = row["body"] | {"model": model}
+        return await endpoint.forward(row["url"], body, self._timeout_s, now)
+
+    def read(self, result: CallResult, number: int) -> Sequence[ParsedAnswer]:
+        """The whole body of the reply is the answer."""
+        return [ParsedAnswer(result.body)] * number

@@ -1,0 +1,273 @@
+"""The images that are being made: polled, fetched, and put into their folders."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import anyio
+from aiolimiter import AsyncLimiter
+from anyio.abc import TaskGroup
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from runner.clock import Clock
+from runner.core.retry import next_poll_at
+from runner.engine.posts import Post
+from runner.errors import BusyError, DiskFullError, OutputError, RunnerError, StoreError
+from runner.files.place import placed
+from runner.files.target import translated
+from runner.jobfile import JobFile
+from runner.providers.downloads import Expired, Image, Unfit
+from runner.providers.endpoint import Endpoint
+from runner.providers.images import TaskDone, TaskFailed, TaskLost, TaskPending, Unreachable
+from runner.store import batches, image_tasks
+from runner.store.batches import Batch
+from runner.store.counts import Changes
+from runner.store.database import Database
+from runner.store.image_tasks import ImageTask
+from runner.threads import in_thread
+
+log = logging.getLogger(__name__)
+
+POLL_S = 30.0
+FETCH_S = 120.0
+RETRY_S = 5.0
+AT_ONCE = 8
+POLLS_PER_SECOND = 20
+
+# What is stored of a task: called with the connection, ``now`` and ``changes``.
+End = Callable[..., Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class ImageTarget:
+    """Where the images of a batch go, how large they may be, and how often one is asked for."""
+
+    folder: Path
+    max_bytes: int
+    max_attempts: int
+    batch_id: int
+    first_job: int
+    digits: int
+
+    def path(self, job_id: int, suffix: str) -> Path:
+        """The file of a job's image, called by the numbers of the batch and of the row.
+
+        Batches with the same name, or the same folder, do not overwrite each other's.
+        """
+        number = job_id - self.first_job + 1
+        return self.folder / f"{self.batch_id}-{number:0{self.digits}}{suffix}"
+
+
+def target_of(batch: Batch) -> ImageTarget:
+    """Where the images of a batch go."""
+    jobfile = JobFile.from_json(batch.job_json)
+    return ImageTarget(
+        Path(jobfile.images.folder or f"{batch.name}-images"),
+        jobfile.images.max_bytes,
+        jobfile.limits.max_attempts,
+        batch.id,
+        batch.first_job,
+        digits=max(4, len(str(batch.rows))),
+    )
+
+
+def put_in_place(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all, and durably; its folder is made if need be.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    with translated(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with placed(path) as file:
+            file.write(data)
+
+
+def _is_place(task_id: str) -> bool:
+    """Whether a task has ended already, and what is stored is where its image is."""
+    return task_id.startswith(("http://", "https://", "data:"))
+
+
+def _later(task: ImageTask, why: str) -> End:
+    """Poll again, or give it up after a day, and say `why` it is not here yet."""
+
+    async def again(connection: AsyncConnection, now: int, changes: Changes) -> None:
+        due = next_poll_at(task.started_at, now)
+        if due is None:
+            error = f"the image did not come within a day: {why}"
+            await image_tasks.failed(connection, task, error, now, changes)
+        else:
+            await image_tasks.poll_again(connection, task, due)
+
+    return again
+
+
+class ImageTaskPoller:
+    """The image tasks of this process's accounts."""
+
+    def __init__(
+        self,
+        database: Database,
+        post: Post,
+        endpoints: Mapping[str, Endpoint],
+        clock: Clock,
+        on_change: Callable[[], None],
+    ) -> None:
+        self._database = database
+        self._post = post
+        self._endpoints = endpoints
+        self._clock = clock
+        self._on_change = on_change
+        self._woken = anyio.Event()
+        self._polling = 0
+        self._limiter = AsyncLimiter(POLLS_PER_SECOND, 1)
+        self._targets: dict[int, ImageTarget] = {}
+        self._unwritten: dict[int, str] = {}  # by job: why its image cannot be
+
+    @property
+    def trouble(self) -> str | None:
+        """What keeps images from being written, if anything."""
+        return next(iter(self._unwritten.values()), None)
+
+    def poll_now(self) -> None:
+        """There may be a task that is due."""
+        self._woken.set()
+
+    async def run(self, runner_id: int) -> None:
+        """Poll tasks when they are due, until cancelled."""
+        async with anyio.create_task_group() as polls:
+            while True:
+                self._woken = anyio.Event()
+                with anyio.move_on_after(await self._turn(runner_id, polls)):
+                    await self._woken.wait()
+
+    async def _turn(self, runner_id: int, polls: TaskGroup) -> float:
+        """Begin to poll what is due; how many seconds to sleep then."""
+        accounts, now = list(self._endpoints), self._clock.now()
+        free = AT_ONCE - self._polling
+        if free <= 0:
+            return math.inf  # a poll that ends wakes it
+        try:
+            async with self._database.read() as connection:
+                due = await image_tasks.next_due(connection, accounts)
+            if due is None:
+                return math.inf
+            if due > now:
+                return min(self._clock.tick_s, (due - now) / 1000)
+            leasing = partial(
+                image_tasks.lease_due, accounts=accounts, runner_id=runner_id, most=free, now=now
+            )
+            leased = await self._post(leasing)
+        except StoreError:
+            return RETRY_S
+        self._polling += len(leased)
+        for task in leased:
+            polls.start_soon(self._poll, task)
+        return 0.0
+
+    async def _poll(self, task: ImageTask) -> None:
+        """One poll of one task. One that cannot be stored is made again when its lease ends."""
+        try:
+            await self._limiter.acquire()
+            end = await self._outcome(task)
+            await self._store(end)
+        except RunnerError as error:
+            log.warning("image task of job %d: %s", task.job_id, error)
+            await self._store_later(task, str(error))
+        except Exception:
+            log.exception("image task of job %d", task.job_id)
+            await self._store_later(task, "internal error")
+        finally:
+            self._polling -= 1
+            self._woken.set()
+            self._on_change()
+
+    async def _store(self, end: End) -> None:
+        async def write(connection: AsyncConnection) -> None:
+            changes = Changes()
+            await end(connection, now=self._clock.now(), changes=changes)
+            await changes.write(connection)
+
+        await self._post(write)
+
+    async def _store_later(self, task: ImageTask, why: str) -> None:
+        """Have a task polled again; while even that cannot be stored, go on trying."""
+        while True:
+            try:
+                await self._store(_later(task, why))
+            except (BusyError, DiskFullError):
+                await anyio.sleep(RETRY_S)
+            except StoreError:
+                return
+            else:
+                return
+
+    async def _outcome(self, task: ImageTask) -> End:
+        """What is to be stored of a task; what cannot be kept is fetched again, for a day."""
+        target = await self._target(task.batch_id)
+        try:
+            end = await self._polled(task, target)
+        except OutputError as error:
+            why = f"images cannot be written to {target.folder} ({error.what})"
+            end = _later(task, why)
+            if next_poll_at(task.started_at, self._clock.now()) is not None:
+                self._unwritten[task.job_id] = why
+                return end
+        self._unwritten.pop(task.job_id, None)
+        return end
+
+    async def _polled(self, task: ImageTask, target: ImageTarget) -> End:
+        """What has come of a task.
+
+        Raises:
+            OutputError: Its image is here, and cannot be written.
+        """
+        endpoint, place = self._endpoints[task.account], task.task_id
+        found = TaskDone((place,)) if _is_place(place) else await endpoint.task(place, POLL_S)
+        match found:
+            case TaskDone(urls):
+                return await self._fetch(task, target, endpoint, urls[0])
+            case TaskPending(state):
+                return _later(task, f"the provider's task is {state}")
+            case Unreachable(why):
+                return _later(task, why)
+            case TaskLost(why):
+                most = target.max_attempts
+                return partial(image_tasks.begin_again, task=task, max_attempts=most, why=why)
+            case TaskFailed(code, message):
+                why = ": ".join(part for part in (code, message) if part)
+                return partial(image_tasks.failed, task=task, why=f"no image was made: {why}")
+
+    async def _fetch(
+        self, task: ImageTask, target: ImageTarget, endpoint: Endpoint, url: str
+    ) -> End:
+        found = await endpoint.fetch(url, target.max_bytes, FETCH_S)
+        match found:
+            case Image(data) as image:
+                path = target.path(task.job_id, image.suffix)
+                await in_thread(put_in_place, path, data)
+                return partial(image_tasks.done, task=task, answer=str(path))
+            case Unfit(why):
+                why = f"the image cannot be kept: {why}"
+                return partial(image_tasks.failed, task=task, why=why)
+            case Expired(why) if not _is_place(task.task_id):
+                return _later(task, why)  # the provider tells a fresh URL
+            case Expired(why):
+                most = target.max_attempts
+                return partial(image_tasks.begin_again, task=task, max_attempts=most, why=why)
+            case Unreachable(why):
+                return _later(task, why)
+
+    async def _target(self, batch_id: int) -> ImageTarget:
+        if batch_id not in self._targets:
+            async with self._database.read() as connection:
+                batch = await batches.get_batch(connection, batch_id)
+            if batch is None:
+                raise StoreError(f"batch {batch_id} has image tasks, and is not there")
+            self._targets[batch_id] = target_of(batch)
+        return self._targets[batch_id]

@@ -1,0 +1,439 @@
+"""One turn of the engine: settle all that has ended, admit all that may start, in one transaction.
+
+The state is in memory, and is read again only when somebody else has written. A turn returns the
+new state beside what it decided; the engine adopts both once the transaction is committed. So a
+turn that fails has changed nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from random import Random
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from runner.core import admission, controller, settlement, start_rate
+from runner.core.admission import AccountState, Admission, Permit, State, Wait
+from runner.core.demand import Demand, Rules
+from runner.core.retry import RetryAt
+from runner.core.route import Route, RouteState
+from runner.core.settlement import Call, CallJob, Settlement
+from runner.core.start_rate import StartRate
+from runner.core.states import BatchState, Counts
+from runner.core.window import Window
+from runner.engine.account_pool import AccountPool
+from runner.engine.call import CompiledJob, EndedCall, PreparedCall, compile_job, settled
+from runner.engine.handlers.base import JobRow
+from runner.engine.read_ahead import Pack, ReadAhead
+from runner.engine.route_stats import RouteStats
+from runner.engine.snapshot import Snapshot, demand_of, read_snapshot, routes_of, windows_of
+from runner.providers.account import Account
+from runner.store import batches, enqueue, jobs, windows
+from runner.store.apply import apply
+from runner.store.batches import Batch
+from runner.store.counts import Changes
+from runner.store.database import Database
+from runner.store.reserve import reserve
+
+RulesOf = Callable[[int], Rules | None]
+"""By batch, what the user wants of its calls; None: nobody wants them made now."""
+
+NOTHING: RulesOf = lambda _batch_id: None  # noqa: E731 - admits nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What the engine knows between two turns.
+
+    Attributes:
+        snapshot: The queue and the windows.
+        revision: Of the database, when that was true.
+        routes: What was learned of each route.
+        rates: How fast the calls of each account may start, where that is bounded.
+        shares: Calls that each batch has had beside the others.
+    """
+
+    snapshot: Snapshot
+    revision: tuple[int, int]
+    routes: Mapping[Route, RouteStats] = field(default_factory=dict)
+    rates: Mapping[str, StartRate] = field(default_factory=dict)
+    shares: Mapping[int, int] = field(default_factory=dict)
+
+    @property
+    def in_flight(self) -> int:
+        """Calls of this process under way."""
+        return sum(stats.in_flight for stats in self.routes.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What a turn has decided.
+
+    Attributes:
+        memory: What the engine knows from then on.
+        settlements: What became of the calls that had ended.
+        calls: Calls that may be made now.
+        demands: What was wanted.
+        wait: What is waited for, when no more can start.
+    """
+
+    memory: Memory
+    settlements: tuple[Settlement, ...]
+    calls: tuple[PreparedCall, ...]
+    demands: tuple[Demand, ...]
+    wait: Wait
+
+
+class Scheduler:
+    """Takes turns on one database."""
+
+    def __init__(
+        self,
+        database: Database,
+        accounts: AccountPool,
+        random: Random,
+        *,
+        runner_id: int,
+        max_concurrency: int,
+        reset_jitter_ms: int,
+    ) -> None:
+        self._database = database
+        self._accounts = accounts
+        self._random = random
+        self._runner_id = runner_id
+        self._max_concurrency = max_concurrency
+        self._reset_jitter_ms = reset_jitter_ms
+        self._read_ahead = ReadAhead()
+        self._jobs: dict[int, CompiledJob] = {}
+
+    async def look(self, memory: Memory | None) -> Memory:
+        """What there is, read without the write lock."""
+        async with self._database.read() as connection:
+            snapshot = await read_snapshot(connection, self._accounts.names)
+        if memory is None:
+            return Memory(snapshot, (-1, -1))
+        return replace(memory, snapshot=snapshot, revision=(-1, -1))
+
+    async def take_turn(
+        self,
+        connection: AsyncConnection,
+        memory: Memory,
+        ended: Sequence[EndedCall],
+        rules_of: RulesOf,
+        now: int,
+        *,
+        stale: bool = False,
+    ) -> Turn:
+        """Settle `ended`, then admit what the rules let start.
+
+        Args:
+            connection: Inside the transaction that holds the write lock.
+            memory: What was known before.
+            ended: Calls that have ended.
+            rules_of: By batch, what the user wants of it.
+            now: The present moment, by the provider's clock (ms since the epoch).
+            stale: Whether the caller has written within the transaction.
+        """
+        memory = await self._current(connection, memory, stale=stale)
+        changes = Changes()
+        memory, settlements = self._settle(memory, ended, now)
+        memory, changed = await self._apply(connection, memory, settlements, now, changes)
+        memory, demands = await self._demands(connection, memory, rules_of, now, changes)
+        state = self._state(memory, demands, now)
+        found = admission.admit(state, demands, now)
+        memory, calls, opened = await self._reserve(connection, memory, found, now, changes)
+        await changes.write(connection)
+        await self._save_windows(connection, memory.snapshot, changed, opened)
+        snapshot = memory.snapshot.with_changes(changes).with_windows((*changed, *opened))
+        memory = replace(memory, snapshot=snapshot)
+        return Turn(memory, tuple(settlements), tuple(calls), tuple(demands), found.wait)
+
+    def admissible(self, memory: Memory, rules_of: RulesOf, now: int) -> Admission:
+        """What could start, as far as memory tells; nothing is reserved."""
+        demands = [
+            demand_of(
+                batch,
+                routes_of(batch.models, self._accounts.accounts),
+                batch.packing.calls(batch.counts.ready),
+                memory.snapshot.next_due,
+                rules,
+            )
+            for batch in memory.snapshot.batches.values()
+            if (rules := rules_of(batch.id)) is not None
+        ]
+        demands = [one for one in demands if one.routes]
+        return admission.admit(self._state(memory, demands, now), demands, now)
+
+    def routes(self, memory: Memory) -> set[Route]:
+        """Every route that the calls of a batch may take."""
+        accounts = self._accounts.accounts
+        return {
+            route
+            for batch in memory.snapshot.batches.values()
+            for route in routes_of(batch.models, accounts)
+        }
+
+    # ---- the parts of a turn, in their order
+
+    async def _current(self, connection: AsyncConnection, memory: Memory, *, stale: bool) -> Memory:
+        """`memory`, read again if anybody else has written since."""
+        revision = await self._database.revision(connection)
+        last = memory.revision
+        if not stale and revision == (last[0], last[1] + 1):
+            return replace(memory, revision=revision)
+        self._read_ahead.clear()
+        snapshot = await read_snapshot(connection, self._accounts.names)
+        return replace(memory, snapshot=snapshot, revision=revision)
+
+    def _settle(
+        self, memory: Memory, ended: Sequence[EndedCall], now: int
+    ) -> tuple[Memory, list[Settlement]]:
+        """The core's settlement of each call, and what the routes have learned."""
+        routes = dict(memory.routes)
+        settlements = []
+        for one in ended:
+            route = one.prepared.call.permit.route
+            routes[route], evidence = routes[route].after(one.outcome, one.ended_at)
+            settlements.append(settled(one, evidence, jitter=self._random.random(), now=now))
+        return replace(memory, routes=routes), settlements
+
+    async def _apply(
+        self,
+        connection: AsyncConnection,
+        memory: Memory,
+        settlements: Sequence[Settlement],
+        now: int,
+        changes: Changes,
+    ) -> tuple[Memory, list[Window]]:
+        """Store what has ended, and what is due again; the windows that it changes."""
+        fresh = await apply(connection, settlements, self._runner_id, now, changes)
+        snapshot = memory.snapshot
+        changed = list(settlement.settle_windows(snapshot.windows, fresh, now).values())
+        snapshot = await self._stop_batches(connection, snapshot, fresh, changes)
+        dues = [
+            one.action.due
+            for settlement_ in settlements
+            for one in settlement_.jobs
+            if isinstance(one.action, RetryAt)
+        ]
+        next_due = min([*dues, *([snapshot.next_due] if snapshot.next_due else [])], default=None)
+        if next_due is not None and next_due <= now:
+            await jobs.promote(connection, now, changes)
+            next_due = await jobs.next_due(connection)
+        snapshot = replace(snapshot, next_due=next_due).with_windows(changed)
+        return replace(memory, snapshot=snapshot), changed
+
+    async def _stop_batches(
+        self,
+        connection: AsyncConnection,
+        snapshot: Snapshot,
+        fresh: Sequence[Settlement],
+        changes: Changes,
+    ) -> Snapshot:
+        """Pause the batches that should stop asking."""
+
+        def counts(batch_id: int) -> tuple[Counts, int]:
+            batch = snapshot.batches.get(batch_id)
+            if batch is None:
+                return Counts(succeeded=1), 0  # it is paused or gone already
+            return changes.applied_to(batch).counts, batch.calls_rejected
+
+        reasons, rejected = settlement.stop_reasons(fresh, counts)
+        for batch_id, number in rejected.items():
+            changes.add(batch_id, "calls_rejected", number)
+        left = dict(snapshot.batches)
+        for batch_id, reason in reasons.items():
+            if left.pop(batch_id, None) is not None:
+                await batches.set_batch_state(connection, batch_id, BatchState.PAUSED, reason)
+        return replace(snapshot, batches=left)
+
+    async def _demands(
+        self,
+        connection: AsyncConnection,
+        memory: Memory,
+        rules_of: RulesOf,
+        now: int,
+        changes: Changes,
+    ) -> tuple[Memory, list[Demand]]:
+        """What each batch wants, with calls at hand for those that could go on."""
+        accounts = self._accounts.accounts
+        free = self._max_concurrency - memory.in_flight
+        wanted = []
+        for batch in memory.snapshot.batches.values():
+            rules = rules_of(batch.id)
+            if rules is not None and (routes := routes_of(batch.models, accounts)):
+                wanted.append((batch, rules, routes))
+        shares = _shares(memory.shares, [batch.id for batch, _, _ in wanted])
+        demands = []
+        for batch, rules, routes in wanted:
+            current = changes.applied_to(batch)
+            if free > 0:
+                current = await self._have_at_hand(connection, current, batch, free, now, changes)
+            ready = self._read_ahead.offered(current)
+            due = memory.snapshot.next_due
+            demand = demand_of(current, routes, ready, due, rules)
+            demands.append(replace(demand, share=shares[batch.id]))
+        return replace(memory, shares=shares), demands
+
+    async def _have_at_hand(
+        self,
+        connection: AsyncConnection,
+        current: Batch,
+        batch: Batch,
+        wanted: int,
+        now: int,
+        changes: Changes,
+    ) -> Batch:
+        """`current` with calls at hand; what was answered elsewhere meanwhile needs none."""
+        if not current.reuse_answers:
+            await self._read_ahead.refill(connection, current, wanted)
+            return current
+        number = wanted * current.packing.most
+        found = await jobs.read_ready(connection, current, number)
+        own = [job.job_id for job in found]
+        ended = await enqueue.reuse_answers(connection, current, own, now, changes)
+        self._read_ahead.without(current, ended)
+        current = changes.applied_to(batch)
+        await self._read_ahead.refill(connection, current, wanted)
+        return current
+
+    def _state(self, memory: Memory, demands: Collection[Demand], now: int) -> State:
+        """What admission depends on."""
+        accounts = {account.name: account for account in self._accounts.accounts}
+        routes = {route for demand in demands for route in demand.routes}
+        found = windows_of(
+            memory.snapshot.latest, [*accounts.values()], routes, now, self._reset_jitter_ms
+        )
+        states = {
+            route: self._route_state(memory, accounts[route[0]], route, own)
+            for route, own in found.items()
+        }
+        bounds = {
+            name: AccountState(rate=memory.rates.get(name) or start_rate.full(rate))
+            for name, account in accounts.items()
+            if (rate := account.calls_per_second)
+        }
+        return State(states, bounds, memory.in_flight, self._max_concurrency)
+
+    def _route_state(
+        self, memory: Memory, account: Account, route: Route, own: tuple[Window, ...]
+    ) -> RouteState:
+        stats = memory.routes.get(route) or self._new_route(account)
+        cost = account.cost(route[1], round(stats.tokens))
+        return RouteState(own, stats.controller, stats.in_flight, cost)
+
+    def _new_route(self, account: Account) -> RouteStats:
+        start = min(account.preset.start_concurrency, self._max_concurrency)
+        return RouteStats(controller.new(start, self._max_concurrency))
+
+    async def _reserve(
+        self,
+        connection: AsyncConnection,
+        memory: Memory,
+        found: Admission,
+        now: int,
+        changes: Changes,
+    ) -> tuple[Memory, list[PreparedCall], list[Window]]:
+        """Enter the admitted calls in the ledger; the windows that hold their reservations."""
+        if not found.permits:
+            return memory, [], []
+        snapshot = memory.snapshot
+        taken = self._take(snapshot.batches, found.permits)
+        first_id = snapshot.last_call_id + 1
+        calls = [
+            Call(number, permit, tuple(map(_claimed, pack)), permit.key)
+            for number, (permit, pack) in enumerate(taken, first_id)
+        ]
+        await reserve(connection, calls, self._runner_id, now, changes)
+        for call in calls:
+            self._count(snapshot.batches[call.permit.key], changes)
+        prepared = await self._prepare(connection, snapshot.batches, calls)
+        memory = self._with_started(memory, found)
+        snapshot = replace(snapshot, last_call_id=calls[-1].id)
+        touched = {permit.route for permit in found.permits}
+        opened = {windows.key_of(w): w for r in touched for w in found.state.routes[r].windows}
+        return replace(memory, snapshot=snapshot), prepared, list(opened.values())
+
+    def _take(
+        self, known: Mapping[int, Batch], permits: Sequence[Permit]
+    ) -> list[tuple[Permit, Pack]]:
+        """A pack of jobs for each permit."""
+        packs = {
+            key: iter(self._read_ahead.take(known[key], number))
+            for key, number in Counter(permit.key for permit in permits).items()
+        }
+        return [(permit, next(packs[permit.key])) for permit in permits]
+
+    def _count(self, batch: Batch, changes: Changes) -> None:
+        """Count a call that is about to be made; that of a part is a call of the whole, too."""
+        changes.add(batch.id, "calls_made", 1)
+        if batch.part_of is not None:
+            changes.add(batch.part_of, "calls_made", 1)
+
+    async def _prepare(
+        self, connection: AsyncConnection, known: Mapping[int, Batch], calls: Sequence[Call]
+    ) -> list[PreparedCall]:
+        """The calls with their rows, and with the invalid replies so far."""
+        ids = [known[call.permit.key].row(job.job_id) for call in calls for job in call.jobs]
+        bodies = await jobs.read_bodies(connection, ids)
+        asked = [j.job_id for call in calls for j in call.jobs if j.tries.invalid_replies]
+        replies = await jobs.read_invalid_replies(connection, asked)
+        prepared = []
+        for call in calls:
+            batch = known[call.permit.key]
+            rows = tuple(
+                JobRow(bodies[batch.row(job.job_id)], replies.get(job.job_id, ()))
+                for job in call.jobs
+            )
+            prepared.append(PreparedCall(call, self._job_of(batch), rows))
+        return prepared
+
+    def _job_of(self, batch: Batch) -> CompiledJob:
+        if batch.id not in self._jobs:
+            self._jobs[batch.id] = compile_job(batch)
+        return self._jobs[batch.id]
+
+    def _with_started(self, memory: Memory, found: Admission) -> Memory:
+        """What is known once the admitted calls are under way."""
+        routes = dict(memory.routes)
+        accounts = {account.name: account for account in self._accounts.accounts}
+        shares = Counter(memory.shares)
+        for permit in found.permits:
+            shares[permit.key] += 1
+        for route in {permit.route for permit in found.permits}:
+            state = found.state.routes[route]
+            stats = routes.get(route) or self._new_route(accounts[route[0]])
+            routes[route] = replace(stats, controller=state.controller, in_flight=state.in_flight)
+        rates = {
+            name: account.rate
+            for name, account in found.state.accounts.items()
+            if account.rate is not None
+        }
+        return replace(memory, routes=routes, rates=rates, shares=dict(shares))
+
+    async def _save_windows(
+        self,
+        connection: AsyncConnection,
+        before: Snapshot,
+        changed: Sequence[Window],
+        opened: Sequence[Window],
+    ) -> None:
+        """Store what has changed; a window that is not known yet follows another."""
+        final = {windows.key_of(window): window for window in (*changed, *opened)}
+        known = before.windows
+        await windows.open_windows(connection, [w for key, w in final.items() if key not in known])
+        await windows.save_windows(connection, [w for key, w in final.items() if key in known])
+
+
+def _claimed(job: jobs.ReadyJob) -> CallJob:
+    """The job as it is once it is claimed."""
+    return CallJob(job.job_id, replace(job.tries, attempts=job.tries.attempts + 1))
+
+
+def _shares(known: Mapping[int, int], present: Sequence[int]) -> dict[int, int]:
+    """What each batch has had; one that is new has had as little as the least of the others."""
+    kept = {batch_id: known[batch_id] for batch_id in present if batch_id in known}
+    least = min(kept.values(), default=0)
+    return {batch_id: kept.get(batch_id, least) for batch_id in present}

@@ -1,0 +1,127 @@
+"""What people see of a run: computed only while somebody watches, and not at every turn."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from runner.core.admission import Wait
+from runner.core.controller import Controller
+from runner.core.forecast import Forecast, forecast
+from runner.core.route import Route, RouteState
+from runner.engine.progress import Progress
+from runner.engine.run import Run
+from runner.engine.scheduler import Memory
+from runner.engine.snapshot import route_states, routes_of, windows_of
+from runner.providers.account import Account
+from runner.store.batches import Batch
+
+
+def progress_of(
+    run: Run,
+    memory: Memory,
+    wait: Wait,
+    accounts: Sequence[Account],
+    *,
+    at: int,
+    skew_ms: int,
+    in_flight: int,
+    trouble: str | None,
+) -> Progress:
+    """How a run stands.
+
+    Args:
+        run: The run.
+        memory: What the engine knows.
+        wait: What is waited for.
+        accounts: Those that may be called.
+        at: The moment by this machine's clock (ms since the epoch).
+        skew_ms: How far the provider's clock is ahead.
+        in_flight: Calls under way.
+        trouble: What keeps results from being written, if anything.
+    """
+    own = tuple(batch for batch in memory.snapshot.batches.values() if run.covers(batch.id))
+    routes = {route for batch in own for route in routes_of(batch.models, accounts)}
+    found = windows_of(memory.snapshot.latest, accounts, routes, at + skew_ms)
+    reasons = tuple(reason for reason in wait.reasons if run.covers(reason.key))
+    until = min((r.until for r in reasons if r.until is not None), default=None)
+    shown = {window for own_ in found.values() for window in own_ if window.is_known}
+    states = _states(memory, found, accounts)
+    return Progress(
+        at=at,
+        batches=own,
+        waiting=() if in_flight and run.stopping else reasons,
+        until=None if until is None else until - skew_ms,
+        windows=tuple(sorted(shown, key=lambda w: (w.account, w.model, w.quota))),
+        in_flight=in_flight,
+        forecast=_forecast(run, own, states, memory, accounts, at + skew_ms),
+        trouble=trouble,
+        stopping=run.stopping,
+        paused=tuple(run.paused.values()),
+    )
+
+
+def _states(
+    memory: Memory, found: Mapping[Route, tuple[object, ...]], accounts: Sequence[Account]
+) -> dict[Route, RouteState]:
+    states = route_states(found, accounts)  # type: ignore[arg-type]
+    costs = {account.name: account.cost for account in accounts}
+    return {
+        route: replace(
+            state,
+            controller=stats.controller if (stats := memory.routes.get(route)) else Controller(),
+            cost=costs[route[0]](route[1], round(stats.tokens)) if stats else state.cost,
+        )
+        for route, state in states.items()
+    }
+
+
+def _forecast(
+    run: Run,
+    own: Sequence[Batch],
+    states: Mapping[Route, RouteState],
+    memory: Memory,
+    accounts: Sequence[Account],
+    now: int,
+) -> Forecast | None:
+    """When all of the run's work will be done; None if there is no route for it."""
+    if not states:
+        return None
+    calls = sum(batch.calls_needed for batch in own)
+    pace_ms = _pace_ms(memory, states, accounts)
+    return forecast(calls, states, run.options.rules, now, pace_ms, _allowed(own))
+
+
+def _pace_ms(
+    memory: Memory, states: Mapping[Route, RouteState], accounts: Sequence[Account]
+) -> int:
+    """Milliseconds between the ends of two calls when all routes run at full speed.
+
+    The routes of an account share the rate at which its calls may start.
+    """
+    total = 0.0
+    for account in accounts:
+        own = [memory.routes.get(route) for route in states if route[0] == account.name]
+        per_ms = sum(1 / stats.pace_ms for stats in own if stats is not None)
+        if account.calls_per_second is not None:
+            per_ms = min(per_ms, account.calls_per_second / 1_000)
+        total += per_ms
+    return max(1, round(1 / total)) if total else 1
+
+
+def _allowed(found: Sequence[Batch]) -> int:
+    """How many calls batches still need, as far as the user allows them.
+
+    A whole and its parts are allowed so many together.
+    """
+    needed, left = Counter[int](), dict[int, int | None]()
+    for batch in found:
+        whole = batch.part_of or batch.id
+        needed[whole] += batch.calls_needed
+        left[whole] = batch.calls_left
+    return sum(_least(calls, left[whole]) for whole, calls in needed.items())
+
+
+def _least(calls: int, left: int | None) -> int:
+    return calls if left is None else min(calls, left)

@@ -1,0 +1,167 @@
+"""The queue and the windows at one moment: what the engine has in memory, and what others read."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from runner.core.admission import State
+from runner.core.demand import Demand, Rules
+from runner.core.renewal import windows_at
+from runner.core.route import Route, RouteState
+from runner.core.settlement import WindowKey
+from runner.core.window import Key, Window
+from runner.providers.account import USUAL_TOKENS, Account
+from runner.store import batches, jobs, reserve, windows
+from runner.store.batches import Batch
+from runner.store.counts import Changes
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The queue and the windows at one moment.
+
+    Attributes:
+        batches: Those that may run and have jobs left, by id.
+        latest: The newest window of each quota.
+        superseded: Older windows in which calls under way have still something reserved.
+        next_due: When the first waiting job is due (ms since the epoch).
+        last_call_id: Of the newest call in the ledger.
+    """
+
+    batches: Mapping[int, Batch]
+    latest: Mapping[Key, Window]
+    superseded: Mapping[WindowKey, Window]
+    next_due: int | None
+    last_call_id: int
+
+    @property
+    def windows(self) -> dict[WindowKey, Window]:
+        """Every window in which a call may have something reserved."""
+        latest = {(*key, window.period_key): window for key, window in self.latest.items()}
+        return {**self.superseded, **latest}
+
+    def with_windows(self, changed: Iterable[Window]) -> Snapshot:
+        """The snapshot with windows that were changed, or opened behind others."""
+        latest, superseded = dict(self.latest), dict(self.superseded)
+        for window in changed:
+            key = (window.account, window.model, window.quota)
+            old = latest.get(key)
+            if old is None or old.period_key == window.period_key:
+                latest[key] = window
+            elif (*key, window.period_key) in superseded:
+                superseded[(*key, window.period_key)] = window
+            else:
+                superseded[(*key, old.period_key)] = old
+                latest[key] = window
+        return replace(self, latest=latest, superseded=superseded)
+
+    def with_changes(self, changes: Changes) -> Snapshot:
+        """The snapshot with batches whose counts have changed; those that are done leave it."""
+        found = (changes.applied_to(batch) for batch in self.batches.values())
+        left = {batch.id: batch for batch in found if _has_work(batch)}
+        return replace(self, batches=left)
+
+
+def _has_work(batch: Batch) -> bool:
+    counts = batch.counts
+    return counts.to_ask + counts.pending > 0
+
+
+async def read_snapshot(connection: AsyncConnection, accounts: Sequence[str]) -> Snapshot:
+    """The snapshot of now, with the windows of these accounts."""
+    latest = await windows.latest_windows(connection, accounts)
+    reserved = await windows.reserved_windows(connection)
+    current = {(*key, window.period_key) for key, window in latest.items()}
+    return Snapshot(
+        batches={batch.id: batch for batch in await batches.runnable(connection)},
+        latest=latest,
+        superseded={key: window for key, window in reserved.items() if key not in current},
+        next_due=await jobs.next_due(connection),
+        last_call_id=await reserve.last_call_id(connection),
+    )
+
+
+def routes_of(models: Sequence[str], accounts: Sequence[Account]) -> tuple[Route, ...]:
+    """The routes to `models`, the preferred ones first: on each account in turn, every model.
+
+    So the whole allowance of an account is used before another's, which may cost money.
+    """
+    found = [
+        (account.name, name)
+        for account in accounts
+        for model in models
+        if (name := account.serves(model)) is not None
+    ]
+    return tuple(dict.fromkeys(found))
+
+
+def windows_of(
+    latest: Mapping[Key, Window],
+    accounts: Sequence[Account],
+    routes: Iterable[Route],
+    now: int,
+    reset_jitter_ms: int = 0,
+) -> dict[Route, tuple[Window, ...]]:
+    """The windows that a call by each of these routes would touch at `now`."""
+    quotas = {account.name: account.quotas for account in accounts}
+    return {
+        (name, model): windows_at(latest, name, model, quotas[name], now, reset_jitter_ms)
+        for name, model in routes
+    }
+
+
+def demand_of(
+    batch: Batch, routes: tuple[Route, ...], ready: int, due: int | None, rules: Rules
+) -> Demand:
+    """What `batch` wants, if `ready` of its calls could start."""
+    counts = batch.counts
+    return Demand(
+        batch.id,
+        routes,
+        ready,
+        batch.priority,
+        waiting=batch.packing.calls(counts.waiting),
+        due=due if counts.waiting else None,
+        rotate=batch.rotate,
+        left=batch.calls_left,
+        in_flight=counts.running,
+        pending=counts.pending > 0,
+        backlog=batch.packing.calls(counts.ready + counts.waiting),
+        rules=rules,
+    )
+
+
+def outlook_of(
+    snapshot: Snapshot,
+    accounts: Sequence[Account],
+    rules: Rules,
+    now: int,
+    only: Collection[int] | None = None,
+) -> tuple[list[Demand], State]:
+    """The demands of a snapshot and the state they meet, as far as the database tells.
+
+    A process that makes no calls knows nothing of what is in flight elsewhere, or was learned.
+    """
+    demands = [
+        demand_of(batch, routes, batch.packing.calls(batch.counts.ready), snapshot.next_due, rules)
+        for batch in snapshot.batches.values()
+        if (only is None or batch.id in only) and (routes := routes_of(batch.models, accounts))
+    ]
+    found = windows_of(
+        snapshot.latest, accounts, {r for demand in demands for r in demand.routes}, now
+    )
+    return demands, State(route_states(found, accounts))
+
+
+def route_states(
+    found: Mapping[Route, tuple[Window, ...]], accounts: Sequence[Account]
+) -> dict[Route, RouteState]:
+    """Routes of which nothing was learned yet."""
+    costs = {account.name: account.cost for account in accounts}
+    return {
+        (name, model): RouteState(windows, cost=costs[name](model, USUAL_TOKENS))
+        for (name, model), windows in found.items()
+    }
