@@ -278,7 +278,9 @@ def test_a_batch_that_is_paused_while_another_goes_on_is_shown_as_paused(tmp_pat
             tasks.start_soon(pause)
             await world.run()
         last = world.shown[-1]
-        assert [(batch.id, batch.pause_reason) for batch in last.paused] == [(first.id, "not today")]
+        assert [(batch.id, batch.pause_reason) for batch in last.paused] == [
+            (first.id, "not today")
+        ]
         assert world.shown[0].paused == ()
 
     simulate(tmp_path, story)

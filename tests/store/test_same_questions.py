@@ -51,7 +51,9 @@ def test_twins_are_found_across_the_chunks_of_a_loading_batch(store: Store) -> N
     async def main(database: Database) -> None:
         async with database.write() as connection:
             batch = await batches.create_batch(connection, new_batch(7), NOON)
-            batch = await enqueue.enqueue(connection, batch, 0, ["{}"] * 3, [b"a", b"b", b"c"], NOON)
+            batch = await enqueue.enqueue(
+                connection, batch, 0, ["{}"] * 3, [b"a", b"b", b"c"], NOON
+            )
             await open_gates(connection, batch)
             two = await start_one(connection, batch)
             await dispatch.finish(connection, failed(two, "never"), NOON)
