@@ -13,18 +13,18 @@ import pytest
 from support.world import EVENING, UTC8, World, ms, right_answer, simulate
 
 from runner.core.demand import Rules
+from runner.core.ending import Ending
 from runner.core.grants import Expiry, expiring, infer
 from runner.core.hours import read_hours
 from runner.core.pacing import Pace
-from runner.engine.options import Options
-from runner.core.ending import Ending
+from runner.engine.run import RunOptions
 from runner.providers.presets import preset
 from runner.providers.simulator import SimulatorTransport, build_app
 from runner.settings import ProviderTable
 from runner.store import balances
 
-ASAP = Options(Rules(Pace.ASAP))
-NO_WAIT = Options(Rules(Pace.ASAP), wait=False)
+ASAP = RunOptions(rules=Rules(Pace.ASAP))
+NO_WAIT = RunOptions(rules=Rules(Pace.ASAP), wait=False)
 
 
 def provider(**quotas: dict[str, Any]) -> dict[str, Any]:
@@ -210,7 +210,7 @@ def test_a_balance_is_seen_change_by_change_and_a_grant_is_known_to_within_two_l
 
             tasks.start_soon(log_in)
             assert await world.run(NO_WAIT) is Ending.SPENT
-            assert await world.run(Options(Rules(Pace.ASAP), patience_ms=6 * 3_600_000))
+            assert await world.run(RunOptions(rules=Rules(Pace.ASAP), patience_ms=6 * 3_600_000))
         async with world.database.read() as connection:
             seen = await balances.since(connection, "mine", 0)
         empty, granted = seen[:2]
@@ -271,7 +271,7 @@ def test_calls_start_within_the_users_hours_only(tmp_path: Path) -> None:
 
     async def story(world: World) -> None:
         await world.queue(300)
-        assert await world.run(Options(Rules(Pace.AUTO, hours))) is Ending.DONE
+        assert await world.run(RunOptions(rules=Rules(Pace.AUTO, hours))) is Ending.DONE
         async with world.database.read() as connection:
             result = await connection.exec_driver_sql("SELECT reserved_at_ms FROM calls")
             starts = [row[0] for row in result]
@@ -326,7 +326,7 @@ def test_the_forecast_made_at_the_start_is_right_to_within_an_hour(
 
     async def story(world: World) -> None:
         await world.queue(900)
-        await world.run(Options(Rules(pace)))
+        await world.run(RunOptions(rules=Rules(pace)))
         told = [shown for shown in world.shown if shown.forecast and shown.windows[0].spent > 1]
         assert told[0].forecast is not None
         off_ms = abs(told[0].forecast.finish_at - world.clock.now())

@@ -6,7 +6,7 @@ import pytest
 
 from runner.core.packing import Packing
 from runner.jobfile import parse
-from runner.store import batches, intake
+from runner.store import batches, enqueue
 from runner.store.batches import Batch, NewBatch
 from tests.support.world import MODEL, World, right_answer, simulate
 
