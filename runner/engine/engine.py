@@ -33,7 +33,7 @@ from runner.engine.call import CallTrace, EndedCall, PreparedCall, make_call
 from runner.engine.image_poller import ImageTaskPoller
 from runner.engine.posts import Posts
 from runner.engine.run import Run
-from runner.engine.scheduler import NOTHING, Memory, Scheduler, Turn
+from runner.engine.scheduler import NOTHING, Memory, RulesOf, Scheduler, Turn
 from runner.engine.showing import progress_of
 from runner.errors import BusyError, DiskFullError, EngineError, RunnerError
 from runner.providers.endpoint import Endpoint
@@ -197,7 +197,7 @@ class Engine:
             if not found.permits:
                 await self._conclude(memory, found.wait)
                 return found.wait
-        turn = await self._write(scheduler, memory)
+        turn = await self._write(scheduler, memory, self._rules_of)
         for prepared in turn.calls:
             calls.start_soon(self._call, prepared)
         self._accounts.want_prices(route for one in turn.demands for route in one.routes)
@@ -209,15 +209,20 @@ class Engine:
         due = memory.snapshot.next_due
         return bool(self._ended or self._posts) or (due is not None and due <= self._now())
 
-    async def _write(self, scheduler: Scheduler, memory: Memory) -> Turn:
-        """One turn in one transaction; what it decided is adopted once it is committed."""
+    async def _write(
+        self, scheduler: Scheduler, memory: Memory, rules_of: RulesOf = NOTHING
+    ) -> Turn:
+        """One turn in one transaction; what it decided is adopted once it is committed.
+
+        The caller makes the calls that `rules_of` lets start; without it none does.
+        """
         await self._gather()
         ended = list(self._ended)
         try:
             async with self._database.write() as connection:
                 posted = await self._posts.run(connection)
                 turn = await scheduler.take_turn(
-                    connection, memory, ended, self._rules_of, self._now(), stale=bool(posted)
+                    connection, memory, ended, rules_of, self._now(), stale=bool(posted)
                 )
         except RunnerError:
             raise
