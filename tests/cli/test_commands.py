@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from runner import __version__
-from tests.store.kit import make_first_release
+from tests.store.releases import make_release
 
 
 @pytest.fixture
@@ -314,7 +314,7 @@ def test_no_part_of_a_batch_without_calls_left_is_said_to_finish(
 
 def test_one_is_told_that_a_database_is_upgraded(midnight: Any, tmp_path: Path) -> None:
     (tmp_path / "midnight.db").unlink()
-    make_first_release(tmp_path / "midnight.db")
+    make_release(tmp_path / "midnight.db", "0001")
     said = midnight("status", "--json")
     assert len(said.json["batches"]) == 2
     assert str(tmp_path / "midnight.db.revision-0001.bak") in said.err
