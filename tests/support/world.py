@@ -22,15 +22,15 @@ from runner.jobfile import parse
 from runner.providers.account import Account, Wishes, rules_of
 from runner.providers.endpoint import Endpoint
 from runner.providers.presets import preset
-from runner.providers.simulator import (
-    Simulator,
+from runner.providers.wire import open_wire
+from runner.settings import ProviderTable
+from runner.simulator import (
+    SimulatedProvider,
     SimulatorConfig,
     SimulatorTransport,
     answer,
     build_app,
 )
-from runner.providers.wire import open_wire
-from runner.settings import ProviderTable
 from runner.store import batches, intake, reports
 from runner.store.batches import Batch, NewBatch
 from runner.store.database import Database, open_database
@@ -66,7 +66,7 @@ class World:
     """A provider, a database and a clock; runners are let loose on them."""
 
     clock: virtual.VirtualClock
-    simulator: Simulator
+    simulator: SimulatedProvider
     database: Database
     limits: dict[str, int | None]
     reserve: int = 0
@@ -185,7 +185,7 @@ def simulate(
 
     async def main() -> None:
         async with open_database(folder / "queue.db", inline=True, durable=False) as database:
-            simulator = Simulator(config, clock.now)
+            simulator = SimulatedProvider(config, clock.now)
             await story(World(clock, simulator, database, limits or {}, reserve))
 
     virtual.run(main)
