@@ -15,7 +15,8 @@ from runner.core.window import Count
 from runner.providers.account import Account, QuotaOverrides, quotas_of
 from runner.providers.endpoint import CallResult, Endpoint
 from runner.providers.presets import preset
-from runner.providers.transport import Transport, open_transport
+from runner.providers.transport import open_transport
+from runner.providers.transport.over_httpx import HttpxTransport
 
 TOKEN = "ms-0123456789abcdef"  # noqa: S105 - nobody's
 ANSWER = {"choices": [{"message": {"content": "yes"}}]}
@@ -205,7 +206,8 @@ def test_a_token_that_is_hardly_one_garbles_no_words(token: str, cleaned: str) -
 def test_a_token_shows_in_no_account() -> None:
     """Nor in what calls it."""
     account = Account("mine", preset("modelscope"), "http://x", ())
-    endpoint = Endpoint(account, TOKEN, Transport(httpx.AsyncClient()))
+    unused = HttpxTransport(lambda _url: httpx.MockTransport(failing(AssertionError())))
+    endpoint = Endpoint(account, TOKEN, unused)
     assert TOKEN not in repr(endpoint)
     assert TOKEN not in str(endpoint)
 
