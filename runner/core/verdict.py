@@ -138,6 +138,11 @@ def succeeded(status: int) -> bool:
     return 200 <= status < 300  # noqa: PLR2004
 
 
+def _redirects(status: int) -> bool:
+    """Whether the reply came from a gateway or a login page: nothing is wrong with the request."""
+    return 300 <= status < 400  # noqa: PLR2004
+
+
 def _of_success(reply: Reply) -> Verdict:
     if not reply.answered:
         why = f"{reply.status} with an empty shell instead of an answer"
@@ -167,7 +172,7 @@ def _of_status(reply: Reply, why: str) -> Verdict:
             return Verdict(Kind.GONE, why, remedy="check the model's name and the base URL")
         case 408 | 409 | 425:
             return Verdict(Kind.TRANSIENT, why)
-        case status if status >= 500 or succeeded(status):  # noqa: PLR2004
+        case status if status >= 500 or succeeded(status) or _redirects(status):  # noqa: PLR2004
             return Verdict(Kind.TRANSIENT, why)
         case _:
             return Verdict(Kind.REJECTED, why)

@@ -81,6 +81,8 @@ def test_a_rule_matches_only_when_all_its_conditions_hold() -> None:
 @pytest.mark.parametrize(
     ("status", "kind"),
     [
+        (302, Kind.TRANSIENT),
+        (308, Kind.TRANSIENT),
         (400, Kind.REJECTED),
         (401, Kind.UNAUTHORISED),
         (402, Kind.SPENT),
