@@ -26,7 +26,11 @@ _CONFIG_FILE = TomlFile(
     noun="configuration file",
     remedy="mend them, or rename the file to go on without it",
 )
-_RUN_VARIABLES = {"pace": "MIDNIGHT_PACE", "max_concurrency": "MIDNIGHT_MAX_CONCURRENCY"}
+_RUN_VARIABLES = {
+    "pace": "MIDNIGHT_PACE",
+    "max_concurrency": "MIDNIGHT_MAX_CONCURRENCY",
+    "transport": "MIDNIGHT_TRANSPORT",
+}
 _ACCOUNT_VARIABLES = {"base_url": "MIDNIGHT_BASE_URL"}
 
 
