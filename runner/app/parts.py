@@ -161,11 +161,11 @@ class Fingerprints:
 
     def _described(self, messages: list[dict[str, Any]]) -> list[Any]:
         """The messages, with what tells a local image from another in the place of its path."""
-        from runner.files.images import describe  # noqa: PLC0415 - few jobs show images
+        from runner.files.image_urls import image_identity  # noqa: PLC0415 - few jobs show images
 
         def seen(part: dict[str, Any]) -> object:
             image = part.get("image_url")
-            return describe(image["url"], self._folder) if image else part
+            return image_identity(image["url"], self._folder) if image else part
 
         return [
             message

@@ -17,7 +17,7 @@ from pathlib import Path
 import orjson
 
 from runner import files, jobfile
-from runner.app.images import check_folder, check_shown, placed
+from runner.app.images import check_folder, check_shown, with_image_folder
 from runner.app.parts import Fingerprints, Part, packing_of, parts_of
 from runner.app.rows import VOTE_COLUMNS
 from runner.core.model import BatchState
@@ -96,7 +96,7 @@ class Checked:
             rotate=job.rotate,
             priority=job.priority,
             max_calls=self.jobfile.limits.max_calls,
-            job_json=placed(self.jobfile, self.beside).to_json(),
+            job_json=with_image_folder(self.jobfile, self.beside).to_json(),
             input=str(self.dataset.path.resolve()),
             columns_json=orjson.dumps(self.dataset.columns).decode(),
             rows=part.rows(self.dataset.rows),
@@ -208,7 +208,7 @@ async def submit(
         OutputError: The folder of the images takes no files.
         StoreError: The database cannot be written; what was queued stays, and is gone on from.
     """
-    check_folder(placed(checked.jobfile, checked.beside))
+    check_folder(with_image_folder(checked.jobfile, checked.beside))
     whole, *others = checked.parts
     batch, created = await _queue(database, checked, whole, None, now, on_progress)
     for part in others:

@@ -93,16 +93,19 @@ class Chat:
 
     async def _with_images(self, message: Message) -> Message:
         """The message with the images themselves in the place of their paths."""
-        from runner.files.images import Fit, inline  # noqa: PLC0415 - few jobs show images
+        from runner.files.image_urls import ImageLimits, image_url  # noqa: PLC0415 - few jobs show images
 
         if isinstance(message["content"], str):
             return message
         images = self._jobfile.images
-        fit = Fit(images.max_bytes, images.longest_side)
+        limits = ImageLimits(images.max_bytes, images.longest_side)
         parts = [
             part
             if part["type"] != "image_url"
-            else {"type": "image_url", "image_url": {"url": await inline(url, self._folder, fit)}}
+            else {
+                "type": "image_url",
+                "image_url": {"url": await image_url(url, self._folder, limits)},
+            }
             for part in message["content"]
             for url in [part.get("image_url", {}).get("url", "")]
         ]

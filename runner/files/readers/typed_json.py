@@ -1,7 +1,4 @@
-"""How values that have types of their own become JSON: dates, decimals, bytes.
-
-It knows nothing of the formats that hold them.
-"""
+"""Converts rows with typed values (dates, decimals, bytes, NumPy's and pandas' types) to JSON."""
 
 from __future__ import annotations
 
@@ -16,14 +13,14 @@ import orjson
 from runner import magic
 
 
-def object_text(row: Mapping[str, Any]) -> str:
+def to_json_text(row: Mapping[str, Any]) -> str:
     """Return a row as the text of a JSON object.
 
-    Moments and dates become ISO 8601, decimals texts with all their digits, an image a `data:`
-    URL, other bytes base64; what JSON cannot say (NaN) becomes null.
+    Times and dates become ISO 8601, decimals become texts with all their digits, an image becomes
+    a `data:` URL, other bytes become base64, and NaN becomes null.
 
     Raises:
-        ValueError: a value cannot be said in JSON.
+        ValueError: A value has no form in JSON.
     """
     try:
         return orjson.dumps(row, default=_plain, option=orjson.OPT_NON_STR_KEYS).decode()
@@ -37,7 +34,7 @@ def _plain(value: Any) -> Any:
             return _bytes_text(bytes(value))
         case _ if callable(getattr(value, "tolist", None)):  # NumPy's numbers and arrays
             return value.tolist()
-        case date():  # of pandas; orjson spells Python's own
+        case date():  # of pandas; orjson converts Python's own
             return None if _is_absent(value) else value.isoformat()
         case Decimal():
             return format(value, "f")
@@ -48,7 +45,7 @@ def _plain(value: Any) -> Any:
 
 
 def _is_absent(value: Any) -> bool:
-    """Whether it is what pandas has in an empty cell: NaT is a date, and NA equals nothing."""
+    """Whether it is an empty cell of pandas: NaT, which is a date, or NA, which equals nothing."""
     return type(value).__name__ in {"NaTType", "NAType"}
 
 

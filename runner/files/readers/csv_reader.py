@@ -1,72 +1,66 @@
-"""How tables of comma- or tab-separated text become rows.
-
-It knows nothing of files: it is handed lines, and tells what is wrong with them by line number.
-"""
+"""Reads tables of comma- or tab-separated text; errors name the line number."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 
 import orjson
 
-from runner.files.faults import header_fault
+from runner.files.input_errors import header_error
+from runner.files.readers.lines import ReportError
 
 MAX_CELL = 1 << 26
 """The longest cell, in characters."""
 
-Complain = Callable[[int, str], None]
-"""Called with the line where a row begins, and what is wrong with the row."""
 
-
-class Table:
+class CsvTable:
     """The rows of one table, in one pass; blank lines are skipped.
 
     Attributes:
-        columns: The names in the header; empty when there is none.
-        line: The number of the last line read.
-        fault: Why the header cannot be read, or None.
+        columns: The names in the header; empty when the file is empty.
+        header_error: What is wrong with the header, or None.
     """
 
     def __init__(self, lines: Iterable[str], delimiter: str) -> None:
-        if csv.field_size_limit() < MAX_CELL:  # one setting for the whole process: never lower it
+        if csv.field_size_limit() < MAX_CELL:  # the limit is the process's: never lower it
             csv.field_size_limit(MAX_CELL)
         self._reader = csv.reader(lines, delimiter=delimiter, strict=True)
         self.columns: tuple[str, ...] = ()
-        self.fault: str | None = None
+        self.header_error: str | None = None
         try:
             self.columns = tuple(next((cells for cells in self._reader if _has_text(cells)), ()))
-            self.fault = header_fault(self.columns)
+            self.header_error = header_error(self.columns)
         except csv.Error as error:
-            self.fault = _reason(error)
+            self.header_error = _reason(error)
 
     @property
     def line(self) -> int:
         """The number of the last line read."""
         return self._reader.line_num
 
-    def checked(self, complain: Complain) -> Iterator[None]:
-        """Yield once for each good row; `complain` hears of each broken one."""
+    def validate(self, report: ReportError) -> Iterator[None]:
+        """Yield once for each valid row, and report each invalid one."""
         width = len(self.columns)
-        for begins, cells in self._rows(complain):
+        for first_line, cells in self._rows(report):
             if len(cells) == width:
                 yield None
             elif _has_text(cells):
-                complain(begins, f"{_cells(len(cells))}, where the header has {width}")
+                report(first_line, f"{_cells(len(cells))}, where the header has {width}")
 
-    def texts(self, start: int) -> Iterator[str]:
+    def json_rows(self, start: int) -> Iterator[str]:
         """Yield each row from number `start` as the text of a JSON object, keys in column order.
 
         Raises:
-            csv.Error: a row is broken.
-            ValueError: a row has more or fewer cells than the header.
+            csv.Error: A row cannot be parsed.
+            ValueError: A row has more or fewer cells than the header.
         """
         columns, dumps = self.columns, orjson.dumps
-        for cells in islice(self._good(), start, None):
+        for cells in islice(self._valid(), start, None):
             yield dumps(dict(zip(columns, cells, strict=True))).decode()
 
-    def _good(self) -> Iterator[list[str]]:
+    def _valid(self) -> Iterator[list[str]]:
         width = len(self.columns)
         for cells in self._reader:
             if len(cells) == width:
@@ -74,23 +68,23 @@ class Table:
             elif _has_text(cells):
                 raise ValueError(_cells(len(cells)))
 
-    def _rows(self, complain: Complain) -> Iterator[tuple[int, list[str]]]:
-        """Yield each row with the line where it begins, going on after a broken one."""
+    def _rows(self, report: ReportError) -> Iterator[tuple[int, list[str]]]:
+        """Yield each row with its first line; report a row that cannot be parsed, and go on."""
         reader = self._reader
         while True:
-            begins = reader.line_num + 1
+            first_line = reader.line_num + 1
             try:
                 for cells in reader:
-                    yield begins, cells
-                    begins = reader.line_num + 1
+                    yield first_line, cells
+                    first_line = reader.line_num + 1
             except csv.Error as error:
-                complain(begins, _reason(error))
+                report(first_line, _reason(error))
             else:
                 return
 
 
 def _has_text(cells: list[str]) -> bool:
-    """Tell a row from a blank line."""
+    """Whether the cells are a row, and not a blank line."""
     return len(cells) > 1 or any(map(str.strip, cells))
 
 
@@ -99,6 +93,7 @@ def _cells(count: int) -> str:
 
 
 def _reason(error: csv.Error) -> str:
+    """Return Python's message in words for people; it has no error codes to go by."""
     message = str(error)
     if "unexpected end of data" in message or "field larger" in message:
         return "a quote opened in this row is never closed"

@@ -1,6 +1,6 @@
-"""Results as the one sheet of an Excel workbook.
+"""Writes results as the one sheet of an Excel workbook.
 
-It refuses to cut: what a cell or a sheet cannot hold is an error, never lost.
+Nothing is truncated: what a cell or a sheet cannot hold is an error.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ import openpyxl
 import orjson
 from openpyxl.cell import WriteOnlyCell
 
-from runner.files.sink import Layout
-from runner.files.spell import Value, cells_of, sound
 from runner.files.target import EXCEL_ROWS
+from runner.files.writers.encode import CellValue, replace_surrogates, to_cells
+from runner.files.writers.sink import Layout
 
-_LONGEST = 32_767  # characters in a cell
-_DIGITS = 10**15  # a number in Excel has 15 digits, and the rest are lost
+_MAX_CELL = 32_767  # characters
+_MAX_NUMBER = 10**15  # a number in Excel has 15 digits; more are lost
 # XML cannot hold these; the escape is the format's own (ECMA-376, 22.4.2.4, ST_Xstring).
-_UNSPEAKABLE = re.compile(r"[\0-\x08\x0b\x0c\r\x0e-\x1f\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)")
+_NOT_IN_XML = re.compile(r"[\0-\x08\x0b\x0c\r\x0e-\x1f\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)")
 
 
 class ExcelSink:
-    """Writes rows as they come; texts are never taken for formulas."""
+    """Writes each row at once; a text is never stored as a formula."""
 
     def __init__(self, file: BinaryIO, layout: Layout) -> None:
         self._file = file
@@ -35,28 +35,28 @@ class ExcelSink:
         self._rows = 0
         self._sheet.append([self._text(name) for name in layout.names])
 
-    def write(self, row: str, values: Sequence[Value]) -> None:
+    def write(self, row: str, values: Sequence[CellValue]) -> None:
         """Write one row."""
         self._rows += 1
         if self._rows >= EXCEL_ROWS:
-            raise self._layout.misfit(self._rows, f"a sheet ends at row {EXCEL_ROWS:,}")
+            raise self._layout.row_error(self._rows, f"a sheet ends at row {EXCEL_ROWS:,}")
         cells = self._input_cells(row)
         self._sheet.append([*cells, *map(self._cell, values)])
 
     def finish(self) -> None:
-        """Put the sheet into its workbook."""
+        """Save the workbook."""
         self._book.save(self._file)
 
     def abandon(self) -> None:
-        """End the sheet, whose rows are in a temporary file."""
-        with suppress(Exception):  # it is finished already, or never began
+        """Close the sheet, whose rows are in a temporary file."""
+        with suppress(Exception):  # it is closed already, or was never opened
             self._sheet.close()
 
     def _input_cells(self, row: str) -> list[Any]:
         values = orjson.loads(row)
-        spelled = cells_of(row) if any(map(_too_long, values.values())) else values
+        texts = to_cells(row) if any(map(_too_long, values.values())) else values
         return [
-            self._cell(spelled[name] if _too_long(value := values.get(name)) else value)
+            self._cell(texts[name] if _too_long(value := values.get(name)) else value)
             for name in self._layout.columns
         ]
 
@@ -68,10 +68,10 @@ class ExcelSink:
         return self._text(value if isinstance(value, str) else orjson.dumps(value).decode())
 
     def _text(self, text: str) -> Any:
-        if len(text) > _LONGEST:
-            what = f"a text has {len(text):,} characters, and a cell holds {_LONGEST:,}"
-            raise self._layout.misfit(self._rows, what)
-        safe = _UNSPEAKABLE.sub(lambda found: f"_x{ord(found[0]):04X}_", sound(text))
+        if len(text) > _MAX_CELL:
+            what = f"a text has {len(text):,} characters, and a cell holds {_MAX_CELL:,}"
+            raise self._layout.row_error(self._rows, what)
+        safe = _NOT_IN_XML.sub(lambda found: f"_x{ord(found[0]):04X}_", replace_surrogates(text))
         if not safe.startswith(("=", "#")):
             return safe
         cell: Any = WriteOnlyCell(self._sheet, safe)
@@ -80,6 +80,6 @@ class ExcelSink:
 
 
 def _too_long(value: Any) -> bool:
-    """Say whether a number would lose digits in Excel."""
+    """Whether the value is a number that would lose digits in Excel."""
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    return number and not -_DIGITS < value < _DIGITS
+    return number and not -_MAX_NUMBER < value < _MAX_NUMBER

@@ -1,6 +1,6 @@
-"""The rows of a Parquet file, a few thousand at a time.
+"""Reads a Parquet file a thousand rows at a time.
 
-It refuses to hold a row group: memory stays flat however large one is.
+No row group is held in memory as a whole, however large it is.
 """
 
 from __future__ import annotations
@@ -14,42 +14,42 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from runner.errors import InputError
-from runner.files.faults import header_fault
-from runner.files.typed import object_text
+from runner.files.input_errors import header_error
+from runner.files.readers.typed_json import to_json_text
 
 _BATCH = 1_000
 _BUFFER = 1 << 20  # of each column; without it a column's whole share of a row group is read
 
 
 class ParquetTable:
-    """One file's rows.
+    """The rows of one file.
 
     Attributes:
         columns: The names of the columns.
-        line: The number of the last row handed out, counted from 1.
-        all: How many rows there are.
+        line: The number of the last row yielded, counted from 1.
+        all: The number of rows.
     """
 
     def __init__(self, file: BinaryIO, path: Path) -> None:
         self._path = path
         self.line = 0
-        with self._refused():
+        with self._as_input_errors():
             self._file = parquet.ParquetFile(file, buffer_size=_BUFFER, pre_buffer=False)
             self.columns = tuple(self._file.schema_arrow.names)
         self.all = self._file.metadata.num_rows
-        if fault := header_fault(self.columns):
+        if fault := header_error(self.columns):
             remedy = "rename the columns"
             raise InputError(fault, where=str(path), remedy=remedy)
 
-    def texts(self, start: int) -> Iterator[str]:
+    def json_rows(self, start: int) -> Iterator[str]:
         """Yield each row from number `start` as the text of a JSON object.
 
         Raises:
-            InputError: the file is damaged, or a value cannot be said in JSON.
+            InputError: The file is damaged, or a value has no form in JSON.
         """
         groups, self.line = self._groups_from(start)
         skip = start - self.line
-        with self._refused():
+        with self._as_input_errors():
             for batch in self._file.iter_batches(_BATCH, row_groups=groups, use_threads=False):
                 if skip >= batch.num_rows:
                     skip, self.line = skip - batch.num_rows, self.line + batch.num_rows
@@ -58,7 +58,7 @@ class ParquetTable:
                 self.line, skip = self.line + skip, 0
                 for row in rows:
                     self.line += 1
-                    yield object_text(row)
+                    yield to_json_text(row)
 
     def _groups_from(self, start: int) -> tuple[list[int], int]:
         """Return the row groups that hold row `start` and those behind it, and its first row."""
@@ -71,11 +71,11 @@ class ParquetTable:
         return [], first
 
     @contextmanager
-    def _refused(self) -> Iterator[None]:
+    def _as_input_errors(self) -> Iterator[None]:
         try:
             yield
         except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
-            what = f"this is no Parquet file, or it is damaged ({_brief(error)})"
+            what = f"this is not a Parquet file, or it is damaged ({_brief(error)})"
             where = f"{self._path}: row {self.line + 1}" if self.line else str(self._path)
             raise InputError(what, where=where, remedy="write it again") from error
 
@@ -85,7 +85,7 @@ def _brief(error: Exception) -> str:
 
 
 def _plain(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Give up what Python's own moments cannot hold: anything finer than a microsecond."""
+    """Round times to microseconds, which is all that Python's own types can hold."""
     schema = pa.schema([field.with_type(_coarse(field.type)) for field in batch.schema])
     return batch if schema.equals(batch.schema) else batch.cast(schema, safe=False)
 

@@ -1,7 +1,4 @@
-"""What every format of result files is handed, and what it can do.
-
-It writes nothing.
-"""
+"""The interface of every output format, and the columns that it is given."""
 
 from __future__ import annotations
 
@@ -14,10 +11,10 @@ from typing import Protocol
 import orjson
 
 from runner.errors import OutputError
-from runner.files.spell import Value
+from runner.files.writers.encode import CellValue
 
 ANSWER = "answer"
-"""The added column that holds embeddings, when the answers are these."""
+"""The added column that holds the vectors, when the answers are embeddings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +22,9 @@ class Layout:
     """The columns of one result file.
 
     Attributes:
-        path: Where it is to be, for messages.
+        path: The result file, for messages.
         columns: The input's columns.
-        added: Those that follow.
+        added: The columns that follow them.
         vector: The added column whose texts are JSON lists of numbers, if there is one.
     """
 
@@ -41,11 +38,11 @@ class Layout:
         """All columns."""
         return (*self.columns, *self.added)
 
-    def vector_of(self, row: int, value: Value) -> list[float] | None:
-        """Return the list of numbers that a text says; None for no answer.
+    def vector_of(self, row: int, value: CellValue) -> list[float] | None:
+        """Return the list of numbers in a JSON text; None when there is no answer.
 
         Raises:
-            OutputError: it says anything else; `row` is its number, as of `misfit`.
+            OutputError: The text is anything else; `row` is the row's number, as in `row_error`.
         """
         if value is None:
             return None
@@ -53,23 +50,23 @@ class Layout:
             found = orjson.loads(value) if isinstance(value, str) else value
             if isinstance(found, list) and all(type(item) in (int, float) for item in found):
                 return found
-        raise self.misfit(row, "the answer is no list of numbers")
+        raise self.row_error(row, "the answer is not a list of numbers")
 
-    def misfit(self, row: int, what: str) -> OutputError:
-        """Return the error for row number `row`, counted from 1, that the format cannot hold."""
+    def row_error(self, row: int, what: str) -> OutputError:
+        """Return the error about row number `row`, counted from 1, that the format cannot hold."""
         return OutputError(
             f"row {row}: {what}", where=str(self.path), remedy="export to a .jsonl or .csv file"
         )
 
 
 class Sink(Protocol):
-    """One format's way of writing rows."""
+    """Writes the rows of one file in one format."""
 
-    def write(self, row: str, values: Sequence[Value]) -> None:
-        """Write one row's JSON text and the values that are added to it."""
+    def write(self, row: str, values: Sequence[CellValue]) -> None:
+        """Write one row's JSON text and the values of the added columns."""
 
     def finish(self) -> None:
-        """Write what is still held back, and the file's end."""
+        """Write what is buffered, and the end of the file."""
 
     def abandon(self) -> None:
-        """Let go of everything; the file may be half written, and is thrown away."""
+        """Release every resource; the file may be incomplete, and will be deleted."""

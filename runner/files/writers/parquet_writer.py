@@ -1,8 +1,8 @@
-"""Results as a Parquet file with typed columns, a few thousand rows in memory.
+"""Writes results as a Parquet file with typed columns, with some thousand rows in memory.
 
-It is told no types: it learns them from the rows. Where a later row does not fit, the type is
-widened (whole numbers to floats, objects by their new keys, anything else to JSON text), and what
-was written is copied once into the new types.
+The types are inferred from the rows. When a later row does not fit, the type is widened (whole
+numbers to floats, objects by their new keys, anything else to JSON text), and the rows written so
+far are copied into the new types.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ import orjson
 import pyarrow as pa
 from pyarrow import parquet
 
-from runner.files.sink import Layout
-from runner.files.spell import Value, encodable
+from runner.files.writers.encode import CellValue, encodable
+from runner.files.writers.sink import Layout
 
-_ROWS = 20_000
-_CHARACTERS = 1 << 24  # held back at most, so that long rows do not fill the memory
-_MOST_FIELDS = 200  # of an object; one with more is a map, and better kept as text
+_ROWS_HELD = 20_000
+_CHARACTERS_HELD = 1 << 24  # so that long rows do not fill the memory
+_MAX_FIELDS = 200  # of an object; one with more is a map, which is kept as text
 
-_MISFIT = (pa.ArrowException, ValueError, TypeError, OverflowError)
+_ARROW_ERRORS = (pa.ArrowException, ValueError, TypeError, OverflowError)
 
 
 class ParquetSink:
-    """Writes a row group whenever enough rows have come together."""
+    """Buffers rows, and writes a row group when the buffer is full."""
 
     def __init__(self, file: BinaryIO, layout: Layout) -> None:
         self._file = file
@@ -42,33 +42,33 @@ class ParquetSink:
         self._size = 0
         self._rows = 0
 
-    def write(self, row: str, values: Sequence[Value]) -> None:
-        """Hold one row back, and now and then write what is held."""
+    def write(self, row: str, values: Sequence[CellValue]) -> None:
+        """Buffer one row; when the buffer is full, write it."""
         self._rows += 1
         found = orjson.loads(row)
         added = [self._added(*pair) for pair in zip(self._layout.added, values, strict=True)]
         self._held.append([*map(found.get, self._layout.columns), *added])
         self._size += len(row) + sum(len(value) for value in values if isinstance(value, str))
-        if len(self._held) >= _ROWS or self._size >= _CHARACTERS:
-            self._let_go()
+        if len(self._held) >= _ROWS_HELD or self._size >= _CHARACTERS_HELD:
+            self._flush()
 
     def finish(self) -> None:
         """Write the last rows and the footer."""
-        self._let_go()
+        self._flush()
         self._open().close()
 
     def abandon(self) -> None:
-        """Let go of the writer."""
+        """Close the writer, and ignore any error."""
         if self._writer is not None:
             with suppress(OSError, ValueError):
                 self._writer.close()
 
-    def _added(self, name: str, value: Value) -> Any:
+    def _added(self, name: str, value: CellValue) -> Any:
         if name != self._layout.vector:
             return encodable(value)
         return self._layout.vector_of(self._rows, value)
 
-    def _let_go(self) -> None:
+    def _flush(self) -> None:
         columns = list(zip(*self._held, strict=True)) or [()] * len(self._types)
         self._held, self._size = [], 0
         values = dict(zip(self._types, map(list, columns), strict=True))
@@ -86,7 +86,7 @@ class ParquetSink:
         return self._writer
 
     def _copy(self, types: Mapping[str, Any]) -> None:
-        """Write the file again from its beginning, with these types."""
+        """Write the file again from its start, with these types."""
         self._open().close()
         self._writer = None
         self._file.flush()
@@ -103,15 +103,15 @@ class ParquetSink:
 
 
 def _schema(types: Mapping[str, Any]) -> pa.Schema:
-    return pa.schema([(name, kind or pa.string()) for name, kind in types.items()])
+    return pa.schema([(name, type_ or pa.string()) for name, type_ in types.items()])
 
 
 def _table(columns: Mapping[str, list[Any]], schema: pa.Schema) -> pa.Table:
     return pa.table([_array(columns[field.name], field.type) for field in schema], schema=schema)
 
 
-def _array(values: Iterable[Any], kind: Any) -> Any:
-    return pa.array(map(_text, values) if kind == pa.string() else values, kind)
+def _array(values: Iterable[Any], type_: Any) -> Any:
+    return pa.array(map(_text, values) if type_ == pa.string() else values, type_)
 
 
 def _text(value: Any) -> str | None:
@@ -119,7 +119,10 @@ def _text(value: Any) -> str | None:
 
 
 def _widened(known: Any, values: list[Any]) -> Any:
-    """Return the narrowest type for `values` and those of the type `known`; None: all null."""
+    """Return the narrowest type that holds `values` and all values of the type `known`.
+
+    None stands for a column of which every value is null.
+    """
     if known == pa.string():
         return known
     try:
@@ -127,23 +130,23 @@ def _widened(known: Any, values: list[Any]) -> Any:
         if pa.types.is_null(found):
             return known
         if known is not None:
-            found = _united(known, found)
+            found = _common_type(known, found)
         pa.array(values, found)
-    except _MISFIT:
+    except _ARROW_ERRORS:
         return pa.string()
     return found if _storable(found) else pa.string()
 
 
-def _united(one: Any, other: Any) -> Any:
+def _common_type(one: Any, other: Any) -> Any:
     if pa.types.is_list(one) and one.value_type == pa.float32():  # embeddings stay as they are
         return one
     schemas = [pa.schema([("", one)]), pa.schema([("", other)])]
     return pa.unify_schemas(schemas, promote_options="permissive").field(0).type
 
 
-def _storable(kind: Any) -> bool:
-    """Say whether Parquet can hold the type: an object needs a key, and not too many."""
-    if pa.types.is_struct(kind):
-        fields = [kind.field(place) for place in range(kind.num_fields)]
-        return 0 < len(fields) <= _MOST_FIELDS and all(_storable(field.type) for field in fields)
-    return _storable(kind.value_type) if pa.types.is_list(kind) else True
+def _storable(type_: Any) -> bool:
+    """Whether Parquet can hold the type: an object needs at least one key, and not too many."""
+    if pa.types.is_struct(type_):
+        fields = [type_.field(place) for place in range(type_.num_fields)]
+        return 0 < len(fields) <= _MAX_FIELDS and all(_storable(field.type) for field in fields)
+    return _storable(type_.value_type) if pa.types.is_list(type_) else True

@@ -1,7 +1,6 @@
-"""The image that a row names, as something a provider can see: a URL, or the image itself in one.
+"""Turns the image that a row names into a URL for the provider: a remote one, or a ``data:`` URL.
 
-It knows files, ``data:`` URLs and how large an image may be; it never asks the network, and what
-is shown to whom is not its business.
+Nothing is downloaded: a remote image is for the provider to fetch.
 """
 
 from __future__ import annotations
@@ -18,65 +17,64 @@ from runner import magic
 from runner.errors import InputError
 from runner.threads import in_thread
 
-# Of a file that is to be made smaller: a photograph is well below it, a film is not.
-MOST_READ_BYTES = 64_000_000
+# The limit for a file that is to be resized; a photograph is well below it, a video is not.
+MAX_READ_BYTES = 64_000_000
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _SHOWN = 40  # characters of a ``data:`` URL, in a message
 
 
 @dataclass(frozen=True, slots=True)
-class Fit:
-    """How large an image may be that is sent along.
+class ImageLimits:
+    """The limits of an image that is sent.
 
     Attributes:
-        max_bytes: Bytes of the image, before base64 makes them a third more; a larger one is
-            refused.
-        longest_side: Pixels; an image with a longer side is made smaller. None: it is not.
+        max_bytes: The most bytes of the image, before base64 adds a third to them.
+        longest_side: The most pixels of a side; a larger image is resized. None: no limit.
     """
 
     max_bytes: int
     longest_side: int | None = None
 
 
-async def inline(text: str, folder: Path, fit: Fit) -> str:
-    """What `inlined` returns, without holding up the event loop."""
+async def image_url(text: str, folder: Path, limits: ImageLimits) -> str:
+    """Do what `read_image_url` does without blocking the event loop."""
     if is_remote(text):
         return text.strip()
-    return await in_thread(inlined, text, folder, fit)
+    return await in_thread(read_image_url, text, folder, limits)
 
 
-def inlined(text: str, folder: Path, fit: Fit) -> str:
-    """The image that `text` names, as a URL: the provider's to fetch, or with the image in it.
+def read_image_url(text: str, folder: Path, limits: ImageLimits) -> str:
+    """Return the image that `text` names as a URL.
 
     Args:
-        text: An http or https URL, which stays as it is; a ``data:`` URL; a ``file:`` URL or the
-            path of a file.
-        folder: Where relative paths start.
-        fit: How large it may be. Where images are made smaller, they are turned upright as well,
-            as their EXIF says; else a file is sent as it is.
+        text: An http or https URL, which is returned unchanged; or a ``data:`` URL; or a ``file:``
+            URL or a path.
+        folder: The folder in which relative paths start.
+        limits: How large the image may be. With a `longest_side`, images are also turned upright
+            according to their EXIF data; without it, a file is sent as it is.
 
     Raises:
         InputError: There is no such image, or it is too large; `where` names it.
-        ConfigError: It would have to be made smaller, and Pillow is not installed.
+        ConfigError: The image must be resized, and Pillow is not installed.
     """
     text = text.strip()
     if is_remote(text):
         return text
     if magic.is_data_url(text):
         where = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
-        data = _unpacked(text, where)
+        data = _decoded(text, where)
     else:
         path = _path(text, folder)
         where = str(path)
-        data = _read(path, fit, folder)
-    return _packed(data, where, fit)
+        data = _read(path, limits, folder)
+    return _data_url(data, where, limits)
 
 
-def describe(text: str, folder: Path) -> str:
-    """What tells the image that `text` names from another, at the cost of a look at its folder.
+def image_identity(text: str, folder: Path) -> str:
+    """Return a text that differs between different images, without reading the image.
 
-    A local file's path, size and time of change; else the text itself, also where it names
-    nothing. Never raises.
+    It is a local file's path, size and modification time; of anything else, the text itself. Never
+    raises.
     """
     text = text.strip()
     if is_remote(text) or magic.is_data_url(text):
@@ -90,7 +88,7 @@ def describe(text: str, folder: Path) -> str:
 
 
 def is_missing(text: str, folder: Path) -> bool:
-    """Whether `text` names a local file that is not there; it is not opened. Never raises."""
+    """Whether `text` names a local file that does not exist. Never raises."""
     text = text.strip()
     if is_remote(text) or magic.is_data_url(text):
         return False
@@ -114,8 +112,8 @@ def _path(text: str, folder: Path) -> Path:
         what = f"an image cannot be read from {scheme[1]}://"
         raise InputError(what, where=text, remedy="name an http URL, a data: URL or a file")
     if not text:
-        raise InputError("no image is named", remedy="fill the column with a path or a URL")
-    return Path(os.path.abspath(folder / text))  # noqa: PTH100 - resolve() would ask the disk
+        raise InputError("no image is named", remedy="put a path or a URL into the column")
+    return Path(os.path.abspath(folder / text))  # noqa: PTH100 - resolve() would read the disk
 
 
 def _of_file_url(url: str) -> str:
@@ -123,21 +121,23 @@ def _of_file_url(url: str) -> str:
         parts = urlsplit(url)
         path = url2pathname(parts.path)
     except (ValueError, OSError) as error:
-        raise InputError("this is no file: URL", where=url, remedy="name the path") from error
+        raise InputError("this is not a file: URL", where=url, remedy="name the path") from error
     if parts.netloc not in {"", "localhost"}:
         what = "this file: URL names another machine"
         raise InputError(what, where=url, remedy="copy the image here, and name its path")
     return path
 
 
-def _read(path: Path, fit: Fit, folder: Path) -> bytes:
-    limit = fit.max_bytes if fit.longest_side is None else max(fit.max_bytes, MOST_READ_BYTES)
+def _read(path: Path, limits: ImageLimits, folder: Path) -> bytes:
+    limit = (
+        limits.max_bytes if limits.longest_side is None else max(limits.max_bytes, MAX_READ_BYTES)
+    )
     try:
         found = path.stat()
         if not stat.S_ISREG(found.st_mode):
-            raise InputError("this is no file", where=str(path), remedy="name an image file")
+            raise InputError("this is not a file", where=str(path), remedy="name an image file")
         if found.st_size > limit:
-            raise _too_large(found.st_size, limit, str(path), fit)
+            raise _too_large(found.st_size, limit, str(path), limits)
         with path.open("rb") as file:
             return file.read(limit + 1)
     except FileNotFoundError as error:
@@ -150,31 +150,31 @@ def _read(path: Path, fit: Fit, folder: Path) -> bytes:
         raise InputError(what, where=str(path), remedy=remedy) from error
 
 
-def _unpacked(url: str, where: str) -> bytes:
+def _decoded(url: str, where: str) -> bytes:
     data = magic.from_data_url(url)
     if data is None:
-        remedy = "write data:image/png;base64,… with whole base64"
-        raise InputError("this data: URL is broken", where=where, remedy=remedy)
+        remedy = "write data:image/png;base64,… with valid base64"
+        raise InputError("this data: URL is invalid", where=where, remedy=remedy)
     return data
 
 
-def _packed(data: bytes, where: str, fit: Fit) -> str:
+def _data_url(data: bytes, where: str, limits: ImageLimits) -> str:
     media_type = magic.image_type(data)
     if media_type is None:
-        what = f"this is no {magic.KNOWN} image"
+        what = f"this is not a {magic.KNOWN} image"
         raise InputError(what, where=where, remedy="convert it, whatever its name says")
-    if fit.longest_side is not None:
-        # Loaded here: Pillow is an extra, and only images that are made smaller need it.
-        from runner.files.shrinking import shrunk  # noqa: PLC0415
+    if limits.longest_side is not None:
+        # Imported here: Pillow is an extra, and only resizing needs it.
+        from runner.files.image_resize import resized  # noqa: PLC0415
 
-        data, media_type = shrunk(data, media_type, where, fit.longest_side)
-    if len(data) > fit.max_bytes:
-        raise _too_large(len(data), fit.max_bytes, where, fit)
+        data, media_type = resized(data, media_type, where, limits.longest_side)
+    if len(data) > limits.max_bytes:
+        raise _too_large(len(data), limits.max_bytes, where, limits)
     return magic.to_data_url(data, media_type)
 
 
-def _too_large(size: int, limit: int, where: str, fit: Fit) -> InputError:
+def _too_large(size: int, limit: int, where: str, limits: ImageLimits) -> InputError:
     what = f"the image has {size:,} bytes, and at most {limit:,} are allowed"
-    smaller = "have images made smaller, or allow more"
-    remedy = smaller if fit.longest_side is None else "allow fewer pixels"
+    resize = "set [images] longest_side, so that images are resized, or raise [images] max_bytes"
+    remedy = resize if limits.longest_side is None else "lower [images] longest_side"
     return InputError(what, where=where, remedy=remedy)
