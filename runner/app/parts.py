@@ -69,7 +69,7 @@ def packing_of(jobfile: JobFile, prompt: Prompt, rows: Callable[[], Iterable[str
     Raises:
         JobFileError: They cannot, and are to.
     """
-    wanted = jobfile.job.rows_in_a_call
+    wanted = jobfile.job.rows_per_call
     if wanted == 1:
         return ALONE
     if jobfile.job.kind == "chat" and (why := prompt.unpackable):
@@ -122,7 +122,7 @@ class Fingerprints:
     def __init__(self, jobfile: JobFile, prompt: Prompt, part: Part, folder: Path) -> None:
         self._prompt = prompt
         self._kind = jobfile.job.kind
-        self._shows_images = bool(jobfile.prompt.pictures)
+        self._shows_images = bool(jobfile.prompt.image_templates)
         self._folder = folder
         # Each vote is one of its own, and a check would check nothing with the packed answers.
         self._salt = f"{jobfile.terms(part.models)}:{part.name}:".encode()

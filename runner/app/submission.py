@@ -144,19 +144,19 @@ def check_submission(
         return Checked(loaded, prompt, replace(rows, alias=alias))
     found = files.check(
         dataset,
-        required=prompt.columns | ({loaded.job.gold} if loaded.job.gold else set()),
+        required=prompt.required_columns | ({loaded.job.gold} if loaded.job.gold else set()),
         form=form,
         selection=selection,
         on_progress=on_progress,
     )
     found = replace(found, alias=alias)
-    added = (*jobfile.RESULT_COLUMNS, *(VOTE_COLUMNS if loaded.job.votes > 1 else ()))
+    added = (*files.RESULT_COLUMNS, *(VOTE_COLUMNS if loaded.job.votes > 1 else ()))
     jobfile.check_columns(
-        prompt.columns, found.columns, where, dataset=str(found.path), added=added
+        prompt.required_columns, found.columns, where, dataset=str(found.path), added=added
     )
     _check_gold(loaded, prompt, found, where)
     checked = Checked(loaded, prompt, found)
-    if loaded.prompt.pictures:
+    if loaded.prompt.image_templates:
         check_shown(loaded, prompt, checked.rows(), checked.folder, str(found.path))
     return checked
 
@@ -193,7 +193,7 @@ def _check_gold(loaded: JobFile, prompt: Prompt, dataset: Dataset, where: str) -
     if gold not in dataset.columns:
         what = f'there is no column "{gold}"; the columns are {", ".join(dataset.columns[:30])}'
         raise JobFileError(what, where=where, remedy="name the column with the right answers")
-    if gold in prompt.columns:
+    if gold in prompt.required_columns:
         what = f'the prompt reads "{gold}", which holds the right answers'
         raise JobFileError(what, where=where, remedy="leave it out of the prompt")
 

@@ -14,8 +14,8 @@ import orjson
 
 from runner.core.retry import Accept
 from runner.jobfile import (
-    Asked,
     Invalid,
+    InvalidReply,
     JobFile,
     Message,
     Prompt,
@@ -78,9 +78,9 @@ class Chat:
     async def prepare(self, job: Claimed) -> _Question:
         """Its messages; after invalid answers, with these and what was wrong with them."""
         row = orjson.loads(job.payload)
-        asked = [Asked(reply, why) for reply, why in job.asked]
+        asked = [InvalidReply(reply, why) for reply, why in job.asked]
         named = messages = self._prompt.messages(row, asked)
-        if self._jobfile.prompt.pictures:
+        if self._jobfile.prompt.image_templates:
             messages = [await self._with_images(message) for message in named]
         return _Question(row, messages, named)
 

@@ -1,7 +1,4 @@
-"""What ``[prompt]`` may say: the templates of the messages, and what goes with them.
-
-It renders nothing; it only sees to it that what is said makes sense together.
-"""
+"""The ``[prompt]`` table of a job file: the templates of the messages."""
 
 from __future__ import annotations
 
@@ -10,15 +7,15 @@ from typing import Annotated, Any, Literal, Self
 import orjson
 from pydantic import BeforeValidator, Field, model_validator
 
-from runner.jobfile.table import Line, Source, Table
-from runner.tomlfile import problem
+from runner.jobfile.text_fields import NonBlank, TemplateText
+from runner.tomlfile import TomlTable, problem
 
 ANSWER = "answer"
 """The key of an example that holds its answer."""
 
 
 def _example(value: Any) -> Any:
-    """Return an example given as a table as JSON text, its columns in the order given."""
+    """Convert an example that is a table to JSON text, its columns in the order given."""
     if not isinstance(value, dict):
         return value
     if value.get(ANSWER) is None:
@@ -33,54 +30,54 @@ Example = Annotated[str, BeforeValidator(_example)]
 Role = Literal["system", "user", "assistant"]
 
 
-class Turn(Table):
+class Turn(TomlTable):
     """``[[prompt.turns]]``: one message of several.
 
     Attributes:
-        role: Who says it.
-        content: The template of what is said.
+        role: The role of the message.
+        content: The template of its text.
     """
 
     role: Role
-    content: Source
+    content: TemplateText
 
 
-class PromptText(Table):
+class PromptSpec(TomlTable):
     """``[prompt]``: the Jinja2 templates of the messages; a row's columns are the variables.
 
     Attributes:
-        system: What the model is told first.
-        user: The question; or else `turns`, or `conversation`.
-        turns: Several messages, the last of them the user's.
+        system: The system message.
+        user: The user's message; or else `turns`, or `conversation`.
+        turns: Several messages, of which the last is the user's.
         conversation: The column that holds the messages: a list of ``{role, content}``.
-        examples: Rows with their answers, shown before each question; each as JSON text with
+        examples: Rows with their answers, which precede each question. Each is JSON text with
             the columns that `user` reads, and ``answer``. A job file names a file of them.
-        image: The template of the URL or path of a picture that goes with the question.
-        images: Several such, instead; those that are blank for a row are left out.
+        image: The template of the URL or path of an image that goes with the question.
+        images: Instead of `image`: several such; one that is blank for a row is left out.
     """
 
-    system: Source | None = None
-    user: Source | None = None
+    system: TemplateText | None = None
+    user: TemplateText | None = None
     turns: Annotated[tuple[Turn, ...], Field(strict=False)] = ()
-    conversation: Line | None = None
+    conversation: NonBlank | None = None
     examples: Annotated[tuple[Example, ...], Field(strict=False)] = ()
-    image: Source | None = None
-    images: Annotated[tuple[Source, ...], Field(strict=False)] = ()
+    image: TemplateText | None = None
+    images: Annotated[tuple[TemplateText, ...], Field(strict=False)] = ()
 
     @property
-    def pictures(self) -> tuple[str, ...]:
-        """The templates of the pictures."""
+    def image_templates(self) -> tuple[str, ...]:
+        """The templates of the images."""
         return self.images or ((self.image,) if self.image else ())
 
     @property
-    def says_more_than_user(self) -> bool:
-        """Whether there is anything but the user's text."""
+    def has_more_than_user(self) -> bool:
+        """Whether any key but `user` is set."""
         return any(value for name, value in self if name != "user")
 
     @model_validator(mode="after")
-    def _asks_in_one_way(self) -> Self:
-        ways = {"user": self.user, "turns": self.turns, "conversation": self.conversation}
-        given = [name for name, value in ways.items() if value]
+    def _has_one_source_of_messages(self) -> Self:
+        sources = {"user": self.user, "turns": self.turns, "conversation": self.conversation}
+        given = [name for name, value in sources.items() if value]
         if not given:
             raise problem("needs a user message", 'write user = "… {{ column }} …"')
         if len(given) > 1:
@@ -90,17 +87,17 @@ class PromptText(Table):
     @model_validator(mode="after")
     def _turns_end_with_a_question(self) -> Self:
         if self.turns and self.turns[-1].role != "user":
-            raise problem("the last of the turns must be the user's", 'give it role = "user"')
+            raise problem("the last turn must be the user's", 'give it role = "user"')
         if self.system and any(turn.role == "system" for turn in self.turns):
             raise problem("has both system and a turn of the system's", "keep one of them")
         return self
 
     @model_validator(mode="after")
-    def _what_goes_with_it_fits(self) -> Self:
+    def _images_and_examples_fit(self) -> Self:
         if self.image and self.images:
             raise problem("has both image and images", "put them all into images")
-        if self.conversation and self.pictures:
-            raise problem("images cannot go with a conversation, which holds its own")
+        if self.conversation and self.image_templates:
+            raise problem("images cannot be combined with a conversation, which holds its own")
         if self.examples and not self.user:
-            raise problem("examples need a user template, which they are shown by")
+            raise problem("examples need a user template, which formats them")
         return self

@@ -1,14 +1,11 @@
-"""What every table of a job file has in common, and the kinds of text that its keys take.
-
-It knows no table by name.
-"""
+"""The types of the texts in a job file: any text that is not blank, and templates."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
 from jinja2 import TemplateSyntaxError
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator
 
 from runner.jobfile.template import compile_template
 from runner.tomlfile import problem
@@ -20,7 +17,7 @@ def _not_blank(text: str) -> str:
     return text
 
 
-def _is_template(source: str) -> str:
+def _valid_template(source: str) -> str:
     try:
         compile_template(source)
     except TemplateSyntaxError as error:
@@ -29,11 +26,5 @@ def _is_template(source: str) -> str:
     return source
 
 
-Line = Annotated[str, AfterValidator(_not_blank)]
-Source = Annotated[str, AfterValidator(_not_blank), AfterValidator(_is_template)]
-
-
-class Table(BaseModel):
-    """A table of a job file: frozen, and closed to keys that it does not know."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+NonBlank = Annotated[str, AfterValidator(_not_blank)]
+TemplateText = Annotated[str, AfterValidator(_not_blank), AfterValidator(_valid_template)]

@@ -1,6 +1,6 @@
-"""JSON as models write it: with trailing commas, single quotes, Python's words, full-width marks.
+"""Parses JSON as models write it: with trailing commas, single quotes, Python's words and so on.
 
-It guesses nothing: what is cut off, broken or said twice in two ways is no JSON.
+Nothing is guessed: a text that is truncated, malformed or contradictory is not JSON.
 """
 
 # ruff: noqa: RUF001 - colons and quotes of many scripts are the point
@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-DEEPEST = 60
-LONGEST = 300_000
-"""Characters that are read leniently; longer text must be JSON to the letter."""
+MAX_DEPTH = 60
+MAX_LENGTH = 300_000
+"""The longest text, in characters, that is parsed leniently; a longer one must be strict JSON."""
 
 _SPACE = re.compile(r"[\s\ufeff\u200b]*")
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.])", re.ASCII)
@@ -36,8 +36,8 @@ class UnreadableError(ValueError):
     """The text is not JSON from here on.
 
     Attributes:
-        at: Where, in characters from the start.
-        cut: Whether the text simply ended there.
+        at: The position, in characters from the start.
+        cut: Whether the text ended there.
     """
 
     def __init__(self, what: str, at: int, *, cut: bool = False) -> None:
@@ -47,16 +47,23 @@ class UnreadableError(ValueError):
 
 
 NOTHING: Any = object()
-"""What `parse_whole` finds in text that is not JSON; no JSON value is the same."""
+"""Returned for text that is not JSON; no JSON value is the same object."""
+
+
+def parse_strict(text: str) -> Any:
+    """Return the one JSON value that the text consists of, by the letter, or `NOTHING`."""
+    try:
+        return _decode(text)
+    except (ValueError, RecursionError):
+        return NOTHING
 
 
 def parse_whole(text: str) -> Any:
-    """Return the one JSON value that the text consists of, or `NOTHING`."""
-    try:
-        return _strict(text)
-    except (ValueError, RecursionError):
-        pass
-    if len(text) > LONGEST:
+    """Return the one JSON value that the text consists of, parsed leniently, or `NOTHING`."""
+    strict = parse_strict(text)
+    if strict is not NOTHING:
+        return strict
+    if len(text) > MAX_LENGTH:
         return NOTHING
     try:
         parser = Parser(text)
@@ -67,12 +74,12 @@ def parse_whole(text: str) -> Any:
 
 
 def parse_within(text: str) -> Iterator[Any]:
-    """Yield the JSON objects and arrays that stand in prose, in order, each but once.
+    """Yield the JSON objects and arrays in a text of prose, in order.
 
     Raises:
-        UnreadableError: one of them is cut off or broken, or there are too many of them.
+        UnreadableError: One of them is truncated or malformed, or the text is too long.
     """
-    if len(text) > LONGEST:
+    if len(text) > MAX_LENGTH:
         raise UnreadableError("it is not JSON, and too long to look for it inside", 0)
     parser, at = Parser(text), 0
     while opened := OPENERS.search(text, at):
@@ -87,86 +94,86 @@ def dumps(value: Any) -> str:
     """Return compact JSON text, keys in their order.
 
     Raises:
-        ValueError: it holds a number that JSON cannot carry.
+        ValueError: It contains a number that JSON cannot carry.
     """
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return _encode(value)
 
 
-def joined(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Return an object of its members.
 
     Raises:
-        ValueError: a key stands twice with different values.
+        ValueError: A key appears twice with different values.
     """
-    found: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in found and not same(found[key], value):
-            raise ValueError(f'the key "{key[:40]}" stands twice')
-        found[key] = value
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        for key, value in pairs:
+            if not _same(found[key], value):
+                raise ValueError(f'the key "{key[:40]}" appears twice')
     return found
 
 
-def same(one: Any, other: Any) -> bool:
-    """Whether two JSON values are the same; to Python, 1 is True, which is not."""
+def _same(one: Any, other: Any) -> bool:
+    """Whether two JSON values are equal; in Python 1 equals True, in JSON it does not."""
     return dumps(one) == dumps(other) if type(one) is type(other) else False
 
 
-def _strict(text: str) -> Any:
-    return json.loads(text, object_pairs_hook=joined, parse_constant=_no_constant)
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
 
 
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")
+_decode = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_refuse_constant).decode
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
 @dataclass(slots=True)
 class Members:
-    """What a container holds, as far as it could be read.
+    """The members of an object or array, as far as they could be parsed.
 
     Attributes:
-        pairs: Key and value of each member; of an array, the key is None.
-        end: Behind the container; of a broken one, where it broke.
-        fault: What broke it.
+        pairs: The key and value of each member; in an array, the key is None.
+        end: The position behind the container; of a malformed one, that of the error.
+        error: Why the container is malformed, if it is.
     """
 
     pairs: list[tuple[str | None, Any]] = field(default_factory=list)
     end: int = 0
-    fault: UnreadableError | None = None
+    error: UnreadableError | None = None
 
 
 class Parser:
-    """Reads values from places in one text."""
+    """Parses values at given positions in one text."""
 
     def __init__(self, text: str) -> None:
         self._text = text
 
     def skip(self, at: int) -> int:
-        """Return the place of what comes after the white space at `at`."""
+        """Return the position behind the white space at `at`."""
         space = _SPACE.match(self._text, at)
         return space.end() if space else at
 
     def begins_prose(self, at: int) -> bool:
-        """Whether the bracket at `at` is one of prose: what follows could be no member of JSON."""
+        """Whether the bracket at `at` is part of prose, because no JSON member follows it."""
         opener, after = self._text[at], self.skip(at + 1)
         mark = self._text[after : after + 1]
         if not mark or mark in _CLOSERS[opener] or mark in _QUOTES:
             return False
         if opener in "{｛":
-            return _KEY_OF_CODE.match(self._text, after) is None  # {key: 1} is broken, not prose
+            return _KEY_OF_CODE.match(self._text, after) is None  # {key: 1} is malformed, not prose
         found = _NUMBER.match(self._text, after) or _WORD.match(self._text, after)
         return found is None and mark not in _CLOSERS
 
     def value(self, at: int, depth: int) -> tuple[Any, int]:
-        """Return the value at `at`, and the place behind it.
+        """Return the value at `at`, and the position behind it.
 
         Raises:
-            UnreadableError: there is none, or it is cut off.
+            UnreadableError: There is no value, or it is truncated or malformed.
         """
         mark = self._text[at : at + 1]
         if mark in _CLOSERS and mark:
             members = self.members(at, depth)
-            if members.fault:
-                raise members.fault
+            if members.error:
+                raise members.error
             return self._container(mark, members, at), members.end
         if mark in _QUOTES and mark:
             return self._string(at)
@@ -174,24 +181,24 @@ class Parser:
             return _WORDS[word[0]], word.end()
         if number := _NUMBER.match(self._text, at):
             return self._number(number[0], at), number.end()
-        raise self._broken("a value is missing", at)
+        raise self._error("a value is missing", at)
 
     def members(self, at: int, depth: int = 0) -> Members:
-        """Return what the container at `at` holds, up to its end or to where it breaks.
+        """Return the members of the container at `at`, up to its end or to an error.
 
-        A last member that a broken container may not have ended with is left out.
+        After an error the last member is left out if it may be incomplete.
         """
         found = Members()
         try:
             self._read_members(at, depth, found)
-        except UnreadableError as fault:
-            found.fault, found.end = fault, fault.at
-            if found.pairs and not fault.cut:
+        except UnreadableError as error:
+            found.error, found.end = error, error.at
+            if found.pairs and not error.cut:
                 found.pairs.pop()
         return found
 
     def _read_members(self, at: int, depth: int, found: Members) -> None:
-        if depth >= DEEPEST:
+        if depth >= MAX_DEPTH:
             raise UnreadableError("it is nested too deeply", at)
         opener = self._text[at]
         at = self.skip(at + 1)
@@ -203,14 +210,14 @@ class Parser:
             at = self.skip(at)
             closed = self._is(at, _CLOSERS[opener])
             if closed or self._is(at, _COMMAS) or not isinstance(value, int | float):
-                found.pairs.append((key, value))  # else it may be a number that is cut off
+                found.pairs.append((key, value))  # otherwise it may be a truncated number
             if not closed:
                 at = self.skip(self._expect(at, _COMMAS, "a comma is missing"))
         found.end = at + 1
 
     def _key(self, at: int) -> tuple[str, int]:
         if self._text[at : at + 1] not in _QUOTES or at >= len(self._text):
-            raise self._broken("a key in quotes is missing", at)
+            raise self._error("a key in quotes is missing", at)
         key, at = self._string(at)
         return key, self.skip(self._expect(self.skip(at), _COLONS, "a colon is missing"))
 
@@ -223,7 +230,7 @@ class Parser:
             at = chunk.end() if chunk else at
             parts.append(chunk[0] if chunk else "")
             if at >= len(self._text):
-                raise self._broken("a text in quotes has no end", at)
+                raise self._error("a text in quotes has no end", at)
             if self._text[at] == end:
                 return _paired("".join(parts)), at + 1
             escaped, at = self._escape(at)
@@ -237,12 +244,12 @@ class Parser:
             return mark, at + 2
         if mark in _ESCAPES:
             return _ESCAPES[mark], at + 2
-        raise self._broken("a backslash stands before a wrong character", at + 1)
+        raise self._error("a backslash stands before a wrong character", at + 1)
 
     def _number(self, text: str, at: int) -> int | float:
         try:
             value: int | float = json.loads(text)
-        except ValueError:  # of more digits than Python reads
+        except ValueError:  # more digits than Python parses
             raise UnreadableError("a number is too long", at) from None
         return value
 
@@ -250,7 +257,7 @@ class Parser:
         if opener in "[［":
             return [value for _, value in members.pairs]
         try:
-            return joined([(key or "", value) for key, value in members.pairs])
+            return _object([(key or "", value) for key, value in members.pairs])
         except ValueError as error:
             raise UnreadableError(str(error), at) from error
 
@@ -259,15 +266,15 @@ class Parser:
 
     def _expect(self, at: int, marks: str, what: str) -> int:
         if not self._is(at, marks):
-            raise self._broken(what, at)
+            raise self._error(what, at)
         return at + 1
 
-    def _broken(self, what: str, at: int) -> UnreadableError:
+    def _error(self, what: str, at: int) -> UnreadableError:
         cut = at >= len(self._text)
-        told = "it is cut off" if cut else f"{what} at character {at + 1}"
-        return UnreadableError(told, at, cut=cut)
+        message = "it is cut off" if cut else f"{what} at character {at + 1}"
+        return UnreadableError(message, at, cut=cut)
 
 
 def _paired(text: str) -> str:
-    """Join the halves of characters that were escaped as two."""
+    """Join the surrogate pairs of characters that were escaped as two."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")

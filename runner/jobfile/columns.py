@@ -1,7 +1,4 @@
-"""Whether a job file and a dataset fit together.
-
-It refuses to know where either came from: it compares names of columns, and nothing else.
-"""
+"""Checks that a job file and a dataset fit together, by the names of their columns."""
 
 from __future__ import annotations
 
@@ -10,10 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from runner.errors import InputError, JobFileError
 from runner.tomlfile import listed, nearest
 
-RESULT_COLUMNS = ("answer", "model", "state", "error")
-"""What the output adds to the input's columns, unless it adds more."""
-
-_MOST_LISTED = 30
+_MAX_SHOWN = 30
 
 
 def check_columns(
@@ -22,20 +16,20 @@ def check_columns(
     where: str,
     *,
     dataset: str | None = None,
-    added: Sequence[str] = RESULT_COLUMNS,
+    added: Sequence[str] = (),
 ) -> None:
-    """Check that the prompt reads only columns that exist, and that the output's names are free.
+    """Check that the prompt reads only existing columns, and that the added names are free.
 
     Args:
-        prompt_columns: What the prompt reads.
-        columns: What the dataset has.
+        prompt_columns: The columns that the prompt reads.
+        columns: The columns of the dataset.
         where: The job file, for errors.
-        dataset: The dataset, for errors about it; `where` unless given.
+        dataset: The dataset, for errors about it; by default `where`.
         added: The columns that the output adds.
 
     Raises:
-        JobFileError: the prompt reads a column that the dataset does not have.
-        InputError: the dataset has a column that the output is about to add.
+        JobFileError: The prompt reads a column that the dataset does not have.
+        InputError: The dataset has a column that the output adds.
     """
     if taken := [name for name in added if name in columns]:
         raise InputError(
@@ -56,8 +50,8 @@ def _columns(names: Sequence[str]) -> str:
 
 
 def _some(columns: Sequence[str]) -> str:
-    rest = len(columns) - _MOST_LISTED
-    return listed(columns[:_MOST_LISTED]) + (f" and {rest} more" if rest > 0 else "")
+    rest = len(columns) - _MAX_SHOWN
+    return listed(columns[:_MAX_SHOWN]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def _advice(unknown: Iterable[str], columns: Sequence[str]) -> str:
@@ -66,5 +60,5 @@ def _advice(unknown: Iterable[str], columns: Sequence[str]) -> str:
 
 
 def _reference(column: str) -> str:
-    """Spell a column as a template reads it."""
+    """Return a column as a template spells it."""
     return f'"{column}"' if column.isidentifier() else f"""row["{column}"]"""

@@ -1,7 +1,4 @@
-"""Where in a reply a short answer may stand: the whole of it, or one place that says so.
-
-It knows no kind of answer: it offers readings, the surest first, and others choose.
-"""
+"""Finds the candidates for a short answer in a reply: the whole of it, or one marked place."""
 
 from __future__ import annotations
 
@@ -10,24 +7,24 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import TypeVar
 
-from runner.jobfile.unwrap import follows_lead, unwrap
+from runner.jobfile.answers.unwrap import follows_lead, unwrap
 
 _FENCED = re.compile(r"^(?:```|~~~)[^\n`]*\n", re.MULTILINE)
 _BOXED = re.compile(
     r"\\boxed\{([^{}\n]{1,200})\}|<\|begin_of_box\|>([^<\n]{1,200})<\|end_of_box\|>"
 )
-_MOST_LAYERS = 16
-_MOST_LINES = 400
+_MAX_LAYERS = 16
+_MAX_LINES = 400
 
-Value = TypeVar("Value")
+T = TypeVar("T")
 
 
-def read_short(core: str, read: Callable[[list[str]], Value | None]) -> Value | None:
-    """Return the one value that `read` finds in a reply; None when it is none, or two.
+def find_unique(core: str, read: Callable[[list[str]], T | None]) -> T | None:
+    """Return the one value that `read` finds in a reply; None when there is none, or several.
 
     Args:
         core: The reply without its thinking.
-        read: Makes a value of the layers of one reading, the outermost first.
+        read: Returns the value of one candidate, given as its layers, the outermost first.
     """
     if (whole := read(layers(core))) is not None:
         return whole
@@ -36,13 +33,13 @@ def read_short(core: str, read: Callable[[list[str]], Value | None]) -> Value | 
 
 
 def layers(text: str) -> list[str]:
-    """Return `text` and what is left after each layer of wrapping is taken off."""
-    return list(islice(unwrap(text), _MOST_LAYERS))
+    """Return `text` and what is left after each layer of wrapping is removed."""
+    return list(islice(unwrap(text), _MAX_LAYERS))
 
 
 def _places(core: str) -> Iterator[str]:
-    """Yield what stands where models put an answer that they have reasoned for."""
-    lines = [line.strip() for line in core.split("\n", _MOST_LINES) if line.strip()]
+    """Yield the places where models put an answer after some reasoning."""
+    lines = [line.strip() for line in core.split("\n", _MAX_LINES) if line.strip()]
     said = [lead for line in lines if (lead := follows_lead(line)) is not None]
     if len(said) == 1 and lines and follows_lead(lines[-1]) is not None:
         yield said[0]

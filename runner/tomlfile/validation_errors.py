@@ -1,7 +1,4 @@
-"""How Pydantic's complaints about a TOML file are told to the person who wrote it.
-
-It refuses to know what a valid file is; it only looks up which names were possible where.
-"""
+"""Rewords Pydantic's validation errors for the person who wrote the TOML file."""
 
 from __future__ import annotations
 
@@ -15,7 +12,7 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from runner.tomlfile.near import did_you_mean, listed
+from runner.tomlfile.problem import did_you_mean, listed
 
 _EXPECTED = {
     "string_type": "must be text in quotes",
@@ -29,32 +26,32 @@ _EXPECTED = {
     "model_attributes_type": "must be a table",
 }
 
-_KEY = "[key]"  # Pydantic's mark, at the end of a place, that the key is wrong and not its value
+_KEY = "[key]"  # Pydantic's last part of a place whose key is wrong, and not the value
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 _Place = tuple[int | str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
-    """One thing that is wrong: its place as the file spells it, what it is, and what to try."""
+class FieldError:
+    """One error: its place as the file spells it, what is wrong, and what to try."""
 
     field: str
     what: str
     remedy: str
 
 
-def faults_in(error: ValidationError, model: type[BaseModel]) -> list[Fault]:
-    """Return what `error` complains of in a file that should be a `model`."""
-    return [_fault(detail, model) for detail in error.errors(include_url=False)]
+def field_errors(error: ValidationError, model: type[BaseModel]) -> list[FieldError]:
+    """Return the errors in a file that should be a `model`."""
+    return [_field_error(detail, model) for detail in error.errors(include_url=False)]
 
 
-def wording(error: ValidationError) -> str:
-    """Return the first complaint of `error` as a clause, without the value complained of."""
+def first_message(error: ValidationError) -> str:
+    """Return the first error as a clause, without the refused value."""
     return _what(error.errors(include_url=False)[0])
 
 
-def _fault(detail: ErrorDetails, model: type[BaseModel]) -> Fault:
+def _field_error(detail: ErrorDetails, model: type[BaseModel]) -> FieldError:
     place = tuple(detail["loc"])
     if place[-1:] == (_KEY,):
         place = place[:-1]
@@ -63,32 +60,32 @@ def _fault(detail: ErrorDetails, model: type[BaseModel]) -> Fault:
         return _unknown(place, field, model)
     if detail["type"] == "missing":
         noun = "table" if _is_table(_kinds(place, model)[-1]) else "key"
-        return Fault(field, f"this {noun} is required", f"add the {noun}")
+        return FieldError(field, f"this {noun} is required", f"add the {noun}")
     remedy = detail.get("ctx", {}).get("remedy", "correct the value")
-    return Fault(field, _what(detail), remedy)
+    return FieldError(field, _what(detail), remedy)
 
 
-def _unknown(place: _Place, field: str, model: type[BaseModel]) -> Fault:
+def _unknown(place: _Place, field: str, model: type[BaseModel]) -> FieldError:
     known = _fields(_kinds(place[:-1], model)[-1])
     noun = "table or key" if len(place) == 1 else "key"
     remedy = did_you_mean(str(place[-1]), known) or f"use one of {listed(known)}"
-    return Fault(field, f'unknown {noun} "{place[-1]}"', remedy)
+    return FieldError(field, f'unknown {noun} "{place[-1]}"', remedy)
 
 
 def _what(detail: ErrorDetails) -> str:
-    """Return our wording, or Pydantic's own as a clause."""
+    """Return our own message, or else Pydantic's as a clause."""
     plain = detail["msg"].removeprefix("Input ").rstrip(".")
     return _EXPECTED.get(detail["type"]) or plain
 
 
 def _name(place: _Place, model: type[BaseModel]) -> str:
-    """Spell a place as the file does: ``[prompt] user``, ``[answer] labels item 2``."""
+    """Return a place as the file spells it: ``[prompt] user``, ``[answer] labels item 2``."""
     if not place:
         return "the file"
     inner = _kinds(place, model)[2:]
     steps = zip(place[1:], inner, strict=False)
     depth = 1 + sum(1 for _ in takewhile(_is_named_table, steps))
-    # Only a name of the user's choice can need quotes, and none stands first.
+    # Only a name that the user chose can need quotes, and the first part is never one.
     table = ".".join((str(place[0]), *map(_quoted, place[1:depth])))
     words = (f"item {key + 1}" if isinstance(key, int) else key for key in place[depth:])
     return " ".join((f"[{table}]", *words))
@@ -99,12 +96,12 @@ def _quoted(key: int | str) -> str:
 
 
 def _kinds(place: _Place, model: type[BaseModel]) -> list[Any]:
-    """Return the types of the whole file and of what each part of `place` names in it."""
+    """Return the type of the whole file, and then the type at each part of `place`."""
     return list(accumulate(place, _inside, initial=model))
 
 
 def _inside(kind: Any, part: int | str) -> Any:
-    """Return the type of what `part` names in a value of type `kind`; None when it is unknown."""
+    """Return the type of the item `part` of a value of type `kind`; None when it is unknown."""
     if _is_model(kind):
         field = kind.model_fields.get(str(part))
         return field.annotation if field else None

@@ -1,7 +1,4 @@
-"""What a job file may say, as frozen values that refuse anything else.
-
-It knows neither TOML nor files: it is handed a mapping, and says in Pydantic's terms what is wrong.
-"""
+"""A whole job file: the model that validates it, and the digests that identify what it asks."""
 
 from __future__ import annotations
 
@@ -13,25 +10,24 @@ import orjson
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from runner.errors import JobFileError
-from runner.jobfile.accept import Answer
-from runner.jobfile.job import Images, Job
+from runner.jobfile.answer_spec import AnswerSpec
+from runner.jobfile.job_spec import ImageSpec, JobSpec
 from runner.jobfile.parameters import check_parameters
-from runner.jobfile.table import Table
-from runner.jobfile.texts import PromptText
-from runner.tomlfile import problem
+from runner.jobfile.prompt_spec import PromptSpec
+from runner.tomlfile import TomlTable, problem
 
-# Every digest has these. Keys that came later are in it only if they say something, so that a job
-# file of before keeps its digest, and its batch is not paid for anew.
+# Every digest covers these keys. A later key is part of it only when it is set, so that an older
+# job file keeps its digest, and its batch is not paid for again.
 _FIRST_KEYS = {"prompt": {"system", "user"}, "answer": {"kind", "labels"}}
 
 
-class Limits(Table):
-    """``[limits]``: when to give a row, or the whole batch, up.
+class JobLimits(TomlTable):
+    """``[limits]``: when to give up on a row or on the whole batch.
 
     Attributes:
-        max_calls: Calls that the batch may cost in all; None: as many as it takes.
-        max_attempts: Tries of one row after transient errors, 1 to 20.
-        timeout_s: Seconds that one call may take, 5 to 3600.
+        max_calls: The most calls that the batch may cost in all; None: no limit.
+        max_attempts: The most tries of one row after transient errors, 1 to 20.
+        timeout_s: The most seconds that one call may take, 5 to 3600.
     """
 
     max_calls: Annotated[int, Field(ge=1)] | None = None
@@ -39,19 +35,19 @@ class Limits(Table):
     timeout_s: Annotated[float, Field(ge=5, le=3600)] = 300.0
 
 
-class JobFile(Table):
-    """A whole job file, checked: what to ask of which model, and what counts as an answer.
+class JobFile(TomlTable):
+    """A whole job file, validated.
 
     Attributes:
-        parameters: Sent with each request untouched; not to be changed.
+        parameters: Sent with each request unchanged; not to be modified.
     """
 
-    job: Job
-    prompt: PromptText = PromptText(user="{{ row }}")
+    job: JobSpec
+    prompt: PromptSpec = PromptSpec(user="{{ row }}")
     parameters: dict[str, Any] = Field(default_factory=dict)
-    answer: Answer = Answer()
-    images: Images = Images()
-    limits: Limits = Limits()
+    answer: AnswerSpec = AnswerSpec()
+    images: ImageSpec = ImageSpec()
+    limits: JobLimits = JobLimits()
 
     @field_validator("parameters")
     @classmethod
@@ -64,18 +60,18 @@ class JobFile(Table):
         kind, prompt = self.job.kind, self.prompt
         if kind != "request" and "prompt" not in self.model_fields_set:
             raise problem("needs a table [prompt]", 'write [prompt] with user = "… {{ column }} …"')
-        if kind in ("embedding", "image") and prompt.says_more_than_user:
-            raise problem(f'kind = "{kind}" has one text, [prompt] user, and no messages')
-        if kind != "chat" and self.answer != Answer():
-            raise problem(f'kind = "{kind}" has no [answer] to be checked')
+        if kind in ("embedding", "image") and prompt.has_more_than_user:
+            raise problem(f'kind = "{kind}" takes one text, [prompt] user, and no other messages')
+        if kind != "chat" and self.answer != AnswerSpec():
+            raise problem(f'kind = "{kind}" has no [answer] to validate')
         return self
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Read what `to_json` wrote.
+        """Read the output of `to_json`.
 
         Raises:
-            JobFileError: `text` is not a job file of this version.
+            JobFileError: The text is not a job file of this version.
         """
         try:
             return cls.model_validate(orjson.loads(text))
@@ -87,7 +83,7 @@ class JobFile(Table):
             ) from error
 
     def to_json(self) -> str:
-        """Return the canonical JSON text: every default filled in, keys sorted, no spaces."""
+        """Return the canonical JSON text: every default included, keys sorted, no spaces."""
         whole = self.model_dump(mode="json", by_alias=True)
         return orjson.dumps(whole, option=orjson.OPT_SORT_KEYS).decode()
 
@@ -107,10 +103,10 @@ class JobFile(Table):
 
     @property
     def digest(self) -> str:
-        """The SHA-256, in hex, of what is asked and accepted: models, prompt, parameters, answer.
+        """The SHA-256, in hex, of the models, the prompt, the parameters and the answer.
 
-        The name, the priority, the limits and how often to ask again are left out: whoever
-        changes them means the same batch, and must not pay for it anew.
+        The name, the priority, the limits and `max_asks` are not part of it: a user who changes
+        them means the same batch, and must not pay for it again.
         """
         asked = self.model_dump(
             mode="json",
@@ -127,11 +123,11 @@ class JobFile(Table):
         if self.job.kind != "chat":
             asked["kind"] = self.job.kind
         for table, first in _FIRST_KEYS.items():
-            asked[table] = {k: v for k, v in asked[table].items() if k in first or _is_said(v)}
+            asked[table] = {k: v for k, v in asked[table].items() if k in first or _is_set(v)}
         asked["models"] = self.job.choices
         return hashlib.sha256(orjson.dumps(asked, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
-def _is_said(value: Any) -> bool:
-    """Whether a key says anything; 0 does, and is not False."""
+def _is_set(value: Any) -> bool:
+    """Whether a value differs from the default of its key; 0 does."""
     return value is not None and value is not False and value not in ([], {})

@@ -1,7 +1,4 @@
-"""What a model is told of the answer that is wanted, in words and as a ``response_format``.
-
-It knows every kind of answer; it refuses to know the rest of the prompt.
-"""
+"""Instructions to the model about the answer, in words and as a ``response_format``."""
 
 from __future__ import annotations
 
@@ -10,12 +7,11 @@ from typing import Any
 
 import orjson
 
-from runner.jobfile.accept import Answer
-from runner.jobfile.answer import how_many, number_wanted
+from runner.jobfile.answer_spec import AnswerSpec
 
 
-def instruction(spec: Answer) -> str:
-    """Return the line that asks for such an answer; empty where any text will do."""
+def instruction(spec: AnswerSpec) -> str:
+    """Return the line that asks for a valid answer; empty when any text is valid."""
     choices = " | ".join(spec.labels)
     match spec.kind:
         case "text":
@@ -23,10 +19,10 @@ def instruction(spec: Answer) -> str:
         case "label":
             return f"Answer with exactly one of these labels and nothing else: {choices}"
         case "labels":
-            ask = f"Answer with a JSON array of {how_many(spec)} of these labels"
+            ask = f"Answer with a JSON array of {spec.label_count_phrase} of these labels"
             return f"{ask} and nothing else: {choices}"
         case "number":
-            return f"Answer with {number_wanted(spec)} and nothing else."
+            return f"Answer with {spec.number_phrase} and nothing else."
         case "regex":
             ask = "Answer with text that as a whole matches this regular expression"
             return f"{ask} and nothing else: {spec.pattern}"
@@ -36,17 +32,17 @@ def instruction(spec: Answer) -> str:
             return f"Answer with JSON that fits this JSON Schema and nothing else: {spec.schema_}"
 
 
-def value_wanted(spec: Answer) -> str:
-    """Return what the answer to one of several items is to be, as a phrase."""
+def value_phrase(spec: AnswerSpec) -> str:
+    """Return a phrase for the JSON value that answers one of several items."""
     match spec.kind:
         case "text":
             return "the answer as a JSON string"
         case "label":
             return "one of the labels as a JSON string"
         case "labels":
-            return f"a JSON array of {how_many(spec)} of the labels"
+            return f"a JSON array of {spec.label_count_phrase} of the labels"
         case "number":
-            return number_wanted(spec)
+            return spec.number_phrase
         case "regex":
             return "a JSON string that as a whole matches the regular expression"
         case "json" if spec.schema_ is None:
@@ -55,30 +51,30 @@ def value_wanted(spec: Answer) -> str:
             return "JSON that fits the JSON Schema"
 
 
-def correction(spec: Answer, reason: str) -> str:
-    """Return what the model is told after a reply that is no answer, `reason` if it is known."""
-    told = f"That was no valid answer: {reason}." if reason else "That was no valid answer."
-    return f"{told}\n{instruction(spec) or 'Answer the message above.'}"
+def correction(spec: AnswerSpec, reason: str) -> str:
+    """Return the message that asks again after an invalid reply; `reason` may be empty."""
+    refusal = f"That was no valid answer: {reason}." if reason else "That was no valid answer."
+    return f"{refusal}\n{instruction(spec) or 'Answer the message above.'}"
 
 
-def pack_instruction(spec: Answer, count: int) -> str:
-    """Return what the model is told of several items in one message."""
+def pack_instruction(spec: AnswerSpec, count: int) -> str:
+    """Return the message before several items."""
     return (
         f"Here are {count} items, one JSON object a line. Answer each as if it had been sent alone."
         f"\nReply with one JSON object and nothing else: its keys are the items' numbers, "
-        f'"1" to "{count}", and each value is {value_wanted(spec)}.'
+        f'"1" to "{count}", and each value is {value_phrase(spec)}.'
     )
 
 
 def response_format(
-    spec: Answer, supported: Collection[str], *, packed: int = 0
+    spec: AnswerSpec, supported: Collection[str], *, packed: int = 0
 ) -> dict[str, Any] | None:
-    """Return the ``response_format`` to ask for such an answer with; None: none.
+    """Return the ``response_format`` parameter of a request, or None when it has none.
 
     Args:
-        spec: What counts as an answer.
-        supported: What the provider takes: ``json_object``, ``json_schema``.
-        packed: How many items the request holds; 0: it is one row's.
+        spec: The valid answers.
+        supported: The types that the provider supports: ``json_object``, ``json_schema``.
+        packed: The number of items in the request; 0 when it is about one row.
     """
     schema = _pack_schema(spec, packed) if packed else _object_schema(spec)
     if schema is not None and "json_schema" in supported:
@@ -87,13 +83,13 @@ def response_format(
     return {"type": "json_object"} if is_object and "json_object" in supported else None
 
 
-def _object_schema(spec: Answer) -> dict[str, Any] | None:
-    """Return the schema of a JSON answer that is always an object, as every provider wants."""
+def _object_schema(spec: AnswerSpec) -> dict[str, Any] | None:
+    """Return the schema of a JSON answer if it is always an object, as every provider requires."""
     schema = orjson.loads(spec.schema_) if spec.kind == "json" and spec.schema_ else {}
     return schema if schema.get("type") == "object" else None
 
 
-def _pack_schema(spec: Answer, count: int) -> dict[str, Any] | None:
+def _pack_schema(spec: AnswerSpec, count: int) -> dict[str, Any] | None:
     item = _item_schema(spec)
     if item is None:
         return None
@@ -106,8 +102,8 @@ def _pack_schema(spec: Answer, count: int) -> dict[str, Any] | None:
     }
 
 
-def _item_schema(spec: Answer) -> dict[str, Any] | None:
-    """Return the schema of one item's answer; None where it cannot stand inside another."""
+def _item_schema(spec: AnswerSpec) -> dict[str, Any] | None:
+    """Return the schema of one item's answer; None when it cannot be nested in another schema."""
     match spec.kind:
         case "label":
             return {"type": "string", "enum": list(spec.labels)}
@@ -118,7 +114,7 @@ def _item_schema(spec: Answer) -> dict[str, Any] | None:
             return {"type": "integer" if spec.integer else "number"}
         case "json":
             text = spec.schema_ or ""
-            inside = text and not any(f'"{key}"' in text for key in ("$ref", "$dynamicRef", "$id"))
-            return dict(orjson.loads(text)) if inside else None
+            refers = any(f'"{key}"' in text for key in ("$ref", "$dynamicRef", "$id"))
+            return dict(orjson.loads(text)) if text and not refers else None
         case _:
             return {"type": "string"}
