@@ -69,7 +69,7 @@ def packing_of(jobfile: JobFile, prompt: Prompt, rows: Callable[[], Iterable[str
     Raises:
         JobFileError: They cannot, and are to.
     """
-    wanted = jobfile.job.rows_in_a_call
+    wanted = jobfile.job.rows_per_call
     if wanted == 1:
         return ALONE
     if jobfile.job.kind == "chat" and (why := prompt.unpackable):
@@ -122,7 +122,7 @@ class Fingerprints:
     def __init__(self, jobfile: JobFile, prompt: Prompt, part: Part, folder: Path) -> None:
         self._prompt = prompt
         self._kind = jobfile.job.kind
-        self._shows_images = bool(jobfile.prompt.pictures)
+        self._shows_images = bool(jobfile.prompt.image_templates)
         self._folder = folder
         # Each vote is one of its own, and a check would check nothing with the packed answers.
         self._salt = f"{jobfile.terms(part.models)}:{part.name}:".encode()
@@ -161,11 +161,11 @@ class Fingerprints:
 
     def _described(self, messages: list[dict[str, Any]]) -> list[Any]:
         """The messages, with what tells a local image from another in the place of its path."""
-        from runner.files.images import describe  # noqa: PLC0415 - few jobs show images
+        from runner.files.image_urls import image_identity  # noqa: PLC0415 - few jobs show images
 
         def seen(part: dict[str, Any]) -> object:
             image = part.get("image_url")
-            return describe(image["url"], self._folder) if image else part
+            return image_identity(image["url"], self._folder) if image else part
 
         return [
             message

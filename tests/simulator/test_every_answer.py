@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from runner.errors import ConfigError
 from runner.jobfile import (
-    Answer,
+    AnswerSpec,
     Asked,
     Invalid,
     Job,
@@ -52,45 +52,45 @@ SCHEMA: dict[str, Any] = {
     "$defs": {"hotel": {"type": "object", "properties": {"name": {"type": "string"}}}},
 }
 SPECS = (
-    Answer(),
-    Answer(kind="label", labels=("good", "bad", "so | so")[:2]),
-    Answer(kind="labels", labels=("food", "staff", "price"), min=1, max=2),
-    Answer(kind="labels", labels=("food", "staff", "price")),
-    Answer(kind="number"),
-    Answer(kind="number", min=1, max=5, integer=True),
-    Answer(kind="number", max=-2.5),
-    Answer(kind="regex", pattern=r"[A-Z]{2}-\d{3}(?:a|b)?"),
-    Answer(kind="json"),
-    Answer(kind="json", schema=SCHEMA),
+    AnswerSpec(),
+    AnswerSpec(kind="label", labels=("good", "bad", "so | so")[:2]),
+    AnswerSpec(kind="labels", labels=("food", "staff", "price"), min=1, max=2),
+    AnswerSpec(kind="labels", labels=("food", "staff", "price")),
+    AnswerSpec(kind="number"),
+    AnswerSpec(kind="number", min=1, max=5, integer=True),
+    AnswerSpec(kind="number", max=-2.5),
+    AnswerSpec(kind="regex", pattern=r"[A-Z]{2}-\d{3}(?:a|b)?"),
+    AnswerSpec(kind="json"),
+    AnswerSpec(kind="json", schema=SCHEMA),
 )
 KINDS = [f"{spec.kind} {number}" for number, spec in enumerate(SPECS)]
 
 
-def prompt(spec: Answer, **more: Any) -> Prompt:
+def prompt(spec: AnswerSpec, **more: Any) -> Prompt:
     text = PromptText(system="Be kind.", user="Review: {{ text }}", **more)
     return Prompt(JobFile(job=Job(name="x", model="m"), prompt=text, answer=spec))
 
 
-def alone(spec: Answer, row: dict[str, str]) -> Valid | Invalid:
+def alone(spec: AnswerSpec, row: dict[str, str]) -> Valid | Invalid:
     return read_answer(spec, answer(prompt(spec).messages(row)))
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=KINDS)
-def test_every_kind_of_answer_is_given_as_it_is_recorded(spec: Answer) -> None:
+def test_every_kind_of_answer_is_given_as_it_is_recorded(spec: AnswerSpec) -> None:
     for row in ROWS:
         said = answer(prompt(spec).messages(row))
         assert read_answer(spec, said) == Valid(said)
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=KINDS)
-def test_an_item_of_a_pack_is_answered_as_it_is_alone(spec: Answer) -> None:
+def test_an_item_of_a_pack_is_answered_as_it_is_alone(spec: AnswerSpec) -> None:
     said = answer(prompt(spec).pack_messages(ROWS))
     assert read_pack(spec, said, len(ROWS)) == tuple(alone(spec, row) for row in ROWS)
 
 
 @settings(max_examples=60)
 @given(st.sampled_from(SPECS), st.lists(st.text().filter(str.strip), min_size=1, max_size=4))
-def test_so_it_is_whatever_the_rows_say(spec: Answer, texts: list[str]) -> None:
+def test_so_it_is_whatever_the_rows_say(spec: AnswerSpec, texts: list[str]) -> None:
     rows = [{"text": text} for text in texts]
     said = answer(prompt(spec).pack_messages(rows))
     assert read_pack(spec, said, len(rows)) == tuple(alone(spec, row) for row in rows)
@@ -99,7 +99,7 @@ def test_so_it_is_whatever_the_rows_say(spec: Answer, texts: list[str]) -> None:
 @settings(max_examples=150)
 @given(st.sampled_from(SPECS), st.sampled_from(STYLES), st.floats(0, 1))
 def test_of_a_reply_cut_anywhere_an_item_is_right_or_asked_again(
-    spec: Answer, style: str, share: float
+    spec: AnswerSpec, style: str, share: float
 ) -> None:
     pack = prompt(spec).pack_messages(ROWS)
     said = styled(answer(pack), style, requested_answer(pack))
@@ -116,13 +116,13 @@ def test_of_a_reply_cut_anywhere_an_item_is_right_or_asked_again(
 )
 def test_a_number_is_in_any_range(least: float | None, span: float | None, *, whole: bool) -> None:
     most = None if span is None else (least or 0) + span + 1
-    spec = Answer(kind="number", min=least, max=most, integer=whole)
+    spec = AnswerSpec(kind="number", min=least, max=most, integer=whole)
     assert isinstance(alone(spec, ROWS[0]), Valid)
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=KINDS)
 @pytest.mark.parametrize("style", STYLES)
-def test_what_is_put_around_an_answer_does_not_change_it(spec: Answer, style: str) -> None:
+def test_what_is_put_around_an_answer_does_not_change_it(spec: AnswerSpec, style: str) -> None:
     messages, pack = prompt(spec).messages(ROWS[0]), prompt(spec).pack_messages(ROWS)
     said = styled(answer(messages), style, requested_answer(messages))
     assert read_answer(spec, said) == alone(spec, ROWS[0])
@@ -150,7 +150,7 @@ def outcome(found: Valid | Invalid, right: Valid | Invalid) -> str:
     return next((word for word in ("missing", "twice") if word in found.reason), "wrong")
 
 
-def outcomes(spec: Answer, **faults: float) -> Counter[str]:
+def outcomes(spec: AnswerSpec, **faults: float) -> Counter[str]:
     messages = prompt(spec).pack_messages(ROWS)
     found: Counter[str] = Counter()
     for seed in range(50):
@@ -173,7 +173,7 @@ def outcomes(spec: Answer, **faults: float) -> Counter[str]:
     ],
 )
 def test_each_fault_of_items_affects_its_share_of_them(
-    spec: Answer, kind: str, expected: str
+    spec: AnswerSpec, kind: str, expected: str
 ) -> None:
     found = outcomes(spec, **{kind: 0.25})
     assert set(found) == {"right", expected}
@@ -224,7 +224,7 @@ def test_an_unsupported_pattern_is_answered_with_prose(pattern: str) -> None:
 def test_an_unsupported_schema_is_answered_with_prose(schema: dict[str, Any]) -> None:
     with pytest.raises(UnsupportedError):
         make_json(schema, Random(0))
-    line = "Answer with JSON that fits this JSON Schema and nothing else: "
+    line = "AnswerSpec with JSON that fits this JSON Schema and nothing else: "
     assert answer([{"role": "user", "content": line + json.dumps(schema)}]) == PROSE
 
 
