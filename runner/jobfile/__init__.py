@@ -14,6 +14,7 @@ from runner.jobfile.job_spec import ImageSpec, JobSpec
 from runner.jobfile.load import build, load, parse
 from runner.jobfile.prompt import InvalidReply, Message, Prompt
 from runner.jobfile.prompt_spec import PromptSpec
+from runner.jobfile.request_key import RequestKeys
 
 __all__ = [
     "AnswerSpec",
@@ -26,6 +27,7 @@ __all__ = [
     "Message",
     "Prompt",
     "PromptSpec",
+    "RequestKeys",
     "Valid",
     "build",
     "check_columns",

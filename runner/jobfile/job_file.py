@@ -88,18 +88,21 @@ class JobFile(TomlTable):
         return orjson.dumps(whole, option=orjson.OPT_SORT_KEYS).decode()
 
     def terms(self, models: Sequence[str]) -> str:
-        """The SHA-256, in hex, of all that an answer depends on beside its row's messages.
+        """The SHA-256, in hex, of everything but the row that an answer depends on.
 
-        Two rows with the same messages, asked of `models` on the same terms, ask the same.
+        Rows with equal request keys, asked of `models` on the same terms, ask the same. How rows
+        share calls is not part of the terms: a user who packs differently must not pay again.
         """
-        said = {
+        terms = {
             "kind": self.job.kind,
             "models": sorted(models),
             "parameters": self.parameters,
             "answer": self.answer.model_dump(mode="json", by_alias=True, exclude={"max_asks"}),
             "longest_side": self.images.longest_side,
         }
-        return hashlib.sha256(orjson.dumps(said, option=orjson.OPT_SORT_KEYS)).hexdigest()
+        if self.job.kind != "request":
+            terms["prompt"] = self.prompt.model_dump(mode="json", exclude_defaults=True)
+        return hashlib.sha256(orjson.dumps(terms, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
     @property
     def digest(self) -> str:
