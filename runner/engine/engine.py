@@ -33,7 +33,7 @@ from runner.engine.call import CallTrace, EndedCall, PreparedCall, make_call
 from runner.engine.image_poller import ImageTaskPoller
 from runner.engine.posts import Posts
 from runner.engine.run import Run
-from runner.engine.scheduler import NOTHING, Memory, RulesOf, Scheduler, Turn
+from runner.engine.scheduler import NOTHING, Memory, Scheduler, Turn
 from runner.engine.showing import progress_of
 from runner.errors import BusyError, DiskFullError, EngineError, RunnerError
 from runner.providers.endpoint import Endpoint
@@ -91,11 +91,13 @@ class Engine:
         self._runs: list[Run] = []
         self._ended: list[EndedCall] = []
         self._flying = 0
+        self._calls: TaskGroup
         self._memory: Memory | None = None
         self._woken = anyio.Event()
         self._closing = False
         self._trouble: str | None = None
         self._skew_ms = 0
+        self._admits = False  # not before the balances were asked for
         self._looked_at = float("-inf")
         self._deadline = float("inf")  # of the loop's time: when calls in flight are given up
 
@@ -106,6 +108,7 @@ class Engine:
         Raises:
             StoreError: The database cannot be used.
         """
+        failure: Exception | None = None
         async with runners.registered(self._database, self._clock.now) as runner_id:
             scheduler = self._scheduler(runner_id)
             async with anyio.create_task_group() as pollers:
@@ -115,9 +118,12 @@ class Engine:
                     tasks.start_soon(self._serve, scheduler, runner_id)
                     try:
                         yield
-                    finally:
-                        self._close()
+                    except Exception as error:  # noqa: BLE001 - raised below, as it is, in no group
+                        failure = error
+                    self._close()
                 pollers.cancel_scope.cancel()
+        if failure is not None:
+            raise failure
 
     async def run(self, run: Run) -> Ending:
         """Drain what `run` is about, until it ends.
@@ -156,8 +162,9 @@ class Engine:
         """The loop, around which the calls live."""
         failure: RunnerError | None = None
         async with anyio.create_task_group() as calls:
+            self._calls = calls
             try:
-                await self._loop(scheduler, runner_id, calls)
+                await self._loop(scheduler, runner_id)
             except RunnerError as error:
                 failure = error
             except Exception as error:
@@ -171,12 +178,13 @@ class Engine:
             await self._drain(scheduler, calls)
             self._posts.close()
 
-    async def _loop(self, scheduler: Scheduler, runner_id: int, calls: TaskGroup) -> None:
+    async def _loop(self, scheduler: Scheduler, runner_id: int) -> None:
         await self._await_balances(scheduler)
+        self._admits = True
         while not (self._closing and not self._flying and not self._ended):
             self._woken = anyio.Event()
             try:
-                wait = await self._turn(scheduler, runner_id, calls)
+                wait = await self._turn(scheduler, runner_id)
             except (BusyError, DiskFullError) as error:
                 self._trouble = error.what
                 self._posts.fail(error)
@@ -188,7 +196,7 @@ class Engine:
                 return
             await self._sleep(wait.until)
 
-    async def _turn(self, scheduler: Scheduler, runner_id: int, calls: TaskGroup) -> Wait:
+    async def _turn(self, scheduler: Scheduler, runner_id: int) -> Wait:
         """Look if it is time, then write if there is anything to write."""
         memory = await self._looked(scheduler, runner_id)
         self._check_disk()
@@ -197,9 +205,7 @@ class Engine:
             if not found.permits:
                 await self._conclude(memory, found.wait)
                 return found.wait
-        turn = await self._write(scheduler, memory, self._rules_of)
-        for prepared in turn.calls:
-            calls.start_soon(self._call, prepared)
+        turn = await self._write(scheduler, memory)
         self._accounts.want_prices(route for one in turn.demands for route in one.routes)
         await self._conclude(turn.memory, turn.wait)
         return turn.wait
@@ -209,20 +215,15 @@ class Engine:
         due = memory.snapshot.next_due
         return bool(self._ended or self._posts) or (due is not None and due <= self._now())
 
-    async def _write(
-        self, scheduler: Scheduler, memory: Memory, rules_of: RulesOf = NOTHING
-    ) -> Turn:
-        """One turn in one transaction; what it decided is adopted once it is committed.
-
-        The caller makes the calls that `rules_of` lets start; without it none does.
-        """
+    async def _write(self, scheduler: Scheduler, memory: Memory) -> Turn:
+        """One turn in one transaction; what it decided is adopted once it is committed."""
         await self._gather()
         ended = list(self._ended)
         try:
             async with self._database.write() as connection:
                 posted = await self._posts.run(connection)
                 turn = await scheduler.take_turn(
-                    connection, memory, ended, rules_of, self._now(), stale=bool(posted)
+                    connection, memory, ended, self._rules_of, self._now(), stale=bool(posted)
                 )
         except RunnerError:
             raise
@@ -277,6 +278,8 @@ class Engine:
         self._trouble = None
         self._ended = self._ended[len(ended) :]
         self._flying += len(turn.calls)
+        for prepared in turn.calls:
+            self._calls.start_soon(self._call, prepared)
         for one, settlement in zip(ended, turn.settlements, strict=True):
             self._learn(one)
             self._observe(one, settlement)
@@ -389,7 +392,7 @@ class Engine:
 
     def _rules_of(self, batch_id: int) -> Rules | None:
         """What is wanted of a batch: by the first run that is about it."""
-        if self._trouble is not None or self._images.trouble is not None:
+        if not self._admits or self._trouble is not None or self._images.trouble is not None:
             return None  # no new call while the end of an old one cannot be kept
         for run in self._runs:
             if not run.stopping and run.covers(batch_id):

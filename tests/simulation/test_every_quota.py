@@ -19,8 +19,8 @@ from runner.core.hours import read_hours
 from runner.core.pacing import Pace
 from runner.engine.run import RunOptions
 from runner.providers.presets import preset
-from runner.providers.simulator import SimulatorTransport, build_app
 from runner.settings import ProviderTable
+from runner.simulator import SimulatorTransport, build_app
 from runner.store import balances
 
 ASAP = RunOptions(rules=Rules(Pace.ASAP))
@@ -227,8 +227,8 @@ def test_a_balance_is_seen_change_by_change_and_a_grant_is_known_to_within_two_l
 # headers that are missing, malformed or wrong; limits that change
 
 
-@pytest.mark.parametrize("manners", ["vanishing", "malformed"])
-def test_headers_that_vanish_or_are_malformed_cost_nothing(tmp_path: Path, manners: str) -> None:
+@pytest.mark.parametrize("behaviour", ["missing", "malformed"])
+def test_headers_that_are_missing_or_malformed_cost_nothing(tmp_path: Path, behaviour: str) -> None:
     async def story(world: World) -> None:
         batch = await world.queue(150)
         assert await world.run() is Ending.DONE
@@ -236,11 +236,11 @@ def test_headers_that_vanish_or_are_malformed_cost_nothing(tmp_path: Path, manne
         assert world.simulator.stats().refused <= 2
 
     simulate(
-        tmp_path, story, calls_per_day=60, limits={"calls_per_day": 60}, header_manners=manners
+        tmp_path, story, calls_per_day=60, limits={"calls_per_day": 60}, header_behaviour=behaviour
     )
 
 
-def test_headers_that_lie_cost_a_refusal_a_day_and_no_row(tmp_path: Path) -> None:
+def test_wrong_headers_cost_a_refusal_a_day_and_no_row(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         batch = await world.queue(100)
         assert await world.run(ASAP) is Ending.DONE
@@ -248,7 +248,7 @@ def test_headers_that_lie_cost_a_refusal_a_day_and_no_row(tmp_path: Path) -> Non
         by_day = world.simulator.stats().by_day
         assert all(day.refused <= 40 for day in by_day.values())
 
-    simulate(tmp_path, story, calls_per_day=40, header_manners="lying")
+    simulate(tmp_path, story, calls_per_day=40, header_behaviour="wrong")
 
 
 def test_a_limit_that_changes_at_noon_is_learned_from_the_next_reply(tmp_path: Path) -> None:

@@ -24,15 +24,15 @@ from runner.jobfile import parse
 from runner.providers.account import Account, QuotaOverrides, quotas_of
 from runner.providers.endpoint import Endpoint
 from runner.providers.presets import preset
-from runner.providers.simulator import (
-    Simulator,
+from runner.providers.transport import open_transport
+from runner.settings import ProviderTable
+from runner.simulator import (
+    SimulatedProvider,
     SimulatorConfig,
     SimulatorTransport,
     answer,
     build_app,
 )
-from runner.providers.transport import open_transport
-from runner.settings import ProviderTable
 from runner.store import batch_rows, batches, enqueue, integrity, reports
 from runner.store.batch_rows import ExportRow
 from runner.store.batches import Batch, NewBatch
@@ -70,7 +70,7 @@ class World:
     """A provider, a database and a clock; runners are let loose on them."""
 
     clock: virtual.VirtualClock
-    simulator: Simulator
+    simulator: SimulatedProvider
     database: Database
     limits: dict[str, int | None]
     reserve: int = 0
@@ -192,7 +192,7 @@ def simulate(
 
     async def main() -> None:
         async with open_database(folder / "queue.db", inline=True, durable=False) as database:
-            simulator = Simulator(config, clock.now)
+            simulator = SimulatedProvider(config, clock.now)
             await story(World(clock, simulator, database, limits or {}, reserve))
 
     virtual.run(main)
