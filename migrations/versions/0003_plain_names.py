@@ -316,6 +316,7 @@ def _make_indexes() -> None:
     _partial("jobs_duplicates", "jobs", "duplicate_of", where="duplicate_of IS NOT NULL")
     op.create_index("fingerprints_fingerprint", "fingerprints", ["fingerprint"], unique=False)
     op.create_index("image_tasks_due_at_ms", "image_tasks", ["due_at_ms"], unique=False)
+    _partial("image_tasks_leased", "image_tasks", "runner_id", where="runner_id IS NOT NULL")
     op.create_index("calls_period_key", "calls", ["period_key"], unique=False)
     _partial("calls_reserved", "calls", "runner_id", where="state = 'reserved'")
     keys = ("account", "model", "quota")

@@ -99,11 +99,6 @@ class Settlement:
         """Whether the provider works on any of its jobs now."""
         return any(isinstance(one.action, Accept) for one in self.jobs)
 
-    @property
-    def rows_finished(self) -> int:
-        """How many jobs it brought to an end."""
-        return sum(isinstance(one.action, Succeed | Fail) for one in self.jobs)
-
 
 @dataclass(frozen=True, slots=True)
 class RouteEvidence:

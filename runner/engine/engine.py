@@ -35,7 +35,7 @@ from runner.engine.posts import Posts
 from runner.engine.run import Run
 from runner.engine.scheduler import NOTHING, Memory, Scheduler, Turn
 from runner.engine.showing import progress_of
-from runner.errors import BusyError, DiskFullError, EngineError, RunnerError
+from runner.errors import EngineError, RunnerError, UnavailableError
 from runner.providers.endpoint import Endpoint
 from runner.store import batches, runners, set_aside
 from runner.store.database import Database
@@ -185,7 +185,7 @@ class Engine:
             self._woken = anyio.Event()
             try:
                 wait = await self._turn(scheduler, runner_id)
-            except (BusyError, DiskFullError) as error:
+            except UnavailableError as error:
                 self._trouble = error.what
                 self._posts.fail(error)
                 log.warning("the database cannot be written: %s", error.what)
@@ -321,7 +321,7 @@ class Engine:
                 if self._ended and self._memory is not None:
                     try:
                         await self._write(scheduler, self._memory)
-                    except (BusyError, DiskFullError) as error:
+                    except UnavailableError as error:
                         self._trouble = error.what
                         await anyio.sleep(RETRY_WRITE_S)
                     except RunnerError:

@@ -8,7 +8,7 @@ A batch may have parts: batches of their own that ask the same rows once more, f
 of them, for a check. A part stores no rows: its n-th job is about row
 ``first_row + n * row_step`` of the batch that it is part of.
 
-What every call changes (`jobs`, `batch_counts`, `windows`) is small; texts are stored apart from it.
+What every call changes (`jobs`, `batch_counts`, `windows`) is small; texts are stored apart.
 """
 
 from __future__ import annotations
@@ -197,6 +197,7 @@ image_tasks = Table(
     Column("due_at_ms", Int64, nullable=False),  # when to poll it
     Column("runner_id", Int64),  # the epoch that polls it now; NULL: nobody does
     Index("image_tasks_due_at_ms", "due_at_ms"),
+    _partial("image_tasks_leased", "runner_id", where="runner_id IS NOT NULL"),
 )
 
 results = Table(

@@ -188,12 +188,13 @@ async def submit(
     model: str = MODEL,
     *,
     asks: Sequence[str] = (),
+    bodies: Sequence[str] = (),
     **more: Any,
 ) -> Batch:
     """A batch of `number` rows, all queued; `asks` are what they ask, or each asks its own."""
-    number = len(asks) or number
+    number = len(asks) or len(bodies) or number
     batch = await batches.create_batch(connection, new_batch(number, digest, model, **more), NOON)
-    rows = [f'{{"n":{n}}}' for n in range(1, number + 1)]
+    rows = bodies or [f'{{"n":{n}}}' for n in range(1, number + 1)]
     await enqueue.enqueue(connection, batch, 0, rows, [ask.encode() for ask in asks], NOON)
     await batches.set_batch_state(connection, batch.id, BatchState.ACTIVE)
     return await reread(connection, batch)
