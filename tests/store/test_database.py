@@ -125,11 +125,10 @@ def test_a_writer_knows_of_another_task_that_waited_while_it_wrote(store: Store)
     revisions: list[tuple[int, int]] = []
 
     async def main(database: Database) -> None:
-        async with anyio.create_task_group() as tasks:
-            async with database.write() as connection:
-                tasks.start_soon(revision_of, database)
-                await anyio.wait_all_tasks_blocked()
-                revisions.append(await database.revision(connection))
+        async with anyio.create_task_group() as tasks, database.write() as connection:
+            tasks.start_soon(revision_of, database)
+            await anyio.wait_all_tasks_blocked()
+            revisions.append(await database.revision(connection))
         assert not is_next(revisions[0], await revision_of(database))
 
     store.run(main)

@@ -17,6 +17,7 @@ from tests.store.kit import (
     OURS,
     THEIRS,
     Store,
+    done,
     each,
     open_gates,
     reread,
@@ -121,6 +122,24 @@ def test_a_dead_runners_tasks_stay_pending(store: Store) -> None:
         assert (await reread(connection, batch)).counts == Counts(ready=1, pending=1)
 
     store.play(scene)
+
+
+def test_a_late_answer_makes_an_end_of_the_task(store: Store) -> None:
+    """The call before was given up, and had been paid for: there is an answer, and no poll more."""
+
+    async def scene(connection: AsyncConnection) -> None:
+        batch = await submit(connection, 1)
+        late = await start_one(connection, batch)
+        await rescue(connection, OURS, NOON)
+        await begin(connection, batch)
+        [task] = await lease(connection)
+        await settle(connection, done(late, "late"))
+        await settle_task(connection, image_tasks.done, task, "1.png", SOON)
+        assert (await reread(connection, batch)).counts == Counts(succeeded=1)
+
+    store.play(scene)
+    assert store.rows("SELECT call_id, answer FROM results") == [(1, "late")]
+    assert store.rows("SELECT id, rows_finished FROM calls") == [(1, 1), (2, 0)]
 
 
 def test_a_task_ends_done_failed_or_lost_and_once(store: Store) -> None:

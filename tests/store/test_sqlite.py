@@ -29,11 +29,8 @@ from tests.store.kit import (
     OURS,
     SqliteStore,
     done,
-    open_gates,
-    promote,
     settle,
     start,
-    start_one,
     submit,
     try_start,
 )
@@ -82,7 +79,7 @@ def test_each_error_is_told_by_its_code_whatever_its_text(name: str, extended: i
     error = sqlite3.OperationalError("disk full, database locked, no such table, malformed")
     code = getattr(sqlite3, name)
     error.sqlite_errorcode = code | extended if code <= 0xFF else code
-    with pytest.raises(kind) as told, dialect.translated(Path("queue.db")):  # noqa: PT012
+    with pytest.raises(kind) as told, dialect.translated(Path("queue.db")):
         raise error
     assert type(told.value) is kind
     what = told.value.what.partition(" (")[0]
