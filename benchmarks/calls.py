@@ -43,11 +43,13 @@ class Client:
 
     Attributes:
         name: What the table calls it.
+        server: Whom it asks.
         ask: Asks the rows of a file, of which there are so many, and returns what it took.
         is_slow: Whether it asks in the first round only, and not where there are many rows.
     """
 
     name: str
+    server: Server
     ask: Callable[[Path, int], Usage | None]
     is_slow: bool = False
 
@@ -65,7 +67,7 @@ def peer(name: str, server: Server) -> Client:
         used = run(command, path.parent, codes=(0, NOT_INSTALLED))
         return used if used.code == 0 else None
 
-    return Client(name, ask, name in SLOW)
+    return Client(name, server, ask, name in SLOW)
 
 
 def ours(
@@ -83,17 +85,16 @@ def ours(
         with scratch() as folder:
             place = Workspace(folder, Setup(server.base_url, provider, IN_FLIGHT))
             job = write_job(folder / "job.toml", models=models, pack=pack)
-            before = server.stats()["rows"]
             if queued:
                 place.run("submit", job, path)
                 used = place.run("run")
             else:
                 used = place.run("run", job, path, "-o", folder / "out.csv")
-            asked = server.stats()["rows"] - before
+            asked = server.stats()["rows"]
             assert asked == rows, f"{asked} rows were asked, not {rows}"
             return used
 
-    return Client(name, ask)
+    return Client(name, server, ask)
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,8 @@ class Cost:
     """What a row costs, as medians.
 
     Attributes:
-        rate: Rows a second of the whole process; `marginal_rate` without its start.
+        rate: Rows a second of the whole process; `marginal_rate` without its start; `seen_rate`
+            as the server sees it, from the first call to the last answer.
         cpu_ms: CPU a row of the whole process; `marginal_cpu_ms` without its start.
     """
 
@@ -109,10 +111,11 @@ class Cost:
     cpu_ms: float
     marginal_rate: float
     marginal_cpu_ms: float
+    seen_rate: float
 
 
-def cost(many: Sequence[Usage], one: Sequence[Usage], rows: int) -> Cost:
-    """Return what a row costs, from runs of many rows and from runs of one."""
+def cost(many: Sequence[Usage], one: Sequence[Usage], seen: Sequence[float], rows: int) -> Cost:
+    """Return what a row costs, from runs of many rows, what the server saw, and runs of one."""
     wall, cpu = (median([value(used) for used in many]) for value in (_wall, _cpu))
     start, start_cpu = (median([value(used) for used in one]) for value in (_wall, _cpu))
     return Cost(
@@ -120,6 +123,7 @@ def cost(many: Sequence[Usage], one: Sequence[Usage], rows: int) -> Cost:
         cpu / rows * 1000,
         (rows - 1) / max(wall - start, 1e-6),
         (cpu - start_cpu) / (rows - 1) * 1000,
+        median(seen),
     )
 
 
@@ -134,6 +138,7 @@ def _cpu(used: Usage) -> float:
 def compare(title: str, clients: Sequence[Client], rows: int, rounds: int) -> None:
     """Measure the clients in turn, round after round, and print a table."""
     taken: dict[tuple[str, int], list[Usage]] = defaultdict(list)
+    seen: dict[tuple[str, int], list[float]] = defaultdict(list)
     missing: set[str] = set()
     with scratch() as folder:
         files = {count: write_rows(folder / f"{count}.csv", count) for count in (rows, 1)}
@@ -142,12 +147,16 @@ def compare(title: str, clients: Sequence[Client], rows: int, rounds: int) -> No
                 if client.name in missing or (client.is_slow and number):
                     continue
                 for count, path in files.items():
+                    client.server.clear()
                     if (used := client.ask(path, count)) is None:
                         missing.add(client.name)
                     else:
                         taken[client.name, count].append(used)
+                        seen[client.name, count].append(client.server.rows_a_second())
     costs = {
-        client.name: cost(taken[client.name, rows], taken[client.name, 1], rows)
+        client.name: cost(
+            taken[client.name, rows], taken[client.name, 1], seen[client.name, rows], rows
+        )
         for client in clients
         if client.name not in missing
     }
@@ -160,10 +169,11 @@ _HEAD = (
     "client",
     "rows/s",
     "CPU ms",
+    "marginal rows/s",
+    "CPU ms",
     "x aiohttp",
     "x flexllm",
-    "| marginal rows/s",
-    "CPU ms",
+    "server sees rows/s",
     "x aiohttp",
     "x flexllm",
 )
@@ -182,10 +192,11 @@ def _line(name: str, costs: dict[str, Cost]) -> list[str]:
         name,
         f"{own.rate:,.0f}",
         f"{own.cpu_ms:.2f}",
-        *ratios(lambda cost: cost.rate),
         f"{own.marginal_rate:,.0f}",
         f"{own.marginal_cpu_ms:.2f}",
         *ratios(lambda cost: cost.marginal_rate),
+        f"{own.seen_rate:,.0f}",
+        *ratios(lambda cost: cost.seen_rate),
     ]
 
 

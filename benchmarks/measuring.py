@@ -136,6 +136,11 @@ class Server:
         """Return what it has been asked."""
         return self._get("stats")
 
+    def rows_a_second(self) -> float:
+        """Return the rows that it answered a second, from the first call to the last answer."""
+        stats = self.stats()
+        return float(stats["rows"] / max(1e-6, stats["last_at"] - (stats["first_at"] or 0.0)))
+
     def clear(self) -> None:
         """Have it forget what it has been asked."""
         self._get("clear")

@@ -61,12 +61,13 @@ class Stats:
     """What the server has seen.
 
     Attributes:
-        first_at: When the first call arrived, as `time.time` says.
+        first_at: When the first call arrived, as `time.time` says; `last_at`: the last answer.
         buckets: For each `BUCKET_S` since then: calls answered, calls refused.
         queued_s: The sum over the calls of the time that each waited for a slot.
     """
 
     first_at: float | None = None
+    last_at: float = 0.0
     answered: int = 0
     refused: int = 0
     rows: int = 0
@@ -78,8 +79,9 @@ class Stats:
 
     def count(self, *, answered: bool) -> None:
         """Count one reply in the bucket of this moment."""
-        begun = self.first_at if self.first_at is not None else time.time()
-        bucket = self.buckets.setdefault(int((time.time() - begun) / BUCKET_S), [0, 0])
+        self.last_at = time.time()
+        begun = self.first_at if self.first_at is not None else self.last_at
+        bucket = self.buckets.setdefault(int((self.last_at - begun) / BUCKET_S), [0, 0])
         bucket[0 if answered else 1] += 1
 
     def clear(self) -> None:

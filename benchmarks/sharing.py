@@ -45,13 +45,16 @@ def measure_batches(rows: int, rounds: int) -> None:
         counts = {0: queue(folder / "one", setup, 1, 1)}
         counts |= {count: queue(folder / f"{count}", setup, rows, count) for count in BATCHES}
         taken: dict[int, list[Usage]] = {count: [] for count in counts}
+        seen: dict[int, list[float]] = {count: [] for count in counts}
         for number in range(rounds):
             for count, place in counts.items():
                 copy = copied(place, folder / f"{count}-{number}", setup)
+                server.clear()
                 taken[count].append(copy.run("run"))
+                seen[count].append(server.rows_a_second())
                 shutil.rmtree(copy.folder)
-    costs = {count: cost(taken[count], taken[0], rows) for count in BATCHES}
-    head = ("batches", "rows/s", "marginal CPU ms", "CPU x one batch")
+    costs = {count: cost(taken[count], taken[0], seen[count], rows) for count in BATCHES}
+    head = ("batches", "rows/s", "server sees rows/s", "marginal CPU ms", "CPU x one batch")
     title = f"{rows:,} rows queued before, then one `midnight run`; no latency"
     table(title, head, [_line(count, costs) for count in BATCHES])
 
@@ -59,7 +62,8 @@ def measure_batches(rows: int, rounds: int) -> None:
 def _line(batches: int, costs: dict[int, Cost]) -> Sequence[object]:
     own, one = costs[batches], costs[1]
     ratio = own.marginal_cpu_ms / one.marginal_cpu_ms
-    return (batches, f"{own.rate:,.0f}", f"{own.marginal_cpu_ms:.2f}", f"{ratio:.2f}")
+    rates = (f"{own.rate:,.0f}", f"{own.seen_rate:,.0f}")
+    return (batches, *rates, f"{own.marginal_cpu_ms:.2f}", f"{ratio:.2f}")
 
 
 def rate_of(processes: int, latency_ms: int, in_flight: int, rows: int) -> float:
@@ -68,9 +72,9 @@ def rate_of(processes: int, latency_ms: int, in_flight: int, rows: int) -> float
         setup = Setup(server.base_url, in_flight=in_flight, starts_at=in_flight)
         place = queue(folder / "queue", setup, rows, 1)
         _run_together(place, processes, "run")
-        found = server.stats()
-        assert found["answered"] == rows, f"{found['answered']} calls for {rows} rows"
-        return rows / float((found["buckets"][-1][0] + 1) * found["bucket_s"])
+        asked = server.stats()["answered"]
+        assert asked == rows, f"{asked} calls for {rows} rows"
+        return server.rows_a_second()
 
 
 def measure_processes(rows: int) -> None:
