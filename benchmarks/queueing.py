@@ -81,11 +81,12 @@ def calls_a_second(place: Workspace) -> tuple[float, float]:
 def _print(few: Steps, many: Steps) -> None:
     def line(name: str, step: str, plain: str | None) -> list[str]:
         own, small = getattr(many, step), getattr(few, step)
-        ratio = "-"
+        ratios = ["-", "-"]
         if plain:
-            ratio = f"{getattr(many, plain).wall_s / own.wall_s:.2f}"
-        rate = f"{many.rows / own.wall_s:,.0f}"
-        return [name, rate, ratio, f"{small.rss_mb:.0f} MB", f"{own.rss_mb:.0f} MB"]
+            bare = getattr(many, plain)
+            ratios = [f"{bare.wall_s / own.wall_s:.2f}", f"{bare.cpu_s / own.cpu_s:.2f}"]
+        rates = [f"{many.rows / own.wall_s:,.0f}", f"{own.cpu_s / many.rows * 1e6:.1f}"]
+        return [name, *rates, *ratios, f"{small.rss_mb:.0f} MB", f"{own.rss_mb:.0f} MB"]
 
     lines = [
         line("plan", "plan", None),
@@ -94,7 +95,8 @@ def _print(few: Steps, many: Steps) -> None:
         line("plain csv + sqlite3: queue", "plain_queue", "plain_queue"),
         line("plain csv + sqlite3: export", "plain_export", "plain_export"),
     ]
-    head = ("step", "rows/s", "x plain", f"peak, {few.rows:,} rows", f"peak, {many.rows:,} rows")
+    peaks = (f"peak, {few.rows:,} rows", f"peak, {many.rows:,} rows")
+    head = ("step", "rows/s", "CPU us a row", "x plain", "x plain by CPU", *peaks)
     table(f"{many.rows:,} rows of 300 bytes", head, lines)
 
 
