@@ -264,7 +264,7 @@ class _Turn:
                 return Waiting(key, WaitCause.CONCURRENCY, _BUSY, None)
             return Waiting(key, ParkReason.THROTTLED, _SLOWED, until)
         if account.rate is not None:
-            allowed = int(account.rate.left(self._now))
+            allowed = account.rate.left(self._now)
             if allowed < 1:
                 until = account.rate.next_at(self._now)
                 return Waiting(key, WaitCause.RATE, "starting calls no faster", until)
