@@ -18,7 +18,7 @@ from runner.core.pacing import Pace
 from runner.core.period import Calendar, Grant, Refill, Rolling
 from runner.core.quota import Refused
 from runner.core.route import Route, RouteState, room_of, with_windows
-from runner.core.start_rate import StartRate
+from runner.core.start_bucket import StartBucket
 from runner.core.window import Source, Window
 
 
@@ -34,7 +34,7 @@ class AccountState:
 
     in_flight: int = 0
     ceiling: int | None = None
-    rate: StartRate | None = None
+    rate: StartBucket | None = None
 
 
 @dataclass(frozen=True, slots=True)

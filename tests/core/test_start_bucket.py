@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.core.start_rate import StartRate, full
+from runner.core.start_bucket import StartBucket, full
 
 NOW = 1_795_500_000_000
 
@@ -21,7 +21,9 @@ def test_a_clock_that_was_set_back_adds_nothing() -> None:
     assert full(10).after(10, NOW).left(NOW - 3_600_000) == 0
 
 
-@given(st.integers(1, 5_000), st.lists(st.tuples(st.integers(0, 400), st.integers(0, 9)), max_size=30))
+@given(
+    st.integers(1, 5_000), st.lists(st.tuples(st.integers(0, 400), st.integers(0, 9)), max_size=30)
+)
 def test_the_next_start_is_never_sooner_or_later_than_one_is_left(
     per_second: int, events: list[tuple[int, int]]
 ) -> None:
@@ -32,4 +34,4 @@ def test_the_next_start_is_never_sooner_or_later_than_one_is_left(
         opens = bucket.next_at(now)
         assert bucket.left(opens) >= 1
         assert opens == now or bucket.left(opens - 1) == 0
-    assert isinstance(bucket, StartRate)
+    assert isinstance(bucket, StartBucket)

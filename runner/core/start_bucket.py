@@ -12,7 +12,7 @@ START = 1_000  # the amount of one start
 
 
 @dataclass(frozen=True, slots=True)
-class StartRate:
+class StartBucket:
     """A bucket of starts.
 
     Attributes:
@@ -34,9 +34,9 @@ class StartRate:
         missing = max(0, START - self._amount(now))
         return now + -(-missing // self.per_second)
 
-    def after(self, count: int, now: int) -> StartRate:
+    def after(self, count: int, now: int) -> StartBucket:
         """The bucket once `count` calls have started at `now`."""
-        return StartRate(self.per_second, self._amount(now) - count * START, now)
+        return StartBucket(self.per_second, self._amount(now) - count * START, now)
 
     def _amount(self, now: int) -> int:
         """What is left at `now`; a clock that was set back adds nothing."""
@@ -44,6 +44,6 @@ class StartRate:
         return min(self.per_second * START, self.amount + gained)
 
 
-def full(per_second: int) -> StartRate:
+def full(per_second: int) -> StartBucket:
     """A bucket from which nothing was taken."""
-    return StartRate(per_second, per_second * START)
+    return StartBucket(per_second, per_second * START)
