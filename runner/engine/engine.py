@@ -91,6 +91,7 @@ class Engine:
         self._runs: list[Run] = []
         self._ended: list[EndedCall] = []
         self._flying = 0
+        self._calls: TaskGroup
         self._memory: Memory | None = None
         self._woken = anyio.Event()
         self._closing = False
@@ -156,8 +157,9 @@ class Engine:
         """The loop, around which the calls live."""
         failure: RunnerError | None = None
         async with anyio.create_task_group() as calls:
+            self._calls = calls
             try:
-                await self._loop(scheduler, runner_id, calls)
+                await self._loop(scheduler, runner_id)
             except RunnerError as error:
                 failure = error
             except Exception as error:
@@ -171,12 +173,12 @@ class Engine:
             await self._drain(scheduler, calls)
             self._posts.close()
 
-    async def _loop(self, scheduler: Scheduler, runner_id: int, calls: TaskGroup) -> None:
+    async def _loop(self, scheduler: Scheduler, runner_id: int) -> None:
         await self._await_balances(scheduler)
         while not (self._closing and not self._flying and not self._ended):
             self._woken = anyio.Event()
             try:
-                wait = await self._turn(scheduler, runner_id, calls)
+                wait = await self._turn(scheduler, runner_id)
             except (BusyError, DiskFullError) as error:
                 self._trouble = error.what
                 self._posts.fail(error)
@@ -188,7 +190,7 @@ class Engine:
                 return
             await self._sleep(wait.until)
 
-    async def _turn(self, scheduler: Scheduler, runner_id: int, calls: TaskGroup) -> Wait:
+    async def _turn(self, scheduler: Scheduler, runner_id: int) -> Wait:
         """Look if it is time, then write if there is anything to write."""
         memory = await self._looked(scheduler, runner_id)
         self._check_disk()
@@ -198,8 +200,6 @@ class Engine:
                 await self._conclude(memory, found.wait)
                 return found.wait
         turn = await self._write(scheduler, memory)
-        for prepared in turn.calls:
-            calls.start_soon(self._call, prepared)
         self._accounts.want_prices(route for one in turn.demands for route in one.routes)
         await self._conclude(turn.memory, turn.wait)
         return turn.wait
@@ -272,6 +272,8 @@ class Engine:
         self._trouble = None
         self._ended = self._ended[len(ended) :]
         self._flying += len(turn.calls)
+        for prepared in turn.calls:
+            self._calls.start_soon(self._call, prepared)
         for one, settlement in zip(ended, turn.settlements, strict=True):
             self._learn(one)
             self._observe(one, settlement)
