@@ -16,13 +16,13 @@ from typing import Any, Literal, TypeVar
 import anyio
 from anyio.abc import TaskGroup
 
-from runner.api.arrivals import Arrivals
+from runner.api.background_run import Work
 from runner.api.batch import Batch, batch_of
 from runner.api.job import Job, of_jobfile
 from runner.api.result import Result, result_of
+from runner.api.result_feed import ResultFeed
 from runner.api.rows import Rows, checked
 from runner.api.simulator import Simulator
-from runner.api.work import Work
 from runner.app import midnight as program
 from runner.app.engine_host import OnStart
 from runner.app.planning import Plan, make_plan
@@ -152,13 +152,13 @@ class Midnight:
             ConfigError: A token is missing, or no account serves the model.
         """
         family = await self._program.family(batch.stored)
-        arrivals = Arrivals(self._program.reading, family)
+        feed = ResultFeed(self._program.reading, family)
         work = self._begin(batch, wait=wait, pace=pace)
         try:
             over = False
             while not over:
                 over, changed = work.over, work.listen()
-                while found := await arrivals.more():
+                while found := await feed.next_page():
                     for result in await self._results(batch.job, found):
                         yield result
                 if not over:

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from runner import __version__
-from runner.cli import batch_commands, exits, look_commands, run_commands, setup_commands
+from runner.cli import batch_commands, exit_codes, query_commands, run_commands, setup_commands
 from runner.cli.globals import GlobalOptionsGroup, wants_json
 from runner.cli.session import Session, emit
 from runner.errors import RunnerError
@@ -62,7 +62,7 @@ app = typer.Typer(
     "3 stopped with work left.\n\n\b\nExample:\n"
     "  midnight init && midnight rehearse label_reviews.toml label_reviews.csv",
 )
-for commands in (run_commands, look_commands, batch_commands, setup_commands):
+for commands in (run_commands, query_commands, batch_commands, setup_commands):
     app.add_typer(commands.app)
 
 
@@ -128,14 +128,14 @@ def perform(args: Sequence[str]) -> int:
         code = _dispatch(args)
         sys.stdout.flush()
     except KeyboardInterrupt:
-        return exits.INTERRUPTED
+        return exit_codes.INTERRUPTED
     except BaseExceptionGroup as several:  # interrupted while tasks were being ended
         if several.subgroup(KeyboardInterrupt) is None:
             raise
-        return exits.INTERRUPTED
+        return exit_codes.INTERRUPTED
     except BrokenPipeError:
         _mute_stdout()
-        return exits.PIPE_CLOSED
+        return exit_codes.PIPE_CLOSED
     return code
 
 
@@ -147,8 +147,8 @@ def _dispatch(args: Sequence[str]) -> int:
     except MISUSE as misuse:
         return _refuse(_as_ours(misuse), args)
     except (typer.Abort, EOFError):
-        return exits.INTERRUPTED
-    return found if isinstance(found, int) else exits.DONE
+        return exit_codes.INTERRUPTED
+    return found if isinstance(found, int) else exit_codes.DONE
 
 
 def _as_ours(misuse: Exception) -> RunnerError:
@@ -171,7 +171,7 @@ def _refuse(error: RunnerError, args: Sequence[str]) -> int:
     name = "\033[1;31mmidnight:\033[0m" if coloured else "midnight:"
     with suppress(BrokenPipeError):
         sys.stderr.write(f"{name} {error}\n")
-    return exits.MISUSED
+    return exit_codes.MISUSED
 
 
 def _mute_stdout() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from runner.cli.render.words import iso
+from runner.cli.render.fmt import iso
 from runner.core.gate import ParkReason
 from runner.core.period import spell
 from runner.core.window import CREDIT, NEVER, Unit

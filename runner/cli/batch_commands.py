@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from runner.cli import exits
+from runner.cli import exit_codes
 from runner.cli.options import BatchName, examples
 from runner.cli.session import Session, emit, session_of
 from runner.core.states import BatchState
@@ -22,7 +22,7 @@ app = typer.Typer(rich_markup_mode=None)
 def retry(context: typer.Context, batch: BatchName) -> int:
     """Queue the failed rows of a batch again."""
     from runner.cli import as_json
-    from runner.cli.render import words
+    from runner.cli.render import fmt
 
     session = session_of(context)
     found, retried = session.ask(lambda midnight: _retry(midnight, batch))
@@ -32,8 +32,8 @@ def retry(context: typer.Context, batch: BatchName) -> int:
         session.say(f"{_title(found)}: no row has failed")
     else:
         go_on = _go_on(session, found)
-        session.say(f"{_title(found)}: {words.count(retried, 'row')} queued again; {go_on}")
-    return exits.DONE
+        session.say(f"{_title(found)}: {fmt.count(retried, 'row')} queued again; {go_on}")
+    return exit_codes.DONE
 
 
 async def _retry(midnight: Midnight, name: str) -> tuple[Batch, int]:
@@ -72,9 +72,9 @@ def _change(context: typer.Context, name: str, state: BatchState) -> int:
     before, after = session.ask(lambda midnight: _set(midnight, name, state))
     if session.json:
         emit({"batch": as_json.batch(after), "changed": before.state is not after.state})
-        return exits.DONE
+        return exit_codes.DONE
     session.say(f"{_title(after)}: {_told(session, before, after)}")
-    return exits.DONE
+    return exit_codes.DONE
 
 
 async def _set(midnight: Midnight, name: str, state: BatchState) -> tuple[Batch, Batch]:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from runner.cli import exits
+from runner.cli import exit_codes
+from runner.cli.arguments import Task, Wanted
 from runner.cli.options import (
     JOBFILE_HELP,
     CallsPerDay,
@@ -29,7 +30,6 @@ from runner.cli.options import (
     read_faults,
 )
 from runner.cli.session import Session, emit, session_of
-from runner.cli.wanted import Task, Wanted
 from runner.core.pacing import Pace
 from runner.errors import ConfigError
 
@@ -81,7 +81,7 @@ def run(
     ] = False,
 ) -> int:
     """Queue a dataset, work it off, write the results; repeatable."""
-    from runner.cli.running import Request, Target, perform_run
+    from runner.cli.run_action import Request, Target, perform_run
 
     wanted = Wanted.of(dataset, input_format, where, sample, limit)
     if jobfile is None and output is not None:
@@ -108,7 +108,7 @@ def submit(
 ) -> int:
     """Queue a dataset, and say what it will take."""
     from runner.cli import as_json
-    from runner.cli.running import check, queued
+    from runner.cli.run_action import check, queued
 
     session = session_of(context)
     wanted = Wanted.of(dataset, input_format, where, sample, limit)
@@ -116,7 +116,7 @@ def submit(
     found = session.ask(lambda midnight: queued(session, midnight, checked), known=False)
     if session.json:
         emit(as_json.submitted(found))
-        return exits.DONE
+        return exit_codes.DONE
     from runner.cli.render import tables
     from runner.clock import SystemClock
 
@@ -129,7 +129,7 @@ def submit(
         else _how_to_resume(session, found.batch)
     )
     session.say(f"go on with: {go_on}")
-    return exits.DONE
+    return exit_codes.DONE
 
 
 def _how_to_resume(session: Session, batch: Batch) -> str:
@@ -154,7 +154,7 @@ def plan(
 ) -> int:
     """Say what a dataset would cost; it spends nothing."""
     from runner.cli import as_json
-    from runner.cli.running import check
+    from runner.cli.run_action import check
     from runner.clock import SystemClock
 
     session = session_of(context)
@@ -164,10 +164,10 @@ def plan(
     found = session.ask(lambda midnight: _planned(session, midnight, checked), known=False)
     if session.json:
         emit(as_json.plan(found))
-        return exits.DONE
-    from runner.cli.render import tables, words
+        return exit_codes.DONE
+    from runner.cli.render import fmt, tables
 
-    models = words.either(found.models)
+    models = fmt.either(found.models)
     session.say(f"{found.name} on {models}: what it would cost; nothing was spent")
     session.say(
         tables.cost(
@@ -181,7 +181,7 @@ def plan(
         )
     )
     session.say(f"try it in virtual time: {session.command('rehearse', *task.words())}")
-    return exits.DONE
+    return exit_codes.DONE
 
 
 async def _planned(session: Session, midnight: Midnight, checked: Checked) -> Plan:
@@ -222,7 +222,7 @@ def try_(
     The calls are in the ledger like any other. Each trial asks anew, unless the job file has
     reuse = true; it never waits for an allowance.
     """
-    from runner.cli.trying import perform_trial
+    from runner.cli.try_action import perform_trial
 
     wanted = Wanted.of(dataset, input_format, where, sample, rows)
     return perform_trial(session_of(context), Task(jobfile, wanted, model))
@@ -260,8 +260,8 @@ def rehearse(
     ] = None,
 ) -> int:
     """Rehearse a dataset in virtual time: days in seconds, no call."""
-    from runner.cli.rehearsing import Wishes, perform_rehearsal
-    from runner.cli.running import Target
+    from runner.cli.rehearse_action import Wishes, perform_rehearsal
+    from runner.cli.run_action import Target
 
     changes = {
         "calls_per_day": calls_per_day,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from runner.cli import exits
+from runner.cli import exit_codes
 from runner.cli.options import (
     CallsPerDay,
     CallsPerMinute,
@@ -48,10 +48,10 @@ def doctor(context: typer.Context) -> int:
     if session.json:
         emit(as_json.checks(found))
     else:
-        from runner.cli.render import setup
+        from runner.cli.render import setup_views
 
-        session.say(setup.checks(found))
-    return exits.FAILED if any(check.ok is False for check in found) else exits.DONE
+        session.say(setup_views.checks(found))
+    return exit_codes.FAILED if any(check.ok is False for check in found) else exit_codes.DONE
 
 
 @app.command(epilog=examples("midnight models", "midnight models --json"))
@@ -68,11 +68,11 @@ def models(context: typer.Context) -> int:
         raise nothing
     if session.json:
         emit(as_json.models(found))
-        return exits.DONE
-    from runner.cli.render import setup
+        return exit_codes.DONE
+    from runner.cli.render import setup_views
 
-    session.say(setup.models(found))
-    return exits.DONE
+    session.say(setup_views.models(found))
+    return exit_codes.DONE
 
 
 @app.command(
@@ -87,21 +87,21 @@ def init(
     show: Annotated[bool, typer.Option("--list", help="Only list the ready ones.")] = False,
 ) -> int:
     """Copy a ready job file and its sample data here; none is replaced."""
-    from runner.cli import ready
+    from runner.cli import templates
 
     session = session_of(context)
     if show:
-        session.answer(ready.listed, lambda: ready.shown(ready.listed()))
-        return exits.DONE
-    copied = ready.copy(name or ready.DEFAULT, Path.cwd())
+        session.answer(templates.listed, lambda: templates.shown(templates.listed()))
+        return exit_codes.DONE
+    copied = templates.copy(name or templates.DEFAULT, Path.cwd())
     if session.json:
         emit({"copied": [path.as_posix() for path in copied]})
-        return exits.DONE
+        return exit_codes.DONE
     session.say(f"copied {', '.join(map(str, copied))}")
-    job = ready.arguments(copied)
+    job = templates.arguments(copied)
     session.say(f"what would it cost:     {session.command('plan', *job)}")
     session.say(f"try it, spending none:  {session.command('rehearse', *job)}")
-    return exits.DONE
+    return exit_codes.DONE
 
 
 @app.command(
@@ -128,7 +128,7 @@ def simulate(
     token: Tokens = None,
 ) -> int:
     """Serve a simulated provider on a port, until Ctrl-C."""
-    from runner.cli.simulating import perform_simulation, read_latency
+    from runner.cli.simulate_action import perform_simulation, read_latency
 
     changes = {
         "calls_per_day": calls_per_day,
@@ -163,7 +163,7 @@ def db_path(context: typer.Context) -> int:
         emit({"path": str(path), "exists": path.exists()})
     else:
         typer.echo(str(path))
-    return exits.DONE
+    return exit_codes.DONE
 
 
 @db.command("check", epilog=examples("midnight db check"))
@@ -177,7 +177,7 @@ def db_check(context: typer.Context) -> int:
         session.say(*wrong, "restore a copy, or report this: it should never happen")
     else:
         session.say(f"{session.settings.db} is whole")
-    return exits.FAILED if wrong else exits.DONE
+    return exit_codes.FAILED if wrong else exit_codes.DONE
 
 
 @db.command("backup", epilog=examples("midnight db backup tonight.db"))
@@ -198,7 +198,7 @@ def db_backup(
         emit({"path": str(target), "bytes": target.stat().st_size})
     else:
         session.say(f"copied to {target}")
-    return exits.DONE
+    return exit_codes.DONE
 
 
 app.add_typer(db, name="db")

@@ -17,8 +17,8 @@ import orjson
 import pytest
 from rich.console import Console
 
-from runner.cli.render import setup
-from runner.cli.simulating import _asked
+from runner.cli.render import setup_views
+from runner.cli.simulate_action import _asked
 from runner.providers.simulator import SimulatorConfig
 
 BALANCE = "/openapi/v1/magicubes/balance"
@@ -93,7 +93,7 @@ def test_credits_replace_the_limits_of_a_day_that_were_not_asked_for(
 )
 def test_what_is_allowed_is_shown(settings: dict[str, Any], lines: list[str]) -> None:
     console = Console(file=io.StringIO(), width=200)
-    console.print(setup.simulating(SimulatorConfig(**settings), "http://x/v1", token=False))
+    console.print(setup_views.simulating(SimulatorConfig(**settings), "http://x/v1", token=False))
     shown = console.file.getvalue()
     assert all(line in shown for line in lines)
     assert ("any 60 s" in shown, "credits" in shown) == (

@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from runner.app.responses import Ran
-from runner.cli.render import sentences, words
+from runner.cli.render import fmt, messages
 from runner.cli.render.tables import facts
 from runner.core.ending import Ending
 from runner.core.states import BatchState
@@ -42,7 +42,7 @@ def summary(found: Summary) -> RenderableType:
         return Text("nothing is queued; queue a dataset with: midnight submit JOBFILE INPUT")
     parts: list[RenderableType] = [_headline(found)]
     pairs = [(f"batch {batch.id}", f"{batch.name}: {_stand(batch)}") for batch in batches]
-    pairs += [("today", told) for told in sentences.budgets(found.windows)]
+    pairs += [("today", told) for told in messages.budgets(found.windows)]
     pairs += [("output", found.output)] if found.output else []
     for batch in batches:
         pairs += _advice(batch, found.prefix)
@@ -61,11 +61,11 @@ _RUNNING = (BatchState.ACTIVE, BatchState.LOADING)
 def _headline(found: Summary) -> Text:
     ran = found.ran
     if not ran.left:
-        failed = f", {words.count(ran.failed, 'row')} failed" if ran.failed else ""
+        failed = f", {fmt.count(ran.failed, 'row')} failed" if ran.failed else ""
         return Text(f"done{failed}", "bold yellow" if ran.failed else "bold green")
-    left = f"{words.count(ran.left, 'row')} left, nothing is lost"
+    left = f"{fmt.count(ran.left, 'row')} left, nothing is lost"
     if ran.ending is Ending.SPENT:
-        reasons = "; ".join(sentences.ends(ran.waiting, found.now))
+        reasons = "; ".join(messages.ends(ran.waiting, found.now))
         return Text(f"{reasons or 'what today allows is done'}; {left}", "bold yellow")
     return Text(f"stopped; {left}", "bold yellow")
 
@@ -75,8 +75,8 @@ def _stand(batch: Batch) -> str:
     left = batch.rows - counts.succeeded - counts.failed
     state = f" ({batch.state})" if batch.state not in _RUNNING and left else ""
     return (
-        f"{words.count(batch.rows, 'row')}, {words.number(counts.succeeded)} succeeded, "
-        f"{words.number(counts.failed)} failed, {words.number(left)} left{state}"
+        f"{fmt.count(batch.rows, 'row')}, {fmt.number(counts.succeeded)} succeeded, "
+        f"{fmt.number(counts.failed)} failed, {fmt.number(left)} left{state}"
     )
 
 

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from runner.app.responses import BatchStatus, QuotaLine, Status
-from runner.cli.render import sentences, words
+from runner.cli.render import fmt, messages
 from runner.core.forecast import Forecast
 from runner.core.gate import ParkReason
 from runner.core.states import BatchState
@@ -65,19 +65,19 @@ def cost(
     tokens: int = 0,
 ) -> Table:
     """What a batch takes: calls, tokens, days; `alone`: calls if each row had one of its own."""
-    pairs = [("rows", words.number(rows))]
+    pairs = [("rows", fmt.number(rows))]
     if distinct is not None:
-        pairs.append(("distinct requests", words.number(distinct)))
+        pairs.append(("distinct requests", fmt.number(distinct)))
     if reused:
-        pairs.append(("answered before", f"{words.number(reused)}: they cost nothing"))
-    saved = f" ({words.number(alone)} if each row were asked alone)" * (alone > forecast.calls)
-    pairs.append(("calls to make", f"{words.number(forecast.calls)}{saved}"))
+        pairs.append(("answered before", f"{fmt.number(reused)}: they cost nothing"))
+    saved = f" ({fmt.number(alone)} if each row were asked alone)" * (alone > forecast.calls)
+    pairs.append(("calls to make", f"{fmt.number(forecast.calls)}{saved}"))
     if tokens:
-        pairs.append(("tokens to send", f"about {words.number(tokens)}"))
+        pairs.append(("tokens to send", f"about {fmt.number(tokens)}"))
     pairs += [
-        ("calls a day", sentences.calls_a_day(forecast)),
-        ("days of allowance", words.number(forecast.days)),
-        ("finish", sentences.finish(forecast, now)),
+        ("calls a day", messages.calls_a_day(forecast)),
+        ("days of allowance", fmt.number(forecast.days)),
+        ("finish", messages.finish(forecast, now)),
     ]
     return facts(pairs)
 
@@ -89,7 +89,7 @@ def status(found: Status, run: str, *, why: bool = False) -> RenderableType:
     remarks = _explanations(found) if why else _remarks(found)
     parts: list[RenderableType] = [_batches(found), *remarks]
     parts += [Text(), Text("Today", "bold")]
-    parts += [Text(f"  {told}") for told in sentences.budgets(found.windows)]
+    parts += [Text(f"  {told}") for told in messages.budgets(found.windows)]
     parts += [Text(), *_refusals(found.windows), _runners(found, run)]
     return Group(*parts)
 
@@ -104,9 +104,9 @@ def _batches(found: Status) -> Table:
             str(batch.id),
             Text(batch.name),
             _state(batch),
-            words.of(ended, batch.rows),
-            words.percent(ended, batch.rows),
-            Text(words.number(counts.failed), "red" if counts.failed else "dim"),
+            fmt.of(ended, batch.rows),
+            fmt.percent(ended, batch.rows),
+            Text(fmt.number(counts.failed), "red" if counts.failed else "dim"),
             _finish(line, found),
         )
     return made
@@ -121,7 +121,7 @@ def _state(batch: Batch) -> Text:
 def _finish(line: BatchStatus, found: Status) -> str:
     if line.batch.done or line.forecast is None:
         return ""
-    return sentences.finish(line.forecast, found.at).removeprefix("about ")
+    return messages.finish(line.forecast, found.at).removeprefix("about ")
 
 
 def _remarks(found: Status) -> list[Text]:
@@ -132,9 +132,9 @@ def _remarks(found: Status) -> list[Text]:
         if line.waiting is not None and line.waiting.cause == "pace":
             if not found.runners:
                 continue
-            told = f"at the configured pace: {sentences.wait(line.waiting, found.at)}"
+            told = f"at the configured pace: {messages.wait(line.waiting, found.at)}"
         elif line.waiting is not None:
-            told = sentences.wait(line.waiting, found.at)
+            told = messages.wait(line.waiting, found.at)
         elif batch.pause_reason and not batch.done:
             told = batch.pause_reason
         else:
@@ -151,7 +151,7 @@ def _explanations(found: Status) -> list[Text]:
         if not line.routes:
             said.append(Text(f"  {_at_rest(line.batch)}"))
         for (account, model), waiting in line.routes.items():
-            told = "may go on now" if waiting is None else sentences.binding(waiting, found.at)
+            told = "may go on now" if waiting is None else messages.binding(waiting, found.at)
             said.append(Text(f"  {model} on {account}: {told}"))
     return said
 
@@ -165,7 +165,7 @@ def _at_rest(batch: Batch) -> str:
 def _runners(found: Status, run: str) -> Text:
     waiting = [line.batch for line in found.batches if runnable(line.batch)]
     if found.runners:
-        return Text(f"{words.count(found.runners, 'runner')} at work", "green")
+        return Text(f"{fmt.count(found.runners, 'runner')} at work", "green")
     if waiting:
         return Text(f"{NOBODY} {run}", "yellow")
     paused = [b for b in (line.batch for line in found.batches) if b.state is BatchState.PAUSED]
@@ -193,7 +193,7 @@ def quota(lines: Sequence[QuotaLine], now: int) -> RenderableType:
         made.add_row(*_quota_line(line, now, kept=kept))
     windows = [line.window for line in lines]
     resets = sorted({window.resets_at for window in windows if window.resets_at < NEVER})
-    notes = [f"resets at {words.when(moment, now)} here" for moment in resets]
+    notes = [f"resets at {fmt.when(moment, now)} here" for moment in resets]
     told = (*purses(lines, now), *_refusals(windows), Text("; ".join(notes), "dim"))
     return Group(made, Text(), *told)
 
@@ -201,7 +201,7 @@ def quota(lines: Sequence[QuotaLine], now: int) -> RenderableType:
 def purses(lines: Sequence[QuotaLine], now: int) -> list[Text]:
     """The credits of each account that has some: the balance, what is frozen, what expires."""
     return [
-        Text(f"{line.window.account}: {sentences.balance(line.credits, now)}")
+        Text(f"{line.window.account}: {messages.balance(line.credits, now)}")
         for line in lines
         if line.credits is not None
     ]
@@ -210,23 +210,23 @@ def purses(lines: Sequence[QuotaLine], now: int) -> list[Text]:
 def _refusals(windows: Iterable[Window]) -> list[Text]:
     """The accounts that the provider refuses, once each."""
     refused = [window for window in windows if window.gate.reason is ParkReason.REFUSED]
-    return [Text(told, "red") for told in dict.fromkeys(map(sentences.refused, refused))]
+    return [Text(told, "red") for told in dict.fromkeys(map(messages.refused, refused))]
 
 
 def _quota_line(line: QuotaLine, now: int, *, kept: bool) -> list[str]:
     window = line.window
 
     def told(value: int | None) -> str:
-        return "?" if value is None else words.amount(value, window.unit)
+        return "?" if value is None else fmt.amount(value, window.unit)
 
     return [
-        f"{'    ' if window.model else '  '}{window.unit} {sentences.period(window.period)}",
+        f"{'    ' if window.model else '  '}{window.unit} {messages.period(window.period)}",
         told(window.limit),
         told(window.spent),
         told(window.reserved),
         *([told(window.reserve)] if kept else []),
         told(window.remaining),
-        words.ahead(line.resets_in_ms) if window.resets_at < NEVER else "",
+        fmt.ahead(line.resets_in_ms) if window.resets_at < NEVER else "",
         _source(window, now),
     ]
 
@@ -236,7 +236,7 @@ def _source(window: Window, now: int) -> str:
     if window.limit is None:
         return "unknown"
     learned = window.limit_learned_at
-    since = "" if learned is None else f" {words.when(learned, now)}"
+    since = "" if learned is None else f" {fmt.when(learned, now)}"
     return f"{window.limit_source.value}{since}"
 
 
@@ -267,7 +267,7 @@ def _notes(days: Sequence[DayReport]) -> list[Text]:
     rows, calls = sum(d.rows for d in days), sum(d.succeeded for d in days)
     full = f"{rows / calls:.1f} rows a call" if rows > calls > 0 else ""
     open_calls = sum(found.in_flight for found in days)
-    still = f"{words.count(open_calls, 'call')} still open" if open_calls else ""
+    still = f"{fmt.count(open_calls, 'call')} still open" if open_calls else ""
     return [Text(note, "dim") for note in (full, still) if note]
 
 
@@ -280,7 +280,7 @@ def _figures(days: Sequence[DayReport], *, paid: bool) -> list[str]:
         sum(found.rows for found in days),
         sum(found.prompt_tokens + found.completion_tokens for found in days),
     )
-    return [*map(words.number, sums), *(_money(days) if paid else [_share(days)])]
+    return [*map(fmt.number, sums), *(_money(days) if paid else [_share(days)])]
 
 
 def _money(days: Sequence[DayReport]) -> list[str]:
@@ -288,8 +288,8 @@ def _money(days: Sequence[DayReport]) -> list[str]:
     costs = [found.credits for found in days if found.credits is not None]
     left = days[0].balance if len(days) == 1 else None
     return [
-        words.amount(sum(costs), Unit.CREDITS) if costs else "",
-        "" if left is None else words.amount(left, Unit.CREDITS),
+        fmt.amount(sum(costs), Unit.CREDITS) if costs else "",
+        "" if left is None else fmt.amount(left, Unit.CREDITS),
     ]
 
 
@@ -298,7 +298,7 @@ def _share(days: Sequence[DayReport]) -> str:
     known = [(d.spent, d.limit) for d in days if d.spent is not None and d.limit]
     if not known:
         return ""
-    return words.percent(sum(spent for spent, _ in known), sum(limit for _, limit in known))
+    return fmt.percent(sum(spent for spent, _ in known), sum(limit for _, limit in known))
 
 
 def failures(found: Sequence[Failure], batch: Batch, retry: str) -> RenderableType:
@@ -308,13 +308,13 @@ def failures(found: Sequence[Failure], batch: Batch, retry: str) -> RenderableTy
     made = table("Row", "Why", "The model said", "Input", right=("Row",))
     for each in found:
         made.add_row(
-            words.number(each.row),
-            Text(words.clipped(each.error, 200)),
-            Text(words.clipped(each.replies[-1] if each.replies else "", 80)),
-            Text(words.clipped(each.payload, 80), "dim"),
+            fmt.number(each.row),
+            Text(fmt.clipped(each.error, 200)),
+            Text(fmt.clipped(each.replies[-1] if each.replies else "", 80)),
+            Text(fmt.clipped(each.payload, 80), "dim"),
         )
     hidden = batch.counts.failed - len(found)
-    more = [Text(f"and {words.number(hidden)} more; see them with --limit", "dim")] * (hidden > 0)
+    more = [Text(f"and {fmt.number(hidden)} more; see them with --limit", "dim")] * (hidden > 0)
     again = Text(f"queue them again with: {retry}", "dim")
     return Group(made, Text(), *more, again)
 
@@ -322,8 +322,8 @@ def failures(found: Sequence[Failure], batch: Batch, retry: str) -> RenderableTy
 def written(path: Path, rows: int, batch: Batch) -> str:
     """What an export holds."""
     counts = batch.counts
-    parts = [f"{words.number(counts.succeeded)} succeeded"]
-    parts += [f"{words.number(counts.failed)} failed"] * bool(counts.failed)
+    parts = [f"{fmt.number(counts.succeeded)} succeeded"]
+    parts += [f"{fmt.number(counts.failed)} failed"] * bool(counts.failed)
     left = batch.rows - counts.succeeded - counts.failed
-    parts += [f"{words.number(left)} without a result yet"] * bool(left)
-    return f"{path} ({words.count(rows, 'row')}: {', '.join(parts)})"
+    parts += [f"{fmt.number(left)} without a result yet"] * bool(left)
+    return f"{path} ({fmt.count(rows, 'row')}: {', '.join(parts)})"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from runner.cli import exits
+from runner.cli import exit_codes
 from runner.cli.options import OUTPUT_HELP, BatchName, Errors, examples
 from runner.cli.session import Session, emit, session_of
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from runner.app.midnight import Midnight
     from runner.app.quality import Quality
     from runner.app.responses import QuotaLine, Status
-    from runner.cli.running import Target
+    from runner.cli.run_action import Target
     from runner.store.batch_rows import Failure
     from runner.store.batches import Batch
 from runner.store.reports import DayReport
@@ -48,11 +48,11 @@ def status(
     found = session.ask(lambda midnight: _status(midnight, batch))
     if session.json:
         emit(as_json.status(found))
-        return exits.DONE
+        return exit_codes.DONE
     from runner.cli.render import tables
 
     session.say(tables.status(found, session.command("run"), why=why))
-    return exits.DONE
+    return exit_codes.DONE
 
 
 async def _status(midnight: Midnight, name: str | None) -> Status:
@@ -72,12 +72,12 @@ def quota(context: typer.Context) -> int:
     found = session.ask(lambda midnight: midnight.quota())
     if session.json:
         emit(as_json.quota(found))
-        return exits.DONE
+        return exit_codes.DONE
     from runner.cli.render import tables
     from runner.clock import SystemClock
 
     session.say(tables.quota(found, SystemClock().now()))
-    return exits.DONE
+    return exit_codes.DONE
 
 
 @app.command(epilog=examples("midnight report --by-model", "midnight report --csv > calls.csv"))
@@ -107,10 +107,10 @@ def report(
         session.say(tables.report(days, by_model=by_model))
         session.say(*tables.purses(quota, SystemClock().now()))
         if quality is not None:
-            from runner.cli.render.agreement import quality as shown
+            from runner.cli.render.agreement_tables import quality as shown
 
             session.say(*shown(quality))
-    return exits.DONE
+    return exit_codes.DONE
 
 
 async def _report(
@@ -158,24 +158,24 @@ def export(
 ) -> int:
     """Write the results so far, in the order of the input."""
     from runner.cli import as_json
-    from runner.cli.running import Target
+    from runner.cli.run_action import Target
 
     session, target = session_of(context), Target(output, errors, details)
     found, rows = session.ask(lambda midnight: _export(session, midnight, batch, target))
     if session.json:
         emit({"path": str(output), "rows": rows, "batch": as_json.batch(found)})
-        return exits.DONE
+        return exit_codes.DONE
     from runner.cli.render import tables
 
     session.say(tables.written(output, rows, found))
-    return exits.DONE
+    return exit_codes.DONE
 
 
 async def _export(
     session: Session, midnight: Midnight, name: str, target: Target
 ) -> tuple[Batch, int]:
     from runner.app.targets import kind_of
-    from runner.cli.running import write
+    from runner.cli.run_action import write
 
     batch = await midnight.batch(name)
     target.check(kind_of(batch), batch.rows, [Path(batch.input)])
@@ -197,11 +197,11 @@ def failures(
     found, rows = session.ask(lambda midnight: _failures(midnight, batch, limit))
     if session.json:
         emit(as_json.failures(rows))
-        return exits.DONE
+        return exit_codes.DONE
     from runner.cli.render import tables
 
     session.say(tables.failures(rows, found, session.command("retry", str(found.id))))
-    return exits.DONE
+    return exit_codes.DONE
 
 
 async def _failures(midnight: Midnight, name: str, limit: int) -> tuple[Batch, list[Failure]]:

@@ -8,10 +8,10 @@ import orjson
 
 from runner.app.trial import Trial, attempt
 from runner.cli import as_json
-from runner.cli.exits import code_of
-from runner.cli.running import check
+from runner.cli.arguments import Task
+from runner.cli.exit_codes import code_of
+from runner.cli.run_action import check
 from runner.cli.session import Session, emit
-from runner.cli.wanted import Task
 from runner.clock import SystemClock
 from runner.core.retry import Succeed
 from runner.engine.call import CallTrace
@@ -24,9 +24,8 @@ def perform_trial(session: Session, task: Task) -> int:
     if session.json:
         emit(as_object(found))
         return code_of(found.ran)
-    from runner.cli.render import trial  # noqa: PLC0415 - not for --json
 
-    session.say(trial.shown(found, session.people.width, SystemClock().now()))
+    session.say(trial_view.shown(found, session.people.width, SystemClock().now()))
     return code_of(found.ran)
 
 

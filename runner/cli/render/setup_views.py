@@ -10,7 +10,7 @@ from rich.text import Text
 
 from runner.app.doctor import Check
 from runner.app.models import Models
-from runner.cli.render import tables, words
+from runner.cli.render import fmt, tables
 from runner.providers.simulator import SimulatorConfig, Stats
 
 SIGNS = {True: ("✓", "green"), False: ("✗", "bold red"), None: ("?", "yellow")}
@@ -28,7 +28,7 @@ def checks(found: Sequence[Check]) -> RenderableType:
         if check.remedy and not check.ok:
             grid.add_row("", "", Text(f"try: {check.remedy}", "yellow"))
     wrong = sum(check.ok is False for check in found)
-    verdict = Text(f"{words.count(wrong, 'thing')} to mend", "bold red")
+    verdict = Text(f"{fmt.count(wrong, 'thing')} to mend", "bold red")
     return Group(grid, verdict if wrong else Text("all is well", "bold green"))
 
 
@@ -46,7 +46,7 @@ def models(found: Sequence[Models]) -> RenderableType:
 def simulating(config: SimulatorConfig, url: str, *, token: bool) -> RenderableType:
     """Where the provider is, what it allows, and how to use it."""
     account, model = (
-        "no limit" if limit is None else words.count(limit, "call")
+        "no limit" if limit is None else fmt.count(limit, "call")
         for limit in (config.calls_per_day, config.calls_per_day_per_model)
     )
     zone = "UTC+8" if config.zone == "Asia/Shanghai" else config.zone
@@ -66,7 +66,7 @@ def simulating(config: SimulatorConfig, url: str, *, token: bool) -> RenderableT
 def _further_limits(config: SimulatorConfig) -> Iterator[str]:
     """A line on each kind of limit that few providers have."""
     minute = (config.calls_per_minute, "call"), (config.tokens_per_minute, "token")
-    allowed = [words.count(limit, unit) for limit, unit in minute if limit is not None]
+    allowed = [fmt.count(limit, unit) for limit, unit in minute if limit is not None]
     if allowed:
         yield f"  in any 60 s: {', '.join(allowed)}"
     if config.credits is not None:
@@ -81,8 +81,8 @@ def seen(found: Stats) -> RenderableType:
     made = tables.table("Day", *numbers, right=numbers)
     for name, day in found.by_day.items():
         figures = (day.calls, day.answered, day.refused, day.spent)
-        made.add_row(name, *map(words.number, figures))
+        made.add_row(name, *map(fmt.number, figures))
     notes = f"at most {found.max_in_flight} calls in flight at once"
     if found.images:
-        notes += f"; {words.number(found.images)} images paid for"
+        notes += f"; {fmt.number(found.images)} images paid for"
     return Group(made, Text(notes, "dim"))

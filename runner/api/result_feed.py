@@ -17,7 +17,7 @@ from runner.store.batches import Batch
 BLOCK = 500
 
 
-class Arrivals:
+class ResultFeed:
     """Hands out every row that has ended, once.
 
     Rows end about in their order, but a few may take until tomorrow. So they are looked for in
@@ -37,7 +37,7 @@ class Arrivals:
         starts = range(0, self._rows, BLOCK)
         self._left = [min(BLOCK, self._rows - start) for start in starts]
 
-    async def more(self) -> list[RowResult]:
+    async def next_page(self) -> list[RowResult]:
         """Some rows that have ended and were not told yet, up to a page; empty: there are none."""
         async with self._reading() as connection:
             for first, last in self._spans():

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from functools import partial
 
 from runner.app.rehearsal import configured_simulator
-from runner.cli import as_json, exits
-from runner.cli.render import setup
+from runner.cli import as_json, exit_codes
+from runner.cli.render import setup_views
 from runner.cli.session import Session, complete, emit_line
 from runner.clock import SystemClock
 from runner.errors import ConfigError
@@ -29,7 +29,7 @@ def perform_simulation(
         if session.json:
             emit_line(as_json.listening(config, url))
         session.aside.print(
-            setup.simulating(config, url, token=bool(config.tokens)), soft_wrap=True
+            setup_views.simulating(config, url, token=bool(config.tokens)), soft_wrap=True
         )
 
     complete(partial(serve, simulator, host, port, ready=ready))
@@ -37,8 +37,8 @@ def perform_simulation(
     if session.json:
         emit_line(as_json.stats(simulator.stats()))
     else:
-        session.say(setup.seen(simulator.stats()))
-    return exits.DONE
+        session.say(setup_views.seen(simulator.stats()))
+    return exit_codes.DONE
 
 
 def _asked(changes: Mapping[str, object]) -> dict[str, object]:

@@ -13,11 +13,11 @@ from runner.app.responses import Ran, Submitted
 from runner.app.submission import Checked, Progress, check_batch_file, check_submission
 from runner.app.targets import check_target
 from runner.cli import as_json
-from runner.cli.exits import code_of
+from runner.cli.arguments import Source, Task
+from runner.cli.exit_codes import code_of
 from runner.cli.options import refuse_overwriting
 from runner.cli.render.bars import bar
 from runner.cli.session import Session, complete, emit
-from runner.cli.wanted import Source, Task
 from runner.clock import SystemClock
 from runner.core.pacing import Pace
 from runner.core.window import Window
@@ -182,12 +182,12 @@ async def _windows(midnight: Midnight, ran: Ran) -> tuple[Window, ...]:
 def watching(console: Console) -> AbstractContextManager[Watcher]:
     """A live view on a terminal, timestamped lines anywhere else."""
     if console.is_terminal and not console.is_dumb_terminal:
-        from runner.cli.render.live import Screen  # noqa: PLC0415 - one of the two is needed
+        from runner.cli.render.live_screen import LiveScreen  # noqa: PLC0415 - one of the two is needed
 
-        return Screen(console)
-    from runner.cli.render.log import Log  # noqa: PLC0415
+        return LiveScreen(console)
+    from runner.cli.render.run_log import RunLog  # noqa: PLC0415
 
-    return nullcontext(Log(console))
+    return nullcontext(RunLog(console))
 
 
 def _tell(session: Session, request: Request, outcome: Outcome) -> None:

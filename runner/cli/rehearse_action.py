@@ -9,11 +9,11 @@ from datetime import datetime
 
 from runner.app.rehearsal import Rehearsal, configured_simulator, rehearse
 from runner.cli import report_json
-from runner.cli.exits import code_of
-from runner.cli.render import days, tables, words
-from runner.cli.running import Target, check
+from runner.cli.arguments import Task
+from runner.cli.exit_codes import code_of
+from runner.cli.render import fmt, tables
+from runner.cli.run_action import Target, check
 from runner.cli.session import Session, emit
-from runner.cli.wanted import Task
 from runner.clock import SystemClock
 from runner.errors import ConfigError
 
@@ -35,8 +35,8 @@ def perform_rehearsal(session: Session, wishes: Wishes) -> int:
     simulator = configured_simulator(session.settings, **asked)
     checked = check(session, wishes.task, wishes.target)
     job = checked.jobfile.job
-    session.say(days.opening(job.name, words.either(job.choices), checked.dataset.rows, start))
-    watch, began = days.Days(session.people, checked.dataset.rows), time.monotonic()
+    session.say(rehearsal_view.opening(job.name, fmt.either(job.choices), checked.dataset.rows, start))
+    watch, began = rehearsal_view.RehearsalView(session.people, checked.dataset.rows), time.monotonic()
     with watch:
         watch.heading()
         found = rehearse(
@@ -78,6 +78,6 @@ def _tell(session: Session, wishes: Wishes, found: Rehearsal, real_s: float) -> 
     written = None
     if path := wishes.target.path:
         written = tables.written(path, found.rows_written, found.ran.batches[0])
-    session.say(days.closing(found, real_s, written))
+    session.say(rehearsal_view.closing(found, real_s, written))
     again = session.command("run", *wishes.task.words(), "-o")
     session.say(f"for real: {again} OUT")
