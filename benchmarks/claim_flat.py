@@ -14,7 +14,7 @@ from pathlib import Path
 import anyio
 
 from runner.core.states import BatchState
-from runner.store import batches, intake, queue
+from runner.store import batches, queue
 from runner.store.batches import NewBatch
 from runner.store.opening import open_database
 

@@ -121,11 +121,13 @@ def test_the_environment_overrides_the_file(home: Path) -> None:
         FULL,
         MIDNIGHT_PACE="asap",
         MIDNIGHT_MAX_CONCURRENCY="16",
+        MIDNIGHT_TRANSPORT="httpx",
         MIDNIGHT_ACCOUNT="another",
         MIDNIGHT_BASE_URL="https://example.org/v1/",
         MIDNIGHT_DB="queue.db",
     )
     assert (settings.run.pace, settings.run.max_concurrency) == (Pace.ASAP, 16)
+    assert settings.run.transport == "httpx"
     assert settings.account == "another"
     assert settings.accounts["another"].base_url == "https://example.org/v1"
     assert settings.accounts["another"].token == "keyring:another"  # noqa: S105
@@ -139,6 +141,7 @@ def test_the_environment_overrides_the_file(home: Path) -> None:
         "accounts.another.base_url": "environment MIDNIGHT_BASE_URL",
         "run.pace": "environment MIDNIGHT_PACE",
         "run.max_concurrency": "environment MIDNIGHT_MAX_CONCURRENCY",
+        "run.transport": "environment MIDNIGHT_TRANSPORT",
     }
 
 
@@ -446,6 +449,7 @@ def test_a_base_url_that_is_none_or_could_hold_a_secret_is_refused(home: Path, u
         ("MIDNIGHT_PACE", "slow", "should be 'auto', 'asap' or 'even'"),
         ("MIDNIGHT_MAX_CONCURRENCY", "many", "must be a whole number"),
         ("MIDNIGHT_MAX_CONCURRENCY", "0", "should be greater than or equal to 1"),
+        ("MIDNIGHT_TRANSPORT", "curl", "should be 'auto', 'pyreqwest' or 'httpx'"),
         ("MIDNIGHT_BASE_URL", "here", "must be a URL"),
     ],
 )

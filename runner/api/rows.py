@@ -20,7 +20,7 @@ import anyio.lowlevel
 from runner import files
 from runner.app.submission import Checked, check_submission
 from runner.errors import InputError
-from runner.files.typed import object_text
+from runner.files.readers.typed_json import to_json_text
 from runner.jobfile import JobFile
 from runner.threads import in_thread
 
@@ -52,7 +52,7 @@ async def checked(jobfile: JobFile, rows: Rows) -> AsyncIterator[Checked]:
         JobFileError: The job reads what they lack.
     """
     if isinstance(rows, str | os.PathLike):
-        paths = files.find([Path(rows)])
+        paths = files.find_inputs([Path(rows)])
         yield await in_thread(check_submission, jobfile, paths)
         return
     with tempfile.TemporaryDirectory(prefix="midnight-rows-") as folder:
@@ -77,7 +77,7 @@ def _line(number: int, row: Any) -> str:
         what = f"this is a {type(row).__name__}, not a mapping"
         raise InputError(what, where=f"rows:{number}", remedy='give a dict: {"text": …}')
     try:
-        return object_text(dict(row)) + "\n"
+        return to_json_text(dict(row)) + "\n"
     except ValueError as error:
         what, remedy = f"this cannot be said in JSON ({error})", "give values that JSON has"
         raise InputError(what, where=f"rows:{number}", remedy=remedy) from error

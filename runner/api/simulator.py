@@ -1,7 +1,6 @@
-"""A simulated provider, to try things with: no token, no network, nothing spent.
+"""A simulated provider to try things with: no token, no network, nothing spent.
 
-It knows how to stand in for the network; what the provider is like, `runner.providers.simulator`
-knows.
+It connects the library to `runner.simulator` in place of the network.
 """
 
 from __future__ import annotations
@@ -18,9 +17,14 @@ from typing import Any, TypeVar
 from runner import virtual
 from runner.app import midnight as program
 from runner.clock import Clock, SystemClock
-from runner.providers import simulator as provider
-from runner.providers.simulator import SimulatorConfig, SimulatorTransport, Stats, build_app
 from runner.settings import AccountLimits, AccountSettings, RunSettings, Settings
+from runner.simulator import (
+    SimulatedProvider,
+    SimulatorConfig,
+    SimulatorTransport,
+    Stats,
+    build_app,
+)
 
 T = TypeVar("T")
 
@@ -40,7 +44,7 @@ class Simulator:
         latency_ms: The least and the most time that an answer takes.
         start: When virtual time begins; now, unless given.
         seed: Decides every draw.
-        more: What else `runner.providers.simulator.SimulatorConfig` knows.
+        more: Other fields of `runner.simulator.SimulatorConfig`.
 
     Raises:
         ConfigError: A value makes no sense.
@@ -66,7 +70,7 @@ class Simulator:
         )
         self._clock: Clock = SystemClock()
         self._reached = int(start.timestamp() * 1000) if start else self._clock.now()
-        self._provider = provider.Simulator(self._config, self._now)
+        self._provider = SimulatedProvider(self._config, self._now)
 
     def _now(self) -> int:
         """The moment by the clock of whoever opened it last; when that is over, its last one."""

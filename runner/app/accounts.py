@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -80,12 +80,12 @@ async def open_endpoints(
     from runner.providers.endpoint import Endpoint  # noqa: PLC0415
     from runner.providers.transport import open_transport  # noqa: PLC0415
 
-    async with AsyncExitStack() as stack:
+    kind = settings.run.transport
+    async with open_transport(transport, kind=kind, environ=environ) as opened:
         endpoints = []
         for account in accounts_of(settings):
             token = read_token(settings.accounts[account.name], environ)
-            opening = open_transport(transport, connections=settings.run.max_concurrency)
-            endpoint = Endpoint(account, token, await stack.enter_async_context(opening))
+            endpoint = Endpoint(account, token, opened)
             endpoint.base_url  # noqa: B018 - raises before anything is done
             endpoints.append(endpoint)
         yield endpoints

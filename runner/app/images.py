@@ -20,7 +20,7 @@ MOST_NAMED = 5
 _UNFIT = re.compile(r"[^\w .-]+")  # in the name of a folder, on one system or another
 
 
-def placed(jobfile: JobFile, beside: Path | None = None) -> JobFile:
+def with_image_folder(jobfile: JobFile, beside: Path | None = None) -> JobFile:
     """The job file with the folder of the images that it makes in full.
 
     It is found now: whoever runs the batch may stand in another folder. A folder that the job file
@@ -74,8 +74,8 @@ def check_shown(
         InputError: Some are not; the first of them are named.
         ConfigError: They are to be made smaller, and Pillow is not installed.
     """
-    from runner.files.images import is_missing  # noqa: PLC0415 - few jobs show images
-    from runner.files.shrinking import require_pillow  # noqa: PLC0415
+    from runner.files.image_resize import require_pillow  # noqa: PLC0415
+    from runner.files.image_urls import is_missing  # noqa: PLC0415 - few jobs show images
 
     if jobfile.images.longest_side is not None:
         require_pillow()

@@ -10,14 +10,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import orjson
 
 from runner.app.rows import CHECK
 from runner.core.packing import ALONE, Packing
 from runner.errors import JobFileError
-from runner.jobfile import JobFile, Prompt
+from runner.jobfile import JobFile, Prompt, RequestKeys
 
 # A rough measure that holds for English and Chinese alike: one token to four bytes of UTF-8.
 BYTES_PER_TOKEN = 4
@@ -69,7 +68,7 @@ def packing_of(jobfile: JobFile, prompt: Prompt, rows: Callable[[], Iterable[str
     Raises:
         JobFileError: They cannot, and are to.
     """
-    wanted = jobfile.job.rows_in_a_call
+    wanted = jobfile.job.rows_per_call
     if wanted == 1:
         return ALONE
     if jobfile.job.kind == "chat" and (why := prompt.unpackable):
@@ -103,73 +102,34 @@ def _size(prompt: Prompt, row: str) -> int:
         return len(row)
 
 
-def digest_of(request: bytes) -> bytes:
-    """What tells a request from another, whomever it is put to."""
-    return _short(request)
-
-
-def _short(data: bytes) -> bytes:
-    return hashlib.sha256(data).digest()[:FINGERPRINT_BYTES]
-
-
 class Fingerprints:
-    """What tells whether two rows of a part ask the same, in this batch or in another.
+    """The identities of requests, across all batches: two rows with the same one ask the same.
 
-    It is made of what the model is sent and what counts as an answer, not of how rows share
-    calls: whoever packs differently does not pay anew.
+    A fingerprint covers what the model is sent and which answers are valid, but not how rows share
+    calls: a user who packs differently does not pay again.
     """
 
     def __init__(self, jobfile: JobFile, prompt: Prompt, part: Part, folder: Path) -> None:
-        self._prompt = prompt
-        self._kind = jobfile.job.kind
-        self._shows_images = bool(jobfile.prompt.pictures)
-        self._folder = folder
-        # Each vote is one of its own, and a check would check nothing with the packed answers.
-        self._salt = f"{jobfile.terms(part.models)}:{part.name}:".encode()
+        self._keys = request_keys(jobfile, prompt, folder)
+        # Each vote is a request of its own, and a check must not reuse the packed answers.
+        salt = f"{jobfile.terms(part.models)}:{part.name}:".encode()
+        self._salted = hashlib.blake2b(salt, digest_size=FINGERPRINT_BYTES)
 
     def of(self, row: str) -> bytes:
         """The fingerprint of a row, given as the text of a JSON object."""
-        return self.of_request(self._fitting(row))
+        return self.of_key(self._keys.of(row))
 
-    def of_request(self, request: bytes) -> bytes:
-        """The fingerprint of what `request` has made of a row."""
-        return self.of_digest(digest_of(request))
+    def of_key(self, key: bytes) -> bytes:
+        """The fingerprint of the rows with this request key."""
+        hashed = self._salted.copy()
+        hashed.update(key)
+        return hashed.digest()
 
-    def of_digest(self, digest: bytes) -> bytes:
-        """The fingerprint of what `digest_of` has made of a request."""
-        return _short(self._salt + digest)
 
-    def _fitting(self, row: str) -> bytes:
-        try:
-            return self.request(row)
-        except JobFileError:
-            return row.encode()  # it will be told when its turn comes
+def request_keys(jobfile: JobFile, prompt: Prompt, folder: Path) -> RequestKeys:
+    """The request keys of a job's rows; the paths of images start in `folder`."""
+    if not jobfile.prompt.image_templates:
+        return RequestKeys(jobfile, prompt)
+    from runner.files.image_urls import image_identity  # noqa: PLC0415 - few jobs show images
 
-    def request(self, row: str) -> bytes:
-        """What is asked of a row.
-
-        Raises:
-            JobFileError: The prompt fails on it.
-        """
-        values = orjson.loads(row)
-        if self._kind == "request":
-            return orjson.dumps([values["url"], values["body"]], option=orjson.OPT_SORT_KEYS)
-        if self._kind != "chat":
-            return self._prompt.text(values).encode("utf-8", "surrogatepass")
-        messages = self._prompt.messages(values)
-        return orjson.dumps(self._described(messages) if self._shows_images else messages)
-
-    def _described(self, messages: list[dict[str, Any]]) -> list[Any]:
-        """The messages, with what tells a local image from another in the place of its path."""
-        from runner.files.images import describe  # noqa: PLC0415 - few jobs show images
-
-        def seen(part: dict[str, Any]) -> object:
-            image = part.get("image_url")
-            return describe(image["url"], self._folder) if image else part
-
-        return [
-            message
-            if isinstance(message["content"], str)
-            else [message["role"], *map(seen, message["content"])]
-            for message in messages
-        ]
+    return RequestKeys(jobfile, prompt, lambda url: image_identity(url, folder))

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import islice
 
-from runner.app.parts import BYTES_PER_TOKEN, Fingerprints, Part, digest_of
+import anyio.lowlevel
+import orjson
+
+from runner.app.distinct import DistinctKeys
+from runner.app.parts import BYTES_PER_TOKEN, Fingerprints, Part, request_keys
 from runner.app.rows import CHECK
 from runner.app.submission import CHUNK, Checked, Progress, unseen_progress
 from runner.core.forecast import Forecast
 
-REPORT_EVERY = 5_000
-
+# The prompts of the first rows are rendered, so that a wrong template is noticed; and those of as
+# many rows more, spread evenly over the dataset, to estimate the tokens. Of fewer than twice as many,
+# all are rendered.
+SAMPLED = 1_000
 
 # Which of these fingerprints have been answered before.
 Known = Callable[[Sequence[bytes]], Awaitable[set[bytes]]]
@@ -30,7 +36,8 @@ class Plan:
         calls: Calls needed if every answer is good at once, those of votes and of a check included.
         single_calls: Calls it would take if each row were asked alone.
         pack: Rows in one call, at most.
-        prompt_tokens: Tokens of the distinct requests, estimated at one for four bytes.
+        prompt_tokens: Tokens of the distinct requests, estimated at one for four bytes; of a large
+            dataset, from the prompts of a sample.
         forecast: When it would be finished if it started now, with nothing else queued.
     """
 
@@ -52,61 +59,109 @@ async def make_plan(
     known: Known,
     on_progress: Progress = unseen_progress,
 ) -> Plan:
-    """Render every prompt and reckon.
+    """Read every row, and estimate the cost.
+
+    Memory does not grow with the number of rows, and every count is exact.
 
     Args:
         checked: The job file and the dataset.
         foretell: Tells when so many calls would be done.
         known: Tells what has been answered before; asked only if answers may be reused.
-        on_progress: Called with the rows rendered so far and the rows in all.
+        on_progress: Called with the rows read so far and the rows in all.
 
     Raises:
-        JobFileError: The prompt fails on a row.
+        JobFileError: The prompt fails on one of the rows that are rendered.
+        OutputError: A temporary file cannot be written.
     """
     whole, *_ = parts = checked.parts
-    asked, size = _asked(checked, parts, on_progress)
-    left = [await _left(checked, part, asked[part.stride], known) for part in parts]
+    with ExitStack() as stack:
+        keys = {
+            part.stride: stack.enter_context(DistinctKeys(part.rows(checked.dataset.rows)))
+            for part in parts
+        }
+        size = await _read(checked, keys, on_progress)
+        asked = {stride: distinct.count() for stride, distinct in keys.items()}
+        left = [
+            asked[part.stride] - await _answered(checked, part, keys[part.stride], known)
+            for part in parts
+        ]
     votes = [n for part, n in zip(parts, left, strict=True) if part.name != CHECK]
     calls = sum(part.packing.calls(n) for part, n in zip(parts, left, strict=True))
     return Plan(
         name=checked.jobfile.job.name,
         models=checked.jobfile.job.choices,
         rows=checked.dataset.rows,
-        distinct=len(asked[1]),
-        reused=sum(len(asked[part.stride]) for part in parts) - sum(left),
+        distinct=asked[1],
+        reused=sum(asked[part.stride] for part in parts) - sum(left),
         calls=calls,
         single_calls=sum(votes),
         pack=whole.packing.most,
-        prompt_tokens=len(votes) * size // BYTES_PER_TOKEN,
+        prompt_tokens=int(len(votes) * asked[1] * size / BYTES_PER_TOKEN),
         forecast=await foretell(calls),
     )
 
 
-def _asked(
-    checked: Checked, parts: Sequence[Part], on_progress: Progress
-) -> tuple[dict[int, set[bytes]], int]:
-    """By the stride of a part, what its rows ask, each once; and the bytes of all of it."""
-    prints = Fingerprints(checked.jobfile, checked.prompt, parts[0], checked.folder)
-    asked: dict[int, set[bytes]] = {part.stride: set() for part in parts}
-    size, total = 0, checked.dataset.rows
-    for number, row in enumerate(checked.rows()):
-        request = prints.request(row)
-        digest = digest_of(request)
-        size += 0 if digest in asked[1] else len(request)
-        for stride, digests in asked.items():
-            if number % stride == 0:
-                digests.add(digest)
-        if number % REPORT_EVERY == 0:
-            on_progress(number, total)
-    return asked, size
+async def _read(checked: Checked, keys: Mapping[int, DistinctKeys], on_progress: Progress) -> float:
+    """Add the rows' keys to `keys`, by stride; the average bytes of a distinct prompt."""
+    request_key = request_keys(checked.jobfile, checked.prompt, checked.folder).of
+    sample, rows = _Sample(checked), iter(checked.rows())
+    number, total = 0, checked.dataset.rows
+    while chunk := list(islice(rows, CHUNK)):
+        found = list(map(request_key, chunk))
+        for stride, distinct in keys.items():
+            distinct.add(found[-number % stride :: stride])
+        sample.add(number, chunk, found)
+        number += len(chunk)
+        on_progress(number, total)
+        await anyio.lowlevel.checkpoint()  # a chunk takes some hundredths of a second
+    return sample.mean_bytes
 
 
-async def _left(checked: Checked, part: Part, asked: AbstractSet[bytes], known: Known) -> int:
-    """How much of what the rows of a part ask has no answer yet that it may take."""
+class _Sample:
+    """Renders the prompts of some rows."""
+
+    def __init__(self, checked: Checked) -> None:
+        self._checked = checked
+        self._step = max(1, checked.dataset.rows // SAMPLED)
+        self._sizes: dict[bytes, int] = {}
+
+    @property
+    def mean_bytes(self) -> float:
+        """The average size of the distinct prompts of the evenly spread rows."""
+        return sum(self._sizes.values()) / max(1, len(self._sizes))
+
+    def add(self, start: int, rows: Sequence[str], keys: Sequence[bytes]) -> None:
+        """Render what is needed of some rows, the first of which has the number `start`.
+
+        Raises:
+            JobFileError: The prompt fails on a row.
+        """
+        for at in range(min(len(rows), max(0, SAMPLED - start))):
+            self._size(rows[at])
+        for at in range(-start % self._step, len(rows), self._step):
+            if keys[at] not in self._sizes:
+                self._sizes[keys[at]] = self._size(rows[at])
+
+    def _size(self, row: str) -> int:
+        """The bytes of what is asked of a row."""
+        values, prompt = orjson.loads(row), self._checked.prompt
+        match self._checked.jobfile.job.kind:
+            case "chat":
+                return len(orjson.dumps(prompt.messages(values)))
+            case "request":
+                return len(orjson.dumps(values["body"]))
+            case _:
+                return len(prompt.text(values).encode("utf-8", "surrogatepass"))
+
+
+async def _answered(checked: Checked, part: Part, keys: DistinctKeys, known: Known) -> int:
+    """How many of the distinct requests of a part have an answer already that may be reused."""
     if not checked.jobfile.job.reuse:
-        return len(asked)
+        return 0
     prints = Fingerprints(checked.jobfile, checked.prompt, part, checked.folder)
-    fingerprints, found = iter(asked), 0
-    while some := [prints.of_digest(one) for one in islice(fingerprints, CHUNK)]:
-        found += len(await known(some))
-    return len(asked) - found
+    found = 0
+    for partition in keys.partitions():
+        fingerprints = map(prints.of_key, partition)
+        while some := list(islice(fingerprints, CHUNK)):
+            found += len(await known(some))
+    return found

@@ -17,14 +17,14 @@ from runner.app.submission import Checked
 from runner.core.verdict import Scope
 from runner.core.window import Unit
 from runner.engine.progress import Watcher
-from runner.providers.simulator import (
-    Simulator,
+from runner.settings import Settings
+from runner.simulator import (
+    SimulatedProvider,
     SimulatorConfig,
     SimulatorTransport,
     Stats,
     build_app,
 )
-from runner.settings import Settings
 from runner.store.reports import DayReport
 
 TOKEN = {"REHEARSAL": "rehearsal"}
@@ -70,7 +70,7 @@ def rehearse(
     output: Path | None = None,
     errors: Path | None = None,
     watcher: Watcher | None = None,
-    on_provider: Callable[[Simulator], None] | None = None,
+    on_provider: Callable[[SimulatedProvider], None] | None = None,
 ) -> Rehearsal:
     """Run the batch from its first row to its last, at `start` (ms since the epoch).
 
@@ -86,7 +86,7 @@ def rehearse(
         clock = virtual.VirtualClock(start)
 
         async def main() -> Rehearsal:
-            provider = Simulator(simulator, clock.now)
+            provider = SimulatedProvider(simulator, clock.now)
             if on_provider:
                 on_provider(provider)
             async with open_midnight(

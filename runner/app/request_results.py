@@ -14,13 +14,20 @@ import orjson
 from runner.app.export import OnProgress
 from runner.app.rows import Reading, results
 from runner.core.states import JobState
-from runner.files.openai_results import Failed, ResultsWriter, open_results, refusal_body
+from runner.files.openai_results import (
+    RequestFailure,
+    ResultsWriter,
+    error_body,
+    open_results,
+)
 from runner.store.batch_rows import ExportRow
 from runner.store.batches import Batch
 
 OK = 200
 _GOOD = range(200, 300)
-_CANCELLED = Failed("batch_cancelled", "the batch was cancelled before this request was answered")
+_CANCELLED = RequestFailure(
+    "batch_cancelled", "the batch was cancelled before this request was answered"
+)
 
 
 async def write_results(
@@ -62,9 +69,9 @@ def _write(output: ResultsWriter, row: ExportRow) -> bool:
 def _write_failure(output: ResultsWriter, custom_id: str, row: ExportRow) -> None:
     why = row.error or ""
     if row.status is None or row.status in _GOOD:  # no reply, or one that held no answer
-        output.write(custom_id, None, None, Failed("request_failed", why))
+        output.write(custom_id, None, None, RequestFailure("request_failed", why))
         return
-    body = row.reply if row.reply and _is_object(row.reply) else refusal_body(why)
+    body = row.reply if row.reply and _is_object(row.reply) else error_body(why)
     output.write(custom_id, row.status, body)
 
 

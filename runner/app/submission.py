@@ -17,7 +17,7 @@ from pathlib import Path
 import orjson
 
 from runner import files, jobfile
-from runner.app.images import check_folder, check_shown, placed
+from runner.app.images import check_folder, check_shown, with_image_folder
 from runner.app.parts import Fingerprints, Part, packing_of, parts_of
 from runner.app.rows import VOTE_COLUMNS
 from runner.core.packing import Packing
@@ -96,7 +96,7 @@ class Checked:
             rotate=job.rotate,
             priority=job.priority,
             max_calls=self.jobfile.limits.max_calls,
-            job_json=placed(self.jobfile, self.beside).to_json(),
+            job_json=with_image_folder(self.jobfile, self.beside).to_json(),
             input=str(self.dataset.path.resolve()),
             columns_json=orjson.dumps(self.dataset.columns).decode(),
             rows=part.rows(self.dataset.rows),
@@ -144,19 +144,19 @@ def check_submission(
         return Checked(loaded, prompt, replace(rows, alias=alias))
     found = files.check(
         dataset,
-        required=prompt.columns | ({loaded.job.gold} if loaded.job.gold else set()),
+        required=prompt.required_columns | ({loaded.job.gold} if loaded.job.gold else set()),
         form=form,
         selection=selection,
         on_progress=on_progress,
     )
     found = replace(found, alias=alias)
-    added = (*jobfile.RESULT_COLUMNS, *(VOTE_COLUMNS if loaded.job.votes > 1 else ()))
+    added = (*files.RESULT_COLUMNS, *(VOTE_COLUMNS if loaded.job.votes > 1 else ()))
     jobfile.check_columns(
-        prompt.columns, found.columns, where, dataset=str(found.path), added=added
+        prompt.required_columns, found.columns, where, dataset=str(found.path), added=added
     )
     _check_gold(loaded, prompt, found, where)
     checked = Checked(loaded, prompt, found)
-    if loaded.prompt.pictures:
+    if loaded.prompt.image_templates:
         check_shown(loaded, prompt, checked.rows(), checked.folder, str(found.path))
     return checked
 
@@ -193,7 +193,7 @@ def _check_gold(loaded: JobFile, prompt: Prompt, dataset: Dataset, where: str) -
     if gold not in dataset.columns:
         what = f'there is no column "{gold}"; the columns are {", ".join(dataset.columns[:30])}'
         raise JobFileError(what, where=where, remedy="name the column with the right answers")
-    if gold in prompt.columns:
+    if gold in prompt.required_columns:
         what = f'the prompt reads "{gold}", which holds the right answers'
         raise JobFileError(what, where=where, remedy="leave it out of the prompt")
 
@@ -208,7 +208,7 @@ async def submit(
         OutputError: The folder of the images takes no files.
         StoreError: The database cannot be written; what was queued stays, and is gone on from.
     """
-    check_folder(placed(checked.jobfile, checked.beside))
+    check_folder(with_image_folder(checked.jobfile, checked.beside))
     whole, *others = checked.parts
     batch, created = await _queue(database, checked, whole, None, now, on_progress)
     for part in others:

@@ -10,7 +10,7 @@ from pathlib import Path
 from runner import files
 from runner.errors import OutputError
 from runner.files.openai_results import check_results, errors_path
-from runner.files.target import output_kind
+from runner.files.target import output_type
 from runner.jobfile import JobFile
 from runner.store.batches import Batch
 
@@ -22,7 +22,7 @@ def kind_of(batch: Batch) -> str:
 
 def as_lines(kind: str, path: Path) -> bool:
     """Whether results go to `path` as OpenAI's Batch API writes them."""
-    return kind == "request" and output_kind(path).format == "jsonl"
+    return kind == "request" and output_type(path).format == "jsonl"
 
 
 def check_target(path: Path, kind: str, *, rows: int = 0, errors: Path | None = None) -> list[Path]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import anyio
 
-from runner.app.images import placed
+from runner.app.images import with_image_folder
 from runner.app.midnight import Midnight
 from runner.app.responses import Ran
 from runner.app.submission import Checked
@@ -47,7 +47,7 @@ class Trial:
 
 def tried(checked: Checked) -> Checked:
     """What was checked, as a trial: asked anew each time, once a row, and not for long."""
-    jobfile = placed(checked.jobfile)
+    jobfile = with_image_folder(checked.jobfile)
     once = {"name": f"try: {jobfile.job.name}", "votes": 1, "check": 0.0}
     most = min(MOST_ATTEMPTS, jobfile.limits.max_attempts)
     changed = {

@@ -12,7 +12,14 @@ from typing import Annotated, Any
 import typer
 
 from runner import __version__
-from runner.cli import batch_commands, exit_codes, query_commands, run_commands, setup_commands
+from runner.cli import (
+    batch_commands,
+    exit_codes,
+    query_commands,
+    run_commands,
+    setup_commands,
+    simulate_commands,
+)
 from runner.cli.globals import GlobalOptionsGroup, wants_json
 from runner.cli.session import Session, emit
 from runner.errors import RunnerError
@@ -62,7 +69,13 @@ app = typer.Typer(
     "3 stopped with work left.\n\n\b\nExample:\n"
     "  midnight init && midnight rehearse label_reviews.toml label_reviews.csv",
 )
-for commands in (run_commands, query_commands, batch_commands, setup_commands):
+for commands in (
+    run_commands,
+    query_commands,
+    batch_commands,
+    setup_commands,
+    simulate_commands,
+):
     app.add_typer(commands.app)
 
 

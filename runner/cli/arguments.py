@@ -74,8 +74,8 @@ class Wanted:
             remedy = f"one of: {', '.join(files.FORMATS)}"
             raise ConfigError(f"{self.format!r} is no format", where="--format", remedy=remedy)
         form = cast("Format | None", self.format)
-        selection = files.read_selection(self.where, self.sample, self.limit)
-        return Source(files.find(self.places, form), form, selection)
+        selection = files.parse_selection(self.where, self.sample, self.limit)
+        return Source(files.find_inputs(self.places, form), form, selection)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from runner.core.forecast import Forecast
     from runner.core.window import Window
     from runner.errors import RunnerError
-    from runner.providers.simulator import SimulatorConfig, Stats
+    from runner.simulator import SimulatorConfig, Stats
     from runner.store.batch_rows import Failure
     from runner.store.batches import Batch
 

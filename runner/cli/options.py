@@ -82,31 +82,6 @@ CallsPerModel = Annotated[
         metavar="N",
     ),
 ]
-CallsPerMinute = Annotated[
-    int | None,
-    typer.Option(help="Calls it allows in any 60 seconds; default: no limit.", metavar="N"),
-]
-TokensPerMinute = Annotated[
-    int | None,
-    typer.Option(
-        help="Tokens, of prompts and answers, it allows in any 60 seconds; default: no limit.",
-        metavar="N",
-    ),
-]
-Credits = Annotated[
-    float | None,
-    typer.Option(
-        help="Credits it is granted a day, one for each call, instead of calls; default: none.",
-        metavar="X",
-    ),
-]
-Zone = Annotated[
-    str | None,
-    typer.Option(
-        help="Zone whose midnight resets its day, as in Europe/Paris; default: Asia/Shanghai.",
-        metavar="NAME",
-    ),
-]
 NoHeaders = Annotated[
     bool, typer.Option("--no-headers", help="Leave out the headers that tell what is left.")
 ]
@@ -129,22 +104,6 @@ Foreign = Annotated[
 Seed = Annotated[
     int | None,
     typer.Option(help="Decides every draw; the same seed, the same run; default: 0.", metavar="N"),
-]
-Host = Annotated[str, typer.Option(help="Address to listen on.", metavar="ADDRESS")]
-Port = Annotated[
-    int,
-    typer.Option(help="Port to listen on, 0 for a free one.", min=0, max=65535, metavar="N"),
-]
-Latency = Annotated[
-    str | None,
-    typer.Option(
-        help="The least and the most time an answer takes, in milliseconds; default: 300-1200.",
-        metavar="MIN-MAX",
-    ),
-]
-Tokens = Annotated[
-    list[str] | None,
-    typer.Option(help="A token that is accepted; may be repeated; default: any.", metavar="TOKEN"),
 ]
 
 

@@ -11,7 +11,7 @@ from runner.app.rehearsal import Rehearsal, configured_simulator, rehearse
 from runner.cli import report_json
 from runner.cli.arguments import Task
 from runner.cli.exit_codes import code_of
-from runner.cli.render import fmt, tables
+from runner.cli.render import fmt, rehearsal_view, tables
 from runner.cli.run_action import Target, check
 from runner.cli.session import Session, emit
 from runner.clock import SystemClock
@@ -35,8 +35,13 @@ def perform_rehearsal(session: Session, wishes: Wishes) -> int:
     simulator = configured_simulator(session.settings, **asked)
     checked = check(session, wishes.task, wishes.target)
     job = checked.jobfile.job
-    session.say(rehearsal_view.opening(job.name, fmt.either(job.choices), checked.dataset.rows, start))
-    watch, began = rehearsal_view.RehearsalView(session.people, checked.dataset.rows), time.monotonic()
+    session.say(
+        rehearsal_view.opening(job.name, fmt.either(job.choices), checked.dataset.rows, start)
+    )
+    watch, began = (
+        rehearsal_view.RehearsalView(session.people, checked.dataset.rows),
+        time.monotonic(),
+    )
     with watch:
         watch.heading()
         found = rehearse(

@@ -1,4 +1,4 @@
-"""Commands around the work: doctor, init, simulate, and db."""
+"""Commands around the work: doctor, models, init, and db."""
 
 from __future__ import annotations
 
@@ -8,24 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from runner.cli import exit_codes
-from runner.cli.options import (
-    CallsPerDay,
-    CallsPerMinute,
-    CallsPerModel,
-    Credits,
-    Faults,
-    Foreign,
-    Host,
-    Latency,
-    NoHeaders,
-    Port,
-    Seed,
-    Tokens,
-    TokensPerMinute,
-    Zone,
-    examples,
-    read_faults,
-)
+from runner.cli.options import examples
 from runner.cli.session import complete, emit, session_of
 
 if TYPE_CHECKING:
@@ -102,49 +85,6 @@ def init(
     session.say(f"what would it cost:     {session.command('plan', *job)}")
     session.say(f"try it, spending none:  {session.command('rehearse', *job)}")
     return exit_codes.DONE
-
-
-@app.command(
-    epilog=examples(
-        "midnight simulate --calls-per-day 100",
-        "midnight simulate --port 0 --fault throttle=0.1 --latency 50-200",
-    )
-)
-def simulate(
-    context: typer.Context,
-    host: Host = "127.0.0.1",
-    port: Port = 8900,
-    calls_per_day: CallsPerDay = None,
-    calls_per_model: CallsPerModel = None,
-    calls_per_minute: CallsPerMinute = None,
-    tokens_per_minute: TokensPerMinute = None,
-    credits: Credits = None,  # noqa: A002 - the option's name
-    zone: Zone = None,
-    no_headers: NoHeaders = False,
-    fault: Faults = None,
-    latency: Latency = None,
-    seed: Seed = None,
-    foreign: Foreign = None,
-    token: Tokens = None,
-) -> int:
-    """Serve a simulated provider on a port, until Ctrl-C."""
-    from runner.cli.simulate_action import perform_simulation, read_latency
-
-    changes = {
-        "calls_per_day": calls_per_day,
-        "calls_per_day_per_model": calls_per_model,
-        "calls_per_minute": calls_per_minute,
-        "tokens_per_minute": tokens_per_minute,
-        "credits": credits,
-        "zone": zone,
-        "headers": False if no_headers else None,
-        "faults": read_faults(fault) or None,
-        "latency_ms": read_latency(latency),
-        "seed": seed,
-        "foreign_calls_per_day": foreign,
-        "tokens": tuple(token or ()) or None,
-    }
-    return perform_simulation(session_of(context), host, port, changes)
 
 
 @db.callback(invoke_without_command=True)

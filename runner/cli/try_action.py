@@ -24,6 +24,7 @@ def perform_trial(session: Session, task: Task) -> int:
     if session.json:
         emit(as_object(found))
         return code_of(found.ran)
+    from runner.cli.render import trial_view  # noqa: PLC0415 - not for --json
 
     session.say(trial_view.shown(found, session.people.width, SystemClock().now()))
     return code_of(found.ran)

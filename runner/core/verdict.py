@@ -75,9 +75,10 @@ class Verdict:
         scope: Whom it concerns; None where it is nobody but this one job.
         wait_ms: How long the provider asks to wait, where known.
         quota: The name of the quota it speaks of, where it names one.
-        ambiguous: A 429 that may be a burst or a spent allowance; see outcome.py.
+        ambiguous: A 429 that may be a burst or a spent allowance; see charging.py.
         remedy: What the user can do, where the program cannot.
-        overloaded: The server says that it is too busy or limits the rate: slowing down may help.
+        overloaded: The server says that it is too busy or limits the rate (429, 503, 529), and
+            not that an allowance is spent: fewer calls at a time, or slower ones, may help.
     """
 
     kind: Kind
@@ -88,6 +89,11 @@ class Verdict:
     remedy: str | None = None
     quota: str = ""
     overloaded: bool = False
+
+
+_DONE = Verdict(Kind.DONE)
+_OVERLOADED = frozenset({429, 503, 529})
+_SLOWER_MAY_HELP = frozenset({Kind.THROTTLED, Kind.TRANSIENT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,28 +124,45 @@ def classify(reply: Reply, rules: Sequence[Rule]) -> Verdict:
     A provider's messages are more precise than its codes, and these than HTTP's: presets list
     their rules in that order.
     """
-    why = _in_words(reply)
-    if reply.status == 200 and not reply.refused:  # noqa: PLR2004
+    if succeeded(reply.status) and not reply.refused:
         return _of_success(reply)
+    why = _in_words(reply)
     for rule in rules:
         if rule.matches(reply):
-            found = rule.verdict
-            return replace(found, why=why, wait_ms=_wait(reply, found))
-    return _of_status(reply, why)
+            return _as_told(replace(rule.verdict, why=why), reply)
+    return _as_told(_of_status(reply, why), reply)
+
+
+def succeeded(status: int) -> bool:
+    """Whether an HTTP status says that the request was carried out: any 2xx (RFC 9110, 15.3)."""
+    return 200 <= status < 300  # noqa: PLR2004
+
+
+def _redirects(status: int) -> bool:
+    """Whether the reply came from a gateway or a login page: nothing is wrong with the request."""
+    return 300 <= status < 400  # noqa: PLR2004
 
 
 def _of_success(reply: Reply) -> Verdict:
     if not reply.answered:
-        return Verdict(Kind.THROTTLED, "200 with an empty shell instead of an answer")
-    return Verdict(Kind.DONE)
+        why = f"{reply.status} with an empty shell instead of an answer"
+        return Verdict(Kind.THROTTLED, why)
+    return _DONE
+
+
+def _as_told(verdict: Verdict, reply: Reply) -> Verdict:
+    """`verdict` with the wait that the reply asks for, which goes before a rule's own."""
+    wait = verdict.wait_ms if reply.retry_after_ms is None else reply.retry_after_ms
+    overloaded = reply.status in _OVERLOADED and verdict.kind in _SLOWER_MAY_HELP
+    return replace(verdict, wait_ms=wait, overloaded=overloaded)
 
 
 def _of_status(reply: Reply, why: str) -> Verdict:
     match reply.status:
         case 429:
-            wait = reply.retry_after_ms
             scope = Scope.ACCOUNT if _OF_A_DAY.match(reply.message) else Scope.MODEL
-            return Verdict(Kind.THROTTLED, why, scope, wait, ambiguous=wait is None)
+            ambiguous = reply.retry_after_ms is None
+            return Verdict(Kind.THROTTLED, why, scope, ambiguous=ambiguous)
         case 401 | 403:
             remedy = "check the account's token and its standing with the provider"
             return Verdict(Kind.UNAUTHORISED, why, Scope.ACCOUNT, remedy=remedy)
@@ -147,9 +170,9 @@ def _of_status(reply: Reply, why: str) -> Verdict:
             return Verdict(Kind.SPENT, why, Scope.ACCOUNT)
         case 404:
             return Verdict(Kind.GONE, why, remedy="check the model's name and the base URL")
-        case 200 | 408 | 409 | 425:
+        case 408 | 409 | 425:
             return Verdict(Kind.TRANSIENT, why)
-        case status if status >= 500:  # noqa: PLR2004
+        case status if status >= 500 or succeeded(status) or _redirects(status):  # noqa: PLR2004
             return Verdict(Kind.TRANSIENT, why)
         case _:
             return Verdict(Kind.REJECTED, why)
@@ -158,7 +181,3 @@ def _of_status(reply: Reply, why: str) -> Verdict:
 def _in_words(reply: Reply) -> str:
     said = ": ".join(part for part in (reply.code, reply.message) if part)
     return f"HTTP {reply.status}" + (f", {said}" if said else "")
-
-
-def _wait(reply: Reply, verdict: Verdict) -> int | None:
-    return verdict.wait_ms if reply.retry_after_ms is None else reply.retry_after_ms

@@ -97,6 +97,7 @@ class Engine:
         self._closing = False
         self._trouble: str | None = None
         self._skew_ms = 0
+        self._admits = False  # not before the balances were asked for
         self._looked_at = float("-inf")
         self._deadline = float("inf")  # of the loop's time: when calls in flight are given up
 
@@ -107,6 +108,7 @@ class Engine:
         Raises:
             StoreError: The database cannot be used.
         """
+        failure: Exception | None = None
         async with runners.registered(self._database, self._clock.now) as runner_id:
             scheduler = self._scheduler(runner_id)
             async with anyio.create_task_group() as pollers:
@@ -116,9 +118,12 @@ class Engine:
                     tasks.start_soon(self._serve, scheduler, runner_id)
                     try:
                         yield
-                    finally:
-                        self._close()
+                    except Exception as error:  # noqa: BLE001 - raised below, as it is, in no group
+                        failure = error
+                    self._close()
                 pollers.cancel_scope.cancel()
+        if failure is not None:
+            raise failure
 
     async def run(self, run: Run) -> Ending:
         """Drain what `run` is about, until it ends.
@@ -175,6 +180,7 @@ class Engine:
 
     async def _loop(self, scheduler: Scheduler, runner_id: int) -> None:
         await self._await_balances(scheduler)
+        self._admits = True
         while not (self._closing and not self._flying and not self._ended):
             self._woken = anyio.Event()
             try:
@@ -386,7 +392,7 @@ class Engine:
 
     def _rules_of(self, batch_id: int) -> Rules | None:
         """What is wanted of a batch: by the first run that is about it."""
-        if self._trouble is not None or self._images.trouble is not None:
+        if not self._admits or self._trouble is not None or self._images.trouble is not None:
             return None  # no new call while the end of an old one cannot be kept
         for run in self._runs:
             if not run.stopping and run.covers(batch_id):

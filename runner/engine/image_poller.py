@@ -18,8 +18,7 @@ from runner.clock import Clock
 from runner.core.retry import next_poll_at
 from runner.engine.posts import Post
 from runner.errors import BusyError, DiskFullError, OutputError, RunnerError, StoreError
-from runner.files.place import placed
-from runner.files.target import translated
+from runner.files.target import as_output_errors, atomic_write
 from runner.jobfile import JobFile
 from runner.providers.downloads import Expired, Image, Unfit
 from runner.providers.endpoint import Endpoint
@@ -82,9 +81,9 @@ def put_in_place(path: Path, data: bytes) -> None:
     Raises:
         OutputError: It cannot be written.
     """
-    with translated(path):
+    with as_output_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with placed(path) as file:
+        with atomic_write(path) as file:
             file.write(data)
 
 

@@ -1,33 +1,33 @@
 """Datasets in and result files out: CSV, TSV, JSON Lines, Parquet, Excel.
 
-It knows nothing of job files, queues or providers: a row is the text of a JSON object.
+Inside the program a row is the text of a JSON object, whatever the format of its file.
 """
 
 from runner.files.check import check
-from runner.files.dataset import Dataset, Part
-from runner.files.find import find
+from runner.files.dataset import Dataset, SourceFile
+from runner.files.find import find_inputs
 from runner.files.formats import FORMATS, SUPPORTED, Format
 from runner.files.output import OutputWriter, open_output
 from runner.files.rows import read_rows
-from runner.files.selection import ALL, Selection, read_selection
-from runner.files.spell import RESULT_COLUMNS, Value
+from runner.files.selection import ALL, Selection, parse_selection
 from runner.files.target import check_output
+from runner.files.writers.encode import RESULT_COLUMNS, CellValue
 
 __all__ = [
     "ALL",
     "FORMATS",
     "RESULT_COLUMNS",
     "SUPPORTED",
+    "CellValue",
     "Dataset",
     "Format",
     "OutputWriter",
-    "Part",
     "Selection",
-    "Value",
+    "SourceFile",
     "check",
     "check_output",
-    "find",
+    "find_inputs",
     "open_output",
+    "parse_selection",
     "read_rows",
-    "read_selection",
 ]

@@ -1,6 +1,6 @@
-"""Reading a dataset once, from end to end, to learn whether it is whole and what is in it.
+"""Reads a dataset once from end to end, to validate it and to learn its columns and its size.
 
-It refuses to keep a row: memory stays flat however long the files are.
+No row is kept, so memory stays flat however long the files are.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from runner.errors import InputError
-from runner.files.checkpart import Demands, Found, check_part
-from runner.files.dataset import Dataset, Progress
-from runner.files.faults import require, useless
+from runner.files.dataset import Dataset, ReadProgress
 from runner.files.formats import Format
+from runner.files.input_errors import require_columns, unusable
 from runner.files.rows import all_rows
+from runner.files.scan import FileScan, Requirements, scan_file
 from runner.files.selection import ALL, Selection
 
 
@@ -24,86 +24,89 @@ def check(
     required: frozenset[str] = frozenset(),
     form: Format | None = None,
     selection: Selection = ALL,
-    on_progress: Progress | None = None,
+    on_progress: ReadProgress | None = None,
 ) -> Dataset:
-    """Read every file once and say what they hold together.
+    """Read every file once and return the dataset that they form.
 
     Args:
-        paths: One file or several, whose rows follow each other.
+        paths: One file, or several whose rows follow each other.
         required: The columns that every row must have.
-        form: What the files are, whatever their suffixes.
-        selection: Which of the rows are meant.
-        on_progress: Told about every 10,000 rows, and at the end.
+        form: The format of the files, which overrides their suffixes.
+        selection: The rows to use.
+        on_progress: Called after every 10,000 rows, and at the end.
 
     Raises:
-        InputError: a file cannot be read, has no rows, or has rows that cannot be used; or the
-            files do not fit together; or no row is meant.
+        InputError: A file cannot be read, has no rows, or has invalid rows; or the files do not
+            fit together; or the selection is empty.
     """
-    return check_demands(paths, Demands(required, form), selection, on_progress)
+    return check_files(paths, Requirements(required, form), selection, on_progress)
 
 
-def check_demands(
+def check_files(
     paths: Path | Sequence[Path],
-    demands: Demands,
+    requirements: Requirements,
     selection: Selection,
-    on_progress: Progress | None,
+    on_progress: ReadProgress | None,
 ) -> Dataset:
-    """Do what `check` does, with more demands."""
+    """Do what `check` does, with requirements of any kind."""
     several = [paths] if isinstance(paths, Path) else list(paths)
-    report = on_progress or _silent
-    size, done = sum(map(_size, several)), 0
+    report = on_progress or _ignore
+    total_size, done = sum(map(_size, several)), 0
 
     def report_more(read: int) -> None:
-        report(done + read, size)
+        report(done + read, total_size)
 
-    found: list[Found] = []
+    scans: list[FileScan] = []
     for path in several:
-        found.append(check_part(path, demands, report_more))
-        done += found[-1].part.size
-    dataset = _together(found, selection)
+        scans.append(scan_file(path, requirements, report_more))
+        done += scans[-1].file.size
+    dataset = _join(scans, selection)
     report(done, done)
     return dataset
 
 
-def _together(found: Sequence[Found], selection: Selection) -> Dataset:
-    columns = _columns(found)
-    parts = tuple(each.part for each in found)
-    require(parts[0].path, (condition.column for condition in selection.where), columns)
-    matched = rows = sum(part.rows for part in parts)
+def _join(scans: Sequence[FileScan], selection: Selection) -> Dataset:
+    columns = _columns(scans)
+    source_files = tuple(scan.file for scan in scans)
+    first = source_files[0].path
+    require_columns(first, (condition.column for condition in selection.where), columns)
+    matched = rows = sum(file.rows for file in source_files)
     if selection.where:
-        matched = sum(1 for _ in selection.matching(all_rows(parts)))
+        matched = sum(1 for _ in selection.matching(all_rows(source_files)))
     if selection:
-        rows = selection.size(matched)
+        rows = selection.count(matched)
     if not rows:
-        raise useless(parts[0].path, "no row fulfils the conditions")
-    return Dataset(parts, columns, rows, matched, _digest(found, selection), selection)
+        raise unusable(first, "no row meets the conditions")
+    return Dataset(source_files, columns, rows, matched, _digest(scans, selection), selection)
 
 
-def _columns(found: Sequence[Found]) -> tuple[str, ...]:
+def _columns(scans: Sequence[FileScan]) -> tuple[str, ...]:
     """Return the columns of all files; the tables among them must have the same ones."""
-    tables = [each for each in found if each.part.kind.format != "jsonl"]
-    for each in tables[1:]:
-        if odd := sorted(set(tables[0].columns).symmetric_difference(each.columns)):
+    tables = [scan for scan in scans if scan.file.type.format != "jsonl"]
+    for table in tables[1:]:
+        if odd := sorted(set(tables[0].columns).symmetric_difference(table.columns)):
             names = ", ".join(f'"{name}"' for name in odd)
-            what = f"{tables[0].part.path} has other columns; one of them alone has {names}"
-            remedy = "give the tables the same columns, or submit them apart"
-            raise InputError(what, where=str(each.part.path), remedy=remedy)
-    return tuple(dict.fromkeys(name for each in found for name in each.columns))
+            what = f"its columns differ from those of {tables[0].file.path}: only one has {names}"
+            remedy = "give the tables the same columns, or submit them separately"
+            raise InputError(what, where=str(table.file.path), remedy=remedy)
+    return tuple(dict.fromkeys(name for scan in scans for name in scan.columns))
 
 
-def _digest(found: Sequence[Found], selection: Selection) -> str:
-    if len(found) == 1 and not selection:
-        return found[0].digest
-    marks = [each.digest.encode() for each in found] + ([selection.spelled] if selection else [])
-    return hashlib.sha256(b"\n".join(marks)).hexdigest()
+def _digest(scans: Sequence[FileScan], selection: Selection) -> str:
+    if len(scans) == 1 and not selection:
+        return scans[0].digest
+    parts = [scan.digest.encode() for scan in scans]
+    if selection:
+        parts.append(selection.canonical)
+    return hashlib.sha256(b"\n".join(parts)).hexdigest()
 
 
 def _size(path: Path) -> int:
     try:
         return path.stat().st_size
-    except (OSError, ValueError):  # it is told when the file is opened
+    except (OSError, ValueError):  # reported when the file is opened
         return 0
 
 
-def _silent(_read: int, _all: int) -> None:
-    """Report to nobody."""
+def _ignore(_read: int, _all: int) -> None:
+    """Stand in for a progress callback."""

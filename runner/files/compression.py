@@ -1,7 +1,4 @@
-"""Bytes in and out of gzip and zstd.
-
-It knows nothing of what the bytes say.
-"""
+"""Reads and writes the bytes of gzip and zstd files."""
 
 from __future__ import annotations
 
@@ -11,93 +8,95 @@ from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
 from runner.errors import InputError, OutputError
-from runner.files.extras import needed
-from runner.files.formats import Packing
+from runner.files.formats import Compression, require_extra
 
-_BLOCK = 1 << 13  # a block of zstd may unfold to a thousand times its size: keep it small
+_BLOCK = 1 << 13  # a block of zstd may expand to a thousand times its size: keep it small
 _LEVEL = 6  # of gzip; its default, 9, takes three times as long for a hundredth less
 
 
-class Bytes(Protocol):
-    """What is read from; a read may hand over more than was asked for."""
+class ByteSource(Protocol):
+    """A source of bytes; a read may return more than was asked for."""
 
     def read(self, size: int = ..., /) -> bytes: ...  # noqa: D102 - as of any file
 
 
-def unpacked(file: BinaryIO, packing: Packing | None, path: Path) -> Bytes:
-    """Return what `file` unfolds to.
+def decompressed(file: BinaryIO, compression: Compression | None, path: Path) -> ByteSource:
+    """Return a source of the decompressed bytes of `file`.
 
     Raises:
-        InputError: the library for it is not installed.
+        InputError: The library for the compression is not installed.
     """
-    match packing:
+    match compression:
         case None:
             return file
         case "gz":
-            return _Whole(gzip.GzipFile(fileobj=file, mode="rb"), path, (zlib.error,))
+            return _Strict(gzip.GzipFile(fileobj=file, mode="rb"), path, (zlib.error,))
         case "zst":
-            with needed("zstd", path, InputError):
+            with require_extra("zstd", path, InputError):
                 import zstandard  # noqa: PLC0415 - an extra
-            return _Whole(_Frames(file), path, (zstandard.ZstdError,))
+            return _Strict(_ZstdFrames(file), path, (zstandard.ZstdError,))
 
 
-def packed(file: BinaryIO, packing: Packing | None, path: Path) -> BinaryIO:
-    """Return a file that folds what is written to it into `file`, which stays open behind it.
+def compressed(file: BinaryIO, compression: Compression | None, path: Path) -> BinaryIO:
+    """Return a file that compresses what is written to it into `file`.
+
+    Closing it leaves `file` open.
 
     Raises:
-        OutputError: the library for it is not installed.
+        OutputError: The library for the compression is not installed.
     """
-    match packing:
+    match compression:
         case None:
             return file
-        case "gz":  # without a name and a time the same rows are the same bytes
-            folded = gzip.GzipFile("", "wb", compresslevel=_LEVEL, fileobj=file, mtime=0)
-            return cast("BinaryIO", folded)
+        case "gz":  # without a name and a time the same rows give the same bytes
+            gzipped = gzip.GzipFile("", "wb", compresslevel=_LEVEL, fileobj=file, mtime=0)
+            return cast("BinaryIO", gzipped)
         case "zst":
-            with needed("zstd", path, OutputError):
+            with require_extra("zstd", path, OutputError):
                 import zstandard  # noqa: PLC0415 - an extra
             return zstandard.ZstdCompressor().stream_writer(file, closefd=False)
 
 
-class _Whole:
-    """Tells the user when packed bytes are damaged, or end too soon."""
+class _Strict:
+    """Raises an `InputError` when compressed bytes are damaged or end too soon."""
 
-    def __init__(self, file: Bytes, path: Path, refusals: tuple[type[BaseException], ...]) -> None:
+    def __init__(
+        self, file: ByteSource, path: Path, errors: tuple[type[BaseException], ...]
+    ) -> None:
         self._file = file
         self._path = path
-        self._refusals: tuple[type[BaseException], ...] = (EOFError, gzip.BadGzipFile, *refusals)
+        self._errors: tuple[type[BaseException], ...] = (EOFError, gzip.BadGzipFile, *errors)
 
     def read(self, size: int = -1, /) -> bytes:
         """Read some bytes."""
         try:
             return self._file.read(size)
-        except self._refusals as error:
-            what = f"the file is damaged or cut short, and cannot be unpacked ({error})"
-            raise InputError(
-                what, where=str(self._path), remedy="fetch or pack it again"
-            ) from error
+        except self._errors as error:
+            what = f"the file is damaged or truncated, and cannot be decompressed ({error})"
+            remedy = "download or compress it again"
+            raise InputError(what, where=str(self._path), remedy=remedy) from error
 
 
-class _Frames:
-    """Zstd frames, one behind the other; unlike the library's reader, it notices a cut."""
+class _ZstdFrames:
+    """Consecutive zstd frames; unlike the library's reader, it notices a truncated file."""
 
     def __init__(self, file: BinaryIO) -> None:
         import zstandard  # noqa: PLC0415 - an extra
 
-        self._new = zstandard.ZstdDecompressor().decompressobj
+        self._new_frame = zstandard.ZstdDecompressor().decompressobj
         self._file = file
-        self._frame = self._new()
+        self._frame = self._new_frame()
         self._rest = b""
         self._inside = False
 
     def read(self, _size: int = -1, /) -> bytes:
-        """Read what the next block unfolds to."""
+        """Return the decompressed bytes of the next block."""
         while block := self._rest or self._file.read(_BLOCK):
             found = self._frame.decompress(block)
             self._inside, self._rest = True, b""
             if self._frame.eof:
                 self._rest, self._inside = self._frame.unused_data, False
-                self._frame = self._new()
+                self._frame = self._new_frame()
             if found:
                 return found
         if self._inside:

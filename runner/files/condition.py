@@ -1,7 +1,4 @@
-"""One condition on a row, as in ``stars >= 4``.
-
-It knows nothing of datasets: it is handed a row's values.
-"""
+"""One condition on the values of a row, as in ``stars >= 4``."""
 
 from __future__ import annotations
 
@@ -38,10 +35,10 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A column, and what its value must be.
+    """A comparison of a column's value.
 
     Attributes:
-        values: What it is compared to; several for `in`, otherwise one.
+        values: What the column's value is compared to; several for `in`, otherwise one.
         quoted: Whether the value was quoted, and so is a text even if it looks like a number.
     """
 
@@ -51,11 +48,11 @@ class Condition:
     quoted: bool = False
 
     @classmethod
-    def read(cls, text: str) -> Condition:
-        """Read a condition.
+    def parse(cls, text: str) -> Condition:
+        """Parse a condition.
 
         Raises:
-            ConfigError: it is none.
+            ConfigError: The text is not a condition.
         """
         found = next((match for form in _FORMS if (match := form.fullmatch(text))), None)
         if found is None:
@@ -63,36 +60,36 @@ class Condition:
                 "write a column, one of == != < <= > >= in contains, and a value, "
                 "as in --where 'stars >= 4' or --where 'language in en,fr'"
             )
-            raise ConfigError(f"{text!r} is no condition", where="--where", remedy=remedy)
+            raise ConfigError(f"{text!r} is not a condition", where="--where", remedy=remedy)
         value = found["value"].strip()
-        column, sign = _bare(found["column"].strip()), cast("Operator", found["operator"])
+        column, sign = _unquote(found["column"].strip()), cast("Operator", found["operator"])
         if sign == "in":
             listed = value[1:-1] if value[:1] + value[-1:] in ("[]", "()") else value
-            items = tuple(_bare(item.strip()) for item in _ITEM.findall(listed) if item.strip())
+            items = tuple(_unquote(item.strip()) for item in _ITEM.findall(listed) if item.strip())
             return cls(column, sign, items)
-        return cls(column, sign, (_bare(value),), quoted=_bare(value) != value)
+        return cls(column, sign, (_unquote(value),), quoted=_unquote(value) != value)
 
-    def holds(self, row: Mapping[str, Any]) -> bool:
-        """Say whether the row fulfils it; a value that is absent or null is the empty text."""
+    def matches(self, row: Mapping[str, Any]) -> bool:
+        """Whether the row meets the condition; a missing or null value counts as empty text."""
         text = _text(row.get(self.column))
         match self.operator:
             case "contains":
                 return self.values[0] in text
             case "in":
-                return any(_compared(text, value, "==") for value in self.values)
+                return any(_compare(text, value, "==") for value in self.values)
             case _ if self.quoted:
                 return _COMPARE[self.operator](text, self.values[0])
             case _:
-                return _compared(text, self.values[0], self.operator)
+                return _compare(text, self.values[0], self.operator)
 
 
-def _compared(text: str, value: str, sign: Operator) -> bool:
-    """Compare numbers as numbers, and anything else as text."""
+def _compare(text: str, value: str, sign: Operator) -> bool:
+    """Compare as numbers when `value` is one, and otherwise as text."""
     wanted = _number(value)
     if wanted is None:
         return _COMPARE[sign](text, value)
     found = _number(text)
-    if found is None:  # no text is more or less than a number
+    if found is None:  # a text is neither greater nor less than a number
         return sign == "!="
     return _COMPARE[sign](found, wanted)
 
@@ -109,5 +106,5 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else orjson.dumps(value).decode()
 
 
-def _bare(text: str) -> str:
+def _unquote(text: str) -> str:
     return found[2] if (found := _QUOTED.fullmatch(text)) else text

@@ -1,7 +1,4 @@
-"""Which files a user means: names, patterns, and standard input.
-
-It reads nothing but standard input, and that only to keep it.
-"""
+"""Finds the input files that a user names: by path, by pattern, or as standard input."""
 
 from __future__ import annotations
 
@@ -16,40 +13,44 @@ from pathlib import Path
 from typing import BinaryIO
 
 from runner.errors import InputError
-from runner.files.compression import unpacked
-from runner.files.formats import TEXTS, Format, Packing
+from runner.files.compression import decompressed
+from runner.files.formats import TEXTS, Compression, Format
 
 STANDARD_INPUT = Path("-")
-_SNIFFED = 1 << 16
-_PEEKED = 1 << 10  # of what packed bytes unfold to: far less than what was read of them
-_PACKED: tuple[tuple[bytes, Packing], ...] = ((b"\x1f\x8b", "gz"), (b"\x28\xb5\x2f\xfd", "zst"))
+_HEAD = 1 << 16  # bytes from which the format is guessed
+_DECOMPRESSED_HEAD = 1 << 10  # far less than the compressed bytes that were read expand to
+_COMPRESSED: tuple[tuple[bytes, Compression], ...] = (
+    (b"\x1f\x8b", "gz"),
+    (b"\x28\xb5\x2f\xfd", "zst"),
+)
 
 
-def find(
+def find_inputs(
     words: Sequence[Path], form: Format | None = None, stdin: BinaryIO | None = None
 ) -> tuple[Path, ...]:
-    """Return the files that are meant, each once, sorted by name.
+    """Return the input files, each once, sorted by name.
 
-    A word with ``*``, ``?`` or ``[`` that is no file itself stands for all files that match;
-    ``-`` for standard input, kept in a file until the program ends, as it is read twice.
+    A word with ``*``, ``?`` or ``[`` that is not itself a file is a pattern. ``-`` is standard
+    input; because it is read twice, it is copied to a file, which is deleted at exit.
 
     Args:
-        words: Names of files as a user gives them.
-        form: What the files are, if the user says so.
+        words: Paths and patterns as the user wrote them.
+        form: The format of the files, if the user named one.
         stdin: Read instead of the standard input.
 
     Raises:
-        InputError: a pattern matches nothing, or the standard input is empty.
+        InputError: A pattern matches nothing, or standard input is empty.
     """
     if STANDARD_INPUT in words:
         if len(words) > 1:
-            what, remedy = "standard input goes with no other file", "name files only, or only -"
+            what = "standard input cannot be combined with other files"
+            remedy = "name files only, or only -"
             raise InputError(what, where="-", remedy=remedy)
         try:
-            return (_kept(stdin or sys.stdin.buffer, form),)
+            return (_copy(stdin or sys.stdin.buffer, form),)
         except OSError as error:
-            what = f"standard input cannot be kept in a temporary file ({error.strerror or error})"
-            remedy = "save it to a file first, and name that"
+            what = f"standard input cannot be copied to a file ({error.strerror or error})"
+            remedy = "save it to a file first, and name that file"
             raise InputError(what, where="-", remedy=remedy) from error
     return tuple(sorted({path for word in words for path in _matches(word)}))
 
@@ -65,9 +66,9 @@ def _matches(word: Path) -> Iterable[Path]:
     return found
 
 
-def _kept(stdin: BinaryIO, form: Format | None) -> Path:
-    """Copy the standard input to a file whose suffixes say what it is."""
-    head = stdin.read(_SNIFFED)
+def _copy(stdin: BinaryIO, form: Format | None) -> Path:
+    """Copy standard input to a file whose suffixes name its type."""
+    head = stdin.read(_HEAD)
     if not head.strip():
         what, remedy = "standard input is empty", "pipe a dataset into the command"
         raise InputError(what, where="-", remedy=remedy)
@@ -81,20 +82,20 @@ def _kept(stdin: BinaryIO, form: Format | None) -> Path:
 
 
 def _suffixes(head: bytes, form: Format | None) -> str:
-    packing = next((packing for start, packing in _PACKED if head.startswith(start)), None)
-    found = form or _sniffed(_peek(head, packing) if packing else head)
-    return f".{found}.{packing}" if packing and found in TEXTS else f".{found}"
+    compression = next((name for magic, name in _COMPRESSED if head.startswith(magic)), None)
+    found = form or _guess(_decompressed(head, compression) if compression else head)
+    return f".{found}.{compression}" if compression and found in TEXTS else f".{found}"
 
 
-def _peek(head: bytes, packing: Packing) -> bytes:
-    """Unfold a beginning; what is wrong with it is told when it is read whole."""
+def _decompressed(head: bytes, compression: Compression) -> bytes:
+    """Decompress the start of a file; errors are reported when the whole file is read."""
     with suppress(InputError):
-        return unpacked(io.BytesIO(head), packing, STANDARD_INPUT).read(_PEEKED)
+        return decompressed(io.BytesIO(head), compression, STANDARD_INPUT).read(_DECOMPRESSED_HEAD)
     return b""
 
 
-def _sniffed(head: bytes) -> Format:
-    """Tell a format by how it begins."""
+def _guess(head: bytes) -> Format:
+    """Guess a format from the first bytes."""
     if head.startswith(b"PAR1"):
         return "parquet"
     if head.startswith(b"PK\3\4"):

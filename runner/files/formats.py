@@ -1,16 +1,18 @@
-"""Which dataset formats there are, by the suffixes of a file's name.
-
-It refuses to know how any of them is read or written.
-"""
+"""The formats of datasets and results, the suffixes that name them, and the extras they need."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal, Protocol
+
+from runner.errors import InputError, RunnerError
 
 Format = Literal["csv", "tsv", "jsonl", "parquet", "xlsx", "npy"]
-Packing = Literal["gz", "zst"]
+Compression = Literal["gz", "zst"]
+Extra = Literal["parquet", "excel", "zstd"]
 
 FORMATS: dict[str, Format] = {
     "csv": "csv",
@@ -19,39 +21,99 @@ FORMATS: dict[str, Format] = {
     "parquet": "parquet",
     "xlsx": "xlsx",
 }
-"""Those that a dataset may have; results may also be a matrix, .npy."""
+"""The formats of datasets; results may also be a matrix, .npy."""
 
 TEXTS: frozenset[Format] = frozenset({"csv", "tsv", "jsonl"})
-"""Those that are text, and may be packed."""
+"""The formats that are text, and may be compressed."""
 
-_PACKINGS: dict[str, Packing] = {"gz": "gz", "zst": "zst"}
+_COMPRESSIONS: dict[str, Compression] = {"gz": "gz", "zst": "zst"}
 
 SUPPORTED = f"{', '.join(f'.{name}' for name in FORMATS)}; text also with .gz or .zst behind it"
 """The suffixes, for messages."""
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """What a file is: its format, and what it is packed with, if anything."""
+class FileType:
+    """A file's format, and its compression, if it has one."""
 
     format: Format
-    packing: Packing | None = None
+    compression: Compression | None = None
 
 
-def kind_of(path: Path, form: Format | None = None) -> Kind | None:
-    """Return what the suffixes of `path` name in any case, or None; `form` overrides the format."""
+def file_type_of(path: Path, form: Format | None = None) -> FileType | None:
+    """Return the type that the suffixes of `path` name, in upper or lower case.
+
+    Args:
+        path: The file, which need not exist.
+        form: Overrides the format; the compression still follows from the suffix.
+
+    Returns:
+        None when the suffixes name no known type.
+    """
     suffixes = [suffix[1:].lower() for suffix in path.suffixes]
-    packing = _PACKINGS.get(suffixes.pop()) if suffixes and suffixes[-1] in _PACKINGS else None
+    compression = _COMPRESSIONS.get(suffixes[-1]) if suffixes else None
+    if compression:
+        suffixes.pop()
     found = form or (FORMATS.get(suffixes[-1]) if suffixes else None)
-    known = found in FORMATS and (not packing or found in TEXTS)
-    return Kind(found, packing) if found and known else None
+    known = found in FORMATS and (not compression or found in TEXTS)
+    return FileType(found, compression) if found and known else None
 
 
 def unknown_suffix(path: Path) -> str:
-    """Say what is wrong with a name that `kind_of` does not know."""
+    """Return the message about a name that `file_type_of` does not know."""
     return f'the suffix "{path.suffix}" is unknown' if path.suffix else "the name has no suffix"
 
 
 def delimiter_of(form: Format) -> str:
-    """Return what stands between the cells of a table of text."""
+    """Return the character between the cells of a CSV or TSV file."""
     return "\t" if form == "tsv" else ","
+
+
+@contextmanager
+def require_extra(extra: Extra, path: Path, error: type[RunnerError]) -> Iterator[None]:
+    """Turn an `ImportError` in the block into an error that names the extra to install.
+
+    Raises:
+        RunnerError: A package of `extra` is not installed; of the class `error`.
+    """
+    try:
+        yield
+    except ImportError as absent:
+        raise missing_extra(extra, path, error) from absent
+
+
+def missing_extra(extra: Extra, path: Path, error: type[RunnerError]) -> RunnerError:
+    """Return the error for a file that cannot be handled without `extra`."""
+    what = f'this kind of file needs the extra "{extra}", which is not installed'
+    return error(what, where=str(path), remedy=f"pip install 'midnight-runner[{extra}]'")
+
+
+class TypedTable(Protocol):
+    """The rows of one Parquet file or workbook.
+
+    Attributes:
+        columns: The names of the columns.
+        all: The number of rows; of a workbook, an estimate.
+    """
+
+    columns: tuple[str, ...]
+    all: int
+
+    def json_rows(self, start: int) -> Iterator[str]:
+        """Yield each row from number `start` as the text of a JSON object; may be called once."""
+
+
+def open_table(file: BinaryIO, path: Path, form: Format) -> TypedTable:
+    """Return the rows of an open Parquet file or Excel workbook.
+
+    Raises:
+        InputError: The file is of another type, its header is invalid, or the library that reads
+            it is not installed.
+    """
+    if form == "parquet":
+        with require_extra("parquet", path, InputError):
+            from runner.files.readers.parquet_reader import ParquetTable  # noqa: PLC0415 - an extra
+        return ParquetTable(file, path)
+    with require_extra("excel", path, InputError):
+        from runner.files.readers.excel_reader import ExcelTable  # noqa: PLC0415 - an extra
+    return ExcelTable(file, path)

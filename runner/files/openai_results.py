@@ -1,6 +1,5 @@
-"""Results as the OpenAI Batch API hands them back: a result file and an error file.
+"""Writes the result file and the error file of the OpenAI Batch API.
 
-It knows no batch: it is handed plain values, one request at a time.
 (https://platform.openai.com/docs/api-reference/batch/request-output)
 """
 
@@ -16,34 +15,39 @@ from typing import Any, BinaryIO
 import orjson
 
 from runner.errors import OutputError
-from runner.files.compression import packed
-from runner.files.place import placed
-from runner.files.spell import sound
-from runner.files.target import check_output, output_kind, real_target, translated
+from runner.files.compression import compressed
+from runner.files.target import (
+    as_output_errors,
+    atomic_write,
+    check_output,
+    output_type,
+    real_target,
+)
+from runner.files.writers.encode import replace_surrogates
 
 _GOOD = range(200, 300)
 
 
 @dataclass(frozen=True, slots=True)
-class Failed:
-    """Why a request has no reply that could be handed back."""
+class RequestFailure:
+    """Why a request has no reply."""
 
     code: str
     message: str
 
 
-def line(
+def result_line(
     custom_id: str,
     status: int | None,
     body: str | None,
-    error: Failed | None = None,
+    error: RequestFailure | None = None,
 ) -> str:
     """Return one line, with its end, of a result file or an error file.
 
     Args:
-        custom_id: The request's.
+        custom_id: The id of the request.
         status: The reply's HTTP status; None when there was no reply.
-        body: The reply's body, the text of a JSON object, which is handed on as it is spelled.
+        body: The reply's body, the text of a JSON object, which is copied unchanged.
         error: Why there is no reply.
     """
     response: dict[str, Any] | None = None
@@ -51,27 +55,33 @@ def line(
         response = {
             "status_code": status,
             "request_id": _name("req", custom_id),
-            # A raw line end is legal between JSON tokens and nowhere else: a space means the same.
+            # Between tokens of JSON a raw line end is legal, and a space means the same.
             "body": orjson.Fragment((body or "{}").replace("\n", " ").replace("\r", " ")),
         }
     found = {
         "id": _name("batch_req", custom_id),
         "custom_id": custom_id,
         "response": response,
-        "error": {"code": error.code, "message": sound(error.message)} if error else None,
+        "error": {"code": error.code, "message": replace_surrogates(error.message)}
+        if error
+        else None,
     }
     return orjson.dumps(found).decode() + "\n"
 
 
-def refusal_body(message: str) -> str:
+def error_body(message: str) -> str:
     """Return the body of an OpenAI reply that refuses a request."""
-    kind = "invalid_request_error"
-    error = {"message": sound(message), "type": kind, "param": None, "code": None}
+    error = {
+        "message": replace_surrogates(message),
+        "type": "invalid_request_error",
+        "param": None,
+        "code": None,
+    }
     return orjson.dumps({"error": error}).decode()
 
 
 class ResultsWriter:
-    """Writes each request to the result file, or to the error file."""
+    """Writes each request to the result file or to the error file."""
 
     def __init__(self, path: Path, results: BinaryIO, errors: BinaryIO) -> None:
         self._path = path
@@ -83,66 +93,66 @@ class ResultsWriter:
         custom_id: str,
         status: int | None,
         body: str | None,
-        error: Failed | None = None,
+        error: RequestFailure | None = None,
     ) -> None:
-        """Write what became of one request; the arguments are those of `line`.
+        """Write the outcome of one request; the arguments are those of `result_line`.
 
         Raises:
-            OutputError: the file cannot be written.
+            OutputError: The file cannot be written.
         """
-        text = line(custom_id, status, body, error)
+        text = result_line(custom_id, status, body, error)
         good = error is None and status is not None and status in _GOOD
-        with translated(self._path):
+        with as_output_errors(self._path):
             (self._results if good else self._errors).write(text.encode())
 
 
 def errors_path(path: Path) -> Path:
-    """Return where the errors go unless another file is named: OUT.errors.jsonl for OUT.jsonl."""
+    """Return the default path of the error file: OUT.errors.jsonl for OUT.jsonl."""
     stem, dot, suffixes = path.name.rpartition(".jsonl" if ".jsonl" in path.name else path.suffix)
     return path.with_name(f"{stem}.errors{dot}{suffixes}")
 
 
 def check_results(path: Path, errors: Path | None = None) -> None:
-    """Find out, before anything is spent, whether `open_results` could write both files.
+    """Check, before any call is spent, whether `open_results` could write both files.
 
     Raises:
-        OutputError: one of them cannot be written, or both are the same.
+        OutputError: One of them cannot be written, or both are the same.
     """
     beside = errors or errors_path(path)
     for each in (path, beside):
         check_output(each)
-        if output_kind(each).format != "jsonl":
-            what, remedy = "requests have their results as JSON Lines", "name a .jsonl file"
+        if output_type(each).format != "jsonl":
+            what, remedy = "results of requests are JSON Lines", "name a .jsonl file"
             raise OutputError(what, where=str(each), remedy=remedy)
     if real_target(path) == real_target(beside):
-        what, remedy = "results and errors would be one file", "name another with --errors"
+        what, remedy = "results and errors would be the same file", "name another with --errors"
         raise OutputError(what, where=str(path), remedy=remedy)
 
 
 @contextmanager
 def open_results(path: Path, errors: Path | None = None) -> Iterator[ResultsWriter]:
-    """Write a result file and an error file; both appear only when the block succeeds.
+    """Open both files for the block to write; they appear only when the block succeeds.
 
     Raises:
-        OutputError: one of them cannot be written; what was there is untouched.
+        OutputError: One of them cannot be written; existing files are left unchanged.
     """
     beside = errors or errors_path(path)
     check_results(path, beside)
-    with _folded(path) as results, _folded(beside) as failures:
+    with _open(path) as results, _open(beside) as failures:
         yield ResultsWriter(path, results, failures)
 
 
 @contextmanager
-def _folded(path: Path) -> Iterator[BinaryIO]:
-    packing = output_kind(path).packing
-    with placed(path) as file:
-        folded = packed(file, packing, path)
-        yield folded
-        if packing:
-            with translated(path):
-                folded.close()
+def _open(path: Path) -> Iterator[BinaryIO]:
+    compression = output_type(path).compression
+    with atomic_write(path) as file:
+        target = compressed(file, compression, path)
+        yield target
+        if compression:
+            with as_output_errors(path):
+                target.close()
 
 
-def _name(kind: str, custom_id: str) -> str:
-    """Make up a name that is the same each time the request's results are written."""
-    return f"{kind}_{hashlib.sha256(custom_id.encode()).hexdigest()[:32]}"
+def _name(prefix: str, custom_id: str) -> str:
+    """Return an id that is the same whenever the request's results are written."""
+    return f"{prefix}_{hashlib.sha256(custom_id.encode()).hexdigest()[:32]}"

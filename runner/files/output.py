@@ -1,7 +1,4 @@
-"""The result file: in the format of its suffix, there whole or not at all.
-
-It knows neither results nor queues: it is handed one row at a time, with what became of it.
-"""
+"""Writes a result file in the format of its suffix; it appears complete or not at all."""
 
 from __future__ import annotations
 
@@ -10,32 +7,39 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from runner.files.place import placed
-from runner.files.sink import ANSWER, Layout, Sink
-from runner.files.spell import RESULT_COLUMNS, Value
-from runner.files.target import check_output, output_kind, translated
-from runner.files.text_out import TextSink
+from runner.files.target import (
+    as_output_errors,
+    atomic_write,
+    check_output,
+    output_type,
+    unwritable_error,
+)
+from runner.files.writers.encode import RESULT_COLUMNS, CellValue
+from runner.files.writers.sink import ANSWER, Layout, Sink
+from runner.files.writers.text_writer import TextSink
 
 
 class OutputWriter:
-    """Writes the rows of one result file, in the order they are handed over."""
+    """Writes the rows of one result file, in the order in which they are given."""
 
     def __init__(self, path: Path, sink: Sink) -> None:
         self._path = path
         self._sink = sink
 
-    def write(self, row: str, values: Sequence[Value]) -> None:
-        """Write one input row, and what is added to it.
+    def write(self, row: str, values: Sequence[CellValue]) -> None:
+        """Write one input row, followed by the values of the added columns.
 
         Args:
             row: The text of a JSON object.
-            values: One for each added column, in order.
+            values: One for each added column, in order; not to be changed afterwards.
 
         Raises:
-            OutputError: the file cannot be written, or its format cannot hold the row.
+            OutputError: The file cannot be written, or its format cannot hold the row.
         """
-        with translated(self._path):
+        try:
             self._sink.write(row, values)
+        except (OSError, ValueError) as error:
+            raise unwritable_error(self._path, error) from error
 
 
 @contextmanager
@@ -46,45 +50,45 @@ def open_output(
     *,
     vectors: bool = False,
 ) -> Iterator[OutputWriter]:
-    """Write a result file in the format of its suffix; it appears only when the block succeeds.
+    """Open a result file for the block to write; it appears only when the block succeeds.
 
     Args:
-        path: Where the file is to be; one that exists is replaced and keeps its permissions.
+        path: The file; one that exists is replaced and keeps its permissions.
         columns: The input's columns, in order.
         added: The columns that follow them, none of which the input has.
-        vectors: Whether the answers are embeddings: JSON lists of numbers. They become lists of
-            32-bit floats in Parquet, and the rows of the matrix that a .npy file holds.
+        vectors: Whether the answers are embeddings, that is, JSON lists of numbers. They become
+            lists of 32-bit floats in Parquet, and the rows of the matrix in a .npy file.
 
     Raises:
-        OutputError: the file cannot be written; what was at `path` is untouched.
+        OutputError: The file cannot be written; an existing file is left unchanged.
     """
     check_output(path, vectors=vectors)
     layout = Layout(path, tuple(columns), tuple(added), ANSWER if vectors else None)
-    with placed(path) as file:
-        with translated(path):
+    with atomic_write(path) as file:
+        with as_output_errors(path):
             sink = _sink(file, layout)
         try:
             yield OutputWriter(path, sink)
-            with translated(path):
+            with as_output_errors(path):
                 sink.finish()
         finally:
             sink.abandon()
 
 
 def _sink(file: BinaryIO, layout: Layout) -> Sink:
-    kind = output_kind(layout.path)
-    match kind.format:
+    file_type = output_type(layout.path)
+    match file_type.format:
         case "parquet":
-            from runner.files.parquet_out import ParquetSink  # noqa: PLC0415 - an extra
+            from runner.files.writers.parquet_writer import ParquetSink  # noqa: PLC0415 - an extra
 
             return ParquetSink(file, layout)
         case "xlsx":
-            from runner.files.excel_out import ExcelSink  # noqa: PLC0415 - an extra
+            from runner.files.writers.excel_writer import ExcelSink  # noqa: PLC0415 - an extra
 
             return ExcelSink(file, layout)
         case "npy":
-            from runner.files.matrix_out import MatrixSink  # noqa: PLC0415 - seldom needed
+            from runner.files.writers.npy_writer import NpySink  # noqa: PLC0415 - rarely needed
 
-            return MatrixSink(file, layout)
+            return NpySink(file, layout)
         case _:
-            return TextSink(file, kind, layout)
+            return TextSink(file, file_type, layout)

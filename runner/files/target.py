@@ -1,50 +1,58 @@
-"""Whether a result file can be written where it is wanted, and what to say when it cannot.
-
-It writes nothing, and knows nothing of what is to be written.
-"""
+"""Checks whether a result file can be written, and writes files atomically."""
 
 from __future__ import annotations
 
 import errno
 import os
+import secrets
+import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
+from typing import BinaryIO
 
 from runner.errors import OutputError
-from runner.files.extras import Extra, missing
-from runner.files.formats import SUPPORTED, Kind, kind_of, unknown_suffix
+from runner.files.formats import (
+    SUPPORTED,
+    Extra,
+    FileType,
+    file_type_of,
+    missing_extra,
+    unknown_suffix,
+)
 
 EXCEL_ROWS = 1_048_576
-"""The rows of a sheet, that of the header among them."""
+"""The most rows of a sheet, the header included."""
 
+_BUFFER = 1 << 20
+_MAX_STEM = 50  # characters of up to 4 bytes, so that the name stays under 255 bytes
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 def check_output(path: Path, *, rows: int = 0, vectors: bool | None = None) -> None:
-    """Find out, before anything is spent, whether `open_output` could write `path`.
+    """Check, before any call is spent, whether `open_output` could write `path`.
 
     Args:
-        path: Where the results are to be.
-        rows: How many there will be, if that is known.
+        path: The result file.
+        rows: The number of rows, if it is known.
         vectors: Whether the answers will be embeddings, if that is known.
 
     Raises:
-        OutputError: the suffix is unknown, the folder or the file cannot be written, the format
-            cannot hold so many rows, or needs a library that is not installed.
+        OutputError: The suffix is unknown; or the folder or the file cannot be written; or the
+            format cannot hold so many rows, or needs a library that is not installed.
     """
-    kind = output_kind(path)
-    _check_extras(path, kind)
-    if kind.format == "npy" and vectors is False:
-        what = "a .npy file holds embeddings, and the answers are none"
+    file_type = output_type(path)
+    _check_extras(path, file_type)
+    if file_type.format == "npy" and vectors is False:
+        what = "a .npy file holds embeddings, and the answers are not embeddings"
         raise OutputError(what, where=str(path), remedy=f"use one of {SUPPORTED}")
-    if kind.format == "xlsx" and rows >= EXCEL_ROWS:
+    if file_type.format == "xlsx" and rows >= EXCEL_ROWS:
         what = f"a sheet holds {EXCEL_ROWS:,} rows with its header, and there are {rows:,}"
         raise OutputError(what, where=str(path), remedy="name a .parquet, .csv or .jsonl file")
-    with translated(path):
+    with as_output_errors(path):
         target = real_target(path)
         if target.is_dir():
             raise OutputError("this is a folder", where=str(path), remedy="name a file in it")
@@ -53,47 +61,47 @@ def check_output(path: Path, *, rows: int = 0, vectors: bool | None = None) -> N
         _check_folder(path, target.parent)
 
 
-def output_kind(path: Path) -> Kind:
-    """Return what a result file is to be, by its suffixes.
+def output_type(path: Path) -> FileType:
+    """Return the type of a result file, by its suffixes.
 
     Raises:
-        OutputError: the suffix is not one of those supported.
+        OutputError: The suffix is not one of those supported.
     """
     if path.suffix.lower() == ".npy":
-        return Kind("npy")
-    if kind := kind_of(path):
-        return kind
+        return FileType("npy")
+    if file_type := file_type_of(path):
+        return file_type
     raise OutputError(unknown_suffix(path), where=str(path), remedy=f"use one of {SUPPORTED}")
 
 
-def _check_extras(path: Path, kind: Kind) -> None:
-    """Refuse a file whose library is not installed; nothing is loaded.
+def _check_extras(path: Path, file_type: FileType) -> None:
+    """Check that the libraries for the file are installed, without importing them.
 
     Raises:
-        OutputError: it is not.
+        OutputError: One of them is not.
     """
-    names: dict[str | None, tuple[Extra, str]] = {
+    packages: dict[str | None, tuple[Extra, str]] = {
         "parquet": ("parquet", "pyarrow"),
         "xlsx": ("excel", "openpyxl"),
         "zst": ("zstd", "zstandard"),
     }
-    for part in (kind.format, kind.packing):
-        if part in names and find_spec(names[part][1]) is None:
-            raise missing(names[part][0], path, OutputError)
+    for name in (file_type.format, file_type.compression):
+        if name in packages and find_spec(packages[name][1]) is None:
+            raise missing_extra(packages[name][0], path, OutputError)
 
 
 def real_target(path: Path) -> Path:
-    """Return the file that `path` stands for, so that a link stays and its target is replaced."""
+    """Resolve symbolic links, so that writing replaces the file and not the link."""
     return Path(os.path.realpath(path))
 
 
 @contextmanager
-def translated(path: Path) -> Iterator[None]:
-    """Turn the system's refusals into an `OutputError` about `path`."""
+def as_output_errors(path: Path) -> Iterator[None]:
+    """Turn an `OSError` in the block into an `OutputError` about `path`."""
     try:
         yield
     except (OSError, ValueError) as error:  # ValueError: a name that holds a NUL character
-        raise _unwritable(path, error) from error
+        raise unwritable_error(path, error) from error
 
 
 def _check_file(path: Path, target: Path) -> None:
@@ -112,12 +120,13 @@ def _check_folder(path: Path, folder: Path) -> None:
     if not os.access(folder, os.W_OK | os.X_OK):
         what = f"the folder {folder} cannot be written"
         raise OutputError(what, where=str(path), remedy="name a file in another folder")
-    # Permissions do not tell all: some folders take no files from anybody.
+    # Permissions are not enough to know: some folders accept no files from anybody.
     with tempfile.TemporaryFile(dir=folder):
         pass
 
 
-def _unwritable(path: Path, error: OSError | ValueError) -> OutputError:
+def unwritable_error(path: Path, error: OSError | ValueError) -> OutputError:
+    """Return the error for a file that the operating system refuses to write."""
     code = getattr(error, "errno", None)
     if code in _FULL:
         what, remedy = "there is no room left for the file", "free some space and export again"
@@ -127,3 +136,48 @@ def _unwritable(path: Path, error: OSError | ValueError) -> OutputError:
         reason = getattr(error, "strerror", None) or str(error)
         what, remedy = f"the file cannot be written ({reason})", "name another file"
     return OutputError(what, where=str(path), remedy=remedy)
+
+
+@contextmanager
+def atomic_write(path: Path) -> Iterator[BinaryIO]:
+    """Open a file for the block to write; it appears at `path` only when the block succeeds.
+
+    The file is written beside `path` and renamed. A file at `path` is replaced, and its permissions
+    are kept.
+
+    Raises:
+        OutputError: The file cannot be written; what was at `path` is left unchanged.
+    """
+    target = real_target(path)
+    part = target.with_name(f".{target.name[:_MAX_STEM]}.{secrets.token_hex(4)}.part")
+    with as_output_errors(path):
+        file = part.open("x+b", buffering=_BUFFER)
+    try:
+        yield file
+        with as_output_errors(path):
+            _put_in_place(file, part, target)
+    finally:
+        with suppress(OSError):  # closing writes what is left, which may fail once more
+            file.close()
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+def _put_in_place(file: BinaryIO, part: Path, target: Path) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+    file.close()
+    with suppress(FileNotFoundError):
+        part.chmod(stat.S_IMODE(target.stat().st_mode))
+    part.replace(target)
+    _sync_folder(target.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the rename durable, where the system can sync a folder."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -1,31 +1,33 @@
 """What a job asks: job files, the messages they make of a row, and the answers they accept.
 
-It knows nothing of quotas, queues, providers or datasets on disk.
+Rows come in as JSON text and answers come out as text: nothing here reads a dataset, queues a job
+or makes a call.
 """
 
-from runner.jobfile.accept import Answer
-from runner.jobfile.answer import Invalid, Valid, read_answer, read_value
-from runner.jobfile.check import RESULT_COLUMNS, check_columns
-from runner.jobfile.job import Images, Job
+from runner.jobfile.answer_spec import AnswerSpec
+from runner.jobfile.answers.pack_reply import read_pack
+from runner.jobfile.answers.reply import Invalid, Valid, read_answer, read_value
+from runner.jobfile.columns import check_columns
+from runner.jobfile.instructions import instruction, response_format
+from runner.jobfile.job_file import JobFile, JobLimits
+from runner.jobfile.job_spec import ImageSpec, JobSpec
 from runner.jobfile.load import build, load, parse
-from runner.jobfile.model import JobFile, Limits
-from runner.jobfile.pack import read_pack
-from runner.jobfile.prompt import Asked, Message, Prompt
-from runner.jobfile.texts import PromptText
-from runner.jobfile.told import instruction, response_format
+from runner.jobfile.prompt import InvalidReply, Message, Prompt
+from runner.jobfile.prompt_spec import PromptSpec
+from runner.jobfile.request_key import RequestKeys
 
 __all__ = [
-    "RESULT_COLUMNS",
-    "Answer",
-    "Asked",
-    "Images",
+    "AnswerSpec",
+    "ImageSpec",
     "Invalid",
-    "Job",
+    "InvalidReply",
     "JobFile",
-    "Limits",
+    "JobLimits",
+    "JobSpec",
     "Message",
     "Prompt",
-    "PromptText",
+    "PromptSpec",
+    "RequestKeys",
     "Valid",
     "build",
     "check_columns",

@@ -1,7 +1,4 @@
-"""The messages that a row itself holds, checked.
-
-It knows neither templates nor what is asked of the model beside them.
-"""
+"""Validates the messages in a row that holds a whole conversation."""
 
 from __future__ import annotations
 
@@ -17,7 +14,7 @@ def read_conversation(value: Any) -> list[dict[str, Any]]:
     """Return the messages in a row's value: a list of ``{role, content}``, or its JSON text.
 
     Raises:
-        ValueError: it is none; the message is a clause for people.
+        ValueError: The value is anything else; the message is a clause for people.
     """
     found = _parsed(value)
     if not isinstance(found, list) or not found:
@@ -29,7 +26,7 @@ def read_conversation(value: Any) -> list[dict[str, Any]]:
 
 
 def _parsed(value: Any) -> Any:
-    """Return what a cell of a text format holds: there, a list can only be JSON text."""
+    """Parse a text; in a text format a list can only be JSON text."""
     try:
         return orjson.loads(value) if isinstance(value, str) else value
     except orjson.JSONDecodeError:

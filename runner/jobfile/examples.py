@@ -1,7 +1,4 @@
-"""Rows with their answers, as turns that show the model what is wanted.
-
-It knows how an example must look; where it came from is told to it for errors.
-"""
+"""Turns examples, which are rows with their answers, into messages."""
 
 from __future__ import annotations
 
@@ -11,27 +8,27 @@ from typing import Any
 import orjson
 
 from runner.errors import JobFileError
-from runner.jobfile.accept import Answer
-from runner.jobfile.answer import Invalid, read_value
-from runner.jobfile.texts import ANSWER
+from runner.jobfile.answer_spec import AnswerSpec
+from runner.jobfile.answers.reply import Invalid, read_value
+from runner.jobfile.prompt_spec import ANSWER
 
 
 def example_turns(
     examples: Sequence[str],
     places: Sequence[str],
-    spec: Answer,
+    spec: AnswerSpec,
     question: Callable[[Mapping[str, Any]], Any],
 ) -> list[dict[str, Any]]:
-    """Return each example as the user's and the assistant's turn.
+    """Return each example as a message of the user and one of the assistant.
 
     Args:
         examples: JSON objects with the columns that the question reads, and ``answer``.
-        places: Where each stands, for errors.
-        spec: What counts as an answer: an example shows one.
-        question: Makes the user's content of a row.
+        places: The place of each example, for errors.
+        spec: The valid answers; that of an example must be one.
+        question: Returns the content of the user's message for a row.
 
     Raises:
-        JobFileError: an example is none; `where` is its place.
+        JobFileError: An example is invalid; `where` is its place.
     """
     turns = []
     for text, place in zip(examples, places, strict=True):
@@ -58,9 +55,9 @@ def _row(text: str, place: str) -> dict[str, Any]:
 _WANTED = 'write {"text": "…", "answer": "…"}, with the columns that the user template reads'
 
 
-def _answer(spec: Answer, value: Any, place: str) -> str:
+def _answer(spec: AnswerSpec, value: Any, place: str) -> str:
     found = read_value(spec, value)
     if isinstance(found, Invalid):
-        what = f"the example's answer is none: {found.reason}"
-        raise JobFileError(what, where=place, remedy="write an answer as [answer] wants it")
+        what = f"the example's answer is not valid: {found.reason}"
+        raise JobFileError(what, where=place, remedy="write an answer that [answer] accepts")
     return found.value

@@ -1,6 +1,6 @@
-"""Which request parameters a job file may pass through to the API.
+"""Validates the request parameters that a job file passes through to the API.
 
-It refuses to know what they mean: all that JSON can carry goes through, save what is set elsewhere.
+Every value that JSON can carry is accepted; parameters that the program sets itself are refused.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ _REFUSED = {
 
 
 def check_parameters(parameters: Mapping[str, Any]) -> None:
-    """Refuse what the program sets itself and what JSON cannot carry.
+    """Refuse parameters that the program sets itself, and values that JSON cannot carry.
 
     Raises:
-        PydanticCustomError: a parameter cannot be passed through.
+        PydanticCustomError: A parameter cannot be passed through.
     """
     for name, reason in _REFUSED.items():
         if name in parameters:

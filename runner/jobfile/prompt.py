@@ -1,34 +1,36 @@
-"""How a row, or a pack of rows, becomes the messages of one request.
+"""Makes the messages of one request from a row, or from several rows.
 
-It knows neither the model nor the wire: messages are the plain dictionaries every chat API takes.
+Messages are the plain dictionaries that every chat API accepts.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from runner.jobfile.conversation import read_conversation
 from runner.jobfile.examples import example_turns
-from runner.jobfile.model import JobFile
+from runner.jobfile.instructions import correction, instruction, pack_instruction
+from runner.jobfile.job_file import JobFile
 from runner.jobfile.render import Templates
-from runner.jobfile.told import correction, instruction, pack_instruction
+from runner.jobfile.template import Row
 
-_LONGEST_REPLY = 2_000  # characters of an invalid reply that the model is shown
+_MAX_REPLY = 2_000  # characters of an invalid reply that the model is shown
+_quoted = json.JSONEncoder(ensure_ascii=False).encode
 
 Message = dict[str, Any]
-Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """A question before this one: what the model replied, and why that was no answer.
+class InvalidReply:
+    """A reply that was not a valid answer, which the model is shown when it is asked again.
 
     Attributes:
-        reply: What it said; empty where that is not known.
-        reason: A clause; empty where that is not known.
+        reply: The text of the reply; empty when it is not known.
+        reason: Why it is invalid, as a clause; empty when that is not known.
     """
 
     reply: str = ""
@@ -36,22 +38,25 @@ class Asked:
 
 
 class Prompt:
-    """A job file's templates, compiled once and rendered for every row.
+    """The messages of a job file; its templates are compiled once and rendered for every row.
 
     Args:
-        jobfile: What to ask.
-        places: Where its examples stand, for errors; by their number unless given.
+        jobfile: The job file.
+        places: The place of each example, for errors; by default its number.
 
     Attributes:
-        columns: The columns that are read.
+        required_columns: The columns that every row must have.
+        columns_read: The columns that the messages depend on. Rows in which these are equal have
+            equal messages. None: the messages may depend on every column.
         shared_system: Whether the system message is the same for all rows.
 
     Raises:
-        JobFileError: an example does not fit.
+        JobFileError: An example is invalid.
     """
 
     def __init__(self, jobfile: JobFile, places: Sequence[str] = ()) -> None:
         self._prompt, self._answer = jobfile.prompt, jobfile.answer
+        self._instruction = instruction(jobfile.answer)
         self._templates = Templates(jobfile.job.name, _sources(jobfile))
         examples = self._prompt.examples
         numbered = [
@@ -59,60 +64,79 @@ class Prompt:
         ]
         self._examples = example_turns(examples, places or numbered, self._answer, self._content)
         self.shared_system = self._templates.is_constant("system")
-        held = {self._prompt.conversation} - {None}
-        self.columns: frozenset[str] = self._templates.columns | {str(name) for name in held}
+        held = frozenset({self._prompt.conversation} if self._prompt.conversation else ())
+        read = self._templates.columns_read()
+        self.required_columns: frozenset[str] = self._templates.required | held
+        self.columns_read: frozenset[str] | None = None if read is None else read | held
 
     @property
     def unpackable(self) -> str | None:
-        """Why several rows cannot be asked in one request, as a clause; None: they can."""
+        """Why several rows cannot be asked in one request, as a clause; None when they can."""
         if not self.shared_system:
             return "the system message reads the row"
         if self._prompt.user is None:
             return f"[prompt] has {'turns' if self._prompt.turns else 'a conversation'}"
-        return "[prompt] has images" if self._prompt.pictures else None
+        return "[prompt] has images" if self._prompt.image_templates else None
 
-    def messages(self, row: Row, asked: Sequence[Asked] = ()) -> list[Message]:
+    def messages(self, row: Row, invalid_replies: Sequence[InvalidReply] = ()) -> list[Message]:
         """Return the chat messages for one row.
 
         Args:
             row: The row's values by column; each is a variable, and all of them are ``row``.
-            asked: What came of asking it before, the first time first.
+            invalid_replies: The replies to the same question so far, in order.
 
         Raises:
-            JobFileError: the row lacks a column, a template fails on it, or leaves nothing to ask.
+            JobFileError: The row lacks a column, or a template fails on it, or a message is blank.
         """
-        question = self._question(row)
-        corrections = [message for one in asked for message in self._corrected(one)]
-        return [*self._system(row), *self._examples, *question, *corrections]
+        messages = [*self._system(row), *self._examples, *self._question(row)]
+        for one in invalid_replies:
+            messages += self._correction(one)
+        return messages
 
     def text(self, row: Row) -> str:
-        """Return the user's text for one row, where there are no messages.
+        """Return the user's text for one row, for jobs that are not chats.
 
         Raises:
-            JobFileError: as `messages`.
+            JobFileError: As `messages`.
         """
-        return self._templates.render_some("user", row)
+        return self._templates.render_nonblank("user", row)
+
+    def images(self, row: Row) -> list[str]:
+        """Return the URLs and paths of the row's images.
+
+        Raises:
+            JobFileError: As `messages`.
+        """
+        count = len(self._prompt.image_templates)
+        urls = [self._templates.render(_image(n + 1), row).strip() for n in range(count)]
+        return [url for url in urls if url]
 
     def pack_messages(self, rows: Sequence[Row]) -> list[Message]:
         """Return the chat messages that ask for the answers to several rows at once.
 
-        Each row is a line, a JSON object, so that no text in it can pass for another row, or for
+        Each row is one line, a JSON object, so that no text in it can pass for another row, or for
         an instruction.
 
         Raises:
-            JobFileError: as `messages`.
+            JobFileError: As `messages`.
         """
-        texts = [self._templates.render_some("user", row) for row in rows]
-        items = [{"n": number, "item": text} for number, text in enumerate(texts, 1)]
-        lines = [json.dumps(item, ensure_ascii=False) for item in items]
-        asked = "\n".join([pack_instruction(self._answer, len(rows)), "", *lines])
-        return [*self._system({}), *self._examples, _message("user", asked)]
+        texts = [self._templates.render_nonblank("user", row) for row in rows]
+        lines = [f'{{"n": {n}, "item": {_quoted(text)}}}' for n, text in enumerate(texts, 1)]
+        content = "\n".join([pack_instruction(self._answer, len(rows)), "", *lines])
+        return [*self._system({}), *self._examples, _message("user", content)]
 
     def _system(self, row: Row) -> list[Message]:
+        return self._constant_system if self.shared_system else self._system_of(row)
+
+    @cached_property
+    def _constant_system(self) -> list[Message]:
+        return self._system_of({})
+
+    def _system_of(self, row: Row) -> list[Message]:
         text = self._templates.render("system", row) if "system" in self._templates else ""
-        parts = [text.rstrip() if text.strip() else "", instruction(self._answer)]
-        told = "\n\n".join(part for part in parts if part) if parts[1] else text
-        return [_message("system", told)] if told.strip() else []
+        if self._instruction:
+            text = f"{text.rstrip()}\n\n{self._instruction}" if text.strip() else self._instruction
+        return [_message("system", text)] if text.strip() else []
 
     def _question(self, row: Row) -> list[Message]:
         prompt = self._prompt
@@ -121,55 +145,52 @@ class Prompt:
         if prompt.conversation is not None:
             return self._conversation(prompt.conversation, row)
         *before, last = enumerate(prompt.turns, 1)
-        said = [
-            _message(turn.role, self._templates.render_some(_turn(number), row))
+        messages = [
+            _message(turn.role, self._templates.render_nonblank(_turn(number), row))
             for number, turn in before
         ]
-        return [*said, _message("user", self._content(row, _turn(last[0])))]
+        return [*messages, _message("user", self._content(row, _turn(last[0])))]
 
     def _conversation(self, column: str, row: Row) -> list[Message]:
         try:
             return read_conversation(row.get(column))
         except ValueError as error:
-            what = f'the column "{column}" holds no conversation: {error}'
+            what = f'the column "{column}" does not contain a conversation: {error}'
             remedy = 'give it a list of {"role": …, "content": …}'
             raise self._templates.error("conversation", what, remedy) from error
 
     def _content(self, row: Row, place: str = "user") -> str | list[Message]:
-        text = self._templates.render_some(place, row)
-        if not self._prompt.pictures:
+        text = self._templates.render_nonblank(place, row)
+        if not self._prompt.image_templates:
             return text
-        urls = [
-            self._templates.render(_picture(number), row).strip()
-            for number, _ in enumerate(self._prompt.pictures, 1)
-        ]
-        if not any(urls):
+        urls = self.images(row)
+        if not urls:
             what, remedy = "there is no image in this row", "fill in the row"
             raise self._templates.error("image", what, remedy)
-        parts = [{"type": "image_url", "image_url": {"url": url}} for url in urls if url]
+        parts = [{"type": "image_url", "image_url": {"url": url}} for url in urls]
         return [{"type": "text", "text": text}, *parts]
 
-    def _corrected(self, asked: Asked) -> list[Message]:
-        reply = asked.reply.strip()
-        cut = reply if len(reply) <= _LONGEST_REPLY else f"{reply[:_LONGEST_REPLY]}…"
-        said = [_message("assistant", cut)] if cut else []
-        return [*said, _message("user", correction(self._answer, asked.reason))]
+    def _correction(self, invalid: InvalidReply) -> list[Message]:
+        reply = invalid.reply.strip()
+        shown = reply if len(reply) <= _MAX_REPLY else f"{reply[:_MAX_REPLY]}…"
+        messages = [_message("assistant", shown)] if shown else []
+        return [*messages, _message("user", correction(self._answer, invalid.reason))]
 
 
 def _sources(jobfile: JobFile) -> dict[str, str]:
-    """Return the templates by their place."""
+    """Return the texts of the templates by their place."""
     prompt = jobfile.prompt
     sources = {"system": prompt.system, "user": prompt.user}
     sources |= {_turn(number): turn.content for number, turn in enumerate(prompt.turns, 1)}
-    sources |= {_picture(number): source for number, source in enumerate(prompt.pictures, 1)}
-    return {place: source for place, source in sources.items() if source is not None}
+    sources |= {_image(number): text for number, text in enumerate(prompt.image_templates, 1)}
+    return {place: text for place, text in sources.items() if text is not None}
 
 
 def _turn(number: int) -> str:
     return f"turns item {number}"
 
 
-def _picture(number: int) -> str:
+def _image(number: int) -> str:
     return f"images item {number}"
 
 

@@ -1,6 +1,6 @@
-"""JSON Schemas: whether one can be used, and whether a value fits it.
+"""Validates JSON Schemas, and values against them.
 
-It knows no reply and fetches nothing: what a schema refers to must be inside it.
+Nothing is fetched: a schema may refer only to itself.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _SHOWN = 200
 
 
 def schema_text(schema: Any) -> Any:
-    """Return a schema, given as a table or as text, as compact JSON, its keys in their order."""
+    """Convert a schema, a table or JSON text, to compact JSON text; its keys keep their order."""
     try:
         table = orjson.loads(schema) if isinstance(schema, str) else schema
         return orjson.dumps(table).decode() if isinstance(table, dict) else schema
@@ -36,10 +36,11 @@ def schema_text(schema: Any) -> Any:
 
 
 def check_schema(text: str) -> None:
-    """Refuse a schema that no value could be checked by.
+    """Refuse a schema that cannot be used for validation.
 
     Raises:
-        PydanticCustomError: it is no JSON object, no JSON Schema, or refers to what is elsewhere.
+        PydanticCustomError: The text is not a JSON object, not a JSON Schema, or refers to another
+            document.
     """
     try:
         schema = orjson.loads(text)
@@ -50,8 +51,8 @@ def check_schema(text: str) -> None:
     _check_keywords(schema)
 
 
-def fault(text: str, value: Any) -> str | None:
-    """Return what keeps `value` from fitting the schema `text`, as a clause; None: it fits."""
+def schema_error(text: str, value: Any) -> str | None:
+    """Return why `value` does not fit the schema `text`, as a clause; None when it fits."""
     from jsonschema.exceptions import best_match  # noqa: PLC0415 - only for JSON answers
 
     try:
@@ -83,7 +84,7 @@ def _check_keywords(schema: dict[str, Any]) -> None:
     except SchemaError as error:
         place = ".".join(map(str, error.absolute_path))
         message = f"{place}: {error.message}" if place else error.message
-        raise problem(f"this is no JSON Schema ({message})") from None
+        raise problem(f"this is not a JSON Schema ({message})") from None
     except Unresolvable as error:
         what = f'the schema refers to "{error.ref}", which is not in it'
         raise problem(what, 'put it under "$defs"') from None
@@ -93,7 +94,7 @@ def _check_keywords(schema: dict[str, Any]) -> None:
 
 @lru_cache(64)
 def _validator(text: str) -> Validator:
-    """Return what checks values; the text is one that is stored in a job file, so there are few."""
+    """Return the validator of a schema from a job file; there are few different ones."""
     import jsonschema  # noqa: PLC0415 - 50 ms and 6 MB, only for JSON answers
     from jsonschema.validators import extend, validator_for  # noqa: PLC0415
     from referencing import Registry  # noqa: PLC0415 - an empty one never asks the network
@@ -105,7 +106,7 @@ def _validator(text: str) -> Validator:
 
 
 def _pattern(_: Any, pattern: str, value: Any, _schema: Any) -> Iterator[Any]:
-    """Stand in for the keyword of that name, which would use an engine that may hang."""
+    """Implement the keyword ``pattern`` with an engine that runs in linear time."""
     from jsonschema.exceptions import ValidationError  # noqa: PLC0415
 
     if isinstance(value, str) and not occurs(pattern, value):
@@ -133,12 +134,12 @@ def _patterns(schema: Any) -> Iterator[str]:
     for keywords in _subschemas(schema):
         if isinstance(keywords.get("pattern"), str):
             yield keywords["pattern"]
-        if "patternProperties" in keywords:  # matched by an engine that may hang
+        if "patternProperties" in keywords:  # matched by Python's engine, which may hang
             raise problem("patternProperties cannot be used in a schema here", "name the keys")
 
 
 def _subschemas(node: Any) -> Iterator[dict[str, Any]]:
-    """Yield every table of keywords; what is data in a schema, or a name of the user's, is none."""
+    """Yield every subschema, but no object that is data, or that maps the author's own names."""
     if isinstance(node, list):
         for item in node:
             yield from _subschemas(item)

@@ -1,1 +1,1 @@
-"""The outside world over HTTP: presets as data, wire formats, and a simulator of our own."""
+"""The outside world over HTTP: presets as data, and wire formats."""

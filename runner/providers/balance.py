@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
-import orjson
-
+from runner.core.verdict import succeeded
 from runner.core.window import CREDIT, Count
 from runner.providers.endpoint import Endpoint
+from runner.providers.json_body import parse_json
 from runner.providers.transport import Response
 
-OK, REFUSED = 200, (401, 403)
+_REFUSED = (401, 403)
 TIMEOUT_S = 20.0
 
 
@@ -50,9 +50,9 @@ async def ask_balance(endpoint: Endpoint) -> Balance | TokenRefused | None:
     reply = await endpoint.get(url, TIMEOUT_S)
     if not isinstance(reply, Response):
         return None
-    if reply.status in REFUSED:
+    if reply.status in _REFUSED:
         return TokenRefused(f"HTTP {reply.status} from the balance endpoint")
-    return read_balance(reply.body) if reply.status == OK else None
+    return read_balance(reply.body) if succeeded(reply.status) else None
 
 
 def balance_url(endpoint: Endpoint) -> str | None:
@@ -72,8 +72,8 @@ def at_own_host(url: str | None, own: str | None, published: str | None) -> str 
 def read_balance(body: bytes) -> Balance | None:
     """The balance that a reply holds; None if it holds none. Never raises."""
     try:
-        data = orjson.loads(body)
-    except orjson.JSONDecodeError:
+        data = parse_json(body)
+    except ValueError:
         return None
     found = data.get("data") if isinstance(data, dict) else None
     if not isinstance(found, dict):
@@ -94,14 +94,16 @@ async def ask_price(endpoint: Endpoint, model: str) -> float | None:
     place = template.replace("{model}", quote(model, safe=""))
     url = at_own_host(place, account.base_url, account.preset.base_url)
     reply = await endpoint.get(url or place, TIMEOUT_S)
-    return read_price(reply.body) if isinstance(reply, Response) and reply.status == OK else None
+    return (
+        read_price(reply.body) if isinstance(reply, Response) and succeeded(reply.status) else None
+    )
 
 
 def read_price(body: bytes) -> float | None:
     """The first ``EstimatedMagicGrainCost`` of a reply, wherever it stands. Never raises."""
     try:
-        return _price(orjson.loads(body), 0)
-    except orjson.JSONDecodeError:
+        return _price(parse_json(body), 0)
+    except ValueError:
         return None
 
 

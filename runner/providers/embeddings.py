@@ -9,7 +9,8 @@ import base64
 import binascii
 import math
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import orjson
@@ -23,9 +24,14 @@ _DIGITS = ".9g"
 _FLOAT_BYTES = 4
 
 
-def request(model: str, inputs: Sequence[str], parameters: Mapping[str, Any]) -> bytes:
-    """The body of ``POST /embeddings``."""
-    return orjson.dumps({"model": model, "input": list(inputs), **parameters})
+def inputs_in(body: Mapping[str, Any]) -> int:
+    """How many inputs a request has that somebody else has written.
+
+    A list of numbers is one input, spelled as tokens.
+    """
+    inputs = body.get("input")
+    several = isinstance(inputs, list) and all(isinstance(text, str | list) for text in inputs)
+    return len(inputs) if several and inputs else 1
 
 
 def read_reply(count: int, status: int, headers: Mapping[str, str], body: bytes) -> Reply:
@@ -36,13 +42,13 @@ def read_reply(count: int, status: int, headers: Mapping[str, str], body: bytes)
     Items beyond the inputs are ignored. Vectors of several lengths cannot be of one model: then
     none is believed.
     """
-    return openai.read_any(status, headers, body, lambda told, data: _answer(count, told, data))
+    return openai.read_any(status, headers, body, partial(_answer, count))
 
 
-def _answer(count: int, headers: Mapping[str, str], data: dict[str, Any]) -> Reply:
+def _answer(count: int, status: int, headers: Mapping[str, str], data: dict[str, Any]) -> Reply:
     prompt_tokens, completion_tokens = openai.read_usage(data)
     return Reply(
-        openai.OK,
+        status,
         headers,
         vectors=_vectors(count, data.get("data")),
         prompt_tokens=prompt_tokens,

@@ -1,7 +1,8 @@
-"""One account at one provider, ready to be called: ask, and hear what it means.
+"""One account at one provider, ready to be called.
 
-It joins the transport, the wire format and the preset's dialects; it decides nothing about jobs or
-windows, and never lets a token out.
+An endpoint joins the transport, the wire format and the dialects of the preset: it sends a
+request and returns what the reply means. It decides nothing about jobs or windows, raises nothing
+for what happens on the way, and never lets the token out.
 """
 
 from __future__ import annotations
@@ -11,8 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
-
-import orjson
+from urllib.parse import urlsplit
 
 from runner.core.charging import Outcome
 from runner.core.verdict import Kind, Reply, Scope, Verdict, classify
@@ -20,23 +20,36 @@ from runner.core.window import Count
 from runner.errors import ConfigError
 from runner.providers import downloads, embeddings, headers, images, openai
 from runner.providers.account import Account
-from runner.providers.durations import read_wait
+from runner.providers.durations import DAY_MS, read_wait
+from runner.providers.json_body import to_json
 from runner.providers.transport import NoReply, NotSent, Response, Transport
 
 # A token of fewer characters, as a server of one's own may be content with, is no secret, and
 # stands by chance inside words.
 _SECRET = 8
+# A Date further from our clock than this is wrong, cached or made up (a device without a clock
+# says 1970), and is no evidence of the provider's day.
+_MOST_SKEW_MS = 2 * DAY_MS
+_REDIRECTS = range(300, 400)
 
 
 @dataclass(frozen=True, slots=True)
 class CallResult:
-    """The end of one call, as far as the provider told."""
+    """The end of one call, as far as the provider told.
+
+    Attributes:
+        verdict: What it means.
+        reply: What came back; None if no whole reply did.
+        counts: The provider's own counts, by quota.
+        date: The provider's clock, in ms since the epoch; None if it was not told, or is absurd.
+        body: The reply to a forwarded request, as it came.
+    """
 
     verdict: Verdict
     reply: Reply | None = None
     counts: Mapping[str, Count] = field(default_factory=dict)
     date: int | None = None
-    body: str = ""  # of a forwarded request's reply
+    body: str = ""
 
     @property
     def tokens(self) -> int | None:
@@ -53,12 +66,12 @@ class CallResult:
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """One call that may spend allowance: where to, what, and how its reply is read."""
+    """A call that may spend allowance: where to, what, and how its reply is read."""
 
     path: str
-    body: bytes
+    body: Mapping[str, Any]
     read: Callable[[int, Mapping[str, str], bytes], Reply]
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str]
     forwarded: bool = False
 
 
@@ -69,7 +82,16 @@ class Endpoint:
         self.account = account
         self._echo = _echo_of(token)
         self._transport = transport
-        self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        self._headers = {"Content-Type": "application/json"}
+        if token:
+            self._headers["Authorization"] = f"Bearer {token}"
+        in_tasks = account.preset.images == "tasks"
+        self._image_headers = self._headers | (images.ASYNC_HEADERS if in_tasks else {})
+        self._counted = [
+            (table.name, table.headers)
+            for table in account.preset.tables
+            if table.headers != headers.HeaderNames()
+        ]
 
     def __repr__(self) -> str:
         return f"Endpoint({self.account.name})"
@@ -96,10 +118,9 @@ class Endpoint:
         now: int,
     ) -> CallResult:
         """Make one call that may spend allowance; whatever happens is a value."""
-        body = openai.chat_request(model, messages, parameters)
-        return await self._post(
-            _Request("/chat/completions", body, openai.read_reply), timeout_s, now
-        )
+        body = {"model": model, "messages": messages, **parameters}
+        request = _Request("/chat/completions", body, openai.read_reply, self._headers)
+        return await self._call(request, timeout_s, now)
 
     async def embed(
         self,
@@ -110,9 +131,9 @@ class Endpoint:
         now: int,
     ) -> CallResult:
         """Ask for the vectors of `inputs`, as `chat` asks; the reply has one place for each."""
-        body = embeddings.request(model, inputs, parameters)
+        body = {"model": model, "input": inputs, **parameters}
         read = partial(embeddings.read_reply, len(inputs))
-        return await self._post(_Request("/embeddings", body, read), timeout_s, now)
+        return await self._call(_Request("/embeddings", body, read, self._headers), timeout_s, now)
 
     async def generate_image(
         self,
@@ -123,10 +144,10 @@ class Endpoint:
         now: int,
     ) -> CallResult:
         """Ask for images, as `chat` asks; the reply has them, or the id of the task they are."""
-        body = images.request(model, prompt, parameters)
-        extra_headers = images.ASYNC_HEADERS if self.account.preset.images == "tasks" else {}
-        request = _Request("/images/generations", body, images.read_reply, extra_headers)
-        return await self._post(request, timeout_s, now)
+        body = {"model": model, "prompt": prompt, **parameters}
+        path, read = "/images/generations", images.read_reply
+        request = _Request(path, body, read, self._image_headers)
+        return await self._call(request, timeout_s, now)
 
     async def forward(
         self, url: str, body: Mapping[str, Any], timeout_s: float, now: int
@@ -139,76 +160,100 @@ class Endpoint:
             timeout_s: How long it may take, in seconds.
             now: The present moment.
         """
-        path, sent = url.removeprefix("/v1"), orjson.dumps(body)
-        inputs = body.get("input")
-        several = isinstance(inputs, list) and all(isinstance(text, str | list) for text in inputs)
-        embedded = partial(embeddings.read_reply, len(inputs) if several and inputs else 1)
-        read = embedded if path == "/embeddings" else openai.read_reply
-        return await self._post(_Request(path, sent, read, forwarded=True), timeout_s, now)
+        path, read = url.removeprefix("/v1"), openai.read_reply
+        if path == "/embeddings":
+            read = partial(embeddings.read_reply, embeddings.inputs_in(body))
+        request = _Request(path, body, read, self._headers, forwarded=True)
+        return await self._call(request, timeout_s, now)
 
     async def task(self, task_id: str, timeout_s: float) -> images.TaskStatus:
         """How far a task of `generate_image` is; asking costs nothing."""
-        url = self.base_url + images.task_path(task_id)
-        reply = await self.get(url, timeout_s, images.TASK_HEADERS)
-        if not isinstance(reply, Response):
-            return images.Unreachable(reply.why)
-        return images.cleaned(images.read_task(reply), self._clean)
+        try:
+            url = self.base_url + images.task_path(task_id)
+            reply = await self.get(url, timeout_s, images.TASK_HEADERS)
+            if not isinstance(reply, Response):
+                return images.Unreachable(reply.why)
+            return images.cleaned(images.read_task(reply), self._clean)
+        except Exception as error:  # noqa: BLE001 - a poller outlives whatever one task does
+            return images.Unreachable(self._unforeseen(error))
 
     async def fetch(self, url: str, limit_bytes: int, timeout_s: float) -> downloads.Download:
         """The image at `url`, which may be a ``data:`` URL; the token is sent to nobody for it."""
-        return await downloads.download(self._transport, url, limit_bytes, timeout_s)
+        try:
+            return await downloads.download(self._transport, url, limit_bytes, timeout_s)
+        except Exception as error:  # noqa: BLE001 - as in `task`
+            return images.Unreachable(self._unforeseen(error))
 
     async def get(
         self, url: str, timeout_s: float, extra_headers: Mapping[str, str] | None = None
     ) -> Response | NotSent | NoReply:
         """Ask for something that costs nothing, with `extra_headers` if there are any."""
-        reply = await self._transport.get(
-            url, {**self._headers, **(extra_headers or {})}, timeout_s
-        )
+        try:
+            asked = {**self._headers, **(extra_headers or {})}
+            reply = await self._transport.get(url, asked, timeout_s)
+        except Exception as error:  # noqa: BLE001 - as in `task`
+            return NoReply(self._unforeseen(error))
         if isinstance(reply, Response):
             return reply
         return replace(reply, why=self._clean(reply.why))
 
-    async def _post(self, request: _Request, timeout_s: float, now: int) -> CallResult:
+    async def _call(self, request: _Request, timeout_s: float, now: int) -> CallResult:
         url = self.base_url + request.path
-        match await self._transport.post(
-            url, {**self._headers, **request.headers}, request.body, timeout_s
-        ):
-            case NotSent(why):
-                return CallResult(Verdict(Kind.LOCAL, self._clean(why), Scope.ACCOUNT))
-            case NoReply(why):
-                return CallResult(Verdict(Kind.TRANSIENT, self._clean(why)))
-            case Response() as response:
-                return self._read(response, request, now)
+        try:
+            body = to_json(request.body)
+        except ValueError as error:
+            why = f"the request cannot be written as JSON: {error}"
+            return CallResult(Verdict(Kind.REJECTED, self._clean(why), scope=None))
+        try:
+            reply = await self._transport.post(url, request.headers, body, timeout_s)
+            if isinstance(reply, Response):
+                return self._read(reply, request, now)
+        except Exception as error:  # noqa: BLE001 - the call may have been charged: it has an end
+            return CallResult(Verdict(Kind.TRANSIENT, self._unforeseen(error), scope=None))
+        why = self._clean(reply.why)
+        if isinstance(reply, NotSent):
+            return CallResult(Verdict(Kind.LOCAL, why, Scope.ACCOUNT))
+        return CallResult(Verdict(Kind.TRANSIENT, why))
 
     def _read(self, response: Response, request: _Request, now: int) -> CallResult:
         """What a reply means. A moment it names is by its own clock, if it shows one."""
-        date = headers.read_date(response.headers)
-        reply = request.read(response.status, response.headers, response.body)
-        reply = replace(
+        told = response.headers
+        date = headers.read_date(told)
+        theirs = now if date is None else date
+        reply = request.read(response.status, told, response.body)
+        wait = _asked_wait(told, reply.message, theirs)
+        if reply.refused or wait is not None:
+            message = reply.message + _redirected(response)
+            reply = replace(
+                reply,
+                code=self._clean(reply.code),
+                message=self._clean(message),
+                retry_after_ms=wait,
+            )
+        return CallResult(
+            classify(reply, self.account.preset.rules),
             reply,
-            code=self._clean(reply.code),
-            message=self._clean(reply.message),
-            retry_after_ms=_asked_wait(response.headers, reply.message, date or now),
+            self._counts(told, theirs),
+            date if date is None or abs(date - now) <= _MOST_SKEW_MS else None,
+            self._clean(response.body.decode("utf-8", "replace")) if request.forwarded else "",
         )
-        verdict = classify(reply, self.account.preset.rules)
-        counts = self._counts(response.headers, date or now)
-        body = self._clean(response.body.decode("utf-8", "replace")) if request.forwarded else ""
-        return CallResult(verdict, reply, counts, date, body)
 
-    def _counts(self, found: Mapping[str, str], now: int) -> dict[str, Count]:
+    def _counts(self, told: Mapping[str, str], now: int) -> dict[str, Count]:
         """The provider's own counts, by quota, where the headers hold them whole and sane."""
         counts = {}
-        for table in self.account.preset.tables:
-            told = headers.read_quota(found, table.headers, now)
-            if told is not None and told.remaining is not None:
-                resets_in = None if told.resets_at is None else told.resets_at - now
-                counts[table.name] = Count(told.limit, told.remaining, resets_in)
+        for name, names in self._counted:
+            found = headers.read_quota(told, names, now)
+            if found is not None and found.remaining is not None:
+                resets_in = None if found.resets_at is None else found.resets_at - now
+                counts[name] = Count(found.limit, found.remaining, resets_in)
         return counts
 
     def _clean(self, text: str) -> str:
         """`text` without the token, which a provider or a proxy may echo."""
         return self._echo.sub("[token]", text)
+
+    def _unforeseen(self, error: Exception) -> str:
+        return self._clean(f"internal error: {error!r}")
 
 
 def _echo_of(token: str) -> re.Pattern[str]:
@@ -219,10 +264,22 @@ def _echo_of(token: str) -> re.Pattern[str]:
     return re.compile(rf"(?<!\w){found}(?!\w)" if token else r"(?!)")
 
 
-def _asked_wait(found: Mapping[str, str], message: str, now: int) -> int | None:
+def _asked_wait(told: Mapping[str, str], message: str, now: int) -> int | None:
     """How long a reply asks to wait, in ms: in its headers, or else in the words of its error."""
-    in_headers = headers.read_retry_after(found, now)
+    in_headers = headers.read_retry_after(told, now)
     if in_headers is not None:
         return in_headers
     in_words = read_wait(message)
     return in_words if in_words is not None and in_words <= headers.LONGEST_WAIT_MS else None
+
+
+def _redirected(response: Response) -> str:
+    """Where a reply redirects to, to stand after its message; its query may be a secret."""
+    place = response.headers.get("location", "")
+    if response.status not in _REDIRECTS or not place:
+        return ""
+    try:
+        parts = urlsplit(place)
+    except ValueError:
+        return ""
+    return f" (it redirects to {parts._replace(query='', fragment='').geturl()})"

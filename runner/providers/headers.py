@@ -22,6 +22,16 @@ from runner.providers.durations import (
 OLDER = ""  # the name under which the forms without policies stand
 LONGEST_WAIT_MS = 31 * DAY_MS  # a Retry-After beyond a month is a mistake, or a ban
 
+_STANDARD = frozenset(
+    {
+        "ratelimit",
+        "ratelimit-policy",
+        "ratelimit-limit",
+        "ratelimit-remaining",
+        "ratelimit-reset",
+    }
+)
+
 # Structured fields (RFC 9651), with blanks and unquoted names tolerated. No header, however
 # hostile, takes more than linear time. Only single characters have possessive quantifiers: on
 # groups they match wrongly before Python 3.11.5 (cpython#106052).
@@ -68,6 +78,8 @@ def read_quota(headers: Mapping[str, str], names: HeaderNames, now: int) -> Rate
     """What is told of the quota that stands under `names`; None: nothing usable."""
     if names.policy:
         return read_standard(headers, now).get(names.policy)
+    if not (names.limit in headers or names.remaining in headers or names.reset in headers):
+        return None
     resets_at = read_reset(_value(headers, names.reset), now)
     return _told(_value(headers, names.limit), _value(headers, names.remaining), resets_at)
 
@@ -78,6 +90,8 @@ def read_standard(headers: Mapping[str, str], now: int) -> Mapping[str, RateLimi
     The drafts' earlier forms, which name no policy, are under `OLDER`: one dictionary in
     RateLimit, or else RateLimit-Limit, -Remaining and -Reset. A malformed member is skipped.
     """
+    if _STANDARD.isdisjoint(headers):
+        return {}
     found = {OLDER: _older(headers, now)}
     policies = _policies(_value(headers, "ratelimit-policy"))
     states = _policies(_value(headers, "ratelimit"))
@@ -95,6 +109,8 @@ def read_retry_after(headers: Mapping[str, str], now: int) -> int | None:
     `retry-after-ms` goes first, then `retry-after` in seconds or as an HTTP date. What exceeds
     `LONGEST_WAIT_MS` is ignored.
     """
+    if "retry-after" not in headers and "retry-after-ms" not in headers:
+        return None
     text = _value(headers, "retry-after")
     waits = [read_span(_value(headers, "retry-after-ms"), 1), read_span(text, 1000)]
     if (until := read_http_date(text)) is not None:
@@ -116,8 +132,9 @@ def _told(limit_text: str, remaining_text: str, resets_at: int | None) -> RateLi
     limit, remaining = _limit(limit_text), read_floor(remaining_text)
     if limit is not None and remaining is not None and remaining > limit:
         limit = remaining = None
-    told = RateLimitInfo(limit, remaining, resets_at)
-    return told if told != RateLimitInfo() else None
+    if limit is None and remaining is None and resets_at is None:
+        return None
+    return RateLimitInfo(limit, remaining, resets_at)
 
 
 def _limit(text: str) -> int | None:

@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-import orjson
-
-from runner.core.verdict import Reply
+from runner.core.verdict import Reply, succeeded
 from runner.providers import openai
+from runner.providers.json_body import parse_json
 from runner.providers.transport import Response
 
 # modelscope.cn/docs/model-service/API-Inference/intro, as of 2026-11.
@@ -28,7 +27,7 @@ _UNHEARD_OF = re.compile(
     re.IGNORECASE,
 )
 _GONE = (404, 410)
-_TOLD_IN_WORDS = (openai.OK, 400, 422)  # not a 401: an expired token says nothing of the task
+_REFUSED = (400, 422)  # not a 401: an expired token says nothing of the task
 _LISTS = ("data", "images", "output_images")
 
 
@@ -71,11 +70,6 @@ class Unreachable:
 TaskStatus = TaskPending | TaskDone | TaskFailed | TaskLost | Unreachable
 
 
-def request(model: str, prompt: str, parameters: Mapping[str, Any]) -> bytes:
-    """The body of ``POST /images/generations``."""
-    return orjson.dumps({"model": model, "prompt": prompt, **parameters})
-
-
 def read_reply(status: int, headers: Mapping[str, str], body: bytes) -> Reply:
     """The reply to a call for images: a task's id, or the images themselves; never raises."""
     return openai.read_any(status, headers, body, _answer)
@@ -96,10 +90,11 @@ def read_task(response: Response) -> TaskStatus:
         return TaskLost(_in_words(response))
     data = _object(response.body)
     state = data.get("task_status")
-    if response.status != openai.OK or not isinstance(state, str) or not state:
+    success = succeeded(response.status)
+    if not success or not isinstance(state, str) or not state:
         said = _in_words(response)
-        unheard_of = response.status in _TOLD_IN_WORDS and _UNHEARD_OF.search(said)
-        return TaskLost(said) if unheard_of else Unreachable(said)
+        told = success or response.status in _REFUSED
+        return TaskLost(said) if told and _UNHEARD_OF.search(said) else Unreachable(said)
     return _of_state(state, data, response)
 
 
@@ -131,12 +126,12 @@ def _of_state(told_state: str, data: dict[str, Any], response: Response) -> Task
     return TaskDone(urls) if urls else TaskFailed(state, "the task succeeded without an image")
 
 
-def _answer(headers: Mapping[str, str], data: dict[str, Any]) -> Reply:
+def _answer(status: int, headers: Mapping[str, str], data: dict[str, Any]) -> Reply:
     task_id = data.get("task_id")
     return Reply(
-        openai.OK,
+        status,
         headers,
-        task_id=task_id if isinstance(task_id, str) else "",
+        task_id=str(task_id) if isinstance(task_id, str | int) else "",
         images=_urls(data),
     )
 
@@ -160,8 +155,8 @@ def _url(item: Any) -> str:
 
 def _object(body: bytes) -> dict[str, Any]:
     try:
-        data = orjson.loads(body)
-    except orjson.JSONDecodeError:
+        data = parse_json(body)
+    except ValueError:
         return {}
     return data if isinstance(data, dict) else {}
 

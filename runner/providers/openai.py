@@ -1,32 +1,32 @@
-"""The OpenAI wire format: a chat request as bytes, and a reply's bytes as a Reply.
+"""The OpenAI wire format: the bytes of a reply as a Reply.
 
-It knows every envelope an error was seen in; what an error means, the preset's rules say. What
-another kind of call is answered with, its own file knows.
+It reads every envelope in which an error was seen. What an error means is for the rules of the
+preset; how the replies to other kinds of calls are read is for their own modules.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import orjson
 
-from runner.core.verdict import Reply
+from runner.core.verdict import Reply, succeeded
+from runner.providers.json_body import EventStream, parse_json
 
-OK = 200
-_REASONING = ("thinking", "reasoning")  # parts of a message that are not said
 SNIPPET = 200  # characters of a body that is not JSON, for the ledger
 
-Reader = Callable[[Mapping[str, str], dict[str, Any]], Reply]
-"""Makes a Reply of the headers and the object of a 200 that names no error."""
+# A greater count is an underflow in a proxy, such as 2**64 - 3. No model has as many tokens in a
+# reply, and sums of greater ones might not fit the 64 bits of a database's integers.
+_MOST_TOKENS = 10**12
+_REASONING = ("thinking", "reasoning")  # parts of a message that are not said
+# Where the words of an error stand besides "message", in the order of preference. A success may
+# say something under these names, too.
+_OTHER_WORDS = ("msg", "error_msg", "status_msg", "description", "detail")
 
-
-def chat_request(
-    model: str, messages: Sequence[Mapping[str, Any]], parameters: Mapping[str, Any]
-) -> bytes:
-    """The body of ``POST /chat/completions``."""
-    return orjson.dumps({"model": model, "messages": list(messages), **parameters})
+Reader = Callable[[int, Mapping[str, str], dict[str, Any]], Reply]
+"""Makes a Reply of the status, the headers and the JSON object of a success without an error."""
 
 
 def read_reply(status: int, headers: Mapping[str, str], body: bytes) -> Reply:
@@ -35,22 +35,25 @@ def read_reply(status: int, headers: Mapping[str, str], body: bytes) -> Reply:
 
 
 def read_any(status: int, headers: Mapping[str, str], body: bytes, answer: Reader) -> Reply:
-    """A reply whose answer, if it holds one, `answer` reads; never raises if that does not."""
+    """A reply; `answer` reads it if it is a success that names no error. Never raises."""
     try:
-        data = orjson.loads(body)
-    except orjson.JSONDecodeError:
+        data = parse_json(body)
+    except ValueError:
         return Reply(status, headers, message=f"not JSON: {_snippet(body)}")
-    if isinstance(data, list) and data:  # Gemini wraps its errors in an array
+    if isinstance(data, EventStream):
+        data = _joined(data)
+    elif isinstance(data, list) and data:  # Gemini wraps its errors in an array
         data = data[0]
     if not isinstance(data, dict):
         return Reply(status, headers, message=f"not an object: {_snippet(body)}")
-    code, message = _error(data)
-    if status == OK and not (code or message):
-        return answer(headers, data)
+    success = succeeded(status)
+    code, message = _error(data, success=success)
+    if success and not (code or message):
+        return answer(status, headers, data)
     return Reply(status, headers, code, message or ("" if code else _snippet(body)))
 
 
-def _error(data: dict[str, Any]) -> tuple[str, str]:
+def _error(data: dict[str, Any], *, success: bool) -> tuple[str, str]:
     """Code and message, out of ``{"error": …}``, ``{"errors": …}`` or a flat object."""
     found = data.get("error") or data.get("errors")
     if isinstance(found, list) and found:
@@ -59,11 +62,24 @@ def _error(data: dict[str, Any]) -> tuple[str, str]:
         return _text(data.get("code")), found
     if not isinstance(found, dict):
         if "choices" in data:
-            return "", ""
+            return _status_of_minimax(data.get("base_resp"))
         found = data
     code = found.get("code") or found.get("type") or found.get("http_code")
-    named = ", ".join((*_violated(found), *_delays(found)))
-    return _text(code), _text(found.get("message")) + (f" ({named})" if named else "")
+    told = _text(code or found.get("error_code"))
+    words = _text(found.get("message"))
+    if not words and (told or not success):
+        words = next(filter(None, (_text(found.get(name)) for name in _OTHER_WORDS)), "")
+    if "details" in found:
+        named = ", ".join((*_violated(found), *_delays(found)))
+        words += f" ({named})" if named else ""
+    return told, words
+
+
+def _status_of_minimax(status: Any) -> tuple[str, str]:
+    """The error in MiniMax's ``base_resp``, which stands beside ``choices``; 0 is none."""
+    if not isinstance(status, dict) or not status.get("status_code"):
+        return "", ""
+    return _text(status["status_code"]), _text(status.get("status_msg"))
 
 
 def _violated(error: dict[str, Any]) -> Iterator[str]:
@@ -85,10 +101,31 @@ def _dicts(value: Any) -> list[dict[str, Any]]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
-def _answer(headers: Mapping[str, str], data: dict[str, Any]) -> Reply:
+def _joined(events: EventStream) -> dict[str, Any]:
+    """A chat reply out of the chunks of a stream, which some servers send unasked.
+
+    The first chunk with an error is the reply. Otherwise the texts of the chunks are joined, and
+    whatever else the last chunk that has it says, such as the usage, holds for all. A stream that
+    was cut off is an error: its text may be half of the answer.
+    """
+    whole: dict[str, Any] = {}
+    texts, ended = [], events.ended
+    for chunk in _dicts(list(events)):
+        if chunk.get("error") or chunk.get("errors"):
+            return chunk
+        choices = chunk.get("choices")
+        texts.append(_content(choices) or "")
+        ended = ended or any(choice.get("finish_reason") for choice in _dicts(choices))
+        whole |= {key: value for key, value in chunk.items() if value}
+    if not ended:
+        return {"error": {"message": "the reply is a stream that was cut off"}}
+    return whole | {"choices": [{"message": {"content": "".join(texts)}}]}
+
+
+def _answer(status: int, headers: Mapping[str, str], data: dict[str, Any]) -> Reply:
     prompt_tokens, completion_tokens = read_usage(data)
     return Reply(
-        OK,
+        status,
         headers,
         content=_content(data.get("choices")),
         prompt_tokens=prompt_tokens,
@@ -97,9 +134,10 @@ def _answer(headers: Mapping[str, str], data: dict[str, Any]) -> Reply:
 
 
 def read_usage(data: dict[str, Any]) -> tuple[int | None, int | None]:
-    """The tokens of the prompt and of the answer, where they are told."""
+    """The tokens of the prompt and of the answer; None where they are not told, or impossible."""
     usage = data.get("usage")
-    usage = usage if isinstance(usage, dict) else {}
+    if not isinstance(usage, dict):
+        return None, None
     return _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
 
 
@@ -107,18 +145,21 @@ def _content(choices: Any) -> str | None:
     """The text of the first choice; None when there is no choice at all.
 
     A message without text is an answer all the same, if an empty one: a model that has only
-    reasoned has been paid for. What it reasoned is never its answer.
+    reasoned has been paid for. What it reasoned is never its answer. Content that is a number or
+    an object, as Workers AI sends it, is its JSON text.
     """
     if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
         return None
-    message = choices[0].get("message")
+    message = choices[0].get("message", choices[0].get("delta"))
     if not isinstance(message, dict):
         return None
     content = message.get("content")
+    if isinstance(content, str):
+        return content
     if isinstance(content, list):
         parts = [part.get("text") for part in content if _is_said(part)]
         return "".join(part for part in parts if isinstance(part, str))
-    return content if isinstance(content, str) else ""
+    return "" if content is None else orjson.dumps(content).decode()
 
 
 def _is_said(part: Any) -> bool:
@@ -130,7 +171,7 @@ def _text(value: Any) -> str:
 
 
 def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    return value if type(value) is int and 0 <= value <= _MOST_TOKENS else None
 
 
 def _snippet(body: bytes) -> str:

@@ -18,7 +18,7 @@ from runner.settings.model import AccountSettings, ConfigFile, RunSettings
 from runner.settings.paths import DEFAULT, anchored, config_path, db_path, variable
 from runner.settings.provider import ProviderTable
 from runner.settings.tokens import usual_token
-from runner.tomlfile import TomlFile, did_you_mean, listed, wording
+from runner.tomlfile import TomlFile, did_you_mean, first_message, listed
 
 _CONFIG_FILE = TomlFile(
     model=ConfigFile,
@@ -26,7 +26,11 @@ _CONFIG_FILE = TomlFile(
     noun="configuration file",
     remedy="mend them, or rename the file to go on without it",
 )
-_RUN_VARIABLES = {"pace": "MIDNIGHT_PACE", "max_concurrency": "MIDNIGHT_MAX_CONCURRENCY"}
+_RUN_VARIABLES = {
+    "pace": "MIDNIGHT_PACE",
+    "max_concurrency": "MIDNIGHT_MAX_CONCURRENCY",
+    "transport": "MIDNIGHT_TRANSPORT",
+}
 _ACCOUNT_VARIABLES = {"base_url": "MIDNIGHT_BASE_URL"}
 
 
@@ -164,5 +168,7 @@ def _from_environment(
                 found[key] = getattr(model.model_validate_strings({key: text}), key)
             except ValidationError as error:
                 remedy = "correct the value, or unset the variable"
-                raise ConfigError(wording(error), where=variable(name), remedy=remedy) from error
+                raise ConfigError(
+                    first_message(error), where=variable(name), remedy=remedy
+                ) from error
     return found

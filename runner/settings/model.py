@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, PlainValidator, model_validator
 
@@ -129,6 +129,8 @@ class RunSettings(Table):
         hours: When calls may start, as ``22:00-08:00``; None: always.
         zone: Whose hours these are; None: this machine's.
         max_concurrency: Calls in flight at most, 1 to 256; how many of them, the runner learns.
+        transport: The HTTP client: ``pyreqwest``, ``httpx``, or ``auto`` for the fastest of them
+            that is installed.
     """
 
     accounts: Annotated[tuple[str, ...], Field(strict=False)] = ()
@@ -136,6 +138,7 @@ class RunSettings(Table):
     hours: Annotated[str, AfterValidator(_hours)] | None = None
     zone: Zone | None = None
     max_concurrency: Annotated[int, Field(ge=1, le=256)] = 32
+    transport: Literal["auto", "pyreqwest", "httpx"] = "auto"
 
 
 class ConfigFile(Table):

@@ -1,11 +1,19 @@
-"""How a TOML file becomes a frozen, checked value, or one error that a person can act on.
+"""Reads a TOML file into a frozen, validated value, or raises one clear error.
 
-It knows TOML and Pydantic's complaints; it knows neither job files nor settings.
+It is used for job files, for midnight.toml and for the presets of providers.
 """
 
-from runner.tomlfile.faults import wording
-from runner.tomlfile.near import did_you_mean, listed, nearest
-from runner.tomlfile.problem import problem
+from runner.tomlfile.problem import did_you_mean, listed, nearest, problem
 from runner.tomlfile.read import TomlFile
+from runner.tomlfile.table import TomlTable
+from runner.tomlfile.validation_errors import first_message
 
-__all__ = ["TomlFile", "did_you_mean", "listed", "nearest", "problem", "wording"]
+__all__ = [
+    "TomlFile",
+    "TomlTable",
+    "did_you_mean",
+    "first_message",
+    "listed",
+    "nearest",
+    "problem",
+]

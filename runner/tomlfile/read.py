@@ -1,7 +1,4 @@
-"""How the bytes of a TOML file become a checked model.
-
-It refuses to know what the keys mean: the model decides what is right, `faults` words the rest.
-"""
+"""Reads a TOML file and validates it with a Pydantic model."""
 
 from __future__ import annotations
 
@@ -14,7 +11,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from runner.errors import RunnerError
-from runner.tomlfile.faults import faults_in
+from runner.tomlfile.validation_errors import field_errors
 
 _TOML_PLACE = re.compile(r"\s*\(at (?:line (\d+), column \d+|end of document)\)$")
 
@@ -23,12 +20,12 @@ Model = TypeVar("Model", bound=BaseModel)
 
 @dataclass(frozen=True, slots=True)
 class TomlFile(Generic[Model]):
-    """A kind of TOML file: what it holds, what it is called, and how its faults are raised.
+    """A kind of TOML file.
 
     Attributes:
-        model: What a file of this kind may say.
-        error: Raised for whatever is wrong with one.
-        noun: What people call one, without its article: ``job file``.
+        model: The schema of the file.
+        error: The class of the errors that are raised.
+        noun: The name of such a file, without an article: ``job file``.
         remedy: What to try when several things are wrong at once.
     """
 
@@ -38,11 +35,19 @@ class TomlFile(Generic[Model]):
     remedy: str
 
     def load(self, path: Path) -> Model:
-        """Read and check the file at `path`; raises `error`."""
+        """Read and validate the file at `path`.
+
+        Raises:
+            RunnerError: The file cannot be read or is invalid; of the class `error`.
+        """
         return self.check(self.tables(self.read(path), str(path)), str(path))
 
     def read(self, path: Path) -> str:
-        """Return the text of the file at `path`; raises `error` when it is none."""
+        """Return the text of the file at `path`.
+
+        Raises:
+            RunnerError: The file cannot be read, or is not UTF-8 text; of the class `error`.
+        """
         try:
             data = path.read_bytes()
         except FileNotFoundError as error:
@@ -57,34 +62,43 @@ class TomlFile(Generic[Model]):
         return self._decode(data, path)
 
     def tables(self, text: str, where: str) -> dict[str, Any]:
-        """Return what `text` says, unchecked; `where` stands for it in errors. Raises `error`."""
+        """Parse `text` without validating it; `where` names it in errors.
+
+        Raises:
+            RunnerError: The text is not TOML; of the class `error`.
+        """
         try:
             return tomllib.loads(text)
-        except ValueError as error:  # tomllib's own, and Python's for a number of too many digits
+        except ValueError as error:  # also Python's own, for a number with too many digits
             message = str(error)
             place = _TOML_PLACE.search(message)
             line = f":{place[1] or text.count(chr(10)) + 1}" if place else ""
             what = f"this is not TOML: {_TOML_PLACE.sub('', message)}"
-            remedy = "mend the line; text goes in quotes, and a table's name in [brackets]"
+            remedy = "correct the line; text goes in quotes, and a table's name in [brackets]"
             raise self._refused(f"{where}{line}", what, remedy) from error
         except RecursionError as error:
             what = "the values are nested too deeply"
             raise self._refused(where, what, "nest them less") from error
 
     def check(self, tables: dict[str, Any], where: str) -> Model:
-        """Return `tables` as the model; raises `error`, which tells all that is wrong."""
+        """Validate `tables`.
+
+        Raises:
+            RunnerError: The tables are invalid; it lists everything that is wrong. Of the class
+                `error`.
+        """
         try:
             return self.model.model_validate(tables)
         except ValidationError as error:
             raise self._wrong(error, where) from error
 
     def _wrong(self, error: ValidationError, where: str) -> RunnerError:
-        faults = faults_in(error, self.model)
-        if len(faults) == 1:
-            (fault,) = faults
-            return self._refused(f"{where}: {fault.field}", fault.what, fault.remedy)
-        told = "".join(f"\n  {fault.field}: {fault.what}; {fault.remedy}" for fault in faults)
-        return self._refused(where, f"{len(faults)} things are wrong:{told}", self.remedy)
+        errors = field_errors(error, self.model)
+        if len(errors) == 1:
+            (only,) = errors
+            return self._refused(f"{where}: {only.field}", only.what, only.remedy)
+        lines = "".join(f"\n  {one.field}: {one.what}; {one.remedy}" for one in errors)
+        return self._refused(where, f"{len(errors)} things are wrong:{lines}", self.remedy)
 
     def _decode(self, data: bytes, path: Path) -> str:
         try:

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+from runner.engine.view import View
+
 from runner.app.forecasting import Outlook
 from runner.core.admission import Demand, Rotate, Rules
 from runner.core.calendar import day_at
@@ -12,7 +14,6 @@ from runner.core.period import Calendar
 from runner.core.states import BatchState, Counts
 from runner.core.verdict import Scope
 from runner.core.window import Quota, open_window
-from runner.engine.view import View
 from runner.providers.account import Account
 from runner.providers.presets import preset
 from runner.store.batches import Batch

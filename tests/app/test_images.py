@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from support.files import write_job
 
-from runner.app.images import check_folder, placed
+from runner.app.images import check_folder, with_image_folder
 from runner.app.submission import Checked, check_submission
 from runner.errors import ConfigError, InputError, OutputError
-from runner.files import shrinking
+from runner.files import image_resize
 from runner.jobfile import JobFile, parse
 
 SHOWN = '[job]\nmodel = "m"\n[prompt]\nuser = "What is it?"\nimage = "{{ text }}"\n'
@@ -23,7 +23,7 @@ def check(folder: Path, *rows: str, job: str = SHOWN) -> Checked:
 
 
 def folder_of(jobfile: JobFile, beside: Path | None = None) -> Path:
-    return Path(placed(jobfile, beside).images.folder or "")
+    return Path(with_image_folder(jobfile, beside).images.folder or "")
 
 
 def test_local_images_are_looked_for_before_anything_is_queued(tmp_path: Path) -> None:
@@ -42,9 +42,9 @@ def test_images_cannot_be_made_smaller_without_pillow(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def absent() -> None:
-        raise ConfigError("images are made smaller with Pillow")
+        raise ConfigError("resizing images needs Pillow")
 
-    monkeypatch.setattr(shrinking, "require_pillow", absent)
+    monkeypatch.setattr(image_resize, "require_pillow", absent)
     check(tmp_path, "https://example.org/a.png")
     with pytest.raises(ConfigError, match="Pillow"):
         check(tmp_path, "https://example.org/a.png", job=f"{SHOWN}[images]\nlongest_side = 64\n")
@@ -61,7 +61,7 @@ def test_a_folder_starts_from_where_one_stands_or_from_the_results(
     assert folder_of(named, Path("out")) == tmp_path / "pictures"
     odd = parse(MADE.replace("[job]", '[job]\nname = "a/b: *?"'), "cards.toml")
     assert folder_of(odd) == tmp_path / "a-b- --images"
-    assert placed(parse(SHOWN, "job.toml")) == parse(SHOWN, "job.toml")
+    assert with_image_folder(parse(SHOWN, "job.toml")) == parse(SHOWN, "job.toml")
 
 
 def test_a_folder_that_takes_no_files_is_told_before_an_image_is_paid_for(tmp_path: Path) -> None:
@@ -69,7 +69,7 @@ def test_a_folder_that_takes_no_files_is_told_before_an_image_is_paid_for(tmp_pa
     for named in ("taken", "taken/below", "/proc/nope"):
         job = parse(f'{MADE}[images]\nfolder = "{tmp_path / named}"\n', "pictures.toml")
         with pytest.raises(OutputError, match="no image can be written there"):
-            check_folder(placed(job))
+            check_folder(with_image_folder(job))
     job = parse(f'{MADE}[images]\nfolder = "{tmp_path / "new" / "deep"}"\n', "pictures.toml")
-    check_folder(placed(job))
+    check_folder(with_image_folder(job))
     assert list((tmp_path / "new" / "deep").iterdir()) == []

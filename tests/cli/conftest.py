@@ -18,7 +18,7 @@ from anyio.lowlevel import current_token
 
 from runner.cli.app import perform
 from runner.clock import SystemClock
-from runner.providers.simulator import Simulator, SimulatorConfig, serve
+from runner.simulator import SimulatedProvider, SimulatorConfig, serve
 from runner.store.opening import open_database
 
 JOB = """
@@ -103,13 +103,13 @@ def work(tmp_path: Path) -> tuple[str, str]:
 
 
 @pytest.fixture
-def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Simulator]]:
+def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., SimulatedProvider]]:
     """Serve a simulator on a free port, and point the program at it."""
     with servers() as start:
 
-        def begin(**settings: Any) -> Simulator:
+        def begin(**settings: Any) -> SimulatedProvider:
             config = SimulatorConfig(**{"latency_ms": (0, 0), **settings})
-            simulator = Simulator(config, SystemClock().now)
+            simulator = SimulatedProvider(config, SystemClock().now)
             port = start(simulator)
             monkeypatch.setenv("MIDNIGHT_BASE_URL", f"http://127.0.0.1:{port}/v1")
             monkeypatch.setenv("MODELSCOPE_API_KEY", "ms-somebody")
@@ -119,11 +119,11 @@ def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Simulato
 
 
 @contextmanager
-def servers() -> Iterator[Callable[[Simulator], int]]:
+def servers() -> Iterator[Callable[[SimulatedProvider], int]]:
     """Servers in threads, all ended on the way out."""
     running: list[tuple[Thread, list[Any]]] = []
 
-    def start(simulator: Simulator) -> int:
+    def start(simulator: SimulatedProvider) -> int:
         ready = Event()
         ports: list[int] = []
         ends: list[Any] = []

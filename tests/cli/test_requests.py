@@ -16,7 +16,7 @@ import pytest
 from openai.types import CreateEmbeddingResponse
 from openai.types.chat import ChatCompletion
 
-from runner.providers.simulator import answer
+from runner.simulator import answer
 
 CHAT, EMBEDDINGS = "/v1/chat/completions", "/v1/embeddings"
 MODEL = "Qwen/Qwen3-8B"

@@ -18,8 +18,8 @@ import pytest
 from rich.console import Console
 
 from runner.cli.render import setup_views
-from runner.cli.simulate_action import _asked
-from runner.providers.simulator import SimulatorConfig
+from runner.cli.simulate_action import config_changes
+from runner.simulator import SimulatorConfig
 
 BALANCE = "/openapi/v1/magicubes/balance"
 QUESTION = {"model": "any/model", "messages": [{"role": "user", "content": "hello"}]}
@@ -56,6 +56,14 @@ def test_every_limit_that_is_asked_for_holds(tmp_path: Path) -> None:
     assert not [name for name in answered.headers if name.startswith("modelscope-")]
 
 
+def test_the_limits_of_a_proxy_are_those_that_are_asked_for(tmp_path: Path) -> None:
+    options = ("--limit-req", "1", "--limit-req-burst", "1", "--limit-req-status", "429")
+    with simulated(tmp_path, *options, "--max-in-flight", "3", "--latency", "0") as client:
+        replies = [client.post("/v1/chat/completions", json=QUESTION) for _ in range(3)]
+    assert [reply.status_code for reply in replies] == [200, 200, 429]
+    assert "<center>nginx</center>" in replies[-1].text
+
+
 @pytest.mark.parametrize(
     ("changes", "asked"),
     [
@@ -74,8 +82,63 @@ def test_every_limit_that_is_asked_for_holds(tmp_path: Path) -> None:
 def test_credits_replace_the_limits_of_a_day_that_were_not_asked_for(
     changes: dict[str, Any], asked: dict[str, Any]
 ) -> None:
-    options = dict.fromkeys(["credits", "calls_per_day", "zone"]) | changes
-    assert _asked(options) == asked
+    options = dict.fromkeys(["credits", "calls_per_day", "calls_per_model", "zone"]) | changes
+    assert config_changes(options) == asked
+
+
+def test_every_option_becomes_a_field_of_the_configuration() -> None:
+    options: dict[str, Any] = {
+        "calls_per_model": 7,
+        "calls_per_month": 100,
+        "tokens_per_month": 0,
+        "refill": "1000/86400",
+        "credits": 5.0,
+        "price": ["Qwen/Qwen3-8B=0.5", "a=b=2"],
+        "retired": ["old"],
+        "no_headers": True,
+        "retry_after": True,
+        "fault": ["drop=0.1"],
+        "latency": "100",
+        "parallel": 4,
+        "max_concurrency": 8,
+        "max_in_flight": 9,
+        "limit_req": 60,
+        "limit_req_burst": 2,
+        "limit_req_status": 429,
+        "limit_req_delay": True,
+        "seed": 0,
+        "foreign": 3,
+        "token": ["ms-a"],
+    }
+    expected = SimulatorConfig(
+        calls_per_day=None,
+        calls_per_day_per_model=7,
+        calls_per_month=100,
+        tokens_per_month=0,
+        refill_calls=(1000, 86_400_000),
+        credits=5.0,
+        prices={"Qwen/Qwen3-8B": 0.5, "a=b": 2.0},
+        retired=frozenset({"old"}),
+        headers=False,
+        retry_after=True,
+        faults={"drop": 0.1},
+        latency_ms=(100, 100),
+        parallel=4,
+        max_concurrency=8,
+        max_in_flight=9,
+        limit_req=60,
+        limit_req_burst=2,
+        limit_req_status=429,
+        limit_req_delay=True,
+        seed=0,
+        foreign_calls_per_day=3,
+        tokens=("ms-a",),
+    )
+    assert SimulatorConfig(**config_changes(options)) == expected
+
+
+def test_an_option_that_is_not_given_changes_nothing() -> None:
+    assert config_changes({"limit_req": None, "retry_after": False, "no_headers": False}) == {}
 
 
 @pytest.mark.parametrize(
@@ -89,6 +152,13 @@ def test_credits_replace_the_limits_of_a_day_that_were_not_asked_for(
             ["in any 60 s: 1 call, 5,000 tokens"],
         ),
         ({"credits": 250.0}, ["credits: 250 a day"]),
+        ({"credits": 9, "prices": {"m": 0.5}}, ["each call costs 1; one of m 0.5"]),
+        ({"calls_per_month": 900}, ["a month: 900 calls"]),
+        ({"refill_calls": (1000, 60_000)}, ["a bucket of 1,000 calls, refilled in 1 min"]),
+        ({"retired": frozenset({"b", "a"})}, ["retired: a, b"]),
+        ({"parallel": 4}, ["processes 4 calls at once; more wait longer"]),
+        ({"max_concurrency": 8, "max_in_flight": 4}, ["refuses more than 4 calls at once"]),
+        ({"limit_req": 60, "limit_req_burst": 2}, ["60 requests a minute pass, burst 2"]),
     ],
 )
 def test_what_is_allowed_is_shown(settings: dict[str, Any], lines: list[str]) -> None:

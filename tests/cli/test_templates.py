@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from runner.cli import ready
-from runner.jobfile import Answer, Valid, load, read_answer
+from runner.jobfile import AnswerSpec, Valid, load, read_answer
 from runner.magic import image_type
 
 JOBS = Path(__file__).parents[2] / "jobs"
@@ -24,20 +24,20 @@ DATASETS = [
 ]
 
 
-def _is_answer(spec: Answer, said: str) -> bool:
+def _is_answer(spec: AnswerSpec, said: str) -> bool:
     return read_answer(spec, said) == Valid(said)
 
 
-def _is_vector(_: Answer, said: str) -> bool:
+def _is_vector(_: AnswerSpec, said: str) -> bool:
     vector = orjson.loads(said)
     return len(vector) == 256 and all(isinstance(number, float) for number in vector)
 
 
-def _is_picture(_: Answer, said: str) -> bool:
+def _is_picture(_: AnswerSpec, said: str) -> bool:
     return image_type(Path(said).read_bytes()) is not None
 
 
-IS_RIGHT: dict[str, Callable[[Answer, str], bool]] = {
+IS_RIGHT: dict[str, Callable[[AnswerSpec, str], bool]] = {
     "chat": _is_answer,
     "embedding": _is_vector,
     "image": _is_picture,

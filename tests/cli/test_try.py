@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from runner.providers.simulator import painting
+from runner.simulator import make_image
 
 LABELS = '\n[answer]\nkind = "label"\nlabels = ["good", "bad"]\n'
 
@@ -132,7 +132,7 @@ def test_embeddings_requests_and_images_are_shown_as_well(midnight: Any, provide
     assert ("2 vectors" in said.out, said.code) == (True, 0), said
     Path("job.toml").write_text(f'[job]\nkind = "image"\n{prompt}')
     found = midnight("try", "job.toml", "data.csv", "-n", "1", "--json").json
-    assert Path(found["results"][0]["answer"]).read_bytes() == painting("a")
+    assert Path(found["results"][0]["answer"]).read_bytes() == make_image("a")
     body = {"model": "m", "messages": [{"role": "user", "content": "a"}]}
     line = {"custom_id": "r", "method": "POST", "url": "/v1/chat/completions", "body": body}
     Path("asked.jsonl").write_text(json.dumps(line))

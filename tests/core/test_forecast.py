@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.core.demand import Rules
 from runner.core.calendar import day_at
+from runner.core.demand import Rules
 from runner.core.forecast import Forecast, forecast
 from runner.core.gate import Gate, ParkReason
 from runner.core.hours import read_hours

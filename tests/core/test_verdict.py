@@ -20,6 +20,14 @@ def test_an_answer_is_done() -> None:
     assert classify(Reply(200, content="positive"), RULES) == Verdict(Kind.DONE)
 
 
+@pytest.mark.parametrize("status", [200, 201, 202, 203, 206, 299])
+def test_an_answer_is_done_with_any_status_of_success(status: int) -> None:
+    """Some frameworks answer every POST with 201, and what begins a task with 202."""
+    assert classify(Reply(status, content="positive"), RULES) == Verdict(Kind.DONE)
+    assert classify(Reply(status), RULES).kind is Kind.THROTTLED
+    assert classify(Reply(status, message="no"), ()).kind is Kind.TRANSIENT
+
+
 def test_an_empty_answer_is_still_an_answer() -> None:
     assert classify(Reply(200, content=""), ()).kind is Kind.DONE
 
@@ -73,6 +81,8 @@ def test_a_rule_matches_only_when_all_its_conditions_hold() -> None:
 @pytest.mark.parametrize(
     ("status", "kind"),
     [
+        (302, Kind.TRANSIENT),
+        (308, Kind.TRANSIENT),
         (400, Kind.REJECTED),
         (401, Kind.UNAUTHORISED),
         (402, Kind.SPENT),
@@ -108,6 +118,28 @@ def test_a_bare_429_is_ambiguous_until_it_says_how_long() -> None:
     assert classify(Reply(429), ()).ambiguous
     told = classify(Reply(429, retry_after_ms=7_000), ())
     assert (told.ambiguous, told.wait_ms) == (False, 7_000)
+
+
+@pytest.mark.parametrize("status", [400, 402, 404, 408, 429, 500, 502, 503, 504, 529])
+def test_a_wait_that_is_asked_for_is_heard_with_any_status(status: int) -> None:
+    """RFC 9110, 10.2.3: Retry-After comes with a 503, and may come with others."""
+    assert classify(Reply(status, retry_after_ms=110_000), ()).wait_ms == 110_000
+    assert classify(Reply(status), ()).wait_ms is None
+
+
+@pytest.mark.parametrize("status", [429, 503, 529])
+def test_a_server_that_is_too_busy_is_told_from_one_that_fails(status: int) -> None:
+    """A rate limiter that names nothing may use any of them: nginx 503 or 429, others 529."""
+    verdict = classify(Reply(status, message="not JSON: Service Temporarily Unavailable"), ())
+    assert verdict.overloaded
+    assert verdict.kind is (Kind.THROTTLED if status == 429 else Kind.TRANSIENT)
+    assert not classify(Reply(500), ()).overloaded
+    assert not classify(Reply(200, content="yes"), ()).overloaded
+
+
+def test_a_spent_allowance_is_no_overload() -> None:
+    assert not classify(Reply(429, message="today's quota for model x"), RULES).overloaded
+    assert classify(Reply(429, code="insufficient_quota"), RULES).overloaded
 
 
 def test_a_wait_of_nothing_is_a_wait() -> None:

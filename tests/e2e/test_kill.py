@@ -17,7 +17,7 @@ import orjson
 import pytest
 from support.processes import MIDNIGHT, run, simulating, start, stats
 
-from runner.providers.simulator import answer
+from runner.simulator import answer
 
 KILLS = int(os.environ.get("KILLS", "5"))
 ROWS = 40 * KILLS

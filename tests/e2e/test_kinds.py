@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 from support.processes import run, simulating, start, stats
 
-from runner.providers.simulator import painting, vector
+from runner.simulator import make_image, vector
 
 KILLS = int(os.environ.get("KILLS", "4"))
 IMAGES = 10 * KILLS
@@ -46,7 +46,7 @@ def test_images_are_shown_to_a_model_from_a_file_and_by_their_url(
 ) -> None:
     job = '[job]\nmodel = "Qwen/Qwen3-8B"\n[prompt]\nuser = "What is it?"\nimage = "{{ text }}"\n'
     (tmp_path / "pictures").mkdir()
-    (tmp_path / "pictures/a.png").write_bytes(painting("a cat"))
+    (tmp_path / "pictures/a.png").write_bytes(make_image("a cat"))
     write(tmp_path, job, ["pictures/a.png", "https://example.org/b.jpg"])
     run(tmp_path, simulator, "run", "job.toml", "in.csv", "-o", "out.csv")
     assert [row["state"] for row in results(tmp_path / "out.csv")] == ["succeeded"] * 2
@@ -123,5 +123,5 @@ def check_pictures(folder: Path) -> None:
     assert [row["text"] for row in found] == [f"picture {number}" for number in range(IMAGES)]
     for row in found:
         assert Path(row["answer"]).parent == folder / "pictures"
-        assert Path(row["answer"]).read_bytes() == painting(row["text"])
+        assert Path(row["answer"]).read_bytes() == make_image(row["text"])
     assert len({row["answer"] for row in found}) == IMAGES

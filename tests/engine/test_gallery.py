@@ -13,7 +13,7 @@ from support.files import settings, write_job, write_rows
 from runner.app.rehearsal import configured_simulator, rehearse
 from runner.app.submission import check_submission
 from runner.engine.progress import Progress
-from runner.providers.simulator import Stats, painting
+from runner.simulator import Stats, make_image
 
 START = 1_767_571_200_000  # 2026-01-05 08:00 in UTC+8
 JOB = """
@@ -62,7 +62,7 @@ def check_images(made: Made) -> None:
     """Every row has its own image, whole, and nothing else is in the folder."""
     for number, row in enumerate(made.rows):
         assert (row["state"], row["error"]) == ("succeeded", "")
-        assert Path(row["answer"]).read_bytes() == painting(f"row {number}")
+        assert Path(row["answer"]).read_bytes() == make_image(f"row {number}")
     folder = Path(made.rows[0]["answer"]).parent
     assert len({row["answer"] for row in made.rows}) == len(list(folder.iterdir()))
 

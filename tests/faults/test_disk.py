@@ -8,12 +8,12 @@ from random import Random
 
 import anyio
 import pytest
+from runner.engine.writer import Writer
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from runner.engine.writer import Writer
 from runner.errors import BusyError, DiskFullError, StoreError
-from runner.store import batches, dispatch, ends, intake, ledger, migrate, queue, reports
+from runner.store import batches, dispatch, ledger, migrate, queue, reports
 from runner.store.database import Database
 from runner.store.opening import open_database
 from tests.store.kit import (

@@ -3,13 +3,13 @@
 from collections.abc import Awaitable, Callable
 
 import pytest
+from runner.store.dispatch import Started
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.quota import Refused
-from runner.store import batches, dispatch, ends, queue
+from runner.store import batches, dispatch, queue
 from runner.store.database import Database
-from runner.store.dispatch import Started
 from tests.store.kit import (
     HOUR,
     NOON,

@@ -12,16 +12,16 @@ from pathlib import Path
 from random import Random
 
 import anyio
+from runner.engine.writer import Writer
+from runner.store.dispatch import Ended, Order, Started
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.quota import Refused
 from runner.core.verdict import Scope
 from runner.core.window import Quota
-from runner.engine.writer import Writer
 from runner.store import batches, dispatch, queue, runners
 from runner.store.database import Database
 from runner.store.opening import open_database
-from runner.store.dispatch import Ended, Order, Started
 from tests.store.kit import (
     ACCOUNT,
     DAILY,

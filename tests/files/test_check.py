@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from runner.errors import InputError
-from runner.files import ALL, Dataset, Part, check
-from runner.files.formats import Kind
-from runner.files.lines import MAX_LINE
+from runner.files import ALL, Dataset, SourceFile, check
+from runner.files.formats import FileType
+from runner.files.readers.lines import MAX_LINE
 
 JOBS = Path(__file__).parents[2] / "jobs"
 
@@ -37,7 +37,7 @@ def test_a_table_is_counted_hashed_and_dated(tmp_path: Path) -> None:
     content = b'\xef\xbb\xbfid,text\r\n1,"a\nb"\r\n\r\n2,c\r\n'
     path = dataset(tmp_path, "rows.CSV", content)
     assert check(path) == Dataset(
-        parts=(Part(path, Kind("csv"), 2, len(content), path.stat().st_mtime_ns),),
+        files=(SourceFile(path, FileType("csv"), 2, len(content), path.stat().st_mtime_ns),),
         columns=("id", "text"),
         rows=2,
         matched=2,
@@ -64,8 +64,8 @@ def test_the_columns_of_json_lines_are_the_union_of_keys_in_order(tmp_path: Path
         ("rows.csv", 'id,"te"xt\n1,2\n', "text follows a closing quote"),
         ("rows.xls", "x", 'the suffix ".xls" is unknown'),
         ("rows.parquet.gz", "x", 'the suffix ".gz" is unknown'),
-        ("rows.parquet", "x", "this is no Parquet file"),
-        ("rows.xlsx", "x", "this is no Excel workbook"),
+        ("rows.parquet", "x", "this is not a Parquet file"),
+        ("rows.xlsx", "x", "this is not an Excel workbook"),
         ("rows", "x", "the name has no suffix"),
         ("rows.jsonl", '{"":1}\n', "a key is empty"),
     ],
@@ -81,7 +81,7 @@ def test_a_file_without_usable_rows_is_refused(
 def test_the_supported_suffixes_are_named(tmp_path: Path) -> None:
     assert refused(tmp_path / "rows.xls").remedy == (
         "use one of .csv, .tsv, .jsonl, .parquet, .xlsx; text also with .gz or .zst behind it; "
-        "or say what it is with --format"
+        "or name the format with --format"
     )
 
 

@@ -19,11 +19,11 @@ from PIL import Image
 
 from runner import magic
 from runner.errors import ConfigError, InputError, RunnerError
-from runner.files.images import Fit, describe, inline, inlined
-from runner.files.shrinking import shrunk
+from runner.files.image_resize import resized
+from runner.files.image_urls import ImageLimits, image_identity, image_url, read_image_url
 
 HERE = Path(__file__).parent
-ROOMY = Fit(max_bytes=20_000_000)
+ROOMY = ImageLimits(max_bytes=20_000_000)
 SMALL = replace(ROOMY, longest_side=100)
 
 
@@ -57,9 +57,9 @@ def opened(url: str) -> Image.Image:
     return image
 
 
-def refusal(text: str, folder: Path = HERE, fit: Fit = ROOMY) -> InputError:
+def refusal(text: str, folder: Path = HERE, fit: ImageLimits = ROOMY) -> InputError:
     with pytest.raises(InputError) as caught:
-        inlined(text, folder, fit)
+        read_image_url(text, folder, fit)
     assert caught.value.remedy
     return caught.value
 
@@ -69,8 +69,8 @@ def refusal(text: str, folder: Path = HERE, fit: Fit = ROOMY) -> InputError:
 
 @pytest.mark.parametrize("url", ["https://a.example/1.png", "HTTP://a.example/x?y", " https://x "])
 def test_a_url_that_the_provider_can_fetch_stays_as_it_is(url: str) -> None:
-    assert inlined(url, HERE, ROOMY) == url.strip()
-    assert anyio.run(inline, url, HERE, ROOMY) == url.strip()
+    assert read_image_url(url, HERE, ROOMY) == url.strip()
+    assert anyio.run(image_url, url, HERE, ROOMY) == url.strip()
 
 
 @pytest.mark.parametrize(
@@ -83,9 +83,9 @@ def test_a_file_is_sent_whole_as_what_it_is_whatever_its_name(
     data = picture(form=form)
     name = saved(tmp_path, data, "photo.txt")
     expected = magic.to_data_url(data, media_type)
-    assert inlined(name, tmp_path, ROOMY) == expected
-    assert inlined(str(tmp_path / name), HERE, ROOMY) == expected
-    assert anyio.run(inline, name, tmp_path, ROOMY) == expected
+    assert read_image_url(name, tmp_path, ROOMY) == expected
+    assert read_image_url(str(tmp_path / name), HERE, ROOMY) == expected
+    assert anyio.run(image_url, name, tmp_path, ROOMY) == expected
 
 
 @pytest.mark.parametrize("host", ["", "localhost"])
@@ -93,17 +93,17 @@ def test_a_file_url_names_a_file(tmp_path: Path, host: str) -> None:
     name = saved(tmp_path, picture(), "a photo.png")
     url = (tmp_path / name).as_uri().replace("file://", f"file://{host}")
     assert "%20" in url
-    assert inlined(url, HERE, ROOMY) == inlined(name, tmp_path, ROOMY)
+    assert read_image_url(url, HERE, ROOMY) == read_image_url(name, tmp_path, ROOMY)
 
 
 def test_an_image_in_a_url_stays_as_it_is() -> None:
     url = magic.to_data_url(picture(), "image/png")
-    assert inlined(url, HERE, ROOMY) == url
+    assert read_image_url(url, HERE, ROOMY) == url
 
 
 def test_an_image_in_a_url_is_told_by_what_it_is() -> None:
     url = magic.to_data_url(picture(), "application/octet-stream")
-    assert inlined(url, HERE, ROOMY).startswith("data:image/png;base64,")
+    assert read_image_url(url, HERE, ROOMY).startswith("data:image/png;base64,")
 
 
 # What is wrong with it
@@ -117,13 +117,13 @@ def test_an_image_in_a_url_is_told_by_what_it_is() -> None:
         ("none.png", "no such image file"),
         ("s3://bucket/1.png", "cannot be read from s3://"),
         ("file://elsewhere/1.png", "another machine"),
-        (".", "this is no file"),
+        (".", "this is not a file"),
         ("a\0b", "cannot be read"),
         ("x" * 5000, "cannot be read"),
-        ("data:image/png;base64,iVBO*", "broken"),
-        ("data:image/png", "broken"),
-        ("data:image/png;base64,", "no PNG, JPEG, WebP or GIF"),
-        (__file__, "no PNG, JPEG, WebP or GIF"),
+        ("data:image/png;base64,iVBO*", "invalid"),
+        ("data:image/png", "invalid"),
+        ("data:image/png;base64,", "not a PNG, JPEG, WebP or GIF image"),
+        (__file__, "not a PNG, JPEG, WebP or GIF image"),
     ],
 )
 def test_what_is_no_image_is_one_clear_error(text: str, what: str) -> None:
@@ -140,10 +140,10 @@ def test_an_error_names_the_file_and_not_what_is_in_it(tmp_path: Path) -> None:
 def test_an_image_that_is_too_large_is_refused_with_its_size(tmp_path: Path) -> None:
     data = picture()
     name = saved(tmp_path, data)
-    error = refusal(name, tmp_path, Fit(max_bytes=len(data) - 1))
+    error = refusal(name, tmp_path, ImageLimits(max_bytes=len(data) - 1))
     assert f"has {len(data):,} bytes, and at most {len(data) - 1:,}" in error.what
-    assert inlined(name, tmp_path, Fit(max_bytes=len(data)))
-    refusal(magic.to_data_url(data, "image/png"), fit=Fit(max_bytes=len(data) - 1))
+    assert read_image_url(name, tmp_path, ImageLimits(max_bytes=len(data)))
+    refusal(magic.to_data_url(data, "image/png"), fit=ImageLimits(max_bytes=len(data) - 1))
 
 
 def test_a_film_is_not_read_only_because_images_are_made_smaller(tmp_path: Path) -> None:
@@ -155,7 +155,7 @@ def test_a_film_is_not_read_only_because_images_are_made_smaller(tmp_path: Path)
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes in this file system")
 def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    assert refusal("pipe", tmp_path).what == "this is no file"
+    assert refusal("pipe", tmp_path).what == "this is not a file"
 
 
 # Made smaller
@@ -169,21 +169,21 @@ def test_an_image_is_made_as_small_as_is_asked_for(
     tmp_path: Path, form: str, longest_side: int, size: tuple[int, int]
 ) -> None:
     fit = replace(ROOMY, longest_side=longest_side)
-    image = opened(inlined(saved(tmp_path, picture(form=form)), tmp_path, fit))
+    image = opened(read_image_url(saved(tmp_path, picture(form=form)), tmp_path, fit))
     assert image.size == size
 
 
 def test_an_image_that_fits_is_sent_as_it_is(tmp_path: Path) -> None:
     data = picture((100, 50), "JPEG")
     name = saved(tmp_path, data)
-    assert inlined(name, tmp_path, SMALL) == magic.to_data_url(data, "image/jpeg")
+    assert read_image_url(name, tmp_path, SMALL) == magic.to_data_url(data, "image/jpeg")
 
 
 def test_a_file_may_be_larger_than_what_is_sent_of_it(tmp_path: Path) -> None:
     name = saved(tmp_path, picture((2000, 2000), "PNG", compress_level=0))
-    fit = Fit(max_bytes=20_000, longest_side=50)
-    assert opened(inlined(name, tmp_path, fit)).size == (50, 50)
-    refusal(name, tmp_path, Fit(max_bytes=500, longest_side=1500))
+    fit = ImageLimits(max_bytes=20_000, longest_side=50)
+    assert opened(read_image_url(name, tmp_path, fit)).size == (50, 50)
+    refusal(name, tmp_path, ImageLimits(max_bytes=500, longest_side=1500))
 
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
@@ -193,7 +193,7 @@ def test_a_photograph_is_turned_upright_also_where_it_is_small(
 ) -> None:
     """Orientation 6: the camera was held upright, so red is at the top."""
     data = picture(size, form, exif=turned(6))
-    image = opened(inlined(saved(tmp_path, data), tmp_path, SMALL)).convert("RGB")
+    image = opened(read_image_url(saved(tmp_path, data), tmp_path, SMALL)).convert("RGB")
     width, height = image.size
     assert width < height <= 100
     assert image.getexif().get(0x0112, 1) == 1
@@ -220,20 +220,20 @@ def test_a_photograph_is_turned_upright_also_where_it_is_small(
 )
 def test_colours_of_every_kind_are_made_smaller(tmp_path: Path, form: str, mode: str) -> None:
     name = saved(tmp_path, picture(form=form, mode=mode))
-    assert max(opened(inlined(name, tmp_path, SMALL)).size) == 100
+    assert max(opened(read_image_url(name, tmp_path, SMALL)).size) == 100
 
 
 def test_sixteen_bits_of_grey_stay_grey(tmp_path: Path) -> None:
     buffer = io.BytesIO()
     Image.new("I;16", (300, 200), 128 * 256).save(buffer, "PNG")
-    image = opened(inlined(saved(tmp_path, buffer.getvalue()), tmp_path, SMALL))
+    image = opened(read_image_url(saved(tmp_path, buffer.getvalue()), tmp_path, SMALL))
     assert (image.size, image.getpixel((50, 30))) == ((100, 66), 128)
 
 
 def test_transparency_stays(tmp_path: Path) -> None:
     buffer = io.BytesIO()
     Image.new("RGBA", (300, 200), (255, 0, 0, 0)).save(buffer, "PNG")
-    image = opened(inlined(saved(tmp_path, buffer.getvalue()), tmp_path, SMALL))
+    image = opened(read_image_url(saved(tmp_path, buffer.getvalue()), tmp_path, SMALL))
     assert image.mode == "RGBA"
     assert image.getchannel("A").getextrema() == (0, 0)
 
@@ -247,11 +247,11 @@ def test_a_bomb_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
     assert "100000 x 100000 pixels" in error.what
 
 
-def test_half_an_image_is_broken(tmp_path: Path) -> None:
+def test_half_an_image_is_damaged(tmp_path: Path) -> None:
     for form in ("PNG", "JPEG", "WEBP", "GIF"):
         data = picture((3000, 200), form)
         name = saved(tmp_path, data[: len(data) // 2])
-        assert "broken" in refusal(name, tmp_path, SMALL).what
+        assert "damaged" in refusal(name, tmp_path, SMALL).what
 
 
 BEGINNINGS = [b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF89a", b"RIFF\x20\x00\x00\x00WEBP"]
@@ -270,7 +270,7 @@ def test_no_image_raises_anything_but_an_input_error(
         media_type = magic.image_type(broken)
         if media_type is not None:
             try:
-                shrunk(broken, media_type, "1.png", 10)
+                resized(broken, media_type, "1.png", 10)
             except InputError as error:
                 assert error.where == "1.png"  # noqa: PT017 - it need not be raised
 
@@ -278,9 +278,9 @@ def test_no_image_raises_anything_but_an_input_error(
 @given(st.text(max_size=30) | st.text(max_size=30).map(lambda text: f"data:{text}"))
 @settings(max_examples=300)
 def test_no_text_raises_anything_but_an_error_of_ours(text: str) -> None:
-    describe(text, HERE)
+    image_identity(text, HERE)
     try:
-        inlined(text, HERE, SMALL)
+        read_image_url(text, HERE, SMALL)
     except RunnerError as error:
         assert error.remedy  # noqa: PT017 - it need not be raised
 
@@ -290,14 +290,14 @@ def test_without_pillow_the_remedy_names_the_extra(
 ) -> None:
     name = saved(tmp_path, picture())
     monkeypatch.setitem(sys.modules, "PIL", None)
-    assert inlined(name, tmp_path, ROOMY)
+    assert read_image_url(name, tmp_path, ROOMY)
     with pytest.raises(ConfigError) as caught:
-        inlined(name, tmp_path, SMALL)
+        read_image_url(name, tmp_path, SMALL)
     assert caught.value.remedy == "pip install 'midnight-runner[vision]'"
 
 
 def test_only_those_who_make_images_smaller_load_pillow() -> None:
-    program = "import sys, runner.files.images; sys.exit('PIL' in sys.modules)"
+    program = "import sys, runner.files.image_urls; sys.exit('PIL' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
@@ -307,13 +307,13 @@ def test_only_those_who_make_images_smaller_load_pillow() -> None:
 def test_a_local_image_is_told_by_its_path_size_and_time(tmp_path: Path) -> None:
     name = saved(tmp_path, b"1")
     os.utime(tmp_path / name, ns=(5, 7_000))
-    before = describe(name, tmp_path)
+    before = image_identity(name, tmp_path)
     assert before == f"{tmp_path / name} 1 7000"
-    assert describe((tmp_path / name).as_uri(), HERE) == before
+    assert image_identity((tmp_path / name).as_uri(), HERE) == before
     os.utime(tmp_path / name, ns=(5, 8_000))
-    assert describe(name, tmp_path) != before
+    assert image_identity(name, tmp_path) != before
 
 
 @pytest.mark.parametrize("text", ["https://a.example/1.png", "data:image/png;base64,AA", "no.png"])
 def test_all_else_is_told_by_itself(text: str) -> None:
-    assert describe(text, HERE) == text
+    assert image_identity(text, HERE) == text

@@ -18,7 +18,7 @@ import zstandard
 from pyarrow import parquet
 
 from runner.errors import InputError
-from runner.files import Dataset, check, find, read_rows
+from runner.files import Dataset, check, find_inputs, read_rows
 
 PNG = b"\x89PNG\r\n\x1a\n rest"
 TABLE = "a,b\n" + "".join(f"{number},text {number}\n" for number in range(5))
@@ -147,7 +147,7 @@ def test_a_damaged_parquet_file_is_refused_when_it_is_checked(tmp_path: Path) ->
     table = pa.table({"b": ["x" * 100]})
     parquet.write_table(table, path, compression="none", use_dictionary=False)
     path.write_bytes(path.read_bytes().replace(b"x" * 50, b"y" * 49 + b"\xff"))
-    assert refused(path).what.startswith("this is no Parquet file, or it is damaged")
+    assert refused(path).what.startswith("this is not a Parquet file, or it is damaged")
 
 
 def test_a_missing_column_is_told_before_the_rows_are_read(tmp_path: Path) -> None:
@@ -180,7 +180,7 @@ def test_packed_text_that_is_cut_or_damaged_is_refused(tmp_path: Path, packing: 
     whole = PACKERS[packing](b'{"a":1}\n' * 100)
     for content in (whole[:-5], b"never packed", whole + b"\1\2\3\4\5\6"):
         path.write_bytes(content)
-        assert "cut short" in refused(path).what
+        assert "truncated" in refused(path).what
 
 
 def test_several_files_are_one_dataset(tmp_path: Path) -> None:
@@ -201,7 +201,7 @@ def test_tables_with_different_columns_are_not_one_dataset(tmp_path: Path) -> No
     for name, text in (("1.csv", "a,b\n1,2\n"), ("2.csv", "a,c\n1,2\n")):
         (tmp_path / name).write_text(text)
     error = refused(tmp_path / "1.csv", tmp_path / "2.csv")
-    assert error.what.endswith('1.csv has other columns; one of them alone has "b", "c"')
+    assert error.what.endswith('1.csv: only one has "b", "c"')
 
 
 def test_progress_goes_on_over_all_files(tmp_path: Path) -> None:
@@ -231,7 +231,7 @@ def test_a_missing_extra_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, module: str, extra: str
 ) -> None:
     (tmp_path / name).write_text("x")
-    for loaded in ("runner.files.parquet_in", "runner.files.excel_in"):
+    for loaded in ("runner.files.readers.parquet_reader", "runner.files.readers.excel_reader"):
         monkeypatch.delitem(sys.modules, loaded, raising=False)
     monkeypatch.setitem(sys.modules, module, None)
     assert refused(tmp_path / name).remedy == f"pip install 'midnight-runner[{extra}]'"
@@ -240,14 +240,14 @@ def test_a_missing_extra_is_named(
 def test_a_pattern_stands_for_the_files_that_match_in_order(tmp_path: Path) -> None:
     for name in ("b.csv", "a.csv", "c.txt", "d[1].csv"):
         (tmp_path / name).write_text(TABLE)
-    names = [path.name for path in find([tmp_path / "*.csv", tmp_path / "a.csv"])]
+    names = [path.name for path in find_inputs([tmp_path / "*.csv", tmp_path / "a.csv"])]
     assert names == ["a.csv", "b.csv", "d[1].csv"]
-    assert find([tmp_path / "d[1].csv"]) == (tmp_path / "d[1].csv",)
+    assert find_inputs([tmp_path / "d[1].csv"]) == (tmp_path / "d[1].csv",)
     (tmp_path / "folder").mkdir()
-    assert find([tmp_path / "folder" / ".." / "a.?sv"])[0].name == "a.csv"
-    assert len(find([tmp_path / "**" / "*.csv"])) == 3
+    assert find_inputs([tmp_path / "folder" / ".." / "a.?sv"])[0].name == "a.csv"
+    assert len(find_inputs([tmp_path / "**" / "*.csv"])) == 3
     with pytest.raises(InputError, match="no file matches"):
-        find([tmp_path / "*.tsv"])
+        find_inputs([tmp_path / "*.tsv"])
 
 
 @pytest.mark.parametrize(
@@ -266,30 +266,30 @@ def test_a_pattern_stands_for_the_files_that_match_in_order(tmp_path: Path) -> N
     ids=["table", "column", "tabs", "lines", "lines.gz", "table.gz", "long.gz", "lines.zst"],
 )
 def test_standard_input_is_kept_as_what_it_looks_like(content: bytes, suffixes: str) -> None:
-    (path,) = find([Path("-")], stdin=io.BytesIO(content))
+    (path,) = find_inputs([Path("-")], stdin=io.BytesIO(content))
     assert path.name == f"stdin{suffixes}"
     assert path.read_bytes() == content
-    (again,) = find([Path("-")], stdin=io.BytesIO(content))
+    (again,) = find_inputs([Path("-")], stdin=io.BytesIO(content))
     assert check(path).digest == check(again).digest
 
 
 def test_what_standard_input_is_may_be_said(tmp_path: Path) -> None:
     workbook = write_excel(tmp_path / "rows.xlsx", ["a"], [1]).read_bytes()
-    (path,) = find([Path("-")], stdin=io.BytesIO(workbook))
+    (path,) = find_inputs([Path("-")], stdin=io.BytesIO(workbook))
     assert rows(check(path)) == [{"a": 1}]
-    (path,) = find([Path("-")], "tsv", io.BytesIO(b"a b\n1\n"))
+    (path,) = find_inputs([Path("-")], "tsv", io.BytesIO(b"a b\n1\n"))
     assert path.name == "stdin.tsv"
 
 
 def test_standard_input_that_cannot_be_kept_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", "/nowhere")
-    with pytest.raises(InputError, match="cannot be kept") as caught:
-        find([Path("-")], stdin=io.BytesIO(b"a\n1\n"))
-    assert caught.value.remedy == "save it to a file first, and name that"
+    with pytest.raises(InputError, match="cannot be copied") as caught:
+        find_inputs([Path("-")], stdin=io.BytesIO(b"a\n1\n"))
+    assert caught.value.remedy == "save it to a file first, and name that file"
 
 
 def test_standard_input_that_is_empty_or_not_alone_is_refused() -> None:
     with pytest.raises(InputError, match="empty"):
-        find([Path("-")], stdin=io.BytesIO(b"\n"))
-    with pytest.raises(InputError, match="goes with no other file"):
-        find([Path("-"), Path("a.csv")])
+        find_inputs([Path("-")], stdin=io.BytesIO(b"\n"))
+    with pytest.raises(InputError, match="cannot be combined with other files"):
+        find_inputs([Path("-"), Path("a.csv")])

@@ -10,15 +10,15 @@ import pytest
 from openai.types.chat import ChatCompletion
 
 from runner.errors import InputError, OutputError
-from runner.files import check_output, read_rows, read_selection
+from runner.files import check_output, parse_selection, read_rows
 from runner.files.openai_batch import check_requests, holds_requests
 from runner.files.openai_results import (
-    Failed,
+    RequestFailure,
     check_results,
+    error_body,
     errors_path,
-    line,
     open_results,
-    refusal_body,
+    result_line,
 )
 
 CHAT = "/v1/chat/completions"
@@ -68,16 +68,22 @@ BODY = asked(0)["body"]
 @pytest.mark.parametrize(
     ("changes", "what"),
     [
-        ({"custom_id": 7}, "custom_id is no text"),
-        ({"custom_id": ""}, "custom_id is no text"),
-        ({"custom_id": "r-1"}, 'another line has the custom_id "r-1" too'),
+        ({"custom_id": 7}, "custom_id is not a text"),
+        ({"custom_id": ""}, "custom_id is not a text"),
+        ({"custom_id": "r-1"}, 'another line has the same custom_id "r-1"'),
         ({"method": "GET"}, 'the method is "GET", not POST'),
         ({"url": "/v1/responses"}, 'the url "/v1/responses" is not served'),
         ({"url": ["x"]}, 'the url ["x"] is not served'),
-        ({"url": "/v1/embeddings"}, "the url is /v1/embeddings, and /v1/chat/completions before"),
-        ({"body": []}, "the body is no object"),
+        (
+            {"url": "/v1/embeddings"},
+            "the url is /v1/embeddings, and that of the lines before /v1/chat/completions",
+        ),
+        ({"body": []}, "the body is not an object"),
         ({"body": {**BODY, "model": None}}, "the body names no model"),
-        ({"body": {**BODY, "model": "b"}}, 'the model is "b", and "Qwen/Qwen3-8B" before'),
+        (
+            {"body": {**BODY, "model": "b"}},
+            'the model is "b", and that of the lines before "Qwen/Qwen3-8B"',
+        ),
         ({"body": {**BODY, "stream": True}}, "the body asks for a stream"),
         ({"body": {**BODY, "messages": []}}, 'the body has no "messages"'),
     ],
@@ -88,7 +94,7 @@ def test_a_line_that_cannot_be_sent_is_told(
     error = refused(write(tmp_path / "in.jsonl", asked(1), asked(2, **changes)))
     assert error.what.startswith(what)
     assert error.where == f"{tmp_path / 'in.jsonl'}:2"
-    assert str(error.remedy).startswith("write each line as the OpenAI Batch API asks")
+    assert str(error.remedy).startswith("write each line as the OpenAI Batch API requires")
 
 
 def test_lines_without_a_key_are_told_with_all_others(tmp_path: Path) -> None:
@@ -114,7 +120,7 @@ def test_such_a_file_is_told_from_others_by_its_first_line(tmp_path: Path) -> No
 
 def test_a_few_requests_may_be_tried_first(tmp_path: Path) -> None:
     path = write(tmp_path / "in.jsonl", *map(asked, range(10)))
-    some = check_requests(path, selection=read_selection(("custom_id != r-0",), None, 2))
+    some = check_requests(path, selection=parse_selection(("custom_id != r-0",), None, 2))
     assert [json.loads(row)["custom_id"] for row in read_rows(some.dataset)] == ["r-1", "r-2"]
 
 
@@ -133,7 +139,7 @@ def test_fifty_thousand_requests_take_next_to_no_memory(tmp_path: Path) -> None:
             if number % 10:
                 out.write(custom_id, 200, COMPLETION)
             else:
-                out.write(custom_id, None, None, Failed("server_error", "gave up"))
+                out.write(custom_id, None, None, RequestFailure("server_error", "gave up"))
     results, errors = lines(tmp_path / "out.jsonl"), lines(tmp_path / "out.errors.jsonl")
     assert (len(results), len(errors)) == (45_000, 5_000)
     for each in results:
@@ -147,7 +153,7 @@ def lines(path: Path) -> list[dict[str, Any]]:
 
 def test_a_reply_is_handed_on_as_it_is_spelled_in_one_line() -> None:
     body = '{"id": "x",\r\n "n": 1.50, "t": "\\n"}'
-    text = line("r-1", 200, body)
+    text = result_line("r-1", 200, body)
     assert text.count("\n") == 1
     assert '"body":{"id": "x",   "n": 1.50, "t": "\\n"}' in text
     found = json.loads(text)
@@ -159,15 +165,20 @@ def test_a_reply_is_handed_on_as_it_is_spelled_in_one_line() -> None:
 
 
 def test_the_same_request_has_the_same_names_each_time() -> None:
-    assert line("r-1", 200, "{}") == line("r-1", 200, "{}")
-    assert json.loads(line("r-1", 200, "{}"))["id"] != json.loads(line("r-2", 200, "{}"))["id"]
+    assert result_line("r-1", 200, "{}") == result_line("r-1", 200, "{}")
+    assert (
+        json.loads(result_line("r-1", 200, "{}"))["id"]
+        != json.loads(result_line("r-2", 200, "{}"))["id"]
+    )
 
 
 def test_a_refusal_has_a_response_and_what_never_was_sent_has_none() -> None:
-    refusal = json.loads(line("r-1", 400, refusal_body("no such model")))
+    refusal = json.loads(result_line("r-1", 400, error_body("no such model")))
     assert refusal["response"]["body"]["error"]["message"] == "no such model"
     assert refusal["error"] is None
-    unsent = json.loads(line("r-1", None, None, Failed("batch_cancelled", "odd \ud83d")))
+    unsent = json.loads(
+        result_line("r-1", None, None, RequestFailure("batch_cancelled", "odd \ud83d"))
+    )
     assert unsent["response"] is None
     assert unsent["error"] == {"code": "batch_cancelled", "message": "odd ?"}
 
@@ -176,7 +187,7 @@ def test_good_replies_and_bad_ones_go_to_two_files(tmp_path: Path) -> None:
     with open_results(tmp_path / "out.jsonl.gz", tmp_path / "bad.jsonl") as out:
         out.write("a", 200, "{}")
         out.write("b", 400, "{}")
-        out.write("c", None, None, Failed("batch_expired", "too late"))
+        out.write("c", None, None, RequestFailure("batch_expired", "too late"))
     good = gzip.decompress((tmp_path / "out.jsonl.gz").read_bytes()).decode()
     assert [json.loads(one)["custom_id"] for one in good.splitlines()] == ["a"]
     assert [one["custom_id"] for one in lines(tmp_path / "bad.jsonl")] == ["b", "c"]
@@ -207,9 +218,9 @@ def test_the_error_file_stands_beside_the_result_file() -> None:
 @pytest.mark.parametrize(
     ("path", "errors", "what"),
     [
-        ("out.csv", None, "as JSON Lines"),
-        ("out.jsonl", "errors.csv", "as JSON Lines"),
-        ("out.jsonl", "out.jsonl", "would be one file"),
+        ("out.csv", None, "are JSON Lines"),
+        ("out.jsonl", "errors.csv", "are JSON Lines"),
+        ("out.jsonl", "out.jsonl", "would be the same file"),
         ("nowhere/out.jsonl", None, "there is no folder"),
     ],
 )

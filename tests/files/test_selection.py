@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from runner.errors import ConfigError, InputError
-from runner.files import Dataset, Selection, check, read_rows, read_selection
+from runner.files import Dataset, Selection, check, parse_selection, read_rows
 from runner.files.condition import Condition
 
 
@@ -23,7 +23,7 @@ def hundred(folder: Path) -> Path:
 def chosen(
     folder: Path, *where: str, sample: str | None = None, limit: int | None = None
 ) -> Dataset:
-    return check(hundred(folder), selection=read_selection(where, sample, limit))
+    return check(hundred(folder), selection=parse_selection(where, sample, limit))
 
 
 def ids(dataset: Dataset, start: int = 0) -> list[int]:
@@ -70,7 +70,7 @@ def test_another_selection_is_another_dataset(tmp_path: Path) -> None:
 
 
 def test_a_selection_without_rows_and_one_of_an_unknown_column_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no row fulfils the conditions"):
+    with pytest.raises(InputError, match="no row meets the conditions"):
         chosen(tmp_path, "language == de")
     with pytest.raises(InputError, match='there is no column "langage"') as caught:
         chosen(tmp_path, "langage == de")
@@ -109,27 +109,27 @@ ROW_WITH_SPACES = {"born in": "1990", "a'b": 1}
 )
 def test_numbers_compare_as_numbers_and_the_rest_as_text(text: str, holds: bool) -> None:  # noqa: FBT001
     row: dict[str, Any] = ROW
-    assert Condition.read(text).holds(row) is holds
+    assert Condition.parse(text).matches(row) is holds
 
 
 def test_names_of_columns_may_have_spaces_and_quotes() -> None:
-    assert Condition.read("born in < 2000").holds(ROW_WITH_SPACES)
-    assert Condition.read(""""a'b" == 1""").holds(ROW_WITH_SPACES)
+    assert Condition.parse("born in < 2000").matches(ROW_WITH_SPACES)
+    assert Condition.parse(""""a'b" == 1""").matches(ROW_WITH_SPACES)
 
 
 @pytest.mark.parametrize("text", ["", "stars", "stars = 4", "== 4", "stars in", "stars like 4"])
 def test_what_is_no_condition_is_refused_with_an_example(text: str) -> None:
-    with pytest.raises(ConfigError, match="is no condition") as caught:
-        Condition.read(text)
+    with pytest.raises(ConfigError, match="is not a condition") as caught:
+        Condition.parse(text)
     assert "--where 'stars >= 4'" in str(caught.value.remedy)
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "1.5", "0%", "101%", "nan%", "few"])
 def test_what_is_no_sample_is_refused(text: str) -> None:
-    with pytest.raises(ConfigError, match="is no sample"):
-        read_selection((), text, None)
+    with pytest.raises(ConfigError, match="is not a sample size"):
+        parse_selection((), text, None)
 
 
 def test_nothing_asked_is_every_row() -> None:
-    assert not read_selection((), None, None)
+    assert not parse_selection((), None, None)
     assert Selection(limit=1)

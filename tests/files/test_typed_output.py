@@ -21,9 +21,10 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from runner.errors import OutputError
-from runner.files import Value, check, check_output, open_output, parquet_out, read_rows
+from runner.files import CellValue, check, check_output, open_output, read_rows
+from runner.files.writers import parquet_writer
 
-Row = tuple[dict[str, Any], Sequence[Value]]
+Row = tuple[dict[str, Any], Sequence[CellValue]]
 ADDED = ("answer", "agreement", "review")
 
 
@@ -53,7 +54,7 @@ def interrupted(path: Path) -> None:
 
 @pytest.fixture
 def small_groups(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parquet_out, "_ROWS", 2)
+    monkeypatch.setattr(parquet_writer, "_ROWS_HELD", 2)
 
 
 def test_parquet_columns_have_the_types_of_their_values(tmp_path: Path) -> None:
@@ -129,7 +130,7 @@ VALUES = st.recursive(
 @given(st.lists(VALUES, min_size=1, max_size=6))
 def test_any_rows_can_be_written_as_parquet_and_as_a_sheet(values: list[Any]) -> None:
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(parquet_out, "_ROWS", 2)
+        patch.setattr(parquet_writer, "_ROWS_HELD", 2)
         for name in ("out.parquet", "out.xlsx"):
             path = written(Path(folder) / name, plain([{"a": value} for value in values]))
             assert [json.loads(row)["answer"] for row in read_rows(check(path))] == [
@@ -236,7 +237,7 @@ def test_embeddings_in_parquet_are_lists_of_floats(tmp_path: Path) -> None:
 @pytest.mark.parametrize("answer", ["good", "{}", '["a"]', "[true]"])
 def test_an_answer_that_is_no_embedding_is_told(tmp_path: Path, name: str, answer: str) -> None:
     rows: list[Row] = [*EMBEDDINGS, ({"a": 5}, (answer,))]
-    with pytest.raises(OutputError, match="row 5: the answer is no list of numbers"):
+    with pytest.raises(OutputError, match="row 5: the answer is not a list of numbers"):
         written(tmp_path / name, rows, added=("answer",), vectors=True)
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.jobfile import Answer, Invalid, Valid, read_answer
+from runner.jobfile import AnswerSpec, Invalid, Valid, read_answer
 
 REVIEWS = ("Positive", "negative", "mixed feelings", "N/A", "好评")
 LANGUAGES = ("C", "C++", "C#", "F#", "Objective-C")
@@ -14,8 +14,8 @@ NUMBERS = ("-1", "0", "1", "1.5", "15")
 LOUD = ("yes", "yes!", "no")
 
 
-def label(*labels: str) -> Answer:
-    return Answer(kind="label", labels=labels)
+def label(*labels: str) -> AnswerSpec:
+    return AnswerSpec(kind="label", labels=labels)
 
 
 def read(text: str, labels: tuple[str, ...] = REVIEWS) -> str | None:
@@ -24,11 +24,11 @@ def read(text: str, labels: tuple[str, ...] = REVIEWS) -> str | None:
 
 
 def test_a_text_answer_is_the_reply_stripped() -> None:
-    assert read_answer(Answer(), "\n Hello, *you*. ") == Valid("Hello, *you*.")
+    assert read_answer(AnswerSpec(), "\n Hello, *you*. ") == Valid("Hello, *you*.")
 
 
-@pytest.mark.parametrize("spec", [Answer(), label("a", "b")], ids=["text", "label"])
-def test_an_empty_reply_is_invalid(spec: Answer) -> None:
+@pytest.mark.parametrize("spec", [AnswerSpec(), label("a", "b")], ids=["text", "label"])
+def test_an_empty_reply_is_invalid(spec: AnswerSpec) -> None:
     assert read_answer(spec, " \n") == Invalid("the reply is empty")
 
 

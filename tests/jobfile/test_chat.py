@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from runner.errors import JobFileError
-from runner.jobfile import Asked, JobFile, Prompt, load, parse
+from runner.jobfile import InvalidReply, JobFile, Prompt, load, parse
 
 JOB = '[job]\nmodel = "m"\n[prompt]\n'
 LABEL = '[answer]\nkind = "label"\nlabels = ["good", "bad"]\n'
@@ -63,7 +63,10 @@ def test_examples_become_part_of_the_job_file(tmp_path: Path) -> None:
         ("[1]", 'an example needs an "answer"'),
         ('{"text": "x"}', 'an example needs an "answer"'),
         ('{"answer": "good"}', 'the row has no column "text"'),
-        ('{"text": "x", "answer": "great"}', "the example's answer is none: the reply is not one"),
+        (
+            '{"text": "x", "answer": "great"}',
+            "the example's answer is not valid: the reply is not one",
+        ),
     ],
 )
 def test_a_wrong_example_is_told_with_its_file_and_line(
@@ -113,7 +116,7 @@ content = "How is the {{ topic }}?"
 
 def test_turns_are_rendered_one_by_one() -> None:
     found = prompt(TURNS)
-    assert found.columns == {"text", "topic"}
+    assert found.required_columns == {"text", "topic"}
     assert found.messages({"text": "nice", "topic": "food"}) == [
         {"role": "user", "content": "Here is a review: nice"},
         {"role": "assistant", "content": "I have read it."},
@@ -135,7 +138,7 @@ def test_a_conversation_is_a_columns_value_or_its_json_text(*, as_text: bool) ->
         {"role": "user", "content": "What do you think?"},
     ]
     found = prompt('conversation = "chat"\nsystem = "Be kind."')
-    assert found.columns == {"chat"}
+    assert found.required_columns == {"chat"}
     row = {"chat": json.dumps(said) if as_text else said}
     assert found.messages(row) == [{"role": "system", "content": "Be kind."}, *said]
 
@@ -163,7 +166,7 @@ def test_a_conversation_that_is_none_fails_its_row(chat: Any, told: str) -> None
 
 def test_a_row_asked_again_is_corrected_after_its_last_message() -> None:
     row = {"text": "nice", "topic": "food"}
-    assert len(prompt(TURNS).messages(row, [Asked("hm", "it is no answer")])) == 5
+    assert len(prompt(TURNS).messages(row, [InvalidReply("hm", "it is no answer")])) == 5
 
 
 # Pictures
@@ -171,7 +174,7 @@ def test_a_row_asked_again_is_corrected_after_its_last_message() -> None:
 
 def test_a_picture_goes_with_the_question() -> None:
     found = prompt(PHOTO)
-    assert found.columns == {"text", "photo"}
+    assert found.required_columns == {"text", "photo"}
     assert found.messages({"text": "What is it?", "photo": "a.png"})[-1]["content"] == [
         {"type": "text", "text": "What is it?"},
         {"type": "image_url", "image_url": {"url": "a.png"}},
@@ -218,7 +221,7 @@ def test_an_example_has_its_own_picture() -> None:
             'system = "x"\nturns = [{role="system", content="x"}, {role="user", content="x"}]',
             "both system and a turn of the system's",
         ),
-        ('conversation = "chat"\nimage = "{{ a }}"', "cannot go with a conversation"),
+        ('conversation = "chat"\nimage = "{{ a }}"', "cannot be combined with a conversation"),
         (f"{PHOTO}\nimages = ['b']", "has both image and images"),
         ('conversation = "c"\nexamples = [{ answer = "x" }]', "examples need a user template"),
         ('user = "x"\nexamples = [{ text = "x" }]', 'an example needs an "answer"'),

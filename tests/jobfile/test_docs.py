@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from runner.jobfile import Answer, Images, Job, JobFile, Limits, PromptText, parse
+from runner.jobfile import AnswerSpec, ImageSpec, JobFile, JobLimits, JobSpec, PromptSpec, parse
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "jobs.md").read_text(encoding="utf-8")
@@ -18,7 +18,13 @@ BLOCKS = [
     for block in re.findall(r"```toml\n(.*?)```", README + TEXT, re.DOTALL)
     if "[accounts." not in block
 ]
-TABLES = {"job": Job, "prompt": PromptText, "answer": Answer, "images": Images, "limits": Limits}
+TABLES = {
+    "job": JobSpec,
+    "prompt": PromptSpec,
+    "answer": AnswerSpec,
+    "images": ImageSpec,
+    "limits": JobLimits,
+}
 
 
 def section(table: str) -> str:
@@ -50,12 +56,12 @@ def test_every_job_file_that_is_shown_is_one(block: str) -> None:
 
 def test_the_defaults_that_are_told_are_those_that_hold() -> None:
     told = {
-        "priority": f" | {Job.model_fields['priority'].default} |",
-        "pack_tokens": f" | {Job.model_fields['pack_tokens'].default:,} |",
-        "max_asks": f" | {Answer().max_asks} |",
-        "max_bytes": f" | {Images().max_bytes:,} |",
-        "max_attempts": f" | {Limits().max_attempts} |",
-        "timeout_s": f" | {Limits().timeout_s:g} |",
+        "priority": f" | {JobSpec.model_fields['priority'].default} |",
+        "pack_tokens": f" | {JobSpec.model_fields['pack_tokens'].default:,} |",
+        "max_asks": f" | {AnswerSpec().max_asks} |",
+        "max_bytes": f" | {ImageSpec().max_bytes:,} |",
+        "max_attempts": f" | {JobLimits().max_attempts} |",
+        "timeout_s": f" | {JobLimits().timeout_s:g} |",
     }
     lines = {key: next(x for x in TEXT.splitlines() if x.startswith(f"| `{key}`")) for key in told}
     assert {key: line for key, line in lines.items() if not line.endswith(told[key])} == {}

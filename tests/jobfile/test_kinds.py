@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from runner.errors import JobFileError
-from runner.jobfile import Answer, JobFile, Valid, load, parse, read_answer
+from runner.jobfile import AnswerSpec, JobFile, Valid, load, parse, read_answer
 
 SMALL = '[job]\nmodel = "m"\n[prompt]\nuser = "{{ text }}"\n'
 DIGESTS = (
@@ -17,7 +17,7 @@ DIGESTS = (
 SCHEMA = {"type": "object", "properties": {"z": {"type": "string"}, "a": {"type": "integer"}}}
 
 
-def answer(lines: str, folder: Path | None = None) -> Answer:
+def answer(lines: str, folder: Path | None = None) -> AnswerSpec:
     return parse(f"{SMALL}[answer]\n{lines}\n", "reviews.toml", folder).answer
 
 
@@ -75,30 +75,30 @@ def test_a_schema_file_that_is_not_there_is_told_with_its_place(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("schema", "told"),
     [
-        ({"type": "strnig"}, "no JSON Schema"),
-        ({"properties": {"a": {"type": 1}}}, "no JSON Schema (properties.a.type: "),
+        ({"type": "strnig"}, "not a JSON Schema"),
+        ({"properties": {"a": {"type": 1}}}, "not a JSON Schema (properties.a.type: "),
         ({"$ref": "https://example.com/a.json"}, "which is not in it"),
         ({"properties": {"a": {"$ref": "#/$defs/none"}}}, "which is not in it"),
         ({"$ref": "#"}, "without end"),
-        ({"pattern": "(?=a)"}, "no regular expression"),
+        ({"pattern": "(?=a)"}, "not a regular expression"),
         ({"patternProperties": {"a": {}}}, "patternProperties"),
     ],
 )
 def test_a_schema_that_cannot_be_used_is_refused(schema: dict[str, Any], told: str) -> None:
     with pytest.raises(ValueError, match="validation error") as caught:
-        Answer(kind="json", schema=schema)
+        AnswerSpec(kind="json", schema=schema)
     assert told in str(caught.value)
 
 
 def test_what_is_data_or_a_name_in_a_schema_is_no_keyword() -> None:
     names = {"patternProperties": {"type": "string"}, "$ref": {"type": "string"}}
     schema = {"properties": names, "default": {"$ref": "x"}, "enum": [{"pattern": "("}, {}]}
-    assert Answer(kind="json", schema=schema).schema_
+    assert AnswerSpec(kind="json", schema=schema).schema_
 
 
 def test_a_schema_may_refer_to_itself() -> None:
     tree = {"type": "object", "properties": {"next": {"$ref": "#"}}, "additionalProperties": False}
-    spec = Answer(kind="json", schema=tree)
+    spec = AnswerSpec(kind="json", schema=tree)
     assert read_answer(spec, '{"next": {"next": {}}}') == Valid('{"next":{"next":{}}}')
     assert not isinstance(read_answer(spec, '{"next": {"a": {}}}'), Valid)
 
@@ -110,8 +110,8 @@ def test_a_schema_may_refer_to_itself() -> None:
         ("kind = 'label'\nlabels = ['a', 'b']\nmin = 1", 'min is only for kind = "labels" or '),
         ("schema = { type = 'object' }", 'schema is only for kind = "json"'),
         ("kind = 'regex'", "needs a pattern"),
-        ("kind = 'regex'\npattern = '(a'", "no regular expression"),
-        ("kind = 'regex'\npattern = 'a)|(b'", "no regular expression"),
+        ("kind = 'regex'\npattern = '(a'", "not a regular expression"),
+        ("kind = 'regex'\npattern = 'a)|(b'", "not a regular expression"),
         ("kind = 'regex'\npattern = '(?=a)'", "look-arounds"),
         ("kind = 'regex'\npattern = ''", "one line of printable text"),
         ("kind = 'labels'\nlabels = ['a', 'b']\nmin = 3", "a whole number from 0 to 2"),
@@ -121,7 +121,7 @@ def test_a_schema_may_refer_to_itself() -> None:
         ("kind = 'number'\ninteger = true\nmin = 1.2\nmax = 1.8", "no whole number"),
         ("kind = 'number'\nmin = nan", "[answer] min"),
         ("kind = 'label'\nlabels = ['a', 'b']\nsynonyms = { c = ['d'] }", 'given for "c"'),
-        ("kind = 'label'\nlabels = ['a', 'b']\nsynonyms = { a = ['B'] }", '"B" could be "b"'),
+        ("kind = 'label'\nlabels = ['a', 'b']\nsynonyms = { a = ['B'] }", '"B" could mean "b"'),
         ("kind = 'label'\nlabels = ['a', 'b']\nsynonyms = { a = 'c' }", "must be a list"),
         ("kind = 'label'\nlabels = ['a', 'b']\nsynonyms = { a = [' '] }", "must not be blank"),
         ("kind = 'json'\nschema = 'schema.json'", "this is not JSON"),

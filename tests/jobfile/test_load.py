@@ -121,7 +121,7 @@ def test_several_problems_are_told_at_once() -> None:
         (f"{SMALL}[answer]\nkind = 'label'\nlabels = 'ab'", "[answer] labels: must be a list"),
         (f"{SMALL}[answer]\nkind = 'label'\nlabels = ['a', 1]", "[answer] labels item 2"),
         (f"{SMALL}[answer]\nkind = 'label'\nlabels = ['a', ' ']", "must not be blank"),
-        (f"{SMALL}[answer]\nkind = 'label'\nlabels = ['a', 'A ']", "cannot be told apart"),
+        (f"{SMALL}[answer]\nkind = 'label'\nlabels = ['a', 'A ']", "cannot be distinguished"),
         (f"{SMALL}[answer]\nkind = 'label'\nlabels = ['a', \"b\\nc\"]", "must be one line"),
     ],
 )

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from runner.errors import JobFileError
-from runner.jobfile import Asked, Prompt, parse
+from runner.jobfile import InvalidReply, Prompt, parse
 
 LABELS = '[answer]\nkind = "label"\nlabels = ["good", "bad"]\n'
 
@@ -41,7 +41,7 @@ def test_a_label_job_ends_its_system_message_with_the_labels() -> None:
 
 
 def test_a_row_asked_again_is_reminded_of_the_labels() -> None:
-    (question, reminder) = prompt("hi", more=LABELS).messages({}, [Asked()])[-2:]
+    (question, reminder) = prompt("hi", more=LABELS).messages({}, [InvalidReply()])[-2:]
     assert question == {"role": "user", "content": "hi"}
     assert reminder["role"] == "user"
     assert reminder["content"] == (
@@ -51,7 +51,10 @@ def test_a_row_asked_again_is_reminded_of_the_labels() -> None:
 
 
 def test_a_row_asked_again_is_shown_its_reply_and_why_it_was_no_answer() -> None:
-    asked = [Asked("great", "the reply is not one of the labels"), Asked("x" * 9_999, "nor this")]
+    asked = [
+        InvalidReply("great", "the reply is not one of the labels"),
+        InvalidReply("x" * 9_999, "nor this"),
+    ]
     first, why, second, again = prompt("hi", more=LABELS).messages({}, asked)[-4:]
     assert first == {"role": "assistant", "content": "great"}
     assert why["content"].startswith("That was no valid answer: the reply is not one of the labels")
@@ -60,7 +63,7 @@ def test_a_row_asked_again_is_shown_its_reply_and_why_it_was_no_answer() -> None
 
 
 def test_a_text_row_asked_again_is_asked_to_answer() -> None:
-    last = prompt("hi").messages({}, [Asked("", "the reply is empty")])[-1]["content"]
+    last = prompt("hi").messages({}, [InvalidReply("", "the reply is empty")])[-1]["content"]
     assert last == "That was no valid answer: the reply is empty.\nAnswer the message above."
 
 
@@ -68,12 +71,12 @@ def test_the_columns_of_both_templates_are_known_without_rendering() -> None:
     both = prompt(
         '{{ text }}{{ row["review text"] }}{{ row.stars }}{{ row.items() }}', "{{ hotel }}"
     )
-    assert both.columns == {"text", "review text", "stars", "hotel"}
+    assert both.required_columns == {"text", "review text", "stars", "hotel"}
 
 
 def test_loop_variables_and_helpers_are_no_columns() -> None:
     source = "{% for i in range(2) %}{{ i }}{{ tags }}{% endfor %}{% set x = 1 %}{{ x }}"
-    assert prompt(source).columns == {"tags"}
+    assert prompt(source).required_columns == {"tags"}
 
 
 def test_a_column_with_any_name_is_reached_through_the_row() -> None:
@@ -101,7 +104,7 @@ def test_a_column_that_a_row_lacks_is_named(user: str) -> None:
 
 def test_a_column_that_rows_may_lack_can_be_read_with_a_default() -> None:
     template = prompt('{{ row.get("note", "none") }}')
-    assert template.columns == frozenset()
+    assert template.required_columns == frozenset()
     assert template.messages({})[0]["content"] == "none"
 
 

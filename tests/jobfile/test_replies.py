@@ -22,10 +22,10 @@ from support.replies import (
     TEXT,
 )
 
-from runner.jobfile import Answer, Invalid, Valid, read_answer, read_pack, read_value
+from runner.jobfile import AnswerSpec, Invalid, Valid, read_answer, read_pack, read_value
 
 SPECS = (TEXT, LABEL, LABELS, SCORE, COUNT, CODE, JSON, ANY_JSON)
-WIDE = Answer(kind="regex", pattern="(a+)+b|(x|.)*y")
+WIDE = AnswerSpec(kind="regex", pattern="(a+)+b|(x|.)*y")
 
 
 def value(found: Valid | Invalid) -> str | None:
@@ -33,13 +33,15 @@ def value(found: Valid | Invalid) -> str | None:
 
 
 @pytest.mark.parametrize(("spec", "text", "expected"), REPLIES)
-def test_a_reply_is_read_as_a_person_would(spec: Answer, text: str, expected: str | None) -> None:
+def test_a_reply_is_read_as_a_person_would(
+    spec: AnswerSpec, text: str, expected: str | None
+) -> None:
     assert value(read_answer(spec, text)) == expected
 
 
 @pytest.mark.parametrize(("spec", "text", "expected"), PACKS)
 def test_each_item_of_a_pack_is_read_by_itself(
-    spec: Answer, text: str, expected: tuple[str | None, ...]
+    spec: AnswerSpec, text: str, expected: tuple[str | None, ...]
 ) -> None:
     found = read_pack(spec, text, len(expected))
     assert tuple(map(value, found)) == expected
@@ -53,9 +55,9 @@ def test_each_item_of_a_pack_is_read_by_itself(
         (LABELS, "food, staff, price, noise", "the reply has 4 of the labels, not 0 to 3"),
         (SCORE, "x", 'the reply is not a number of at least 0 and at most 10: "x"'),
         (CODE, "x", 'the reply is not text that matches the pattern: "x"'),
-        (JSON, "x", 'the reply holds no JSON: "x"'),
+        (JSON, "x", 'the reply contains no JSON: "x"'),
         (JSON, '{"stars": ', "the reply's JSON cannot be read: it is cut off"),
-        (JSON, '{"stars": 1} {"stars": 2}', "the reply holds two different answers"),
+        (JSON, '{"stars": 1} {"stars": 2}', "the reply contains two different answers"),
         (
             JSON,
             '{"stars": 9}',
@@ -63,7 +65,7 @@ def test_each_item_of_a_pack_is_read_by_itself(
         ),
     ],
 )
-def test_the_model_can_be_told_what_was_wrong(spec: Answer, text: str, reason: str) -> None:
+def test_the_model_can_be_told_what_was_wrong(spec: AnswerSpec, text: str, reason: str) -> None:
     assert read_answer(spec, text) == Invalid(reason)
 
 
@@ -75,9 +77,9 @@ def test_the_model_can_be_told_what_was_wrong(spec: Answer, text: str, reason: s
             '{"1": "good", ',
             ("", "item 2 is missing in the reply, whose JSON cannot be read: it is cut off"),
         ),
-        ('{"2": "good", "2": "bad"}', (None, "item 2 is answered twice, and differently")),
+        ('{"2": "good", "2": "bad"}', (None, "item 2 is answered twice, with different answers")),
         ('{"0": "good"}', ("the reply numbers the items from 0",) * 2),
-        ("no", ("the reply holds no answers by number",) * 2),
+        ("no", ("the reply contains no numbered answers",) * 2),
     ],
 )
 def test_what_is_wrong_with_an_item_is_told(text: str, reasons: tuple[str | None, ...]) -> None:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner.core.verdict import Kind, Reply, classify
-from runner.providers.embeddings import read_reply, request
+from runner.providers.embeddings import read_reply
 
 
 def read(count: int, *items: Any, **fields: Any) -> Reply:
@@ -25,11 +25,6 @@ def item(index: int, *numbers: Any) -> dict[str, Any]:
 
 def packed(*numbers: float) -> str:
     return base64.b64encode(struct.pack(f"<{len(numbers)}f", *numbers)).decode()
-
-
-def test_parameters_go_beside_the_inputs() -> None:
-    sent = orjson.loads(request("m", ("a", "b"), {"dimensions": 8}))
-    assert sent == {"model": "m", "input": ["a", "b"], "dimensions": 8}
 
 
 def test_vectors_are_in_the_order_of_the_inputs_not_of_the_reply() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
@@ -9,13 +10,18 @@ from typing import Any
 import anyio
 import httpx
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from runner.core.verdict import Kind, Scope
 from runner.core.window import Count
 from runner.providers.account import Account, QuotaOverrides, quotas_of
+from runner.providers.balance import ask_balance, ask_price
 from runner.providers.endpoint import CallResult, Endpoint
+from runner.providers.images import Unreachable
 from runner.providers.presets import preset
-from runner.providers.transport import Transport, open_transport
+from runner.providers.transport import NoReply, NotSent, open_transport
+from runner.providers.transport.over_httpx import HttpxTransport
 
 TOKEN = "ms-0123456789abcdef"  # noqa: S105 - nobody's
 ANSWER = {"choices": [{"message": {"content": "yes"}}]}
@@ -205,7 +211,8 @@ def test_a_token_that_is_hardly_one_garbles_no_words(token: str, cleaned: str) -
 def test_a_token_shows_in_no_account() -> None:
     """Nor in what calls it."""
     account = Account("mine", preset("modelscope"), "http://x", ())
-    endpoint = Endpoint(account, TOKEN, Transport(httpx.AsyncClient()))
+    unused = HttpxTransport(lambda _url: httpx.MockTransport(failing(AssertionError())))
+    endpoint = Endpoint(account, TOKEN, unused)
     assert TOKEN not in repr(endpoint)
     assert TOKEN not in str(endpoint)
 
@@ -300,3 +307,188 @@ def test_any_provider_is_heard_without_a_limit_of_ours(
         return httpx.Response(200, json=ANSWER, headers=headers)
 
     assert ask(handler, provider="openai-compatible").counts == counts
+
+
+def test_without_a_token_nobody_is_named_and_nothing_is_taken_for_one() -> None:
+    """As a server of one's own may want it."""
+    seen: list[httpx.Request] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        return httpx.Response(401, json={"message": "who are you?"})
+
+    heard = ask(handler, token="")
+    assert "authorization" not in seen[0].headers
+    assert heard.verdict.why == "HTTP 401, who are you?"
+
+
+@pytest.mark.parametrize("status", [201, 202, 203])
+def test_an_answer_with_any_status_of_success_is_one(status: int) -> None:
+    def handler(request: httpx.Request) -> httpx.Response:
+        told = {
+            "/v1/chat/completions": ANSWER,
+            "/v1/embeddings": {"data": [{"embedding": [1]}, {"embedding": [2]}]},
+            "/v1/images/generations": {"task_id": "7"},
+        }
+        return httpx.Response(status, json=told[request.url.path])
+
+    for how in KINDS:
+        heard = ask(handler, how)
+        assert (heard.verdict.kind, heard.reply.status) == (Kind.DONE, status)
+
+
+NGINX = "<html><head><title>{0}</title></head><body><center><h1>{0}</h1></center><hr>nginx</html>"
+
+
+@pytest.mark.parametrize(
+    ("status", "title", "kind"),
+    [
+        (503, "503 Service Temporarily Unavailable", Kind.TRANSIENT),
+        (529, "529 Site is overloaded", Kind.TRANSIENT),
+        (429, "429 Too Many Requests", Kind.THROTTLED),
+    ],
+)
+def test_a_rate_limiter_that_names_nothing_is_told_as_too_busy(
+    status: int, title: str, kind: Kind
+) -> None:
+    def handler(_request: httpx.Request) -> httpx.Response:
+        return httpx.Response(status, text=NGINX.format(title))
+
+    for provider in ("modelscope", "openai-compatible"):
+        verdict = ask(handler, provider=provider).verdict
+        assert (verdict.kind, verdict.overloaded) == (kind, True)
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 529])
+def test_a_wait_in_the_headers_is_heard_with_any_status(status: int) -> None:
+    def handler(_request: httpx.Request) -> httpx.Response:
+        return httpx.Response(status, json={"message": "x"}, headers={"retry-after": "110"})
+
+    assert ask(handler).verdict.wait_ms == 110_000
+
+
+def test_a_redirect_is_told_and_blames_no_request() -> None:
+    """A session that ended, a gateway, a maintenance page: what a query holds may be secret."""
+
+    def handler(_request: httpx.Request) -> httpx.Response:
+        return httpx.Response(302, headers={"location": "http://10.0.0.1/login?key=1"}, text="")
+
+    verdict = ask(handler).verdict
+    assert verdict.kind is Kind.TRANSIENT
+    assert "it redirects to http://10.0.0.1/login)" in verdict.why
+
+
+@pytest.mark.parametrize(
+    ("date", "told"),
+    [
+        ("Mon, 16 Nov 2026 08:00:00 GMT", 1_794_816_000_000),
+        ("Tue, 17 Nov 2026 08:00:00 GMT", 1_794_902_400_000),
+        ("Tue, 19 Jan 2038 03:14:07 GMT", None),
+        ("Thu, 01 Jan 1970 00:12:07 GMT", None),
+        ("yesterday", None),
+    ],
+)
+def test_an_absurd_date_is_no_evidence_of_the_providers_day(date: str, told: int | None) -> None:
+    def handler(_request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json=ANSWER, headers={"date": date})
+
+    async def chat_now(endpoint: Endpoint) -> CallResult:
+        return await endpoint.chat("m", [], {}, 5, 1_794_816_000_000)
+
+    assert ask(handler, chat_now).date == told
+
+
+def test_a_request_is_forwarded_to_the_last_digit() -> None:
+    seen: list[bytes] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        seen.append(request.content)
+        return httpx.Response(200, json=ANSWER)
+
+    async def forward(endpoint: Endpoint) -> CallResult:
+        body = {"model": "m", "messages": [], "seed": 18446744073709551616}
+        return await endpoint.forward("/v1/chat/completions", body, 5, 0)
+
+    assert ask(handler, forward).verdict.kind is Kind.DONE
+    assert b"18446744073709551616" in seen[0]
+
+
+def test_a_request_that_has_no_json_is_rejected_and_not_sent() -> None:
+    async def forward(endpoint: Endpoint) -> CallResult:
+        return await endpoint.forward("/v1/chat/completions", {"x": object()}, 5, 0)
+
+    heard = ask(failing(AssertionError("nothing is sent")), forward)
+    assert heard.verdict.kind is Kind.REJECTED
+    assert "cannot be written as JSON" in heard.verdict.why
+
+
+async def task(endpoint: Endpoint) -> Any:
+    return await endpoint.task("7", 5)
+
+
+async def fetch(endpoint: Endpoint) -> Any:
+    return await endpoint.fetch("http://images/1.png", 1_000, 5)
+
+
+async def get(endpoint: Endpoint) -> Any:
+    return await endpoint.get("http://provider/v1/models", 5)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError(f"a defect with {TOKEN}"),
+        OSError("no more files"),
+        UnicodeError("idna"),
+        KeyError(TOKEN),
+        httpx.InvalidURL("no port"),
+    ],
+)
+def test_whatever_goes_wrong_is_a_value(error: Exception) -> None:
+    """The poller of one task, and the loop of all calls, outlive it."""
+    for how in KINDS:
+        found = ask(failing(error), how)
+        assert found.verdict.kind in (Kind.TRANSIENT, Kind.LOCAL)
+        assert TOKEN not in repr(found)
+    for how in (task, fetch):
+        assert isinstance(ask(failing(error), how), Unreachable)
+    found = ask(failing(error), get)
+    assert isinstance(found, NoReply | NotSent)
+    assert TOKEN not in repr(found)
+
+
+WORDS = ["error", "errors", "code", "message", "choices", "content", "usage", "data", "index"]
+WORDS += ["embedding", "task_id", "task_status", "output_images", "url", "b64_json"]
+WORDS += ["prompt_tokens", "total_balance", "available_balance", "EstimatedMagicGrainCost"]
+VALUES = (
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9)
+) | st.sampled_from(["SUCCEED", "FAILED", "PENDING", "http://x/1.png"])
+SHAPES = st.recursive(
+    VALUES,
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(WORDS), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+@given(
+    status=st.integers(200, 599),
+    body=st.binary(max_size=60) | SHAPES.map(lambda shape: json.dumps(shape).encode()),
+    headers=st.dictionaries(
+        st.sampled_from(["retry-after", "date", "location", "ratelimit", "content-type"]),
+        st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=20),
+    ),
+)
+@settings(max_examples=150, deadline=None)
+def test_no_reply_of_any_shape_raises(status: int, body: bytes, headers: dict[str, str]) -> None:
+    def handler(_request: httpx.Request) -> httpx.Response:
+        return httpx.Response(status, content=body, headers=headers)
+
+    async def all_of_them(endpoint: Endpoint) -> None:
+        for how in (*KINDS, task, fetch, get):
+            await how(endpoint)
+        await ask_balance(endpoint)
+        await ask_price(endpoint, "m")
+
+    ask(handler, all_of_them)

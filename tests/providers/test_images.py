@@ -21,7 +21,6 @@ from runner.providers.images import (
     cleaned,
     read_reply,
     read_task,
-    request,
     task_path,
 )
 from runner.providers.presets import preset
@@ -37,11 +36,6 @@ def answered(**fields: Any) -> Reply:
 
 def told(status: int = 200, **fields: Any) -> TaskStatus:
     return read_task(Response(status, {}, orjson.dumps(fields)))
-
-
-def test_parameters_go_beside_the_prompt() -> None:
-    sent = orjson.loads(request("m", "a cat", {"size": "64x64", "image_url": URL}))
-    assert sent == {"model": "m", "prompt": "a cat", "size": "64x64", "image_url": URL}
 
 
 def test_modelscope_makes_images_in_tasks_and_others_at_once() -> None:

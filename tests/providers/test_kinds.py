@@ -20,16 +20,16 @@ from runner.providers.downloads import Expired, Image, Unfit
 from runner.providers.endpoint import CallResult, Endpoint
 from runner.providers.images import TaskDone, TaskFailed, TaskLost, TaskPending, TaskStatus
 from runner.providers.presets import preset
-from runner.providers.simulator import (
+from runner.providers.transport import open_transport
+from runner.simulator import (
     FAULT_KINDS,
-    Simulator,
+    SimulatedProvider,
     SimulatorConfig,
     SimulatorTransport,
     build_app,
-    painting,
+    make_image,
     vector,
 )
-from runner.providers.transport import open_transport
 
 T = TypeVar("T")
 LIMIT = 1_000_000
@@ -41,7 +41,7 @@ class Scene:
     """An endpoint, and the provider at its other end."""
 
     endpoint: Endpoint
-    simulator: Simulator
+    simulator: SimulatedProvider
 
     async def embed(self, *inputs: str, **parameters: Any) -> CallResult:
         return await self.endpoint.embed(EMBEDDER, inputs, parameters, 30, 0)
@@ -61,7 +61,7 @@ class Scene:
 def play(main: Callable[[Scene], Awaitable[T]], images: str = "tasks", **settings: Any) -> T:
     async def stage() -> T:
         clock = virtual.VirtualClock(1_795_000_000_000)
-        simulator = Simulator(SimulatorConfig(**settings), clock.now)
+        simulator = SimulatedProvider(SimulatorConfig(**settings), clock.now)
         found = replace(preset("modelscope"), images=images)
         account = Account("mine", found, "http://modelscope.test/v1", ())
         async with open_transport(SimulatorTransport(build_app(simulator))) as transport:
@@ -134,7 +134,7 @@ def test_an_image_is_asked_for_waited_for_and_fetched() -> None:
 
     task, image, stats = play(main)
     assert isinstance(task, TaskDone)
-    assert image == Image(painting("a cat"), "image/png")
+    assert image == Image(make_image("a cat"), "image/png")
     assert (stats.calls, stats.images) == (1, 1), "looking costs nothing"
 
 
@@ -158,7 +158,7 @@ def test_images_that_come_at_once_are_fetched_likewise(parameters: Any) -> None:
         return [await scene.endpoint.fetch(url, LIMIT, 10) for url in heard.reply.images]
 
     images = play(main, "direct")
-    assert images == [Image(painting("a cat", number), "image/png") for number in (0, 1)]
+    assert images == [Image(make_image("a cat", number), "image/png") for number in (0, 1)]
 
 
 @pytest.mark.parametrize(("kind", "end"), [("task_failed", TaskFailed), ("task_lost", TaskLost)])
@@ -186,7 +186,7 @@ def test_a_stale_url_is_told_and_the_task_names_a_fresh_one() -> None:
 
     first, second = play(main, faults={"url_expired": 1.0})
     assert isinstance(first, Expired)
-    assert second == Image(painting("a cat"), "image/png")
+    assert second == Image(make_image("a cat"), "image/png")
 
 
 @given(st.text(min_size=1, max_size=20), st.integers(0, 9))
@@ -202,5 +202,5 @@ def test_every_prompt_and_input_gets_its_own_image_and_vector(text: str, seed: i
 
     numbers, image = play(main, "direct", seed=seed)
     assert orjson.loads(numbers) == vector(text)
-    assert image == Image(painting(text), "image/png")
+    assert image == Image(make_image(text), "image/png")
     assert magic.image_type(image.data) == "image/png"

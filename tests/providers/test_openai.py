@@ -1,5 +1,6 @@
 """What the OpenAI wire format says of a reply."""
 
+import json
 from typing import Any
 
 import orjson
@@ -35,3 +36,111 @@ def test_reasoning_is_never_the_answer_and_an_answer_without_text_is_no_empty_sh
     message: Any, found: str | None
 ) -> None:
     assert content(message) == found
+
+
+@pytest.mark.parametrize(
+    ("content_of_it", "found"),
+    [
+        (4, "4"),
+        (4.5, "4.5"),
+        (True, "true"),
+        ({"label": "positive"}, '{"label":"positive"}'),
+        (None, ""),
+    ],
+)
+def test_content_that_is_no_text_is_its_json(content_of_it: Any, found: str) -> None:
+    """Workers AI sends a number as one, and in JSON mode the object itself."""
+    assert content({"content": content_of_it}) == found
+
+
+def test_a_delta_stands_for_a_message() -> None:
+    choices = [{"delta": {"role": "assistant", "content": "yes"}, "finish_reason": "stop"}]
+    assert read_reply(200, {}, orjson.dumps({"choices": choices})).content == "yes"
+
+
+@pytest.mark.parametrize("status", [200, 201, 202])
+def test_a_reply_keeps_its_status(status: int) -> None:
+    body = orjson.dumps({"choices": [{"message": {"content": "yes"}}]})
+    reply = read_reply(status, {}, body)
+    assert (reply.status, reply.content) == (status, "yes")
+
+
+@pytest.mark.parametrize(
+    ("told", "count"),
+    [
+        (0, 0),
+        (7, 7),
+        (10**12, 10**12),
+        (10**12 + 1, None),
+        (2**63, None),
+        (2**64 - 3, None),
+        (2**64, None),
+        (-1, None),
+        (7.0, None),
+        (7.5, None),
+        ("7", None),
+        (True, None),
+        (None, None),
+        ([7], None),
+    ],
+)
+def test_a_count_of_tokens_that_cannot_be_is_not_told(told: Any, count: int | None) -> None:
+    """An underflow in a proxy counts nearly 2⁶⁴ tokens, which no database stores."""
+    usage = {"prompt_tokens": told, "completion_tokens": 1}
+    reply = read_reply(200, {}, json.dumps({"choices": [], "usage": usage}).encode())
+    assert (reply.prompt_tokens, reply.completion_tokens) == (count, 1)
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "message"),
+    [
+        (
+            {"choices": None, "base_resp": {"status_code": 1004, "status_msg": "login fail"}},
+            "1004",
+            "login fail",
+        ),
+        ({"choices": [], "base_resp": {"status_code": 0, "status_msg": "success"}}, "", ""),
+        ({"error_code": 17, "error_msg": "daily limit reached"}, "17", "daily limit reached"),
+        ({"code": 50508, "msg": "System is too busy", "data": None}, "50508", "System is too busy"),
+        ({"code": "E", "description": "broken", "detail": "more"}, "E", "broken"),
+        ({"data": [], "msg": "success"}, "", ""),
+    ],
+)
+def test_the_words_of_an_error_are_found_under_every_name(
+    body: Any, code: str, message: str
+) -> None:
+    reply = read_reply(200, {}, orjson.dumps(body))
+    assert (reply.code, reply.message) == (code, message)
+
+
+def test_words_without_a_code_tell_why_a_request_failed() -> None:
+    assert read_reply(400, {}, b'{"detail": "no such field"}').message == "no such field"
+
+
+def stream(*chunks: Any, end: bool = True) -> bytes:
+    lines = [b"data: " + orjson.dumps(chunk) for chunk in chunks]
+    return b"\n\n".join([*lines, b"data: [DONE]"] if end else lines)
+
+
+def chunk(text: str | None = None, reason: str | None = None, **more: Any) -> dict[str, Any]:
+    delta = {} if text is None else {"content": text}
+    return {"choices": [{"index": 0, "delta": delta, "finish_reason": reason}], **more}
+
+
+def test_a_stream_that_nobody_asked_for_is_joined() -> None:
+    usage = {"prompt_tokens": 9, "completion_tokens": 2}
+    body = stream(chunk(""), chunk("posi"), chunk("tive"), chunk(reason="stop"), {"usage": usage})
+    reply = read_reply(200, {}, body)
+    assert (reply.content, reply.prompt_tokens, reply.refused) == ("positive", 9, False)
+    assert read_reply(200, {}, stream(chunk("yes", "stop"), end=False)).content == "yes"
+
+
+def test_a_stream_that_was_cut_off_is_no_answer() -> None:
+    reply = read_reply(200, {}, stream(chunk("posi"), end=False))
+    assert reply.content is None
+    assert "cut off" in reply.message
+
+
+def test_an_error_inside_a_stream_is_the_reply() -> None:
+    reply = read_reply(200, {}, stream(chunk("po"), {"error": {"code": "E1", "message": "busy"}}))
+    assert (reply.code, reply.message, reply.content) == ("E1", "busy", None)

@@ -13,18 +13,18 @@ import pytest
 from support.world import EVENING, UTC8, World, ms, right_answer, simulate
 
 from runner.core.demand import Rules
+from runner.core.ending import Ending
 from runner.core.grants import Expiry, expiring, infer
 from runner.core.hours import read_hours
 from runner.core.pacing import Pace
-from runner.engine.options import Options
-from runner.core.ending import Ending
+from runner.engine.run import RunOptions
 from runner.providers.presets import preset
-from runner.providers.simulator import SimulatorTransport, build_app
 from runner.settings import ProviderTable
+from runner.simulator import SimulatorTransport, build_app
 from runner.store import balances
 
-ASAP = Options(Rules(Pace.ASAP))
-NO_WAIT = Options(Rules(Pace.ASAP), wait=False)
+ASAP = RunOptions(rules=Rules(Pace.ASAP))
+NO_WAIT = RunOptions(rules=Rules(Pace.ASAP), wait=False)
 
 
 def provider(**quotas: dict[str, Any]) -> dict[str, Any]:
@@ -210,7 +210,7 @@ def test_a_balance_is_seen_change_by_change_and_a_grant_is_known_to_within_two_l
 
             tasks.start_soon(log_in)
             assert await world.run(NO_WAIT) is Ending.SPENT
-            assert await world.run(Options(Rules(Pace.ASAP), patience_ms=6 * 3_600_000))
+            assert await world.run(RunOptions(rules=Rules(Pace.ASAP), patience_ms=6 * 3_600_000))
         async with world.database.read() as connection:
             seen = await balances.since(connection, "mine", 0)
         empty, granted = seen[:2]
@@ -227,8 +227,8 @@ def test_a_balance_is_seen_change_by_change_and_a_grant_is_known_to_within_two_l
 # headers that are missing, malformed or wrong; limits that change
 
 
-@pytest.mark.parametrize("manners", ["vanishing", "malformed"])
-def test_headers_that_vanish_or_are_malformed_cost_nothing(tmp_path: Path, manners: str) -> None:
+@pytest.mark.parametrize("behaviour", ["missing", "malformed"])
+def test_headers_that_are_missing_or_malformed_cost_nothing(tmp_path: Path, behaviour: str) -> None:
     async def story(world: World) -> None:
         batch = await world.queue(150)
         assert await world.run() is Ending.DONE
@@ -236,11 +236,11 @@ def test_headers_that_vanish_or_are_malformed_cost_nothing(tmp_path: Path, manne
         assert world.simulator.stats().refused <= 2
 
     simulate(
-        tmp_path, story, calls_per_day=60, limits={"calls_per_day": 60}, header_manners=manners
+        tmp_path, story, calls_per_day=60, limits={"calls_per_day": 60}, header_behaviour=behaviour
     )
 
 
-def test_headers_that_lie_cost_a_refusal_a_day_and_no_row(tmp_path: Path) -> None:
+def test_wrong_headers_cost_a_refusal_a_day_and_no_row(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         batch = await world.queue(100)
         assert await world.run(ASAP) is Ending.DONE
@@ -248,7 +248,7 @@ def test_headers_that_lie_cost_a_refusal_a_day_and_no_row(tmp_path: Path) -> Non
         by_day = world.simulator.stats().by_day
         assert all(day.refused <= 40 for day in by_day.values())
 
-    simulate(tmp_path, story, calls_per_day=40, header_manners="lying")
+    simulate(tmp_path, story, calls_per_day=40, header_behaviour="wrong")
 
 
 def test_a_limit_that_changes_at_noon_is_learned_from_the_next_reply(tmp_path: Path) -> None:
@@ -271,7 +271,7 @@ def test_calls_start_within_the_users_hours_only(tmp_path: Path) -> None:
 
     async def story(world: World) -> None:
         await world.queue(300)
-        assert await world.run(Options(Rules(Pace.AUTO, hours))) is Ending.DONE
+        assert await world.run(RunOptions(rules=Rules(Pace.AUTO, hours))) is Ending.DONE
         async with world.database.read() as connection:
             result = await connection.exec_driver_sql("SELECT reserved_at_ms FROM calls")
             starts = [row[0] for row in result]
@@ -326,7 +326,7 @@ def test_the_forecast_made_at_the_start_is_right_to_within_an_hour(
 
     async def story(world: World) -> None:
         await world.queue(900)
-        await world.run(Options(Rules(pace)))
+        await world.run(RunOptions(rules=Rules(pace)))
         told = [shown for shown in world.shown if shown.forecast and shown.windows[0].spent > 1]
         assert told[0].forecast is not None
         off_ms = abs(told[0].forecast.finish_at - world.clock.now())

@@ -12,10 +12,10 @@ from sqlalchemy import update
 from support.world import EVENING, MODEL, UTC8, World, right_answer, simulate
 
 from runner.core.demand import Rules
+from runner.core.ending import Ending
 from runner.core.pacing import Pace
 from runner.core.states import BatchState
-from runner.engine.options import Options
-from runner.core.ending import Ending
+from runner.engine.run import RunOptions
 from runner.errors import JobFileError, UnauthorisedError
 from runner.store.batches import set_batch_state
 from runner.store.tables import batches
@@ -80,7 +80,7 @@ def test_a_hanging_call_is_given_up_after_its_timeout_and_tried_again(tmp_path: 
 def test_throttling_lowers_concurrency_and_loses_nothing(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         batch = await world.queue(150)
-        await world.run(Options(Rules(Pace.ASAP)))
+        await world.run(RunOptions(rules=Rules(Pace.ASAP)))
         assert (await world.batch(batch)).counts.succeeded == 150
         stats = world.simulator.stats()
         assert 0 < stats.refused < 40
@@ -151,9 +151,8 @@ def test_a_clock_that_is_set_wrongly_opens_no_budget_twice(tmp_path: Path, jump:
                 offset = round(jump.total_seconds() * 1000)
 
             tasks.start_soon(set_clock)
-            async with world.service() as service:
-                service._clock = _Skewed(world.clock.tick_s, skewed)  # type: ignore[assignment]
-                await service.run()
+            async with world.engine(clock=_Skewed(world.clock.tick_s, skewed)) as engine:
+                await engine.run(world.wanted())
             tasks.cancel_scope.cancel()
         assert (await world.batch(batch)).counts.succeeded == 250
         by_day = world.simulator.stats().by_day
@@ -195,16 +194,17 @@ def test_stopping_lets_calls_in_flight_finish(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         batch = await world.queue(100)
         async with (
-            world.service(Options(Rules(Pace.ASAP))) as service,
+            world.engine() as engine,
             anyio.create_task_group() as tasks,
         ):
+            run = world.wanted(RunOptions(rules=Rules(Pace.ASAP)))
 
             async def stop() -> None:
                 await anyio.sleep(5)
-                service.stop()
+                engine.stop(run)
 
             tasks.start_soon(stop)
-            assert await service.run() is Ending.STOPPED
+            assert await engine.run(run) is Ending.STOPPED
         counts = (await world.batch(batch)).counts
         assert 0 < counts.succeeded < 100
         assert (counts.running, counts.failed) == (0, 0)
@@ -220,15 +220,15 @@ def test_a_call_that_outlasts_the_drain_counts_as_spent_and_its_row_goes_back(
 ) -> None:
     async def story(world: World) -> None:
         batch = await world.queue(4)
-        options = Options(Rules(Pace.ASAP), drain_s=1)
-        async with world.service(options) as service, anyio.create_task_group() as tasks:
+        async with world.engine(drain_s=1) as engine, anyio.create_task_group() as tasks:
+            run = world.wanted(RunOptions(rules=Rules(Pace.ASAP)))
 
             async def stop() -> None:
                 await anyio.sleep(1)
-                service.stop()
+                engine.stop(run)
 
             tasks.start_soon(stop)
-            assert await service.run() is Ending.STOPPED
+            assert await engine.run(run) is Ending.STOPPED
         counts = (await world.batch(batch)).counts
         assert (counts.ready, counts.running) == (4, 0)
         (day,) = await world.days()
@@ -256,7 +256,8 @@ def test_calls_that_hang_are_counted_once_and_waste_no_allowance(
 
     async def story(world: World) -> None:
         await world.queue(300)
-        await world.run(Options(Rules(Pace.ASAP), max_concurrency=concurrency, wait=False))
+        options = RunOptions(rules=Rules(Pace.ASAP), wait=False)
+        await world.run(options, max_concurrency=concurrency)
         (day,) = world.simulator.stats().by_day.values()
         assert day.spent == 200
         assert day.refused <= 1  # the probe that tries whether there is something left
@@ -291,9 +292,10 @@ def test_a_stop_before_the_first_look_ends_the_run_at_once(tmp_path: Path) -> No
 
     async def story(world: World) -> None:
         batch = await world.queue(5)
-        async with world.service() as service:
-            service.stop()
-            assert await service.run() is Ending.STOPPED
+        async with world.engine() as engine:
+            run = world.wanted()
+            engine.stop(run)
+            assert await engine.run(run) is Ending.STOPPED
         assert (await world.batch(batch)).counts.ready == 5
         assert world.simulator.stats().calls == 0
 

@@ -1,4 +1,4 @@
-"""The main job in virtual time: real service, real store, real HTTP client, simulated provider.
+"""The main job in virtual time: real engine, real store, real HTTP client, simulated provider.
 
 The figures are the main job's at a tenth: 1,000 rows at 200 calls a day; one test runs it whole.
 """
@@ -13,9 +13,9 @@ import pytest
 from support.world import UTC8, World, right_answer, simulate
 
 from runner.core.demand import Rules
-from runner.core.pacing import Pace
-from runner.engine.options import Options
 from runner.core.ending import Ending
+from runner.core.pacing import Pace
+from runner.engine.run import RunOptions
 
 MIDNIGHT = datetime(2026, 1, 6, tzinfo=UTC8)
 FIFTH_DAY = datetime(2026, 1, 9, tzinfo=UTC8)
@@ -36,7 +36,7 @@ def test_a_thousand_rows_at_two_hundred_a_day_take_a_thousand_calls_in_five_days
 
     async def story(world: World) -> None:
         batch = await world.queue(1000)
-        assert await world.run(Options(Rules(pace))) is Ending.DONE
+        assert await world.run(RunOptions(rules=Rules(pace))) is Ending.DONE
         await all_answered(world, batch)
         assert [day.calls for day in await world.days()] == [200] * 5
         assert (world.simulator.stats().calls, world.simulator.stats().refused) == (1000, 0)
@@ -70,7 +70,7 @@ def test_without_headers_a_lower_limit_is_learned_from_one_refusal(
 
     async def story(world: World) -> None:
         batch = await world.queue(600)
-        await world.run(Options(Rules(pace)))
+        await world.run(RunOptions(rules=Rules(pace)))
         await all_answered(world, batch)
         first, *later = await world.days()
         in_flight = world.simulator.stats().max_in_flight
@@ -98,7 +98,7 @@ def test_an_ambiguous_refusal_costs_one_probe_more(tmp_path: Path) -> None:
 def test_after_each_reset_one_probe_goes_first(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         await world.queue(600)
-        await world.run(Options(Rules(Pace.ASAP)))
+        await world.run(RunOptions(rules=Rules(Pace.ASAP)))
         async with world.database.read() as connection:
             rows = await connection.exec_driver_sql(
                 "SELECT day, probe, reserved_at_ms, settled_at_ms FROM calls ORDER BY id"
@@ -143,7 +143,7 @@ def test_one_models_spent_cap_never_holds_up_another(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         capped = await world.queue(150, name="capped")
         free = await world.queue(300, name="free", model="Qwen/Qwen3-32B")
-        await world.run(Options(Rules(Pace.ASAP)))
+        await world.run(RunOptions(rules=Rules(Pace.ASAP)))
         await all_answered(world, capped)
         await all_answered(world, free)
         assert [day.calls for day in await world.days()] == [50 + 300, 50, 50]
@@ -214,12 +214,12 @@ def test_two_runners_share_the_queue_and_the_budget(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         batch = await world.queue(500)
         async with (
-            world.service(Options(Rules(Pace.ASAP)), seed=1) as one,
-            world.service(Options(Rules(Pace.ASAP)), seed=2) as other,
+            world.engine(seed=1) as one,
+            world.engine(seed=2) as other,
             anyio.create_task_group() as tasks,
         ):
-            tasks.start_soon(one.run)
-            tasks.start_soon(other.run)
+            for engine in (one, other):
+                tasks.start_soon(engine.run, world.wanted(RunOptions(rules=Rules(Pace.ASAP))))
         await all_answered(world, batch)
         assert [day.calls for day in await world.days()] == [200, 200, 100]
         assert (world.simulator.stats().calls, world.simulator.stats().refused) == (500, 0)
@@ -235,7 +235,7 @@ def test_two_runners_share_the_queue_and_the_budget(tmp_path: Path) -> None:
 def test_no_wait_does_what_today_allows_and_stops(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         batch = await world.queue(300)
-        options = Options(Rules(Pace.ASAP), wait=False)
+        options = RunOptions(rules=Rules(Pace.ASAP), wait=False)
         assert await world.run(options) is Ending.SPENT
         assert world.local() < MIDNIGHT
         assert (await world.batch(batch)).counts.succeeded == 200

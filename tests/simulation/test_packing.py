@@ -6,7 +6,7 @@ import pytest
 
 from runner.core.packing import Packing
 from runner.jobfile import parse
-from runner.store import batches, intake
+from runner.store import batches, enqueue
 from runner.store.batches import Batch, NewBatch
 from tests.support.world import MODEL, World, right_answer, simulate
 
@@ -61,7 +61,7 @@ def test_good_answers_take_one_call_for_twenty_rows(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         batch = await packed(world, 30_000)
         assert await world.run() == "done"
-        assert (await settled(world, batch)).calls == 1_500
+        assert (await settled(world, batch)).calls_made == 1_500
         assert world.simulator.stats().calls == 1_500
 
     simulate(tmp_path, story, **FAST)
@@ -74,7 +74,7 @@ def test_rows_that_are_missing_or_wrong_are_asked_again_together(tmp_path: Path)
     async def story(world: World) -> None:
         batch = await packed(world, 30_000)
         assert await world.run() == "done"
-        calls = (await settled(world, batch)).calls
+        calls = (await settled(world, batch)).calls_made
         assert 1_500 < calls < 1_800
 
     faults = {"item_missing": 0.02, "item_wrong": 0.02, "item_twice": 0.01}
@@ -87,12 +87,12 @@ def test_what_was_answered_before_costs_no_call_and_new_rows_cost_what_they_are(
     async def story(world: World) -> None:
         first = await packed(world, 1_000)
         await world.run()
-        assert (await settled(world, first)).calls == 50
-        again = await packed(world, 1_000, start=1, reuse=True)
+        assert (await settled(world, first)).calls_made == 50
+        again = await packed(world, 1_000, start=1, reuse_answers=True)
         assert again.done
-        more = await packed(world, 1_100, reuse=True)
+        more = await packed(world, 1_100, reuse_answers=True)
         assert await world.run() == "done"
-        assert (await settled(world, more)).calls == 5
+        assert (await settled(world, more)).calls_made == 5
         assert world.simulator.stats().calls == 55
 
     simulate(tmp_path, story, **FAST)

@@ -10,13 +10,13 @@ import pytest
 from support.world import MODEL, World, right_answer, simulate
 
 from runner.core.admission import Rotate, Rules
-from runner.core.pacing import Pace
-from runner.engine.options import Options
 from runner.core.ending import Ending
+from runner.core.pacing import Pace
+from runner.engine.run import RunOptions
 from runner.errors import UnauthorisedError
 
 TEN = tuple(f"maker/model-{number}" for number in range(10))
-ASAP = Options(Rules(Pace.ASAP))
+ASAP = RunOptions(rules=Rules(Pace.ASAP))
 
 
 @pytest.mark.slow
@@ -133,14 +133,15 @@ def test_a_model_that_fails_call_after_call_is_left_alone_for_a_while(tmp_path: 
 
     async def story(world: World) -> None:
         batch = await world.queue(400)
-        async with world.service(ASAP) as service, anyio.create_task_group() as tasks:
+        async with world.engine() as engine, anyio.create_task_group() as tasks:
+            run = world.wanted(ASAP)
 
             async def stop() -> None:
                 await anyio.sleep(3600)
-                service.stop()
+                engine.stop(run)
 
             tasks.start_soon(stop)
-            await service.run()
+            await engine.run(run)
         assert world.simulator.stats().calls <= 20
         assert (await world.batch(batch)).counts.failed <= 1  # who was its probe each time
 
@@ -152,7 +153,7 @@ def test_batches_of_one_priority_share_and_a_lower_number_goes_first(tmp_path: P
         one = await world.queue(100, name="one")
         two = await world.queue(100, name="two")
         urgent = await world.queue(20, name="urgent", priority=-1)
-        await world.run(Options(Rules(Pace.ASAP), wait=False))
+        await world.run(RunOptions(rules=Rules(Pace.ASAP), wait=False))
         done = [(await world.batch(batch)).counts.succeeded for batch in (one, two, urgent)]
         assert done[2] == 20
         assert abs(done[0] - done[1]) <= 20

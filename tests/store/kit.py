@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import anyio
 import pytest
+from runner.store.dispatch import Ended, JobOutcome, Order, Started
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.calendar import day_at
@@ -23,11 +24,10 @@ from runner.core.retry import Fail, JobAction, Reask, Release, RetryAt, Succeed
 from runner.core.states import BatchState
 from runner.core.verdict import Kind, Scope, Verdict
 from runner.core.window import Count, Quota
-from runner.store import batches, dispatch, intake
+from runner.store import batches, dispatch
 from runner.store.batches import Batch, NewBatch
 from runner.store.database import Database
 from runner.store.opening import open_database
-from runner.store.dispatch import Ended, JobOutcome, Order, Started
 
 __all__ = ["blank", "path", "store"]
 

@@ -1,5 +1,6 @@
 """The start and the end of calls: the queue and the ledger move together."""
 
+from runner.store.dispatch import Started
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.quota import Refused
@@ -10,7 +11,6 @@ from runner.core.window import Quota
 from runner.store import batches, dispatch
 from runner.store.batches import Batch
 from runner.store.database import Database
-from runner.store.dispatch import Started
 from tests.store.kit import (
     DAILY,
     DAY,

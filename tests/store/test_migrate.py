@@ -17,8 +17,8 @@ from runner.errors import NewerDatabaseError, StoreError
 from runner.resources import shipped
 from runner.store import migrate
 from runner.store.database import Database
-from runner.store.opening import open_database
 from runner.store.migrate import copy_to, revisions
+from runner.store.opening import open_database
 from runner.store.tables import metadata
 from tests.store.kit import OURS, Store, broken_promises, raw, rows, schema, start, submit
 

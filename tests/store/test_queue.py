@@ -4,17 +4,17 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from runner.store.ends import Result
+from runner.store.queue import Claimed, Move
 from sqlalchemy import event, insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.retry import MAX_CLAIMS, Tries
 from runner.core.states import BatchState, Counts, JobEvent, JobState
-from runner.store import batches, dispatch, ends, intake, queue, reports
+from runner.store import batches, dispatch, ends, queue
 from runner.store.batches import Batch
 from runner.store.database import Database
-from runner.store.ends import Result
-from runner.store.queue import Claimed, Move
 from runner.store.tables import jobs
 from tests.store.kit import (
     DAY,

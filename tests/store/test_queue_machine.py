@@ -19,6 +19,7 @@ from hypothesis.stateful import (
     multiple,
     rule,
 )
+from runner.store.dispatch import Ended, Started
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.packing import Packing
@@ -27,9 +28,8 @@ from runner.core.retry import Accept, Fail, JobAction, Reask, RetryAt, SplitPack
 from runner.core.states import BatchState
 from runner.core.verdict import Scope
 from runner.core.window import Quota
-from runner.store import batches, dispatch, ends, queue, tasks
+from runner.store import batches, dispatch, queue, tasks
 from runner.store.opening import open_database
-from runner.store.dispatch import Ended, Started
 from tests.store.kit import (
     ACCOUNT,
     DAILY,

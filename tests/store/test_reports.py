@@ -1,6 +1,7 @@
 """Read-only questions: what was spent, on which day, and what came of every row."""
 
 import pytest
+from runner.store.dispatch import Order
 
 from runner.core.period import Grant
 from runner.core.states import BatchState
@@ -8,7 +9,6 @@ from runner.core.verdict import Scope
 from runner.core.window import Quota, Source, Unit
 from runner.store import balances, batches, dispatch, ledger, reports
 from runner.store.database import Database
-from runner.store.dispatch import Order
 from tests.store.kit import (
     ACCOUNT,
     DAY,

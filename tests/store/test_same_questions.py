@@ -3,7 +3,7 @@
 import pytest
 
 from runner.core.states import Counts
-from runner.store import batches, dispatch, ends, intake, reports
+from runner.store import batches, dispatch
 from runner.store.database import Database
 from tests.store.kit import (
     NOON,

@@ -2,7 +2,7 @@
 
 from runner.core.retry import FIRST_LOOK_MS, Accept
 from runner.core.states import Counts
-from runner.store import dispatch, ends, tasks
+from runner.store import dispatch, tasks
 from runner.store.database import Database
 from tests.store.kit import (
     ACCOUNT,

@@ -14,10 +14,10 @@ from filelock import FileLock
 from sqlalchemy import create_engine, event
 from sqlalchemy.engine import Engine
 
-from runner.core.states import BatchState
 from runner.core.ending import Ending
+from runner.core.states import BatchState
 from runner.errors import BusyError, DiskFullError
-from runner.store import batches, database, intake, migrate
+from runner.store import batches, database, migrate
 from runner.store.batches import Batch
 from runner.store.opening import open_database
 from tests.store.kit import broken_promises, dump, make_first_release, raw, rows, schema

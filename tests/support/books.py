@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 
 from runner.core import charging
 from runner.core.charging import Outcome
+from runner.core.renewal import effective, roll_over
 from runner.core.verdict import Scope
 from runner.core.window import Quota, Window, open_window
-from runner.core.renewal import effective, roll_over
 from support.fate import Fate
 from support.judge import Call, Place
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from runner import Answer, Job, Simulator
-from runner.providers.simulator import answer
+from runner.simulator import answer
 
 MODEL = "Qwen/Qwen3-8B"
 MORNING = datetime(2026, 1, 5, 8, tzinfo=timezone(timedelta(hours=8)))

@@ -7,19 +7,19 @@ It knows the kinds of answers; it refuses to know how they are read.
 
 from __future__ import annotations
 
-from runner.jobfile import Answer
+from runner.jobfile import AnswerSpec
 
-LABEL = Answer(
+LABEL = AnswerSpec(
     kind="label",
     labels=("positive", "negative", "mixed"),
     synonyms={"positive": ("pos", "good", "好评"), "negative": ("差评", "bad")},
 )
-LABELS = Answer(kind="labels", labels=("food", "staff", "price", "noise"), max=3)
-SCORE = Answer(kind="number", min=0, max=10)
-COUNT = Answer(kind="number", integer=True)
-CODE = Answer(kind="regex", pattern=r"[A-Z]{2}-\d{1,4}")
-TEXT = Answer()
-JSON = Answer(
+LABELS = AnswerSpec(kind="labels", labels=("food", "staff", "price", "noise"), max=3)
+SCORE = AnswerSpec(kind="number", min=0, max=10)
+COUNT = AnswerSpec(kind="number", integer=True)
+CODE = AnswerSpec(kind="regex", pattern=r"[A-Z]{2}-\d{1,4}")
+TEXT = AnswerSpec()
+JSON = AnswerSpec(
     kind="json",
     schema={
         "type": "object",
@@ -33,9 +33,9 @@ JSON = Answer(
         "additionalProperties": False,
     },
 )
-ANY_JSON = Answer(kind="json")
+ANY_JSON = AnswerSpec(kind="json")
 
-REPLIES: tuple[tuple[Answer, str, str | None], ...] = (
+REPLIES: tuple[tuple[AnswerSpec, str, str | None], ...] = (
     # One label: what stands around it, and what it is called.
     (LABEL, "positive", "positive"),
     (LABEL, "  Positive.\n", "positive"),
@@ -184,7 +184,7 @@ REPLIES: tuple[tuple[Answer, str, str | None], ...] = (
 )
 """What counts as an answer, the reply, and the answer in it; None: it is none."""
 
-PACKS: tuple[tuple[Answer, str, tuple[str | None, ...]], ...] = (
+PACKS: tuple[tuple[AnswerSpec, str, tuple[str | None, ...]], ...] = (
     (LABEL, '{"1": "positive", "2": "bad", "3": "mixed"}', ("positive", "negative", "mixed")),
     (LABEL, '```json\n{"1": "good",\n"2": "bad",}\n```', ("positive", "negative")),
     (LABEL, 'Here [as asked]: {"1": "good", "2": "bad"} Enjoy!', ("positive", "negative")),

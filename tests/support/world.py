@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from random import Random
@@ -14,28 +14,30 @@ from typing import Any
 import httpx
 
 from runner import virtual
+from runner.clock import Clock
+from runner.core.ending import Ending
 from runner.core.states import BatchState
+from runner.engine.engine import Engine, EngineOptions
+from runner.engine.progress import Progress
+from runner.engine.run import Run, RunOptions
 from runner.jobfile import parse
 from runner.providers.account import Account, QuotaOverrides, quotas_of
 from runner.providers.endpoint import Endpoint
 from runner.providers.presets import preset
-from runner.providers.simulator import (
-    Simulator,
+from runner.providers.transport import open_transport
+from runner.settings import ProviderTable
+from runner.simulator import (
+    SimulatedProvider,
     SimulatorConfig,
     SimulatorTransport,
     answer,
     build_app,
 )
-from runner.providers.transport import open_transport
-from runner.engine.options import Options
-from runner.engine.progress import Progress
-from runner.engine.service import Service
-from runner.settings import ProviderTable
-from runner.store import batches, intake, reports
+from runner.store import batch_rows, batches, enqueue, integrity, reports
+from runner.store.batch_rows import ExportRow
 from runner.store.batches import Batch, NewBatch
 from runner.store.database import Database
 from runner.store.opening import open_database
-from runner.store.batch_rows import ExportRow
 from runner.store.reports import DayReport
 
 UTC8 = timezone(timedelta(hours=8))
@@ -68,7 +70,7 @@ class World:
     """A provider, a database and a clock; runners are let loose on them."""
 
     clock: virtual.VirtualClock
-    simulator: Simulator
+    simulator: SimulatedProvider
     database: Database
     limits: dict[str, int | None]
     reserve: int = 0
@@ -96,9 +98,8 @@ class World:
         return batch
 
     @asynccontextmanager
-    async def service(
+    async def engine(
         self,
-        options: Options | None = None,
         *,
         seed: int = 1,
         provider: str = "modelscope",
@@ -106,14 +107,16 @@ class World:
         accounts: Sequence[str] = ("mine",),
         models: Mapping[str, Mapping[str, str]] = NO_MODELS,
         transport: httpx.AsyncBaseTransport | None = None,
+        max_concurrency: int = 32,
+        drain_s: float = 30.0,
+        clock: Clock | None = None,
         **wishes: Any,
-    ) -> AsyncIterator[Service]:
-        """A runner on this world's database; each account's name is its token, too."""
+    ) -> AsyncIterator[Engine]:
+        """An engine on this world's database; each account's name is its token, too."""
         found = preset(provider, overrides)
         known = {name: limit for name, limit in self.limits.items() if limit is not None}
-        quotas = quotas_of(
-            found, QuotaOverrides(**{"limits": known, "reserve": self.reserve, **wishes})
-        )
+        own = {"limits": known, "reserve": self.reserve, **wishes}
+        quotas = quotas_of(found, QuotaOverrides(**own))
         provider_itself = SimulatorTransport(build_app(self.simulator))
         async with open_transport(transport or provider_itself) as opened:
             endpoints = [
@@ -132,19 +135,19 @@ class World:
                 )
                 for name in accounts
             ]
-            yield Service(
-                self.database,
-                endpoints,
-                self.clock,
-                options or Options(),
-                chance=Random(seed),
-                watcher=self.shown.append,
-            )
+            options = EngineOptions(max_concurrency, drain_s)
+            engine = Engine(self.database, endpoints, clock or self.clock, options, Random(seed))
+            async with engine.running():
+                yield engine
 
-    async def run(self, options: Options | None = None, **kwargs: Any) -> str:
-        """One runner, to its end."""
-        async with self.service(options, **kwargs) as service:
-            return await service.run()
+    async def run(self, options: RunOptions | None = None, **kwargs: Any) -> Ending:
+        """One engine with one run, to its end."""
+        async with self.engine(**kwargs) as engine:
+            return await engine.run(self.wanted(options))
+
+    def wanted(self, options: RunOptions | None = None) -> Run:
+        """A run whose progress this world keeps."""
+        return Run(replace(options or RunOptions(), watcher=self.shown.append))
 
     async def days(self) -> list[DayReport]:
         """The ledger by day."""
@@ -189,7 +192,7 @@ def simulate(
 
     async def main() -> None:
         async with open_database(folder / "queue.db", inline=True, durable=False) as database:
-            simulator = Simulator(config, clock.now)
+            simulator = SimulatedProvider(config, clock.now)
             await story(World(clock, simulator, database, limits or {}, reserve))
 
     virtual.run(main)

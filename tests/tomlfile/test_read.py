@@ -7,7 +7,7 @@ import pytest
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from runner.errors import RunnerError
-from runner.tomlfile import TomlFile, problem, wording
+from runner.tomlfile import TomlFile, first_message, problem
 
 
 class RecipeError(RunnerError):
@@ -180,4 +180,4 @@ def test_several_faults_are_told_at_once_with_the_kinds_own_remedy() -> None:
 def test_the_wording_of_a_complaint_does_not_show_the_value() -> None:
     with pytest.raises(ValidationError) as caught:
         Oven.model_validate_strings({"heat": "secret"})
-    assert wording(caught.value) == "must be a whole number"
+    assert first_message(caught.value) == "must be a whole number"

@@ -18,7 +18,7 @@ from runner.clock import moment
 from runner.core.ending import Ending
 from runner.core.states import Counts
 from runner.engine.progress import Progress
-from runner.providers.simulator import DayStats, Simulator, Stats
+from runner.simulator import DayStats, SimulatedProvider, Stats
 
 REFRESH_EVERY_S = 0.25
 NO_CALLS = DayStats(calls=0, answered=0, refused=0, spent=0)
@@ -31,12 +31,12 @@ class RehearsalView:
         self._console = console
         self._rows = rows
         self._live = Live(console=console, auto_refresh=False, transient=True)
-        self._provider: Simulator | None = None
+        self._provider: SimulatedProvider | None = None
         self._day: str | None = None
         self._counts = Counts()
         self._drawn_at = 0.0
 
-    def provider(self, simulator: Simulator) -> None:
+    def provider(self, simulator: SimulatedProvider) -> None:
         """Take note of the provider, which knows every call that arrived."""
         self._provider = simulator
 

@@ -11,7 +11,7 @@ from rich.text import Text
 from runner.app.doctor import Check
 from runner.app.models import Models
 from runner.cli.render import fmt, tables
-from runner.providers.simulator import SimulatorConfig, Stats
+from runner.simulator import SimulatorConfig, Stats
 
 SIGNS = {True: ("✓", "green"), False: ("✗", "bold red"), None: ("?", "yellow")}
 
@@ -65,12 +65,37 @@ def simulating(config: SimulatorConfig, url: str, *, token: bool) -> RenderableT
 
 def _further_limits(config: SimulatorConfig) -> Iterator[str]:
     """A line on each kind of limit that few providers have."""
-    minute = (config.calls_per_minute, "call"), (config.tokens_per_minute, "token")
-    allowed = [fmt.count(limit, unit) for limit, unit in minute if limit is not None]
-    if allowed:
-        yield f"  in any 60 s: {', '.join(allowed)}"
+    for period, calls, tokens in (
+        ("in any 60 s", config.calls_per_minute, config.tokens_per_minute),
+        ("a month", config.calls_per_month, config.tokens_per_month),
+    ):
+        allowed = [(calls, "call"), (tokens, "token")]
+        told = [fmt.count(limit, unit) for limit, unit in allowed if limit is not None]
+        if told:
+            yield f"  {period}: {', '.join(told)}"
+    if config.refill_calls:
+        size, period_ms = config.refill_calls
+        yield f"  a bucket of {fmt.count(size, 'call')}, refilled in {fmt.duration(period_ms)}"
     if config.credits is not None:
-        yield f"  credits: {config.credits:g} a day, granted at 00:00 UTC+8; each call costs 1"
+        prices = "".join(f"; one of {model} {cost:g}" for model, cost in config.prices.items())
+        granted = f"{config.credits:g} a day, granted at 00:00 UTC+8"
+        yield f"  credits: {granted}; each call costs 1{prices}"
+    yield from _server_limits(config)
+
+
+def _server_limits(config: SimulatorConfig) -> Iterator[str]:
+    """A line on each limit that belongs to the server rather than to an account."""
+    if config.retired:
+        yield f"  retired: {', '.join(sorted(config.retired))}"
+    if config.parallel:
+        yield f"  processes {fmt.count(config.parallel, 'call')} at once; more wait longer"
+    limits = [limit for limit in (config.max_concurrency, config.max_in_flight) if limit]
+    if limits:
+        yield f"  refuses more than {fmt.count(min(limits), 'call')} at once"
+    if config.limit_req:
+        rate, burst = fmt.count(config.limit_req, "request"), config.limit_req_burst
+        status = config.limit_req_status
+        yield f"  lets {rate} a minute pass, burst {burst}; answers others with {status}"
 
 
 def seen(found: Stats) -> RenderableType:

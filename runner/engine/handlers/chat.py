@@ -12,7 +12,7 @@ import orjson
 from runner.core.settlement import ParsedAnswer
 from runner.engine.handlers.base import JobRow, parsed
 from runner.jobfile import (
-    Asked,
+    InvalidReply,
     JobFile,
     Message,
     Prompt,
@@ -44,9 +44,9 @@ class ChatHandler:
     async def prepare(self, row: JobRow) -> _Question:
         """Its messages; after invalid replies, with these and what was wrong with them."""
         values = orjson.loads(row.body)
-        asked = [Asked(reply, why) for reply, why in row.invalid_replies]
+        asked = [InvalidReply(reply, why) for reply, why in row.invalid_replies]
         named = messages = self._prompt.messages(values, asked)
-        if self._jobfile.prompt.pictures:
+        if self._jobfile.prompt.image_templates:
             messages = [await self._with_images(message) for message in named]
         return _Question(values, messages, named)
 
@@ -81,16 +81,19 @@ class ChatHandler:
 
     async def _with_images(self, message: Message) -> Message:
         """The message with the images themselves in the place of their paths."""
-        from runner.files.images import Fit, inline  # noqa: PLC0415 - few jobs show images
+        from runner.files.image_urls import ImageLimits, image_url  # noqa: PLC0415 - few need it
 
         if isinstance(message["content"], str):
             return message
         images = self._jobfile.images
-        fit = Fit(images.max_bytes, images.longest_side)
+        limits = ImageLimits(images.max_bytes, images.longest_side)
         parts = [
             part
             if part["type"] != "image_url"
-            else {"type": "image_url", "image_url": {"url": await inline(url, self._folder, fit)}}
+            else {
+                "type": "image_url",
+                "image_url": {"url": await image_url(url, self._folder, limits)},
+            }
             for part in message["content"]
             for url in [part.get("image_url", {}).get("url", "")]
         ]

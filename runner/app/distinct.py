@@ -1,0 +1,96 @@
+"""Counts distinct keys exactly, in memory that does not grow with their number."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from struct import iter_unpack
+from types import TracebackType
+from typing import IO, Self
+
+from runner.errors import OutputError
+from runner.jobfile.request_key import KEY_BYTES
+
+# Keys that are held in memory at a time, about; 70 bytes each.
+KEYS_IN_MEMORY = 250_000
+_MAX_PARTITIONS = 256  # one for each value of a key's first byte
+_BUFFER_BYTES = 1 << 16
+
+
+class DistinctKeys:
+    """A set of keys, in partitions by the first byte of a key.
+
+    A small set is one partition, in memory. The partitions of a large one are temporary files, of
+    which only one is in memory at a time. Keys are digests, so partitions have about equal sizes.
+
+    Args:
+        expected: How many keys will be added, about.
+    """
+
+    def __init__(self, expected: int) -> None:
+        self._in_memory: set[bytes] = set()
+        self._files: list[IO[bytes]] = []
+        count = 1
+        while count < _MAX_PARTITIONS and count * KEYS_IN_MEMORY < expected:
+            count *= 2
+        self._partitions = count
+
+    def __enter__(self) -> Self:
+        if self._partitions > 1:
+            with _disk_errors():
+                for _ in range(self._partitions):
+                    self._files.append(tempfile.TemporaryFile(buffering=_BUFFER_BYTES))
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for file in self._files:
+            with suppress(OSError):  # closing writes what is buffered, which nobody needs now
+                file.close()
+
+    def add(self, keys: Iterable[bytes]) -> None:
+        """Add some keys.
+
+        Raises:
+            OutputError: A temporary file cannot be written.
+        """
+        if not self._files:
+            self._in_memory.update(keys)
+            return
+        writes, mask = [file.write for file in self._files], self._partitions - 1
+        with _disk_errors():
+            for key in keys:
+                writes[key[0] & mask](key)
+
+    def partitions(self) -> Iterator[set[bytes]]:
+        """Yield the distinct keys, in disjoint sets.
+
+        Raises:
+            OutputError: A temporary file cannot be written.
+        """
+        if not self._files:
+            yield self._in_memory
+        for file in self._files:
+            with _disk_errors():
+                file.seek(0)
+                data = file.read()
+            yield {key for (key,) in iter_unpack(f"{KEY_BYTES}s", data)}
+
+    def count(self) -> int:
+        """Return the number of distinct keys."""
+        return sum(map(len, self.partitions()))
+
+
+@contextmanager
+def _disk_errors() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        what = f"a temporary file cannot be written ({error.strerror or error})"
+        remedy = "free some space, or set TMPDIR to another folder"
+        raise OutputError(what, where=tempfile.tempdir, remedy=remedy) from error

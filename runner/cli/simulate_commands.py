@@ -1,0 +1,181 @@
+"""The command `midnight simulate` and the options that only it has."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from runner.cli.options import (
+    CallsPerDay,
+    CallsPerModel,
+    Faults,
+    Foreign,
+    NoHeaders,
+    Seed,
+    examples,
+)
+from runner.cli.session import session_of
+
+Count = int | None
+Host = Annotated[str, typer.Option(help="Address to listen on.", metavar="ADDRESS")]
+Port = Annotated[
+    int,
+    typer.Option(help="Port to listen on, 0 for a free one.", min=0, max=65535, metavar="N"),
+]
+CallsPerMonth = Annotated[
+    Count, typer.Option(help="Calls it allows a calendar month; default: no limit.", metavar="N")
+]
+TokensPerMonth = Annotated[
+    Count, typer.Option(help="Tokens it allows a calendar month; default: no limit.", metavar="N")
+]
+CallsPerMinute = Annotated[
+    Count, typer.Option(help="Calls it allows in any 60 seconds; default: no limit.", metavar="N")
+]
+TokensPerMinute = Annotated[
+    Count,
+    typer.Option(
+        help="Tokens, of prompts and answers, it allows in any 60 seconds; default: no limit.",
+        metavar="N",
+    ),
+]
+Refill = Annotated[
+    str | None,
+    typer.Option(
+        help="Calls that its token bucket holds, and the seconds in which an empty one is full "
+        "again; default: no bucket.",
+        metavar="CALLS/SECONDS",
+    ),
+]
+Credits = Annotated[
+    float | None,
+    typer.Option(
+        help="Credits it is granted a day, one for each call, instead of calls; default: none.",
+        metavar="X",
+    ),
+]
+Prices = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--price",
+        help="Credits that a call of a model costs; may be repeated; default: 1.",
+        metavar="MODEL=X",
+    ),
+]
+Retired = Annotated[
+    list[str] | None,
+    typer.Option(help="A model that is always refused; may be repeated.", metavar="MODEL"),
+]
+Zone = Annotated[
+    str | None,
+    typer.Option(
+        help="Zone whose midnight resets its day, as in Europe/Paris; default: Asia/Shanghai.",
+        metavar="NAME",
+    ),
+]
+RetryAfter = Annotated[
+    bool,
+    typer.Option(
+        "--retry-after", help="Send Retry-After with refusals that clear within a minute."
+    ),
+]
+Latency = Annotated[
+    str | None,
+    typer.Option(
+        help="The least and the most time an answer takes, in milliseconds; default: 300-1200.",
+        metavar="MIN-MAX",
+    ),
+]
+Parallel = Annotated[
+    Count,
+    typer.Option(
+        help="Calls that the server processes at once; with more in flight, answers take longer "
+        "in proportion; default: load does not change the latency.",
+        metavar="N",
+    ),
+]
+MaxConcurrency = Annotated[
+    Count,
+    typer.Option(
+        help="Calls answered at once; more get ModelScope's throttling message after the least "
+        "latency; default: no limit.",
+        metavar="N",
+    ),
+]
+MaxInFlight = Annotated[
+    Count,
+    typer.Option(
+        help="Calls in flight at once; one more gets a plain 429 at once; default: no limit.",
+        metavar="N",
+    ),
+]
+LimitReq = Annotated[
+    Count,
+    typer.Option(
+        help="Requests a minute that pass, as by nginx's limit_req; default: no limit.",
+        metavar="N",
+    ),
+]
+LimitReqBurst = Annotated[
+    Count, typer.Option(help="Requests by which they may exceed it; default: 0.", metavar="N")
+]
+LimitReqStatus = Annotated[
+    Count, typer.Option(help="Status of the requests that do not pass; default: 503.", metavar="N")
+]
+LimitReqDelay = Annotated[
+    bool,
+    typer.Option("--limit-req-delay", help="Delay requests within the burst to the rate."),
+]
+Tokens = Annotated[
+    list[str] | None,
+    typer.Option(help="A token that is accepted; may be repeated; default: any.", metavar="TOKEN"),
+]
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command(
+    epilog=examples(
+        "midnight simulate --calls-per-day 100",
+        "midnight simulate --port 0 --fault throttle=0.1 --latency 50-200",
+        "midnight simulate --max-in-flight 4 --latency 100",
+        "midnight simulate --limit-req 60 --limit-req-burst 2",
+    )
+)
+def simulate(
+    context: typer.Context,
+    host: Host = "127.0.0.1",
+    port: Port = 8900,
+    calls_per_day: CallsPerDay = None,
+    calls_per_model: CallsPerModel = None,
+    calls_per_month: CallsPerMonth = None,
+    tokens_per_month: TokensPerMonth = None,
+    calls_per_minute: CallsPerMinute = None,
+    tokens_per_minute: TokensPerMinute = None,
+    refill: Refill = None,
+    credits: Credits = None,  # noqa: A002 - the option's name
+    price: Prices = None,
+    retired: Retired = None,
+    zone: Zone = None,
+    no_headers: NoHeaders = False,
+    retry_after: RetryAfter = False,
+    fault: Faults = None,
+    latency: Latency = None,
+    parallel: Parallel = None,
+    max_concurrency: MaxConcurrency = None,
+    max_in_flight: MaxInFlight = None,
+    limit_req: LimitReq = None,
+    limit_req_burst: LimitReqBurst = None,
+    limit_req_status: LimitReqStatus = None,
+    limit_req_delay: LimitReqDelay = False,
+    seed: Seed = None,
+    foreign: Foreign = None,
+    token: Tokens = None,
+) -> int:
+    """Serve a simulated provider on a port, until Ctrl-C."""
+    options = dict(locals())
+    for name in ("context", "host", "port"):
+        del options[name]
+    from runner.cli.simulate_action import perform_simulation
+
+    return perform_simulation(session_of(context), host, port, options)

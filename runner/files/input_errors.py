@@ -1,0 +1,106 @@
+"""The errors about a dataset's files, columns and rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from pathlib import Path
+
+from runner.errors import InputError
+
+_MAX_COLUMNS_SHOWN = 30
+_MAX_ROWS_SHOWN = 20
+
+
+def header_error(columns: Iterable[str]) -> str | None:
+    """Return what is wrong with the names of a table's columns, or None."""
+    seen: set[str] = set()
+    for position, name in enumerate(columns, 1):
+        if not name.strip():
+            return f"column {position} has no name"
+        if name in seen:
+            return f'two columns are named "{name}"'
+        seen.add(name)
+    return None
+
+
+def require_columns(path: Path, required: Iterable[str], columns: tuple[str, ...]) -> None:
+    """Check that a dataset has the required columns.
+
+    Raises:
+        InputError: At least one of `required` is not among `columns`.
+    """
+    if not (absent := sorted(set(required).difference(columns))):
+        return
+    if len(columns) == 1 and ";" in columns[0]:
+        what = f"the header is one column, {_quoted(columns[0])}; its cells seem to be separated"
+        remedy = "save it with commas, as .tsv with tabs, or as .xlsx"
+        raise InputError(f"{what} by semicolons", where=str(path), remedy=remedy)
+    near = [match for name in absent for match in get_close_matches(name, columns, n=1)]
+    shown = ", ".join(map(_quoted, columns[:_MAX_COLUMNS_SHOWN]))
+    hidden = len(columns) - _MAX_COLUMNS_SHOWN
+    rest = f" and {hidden} more" if hidden > 0 else ""
+    raise InputError(
+        f"there is no column {', '.join(map(_quoted, absent))}; the columns are {shown}{rest}",
+        where=str(path),
+        remedy=f"did you mean {', '.join(map(_quoted, near))}?" if near else "add the column",
+    )
+
+
+def unusable(path: Path, what: str) -> InputError:
+    """Return the error for a readable file that is not a dataset."""
+    return InputError(what, where=str(path), remedy="check that it is the file you mean")
+
+
+def unreadable_error(path: Path, error: OSError | ValueError) -> InputError:
+    """Return the error for a file that the operating system refuses to read."""
+    reason = getattr(error, "strerror", None) or str(error)
+    what = f"the file cannot be read ({reason})"
+    return InputError(what, where=str(path), remedy="check the path and its permissions")
+
+
+def changed_error(path: Path, since: str) -> InputError:
+    """Return the error for a file that was modified between two readings."""
+    what = f"the file changed {since}"
+    return InputError(what, where=str(path), remedy="restore it, or submit it as a new batch")
+
+
+class RowErrors:
+    """Collects the errors of rows while a file is read, to report them together.
+
+    It keeps the first few and counts the rest.
+    """
+
+    def __init__(self, path: Path, remedy: str) -> None:
+        self._path = path
+        self._remedy = remedy
+        self._first: list[tuple[int, str]] = []
+        self._count = 0
+
+    def add(self, line: int, what: str) -> None:
+        """Note that the row which begins at `line` is invalid."""
+        self._count += 1
+        if len(self._first) < _MAX_ROWS_SHOWN:
+            self._first.append((line, what))
+
+    def raise_if_any(self) -> None:
+        """Raise one error for all invalid rows.
+
+        Raises:
+            InputError: At least one row is invalid.
+        """
+        if self._first:
+            where = f"{self._path}:{self._first[0][0]}"
+            raise InputError(self._what(), where=where, remedy=self._remedy)
+
+    def _what(self) -> str:
+        if self._count == 1:
+            return self._first[0][1]
+        shown = "".join(f"\n  line {line}: {what}" for line, what in self._first)
+        more = self._count - len(self._first)
+        rest = f"\n  and {more} more" if more else ""
+        return f"{self._count} rows cannot be used:{shown}{rest}"
+
+
+def _quoted(name: str) -> str:
+    return f'"{name}"'

@@ -1,0 +1,104 @@
+"""Reads tables of comma- or tab-separated text; errors name the line number."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+import orjson
+
+from runner.files.input_errors import header_error
+from runner.files.readers.lines import ReportError
+
+MAX_CELL = 1 << 26
+"""The longest cell, in characters."""
+
+
+class CsvTable:
+    """The rows of one table, in one pass; blank lines are skipped.
+
+    Attributes:
+        columns: The names in the header; empty when the file is empty.
+        header_error: What is wrong with the header, or None.
+    """
+
+    def __init__(self, lines: Iterable[str], delimiter: str) -> None:
+        if csv.field_size_limit() < MAX_CELL:  # the limit is the process's: never lower it
+            csv.field_size_limit(MAX_CELL)
+        self._reader = csv.reader(lines, delimiter=delimiter, strict=True)
+        self.columns: tuple[str, ...] = ()
+        self.header_error: str | None = None
+        try:
+            self.columns = tuple(next((cells for cells in self._reader if _has_text(cells)), ()))
+            self.header_error = header_error(self.columns)
+        except csv.Error as error:
+            self.header_error = _reason(error)
+
+    @property
+    def line(self) -> int:
+        """The number of the last line read."""
+        return self._reader.line_num
+
+    def validate(self, report: ReportError) -> Iterator[None]:
+        """Yield once for each valid row, and report each invalid one."""
+        width = len(self.columns)
+        for first_line, cells in self._rows(report):
+            if len(cells) == width:
+                yield None
+            elif _has_text(cells):
+                report(first_line, f"{_cells(len(cells))}, where the header has {width}")
+
+    def json_rows(self, start: int) -> Iterator[str]:
+        """Yield each row from number `start` as the text of a JSON object, keys in column order.
+
+        Raises:
+            csv.Error: A row cannot be parsed.
+            ValueError: A row has more or fewer cells than the header.
+        """
+        columns, dumps = self.columns, orjson.dumps
+        for cells in islice(self._valid(), start, None):
+            yield dumps(dict(zip(columns, cells, strict=True))).decode()
+
+    def _valid(self) -> Iterator[list[str]]:
+        width = len(self.columns)
+        for cells in self._reader:
+            if len(cells) == width:
+                yield cells
+            elif _has_text(cells):
+                raise ValueError(_cells(len(cells)))
+
+    def _rows(self, report: ReportError) -> Iterator[tuple[int, list[str]]]:
+        """Yield each row with its first line; report a row that cannot be parsed, and go on."""
+        reader = self._reader
+        while True:
+            first_line = reader.line_num + 1
+            try:
+                for cells in reader:
+                    yield first_line, cells
+                    first_line = reader.line_num + 1
+            except csv.Error as error:
+                report(first_line, _reason(error))
+            else:
+                return
+
+
+def _has_text(cells: list[str]) -> bool:
+    """Whether the cells are a row, and not a blank line."""
+    return len(cells) > 1 or any(map(str.strip, cells))
+
+
+def _cells(count: int) -> str:
+    return f"{count} cell{'' if count == 1 else 's'}"
+
+
+def _reason(error: csv.Error) -> str:
+    """Return Python's message in words for people; it has no error codes to go by."""
+    message = str(error)
+    if "unexpected end of data" in message or "field larger" in message:
+        return "a quote opened in this row is never closed"
+    if "expected after" in message:
+        return "text follows a closing quote; a quote inside a cell is written twice"
+    if "new-line character" in message:
+        return "a carriage return stands alone outside quotes"
+    return message

@@ -1,0 +1,138 @@
+"""Reads JSON Lines: validates each line, and yields it unchanged as the text of a row."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import Any
+
+import orjson
+
+from runner.files.readers.lines import ReportError
+
+MAX_COLUMNS = 10_000
+"""The most different keys that all rows together may have; more would fill the memory."""
+
+RowCheck = Callable[[dict[str, Any]], str | None]
+"""Called with the values of a row; returns what is wrong with it, or None."""
+
+_NOUNS = {list: "a list", str: "a text", bool: "true or false", int: "a number", float: "a number"}
+
+
+class TooManyColumnsError(ValueError):
+    """The rows have more than `MAX_COLUMNS` different keys."""
+
+
+class JsonLines:
+    """The rows of a JSON Lines file, in one pass; blank lines are skipped.
+
+    Attributes:
+        line: The number of the last line read by `validate`.
+    """
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self._lines = lines
+        self._columns: dict[str, None] = {}
+        self.line = 0
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The keys of the rows validated so far, in order of first appearance."""
+        return tuple(self._columns)
+
+    def validate(
+        self, report: ReportError, required: frozenset[str], row_check: RowCheck | None = None
+    ) -> Iterator[None]:
+        """Yield once for each valid row, and report each invalid one.
+
+        Args:
+            report: Called for each invalid row.
+            required: The keys that every row must have.
+            row_check: Called with each row that is otherwise valid.
+
+        Raises:
+            TooManyColumnsError: The rows have too many different keys.
+        """
+        columns = self._columns.keys()
+        for number, line in enumerate(self._lines, 1):
+            self.line = number
+            text = line.strip()
+            if not text:
+                continue
+            row, error = _parse(text)
+            if not row.keys() <= columns:
+                self._add_columns(row)
+            error = error or _key_error(row, required)
+            if not error and row_check:
+                error = row_check(row)
+            if error:
+                report(number, error)
+            else:
+                yield None
+
+    def json_rows(self, start: int) -> Iterator[str]:
+        """Yield the text of each row from number `start`, stripped."""
+        return islice(filter(None, map(str.strip, self._lines)), start, None)
+
+    def _add_columns(self, row: dict[str, Any]) -> None:
+        self._columns.update(dict.fromkeys(row))
+        if len(self._columns) > MAX_COLUMNS:
+            raise TooManyColumnsError
+
+
+def _parse(text: str) -> tuple[dict[str, Any], str | None]:
+    """Return the object that `text` holds, and what is wrong with it, if anything."""
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        return {}, f"this is not JSON: {error.msg} at column {error.colno}"
+    if isinstance(value, dict):
+        return value, _repeated_key(text, value)
+    return {}, f"this is {_NOUNS.get(type(value), 'null')}, not a JSON object"
+
+
+def _repeated_key(text: str, row: dict[str, Any]) -> str | None:
+    """Return the error of an object in which a key appears twice, or None.
+
+    In JSON a colon follows each key, and outside texts stands nowhere else. So when the number of
+    colons behind a quote equals the number of different keys, and no colon follows white space,
+    no key is repeated. Otherwise the text is parsed again, slowly.
+    """
+    if text.count('":') == _count_keys(row) and not (
+        " :" in text or "\t:" in text or "\r:" in text
+    ):
+        return None
+    try:
+        json.loads(text, object_pairs_hook=_refuse_repeated)
+    except _RepeatedError as repeated:
+        return f"the key {json.dumps(repeated.args[0], ensure_ascii=False)} appears twice"
+    return None
+
+
+def _count_keys(value: dict[str, Any] | list[Any]) -> int:
+    """Return the number of keys of all the objects in a value together."""
+    count, items = (len(value), value.values()) if isinstance(value, dict) else (0, value)
+    for item in items:
+        if isinstance(item, dict | list):
+            count += _count_keys(item)
+    return count
+
+
+class _RepeatedError(ValueError):
+    """An object has the same key twice."""
+
+
+def _refuse_repeated(pairs: list[tuple[str, Any]]) -> None:
+    seen: set[str] = set()
+    for key, _ in pairs:
+        if key in seen:
+            raise _RepeatedError(key)
+        seen.add(key)
+
+
+def _key_error(row: dict[str, Any], required: frozenset[str]) -> str | None:
+    if not required <= row.keys():
+        names = ", ".join(f'"{name}"' for name in sorted(required - row.keys()))
+        return f"the row lacks {names}"
+    return "a key is empty" if "" in row else None

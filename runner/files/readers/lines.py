@@ -1,0 +1,115 @@
+"""Reads the lines of a text file: in blocks, split at line feeds, decoded strictly as UTF-8.
+
+A line keeps its end. A carriage return is a character like any other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from io import BytesIO
+from itertools import chain
+from pathlib import Path
+
+from runner.errors import InputError
+from runner.files.compression import ByteSource
+
+_BLOCK = 1 << 18
+_BOM = b"\xef\xbb\xbf"
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+
+MAX_LINE = 1 << 26
+"""The longest line, in bytes; a file without line ends must not fill the memory."""
+
+ReportError = Callable[[int, str], None]
+"""Called with the line number at which a row begins, and what is wrong with the row."""
+
+
+class Lines:
+    """One pass over a file's lines.
+
+    Args:
+        file: The source of the bytes.
+        path: The file, for errors.
+        verify: Whether to hash the bytes, and to refuse those that are not UTF-8 text. Without
+            it, decoding fails with Python's own error.
+
+    Attributes:
+        consumed: Bytes read so far, in whole blocks.
+    """
+
+    def __init__(self, file: ByteSource, path: Path, *, verify: bool) -> None:
+        self.consumed = 0
+        self._file = file
+        self._path = path
+        self._verify = verify
+        self._hash = hashlib.sha256()
+        self._done_lines = 0
+        self._done_bytes = 0
+
+    def __iter__(self) -> Iterator[str]:
+        return chain.from_iterable(map(_split, self._blocks()))
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256, in hex, of the bytes read so far; meaningless without `verify`."""
+        return self._hash.hexdigest()
+
+    def _blocks(self) -> Iterator[bytes]:
+        """Yield the file in pieces of whole lines; the last line may lack its end."""
+        for position, piece in enumerate(self._whole_lines()):
+            if self._verify:
+                self._check(piece)
+            yield piece.removeprefix(_BOM) if position == 0 else piece
+
+    def _whole_lines(self) -> Iterator[bytes]:
+        rest: list[bytes] = []
+        pending = 0
+        while chunk := self._read():
+            cut = chunk.rfind(b"\n") + 1
+            if cut:
+                yield b"".join((*rest, chunk[:cut]))
+                rest, pending = [], 0
+            rest.append(chunk[cut:])
+            pending += len(chunk) - cut
+            if pending > MAX_LINE:
+                raise self._too_long()
+        if pending:
+            yield b"".join(rest)
+
+    def _read(self) -> bytes:
+        chunk = self._file.read(_BLOCK)
+        if self.consumed == 0 and chunk.startswith(_UTF16):
+            what = "the file is UTF-16 text or binary"
+            raise InputError(what, where=str(self._path), remedy="save it as UTF-8")
+        self.consumed += len(chunk)
+        if self._verify:
+            self._hash.update(chunk)
+        return chunk
+
+    def _check(self, piece: bytes) -> None:
+        zero = piece.find(b"\0")
+        if zero >= 0:
+            raise self._not_text(piece, zero, "a NUL byte", "name a text file")
+        try:
+            piece.decode()
+        except UnicodeDecodeError as error:
+            byte = f"the byte 0x{piece[error.start]:02x}, which is not UTF-8"
+            raise self._not_text(piece, error.start, byte, "save the file as UTF-8") from error
+        self._done_lines += piece.count(b"\n")
+        self._done_bytes += len(piece)
+
+    def _not_text(self, piece: bytes, at: int, found: str, remedy: str) -> InputError:
+        line = self._done_lines + piece.count(b"\n", 0, at) + 1
+        what = f"the file holds {found} (at offset {self._done_bytes + at})"
+        return InputError(what, where=f"{self._path}:{line}", remedy=remedy)
+
+    def _too_long(self) -> InputError:
+        what = f"a line is longer than {MAX_LINE >> 20} MB"
+        remedy = "check that the file is a dataset with one row a line"
+        return InputError(what, where=str(self._path), remedy=remedy)
+
+
+def _split(piece: bytes) -> Iterator[str]:
+    # Measured against StringIO and str.split: this is a tenth faster, and takes the least memory.
+    return map(bytes.decode, BytesIO(piece))

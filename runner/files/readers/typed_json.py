@@ -1,0 +1,55 @@
+"""Converts rows with typed values (dates, decimals, bytes, NumPy's and pandas' types) to JSON."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+import orjson
+
+from runner import magic
+
+
+def to_json_text(row: Mapping[str, Any]) -> str:
+    """Return a row as the text of a JSON object.
+
+    Times and dates become ISO 8601, decimals become texts with all their digits, an image becomes
+    a `data:` URL, other bytes become base64, and NaN becomes null.
+
+    Raises:
+        ValueError: A value has no form in JSON.
+    """
+    try:
+        return orjson.dumps(row, default=_plain, option=orjson.OPT_NON_STR_KEYS).decode()
+    except orjson.JSONEncodeError as error:
+        raise ValueError(str(error)) from error
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case bytes() | bytearray() | memoryview():
+            return _bytes_text(bytes(value))
+        case _ if callable(getattr(value, "tolist", None)):  # NumPy's numbers and arrays
+            return value.tolist()
+        case date():  # of pandas; orjson converts Python's own
+            return None if _is_absent(value) else value.isoformat()
+        case Decimal():
+            return format(value, "f")
+        case timedelta():
+            return f"PT{value.total_seconds():f}".rstrip("0").rstrip(".") + "S"
+        case _:
+            return None if _is_absent(value) else str(value)
+
+
+def _is_absent(value: Any) -> bool:
+    """Whether it is an empty cell of pandas: NaT, which is a date, or NA, which equals nothing."""
+    return type(value).__name__ in {"NaTType", "NAType"}
+
+
+def _bytes_text(value: bytes) -> str:
+    if media_type := magic.image_type(value):
+        return magic.to_data_url(value, media_type)
+    return base64.b64encode(value).decode()

@@ -1,0 +1,164 @@
+"""Encodes output rows as text: as lines of JSON, or as lines of a CSV or TSV table.
+
+A value from the input keeps the exact text that it has in the row, so numbers keep their digits.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import orjson
+
+from runner.files.formats import Format, delimiter_of
+
+RESULT_COLUMNS = ("answer", "model", "state", "error")
+"""The columns that are added to the input's, unless there are more."""
+
+CellValue = str | int | float | bool | None
+"""The value of an added column."""
+
+OutputRow = tuple[str, Sequence[CellValue]]
+"""A row's JSON text, and the values of the added columns."""
+
+Encoder = Callable[[Sequence[OutputRow]], str]
+"""Returns the lines of some rows, each with its line end."""
+
+_SPACE = re.compile(r"[ \t\r\n]*")
+_DECODER = json.JSONDecoder(parse_int=str, parse_float=str)  # numbers are copied, not parsed
+_CELL_TYPES = frozenset({str, type(None)})  # a value of these is a cell as it is
+_SIMPLE_TYPES = frozenset({str, type(None), int, bool})  # JSON spells these in one way, save -0
+_NEGATIVE_ZERO = re.compile(r":\s*-0\s*[,}]")  # orjson reads it as 0
+
+
+def header_line(form: Format, names: Sequence[str]) -> str:
+    """Return the line before the first row, with its end; JSON Lines have none."""
+    return "" if form == "jsonl" else _TableLines(form)([names])
+
+
+def encoder_for(form: Format, columns: Sequence[str], added: Sequence[str]) -> Encoder:
+    """Return the encoder of rows with these `columns` and `added` columns, in a text format."""
+    return _object_encoder(added) if form == "jsonl" else _table_encoder(form, columns)
+
+
+def _object_encoder(added: Sequence[str]) -> Encoder:
+    names = tuple(added)
+
+    def encode_one(row: str, values: Sequence[CellValue]) -> str:
+        """Splice the values into the row's text."""
+        members = row.strip()[1:-1].strip()
+        more = _added_members(names, values)
+        comma = "," if members and names else ""
+        line = f"{{{members}{comma}{more}\n"
+        # Between tokens of JSON a raw line end is legal, and a space means the same.
+        return line if line.count("\n") == 1 else line[:-1].replace("\n", " ") + "\n"
+
+    def encode(rows: Sequence[OutputRow]) -> str:
+        return "".join([encode_one(row, values) for row, values in rows])
+
+    return encode
+
+
+def _added_members(names: Sequence[str], values: Sequence[CellValue]) -> str:
+    """Return the added columns as the members of an object, with its closing brace."""
+    try:
+        return orjson.dumps(dict(zip(names, values, strict=True)))[1:].decode()
+    except orjson.JSONEncodeError:  # a half surrogate
+        safe = dict(zip(names, map(encodable, values), strict=True))
+        return orjson.dumps(safe)[1:].decode()
+
+
+def _table_encoder(form: Format, columns: Sequence[str]) -> Encoder:
+    lines, names = _TableLines(form), tuple(columns)
+
+    def cells(row: str, values: Sequence[CellValue]) -> list[str | None]:
+        found = to_cells(row)
+        return [*map(found.get, names), *map(to_cell, values)]
+
+    def encode(rows: Sequence[OutputRow]) -> str:
+        return lines([cells(row, values) for row, values in rows])
+
+    return encode
+
+
+def to_cell(value: CellValue) -> str | None:
+    """Return an added value as a cell: a text unchanged, None as None, anything else as JSON."""
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return value if value.isascii() else replace_surrogates(value)
+    return orjson.dumps(value).decode()
+
+
+class _TableLines:
+    """Encodes rows of cells as lines that end with a line feed."""
+
+    def __init__(self, form: Format) -> None:
+        self._delimiter = delimiter_of(form)
+
+    def __call__(self, rows: Sequence[Sequence[str | None]]) -> str:
+        text = self._write(rows, "\n")
+        # With "\n" for its line end, the writer of some Python versions puts no quotes around a
+        # cell that holds "\r". It always does with "\r\n", which is then replaced line by line.
+        if "\r" in text:
+            text = "".join([self._write([row], "\r\n")[:-2] + "\n" for row in rows])
+        return text
+
+    def _write(self, rows: Iterable[Sequence[str | None]], line_end: str) -> str:
+        buffer = io.StringIO(newline="")
+        writer = csv.writer(buffer, delimiter=self._delimiter, lineterminator=line_end)
+        writer.writerows(rows)
+        return buffer.getvalue()
+
+
+def to_cells(row: str) -> dict[str, str | None]:
+    """Return a row's values as cells: texts unchanged, null as None, anything else as JSON."""
+    values: dict[str, Any] = orjson.loads(row)
+    types = set(map(type, values.values()))
+    if types <= _CELL_TYPES:
+        return values
+    if types <= _SIMPLE_TYPES and not ("-0" in row and _NEGATIVE_ZERO.search(row)):
+        return {name: _simple_cell(value) for name, value in values.items()}
+    return _copied_cells(row)
+
+
+def _simple_cell(value: CellValue) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
+
+
+def _copied_cells(row: str) -> dict[str, str | None]:
+    """Do what `to_cells` does by copying each value's text out of the row."""
+    found: dict[str, str | None] = {}
+    at = _skip_space(row, row.index("{") + 1)
+    while row[at] != "}":
+        key, at = _DECODER.raw_decode(row, at)
+        at = _skip_space(row, row.index(":", at) + 1)
+        value, end = _DECODER.raw_decode(row, at)
+        found[key] = value if value is None or isinstance(value, str) else row[at:end]
+        at = _skip_space(row, end)
+        at = _skip_space(row, at + 1) if row[at] == "," else at
+    return found
+
+
+def _skip_space(row: str, at: int) -> int:
+    """Return the position of the first character from `at` that is not white space."""
+    space = _SPACE.match(row, at)
+    return space.end() if space else at
+
+
+def encodable(value: CellValue) -> CellValue:
+    """Return a value that any file can hold."""
+    return replace_surrogates(value) if isinstance(value, str) else value
+
+
+def replace_surrogates(text: str) -> str:
+    """Replace half surrogates, which a provider may send and no file can hold."""
+    return text.encode("utf-8", "replace").decode()

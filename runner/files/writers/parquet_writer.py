@@ -1,0 +1,152 @@
+"""Writes results as a Parquet file with typed columns, with some thousand rows in memory.
+
+The types are inferred from the rows. When a later row does not fit, the type is widened (whole
+numbers to floats, objects by their new keys, anything else to JSON text), and the rows written so
+far are copied into the new types.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import orjson
+import pyarrow as pa
+from pyarrow import parquet
+
+from runner.files.writers.encode import CellValue, encodable
+from runner.files.writers.sink import Layout
+
+_ROWS_HELD = 20_000
+_CHARACTERS_HELD = 1 << 24  # so that long rows do not fill the memory
+_MAX_FIELDS = 200  # of an object; one with more is a map, which is kept as text
+
+_ARROW_ERRORS = (pa.ArrowException, ValueError, TypeError, OverflowError)
+
+
+class ParquetSink:
+    """Buffers rows, and writes a row group when the buffer is full."""
+
+    def __init__(self, file: BinaryIO, layout: Layout) -> None:
+        self._file = file
+        self._layout = layout
+        self._types: dict[str, Any] = dict.fromkeys(layout.names)  # None: only nulls so far
+        if layout.vector:
+            self._types[layout.vector] = pa.list_(pa.float32())
+        self._writer: parquet.ParquetWriter | None = None
+        self._held: list[list[Any]] = []
+        self._size = 0
+        self._rows = 0
+
+    def write(self, row: str, values: Sequence[CellValue]) -> None:
+        """Buffer one row; when the buffer is full, write it."""
+        self._rows += 1
+        found = orjson.loads(row)
+        added = [self._added(*pair) for pair in zip(self._layout.added, values, strict=True)]
+        self._held.append([*map(found.get, self._layout.columns), *added])
+        self._size += len(row) + sum(len(value) for value in values if isinstance(value, str))
+        if len(self._held) >= _ROWS_HELD or self._size >= _CHARACTERS_HELD:
+            self._flush()
+
+    def finish(self) -> None:
+        """Write the last rows and the footer."""
+        self._flush()
+        self._open().close()
+
+    def abandon(self) -> None:
+        """Close the writer, and ignore any error."""
+        if self._writer is not None:
+            with suppress(OSError, ValueError):
+                self._writer.close()
+
+    def _added(self, name: str, value: CellValue) -> Any:
+        if name != self._layout.vector:
+            return encodable(value)
+        return self._layout.vector_of(self._rows, value)
+
+    def _flush(self) -> None:
+        columns = list(zip(*self._held, strict=True)) or [()] * len(self._types)
+        self._held, self._size = [], 0
+        values = dict(zip(self._types, map(list, columns), strict=True))
+        wider = {name: _widened(self._types[name], column) for name, column in values.items()}
+        if self._writer is not None and wider != self._types:
+            self._copy(wider)
+        self._types = wider
+        table = _table(values, _schema(wider))
+        if table.num_rows:
+            self._open().write_table(table)
+
+    def _open(self) -> parquet.ParquetWriter:
+        if self._writer is None:
+            self._writer = parquet.ParquetWriter(self._file, _schema(self._types))
+        return self._writer
+
+    def _copy(self, types: Mapping[str, Any]) -> None:
+        """Write the file again from its start, with these types."""
+        self._open().close()
+        self._writer = None
+        self._file.flush()
+        with tempfile.TemporaryFile(dir=Path(self._file.name).parent) as old:
+            self._file.seek(0)
+            shutil.copyfileobj(self._file, old)
+            self._file.seek(0)
+            self._file.truncate()
+            written, schema = parquet.ParquetFile(old), _schema(types)
+            self._writer = parquet.ParquetWriter(self._file, schema)
+            for group in range(written.num_row_groups):
+                columns = written.read_row_group(group).to_pydict()
+                self._writer.write_table(_table(columns, schema))
+
+
+def _schema(types: Mapping[str, Any]) -> pa.Schema:
+    return pa.schema([(name, type_ or pa.string()) for name, type_ in types.items()])
+
+
+def _table(columns: Mapping[str, list[Any]], schema: pa.Schema) -> pa.Table:
+    return pa.table([_array(columns[field.name], field.type) for field in schema], schema=schema)
+
+
+def _array(values: Iterable[Any], type_: Any) -> Any:
+    return pa.array(map(_text, values) if type_ == pa.string() else values, type_)
+
+
+def _text(value: Any) -> str | None:
+    return value if value is None or isinstance(value, str) else orjson.dumps(value).decode()
+
+
+def _widened(known: Any, values: list[Any]) -> Any:
+    """Return the narrowest type that holds `values` and all values of the type `known`.
+
+    None stands for a column of which every value is null.
+    """
+    if known == pa.string():
+        return known
+    try:
+        found: Any = pa.array(values).type
+        if pa.types.is_null(found):
+            return known
+        if known is not None:
+            found = _common_type(known, found)
+        pa.array(values, found)
+    except _ARROW_ERRORS:
+        return pa.string()
+    return found if _storable(found) else pa.string()
+
+
+def _common_type(one: Any, other: Any) -> Any:
+    if pa.types.is_list(one) and one.value_type == pa.float32():  # embeddings stay as they are
+        return one
+    schemas = [pa.schema([("", one)]), pa.schema([("", other)])]
+    return pa.unify_schemas(schemas, promote_options="permissive").field(0).type
+
+
+def _storable(type_: Any) -> bool:
+    """Whether Parquet can hold the type: an object needs at least one key, and not too many."""
+    if pa.types.is_struct(type_):
+        fields = [type_.field(place) for place in range(type_.num_fields)]
+        return 0 < len(fields) <= _MAX_FIELDS and all(_storable(field.type) for field in fields)
+    return _storable(type_.value_type) if pa.types.is_list(type_) else True

@@ -1,0 +1,1 @@
+"""Reads the answers in a model's reply: finds them, validates them, and normalises them."""

@@ -1,0 +1,53 @@
+"""Finds the candidates for a short answer in a reply: the whole of it, or one marked place."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import TypeVar
+
+from runner.jobfile.answers.unwrap import follows_lead, unwrap
+
+_FENCED = re.compile(r"^(?:```|~~~)[^\n`]*\n", re.MULTILINE)
+_BOXED = re.compile(
+    r"\\boxed\{([^{}\n]{1,200})\}|<\|begin_of_box\|>([^<\n]{1,200})<\|end_of_box\|>"
+)
+_MAX_LAYERS = 16
+_MAX_LINES = 400
+
+T = TypeVar("T")
+
+
+def find_unique(core: str, read: Callable[[list[str]], T | None]) -> T | None:
+    """Return the one value that `read` finds in a reply; None when there is none, or several.
+
+    Args:
+        core: The reply without its thinking.
+        read: Returns the value of one candidate, given as its layers, the outermost first.
+    """
+    if (whole := read(layers(core))) is not None:
+        return whole
+    found = [value for text in _places(core) if (value := read(layers(text))) is not None]
+    return found[0] if found and all(value == found[0] for value in found) else None
+
+
+def layers(text: str) -> list[str]:
+    """Return `text` and what is left after each layer of wrapping is removed."""
+    return list(islice(unwrap(text), _MAX_LAYERS))
+
+
+def _places(core: str) -> Iterator[str]:
+    """Yield the places where models put an answer after some reasoning."""
+    lines = [line.strip() for line in core.split("\n", _MAX_LINES) if line.strip()]
+    said = [lead for line in lines if (lead := follows_lead(line)) is not None]
+    if len(said) == 1 and lines and follows_lead(lines[-1]) is not None:
+        yield said[0]
+    fenced = _FENCED.split(core, maxsplit=1)
+    if len(fenced) > 1:
+        block, mark, after = fenced[1].partition("\n```")
+        if mark and "```" not in after:
+            yield block
+    boxed = [first or second for first, second in _BOXED.findall(core)]
+    if boxed:
+        yield boxed[0] if len(set(boxed)) == 1 else ""

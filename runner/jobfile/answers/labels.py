@@ -1,0 +1,148 @@
+"""Finds the labels that a reply names; a text that could mean two labels names none."""
+
+# ruff: noqa: RUF001 - commas of many scripts are the point
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from runner.jobfile.answer_spec import AnswerSpec
+from runner.jobfile.answers.candidates import layers
+from runner.jobfile.answers.lenient_json import parse_strict, parse_whole
+from runner.jobfile.answers.unwrap import follows_lead, unwrap
+from runner.jobfile.normalise import normalise, strip_separators
+
+_PADDING = 64
+_SEPARATORS = re.compile(r"[,，、;；\n|]")
+_NO_LABELS = frozenset({"[]", "none", "nothing", "no labels", "null", "无", "没有"})
+
+_Key = Callable[[str], str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """The labels of a spec, to be looked up by what a reply says.
+
+    Attributes:
+        by_spelling: The labels by their normalised spelling.
+        levels: Functions that turn a normalised text into a key, the strictest first, each with
+            the labels by their keys.
+        max_length: The longest text, in characters, that can be a label with something around it.
+        has_quotes: Whether a spelling contains a quotation mark.
+    """
+
+    by_spelling: dict[str, str]
+    levels: tuple[tuple[_Key, dict[str, str]], ...]
+    max_length: int
+    has_quotes: bool
+
+
+def exact_label(spec: AnswerSpec, text: str) -> str | None:
+    """Return the label that `text` spells, apart from case and white space."""
+    table = _table_of(spec)
+    return table.by_spelling.get(normalise(text)) if len(text) <= table.max_length else None
+
+
+def exact_labels(spec: AnswerSpec, text: str) -> frozenset[str] | None:
+    """Return the labels when `text` is a JSON array of them.
+
+    It finds what `find_labels` would find, and saves most of the time: the text as a whole cannot
+    be a label, because no label contains the quotation marks between the names.
+    """
+    if not text.startswith("[") or _table_of(spec).has_quotes:
+        return None
+    names = parse_strict(text)
+    if not isinstance(names, list) or not names:
+        return None
+    labels = [exact_label(spec, name) if isinstance(name, str) else None for name in names]
+    found = frozenset(label for label in labels if label)
+    return found if all(labels) else None
+
+
+def find_label(spec: AnswerSpec, candidates: Iterable[str]) -> str | None:
+    """Return the label that is the whole of a candidate, the outermost candidate first."""
+    table = _table_of(spec)
+    texts = [normalise(text) for text in candidates if len(text) <= table.max_length]
+    for key, labels in table.levels:
+        for text in texts:
+            if label := labels.get(key(text)):
+                return label
+    return None
+
+
+def find_labels(spec: AnswerSpec, candidates: list[str]) -> frozenset[str] | None:
+    """Return the labels that a candidate lists; None when it names anything else.
+
+    A list is a JSON array of texts, an object with one such array and nothing else, or text with
+    commas or line ends between the labels. The empty list is ``[]`` or a word for it.
+    """
+    if label := find_label(spec, candidates):
+        return frozenset({label})
+    for text in candidates:
+        if normalise(text) in _NO_LABELS:
+            return frozenset()
+        names = _listed(text)
+        found = [find_label(spec, layers(name)) for name in names]
+        labels = frozenset(label for label in found if label)
+        if names and all(found):
+            return labels
+    return None
+
+
+def _listed(text: str) -> list[str]:
+    value = parse_whole(text)
+    if isinstance(value, dict) and len(value) == 1:
+        (value,) = value.values()
+    if isinstance(value, list):
+        return _names(value)
+    parts = _SEPARATORS.split(follows_lead(text) or text, 1_000)
+    return [name for part in parts if (name := part.strip())]
+
+
+def _names(values: list[Any]) -> list[str]:
+    return [value if isinstance(value, str) else "" for value in values]
+
+
+def _table_of(spec: AnswerSpec) -> _Table:
+    return _table(spec.labels, tuple(spec.synonyms.items()))
+
+
+@lru_cache(256)
+def _table(labels: tuple[str, ...], synonyms: tuple[tuple[str, tuple[str, ...]], ...]) -> _Table:
+    spellings = [(label, label) for label in labels]
+    spellings += [(other, label) for label, others in synonyms for other in others]
+    keys: tuple[_Key, ...] = (_unchanged, _innermost, _letters)
+    levels = tuple((key, _unambiguous(spellings, key)) for key in keys)
+    return _Table(
+        by_spelling=levels[0][1],
+        levels=levels,
+        max_length=4 * max((len(spelling) for spelling, _ in spellings), default=0) + _PADDING,
+        has_quotes=any('"' in spelling for spelling, _ in spellings),
+    )
+
+
+def _unambiguous(spellings: list[tuple[str, str]], key: _Key) -> dict[str, str]:
+    """Return the labels by their key, without the keys that two labels share."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for spelling, label in spellings:
+        found[key(normalise(spelling))].add(label)
+    return {text: next(iter(labels)) for text, labels in found.items() if text and len(labels) == 1}
+
+
+def _unchanged(normalised: str) -> str:
+    return normalised
+
+
+def _innermost(normalised: str) -> str:
+    """Return the text without any wrapping."""
+    *_, innermost = unwrap(normalised)
+    return innermost
+
+
+def _letters(normalised: str) -> str:
+    return strip_separators(_innermost(normalised))

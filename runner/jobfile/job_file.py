@@ -1,0 +1,136 @@
+"""A whole job file: the model that validates it, and the digests that identify what it asks."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Annotated, Any, Self
+
+import orjson
+from pydantic import Field, ValidationError, field_validator, model_validator
+
+from runner.errors import JobFileError
+from runner.jobfile.answer_spec import AnswerSpec
+from runner.jobfile.job_spec import ImageSpec, JobSpec
+from runner.jobfile.parameters import check_parameters
+from runner.jobfile.prompt_spec import PromptSpec
+from runner.tomlfile import TomlTable, problem
+
+# Every digest covers these keys. A later key is part of it only when it is set, so that an older
+# job file keeps its digest, and its batch is not paid for again.
+_FIRST_KEYS = {"prompt": {"system", "user"}, "answer": {"kind", "labels"}}
+
+
+class JobLimits(TomlTable):
+    """``[limits]``: when to give up on a row or on the whole batch.
+
+    Attributes:
+        max_calls: The most calls that the batch may cost in all; None: no limit.
+        max_attempts: The most tries of one row after transient errors, 1 to 20.
+        timeout_s: The most seconds that one call may take, 5 to 3600.
+    """
+
+    max_calls: Annotated[int, Field(ge=1)] | None = None
+    max_attempts: Annotated[int, Field(ge=1, le=20)] = 6
+    timeout_s: Annotated[float, Field(ge=5, le=3600)] = 300.0
+
+
+class JobFile(TomlTable):
+    """A whole job file, validated.
+
+    Attributes:
+        parameters: Sent with each request unchanged; not to be modified.
+    """
+
+    job: JobSpec
+    prompt: PromptSpec = PromptSpec(user="{{ row }}")
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    answer: AnswerSpec = AnswerSpec()
+    images: ImageSpec = ImageSpec()
+    limits: JobLimits = JobLimits()
+
+    @field_validator("parameters")
+    @classmethod
+    def _parameters_can_be_sent(cls, parameters: dict[str, Any]) -> dict[str, Any]:
+        check_parameters(parameters)
+        return parameters
+
+    @model_validator(mode="after")
+    def _prompt_fits_the_kind(self) -> Self:
+        kind, prompt = self.job.kind, self.prompt
+        if kind != "request" and "prompt" not in self.model_fields_set:
+            raise problem("needs a table [prompt]", 'write [prompt] with user = "… {{ column }} …"')
+        if kind in ("embedding", "image") and prompt.has_more_than_user:
+            raise problem(f'kind = "{kind}" takes one text, [prompt] user, and no other messages')
+        if kind != "chat" and self.answer != AnswerSpec():
+            raise problem(f'kind = "{kind}" has no [answer] to validate')
+        return self
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read the output of `to_json`.
+
+        Raises:
+            JobFileError: The text is not a job file of this version.
+        """
+        try:
+            return cls.model_validate(orjson.loads(text))
+        except (orjson.JSONDecodeError, ValidationError) as error:
+            raise JobFileError(
+                "a stored job file cannot be read",
+                where="database",
+                remedy="submit the batch again from its job file",
+            ) from error
+
+    def to_json(self) -> str:
+        """Return the canonical JSON text: every default included, keys sorted, no spaces."""
+        whole = self.model_dump(mode="json", by_alias=True)
+        return orjson.dumps(whole, option=orjson.OPT_SORT_KEYS).decode()
+
+    def terms(self, models: Sequence[str]) -> str:
+        """The SHA-256, in hex, of everything but the row that an answer depends on.
+
+        Rows with equal request keys, asked of `models` on the same terms, ask the same. How rows
+        share calls is not part of the terms: a user who packs differently must not pay again.
+        """
+        terms = {
+            "kind": self.job.kind,
+            "models": sorted(models),
+            "parameters": self.parameters,
+            "answer": self.answer.model_dump(mode="json", by_alias=True, exclude={"max_asks"}),
+            "longest_side": self.images.longest_side,
+        }
+        if self.job.kind != "request":
+            terms["prompt"] = self.prompt.model_dump(mode="json", exclude_defaults=True)
+        return hashlib.sha256(orjson.dumps(terms, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256, in hex, of the models, the prompt, the parameters and the answer.
+
+        The name, the priority, the limits and `max_asks` are not part of it: a user who changes
+        them means the same batch, and must not pay for it again.
+        """
+        asked = self.model_dump(
+            mode="json",
+            by_alias=True,
+            exclude={
+                "job": True,
+                "answer": {"max_asks"},
+                "images": {"folder", "max_bytes"},
+                "limits": True,
+            },
+        )
+        if self.images.longest_side is None:
+            del asked["images"]
+        if self.job.kind != "chat":
+            asked["kind"] = self.job.kind
+        for table, first in _FIRST_KEYS.items():
+            asked[table] = {k: v for k, v in asked[table].items() if k in first or _is_set(v)}
+        asked["models"] = self.job.choices
+        return hashlib.sha256(orjson.dumps(asked, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def _is_set(value: Any) -> bool:
+    """Whether a value differs from the default of its key; 0 does."""
+    return value is not None and value is not False and value not in ([], {})

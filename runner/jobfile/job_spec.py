@@ -1,0 +1,96 @@
+"""The ``[job]`` and ``[images]`` tables of a job file."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from runner.core.demand import Rotate
+from runner.jobfile.text_fields import NonBlank
+from runner.tomlfile import TomlTable, problem
+
+# Texts in one call for embeddings by default; packing them changes no vector.
+EMBEDDINGS_PER_CALL = 16
+
+JobKind = Literal["chat", "embedding", "image", "request"]
+
+
+class JobSpec(TomlTable):
+    """``[job]``: the batch's name, the models that may answer, and how they are asked.
+
+    Attributes:
+        name: What people call it; by default the file's stem.
+        kind: What is asked for: ``chat``, an ``embedding``, an ``image``; or ``request``: the row
+            is a whole request, as in a file for the OpenAI Batch API.
+        model: The one model's name, as the provider spells it.
+        models: Instead of `model`: several models, the preferred one first.
+        rotate: Whether the next model is used when the one before is spent, or all take turns.
+        priority: Batches with a lower number go first, -100 to 100; equal ones share.
+        pack: Rows in one call, 1 to 256; or ``auto``: as many as fit into `pack_tokens`.
+        pack_tokens: The approximate tokens of rows in one call when `pack` is ``auto``.
+        check: The share of packed rows that are also asked alone, to measure what packing costs:
+            0 to 1.
+        reuse: Whether an answer to the same request in another batch is reused.
+        votes: How often each row is asked, 1 to 15; the models, if there are several, take turns.
+        gold: The column with the right answers, to which the report compares.
+    """
+
+    name: NonBlank
+    kind: JobKind = "chat"
+    model: NonBlank | None = None
+    models: Annotated[tuple[NonBlank, ...], Field(strict=False, max_length=50)] = ()
+    rotate: Annotated[Rotate, Field(strict=False)] = Rotate.PREFER
+    priority: Annotated[int, Field(ge=-100, le=100)] = 0
+    pack: Annotated[int, Field(ge=1, le=256)] | Literal["auto"] | None = None
+    pack_tokens: Annotated[int, Field(ge=100, le=1_000_000)] = 4_000
+    check: Annotated[float, Field(ge=0, le=1, strict=False)] = 0.0
+    reuse: bool = False
+    votes: Annotated[int, Field(ge=1, le=15)] = 1
+    gold: NonBlank | None = None
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The models that may answer, the preferred one first."""
+        return self.models or (self.model or "",)
+
+    @property
+    def rows_per_call(self) -> int | Literal["auto"]:
+        """The most rows in one call."""
+        if self.pack is not None:
+            return self.pack
+        return EMBEDDINGS_PER_CALL if self.kind == "embedding" else 1
+
+    @model_validator(mode="after")
+    def _names_its_models_once(self) -> Self:
+        if (self.model is None) == (not self.models):
+            raise problem(
+                "needs either a model or a list of models", 'write model = "…" or models = ["…"]'
+            )
+        if len(set(self.models)) < len(self.models):
+            raise problem("a model is named twice in models", "name each model once")
+        return self
+
+    @model_validator(mode="after")
+    def _fits_its_kind(self) -> Self:
+        if self.rows_per_call != 1 and self.kind in ("image", "request"):
+            raise problem(f'kind = "{self.kind}" asks each row alone', "remove pack")
+        if self.check and self.rows_per_call == 1:
+            raise problem("check compares packed rows with single ones, and no row is packed")
+        if self.kind != "chat" and (self.votes > 1 or self.check or self.gold):
+            raise problem(f'votes, check and gold are for kind = "chat", not "{self.kind}"')
+        return self
+
+
+class ImageSpec(TomlTable):
+    """``[images]``: the images that are sent, and those that are generated.
+
+    Attributes:
+        folder: Where generated images are stored; by default the job's name with ``-images``.
+        max_bytes: The largest image that is sent or stored.
+        longest_side: The most pixels of a side of an image that is sent; larger ones are resized.
+    """
+
+    folder: NonBlank | None = None
+    max_bytes: Annotated[int, Field(ge=1_000, le=100_000_000)] = 20_000_000
+    longest_side: Annotated[int, Field(ge=16, le=16_384)] | None = None

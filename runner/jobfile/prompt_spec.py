@@ -1,0 +1,103 @@
+"""The ``[prompt]`` table of a job file: the templates of the messages."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+import orjson
+from pydantic import BeforeValidator, Field, model_validator
+
+from runner.jobfile.text_fields import NonBlank, TemplateText
+from runner.tomlfile import TomlTable, problem
+
+ANSWER = "answer"
+"""The key of an example that holds its answer."""
+
+
+def _example(value: Any) -> Any:
+    """Convert an example that is a table to JSON text, its columns in the order given."""
+    if not isinstance(value, dict):
+        return value
+    if value.get(ANSWER) is None:
+        raise problem(f'an example needs an "{ANSWER}"')
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError as error:
+        raise problem(f"this cannot be written as JSON ({error})") from None
+
+
+Example = Annotated[str, BeforeValidator(_example)]
+Role = Literal["system", "user", "assistant"]
+
+
+class Turn(TomlTable):
+    """``[[prompt.turns]]``: one message of several.
+
+    Attributes:
+        role: The role of the message.
+        content: The template of its text.
+    """
+
+    role: Role
+    content: TemplateText
+
+
+class PromptSpec(TomlTable):
+    """``[prompt]``: the Jinja2 templates of the messages; a row's columns are the variables.
+
+    Attributes:
+        system: The system message.
+        user: The user's message; or else `turns`, or `conversation`.
+        turns: Several messages, of which the last is the user's.
+        conversation: The column that holds the messages: a list of ``{role, content}``.
+        examples: Rows with their answers, which precede each question. Each is JSON text with
+            the columns that `user` reads, and ``answer``. A job file names a file of them.
+        image: The template of the URL or path of an image that goes with the question.
+        images: Instead of `image`: several such; one that is blank for a row is left out.
+    """
+
+    system: TemplateText | None = None
+    user: TemplateText | None = None
+    turns: Annotated[tuple[Turn, ...], Field(strict=False)] = ()
+    conversation: NonBlank | None = None
+    examples: Annotated[tuple[Example, ...], Field(strict=False)] = ()
+    image: TemplateText | None = None
+    images: Annotated[tuple[TemplateText, ...], Field(strict=False)] = ()
+
+    @property
+    def image_templates(self) -> tuple[str, ...]:
+        """The templates of the images."""
+        return self.images or ((self.image,) if self.image else ())
+
+    @property
+    def has_more_than_user(self) -> bool:
+        """Whether any key but `user` is set."""
+        return any(value for name, value in self if name != "user")
+
+    @model_validator(mode="after")
+    def _has_one_source_of_messages(self) -> Self:
+        sources = {"user": self.user, "turns": self.turns, "conversation": self.conversation}
+        given = [name for name, value in sources.items() if value]
+        if not given:
+            raise problem("needs a user message", 'write user = "… {{ column }} …"')
+        if len(given) > 1:
+            raise problem(f"has both {given[0]} and {given[1]}", "keep one of them")
+        return self
+
+    @model_validator(mode="after")
+    def _turns_end_with_a_question(self) -> Self:
+        if self.turns and self.turns[-1].role != "user":
+            raise problem("the last turn must be the user's", 'give it role = "user"')
+        if self.system and any(turn.role == "system" for turn in self.turns):
+            raise problem("has both system and a turn of the system's", "keep one of them")
+        return self
+
+    @model_validator(mode="after")
+    def _images_and_examples_fit(self) -> Self:
+        if self.image and self.images:
+            raise problem("has both image and images", "put them all into images")
+        if self.conversation and self.image_templates:
+            raise problem("images cannot be combined with a conversation, which holds its own")
+        if self.examples and not self.user:
+            raise problem("examples need a user template, which formats them")
+        return self

@@ -1,0 +1,70 @@
+"""Computes a key for what is asked of a row, without rendering its prompt.
+
+The key covers the values of the columns that the templates read. Everything else that an answer
+depends on is the same for all rows of a job, and is covered by `JobFile.terms`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+
+from runner.errors import JobFileError
+from runner.jobfile.job_file import JobFile
+from runner.jobfile.prompt import Prompt
+
+KEY_BYTES = 16
+
+ImageIdentity = Callable[[str], str]
+"""Returns a text that differs between different images, given an image's URL or path."""
+
+
+class RequestKeys:
+    """The keys of the rows of one job: rows that ask the same have the same key.
+
+    When the columns that a template reads are not known without rendering, the key covers all of
+    them. Rows may differ in a column that is read and still have the same messages, for example
+    when a filter removes the difference; their keys differ.
+
+    Args:
+        jobfile: The job file.
+        prompt: Its templates, compiled.
+        image_identity: Identifies the images that a row names; a file may change while its path
+            stays the same. None: by their paths.
+    """
+
+    def __init__(
+        self, jobfile: JobFile, prompt: Prompt, image_identity: ImageIdentity | None = None
+    ) -> None:
+        columns = prompt.columns_read
+        self._columns = None if columns is None else tuple(sorted(columns))
+        self._is_request = jobfile.job.kind == "request"
+        self._prompt = prompt
+        self._image_identity = image_identity if jobfile.prompt.image_templates else None
+
+    def of(self, row: str) -> bytes:
+        """Return the key of a row, given as the text of a JSON object; `KEY_BYTES` long."""
+        values: dict[str, Any] = orjson.loads(row)
+        if self._is_request:
+            content = [values["url"], values["body"]]
+            data = orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
+        else:
+            data = orjson.dumps(self._read(values))
+        if self._image_identity is not None:
+            data += orjson.dumps(self._images(values, self._image_identity))
+        return hashlib.blake2b(data, digest_size=KEY_BYTES).digest()
+
+    def _read(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Return the values of the columns that are read; a column that is missing is left out."""
+        if self._columns is None:
+            return values
+        return {name: values[name] for name in self._columns if name in values}
+
+    def _images(self, values: dict[str, Any], identity: ImageIdentity) -> list[str]:
+        try:
+            return [identity(url) for url in self._prompt.images(values)]
+        except JobFileError:  # reported when the row is asked
+            return []

@@ -1,0 +1,30 @@
+"""The types of the texts in a job file: any text that is not blank, and templates."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from jinja2 import TemplateSyntaxError
+from pydantic import AfterValidator
+
+from runner.jobfile.template import compile_template
+from runner.tomlfile import problem
+
+
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        raise problem("must not be blank")
+    return text
+
+
+def _valid_template(source: str) -> str:
+    try:
+        compile_template(source)
+    except TemplateSyntaxError as error:
+        message = f"template error on line {error.lineno} of the text: {error.message}"
+        raise problem(message) from error
+    return source
+
+
+NonBlank = Annotated[str, AfterValidator(_not_blank)]
+TemplateText = Annotated[str, AfterValidator(_not_blank), AfterValidator(_valid_template)]

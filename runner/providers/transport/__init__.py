@@ -1,0 +1,16 @@
+"""HTTP exchanges with providers.
+
+`exchange` has the interface and the outcomes, `over_pyreqwest` and `over_httpx` implement it,
+`network` reads the proxies and certificates that the environment names, `opening` chooses.
+"""
+
+from runner.providers.transport.exchange import (
+    NoReply,
+    NotSent,
+    Response,
+    TooLarge,
+    Transport,
+)
+from runner.providers.transport.opening import open_transport
+
+__all__ = ["NoReply", "NotSent", "Response", "TooLarge", "Transport", "open_transport"]

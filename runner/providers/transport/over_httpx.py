@@ -1,0 +1,229 @@
+"""The transport over httpx: the only file that knows httpx.
+
+Requests go straight to httpx's transports. Its client would add redirects, cookies and
+authentication, of which none is wanted, and twice the time.
+"""
+
+from __future__ import annotations
+
+import re
+import ssl
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import lru_cache
+from importlib.util import find_spec
+from typing import TypeVar
+
+import anyio
+
+# The command line that comes with httpx, which is not used here, would load click, pygments and
+# rich, and cost a run that waits for midnight 2.5 MB.
+sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]  # None: not to be imported
+
+import httpx  # noqa: E402
+
+from runner.errors import ConfigError  # noqa: E402
+from runner.providers.transport.exchange import (  # noqa: E402
+    KEEP_ALIVE_S,
+    USER_AGENT,
+    NoReply,
+    NotSent,
+    Response,
+    TooLarge,
+    connect_timeout,
+    timed_out,
+)
+from runner.providers.transport.network import DIRECT, Network  # noqa: E402
+
+# Failures before the first byte of the request was written: nothing can have been charged.
+_NOT_SENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+    httpx.LocalProtocolError,
+)
+_SOCKS = ("socks5", "socks5h")
+_DIGITS = re.compile(r"[0-9]{1,18}")
+_COMPRESSED = {"User-Agent": USER_AGENT, "Accept-Encoding": "gzip, deflate"}
+_AS_IT_IS = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
+
+Pick = Callable[[str], httpx.AsyncBaseTransport]
+"""The httpx transport for a URL."""
+Describe = Callable[[str], str]
+"""By which proxy a URL is reached, in words."""
+
+T = TypeVar("T")
+
+
+class HttpxTransport:
+    """Exchanges over the httpx transport that `pick` names for a URL."""
+
+    def __init__(self, pick: Pick, path_to: Describe = lambda _url: "") -> None:
+        self._pick = pick
+        self._path_to = path_to
+
+    async def post(
+        self, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float
+    ) -> Response | NotSent | NoReply:
+        """Send `body` to `url`; the whole exchange may take `timeout_s` seconds."""
+        return await self._exchange("POST", url, headers, body, timeout_s)
+
+    async def get(
+        self, url: str, headers: Mapping[str, str], timeout_s: float
+    ) -> Response | NotSent | NoReply:
+        """Ask for `url`."""
+        return await self._exchange("GET", url, headers, None, timeout_s)
+
+    async def download(
+        self, url: str, limit_bytes: int, timeout_s: float
+    ) -> Response | TooLarge | NotSent | NoReply:
+        """Ask for `url` with none of the account's headers, up to `limit_bytes`."""
+
+        async def exchange() -> Response | TooLarge:
+            reply = await self._send("GET", url, _AS_IT_IS, None, timeout_s)
+            try:
+                return await _read(reply, limit_bytes)
+            finally:
+                await reply.aclose()
+
+        return self._told(url, await _outcome(exchange, timeout_s))
+
+    async def _exchange(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        timeout_s: float,
+    ) -> Response | NotSent | NoReply:
+        async def exchange() -> Response:
+            reply = await self._send(method, url, {**_COMPRESSED, **headers}, body, timeout_s)
+            try:
+                return _response(reply, await reply.aread())
+            finally:
+                await reply.aclose()
+
+        return self._told(url, await _outcome(exchange, timeout_s))
+
+    def _told(self, url: str, outcome: T | NotSent) -> T | NotSent:
+        """`outcome`, with the proxy that may be to blame where nothing was sent."""
+        if isinstance(outcome, NotSent):
+            return NotSent(outcome.why + self._path_to(url))
+        return outcome
+
+    async def _send(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        timeout_s: float,
+    ) -> httpx.Response:
+        timeout = {"timeout": {"connect": connect_timeout(timeout_s)}}
+        try:
+            where = _parsed(url)
+            request = httpx.Request(
+                method, where, headers=dict(headers), content=body, extensions=timeout
+            )
+        except ValueError as error:  # a strange URL, or one that a redirect names
+            raise httpx.InvalidURL(str(error)) from error
+        return await self._pick(url).handle_async_request(request)
+
+
+@lru_cache(maxsize=64)
+def _parsed(url: str) -> httpx.URL:
+    return httpx.URL(url)
+
+
+async def _outcome(exchange: Callable[[], Awaitable[T]], timeout_s: float) -> T | NotSent | NoReply:
+    """What `exchange` returns, or how it failed."""
+    try:
+        with anyio.fail_after(timeout_s):
+            return await exchange()
+    except TimeoutError:
+        return timed_out(timeout_s)
+    except _NOT_SENT as error:
+        return NotSent(_in_words(error))
+    except httpx.InvalidURL as error:
+        return NotSent(_in_words(error))
+    except httpx.HTTPError as error:
+        return NoReply(_in_words(error))
+
+
+def _response(reply: httpx.Response, body: bytes) -> Response:
+    return Response(reply.status_code, dict(reply.headers.items()), body)
+
+
+async def _read(reply: httpx.Response, limit_bytes: int) -> Response | TooLarge:
+    told = reply.headers.get("content-length", "")
+    if _DIGITS.fullmatch(told) and int(told) > limit_bytes:
+        return TooLarge(limit_bytes)
+    body = bytearray()
+    async for chunk in reply.aiter_raw():
+        body += chunk
+        if len(body) > limit_bytes:
+            return TooLarge(limit_bytes)
+    return _response(reply, bytes(body))
+
+
+def _in_words(error: Exception) -> str:
+    said = str(error) or "no details"
+    return f"{type(error).__name__}: {said}"
+
+
+@asynccontextmanager
+async def opened(
+    transport: httpx.AsyncBaseTransport | None, network: Network | None
+) -> AsyncIterator[HttpxTransport]:
+    """Exchanges over `transport`, or else over sockets in `network`."""
+    async with AsyncExitStack() as stack:
+        if transport is not None:
+            only = await stack.enter_async_context(transport)
+            yield HttpxTransport(lambda _url: only)
+        else:
+            found = network or DIRECT
+            yield HttpxTransport(await _over_sockets(found, stack), found.path_to)
+
+
+async def _over_sockets(network: Network, stack: AsyncExitStack) -> Pick:
+    """One pool of connections for each proxy, and one for direct connections."""
+    trusted = _trusted(network)
+    limits = httpx.Limits(
+        max_connections=None, max_keepalive_connections=None, keepalive_expiry=KEEP_ALIVE_S
+    )
+    pools = {}
+    for proxy in {None, *network.proxies.values()}:
+        _check_supported(proxy)
+        pool = httpx.AsyncHTTPTransport(verify=trusted, trust_env=False, limits=limits, proxy=proxy)
+        pools[proxy] = await stack.enter_async_context(pool)
+    proxy_for = lru_cache(maxsize=64)(network.proxy_for)
+    return lambda url: pools[proxy_for(url)]
+
+
+def _trusted(network: Network) -> ssl.SSLContext:
+    """The certificates of the environment; where it names none, those of certifi."""
+    file, folder = network.certificates, network.certificate_folder
+    if file is None and folder is None:
+        return httpx.create_ssl_context(trust_env=False)
+    try:
+        return ssl.create_default_context(cafile=file, capath=folder)
+    except OSError as error:  # ssl.SSLError is one
+        what = f"the certificates cannot be used ({error})"
+        remedy = "correct the variable, or unset it"
+        raise ConfigError(what, where="environment SSL_CERT_FILE", remedy=remedy) from error
+
+
+def _check_supported(proxy: str | None) -> None:
+    """Refuse proxies that httpx cannot use.
+
+    Raises:
+        ConfigError: It is a SOCKS proxy of an old version, or the package for SOCKS is missing.
+    """
+    scheme = (proxy or "").partition("://")[0]
+    if scheme.startswith("socks") and (scheme not in _SOCKS or find_spec("socksio") is None):
+        what = f"the transport httpx, as installed, knows no {scheme}:// proxy"
+        remedy = "pip install pyreqwest, or for socks5:// socksio; or unset the proxy's variable"
+        raise ConfigError(what, remedy=remedy)

@@ -1,0 +1,224 @@
+"""The transport over pyreqwest: the only file that knows pyreqwest, an HTTP client in Rust.
+
+Its connections, TLS and decompression run in a thread of their own that needs no interpreter
+lock; a call costs half the CPU time of aiohttp's and a fortieth of httpx's (see
+benchmarks/transports.py).
+"""
+
+from __future__ import annotations
+
+import atexit
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from functools import lru_cache
+from pathlib import Path
+
+from pyreqwest.client import Client, ClientBuilder
+from pyreqwest.exceptions import PyreqwestError
+from pyreqwest.http import HeaderMap
+from pyreqwest.proxy import ProxyBuilder
+from pyreqwest.request import RequestBuilder
+
+from runner.errors import ConfigError
+from runner.providers.transport.exchange import (
+    CONNECT_TIMEOUT_S,
+    KEEP_ALIVE_S,
+    USER_AGENT,
+    NoReply,
+    NotSent,
+    Response,
+    TooLarge,
+    connect_timeout,
+    timed_out,
+)
+from runner.providers.transport.network import Network
+
+# The library calls a connection that is reset after the request a "connection error", and a reply
+# that does not come a "connection timeout". What surely precedes the request is told by the
+# causes, which are those of hyper: it was still connecting, or it took the request back from a
+# connection that had been closed before it was written.
+_BEFORE_THE_REQUEST = ("client error (Connect)", "operation was canceled")
+_TIMED_OUT = "operation timed out"
+# At exit, the library's thread may be on its way out of the interpreter after the last reply.
+# Python 3.11 to 3.13 abort the process if it is caught there.
+_LAST_WAKE_UP_S = 0.02
+
+
+class PyreqwestTransport:
+    """Exchanges over one pool of connections for each proxy and time-out to connect."""
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+        self._clients: dict[tuple[str | None, float, bool], Client] = {}
+        self._proxy_for = lru_cache(maxsize=64)(network.proxy_for)
+        self._client("http://localhost", CONNECT_TIMEOUT_S)  # raises before anything is done
+
+    async def post(
+        self, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float
+    ) -> Response | NotSent | NoReply:
+        """Send `body` to `url`; the whole exchange may take `timeout_s` seconds."""
+        try:
+            client = self._client(url, connect_timeout(timeout_s))
+            request = client.post(url).headers(headers).body_bytes(body)
+        except ValueError as error:
+            return NotSent(f"{type(error).__name__}: {error}")
+        return self._told(url, await _exchange(request, timeout_s))
+
+    async def get(
+        self, url: str, headers: Mapping[str, str], timeout_s: float
+    ) -> Response | NotSent | NoReply:
+        """Ask for `url`."""
+        try:
+            request = self._client(url, CONNECT_TIMEOUT_S).get(url).headers(headers)
+        except ValueError as error:
+            return NotSent(f"{type(error).__name__}: {error}")
+        return self._told(url, await _exchange(request, timeout_s))
+
+    async def download(
+        self, url: str, limit_bytes: int, timeout_s: float
+    ) -> Response | TooLarge | NotSent | NoReply:
+        """Ask for `url` with none of the account's headers, up to `limit_bytes`."""
+        try:
+            client = self._client(url, CONNECT_TIMEOUT_S, decompress=False)
+            request = client.get(url).header("Accept-Encoding", "identity")
+            request = request.streamed_read_buffer_limit(0)  # the head is told before the body
+            async with request.timeout(_span(timeout_s)).build_streamed() as reply:
+                headers, body = _headers(reply.headers), bytearray()
+                told = headers.get("content-length", "")
+                if told.isdecimal() and int(told) > limit_bytes:
+                    return TooLarge(limit_bytes)
+                while chunk := await reply.body_reader.read_chunk():
+                    body += chunk
+                    if len(body) > limit_bytes:
+                        return TooLarge(limit_bytes)
+                return Response(reply.status, headers, bytes(body))
+        except PyreqwestError as error:
+            return self._told(url, _failure(error, timeout_s))
+        except ValueError as error:
+            return NotSent(f"{type(error).__name__}: {error}")
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        for client in self._clients.values():
+            await client.close()
+
+    def _told(
+        self, url: str, outcome: Response | NotSent | NoReply
+    ) -> Response | NotSent | NoReply:
+        """`outcome`, with the proxy that may be to blame where nothing was sent."""
+        if isinstance(outcome, NotSent):
+            return NotSent(outcome.why + self._network.path_to(url))
+        return outcome
+
+    def _client(self, url: str, connect_s: float, *, decompress: bool = True) -> Client:
+        key = self._proxy_for(url), connect_s, decompress
+        found = self._clients.get(key)
+        if found is None:
+            found = self._clients[key] = _built(self._network, *key)
+        return found
+
+
+async def _exchange(request: RequestBuilder, timeout_s: float) -> Response | NotSent | NoReply:
+    try:
+        reply = await request.timeout(_span(timeout_s)).build().send()
+        return Response(reply.status, _headers(reply.headers), bytes(await reply.bytes()))
+    except PyreqwestError as error:
+        return _failure(error, timeout_s)
+
+
+def _failure(error: PyreqwestError, timeout_s: float) -> NotSent | NoReply:
+    details = getattr(error, "details", None) or {}
+    causes = [cause["message"] for cause in details.get("causes") or ()]
+    said = causes[-1] if causes else error.message
+    if isinstance(error, ValueError) or any(cause in _BEFORE_THE_REQUEST for cause in causes):
+        return NotSent(f"{_kind(causes)}: {said}")
+    if said == _TIMED_OUT:
+        return timed_out(timeout_s)
+    return NoReply(f"{error.message}: {said}")
+
+
+def _kind(causes: list[str]) -> str:
+    connecting = _BEFORE_THE_REQUEST[0] in causes
+    return "no connection" if connecting else "not sent"
+
+
+def _headers(found: HeaderMap) -> Mapping[str, str]:
+    """Header values by name in lower case; those of a repeated name are joined by commas."""
+    try:
+        told = found.dict_multi_value()
+    except ValueError:  # a value that is no ASCII
+        told = {name: value for name in set(found) if (value := _readable(found, name))}
+    if len(found) != len(told):
+        return {
+            name: value if isinstance(value, str) else ", ".join(value)
+            for name, value in told.items()
+        }
+    return told  # type: ignore[return-value]  # every name has one value
+
+
+def _readable(found: HeaderMap, name: str) -> list[str]:
+    try:
+        return found.getall(name)
+    except ValueError:
+        return []
+
+
+@lru_cache(maxsize=64)
+def _span(timeout_s: float) -> timedelta:
+    return timedelta(seconds=timeout_s)
+
+
+def _built(network: Network, proxy: str | None, connect_s: float, decompress: bool) -> Client:  # noqa: FBT001 - a part of the key
+    try:
+        return _builder(network, proxy, connect_s, decompress=decompress).build()
+    except PyreqwestError as error:
+        if network.certificates or network.certificate_folder:
+            name = "SSL_CERT_FILE" if network.certificates else "SSL_CERT_DIR"
+            what = "no certificate could be read there"
+            remedy = f"correct {name}, or unset it"
+            raise ConfigError(what, where=f"environment {name}", remedy=remedy) from error
+        # A machine without certificates of its own, as small container images are.
+        import certifi  # noqa: PLC0415 - slow to load, and seldom needed
+
+        usual = Path(certifi.where()).read_bytes()
+        builder = _builder(network, proxy, connect_s, decompress=decompress)
+        return builder.add_root_certificate_pem(usual).build()
+
+
+def _builder(
+    network: Network, proxy: str | None, connect_s: float, *, decompress: bool
+) -> ClientBuilder:
+    builder = (
+        ClientBuilder()
+        .user_agent(USER_AGENT)
+        .follow_redirects(False)
+        .referer(False)
+        .connect_timeout(timedelta(seconds=connect_s))
+        .pool_idle_timeout(timedelta(seconds=KEEP_ALIVE_S))
+        .no_proxy()
+    )
+    if not decompress:
+        builder = builder.gzip(False).brotli(False).zstd(False).deflate(False)
+    if proxy is not None:
+        builder = builder.proxy(ProxyBuilder.all(proxy))
+    if network.certificates is not None:
+        builder = builder.add_root_certificate_pem(network.certificates.read_bytes())
+    return builder
+
+
+@asynccontextmanager
+async def opened(network: Network) -> AsyncIterator[PyreqwestTransport]:
+    """Exchanges over sockets in `network`."""
+    atexit.unregister(_let_the_thread_leave)
+    atexit.register(_let_the_thread_leave)
+    transport = PyreqwestTransport(network)
+    try:
+        yield transport
+    finally:
+        await transport.aclose()
+
+
+def _let_the_thread_leave() -> None:
+    time.sleep(_LAST_WAKE_UP_S)

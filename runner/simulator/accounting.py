@@ -1,0 +1,88 @@
+"""All counts of the accounts. One method counts a call in every limit that is configured."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from runner.simulator.allowance import Allowance, RemainingQuota
+from runner.simulator.config import SimulatorConfig
+from runner.simulator.credits import CreditAccounts, CreditBalance, CreditHold
+from runner.simulator.rate_limits import Headroom, SlidingWindow, TokenBucket
+from runner.simulator.reply_plan import ReplyPlan
+
+
+class AccountState(NamedTuple):
+    """What an account may do at one moment; None: there is no such limit.
+
+    Attributes:
+        quota: What is left of its day and month.
+        calls: Calls left of its minute.
+        tokens: Tokens left of its minute.
+        bucket: Calls left in its bucket.
+        can_pay: Whether its credits pay for the call; True where calls cost no credits.
+    """
+
+    quota: RemainingQuota
+    calls: Headroom | None = None
+    tokens: Headroom | None = None
+    bucket: Headroom | None = None
+    can_pay: bool = True
+
+
+class Accounting:
+    """The counts of every account. Accounts are identified by their token."""
+
+    def __init__(self, config: SimulatorConfig) -> None:
+        self._allowance = Allowance(config)
+        self._calls = _window(config.calls_per_minute)
+        self._tokens = _window(config.tokens_per_minute)
+        self._bucket = TokenBucket(*config.refill_calls) if config.refill_calls else None
+        self._credits = None if config.credits is None else CreditAccounts(config)
+
+    def state(self, account: str, model: str | None, now_ms: int, tokens: int = 0) -> AccountState:
+        """Return the state of `account` before a call of `model` that takes `tokens`."""
+        window, token_window, bucket = self._calls, self._tokens, self._bucket
+        return AccountState(
+            self._allowance.remaining(account, model, now_ms),
+            window.headroom(account, now_ms, 1) if window else None,
+            token_window.headroom(account, now_ms, tokens) if token_window else None,
+            bucket.headroom(account, now_ms) if bucket else None,
+            not (self._credits and model) or self._credits.can_pay(account, model, now_ms),
+        )
+
+    def enter(self, account: str, model: str, plan: ReplyPlan, now_ms: int) -> CreditHold | None:
+        """Count a call that has been decided; return the reservation of its price, if any.
+
+        A minute counts every call that a model works on; days, months and buckets count the calls
+        that spend allowance.
+        """
+        if plan.spends:
+            self._allowance.spend(account, model, now_ms, plan.tokens)
+            if self._bucket:
+                self._bucket.spend(account, now_ms)
+        if not plan.occupies:
+            return None
+        if self._calls:
+            self._calls.add(account, now_ms, 1)
+        if self._tokens:
+            self._tokens.add(account, now_ms, plan.tokens)
+        return self._credits.hold(account, model, now_ms) if self._credits else None
+
+    def close(self, hold: CreditHold | None, plan: ReplyPlan) -> None:
+        """End the reservation of a call's price, if any; a call that failed is refunded."""
+        if self._credits and hold:
+            self._credits.release(hold, refund=plan.failed)
+
+    def balance(self, account: str, now_ms: int) -> CreditBalance | None:
+        """Return the credits of `account`; None: calls cost no credits."""
+        return self._credits.balance(account, now_ms) if self._credits else None
+
+    def grant(self, account: str, amount: float, now_ms: int, ttl_ms: int) -> bool:
+        """Give credits that expire `ttl_ms` after `now_ms`; return False where there are none."""
+        if self._credits:
+            self._credits.grant(account, amount, now_ms, ttl_ms)
+        return self._credits is not None
+
+
+def _window(limit: int | None) -> SlidingWindow | None:
+    return None if limit is None else SlidingWindow(limit)

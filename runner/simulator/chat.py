@@ -1,0 +1,102 @@
+"""Chat calls: the request, and the OpenAI ``chat.completion`` object that answers it."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import orjson
+
+from runner.simulator import errors
+from runner.simulator.answers import count_tokens, fingerprint, prompt_tokens
+from runner.simulator.errors import ErrorReply
+from runner.simulator.prompt_parser import Message
+
+_IMAGE_URLS = ("https://", "http://", "data:image/")
+
+
+class ChatRequest(NamedTuple):
+    """A well-formed chat call.
+
+    Attributes:
+        account: The token of the caller.
+        model: The model asked.
+        messages: The messages.
+        digest: The `fingerprint` of the messages.
+        prompt_tokens: Their tokens.
+    """
+
+    account: str
+    model: str
+    messages: list[Message]
+    digest: bytes
+    prompt_tokens: int
+
+    def prompts(self) -> tuple[bytes, ...]:
+        """Return the SHA-256 of the user's messages."""
+        return (self.digest,)
+
+    def tokens(self, content: str) -> int:
+        """Return the tokens of the prompt and of the answer `content`."""
+        return self.prompt_tokens + count_tokens(content)
+
+    def completion(self, content: str, request_id: str, now_ms: int) -> bytes:
+        """Return the completion with the answer `content`."""
+        message = {"role": "assistant", "content": content}
+        choice = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}
+        return orjson.dumps(
+            {
+                "id": f"chatcmpl-{request_id}",
+                "object": "chat.completion",
+                "created": now_ms // 1000,
+                "model": self.model,
+                "choices": [choice],
+                "usage": _usage(self.prompt_tokens, count_tokens(content)),
+            },
+        )
+
+    def empty_body(self, now_ms: int) -> bytes:
+        """Return the completion without content that an overloaded backend sends with a 200."""
+        return orjson.dumps(
+            {
+                "id": "",
+                "object": "",
+                "created": now_ms // 1000,
+                "model": self.model,
+                "choices": None,
+                "usage": _usage(0, 0),
+            },
+        )
+
+
+def read_chat(account: str, model: str, fields: dict[str, Any]) -> ChatRequest | ErrorReply:
+    """Read a chat call, or return what is wrong with it."""
+    messages = fields.get("messages")
+    if not isinstance(messages, list) or not messages or not all(map(_is_message, messages)):
+        message = "Missing or invalid required parameter: 'messages'."
+        return errors.invalid_request(message, model)
+    if fields.get("stream"):
+        message = "The simulator answers non-streaming calls only."
+        return errors.invalid_request(message, model)
+    return ChatRequest(account, model, messages, fingerprint(messages), prompt_tokens(messages))
+
+
+def _usage(prompt: int, answer: int) -> dict[str, int]:
+    return {"prompt_tokens": prompt, "completion_tokens": answer, "total_tokens": prompt + answer}
+
+
+def _is_message(value: object) -> bool:
+    if not isinstance(value, dict) or not isinstance(value.get("role"), str):
+        return False
+    content = value.get("content")
+    if isinstance(content, list):
+        return not any(map(_is_invalid_image, content))
+    return isinstance(content, str)
+
+
+def _is_invalid_image(part: object) -> bool:
+    """Whether a part of a message is an image that the provider could not load."""
+    if not isinstance(part, dict) or part.get("type") != "image_url":
+        return False
+    image = part.get("image_url")
+    url = image.get("url") if isinstance(image, dict) else None
+    return not isinstance(url, str) or not url.startswith(_IMAGE_URLS)

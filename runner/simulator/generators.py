@@ -1,0 +1,293 @@
+"""Generators of JSON that fits a schema and of text that matches a regular expression.
+
+They support the common keywords and the common syntax, and raise `UnsupportedError` for the rest.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from random import Random
+from typing import Any
+
+_MAX_DEPTH = 12
+_WORDS = ("amber", "brook", "cedar", "delta", "ember", "fjord", "grove", "haven")
+_CLASSES = {"d": "0123456789", "w": "abcdefghijklmnopqrstuvwxyz0123456789_", "s": " "}
+_ANY_CHARACTER = "abcdefghijklmnopqrstuvwxyz"
+_QUANTIFIER = re.compile(r"([*+?])|\{(\d+)(?:(,)(\d*))?\}")
+_EXTRA = 3  # repetitions beyond the minimum, where there is no maximum
+
+
+class UnsupportedError(Exception):
+    """The schema or the pattern uses something that the generators do not support."""
+
+
+def make_json(schema: Any, random: Random) -> Any:
+    """Return a value that fits `schema`.
+
+    Raises:
+        UnsupportedError: It uses unsupported keywords.
+    """
+    return _JsonGenerator(schema, random).value(schema, 0)
+
+
+def make_text(pattern: str, random: Random) -> str:
+    """Return text that `pattern` matches as a whole.
+
+    Raises:
+        UnsupportedError: It uses unsupported syntax.
+    """
+    text = _PatternGenerator(pattern, random).whole()
+    try:
+        fits = re.fullmatch(pattern, text)
+    except (re.error, RecursionError, OverflowError):
+        fits = None
+    if fits is None:
+        raise UnsupportedError(pattern)
+    return text
+
+
+class _JsonGenerator:
+    def __init__(self, root: Any, random: Random) -> None:
+        self._root = root
+        self._random = random
+
+    def value(self, schema: Any, depth: int) -> Any:
+        if schema is True:
+            return "anything"
+        if not isinstance(schema, Mapping) or depth > _MAX_DEPTH:
+            raise UnsupportedError("schema")
+        if "const" in schema:
+            return schema["const"]
+        if schema.get("enum"):
+            return self._random.choice(schema["enum"])
+        if "$ref" in schema:
+            return self.value(self._resolve(schema["$ref"]), depth + 1)
+        for key in ("anyOf", "oneOf"):
+            if schema.get(key):
+                return self._any_of(schema[key], depth)
+        return self._typed(schema, depth)
+
+    def _resolve(self, reference: Any) -> Any:
+        if not isinstance(reference, str) or not reference.startswith("#"):
+            raise UnsupportedError("$ref")
+        found = self._root
+        for part in reference.removeprefix("#").strip("/").split("/"):
+            if part and (not isinstance(found, Mapping) or part not in found):
+                raise UnsupportedError("$ref")
+            found = found[part] if part else found
+        return found
+
+    def _any_of(self, schemas: Any, depth: int) -> Any:
+        for schema in self._random.sample(schemas, len(schemas)):
+            try:
+                return self.value(schema, depth + 1)
+            except UnsupportedError:
+                continue
+        raise UnsupportedError("anyOf")
+
+    def _typed(self, schema: Mapping[str, Any], depth: int) -> Any:
+        kinds = schema.get("type") or ("object" if "properties" in schema else "string")
+        kind = self._random.choice(kinds) if isinstance(kinds, list) else kinds
+        match kind:
+            case "object":
+                return self._object(schema, depth)
+            case "array":
+                return self._array(schema, depth)
+            case "string":
+                return self._string(schema)
+            case "integer" | "number":
+                return self._number(schema, whole=kind == "integer")
+            case "boolean":
+                return self._random.random() < 0.5  # noqa: PLR2004
+            case "null":
+                return None
+            case _:
+                raise UnsupportedError("type")
+
+    def _object(self, schema: Mapping[str, Any], depth: int) -> dict[str, Any]:
+        properties = schema.get("properties", {})
+        required = schema.get("required", [])
+        made = {}
+        for key in dict.fromkeys((*properties, *required)):
+            include = self._random.random() < 0.5  # noqa: PLR2004
+            if key in required or (include and depth < _MAX_DEPTH // 2):
+                made[key] = self.value(properties.get(key, True), depth + 1)
+        return made
+
+    def _array(self, schema: Mapping[str, Any], depth: int) -> list[Any]:
+        least = int(schema.get("minItems", 0))
+        most = int(schema.get("maxItems", least + (_EXTRA if depth < _MAX_DEPTH // 2 else 0)))
+        count = self._random.randint(least, max(least, most))
+        made = [self.value(schema.get("items", True), depth + 1) for _ in range(count)]
+        if schema.get("uniqueItems"):
+            unique = [item for number, item in enumerate(made) if item not in made[:number]]
+            if len(unique) < least:
+                raise UnsupportedError("uniqueItems")
+            return unique
+        return made
+
+    def _string(self, schema: Mapping[str, Any]) -> str:
+        if "pattern" in schema:
+            return make_text(schema["pattern"].removeprefix("^").removesuffix("$"), self._random)
+        if "format" in schema:
+            raise UnsupportedError("format")
+        text = self._random.choice(_WORDS)
+        least, most = int(schema.get("minLength", 0)), schema.get("maxLength")
+        text *= -(-least // len(text)) or 1
+        return text if most is None else text[: max(least, int(most))]
+
+    def _number(self, schema: Mapping[str, Any], *, whole: bool) -> int | float:
+        unit = 1 if whole else 100
+        step = schema.get("multipleOf")
+        if step is not None:
+            if not whole or step != int(step):
+                raise UnsupportedError("multipleOf")
+            unit = 1
+        least = _bound(schema, "minimum", "exclusiveMinimum", math.ceil, unit, 1)
+        most = _bound(schema, "maximum", "exclusiveMaximum", math.floor, unit, -1)
+        if least is None:
+            least = 0 if most is None or most >= 0 else most - 100 * unit
+        most = least + 100 * unit if most is None else most
+        if least > most:
+            raise UnsupportedError("minimum")
+        drawn = self._random.randint(least, most)
+        if step:
+            drawn = -(-drawn // int(step)) * int(step)
+            if drawn > most:
+                raise UnsupportedError("multipleOf")
+        return drawn if whole or not drawn % unit else drawn / unit
+
+
+def _bound(
+    schema: Mapping[str, Any], name: str, exclusive: str, rounded: Any, unit: int, inwards: int
+) -> int | None:
+    """Return the stricter of two bounds of the schema in units; None: it has no bound."""
+    bounds = []
+    if name in schema:
+        bounds.append(rounded(schema[name] * unit))
+    if exclusive in schema:
+        edge = schema[exclusive] * unit
+        bounds.append(rounded(edge) + (inwards if rounded(edge) == edge else 0))
+    if not bounds:
+        return None
+    return int(max(bounds) if inwards > 0 else min(bounds))
+
+
+class _PatternGenerator:
+    """Parses a pattern and generates matching text on the way."""
+
+    def __init__(self, pattern: str, random: Random) -> None:
+        self._pattern = pattern
+        self._random = random
+        self._at = 0
+
+    def whole(self) -> str:
+        text = self._choice(0)
+        if self._at < len(self._pattern):
+            raise UnsupportedError(self._pattern)
+        return text
+
+    def _choice(self, depth: int) -> str:
+        branches = [self._branch(depth)]
+        while self._next() == "|":
+            self._at += 1
+            branches.append(self._branch(depth))
+        return self._random.choice(branches)
+
+    def _branch(self, depth: int) -> str:
+        parts = []
+        while self._next() not in {"", "|", ")"}:
+            start = self._at
+            first = self._atom(depth)
+            count = self._count()
+            after = self._at
+            parts += [first] * min(count, 1)
+            parts += [self._again(start, depth) for _ in range(count - 1)]
+            self._at = after
+        return "".join(parts)
+
+    def _again(self, start: int, depth: int) -> str:
+        self._at = start
+        return self._atom(depth)
+
+    def _count(self) -> int:
+        found = _QUANTIFIER.match(self._pattern, self._at)
+        if found is None:
+            return 1
+        self._at = found.end()
+        if self._next() in {"?", "+"}:  # lazy or possessive
+            raise UnsupportedError(self._pattern)
+        sign, least_text, comma, most_text = found.groups()
+        if sign:
+            least, most = (1 if sign == "+" else 0), (1 if sign == "?" else _EXTRA)
+        else:
+            least = int(least_text)
+            most = int(most_text) if most_text else least + (_EXTRA if comma else 0)
+        if not least <= most <= 1_000:  # noqa: PLR2004 - enough for a simulation
+            raise UnsupportedError(self._pattern)
+        return self._random.randint(least, most)
+
+    def _atom(self, depth: int) -> str:
+        char = self._take()
+        match char:
+            case "(":
+                return self._group(depth)
+            case "[":
+                return self._random.choice(self._class())
+            case "\\":
+                return self._random.choice(self._escaped())
+            case ".":
+                return self._random.choice(_ANY_CHARACTER)
+            case "^" | "$" | "*" | "+" | "?" | "{":
+                raise UnsupportedError(self._pattern)
+            case _:
+                return char
+
+    def _group(self, depth: int) -> str:
+        if self._pattern.startswith("?:", self._at):
+            self._at += 2
+        elif self._next() == "?" or depth > _MAX_DEPTH:
+            raise UnsupportedError(self._pattern)
+        text = self._choice(depth + 1)
+        if self._take() != ")":
+            raise UnsupportedError(self._pattern)
+        return text
+
+    def _escaped(self) -> str:
+        char = self._take()
+        if char in _CLASSES:
+            return _CLASSES[char]
+        if char.isalnum() or not char:
+            raise UnsupportedError(self._pattern)
+        return char
+
+    def _class(self) -> str:
+        found = ""
+        if self._next() in {"^", "]"}:
+            raise UnsupportedError(self._pattern)
+        while (char := self._take()) != "]":
+            if not char or char == "[":
+                raise UnsupportedError(self._pattern)
+            if char == "\\":
+                found += self._escaped()
+            elif self._next() == "-" and self._pattern[self._at + 1 : self._at + 2] not in {
+                "",
+                "]",
+            }:
+                self._at += 1
+                found += "".join(map(chr, range(ord(char), ord(self._take()) + 1)))
+            else:
+                found += char
+        if not found:
+            raise UnsupportedError(self._pattern)
+        return found
+
+    def _next(self) -> str:
+        return self._pattern[self._at : self._at + 1]
+
+    def _take(self) -> str:
+        char = self._next()
+        self._at += len(char)
+        return char

@@ -1,0 +1,75 @@
+"""The provider's calendar: the quota day and the quota month of a moment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from runner.simulator.config import SHANGHAI
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MS = timedelta(milliseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaDay:
+    """One quota day.
+
+    Attributes:
+        number: Days since 1970-01-01 in the provider's zone.
+        month: Number of its month, counted from the year 0.
+        begins_ms: Its first millisecond.
+        ends_ms: The first millisecond of the next day.
+    """
+
+    number: int
+    month: int
+    begins_ms: int
+    ends_ms: int
+
+
+class QuotaCalendar:
+    """The quota days of one provider.
+
+    Args:
+        zone: IANA name of the zone whose midnight ends a day.
+        reset_late_s: Seconds after that midnight at which the day really ends.
+    """
+
+    def __init__(self, zone: str = SHANGHAI, reset_late_s: int = 0) -> None:
+        self._zone = ZoneInfo(zone)
+        self._late_ms = reset_late_s * 1000
+        # Successive calls nearly always ask for the same day.
+        self._last = self._day_of(0)
+
+    def day(self, now_ms: int) -> QuotaDay:
+        """Return the quota day of `now_ms`."""
+        if not self._last.begins_ms <= now_ms < self._last.ends_ms:
+            self._last = self._day_of(now_ms)
+        return self._last
+
+    def begins_ms(self, day: int) -> int:
+        """Return the first millisecond of the day number `day`.
+
+        Where the clocks skip midnight, the day begins when they do. Where midnight occurs twice, it
+        begins with the first one.
+        """
+        midnight = datetime.combine(_date(day), time(), self._zone)
+        return (midnight.astimezone(UTC) - _EPOCH) // _MS + self._late_ms
+
+    def _day_of(self, now_ms: int) -> QuotaDay:
+        moment = _EPOCH + timedelta(milliseconds=now_ms - self._late_ms)
+        local = moment.astimezone(self._zone).date()
+        number = local.toordinal() - _EPOCH.toordinal()
+        month = local.year * 12 + local.month - 1
+        return QuotaDay(number, month, self.begins_ms(number), self.begins_ms(number + 1))
+
+
+def day_name(day: int) -> str:
+    """Return the date of the day number `day` as YYYY-MM-DD."""
+    return _date(day).isoformat()
+
+
+def _date(day: int) -> date:
+    return date.fromordinal(_EPOCH.toordinal() + day)

@@ -1,0 +1,52 @@
+"""The reply to one call, as a value that the ASGI layer carries out."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+ReplyKind = Literal["answer", "refusal", "rejection", "fault"]
+"""A complete answer, a refusal by a limit, another 4xx, or a failure on the server's side."""
+
+Delivery = Literal["whole", "dropped", "silent"]
+"""The reply is sent whole, breaks off in the middle of its body, or is never sent."""
+
+Headers = tuple[tuple[str, str], ...]
+
+
+class ReplyPlan(NamedTuple):
+    """How one call is answered and what it costs.
+
+    Attributes:
+        kind: How the call is counted.
+        status: HTTP status of the reply.
+        body: The whole body, even if the caller does not receive all of it.
+        delay_ms: Time from the call's arrival to its reply.
+        spends: Whether the call spends the account's allowance.
+        delivery: How much of the reply is sent.
+        content_type: Media type of the body.
+        headers: Headers of the reply other than those about its body.
+        tokens: Tokens of the prompt and of the generated answer, even if it is not sent.
+        failed: Whether the call failed on the server's side and therefore costs no credits.
+        retry_ms: Milliseconds until a temporary refusal clears; None for every other reply.
+    """
+
+    kind: ReplyKind
+    status: int
+    body: bytes
+    delay_ms: int
+    spends: bool
+    delivery: Delivery = "whole"
+    content_type: str = "application/json"
+    headers: Headers = ()
+    tokens: int = 0
+    failed: bool = False
+    retry_ms: int | None = None
+
+    @property
+    def occupies(self) -> bool:
+        """Whether a model works on the call, so that it counts towards the concurrency."""
+        return self.kind in {"answer", "fault"}
+
+    def delayed(self, ms: int) -> ReplyPlan:
+        """Return the same reply, sent `ms` later."""
+        return self._replace(delay_ms=self.delay_ms + ms)

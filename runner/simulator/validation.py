@@ -1,0 +1,108 @@
+"""Checks of single configuration values. Each raises a `ConfigError` that names the field."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import isfinite
+from zoneinfo import ZoneInfo
+
+from runner.errors import ConfigError
+
+# Ten times 0.1 adds up to slightly more than 1.
+_ROUNDING_ERROR = 1e-9
+
+
+def at_least(name: str, value: int | None, minimum: int) -> None:
+    """Check that a number is `minimum` or more; None is allowed.
+
+    Raises:
+        ConfigError: It is less.
+    """
+    if value is not None and value < minimum:
+        raise invalid(name, value, f"choose {minimum} or more")
+
+
+def in_range(name: str, value: int, minimum: int, maximum: int, unit: str = "") -> None:
+    """Check that a number is from `minimum` to `maximum`.
+
+    Raises:
+        ConfigError: It is not.
+    """
+    if not minimum <= value <= maximum:
+        raise invalid(name, value, f"choose from {minimum} to {maximum} {unit}".rstrip())
+
+
+def interval(name: str, bounds: tuple[int, int]) -> None:
+    """Check that a minimum and a maximum are in order and not negative.
+
+    Raises:
+        ConfigError: They are not.
+    """
+    minimum, maximum = bounds
+    if not 0 <= minimum <= maximum:
+        raise invalid(name, bounds, "give the least and the most, in order")
+
+
+def amount(name: str, value: float) -> None:
+    """Check that an amount of credits is finite and not negative.
+
+    Raises:
+        ConfigError: It is not.
+    """
+    if not (isfinite(value) and value >= 0):
+        raise invalid(name, value, "choose 0 or more")
+
+
+def one_of(name: str, value: str, choices: Sequence[str]) -> None:
+    """Check that `value` is one of `choices`.
+
+    Raises:
+        ConfigError: It is not.
+    """
+    if value not in choices:
+        raise invalid(name, value, f"choose one of {', '.join(choices)}")
+
+
+def time_zone(name: str, value: str) -> None:
+    """Check that a time zone of this name exists.
+
+    Raises:
+        ConfigError: It does not.
+    """
+    try:
+        ZoneInfo(value)
+    except (KeyError, ValueError, OSError):  # not found; not a name; the name of a folder
+        remedy = "choose a zone by its IANA name, such as Asia/Shanghai"
+        raise invalid(name, value, remedy) from None
+
+
+def probabilities(name: str, values: Mapping[str, float], *groups: Sequence[str]) -> None:
+    """Check the probability of each kind, and that those of each group sum to at most 1.
+
+    Raises:
+        ConfigError: A kind is in no group, or a probability or a sum is out of range.
+    """
+    known = [kind for group in groups for kind in group]
+    for kind, probability in values.items():
+        one_of(name, kind, known)
+        if not 0 <= probability <= 1:
+            raise invalid(f"{name}.{kind}", probability, "choose a probability from 0 to 1")
+    for group in groups:
+        if sum(values.get(kind, 0.0) for kind in group) > 1 + _ROUNDING_ERROR:
+            raise invalid(name, dict(values), "let the probabilities add up to at most 1")
+
+
+def grant(amount_: float, ttl_ms: int) -> None:
+    """Check that a grant has a positive amount and does not expire at once.
+
+    Raises:
+        ConfigError: It has none, or it does.
+    """
+    if not (isfinite(amount_) and amount_ > 0):
+        raise invalid("grant.amount", amount_, "choose more than 0")
+    at_least("grant.ttl_ms", ttl_ms, 1)
+
+
+def invalid(name: str, value: object, remedy: str) -> ConfigError:
+    """Return the error for a value that is not allowed in the field `name`."""
+    return ConfigError(f"{value!r} makes no sense", where=f"simulator.{name}", remedy=remedy)
