@@ -1,7 +1,4 @@
-"""A run in the background, for somebody who waits for what it brings.
-
-It knows when there may be something new and when there will be no more; what, it does not know.
-"""
+"""A run in the background, and the signal that it may have brought something new."""
 
 from __future__ import annotations
 
@@ -12,53 +9,53 @@ import anyio
 from runner.app.engine_host import OnStart
 from runner.engine.progress import Progress, Watcher
 
-Run = Callable[[Watcher, OnStart], Awaitable[object]]
+StartRun = Callable[[Watcher, OnStart], Awaitable[object]]
 
 
-class Work:
+class BackgroundRun:
     """One run.
 
     Attributes:
         over: Whether it has ended.
-        failure: What ended it, if it did not end by itself.
+        failure: The exception that ended it, if one did.
     """
 
-    def __init__(self, run: Run) -> None:
-        self._run = run
+    def __init__(self, start: StartRun) -> None:
+        self._start = start
         self._stop: Callable[[], None] | None = None
-        self._unwanted = False
+        self._stopped = False
         self._changed = anyio.Event()
         self.over = False
         self.failure: Exception | None = None
 
     async def run(self) -> None:
-        """Do it; what it fails with is kept for whoever waits."""
+        """Make the run. What it raises is kept in `failure`, for whoever waits for its results."""
         try:
-            if not self._unwanted:
-                await self._run(self._look, self._started)
-        except Exception as error:  # noqa: BLE001 - raised where it is waited for
+            if not self._stopped:
+                await self._start(self._on_progress, self._on_start)
+        except Exception as error:  # noqa: BLE001 - raised where the results are waited for
             self.failure = error
         finally:
             self.over = True
             self._changed.set()
 
     def stop(self) -> None:
-        """Start no more calls; those under way may end."""
-        self._unwanted = True
+        """Start no more calls; those in flight may end."""
+        self._stopped = True
         if self._stop is not None:
             self._stop()
 
-    def listen(self) -> anyio.Event:
-        """What is set when something may be new from now on."""
+    def next_change(self) -> anyio.Event:
+        """Return an event that is set at the next change, or at once if the run is over."""
         self._changed = anyio.Event()
         if self.over:
             self._changed.set()
         return self._changed
 
-    def _started(self, stop: Callable[[], None]) -> None:
+    def _on_start(self, stop: Callable[[], None]) -> None:
         self._stop = stop
-        if self._unwanted:
+        if self._stopped:
             stop()
 
-    def _look(self, _progress: Progress) -> None:
+    def _on_progress(self, _progress: Progress) -> None:
         self._changed.set()

@@ -8,7 +8,7 @@ import typer
 
 from runner.cli import exit_codes
 from runner.cli.options import BatchName, examples
-from runner.cli.session import Session, emit, session_of
+from runner.cli.session import Session, print_json, session_of
 from runner.core.states import BatchState
 
 if TYPE_CHECKING:
@@ -25,14 +25,14 @@ def retry(context: typer.Context, batch: BatchName) -> int:
     from runner.cli.render import fmt
 
     session = session_of(context)
-    found, retried = session.ask(lambda midnight: _retry(midnight, batch))
+    found, retried = session.query(lambda midnight: _retry(midnight, batch))
     if session.json:
-        emit({"batch": as_json.batch(found), "retried": retried})
+        print_json({"batch": as_json.batch(found), "retried": retried})
     elif not retried:
-        session.say(f"{_title(found)}: no row has failed")
+        session.print(f"{_title(found)}: no row has failed")
     else:
         go_on = _go_on(session, found)
-        session.say(f"{_title(found)}: {fmt.count(retried, 'row')} queued again; {go_on}")
+        session.print(f"{_title(found)}: {fmt.count(retried, 'row')} queued again; {go_on}")
     return exit_codes.DONE
 
 
@@ -69,11 +69,11 @@ def _change(context: typer.Context, name: str, state: BatchState) -> int:
     from runner.cli import as_json
 
     session = session_of(context)
-    before, after = session.ask(lambda midnight: _set(midnight, name, state))
+    before, after = session.query(lambda midnight: _set(midnight, name, state))
     if session.json:
-        emit({"batch": as_json.batch(after), "changed": before.state is not after.state})
+        print_json({"batch": as_json.batch(after), "changed": before.state is not after.state})
         return exit_codes.DONE
-    session.say(f"{_title(after)}: {_told(session, before, after)}")
+    session.print(f"{_title(after)}: {_told(session, before, after)}")
     return exit_codes.DONE
 
 

@@ -1,4 +1,4 @@
-"""A run from its arguments to its exit code."""
+"""`midnight run`: from its arguments to its exit code; and what submit, plan and try share."""
 
 from __future__ import annotations
 
@@ -8,151 +8,160 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runner.app.midnight import Midnight
-from runner.app.responses import Ran, Submitted
-from runner.app.submission import Checked, Progress, check_batch_file, check_submission
-from runner.app.targets import check_target
 from runner.cli import as_json
-from runner.cli.arguments import Source, Task
+from runner.cli.arguments import DatasetFiles, JobArguments
 from runner.cli.exit_codes import code_of
 from runner.cli.options import refuse_overwriting
-from runner.cli.render.bars import bar
-from runner.cli.session import Session, complete, emit
+from runner.cli.render.consoles import bar
+from runner.cli.session import Session, print_json, run_async
 from runner.clock import SystemClock
 from runner.core.pacing import Pace
-from runner.core.window import Window
-from runner.engine.progress import Watcher
 from runner.errors import JobFileError, OutputError
-from runner.jobfile import load
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from runner.app.midnight import Midnight
+    from runner.app.responses import Ran, Submitted
+    from runner.app.submission import Checked, Progress
+    from runner.core.window import Window
+    from runner.engine.progress import Watcher
     from runner.store.batches import Batch
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
-    """Where the results go, if anywhere; those of requests that failed; and how much of them."""
+class OutputTarget:
+    """Where the results go, if anywhere.
+
+    Attributes:
+        path: The file of the results; None: they are not exported.
+        errors: The file of the requests that failed, for results as the OpenAI Batch API has them.
+        details: Whether to add the account, the call and the reply of each row.
+    """
 
     path: Path | None = None
     errors: Path | None = None
     details: bool = False
 
-    def words(self) -> list[str | Path]:
-        """The options that name the same again."""
+    def to_argv(self) -> list[str | Path]:
+        """The options that name the same target again."""
         named = (("-o", self.path), ("--errors", self.errors))
         return [word for name, path in named if path for word in (name, path)]
 
-    def told(self, rows: int | None) -> dict[str, Any] | None:
-        """The file as JSON, and how many rows were written to it; None: there is none."""
+    def as_json(self, rows: int | None) -> dict[str, Any] | None:
+        """The file and how many rows were written to it; None if nothing is exported."""
         return {"path": str(self.path), "rows": rows} if self.path else None
 
     def check(self, kind: str, rows: int, sources: Iterable[Path]) -> None:
-        """Find out whether the results can be written, of `kind` and from `sources`.
+        """Check that results of `kind` can be written, and replace none of `sources`.
 
         Raises:
-            OutputError: They cannot, or not as they are wanted.
+            OutputError: They cannot be written, or not in this format.
         """
+        from runner.app.targets import check_target  # noqa: PLC0415 - a plain run writes nothing
+
         if self.path is None:
             if self.errors:
                 raise OutputError("--errors goes with -o", where=str(self.errors))
             return
-        files = check_target(self.path, kind, rows=rows, errors=self.errors)
-        for file in files:
+        for file in check_target(self.path, kind, rows=rows, errors=self.errors):
             refuse_overwriting(file, sources)
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    """What `midnight run` was asked; without a task it means all that is queued."""
+class RunRequest:
+    """What `midnight run` was asked for; without a job, everything that is queued."""
 
-    task: Task | None
-    target: Target
+    job: JobArguments | None
+    target: OutputTarget
     pace: Pace | None
     no_wait: bool
 
     @property
     def effective_pace(self) -> Pace | None:
-        """Not to wait means to do what today allows, unless a pace was asked for."""
+        """The pace; with --no-wait, as fast as today allows unless a pace was given."""
         return Pace.ASAP if self.no_wait and self.pace is None else self.pace
 
-    def words(self) -> list[str | Path]:
-        """The arguments that ask the same again."""
-        task = self.task.words() if self.task else []
+    def to_argv(self) -> list[str | Path]:
+        """The arguments that ask for the same again."""
+        job = self.job.to_argv() if self.job else []
         pace = ["--pace", self.pace.value] if self.pace else []
         no_wait = ["--no-wait"] if self.no_wait else []
-        return ["run", *task, *self.target.words(), *pace, *no_wait]
+        return ["run", *job, *self.target.to_argv(), *pace, *no_wait]
 
 
-NOWHERE = Target()
+NOT_EXPORTED = OutputTarget()
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a run came to."""
+class RunReport:
+    """How a run ended, today's windows of the models it called, and how many rows it exported."""
 
     ran: Ran
     windows: tuple[Window, ...]
     rows_written: int | None = None
 
 
-def perform_run(session: Session, request: Request) -> int:
-    """Check, queue, run, export, and say how it ended."""
+def run_batches(session: Session, request: RunRequest) -> int:
+    """Check, queue, run, export, and print how it ended; the exit code."""
     checked = None
-    if request.task:
-        checked = check(session, request.task, request.target)
+    if request.job:
+        checked = check(session, request.job, request.target)
 
-    async def main() -> Outcome:
+    async def main() -> RunReport:
         async with session.open() as midnight:
             return await _run(session, midnight, request, checked)
 
-    outcome = complete(main)
-    _tell(session, request, outcome)
-    return code_of(outcome.ran)
+    report = run_async(main)
+    _print(session, request, report)
+    return code_of(report.ran)
 
 
-def check(session: Session, task: Task, target: Target = NOWHERE) -> Checked:
-    """The job file and the dataset, read and found right; and whether `target` can be written.
+def check(session: Session, job: JobArguments, target: OutputTarget = NOT_EXPORTED) -> Checked:
+    """Read the job file and the dataset, and check that the results can be written to `target`.
 
     Raises:
         JobFileError: The job file is wrong.
-        InputError: The dataset is.
-        OutputError: The results cannot be written where, or as, they are wanted.
+        InputError: The dataset is wrong.
+        OutputError: The results cannot be written there, or not in this format.
     """
-    requests = task.requests()
-    source = requests or task.dataset()
-    first = source.paths[0]
-    if first.suffix == ".toml" and task.first.suffix != ".toml":
-        remedy = f"change places: {first} {task.first}"
-        raise JobFileError("the job file comes first", where=str(task.first), remedy=remedy)
-    kind = "request" if requests else load(task.first).job.kind
-    target.check(kind, 0, source.paths)
-    with bar(session.aside, f"reading {source.name}") as tick:
-        checked = _read(task, source, tick, requests=requests is not None)
-    target.check(kind, checked.dataset.rows, source.paths)
+    from runner.jobfile import load  # noqa: PLC0415 - a plain run reads no job file
+
+    requests = job.find_requests()
+    files = requests or job.find_dataset()
+    first = files.paths[0]
+    if first.suffix == ".toml" and job.first.suffix != ".toml":
+        remedy = f"change places: {first} {job.first}"
+        raise JobFileError("the job file comes first", where=str(job.first), remedy=remedy)
+    kind = "request" if requests else load(job.first).job.kind
+    target.check(kind, 0, files.paths)
+    with bar(session.err, f"reading {files.name}") as tick:
+        checked = _read(job, files, tick, requests=requests is not None)
+    target.check(kind, checked.dataset.rows, files.paths)
     return replace(checked, beside=target.path.parent if target.path else None)
 
 
-def _read(task: Task, source: Source, tick: Progress, *, requests: bool) -> Checked:
+def _read(job: JobArguments, files: DatasetFiles, tick: Progress, *, requests: bool) -> Checked:
+    from runner.app.submission import check_batch_file, check_submission  # noqa: PLC0415
+
     if requests:
-        return check_batch_file(source.paths, task.model, tick, selection=source.selection)
+        return check_batch_file(files.paths, job.model, tick, selection=files.selection)
     return check_submission(
-        task.first, source.paths, tick, form=source.form, selection=source.selection
+        job.first, files.paths, tick, form=files.form, selection=files.selection
     )
 
 
-async def queued(session: Session, midnight: Midnight, checked: Checked) -> Submitted:
-    """The batch in the queue."""
-    with bar(session.aside, "queueing") as tick:
+async def submit(session: Session, midnight: Midnight, checked: Checked) -> Submitted:
+    """Queue what was checked, with a progress bar."""
+    with bar(session.err, "queueing") as tick:
         return await midnight.submit(checked, tick)
 
 
 async def _run(
-    session: Session, midnight: Midnight, request: Request, checked: Checked | None
-) -> Outcome:
-    only = (await queued(session, midnight, checked)).batch if checked else None
-    with watching(session.aside) as watcher:
+    session: Session, midnight: Midnight, request: RunRequest, checked: Checked | None
+) -> RunReport:
+    only = (await submit(session, midnight, checked)).batch if checked else None
+    with watching(session.err) as watcher:
         ran = await midnight.run(
             only=only,
             wait=not request.no_wait,
@@ -160,29 +169,32 @@ async def _run(
             watcher=watcher,
             signals=True,
         )
-    rows = await write(session, midnight, ran.batches[0], request.target) if checked else None
-    return Outcome(ran, await _windows(midnight, ran), rows)
+    rows = await export(session, midnight, ran.batches[0], request.target) if checked else None
+    return RunReport(ran, await _windows(midnight, ran), rows)
 
 
-async def write(session: Session, midnight: Midnight, batch: Batch, target: Target) -> int | None:
-    """Write the results, if they are to go anywhere; how many rows there were."""
+async def export(
+    session: Session, midnight: Midnight, batch: Batch, target: OutputTarget
+) -> int | None:
+    """Write the results if they are to be exported; how many rows there were."""
     if target.path is None:
         return None
-    with bar(session.aside, f"writing {target.path.name}") as tick:
+    with bar(session.err, f"writing {target.path.name}") as tick:
         return await midnight.export(
             batch, target.path, tick, errors=target.errors, details=target.details
         )
 
 
 async def _windows(midnight: Midnight, ran: Ran) -> tuple[Window, ...]:
-    models = sorted({model for batch in ran.batches for model in batch.models})
+    served = [batch for batch in ran.batches if batch.id not in ran.unserved]
+    models = sorted({model for batch in served for model in batch.models})
     return await midnight.windows(models) if models else ()
 
 
 def watching(console: Console) -> AbstractContextManager[Watcher]:
     """A live view on a terminal, timestamped lines anywhere else."""
     if console.is_terminal and not console.is_dumb_terminal:
-        from runner.cli.render.live_screen import LiveScreen  # noqa: PLC0415 - one of the two is needed
+        from runner.cli.render.live_screen import LiveScreen  # noqa: PLC0415 - one is needed
 
         return LiveScreen(console)
     from runner.cli.render.run_log import RunLog  # noqa: PLC0415
@@ -190,22 +202,22 @@ def watching(console: Console) -> AbstractContextManager[Watcher]:
     return nullcontext(RunLog(console))
 
 
-def _tell(session: Session, request: Request, outcome: Outcome) -> None:
-    resume = session.command(*request.words())
+def _print(session: Session, request: RunRequest, report: RunReport) -> None:
+    ran, target = report.ran, request.target
+    resume = session.command(*request.to_argv())
     if session.json:
-        value = as_json.ran(outcome.ran, outcome.windows)
-        value["output"] = request.target.told(outcome.rows_written)
-        value["resume"] = resume if outcome.ran.left else None
-        emit(value)
+        value = as_json.ran(ran, report.windows)
+        value["output"] = target.as_json(report.rows_written)
+        value["resume"] = resume if ran.left else None
+        print_json(value)
         return
-    from runner.cli.render import summaries, tables  # noqa: PLC0415 - not for --json
+    from runner.cli.render import report_tables, summaries  # noqa: PLC0415 - not for --json
 
     written = None
-    if request.target.path and outcome.rows_written is not None:
-        written = tables.written(request.target.path, outcome.rows_written, outcome.ran.batches[0])
-    found = summaries.Summary(
-        outcome.ran, outcome.windows, session.command(), written, SystemClock().now()
-    )
-    session.say(summaries.summary(found))
-    if summaries.unfinished(outcome.ran):
-        session.say(f"go on with: {resume}")
+    if target.path and report.rows_written is not None:
+        written = report_tables.written(target.path, report.rows_written, ran.batches[0])
+    now = SystemClock().now()
+    found = summaries.Summary(ran, report.windows, session.command(), written, now)
+    session.print(summaries.summary(found))
+    if summaries.unfinished(ran):
+        session.print(f"go on with: {resume}")

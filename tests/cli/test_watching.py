@@ -13,7 +13,7 @@ from runner.cli.render.live_screen import LiveScreen
 from runner.cli.render.run_log import RunLog
 from runner.cli.render.run_view import RunViewer
 from runner.clock import SystemClock
-from runner.core.admission import Rotate, Waiting
+from runner.core.demand import Rotate, Waiting
 from runner.core.forecast import Forecast
 from runner.core.gate import ParkReason
 from runner.core.period import Calendar

@@ -13,7 +13,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from runner.cli.render import fmt, tables
+from runner.cli.render import fmt
+from runner.cli.render.layout import facts, table
 from runner.core.agreement import Accuracy, Agreement, Pair
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def quality(found: Quality) -> Iterator[RenderableType]:
     if found.check is not None:
         same = fmt.percent(found.check.agreed, found.check.rows) if found.check.rows else "none"
         told = f"{same} of {fmt.count(found.check.rows, 'row')} had the same answer asked alone"
-        yield from (Text(), tables.facts([("packing", told)]))
+        yield from (Text(), facts([("packing", told)]))
 
 
 def agreement(found: Agreement) -> RenderableType:
@@ -41,7 +42,7 @@ def agreement(found: Agreement) -> RenderableType:
     parts: list[RenderableType] = []
     if found.pairs:
         parts += [_pairs(found.pairs), Text()]
-    parts.append(tables.facts(_facts(found)))
+    parts.append(facts(_facts(found)))
     accuracy = found.accuracy
     if accuracy is not None and accuracy.rows:
         small = len(accuracy.labels) <= WIDEST
@@ -64,7 +65,7 @@ def _accuracy(found: Accuracy) -> str:
     missing = f"; {fmt.number(found.missing)} without an answer" if found.missing else ""
     if found.share is None:
         return f"no row has an answer{missing}"
-    return f"{100 * found.share:.1f} % ({fmt.of(found.correct, found.rows)} right{missing})"
+    return f"{100 * found.share:.1f} % ({fmt.out_of(found.correct, found.rows)} right{missing})"
 
 
 def _kappa(value: float | None) -> str:
@@ -73,7 +74,7 @@ def _kappa(value: float | None) -> str:
 
 def _pairs(pairs: Sequence[Pair]) -> Table:
     numbers = ("Rows", "Agree", "Cohen's kappa")
-    made = tables.table("First", "Second", *numbers, right=numbers)
+    made = table("First", "Second", *numbers, right=numbers)
     for pair in pairs:
         agree = fmt.percent(pair.agreed, pair.rows) if pair.rows else ""
         kappa = _kappa(pair.kappa)
@@ -83,13 +84,13 @@ def _pairs(pairs: Sequence[Pair]) -> Table:
 
 def _square(found: Accuracy) -> Table:
     """A line for each right answer, a column for each that was given."""
-    short = {label: fmt.clipped(label, 80 // (WIDEST + 2)) for label in found.labels}
-    made = tables.table("Right \\ given")
+    short = {label: fmt.shortened(label, 80 // (WIDEST + 2)) for label in found.labels}
+    made = table("Right \\ given")
     for label in found.labels:
         made.add_column(Text(short[label]), justify="right", no_wrap=True)
     for right in found.labels:
         cells = [_cell(found, right, given) for given in found.labels]
-        made.add_row(Text(fmt.clipped(right, LONGEST_NAME)), *cells)
+        made.add_row(Text(fmt.shortened(right, LONGEST_NAME)), *cells)
     return made
 
 
@@ -101,7 +102,7 @@ def _cell(found: Accuracy, right: str, given: str) -> Text:
 
 def _commonest(found: Accuracy) -> Table:
     wrong = Counter({pair: n for pair, n in found.confusion.items() if pair[0] != pair[1]})
-    made = tables.table("Right", "Given instead", "Rows", right=("Rows",))
+    made = table("Right", "Given instead", "Rows", right=("Rows",))
     for (right, given), count in wrong.most_common(COMMONEST):
         made.add_row(Text(right), Text(given), fmt.number(count))
     return made

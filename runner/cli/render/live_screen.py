@@ -99,7 +99,7 @@ def _rows(view: RunView) -> RenderableType:
     line = Table.grid(padding=(0, 2))
     line.add_row(
         ProgressBar(total=max(1, view.rows), completed=view.done, width=BAR_WIDTH),
-        Text(f"{fmt.of(view.done, view.rows)} ({fmt.percent(view.done, view.rows)})"),
+        Text(f"{fmt.out_of(view.done, view.rows)} ({fmt.percent(view.done, view.rows)})"),
         Text(f"{fmt.number(view.failed)} failed", "red" if view.failed else "dim"),
     )
     return line

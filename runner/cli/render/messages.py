@@ -1,4 +1,4 @@
-"""What a run waits for, what a window holds and when it will be over: one plain sentence each."""
+"""What a run waits for, what a window holds, and when it will be finished: a sentence each."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ LEARNED = {
 LONGEST_QUOTE = 110
 
 
-def spent(window: Window, *, when: bool = True) -> str:
+def usage(window: Window, *, when: bool = True) -> str:
     """``2,000 of 2,000 calls spent today``, and what else holds calls back."""
     unit = window.unit
     counted = fmt.amount(window.spent, unit)
     if window.limit is not None:
         counted += f" of {fmt.amount(window.limit, unit)}"
-    one = window.limit is None and window.spent == fmt.one(unit)
+    one = window.limit is None and window.spent == fmt.one_of(unit)
     said = f"{counted} {unit.removesuffix('s') if one else unit} spent"
     if (when or not _daily(window)) and window.limit_source is not Source.BALANCE:
-        said += f" {period(window.period)}"
+        said += f" {period_name(window.period)}"
     if window.reserved:
         said += f", {fmt.amount(window.reserved, unit)} in flight"
     if window.reserve:
@@ -49,7 +49,7 @@ def spent(window: Window, *, when: bool = True) -> str:
     return said
 
 
-def period(found: Period) -> str:
+def period_name(found: Period) -> str:
     """``today``, ``this month``, ``in any 1 min``, ``in all``."""
     match found:
         case Calendar("month", _):
@@ -66,21 +66,23 @@ def _daily(window: Window) -> bool:
     return isinstance(window.period, Calendar) and window.period.unit == "day"
 
 
-def budgets(windows: Sequence[Window]) -> list[str]:
-    """A line for each window; a model's of which there is nothing to tell is left out."""
+def window_lines(windows: Sequence[Window]) -> list[str]:
+    """A line for each window, each said once; shown_windows.py chooses the windows."""
     several = len({window.account for window in windows}) > 1
-    telling = [w for w in windows if not w.model or w.limit is not None or w.spent or w.reserved]
-    return [budget(window, several=several) for window in telling]
+    return list(dict.fromkeys(window_line(window, several=several) for window in windows))
 
 
-def budget(window: Window, *, several: bool = False) -> str:
-    """A window in full: whose it is, what was spent, and how the limit is known."""
+def window_line(window: Window, *, several: bool = False) -> str:
+    """A window in full: whose it is, what was spent, and how the limit is known.
+
+    `several`: whether windows of several accounts are shown, so that each names its account.
+    """
     known = SOURCES[window.limit_source] if window.limit is not None else "limit not known yet"
-    label = whose(window) if several else window.model or window.account
-    return f"{label}: {spent(window, when=False)} ({known})"
+    label = owner(window) if several else window.model or window.account
+    return f"{label}: {usage(window, when=False)} ({known})"
 
 
-def whose(window: Window) -> str:
+def owner(window: Window) -> str:
     """``Qwen/Qwen3-8B on modelscope``, or the account alone."""
     return f"{window.model} on {window.account}" if window.model else window.account
 
@@ -106,15 +108,24 @@ def _expiry(found: Expiry | None, now: int, zone: tzinfo | None) -> str:
     return f"{told} (estimate: a grant was seen between {first} and {last})"
 
 
+def unserved(models: Sequence[str]) -> str:
+    """That none of the accounts that are used serves any of `models`, and what to do."""
+    names = " or ".join(models)
+    return (
+        f"no account serves {names}; add it to the models of an account, use another account, "
+        "or name another model in the job file"
+    )
+
+
 def paused(batch: Batch) -> str:
-    """That a batch was paused, and why if anybody said."""
+    """That a batch was paused, and why if a reason was given."""
     why = f": {batch.pause_reason}" if batch.pause_reason else ""
     return f"{batch.name} (batch {batch.id}) is paused{why}"
 
 
 def refused(window: Window) -> str:
     """That the provider refuses an account, and what to do."""
-    quote = f' ("{fmt.clipped(window.gate.why, LONGEST_QUOTE)}")' if window.gate.why else ""
+    quote = f' ("{fmt.shortened(window.gate.why, LONGEST_QUOTE)}")' if window.gate.why else ""
     return (
         f"{window.account}: the provider refuses this account{quote}; "
         "mend it or its token, then run again"
@@ -126,7 +137,7 @@ def _refused(reason: Waiting, _moment: str) -> str:
     return f"{told}; mend it or its token, then one probe goes first"
 
 
-def learned(window: Window, now: int, zone: tzinfo | None = None) -> str:
+def limit_source(window: Window, now: int, zone: tzinfo | None = None) -> str:
     """How the limit is known, and since when."""
     if window.limit is None:
         return "the limit is not known yet"
@@ -135,23 +146,23 @@ def learned(window: Window, now: int, zone: tzinfo | None = None) -> str:
     return f"{LEARNED[window.limit_source]} at {fmt.when(window.limit_learned_at, now, zone)}"
 
 
-def binding(reason: Waiting, now: int, zone: tzinfo | None = None) -> str:
-    """Why a job waits, down to the window that binds it, how it is known, and what comes next."""
+def explain_wait(reason: Waiting, now: int, zone: tzinfo | None = None) -> str:
+    """Why a batch waits: the window that binds it, how its limit is known, and what comes next."""
     window = reason.window
     if window is None:
         return wait(reason, now, zone)
-    told = f"{spent(window)} of {whose(window)} ({learned(window, now, zone)})"
+    told = f"{usage(window)} of {owner(window)} ({limit_source(window, now, zone)})"
     if window.resets_at < NEVER:
-        told += f"; resets {fmt.ahead(window.resets_at - now)}"
+        told += f"; resets {fmt.time_left(window.resets_at - now)}"
     return f"{told}; {wait(reason, now, zone)}"
 
 
 def waits(reasons: Iterable[Waiting], now: int, zone: tzinfo | None = None) -> list[str]:
-    """What is awaited, each thing said once."""
+    """What is waited for, each thing said once."""
     return list(dict.fromkeys(wait(reason, now, zone) for reason in reasons))
 
 
-def ends(reasons: Iterable[Waiting], now: int, zone: tzinfo | None = None) -> list[str]:
+def end_reasons(reasons: Iterable[Waiting], now: int, zone: tzinfo | None = None) -> list[str]:
     """Why a run that was asked not to wait has ended, each thing said once."""
     return list(dict.fromkeys(_end(reason, now, zone) for reason in reasons))
 
@@ -195,7 +206,7 @@ def _spent(reason: Waiting, moment: str) -> str:
             "on the provider's web site; watching the balance, which costs nothing"
         )
     if window.remaining == 0:
-        told = f"waiting for the reset{whose}: {spent(window)}"
+        told = f"waiting for the reset{whose}: {usage(window)}"
         return f"{told}; sleeping until {moment}, then one probe"
     told = f"the provider says that {_allowance(window)}{whose} is spent{_quote(reason)}"
     return f"{told}; sleeping until {moment}, then one probe"
@@ -249,9 +260,13 @@ def _capped(reason: Waiting, _moment: str) -> str:
     return f"the account {window.account} has made the {allowed} that its {window.quota} allows"
 
 
+def _rate(_reason: Waiting, moment: str) -> str:
+    return f"calls start no faster than the account's rate allows; the next one at {moment}"
+
+
 def _flow(reason: Waiting, moment: str) -> str:
     window = reason.window
-    held = f": {spent(window)}" if window else ""
+    held = f": {usage(window)}" if window else ""
     return f"as fast as the provider allows{held}; the next call at {moment}"
 
 
@@ -275,7 +290,7 @@ def _pace(reason: Waiting, moment: str) -> str:
 
 
 def _quote(reason: Waiting) -> str:
-    return f' ("{fmt.clipped(reason.why, LONGEST_QUOTE)}")' if reason.why else ""
+    return f' ("{fmt.shortened(reason.why, LONGEST_QUOTE)}")' if reason.why else ""
 
 
 _SENTENCES = {
@@ -292,6 +307,7 @@ _SENTENCES = {
     "hours": _hours,
     "capped": _capped,
     "flow": _flow,
+    "rate": _rate,
     "due": _due,
     "in flight": _in_flight,
     "concurrency": _concurrency,

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from runner.app.rehearsal import Rehearsal
-from runner.cli.render import fmt, messages, tables
+from runner.cli.render import fmt, messages, report_tables
 from runner.clock import moment
 from runner.core.ending import Ending
 from runner.core.states import Counts
@@ -89,7 +89,7 @@ class RehearsalView:
             fmt.number(seen.answered),
             Text(fmt.number(seen.refused), "yellow" if seen.refused else "dim"),
             ProgressBar(total=max(1, self._rows), completed=self._done, width=16),
-            fmt.of(self._done, self._rows),
+            fmt.out_of(self._done, self._rows),
         )
         self._console.print(line)
 
@@ -103,7 +103,7 @@ class RehearsalView:
             return
         self._drawn_at = now
         hour = moment(progress.at)
-        text = f"{hour:%a} {hour.day} {hour:%b %H:%M}  {fmt.of(self._done, self._rows)} rows"
+        text = f"{hour:%a} {hour.day} {hour:%b %H:%M}  {fmt.out_of(self._done, self._rows)} rows"
         self._live.update(Text(f"it is {text}", "dim"), refresh=True)
 
 
@@ -127,7 +127,7 @@ def closing(found: Rehearsal, real_s: float, output: str | None) -> RenderableTy
     left = f", {fmt.number(found.ran.left)} left" if found.ran.left else ""
     parts: list[RenderableType] = [
         Text("\nThe ledger", "bold"),
-        tables.report(found.days),
+        report_tables.report(found.days),
         Text(),
         Text(
             f"{fmt.count(batch.rows, 'row')}: {fmt.number(counts.succeeded)} succeeded, "

@@ -1,4 +1,4 @@
-"""A run where nobody sits before it: timestamped lines, few enough to be read next morning."""
+"""A run without a terminal: timestamped lines, few enough to be read the next morning."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from rich.console import Console
 from runner.cli.render import messages
 from runner.cli.render.run_view import RunView, RunViewer
 from runner.clock import moment
-from runner.core.demand import Waiting
+from runner.core.demand import WaitCause, Waiting
 from runner.engine.progress import Progress
 
 PROGRESS_EVERY_MS = 30_000
 # These come and go with every call: progress shows them well enough.
-PASSING = frozenset({"in flight", "concurrency"})
+PASSING = frozenset({WaitCause.IN_FLIGHT, WaitCause.CONCURRENCY, WaitCause.RATE})
 
 Awaited = tuple[str, str, str, int | None]
 

@@ -1,6 +1,6 @@
-"""A run at one moment, as a person is told of it: numbers and sentences, and no layout.
+"""A run at one moment, in numbers and sentences, without a layout.
 
-A run's progress names only the batches that still have work; what was done in the others is
+The progress of a run names only the batches that still have work. What was done in the others is
 remembered here, so that the number of rows done never falls.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import tzinfo
 
-from runner.cli.render import fmt, messages
+from runner.cli.render import fmt, messages, shown_windows
 from runner.core.window import Window
 from runner.engine.progress import Progress
 from runner.store.batches import Batch
@@ -26,7 +26,7 @@ class RunView:
     done: int
     rows: int
     failed: int
-    now: tuple[str, ...]  # what happens, or what is awaited
+    now: tuple[str, ...]
     today: tuple[str, ...]
     finish: str
     trouble: str | None
@@ -36,11 +36,11 @@ class RunView:
     def rows_done(self) -> str:
         """``4,000 of 8,400 rows done, 10 failed``."""
         failed = f", {fmt.number(self.failed)} failed" if self.failed else ""
-        return f"{fmt.of(self.done, self.rows)} rows done{failed}"
+        return f"{fmt.out_of(self.done, self.rows)} rows done{failed}"
 
 
 class RunViewer:
-    """Makes pictures of one run."""
+    """Makes the views of one run."""
 
     def __init__(self, zone: tzinfo | None = None) -> None:
         self._zone = zone
@@ -58,7 +58,7 @@ class RunViewer:
             rows=sum(batch.rows for batch in known),
             failed=sum(batch.counts.failed for batch in known),
             now=self._now(progress, now),
-            today=tuple(messages.budgets(self._windows)),
+            today=self._today(progress),
             finish=self._finish(progress, now),
             trouble=progress.trouble,
             hint=STOP_NOW_HINT if progress.stopping else STOP_HINT,
@@ -75,6 +75,9 @@ class RunViewer:
                 if window.primary and window.period_key
             }
         )
+
+    def _today(self, progress: Progress) -> tuple[str, ...]:
+        return tuple(messages.window_lines(shown_windows.today(self._windows, progress.waiting)))
 
     def _now(self, progress: Progress, now: int) -> tuple[str, ...]:
         flying = f"{fmt.count(progress.in_flight, 'call')} in flight"

@@ -10,7 +10,8 @@ from rich.text import Text
 
 from runner.app.doctor import Check
 from runner.app.models import Models
-from runner.cli.render import fmt, tables
+from runner.cli.render import fmt
+from runner.cli.render.layout import table
 from runner.simulator import SimulatorConfig, Stats
 
 SIGNS = {True: ("✓", "green"), False: ("✗", "bold red"), None: ("?", "yellow")}
@@ -103,7 +104,7 @@ def seen(found: Stats) -> RenderableType:
     if not found.calls:
         return Text("no call arrived")
     numbers = ("Calls", "Answered", "Refused", "Spent")
-    made = tables.table("Day", *numbers, right=numbers)
+    made = table("Day", *numbers, right=numbers)
     for name, day in found.by_day.items():
         figures = (day.calls, day.answered, day.refused, day.spent)
         made.add_row(name, *map(fmt.number, figures))

@@ -81,7 +81,7 @@ def _parts(content: list[Any]) -> Iterator[str]:
     for part in content:
         match part:
             case {"type": "image_url", "image_url": {"url": str(url)}}:
-                yield f"[image: {fmt.clipped(url, 80)}]"
+                yield f"[image: {fmt.shortened(url, 80)}]"
             case {"text": str(text)}:
                 yield text
             case _:
@@ -98,7 +98,7 @@ def _reply(each: CallTrace) -> str:
         return ""
     if reply.vectors:
         return fmt.count(sum(v is not None for v in reply.vectors), "vector")
-    return reply.content or reply.task_id or "\n".join(fmt.clipped(u, 80) for u in reply.images)
+    return reply.content or reply.task_id or "\n".join(fmt.shortened(u, 80) for u in reply.images)
 
 
 def _answer(found: Trial, end: JobOutcome) -> str:
@@ -110,7 +110,7 @@ def _answer(found: Trial, end: JobOutcome) -> str:
             told = row.answer or row.error or "it is being made"
         case _:
             told = f"none: {getattr(end.action, 'why', '') or 'it is asked again'}"
-    return f"{found.number(end.job.job_id)}: {fmt.clipped(told, MOST_OF_A_ROW)}"
+    return f"{found.number(end.job.job_id)}: {fmt.shortened(told, MOST_OF_A_ROW)}"
 
 
 def _without_call(found: Trial) -> list[Text]:
@@ -120,7 +120,7 @@ def _without_call(found: Trial) -> list[Text]:
     for row in found.rows:
         if row.job_id in asked:
             continue
-        answer = fmt.clipped(row.answer or row.error or "", MOST_OF_A_ROW)
+        answer = fmt.shortened(row.answer or row.error or "", MOST_OF_A_ROW)
         how = f"reused, without a call: {answer}" if row.reused else answer or "not asked"
         told.append(Text(f"row {found.number(row.job_id)}: {how}"))
     return told
@@ -128,11 +128,15 @@ def _without_call(found: Trial) -> list[Text]:
 
 def _end(found: Trial, now: int) -> Text:
     ran, counts = found.ran, found.batch.counts
-    stand = f"{fmt.count(len(found.calls), 'call')}, {fmt.of(counts.succeeded, found.batch.rows)}"
+    stand = (
+        f"{fmt.count(len(found.calls), 'call')}, {fmt.out_of(counts.succeeded, found.batch.rows)}"
+    )
     told = f"{stand} answered" + (f", {fmt.number(counts.failed)} failed" if ran.failed else "")
     if not ran.left:
         return Text(told, "yellow" if ran.failed else "green")
-    reasons = "; ".join(messages.ends(ran.waiting, now)) if ran.ending is Ending.SPENT else ""
+    reasons = (
+        "; ".join(messages.end_reasons(ran.waiting, now)) if ran.ending is Ending.SPENT else ""
+    )
     why = reasons or found.batch.pause_reason or "stopped"
     return Text(f"{why}; {told}, {fmt.count(ran.left, 'row')} not", "bold yellow")
 
