@@ -18,7 +18,7 @@ from runner.core.pacing import Pace
 from runner.core.period import Calendar, Grant, Refill, Rolling
 from runner.core.quota import Refused
 from runner.core.route import Route, RouteState, room_of, with_windows
-from runner.core.start_rate import StartRate
+from runner.core.start_bucket import StartBucket
 from runner.core.window import Source, Window
 
 
@@ -34,7 +34,7 @@ class AccountState:
 
     in_flight: int = 0
     ceiling: int | None = None
-    rate: StartRate | None = None
+    rate: StartBucket | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,7 +264,7 @@ class _Turn:
                 return Waiting(key, WaitCause.CONCURRENCY, _BUSY, None)
             return Waiting(key, ParkReason.THROTTLED, _SLOWED, until)
         if account.rate is not None:
-            allowed = int(account.rate.left(self._now))
+            allowed = account.rate.left(self._now)
             if allowed < 1:
                 until = account.rate.next_at(self._now)
                 return Waiting(key, WaitCause.RATE, "starting calls no faster", until)

@@ -19,7 +19,6 @@ _LONG = frozenset(
         ParkReason.SPENT,
         ParkReason.CLOCK_AHEAD,
         ParkReason.GONE,
-        ParkReason.CIRCUIT_OPEN,
         ParkReason.REFUSED,
         WaitCause.HOURS,
         WaitCause.CAPPED,

@@ -14,13 +14,13 @@ from random import Random
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from runner.core import admission, controller, settlement, start_rate
+from runner.core import admission, controller, settlement, start_bucket
 from runner.core.admission import AccountState, Admission, Permit, State, Wait
 from runner.core.demand import Demand, Rules
 from runner.core.retry import RetryAt
 from runner.core.route import Route, RouteState
 from runner.core.settlement import Call, CallJob, Settlement
-from runner.core.start_rate import StartRate
+from runner.core.start_bucket import StartBucket
 from runner.core.states import BatchState, Counts
 from runner.core.window import Window
 from runner.engine.account_pool import AccountPool
@@ -58,7 +58,7 @@ class Memory:
     snapshot: Snapshot
     revision: tuple[int, int]
     routes: Mapping[Route, RouteStats] = field(default_factory=dict)
-    rates: Mapping[str, StartRate] = field(default_factory=dict)
+    rates: Mapping[str, StartBucket] = field(default_factory=dict)
     shares: Mapping[int, int] = field(default_factory=dict)
 
     @property
@@ -311,7 +311,7 @@ class Scheduler:
             for route, own in found.items()
         }
         bounds = {
-            name: AccountState(rate=memory.rates.get(name) or start_rate.full(rate))
+            name: AccountState(rate=memory.rates.get(name) or start_bucket.full(rate))
             for name, account in accounts.items()
             if (rate := account.calls_per_second)
         }

@@ -37,7 +37,7 @@ class Account:
     preset: Preset
     base_url: str | None
     quotas: tuple[Quota, ...]
-    calls_per_second: int = 10
+    calls_per_second: int | None = 10
     models: Mapping[str, str] = field(default_factory=dict)
     prices: Mapping[str, float] = field(default_factory=dict)
 

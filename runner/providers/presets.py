@@ -91,7 +91,7 @@ class Preset:
     grants: tuple[GrantTerms, ...]
     rules: tuple[Rule, ...]
     start_concurrency: int
-    calls_per_second: int
+    calls_per_second: int | None
     response_format: frozenset[str]
     as_of: str
     source: str

@@ -8,7 +8,7 @@ A batch may have parts: batches of their own that ask the same rows once more, f
 of them, for a check. A part stores no rows: its n-th job is about row
 ``first_row + n * row_step`` of the batch that it is part of.
 
-What every call changes (`jobs`, `batch_counts`, `windows`) is small; texts are stored apart from it.
+What every call changes (`jobs`, `batch_counts`, `windows`) is small; texts are stored apart.
 """
 
 from __future__ import annotations

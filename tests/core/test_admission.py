@@ -8,10 +8,9 @@ from zoneinfo import ZoneInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.core import admission
+from runner.core import admission, controller
 from runner.core.admission import Start, State, Wait
 from runner.core.calendar import day_at
-from runner.core.controller import Controller
 from runner.core.demand import Demand, Rotate, Rules, Waiting
 from runner.core.gate import Gate, ParkReason
 from runner.core.hours import read_hours
@@ -41,7 +40,9 @@ def state(
     *windows: Window, allowed: int = 4, in_flight: int = 0, last: int | None = None
 ) -> RouteState:
     *others, own = windows or (window(),)
-    return RouteState((*others, replace(own, last_start_at=last)), Controller(allowed), in_flight)
+    return RouteState(
+        (*others, replace(own, last_start_at=last)), controller.new(allowed, allowed), in_flight
+    )
 
 
 def demand(key: int = 1, ready: int = 50, route: Route = QWEN, priority: int = 0) -> Demand:
@@ -361,5 +362,5 @@ def test_a_decision_starts_what_may_start_or_waits_for_something_to_come(
         assert len(decision.reasons) == len(demands)
     else:
         chosen = states[decision.route]
-        assert 1 <= decision.count <= chosen.controller.allowed - chosen.in_flight
+        assert 1 <= decision.count <= 4 - chosen.in_flight
         assert all(w.remaining is None or decision.count <= w.remaining for w in chosen.windows)

@@ -1,6 +1,6 @@
 """Which ways there are to the models of a batch."""
 
-from runner.engine.view import routes_of
+from runner.engine.snapshot import routes_of
 from runner.providers.account import Account
 from runner.providers.presets import preset
 
