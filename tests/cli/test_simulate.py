@@ -17,8 +17,8 @@ import orjson
 import pytest
 from rich.console import Console
 
-from runner.cli.render import setup
-from runner.cli.simulation import config_changes
+from runner.cli.render import setup_views
+from runner.cli.simulate_action import config_changes
 from runner.simulator import SimulatorConfig
 
 BALANCE = "/openapi/v1/magicubes/balance"
@@ -163,7 +163,7 @@ def test_an_option_that_is_not_given_changes_nothing() -> None:
 )
 def test_what_is_allowed_is_shown(settings: dict[str, Any], lines: list[str]) -> None:
     console = Console(file=io.StringIO(), width=200)
-    console.print(setup.simulating(SimulatorConfig(**settings), "http://x/v1", token=False))
+    console.print(setup_views.simulating(SimulatorConfig(**settings), "http://x/v1", token=False))
     shown = console.file.getvalue()
     assert all(line in shown for line in lines)
     assert ("any 60 s" in shown, "credits" in shown) == (

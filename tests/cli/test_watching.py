@@ -9,11 +9,11 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from runner.cli.render.live import Screen
-from runner.cli.render.log import Log
-from runner.cli.render.picture import Painter
+from runner.cli.render.live_screen import LiveScreen
+from runner.cli.render.run_log import RunLog
+from runner.cli.render.run_view import RunViewer
 from runner.clock import SystemClock
-from runner.core.admission import Rotate, Waiting
+from runner.core.demand import Rotate, Waiting
 from runner.core.forecast import Forecast
 from runner.core.gate import ParkReason
 from runner.core.period import Calendar
@@ -57,8 +57,8 @@ def stream() -> io.StringIO:
     return io.StringIO()
 
 
-def log_of(stream: io.StringIO) -> Log:
-    return Log(Console(file=stream, width=200, highlight=False))
+def log_of(stream: io.StringIO) -> RunLog:
+    return RunLog(Console(file=stream, width=200, highlight=False))
 
 
 def test_a_log_tells_the_start_and_then_progress_every_half_minute(stream: io.StringIO) -> None:
@@ -96,14 +96,14 @@ def test_a_pause_is_told_once_in_a_log_and_as_long_as_it_lasts_on_a_screen(
 ) -> None:
     (batch,) = progress(40).batches
     paused = replace(batch, state=BatchState.PAUSED, note="the model is gone")
-    log, painter = log_of(stream), Painter()
+    log, viewer = log_of(stream), RunViewer()
     for _ in range(2):
         told = progress(40, batches=(), paused=(paused,))
         log(told)
         said = "label reviews (batch 1) is paused: the model is gone"
-        assert said in painter.paint(told, NOW).now
+        assert said in viewer.view(told, NOW).now
     assert stream.getvalue().count(said) == 1
-    assert "paused" not in " ".join(painter.paint(progress(41), NOW).now)
+    assert "paused" not in " ".join(viewer.view(progress(41), NOW).now)
 
 
 def test_a_log_survives_the_loss_of_its_stream() -> None:
@@ -116,7 +116,7 @@ def test_a_log_survives_the_loss_of_its_stream() -> None:
 
 def test_a_screen_draws_what_happens(stream: io.StringIO) -> None:
     console = Console(file=stream, width=80, force_terminal=True, color_system=None)
-    with Screen(console) as screen:
+    with LiveScreen(console) as screen:
         screen(progress(40, spent(NOW + HOUR), in_flight=0, trouble="no room"))
         time.sleep(0.6)
         screen(progress(40, stopping=True))
@@ -130,7 +130,7 @@ def test_a_screen_draws_what_happens(stream: io.StringIO) -> None:
 
 def test_a_screen_at_rest_draws_nothing(stream: io.StringIO) -> None:
     console = Console(file=stream, width=80, force_terminal=True, color_system=None)
-    with Screen(console) as screen:
+    with LiveScreen(console) as screen:
         screen(progress(0, spent(NOW + 7 * HOUR)))
         time.sleep(0.5)
         drawn = len(stream.getvalue())

@@ -1,4 +1,4 @@
-"""A run where nobody sits before it: timestamped lines, few enough to be read next morning."""
+"""A run without a terminal: timestamped lines, few enough to be read the next morning."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from datetime import tzinfo
 
 from rich.console import Console
 
-from runner.cli.render import sentences
-from runner.cli.render.picture import Painter, Picture
+from runner.cli.render import messages
+from runner.cli.render.run_view import RunView, RunViewer
 from runner.clock import moment
-from runner.core.demand import Waiting
+from runner.core.demand import WaitCause, Waiting
 from runner.engine.progress import Progress
 
 PROGRESS_EVERY_MS = 30_000
 # These come and go with every call: progress shows them well enough.
-PASSING = frozenset({"in flight", "concurrency"})
+PASSING = frozenset({WaitCause.IN_FLIGHT, WaitCause.CONCURRENCY, WaitCause.RATE})
 
 Awaited = tuple[str, str, str, int | None]
 
 
-class Log:
+class RunLog:
     """A watcher that writes a line when something has changed that matters."""
 
     def __init__(self, console: Console, zone: tzinfo | None = None) -> None:
         self._console = console
         self._zone = zone
-        self._painter = Painter(zone)
+        self._viewer = RunViewer(zone)
         self._told_at: int | None = None
         self._told_rows = ""
         self._awaited: frozenset[Awaited] = frozenset()
@@ -36,42 +36,42 @@ class Log:
 
     def __call__(self, progress: Progress) -> None:
         """Write what is new in `progress`, if anything is."""
-        picture = self._painter.paint(progress, progress.at)
+        view = self._viewer.view(progress, progress.at)
         # A stream that is gone silences the log, not the run.
         with suppress(OSError):
-            self._tell_rows(progress, picture)
-            self._tell_troubles(progress, picture)
+            self._tell_rows(progress, view)
+            self._tell_troubles(progress, view)
             self._tell_pauses(progress)
             self._tell_waits(progress)
 
-    def _tell_rows(self, progress: Progress, picture: Picture) -> None:
+    def _tell_rows(self, progress: Progress, view: RunView) -> None:
         at = progress.at
         if self._told_at is None and progress.batches:
-            self._write(at, f"started: {picture.title}; {self._rows(picture)}")
+            self._write(at, f"started: {view.title}; {self._rows(view)}")
         elif self._told_at is None or abs(at - self._told_at) < PROGRESS_EVERY_MS:
             return
-        elif picture.rows_done != self._told_rows:
-            self._write(at, self._rows(picture))
+        elif view.rows_done != self._told_rows:
+            self._write(at, self._rows(view))
         else:
             return
-        self._told_at, self._told_rows = at, picture.rows_done
+        self._told_at, self._told_rows = at, view.rows_done
 
-    def _rows(self, picture: Picture) -> str:
-        finish = f"finish {picture.finish}" if picture.finish else ""
-        today = f"today {', '.join(picture.today)}" if picture.today else ""
-        return "; ".join(part for part in (picture.rows_done, today, finish) if part)
+    def _rows(self, view: RunView) -> str:
+        finish = f"finish {view.finish}" if view.finish else ""
+        today = f"today {', '.join(view.today)}" if view.today else ""
+        return "; ".join(part for part in (view.rows_done, today, finish) if part)
 
-    def _tell_troubles(self, progress: Progress, picture: Picture) -> None:
+    def _tell_troubles(self, progress: Progress, view: RunView) -> None:
         if progress.trouble and progress.trouble != self._trouble:
             self._write(progress.at, f"trouble: {progress.trouble}; trying again")
         if progress.stopping and not self._stopping:
-            self._write(progress.at, picture.now[0])
+            self._write(progress.at, view.now[0])
         self._trouble, self._stopping = progress.trouble, progress.stopping
 
     def _tell_pauses(self, progress: Progress) -> None:
         for batch in progress.paused:
             if batch.id not in self._paused:
-                self._write(progress.at, sentences.paused(batch))
+                self._write(progress.at, messages.paused(batch))
         self._paused = frozenset(batch.id for batch in progress.paused)
 
     def _tell_waits(self, progress: Progress) -> None:
@@ -80,7 +80,7 @@ class Log:
         if progress.stopping or not awaited or awaited <= self._awaited:
             return
         self._awaited = awaited
-        for sentence in sentences.waits(worth, progress.at, self._zone):
+        for sentence in messages.waits(worth, progress.at, self._zone):
             self._write(progress.at, sentence)
 
     def _write(self, at: int, text: str) -> None:

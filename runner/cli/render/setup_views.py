@@ -10,7 +10,8 @@ from rich.text import Text
 
 from runner.app.doctor import Check
 from runner.app.models import Models
-from runner.cli.render import tables, words
+from runner.cli.render import fmt
+from runner.cli.render.layout import table
 from runner.simulator import SimulatorConfig, Stats
 
 SIGNS = {True: ("✓", "green"), False: ("✗", "bold red"), None: ("?", "yellow")}
@@ -28,7 +29,7 @@ def checks(found: Sequence[Check]) -> RenderableType:
         if check.remedy and not check.ok:
             grid.add_row("", "", Text(f"try: {check.remedy}", "yellow"))
     wrong = sum(check.ok is False for check in found)
-    verdict = Text(f"{words.count(wrong, 'thing')} to mend", "bold red")
+    verdict = Text(f"{fmt.count(wrong, 'thing')} to mend", "bold red")
     return Group(grid, verdict if wrong else Text("all is well", "bold green"))
 
 
@@ -46,7 +47,7 @@ def models(found: Sequence[Models]) -> RenderableType:
 def simulating(config: SimulatorConfig, url: str, *, token: bool) -> RenderableType:
     """Where the provider is, what it allows, and how to use it."""
     account, model = (
-        "no limit" if limit is None else words.count(limit, "call")
+        "no limit" if limit is None else fmt.count(limit, "call")
         for limit in (config.calls_per_day, config.calls_per_day_per_model)
     )
     zone = "UTC+8" if config.zone == "Asia/Shanghai" else config.zone
@@ -70,12 +71,12 @@ def _further_limits(config: SimulatorConfig) -> Iterator[str]:
         ("a month", config.calls_per_month, config.tokens_per_month),
     ):
         allowed = [(calls, "call"), (tokens, "token")]
-        told = [words.count(limit, unit) for limit, unit in allowed if limit is not None]
+        told = [fmt.count(limit, unit) for limit, unit in allowed if limit is not None]
         if told:
             yield f"  {period}: {', '.join(told)}"
     if config.refill_calls:
         size, period_ms = config.refill_calls
-        yield f"  a bucket of {words.count(size, 'call')}, refilled in {words.duration(period_ms)}"
+        yield f"  a bucket of {fmt.count(size, 'call')}, refilled in {fmt.duration(period_ms)}"
     if config.credits is not None:
         prices = "".join(f"; one of {model} {cost:g}" for model, cost in config.prices.items())
         granted = f"{config.credits:g} a day, granted at 00:00 UTC+8"
@@ -88,12 +89,12 @@ def _server_limits(config: SimulatorConfig) -> Iterator[str]:
     if config.retired:
         yield f"  retired: {', '.join(sorted(config.retired))}"
     if config.parallel:
-        yield f"  processes {words.count(config.parallel, 'call')} at once; more wait longer"
+        yield f"  processes {fmt.count(config.parallel, 'call')} at once; more wait longer"
     limits = [limit for limit in (config.max_concurrency, config.max_in_flight) if limit]
     if limits:
-        yield f"  refuses more than {words.count(min(limits), 'call')} at once"
+        yield f"  refuses more than {fmt.count(min(limits), 'call')} at once"
     if config.limit_req:
-        rate, burst = words.count(config.limit_req, "request"), config.limit_req_burst
+        rate, burst = fmt.count(config.limit_req, "request"), config.limit_req_burst
         status = config.limit_req_status
         yield f"  lets {rate} a minute pass, burst {burst}; answers others with {status}"
 
@@ -103,11 +104,11 @@ def seen(found: Stats) -> RenderableType:
     if not found.calls:
         return Text("no call arrived")
     numbers = ("Calls", "Answered", "Refused", "Spent")
-    made = tables.table("Day", *numbers, right=numbers)
+    made = table("Day", *numbers, right=numbers)
     for name, day in found.by_day.items():
         figures = (day.calls, day.answered, day.refused, day.spent)
-        made.add_row(name, *map(words.number, figures))
+        made.add_row(name, *map(fmt.number, figures))
     notes = f"at most {found.max_in_flight} calls in flight at once"
     if found.images:
-        notes += f"; {words.number(found.images)} images paid for"
+        notes += f"; {fmt.number(found.images)} images paid for"
     return Group(made, Text(notes, "dim"))

@@ -8,25 +8,25 @@ import orjson
 
 from runner.app.trial import Trial, attempt
 from runner.cli import as_json
-from runner.cli.exits import code_of
-from runner.cli.running import check
-from runner.cli.session import Session, emit
-from runner.cli.wanted import Task
+from runner.cli.arguments import JobArguments
+from runner.cli.exit_codes import code_of
+from runner.cli.run_action import check
+from runner.cli.session import Session, print_json
 from runner.clock import SystemClock
 from runner.core.retry import Succeed
 from runner.engine.call import CallTrace
 
 
-def perform_trial(session: Session, task: Task) -> int:
+def try_rows(session: Session, task: JobArguments) -> int:
     """Check, ask, and show what was said."""
     checked = check(session, task)
-    found = session.ask(lambda midnight: attempt(midnight, checked), known=False)
+    found = session.query(lambda midnight: attempt(midnight, checked), must_exist=False)
     if session.json:
-        emit(as_object(found))
+        print_json(as_object(found))
         return code_of(found.ran)
-    from runner.cli.render import trial  # noqa: PLC0415 - not for --json
+    from runner.cli.render import trial_view  # noqa: PLC0415 - not for --json
 
-    session.say(trial.shown(found, session.people.width, SystemClock().now()))
+    session.print(trial_view.shown(found, session.out.width, SystemClock().now()))
     return code_of(found.ran)
 
 

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from runner.app.rehearsal import Rehearsal
-from runner.cli.render import sentences, tables, words
+from runner.cli.render import fmt, messages, report_tables
 from runner.clock import moment
 from runner.core.ending import Ending
 from runner.core.states import Counts
@@ -24,7 +24,7 @@ REFRESH_EVERY_S = 0.25
 NO_CALLS = DayStats(calls=0, answered=0, refused=0, spent=0)
 
 
-class Days:
+class RehearsalView:
     """A watcher that prints a line when a virtual day is over, and shows the hour meanwhile."""
 
     def __init__(self, console: Console, rows: int) -> None:
@@ -84,12 +84,12 @@ class Days:
         for width in (10, 7, 8, 7):
             line.add_column(width=width, justify="left" if width == 10 else "right")  # noqa: PLR2004
         line.add_row(
-            words.day(self._day or ""),
-            words.number(seen.calls),
-            words.number(seen.answered),
-            Text(words.number(seen.refused), "yellow" if seen.refused else "dim"),
+            fmt.day(self._day or ""),
+            fmt.number(seen.calls),
+            fmt.number(seen.answered),
+            Text(fmt.number(seen.refused), "yellow" if seen.refused else "dim"),
             ProgressBar(total=max(1, self._rows), completed=self._done, width=16),
-            words.of(self._done, self._rows),
+            fmt.out_of(self._done, self._rows),
         )
         self._console.print(line)
 
@@ -103,7 +103,7 @@ class Days:
             return
         self._drawn_at = now
         hour = moment(progress.at)
-        text = f"{hour:%a} {hour.day} {hour:%b %H:%M}  {words.of(self._done, self._rows)} rows"
+        text = f"{hour:%a} {hour.day} {hour:%b %H:%M}  {fmt.out_of(self._done, self._rows)} rows"
         self._live.update(Text(f"it is {text}", "dim"), refresh=True)
 
 
@@ -111,7 +111,7 @@ def opening(name: str, model: str, rows: int, start: int) -> RenderableType:
     """What is about to be rehearsed."""
     begins = moment(start)
     return Group(
-        Text(f"Rehearsing {name}: {words.count(rows, 'row')} on {model}", "bold"),
+        Text(f"Rehearsing {name}: {fmt.count(rows, 'row')} on {model}", "bold"),
         Text("A simulated provider in virtual time: no token, no network, no real call."),
         Text(f"It begins on {begins:%a} {begins.day} {begins:%b %Y %H:%M} (virtual time)\n", "dim"),
     )
@@ -121,24 +121,24 @@ def closing(found: Rehearsal, real_s: float, output: str | None) -> RenderableTy
     """The account of a rehearsal."""
     batch = found.ran.batches[0]
     counts = batch.counts
-    days = words.count(len({day.day for day in found.days}), "day")
-    virtual = words.duration(found.ended_at - found.started_at)
+    days = fmt.count(len({day.day for day in found.days}), "day")
+    virtual = fmt.duration(found.ended_at - found.started_at)
     style = "bold yellow" if counts.failed or found.ran.left else "bold green"
-    left = f", {words.number(found.ran.left)} left" if found.ran.left else ""
+    left = f", {fmt.number(found.ran.left)} left" if found.ran.left else ""
     parts: list[RenderableType] = [
         Text("\nThe ledger", "bold"),
-        tables.report(found.days),
+        report_tables.report(found.days),
         Text(),
         Text(
-            f"{words.count(batch.rows, 'row')}: {words.number(counts.succeeded)} succeeded, "
-            f"{words.number(counts.failed)} failed{left}",
+            f"{fmt.count(batch.rows, 'row')}: {fmt.number(counts.succeeded)} succeeded, "
+            f"{fmt.number(counts.failed)} failed{left}",
             style,
         ),
         Text(f"{days} of allowance, {virtual} of virtual time, in {real_s:.1f} s"),
         _agreement(found),
     ]
     if found.ran.ending is Ending.STALLED:
-        why = "; ".join(sentences.waits(found.ran.waiting, found.ended_at))
+        why = "; ".join(messages.waits(found.ran.waiting, found.ended_at))
         parts.append(Text(f"It would never end: no row was done for two weeks. {why}", "bold red"))
     parts += [Text(f"written to {output}")] if output else []
     parts.append(Text("Nothing real was spent: every answer above is made up.", "dim"))
@@ -149,8 +149,8 @@ def _agreement(found: Rehearsal) -> Text:
     """Whether the ledger has every call that the provider saw."""
     ledger, provider = sum(day.calls for day in found.days), found.provider.calls
     if ledger == provider:
-        return Text(f"The ledger and the provider agree: {words.count(ledger, 'call')}.")
+        return Text(f"The ledger and the provider agree: {fmt.count(ledger, 'call')}.")
     return Text(
-        f"The ledger has {words.count(ledger, 'call')}, the provider saw {words.number(provider)}.",
+        f"The ledger has {fmt.count(ledger, 'call')}, the provider saw {fmt.number(provider)}.",
         "yellow",
     )

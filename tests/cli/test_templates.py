@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
-from runner.cli import ready
+from runner.cli import templates
 from runner.jobfile import AnswerSpec, Valid, load, read_answer
 from runner.magic import image_type
 
@@ -92,7 +92,7 @@ def test_there_is_a_ready_job_of_every_kind() -> None:
 
 
 def test_a_ready_job_is_copied_with_all_that_goes_with_it(midnight: Any, tmp_path: Path) -> None:
-    for name in ready.listed():
+    for name in templates.listed():
         midnight("init", name["name"])
     ours, theirs = (
         {path.relative_to(top): path.read_bytes() for path in top.rglob("*") if path.is_file()}

@@ -9,10 +9,10 @@ from types import MappingProxyType
 from typing import Any
 
 from runner.app.rehearsal import configured_simulator
-from runner.cli import as_json, exits
+from runner.cli import as_json, exit_codes
 from runner.cli.options import read_faults
-from runner.cli.render import setup
-from runner.cli.session import Session, complete, emit_line
+from runner.cli.render import setup_views
+from runner.cli.session import Session, print_json_line, run_async
 from runner.clock import SystemClock
 from runner.errors import ConfigError
 from runner.simulator import SimulatedProvider, serve
@@ -20,9 +20,7 @@ from runner.simulator import SimulatedProvider, serve
 DAY_LIMITS = ("calls_per_day", "calls_per_day_per_model")
 
 
-def perform_simulation(
-    session: Session, host: str, port: int, options: Mapping[str, object]
-) -> int:
+def serve_simulator(session: Session, host: str, port: int, options: Mapping[str, object]) -> int:
     """Serve until stopped, then print what was seen; as JSON, one line for each."""
     config = configured_simulator(session.settings, **config_changes(options))
     provider = SimulatedProvider(config, SystemClock().now)
@@ -31,18 +29,18 @@ def perform_simulation(
     def ready(real_port: int) -> None:
         url = f"http://{address}:{real_port}/v1"
         if session.json:
-            emit_line(as_json.listening(config, url))
-        session.aside.print(
-            setup.simulating(config, url, token=bool(config.tokens)), soft_wrap=True
+            print_json_line(as_json.listening(config, url))
+        session.err.print(
+            setup_views.simulating(config, url, token=bool(config.tokens)), soft_wrap=True
         )
 
-    complete(partial(serve, provider, host, port, ready=ready))
-    session.aside.print()  # the terminal has just shown ^C
+    run_async(partial(serve, provider, host, port, ready=ready))
+    session.err.print()  # the terminal has just shown ^C
     if session.json:
-        emit_line(as_json.stats(provider.stats()))
+        print_json_line(as_json.stats(provider.stats()))
     else:
-        session.say(setup.seen(provider.stats()))
-    return exits.DONE
+        session.print(setup_views.seen(provider.stats()))
+    return exit_codes.DONE
 
 
 def config_changes(options: Mapping[str, Any]) -> dict[str, object]:

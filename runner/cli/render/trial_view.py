@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from runner.app.trial import Trial
-from runner.cli.render import sentences, words
+from runner.cli.render import fmt, messages
 from runner.core.ending import Ending
 from runner.core.retry import Accept, Succeed
 from runner.core.settlement import JobOutcome
@@ -81,7 +81,7 @@ def _parts(content: list[Any]) -> Iterator[str]:
     for part in content:
         match part:
             case {"type": "image_url", "image_url": {"url": str(url)}}:
-                yield f"[image: {words.clipped(url, 80)}]"
+                yield f"[image: {fmt.shortened(url, 80)}]"
             case {"text": str(text)}:
                 yield text
             case _:
@@ -97,8 +97,8 @@ def _reply(each: CallTrace) -> str:
     if reply is None:
         return ""
     if reply.vectors:
-        return words.count(sum(v is not None for v in reply.vectors), "vector")
-    return reply.content or reply.task_id or "\n".join(words.clipped(u, 80) for u in reply.images)
+        return fmt.count(sum(v is not None for v in reply.vectors), "vector")
+    return reply.content or reply.task_id or "\n".join(fmt.shortened(u, 80) for u in reply.images)
 
 
 def _answer(found: Trial, end: JobOutcome) -> str:
@@ -110,7 +110,7 @@ def _answer(found: Trial, end: JobOutcome) -> str:
             told = row.answer or row.error or "it is being made"
         case _:
             told = f"none: {getattr(end.action, 'why', '') or 'it is asked again'}"
-    return f"{found.number(end.job.job_id)}: {words.clipped(told, MOST_OF_A_ROW)}"
+    return f"{found.number(end.job.job_id)}: {fmt.shortened(told, MOST_OF_A_ROW)}"
 
 
 def _without_call(found: Trial) -> list[Text]:
@@ -120,7 +120,7 @@ def _without_call(found: Trial) -> list[Text]:
     for row in found.rows:
         if row.job_id in asked:
             continue
-        answer = words.clipped(row.answer or row.error or "", MOST_OF_A_ROW)
+        answer = fmt.shortened(row.answer or row.error or "", MOST_OF_A_ROW)
         how = f"reused, without a call: {answer}" if row.reused else answer or "not asked"
         told.append(Text(f"row {found.number(row.job_id)}: {how}"))
     return told
@@ -129,16 +129,18 @@ def _without_call(found: Trial) -> list[Text]:
 def _end(found: Trial, now: int) -> Text:
     ran, counts = found.ran, found.batch.counts
     stand = (
-        f"{words.count(len(found.calls), 'call')}, {words.of(counts.succeeded, found.batch.rows)}"
+        f"{fmt.count(len(found.calls), 'call')}, {fmt.out_of(counts.succeeded, found.batch.rows)}"
     )
-    told = f"{stand} answered" + (f", {words.number(counts.failed)} failed" if ran.failed else "")
+    told = f"{stand} answered" + (f", {fmt.number(counts.failed)} failed" if ran.failed else "")
     if not ran.left:
         return Text(told, "yellow" if ran.failed else "green")
-    reasons = "; ".join(sentences.ends(ran.waiting, now)) if ran.ending is Ending.SPENT else ""
+    reasons = (
+        "; ".join(messages.end_reasons(ran.waiting, now)) if ran.ending is Ending.SPENT else ""
+    )
     why = reasons or found.batch.pause_reason or "stopped"
-    return Text(f"{why}; {told}, {words.count(ran.left, 'row')} not", "bold yellow")
+    return Text(f"{why}; {told}, {fmt.count(ran.left, 'row')} not", "bold yellow")
 
 
 def _cut(text: str) -> str:
     more = len(text) - MOST
-    return text if more <= 0 else f"{text[:MOST]}…\n({words.number(more)} characters more)"
+    return text if more <= 0 else f"{text[:MOST]}…\n({fmt.number(more)} characters more)"

@@ -1,4 +1,4 @@
-"""Commands that only look: status, quota, report, export, failures."""
+"""Commands that only read: status, quota, report, export, failures."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from runner.cli import exits
+from runner.cli import exit_codes
 from runner.cli.options import OUTPUT_HELP, BatchName, Errors, examples
-from runner.cli.session import Session, emit, session_of
+from runner.cli.session import Session, print_json, session_of
 
 if TYPE_CHECKING:
     from runner.app.midnight import Midnight
     from runner.app.quality import Quality
     from runner.app.responses import QuotaLine, Status
-    from runner.cli.running import Target
+    from runner.cli.run_action import OutputTarget
     from runner.store.batch_rows import Failure
     from runner.store.batches import Batch
 from runner.store.reports import DayReport
@@ -45,14 +45,14 @@ def status(
     from runner.cli import as_json
 
     session = session_of(context)
-    found = session.ask(lambda midnight: _status(midnight, batch))
+    found = session.query(lambda midnight: _status(midnight, batch))
     if session.json:
-        emit(as_json.status(found))
-        return exits.DONE
-    from runner.cli.render import tables
+        print_json(as_json.status(found))
+        return exit_codes.DONE
+    from runner.cli.render import status_tables
 
-    session.say(tables.status(found, session.command("run"), why=why))
-    return exits.DONE
+    session.print(status_tables.status(found, session.command(), why=why))
+    return exit_codes.DONE
 
 
 async def _status(midnight: Midnight, name: str | None) -> Status:
@@ -69,15 +69,15 @@ def quota(context: typer.Context) -> int:
     from runner.cli import as_json
 
     session = session_of(context)
-    found = session.ask(lambda midnight: midnight.quota())
+    found = session.query(lambda midnight: midnight.quota())
     if session.json:
-        emit(as_json.quota(found))
-        return exits.DONE
-    from runner.cli.render import tables
+        print_json(as_json.quota(found))
+        return exit_codes.DONE
+    from runner.cli.render import quota_tables
     from runner.clock import SystemClock
 
-    session.say(tables.quota(found, SystemClock().now()))
-    return exits.DONE
+    session.print(quota_tables.quota(found, SystemClock().now()))
+    return exit_codes.DONE
 
 
 @app.command(epilog=examples("midnight report --by-model", "midnight report --csv > calls.csv"))
@@ -95,22 +95,22 @@ def report(
     session = session_of(context)
     if csv and session.json:
         raise typer.BadParameter("--csv and --json exclude each other: name one of them")
-    days, quality, quota = session.ask(lambda m: _report(m, batch, by_model=by_model))
+    days, quality, quota = session.query(lambda m: _report(m, batch, by_model=by_model))
     if session.json:
-        emit(report_json.report(days, quality, quota))
+        print_json(report_json.report(days, quality, quota))
     elif csv:
         _print_csv(days)
     else:
-        from runner.cli.render import tables
+        from runner.cli.render import quota_tables, report_tables
         from runner.clock import SystemClock
 
-        session.say(tables.report(days, by_model=by_model))
-        session.say(*tables.purses(quota, SystemClock().now()))
+        session.print(report_tables.report(days, by_model=by_model))
+        session.print(*quota_tables.credit_lines(quota, SystemClock().now()))
         if quality is not None:
-            from runner.cli.render.agreement import quality as shown
+            from runner.cli.render.agreement_tables import quality as shown
 
-            session.say(*shown(quality))
-    return exits.DONE
+            session.print(*shown(quality))
+    return exit_codes.DONE
 
 
 async def _report(
@@ -158,24 +158,24 @@ def export(
 ) -> int:
     """Write the results so far, in the order of the input."""
     from runner.cli import as_json
-    from runner.cli.running import Target
+    from runner.cli.run_action import OutputTarget
 
-    session, target = session_of(context), Target(output, errors, details)
-    found, rows = session.ask(lambda midnight: _export(session, midnight, batch, target))
+    session, target = session_of(context), OutputTarget(output, errors, details)
+    found, rows = session.query(lambda midnight: _export(session, midnight, batch, target))
     if session.json:
-        emit({"path": str(output), "rows": rows, "batch": as_json.batch(found)})
-        return exits.DONE
-    from runner.cli.render import tables
+        print_json({"path": str(output), "rows": rows, "batch": as_json.batch(found)})
+        return exit_codes.DONE
+    from runner.cli.render import report_tables
 
-    session.say(tables.written(output, rows, found))
-    return exits.DONE
+    session.print(report_tables.written(output, rows, found))
+    return exit_codes.DONE
 
 
 async def _export(
-    session: Session, midnight: Midnight, name: str, target: Target
+    session: Session, midnight: Midnight, name: str, target: OutputTarget
 ) -> tuple[Batch, int]:
     from runner.app.targets import kind_of
-    from runner.cli.running import write
+    from runner.cli.run_action import export as write
 
     batch = await midnight.batch(name)
     target.check(kind_of(batch), batch.rows, [Path(batch.input)])
@@ -194,14 +194,14 @@ def failures(
     from runner.cli import as_json
 
     session = session_of(context)
-    found, rows = session.ask(lambda midnight: _failures(midnight, batch, limit))
+    found, rows = session.query(lambda midnight: _failures(midnight, batch, limit))
     if session.json:
-        emit(as_json.failures(rows))
-        return exits.DONE
-    from runner.cli.render import tables
+        print_json(as_json.failures(rows))
+        return exit_codes.DONE
+    from runner.cli.render import report_tables
 
-    session.say(tables.failures(rows, found, session.command("retry", str(found.id))))
-    return exits.DONE
+    session.print(report_tables.failures(rows, found, session.command("retry", str(found.id))))
+    return exit_codes.DONE
 
 
 async def _failures(midnight: Midnight, name: str, limit: int) -> tuple[Batch, list[Failure]]:

@@ -1,4 +1,4 @@
-"""The exit codes, and what leads to each."""
+"""The exit codes of the program."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ if TYPE_CHECKING:
     from runner.app.responses import Ran
 
 DONE = 0
-FAILED = 1  # all done, with failed jobs; or something is wrong, for `doctor` and `db check`
-MISUSED = 2  # usage or configuration: every RunnerError
-LEFT = 3  # stopped with work left
+FAILED = 1  # all done, with failed rows; or `doctor` or `db check` found something wrong
+USAGE = 2  # usage or configuration: every RunnerError
+WORK_LEFT = 3  # stopped with work left
+INTERNAL = 70  # a defect of the program (EX_SOFTWARE of sysexits.h)
 INTERRUPTED = 130  # as the shell reports a SIGINT
 PIPE_CLOSED = 141  # as the shell reports a SIGPIPE
 
@@ -18,5 +19,5 @@ PIPE_CLOSED = 141  # as the shell reports a SIGPIPE
 def code_of(ran: Ran) -> int:
     """The exit code of a run."""
     if ran.left:
-        return LEFT
+        return WORK_LEFT
     return FAILED if ran.failed else DONE

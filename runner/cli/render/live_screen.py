@@ -17,8 +17,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from runner.cli.render import words
-from runner.cli.render.picture import Painter, Picture
+from runner.cli.render import fmt
+from runner.cli.render.run_view import RunView, RunViewer
 from runner.clock import SystemClock
 from runner.engine.progress import Progress
 
@@ -27,16 +27,16 @@ LOOKS_WHILE_QUIET = 4  # without news, the countdown is reckoned once a second
 BAR_WIDTH = 24
 
 
-class Screen:
+class LiveScreen:
     """A watcher that draws; to be entered before the run and left after it."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._live = Live(console=console, auto_refresh=False, transient=True)
-        self._painter = Painter()
+        self._viewer = RunViewer()
         self._clock = SystemClock()
         self._latest: Progress | None = None
-        self._shown: tuple[Picture, int] | None = None
+        self._shown: tuple[RunView, int] | None = None
         self._news = False
         self._ended = Event()
         self._thread = Thread(target=self._keep_drawing, name="screen", daemon=True)
@@ -74,35 +74,33 @@ class Screen:
         self._news = False
         if self._latest is None:
             return
-        picture = self._painter.paint(self._latest, self._clock.now())
-        if (picture, self._console.width) != self._shown:
-            self._shown = picture, self._console.width
-            self._live.update(drawn(picture), refresh=True)
+        view = self._viewer.view(self._latest, self._clock.now())
+        if (view, self._console.width) != self._shown:
+            self._shown = view, self._console.width
+            self._live.update(drawn(view), refresh=True)
 
 
-def drawn(picture: Picture) -> RenderableType:
-    """`picture` laid out."""
+def drawn(view: RunView) -> RenderableType:
+    """`view` laid out."""
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(overflow="fold")
-    grid.add_row("rows", _rows(picture))
-    _add(grid, "today", picture.today)
-    _add(grid, "now", picture.now, "cyan")
-    if picture.finish:
-        grid.add_row("finish", Text(picture.finish))
-    if picture.trouble:
-        grid.add_row("trouble", Text(f"{picture.trouble}; trying again", "bold red"))
-    return Group(Text(picture.title, "bold"), grid, Text(picture.hint, "dim"))
+    grid.add_row("rows", _rows(view))
+    _add(grid, "today", view.today)
+    _add(grid, "now", view.now, "cyan")
+    if view.finish:
+        grid.add_row("finish", Text(view.finish))
+    if view.trouble:
+        grid.add_row("trouble", Text(f"{view.trouble}; trying again", "bold red"))
+    return Group(Text(view.title, "bold"), grid, Text(view.hint, "dim"))
 
 
-def _rows(picture: Picture) -> RenderableType:
+def _rows(view: RunView) -> RenderableType:
     line = Table.grid(padding=(0, 2))
     line.add_row(
-        ProgressBar(total=max(1, picture.rows), completed=picture.done, width=BAR_WIDTH),
-        Text(
-            f"{words.of(picture.done, picture.rows)} ({words.percent(picture.done, picture.rows)})"
-        ),
-        Text(f"{words.number(picture.failed)} failed", "red" if picture.failed else "dim"),
+        ProgressBar(total=max(1, view.rows), completed=view.done, width=BAR_WIDTH),
+        Text(f"{fmt.out_of(view.done, view.rows)} ({fmt.percent(view.done, view.rows)})"),
+        Text(f"{fmt.number(view.failed)} failed", "red" if view.failed else "dim"),
     )
     return line
 

@@ -1,7 +1,7 @@
-"""Which rows of a batch have come to their end since somebody last asked.
+"""The rows of a batch that have ended since the feed was last read.
 
-It knows results by their rows alone, so it does not matter who brought them: this run, one before,
-another process. What it remembers is a byte a row.
+Rows are found in the database, so it does not matter who ended them: this run, an earlier one, or
+another process. The feed remembers one byte a row.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from runner.store.batches import Batch
 BLOCK = 500
 
 
-class Arrivals:
-    """Hands out every row that has ended, once.
+class ResultFeed:
+    """Returns every row that has ended, once.
 
-    Rows end about in their order, but a few may take until tomorrow. So they are looked for in
-    blocks, and those that are told whole are not looked into again: a look costs the same at ten
-    rows and at a million.
+    Rows end roughly in their order, but a few may take until tomorrow. So the feed searches in
+    blocks and skips those that it has returned whole: a read costs the same at ten rows and at a
+    million.
 
     Args:
         reading: Opens a short read of the database.
@@ -33,22 +33,22 @@ class Arrivals:
         self._reading = reading
         self._parts = voters(family)
         self._rows = family[0].rows
-        self._told = bytearray(self._rows)
+        self._returned = bytearray(self._rows)
         starts = range(0, self._rows, BLOCK)
         self._left = [min(BLOCK, self._rows - start) for start in starts]
 
-    async def more(self) -> list[RowResult]:
-        """Some rows that have ended and were not told yet, up to a page; empty: there are none."""
+    async def next_page(self) -> list[RowResult]:
+        """Rows that have ended and were not returned yet, at most a page of them."""
         async with self._reading() as connection:
             for first, last in self._spans():
                 if rows := await self._fresh(connection, first, last):
                     found = await self._read(connection, rows)
-                    self._tell(rows)
+                    self._mark(rows)
                     return found
         return []
 
     def _spans(self) -> Iterator[tuple[int, int]]:
-        """The first and last row of each stretch of blocks that were not told whole."""
+        """The first and last row of each range of blocks that were not returned whole."""
         start = None
         for block, left in enumerate((*self._left, 0)):
             if left and start is None:
@@ -58,17 +58,17 @@ class Arrivals:
                 start = None
 
     async def _fresh(self, connection: AsyncConnection, first: int, last: int) -> list[int]:
-        """The next rows from `first` to `last` that have ended and were not told."""
+        """The next rows from `first` to `last` that have ended and were not returned."""
         while first <= last:
             ended, first = await self._ended(connection, first, last)
-            if fresh := [row for row in ended if not self._told[row]]:
+            if fresh := [row for row in ended if not self._returned[row]]:
                 return fresh
         return []
 
     async def _ended(
         self, connection: AsyncConnection, first: int, last: int
     ) -> tuple[list[int], int]:
-        """Rows of which every vote is in; and from where to look on."""
+        """Rows of which every vote has ended; and the row from which to search on."""
         *others, lead = self._parts
         rows = await _ended(connection, lead, first, last, PAGE)
         after = rows[-1] + 1 if len(rows) == PAGE else last + 1
@@ -85,16 +85,16 @@ class Arrivals:
             found += await page(connection, self._parts, start, size)
         return found
 
-    def _tell(self, rows: Iterable[int]) -> None:
+    def _mark(self, rows: Iterable[int]) -> None:
         for row in rows:
-            self._told[row] = 1
+            self._returned[row] = 1
             self._left[row // BLOCK] -= 1
 
 
 async def _ended(
     connection: AsyncConnection, part: Batch, first: int, last: int, most: int
 ) -> list[int]:
-    """Rows that `part` has a result of; it has a job for every row."""
+    """Rows of which `part` has a result; a part that votes has a job for every row."""
     zero = part.first_job
     return [
         job - zero for job in await batch_rows.ended(connection, zero + first, zero + last, most)
@@ -102,7 +102,7 @@ async def _ended(
 
 
 def _runs(rows: Iterable[int]) -> Iterator[tuple[int, int]]:
-    """Stretches of numbers that follow each other: the first of each, and how many."""
+    """The runs of consecutive numbers: the first of each, and how many."""
     start = size = 0
     for row in rows:
         if size and row == start + size:

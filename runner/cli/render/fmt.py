@@ -1,4 +1,4 @@
-"""Numbers, spans of time and moments, as one says them."""
+"""Numbers, durations and moments as text."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def number(value: float) -> str:
     return f"{value:,}"
 
 
-def of(part: int, whole: int) -> str:
+def out_of(part: int, whole: int) -> str:
     """``4,000 of 8,400``."""
     return f"{part:,} of {whole:,}"
 
@@ -31,7 +31,7 @@ def count(value: int, noun: str, plural: str | None = None) -> str:
     return f"{value:,} {noun if value == 1 else plural or noun + 's'}"
 
 
-def either(names: Sequence[str]) -> str:
+def model_names(names: Sequence[str]) -> str:
     """``Qwen/Qwen3-8B``, or ``Qwen/Qwen3-8B or another of 3``."""
     return names[0] if len(names) == 1 else f"{names[0]} or another of {len(names)}"
 
@@ -41,7 +41,7 @@ def amount(value: int, unit: Unit) -> str:
     return f"{value / CREDIT:,g}" if unit is Unit.CREDITS else number(value)
 
 
-def one(unit: Unit) -> int:
+def one_of(unit: Unit) -> int:
     """The amount of a single one."""
     return CREDIT if unit is Unit.CREDITS else 1
 
@@ -66,7 +66,7 @@ def duration(ms: int) -> str:
     return f"{ms // DAY_MS} d {hours} h {minutes} min"
 
 
-def ahead(ms: int) -> str:
+def time_left(ms: int) -> str:
     """``in 7 h 12 min``, rounded up to what `duration` shows; ``now`` when it is past."""
     if ms <= 0:
         return "now"
@@ -89,7 +89,7 @@ def when(ms: int, now: int, zone: tzinfo | None = None) -> str:
 
 def until(ms: int, now: int, zone: tzinfo | None = None) -> str:
     """``00:00 tomorrow (in 7 h 12 min)``."""
-    return f"{when(ms, now, zone)} ({ahead(ms - now)})"
+    return f"{when(ms, now, zone)} ({time_left(ms - now)})"
 
 
 def day(name: str) -> str:
@@ -103,7 +103,7 @@ def iso(ms: int) -> str:
     return moment(ms).isoformat(timespec="milliseconds")
 
 
-def clipped(text: str, most: int) -> str:
+def shortened(text: str, most: int) -> str:
     """`text` on one line, at most `most` characters long."""
     line = " ".join(text.split())
     return line if len(line) <= most else line[: most - 1].rstrip() + "…"

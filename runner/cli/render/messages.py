@@ -1,4 +1,4 @@
-"""What a run waits for, what a window holds and when it will be over: one plain sentence each."""
+"""What a run waits for, what a window holds, and when it will be finished: a sentence each."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import tzinfo
 
 from runner.app.credits import Credits
-from runner.cli.render import words
+from runner.cli.render import fmt
 from runner.core.demand import Waiting
 from runner.core.forecast import Forecast
 from runner.core.gate import ParkReason
@@ -32,24 +32,24 @@ LEARNED = {
 LONGEST_QUOTE = 110
 
 
-def spent(window: Window, *, when: bool = True) -> str:
+def usage(window: Window, *, when: bool = True) -> str:
     """``2,000 of 2,000 calls spent today``, and what else holds calls back."""
     unit = window.unit
-    counted = words.amount(window.spent, unit)
+    counted = fmt.amount(window.spent, unit)
     if window.limit is not None:
-        counted += f" of {words.amount(window.limit, unit)}"
-    one = window.limit is None and window.spent == words.one(unit)
+        counted += f" of {fmt.amount(window.limit, unit)}"
+    one = window.limit is None and window.spent == fmt.one_of(unit)
     said = f"{counted} {unit.removesuffix('s') if one else unit} spent"
     if (when or not _daily(window)) and window.limit_source is not Source.BALANCE:
-        said += f" {period(window.period)}"
+        said += f" {period_name(window.period)}"
     if window.reserved:
-        said += f", {words.amount(window.reserved, unit)} in flight"
+        said += f", {fmt.amount(window.reserved, unit)} in flight"
     if window.reserve:
-        said += f", {words.amount(window.reserve, unit)} kept for you"
+        said += f", {fmt.amount(window.reserve, unit)} kept for you"
     return said
 
 
-def period(found: Period) -> str:
+def period_name(found: Period) -> str:
     """``today``, ``this month``, ``in any 1 min``, ``in all``."""
     match found:
         case Calendar("month", _):
@@ -57,7 +57,7 @@ def period(found: Period) -> str:
         case Calendar():
             return "today"
         case Rolling(ms) | Refill(ms):
-            return f"in any {words.duration(ms).removesuffix(' 0 s').removesuffix(' 0 min')}"
+            return f"in any {fmt.duration(ms).removesuffix(' 0 s').removesuffix(' 0 min')}"
         case _:
             return "in all"
 
@@ -66,31 +66,33 @@ def _daily(window: Window) -> bool:
     return isinstance(window.period, Calendar) and window.period.unit == "day"
 
 
-def budgets(windows: Sequence[Window]) -> list[str]:
-    """A line for each window; a model's of which there is nothing to tell is left out."""
+def window_lines(windows: Sequence[Window]) -> list[str]:
+    """A line for each window, each said once; shown_windows.py chooses the windows."""
     several = len({window.account for window in windows}) > 1
-    telling = [w for w in windows if not w.model or w.limit is not None or w.spent or w.reserved]
-    return [budget(window, several=several) for window in telling]
+    return list(dict.fromkeys(window_line(window, several=several) for window in windows))
 
 
-def budget(window: Window, *, several: bool = False) -> str:
-    """A window in full: whose it is, what was spent, and how the limit is known."""
+def window_line(window: Window, *, several: bool = False) -> str:
+    """A window in full: whose it is, what was spent, and how the limit is known.
+
+    `several`: whether windows of several accounts are shown, so that each names its account.
+    """
     known = SOURCES[window.limit_source] if window.limit is not None else "limit not known yet"
-    label = whose(window) if several else window.model or window.account
-    return f"{label}: {spent(window, when=False)} ({known})"
+    label = owner(window) if several else window.model or window.account
+    return f"{label}: {usage(window, when=False)} ({known})"
 
 
-def whose(window: Window) -> str:
+def owner(window: Window) -> str:
     """``Qwen/Qwen3-8B on modelscope``, or the account alone."""
     return f"{window.model} on {window.account}" if window.model else window.account
 
 
 def balance(found: Credits, now: int, zone: tzinfo | None = None) -> str:
     """``180.5 credits, 20 frozen (told at 09:20); about 130 of them expire by 09:12 (…)``."""
-    frozen = f", {words.amount(found.frozen, Unit.CREDITS)} frozen" if found.frozen else ""
+    frozen = f", {fmt.amount(found.frozen, Unit.CREDITS)} frozen" if found.frozen else ""
     less = ", less our calls since" if found.since else ""
-    at = f"told at {words.when(found.at, now, zone)}{less}"
-    told = f"{words.amount(found.available, Unit.CREDITS)} credits{frozen} ({at})"
+    at = f"told at {fmt.when(found.at, now, zone)}{less}"
+    told = f"{fmt.amount(found.available, Unit.CREDITS)} credits{frozen} ({at})"
     left = found.available or found.frozen
     return f"{told}; {_expiry(found.expiring, now, zone)}" if left else told
 
@@ -98,25 +100,32 @@ def balance(found: Credits, now: int, zone: tzinfo | None = None) -> str:
 def _expiry(found: Expiry | None, now: int, zone: tzinfo | None) -> str:
     if found is None:
         return "none of them is known to expire"
-    amount = (
-        words.number(round(found.amount / CREDIT)) if found.amount >= CREDIT else "fewer than 1"
-    )
-    told = f"about {amount} of them expire by {words.when(found.by, now, zone)}"
+    amount = fmt.number(round(found.amount / CREDIT)) if found.amount >= CREDIT else "fewer than 1"
+    told = f"about {amount} of them expire by {fmt.when(found.by, now, zone)}"
     if found.seen is None:
         return f"{told} (estimate: they were granted before anybody looked)"
-    first, last = (words.when(at, now, zone) for at in found.seen)
+    first, last = (fmt.when(at, now, zone) for at in found.seen)
     return f"{told} (estimate: a grant was seen between {first} and {last})"
 
 
+def unserved(models: Sequence[str]) -> str:
+    """That none of the accounts that are used serves any of `models`, and what to do."""
+    names = " or ".join(models)
+    return (
+        f"no account serves {names}; add it to the models of an account, use another account, "
+        "or name another model in the job file"
+    )
+
+
 def paused(batch: Batch) -> str:
-    """That a batch was paused, and why if anybody said."""
+    """That a batch was paused, and why if a reason was given."""
     why = f": {batch.pause_reason}" if batch.pause_reason else ""
     return f"{batch.name} (batch {batch.id}) is paused{why}"
 
 
 def refused(window: Window) -> str:
     """That the provider refuses an account, and what to do."""
-    quote = f' ("{words.clipped(window.gate.why, LONGEST_QUOTE)}")' if window.gate.why else ""
+    quote = f' ("{fmt.shortened(window.gate.why, LONGEST_QUOTE)}")' if window.gate.why else ""
     return (
         f"{window.account}: the provider refuses this account{quote}; "
         "mend it or its token, then run again"
@@ -128,32 +137,32 @@ def _refused(reason: Waiting, _moment: str) -> str:
     return f"{told}; mend it or its token, then one probe goes first"
 
 
-def learned(window: Window, now: int, zone: tzinfo | None = None) -> str:
+def limit_source(window: Window, now: int, zone: tzinfo | None = None) -> str:
     """How the limit is known, and since when."""
     if window.limit is None:
         return "the limit is not known yet"
     if window.limit_learned_at is None:
         return SOURCES[window.limit_source]
-    return f"{LEARNED[window.limit_source]} at {words.when(window.limit_learned_at, now, zone)}"
+    return f"{LEARNED[window.limit_source]} at {fmt.when(window.limit_learned_at, now, zone)}"
 
 
-def binding(reason: Waiting, now: int, zone: tzinfo | None = None) -> str:
-    """Why a job waits, down to the window that binds it, how it is known, and what comes next."""
+def explain_wait(reason: Waiting, now: int, zone: tzinfo | None = None) -> str:
+    """Why a batch waits: the window that binds it, how its limit is known, and what comes next."""
     window = reason.window
     if window is None:
         return wait(reason, now, zone)
-    told = f"{spent(window)} of {whose(window)} ({learned(window, now, zone)})"
+    told = f"{usage(window)} of {owner(window)} ({limit_source(window, now, zone)})"
     if window.resets_at < NEVER:
-        told += f"; resets {words.ahead(window.resets_at - now)}"
+        told += f"; resets {fmt.time_left(window.resets_at - now)}"
     return f"{told}; {wait(reason, now, zone)}"
 
 
 def waits(reasons: Iterable[Waiting], now: int, zone: tzinfo | None = None) -> list[str]:
-    """What is awaited, each thing said once."""
+    """What is waited for, each thing said once."""
     return list(dict.fromkeys(wait(reason, now, zone) for reason in reasons))
 
 
-def ends(reasons: Iterable[Waiting], now: int, zone: tzinfo | None = None) -> list[str]:
+def end_reasons(reasons: Iterable[Waiting], now: int, zone: tzinfo | None = None) -> list[str]:
     """Why a run that was asked not to wait has ended, each thing said once."""
     return list(dict.fromkeys(_end(reason, now, zone) for reason in reasons))
 
@@ -165,7 +174,7 @@ def _end(reason: Waiting, now: int, zone: tzinfo | None) -> str:
         if isinstance(window.period, Grant):
             site = "a grant needs a login on the provider's site"
             return f"the {window.unit}{whose} are spent: {site}"
-        until = words.until(reason.until, now, zone)
+        until = fmt.until(reason.until, now, zone)
         return f"{_allowance(window)}{whose} is spent until {until}"
     return wait(reason, now, zone)
 
@@ -177,7 +186,7 @@ def wait(reason: Waiting, now: int, zone: tzinfo | None = None) -> str:
         return "one probe call is under way; the others follow when it is answered"
     if window is not None and reason.until is None:
         return "the calls in flight finish, then one probe call goes first"
-    moment = words.until(reason.until, now, zone) if reason.until is not None else "any moment"
+    moment = fmt.until(reason.until, now, zone) if reason.until is not None else "any moment"
     return _SENTENCES[reason.cause](reason, moment)
 
 
@@ -197,7 +206,7 @@ def _spent(reason: Waiting, moment: str) -> str:
             "on the provider's web site; watching the balance, which costs nothing"
         )
     if window.remaining == 0:
-        told = f"waiting for the reset{whose}: {spent(window)}"
+        told = f"waiting for the reset{whose}: {usage(window)}"
         return f"{told}; sleeping until {moment}, then one probe"
     told = f"the provider says that {_allowance(window)}{whose} is spent{_quote(reason)}"
     return f"{told}; sleeping until {moment}, then one probe"
@@ -247,13 +256,17 @@ def _capped(reason: Waiting, _moment: str) -> str:
     window = reason.window
     if window is None:
         return "the batch has had as many calls as [limits] max_calls of its job file allows"
-    allowed = words.count(window.limit or 0, "call")
+    allowed = fmt.count(window.limit or 0, "call")
     return f"the account {window.account} has made the {allowed} that its {window.quota} allows"
+
+
+def _rate(_reason: Waiting, moment: str) -> str:
+    return f"calls start no faster than the account's rate allows; the next one at {moment}"
 
 
 def _flow(reason: Waiting, moment: str) -> str:
     window = reason.window
-    held = f": {spent(window)}" if window else ""
+    held = f": {usage(window)}" if window else ""
     return f"as fast as the provider allows{held}; the next call at {moment}"
 
 
@@ -272,12 +285,12 @@ def _concurrency(_reason: Waiting, _moment: str) -> str:
 
 def _pace(reason: Waiting, moment: str) -> str:
     room = reason.window.remaining if reason.window else None
-    left = "today's budget" if room is None else f"today's {words.count(room, 'call')} left"
+    left = "today's budget" if room is None else f"today's {fmt.count(room, 'call')} left"
     return f"spreading {left} over the day; the next call at {moment}"
 
 
 def _quote(reason: Waiting) -> str:
-    return f' ("{words.clipped(reason.why, LONGEST_QUOTE)}")' if reason.why else ""
+    return f' ("{fmt.shortened(reason.why, LONGEST_QUOTE)}")' if reason.why else ""
 
 
 _SENTENCES = {
@@ -294,6 +307,7 @@ _SENTENCES = {
     "hours": _hours,
     "capped": _capped,
     "flow": _flow,
+    "rate": _rate,
     "due": _due,
     "in flight": _in_flight,
     "concurrency": _concurrency,
@@ -306,10 +320,10 @@ def finish(found: Forecast, now: int, zone: tzinfo | None = None) -> str:
     if found.calls == 0:
         return "done"
     if found.beyond:
-        return f"not known: {words.count(found.beyond, 'call')} beyond what is allowed or paid for"
+        return f"not known: {fmt.count(found.beyond, 'call')} beyond what is allowed or paid for"
     if found.days == 0:
         return "never: no call a day is allowed"
-    return f"about {words.when(found.finish_at, now, zone)}"
+    return f"about {fmt.when(found.finish_at, now, zone)}"
 
 
 def calls_a_day(found: Forecast) -> str:
@@ -317,5 +331,5 @@ def calls_a_day(found: Forecast) -> str:
     if found.per_day is None:
         return "no limit is known"
     if found.today is None or found.today == found.per_day:
-        return words.number(found.per_day)
-    return f"{words.number(found.per_day)}, {words.number(found.today)} of them left today"
+        return fmt.number(found.per_day)
+    return f"{fmt.number(found.per_day)}, {fmt.number(found.today)} of them left today"

@@ -1,6 +1,6 @@
-"""What a command line asks, as it names it: a job file, a dataset, and which of its rows.
+"""What a command line asks for: a job file, a dataset, and which of its rows.
 
-It reads no more of a file than tells whether it needs a job file.
+A file is read only as far as it takes to know whether it needs a job file.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """Files, found, and which of their rows are meant."""
+class DatasetFiles:
+    """The files of a dataset, which exist, and which of their rows are wanted."""
 
     paths: tuple[Path, ...]
     form: Format | None
@@ -26,13 +26,13 @@ class Source:
 
     @property
     def name(self) -> str:
-        """What to call it in a line."""
+        """The name of the dataset in a message."""
         more = len(self.paths) - 1
         return self.paths[0].name + (f" and {more} more" if more else "")
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class DatasetArguments:
     """The arguments and options that name a dataset, as they were given."""
 
     places: tuple[Path, ...]
@@ -49,23 +49,23 @@ class Wanted:
         where: Sequence[str] | None,
         sample: str | None,
         limit: int | None,
-    ) -> Wanted:
-        """What Typer read: None where an argument or an option was left out."""
+    ) -> DatasetArguments:
+        """The values that Typer read; None where an argument or an option was left out."""
         return cls(tuple(places or ()), form, tuple(where or ()), sample, limit)
 
-    def words(self) -> list[str | Path]:
-        """The arguments that name the same again."""
+    def to_argv(self) -> list[str | Path]:
+        """The arguments that name the same dataset again."""
         named: list[tuple[str, str | None]] = [("--format", self.format)]
         named += [("--where", text) for text in self.where]
         named += [("--sample", self.sample), ("--limit", str(self.limit) if self.limit else None)]
         options = [word for name, value in named if value is not None for word in (name, value)]
         return [*self.places, *options]
 
-    def find(self) -> Source:
-        """Find the files, keep the standard input, and read the options.
+    def find(self) -> DatasetFiles:
+        """Find the files, store the standard input in one, and read the options.
 
         Raises:
-            ConfigError: An option says nothing that is known.
+            ConfigError: The value of an option is not valid.
             InputError: A pattern matches no file, or the standard input is empty.
         """
         from runner import files  # noqa: PLC0415 - not for --help
@@ -75,50 +75,50 @@ class Wanted:
             raise ConfigError(f"{self.format!r} is no format", where="--format", remedy=remedy)
         form = cast("Format | None", self.format)
         selection = files.parse_selection(self.where, self.sample, self.limit)
-        return Source(files.find_inputs(self.places, form), form, selection)
+        return DatasetFiles(files.find_inputs(self.places, form), form, selection)
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
-    """What is asked of which rows: a job file and a dataset, or files of whole requests alone.
+class JobArguments:
+    """A job file and its dataset, or files of whole requests, which need no job file.
 
     Attributes:
         first: The job file, or the first file of requests.
-        wanted: The dataset, or the other files of requests; and which rows.
-        model: Asked instead of the one that requests name.
+        dataset: The dataset, or the other files of requests; and which rows are wanted.
+        model: The model to ask in place of the one that requests name.
     """
 
     first: Path
-    wanted: Wanted
+    dataset: DatasetArguments
     model: str | None = None
 
-    def words(self) -> list[str | Path]:
-        """The arguments that ask the same again."""
+    def to_argv(self) -> list[str | Path]:
+        """The arguments that ask for the same again."""
         model: list[str | Path] = ["--model", self.model] if self.model else []
-        return [self.first, *self.wanted.words(), *model]
+        return [self.first, *self.dataset.to_argv(), *model]
 
-    def requests(self) -> Source | None:
-        """Find the files of requests, made for the OpenAI Batch API; None: there is a job file.
+    def find_requests(self) -> DatasetFiles | None:
+        """Find the files of requests for the OpenAI Batch API; None if `first` is a job file.
 
         Raises:
-            RunnerError: As `Wanted.find`.
+            RunnerError: As `DatasetArguments.find`.
         """
         from runner.files.openai_batch import holds_requests  # noqa: PLC0415 - not for --help
 
-        alone = not self.wanted.places
+        alone = not self.dataset.places
         if self.first.suffix == ".toml" or not (alone or holds_requests(self.first)):
             return None
-        source = replace(self.wanted, places=(self.first, *self.wanted.places)).find()
-        return source if holds_requests(source.paths[0]) else None
+        found = replace(self.dataset, places=(self.first, *self.dataset.places)).find()
+        return found if holds_requests(found.paths[0]) else None
 
-    def dataset(self) -> Source:
+    def find_dataset(self) -> DatasetFiles:
         """Find the dataset that goes with the job file.
 
         Raises:
-            ConfigError: None is named, or a model is, which the job file does.
-            RunnerError: As `Wanted.find`.
+            ConfigError: No dataset is named; or a model is, which the job file names already.
+            RunnerError: As `DatasetArguments.find`.
         """
-        if not self.wanted.places:
+        if not self.dataset.places:
             remedy = f"midnight run {self.first} INPUT.csv -o OUT.csv"
             raise ConfigError(
                 "a job file needs a dataset too", where=str(self.first), remedy=remedy
@@ -130,4 +130,4 @@ class Task:
                 where=str(self.first),
                 remedy=remedy,
             )
-        return self.wanted.find()
+        return self.dataset.find()
