@@ -20,6 +20,8 @@ from runner.providers.account import USUAL_TOKENS
 WEIGHT = 0.1
 # The estimate of tokens falls by this part a call: a long reply is remembered for some dozens.
 FORGET = 0.02
+# After so many refusals in a row that may be for pace or for allowance, a probe is to tell which.
+AMBIGUOUS_REFUSALS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +55,10 @@ class RouteStats:
             learned = controller.throttled(learned, sent_ms, verdict.wait_ms, now_ms, others)
         else:
             learned = controller.faulted(learned, now_ms)
+        doubtful = verdict.ambiguous and learned.drought.refusals >= AMBIGUOUS_REFUSALS
         evidence = RouteEvidence(
-            others_answered=self.answered_ms >= sent_ms, exhausted=controller.exhausted(learned)
+            others_answered=self.answered_ms >= sent_ms,
+            exhausted=doubtful or controller.exhausted(learned),
         )
         after = replace(
             self, in_flight=others, controller=learned, tokens=self._tokens([outcome.tokens])

@@ -43,6 +43,11 @@ def test_short_waits_for_the_same_reason_come_to_an_end() -> None:
     assert not ends_run([Waiting(1, WaitCause.RATE, "why", SOON)], NOW, wait=False)
 
 
+def test_the_first_waits_of_a_broken_circuit_are_made() -> None:
+    assert not ends_run([waits(ParkReason.CIRCUIT_OPEN, LATER, PATIENCE)], NOW, wait=False)
+    assert ends_run([waits(ParkReason.CIRCUIT_OPEN, LATER, PATIENCE + 1)], NOW, wait=False)
+
+
 def test_a_retry_is_waited_for_since_a_job_is_tried_so_often_only() -> None:
     assert not ends_run([waits(WaitCause.DUE, LATER)], NOW, wait=False)
 
