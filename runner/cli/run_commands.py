@@ -189,7 +189,7 @@ def plan(
 
 async def _planned(session: Session, midnight: Midnight, checked: Checked) -> Plan:
     from runner.app.planning import make_plan
-    from runner.cli.render.bars import bar
+    from runner.cli.render.consoles import bar
 
     models, most = checked.jobfile.job.choices, checked.jobfile.limits.max_calls
     with bar(session.err, "reckoning") as tick:
