@@ -84,7 +84,7 @@ def test_there_is_a_ready_job_of_every_kind() -> None:
     ways = {
         "examples": [job.prompt.examples for job in jobs],
         "conversation": [job.prompt.conversation for job in jobs],
-        "pictures": [job.prompt.pictures for job in jobs],
+        "pictures": [job.prompt.image_templates for job in jobs],
         "pack and check": [job.job.pack and job.job.check for job in jobs],
         "votes and gold": [job.job.votes > 1 and job.job.gold for job in jobs],
     }
