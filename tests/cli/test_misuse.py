@@ -25,7 +25,7 @@ JOB_ERRORS = {
     "run job.toml data.csv --format pdf": "not a format",
     "run job.toml data.csv --limit 0": "--limit",
     "run --limit 3": "--limit needs a dataset",
-    "submit job.toml data.csv --sample few": "not a sample",
+    "submit job.toml data.csv --sample few": "not a sample size",
     "plan job.toml data.csv --where text": "not a condition",
     "plan job.toml data.csv --where nosuch==1": '"nosuch"',
     "run job.toml data.csv -o data.csv": "replace the dataset",
