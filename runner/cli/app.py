@@ -131,7 +131,7 @@ def main(args: Sequence[str]) -> int:
         _mute_stdout()
         return exit_codes.PIPE_CLOSED
     except EngineError as error:
-        return _report_defect(error.__cause__ or error, args)
+        return _report_defect(error.__cause__ or error, args, logged=True)
     except RunnerError as error:
         return _report_error(error, args)
     except BaseExceptionGroup as group:  # several tasks ended together
@@ -193,17 +193,19 @@ def _report_error(error: RunnerError, args: Sequence[str], code: int = exit_code
     return code
 
 
-def _report_defect(error: BaseException, args: Sequence[str]) -> int:
-    """Say that the program has failed, and where the traceback is."""
+def _report_defect(error: BaseException, args: Sequence[str], *, logged: bool = False) -> int:
+    """Say that the program has failed, and where the traceback is.
+
+    `logged`: whether the engine has logged it already.
+    """
     from runner import logs  # noqa: PLC0415 - seldom needed
 
     file = logs.file_in_use()
-    if file is not None:
+    if file is None:
+        crash = _crash_file()
+        file = crash if logs.write_crash(error, crash, _about()) else None
+    elif not logged:
         logs.log.critical("internal error", exc_info=error)
-    elif not logs.write_crash(error, found := _crash_file(), _about()):
-        file = None
-    else:
-        file = found
     if wants_traceback(args):
         lines = "".join(traceback.format_exception(error))
         sys.stderr.write(logs.redacted(lines))

@@ -72,7 +72,7 @@ class DatasetArguments:
 
         if self.format is not None and self.format not in files.FORMATS:
             remedy = f"one of: {', '.join(files.FORMATS)}"
-            raise ConfigError(f"{self.format!r} is no format", where="--format", remedy=remedy)
+            raise ConfigError(f"{self.format!r} is not a format", where="--format", remedy=remedy)
         form = cast("Format | None", self.format)
         selection = files.parse_selection(self.where, self.sample, self.limit)
         return DatasetFiles(files.find_inputs(self.places, form), form, selection)

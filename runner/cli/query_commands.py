@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from runner.cli.run_action import OutputTarget
     from runner.store.batch_rows import Failure
     from runner.store.batches import Batch
-from runner.store.reports import DayReport
+    from runner.store.reports import DayReport
 
 app = typer.Typer(rich_markup_mode=None)
 

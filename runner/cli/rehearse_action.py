@@ -66,7 +66,7 @@ def read_moment(text: str | None) -> int:
         return round(datetime.fromisoformat(text).timestamp() * 1000)
     except (ValueError, OverflowError, OSError):
         remedy = "write it as 2026-11-24T08:00 or 2026-11-24T08:00+08:00"
-        raise ConfigError(f"{text!r} is no moment", where="--start", remedy=remedy) from None
+        raise ConfigError(f"{text!r} is not a moment", where="--start", remedy=remedy) from None
 
 
 def _print(session: Session, request: RehearsalRequest, found: Rehearsal, real_s: float) -> None:

@@ -71,7 +71,7 @@ def read_latency(text: str) -> tuple[int, int]:
         return int(least), int(most or least)
     except ValueError:
         remedy = "write the least and the most in milliseconds, as in --latency 300-1200"
-        raise ConfigError(f"{text!r} is no latency", where="--latency", remedy=remedy) from None
+        raise ConfigError(f"{text!r} is not a latency", where="--latency", remedy=remedy) from None
 
 
 def read_refill(text: str) -> tuple[int, int]:
@@ -85,7 +85,7 @@ def read_refill(text: str) -> tuple[int, int]:
         return int(calls), round(float(seconds) * 1000)
     except (ValueError, OverflowError):
         remedy = "write calls and the seconds that refill them, as in --refill 1000/86400"
-        raise ConfigError(f"{text!r} is no refill", where="--refill", remedy=remedy) from None
+        raise ConfigError(f"{text!r} is not a refill", where="--refill", remedy=remedy) from None
 
 
 def read_prices(texts: Iterable[str]) -> dict[str, float]:
@@ -103,7 +103,7 @@ def read_prices(texts: Iterable[str]) -> dict[str, float]:
             model = ""
         if not model.strip():
             remedy = "write a model and its price in credits, as in --price Qwen/Qwen3-8B=0.5"
-            raise ConfigError(f"{text!r} is no price", where="--price", remedy=remedy)
+            raise ConfigError(f"{text!r} is not a price", where="--price", remedy=remedy)
     return prices
 
 

@@ -116,7 +116,7 @@ def admit(state: State, demands: Sequence[Demand], now: int) -> Admission:
         [demand] = [one for one in demands if one.key == decision.key]
         state, permit = _reserve(state, demand, decision, now)
         permits += [permit] * decision.count
-        demands = [_started(one, decision.count) if one is demand else one for one in demands]
+        demands = [_after(one, demand, decision.count) for one in demands]
 
 
 def decide(state: State, demands: Sequence[Demand], now: int) -> Start | Wait:
@@ -178,6 +178,14 @@ def _reserve(state: State, demand: Demand, start: Start, now: int) -> tuple[Stat
         state, routes=routes, accounts=accounts, in_flight=state.in_flight + start.count
     )
     return after, permit
+
+
+def _after(demand: Demand, started: Demand, count: int) -> Demand:
+    """`demand` once `count` calls of `started` are under way."""
+    if demand is started:
+        return _started(demand, count)
+    shared = demand.left_shared_by is not None and demand.left_shared_by == started.left_shared_by
+    return replace(demand, left=demand.left - count) if shared and demand.left else demand
 
 
 def _started(demand: Demand, count: int) -> Demand:

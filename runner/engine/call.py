@@ -5,6 +5,7 @@ Whatever happens on the way becomes a value; what it changes, the core decides.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -30,6 +31,8 @@ from runner.errors import RunnerError
 from runner.jobfile import JobFile
 from runner.providers.endpoint import CallResult, Endpoint
 from runner.store.batches import Batch
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +136,8 @@ async def make_call(
     """Make a call; whatever happens is a value."""
     try:
         return await _make(prepared, endpoint, now, watched=watched)
-    except Exception as error:  # noqa: BLE001 - a defect of ours must not lose a paid call
+    except Exception as error:  # a defect of ours must not lose a paid call
+        log.exception("internal error", extra={"call": prepared.call.id})
         verdict = Verdict(Kind.TRANSIENT, f"internal error: {error!r}", scope=None)
         return EndedCall(
             prepared, CallResult(verdict), prepared.call.jobs, ended_at=now(), sent_ms=loop_ms()

@@ -27,8 +27,10 @@ from runner.core.clock_skew import skew_of
 from runner.core.demand import Rules
 from runner.core.ending import Ending
 from runner.core.settlement import Settlement
+from runner.engine import event_log
 from runner.engine.account_pool import AccountPool
 from runner.engine.call import CallTrace, EndedCall, PreparedCall, make_call
+from runner.engine.event_log import EventLog
 from runner.engine.image_poller import ImageTaskPoller
 from runner.engine.posts import Posts
 from runner.engine.run import Run
@@ -87,6 +89,7 @@ class Engine:
             database, self._posts.post, self._accounts.endpoints, clock, self._wake
         )
         self._runs = Runs(database)
+        self._log = EventLog()
         self._ended: list[EndedCall] = []
         self._flying = 0
         self._calls: TaskGroup
@@ -133,6 +136,7 @@ class Engine:
             StoreError: The database is damaged.
             JobFileError: A stored job file cannot be read.
         """
+        event_log.run_started(run)
         self._runs.add(run)
         self._wake(look=True)
         try:
@@ -146,6 +150,7 @@ class Engine:
     def stop(self, run: Run) -> None:
         """Start nothing new for `run`; it ends when the calls in flight have, or at a deadline."""
         if not run.stopping:
+            event_log.run_stopping(run)
             run.stopping = True
             run.deadline = anyio.current_time() + self._options.drain_s
         self._wake()
@@ -171,6 +176,7 @@ class Engine:
                 failure = EngineError(
                     f"internal error: {error!r}", remedy="report it, with a log (--log-file)"
                 )
+                failure.__cause__ = error
             self._closing = True
             self._runs.end_all(failure)
             await self._drain(calls)
@@ -186,7 +192,7 @@ class Engine:
             except (BusyError, DiskFullError) as error:
                 self._trouble = error.what
                 self._posts.fail(error)
-                log.warning("the database cannot be written: %s", error.what)
+                self._log.trouble(error.what)
                 self._show_trouble()
                 await anyio.sleep(RETRY_WRITE_S)
                 continue
@@ -223,6 +229,8 @@ class Engine:
 
     def _adopt(self, turn: Turn, ended: Sequence[EndedCall]) -> None:
         """The turn is committed: what it decided is so."""
+        self._log.adopted(self._memory, turn, ended)
+        self._log.trouble(self._images.trouble)
         self._memory = turn.memory
         self._trouble = None
         self._ended = self._ended[len(ended) :]
@@ -241,6 +249,7 @@ class Engine:
         self._accounts.learn(account, one.result.verdict)
         skew = skew_of(one.result.date, one.sent_at, one.ended_at, self._skew_ms)
         if skew is not None:
+            event_log.clock_skewed(skew)
             self._skew_ms = skew
 
     def _observe(self, one: EndedCall, settlement: Settlement) -> None:
@@ -253,7 +262,7 @@ class Engine:
     async def _call(self, prepared: PreparedCall) -> None:
         """Make one call; its end is settled by the next turn."""
         key = prepared.call.permit.key
-        watched = bool(self._runs.observers(key))
+        watched = bool(self._runs.observers(key)) or event_log.wants_content()
         endpoint = self._accounts.endpoints[prepared.call.permit.route[0]]
         ended = await make_call(prepared, endpoint, self._now, watched=watched)
         self._flying -= 1
@@ -296,7 +305,8 @@ class Engine:
         """What is in memory; at every tick, and when a run begins, read anew."""
         now = anyio.current_time()
         if self._memory is None or now - self._looked_at >= self._clock.tick_s:
-            await runners.rescue_dead(self._database, runner_id, self._clock.now())
+            rescued = await runners.rescue_dead(self._database, runner_id, self._clock.now())
+            event_log.jobs_rescued(rescued)
             self._memory = await scheduler.look(self._memory)
             self._looked_at = now
             self._images.poll_now()
@@ -341,6 +351,8 @@ class Engine:
         free = shutil.disk_usage(self._database.path.parent).free
         low = f"only {free // 1024**2} MB left on the disk; waiting for room"
         self._trouble = low if free < DISK_FLOOR else None
+        if self._trouble is not None:
+            self._log.trouble(self._trouble)
 
     def _now(self) -> int:
         """The moment by the provider's clock, where it is known to differ from ours."""

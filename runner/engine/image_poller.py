@@ -176,10 +176,10 @@ class ImageTaskPoller:
             end = await self._outcome(task)
             await self._store(end)
         except RunnerError as error:
-            log.warning("image task of job %d: %s", task.job_id, error)
+            log.warning("image task failed: %s", error, extra={"job": task.job_id})
             await self._store_later(task, str(error))
         except Exception:
-            log.exception("image task of job %d", task.job_id)
+            log.exception("internal error of an image task", extra={"job": task.job_id})
             await self._store_later(task, "internal error")
         finally:
             self._polling -= 1

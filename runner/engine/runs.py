@@ -11,6 +11,7 @@ from runner.core.admission import Wait
 from runner.core.demand import Rules
 from runner.core.ending import Ending, ends_run
 from runner.core.states import BatchState
+from runner.engine import event_log
 from runner.engine.call import Observer
 from runner.engine.run import Run
 from runner.engine.scheduler import Memory
@@ -106,6 +107,7 @@ class Runs:
                 if standing.in_flight and run.stopping:
                     expired.append(run.deadline)
                 _show(run, memory, wait, standing)
+                event_log.run_ended(run, ending)
                 run.end(ending, standing.refusal)
                 self._runs.remove(run)
         self.show(memory, wait, standing)
@@ -129,6 +131,7 @@ class Runs:
                 async with self._database.read() as connection:
                     for batch in await batches.get_batches(connection, gone):
                         if batch.state is BatchState.PAUSED:
+                            event_log.batch_paused(batch)
                             run.paused[batch.id] = batch
 
 

@@ -75,7 +75,8 @@ class TurnWriter:
     async def _set_aside(self, memory: Memory, one: EndedCall, error: Exception) -> Turn:
         """Keep a settlement that cannot be stored, and fail its jobs instead."""
         call = one.prepared.call
-        log.error("the settlement of call %d is set aside: %r", call.id, error)
+        extra = {"call": call.id, "batch": call.batch_id}
+        log.error("settlement set aside: %r", error, exc_info=error, extra=extra)
         async with self._database.write() as connection:
             await set_aside.keep(connection, call, one.kept(), repr(error), self._now())
             return await self._scheduler.take_turn(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import sqlite3
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,6 @@ from typing import Any
 import pytest
 
 from runner import __version__
-from tests.store.kit import make_first_release
 
 
 @pytest.fixture
@@ -201,8 +202,8 @@ def test_status_says_why_down_to_the_window(midnight: Any, work: Any, provider: 
     assert "learned from the reply header at" in said
     assert "then one probe" in said
     (batch,) = midnight("status", "--json").json["batches"]
-    (way,) = batch["ways"]
-    assert (way["model"], way["waits_for"]["quota"]) == ("Qwen/Qwen3-8B", "calls_per_day")
+    (route,) = batch["routes"]
+    assert (route["model"], route["waits_for"]["quota"]) == ("Qwen/Qwen3-8B", "calls_per_day")
 
 
 def test_rehearse_shows_each_day_and_what_it_cost(midnight: Any, work: Any, tmp_path: Path) -> None:
@@ -314,7 +315,9 @@ def test_no_part_of_a_batch_without_calls_left_is_said_to_finish(
 
 def test_one_is_told_that_a_database_is_upgraded(midnight: Any, tmp_path: Path) -> None:
     (tmp_path / "midnight.db").unlink()
-    make_first_release(tmp_path / "midnight.db")
+    first_release = Path(__file__).parents[1] / "store/first_release.sql"
+    with closing(sqlite3.connect(tmp_path / "midnight.db")) as database:
+        database.executescript(first_release.read_text(encoding="utf-8"))
     said = midnight("status", "--json")
     assert len(said.json["batches"]) == 2
     assert str(tmp_path / "midnight.db.revision-0001.bak") in said.err

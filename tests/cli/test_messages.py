@@ -110,7 +110,7 @@ def test_only_what_is_granted_needs_a_login(period: Period, allowance: str) -> N
     window = replace(WINDOW, model="m", period=period, spent=0)
     reason = Waiting(1, ParkReason.SPENT, "", NOW + H, window)
     said = f"{allowance} of m is spent until 09:48 (in 1 h 0 min)"
-    assert messages.ends([reason], NOW, UTC) == [said]
+    assert messages.end_reasons([reason], NOW, UTC) == [said]
     assert f"says that {allowance} of m is spent" in messages.wait(reason, NOW, UTC)
 
 
@@ -142,7 +142,7 @@ def test_a_balance_tells_what_is_frozen_and_what_expires_by_when_and_how_that_is
 
 def test_a_budget_names_what_is_kept_and_how_the_limit_is_known() -> None:
     window = replace(WINDOW, spent=100, reserve=200, limit_source=Source.CONFIGURED)
-    assert messages.budget(window) == (
+    assert messages.window_line(window) == (
         "modelscope: 100 of 2,000 calls spent, 200 kept for you (limit as configured)"
     )
-    assert "not known yet" in messages.budget(replace(window, limit=None))
+    assert "not known yet" in messages.window_line(replace(window, limit=None))

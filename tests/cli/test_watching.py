@@ -40,8 +40,10 @@ WINDOW = Window(
 
 def progress(done: int = 0, *waiting: Waiting, at: int = NOW, **more: object) -> Progress:
     batch = Batch(
-        1, "label reviews", "d", BatchState.ACTIVE, "", 0, ("m",), Rotate.PREFER, None, 0,
-        "{}", "in.csv", "[]", 1, 100, 100, NOW, Counts(ready=100 - done, succeeded=done),
+        id=1, name="label reviews", digest="d", state=BatchState.ACTIVE, pause_reason="",
+        priority=0, models=("m",), rotate=Rotate.PREFER, max_calls=None, job_json="{}",
+        input="in.csv", columns_json="[]", first_job=1, rows=100, rows_loaded=100,
+        created_at=NOW, counts=Counts(ready=100 - done, succeeded=done),
     )  # fmt: skip
     ahead = Forecast(100 - done, 2, NOW + 30 * HOUR, 2000, 1988)
     plain = Progress(at, (batch,), waiting, None, (WINDOW,), 3, ahead)
@@ -95,7 +97,7 @@ def test_a_pause_is_told_once_in_a_log_and_as_long_as_it_lasts_on_a_screen(
     stream: io.StringIO,
 ) -> None:
     (batch,) = progress(40).batches
-    paused = replace(batch, state=BatchState.PAUSED, note="the model is gone")
+    paused = replace(batch, state=BatchState.PAUSED, pause_reason="the model is gone")
     log, viewer = log_of(stream), RunViewer()
     for _ in range(2):
         told = progress(40, batches=(), paused=(paused,))

@@ -288,6 +288,18 @@ def test_a_batch_costs_no_more_calls_than_the_user_allows() -> None:
     assert reason(alone(replace(few, left=0), state())).cause == "capped"
 
 
+def test_demands_that_share_a_cap_exceed_it_neither_alone_nor_together() -> None:
+    """The votes of a batch are allowed so many calls together, also within one turn."""
+    votes = [replace(demand(n), left=3, left_shared_by=1) for n in (1, 2)]
+    other = replace(demand(3), left=3)
+    found = admission.admit(
+        State({QWEN: state(window(limit=None), allowed=50)}), [*votes, other], NOW
+    )
+    keys = [permit.key for permit in found.permits]
+    assert sum(key in {1, 2} for key in keys) == 3
+    assert keys.count(3) == 3
+
+
 def test_an_account_that_may_spend_no_more_says_that_the_user_wanted_it() -> None:
     cap = Quota("max", Scope.ACCOUNT, 9, Grant(), Source.CONFIGURED, primary=False)
     spent = replace(open_window(cap, "mine", "", NOW), spent=9)
