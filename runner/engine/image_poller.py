@@ -142,7 +142,13 @@ class ImageTaskPoller:
         async with anyio.create_task_group() as polls:
             while True:
                 self._woken = anyio.Event()
-                with anyio.move_on_after(await self._turn(runner_id, polls)):
+                try:
+                    sleep_s = await self._turn(runner_id, polls)
+                except Exception:
+                    # A defect of ours must not cancel the calls beside it, which are paid.
+                    log.exception("image tasks cannot be polled")
+                    sleep_s = RETRY_S
+                with anyio.move_on_after(sleep_s):
                     await self._woken.wait()
 
     async def _turn(self, runner_id: int, polls: TaskGroup) -> float:
