@@ -46,12 +46,14 @@ class State:
         accounts: What bounds each account; one that is missing is not bounded.
         in_flight: Calls of this process under way.
         ceiling: How many may be, in all.
+        loop_ms: The moment by a clock that never goes back, which the controllers go by.
     """
 
     routes: Mapping[Route, RouteState]
     accounts: Mapping[str, AccountState] = field(default_factory=dict)
     in_flight: int = 0
     ceiling: int = 256
+    loop_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,16 +163,17 @@ def _reserve(state: State, demand: Demand, start: Start, now: int) -> tuple[Stat
         key: with_windows(other, changed) if key[0] == route[0] else other
         for key, other in state.routes.items()
     }
+    in_flight = before.in_flight + start.count
     routes[route] = replace(
         routes[route],
-        in_flight=before.in_flight + start.count,
-        controller=controller.started(before.controller, start.count, now),
+        in_flight=in_flight,
+        controller=controller.started(before.controller, start.count, state.loop_ms, in_flight),
     )
     accounts = dict(state.accounts)
     if (account := accounts.get(route[0])) is not None:
         rate = account.rate and account.rate.after(start.count, now)
-        in_flight = account.in_flight + start.count
-        accounts[route[0]] = replace(account, in_flight=in_flight, rate=rate)
+        under_way = account.in_flight + start.count
+        accounts[route[0]] = replace(account, in_flight=under_way, rate=rate)
     after = replace(
         state, routes=routes, accounts=accounts, in_flight=state.in_flight + start.count
     )
@@ -266,10 +269,11 @@ class _Turn:
             free = min(free, account.ceiling - account.in_flight)
         if free <= 0:
             return Waiting(key, WaitCause.CONCURRENCY, _BUSY, None)
-        slots, until = controller.room(own.controller, own.in_flight, self._now)
+        slots, until = controller.room(own.controller, own.in_flight, state.loop_ms)
         if slots <= 0:
             if until is None:
                 return Waiting(key, WaitCause.CONCURRENCY, _BUSY, None)
+            until = self._now + until - state.loop_ms
             return Waiting(key, ParkReason.THROTTLED, _SLOWED, until)
         if account.rate is not None:
             allowed = account.rate.left(self._now)

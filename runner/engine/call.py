@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import anyio
+
 from runner.core.charging import Outcome
 from runner.core.retry import Fail, Limits
 from runner.core.settlement import (
@@ -73,6 +75,7 @@ class EndedCall:
         unaskable: Why nothing could be asked of the others.
         sent_at: When it was sent (ms since the epoch).
         ended_at: When it ended.
+        sent_ms: When it was sent, by the loop's clock, which never goes back (ms).
         sent: What was asked, as JSON values, if somebody watches.
     """
 
@@ -83,6 +86,7 @@ class EndedCall:
     unaskable: tuple[JobOutcome, ...] = ()
     sent_at: int = 0
     ended_at: int = 0
+    sent_ms: int = 0
     sent: Any = field(default=None, compare=False)
 
     def kept(self) -> Any:
@@ -121,6 +125,11 @@ class EndedCall:
         return self.result.outcome(probe=probe, sent_at=self.sent_at)
 
 
+def loop_ms() -> int:
+    """The moment by the loop's clock, which never goes back, in ms."""
+    return round(anyio.current_time() * 1_000)
+
+
 async def make_call(
     prepared: PreparedCall, endpoint: Endpoint, now: Callable[[], int], *, watched: bool = False
 ) -> EndedCall:
@@ -130,7 +139,9 @@ async def make_call(
     except Exception as error:  # a defect of ours must not lose a paid call
         log.exception("internal error", extra={"call": prepared.call.id})
         verdict = Verdict(Kind.TRANSIENT, f"internal error: {error!r}", scope=None)
-        return EndedCall(prepared, CallResult(verdict), prepared.call.jobs, ended_at=now())
+        return EndedCall(
+            prepared, CallResult(verdict), prepared.call.jobs, ended_at=now(), sent_ms=loop_ms()
+        )
 
 
 async def _make(
@@ -147,7 +158,7 @@ async def _make(
             unaskable.append(JobOutcome(job, Fail(str(error))))
         else:
             asked.append(job)
-    sent_at = now()
+    sent_at, sent_ms = now(), loop_ms()
     if not asked:
         verdict = Verdict(Kind.LOCAL, "nothing can be asked of its rows", scope=None)
         return EndedCall(prepared, CallResult(verdict), (), (), tuple(unaskable), sent_at, sent_at)
@@ -161,6 +172,7 @@ async def _make(
         tuple(unaskable),
         sent_at,
         now(),
+        sent_ms,
         handler.shown(questions) if watched else None,
     )
 
