@@ -11,6 +11,7 @@ from runner.clock import LocalZone
 from runner.core.demand import Rules
 from runner.core.hours import read_hours
 from runner.core.pacing import Pace
+from runner.logs import add_secret
 from runner.providers.account import Account, QuotaOverrides, quotas_of
 from runner.providers.presets import preset, shipped
 from runner.settings import AccountSettings, Settings, read_token
@@ -93,6 +94,8 @@ async def open_endpoints(
         for account in accounts_of(settings):
             own, needed = settings.accounts[account.name], needs_token(account.preset.name)
             token = read_token(own, environ, required=needed)
+            if token:
+                add_secret(token)
             endpoint = Endpoint(account, token, opened)
             endpoint.base_url  # noqa: B018 - raises before anything is done
             endpoints.append(endpoint)

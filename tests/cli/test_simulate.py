@@ -16,6 +16,7 @@ import httpx
 import orjson
 import pytest
 from rich.console import Console
+from support.processes import popen
 
 from runner.cli.render import setup_views
 from runner.cli.simulate_action import config_changes
@@ -30,7 +31,7 @@ def simulated(folder: Path, *options: str) -> Iterator[httpx.Client]:
     """A client of ``midnight simulate`` in a process of its own."""
     command = [sys.executable, "-m", "runner", "--json", "simulate", "--port", "0", *options]
     environ = os.environ | {"HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
-    with subprocess.Popen(
+    with popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environ
     ) as process:
         assert process.stdout is not None
