@@ -38,7 +38,7 @@ from runner.engine.run import Run
 from runner.engine.runs import Runs, Standing
 from runner.engine.scheduler import Memory, Scheduler, Turn
 from runner.engine.turn_writer import TurnWriter
-from runner.errors import BusyError, DiskFullError, EngineError, RunnerError
+from runner.errors import EngineError, RunnerError, UnavailableError
 from runner.providers.endpoint import Endpoint
 from runner.store import runners
 from runner.store.database import Database
@@ -190,7 +190,7 @@ class Engine:
             self._woken = anyio.Event()
             try:
                 wait = await self._turn(scheduler, runner_id)
-            except (BusyError, DiskFullError) as error:
+            except UnavailableError as error:
                 self._trouble = error.what
                 self._posts.fail(error)
                 self._log.trouble(error.what)
@@ -279,7 +279,7 @@ class Engine:
                 if self._ended and self._memory is not None:
                     try:
                         await self._write(self._memory)
-                    except (BusyError, DiskFullError) as error:
+                    except UnavailableError as error:
                         self._trouble = error.what
                         await anyio.sleep(RETRY_WRITE_S)
                     except RunnerError:

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from runner.clock import Clock
 from runner.core.retry import next_poll_at
 from runner.engine.posts import Post
-from runner.errors import BusyError, DiskFullError, OutputError, RunnerError, StoreError
+from runner.errors import OutputError, RunnerError, StoreError, UnavailableError
 from runner.files.target import as_output_errors, atomic_write
 from runner.jobfile import JobFile
 from runner.providers.downloads import Expired, Image, Unfit
@@ -205,7 +205,7 @@ class ImageTaskPoller:
         while True:
             try:
                 await self._store(_later(task, why))
-            except (BusyError, DiskFullError):
+            except UnavailableError:
                 await anyio.sleep(RETRY_S)
             except StoreError:
                 return
