@@ -12,6 +12,7 @@ import json
 import logging
 import sys
 import traceback
+from contextlib import suppress
 from datetime import datetime
 from logging.handlers import WatchedFileHandler
 from pathlib import Path
@@ -124,7 +125,9 @@ class TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return the line, and below it the traceback if the record has one."""
         at = datetime.fromtimestamp(record.created).astimezone()
-        fields = "".join(f" {name}={_quoted(value)}" for name, value in fields_of(record).items())
+        # Quoting escapes quotes and backslashes, which a token may hold: redact before and after.
+        known = _without_secrets(fields_of(record))
+        fields = "".join(f" {name}={_quoted(value)}" for name, value in known.items())
         level = record.levelname.lower()
         stamp = f"{at:%Y-%m-%d %H:%M:%S}.{at.microsecond // 1000:03}"
         line = f"{stamp} {level:<7} {_message(record)}{fields}"
@@ -150,7 +153,6 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        # JSON escapes quotes and backslashes, which a token may hold: replace before and after.
         return redacted(json.dumps(_without_secrets(line), ensure_ascii=False, default=str))
 
 
@@ -170,6 +172,11 @@ class _StderrHandler(logging.StreamHandler[Any]):
 
 class _FileHandler(WatchedFileHandler):
     """Appends to a file, and opens it anew when it was moved away."""
+
+    def close(self) -> None:
+        """Close the file; what does not fit on the disk is lost."""
+        with suppress(OSError):
+            super().close()
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
         """Ignore that a record cannot be written: the work goes on."""

@@ -31,9 +31,7 @@ def simulated(folder: Path, *options: str) -> Iterator[httpx.Client]:
     """A client of ``midnight simulate`` in a process of its own."""
     command = [sys.executable, "-m", "runner", "--json", "simulate", "--port", "0", *options]
     environ = os.environ | {"HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
-    with popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environ
-    ) as process:
+    with popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environ) as process:
         assert process.stdout is not None
         address = orjson.loads(process.stdout.readline())["base_url"].removesuffix("/v1")
         headers = {"Authorization": "Bearer ms-somebody"}
