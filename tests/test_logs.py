@@ -58,6 +58,18 @@ def test_each_v_says_more(
     assert [line.split()[2] for line in lines] == said
 
 
+@pytest.mark.parametrize(("verbosity", "shown"), [(1, False), (2, True)])
+def test_a_terminal_sees_a_traceback_only_with_vv(
+    capsys: pytest.CaptureFixture[str], verbosity: int, *, shown: bool
+) -> None:
+    logs.configure(verbosity)
+    try:
+        raise_with("broken")
+    except ValueError:
+        log.exception("it is")
+    assert ("Traceback" in capsys.readouterr().err) is shown
+
+
 def test_other_libraries_say_only_what_is_wrong(capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure(2)
     logging.getLogger("httpx").info("GET https://example.org")
