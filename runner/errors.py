@@ -12,8 +12,10 @@ It knows no room of the house: every room raises these, the command line prints 
     ├── EngineError           a defect of ours has ended a run; nothing is lost
     └── StoreError            the database cannot be used
         ├── NewerDatabaseError    written by a newer version of the program
-        ├── BusyError             another program holds it; passes
-        └── DiskFullError         no room left; nothing was lost; passes
+        └── UnavailableError      not for the moment; what was committed is safe; may pass
+            ├── BusyError         another program holds it
+            ├── DiskError         the disk fails to read or write
+            └── DiskFullError     no room is left
 """
 
 from __future__ import annotations
@@ -76,9 +78,17 @@ class NewerDatabaseError(StoreError):
     """The database was written by a newer version of the program."""
 
 
-class BusyError(StoreError):
+class UnavailableError(StoreError):
+    """The database cannot be used for the moment; what was committed is safe."""
+
+
+class BusyError(UnavailableError):
     """Another program has held the database for too long."""
 
 
-class DiskFullError(StoreError):
-    """There is no room left on the disk; what was committed is safe."""
+class DiskError(UnavailableError):
+    """The disk has failed to read or write the database."""
+
+
+class DiskFullError(UnavailableError):
+    """There is no room left on the disk."""

@@ -184,7 +184,8 @@ def answered(c: Controller, sent: Sequence[int], now: int, in_flight: int) -> Co
     if c.drought.refusals and max(sent) > c.cut.at:
         c = _recovered(c, max(sent))
     f, tally = c.in_flight, c.tally
-    if in_flight + answers >= allowed and not c.drought.refusals:
+    full = in_flight + answers >= allowed
+    if (full or f.spread) and not c.drought.refusals:
         f = flights.answered(f, sent, now)
     if in_flight < f.number and now < tally.free_at:
         tally = tally._replace(free_at=now)
@@ -217,13 +218,12 @@ def throttled(
     hold_until = max(c.hold_until, now + (wait_ms or 0))
     c = c._replace(tally=tally, hold_until=hold_until)
     if sent_at > c.cut.at:
-        return _cut(c, sent_at, wait_ms, now, in_flight)
-    before, cut = c.cut.before, c.cut
-    if c.drought.refusals or before is None:
-        return c
-    cut = cut._replace(admitted=cut.admitted - 1, beside=cut.beside - 1)
-    undone = c._replace(in_flight=before.in_flight, rate=before.rate, drought=before.drought)
-    return _decided(undone._replace(cut=cut), wait_ms, now)
+        c = _cut(c, sent_at, wait_ms, now, in_flight)
+    elif not c.drought.refusals and c.cut.before is not None:
+        c = _cut_again(c, c.cut.before, wait_ms, now)
+    if in_flight < c.in_flight.number and now < c.tally.free_at:
+        return c._replace(tally=c.tally._replace(free_at=now))
+    return c
 
 
 def exhausted(c: Controller) -> bool:
@@ -237,7 +237,7 @@ def exhausted(c: Controller) -> bool:
 def _cut(c: Controller, sent_at: int, wait_ms: int | None, now: int, in_flight: int) -> Controller:
     """The first refusal of a burst."""
     t = c.tally
-    ms = max(1, now - now if t.since is None else now - t.since)
+    ms = max(1, now - (now if t.since is None else t.since))
     before = c._replace(cut=Cut())  # no chain of all the cuts there ever were
     c = c._replace(
         cut=Cut(now, max(0, t.admitted - 1), ms, in_flight, before),
@@ -249,6 +249,13 @@ def _cut(c: Controller, sent_at: int, wait_ms: int | None, now: int, in_flight: 
         return _waiting(c, again, wait_ms, now)
     pause = now + min(BURST_MS, now - sent_at)
     return _decided(c._replace(hold_until=max(c.hold_until, pause)), wait_ms, now)
+
+
+def _cut_again(c: Controller, before: Controller, wait_ms: int | None, now: int) -> Controller:
+    """One more refusal of the same burst."""
+    cut = c.cut._replace(admitted=c.cut.admitted - 1, beside=c.cut.beside - 1)
+    c = c._replace(in_flight=before.in_flight, rate=before.rate, drought=before.drought, cut=cut)
+    return _decided(c, wait_ms, now)
 
 
 def _decided(c: Controller, wait_ms: int | None, now: int) -> Controller:

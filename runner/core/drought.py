@@ -27,7 +27,7 @@ BELIEVED = 3
 LEAST_PATIENCE_MS = 250
 DELAYS = 4
 # More refusals in a row than throttling explains: with the waits above, 100 s.
-EXHAUSTED = 12
+EXHAUSTED = 14
 
 
 class Drought(NamedTuple):

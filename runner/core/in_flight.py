@@ -142,7 +142,7 @@ def _judged(f: InFlight) -> InFlight:
             return _walled(f, f.good, QUEUE_PATIENCE)
         case Move.SETTLE:
             return _walled(f, calls, QUEUE_PATIENCE)
-        case Move.GROW:
+        case _:
             return _grown(f)
 
 

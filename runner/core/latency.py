@@ -191,7 +191,7 @@ def _halved(known: Latency, here: Level, _: int | None) -> _Judgement:
     if not queued and before.calls == top.calls:
         return known, Move.SET, top.calls
     busy = top.calls * math.exp(base.mean - top.mean)  # Little: what the server works on at once
-    settled = max(here.calls, math.ceil(HEADROOM * busy), round(busy) + 1)
+    settled = max(here.calls, round(HEADROOM * busy), round(busy) + 1)
     return known, Move.SETTLE, min(top.calls - 1, settled)
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from runner.core import charging, retry
 from runner.core.admission import Permit
 from runner.core.charging import Outcome
-from runner.core.retry import Accept, Fail, JobAction, Limits, Succeed, Tries
+from runner.core.retry import Accept, JobAction, Limits, Tries
 from runner.core.states import CallState, Counts
 from runner.core.verdict import Kind, Verdict
 from runner.core.window import Window
@@ -98,11 +98,6 @@ class Settlement:
     def started_task(self) -> bool:
         """Whether the provider works on any of its jobs now."""
         return any(isinstance(one.action, Accept) for one in self.jobs)
-
-    @property
-    def rows_finished(self) -> int:
-        """How many jobs it brought to an end."""
-        return sum(isinstance(one.action, Succeed | Fail) for one in self.jobs)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -37,7 +38,7 @@ from runner.engine.run import Run
 from runner.engine.runs import Runs, Standing
 from runner.engine.scheduler import Memory, Scheduler, Turn
 from runner.engine.turn_writer import TurnWriter
-from runner.errors import BusyError, DiskFullError, EngineError, RunnerError
+from runner.errors import EngineError, RunnerError, UnavailableError
 from runner.providers.endpoint import Endpoint
 from runner.store import runners
 from runner.store.database import Database
@@ -91,7 +92,7 @@ class Engine:
         self._runs = Runs(database)
         self._log = EventLog()
         self._ended: list[EndedCall] = []
-        self._flying = 0
+        self._in_flight: Counter[int] = Counter()  # calls under way, by batch
         self._calls: TaskGroup
         self._writer: TurnWriter
         self._memory: Memory | None = None
@@ -189,7 +190,7 @@ class Engine:
             self._woken = anyio.Event()
             try:
                 wait = await self._turn(scheduler, runner_id)
-            except (BusyError, DiskFullError) as error:
+            except UnavailableError as error:
                 self._trouble = error.what
                 self._posts.fail(error)
                 self._log.trouble(error.what)
@@ -234,7 +235,7 @@ class Engine:
         self._memory = turn.memory
         self._trouble = None
         self._ended = self._ended[len(ended) :]
-        self._flying += len(turn.calls)
+        self._in_flight.update(call.call.permit.key for call in turn.calls)
         for prepared in turn.calls:
             self._calls.start_soon(self._call, prepared)
         for one, settlement in zip(ended, turn.settlements, strict=True):
@@ -265,7 +266,7 @@ class Engine:
         watched = bool(self._runs.observers(key)) or event_log.wants_content()
         endpoint = self._accounts.endpoints[prepared.call.permit.route[0]]
         ended = await make_call(prepared, endpoint, self._now, watched=watched)
-        self._flying -= 1
+        self._in_flight[key] -= 1
         self._ended.append(ended)
         self._wake()
 
@@ -278,7 +279,7 @@ class Engine:
                 if self._ended and self._memory is not None:
                     try:
                         await self._write(self._memory)
-                    except (BusyError, DiskFullError) as error:
+                    except UnavailableError as error:
                         self._trouble = error.what
                         await anyio.sleep(RETRY_WRITE_S)
                     except RunnerError:
@@ -365,6 +366,15 @@ class Engine:
         return self._runs.rules_of(batch_id)
 
     @property
+    def _flying(self) -> int:
+        """Calls under way."""
+        return self._in_flight.total()
+
+    @staticmethod
+    def _keys_of(ended: Sequence[EndedCall]) -> list[int]:
+        return [one.prepared.call.permit.key for one in ended]
+
+    @property
     def _any_trouble(self) -> str | None:
         """What keeps results from being written, if anything."""
         return self._trouble or self._images.trouble
@@ -374,8 +384,7 @@ class Engine:
         return Standing(
             at=self._clock.now(),
             skew_ms=self._skew_ms,
-            in_flight=self._flying,
-            unsettled=len(self._ended),
+            open_calls=+(self._in_flight + Counter(self._keys_of(self._ended))),
             trouble=self._any_trouble,
             refusal=self._accounts.refusal,
             accounts=self._accounts.accounts,

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from runner.clock import Clock
 from runner.core.retry import next_poll_at
 from runner.engine.posts import Post
-from runner.errors import BusyError, DiskFullError, OutputError, RunnerError, StoreError
+from runner.errors import OutputError, RunnerError, StoreError, UnavailableError
 from runner.files.target import as_output_errors, atomic_write
 from runner.jobfile import JobFile
 from runner.providers.downloads import Expired, Image, Unfit
@@ -142,7 +142,13 @@ class ImageTaskPoller:
         async with anyio.create_task_group() as polls:
             while True:
                 self._woken = anyio.Event()
-                with anyio.move_on_after(await self._turn(runner_id, polls)):
+                try:
+                    sleep_s = await self._turn(runner_id, polls)
+                except Exception:
+                    # A defect of ours must not cancel the calls beside it, which are paid.
+                    log.exception("image tasks cannot be polled")
+                    sleep_s = RETRY_S
+                with anyio.move_on_after(sleep_s):
                     await self._woken.wait()
 
     async def _turn(self, runner_id: int, polls: TaskGroup) -> float:
@@ -199,7 +205,7 @@ class ImageTaskPoller:
         while True:
             try:
                 await self._store(_later(task, why))
-            except (BusyError, DiskFullError):
+            except UnavailableError:
                 await anyio.sleep(RETRY_S)
             except StoreError:
                 return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import anyio
@@ -32,8 +32,7 @@ class Standing:
     Attributes:
         at: The moment, by this machine's clock (ms since the epoch).
         skew_ms: How far the provider's clock is ahead.
-        in_flight: Calls under way.
-        unsettled: Calls that have ended, and are not settled.
+        open_calls: By batch, its calls that are under way, or that have ended and are not settled.
         trouble: What keeps results from being written, if anything.
         refusal: Why nobody can be called any more, if it is so.
         accounts: Those that may be called.
@@ -41,11 +40,14 @@ class Standing:
 
     at: int
     skew_ms: int
-    in_flight: int
-    unsettled: int
+    open_calls: Mapping[int, int]
     trouble: str | None
     refusal: UnauthorisedError | None
     accounts: tuple[Account, ...]
+
+    def open_calls_of(self, run: Run) -> int:
+        """How many calls of `run` are not settled."""
+        return sum(number for key, number in self.open_calls.items() if run.covers(key))
 
 
 class Runs:
@@ -104,7 +106,7 @@ class Runs:
         expired = []
         for run in self:
             if (ending := _ending(run, memory, wait, standing)) is not None:
-                if standing.in_flight and run.stopping:
+                if standing.open_calls_of(run) and run.stopping:
                     expired.append(run.deadline)
                 _show(run, memory, wait, standing)
                 event_log.run_ended(run, ending)
@@ -120,7 +122,8 @@ class Runs:
         now = anyio.current_time()
         for run in self._runs:
             due = now - run.shown_at >= SHOW_EVERY_S
-            if run.options.watcher is not None and (at_once or due or not standing.in_flight):
+            idle = not standing.open_calls
+            if run.options.watcher is not None and (at_once or due or idle):
                 run.shown_at = now
                 _show(run, memory, wait, standing)
 
@@ -142,7 +145,7 @@ def _ending(run: Run, memory: Memory, wait: Wait, standing: Standing) -> Ending 
     stalled = run.stalled(own, standing.at)
     if run.stopping and anyio.current_time() >= run.deadline:
         return Ending.STOPPED
-    if standing.in_flight or standing.unsettled:
+    if standing.open_calls_of(run):
         return None
     if run.stopping or standing.refusal is not None:
         return Ending.STOPPED
@@ -173,7 +176,7 @@ def _show(run: Run, memory: Memory, wait: Wait, standing: Standing) -> None:
                 standing.accounts,
                 at=standing.at,
                 skew_ms=standing.skew_ms,
-                in_flight=standing.in_flight,
+                in_flight=standing.open_calls_of(run),
                 trouble=standing.trouble,
             )
         )

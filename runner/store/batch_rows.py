@@ -14,7 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.states import BatchState, JobState
 from runner.store.batches import Batch
-from runner.store.statement import OneOf, Statement, listed
+from runner.store.expressions import OneOf, listed
+from runner.store.statement import Statement
 from runner.store.tables import calls, invalid_replies, jobs, results, rows
 
 _FIRST, _LAST = bindparam("first", type_=Integer), bindparam("last", type_=Integer)

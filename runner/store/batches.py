@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import orjson
-from sqlalchemy import Row, func, insert, or_, select, update
+from sqlalchemy import Row, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.demand import Rotate
@@ -115,7 +115,8 @@ class Batch:
 
 async def create_batch(connection: AsyncConnection, new: NewBatch, now: int) -> Batch:
     """A batch in state loading, with the ids of its jobs set aside."""
-    first = await connection.scalar(select(func.max(batches.c.first_job + batches.c.rows))) or 1
+    behind_last = select(batches.c.first_job + batches.c.rows).order_by(batches.c.id.desc())
+    first = await connection.scalar(behind_last.limit(1)) or 1
     values = {
         "name": new.name,
         "digest": new.digest,

@@ -5,24 +5,15 @@ What is stored, its neighbours know; what is one database's own, sqlite.py.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import anyio
+from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from runner.store import sqlite
-
-
-class MalformedError(sqlite3.DatabaseError):
-    """What a query found contradicts itself; it is told as a damaged file."""
-
-    sqlite_errorcode = sqlite3.SQLITE_CORRUPT
-
-    def __init__(self, what: str) -> None:
-        super().__init__(f"the queue is malformed: {what}")
 
 
 class Database:
@@ -33,6 +24,7 @@ class Database:
         self._writer = writer
         self._reader = reader
         self._writes = 0
+        event.listen(writer.sync_engine, "connect", self._on_connect)
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
@@ -44,9 +36,9 @@ class Database:
         Raises:
             StoreError: The database cannot be written.
         """
-        self._writes += 1
         with sqlite.translated(self.path), anyio.CancelScope(shield=True):
             async with self._writer.begin() as connection:
+                self._writes += 1  # under the lock: one that waits for it has not written yet
                 yield connection
 
     @asynccontextmanager
@@ -68,3 +60,7 @@ class Database:
         is still true: it adds its own write to the second.
         """
         return await sqlite.revision(connection), self._writes
+
+    def _on_connect(self, *_: object) -> None:
+        """What another connection said of the writes of others cannot be compared with this one."""
+        self._writes += 1

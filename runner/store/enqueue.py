@@ -26,7 +26,8 @@ from runner.core.states import JobEvent, JobState, after
 from runner.store import batches, results
 from runner.store.batches import Batch
 from runner.store.counts import Changes
-from runner.store.statement import OneOf, Statement, listed
+from runner.store.expressions import OneOf, listed
+from runner.store.statement import Statement
 from runner.store.tables import fingerprints, jobs, rows
 from runner.store.tables import results as result_rows
 
@@ -124,7 +125,13 @@ async def add_jobs(
     asked: Sequence[bytes] = (),
     now: int = 0,
 ) -> Batch:
-    """Queue `number` jobs of `batch` from number `start` on; their rows are there already."""
+    """Queue `number` jobs of `batch` from number `start` on; their rows are there already.
+
+    Raises:
+        ValueError: It was made for fewer: the numbers behind are those of the next batch.
+    """
+    if start + number > batch.rows:
+        raise ValueError(f"batch {batch.id} takes {batch.rows} rows, not {start + number}")
     first = batch.first_job + start
     job_ids = range(first, first + number)
     firsts: dict[bytes, int] = {}

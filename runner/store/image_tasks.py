@@ -19,9 +19,10 @@ from runner.core.retry import FIRST_POLL_MS
 from runner.core.states import JobEvent, JobState, after
 from runner.store import results
 from runner.store.counts import Changes
+from runner.store.expressions import OneOf, listed
 from runner.store.results import Result
-from runner.store.statement import OneOf, Statement, listed
-from runner.store.tables import calls, image_tasks, jobs
+from runner.store.statement import Statement
+from runner.store.tables import image_tasks, jobs
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +82,7 @@ _END_LEASES = Statement(
 )
 _FIND = Statement(select(image_tasks.c.job_id).where(*_OF_TASK))
 _FORGET = Statement(delete(image_tasks).where(*_OF_TASK))
-_COUNT_FINISHED = Statement(
-    update(calls)
-    .where(calls.c.id == bindparam("call"))
-    .values(rows_finished=calls.c.rows_finished + literal_column("1"))
-)
+_FORGET_ALL = Statement(delete(image_tasks).where(OneOf(image_tasks.c.job_id, "jobs")))
 _JOB = Statement(select(jobs.c.state, jobs.c.faults).where(jobs.c.id == bindparam("job")))
 _SET = Statement(
     update(jobs)
@@ -115,6 +112,12 @@ async def add(connection: AsyncConnection, tasks: Sequence[ImageTask]) -> None:
         for task in tasks
     ]
     await _ADD.run(connection, rows)
+
+
+async def forget(connection: AsyncConnection, job_ids: Sequence[int]) -> None:
+    """Strike off the tasks of jobs that have ended otherwise."""
+    if job_ids:
+        await _FORGET_ALL.run(connection, [{"jobs": listed(job_ids)}])
 
 
 async def lease_due(
@@ -216,7 +219,7 @@ async def _finish(
     new = after(old, event)
     await _SET.run(connection, [{"job": task.job_id, "to": new, "faults": stored.faults}])
     changes.move(task.batch_id, old, new)
-    await _COUNT_FINISHED.run(connection, [{"call": task.call_id}])
+    await results.count_finished(connection, {task.call_id: 1})
 
 
 def _task(row: Row[Any]) -> ImageTask:

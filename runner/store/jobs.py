@@ -17,7 +17,8 @@ from runner.core.retry import Tries
 from runner.core.states import JobEvent, JobState, after
 from runner.store.batches import Batch
 from runner.store.counts import Changes
-from runner.store.statement import OneOf, Statement, listed
+from runner.store.expressions import ByteLength, OneOf, listed
+from runner.store.statement import Statement
 from runner.store.tables import invalid_replies, jobs, rows
 
 # The states as literals: a partial index serves only a query that names its condition.
@@ -43,7 +44,7 @@ def _ready(*, split: bool) -> Select[Any]:
             jobs.c.faults,
             jobs.c.invalid_replies,
             jobs.c.splits,
-            func.length(rows.c.body).label("size"),
+            ByteLength(rows.c.body).label("size"),
         )
         .join(rows, rows.c.id == _ROW_OF_JOB)
         .where(READY, which, _OF_BATCH)
@@ -74,7 +75,7 @@ _PROMOTE = Statement(
 
 @dataclass(frozen=True, slots=True)
 class ReadyJob:
-    """A job that can be claimed; `size` is that of its row, in characters."""
+    """A job that can be claimed; `size` is that of its row, in bytes."""
 
     job_id: int
     tries: Tries

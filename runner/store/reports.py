@@ -16,6 +16,7 @@ from runner.core.charging import UNCHARGED
 from runner.core.states import CallState
 from runner.core.window import NEVER, Unit
 from runner.store import balances
+from runner.store.expressions import ReservedAmount
 from runner.store.tables import balances as balances_seen
 from runner.store.tables import calls, windows
 
@@ -121,7 +122,7 @@ def _cost(credit_quotas: Mapping[str, str]) -> Label[int | None]:
     prices = [
         (
             (calls.c.account == account) & calls.c.state.not_in(free),
-            func.json_extract(calls.c.reserved_json, f'$."{quota}"[1]'),
+            ReservedAmount(calls.c.reserved_json, quota),
         )
         for account, quota in credit_quotas.items()
     ]

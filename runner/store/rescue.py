@@ -14,7 +14,7 @@ from runner.core.retry import Tries, survives_crash
 from runner.core.settlement import WindowKey
 from runner.core.states import JobEvent, JobState, after
 from runner.core.window import Window
-from runner.store import image_tasks, results, windows
+from runner.store import results, windows
 from runner.store.counts import Changes
 from runner.store.jobs import RUNNING
 from runner.store.results import Result
@@ -47,7 +47,7 @@ _TAKE_BACK = Statement(
     .where(jobs.c.id == bindparam("job"))
     .values(
         state=bindparam("to"),
-        crashes=jobs.c.crashes + literal_column("1"),
+        crashes=jobs.c.crashes + bindparam("crashes"),
         runner_id=literal_column("NULL"),
     )
 )
@@ -63,19 +63,24 @@ class _OpenCall:
     probe: bool
 
 
-async def rescue(connection: AsyncConnection, runner_id: int, now: int) -> int:
+async def rescue(
+    connection: AsyncConnection, runner_id: int, now: int, *, died: bool = True
+) -> int:
     """Take back the jobs of a runner that has ended; how many there were.
 
-    Its calls that are not settled count as spent: they may have reached the provider.
+    Its calls that are not settled count as spent: they may have reached the provider. If it
+    `died`, each of its jobs may be the cause, and fails when it was in too many deaths.
     """
     changes = Changes()
     found = await _OPEN_CALLS.fetch(connection, runner=runner_id)
     await _settle_windows(connection, [_open_call(row) for row in found], now)
     if found:
         await _CLOSE.run(connection, [{"runner": runner_id, "now": now}])
-    await image_tasks.end_leases(connection, runner_id)
     left = await _THEIRS.fetch(connection, runner=runner_id)
-    await _take_back(connection, left, now, changes)
+    if died:
+        await _take_back(connection, left, now, changes)
+    else:
+        await _give_back(connection, left, changes)
     await changes.write(connection)
     return len(left)
 
@@ -103,7 +108,7 @@ async def _take_back(connection: AsyncConnection, left: Any, now: int, changes: 
         tries = Tries(row.attempts, row.crashes, row.faults, row.invalid_replies, row.splits)
         event = JobEvent.RELEASED if survives_crash(tries) else JobEvent.GAVE_UP
         new = after(JobState.RUNNING, event)
-        moved.append({"job": row.id, "to": new})
+        moved.append({"job": row.id, "to": new, "crashes": 1})
         changes.move(row.batch_id, JobState.RUNNING, new)
         if event is JobEvent.GAVE_UP:
             error = f"the program died {row.crashes + 1} times while it worked on this row"
@@ -111,6 +116,15 @@ async def _take_back(connection: AsyncConnection, left: Any, now: int, changes: 
     await _TAKE_BACK.run(connection, moved)
     await results.record(connection, given_up, now)
     await results.end_duplicates(connection, [one.job_id for one in given_up], now, changes)
+
+
+async def _give_back(connection: AsyncConnection, left: Any, changes: Changes) -> None:
+    """The jobs are ready again."""
+    ready = after(JobState.RUNNING, JobEvent.RELEASED)
+    moved = [{"job": row.id, "to": ready, "crashes": 0} for row in left]
+    await _TAKE_BACK.run(connection, moved)
+    for row in left:
+        changes.move(row.batch_id, JobState.RUNNING, ready)
 
 
 def _open_call(row: Any) -> _OpenCall:

@@ -21,7 +21,7 @@ from runner.store.tables import calls, jobs
 
 _CLAIM = Statement(
     update(jobs)
-    .where(jobs.c.id == bindparam("job"))
+    .where(jobs.c.id == bindparam("job"), jobs.c.state == literal_column("'ready'"))
     .values(
         state=literal_column("'running'"),
         attempts=jobs.c.attempts + literal_column("1"),
@@ -59,9 +59,13 @@ async def reserve(
     The caller has read that the jobs are ready within the same hold of the write lock, or knows
     that nobody has written since. The reservations in windows are part of what the core decided,
     and are stored with the windows.
+
+    Raises:
+        ValueError: A job is not ready: a defect of the caller, who must not make the calls.
     """
     claimed = [{"job": job.job_id, "runner": runner_id} for call in new for job in call.jobs]
-    await _CLAIM.run(connection, claimed)
+    if await _CLAIM.run(connection, claimed) != len(claimed):
+        raise ValueError("a job of these calls is not ready")
     running = after(JobState.READY, JobEvent.CLAIMED)
     texts: dict[int, str] = {}
     rows = []

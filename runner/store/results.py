@@ -6,7 +6,7 @@ gives way to a late answer, and every end is counted.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from sqlalchemy import (
     ColumnElement,
     Integer,
     bindparam,
+    case,
     delete,
     exists,
     func,
@@ -27,10 +28,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from runner.core.states import JobEvent, JobState, after
 from runner.store.batches import Batch
 from runner.store.counts import Changes
-from runner.store.statement import OneOf, Statement, Upsert, listed
+from runner.store.expressions import OneOf, listed
+from runner.store.statement import Statement, Upsert
 from runner.store.tables import calls, invalid_replies, jobs, results
-
-_MANY = 1_000  # jobs that are queued again at once
 
 _RECORD = Statement(Upsert(results, ("job_id",)))
 _OF_JOBS = OneOf(results.c.job_id, "jobs")
@@ -42,10 +42,10 @@ _ENDED_BY = Statement(
     .where(results.c.call_id.is_not(None))
     .group_by(results.c.call_id)
 )
-_UNCOUNT_FINISHED = Statement(
+_COUNT_FINISHED = Statement(
     update(calls)
     .where(calls.c.id == bindparam("call"))
-    .values(rows_finished=calls.c.rows_finished - bindparam("number"))
+    .values(rows_finished=calls.c.rows_finished + bindparam("number"))
 )
 
 _leader = jobs.alias("leader")
@@ -114,6 +114,36 @@ _COPY_TO_DUPLICATES = Statement(
     )
 )
 
+_OWN_FAILED = (
+    jobs.c.state == literal_column("'failed'"),
+    jobs.c.id.between(bindparam("first"), bindparam("last")),
+)
+_OF_FAILED = select(jobs.c.id).where(*_OWN_FAILED)
+_FAILED_BY = Statement(
+    select(results.c.call_id, func.count().label("number"))
+    .where(results.c.job_id.in_(_OF_FAILED), results.c.reused == literal_column("0"))
+    .where(results.c.call_id.is_not(None))
+    .group_by(results.c.call_id)
+)
+_FORGET_ALL_FAILURES = Statement(delete(results).where(results.c.job_id.in_(_OF_FAILED)))
+_FORGET_INVALID_REPLIES = Statement(
+    delete(invalid_replies).where(invalid_replies.c.job_id.in_(_OF_FAILED))
+)
+_IS_DUPLICATE = jobs.c.duplicate_of.is_not(None)
+_FAILED = Statement(
+    select(_IS_DUPLICATE.label("is_duplicate"), func.count().label("number"))
+    .where(*_OWN_FAILED)
+    .group_by(_IS_DUPLICATE)
+)
+_RETRY = Statement(
+    update(jobs)
+    .where(*_OWN_FAILED)
+    .values(
+        {"state": case((_IS_DUPLICATE, "duplicate"), else_="ready")}
+        | dict.fromkeys(("attempts", "crashes", "faults", "invalid_replies", "splits"), 0)
+    )
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -144,11 +174,16 @@ async def record(connection: AsyncConnection, found: Sequence[Result], now: int)
     await _RECORD.run(connection, rows)
 
 
+async def count_finished(connection: AsyncConnection, finished: Mapping[int, int]) -> None:
+    """Count, by call, rows that it has brought to an end, or that it has not after all."""
+    rows = [{"call": call, "number": number} for call, number in finished.items()]
+    await _COUNT_FINISHED.run(connection, rows)
+
+
 async def forget_failures(connection: AsyncConnection, job_ids: Sequence[int]) -> None:
     """Take back the failures of these jobs: they are answered after all, or tried again."""
     ended_by = await _ENDED_BY.fetch(connection, jobs=listed(job_ids))
-    taken = [{"call": row.call_id, "number": row.number} for row in ended_by]
-    await _UNCOUNT_FINISHED.run(connection, taken)
+    await count_finished(connection, {row.call_id: -row.number for row in ended_by})
     await _FORGET.run(connection, [{"jobs": listed(job_ids)}])
 
 
@@ -173,23 +208,15 @@ async def end_duplicates(
 
 async def retry_failed(connection: AsyncConnection, batch: Batch) -> int:
     """Queue the failed jobs of `batch` again, as if never tried; how many there were."""
-    failed = jobs.c.state == literal_column("'failed'")
-    own = jobs.c.id.between(batch.first_job, batch.last_job)
-    query = select(jobs.c.id).where(failed, own).order_by(jobs.c.id)
-    again = list((await connection.execute(query)).scalars())
-    for start in range(0, len(again), _MANY):
-        some = again[start : start + _MANY]
-        await forget_failures(connection, some)
-        of_some = invalid_replies.c.job_id.in_(some)
-        await connection.execute(delete(invalid_replies).where(of_some))
+    own = {"first": batch.first_job, "last": batch.last_job}
+    ended_by = await _FAILED_BY.fetch(connection, **own)
+    await count_finished(connection, {row.call_id: -row.number for row in ended_by})
+    await _FORGET_ALL_FAILURES.run(connection, [own])
+    await _FORGET_INVALID_REPLIES.run(connection, [own])
     changes = Changes()
-    for leads, event in ((True, JobEvent.RETRIED), (False, JobEvent.DEDUPLICATED)):
-        state = after(JobState.FAILED, event)
-        of_kind = jobs.c.duplicate_of.is_(None) if leads else jobs.c.duplicate_of.is_not(None)
-        which = (failed, own, of_kind)
-        number = await connection.scalar(select(func.count()).select_from(jobs).where(*which)) or 0
-        fresh = {"attempts": 0, "crashes": 0, "faults": 0, "invalid_replies": 0, "splits": 0}
-        await connection.execute(update(jobs).where(*which).values(state=state, **fresh))
-        changes.move(batch.id, JobState.FAILED, state, number)
+    for row in await _FAILED.fetch(connection, **own):
+        event = JobEvent.DEDUPLICATED if row.is_duplicate else JobEvent.RETRIED
+        changes.move(batch.id, JobState.FAILED, after(JobState.FAILED, event), row.number)
+    await _RETRY.run(connection, [own])
     await changes.write(connection)
-    return len(again)
+    return -changes.by_batch[batch.id][JobState.FAILED]

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import anyio
 from filelock import FileLock, Timeout
-from sqlalchemy import insert, select, update
+from sqlalchemy import case, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.errors import StoreError
@@ -43,7 +43,7 @@ async def registered(database: Database, now: Now) -> AsyncIterator[int]:
     finally:
         try:
             with anyio.CancelScope(shield=True):
-                await _retire(database, runner_id, now())
+                await _retire(database, runner_id, now(), died=False)
         except StoreError:
             lock.release()  # it is not retired: whoever comes next finds it dead
             raise
@@ -60,7 +60,7 @@ async def rescue_dead(database: Database, own_id: int, now: int) -> int:
         except Timeout:
             continue  # it lives
         try:
-            rescued += await _retire(database, runner_id, now)
+            rescued += await _retire(database, runner_id, now, died=True)
         finally:
             _remove(lock)
     return rescued
@@ -87,12 +87,16 @@ async def living_processes(database: Database, connection: AsyncConnection) -> l
     return list((await connection.scalars(query)).all()) if living else []
 
 
-async def _retire(database: Database, runner_id: int, now: int) -> int:
+async def _retire(database: Database, runner_id: int, now: int, *, died: bool) -> int:
     """End an epoch: its calls count as spent, its jobs are ready again; how many there were."""
     async with database.write() as connection:
-        rescued = await rescue(connection, runner_id, now)
+        rescued = await rescue(connection, runner_id, now, died=died)
+        # A clock may have been set back since: no epoch ends before it began.
+        ended_at = case((runners.c.started_at_ms > now, runners.c.started_at_ms), else_=now)
         await connection.execute(
-            update(runners).where(runners.c.id == runner_id).values(ended_at_ms=now)
+            update(runners)
+            .where(runners.c.id == runner_id, runners.c.ended_at_ms.is_(None))
+            .values(ended_at_ms=ended_at)
         )
     return rescued
 

@@ -7,8 +7,9 @@ A second database needs a file like this one: `engine`, `revision`, `translated`
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,9 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.ext.compiler import compiles
 
-from runner.errors import BusyError, DiskFullError, RunnerError, StoreError
-from runner.store.statement import OneOf, inserts
+from runner.errors import BusyError, DiskError, DiskFullError, StoreError, UnavailableError
+from runner.store.expressions import ByteLength, OneOf, ReservedAmount
+from runner.store.statement import inserts
 
 BUSY_TIMEOUT_S = 15.0
 
@@ -29,16 +31,6 @@ _PRAGMAS = ("journal_mode = WAL", "temp_store = MEMORY")
 # What a transaction left in the WAL is copied into the database file after so many pages (16 MB):
 # a smaller number copies hot pages again and again.
 _CHECKPOINT_PAGES = 4_000
-
-_DAMAGED = frozenset(
-    {
-        sqlite3.SQLITE_CORRUPT,
-        sqlite3.SQLITE_NOTADB,
-        sqlite3.SQLITE_FORMAT,
-        sqlite3.SQLITE_ERROR,  # "no such column": the file has tables of this name, and not ours
-        sqlite3.SQLITE_MISMATCH,
-    }
-)
 
 
 def engine(path: Path, *, pool_size: int, writes: bool, durable: bool, inline: bool) -> AsyncEngine:
@@ -138,81 +130,99 @@ def prepare_upgrade(connection: Connection) -> None:
 
 @contextmanager
 def translated(path: Path) -> Iterator[None]:
-    """Turn SQLite's errors into ours, with the remedy, by their codes."""
+    """Turn SQLite's errors into ours, with the remedy; one that is about a value passes as it is.
+
+    They are told apart by their codes. Their texts differ between versions and builds.
+    """
     try:
         yield
-    except DBAPIError as error:
-        found = _complaint(error.orig, path)
-        if found is None:
-            raise
-        raise found from error
-    except (sqlite3.Error, UnicodeDecodeError) as error:
-        found = _complaint(error, path)
+    except (DBAPIError, sqlite3.Error, UnicodeDecodeError) as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        found = _complaint(cause, path)
         if found is None:
             raise
         raise found from error
 
 
-def _complaint(error: BaseException | None, path: Path) -> RunnerError | None:
-    if isinstance(error, UnicodeDecodeError):
-        return _unusable(error, path)
+@dataclass(frozen=True, slots=True)
+class _Complaint:
+    """What the user is told of an error."""
+
+    kind: type[StoreError]
+    what: str
+    remedy: str
+
+
+def _complaint(error: BaseException | None, path: Path) -> StoreError | None:
+    told = _told_of(error)
+    if told is None:
+        return None
+    detail = getattr(error, "sqlite_errorname", None) or type(error).__name__
+    return told.kind(f"{told.what} ({detail}: {error})", where=str(path), remedy=told.remedy)
+
+
+def _told_of(error: BaseException | None) -> _Complaint | None:
     code = getattr(error, "sqlite_errorcode", None)
-    if code is None:  # Python's own refusals have no code
-        return _unusable(error, path) if "decode" in str(error) else None
-    for known, translation in _TRANSLATIONS:
-        if code in known or code & 0xFF in known:  # the low byte is the primary code
-            return translation(error, path)
-    return None
+    if code is None:  # Python's own: text that it cannot decode; and what is about a value
+        undecodable = isinstance(error, UnicodeDecodeError | sqlite3.OperationalError)
+        return _DAMAGED if undecodable else None
+    return _BY_CODE.get(code) or _BY_CODE.get(code & 0xFF)  # the low byte is the primary code
 
 
-def _full(error: BaseException | None, path: Path) -> RunnerError:
-    remedy = "free some space and run the same command again; it goes on where it stopped"
-    return DiskFullError(
-        f"the database cannot be written ({error})", where=str(path), remedy=remedy
-    )
-
-
-def _io_error(error: BaseException | None, path: Path) -> RunnerError:
-    remedy = "check the disk, then run the same command again; it goes on where it stopped"
-    return DiskFullError(
-        f"the disk does not take or give the database's data ({error})",
-        where=str(path),
-        remedy=remedy,
-    )
-
-
-def _busy(_error: BaseException | None, path: Path) -> RunnerError:
-    remedy = "close the program that holds the database, or wait for it"
-    return BusyError("the database is locked by another program", where=str(path), remedy=remedy)
-
-
-def _unusable(error: BaseException | None, path: Path) -> RunnerError:
-    remedy = "restore a backup, or move the file away and submit again"
-    return StoreError(f"not a usable database ({error})", where=str(path), remedy=remedy)
-
-
-def _closed_to_us(error: BaseException | None, path: Path) -> RunnerError:
-    remedy = "check the path and its permissions, or choose another with --db or MIDNIGHT_DB"
-    return StoreError(f"the database cannot be opened ({error})", where=str(path), remedy=remedy)
-
-
-_TRANSLATIONS: tuple[tuple[frozenset[int], Callable[..., RunnerError]], ...] = (
-    (frozenset({sqlite3.SQLITE_FULL}), _full),
-    (frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_NOMEM}), _io_error),
-    (frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL}), _busy),
-    (
-        frozenset(
-            {
-                sqlite3.SQLITE_CANTOPEN,
-                sqlite3.SQLITE_READONLY,
-                sqlite3.SQLITE_PERM,
-                sqlite3.SQLITE_AUTH,
-            }
-        ),
-        _closed_to_us,
-    ),
-    (_DAMAGED, _unusable),
+_GOES_ON = "run the same command again; it goes on where it stopped"
+_RESTORE = "restore a backup, or move the file away and submit again"
+_ELSEWHERE = "choose another with --db or MIDNIGHT_DB"
+_FULL = _Complaint(DiskFullError, "the disk is full", f"free some space and {_GOES_ON}")
+_IO_ERROR = _Complaint(
+    DiskError,
+    "the database could not be read or written",
+    f"check the disk and {_GOES_ON}",
 )
+_NO_MEMORY = _Complaint(
+    UnavailableError, "there is not enough memory", f"close other programs and {_GOES_ON}"
+)
+_LOCKED = _Complaint(
+    BusyError,
+    "the database is locked by another program",
+    "close the program that holds the database, or wait for it",
+)
+_READ_ONLY = _Complaint(
+    StoreError, "the database is read-only", f"check its permissions, or {_ELSEWHERE}"
+)
+_MOVED = _Complaint(
+    StoreError,
+    "the database was moved or deleted while it was in use",
+    f"put it back and {_GOES_ON}",
+)
+_NOT_OPENED = _Complaint(
+    StoreError,
+    "the database cannot be opened",
+    f"check the path and its permissions, or {_ELSEWHERE}",
+)
+_DAMAGED = _Complaint(StoreError, "the database is damaged", _RESTORE)
+_NO_DATABASE = _Complaint(StoreError, "the file is no database", _ELSEWHERE)
+# "no such column", and columns of other types: the file has tables of these names, and not ours.
+_NOT_OURS = _Complaint(StoreError, "this is not a database of this program", _RESTORE)
+
+_BY_CODE = {
+    sqlite3.SQLITE_FULL: _FULL,
+    sqlite3.SQLITE_IOERR: _IO_ERROR,
+    sqlite3.SQLITE_NOMEM: _NO_MEMORY,
+    sqlite3.SQLITE_IOERR_NOMEM: _NO_MEMORY,
+    sqlite3.SQLITE_BUSY: _LOCKED,
+    sqlite3.SQLITE_LOCKED: _LOCKED,
+    sqlite3.SQLITE_PROTOCOL: _LOCKED,
+    sqlite3.SQLITE_READONLY: _READ_ONLY,
+    sqlite3.SQLITE_PERM: _READ_ONLY,
+    sqlite3.SQLITE_AUTH: _READ_ONLY,
+    sqlite3.SQLITE_READONLY_DBMOVED: _MOVED,
+    sqlite3.SQLITE_CANTOPEN: _NOT_OPENED,
+    sqlite3.SQLITE_CORRUPT: _DAMAGED,
+    sqlite3.SQLITE_FORMAT: _NO_DATABASE,
+    sqlite3.SQLITE_NOTADB: _NO_DATABASE,
+    sqlite3.SQLITE_ERROR: _NOT_OURS,
+    sqlite3.SQLITE_MISMATCH: _NOT_OURS,
+}
 
 
 inserts["sqlite"] = insert
@@ -221,4 +231,17 @@ inserts["sqlite"] = insert
 @compiles(OneOf, "sqlite")
 def _one_of(element: OneOf, compiler: Any, **options: Any) -> str:
     column, values = (compiler.process(part, **options) for part in element.clauses)
-    return f"{column} IN (SELECT value FROM json_each({values}))"  # noqa: S608 - both are compiled
+    return f"{column} IN (SELECT value FROM json_each({values}))"  # noqa: S608 - no text of users
+
+
+@compiles(ByteLength, "sqlite")
+def _byte_length(element: ByteLength, compiler: Any, **options: Any) -> str:
+    """As `octet_length`, which SQLite has since 3.43."""
+    (column,) = (compiler.process(part, **options) for part in element.clauses)
+    return f"length(CAST({column} AS BLOB))"
+
+
+@compiles(ReservedAmount, "sqlite")
+def _reserved_amount(element: ReservedAmount, compiler: Any, **options: Any) -> str:
+    column, quota = (compiler.process(part, **options) for part in element.clauses)
+    return f"""json_extract({column}, '$."' || {quota} || '"[1]')"""

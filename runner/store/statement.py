@@ -11,34 +11,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-from sqlalchemy import ColumnElement, Dialect, Executable, Table, Text, bindparam
+from sqlalchemy import Dialect, Executable, Table
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ClauseElement
-from sqlalchemy.sql.functions import FunctionElement
-from sqlalchemy.sql.sqltypes import NULLTYPE
-from sqlalchemy.types import TypeEngine
 
 Values = Mapping[str, Any]
 
 inserts: dict[str, Callable[[Table], Any]] = {}
 """By database, SQLAlchemy's INSERT with ON CONFLICT; each database's file enters its own."""
-
-
-class OneOf(FunctionElement[Any]):
-    """``column IN (any number of values)``, bound as one value: its text never changes.
-
-    Each database compiles it in its own file. `listed` makes the value.
-    """
-
-    inherit_cache = True
-    type: TypeEngine[Any] = (
-        NULLTYPE  # a boolean would be compared with 1, and no index would serve it
-    )
-
-    def __init__(self, column: ColumnElement[Any], name: str) -> None:
-        super().__init__(column, bindparam(name, type_=Text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +42,6 @@ class Upsert:
         return built
 
 
-def listed(values: Sequence[int | str]) -> str:
-    """`values` as `OneOf` takes them."""
-    return orjson.dumps(values).decode()
-
-
 class Statement:
     """A statement that is compiled once for each kind of database, and run by its text."""
 
@@ -73,14 +49,15 @@ class Statement:
         self._statement = statement
         self._compiled: dict[str, tuple[str, tuple[str, ...], Values]] = {}
 
-    async def run(self, connection: AsyncConnection, rows: Sequence[Values]) -> None:
-        """Run it once for each of `rows`, which name its parameters."""
+    async def run(self, connection: AsyncConnection, rows: Sequence[Values]) -> int:
+        """Run it once for each of `rows`, which name its parameters; how many rows it changed."""
         if not rows:
-            return
+            return 0
         text, names, fixed = self._for(connection.dialect)
         if fixed:
             rows = [{**fixed, **row} for row in rows]
-        await connection.exec_driver_sql(text, [tuple([row[n] for n in names]) for row in rows])
+        values = [tuple([row[n] for n in names]) for row in rows]
+        return (await connection.exec_driver_sql(text, values)).rowcount
 
     async def fetch(self, connection: AsyncConnection, **values: Any) -> Sequence[Any]:
         """Run it once, and fetch all its rows."""

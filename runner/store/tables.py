@@ -197,6 +197,7 @@ image_tasks = Table(
     Column("due_at_ms", Int64, nullable=False),  # when to poll it
     Column("runner_id", Int64),  # the epoch that polls it now; NULL: nobody does
     Index("image_tasks_due_at_ms", "due_at_ms"),
+    _partial("image_tasks_leased", "runner_id", where="runner_id IS NOT NULL"),
 )
 
 results = Table(

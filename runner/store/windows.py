@@ -18,7 +18,8 @@ from runner.core.gate import Gate, ParkReason
 from runner.core.period import Period, read_period, spell
 from runner.core.settlement import WindowKey
 from runner.core.window import Key, Source, Unit, Window
-from runner.store.statement import OneOf, Statement, Upsert, listed
+from runner.store.expressions import OneOf, listed
+from runner.store.statement import Statement, Upsert
 from runner.store.tables import windows
 
 _KEYS = ("account", "model", "quota", "period_key")

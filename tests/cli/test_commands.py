@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import sqlite3
-from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ from typing import Any
 import pytest
 
 from runner import __version__
+from tests.store.releases import make_release
 
 
 @pytest.fixture
@@ -315,9 +314,7 @@ def test_no_part_of_a_batch_without_calls_left_is_said_to_finish(
 
 def test_one_is_told_that_a_database_is_upgraded(midnight: Any, tmp_path: Path) -> None:
     (tmp_path / "midnight.db").unlink()
-    first_release = Path(__file__).parents[1] / "store/first_release.sql"
-    with closing(sqlite3.connect(tmp_path / "midnight.db")) as database:
-        database.executescript(first_release.read_text(encoding="utf-8"))
+    make_release(tmp_path / "midnight.db", "0001")
     said = midnight("status", "--json")
     assert len(said.json["batches"]) == 2
     assert str(tmp_path / "midnight.db.revision-0001.bak") in said.err

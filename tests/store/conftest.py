@@ -1,5 +1,5 @@
-"""A real database in a folder of its own, opened with threads and without."""
+"""A real database of its own for each test, of each kind there is."""
 
-from tests.store.kit import blank, path, store
+from tests.store.kit import blank, path, sqlite_store, store
 
-__all__ = ["blank", "path", "store"]
+__all__ = ["blank", "path", "sqlite_store", "store"]

@@ -1,35 +1,41 @@
-"""Small factories, and the promises of the store as one function over the raw file."""
+"""The databases that the suite runs on, small factories, and a turn of the engine in few words."""
 
 from __future__ import annotations
 
 import shutil
-import sqlite3
-from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import anyio
 import pytest
-from runner.store.dispatch import Ended, JobOutcome, Order, Started
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from runner.core import packing, quota
+from runner.core.admission import Permit
 from runner.core.calendar import day_at
 from runner.core.charging import Outcome
 from runner.core.period import Calendar
 from runner.core.quota import Refused
+from runner.core.renewal import windows_at
 from runner.core.retry import Fail, JobAction, Reask, Release, RetryAt, Succeed
+from runner.core.settlement import Call, CallJob, JobOutcome, Settlement, settle_windows
 from runner.core.states import BatchState
 from runner.core.verdict import Kind, Scope, Verdict
-from runner.core.window import Count, Quota
-from runner.store import batches, dispatch
+from runner.core.window import ONE_CALL, Cost, Count, Quota
+from runner.store import batches, enqueue, jobs, windows
+from runner.store.apply import apply
 from runner.store.batches import Batch, NewBatch
+from runner.store.counts import Changes
 from runner.store.database import Database
 from runner.store.opening import open_database
+from runner.store.reserve import last_call_id, reserve
+from tests.store import promises, releases
 
-__all__ = ["blank", "path", "store"]
+__all__ = ["blank", "path", "sqlite_store", "store"]
 
 T = TypeVar("T")
 
@@ -50,34 +56,99 @@ QUOTAS = (
 )
 
 
-class Store:
-    """A migrated database of its own, for one test; each run opens and closes it."""
+# ---- the databases
+
+
+class Store(ABC):
+    """A database of its own, for one test."""
+
+    @abstractmethod
+    def opened(self) -> AbstractAsyncContextManager[Database]:
+        """The database, as a program has it; several may have it at once."""
+
+    @abstractmethod
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """What another program reads there: what is committed."""
+
+    @abstractmethod
+    def tables(self) -> list[str]:
+        """The names of all tables."""
+
+    def run(self, main: Callable[[Database], Awaitable[T]]) -> T:
+        """Open the database, run `main` on it, and close it."""
+
+        async def opened() -> T:
+            async with self.opened() as database:
+                return await main(database)
+
+        return anyio.run(opened)
+
+    def play(self, scene: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        """Run a scene in one transaction; the promises hold afterwards."""
+
+        async def main(database: Database) -> T:
+            async with database.write() as connection:
+                return await scene(connection)
+
+        found = self.run(main)
+        assert self.broken() == []
+        return found
+
+    def broken(self) -> list[str]:
+        """What of the store's promises does not hold."""
+        return promises.offences(self.rows)
+
+    def one(self, query: str) -> Any:
+        """The one value that a query finds."""
+        [(value,)] = self.rows(query)
+        return value
+
+    def dump(self) -> dict[str, list[tuple[Any, ...]]]:
+        """Every row of every table."""
+        return {name: self.rows(f"SELECT * FROM {name}") for name in self.tables()}  # noqa: S608
+
+
+class SqliteStore(Store):
+    """A file, read through threads or on the loop's own thread."""
 
     def __init__(self, path: Path, *, inline: bool) -> None:
         self.path = path
         self.inline = inline
 
-    def run(self, main: Callable[[Database], Awaitable[T]]) -> T:
-        async def opened() -> T:
-            async with open_database(self.path, inline=self.inline) as database:
-                return await main(database)
+    def opened(self) -> AbstractAsyncContextManager[Database]:
+        return open_database(self.path, inline=self.inline)
 
-        return anyio.run(opened)
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        return releases.rows(self.path, query)
 
-    def rows(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
-        return rows(self.path, query, *values)
+    def tables(self) -> list[str]:
+        found = self.rows("SELECT name FROM sqlite_master WHERE type = 'table'")
+        return [name for (name,) in found]
 
-    def one(self, query: str, *values: Any) -> Any:
-        [(value,)] = self.rows(query, *values)
-        return value
+    def broken(self) -> list[str]:
+        return promises.broken_promises(self.path)
 
-    def dump(self) -> dict[str, list[tuple[Any, ...]]]:
-        return dump(self.path)
+
+Make = Callable[[Path, Path], Store]
+"""Makes a database in a folder, given a blank one of SQLite to copy."""
+
+
+def sqlite(*, inline: bool) -> Make:
+    """Copying is quicker than making the tables anew."""
+    return lambda blank, folder: SqliteStore(
+        Path(shutil.copy(blank, folder / "queue.db")), inline=inline
+    )
+
+
+# The conformance suite runs on each of these. Another kind of database is one more line here, with
+# a `Store` of its own. Tests that take `sqlite_store` or `path` are about SQLite's files.
+SQLITE: dict[str, Make] = {"threaded": sqlite(inline=False), "inline": sqlite(inline=True)}
+DATABASES: dict[str, Make] = {**SQLITE}
 
 
 @pytest.fixture(scope="session")
 def blank(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database just migrated: copying it is quicker than migrating anew."""
+    """A database just made."""
     path = tmp_path_factory.mktemp("blank") / "queue.db"
 
     async def main() -> None:
@@ -93,57 +164,17 @@ def path(blank: Path, tmp_path: Path) -> Path:
     return Path(shutil.copy(blank, tmp_path / "queue.db"))
 
 
-@pytest.fixture(params=["threaded", "inline"])
-def store(request: pytest.FixtureRequest, path: Path) -> Store:
-    return Store(path, inline=request.param == "inline")
+@pytest.fixture(params=SQLITE)
+def sqlite_store(request: pytest.FixtureRequest, blank: Path, tmp_path: Path) -> Store:
+    return SQLITE[request.param](blank, tmp_path)
 
 
-@contextmanager
-def raw(path: Path, **options: Any) -> Iterator[sqlite3.Connection]:
-    """A connection that is none of ours, as another program would have it."""
-    with closing(sqlite3.connect(path, isolation_level=None, **options)) as connection:
-        yield connection
+@pytest.fixture(params=DATABASES)
+def store(request: pytest.FixtureRequest, blank: Path, tmp_path: Path) -> Store:
+    return DATABASES[request.param](blank, tmp_path)
 
 
-def rows(path: Path, query: str, *values: Any) -> list[tuple[Any, ...]]:
-    with raw(path) as connection:
-        return connection.execute(query, values).fetchall()
-
-
-def dump(path: Path) -> dict[str, list[tuple[Any, ...]]]:
-    """Every row of every table."""
-    tables = rows(path, "SELECT name FROM sqlite_master WHERE type = 'table'")
-    return {name: rows(path, f"SELECT * FROM {name}") for (name,) in tables}  # noqa: S608
-
-
-def make_first_release(path: Path) -> None:
-    """Make the database that the first release left when it was killed on its second day.
-
-    It has rows ready, waiting, being asked, answered and failed, and a second batch of which
-    three rows of eight are loaded. The simulator was asked, which has 45 calls a day.
-    """
-    with raw(path) as connection:
-        connection.executescript(Path(__file__).with_name("first_release.sql").read_text())
-        connection.execute("PRAGMA journal_mode = WAL")
-
-
-def schema(path: Path) -> dict[str, list[str]]:
-    """Statements by name, a table's as sorted clauses: their order in it has no meaning."""
-    found = rows(path, "SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL")
-    plain = [(kind, name, " ".join(sql.replace('"', "").split())) for kind, name, sql in found]
-    return {name: sorted(_clauses(sql)) if kind == "table" else [sql] for kind, name, sql in plain}
-
-
-def _clauses(table: str) -> Iterator[str]:
-    body = table.partition("(")[2].rpartition(")")[0]
-    clause, depth = "", 0
-    for letter in f"{body},":
-        depth += (letter == "(") - (letter == ")")
-        if letter == "," and depth == 0:
-            yield clause.strip()
-            clause = ""
-        else:
-            clause += letter
+# ---- batches
 
 
 def new_batch(number: int = 10, digest: str = "first", model: str = MODEL, **more: Any) -> NewBatch:
@@ -157,12 +188,13 @@ async def submit(
     model: str = MODEL,
     *,
     asks: Sequence[str] = (),
+    bodies: Sequence[str] = (),
     **more: Any,
 ) -> Batch:
     """A batch of `number` rows, all queued; `asks` are what they ask, or each asks its own."""
-    number = len(asks) or number
+    number = len(asks) or len(bodies) or number
     batch = await batches.create_batch(connection, new_batch(number, digest, model, **more), NOON)
-    rows = [f'{{"n":{n}}}' for n in range(1, number + 1)]
+    rows = bodies or [f'{{"n":{n}}}' for n in range(1, number + 1)]
     await enqueue.enqueue(connection, batch, 0, rows, [ask.encode() for ask in asks], NOON)
     await batches.set_batch_state(connection, batch.id, BatchState.ACTIVE)
     return await reread(connection, batch)
@@ -174,6 +206,16 @@ async def reread(connection: AsyncConnection, batch: Batch) -> Batch:
     return found
 
 
+async def promote(connection: AsyncConnection, now: int) -> None:
+    """Make ready what is due."""
+    changes = Changes()
+    await jobs.promote(connection, now, changes)
+    await changes.write(connection)
+
+
+# ---- calls
+
+
 async def try_start(
     connection: AsyncConnection,
     batch: Batch,
@@ -181,13 +223,47 @@ async def try_start(
     runner_id: int = OURS,
     now: int = NOON,
     quotas: tuple[Quota, ...] = QUOTAS,
-) -> list[Started] | Refused:
-    return await dispatch.start(
-        connection,
-        Order(batch, ACCOUNT, batch.models[0], quotas, count, runner_id),
-        now,
-        reset_jitter_ms=0,
-    )
+    cost: Cost = ONE_CALL,
+) -> list[Call] | Refused:
+    """Reserve up to `count` calls of `batch`, as a turn of the engine does."""
+    changes = Changes()
+    packs = await _packs(connection, batch, count, now, changes)
+    if not packs:
+        await changes.write(connection)
+        return []
+    route = (ACCOUNT, batch.models[0])
+    known = await windows.latest_windows(connection, [ACCOUNT])
+    touched = windows_at(known, *route, quotas, now, 0)
+    offer = quota.admit(touched, len(packs), now, cost)
+    if isinstance(offer, Refused):
+        return offer
+    touched = quota.reserve(touched, offer.count, now, cost)
+    reserved = {window.quota: (window.period_key, window.cost_of(cost)) for window in touched}
+    permit = Permit(batch.id, route, reserved, touched[0].period_key, probe=offer.probe)
+    first_id = await last_call_id(connection) + 1
+    calls = [
+        Call(number, permit, pack, batch.id)
+        for number, pack in enumerate(packs[: offer.count], first_id)
+    ]
+    await reserve(connection, calls, runner_id, now, changes)
+    await windows.open_windows(connection, touched)
+    changes.add(batch.id, "calls_made", len(calls))
+    await changes.write(connection)
+    return calls
+
+
+async def _packs(
+    connection: AsyncConnection, batch: Batch, count: int, now: int, changes: Changes
+) -> list[tuple[CallJob, ...]]:
+    """The jobs of up to `count` calls, as they are once they are claimed."""
+    found = await jobs.read_ready(connection, batch, count * batch.packing.most)
+    if batch.reuse_answers:
+        ids = [job.job_id for job in found]
+        ended = await enqueue.reuse_answers(connection, batch, ids, now, changes)
+        found = [job for job in found if job.job_id not in ended]
+    tries = {job.job_id: replace(job.tries, attempts=job.tries.attempts + 1) for job in found}
+    packs = packing.fill((job.candidate for job in found), batch.packing)[:count]
+    return [tuple(CallJob(job.job_id, tries[job.job_id]) for job in pack) for pack in packs]
 
 
 async def start(
@@ -196,156 +272,100 @@ async def start(
     count: int = 1,
     runner_id: int = OURS,
     now: int = NOON,
-) -> list[Started]:
-    started = await try_start(connection, batch, count, runner_id, now)
-    assert not isinstance(started, Refused), started
-    return started
+) -> list[Call]:
+    calls = await try_start(connection, batch, count, runner_id, now)
+    assert not isinstance(calls, Refused), calls
+    return calls
 
 
 async def start_one(
     connection: AsyncConnection, batch: Batch, runner_id: int = OURS, now: int = NOON
-) -> Started:
-    [one] = await start(connection, batch, 1, runner_id, now)
-    return one
+) -> Call:
+    [call] = await start(connection, batch, 1, runner_id, now)
+    return call
 
 
-async def open_gates(connection: AsyncConnection, batch: Batch) -> Started:
+async def open_gates(connection: AsyncConnection, batch: Batch) -> Call:
     """Let the day's probe succeed, so that several calls may start at once."""
     probe = await start_one(connection, batch)
-    await dispatch.finish(connection, done(probe), NOON)
+    await settle(connection, done(probe))
     return probe
 
 
-def done(started: Started, answer: str = "yes", left: int | None = None) -> Ended:
+async def settle(
+    connection: AsyncConnection, *settlements: Settlement, runner_id: int = OURS, now: int = NOON
+) -> None:
+    """Store the ends of calls, and what they do to the windows, as a turn of the engine does."""
+    changes = Changes()
+    fresh = await apply(connection, settlements, runner_id, now, changes)
+    latest = await windows.latest_windows(connection, [ACCOUNT])
+    known = await windows.reserved_windows(connection)
+    known |= {windows.key_of(window): window for window in latest.values()}
+    await windows.save_windows(connection, settle_windows(known, fresh, now).values())
+    await changes.write(connection)
+
+
+async def settle_task(
+    connection: AsyncConnection, end: Callable[..., Awaitable[None]], *arguments: Any
+) -> None:
+    """Store the end of an image task: `end` is one of image_tasks.py."""
+    changes = Changes()
+    await end(connection, *arguments, changes)
+    await changes.write(connection)
+
+
+# ---- the ends of calls
+
+
+def done(call: Call, answer: str = "yes", left: int | None = None) -> Settlement:
     """An answer; with `left`, the provider's count of the account came along."""
     counts = {} if left is None else {QUOTAS[0].name: Count(2000, left)}
-    return _ended(started, Succeed(answer), Verdict(Kind.DONE), counts)
+    return _settlement(call, Succeed(answer), Verdict(Kind.DONE), counts)
 
 
-def failed(started: Started, why: str = "no valid answer in 3 asked") -> Ended:
-    return _ended(started, Fail(why), Verdict(Kind.DONE))
+def failed(call: Call, why: str = "no valid answer in 3 asked") -> Settlement:
+    return _settlement(call, Fail(why), Verdict(Kind.DONE))
 
 
-def rejected(started: Started) -> Ended:
-    return _ended(started, Fail("HTTP 400"), Verdict(Kind.REJECTED, "HTTP 400"))
+def rejected(call: Call) -> Settlement:
+    return _settlement(call, Fail("HTTP 400"), Verdict(Kind.REJECTED, "HTTP 400"))
 
 
-def faulted(started: Started, due: int) -> Ended:
-    return _ended(started, RetryAt(due), Verdict(Kind.TRANSIENT, "HTTP 502", scope=None))
+def faulted(call: Call, due: int) -> Settlement:
+    return _settlement(call, RetryAt(due), Verdict(Kind.TRANSIENT, "HTTP 502", scope=None))
 
 
-def asked_again(started: Started) -> Ended:
-    return _ended(started, Reask(), Verdict(Kind.DONE))
+def asked_again(call: Call) -> Settlement:
+    return _settlement(call, Reask("no label"), Verdict(Kind.DONE))
 
 
-def throttled(started: Started) -> Ended:
-    return _ended(started, Release(), Verdict(Kind.THROTTLED, "busy", Scope.MODEL))
+def throttled(call: Call) -> Settlement:
+    return _settlement(call, Release(), Verdict(Kind.THROTTLED, "busy", Scope.MODEL))
 
 
-def spent(started: Started) -> Ended:
-    return _ended(started, Release(), Verdict(Kind.SPENT, "tomorrow", Scope.ACCOUNT))
+def spent(call: Call) -> Settlement:
+    return _settlement(call, Release(), Verdict(Kind.SPENT, "tomorrow", Scope.ACCOUNT))
 
 
-def never_left(started: Started) -> Ended:
-    return _ended(started, Release(), Verdict(Kind.LOCAL, "no network", Scope.ACCOUNT))
+def never_left(call: Call) -> Settlement:
+    return _settlement(call, Release(), Verdict(Kind.LOCAL, "no network", Scope.ACCOUNT))
 
 
-def each(started: Started, *steps: JobAction) -> Ended:
+def each(call: Call, *actions: JobAction) -> Settlement:
     """An answered call, and what follows for each of its jobs."""
-    ended = _ended(started, Release(), Verdict(Kind.DONE))
-    ends = zip(ended.ends, steps, strict=True)
-    return replace(ended, ends=tuple(replace(end, step=step) for end, step in ends))
+    settlement = _settlement(call, Release(), Verdict(Kind.DONE))
+    outcomes = zip(settlement.jobs, actions, strict=True)
+    return replace(settlement, jobs=tuple(replace(o, action=action) for o, action in outcomes))
 
 
-def _ended(
-    started: Started, step: JobAction, verdict: Verdict, counts: Mapping[str, Count] | None = None
-) -> Ended:
-    return Ended(
-        started,
-        Outcome(verdict, probe=started.probe, counts=counts or {}),
-        tuple(JobOutcome(job, step, "because: yes") for job in started.jobs),
+def _settlement(
+    call: Call, action: JobAction, verdict: Verdict, counts: Mapping[str, Count] | None = None
+) -> Settlement:
+    return Settlement(
+        call,
+        Outcome(verdict, probe=call.permit.probe, counts=counts or {}),
+        tuple(JobOutcome(job, action, "because: yes") for job in call.jobs),
         status=200,
         prompt_tokens=7,
         completion_tokens=3,
-    )
-
-
-def broken_promises(path: Path) -> list[str]:
-    """What is wrong inside the file at `path`: the promises of the store, asked of every row."""
-    with raw(path) as connection:
-        return [f"{name}: {found}" for name, found in _offences(connection) if found]
-
-
-def _offences(connection: sqlite3.Connection) -> Iterator[tuple[str, Any]]:
-    def ask(query: str) -> list[tuple[Any, ...]]:
-        return connection.execute(query).fetchall()
-
-    yield "damaged pages", [row for row in ask("PRAGMA integrity_check") if row != ("ok",)]
-    yield "counters differ from the rows they count", _miscounted(ask)
-    yield (
-        "an end without its result, or a result without its end",
-        ask("""SELECT jobs.id, jobs.state FROM jobs LEFT JOIN results ON job_id = jobs.id
-               WHERE (state = 'succeeded') <> (answer IS NOT NULL)
-                  OR (state = 'failed') <> (error IS NOT NULL)"""),
-    )
-    yield (
-        "more running jobs than a runner's reserved calls are about",
-        ask("""SELECT batch_id, runner_id, count(*) AS running FROM jobs WHERE state = 'running'
-               GROUP BY batch_id, runner_id HAVING running > (
-                 SELECT coalesce(sum(jobs), 0) FROM calls WHERE calls.state = 'reserved'
-                 AND calls.batch_id = jobs.batch_id AND calls.runner_id = jobs.runner_id)"""),
-    )
-    yield "windows that do not hold the calls in flight", _misreserved(ask)
-    yield (
-        "results of calls that the ledger lost",
-        ask("""SELECT job_id FROM results WHERE call_id IS NOT NULL
-               AND call_id NOT IN (SELECT id FROM calls)"""),
-    )
-    yield (
-        "jobs without a payload",
-        ask("""SELECT jobs.id FROM jobs JOIN batches ON batches.id = batch_id
-               WHERE first_payload + (jobs.id - first_job) * stride
-               NOT IN (SELECT id FROM payloads)"""),
-    )
-    yield (
-        "a follower that did not end as its leader did",
-        ask("""SELECT f.id, f.state, l.state FROM jobs AS f JOIN jobs AS l ON l.id = f.duplicate_of
-               WHERE (l.state = 'succeeded') <> (f.state = 'succeeded')
-                  OR (l.state = 'failed' AND f.state <> 'failed')"""),
-    )
-    yield (
-        "pending jobs that no task is about, or tasks about others",
-        ask("""SELECT jobs.id FROM jobs LEFT JOIN tasks ON job_id = jobs.id
-               WHERE (state = 'pending') <> (job_id IS NOT NULL)"""),
-    )
-
-
-def _miscounted(ask: Callable[[str], list[tuple[Any, ...]]]) -> list[Any]:
-    states = ("ready", "waiting", "running", "succeeded", "failed", "pending", "following")
-    found = Counter(
-        {
-            (batch, state): n
-            for batch, state, n in ask(
-                "SELECT batch_id, state, count(*) FROM jobs GROUP BY batch_id, state"
-            )
-        }
-    )
-    kept = {
-        (batch, state): n
-        for batch, *numbers in ask(f"SELECT id, {', '.join(states)} FROM batches")  # noqa: S608
-        for state, n in zip(states, numbers, strict=True)
-    }
-    return [(key, n, found[key]) for key, n in kept.items() if n != found[key]]
-
-
-def _misreserved(ask: Callable[[str], list[tuple[Any, ...]]]) -> list[Any]:
-    return ask(
-        """SELECT account, model, day, reserved, flying FROM (
-             SELECT windows.*, (
-               SELECT coalesce(sum(json_extract(held.value, '$[1]')), 0)
-               FROM calls, json_each(calls.held_json) AS held
-               WHERE calls.state = 'reserved' AND calls.account = windows.account
-               AND windows.model IN ('', calls.model) AND held.key = windows.quota
-               AND json_extract(held.value, '$[0]') = windows.day) AS flying FROM windows)
-           WHERE reserved <> flying"""
     )

@@ -20,7 +20,9 @@ from runner.store.database import Database
 from runner.store.migrate import copy_to, revisions
 from runner.store.opening import open_database
 from runner.store.tables import metadata
-from tests.store.kit import OURS, Store, broken_promises, raw, rows, schema, start, submit
+from tests.store.kit import OURS, SqliteStore, start, submit
+from tests.store.promises import broken_promises
+from tests.store.releases import raw, rows, schema
 
 LATEST = revisions()[-1]
 NEXT = f"""
@@ -81,14 +83,14 @@ def test_a_new_database_is_what_the_revisions_make(path: Path, revised: Path) ->
     assert rows(path, version) == rows(revised, version) == [(revisions()[-1],)]
 
 
-def test_a_database_of_a_newer_version_is_refused_and_left_alone(store: Store) -> None:
-    with raw(store.path) as connection:
+def test_a_database_of_a_newer_version_is_refused_and_left_alone(sqlite_store: SqliteStore) -> None:
+    with raw(sqlite_store.path) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
-    before = store.path.read_bytes()
+    before = sqlite_store.path.read_bytes()
     with pytest.raises(NewerDatabaseError, match="9999") as refused:
-        opening(store.path, inline=store.inline)
+        opening(sqlite_store.path, inline=sqlite_store.inline)
     assert "upgrade" in str(refused.value)
-    assert store.path.read_bytes() == before
+    assert sqlite_store.path.read_bytes() == before
 
 
 def test_the_database_of_another_program_is_refused_and_left_alone(tmp_path: Path) -> None:
@@ -206,14 +208,18 @@ def test_several_programs_at_once_make_one_database(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("next_version")
-def test_a_copy_is_kept_before_a_revision_touches_what_was_there(store: Store) -> None:
-    copy = store.path.with_name(f"queue.db.revision-{LATEST}.bak")
-    with raw(store.path) as connection:
+def test_a_copy_is_kept_before_a_revision_touches_what_was_there(sqlite_store: SqliteStore) -> None:
+    copy = sqlite_store.path.with_name(f"queue.db.revision-{LATEST}.bak")
+    with raw(sqlite_store.path) as connection:
         connection.execute("INSERT INTO runners VALUES (7, 1, 'here', 0, NULL)")
-    opening(store.path, inline=store.inline)
-    assert store.one("SELECT version_num FROM alembic_version") == "9001"
+    opening(sqlite_store.path, inline=sqlite_store.inline)
+    assert sqlite_store.one("SELECT version_num FROM alembic_version") == "9001"
     assert rows(copy, "SELECT version_num FROM alembic_version") == [(LATEST,)]
-    assert rows(copy, "SELECT id FROM runners") == store.rows("SELECT id FROM runners") == [(7,)]
+    assert (
+        rows(copy, "SELECT id FROM runners")
+        == sqlite_store.rows("SELECT id FROM runners")
+        == [(7,)]
+    )
     assert sorted(copy.parent.glob("*.part")) == []
 
 
@@ -252,8 +258,8 @@ def test_a_revision_that_fails_leaves_the_database_as_it_was(path: Path) -> None
     assert rows(path, "SELECT version_num FROM alembic_version") == [(LATEST,)]
 
 
-def test_a_copy_is_whole_while_the_database_is_in_use(store: Store) -> None:
-    target = store.path.with_name("backup.db")
+def test_a_copy_is_whole_while_the_database_is_in_use(sqlite_store: SqliteStore) -> None:
+    target = sqlite_store.path.with_name("backup.db")
 
     async def main(database: Database) -> None:
         async with database.write() as connection:
@@ -265,39 +271,39 @@ def test_a_copy_is_whole_while_the_database_is_in_use(store: Store) -> None:
             with pytest.raises(Exception, match="readonly"):
                 await connection.exec_driver_sql("DELETE FROM jobs")
 
-    store.run(main)
+    sqlite_store.run(main)
     assert broken_promises(target) == []
     assert rows(target, "SELECT runner_id FROM jobs WHERE state = 'running'") == [(OURS,)]
     assert rows(target, "SELECT count(*) FROM batches") == [(1,)]
 
 
-def test_a_copy_never_takes_the_place_of_another_file(store: Store) -> None:
-    target = store.path.with_name("backup.db")
+def test_a_copy_never_takes_the_place_of_another_file(sqlite_store: SqliteStore) -> None:
+    target = sqlite_store.path.with_name("backup.db")
     target.write_text("precious")
 
     async def main(database: Database) -> None:
         with pytest.raises(StoreError, match="already"):
             await copy_to(database, target)
 
-    store.run(main)
+    sqlite_store.run(main)
     assert target.read_text() == "precious"
 
 
-def test_a_copy_into_no_folder_is_one_clear_error(store: Store) -> None:
+def test_a_copy_into_no_folder_is_one_clear_error(sqlite_store: SqliteStore) -> None:
     async def main(database: Database) -> None:
         with pytest.raises(StoreError):
-            await copy_to(database, store.path.parent / "nowhere" / "backup.db")
+            await copy_to(database, sqlite_store.path.parent / "nowhere" / "backup.db")
         async with database.write() as connection:
             await submit(connection)
 
-    store.run(main)
+    sqlite_store.run(main)
 
 
 def test_a_database_that_is_locked_while_it_is_opened_leaves_nothing_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No connection, no thread: or the program would never end."""
-    monkeypatch.setattr("runner.store.database.BUSY_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("runner.store.sqlite.BUSY_TIMEOUT_S", 0.05)
     path = tmp_path / "queue.db"
     with raw(path) as other:
         other.execute("BEGIN IMMEDIATE")

@@ -1,4 +1,4 @@
-"""Who runs and who has died: told by the kernel's locks, at once."""
+"""Who runs and who has died: told by the kernel's locks, at once; and what is taken back."""
 
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
@@ -7,12 +7,40 @@ from pathlib import Path
 import anyio
 import pytest
 from filelock import FileLock
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from runner.core.packing import Packing
+from runner.core.retry import MAX_CRASHES, RetryAt, SplitPack
+from runner.core.settlement import Call, Settlement
+from runner.core.states import Counts
 from runner.errors import BusyError
-from runner.store import runners
+from runner.store import batch_rows, runners
 from runner.store.database import Database
 from runner.store.opening import open_database
-from tests.store.kit import NOON, Store, broken_promises, raw, rows, start, submit
+from runner.store.rescue import rescue
+from tests.store.kit import (
+    DAY,
+    HOUR,
+    MINUTE,
+    NOON,
+    OURS,
+    Store,
+    asked_again,
+    each,
+    promote,
+    reread,
+    settle,
+    start,
+    start_one,
+    submit,
+    throttled,
+)
+from tests.store.promises import broken_promises
+from tests.store.releases import raw, rows
+
+
+def noon() -> int:
+    return NOON
 
 
 def locks(path: Path) -> list[str]:
@@ -36,36 +64,65 @@ def died(path: Path) -> Iterator[int]:
     yield row[0]
 
 
+# ---- epochs
+
+
 def test_a_runner_is_alive_from_its_first_moment_to_its_last(store: Store) -> None:
     async def main(database: Database) -> None:
         assert await runners.alive(database) == []
-        async with runners.registered(database, NOON) as one:
-            async with runners.registered(database, NOON) as two:
+        async with runners.registered(database, noon) as one:
+            async with runners.registered(database, noon) as two:
                 assert one != two
                 assert await runners.alive(database) == [one, two]
-                assert locks(store.path) == [f"{one}.lock", f"{two}.lock"]
+                assert locks(database.path) == [f"{one}.lock", f"{two}.lock"]
             assert await runners.alive(database) == [one]
         assert await runners.alive(database) == []
+        assert locks(database.path) == []
 
     store.run(main)
-    assert locks(store.path) == []
     assert store.rows("SELECT id FROM runners WHERE ended_at_ms IS NULL") == []
 
 
 def test_an_epoch_is_never_given_twice(store: Store) -> None:
     async def main(database: Database) -> None:
         for epoch in (1, 2, 3):
-            async with runners.registered(database, NOON) as runner_id:
+            async with runners.registered(database, noon) as runner_id:
                 assert runner_id == epoch
 
     store.run(main)
 
 
+def test_an_epoch_ends_at_the_moment_it_ends(store: Store) -> None:
+    """A runner of eight hours is not one of none; and nobody ends it once more."""
+    clock = [NOON]
+
+    async def main(database: Database) -> None:
+        async with runners.registered(database, lambda: clock[0]) as runner_id:
+            clock[0] += 8 * HOUR
+        clock[0] += HOUR
+        await runners.rescue_dead(database, 0, clock[0])
+        assert runner_id == 1
+
+    store.run(main)
+    assert store.rows("SELECT started_at_ms, ended_at_ms FROM runners") == [(NOON, NOON + 8 * HOUR)]
+
+
+def test_an_epoch_does_not_end_before_it_begins_when_the_clock_is_set_back(store: Store) -> None:
+    clock = [NOON]
+
+    async def main(database: Database) -> None:
+        async with runners.registered(database, lambda: clock[0]):
+            clock[0] -= DAY
+
+    store.run(main)
+    assert store.rows("SELECT started_at_ms, ended_at_ms FROM runners") == [(NOON, NOON)]
+
+
 def test_a_living_runner_is_never_rescued(store: Store) -> None:
     async def main(database: Database) -> None:
         async with (
-            runners.registered(database, NOON) as one,
-            runners.registered(database, NOON) as two,
+            runners.registered(database, noon) as one,
+            runners.registered(database, noon) as two,
         ):
             async with database.write() as connection:
                 await start(connection, await submit(connection), runner_id=one)
@@ -75,21 +132,51 @@ def test_a_living_runner_is_never_rescued(store: Store) -> None:
     store.run(main)
 
 
-def test_a_dead_runner_is_rescued_at_once_and_its_lock_file_goes(store: Store) -> None:
+def test_a_runner_that_ends_takes_back_what_it_still_had(store: Store) -> None:
     async def main(database: Database) -> None:
-        with died(store.path) as dead:
-            async with runners.registered(database, NOON) as living:
-                async with database.write() as connection:
-                    await start(connection, await submit(connection), runner_id=dead)
-                assert await runners.alive(database) == [living]
-                assert await runners.rescue_dead(database, living, NOON) == 1
-                assert await runners.rescue_dead(database, living, NOON) == 0
-                assert locks(store.path) == [f"{living}.lock"]
+        async with (
+            runners.registered(database, noon) as runner_id,
+            database.write() as connection,
+        ):
+            await start(connection, await submit(connection), runner_id=runner_id)
 
     store.run(main)
+    assert store.one("SELECT ready FROM batch_counts") == 10
     assert store.rows("SELECT state FROM calls") == [("unseen",)]
-    assert store.one("SELECT ready FROM batches") == 10
-    assert broken_promises(store.path) == []
+    assert store.broken() == []
+
+
+def test_a_cancelled_runner_still_records_its_end(store: Store) -> None:
+    async def main(database: Database) -> None:
+        with anyio.CancelScope() as scope:
+            async with runners.registered(database, noon):
+                scope.cancel()
+                await anyio.sleep(1)
+        assert locks(database.path) == []
+
+    store.run(main)
+    assert store.rows("SELECT id FROM runners WHERE ended_at_ms IS NULL") == []
+
+
+# ---- the dead, as the kernel's locks tell
+
+
+def test_a_dead_runner_is_rescued_at_once_and_its_lock_file_goes(path: Path) -> None:
+    async def main() -> None:
+        async with open_database(path) as database:
+            with died(path) as dead:
+                async with runners.registered(database, noon) as living:
+                    async with database.write() as connection:
+                        await start(connection, await submit(connection), runner_id=dead)
+                    assert await runners.alive(database) == [living]
+                    assert await runners.rescue_dead(database, living, NOON) == 1
+                    assert await runners.rescue_dead(database, living, NOON) == 0
+                    assert locks(path) == [f"{living}.lock"]
+
+    anyio.run(main)
+    assert rows(path, "SELECT state FROM calls") == [("unseen",)]
+    assert rows(path, "SELECT ready FROM batch_counts") == [(10,)]
+    assert broken_promises(path) == []
 
 
 def test_several_rescuers_at_once_rescue_once(path: Path) -> None:
@@ -116,39 +203,27 @@ def test_several_rescuers_at_once_rescue_once(path: Path) -> None:
     assert broken_promises(path) == []
 
 
-def test_looking_at_who_lives_rescues_nobody(store: Store) -> None:
-    async def main(database: Database) -> None:
-        with died(store.path):
-            assert await runners.alive(database) == []
+def test_asking_who_lives_rescues_nobody(path: Path) -> None:
+    async def main() -> None:
+        async with open_database(path) as database:
+            with died(path):
+                assert await runners.alive(database) == []
 
-    store.run(main)
-    assert store.rows("SELECT ended_at_ms FROM runners") == [(None,)]
-
-
-def test_a_runner_that_ends_takes_back_what_it_still_had(store: Store) -> None:
-    async def main(database: Database) -> None:
-        async with (
-            runners.registered(database, NOON) as runner_id,
-            database.write() as connection,
-        ):
-            await start(connection, await submit(connection), runner_id=runner_id)
-
-    store.run(main)
-    assert store.one("SELECT ready FROM batches") == 10
-    assert store.rows("SELECT state FROM calls") == [("unseen",)]
+    anyio.run(main)
+    assert rows(path, "SELECT ended_at_ms FROM runners") == [(None,)]
 
 
 def test_a_runner_that_cannot_record_its_end_is_found_dead(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its lock is free, although its process lives on."""
-    monkeypatch.setattr("runner.store.database.BUSY_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("runner.store.sqlite.BUSY_TIMEOUT_S", 0.05)
 
     async def main() -> None:
         async with open_database(path) as database:
             with raw(path) as other:
                 with pytest.raises(BusyError) as kept:  # the error is kept, and its frames
-                    async with runners.registered(database, NOON):
+                    async with runners.registered(database, noon):
                         other.execute("BEGIN IMMEDIATE")
                 other.execute("COMMIT")
             assert kept.value
@@ -160,26 +235,81 @@ def test_a_runner_that_cannot_record_its_end_is_found_dead(
     assert locks(path) == []
 
 
-def test_a_cancelled_runner_still_records_its_end(store: Store) -> None:
-    async def main(database: Database) -> None:
-        with anyio.CancelScope() as scope:
-            async with runners.registered(database, NOON):
-                scope.cancel()
-                await anyio.sleep(1)
-
-    store.run(main)
-    assert store.rows("SELECT id FROM runners WHERE ended_at_ms IS NULL") == []
-    assert locks(store.path) == []
-
-
-def test_a_lock_that_another_process_holds_is_alive(store: Store) -> None:
-    async def main(database: Database) -> None:
-        with died(store.path) as other:
-            with lock_of(store.path, other):
-                assert await runners.alive(database) == [other]
+def test_a_lock_that_another_process_holds_is_alive(path: Path) -> None:
+    async def main() -> None:
+        async with open_database(path) as database:
+            with died(path) as other:
+                with lock_of(path, other):
+                    assert await runners.alive(database) == [other]
+                    assert await runners.rescue_dead(database, 0, NOON) == 0
                 assert await runners.rescue_dead(database, 0, NOON) == 0
-            assert await runners.rescue_dead(database, 0, NOON) == 0
-            assert await runners.alive(database) == []
+                assert await runners.alive(database) == []
+
+    anyio.run(main)
+    assert rows(path, "SELECT ended_at_ms FROM runners") == [(NOON,)]
+
+
+# ---- crashes
+
+
+def test_a_job_that_was_in_so_many_deaths_fails_in_the_end(store: Store) -> None:
+    async def scene(connection: AsyncConnection) -> None:
+        batch = await submit(connection, 1)
+        for day in range(MAX_CRASHES):
+            assert (await reread(connection, batch)).counts == Counts(ready=1)
+            await start_one(connection, batch, now=NOON + day * DAY)
+            assert await rescue(connection, OURS, NOON) == 1
+        assert (await reread(connection, batch)).done
+        [failure] = await batch_rows.failures(connection, batch, 10)
+        assert f"died {MAX_CRASHES} times" in failure.error
+
+    store.play(scene)
+    assert store.one("SELECT count(*) FROM calls WHERE state = 'unseen'") == MAX_CRASHES
+    assert store.rows("SELECT attempts, crashes FROM jobs") == [(MAX_CRASHES, MAX_CRASHES)]
+
+
+def test_only_deaths_count_as_crashes(store: Store) -> None:
+    """A pack that timed out, was split, asked again and refused many times survives a kill."""
+
+    async def scene(connection: AsyncConnection) -> None:
+        batch = await submit(connection, 8, packing=Packing(8))
+        now = NOON
+        for _ in range(MAX_CRASHES):
+            for end in (_timed_out, throttled, _split, asked_again):
+                calls = await start(connection, batch, 8, now=now)
+                await settle(connection, *(end(call) for call in calls), now=now)
+                now += 20 * MINUTE
+                await promote(connection, now)
+        assert await start(connection, batch, 8, now=now)
+        await rescue(connection, OURS, now)
+        assert (await reread(connection, batch)).counts == Counts(ready=8)
+
+    store.play(scene)
+    assert store.one("SELECT min(attempts) FROM jobs") > MAX_CRASHES
+    assert store.one("SELECT max(crashes) FROM jobs") <= 1
+
+
+def _timed_out(call: Call) -> Settlement:
+    return each(call, *[RetryAt(0, counted=False)] * len(call.jobs))
+
+
+def _split(call: Call) -> Settlement:
+    return each(call, *[SplitPack("missing")] * len(call.jobs))
+
+
+def test_a_runner_that_ends_by_itself_has_not_crashed(store: Store) -> None:
+    """As after Ctrl-C, twice: its calls are given up, and no row is to blame."""
+
+    async def main(database: Database) -> None:
+        async with database.write() as connection:
+            batch = await submit(connection, 1)
+        for _ in range(MAX_CRASHES + 1):
+            async with (
+                runners.registered(database, noon) as runner_id,
+                database.write() as connection,
+            ):
+                await start_one(connection, batch, runner_id)
 
     store.run(main)
-    assert store.rows("SELECT ended_at_ms FROM runners") == [(NOON,)]
+    assert store.rows("SELECT state, crashes FROM jobs") == [("ready", 0)]
+    assert store.broken() == []
