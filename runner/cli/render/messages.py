@@ -57,7 +57,7 @@ def period_name(found: Period) -> str:
         case Calendar():
             return "today"
         case Rolling(ms) | Refill(ms):
-            return f"in any {fmt.duration(ms).removesuffix(' 0 s').removesuffix(' 0 min')}"
+            return f"in any {fmt.round_duration(ms)}"
         case _:
             return "in all"
 
