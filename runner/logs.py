@@ -12,6 +12,7 @@ import json
 import logging
 import sys
 import traceback
+from contextlib import suppress
 from datetime import datetime
 from logging.handlers import WatchedFileHandler
 from pathlib import Path
@@ -56,7 +57,7 @@ def configure(
 
     Args:
         verbosity: 0: warnings only, and none on stderr; 1: also what is worth knowing later; 2:
-            also each call and each turn of the engine.
+            also each call and each turn of the engine, and tracebacks on stderr.
         file: Appended to, at verbosity 1 at least; None: stderr.
         json: Whether to write a JSON object a line.
         content: Whether to log prompts and replies as well, at verbosity 2 at least.
@@ -72,7 +73,8 @@ def configure(
         handler = _StderrHandler() if verbosity or content else logging.NullHandler()
     if content:
         verbosity = max(verbosity, 2)
-    handler.setFormatter(JsonFormatter() if json else TextFormatter())
+    for_people = TextFormatter(tracebacks=file is not None or verbosity > 1)
+    handler.setFormatter(JsonFormatter() if json else for_people)
     logging.getLogger().addHandler(handler)
     _installed.append(handler)
     levels = (logging.WARNING, logging.INFO, logging.DEBUG)
@@ -121,18 +123,22 @@ def fields_of(record: logging.LogRecord) -> dict[str, Any]:
 class TextFormatter(logging.Formatter):
     """One line for people: time, level, message, then the fields as ``name=value``."""
 
+    def __init__(self, *, tracebacks: bool = True) -> None:
+        super().__init__()
+        self._tracebacks = tracebacks
+
     def format(self, record: logging.LogRecord) -> str:
         """Return the line, and below it the traceback if the record has one."""
         at = datetime.fromtimestamp(record.created).astimezone()
-        fields = "".join(f" {name}={_quoted(value)}" for name, value in fields_of(record).items())
+        # Quoting escapes quotes and backslashes, which a token may hold: redact before and after.
+        known = _without_secrets(fields_of(record))
+        fields = "".join(f" {name}={_quoted(value)}" for name, value in known.items())
         level = record.levelname.lower()
         stamp = f"{at:%Y-%m-%d %H:%M:%S}.{at.microsecond // 1000:03}"
         line = f"{stamp} {level:<7} {_message(record)}{fields}"
-        trace = self._trace(record)
-        return redacted(f"{line}\n{trace}" if trace else line)
-
-    def _trace(self, record: logging.LogRecord) -> str:
-        return self.formatException(record.exc_info) if record.exc_info else ""
+        if record.exc_info and self._tracebacks:
+            line = f"{line}\n{self.formatException(record.exc_info)}"
+        return redacted(line)
 
 
 class JsonFormatter(logging.Formatter):
@@ -150,7 +156,6 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        # JSON escapes quotes and backslashes, which a token may hold: replace before and after.
         return redacted(json.dumps(_without_secrets(line), ensure_ascii=False, default=str))
 
 
@@ -170,6 +175,11 @@ class _StderrHandler(logging.StreamHandler[Any]):
 
 class _FileHandler(WatchedFileHandler):
     """Appends to a file, and opens it anew when it was moved away."""
+
+    def close(self) -> None:
+        """Close the file; what does not fit on the disk is lost."""
+        with suppress(OSError):
+            super().close()
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
         """Ignore that a record cannot be written: the work goes on."""

@@ -30,7 +30,7 @@ def show_set_aside(session: Session, output: Path | None, *, forget: bool) -> in
 
     async def main(midnight: Midnight) -> list[SetAside]:
         found = await midnight.set_aside()
-        if output is not None:
+        if output is not None and found:
             _export(output, found)
         if forget and found:
             await midnight.forget_set_aside(found)

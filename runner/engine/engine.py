@@ -249,7 +249,7 @@ class Engine:
         account, _ = one.prepared.call.permit.route
         self._accounts.learn(account, one.result.verdict)
         skew = skew_of(one.result.date, one.sent_at, one.ended_at, self._skew_ms)
-        if skew is not None:
+        if skew is not None and skew != self._skew_ms:
             event_log.clock_skewed(skew)
             self._skew_ms = skew
 

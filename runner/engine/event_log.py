@@ -15,9 +15,10 @@ from runner.clock import moment
 from runner.core.demand import Waiting
 from runner.core.ending import Ending
 from runner.core.gate import Gate, ParkReason
+from runner.core.period import Calendar, Grant
 from runner.core.settlement import Call, Settlement
 from runner.core.verdict import Kind
-from runner.core.window import NEVER, Window
+from runner.core.window import NEVER, Source, Window
 from runner.engine.call import EndedCall, PreparedCall
 from runner.engine.run import Run
 from runner.engine.scheduler import Memory, Turn
@@ -28,6 +29,7 @@ log = logging.getLogger(__name__)
 
 LONGEST_WHY = 200
 _REFUSALS = frozenset({Kind.THROTTLED, Kind.SPENT, Kind.GONE, Kind.UNAUTHORISED, Kind.LOCAL})
+_GIVEN = frozenset({Source.PRESET, Source.CONFIGURED})
 _NOT_PARKED = frozenset({ParkReason.NONE, ParkReason.RESET})
 
 Fields = dict[str, Any]
@@ -142,9 +144,11 @@ def _log_window(old: Window | None, new: Window) -> None:
     if old is not None and old.period_key != new.period_key:
         log.info("window reset", extra=fields | {"period": new.period_key, "spent": old.spent})
         return
-    if new.limit is not None and new.limit != (old.limit if old else None):
-        source = new.limit_source.value
-        log.info("limit known", extra=fields | {"limit": new.limit, "source": source})
+    source = new.limit_source
+    if source not in _GIVEN and (old is None or new.limit != old.limit):
+        log.info("limit learned", extra=fields | {"limit": new.limit, "source": source.value})
+    if _is_spent(new) and not (old is not None and _is_spent(old)):
+        log.info("spent", extra=fields | {"spent": new.spent, "limit": new.limit})
     was, gate = (old.gate if old else Gate()), new.gate
     if gate.reason not in _NOT_PARKED and _shut_again(was, gate):
         extra = fields | {
@@ -156,6 +160,13 @@ def _log_window(old: Window | None, new: Window) -> None:
         log.info("parked", extra=extra)
     elif was.reason not in _NOT_PARKED and gate.reason is ParkReason.NONE and not gate.needs_probe:
         log.info("open again", extra=fields)
+
+
+def _is_spent(window: Window) -> bool:
+    """Whether a day, a month or a grant is spent; a minute that is full is no news."""
+    if window.limit is None or not isinstance(window.period, Calendar | Grant):
+        return False
+    return window.limit - window.reserve <= window.spent
 
 
 def _shut_again(was: Gate, gate: Gate) -> bool:

@@ -51,12 +51,14 @@ class TurnWriter:
             if not ended:
                 raise
             log.exception("what has ended cannot be stored together")
-            return await self._write_one_by_one(memory, ended)
+            return await self._write_one_by_one(memory, ended, rules_of)
         self._posts.settle(posted)
         return [(turn, ended)]
 
-    async def _write_one_by_one(self, memory: Memory, ended: Sequence[EndedCall]) -> Written:
-        """Store what can be stored, and set the rest aside; nothing is started meanwhile."""
+    async def _write_one_by_one(
+        self, memory: Memory, ended: Sequence[EndedCall], rules_of: RulesOf
+    ) -> Written:
+        """Store what can be stored and set the rest aside; then start what may start."""
         written: Written = []
         for one in ended:
             try:
@@ -70,7 +72,9 @@ class TurnWriter:
                 turn = await self._set_aside(memory, one, error)
             written.append((turn, [one]))
             memory = turn.memory
-        return written
+        async with self._database.write() as connection:
+            turn = await self._scheduler.take_turn(connection, memory, [], rules_of, self._now())
+        return [*written, (turn, ())]
 
     async def _set_aside(self, memory: Memory, one: EndedCall, error: Exception) -> Turn:
         """Keep a settlement that cannot be stored, and fail its jobs instead."""

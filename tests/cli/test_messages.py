@@ -69,6 +69,13 @@ def test_moments_are_said_from_where_one_stands(ahead: int, said: str) -> None:
     assert fmt.until(NOW + ahead, NOW, UTC) == said
 
 
+@pytest.mark.parametrize(
+    ("ms", "said"), [(60_000, "1 min"), (90_000, "90 s"), (24 * H, "24 h"), (1_500, "1500 ms")]
+)
+def test_a_period_is_said_in_one_unit(ms: int, said: str) -> None:
+    assert messages.period_name(Rolling(ms)) == f"in any {said}"
+
+
 def test_a_share_is_complete_only_when_it_is() -> None:
     assert [fmt.percent(999, 1000), fmt.percent(5, 5), fmt.percent(0, 0)] == [
         "99 %",

@@ -66,6 +66,14 @@ def duration(ms: int) -> str:
     return f"{ms // DAY_MS} d {hours} h {minutes} min"
 
 
+def round_duration(ms: int) -> str:
+    """``1 min``, ``24 h``, ``90 s``: a whole number of the largest unit that divides it."""
+    for unit_ms, name in ((HOUR_MS, "h"), (MINUTE_MS, "min"), (SECOND_MS, "s")):
+        if ms % unit_ms == 0:
+            return f"{ms // unit_ms} {name}"
+    return f"{ms} ms"
+
+
 def time_left(ms: int) -> str:
     """``in 7 h 12 min``, rounded up to what `duration` shows; ``now`` when it is past."""
     if ms <= 0:

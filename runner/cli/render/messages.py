@@ -57,7 +57,7 @@ def period_name(found: Period) -> str:
         case Calendar():
             return "today"
         case Rolling(ms) | Refill(ms):
-            return f"in any {fmt.duration(ms).removesuffix(' 0 s').removesuffix(' 0 min')}"
+            return f"in any {fmt.round_duration(ms)}"
         case _:
             return "in all"
 
@@ -221,7 +221,8 @@ def _allowance(window: Window) -> str:
 
 
 def _throttled(reason: Waiting, moment: str) -> str:
-    return f"the provider asks for a slower pace{_quote(reason)}; going on at {moment}"
+    quote = _quote(reason) if reason.window else ""  # without one, the words are ours
+    return f"the provider asks for a slower pace{quote}; going on at {moment}"
 
 
 def _ambiguous(reason: Waiting, moment: str) -> str:
