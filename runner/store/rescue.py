@@ -76,6 +76,7 @@ async def rescue(
     await _settle_windows(connection, [_open_call(row) for row in found], now)
     if found:
         await _CLOSE.run(connection, [{"runner": runner_id, "now": now}])
+    await image_tasks.end_leases(connection, runner_id)
     left = await _THEIRS.fetch(connection, runner=runner_id)
     if died:
         await _take_back(connection, left, now, changes)

@@ -1,4 +1,4 @@
-"""A runner to be killed: starts and settles calls in transactions of their own until nothing is left.
+"""A runner to be killed: it starts and settles calls in transactions until nothing is left.
 
 Its standard output is the provider's memory: a line for every call that was sent, written behind
 the commit of its reservation, and one for every job whose end was acknowledged.
