@@ -1,15 +1,17 @@
 # make demo   set up, then rehearse the main job: no token, no network, nothing spent
 # make test   set up, then the checks and the tests: a few minutes
 # make slow   the simulations of many days that `make test` leaves out; a change lands with both
-# make bench  measure speed and memory, side by side (not part of the tests)
+# make bench  measure speed and memory beside the peers: a quarter of an hour (not part of the tests)
+# make bench-quick   the same with fewer rows, in a few minutes
 
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+PEERS  := .venv-bench
 JOBS   ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test slow bench clean
+.PHONY: help demo test slow bench bench-quick clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -31,12 +33,14 @@ test: $(VENV)/ready-to-test
 slow: $(VENV)/ready-to-test
 	$(BIN)/pytest tests -n $(JOBS) -m slow
 
-bench: $(VENV)/ready-to-test
-	$(BIN)/python benchmarks/queue_million.py
-	$(BIN)/python benchmarks/claim_flat.py
+bench: $(VENV)/installed $(PEERS)/peers
+	$(BIN)/python benchmarks/all.py
+
+bench-quick: $(VENV)/installed $(PEERS)/peers
+	$(BIN)/python benchmarks/all.py --quick
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .hypothesis .coverage
+	rm -rf $(VENV) $(PEERS) build dist .mypy_cache .ruff_cache .hypothesis .coverage
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -49,4 +53,13 @@ $(VENV)/installed: pyproject.toml | $(VENV)/bin/python
 
 $(VENV)/ready-to-test: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+# The peers of the measurements live apart from the program, each where it can be installed.
+$(PEERS)/peers: benchmarks/peers.txt | $(VENV)/bin/python
+	$(PYTHON) -m venv $(PEERS)
+	@while read -r peer; do \
+		$(PEERS)/bin/python -m pip install -qq --disable-pip-version-check "$$peer" \
+			|| echo "skipped: $$peer cannot be installed here, and is not measured"; \
+	done < benchmarks/peers.txt
 	@touch $@

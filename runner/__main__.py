@@ -27,9 +27,9 @@ def main() -> None:
     # For the command alone: who imports the library may want the ORM for something else.
     for name in _OF_THE_ORM:
         sys.modules.setdefault(name, _LeftOut(name))
-    from runner.cli.app import perform  # noqa: PLC0415 - after the lines above
+    from runner.cli.app import main  # noqa: PLC0415 - after the lines above
 
-    sys.exit(perform(sys.argv[1:]))
+    sys.exit(main(sys.argv[1:]))
 
 
 if __name__ == "__main__":

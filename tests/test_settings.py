@@ -73,7 +73,7 @@ def test_with_nothing_configured_there_is_one_account_and_every_default(home: Pa
     usual = AccountSettings(token="env:MODELSCOPE_API_KEY")  # noqa: S106
     assert dict(settings.accounts) == {"modelscope": usual}
     assert settings.account == "modelscope"
-    assert (settings.run.pace, settings.run.max_concurrency) == (Pace.AUTO, 32)
+    assert (settings.run.pace, settings.run.max_concurrency) == (Pace.AUTO, 256)
     assert (settings.db, settings.config) == (home / "data" / "queue.db", None)
     assert set(settings.origins.values()) == {"default"}
 
@@ -242,10 +242,10 @@ def test_without_any_there_are_no_providers_tables(home: Path) -> None:
 
 
 def test_any_quota_may_be_limited(home: Path) -> None:
-    text = "[accounts.mine]\nlimits = { calls_per_day = 9, tokens = 5, calls_per_second = 2 }"
+    text = "[accounts.mine]\nlimits = { calls_per_day = 9, tokens = 5, calls_per_second = 1000000 }"
     limits = loaded(home, text).accounts["mine"].limits
     assert limits.by_quota() == {"calls_per_day": 9, "tokens": 5}
-    assert (limits.calls_per_day, limits.calls_per_second) == (9, 2)
+    assert (limits.calls_per_day, limits.calls_per_second) == (9, 1_000_000)
 
 
 @pytest.mark.parametrize(
@@ -255,13 +255,13 @@ def test_any_quota_may_be_limited(home: Path) -> None:
         (
             "zone = 'Asia/Shangai'",
             "[providers.x] zone",
-            "this is no known time zone",
+            "this is not a known time zone",
             'did you mean "Asia/Shanghai"?',
         ),
         (
             "zone = '../etc'",
             "[providers.x] zone",
-            "this is no known time zone",
+            "this is not a known time zone",
             'name one as "Asia/Shanghai"',
         ),
         ("as_of = '2026-13'", "[providers.x] as_of", "should match", "correct the value"),
@@ -277,7 +277,9 @@ def test_any_quota_may_be_limited(home: Path) -> None:
             "must be a URL without",
             "correct the value",
         ),
-        ("calls_per_second = 0", "[providers.x] calls_per_second", "should be", "correct"),
+        ("calls_per_second = -1", "[providers.x] calls_per_second", "should be", "correct"),
+        ("calls_per_second = 1000001", "[providers.x] calls_per_second", "should be", "correct"),
+        ("calls_per_second = true", "[providers.x] calls_per_second", "must be a", "correct"),
         ("prices = { a = inf }", "[providers.x.prices] a", "should be less", "correct"),
         ("prices = { a = nan }", "[providers.x.prices] a", "should be", "correct"),
         ("[providers.x.quotas.a]\nunit = 'call'", "[providers.x.quotas.a] unit", "should be", ""),
@@ -310,7 +312,7 @@ def test_any_quota_may_be_limited(home: Path) -> None:
         (
             "[providers.x.quotas.calls_per_second]",
             "[providers.x.quotas.calls_per_second]",
-            "calls_per_second is no quota",
+            "calls_per_second is not a quota",
             "write it beside the quotas",
         ),
         (
@@ -334,7 +336,7 @@ def test_any_quota_may_be_limited(home: Path) -> None:
         (
             "[[providers.x.errors]]\nmessage = '('\nverdict = 'gone'",
             "[providers.x] errors item 1 message",
-            "this is no regular expression",
+            "this is not a regular expression",
             "correct",
         ),
         (
@@ -411,7 +413,7 @@ def test_an_unknown_key_is_named_and_the_near_one_suggested(home: Path) -> None:
         ("[accounts.mine]\nreserve = 9\nlimits = { calls_per_day = 9 }", "lower the reserve"),
         ("[run]\npace = 'slow'", "[run] pace: should be 'auto', 'asap' or 'even'"),
         ("[run]\nmax_concurrency = 0", "[run] max_concurrency"),
-        ("[run]\nmax_concurrency = 257", "[run] max_concurrency"),
+        ("[run]\nmax_concurrency = 4097", "[run] max_concurrency"),
         ("[run]\nmax_concurrency = '8'", "[run] max_concurrency: must be a whole number"),
         ("[run\n", "midnight.toml:1: this is not TOML"),
         ("[run]\npase = 1\nmax_concurrency = 0", "rename the file to go on without it"),
@@ -529,13 +531,42 @@ def test_a_token_is_read_from_the_environment() -> None:
 
 def test_a_variable_that_is_missing_or_empty_is_named_with_how_to_set_it() -> None:
     assert no_token("env:KEY").what == "the environment variable KEY is not set"
-    assert no_token("env:KEY", KEY=" ").what == "the environment variable KEY holds no token"
+    assert no_token("env:KEY", KEY=" ").what == "the environment variable KEY is empty"
     for error in (no_token("env:KEY"), no_token("env:KEY", KEY="")):
         assert (error.remedy or "").startswith("export KEY=")
 
 
-def test_an_account_without_a_token_is_told_how_to_name_one() -> None:
-    assert 'token = "env:MODELSCOPE_API_KEY"' in (no_token(None).remedy or "")
+@pytest.mark.parametrize(
+    ("provider", "name"),
+    [
+        ("modelscope", "MODELSCOPE_API_KEY"),
+        ("groq", "GROQ_API_KEY"),
+        ("model-studio", "DASHSCOPE_API_KEY"),
+        ("cloudflare", "CLOUDFLARE_API_TOKEN"),
+        ("openai-compatible", "OPENAI_COMPATIBLE_API_KEY"),
+        ("302.ai", "MY_302_AI_API_KEY"),
+        ("夜", "MY_API_KEY"),
+    ],
+)
+def test_an_account_without_a_token_is_told_a_variable_that_fits_its_provider(
+    home: Path, provider: str, name: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read_token(AccountSettings(provider=provider), {})
+    assert caught.value.remedy == f'add token = "env:{name}" to it'
+    file = f'[accounts.mine]\nprovider = "{provider}"\ntoken = "{SECRET}"\n'
+    assert f'token = "env:{name}"' in (refused(home, file).remedy or "")
+    example = f'[accounts.mine]\nprovider = "{provider}"\ntoken = "env:{name}"\n'
+    assert loaded(home, example).accounts["mine"].token == f"env:{name}"
+
+
+def test_an_account_that_needs_no_token_has_an_empty_one_unless_it_names_one() -> None:
+    local = AccountSettings(provider="openai-compatible")
+    assert read_token(local, {"OPENAI_COMPATIBLE_API_KEY": SECRET}, required=False) == ""
+    named = AccountSettings(provider="openai-compatible", token="env:KEY")  # noqa: S106
+    assert read_token(named, {"KEY": SECRET}, required=False) == SECRET
+    with pytest.raises(ConfigError, match="KEY is not set"):
+        read_token(named, {}, required=False)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
@@ -561,7 +592,7 @@ def test_a_tokens_file_that_cannot_be_read_is_named(tmp_path: Path, name: str) -
 
 def test_a_tokens_file_that_is_empty_or_of_nobodys_home_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "key").write_text(f"\n{SECRET}\n", encoding="utf-8")
-    assert "holds no token" in no_token(f"file:{tmp_path / 'key'}").what
+    assert "is empty" in no_token(f"file:{tmp_path / 'key'}").what
     assert "cannot be read" in no_token("file:~nobody-here/key").what
 
 

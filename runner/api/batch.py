@@ -1,7 +1,4 @@
-"""A batch as it stood when somebody looked.
-
-It asks nothing of the database; `Midnight` gives a fresh one.
-"""
+"""A batch as it stood when it was read from the database."""
 
 from __future__ import annotations
 
@@ -17,13 +14,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch(Generic[T]):
-    """A job applied to rows, as it stood when it was looked at; `Midnight.look` looks again.
+    """A job applied to rows, as it stood when it was read; `Midnight.refresh` reads it again.
 
     Attributes:
         id: Its number, which `midnight status` shows.
         job: What is asked of each row.
         state: ``active``, ``paused``, ``cancelled``; ``loading`` if its submission was cut short.
-        note: Why it is paused.
+        pause_reason: Why it is paused; empty if it is not, or nobody said.
         rows: How many rows it has.
         succeeded: Rows with an answer; where rows are voted on, those of the first vote.
         failed: Rows without one, likewise.
@@ -35,7 +32,7 @@ class Batch(Generic[T]):
     id: int
     job: Job[T]
     state: str
-    note: str
+    pause_reason: str
     rows: int
     succeeded: int
     failed: int
@@ -62,7 +59,7 @@ def batch_of(family: Sequence[StoredBatch], job: Job[T], *, created: bool = Fals
         id=whole.id,
         job=job,
         state=whole.state.value,
-        note=whole.pause_reason,
+        pause_reason=whole.pause_reason,
         rows=whole.rows,
         succeeded=whole.counts.succeeded,
         failed=whole.counts.failed,

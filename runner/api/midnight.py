@@ -1,6 +1,6 @@
-"""The program as Python users have it: submit rows, run, and take each result as it comes.
+"""The queue for Python users: submit rows, run, and take each result as it comes.
 
-It reckons nothing itself: it gives types to `runner.app.midnight`, and joins a run to the
+It decides nothing: it gives Python's types to `runner.app.midnight`, and joins a run to the
 results that it brings.
 """
 
@@ -16,13 +16,13 @@ from typing import Any, Literal, TypeVar
 import anyio
 from anyio.abc import TaskGroup
 
-from runner.api.arrivals import Arrivals
+from runner.api.background_run import BackgroundRun
 from runner.api.batch import Batch, batch_of
 from runner.api.job import Job, of_jobfile
 from runner.api.result import Result, result_of
+from runner.api.result_feed import ResultFeed
 from runner.api.rows import Rows, checked
 from runner.api.simulator import Simulator
-from runner.api.work import Work
 from runner.app import midnight as program
 from runner.app.engine_host import OnStart
 from runner.app.planning import Plan, make_plan
@@ -71,8 +71,11 @@ async def open_midnight(
         StoreError: The database cannot be used.
     """
     failure: Exception | None = None
-    async with _program(db, config, account, simulator) as found, anyio.create_task_group() as runs:
-        midnight = Midnight(found, runs)
+    async with (
+        _program(db, config, account, simulator) as found,
+        anyio.create_task_group() as tasks,
+    ):
+        midnight = Midnight(found, tasks)
         try:
             yield midnight
         except Exception as error:  # noqa: BLE001 - raised below, as it is, not in a group
@@ -100,10 +103,10 @@ def _program(
 class Midnight:
     """An open queue. Made by `open_midnight`."""
 
-    def __init__(self, found: program.Midnight, runs: TaskGroup) -> None:
+    def __init__(self, found: program.Midnight, tasks: TaskGroup) -> None:
         self._program = found
-        self._runs = runs
-        self._works: list[Work] = []
+        self._tasks = tasks
+        self._started: list[BackgroundRun] = []
 
     async def submit(self, job: Job[T], rows: Rows) -> Batch[T]:
         """Queue every row, or find the batch that they are already; nothing is spent.
@@ -139,7 +142,7 @@ class Midnight:
         """Run the batch, and have each row's result as it comes, once.
 
         Those that are there already come first. It ends when every row has come to its end, or the
-        run cannot go on: then `look` tells how many are left. Whoever leaves the loop stops the
+        run cannot go on: then `refresh` tells how many are left. Whoever leaves the loop stops the
         run: calls under way still end, nothing is lost, and the rest stays queued.
 
         Args:
@@ -152,22 +155,22 @@ class Midnight:
             ConfigError: A token is missing, or no account serves the model.
         """
         family = await self._program.family(batch.stored)
-        arrivals = Arrivals(self._program.reading, family)
-        work = self._begin(batch, wait=wait, pace=pace)
+        feed = ResultFeed(self._program.reading, family)
+        run = self._begin(batch, wait=wait, pace=pace)
         try:
             over = False
             while not over:
-                over, changed = work.over, work.listen()
-                while found := await arrivals.more():
+                over, changed = run.over, run.next_change()
+                while found := await feed.next_page():
                     for result in await self._results(batch.job, found):
                         yield result
                 if not over:
                     await changed.wait()
                     await anyio.sleep(_GATHER_S)
         finally:
-            work.stop()
-        if work.failure is not None:
-            raise work.failure
+            run.stop()
+        if run.failure is not None:
+            raise run.failure
 
     async def run(
         self, batch: Batch[T], *, wait: bool = True, pace: PaceName | None = None
@@ -184,7 +187,7 @@ class Midnight:
             ConfigError: A token is missing, or no account serves the model.
         """
         await self._drain(batch, wait=wait, pace=pace)
-        return await self.look(batch)
+        return await self.refresh(batch)
 
     async def collect(self, batch: Batch[T]) -> list[Result[T]]:
         """What there is of every row, in the order of the rows; nothing is run."""
@@ -207,7 +210,7 @@ class Midnight:
         """
         return await self._program.export(batch.stored, Path(path), details=details)
 
-    async def look(self, batch: Batch[T]) -> Batch[T]:
+    async def refresh(self, batch: Batch[T]) -> Batch[T]:
         """The batch as it stands now."""
         return batch_of(await self._program.family(batch.stored), batch.job)
 
@@ -259,14 +262,14 @@ class Midnight:
 
     def stop(self) -> None:
         """Wind up every run in the background; calls under way may end."""
-        for work in self._works:
-            work.stop()
+        for run in self._started:
+            run.stop()
 
-    def _begin(self, batch: Batch[Any], *, wait: bool, pace: PaceName | None) -> Work:
-        work = Work(partial(self._drain, batch, wait=wait, pace=pace))
-        self._works = [one for one in self._works if not one.over] + [work]
-        self._runs.start_soon(work.run)
-        return work
+    def _begin(self, batch: Batch[Any], *, wait: bool, pace: PaceName | None) -> BackgroundRun:
+        run = BackgroundRun(partial(self._drain, batch, wait=wait, pace=pace))
+        self._started = [one for one in self._started if not one.over] + [run]
+        self._tasks.start_soon(run.run)
+        return run
 
     async def _drain(
         self,
@@ -278,7 +281,7 @@ class Midnight:
         pace: PaceName | None,
     ) -> None:
         """Run what is left of the batch, if anything is."""
-        if (await self.look(batch)).done:
+        if (await self.refresh(batch)).done:
             return
         how = None if pace is None else Pace(pace)
         await self._program.run(

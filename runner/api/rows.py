@@ -25,7 +25,7 @@ from runner.jobfile import JobFile
 from runner.threads import in_thread
 
 
-class Table(Protocol):
+class TableLike(Protocol):
     """A table of pandas, Polars or PyArrow."""
 
     @property
@@ -33,7 +33,7 @@ class Table(Protocol):
         """Its columns."""
 
 
-Rows: TypeAlias = Iterable[Mapping[str, Any]] | Table | str | os.PathLike[str]
+Rows: TypeAlias = Iterable[Mapping[str, Any]] | TableLike | str | os.PathLike[str]
 """Mappings; a table of pandas, Polars or PyArrow; or the path of a dataset, or a pattern of paths.
 
 Values are what JSON has. Dates and times become ISO 8601, decimals texts, an image's bytes a

@@ -11,9 +11,12 @@ from runner.clock import LocalZone
 from runner.core.demand import Rules
 from runner.core.hours import read_hours
 from runner.core.pacing import Pace
+from runner.logs import add_secret
 from runner.providers.account import Account, QuotaOverrides, quotas_of
-from runner.providers.presets import preset
+from runner.providers.presets import preset, shipped
 from runner.settings import AccountSettings, Settings, read_token
+
+OPENAI_COMPATIBLE = "openai-compatible"
 
 if TYPE_CHECKING:
     import httpx
@@ -65,6 +68,11 @@ def rules_for(settings: Settings, pace: Pace | None = None) -> Rules:
     return Rules(pace or run.pace, read_hours(run.hours, zone) if run.hours else None)
 
 
+def needs_token(provider: str) -> bool:
+    """Whether every account at a provider has a token; a server of one's own may need none."""
+    return provider in shipped() and provider != OPENAI_COMPATIBLE
+
+
 @asynccontextmanager
 async def open_endpoints(
     settings: Settings,
@@ -84,7 +92,10 @@ async def open_endpoints(
     async with open_transport(transport, kind=kind, environ=environ) as opened:
         endpoints = []
         for account in accounts_of(settings):
-            token = read_token(settings.accounts[account.name], environ)
+            own, needed = settings.accounts[account.name], needs_token(account.preset.name)
+            token = read_token(own, environ, required=needed)
+            if token:
+                add_secret(token)
             endpoint = Endpoint(account, token, opened)
             endpoint.base_url  # noqa: B018 - raises before anything is done
             endpoints.append(endpoint)

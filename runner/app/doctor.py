@@ -68,7 +68,9 @@ async def _account(
     alone = replace(settings, used=(name,))
     try:
         async with accounts.open_endpoints(alone, environ) as [endpoint]:
-            found = Check(f"token of {name}", True, "found")
+            named = settings.accounts[name].token is not None
+            detail = "found" if named else "none is named; a server of one's own may need none"
+            found = Check(f"token of {name}", True, detail)
             return [found, *await _provider(endpoint, clock)]
     except RunnerError as error:
         return [Check(f"token of {name}", False, error.what, error.remedy)]

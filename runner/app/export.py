@@ -9,7 +9,7 @@ import orjson
 
 from runner.app.rows import VOTE_COLUMNS, Reading, RowResult, results, voters
 from runner.errors import OutputError
-from runner.files import RESULT_COLUMNS, open_output
+from runner.files import RESULT_COLUMNS, CellValue, open_output
 from runner.store.batches import Batch
 
 DETAIL_COLUMNS = ("account", "call", "reused", "reply")
@@ -17,7 +17,6 @@ DETAIL_COLUMNS = ("account", "call", "reused", "reply")
 another row's, and what the model said where that is not the answer itself."""
 
 OnProgress = Callable[[int, int], None]
-Value = str | int | float | bool | None
 
 
 def columns_of(family: Sequence[Batch], *, details: bool = False) -> tuple[str, ...]:
@@ -58,11 +57,15 @@ async def write_results(
     return written
 
 
-def _values(row: RowResult, *, details: bool) -> list[Value]:
-    values: list[Value] = [row.answer, row.model, row.state, row.error]
-    if row.vote is not None:
+def _values(row: RowResult, *, details: bool) -> list[CellValue]:
+    first = row.first
+    values: list[CellValue]
+    if row.vote is None:  # a single answer: what the properties say, in a fifth of the time
+        error = None if first.answer is not None else first.error or None
+        values = [first.answer, first.model or None, first.state, error]
+    else:
+        values = [row.answer, row.model, row.state, row.error]
         values += [None, None] if row.open else [round(row.vote.share, 4), row.vote.review]
     if details:
-        first = row.first
         values += [first.account, first.call_id, first.reused, first.reply]
     return values

@@ -68,6 +68,10 @@ class Forecaster:
     accounts: tuple[Account, ...]
     rules: Rules
 
+    def serves(self, batch: Batch) -> bool:
+        """Whether an account serves any of the models of `batch`."""
+        return bool(routes_of(batch.models, self.accounts))
+
     def routes(self, models: Sequence[str]) -> tuple[Route, ...]:
         """The routes to `models`.
 
@@ -76,11 +80,11 @@ class Forecaster:
         """
         routes = routes_of(models, self.accounts)
         if not routes:
-            names = ", ".join(account.name for account in self.accounts)
             raise ConfigError(
                 f"no account serves {' or '.join(models)}",
-                where=names,
-                remedy="name the model in the job file as the accounts' models do",
+                where=", ".join(account.name for account in self.accounts),
+                remedy="add it to the models of an account, use another account, or name another "
+                "model in the job file",
             )
         return routes
 

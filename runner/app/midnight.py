@@ -20,15 +20,16 @@ from runner.core.forecast import Forecast
 from runner.core.pacing import Pace
 from runner.core.states import BatchState
 from runner.core.window import Window
-from runner.errors import ConfigError, NotFoundError
+from runner.errors import NotFoundError
 from runner.settings import Settings
-from runner.store import batch_rows, batches, enqueue, integrity, reports, results
+from runner.store import batch_rows, batches, enqueue, integrity, reports, results, set_aside
 from runner.store.batch_rows import Failure
 from runner.store.batches import Batch
 from runner.store.database import Database
 from runner.store.migrate import copy_to
 from runner.store.opening import open_database
 from runner.store.reports import DayReport
+from runner.store.set_aside import SetAside
 
 if TYPE_CHECKING:
     import httpx
@@ -100,9 +101,13 @@ class Midnight:
         Args:
             checked: What `check_submission` found right.
             on_progress: Called with the rows queued so far and the rows in all.
+
+        Raises:
+            ConfigError: No account serves its model; nothing is queued.
         """
         from runner.app import submission  # noqa: PLC0415 - a status needs no job files
 
+        self._forecaster.routes(checked.jobfile.job.choices)
         watch = on_progress or submission.unseen_progress
         batch, created = await submission.submit(self._database, checked, self._clock.now(), watch)
         family = await self.family(batch)
@@ -140,7 +145,7 @@ class Midnight:
         """
         chosen = None if only is None else frozenset(b.id for b in await self.family(only))
         in_play = [batch for batch in await self.batches() if _in_play(batch, chosen)]
-        self._check_routes(in_play)
+        unserved = self._unserved(in_play)
         touched = {batch.id for batch in in_play}
 
         from runner.engine.run import RunOptions  # noqa: PLC0415 - only a run needs it
@@ -149,20 +154,19 @@ class Midnight:
         options = RunOptions(chosen, rules, wait, patience_ms, watcher, observer)
         ending, waiting = await self._host.run(options, on_start, signals=signals)
         worked_on = [batch for batch in await self.batches() if batch.id in touched]
-        return Ran(ending, tuple(worked_on), waiting)
+        return Ran(ending, tuple(worked_on), waiting, unserved)
 
-    def _check_routes(self, in_play: Sequence[Batch]) -> None:
-        """One batch that no account serves stops no other; one that is alone is an error."""
-        failure: ConfigError | None = None
-        for batch in in_play:
-            try:
-                self._forecaster.routes(batch.models)
-            except ConfigError as error:
-                failure = error
-            else:
-                return
-        if failure is not None:
-            raise failure
+    def _unserved(self, in_play: Sequence[Batch]) -> dict[int, tuple[str, ...]]:
+        """The models of each batch that no account serves; it stops no other batch.
+
+        Raises:
+            ConfigError: No account serves any of the batches that would be run.
+        """
+        missing = {b.id: b.models for b in in_play if not self._forecaster.serves(b)}
+        wanted = [batch for batch in in_play if _wants_calls(batch)]
+        if wanted and all(batch.id in missing for batch in wanted):
+            self._forecaster.routes(sorted({model for b in wanted for model in b.models}))
+        return missing
 
     async def batches(self) -> list[Batch]:
         """Every batch, oldest first."""
@@ -175,15 +179,16 @@ class Midnight:
             return await batches.parts_of(connection, batch.id)
 
     async def batch(self, name: str) -> Batch:
-        """The batch with this id, or the newest with this name.
+        """The batch with this id, or else the newest with this name.
 
         Raises:
             NotFoundError: There is none.
         """
         known = await self.batches()
-        for batch in reversed(known):
-            if name in (str(batch.id), batch.name):
-                return batch
+        by_id = [batch for batch in known if str(batch.id) == name]
+        by_name = [batch for batch in reversed(known) if batch.name == name]
+        for batch in (*by_id, *by_name):
+            return batch
         listed = ", ".join(f"{batch.id} ({batch.name})" for batch in known[-10:])
         remedy = f"one of: {listed}" if listed else "queue one with: midnight submit JOBFILE INPUT"
         raise NotFoundError(f"no batch {name!r}", remedy=remedy)
@@ -296,6 +301,16 @@ class Midnight:
                 await batches.set_batch_state(connection, part.id, state, reason)
         return replace(batch, state=state, pause_reason=reason)
 
+    async def set_aside(self) -> list[SetAside]:
+        """The settlements that could not be stored, with their replies; oldest first."""
+        async with self._database.read() as connection:
+            return await set_aside.read(connection)
+
+    async def forget_set_aside(self, found: Sequence[SetAside]) -> None:
+        """Delete settlements that somebody has looked at."""
+        async with self._database.write() as connection:
+            await set_aside.forget(connection, [each.call_id for each in found])
+
     async def backup(self, target: Path) -> None:
         """Copy the database to `target` while it is in use."""
         await copy_to(self._database, target)
@@ -311,3 +326,8 @@ def _in_play(batch: Batch, only: frozenset[int] | None) -> bool:
     if only is not None:
         return batch.id in only
     return batch.state is not BatchState.CANCELLED and not batch.done
+
+
+def _wants_calls(batch: Batch) -> bool:
+    """Whether a run would make calls for this batch."""
+    return batch.state in (BatchState.ACTIVE, BatchState.LOADING) and not batch.done

@@ -17,8 +17,8 @@ from runner.app.submission import CHUNK, Checked, Progress, unseen_progress
 from runner.core.forecast import Forecast
 
 # The prompts of the first rows are rendered, so that a wrong template is noticed; and those of as
-# many rows more, spread evenly over the dataset, to estimate the tokens. Of fewer than twice as many,
-# all are rendered.
+# many rows more, spread evenly over the dataset, to estimate the tokens. Of fewer than twice as
+# many, all are rendered.
 SAMPLED = 1_000
 
 # Which of these fingerprints have been answered before.

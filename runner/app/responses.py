@@ -25,11 +25,15 @@ class Submitted:
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """How a run ended, how the batches it worked on stand, and what they wait for."""
+    """How a run ended, how the batches it worked on stand, and what they wait for.
+
+    `unserved` has, by batch, the models of those that no account serves.
+    """
 
     ending: Ending
     batches: tuple[Batch, ...]
     waiting: tuple[Waiting, ...] = ()
+    unserved: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def left(self) -> int:
@@ -47,12 +51,14 @@ class BatchStatus:
     """A batch, what it waits for, and when it will be finished.
 
     `routes` tells of each route that its calls may take what holds it back there, if anything.
+    `unserved` has its models if no account serves any of them, and calls are still to be made.
     """
 
     batch: Batch
     waiting: Waiting | None
     forecast: Forecast | None
     routes: Mapping[Route, Waiting | None] = field(default_factory=dict)
+    unserved: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

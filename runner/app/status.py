@@ -11,11 +11,13 @@ from runner.app.forecasting import Forecaster, Windows, place
 from runner.app.responses import BatchStatus, QuotaLine, Status
 from runner.core.forecast import Forecast
 from runner.core.renewal import windows_at
+from runner.core.states import BatchState
 from runner.core.verdict import Scope
 from runner.core.window import Key, Unit, Window
 from runner.engine.snapshot import read_snapshot, windows_of
 from runner.settings import DEFAULT, Settings
 from runner.store import batches, runners, set_aside
+from runner.store.batches import Batch
 from runner.store.database import Database
 from runner.store.windows import latest_windows
 
@@ -39,7 +41,13 @@ class StatusReader:
         waiting = outlook.waiting
         alive = await runners.alive(self.database)
         lines = tuple(
-            BatchStatus(batch, waiting.get(batch.id), outlook.finish(batch), outlook.routes(batch))
+            BatchStatus(
+                batch,
+                waiting.get(batch.id),
+                outlook.finish(batch),
+                outlook.routes(batch),
+                () if _settled(batch) or self.forecaster.serves(batch) else batch.models,
+            )
             for batch in every
         )
         windows = tuple(line.window for line in await self.quota(now))
@@ -85,3 +93,8 @@ class StatusReader:
         account = accounts.account_of(self.settings, window.account)
         async with self.database.read() as connection:
             return await credits_of(connection, account, window, now)
+
+
+def _settled(batch: Batch) -> bool:
+    """Whether no call of `batch` is to be made any more."""
+    return batch.done or batch.state is BatchState.CANCELLED

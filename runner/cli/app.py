@@ -1,32 +1,35 @@
-"""The program's top: the global options, the commands in order, and what becomes of an error."""
+"""The program: its global options, its commands in order, and what becomes of an error."""
 
 from __future__ import annotations
 
 import os
+import platform
 import sys
-from collections.abc import Sequence
+import traceback
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
 from runner import __version__
 from runner.cli import (
     batch_commands,
-    exits,
-    look_commands,
+    exit_codes,
+    global_options,
+    query_commands,
     run_commands,
     setup_commands,
     simulate_commands,
 )
-from runner.cli.globals import GlobalOptionsGroup, wants_json
-from runner.cli.session import Session, emit
-from runner.errors import RunnerError
+from runner.cli.global_options import GlobalOptionsGroup, wants_json, wants_traceback
+from runner.cli.session import Session, print_json
+from runner.errors import EngineError, RunnerError
 
 PROGRAM = "midnight"
-# Typer's own errors about arguments, wherever this Typer takes them from.
-MISUSE: type[Exception] = typer.BadParameter.__mro__[2]
+# The base of Typer's own errors about arguments, wherever this Typer takes them from.
+USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[2]
 
 ORDER = (
     "init",
@@ -66,51 +69,25 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="\b\nThe global options may stand before or after the command's name.\n"
     "Exit codes: 0 all done; 1 done, with failed rows; 2 usage or configuration;\n"
-    "3 stopped with work left.\n\n\b\nExample:\n"
+    "3 stopped with work left; 70 a defect of the program.\n\n\b\nExample:\n"
     "  midnight init && midnight rehearse label_reviews.toml label_reviews.csv",
 )
-for commands in (
-    run_commands,
-    look_commands,
-    batch_commands,
-    setup_commands,
-    simulate_commands,
-):
+for commands in (run_commands, query_commands, batch_commands, setup_commands, simulate_commands):
     app.add_typer(commands.app)
 
 
 @app.callback(invoke_without_command=True)
 def midnight(
     context: typer.Context,
-    db: Annotated[
-        Path | None,
-        typer.Option(
-            help="The database file; default: MIDNIGHT_DB, or one in your data folder.",
-            metavar="FILE",
-        ),
-    ] = None,
-    config: Annotated[
-        Path | None,
-        typer.Option(
-            help="The configuration; default: midnight.toml here or in your configuration folder.",
-            metavar="FILE",
-        ),
-    ] = None,
-    account: Annotated[
-        str | None,
-        typer.Option(
-            help="The account to use, by its name in the configuration; default: the first.",
-            metavar="NAME",
-        ),
-    ] = None,
-    verbose: Annotated[
-        bool, typer.Option("-v", "--verbose", help="Say where each setting comes from.")
-    ] = False,
-    json: Annotated[
-        bool,
-        typer.Option("--json", help="JSON on stdout; everything for people goes to stderr."),
-    ] = False,
-    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+    db: global_options.Db = None,
+    config: global_options.Config = None,
+    account: global_options.Account = None,
+    verbose: global_options.Verbose = 0,
+    log_file: global_options.LogFile = None,
+    log_json: global_options.LogJson = False,
+    log_content: global_options.LogContent = False,
+    json: global_options.Json = False,
+    version: global_options.Version = False,
 ) -> None:
     """Run a dataset through an AI API that allows a small number of calls a day.
 
@@ -118,22 +95,30 @@ def midnight(
     result for each row at the end.
     """
     if version:
-        _say_version(json=json)
+        _print_version(json=json)
         raise typer.Exit
-    context.obj = Session(db=db, config=config, account=account, verbose=verbose, json=json)
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
+        return
+    from runner import logs  # noqa: PLC0415 - not for --help
+
+    logs.configure(verbose, log_file, json=log_json, content=log_content)
+    context.obj = Session(db=db, config=config, account=account, verbosity=verbose, json=json)
 
 
-def _say_version(*, json: bool) -> None:
+def _print_version(*, json: bool) -> None:
     if json:
-        emit({"name": "midnight-runner", "version": __version__})
+        print_json({"name": "midnight-runner", "version": __version__})
     else:
         typer.echo(f"midnight-runner {__version__}")
 
 
-def perform(args: Sequence[str]) -> int:
-    """Do what `args` ask; the exit code. What a user did wrong is told in a line or two."""
+def main(args: Sequence[str]) -> int:
+    """Run the command that `args` name; the exit code.
+
+    A user's mistake is told in a line or two. So is a defect of the program: its traceback goes to
+    the log file, or to a file of its own.
+    """
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a ✓ must not break an old terminal
             stream.reconfigure(errors="replace")
@@ -141,50 +126,103 @@ def perform(args: Sequence[str]) -> int:
         code = _dispatch(args)
         sys.stdout.flush()
     except KeyboardInterrupt:
-        return exits.INTERRUPTED
-    except BaseExceptionGroup as several:  # interrupted while tasks were being ended
-        if several.subgroup(KeyboardInterrupt) is None:
-            raise
-        return exits.INTERRUPTED
+        return exit_codes.INTERRUPTED
     except BrokenPipeError:
         _mute_stdout()
-        return exits.PIPE_CLOSED
+        return exit_codes.PIPE_CLOSED
+    except EngineError as error:
+        return _report_defect(error.__cause__ or error, args, logged=True)
+    except RunnerError as error:
+        return _report_error(error, args)
+    except BaseExceptionGroup as group:  # several tasks ended together
+        return _report_group(group, args)
+    except Exception as error:  # noqa: BLE001 - the last place that can say it in plain words
+        return _report_defect(error, args)
     return code
 
 
 def _dispatch(args: Sequence[str]) -> int:
     try:
         found = app(list(args), prog_name=PROGRAM, standalone_mode=False)
-    except RunnerError as error:
-        return _refuse(error, args)
-    except MISUSE as misuse:
-        return _refuse(_as_ours(misuse), args)
+    except USAGE_ERROR as error:
+        raise _translated(error) from None
     except (typer.Abort, EOFError):
-        return exits.INTERRUPTED
-    return found if isinstance(found, int) else exits.DONE
+        return exit_codes.INTERRUPTED
+    return found if isinstance(found, int) else exit_codes.DONE
 
 
-def _as_ours(misuse: Exception) -> RunnerError:
-    """Typer's complaint, said the way all others are."""
-    said = str(misuse.format_message() if hasattr(misuse, "format_message") else misuse)
-    context = getattr(misuse, "ctx", None)
+def _translated(error: Exception) -> RunnerError:
+    """Typer's complaint, in the form that all others have."""
+    said = str(error.format_message() if hasattr(error, "format_message") else error)
+    context = getattr(error, "ctx", None)
     path = context.command_path if context else PROGRAM
     what = said.rstrip(".").strip()
     return RunnerError(what[:1].lower() + what[1:], remedy=f"{path} --help")
 
 
-def _refuse(error: RunnerError, args: Sequence[str]) -> int:
-    """Tell the user what is wrong and what to try."""
+def _report_group(group: BaseExceptionGroup[BaseException], args: Sequence[str]) -> int:
+    """Report the errors of several tasks: the worst of them is what the user has to know."""
+    errors = list(_leaves(group))
+    if any(isinstance(error, KeyboardInterrupt) for error in errors):
+        return exit_codes.INTERRUPTED
+    ours = [error for error in errors if isinstance(error, RunnerError)]
+    if len(ours) == len(errors) and not isinstance(ours[0], EngineError):
+        return _report_error(ours[0], args)
+    return _report_defect(group, args)
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error
+
+
+def _report_error(error: RunnerError, args: Sequence[str], code: int = exit_codes.USAGE) -> int:
+    """Say what is wrong and what to try."""
     if wants_json(args):
         from runner.cli import as_json  # noqa: PLC0415 - seldom needed
 
-        emit(as_json.error(error))
+        print_json(as_json.error(error))
         sys.stdout.flush()
     coloured = sys.stderr.isatty() and "NO_COLOR" not in os.environ
     name = "\033[1;31mmidnight:\033[0m" if coloured else "midnight:"
     with suppress(BrokenPipeError):
         sys.stderr.write(f"{name} {error}\n")
-    return exits.MISUSED
+    return code
+
+
+def _report_defect(error: BaseException, args: Sequence[str], *, logged: bool = False) -> int:
+    """Say that the program has failed, and where the traceback is.
+
+    `logged`: whether the engine has logged it already.
+    """
+    from runner import logs  # noqa: PLC0415 - seldom needed
+
+    file = logs.file_in_use()
+    if file is None:
+        crash = _crash_file()
+        file = crash if logs.write_crash(error, crash, _about()) else None
+    elif not logged:
+        logs.log.critical("internal error", exc_info=error)
+    if wants_traceback(args):
+        lines = "".join(traceback.format_exception(error))
+        sys.stderr.write(logs.redacted(lines))
+    what = logs.redacted(f"internal error: {type(error).__name__}: {error}".rstrip(": "))
+    place = f"the traceback is in {file}" if file else "run it again with -vv for the traceback"
+    remedy = f"run it again, it goes on where it stopped; and report it: {place}"
+    return _report_error(EngineError(what, remedy=remedy), args, exit_codes.INTERNAL)
+
+
+def _crash_file() -> Path:
+    from platformdirs import user_log_path  # noqa: PLC0415 - seldom needed
+
+    return user_log_path("midnight-runner", appauthor=False) / "crash.log"
+
+
+def _about() -> str:
+    return f"midnight-runner {__version__}, Python {platform.python_version()}, {sys.platform}"
 
 
 def _mute_stdout() -> None:

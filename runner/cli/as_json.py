@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from runner.cli.render.words import iso
+from runner.cli.render.fmt import iso
 from runner.core.gate import ParkReason
 from runner.core.period import spell
 from runner.core.window import CREDIT, NEVER, Unit
@@ -45,7 +45,7 @@ def batch(found: Batch) -> JSON:
         "id": found.id,
         "name": found.name,
         "state": found.state.value,
-        "note": found.pause_reason or None,
+        "pause_reason": found.pause_reason or None,
         "models": list(found.models),
         "input": found.input,
         "rows": found.rows,
@@ -91,7 +91,7 @@ def waiting(found: Waiting | None) -> JSON | None:
 
 
 def window(found: Window) -> JSON:
-    """One period of one quota; `model` is null for the account's own, `day` without a calendar."""
+    """One period of one quota; `model` is null for the account's own."""
     factor = CREDIT if found.unit is Unit.CREDITS else 1
 
     def amount(value: int | None) -> float | int | None:
@@ -103,11 +103,11 @@ def window(found: Window) -> JSON:
         "quota": found.quota,
         "unit": found.unit.value,
         "period": spell(found.period),
-        "day": found.period_key or None,
+        "period_key": found.period_key or None,
         "limit": amount(found.limit),
         "spent": amount(found.spent),
         "reserved": amount(found.reserved),
-        "kept": amount(found.reserve),
+        "reserve": amount(found.reserve),
         "left": amount(found.remaining),
         "source": found.limit_source.value,
         "learned_at": None if found.limit_learned_at is None else iso(found.limit_learned_at),
@@ -152,6 +152,7 @@ def ran(found: Ran, windows: tuple[Window, ...]) -> JSON:
         "succeeded": sum(each.counts.succeeded for each in found.batches),
         "failed": found.failed,
         "left": found.left,
+        "unserved": sorted(found.unserved),
         "batches": [batch(each) for each in found.batches],
         "windows": [window(each) for each in windows],
     }
@@ -162,6 +163,7 @@ def status(found: Status) -> JSON:
     return {
         "at": iso(found.at),
         "runners": found.runners,
+        "set_aside": found.set_aside,
         "batches": [batch_status(line) for line in found.batches],
         "windows": [window(each) for each in found.windows],
     }
@@ -170,8 +172,9 @@ def status(found: Status) -> JSON:
 def batch_status(found: BatchStatus) -> JSON:
     """A batch, what it waits for, and when it will be finished."""
     return batch(found.batch) | {
+        "served": not found.unserved,
         "waits_for": waiting(found.waiting),
-        "ways": [
+        "routes": [
             {"account": account, "model": model, "waits_for": waiting(held)}
             for (account, model), held in found.routes.items()
         ],
@@ -185,13 +188,13 @@ def quota(lines: list[QuotaLine]) -> list[JSON]:
         window(line.window)
         | {
             "resets_in_s": _seconds(line),
-            "balance": None if line.credits is None else purse(line.credits),
+            "balance": None if line.credits is None else credits_of(line.credits),
         }
         for line in lines
     ]
 
 
-def purse(found: Credits) -> JSON:
+def credits_of(found: Credits) -> JSON:
     """A balance, in credits; `expiring` is an estimate, null where nothing is known to expire."""
     expiry = found.expiring
     seen = None if expiry is None or expiry.seen is None else [iso(at) for at in expiry.seen]

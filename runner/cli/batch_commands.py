@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from runner.cli import exits
+from runner.cli import exit_codes
 from runner.cli.options import BatchName, examples
-from runner.cli.session import Session, emit, session_of
+from runner.cli.session import Session, print_json, session_of
 from runner.core.states import BatchState
 
 if TYPE_CHECKING:
@@ -22,18 +22,18 @@ app = typer.Typer(rich_markup_mode=None)
 def retry(context: typer.Context, batch: BatchName) -> int:
     """Queue the failed rows of a batch again."""
     from runner.cli import as_json
-    from runner.cli.render import words
+    from runner.cli.render import fmt
 
     session = session_of(context)
-    found, retried = session.ask(lambda midnight: _retry(midnight, batch))
+    found, retried = session.query(lambda midnight: _retry(midnight, batch))
     if session.json:
-        emit({"batch": as_json.batch(found), "retried": retried})
+        print_json({"batch": as_json.batch(found), "retried": retried})
     elif not retried:
-        session.say(f"{_title(found)}: no row has failed")
+        session.print(f"{_title(found)}: no row has failed")
     else:
         go_on = _go_on(session, found)
-        session.say(f"{_title(found)}: {words.count(retried, 'row')} queued again; {go_on}")
-    return exits.DONE
+        session.print(f"{_title(found)}: {fmt.count(retried, 'row')} queued again; {go_on}")
+    return exit_codes.DONE
 
 
 async def _retry(midnight: Midnight, name: str) -> tuple[Batch, int]:
@@ -69,12 +69,12 @@ def _change(context: typer.Context, name: str, state: BatchState) -> int:
     from runner.cli import as_json
 
     session = session_of(context)
-    before, after = session.ask(lambda midnight: _set(midnight, name, state))
+    before, after = session.query(lambda midnight: _set(midnight, name, state))
     if session.json:
-        emit({"batch": as_json.batch(after), "changed": before.state is not after.state})
-        return exits.DONE
-    session.say(f"{_title(after)}: {_told(session, before, after)}")
-    return exits.DONE
+        print_json({"batch": as_json.batch(after), "changed": before.state is not after.state})
+        return exit_codes.DONE
+    session.print(f"{_title(after)}: {_told(session, before, after)}")
+    return exit_codes.DONE
 
 
 async def _set(midnight: Midnight, name: str, state: BatchState) -> tuple[Batch, Batch]:

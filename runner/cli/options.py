@@ -126,7 +126,7 @@ def read_faults(texts: Iterable[str] | None) -> dict[str, float]:
             found[kind.strip()] = float(value)
         except ValueError:
             remedy = "write a kind and a probability, as in --fault drop=0.05"
-            raise ConfigError(f"{text!r} is no fault", where="--fault", remedy=remedy) from None
+            raise ConfigError(f"{text!r} is not a fault", where="--fault", remedy=remedy) from None
     return found
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from runner.cli import as_json
-from runner.cli.render.words import iso
+from runner.cli.render.fmt import iso
 
 if TYPE_CHECKING:
     from runner.app.quality import Quality
@@ -50,7 +50,7 @@ def report(
     return {
         "days": [day(found) for found in days],
         "credits": {
-            line.window.account: as_json.purse(line.credits) for line in quota if line.credits
+            line.window.account: as_json.credits_of(line.credits) for line in quota if line.credits
         },
         "agreement": agreement(compared) if compared else None,
         "check": pair(check) if check else None,

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from runner.cli import exits
+from runner.cli import exit_codes
+from runner.cli.arguments import DatasetArguments, JobArguments
 from runner.cli.options import (
     JOBFILE_HELP,
     CallsPerDay,
@@ -28,8 +29,7 @@ from runner.cli.options import (
     examples,
     read_faults,
 )
-from runner.cli.session import Session, emit, session_of
-from runner.cli.wanted import Task, Wanted
+from runner.cli.session import Session, print_json, session_of
 from runner.core.pacing import Pace
 from runner.errors import ConfigError
 
@@ -81,18 +81,18 @@ def run(
     ] = False,
 ) -> int:
     """Queue a dataset, work it off, write the results; repeatable."""
-    from runner.cli.running import Request, Target, perform_run
+    from runner.cli.run_action import OutputTarget, RunRequest, run_batches
 
-    wanted = Wanted.of(dataset, input_format, where, sample, limit)
+    wanted = DatasetArguments.of(dataset, input_format, where, sample, limit)
     if jobfile is None and output is not None:
         remedy = "name the job file and the dataset too, or use: midnight export BATCH -o OUT"
         raise ConfigError("-o needs a batch to write", where="run", remedy=remedy)
-    if jobfile is None and (words := wanted.words()):
+    if jobfile is None and (words := wanted.to_argv()):
         remedy = "name the job file and the dataset too"
         raise ConfigError(f"{words[0]} needs a dataset", where="run", remedy=remedy)
-    task = Task(jobfile, wanted, model) if jobfile else None
-    request = Request(task, Target(output, errors), pace, no_wait=no_wait)
-    return perform_run(session_of(context), request)
+    job = JobArguments(jobfile, wanted, model) if jobfile else None
+    request = RunRequest(job, OutputTarget(output, errors), pace, no_wait=no_wait)
+    return run_batches(session_of(context), request)
 
 
 @app.command(epilog=examples("midnight submit label_reviews.toml reviews.csv"))
@@ -108,28 +108,31 @@ def submit(
 ) -> int:
     """Queue a dataset, and say what it will take."""
     from runner.cli import as_json
-    from runner.cli.running import check, queued
+    from runner.cli.run_action import check
+    from runner.cli.run_action import submit as submit_checked
 
     session = session_of(context)
-    wanted = Wanted.of(dataset, input_format, where, sample, limit)
-    checked = check(session, Task(jobfile, wanted, model))
-    found = session.ask(lambda midnight: queued(session, midnight, checked), known=False)
+    wanted = DatasetArguments.of(dataset, input_format, where, sample, limit)
+    checked = check(session, JobArguments(jobfile, wanted, model))
+    found = session.query(
+        lambda midnight: submit_checked(session, midnight, checked), must_exist=False
+    )
     if session.json:
-        emit(as_json.submitted(found))
-        return exits.DONE
-    from runner.cli.render import tables
+        print_json(as_json.submitted(found))
+        return exit_codes.DONE
+    from runner.cli.render import status_tables, summaries
     from runner.clock import SystemClock
 
     word = "queued as" if found.created else "queued before as"
-    session.say(f"{found.batch.name}: {word} batch {found.batch.id}")
-    session.say(tables.cost(found.batch.rows, found.forecast, SystemClock().now()))
+    session.print(f"{found.batch.name}: {word} batch {found.batch.id}")
+    session.print(summaries.cost(found.batch.rows, found.forecast, SystemClock().now()))
     go_on = (
         session.command("run")
-        if tables.runnable(found.batch)
+        if status_tables.runnable(found.batch)
         else _how_to_resume(session, found.batch)
     )
-    session.say(f"go on with: {go_on}")
-    return exits.DONE
+    session.print(f"go on with: {go_on}")
+    return exit_codes.DONE
 
 
 def _how_to_resume(session: Session, batch: Batch) -> str:
@@ -154,23 +157,23 @@ def plan(
 ) -> int:
     """Say what a dataset would cost; it spends nothing."""
     from runner.cli import as_json
-    from runner.cli.running import check
+    from runner.cli.run_action import check
     from runner.clock import SystemClock
 
     session = session_of(context)
-    wanted = Wanted.of(dataset, input_format, where, sample, limit)
-    task = Task(jobfile, wanted, model)
-    checked, now = check(session, task), SystemClock().now()
-    found = session.ask(lambda midnight: _planned(session, midnight, checked), known=False)
+    wanted = DatasetArguments.of(dataset, input_format, where, sample, limit)
+    job = JobArguments(jobfile, wanted, model)
+    checked, now = check(session, job), SystemClock().now()
+    found = session.query(lambda midnight: _planned(session, midnight, checked), must_exist=False)
     if session.json:
-        emit(as_json.plan(found))
-        return exits.DONE
-    from runner.cli.render import tables, words
+        print_json(as_json.plan(found))
+        return exit_codes.DONE
+    from runner.cli.render import fmt, summaries
 
-    models = words.either(found.models)
-    session.say(f"{found.name} on {models}: what it would cost; nothing was spent")
-    session.say(
-        tables.cost(
+    models = fmt.model_names(found.models)
+    session.print(f"{found.name} on {models}: what it would cost; nothing was spent")
+    session.print(
+        summaries.cost(
             found.rows,
             found.forecast,
             now,
@@ -180,16 +183,16 @@ def plan(
             tokens=found.prompt_tokens,
         )
     )
-    session.say(f"try it in virtual time: {session.command('rehearse', *task.words())}")
-    return exits.DONE
+    session.print(f"try it in virtual time: {session.command('rehearse', *job.to_argv())}")
+    return exit_codes.DONE
 
 
 async def _planned(session: Session, midnight: Midnight, checked: Checked) -> Plan:
     from runner.app.planning import make_plan
-    from runner.cli.render.bars import bar
+    from runner.cli.render.consoles import bar
 
     models, most = checked.jobfile.job.choices, checked.jobfile.limits.max_calls
-    with bar(session.aside, "reckoning") as tick:
+    with bar(session.err, "reckoning") as tick:
         return await make_plan(
             checked,
             lambda calls: midnight.forecast(models, calls, most),
@@ -222,10 +225,10 @@ def try_(
     The calls are in the ledger like any other. Each trial asks anew, unless the job file has
     reuse = true; it never waits for an allowance.
     """
-    from runner.cli.trying import perform_trial
+    from runner.cli.try_action import try_rows
 
-    wanted = Wanted.of(dataset, input_format, where, sample, rows)
-    return perform_trial(session_of(context), Task(jobfile, wanted, model))
+    wanted = DatasetArguments.of(dataset, input_format, where, sample, rows)
+    return try_rows(session_of(context), JobArguments(jobfile, wanted, model))
 
 
 @app.command(
@@ -260,8 +263,8 @@ def rehearse(
     ] = None,
 ) -> int:
     """Rehearse a dataset in virtual time: days in seconds, no call."""
-    from runner.cli.rehearsing import Wishes, perform_rehearsal
-    from runner.cli.running import Target
+    from runner.cli.rehearse_action import RehearsalRequest, rehearse_batch
+    from runner.cli.run_action import OutputTarget
 
     changes = {
         "calls_per_day": calls_per_day,
@@ -271,6 +274,7 @@ def rehearse(
         "foreign_calls_per_day": foreign,
         "seed": seed,
     }
-    wanted = Wanted.of(dataset, input_format, where, sample, limit)
-    wishes = Wishes(Task(jobfile, wanted, model), Target(output, errors), start, changes)
-    return perform_rehearsal(session_of(context), wishes)
+    wanted = DatasetArguments.of(dataset, input_format, where, sample, limit)
+    job = JobArguments(jobfile, wanted, model)
+    request = RehearsalRequest(job, OutputTarget(output, errors), start, changes)
+    return rehearse_batch(session_of(context), request)

@@ -1,4 +1,4 @@
-"""What a command is given: the global options, the settings, the database, and where to speak."""
+"""What a command is given: the global options, the settings, the database, and where to print."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Session:
     db: Path | None = None
     config: Path | None = None
     account: str | None = None
-    verbose: bool = False
+    verbosity: int = 0
     json: bool = False
 
     @cached_property
@@ -50,42 +50,42 @@ class Session:
             environ=os.environ,
             cwd=Path.cwd(),
         )
-        if self.verbose:
-            self._show_origins(settings)
+        if self.verbosity:
+            _log_origins(settings)
         return settings
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Midnight]:
-        """The program on the database that was chosen."""
+        """Open the program on the database that was chosen."""
         from runner.app.midnight import open_midnight  # noqa: PLC0415 - not for --help
 
-        async with open_midnight(self.settings, on_upgrade=self._tell_of_upgrade) as midnight:
+        async with open_midnight(self.settings, on_upgrade=self._announce_upgrade) as midnight:
             yield midnight
 
-    def _tell_of_upgrade(self, copy: Path) -> None:
+    def _announce_upgrade(self, copy: Path) -> None:
         told = f"Bringing the database up to date; a copy of it as it was is kept: {copy}"
-        self.aside.print(told, style="dim", highlight=False, soft_wrap=True)
+        self.err.print(told, style="dim", highlight=False, soft_wrap=True)
 
-    def ask(self, question: Callable[[Midnight], Awaitable[T]], *, known: bool = True) -> T:
-        """The answer to one question put to the open program.
+    def query(self, question: Callable[[Midnight], Awaitable[T]], *, must_exist: bool = True) -> T:
+        """Open the program, and return what `question` returns.
 
         Args:
-            question: What is asked.
-            known: Whether a database that was named must be there; else it is made.
+            question: What to ask it.
+            must_exist: Whether a database that was named must exist; otherwise it is created.
 
         Raises:
-            StoreError: It is not there.
+            StoreError: It does not exist.
         """
-        if known:
-            self._refuse_missing()
+        if must_exist:
+            self._require_database()
 
         async def main() -> T:
             async with self.open() as midnight:
                 return await question(midnight)
 
-        return complete(main)
+        return run_async(main)
 
-    def _refuse_missing(self) -> None:
+    def _require_database(self) -> None:
         """Do not answer a mistyped name with an empty database; the usual one may be new."""
         from runner.errors import StoreError  # noqa: PLC0415 - not for --help
         from runner.settings import DEFAULT  # noqa: PLC0415
@@ -98,47 +98,50 @@ class Session:
             )
 
     @cached_property
-    def people(self) -> Console:
-        """Where answers for people go: stdout, or stderr when stdout is for a machine."""
+    def out(self) -> Console:
+        """The console for answers: stdout, or stderr when stdout is for a machine."""
         from runner.cli.render.consoles import console  # noqa: PLC0415 - not for --json
 
         return console(stderr=self.json)
 
     @cached_property
-    def aside(self) -> Console:
-        """Where progress and remarks go: stderr."""
+    def err(self) -> Console:
+        """The console for progress and remarks: stderr."""
         from runner.cli.render.consoles import console  # noqa: PLC0415 - not for --help
 
         return console(stderr=True)
 
-    def say(self, *parts: RenderableType) -> None:
-        """Tell people."""
+    def print(self, *parts: RenderableType) -> None:
+        """Print `parts` for people."""
         for part in parts:
-            self.people.print(part, soft_wrap=isinstance(part, str))
+            self.out.print(part, soft_wrap=isinstance(part, str))
 
     def answer(self, value: Callable[[], Any], shown: Callable[[], RenderableType]) -> None:
-        """Print `value` as JSON, or what is `shown` to people, as was asked for."""
+        """Print `value` as JSON, or `shown` for people, whichever was asked for."""
         if self.json:
-            emit(value())
+            print_json(value())
         else:
-            self.say(shown())
+            self.print(shown())
 
     def command(self, *words: str | Path) -> str:
-        """The command line for `words`, with the global options of this one, quoted."""
+        """The command line for `words`, quoted, with the global options of this one."""
         import shlex  # noqa: PLC0415
 
         given = (("--db", self.db), ("--config", self.config), ("--account", self.account))
         options = [part for name, value in given if value for part in (name, str(value))]
         return shlex.join(["midnight", *options, *map(str, words)])
 
-    def _show_origins(self, settings: Settings) -> None:
-        for key, origin in settings.origins.items():
-            self.aside.print(f"{key} is set by {origin}", style="dim", highlight=False)
-        from runner.app.doctor import idle_providers  # noqa: PLC0415 - only for -v
 
-        for idle in idle_providers(settings):
-            told = f"{idle.name}: {idle.detail}; {idle.remedy}"
-            self.aside.print(told, style="yellow", highlight=False)
+def _log_origins(settings: Settings) -> None:
+    import logging  # noqa: PLC0415 - only for -v
+
+    from runner.app.doctor import idle_providers  # noqa: PLC0415
+
+    log = logging.getLogger(__name__)
+    for key, origin in settings.origins.items():
+        log.info("%s is set by %s", key, origin)
+    for idle in idle_providers(settings):
+        log.warning("%s: %s; %s", idle.name, idle.detail, idle.remedy)
 
 
 def session_of(context: typer.Context) -> Session:
@@ -146,7 +149,7 @@ def session_of(context: typer.Context) -> Session:
     return cast("Session", context.obj)
 
 
-def complete(main: Callable[[], Awaitable[T]]) -> T:
+def run_async(main: Callable[[], Awaitable[T]]) -> T:
     """Run `main` on an event loop of its own."""
     import anyio  # noqa: PLC0415 - not for --help
 
@@ -154,7 +157,7 @@ def complete(main: Callable[[], Awaitable[T]]) -> T:
     return anyio.run(partial(main))
 
 
-def emit(value: Any) -> None:
+def print_json(value: Any) -> None:
     """Print `value` on stdout as indented JSON."""
     import sys  # noqa: PLC0415
 
@@ -164,8 +167,8 @@ def emit(value: Any) -> None:
     sys.stdout.write(text + "\n")
 
 
-def emit_line(value: Any) -> None:
-    """Print `value` on stdout at once as one line of JSON, for a command that says several."""
+def print_json_line(value: Any) -> None:
+    """Print `value` on stdout at once as one line of JSON, for a command that prints several."""
     import sys  # noqa: PLC0415
 
     import orjson  # noqa: PLC0415 - not for --help

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from runner.cli import exits
+from runner.cli import exit_codes
 from runner.cli.options import examples
-from runner.cli.session import complete, emit, session_of
+from runner.cli.session import print_json, run_async, session_of
 
 if TYPE_CHECKING:
     from runner.app.midnight import Midnight
@@ -27,14 +27,14 @@ def doctor(context: typer.Context) -> int:
     from runner.cli import as_json
 
     session = session_of(context)
-    found = complete(lambda: examine(session.settings, os.environ))
+    found = run_async(lambda: examine(session.settings, os.environ))
     if session.json:
-        emit(as_json.checks(found))
+        print_json(as_json.checks(found))
     else:
-        from runner.cli.render import setup
+        from runner.cli.render import setup_views
 
-        session.say(setup.checks(found))
-    return exits.FAILED if any(check.ok is False for check in found) else exits.DONE
+        session.print(setup_views.checks(found))
+    return exit_codes.FAILED if any(check.ok is False for check in found) else exit_codes.DONE
 
 
 @app.command(epilog=examples("midnight models", "midnight models --json"))
@@ -46,16 +46,16 @@ def models(context: typer.Context) -> int:
     from runner.cli import as_json
 
     session = session_of(context)
-    found = complete(lambda: list_models(session.settings, os.environ))
+    found = run_async(lambda: list_models(session.settings, os.environ))
     if (nothing := nothing_listed(found)) is not None:
         raise nothing
     if session.json:
-        emit(as_json.models(found))
-        return exits.DONE
-    from runner.cli.render import setup
+        print_json(as_json.models(found))
+        return exit_codes.DONE
+    from runner.cli.render import setup_views
 
-    session.say(setup.models(found))
-    return exits.DONE
+    session.print(setup_views.models(found))
+    return exit_codes.DONE
 
 
 @app.command(
@@ -70,26 +70,26 @@ def init(
     show: Annotated[bool, typer.Option("--list", help="Only list the ready ones.")] = False,
 ) -> int:
     """Copy a ready job file and its sample data here; none is replaced."""
-    from runner.cli import ready
+    from runner.cli import templates
 
     session = session_of(context)
     if show:
-        session.answer(ready.listed, lambda: ready.shown(ready.listed()))
-        return exits.DONE
-    copied = ready.copy(name or ready.DEFAULT, Path.cwd())
+        session.answer(templates.listed, lambda: templates.shown(templates.listed()))
+        return exit_codes.DONE
+    copied = templates.copy(name or templates.DEFAULT, Path.cwd())
     if session.json:
-        emit({"copied": [path.as_posix() for path in copied]})
-        return exits.DONE
-    session.say(f"copied {', '.join(map(str, copied))}")
-    job = ready.arguments(copied)
-    session.say(f"what would it cost:     {session.command('plan', *job)}")
-    session.say(f"try it, spending none:  {session.command('rehearse', *job)}")
-    return exits.DONE
+        print_json({"copied": [path.as_posix() for path in copied]})
+        return exit_codes.DONE
+    session.print(f"copied {', '.join(map(str, copied))}")
+    job = templates.arguments(copied)
+    session.print(f"what would it cost:     {session.command('plan', *job)}")
+    session.print(f"try it, spending none:  {session.command('rehearse', *job)}")
+    return exit_codes.DONE
 
 
 @db.callback(invoke_without_command=True)
 def database(context: typer.Context) -> None:
-    """Look after the database: its place, its health, a copy."""
+    """Look after the database: its place, its health, a copy, what it could not store."""
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
 
@@ -100,24 +100,48 @@ def db_path(context: typer.Context) -> int:
     session = session_of(context)
     path = session.settings.db
     if session.json:
-        emit({"path": str(path), "exists": path.exists()})
+        print_json({"path": str(path), "exists": path.exists()})
     else:
         typer.echo(str(path))
-    return exits.DONE
+    return exit_codes.DONE
 
 
 @db.command("check", epilog=examples("midnight db check"))
 def db_check(context: typer.Context) -> int:
     """Read the whole database, and say what is wrong in it; exit code 1 if anything is."""
     session = session_of(context)
-    wrong = session.ask(lambda midnight: midnight.check())
+    wrong = session.query(lambda midnight: midnight.check())
     if session.json:
-        emit({"path": str(session.settings.db), "ok": not wrong, "defects": wrong})
+        print_json({"path": str(session.settings.db), "ok": not wrong, "defects": wrong})
     elif wrong:
-        session.say(*wrong, "restore a copy, or report this: it should never happen")
+        session.print(*wrong, "restore a copy, or report this: it should never happen")
     else:
-        session.say(f"{session.settings.db} is whole")
-    return exits.FAILED if wrong else exits.DONE
+        session.print(f"{session.settings.db} is whole")
+    return exit_codes.FAILED if wrong else exit_codes.DONE
+
+
+@db.command(
+    "set-aside", epilog=examples("midnight db set-aside", "midnight db set-aside -o FILE --forget")
+)
+def db_set_aside(
+    context: typer.Context,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            help="Write them to a new file, a JSON object a line, with the replies.",
+            metavar="FILE",
+        ),
+    ] = None,
+    forget: Annotated[
+        bool, typer.Option("--forget", help="Delete them once they were shown or written.")
+    ] = False,
+) -> int:
+    """Show the settlements of calls that could not be stored."""
+    from runner.cli import set_aside_action
+
+    return set_aside_action.show_set_aside(session_of(context), output, forget=forget)
 
 
 @db.command("backup", epilog=examples("midnight db backup tonight.db"))
@@ -133,12 +157,12 @@ def db_backup(
     async def backed_up(midnight: Midnight) -> None:
         await midnight.backup(target)
 
-    session.ask(backed_up)
+    session.query(backed_up)
     if session.json:
-        emit({"path": str(target), "bytes": target.stat().st_size})
+        print_json({"path": str(target), "bytes": target.stat().st_size})
     else:
-        session.say(f"copied to {target}")
-    return exits.DONE
+        session.print(f"copied to {target}")
+    return exit_codes.DONE
 
 
 app.add_typer(db, name="db")

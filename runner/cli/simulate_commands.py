@@ -176,6 +176,6 @@ def simulate(
     options = dict(locals())
     for name in ("context", "host", "port"):
         del options[name]
-    from runner.cli.simulation import perform_simulation
+    from runner.cli.simulate_action import serve_simulator
 
-    return perform_simulation(session_of(context), host, port, options)
+    return serve_simulator(session_of(context), host, port, options)

@@ -18,7 +18,7 @@ from runner.core.pacing import Pace
 from runner.core.period import Calendar, Grant, Refill, Rolling
 from runner.core.quota import Refused
 from runner.core.route import Route, RouteState, room_of, with_windows
-from runner.core.start_rate import StartRate
+from runner.core.start_bucket import StartBucket
 from runner.core.window import Source, Window
 
 
@@ -34,7 +34,7 @@ class AccountState:
 
     in_flight: int = 0
     ceiling: int | None = None
-    rate: StartRate | None = None
+    rate: StartBucket | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +46,14 @@ class State:
         accounts: What bounds each account; one that is missing is not bounded.
         in_flight: Calls of this process under way.
         ceiling: How many may be, in all.
+        loop_ms: The moment by a clock that never goes back, which the controllers go by.
     """
 
     routes: Mapping[Route, RouteState]
     accounts: Mapping[str, AccountState] = field(default_factory=dict)
     in_flight: int = 0
     ceiling: int = 256
+    loop_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,7 @@ def admit(state: State, demands: Sequence[Demand], now: int) -> Admission:
         [demand] = [one for one in demands if one.key == decision.key]
         state, permit = _reserve(state, demand, decision, now)
         permits += [permit] * decision.count
-        demands = [_started(one, decision.count) if one is demand else one for one in demands]
+        demands = [_after(one, demand, decision.count) for one in demands]
 
 
 def decide(state: State, demands: Sequence[Demand], now: int) -> Start | Wait:
@@ -161,20 +163,29 @@ def _reserve(state: State, demand: Demand, start: Start, now: int) -> tuple[Stat
         key: with_windows(other, changed) if key[0] == route[0] else other
         for key, other in state.routes.items()
     }
+    in_flight = before.in_flight + start.count
     routes[route] = replace(
         routes[route],
-        in_flight=before.in_flight + start.count,
-        controller=controller.started(before.controller, start.count, now),
+        in_flight=in_flight,
+        controller=controller.started(before.controller, start.count, state.loop_ms, in_flight),
     )
     accounts = dict(state.accounts)
     if (account := accounts.get(route[0])) is not None:
         rate = account.rate and account.rate.after(start.count, now)
-        in_flight = account.in_flight + start.count
-        accounts[route[0]] = replace(account, in_flight=in_flight, rate=rate)
+        under_way = account.in_flight + start.count
+        accounts[route[0]] = replace(account, in_flight=under_way, rate=rate)
     after = replace(
         state, routes=routes, accounts=accounts, in_flight=state.in_flight + start.count
     )
     return after, permit
+
+
+def _after(demand: Demand, started: Demand, count: int) -> Demand:
+    """`demand` once `count` calls of `started` are under way."""
+    if demand is started:
+        return _started(demand, count)
+    shared = demand.left_shared_by is not None and demand.left_shared_by == started.left_shared_by
+    return replace(demand, left=demand.left - count) if shared and demand.left else demand
 
 
 def _started(demand: Demand, count: int) -> Demand:
@@ -258,13 +269,14 @@ class _Turn:
             free = min(free, account.ceiling - account.in_flight)
         if free <= 0:
             return Waiting(key, WaitCause.CONCURRENCY, _BUSY, None)
-        slots, until = controller.room(own.controller, own.in_flight, self._now)
+        slots, until = controller.room(own.controller, own.in_flight, state.loop_ms)
         if slots <= 0:
             if until is None:
                 return Waiting(key, WaitCause.CONCURRENCY, _BUSY, None)
+            until = self._now + until - state.loop_ms
             return Waiting(key, ParkReason.THROTTLED, _SLOWED, until)
         if account.rate is not None:
-            allowed = int(account.rate.left(self._now))
+            allowed = account.rate.left(self._now)
             if allowed < 1:
                 until = account.rate.next_at(self._now)
                 return Waiting(key, WaitCause.RATE, "starting calls no faster", until)

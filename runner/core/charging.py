@@ -27,7 +27,7 @@ CLOCK_TOLERANCE_MS = 2 * gates.MINUTE_MS
 # provider's own figures say otherwise.
 UNCHARGED = frozenset({Kind.LOCAL, Kind.THROTTLED, Kind.SPENT, Kind.UNAUTHORISED})
 # The provider has taken the call in and judged it.
-_ANSWERED = frozenset({Kind.DONE, Kind.REJECTED})
+ANSWERED = frozenset({Kind.DONE, Kind.REJECTED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ def settle_calls(window: Window, outcomes: Sequence[Outcome], now: int, held: in
 
 def _is_plain(window: Window, outcome: Outcome, *, told: bool) -> bool:
     """Whether `outcome` is an answer that changes sums only; `told`: with the provider's count."""
-    if outcome.probe or outcome.verdict.kind not in _ANSWERED:
+    if outcome.probe or outcome.verdict.kind not in ANSWERED:
         return False
     count = outcome.counts.get(window.quota)
     if count is None:

@@ -1,54 +1,342 @@
-"""Interim: replaced by the learned controller."""
+"""What one route bears: how many calls at once (in_flight.py), and how fast (start_rate.py).
+
+A route is a model on an account. Its server is not asked, it is listened to: answers let both
+numbers grow; a refusal ("too many", whatever its status) cuts one of them. Which one, tells its
+circumstance; the first line that fits counts:
+
+    a number is tried again, starts spread          it was the number
+    nothing was let in since the last refusal, or   a drought: one call at a time, after waits
+    it met a lone call, or named its wait           (drought.py); then at the rate that was let in
+    starts came as fast as the rate let them        the rate
+    no number was known to be too many              the number, if it is refused again when the
+                                                    starts are spread; else the rate
+    as many were in flight as were refused before   the number
+    fewer were                                      the rate is learned
+
+A burst of refusals counts once: of the calls that were sent before the first of them came, each
+further one takes one off what was borne and let in, and the cut is decided anew.
+
+All functions are pure, `(state, event, now) -> state`. Moments are whole milliseconds of one clock
+that never goes back. The states are named tuples: one is replaced at every turn of the engine,
+which costs a third of what it costs with a frozen dataclass.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from runner.core import drought as droughts
+from runner.core import in_flight as flights
+from runner.core import start_rate as rates
+from runner.core.drought import Drought
+from runner.core.in_flight import InFlight
+from runner.core.start_rate import Cycle, StartRate
+
+# The refusals of a burst come in within this time: nothing is started meanwhile.
+BURST_MS = 50
+# A pause up to this is a turn of the engine; a longer one is want of calls, and no evidence.
+TURN_MS = 20
+# A wait this long, named to a route without a known rate, is a drought.
+LONG_WAIT_MS = 1_000
+# A first refusal is tried again with spread starts up to so many in flight: with more, waiting for
+# `in_flight.PATIENCE` answers takes only a few round trips.
+MOST_SPREAD = 16
+# Starts are spread over a little less than the round trip, to fill what the server bears.
+SPREAD = 1.25
+# So many calls must have been let in for their greatest number in flight to mean something.
+TELLING = 8
+TELLING_BESIDE = 3
+_NEVER = 1 << 60
 
 
-@dataclass(frozen=True, slots=True)
-class Controller:
-    """How many calls may be in flight."""
+class Tally(NamedTuple):
+    """What was let in, as far as is known: a call counts until it is refused.
 
-    allowed: int = 2
-    ceiling: int = 32
-    streak: int = 0
+    Times without demand are taken out: they put off the moments at which counting began.
+
+    Attributes:
+        since: When the last refusal came; None: nothing was ever sent.
+        admitted: Calls let in since then.
+        cycle_at: When the last drought ended, or everything began.
+        cycle: Calls let in since then.
+        free_at: Since when another call could have been in flight; `_NEVER` when none could.
+        paced: The last start had waited for the rate, not for room.
+        beside: How many were in flight with the last start.
+        most: How many were in flight with a start before it, at most, since the last refusal.
+    """
+
+    since: int | None = None
+    admitted: int = 0
+    cycle_at: int = 0
+    cycle: int = 0
+    free_at: int = _NEVER
+    paced: bool = False
+    beside: int = 0
+    most: int = 0
 
 
-def room(state: Controller, in_flight: int, now: int) -> tuple[int, int | None]:
-    """How many calls may start."""
-    return state.allowed - in_flight, None
+class Cut(NamedTuple):
+    """The last refusal that counted, and what was thought before it.
+
+    Attributes:
+        at: When it came.
+        admitted: Calls let in since the refusal before.
+        ms: How long ago that was.
+        beside: How many other calls were in flight.
+        before: The state before it.
+    """
+
+    at: int = -1
+    admitted: int = 0
+    ms: int = 1
+    beside: int = 0
+    before: Controller | None = None
 
 
-def started(state: Controller, count: int, now: int) -> Controller:
-    """Calls have started."""
-    return state
+class Controller(NamedTuple):
+    """What is known of a route, between two events.
 
+    Attributes:
+        in_flight: The search for how many calls it bears at once.
+        usual_ms: What a call takes, smoothed.
+        tally: What was let in.
+        rate: The search for how fast calls may start; None: that is not what limits them.
+        hold_until: No call before this moment.
+        refusal_ms: What a refusal takes, at most, lately.
+        drought: Whether every call is refused.
+        cut: The last refusal that counted.
+    """
 
-def answered(state: Controller, sent_at: int, now: int, in_flight: int) -> Controller:
-    """One more allowed after as many answers as were allowed."""
-    streak = state.streak + 1
-    if streak < state.allowed or state.allowed >= state.ceiling:
-        return replace(state, streak=streak)
-    return replace(state, allowed=state.allowed + 1, streak=0)
+    in_flight: InFlight
+    usual_ms: float = 0.0
+    tally: Tally = Tally()
+    rate: StartRate | None = None
+    hold_until: int = 0
+    refusal_ms: int = 0
+    drought: Drought = Drought()
+    cut: Cut = Cut()
+
+    @property
+    def allowed(self) -> int:
+        """How many calls may be in flight."""
+        return 1 if self.drought.refusals else self.in_flight.number
+
+    @property
+    def per_second(self) -> float | None:
+        """How many calls may start in a second; None: that is not what they wait for."""
+        return self.rate.rate * 1_000 if self.rate and self.tally.paced else None
 
 
 def new(start: int, ceiling: int) -> Controller:
-    """One that has learned nothing."""
-    return Controller(start, ceiling)
+    """A route of which nothing is known: `start` calls at once, never more than `ceiling`."""
+    return Controller(flights.new(start, ceiling))
+
+
+def room(c: Controller, in_flight: int, now: int) -> tuple[int, int | None]:
+    """How many calls may start now; if none, when to look again (None: when a call has ended)."""
+    if now < c.hold_until:
+        return 0, c.hold_until
+    free = c.in_flight.number - in_flight
+    if c.drought.refusals:
+        free = min(1, c.in_flight.ceiling - in_flight)
+        tried = c.tally.admitted and in_flight
+        if tried and now < (let_in_at := droughts.let_in_at(c.drought, c.refusal_ms)):
+            return 0, let_in_at
+    if free <= 0:
+        return 0, None
+    if c.rate is None:
+        return free, None
+    if now < c.rate.next_at:
+        return 0, math.ceil(c.rate.next_at)
+    return min(free, rates.room(c.rate, now)), None
+
+
+def started(c: Controller, count: int, now: int, in_flight: int) -> Controller:
+    """After `count` starts, with which `in_flight` calls are under way."""
+    if c.drought.refusals:
+        c = _tried(c, now)
+    t, rate, paced = c.tally, c.rate, False
+    ready_at = max(t.free_at, c.hold_until) if t.free_at < _NEVER else now
+    if rate is not None:
+        paced = rate.next_at >= ready_at and now - rate.next_at <= TURN_MS
+        ready_at = max(ready_at, int(rate.next_at))
+        rate = rates.started(rate, count, now, bound=paced and not c.in_flight.spread)
+    idle = max(0, now - ready_at - TURN_MS)
+    since, cycle_at = (now, now) if t.since is None else (t.since + idle, t.cycle_at + idle)
+    free_at = now if in_flight < c.in_flight.number else _NEVER
+    admitted, cycle, most = t.admitted + count, t.cycle + count, max(t.most, t.beside)
+    tally = Tally(since, admitted, cycle_at, cycle, free_at, paced, in_flight, most)
+    return Controller(c.in_flight, c.usual_ms, tally, rate, *c[4:])
+
+
+def answered(c: Controller, sent: Sequence[int], now: int, in_flight: int) -> Controller:
+    """After answers to calls that were sent at `sent`; `in_flight` are left under way.
+
+    A rejection is an answer: it proves that the server takes calls. The refusals of the same turn
+    come first.
+    """
+    answers, allowed = len(sent), c.in_flight.number
+    mean = now - sum(sent) / answers
+    weight = min(1.0, answers / max(4, allowed)) if c.usual_ms else 1.0
+    usual_ms = c.usual_ms + weight * (mean - c.usual_ms)
+    if c.drought.refusals and max(sent) > c.cut.at:
+        c = _recovered(c, max(sent))
+    f, tally = c.in_flight, c.tally
+    full = in_flight + answers >= allowed
+    if (full or f.spread) and not c.drought.refusals:
+        f = flights.answered(f, sent, now)
+    if in_flight < f.number and now < tally.free_at:
+        tally = tally._replace(free_at=now)
+    return Controller(f, usual_ms, tally, *c[3:])
+
+
+def faulted(c: Controller, now: int) -> Controller:
+    """After a call that ended otherwise: a time-out, a fault of the server, or it was cancelled.
+
+    That lets nothing grow and cuts nothing.
+    """
+    admitted = 0 if c.drought.refusals else c.tally.admitted
+    tally = c.tally._replace(free_at=min(now, c.tally.free_at), admitted=admitted)
+    return c._replace(tally=tally)
 
 
 def throttled(
-    state: Controller, sent_at: int, wait_ms: int | None, now: int, in_flight: int
+    c: Controller, sent_at: int, wait_ms: int | None, now: int, in_flight: int
 ) -> Controller:
-    """Half as many."""
-    return replace(state, allowed=max(1, state.allowed // 2), streak=0)
+    """After a refusal for load or pace.
+
+    Args:
+        c: The state.
+        sent_at: When the call was sent.
+        wait_ms: The wait that the provider named; it is kept exactly.
+        now: The present moment.
+        in_flight: The other calls under way, those included that have ended in the same turn.
+    """
+    tally = c.tally._replace(cycle=max(0, c.tally.cycle - 1))
+    hold_until = max(c.hold_until, now + (wait_ms or 0))
+    c = c._replace(tally=tally, hold_until=hold_until)
+    if sent_at > c.cut.at:
+        c = _cut(c, sent_at, wait_ms, now, in_flight)
+    elif not c.drought.refusals and c.cut.before is not None:
+        c = _cut_again(c, c.cut.before, wait_ms, now)
+    if in_flight < c.in_flight.number and now < c.tally.free_at:
+        return c._replace(tally=c.tally._replace(free_at=now))
+    return c
 
 
-def faulted(state: Controller, now: int) -> Controller:
-    """No growth."""
-    return state
+def exhausted(c: Controller) -> bool:
+    """Whether one call after the other was refused for longer than throttling lasts.
+
+    The caller then parks the model, or the account. The first call after that is one more try.
+    """
+    return c.drought.refusals >= droughts.EXHAUSTED
 
 
-def exhausted(state: Controller, now: int) -> bool:
-    """Interim."""
-    return True
+def _cut(c: Controller, sent_at: int, wait_ms: int | None, now: int, in_flight: int) -> Controller:
+    """The first refusal of a burst."""
+    t = c.tally
+    ms = max(1, now - (now if t.since is None else t.since))
+    before = c._replace(cut=Cut())  # no chain of all the cuts there ever were
+    c = c._replace(
+        cut=Cut(now, max(0, t.admitted - 1), ms, in_flight, before),
+        tally=t._replace(since=now, admitted=0, beside=0, most=0),
+        refusal_ms=max(now - sent_at, c.refusal_ms * 3 // 4),
+    )
+    if c.drought.refusals:
+        again = c.drought._replace(refusals=c.drought.refusals + 1)
+        return _waiting(c, again, wait_ms, now)
+    pause = now + min(BURST_MS, now - sent_at)
+    return _decided(c._replace(hold_until=max(c.hold_until, pause)), wait_ms, now)
+
+
+def _cut_again(c: Controller, before: Controller, wait_ms: int | None, now: int) -> Controller:
+    """One more refusal of the same burst."""
+    cut = c.cut._replace(admitted=c.cut.admitted - 1, beside=c.cut.beside - 1)
+    c = c._replace(in_flight=before.in_flight, rate=before.rate, drought=before.drought, cut=cut)
+    return _decided(c, wait_ms, now)
+
+
+def _decided(c: Controller, wait_ms: int | None, now: int) -> Controller:
+    """What a refusal cuts: the table above."""
+    f, rate, cut = c.in_flight, c.rate, c.cut
+    if f.spread:
+        c = c._replace(in_flight=flights.refused(f, cut.beside), rate=None)
+    elif _is_drought(c, wait_ms):
+        f = flights.undisturbed(f) if c.tally.cycle > 0 else flights.restarted(f)
+        return _waiting(c._replace(in_flight=f), droughts.begun(c.drought, now), wait_ms, now)
+    elif rate is not None and (c.tally.paced or c.drought.over) and not _outnumbered(c):
+        c = c._replace(rate=_slower(c, rate, now))
+    elif f.wall is None and rate is None and c.usual_ms and cut.beside < MOST_SPREAD:
+        spread = rates.learned(SPREAD * (cut.beside + 1) / c.usual_ms, 0.5, now)
+        c = c._replace(in_flight=flights.tried_spread(f, cut.beside), rate=spread)
+    elif not flights.contradicts(f, cut.beside):
+        c = c._replace(in_flight=flights.refused(f, cut.beside))
+    elif rate is not None:
+        c = c._replace(in_flight=flights.without_wall(f), rate=_slower(c, rate, now))
+    else:
+        let_in = cut.admitted / cut.ms
+        more = f.number / max(1.0, c.usual_ms) / let_in - 1  # as many as were in flight: Little
+        learned = rates.learned(let_in, max(1 / (cut.admitted + 1), more), now)
+        c = c._replace(in_flight=flights.without_wall(f), rate=learned)
+    return c._replace(drought=c.drought._replace(over=False))
+
+
+def _is_drought(c: Controller, wait_ms: int | None) -> bool:
+    if c.rate is None:
+        if c.cut.beside <= 0 or (wait_ms or 0) >= LONG_WAIT_MS:
+            return True
+        if flights.is_settling(c.in_flight, c.cut.beside):
+            return False
+    return c.cut.admitted <= 0
+
+
+def _outnumbered(c: Controller) -> bool:
+    """Whether a number explains a refusal of paced calls: none was let in beside as many.
+
+    A rate that is only tried is suspected first, where a late answer makes two calls of one.
+    """
+    if c.rate is None or c.cut.before is None or c.cut.admitted < TELLING:
+        return False
+    tried = c.rate.rate > c.rate.held and c.cut.beside < TELLING_BESIDE
+    return not tried and c.cut.beside >= c.cut.before.tally.most
+
+
+def _slower(c: Controller, rate: StartRate, now: int) -> StartRate:
+    ms = c.cut.ms
+    if c.cut.admitted >= rates.TRUSTED:  # a window lets nothing in during its drought
+        ms = max(1, min(ms, c.cut.at - c.tally.cycle_at))
+    return rates.refused(rate, c.cut.admitted, ms, now, dry=c.drought.over)
+
+
+def _waiting(c: Controller, drought: Drought, wait_ms: int | None, now: int) -> Controller:
+    gap_ms = c.rate and c.rate.gap
+    drought, until = droughts.wait(drought, wait_ms, gap_ms, c.tally.cycle_at, now)
+    return c._replace(drought=drought, hold_until=max(c.hold_until, until))
+
+
+def _tried(c: Controller, now: int) -> Controller:
+    """A call starts in a drought: the one that tries the route, or the one before was let in."""
+    if c.tally.admitted:
+        return _recovered(c, c.drought.tried_at)
+    idle = max(0, now - max(c.hold_until, c.tally.free_at) - TURN_MS)
+    began_at = c.drought.began_at + idle
+    return c._replace(drought=c.drought._replace(tried_at=now, began_at=began_at))
+
+
+def _recovered(c: Controller, sent_at: int) -> Controller:
+    """After a call that was sent at `sent_at`, in a drought, and was let in."""
+    t, d, f, rate = c.tally, c.drought, c.in_flight, c.rate
+    ms, drought_ms = max(1, sent_at - t.cycle_at), max(0, sent_at - d.began_at)
+    if t.cycle > 1:
+        cycle = Cycle(t.cycle - 1, ms, drought_ms, min(ms, d.unsure_ms))
+        rate = rates.resumed(rate, cycle, sent_at, first=not d.seen)
+    if rate is not None and (drought_ms < rates.OUTAGE_MS or not flights.is_sure(f)):
+        f = flights.without_wall(f)
+    return c._replace(
+        in_flight=flights.undisturbed(f),
+        rate=rate,
+        drought=droughts.ended(d),
+        tally=t._replace(cycle_at=sent_at, cycle=1),
+    )

@@ -59,6 +59,7 @@ class Demand:
         due: When the first of those is due (ms since the epoch).
         rotate: How its routes are used.
         left: Calls that the user still allows it; None: as many as it takes.
+        left_shared_by: Demands with the same value share `left`; None: it has its own.
         share: Calls that it has had beside the others.
         in_flight: Calls of it under way.
         pending: Whether the provider works on something that was paid for it.
@@ -74,6 +75,7 @@ class Demand:
     due: int | None = None
     rotate: Rotate = Rotate.PREFER
     left: int | None = None
+    left_shared_by: int | None = None
     share: int = 0
     in_flight: int = 0
     pending: bool = False

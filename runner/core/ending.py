@@ -19,7 +19,6 @@ _LONG = frozenset(
         ParkReason.SPENT,
         ParkReason.CLOCK_AHEAD,
         ParkReason.GONE,
-        ParkReason.CIRCUIT_OPEN,
         ParkReason.REFUSED,
         WaitCause.HOURS,
         WaitCause.CAPPED,
@@ -54,6 +53,8 @@ def _is_long(reason: Waiting, now: int) -> bool:
         return True
     if reason.cause is WaitCause.DUE:  # a job is tried so often only
         return False
-    if reason.until is not None and reason.until - now > SHORT_WAIT_MS:
+    if reason.window is not None and reason.window.gate.refusals > PATIENCE:
         return True
-    return reason.window is not None and reason.window.gate.refusals > PATIENCE
+    if reason.cause is ParkReason.CIRCUIT_OPEN:  # its first waits are minutes, and few
+        return False
+    return reason.until is not None and reason.until - now > SHORT_WAIT_MS

@@ -5,7 +5,7 @@ No provider tells when it granted what. It knows no endpoint and no clock: a sam
 - A balance that is higher than our spending foresees was granted something between two samples.
 - How long that lasts, the published grants tell: a rise is taken for those that expire
   soonest as far as they go, and beyond for what lasts.
-- What was there at the first sample was granted before, nobody knows when; it is taken for the same,
+- What was there at the first sample was granted before, nobody knows when; it is treated alike,
   and expires at the latest as if it had been granted right then.
 - The earliest to expire are spent first. A fall that is not ours is an expiry, or somebody
   else's spending: either takes the earliest.
@@ -123,7 +123,7 @@ def expiring(balances: GrantBalances, now: int) -> Expiry | None:
 def _corrected(
     balances: GrantBalances, before: int, sample: BalanceSample, terms: Sequence[GrantTerms]
 ) -> GrantBalances:
-    """`balances`, as foreseen for `sample`, put right by what it showed; the one before was `before`.
+    """`balances`, as expected at `sample`, corrected by what it shows; the last was at `before`.
 
     What has outlived its latest moment was renewed, if there was a grant or time for one; else
     it lasts.

@@ -1,4 +1,4 @@
-"""How jobs share a call: which of those that are ready go together, and how many calls that takes."""
+"""How jobs share calls: which ready jobs go together, and how many calls that takes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Packing:
     budget: int | None = None
 
     def pack_size(self, splits: int) -> int:
-        """How many jobs may share a call with one whose pack was split so often, itself included."""
+        """How many jobs may share a call with one whose pack was split so often, and with it."""
         return max(1, self.most >> splits)
 
     def calls(self, jobs: int) -> int:

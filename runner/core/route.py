@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 
+from runner.core import controller
 from runner.core.controller import Controller
 from runner.core.period import Calendar
 from runner.core.verdict import Scope
@@ -16,6 +17,10 @@ from runner.core.window import ONE_CALL, Cost, Window
 
 Route = tuple[str, str]
 """An account, and a model on it: one way a call can take."""
+
+
+UNKNOWN = controller.new(1, 256)
+"""What is known of what a route bears before its first call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +35,7 @@ class RouteState:
     """
 
     windows: tuple[Window, ...]
-    controller: Controller = field(default_factory=Controller)
+    controller: Controller = field(default_factory=lambda: UNKNOWN)
     in_flight: int = 0
     cost: Cost = field(default_factory=lambda: ONE_CALL)
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from runner.core import charging, retry
 from runner.core.admission import Permit
 from runner.core.charging import Outcome
-from runner.core.retry import Accept, Fail, JobAction, Limits, Succeed, Tries
+from runner.core.retry import Accept, JobAction, Limits, Tries
 from runner.core.states import CallState, Counts
 from runner.core.verdict import Kind, Verdict
 from runner.core.window import Window

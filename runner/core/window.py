@@ -83,8 +83,8 @@ class Window:
         spent: What the provider has counted, as far as is known, without the `reserved`, which
             are in flight. It is true at `counted_at`, where it changes by itself.
         recent: Of a rolling period: what was spent when, as (moment, amount), oldest first.
-        unconfirmed: Of a calendar period: the part of `spent` that no reply has told of, by the moment
-            at which its call was given up. A later call's count tells whether it was charged.
+        unconfirmed: Of a calendar period: the part of `spent` that no reply has confirmed, by the
+            moment at which its call was given up. A later count tells whether it was charged.
         previous_spent: What the calendar period before had spent: a count that goes on from there
             shows that the reset is late.
         last_start_at: When its latest call was let in, whichever runner made it.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
@@ -15,6 +16,8 @@ from runner.engine.posts import Post
 from runner.errors import UnauthorisedError
 from runner.providers.account import Account
 from runner.providers.endpoint import Endpoint
+
+log = logging.getLogger(__name__)
 
 
 class AccountPool:
@@ -82,5 +85,6 @@ class AccountPool:
 
     def _refuse(self, name: str, verdict: Verdict) -> None:
         """Call this account no more: the provider refuses it."""
+        log.warning("account refused", extra={"account": name, "why": verdict.why or None})
         where = f"account {name} ({self._endpoints[name].account.preset.title})"
         self._refused[name] = UnauthorisedError(verdict.why, where=where, remedy=verdict.remedy)

@@ -6,6 +6,7 @@ windows, the core decides.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -25,6 +26,8 @@ from runner.providers.account import Account
 from runner.providers.balance import Balance, TokenRefused, ask_balance, ask_price
 from runner.providers.endpoint import Endpoint
 from runner.store import balances, windows
+
+log = logging.getLogger(__name__)
 
 EVERY_MS = 15 * 60_000
 # With nothing left a grant may come at any moment, and asking costs nothing.
@@ -70,6 +73,9 @@ class BalancePoller:
                 verdict = await self._poll(self.account.credits)
             except StoreError:  # the engine meets it as well, and says so
                 self._ask_at = self._clock.now() + RETRY_WRITE_MS
+            except Exception:
+                # A defect of ours must not cancel the calls beside it, which are paid.
+                log.exception("the balance of %s cannot be asked for", self.account.name)
             self.polled = True
             tell(verdict)
             if verdict is None:

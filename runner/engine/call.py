@@ -5,10 +5,13 @@ Whatever happens on the way becomes a value; what it changes, the core decides.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+import anyio
 
 from runner.core.charging import Outcome
 from runner.core.retry import Fail, Limits
@@ -28,6 +31,8 @@ from runner.errors import RunnerError
 from runner.jobfile import JobFile
 from runner.providers.endpoint import CallResult, Endpoint
 from runner.store.batches import Batch
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,7 @@ class EndedCall:
         unaskable: Why nothing could be asked of the others.
         sent_at: When it was sent (ms since the epoch).
         ended_at: When it ended.
+        sent_ms: When it was sent, by the loop's clock, which never goes back (ms).
         sent: What was asked, as JSON values, if somebody watches.
     """
 
@@ -80,6 +86,7 @@ class EndedCall:
     unaskable: tuple[JobOutcome, ...] = ()
     sent_at: int = 0
     ended_at: int = 0
+    sent_ms: int = 0
     sent: Any = field(default=None, compare=False)
 
     def kept(self) -> Any:
@@ -118,15 +125,23 @@ class EndedCall:
         return self.result.outcome(probe=probe, sent_at=self.sent_at)
 
 
+def loop_ms() -> int:
+    """The moment by the loop's clock, which never goes back, in ms."""
+    return round(anyio.current_time() * 1_000)
+
+
 async def make_call(
     prepared: PreparedCall, endpoint: Endpoint, now: Callable[[], int], *, watched: bool = False
 ) -> EndedCall:
     """Make a call; whatever happens is a value."""
     try:
         return await _make(prepared, endpoint, now, watched=watched)
-    except Exception as error:  # noqa: BLE001 - a defect of ours must not lose a paid call
+    except Exception as error:  # a defect of ours must not lose a paid call
+        log.exception("internal error", extra={"call": prepared.call.id})
         verdict = Verdict(Kind.TRANSIENT, f"internal error: {error!r}", scope=None)
-        return EndedCall(prepared, CallResult(verdict), prepared.call.jobs, ended_at=now())
+        return EndedCall(
+            prepared, CallResult(verdict), prepared.call.jobs, ended_at=now(), sent_ms=loop_ms()
+        )
 
 
 async def _make(
@@ -143,7 +158,7 @@ async def _make(
             unaskable.append(JobOutcome(job, Fail(str(error))))
         else:
             asked.append(job)
-    sent_at = now()
+    sent_at, sent_ms = now(), loop_ms()
     if not asked:
         verdict = Verdict(Kind.LOCAL, "nothing can be asked of its rows", scope=None)
         return EndedCall(prepared, CallResult(verdict), (), (), tuple(unaskable), sent_at, sent_at)
@@ -157,6 +172,7 @@ async def _make(
         tuple(unaskable),
         sent_at,
         now(),
+        sent_ms,
         handler.shown(questions) if watched else None,
     )
 

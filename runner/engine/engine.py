@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -25,19 +26,21 @@ from runner.clock import Clock
 from runner.core.admission import Wait
 from runner.core.clock_skew import skew_of
 from runner.core.demand import Rules
-from runner.core.ending import Ending, ends_run
+from runner.core.ending import Ending
 from runner.core.settlement import Settlement
-from runner.core.states import BatchState
+from runner.engine import event_log
 from runner.engine.account_pool import AccountPool
 from runner.engine.call import CallTrace, EndedCall, PreparedCall, make_call
+from runner.engine.event_log import EventLog
 from runner.engine.image_poller import ImageTaskPoller
 from runner.engine.posts import Posts
 from runner.engine.run import Run
-from runner.engine.scheduler import NOTHING, Memory, Scheduler, Turn
-from runner.engine.showing import progress_of
+from runner.engine.runs import Runs, Standing
+from runner.engine.scheduler import Memory, Scheduler, Turn
+from runner.engine.turn_writer import TurnWriter
 from runner.errors import EngineError, RunnerError, UnavailableError
 from runner.providers.endpoint import Endpoint
-from runner.store import batches, runners, set_aside
+from runner.store import runners
 from runner.store.database import Database
 
 log = logging.getLogger(__name__)
@@ -48,8 +51,6 @@ RETRY_WRITE_S = 2.0
 # How long the first call may wait for the balances; one that comes later is heeded then.
 FIRST_POLL_S = 5.0
 LONGEST_JITTER_MS = 3_000
-# How often a watcher is shown what happens while calls are made.
-SHOW_EVERY_S = 0.25
 # Calls that end close together are settled together: with many in flight a turn waits so long.
 GATHER_S = 0.002
 MANY_IN_FLIGHT = 8
@@ -88,10 +89,12 @@ class Engine:
         self._images = ImageTaskPoller(
             database, self._posts.post, self._accounts.endpoints, clock, self._wake
         )
-        self._runs: list[Run] = []
+        self._runs = Runs(database)
+        self._log = EventLog()
         self._ended: list[EndedCall] = []
-        self._flying = 0
+        self._in_flight: Counter[int] = Counter()  # calls under way, by batch
         self._calls: TaskGroup
+        self._writer: TurnWriter
         self._memory: Memory | None = None
         self._woken = anyio.Event()
         self._closing = False
@@ -111,6 +114,7 @@ class Engine:
         failure: Exception | None = None
         async with runners.registered(self._database, self._clock.now) as runner_id:
             scheduler = self._scheduler(runner_id)
+            self._writer = TurnWriter(self._database, scheduler, self._posts, self._now)
             async with anyio.create_task_group() as pollers:
                 pollers.start_soon(self._images.run, runner_id)
                 self._accounts.start_polling(pollers, self._wake)
@@ -133,13 +137,13 @@ class Engine:
             StoreError: The database is damaged.
             JobFileError: A stored job file cannot be read.
         """
-        self._runs.append(run)
+        event_log.run_started(run)
+        self._runs.add(run)
         self._wake(look=True)
         try:
             await run.over.wait()
         finally:
-            if run in self._runs:
-                self._runs.remove(run)
+            self._runs.remove(run)
         if run.failure is not None:
             raise run.failure
         return run.ending or Ending.STOPPED
@@ -147,6 +151,7 @@ class Engine:
     def stop(self, run: Run) -> None:
         """Start nothing new for `run`; it ends when the calls in flight have, or at a deadline."""
         if not run.stopping:
+            event_log.run_stopping(run)
             run.stopping = True
             run.deadline = anyio.current_time() + self._options.drain_s
         self._wake()
@@ -172,10 +177,10 @@ class Engine:
                 failure = EngineError(
                     f"internal error: {error!r}", remedy="report it, with a log (--log-file)"
                 )
+                failure.__cause__ = error
             self._closing = True
-            for run in list(self._runs):
-                run.end(Ending.STOPPED, failure)
-            await self._drain(scheduler, calls)
+            self._runs.end_all(failure)
+            await self._drain(calls)
             self._posts.close()
 
     async def _loop(self, scheduler: Scheduler, runner_id: int) -> None:
@@ -188,8 +193,8 @@ class Engine:
             except UnavailableError as error:
                 self._trouble = error.what
                 self._posts.fail(error)
-                log.warning("the database cannot be written: %s", error.what)
-                self._show(Wait(None), at_once=True)
+                self._log.trouble(error.what)
+                self._show_trouble()
                 await anyio.sleep(RETRY_WRITE_S)
                 continue
             if self._closing and not self._runs:
@@ -205,7 +210,7 @@ class Engine:
             if not found.permits:
                 await self._conclude(memory, found.wait)
                 return found.wait
-        turn = await self._write(scheduler, memory)
+        turn = await self._write(memory)
         self._accounts.want_prices(route for one in turn.demands for route in one.routes)
         await self._conclude(turn.memory, turn.wait)
         return turn.wait
@@ -215,69 +220,22 @@ class Engine:
         due = memory.snapshot.next_due
         return bool(self._ended or self._posts) or (due is not None and due <= self._now())
 
-    async def _write(self, scheduler: Scheduler, memory: Memory) -> Turn:
-        """One turn in one transaction; what it decided is adopted once it is committed."""
+    async def _write(self, memory: Memory) -> Turn:
+        """Settle what has ended and admit what may start; adopt it once it is committed."""
         await self._gather()
-        ended = list(self._ended)
-        try:
-            async with self._database.write() as connection:
-                posted = await self._posts.run(connection)
-                turn = await scheduler.take_turn(
-                    connection, memory, ended, self._rules_of, self._now(), stale=bool(posted)
-                )
-        except RunnerError:
-            raise
-        except Exception as error:
-            if not ended:
-                raise
-            log.exception("settlements cannot be stored together")
-            return await self._write_one_by_one(scheduler, memory, ended, error)
-        self._posts.settle(posted)
-        self._adopt(turn, ended)
-        return turn
-
-    async def _write_one_by_one(
-        self,
-        scheduler: Scheduler,
-        memory: Memory,
-        ended: Sequence[EndedCall],
-        error: Exception,
-    ) -> Turn:
-        """Store what can be stored, and set the rest aside; nothing is started meanwhile."""
-        for one in ended:
-            try:
-                async with self._database.write() as connection:
-                    turn = await scheduler.take_turn(
-                        connection, memory, [one], NOTHING, self._now()
-                    )
-            except RunnerError:
-                raise
-            except Exception as fault:
-                turn = await self._set_aside(scheduler, memory, one, fault)
-            self._adopt(turn, [one])
-            memory = turn.memory
-        if not ended:
-            raise error
-        return turn
-
-    async def _set_aside(
-        self, scheduler: Scheduler, memory: Memory, one: EndedCall, fault: Exception
-    ) -> Turn:
-        """Keep a settlement that cannot be stored whole, and fail its jobs instead."""
-        call = one.prepared.call
-        log.error("the settlement of call %d is set aside: %r", call.id, fault)
-        async with self._database.write() as connection:
-            await set_aside.keep(connection, call, one.kept(), repr(fault), self._now())
-            return await scheduler.take_turn(
-                connection, memory, [one.unstorable()], NOTHING, self._now()
-            )
+        written = await self._writer.write(memory, list(self._ended), self._rules_of)
+        for turn, ended in written:
+            self._adopt(turn, ended)
+        return written[-1][0]
 
     def _adopt(self, turn: Turn, ended: Sequence[EndedCall]) -> None:
         """The turn is committed: what it decided is so."""
+        self._log.adopted(self._memory, turn, ended)
+        self._log.trouble(self._images.trouble)
         self._memory = turn.memory
         self._trouble = None
         self._ended = self._ended[len(ended) :]
-        self._flying += len(turn.calls)
+        self._in_flight.update(call.call.permit.key for call in turn.calls)
         for prepared in turn.calls:
             self._calls.start_soon(self._call, prepared)
         for one, settlement in zip(ended, turn.settlements, strict=True):
@@ -291,28 +249,28 @@ class Engine:
         account, _ = one.prepared.call.permit.route
         self._accounts.learn(account, one.result.verdict)
         skew = skew_of(one.result.date, one.sent_at, one.ended_at, self._skew_ms)
-        if skew is not None:
+        if skew is not None and skew != self._skew_ms:
+            event_log.clock_skewed(skew)
             self._skew_ms = skew
 
     def _observe(self, one: EndedCall, settlement: Settlement) -> None:
         call = one.prepared.call
-        for run in self._runs:
-            if run.options.observer is not None and run.covers(call.permit.key):
-                run.options.observer(CallTrace(call, one.sent, one.result, settlement.jobs))
+        for observer in self._runs.observers(call.permit.key):
+            observer(CallTrace(call, one.sent, one.result, settlement.jobs))
 
     # ---- calls
 
     async def _call(self, prepared: PreparedCall) -> None:
         """Make one call; its end is settled by the next turn."""
         key = prepared.call.permit.key
-        watched = any(run.options.observer and run.covers(key) for run in self._runs)
+        watched = bool(self._runs.observers(key)) or event_log.wants_content()
         endpoint = self._accounts.endpoints[prepared.call.permit.route[0]]
         ended = await make_call(prepared, endpoint, self._now, watched=watched)
-        self._flying -= 1
+        self._in_flight[key] -= 1
         self._ended.append(ended)
         self._wake()
 
-    async def _drain(self, scheduler: Scheduler, calls: TaskGroup) -> None:
+    async def _drain(self, calls: TaskGroup) -> None:
         """Let calls in flight finish, up to the deadline, and settle them."""
         deadline = min(self._deadline, anyio.current_time() + self._options.drain_s)
         with anyio.CancelScope(deadline=deadline):
@@ -320,7 +278,7 @@ class Engine:
                 self._woken = anyio.Event()
                 if self._ended and self._memory is not None:
                     try:
-                        await self._write(scheduler, self._memory)
+                        await self._write(self._memory)
                     except UnavailableError as error:
                         self._trouble = error.what
                         await anyio.sleep(RETRY_WRITE_S)
@@ -340,7 +298,7 @@ class Engine:
             while not (self._closing or self._accounts.polled):
                 self._woken = anyio.Event()
                 if self._posts:
-                    await self._write(scheduler, self._memory)
+                    await self._write(self._memory)
                 else:
                     await self._woken.wait()
 
@@ -348,7 +306,8 @@ class Engine:
         """What is in memory; at every tick, and when a run begins, read anew."""
         now = anyio.current_time()
         if self._memory is None or now - self._looked_at >= self._clock.tick_s:
-            await runners.rescue_dead(self._database, runner_id, self._clock.now())
+            rescued = await runners.rescue_dead(self._database, runner_id, self._clock.now())
+            event_log.jobs_rescued(rescued)
             self._memory = await scheduler.look(self._memory)
             self._looked_at = now
             self._images.poll_now()
@@ -364,8 +323,7 @@ class Engine:
         left_s = self._clock.tick_s
         if until is not None:
             left_s = min(left_s, max(0.0, (until - self._now()) / 1000))
-        deadlines = [run.deadline - anyio.current_time() for run in self._runs if run.stopping]
-        left_s = max(0.0, min([left_s, *deadlines]))
+        left_s = max(0.0, min(left_s, self._runs.next_deadline - anyio.current_time()))
         with anyio.move_on_after(left_s):
             await self._woken.wait()
 
@@ -381,95 +339,56 @@ class Engine:
             self.stop(run)
         self._wake()
 
+    async def _conclude(self, memory: Memory, wait: Wait) -> None:
+        """End the runs that are over, and show the others how things stand."""
+        expired = await self._runs.conclude(memory, wait, self._standing())
+        self._deadline = min([self._deadline, *expired])
+
+    def _show_trouble(self) -> None:
+        if self._memory is not None:
+            self._runs.show(self._memory, Wait(None), self._standing(), at_once=True)
+
     def _check_disk(self) -> None:
         free = shutil.disk_usage(self._database.path.parent).free
         low = f"only {free // 1024**2} MB left on the disk; waiting for room"
         self._trouble = low if free < DISK_FLOOR else None
+        if self._trouble is not None:
+            self._log.trouble(self._trouble)
 
     def _now(self) -> int:
         """The moment by the provider's clock, where it is known to differ from ours."""
         return self._clock.now() + self._skew_ms
 
     def _rules_of(self, batch_id: int) -> Rules | None:
-        """What is wanted of a batch: by the first run that is about it."""
-        if not self._admits or self._trouble is not None or self._images.trouble is not None:
-            return None  # no new call while the end of an old one cannot be kept
-        for run in self._runs:
-            if not run.stopping and run.covers(batch_id):
-                return run.options.rules
-        return None
-
-    # ---- runs
-
-    async def _conclude(self, memory: Memory, wait: Wait) -> None:
-        """End the runs that are over, and show the others how things stand."""
-        await self._note_paused(memory)
-        for run in list(self._runs):
-            if (ending := self._ending(run, memory, wait)) is not None:
-                self._show_one(run, memory, wait)
-                run.end(ending, self._accounts.refusal)
-                self._runs.remove(run)
-        self._show(wait)
-
-    def _ending(self, run: Run, memory: Memory, wait: Wait) -> Ending | None:
-        """Why `run` is over, if it is."""
-        own = [batch for batch in memory.snapshot.batches.values() if run.covers(batch.id)]
-        run.waiting = tuple(reason for reason in wait.reasons if run.covers(reason.key))
-        stalled = run.stalled(own, self._clock.now())
-        if run.stopping and anyio.current_time() >= run.deadline:
-            self._deadline = run.deadline
-            return Ending.STOPPED
-        if self._flying or self._ended:
+        """What is wanted of a batch; nothing while the end of an old call cannot be kept."""
+        if not self._admits or self._any_trouble is not None:
             return None
-        if run.stopping or self._accounts.refusal is not None:
-            return Ending.STOPPED
-        if not own:
-            return Ending.DONE
-        if stalled:
-            return Ending.STALLED
-        if self._trouble is not None or self._images.trouble is not None:
-            return None
-        if not run.waiting:
-            return Ending.STOPPED  # no account serves any of its batches
-        if ends_run(run.waiting, self._now(), wait=run.options.wait):
-            return Ending.SPENT
-        return None
+        return self._runs.rules_of(batch_id)
 
-    async def _note_paused(self, memory: Memory) -> None:
-        """Find out which of the batches that have gone were paused."""
-        for run in self._runs:
-            if gone := run.gone(memory.snapshot.batches):
-                async with self._database.read() as connection:
-                    for batch in await batches.get_batches(connection, gone):
-                        if batch.state is BatchState.PAUSED:
-                            run.paused[batch.id] = batch
+    @property
+    def _flying(self) -> int:
+        """Calls under way."""
+        return self._in_flight.total()
 
-    def _show(self, wait: Wait, *, at_once: bool = False) -> None:
-        if self._memory is None:
-            return
-        now = anyio.current_time()
-        idle = not self._flying
-        for run in self._runs:
-            if run.options.watcher is None:
-                continue
-            if at_once or idle or now - run.shown_at >= SHOW_EVERY_S:
-                run.shown_at = now
-                self._show_one(run, self._memory, wait)
+    @staticmethod
+    def _keys_of(ended: Sequence[EndedCall]) -> list[int]:
+        return [one.prepared.call.permit.key for one in ended]
 
-    def _show_one(self, run: Run, memory: Memory, wait: Wait) -> None:
-        if run.options.watcher is not None:
-            run.options.watcher(
-                progress_of(
-                    run,
-                    memory,
-                    wait,
-                    self._accounts.accounts,
-                    at=self._clock.now(),
-                    skew_ms=self._skew_ms,
-                    in_flight=self._flying,
-                    trouble=self._trouble or self._images.trouble,
-                )
-            )
+    @property
+    def _any_trouble(self) -> str | None:
+        """What keeps results from being written, if anything."""
+        return self._trouble or self._images.trouble
+
+    def _standing(self) -> Standing:
+        """What the runs need to know of the engine."""
+        return Standing(
+            at=self._clock.now(),
+            skew_ms=self._skew_ms,
+            open_calls=+(self._in_flight + Counter(self._keys_of(self._ended))),
+            trouble=self._any_trouble,
+            refusal=self._accounts.refusal,
+            accounts=self._accounts.accounts,
+        )
 
     def _scheduler(self, runner_id: int) -> Scheduler:
         return Scheduler(

@@ -142,7 +142,13 @@ class ImageTaskPoller:
         async with anyio.create_task_group() as polls:
             while True:
                 self._woken = anyio.Event()
-                with anyio.move_on_after(await self._turn(runner_id, polls)):
+                try:
+                    sleep_s = await self._turn(runner_id, polls)
+                except Exception:
+                    # A defect of ours must not cancel the calls beside it, which are paid.
+                    log.exception("image tasks cannot be polled")
+                    sleep_s = RETRY_S
+                with anyio.move_on_after(sleep_s):
                     await self._woken.wait()
 
     async def _turn(self, runner_id: int, polls: TaskGroup) -> float:
@@ -176,10 +182,10 @@ class ImageTaskPoller:
             end = await self._outcome(task)
             await self._store(end)
         except RunnerError as error:
-            log.warning("image task of job %d: %s", task.job_id, error)
+            log.warning("image task failed: %s", error, extra={"job": task.job_id})
             await self._store_later(task, str(error))
         except Exception:
-            log.exception("image task of job %d", task.job_id)
+            log.exception("internal error of an image task", extra={"job": task.job_id})
             await self._store_later(task, "internal error")
         finally:
             self._polling -= 1

@@ -5,6 +5,7 @@ It is memory only: after a restart a route starts anew, and nothing is lost.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from runner.core import controller
@@ -19,6 +20,8 @@ from runner.providers.account import USUAL_TOKENS
 WEIGHT = 0.1
 # The estimate of tokens falls by this part a call: a long reply is remembered for some dozens.
 FORGET = 0.02
+# After so many refusals in a row that may be for pace or for allowance, a probe is to tell which.
+AMBIGUOUS_REFUSALS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,54 +33,62 @@ class RouteStats:
         in_flight: Calls under way.
         tokens: What a call is expected to take.
         call_ms: How long a call takes, smoothed.
-        answered_at: When it last answered a call (ms since the epoch).
+        answered_ms: When it last answered a call, by the loop's clock.
     """
 
     controller: Controller
     in_flight: int = 0
     tokens: float = USUAL_TOKENS
     call_ms: float = USUAL_CALL_MS
-    answered_at: int = -1
+    answered_ms: int = -1
 
-    def after(self, outcome: Outcome, now: int) -> tuple[RouteStats, RouteEvidence]:
-        """The route after a call has ended, and what it tells of that call."""
-        in_flight, verdict = self.in_flight - 1, outcome.verdict
+    def refused(
+        self, outcome: Outcome, sent_ms: int, now_ms: int
+    ) -> tuple[RouteStats, RouteEvidence]:
+        """The route after a call that brought no answer, and what the others tell of that call.
+
+        `sent_ms` and `now_ms` are by the loop's clock.
+        """
+        verdict, others = outcome.verdict, self.in_flight - 1
+        learned = self.controller
+        if verdict.overloaded or verdict.kind is Kind.THROTTLED:
+            learned = controller.throttled(learned, sent_ms, verdict.wait_ms, now_ms, others)
+        else:
+            learned = controller.faulted(learned, now_ms)
+        doubtful = verdict.ambiguous and learned.drought.refusals >= AMBIGUOUS_REFUSALS
         evidence = RouteEvidence(
-            others_answered=self.answered_at >= outcome.sent_at, exhausted=True
+            others_answered=self.answered_ms >= sent_ms,
+            exhausted=doubtful or controller.exhausted(learned),
         )
-        after = replace(self, in_flight=in_flight, tokens=self._tokens(outcome.tokens))
-        match verdict.kind:
-            case Kind.DONE | Kind.REJECTED:
-                learned = controller.answered(self.controller, outcome.sent_at, now, in_flight)
-                took_ms = max(0, now - outcome.sent_at)
-                after = replace(
-                    after,
-                    controller=learned,
-                    call_ms=self.call_ms + WEIGHT * (took_ms - self.call_ms),
-                    answered_at=now,
-                )
-            case Kind.THROTTLED | Kind.TRANSIENT if (
-                verdict.overloaded or verdict.kind is Kind.THROTTLED
-            ):
-                learned = controller.throttled(
-                    self.controller, outcome.sent_at, verdict.wait_ms, now, in_flight
-                )
-                exhausted = controller.exhausted(learned, now)
-                after = replace(after, controller=learned)
-                evidence = replace(evidence, exhausted=exhausted)
-            case Kind.TRANSIENT:
-                after = replace(after, controller=controller.faulted(self.controller, now))
-            case _:
-                pass
+        after = replace(
+            self, in_flight=others, controller=learned, tokens=self._tokens([outcome.tokens])
+        )
         return after, evidence
+
+    def answered(
+        self, sent_ms: Sequence[int], tokens: Sequence[int | None], now_ms: int
+    ) -> RouteStats:
+        """The route after answers to calls that were sent at `sent_ms`; refusals come first."""
+        in_flight = self.in_flight - len(sent_ms)
+        took_ms = now_ms - sum(sent_ms) / len(sent_ms)
+        weight = 1 - (1 - WEIGHT) ** len(sent_ms)
+        return RouteStats(
+            controller.answered(self.controller, sent_ms, now_ms, in_flight),
+            in_flight,
+            self._tokens(tokens),
+            self.call_ms + weight * (took_ms - self.call_ms),
+            now_ms,
+        )
 
     @property
     def pace_ms(self) -> float:
         """Milliseconds between the ends of two calls, at full speed."""
         return max(1e-3, self.call_ms / self.controller.allowed)
 
-    def _tokens(self, counted: int | None) -> float:
-        if counted is None:
-            return self.tokens
-        first = self.tokens == USUAL_TOKENS
-        return counted if first else max(counted, self.tokens * (1 - FORGET))
+    def _tokens(self, counted: Sequence[int | None]) -> float:
+        tokens = self.tokens
+        for number in counted:
+            if number is not None:
+                first = tokens == USUAL_TOKENS
+                tokens = number if first else max(number, tokens * (1 - FORGET))
+        return tokens

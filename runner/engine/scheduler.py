@@ -14,17 +14,18 @@ from random import Random
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from runner.core import admission, controller, settlement, start_rate
+from runner.core import admission, controller, settlement, start_bucket
 from runner.core.admission import AccountState, Admission, Permit, State, Wait
+from runner.core.charging import ANSWERED
 from runner.core.demand import Demand, Rules
 from runner.core.retry import RetryAt
 from runner.core.route import Route, RouteState
-from runner.core.settlement import Call, CallJob, Settlement
-from runner.core.start_rate import StartRate
+from runner.core.settlement import Call, CallJob, RouteEvidence, Settlement
+from runner.core.start_bucket import StartBucket
 from runner.core.states import BatchState, Counts
 from runner.core.window import Window
 from runner.engine.account_pool import AccountPool
-from runner.engine.call import CompiledJob, EndedCall, PreparedCall, compile_job, settled
+from runner.engine.call import CompiledJob, EndedCall, PreparedCall, compile_job, loop_ms, settled
 from runner.engine.handlers.base import JobRow
 from runner.engine.read_ahead import Pack, ReadAhead
 from runner.engine.route_stats import RouteStats
@@ -58,7 +59,7 @@ class Memory:
     snapshot: Snapshot
     revision: tuple[int, int]
     routes: Mapping[Route, RouteStats] = field(default_factory=dict)
-    rates: Mapping[str, StartRate] = field(default_factory=dict)
+    rates: Mapping[str, StartBucket] = field(default_factory=dict)
     shares: Mapping[int, int] = field(default_factory=dict)
 
     @property
@@ -191,12 +192,20 @@ class Scheduler:
         self, memory: Memory, ended: Sequence[EndedCall], now: int
     ) -> tuple[Memory, list[Settlement]]:
         """The core's settlement of each call, and what the routes have learned."""
-        routes = dict(memory.routes)
+        routes, now_ms = dict(memory.routes), loop_ms()
+        answered: dict[Route, list[EndedCall]] = {}
         settlements = []
         for one in ended:
-            route = one.prepared.call.permit.route
-            routes[route], evidence = routes[route].after(one.outcome, one.ended_at)
+            route, evidence = one.prepared.call.permit.route, RouteEvidence()
+            if one.result.verdict.kind in ANSWERED:
+                answered.setdefault(route, []).append(one)
+            else:
+                routes[route], evidence = routes[route].refused(one.outcome, one.sent_ms, now_ms)
             settlements.append(settled(one, evidence, jitter=self._random.random(), now=now))
+        for route, calls in answered.items():
+            sent = [one.sent_ms for one in calls]
+            tokens = [one.result.tokens for one in calls]
+            routes[route] = routes[route].answered(sent, tokens, now_ms)
         return replace(memory, routes=routes), settlements
 
     async def _apply(
@@ -311,11 +320,11 @@ class Scheduler:
             for route, own in found.items()
         }
         bounds = {
-            name: AccountState(rate=memory.rates.get(name) or start_rate.full(rate))
+            name: AccountState(rate=memory.rates.get(name) or start_bucket.full(rate))
             for name, account in accounts.items()
             if (rate := account.calls_per_second)
         }
-        return State(states, bounds, memory.in_flight, self._max_concurrency)
+        return State(states, bounds, memory.in_flight, self._max_concurrency, loop_ms())
 
     def _route_state(
         self, memory: Memory, account: Account, route: Route, own: tuple[Window, ...]

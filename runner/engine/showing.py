@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from runner.core.admission import Wait
-from runner.core.controller import Controller
 from runner.core.forecast import Forecast, forecast
-from runner.core.route import Route, RouteState
+from runner.core.route import UNKNOWN, Route, RouteState
 from runner.engine.progress import Progress
 from runner.engine.run import Run
 from runner.engine.scheduler import Memory
@@ -70,7 +69,7 @@ def _states(
     return {
         route: replace(
             state,
-            controller=stats.controller if (stats := memory.routes.get(route)) else Controller(),
+            controller=stats.controller if (stats := memory.routes.get(route)) else UNKNOWN,
             cost=costs[route[0]](route[1], round(stats.tokens)) if stats else state.cost,
         )
         for route, state in states.items()

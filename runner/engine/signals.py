@@ -13,7 +13,7 @@ from runner.errors import RunnerError
 
 
 async def run_until_told(engine: Engine, run: Run) -> Ending:
-    """Make a run; the first SIGINT, SIGTERM or SIGHUP winds it up, a second one ends it at once.
+    """Make a run; the first SIGINT, SIGTERM or SIGHUP stops it, a second one ends it at once.
 
     Even then nothing is lost: calls in flight count as spent, and their jobs are queued again.
 
@@ -34,13 +34,20 @@ async def run_until_told(engine: Engine, run: Run) -> Ending:
 
 
 async def _listen(engine: Engine, run: Run) -> None:
-    told = [signal.SIGINT, signal.SIGTERM]
-    if hasattr(signal, "SIGHUP"):
-        told.append(signal.SIGHUP)
-    with anyio.open_signal_receiver(*told) as signals:
+    with anyio.open_signal_receiver(*_heeded()) as signals:
         async for _signal in signals:
             engine.stop(run)
             break
         async for _signal in signals:
             engine.abort()
             break
+
+
+def _heeded() -> list[signal.Signals]:
+    """The signals that stop a run.
+
+    One that was ignored when the program was started stays ignored: a shell starts background jobs
+    so that Ctrl-C does not end them, and nohup so that a terminal which is closed does not.
+    """
+    found = [signal.SIGINT, signal.SIGHUP] if hasattr(signal, "SIGHUP") else [signal.SIGINT]
+    return [signal.SIGTERM, *(one for one in found if signal.getsignal(one) != signal.SIG_IGN)]

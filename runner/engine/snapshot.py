@@ -127,6 +127,7 @@ def demand_of(
         due=due if counts.waiting else None,
         rotate=batch.rotate,
         left=batch.calls_left,
+        left_shared_by=batch.part_of or batch.id,
         in_flight=counts.running,
         pending=counts.pending > 0,
         backlog=batch.packing.calls(counts.ready + counts.waiting),

@@ -9,11 +9,12 @@ from typing import BinaryIO
 
 from runner.files.compression import decompressed
 from runner.files.dataset import Dataset, SourceFile, open_input, size_and_mtime
-from runner.files.formats import TEXTS, delimiter_of, open_table
+from runner.files.formats import TEXTS, delimiter_of
 from runner.files.input_errors import changed_error, unreadable_error
 from runner.files.readers.csv_reader import CsvTable
 from runner.files.readers.jsonl_reader import JsonLines
 from runner.files.readers.lines import Lines
+from runner.files.readers.typed_table import open_table
 
 
 def read_rows(dataset: Dataset, start: int = 0) -> Iterator[str]:

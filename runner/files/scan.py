@@ -11,7 +11,7 @@ from typing import BinaryIO
 from runner.errors import InputError
 from runner.files.compression import decompressed
 from runner.files.dataset import SourceFile, input_type, open_input, size_and_mtime
-from runner.files.formats import TEXTS, FileType, Format, delimiter_of, open_table
+from runner.files.formats import TEXTS, FileType, Format, delimiter_of
 from runner.files.input_errors import (
     RowErrors,
     changed_error,
@@ -27,6 +27,7 @@ from runner.files.readers.jsonl_reader import (
     TooManyColumnsError,
 )
 from runner.files.readers.lines import Lines
+from runner.files.readers.typed_table import open_table
 
 _ROWS_BETWEEN_REPORTS = 10_000
 _HASH_CHUNK = 1 << 18  # bytes

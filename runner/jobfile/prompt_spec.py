@@ -30,7 +30,7 @@ Example = Annotated[str, BeforeValidator(_example)]
 Role = Literal["system", "user", "assistant"]
 
 
-class Turn(TomlTable):
+class TurnSpec(TomlTable):
     """``[[prompt.turns]]``: one message of several.
 
     Attributes:
@@ -58,7 +58,7 @@ class PromptSpec(TomlTable):
 
     system: TemplateText | None = None
     user: TemplateText | None = None
-    turns: Annotated[tuple[Turn, ...], Field(strict=False)] = ()
+    turns: Annotated[tuple[TurnSpec, ...], Field(strict=False)] = ()
     conversation: NonBlank | None = None
     examples: Annotated[tuple[Example, ...], Field(strict=False)] = ()
     image: TemplateText | None = None

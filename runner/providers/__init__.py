@@ -1,1 +1,1 @@
-"""The outside world over HTTP: presets as data, and wire formats."""
+"""The outside world over HTTP: presets as data, transports, wire formats, rate-limit headers."""

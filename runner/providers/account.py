@@ -1,6 +1,6 @@
-"""One account at one provider, as far as it can be reckoned with: rules, prices, models.
+"""One account at one provider: its quotas, prices and models.
 
-It knows no token and makes no call; endpoint.py does.
+The token and the calls are in endpoint.py.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from runner.core.window import CREDIT, Cost, Quota, Source, Unit
 from runner.providers.presets import Preset, QuotaTable
 
 DEFAULT = "default"
-# Tokens a call is taken for until some were counted.
+# How many tokens a call is assumed to take until a reply has counted some.
 USUAL_TOKENS = 1_000
 
 
@@ -23,13 +23,14 @@ class Account:
     """One credential at a provider, without the credential.
 
     Attributes:
-        name: What the user calls it.
+        name: The user's name for it.
         preset: The provider.
-        base_url: Where its calls go, without a trailing slash; None: nobody has said.
-        quotas: Its rules, the account's and each model's, in the order of their windows.
-        calls_per_second: Starts a second at most.
-        models: What the models of job files are called here; one that is not among them is not
-            served here. Empty: all are, by their own names.
+        base_url: Where its calls go, without a trailing slash; None if neither the preset nor the
+            user names one.
+        quotas: The quotas of the account and of each model, in the order of their windows.
+        calls_per_second: How many calls may start in a second.
+        models: The names of models at this provider, by their names in job files. A model that
+            is not a key is not served. Empty: every model is served under its own name.
         prices: Credits a call, by model.
     """
 
@@ -37,35 +38,35 @@ class Account:
     preset: Preset
     base_url: str | None
     quotas: tuple[Quota, ...]
-    calls_per_second: int = 10
+    calls_per_second: int | None = 10
     models: Mapping[str, str] = field(default_factory=dict)
     prices: Mapping[str, float] = field(default_factory=dict)
 
     def serves(self, model: str) -> str | None:
-        """What `model` of a job file is called here; None if it is not served."""
+        """The name here of `model` of a job file; None if it is not served."""
         return self.models.get(model) if self.models else model
 
     def cost(self, model: str, tokens: int) -> Cost:
-        """What a call to `model` of about so many tokens reserves."""
+        """What a call to `model` reserves that is estimated to take `tokens`."""
         price = self.prices.get(model, self.prices.get(DEFAULT, 1.0))
         return {Unit.CALLS: 1, Unit.TOKENS: tokens, Unit.CREDITS: round(price * CREDIT)}
 
     @property
     def credits(self) -> Quota | None:
-        """The rule of its credits, if its provider counts any."""
+        """The quota of its credits; None if the provider counts none."""
         return next((rule for rule in self.quotas if rule.unit is Unit.CREDITS), None)
 
 
 @dataclass(frozen=True, slots=True)
 class QuotaOverrides:
-    """What the user wants of an account's quotas.
+    """What the user's settings change in the quotas of a preset.
 
     Attributes:
-        limits: What the user knows better than the preset, by the quota's name.
-        reserve: Calls a day that are left to the user, of the account's own first quota.
-        reserve_percent: The same as a part of the limit, whatever that turns out to be.
-        max_calls_per_day: Calls a day that may be spent, whatever the provider allows.
-        max_calls: Calls that may be spent in all.
+        limits: Limits by the name of the quota; they replace the preset's.
+        reserve: Calls a day of the account's primary quota that the runner leaves to the user.
+        reserve_percent: The same as a percentage of the limit, which may be learned later.
+        max_calls_per_day: Calls a day that the runner may spend, whatever the provider allows.
+        max_calls: Calls that the runner may spend in all.
     """
 
     limits: Mapping[str, int] = field(default_factory=dict)
@@ -75,23 +76,23 @@ class QuotaOverrides:
     max_calls: int | None = None
 
 
-def quotas_of(preset: Preset, wishes: QuotaOverrides) -> tuple[Quota, ...]:
-    """The rules of an account at this provider: its own first, each model's behind them.
+def quotas_of(preset: Preset, overrides: QuotaOverrides) -> tuple[Quota, ...]:
+    """The quotas of an account at this provider: the account's first, then the models'.
 
     Raises:
         ConfigError: A limit is set for a quota that the provider does not have.
     """
-    preset.check_limits(wishes.limits)
+    preset.check_limits(overrides.limits)
     found = [
-        _rule(table, wishes, primary=table is preset.primary(table.scope))
+        _rule(table, overrides, primary=table is preset.primary(table.scope))
         for table in preset.tables
     ]
-    caps = _caps(preset, wishes)
+    caps = _caps(preset, overrides)
     return tuple(sorted([*found, *caps], key=lambda rule: rule.scope is Scope.MODEL))
 
 
-def _rule(table: QuotaTable, wishes: QuotaOverrides, *, primary: bool) -> Quota:
-    configured = wishes.limits.get(table.name)
+def _rule(table: QuotaTable, overrides: QuotaOverrides, *, primary: bool) -> Quota:
+    configured = overrides.limits.get(table.name)
     limit = table.limit if configured is None else configured
     factor = CREDIT if table.unit == Unit.CREDITS else 1
     kept = primary and table.scope is Scope.ACCOUNT
@@ -101,18 +102,18 @@ def _rule(table: QuotaTable, wishes: QuotaOverrides, *, primary: bool) -> Quota:
         None if limit is None else limit * factor,
         table.period,
         Source.PRESET if configured is None else Source.CONFIGURED,
-        wishes.reserve if kept else 0,
+        overrides.reserve if kept else 0,
         Unit(table.unit),
         primary,
-        wishes.reserve_percent if kept else 0,
+        overrides.reserve_percent if kept else 0,
     )
 
 
-def _caps(preset: Preset, wishes: QuotaOverrides) -> list[Quota]:
-    """What the user allows: no header speaks of it."""
+def _caps(preset: Preset, overrides: QuotaOverrides) -> list[Quota]:
+    """The quotas that the user sets: no reply header tells of them."""
     wanted: dict[str, tuple[int | None, Period]] = {
-        "max_calls_per_day": (wishes.max_calls_per_day, Calendar("day", preset.zone)),
-        "max_calls": (wishes.max_calls, Grant()),
+        "max_calls_per_day": (overrides.max_calls_per_day, Calendar("day", preset.zone)),
+        "max_calls": (overrides.max_calls, Grant()),
     }
     return [
         Quota(name, Scope.ACCOUNT, limit, period, Source.CONFIGURED, primary=False)

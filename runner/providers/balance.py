@@ -1,7 +1,6 @@
-"""What an account's balance endpoint says: credits, and whether the token is accepted.
+"""ModelScope's endpoints for the credits of an account and for the price of a model.
 
-Asking costs nothing. It knows ModelScope's shape of the reply (``{"data": {"available_balance":
-…}}``, any field may be missing); what a balance means for windows, core/quota.py says.
+Asking costs nothing. A balance is ``{"data": {"available_balance": …}}``; any field may be missing.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ TIMEOUT_S = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """An account's credits, in thousandths; `total` and `frozen` where they were told."""
+    """An account's credits, in thousandths; `total` and `frozen` are None if not told."""
 
     available: int
     total: int | None = None
@@ -43,7 +42,7 @@ class TokenRefused:
 
 
 async def ask_balance(endpoint: Endpoint) -> Balance | TokenRefused | None:
-    """The balance; None when the provider tells none, or cannot be reached."""
+    """The balance; None if the provider has no such endpoint, or cannot be reached."""
     url = balance_url(endpoint)
     if url is None:
         return None
@@ -56,7 +55,7 @@ async def ask_balance(endpoint: Endpoint) -> Balance | TokenRefused | None:
 
 
 def balance_url(endpoint: Endpoint) -> str | None:
-    """Where the balance is told: at the account's own host, where its base URL was overridden."""
+    """Where the balance is told: on the account's own host if its base URL was overridden."""
     account = endpoint.account
     return at_own_host(account.preset.balance_url, account.base_url, account.preset.base_url)
 
@@ -86,7 +85,7 @@ def read_balance(body: bytes) -> Balance | None:
 
 
 async def ask_price(endpoint: Endpoint, model: str) -> float | None:
-    """What a call to `model` costs, in credits; None where it is not told."""
+    """What a call to `model` costs, in credits; None if that is not told."""
     account = endpoint.account
     template = account.preset.price_url
     if template is None:

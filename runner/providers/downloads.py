@@ -1,7 +1,6 @@
-"""An image fetched from where a provider left it: its bytes, if they are an image and not too many.
+"""Downloads of generated images, with a limit on their size and on redirects.
 
-It knows redirects and what an image looks like; it has no token to give away, and repeats no URL,
-which may be signed with a secret.
+No token is sent, and no message repeats a URL, which may be signed with a secret.
 """
 
 from __future__ import annotations
@@ -22,27 +21,27 @@ _FAILING = 500
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """An image of a type that is known, by its first bytes; whether it is whole, nobody looked."""
+    """An image, by its first bytes; whether it is complete is not checked."""
 
     data: bytes
     media_type: str
 
     @property
     def suffix(self) -> str:
-        """How a file of it is called: ``.png``."""
+        """The suffix of a file that holds it: ``.png``."""
         return magic.SUFFIXES[self.media_type]
 
 
 @dataclass(frozen=True, slots=True)
 class Unfit:
-    """What is there is no image, or none that may be kept; it will not get better."""
+    """What the URL holds is no image, or a too large one. Asking again would not help."""
 
     why: str
 
 
 @dataclass(frozen=True, slots=True)
 class Expired:
-    """Nothing is there, or it is not given out; the task may tell another URL."""
+    """The URL holds nothing, or access is denied. The task may tell another URL."""
 
     why: str
 
@@ -72,7 +71,7 @@ async def download(transport: Transport, url: str, limit_bytes: int, timeout_s: 
 
 
 def _target(url: str, location: str) -> str | None:
-    """Where a redirect leads; None: nowhere, or from https to where others can read along."""
+    """Where a redirect leads; None if nowhere, or from https to plain http."""
     try:
         target = urljoin(url, location)
     except ValueError:
@@ -82,7 +81,7 @@ def _target(url: str, location: str) -> str | None:
 
 
 def _scheme(url: str) -> str:
-    """``http`` or ``https``, where a host is named; else nothing."""
+    """``http`` or ``https`` if the URL names a host; else empty."""
     try:
         parts = urlsplit(url)
     except ValueError:

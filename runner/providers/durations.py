@@ -1,7 +1,6 @@
 """Numbers, durations and moments as reply headers spell them, and waits as messages do.
 
-It knows spellings, and neither header names nor what a moment is for. Nothing here raises: what
-is malformed, or beyond any sane span, is None.
+Nothing here raises: what is malformed, or beyond any sane span, is None.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ _BLANKS = " \t"  # all that HTTP allows around a value; str.strip() would take m
 _EPOCH_MS_ABOVE = 10**12  # a bare number above this is a moment in ms ...
 _EPOCH_S_ABOVE = 10**9  # ... and above this one in s; below it, seconds from now
 
-# No sign, no exponent, ASCII digits, and few enough of them to be meant.
+# No sign, no exponent, and ASCII digits, few enough to be a real amount.
 _MOST_DIGITS = 15
 _NUMBER = rf"[0-9]{{1,{_MOST_DIGITS}}}(?:\.[0-9]{{1,20}})?"
 _A_NUMBER = re.compile(_NUMBER)
@@ -109,7 +108,8 @@ def read_duration(text: str) -> int | None:
 def read_wait(text: str) -> int | None:
     """The wait that a sentence asks for, in ms: "Please try again in 9m38s", "请在60秒后重试".
 
-    The first one counts. Units may be words, and a wait may have several.
+    If it names several waits, the first one is taken. Units may be spelled out, and one wait may
+    have several units.
     """
     found = _WAIT.search(text[:_LONGEST_TEXT]) if text else None
     if found is None:
@@ -123,8 +123,8 @@ def read_reset(text: str, now: int) -> int | None:
     """The moment `text` names, in ms since the epoch.
 
     RFC 3339, a duration from `now`, or a bare number: above 1e12 ms since the epoch, above 1e9
-    seconds since the epoch, else seconds from now. Only moments from `STALEST_MS` before `now` to
-    `LONGEST_MS` after it count.
+    seconds since the epoch, else seconds from now. A moment earlier than `STALEST_MS` before
+    `now`, or later than `LONGEST_MS` after it, is ignored.
     """
     moment = _moment(text.strip(_BLANKS), now)
     near = moment is not None and now - STALEST_MS <= moment <= now + LONGEST_MS

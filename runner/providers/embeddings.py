@@ -1,7 +1,4 @@
-"""Embedding calls on the OpenAI wire: texts out, vectors in, each as the text of a JSON array.
-
-It knows the format and no provider; what becomes of an input without a vector, others decide.
-"""
+"""Replies to embedding calls in the OpenAI format: each vector as the text of a JSON array."""
 
 from __future__ import annotations
 
@@ -18,8 +15,8 @@ import orjson
 from runner.core.verdict import Reply
 from runner.providers import openai
 
-# Nine significant digits name every 32-bit float exactly, which is the most that embedding models
-# give (IEEE 754: 1 + ceil(24 log10 2) digits); the 17 of a widened one would double the database.
+# Nine significant digits identify every 32-bit float (IEEE 754: 1 + ceil(24 log10 2)), and
+# embedding models give no more. The 17 digits of a 64-bit float would double the database.
 _DIGITS = ".9g"
 _FLOAT_BYTES = 4
 
@@ -37,10 +34,9 @@ def inputs_in(body: Mapping[str, Any]) -> int:
 def read_reply(count: int, status: int, headers: Mapping[str, str], body: bytes) -> Reply:
     """The reply to a call with `count` inputs, whatever its shape; never raises.
 
-    A reply without any item is an empty shell, and holds no answer. Otherwise it has a place for
-    every input, None where its vector is missing, given twice, or no list of finite numbers.
-    Items beyond the inputs are ignored. Vectors of several lengths cannot be of one model: then
-    none is believed.
+    A reply without any item holds no answer. Otherwise it has an entry for every input, which is
+    None if the vector is missing, given twice, or no list of finite numbers. Items beyond the
+    inputs are ignored. Vectors of different lengths cannot be of one model: then all are None.
     """
     return openai.read_any(status, headers, body, partial(_answer, count))
 
@@ -67,7 +63,7 @@ def _vectors(count: int, items: Any) -> tuple[str | None, ...]:
 
 
 def _by_index(items: Iterable[Any]) -> dict[int, list[float] | None]:
-    """The vectors by the index they name, or by their place where they name none."""
+    """The vectors by the index that they name, or by their position if they name none."""
     found: dict[int, list[float] | None] = {}
     for place, item in enumerate(items):
         if not isinstance(item, dict):

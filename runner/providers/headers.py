@@ -1,7 +1,7 @@
-"""What the headers of a reply say of quotas: the limit, what remains, the reset, the wait.
+"""Rate-limit headers of replies: the limit, what remains, the reset, the wait.
 
-It knows the dialects' grammar, and no provider: header names come from a preset. Nothing here
-raises: a malformed value leaves its field None, as if it had not been told.
+The names of the headers come from a preset; this module has the grammar of their values. Nothing
+here raises: a malformed value is None, as if the header were missing.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from runner.providers.durations import (
     read_whole,
 )
 
-OLDER = ""  # the name under which the forms without policies stand
-LONGEST_WAIT_MS = 31 * DAY_MS  # a Retry-After beyond a month is a mistake, or a ban
+OLDER = ""  # stands for the policy in the older forms, which name none
+LONGEST_WAIT_MS = 31 * DAY_MS  # a longer Retry-After is a mistake or a ban
 
 _STANDARD = frozenset(
     {
@@ -47,11 +47,11 @@ _BETWEEN_COMMAS = re.compile(r'(?:"[^"\\]*+(?:\\.?[^"\\]*+)*(?:"|\Z)|[^",]++)+',
 
 @dataclass(frozen=True, slots=True)
 class RateLimitInfo:
-    """What the headers of one reply say of one quota; None: nothing usable.
+    """What the headers of one reply say of one quota; a field is None if they do not say it.
 
     Attributes:
-        limit: Whole units per window; 0 means never.
-        remaining: Whole units left, never above the limit where both are told.
+        limit: Whole units per window; 0 means that no call is ever allowed.
+        remaining: Whole units left; never more than the limit where both are told.
         resets_at: In ms since the epoch, UTC; up to a day in the past where clocks differ.
     """
 
@@ -62,10 +62,13 @@ class RateLimitInfo:
 
 @dataclass(frozen=True, slots=True)
 class HeaderNames:
-    """Where one quota's figures stand: header names in lower case; empty: not told.
+    """The names of the headers that tell of one quota, in lower case; empty if there is none.
 
     Attributes:
-        policy: Instead of the three: the policy's name in the IETF fields, e.g. "daily".
+        limit: The header with the limit.
+        remaining: The header with what is left.
+        reset: The header with the moment of the reset, or with the time until then.
+        policy: Instead of the three, the name of the policy in the IETF fields, e.g. "daily".
     """
 
     limit: str = ""
@@ -75,7 +78,7 @@ class HeaderNames:
 
 
 def read_quota(headers: Mapping[str, str], names: HeaderNames, now: int) -> RateLimitInfo | None:
-    """What is told of the quota that stands under `names`; None: nothing usable."""
+    """What the headers called `names` say; None if nothing usable."""
     if names.policy:
         return read_standard(headers, now).get(names.policy)
     if not (names.limit in headers or names.remaining in headers or names.reset in headers):
@@ -85,9 +88,9 @@ def read_quota(headers: Mapping[str, str], names: HeaderNames, now: int) -> Rate
 
 
 def read_standard(headers: Mapping[str, str], now: int) -> Mapping[str, RateLimitInfo]:
-    """What the IETF fields tell, by policy (draft-ietf-httpapi-ratelimit-headers).
+    """What the IETF fields say, by policy (draft-ietf-httpapi-ratelimit-headers).
 
-    The drafts' earlier forms, which name no policy, are under `OLDER`: one dictionary in
+    The earlier forms of the draft name no policy and are under `OLDER`: one dictionary in
     RateLimit, or else RateLimit-Limit, -Remaining and -Reset. A malformed member is skipped.
     """
     if _STANDARD.isdisjoint(headers):
@@ -104,10 +107,10 @@ def read_standard(headers: Mapping[str, str], now: int) -> Mapping[str, RateLimi
 
 
 def read_retry_after(headers: Mapping[str, str], now: int) -> int | None:
-    """How long the reply asks to wait, in ms; 0 where the moment has passed.
+    """How long the reply asks to wait, in ms; 0 if the moment that it names has passed.
 
-    `retry-after-ms` goes first, then `retry-after` in seconds or as an HTTP date. What exceeds
-    `LONGEST_WAIT_MS` is ignored.
+    `retry-after-ms` is preferred to `retry-after`, which is in seconds or an HTTP date. A wait
+    beyond `LONGEST_WAIT_MS` is ignored.
     """
     if "retry-after" not in headers and "retry-after-ms" not in headers:
         return None
@@ -128,7 +131,7 @@ def _value(headers: Mapping[str, str], name: str) -> str:
 
 
 def _told(limit_text: str, remaining_text: str, resets_at: int | None) -> RateLimitInfo | None:
-    """The three figures; a remainder above its limit discredits both."""
+    """The three figures; limit and remainder are both ignored if the remainder is greater."""
     limit, remaining = _limit(limit_text), read_floor(remaining_text)
     if limit is not None and remaining is not None and remaining > limit:
         limit = remaining = None
@@ -140,8 +143,8 @@ def _told(limit_text: str, remaining_text: str, resets_at: int | None) -> RateLi
 def _limit(text: str) -> int | None:
     """A limit, alone or followed by its policies as in the early drafts: "10, 10;w=1, 50;w=60".
 
-    Two bare numbers are two headers that disagree, and tell nothing. A fraction is no limit:
-    rounded down, 0.5 would say never.
+    Two bare numbers come from two headers that disagree, and are ignored. So is a fraction: 0.5
+    rounded down would mean that no call is ever allowed.
     """
     first = text.partition(",")[0].partition(";")[0]
     return read_whole(first if ";" in text else text)
@@ -161,7 +164,7 @@ def _older(headers: Mapping[str, str], now: int) -> RateLimitInfo | None:
 
 
 def _policies(text: str) -> dict[str, dict[str, str]]:
-    """The well-formed members of a field: parameters as they are spelled, by policy name."""
+    """The parameters of a field's well-formed members, unparsed, by the name of the policy."""
     found = {}
     for member in _members(text):
         if (parts := _MEMBER.fullmatch(member)) and (name := _unquoted(parts[1])):

@@ -1,7 +1,4 @@
-"""Image generation on the wire: OpenAI's answer at once, and ModelScope's asynchronous tasks.
-
-It knows both formats and every way in which a task may end; when to look again, others decide.
-"""
+"""Replies to image calls: OpenAI's, with the images, and ModelScope's, with the id of a task."""
 
 from __future__ import annotations
 
@@ -33,21 +30,21 @@ _LISTS = ("data", "images", "output_images")
 
 @dataclass(frozen=True, slots=True)
 class TaskPending:
-    """The images are being made; `state` is the provider's word for how far it is."""
+    """The images are being made; `state` is the provider's word for the progress."""
 
     state: str
 
 
 @dataclass(frozen=True, slots=True)
 class TaskDone:
-    """The images are made, and wait at `urls`, at least one, for some hours."""
+    """The images are made, and can be downloaded from `urls` (at least one) for some hours."""
 
     urls: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class TaskFailed:
-    """There will be no image: what the provider said of it."""
+    """The provider failed to make an image."""
 
     code: str
     message: str
@@ -55,14 +52,14 @@ class TaskFailed:
 
 @dataclass(frozen=True, slots=True)
 class TaskLost:
-    """The provider knows no such task, or no longer; nothing will come of it."""
+    """The provider does not know the task, or no longer."""
 
     why: str
 
 
 @dataclass(frozen=True, slots=True)
 class Unreachable:
-    """Nothing was learned; later it may be."""
+    """Nothing was learned; asking again later may help."""
 
     why: str
 
@@ -76,15 +73,15 @@ def read_reply(status: int, headers: Mapping[str, str], body: bytes) -> Reply:
 
 
 def task_path(task_id: str) -> str:
-    """Where the provider tells of a task."""
+    """The path under the base URL at which a task is polled."""
     return f"/tasks/{quote(task_id, safe='')}"
 
 
 def read_task(response: Response) -> TaskStatus:
     """What the provider says of a task; never raises.
 
-    A task is given up only where the provider says so: what is not understood is asked for again,
-    for the image is paid for.
+    A task is lost only if the provider says so. After any other reply it is polled again, because
+    the image is paid for.
     """
     if response.status in _GONE:
         return TaskLost(_in_words(response))

@@ -1,6 +1,6 @@
-"""What is known of each provider: read from presets.toml, with the user's tables laid over it.
+"""Providers: presets.toml, with the user's tables merged over it.
 
-It checks that a table is whole; it knows no provider by name.
+This module checks that a table is complete. It names no provider: facts are in presets.toml.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from runner.settings.provider import (
 )
 from runner.tomlfile import did_you_mean, listed
 
-# The names under which calls a day are limited everywhere, and whom each concerns.
+# These two quotas have the same names at every provider, each with this scope.
 CALLS_A_DAY = {"calls_per_day": Scope.ACCOUNT, "calls_per_day_per_model": Scope.MODEL}
 
 _NONE: Mapping[str, ProviderTable] = MappingProxyType({})
@@ -36,15 +36,15 @@ _NONE: Mapping[str, ProviderTable] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class QuotaTable:
-    """A quota of a provider, whosever the account.
+    """A quota of a provider, the same for all accounts there.
 
     Attributes:
         name: Unique at the provider.
-        scope: Whom it concerns.
+        scope: Whether it limits the account or each model on it.
         unit: ``calls``, ``tokens`` or ``credits``.
-        period: How it comes back.
-        limit: A whole number of its unit; None: only the provider knows.
-        headers: Where a reply tells of it.
+        period: How it is renewed.
+        limit: A whole number of its unit; None if only the provider knows it.
+        headers: The names of the reply headers that tell of it.
     """
 
     name: str
@@ -63,21 +63,21 @@ class Preset:
         name: The preset's key.
         title: The provider's name, for people.
         base_url: Of the API, without a trailing slash; None: the user must name one.
-        balance_url: Where a token can be checked at no cost, if anywhere.
-        price_url: Where a model's price is told, if anywhere; ``{model}`` stands for its name.
-        zone: Whose midnight resets the daily allowances.
-        tables: The quota rules, in the order of their windows. There is one of each scope, and
-            the first of each is its primary.
-        prices: Credits a call, by model; ``default`` is any other's.
-        grants: What credits are given, and how long they last.
-        rules: The error dialect, first match first.
-        start_concurrency: Calls in flight to begin with.
-        calls_per_second: Starts a second that are surely not a burst.
+        balance_url: Where the balance is told and a token can be checked at no cost; or None.
+        price_url: Where a model's price is told, or None; ``{model}`` stands for its name.
+        zone: The time zone whose midnight resets the daily allowances.
+        tables: The quotas, in the order of their windows. There is at least one of each scope,
+            and the first of each is its primary.
+        prices: Credits a call, by model; ``default`` is the price of any other.
+        grants: Which credits are granted, and how long they last.
+        rules: The error dialect; the first rule that matches decides.
+        start_concurrency: Calls in flight at the start.
+        calls_per_second: How many starts in a second are surely no burst.
         response_format: Which kinds of ``response_format`` every chat model there takes.
-        images: How it answers calls for images: ``direct``, with them; ``tasks``, with the id of
-            a task that is asked for until they are made.
-        as_of: When the facts were gathered, YYYY-MM; empty: the user knows.
-        source: Where from.
+        images: How it answers calls for images: ``direct`` with the images, ``tasks`` with the
+            id of a task that is polled until they are made.
+        as_of: The month in which the facts were gathered, YYYY-MM; may be empty.
+        source: Where the facts are from.
     """
 
     name: str
@@ -91,21 +91,21 @@ class Preset:
     grants: tuple[GrantTerms, ...]
     rules: tuple[Rule, ...]
     start_concurrency: int
-    calls_per_second: int
+    calls_per_second: int | None
     response_format: frozenset[str]
     as_of: str
     source: str
     images: str
 
     def primary(self, scope: Scope) -> QuotaTable:
-        """The first quota of `scope`: its window carries what concerns no quota in particular."""
+        """The first quota of `scope`. Its window holds the gate of that scope."""
         return next(table for table in self.tables if table.scope is scope)
 
     def check_limits(self, names: Iterable[str]) -> None:
-        """Refuse limits of quotas that the provider does not have.
+        """Check that the provider has quotas of these names.
 
         Raises:
-            ConfigError: There is none of that name; the remedy names the near one.
+            ConfigError: It has not; the remedy names the nearest one.
         """
         known = [table.name for table in self.tables]
         for name in names:
@@ -125,19 +125,22 @@ def preset(name: str, overrides: Mapping[str, ProviderTable] = _NONE) -> Preset:
     """The provider called `name`.
 
     Args:
-        name: A preset's, or a table's in `overrides`.
-        overrides: The user's tables by provider: laid over the preset of that name, or the whole
-            of a provider that has none.
+        name: The name of a preset, or of a table in `overrides`.
+        overrides: The user's tables by provider. Each is merged over the preset of its name, or
+            describes a provider that has no preset.
 
     Raises:
-        ConfigError: There is none, and the remedy names the near one; or it is not whole.
+        ConfigError: There is no such provider, and the remedy names the nearest one; or its table
+            is not complete.
     """
     if name not in overrides and name not in _tables():
         known = dict.fromkeys((*_tables(), *overrides))
         near = did_you_mean(name, known) or "name another:"
         remedy = f"{near} the providers are {listed(known)}"
         raise ConfigError(f'unknown provider "{name}"', remedy=remedy)
-    return _Whole(name, laid_over(_shipped(name), overrides.get(name, ProviderTable()))).preset()
+    return _PresetBuilder(
+        name, laid_over(_shipped(name), overrides.get(name, ProviderTable()))
+    ).build()
 
 
 @cache
@@ -151,15 +154,15 @@ def _shipped(name: str) -> ProviderTable:
     return ProviderTable.model_validate(_tables().get(name, {}))
 
 
-class _Whole:
-    """A provider's table, its faults told as midnight.toml spells their places."""
+class _PresetBuilder:
+    """Makes a Preset of a provider's table. Errors name their places as midnight.toml does."""
 
     def __init__(self, name: str, table: ProviderTable) -> None:
         self._name = name
         self._table = table
-        self._quotas = {quota.name: quota for quota in (*self._named(), *self._silent())}
+        self._quotas = {quota.name: quota for quota in (*self._declared(), *self._implied())}
 
-    def preset(self) -> Preset:
+    def build(self) -> Preset:
         table = self._table
         return Preset(
             name=self._name,
@@ -180,12 +183,12 @@ class _Whole:
             images=table.images,
         )
 
-    def _named(self) -> Iterator[QuotaTable]:
+    def _declared(self) -> Iterator[QuotaTable]:
         for name, quota in self._table.quotas.items():
             yield self._quota(name, quota)
 
-    def _silent(self) -> Iterator[QuotaTable]:
-        """Calls a day without a limit, for a scope that has no quota: its window holds the gate."""
+    def _implied(self) -> Iterator[QuotaTable]:
+        """Calls a day without a limit, for a scope without a quota: its window holds the gate."""
         scopes = {quota.scope for quota in self._table.quotas.values()}
         period = read_period("day", self._table.zone)
         for name, scope in CALLS_A_DAY.items():

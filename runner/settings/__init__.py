@@ -1,11 +1,10 @@
-"""Frozen, validated configuration: file < environment < flags.
+"""The configuration, frozen and validated: flags override variables, which override the file.
 
-It knows neither providers nor what the settings are used for; importing it stays light, because
-every command does.
+Every command imports it, so importing it must stay fast.
 """
 
+from runner.settings.config_file import AccountLimits, AccountSettings, RunSettings
 from runner.settings.load import Settings, load_settings
-from runner.settings.model import AccountLimits, AccountSettings, RunSettings
 from runner.settings.paths import DEFAULT
 from runner.settings.provider import (
     ErrorSettings,

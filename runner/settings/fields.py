@@ -1,7 +1,6 @@
-"""What the fields of several tables have in common.
+"""The types of the texts in midnight.toml: names and URLs.
 
-It refuses to know the tables, and never shows a value that it refuses: it may be a token in the
-wrong place.
+No error shows the refused value, which may be a token in the wrong place.
 """
 
 from __future__ import annotations
@@ -9,15 +8,9 @@ from __future__ import annotations
 from typing import Annotated
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator
 
 from runner.tomlfile import problem
-
-
-class Table(BaseModel):
-    """A frozen table that refuses unknown keys and values of another type."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
 
 
 def _one_line(name: str) -> str:
@@ -26,11 +19,11 @@ def _one_line(name: str) -> str:
     return name
 
 
-def _base(url: str) -> str:
-    """Check a base URL; what could hold a secret is refused, for URLs are shown and logged."""
+def _base_url(url: str) -> str:
+    """Refuse the parts of a URL that could hold a secret, because URLs are shown and logged."""
     parts = _http(url)
     if "@" in parts.netloc or "?" in url or "#" in url:
-        remedy = "name the token with `token`, and leave it out of the URL"
+        remedy = "name the token with `token`, and remove it from the URL"
         raise problem("must be a URL without a user, a query or a fragment", remedy)
     return url.rstrip("/")
 
@@ -53,7 +46,7 @@ def _http(url: str) -> SplitResult:
 
 
 Name = Annotated[str, AfterValidator(_one_line)]
-BaseUrl = Annotated[str, AfterValidator(_base)]
+BaseUrl = Annotated[str, AfterValidator(_base_url)]
 """Without a trailing slash, a user, a query or a fragment."""
 
 PageUrl = Annotated[str, AfterValidator(_page)]

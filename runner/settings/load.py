@@ -1,7 +1,4 @@
-"""Which settings hold: flags before the environment, the environment before the file.
-
-It refuses to know what they mean; each is remembered with where it came from.
-"""
+"""Merges flags, the environment and midnight.toml, and records where each setting came from."""
 
 from __future__ import annotations
 
@@ -14,17 +11,17 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from runner.errors import ConfigError
-from runner.settings.model import AccountSettings, ConfigFile, RunSettings
+from runner.settings.config_file import AccountSettings, ConfigFile, RunSettings
 from runner.settings.paths import DEFAULT, anchored, config_path, db_path, variable
 from runner.settings.provider import ProviderTable
-from runner.settings.tokens import usual_token
+from runner.settings.tokens import default_token
 from runner.tomlfile import TomlFile, did_you_mean, first_message, listed
 
 _CONFIG_FILE = TomlFile(
     model=ConfigFile,
     error=ConfigError,
     noun="configuration file",
-    remedy="mend them, or rename the file to go on without it",
+    remedy="correct them, or rename the file to go on without it",
 )
 _RUN_VARIABLES = {
     "pace": "MIDNIGHT_PACE",
@@ -36,17 +33,17 @@ _ACCOUNT_VARIABLES = {"base_url": "MIDNIGHT_BASE_URL"}
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All that is configured.
+    """The whole configuration.
 
     Attributes:
         db: The database, as an absolute path.
-        accounts: By name, in the file's order; never empty.
-        used: The names of those that are used, the preferred one first.
-        run: How a run spends.
+        accounts: All accounts by name, in the file's order; never empty.
+        used: The names of the accounts that are used, the preferred one first.
+        run: The options of a run.
         config: The file that was read, if any, as an absolute path.
         origins: By setting (``db``, ``run.pace``), where it came from: ``flag --db``,
             ``environment MIDNIGHT_DB``, a file's path, or ``default``.
-        providers: By name, what is laid over a preset, or describes a provider without one.
+        providers: By name, the user's changes to a preset, or a provider without a preset.
     """
 
     db: Path
@@ -71,17 +68,17 @@ def load_settings(
     environ: Mapping[str, str],
     cwd: Path,
 ) -> Settings:
-    """Read and merge what is configured; a variable that is empty counts as not set.
+    """Read and merge the configuration; an empty variable counts as not set.
 
     Args:
         db: The flag ``--db``.
         config: The flag ``--config``.
         account: The flag ``--account``.
         environ: The environment.
-        cwd: Where relative paths start, and where midnight.toml is looked for first.
+        cwd: The folder in which relative paths start, and midnight.toml is looked for first.
 
     Raises:
-        ConfigError: Something is wrong; it says where, and what to try.
+        ConfigError: A setting is invalid; the error names its origin.
     """
     origins: dict[str, str] = {}
     path, origins["config"] = config_path(config, environ, cwd)
@@ -110,12 +107,12 @@ def _accounts(
     file: ConfigFile, path: Path | None, environ: Mapping[str, str]
 ) -> dict[str, AccountSettings]:
     if path is None or not file.accounts:
-        return {"modelscope": AccountSettings(token=usual_token(environ))}
-    return {name: _at_home(account, path.parent) for name, account in file.accounts.items()}
+        return {"modelscope": AccountSettings(token=default_token(environ))}
+    return {name: _with_token_path(account, path.parent) for name, account in file.accounts.items()}
 
 
-def _at_home(account: AccountSettings, folder: Path) -> AccountSettings:
-    """Let a token's relative path start at the configuration's folder, wherever one stands."""
+def _with_token_path(account: AccountSettings, folder: Path) -> AccountSettings:
+    """Make the path of a token's file absolute; it is relative to the configuration's folder."""
     scheme, _, name = (account.token or "").partition(":")
     if scheme != "file":
         return account
@@ -129,9 +126,9 @@ def _used(
     accounts: Mapping[str, AccountSettings],
     environ: Mapping[str, str],
 ) -> tuple[tuple[str, ...], str]:
-    """Return the names of the accounts that are used and who chose them.
+    """Return the names of the accounts that are used, and where they were named.
 
-    Only the first of all is used unless told: another one's calls may cost money.
+    By default only the first account is used, because calls of another may cost money.
     """
     names: tuple[str, ...]
     if flag is not None:
@@ -160,7 +157,7 @@ def _run_origins(run: RunSettings, path: Path | None, over: Mapping[str, Any]) -
 def _from_environment(
     model: type[BaseModel], variables: Mapping[str, str], environ: Mapping[str, str]
 ) -> dict[str, Any]:
-    """Return the fields of `model` whose variables are set, checked as the model does."""
+    """Return the fields of `model` whose variables are set, validated by the model."""
     found: dict[str, Any] = {}
     for key, name in variables.items():
         if text := environ.get(name):

@@ -1,6 +1,6 @@
-"""Which configuration file and which database: a flag's, the environment's, or the usual one.
+"""Finds the configuration file and the database: by a flag, a variable, or the default path.
 
-It refuses to open either. Each path is absolute, and comes with where it was named.
+Each path is absolute, and is returned with its origin.
 """
 
 from __future__ import annotations
@@ -13,39 +13,39 @@ from runner.errors import ConfigError
 FILE_NAME = "midnight.toml"
 APP_NAME = "midnight-runner"
 DEFAULT = "default"
-"""The origin of what nobody named."""
+"""The origin of a setting that is not configured."""
 
 
 def variable(name: str) -> str:
-    """Return the origin of what the environment variable `name` says."""
+    """Return the origin of a setting from the environment variable `name`."""
     return f"environment {name}"
 
 
 def config_path(
     flag: Path | None, environ: Mapping[str, str], cwd: Path
 ) -> tuple[Path | None, str]:
-    """Return the file to read, if any.
+    """Return the configuration file, if there is one, and its origin.
 
     Raises:
-        ConfigError: A file was named that does not exist; the usual ones need not.
+        ConfigError: A flag or variable names a file that does not exist.
     """
     if named := _named("config", flag, environ, cwd):
         path, origin = named
         if not _exists(path):
             what = f"{origin} names a configuration file that does not exist"
-            raise ConfigError(what, where=str(path), remedy="correct the path, or leave it out")
+            raise ConfigError(what, where=str(path), remedy="correct the path, or remove it")
         return named
     here = cwd / FILE_NAME
     if _exists(here):
         return here, DEFAULT
     from platformdirs import user_config_path  # noqa: PLC0415  (start-up time)
 
-    usual = user_config_path(APP_NAME, appauthor=False) / FILE_NAME
-    return (usual if _exists(usual) else None), DEFAULT
+    default = user_config_path(APP_NAME, appauthor=False) / FILE_NAME
+    return (default if _exists(default) else None), DEFAULT
 
 
 def db_path(flag: Path | None, environ: Mapping[str, str], cwd: Path) -> tuple[Path, str]:
-    """Return where the database is, or will be."""
+    """Return the path of the database, which need not exist, and its origin."""
     if named := _named("db", flag, environ, cwd):
         return named
     from platformdirs import user_data_path  # noqa: PLC0415  (start-up time)
@@ -54,7 +54,7 @@ def db_path(flag: Path | None, environ: Mapping[str, str], cwd: Path) -> tuple[P
 
 
 def anchored(path: Path, folder: Path) -> Path:
-    """Return `path` as seen from `folder`; a ``~`` that stands for nobody is left as it is."""
+    """Return `path` relative to `folder`; an unknown user's ``~`` is left unchanged."""
     try:
         return folder / path.expanduser()
     except RuntimeError:
@@ -72,7 +72,7 @@ def _named(
 
 
 def _exists(path: Path) -> bool:
-    """Whether there is something at `path`, be it out of reach: reading it will tell why."""
+    """Whether a file exists, or may exist: an error of permissions is reported when it is read."""
     try:
         path.stat()
     except (FileNotFoundError, NotADirectoryError):

@@ -1,6 +1,7 @@
-"""What a provider's table may say: in the shipped presets, and in midnight.toml, laid over them.
+"""The table of a provider, in the shipped presets and in midnight.toml.
 
-It knows that each value is possible; whether a table is whole, and what it means, the presets say.
+Every field is optional here, because a table in midnight.toml may change only a part of a preset.
+Whether a merged table is complete is checked by `runner.providers.presets`.
 """
 
 from __future__ import annotations
@@ -9,14 +10,23 @@ import re
 from typing import Annotated, Any, Literal, Self, TypeVar
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator, BaseModel, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    StringConstraints,
+    model_validator,
+)
 
 from runner.core.period import Calendar, read_length, read_period
 from runner.core.verdict import Kind, Scope
-from runner.settings.fields import BaseUrl, Name, PageUrl, Table
-from runner.tomlfile import did_you_mean, problem
+from runner.settings.fields import BaseUrl, Name, PageUrl
+from runner.tomlfile import TomlTable, did_you_mean, problem
 
-_NOT_TOLD = (Kind.DONE, Kind.LOCAL)  # what no error can mean
+MAX_CALLS_PER_SECOND = 1_000_000
+
+_NOT_ERRORS = (Kind.DONE, Kind.LOCAL)  # verdicts that no error of a provider can have
 
 
 def _zone(name: str) -> str:
@@ -24,7 +34,9 @@ def _zone(name: str) -> str:
         ZoneInfo(name)
     except (KeyError, ValueError, OSError):
         near = did_you_mean(name, available_timezones())
-        raise problem("this is no known time zone", near or 'name one as "Asia/Shanghai"') from None
+        raise problem(
+            "this is not a known time zone", near or 'name one as "Asia/Shanghai"'
+        ) from None
     return name
 
 
@@ -50,13 +62,13 @@ def _pattern(text: str) -> str:
     try:
         re.compile(text)
     except (re.error, OverflowError, RecursionError) as error:
-        raise problem(f"this is no regular expression ({error})") from None
+        raise problem(f"this is not a regular expression ({error})") from None
     return text
 
 
-def _meaning(kind: Kind) -> Kind:
-    if kind in _NOT_TOLD:
-        known = ", ".join(f"'{other}'" for other in Kind if other not in _NOT_TOLD)
+def _error_kind(kind: Kind) -> Kind:
+    if kind in _NOT_ERRORS:
+        known = ", ".join(f"'{other}'" for other in Kind if other not in _NOT_ERRORS)
         raise problem(f"an error's verdict is one of {known}")
     return kind
 
@@ -66,8 +78,13 @@ def _quota_name(name: str) -> str:
         raise problem("a quota's name is letters, digits, - and _")
     if name == "calls_per_second":
         remedy = "write it beside the quotas: [providers.NAME] calls_per_second = 10"
-        raise problem("calls_per_second is no quota, but a pace", remedy)
+        raise problem("calls_per_second is not a quota but a rate", remedy)
     return name
+
+
+def _no_limit(rate: object) -> object:
+    """Let 0 stand for None, which TOML cannot express."""
+    return None if rate == 0 and not isinstance(rate, bool) else rate
 
 
 HeaderName = Annotated[str, StringConstraints(to_lower=True, pattern=r"^[!-9;-~]+$")]
@@ -77,13 +94,13 @@ Zone = Annotated[str, AfterValidator(_zone)]
 _Scope = Annotated[Scope, Field(strict=False)]
 
 
-class HeaderSettings(Table):
-    """``headers`` of a quota: in which reply headers its figures are. None: not told.
+class HeaderSettings(TomlTable):
+    """``headers`` of a quota: the reply headers that report it; None: there is none.
 
     Attributes:
         limit: The header with the limit.
-        remaining: The header with what is left.
-        reset: The header with the moment, or the time until, the reset.
+        remaining: The header with the remaining amount.
+        reset: The header with the time of the reset, or the time until it.
         policy: Instead of the three: the quota's name in the IETF fields RateLimit and
             RateLimit-Policy.
     """
@@ -94,15 +111,15 @@ class HeaderSettings(Table):
     policy: Name | None = None
 
 
-class QuotaSettings(Table):
-    """``[NAME.quotas.QUOTA]``: one rule; scope, unit and period are required of a whole one.
+class QuotaSettings(TomlTable):
+    """``[NAME.quotas.QUOTA]``: one quota; scope, unit and period are required in a complete table.
 
     Attributes:
-        scope: Whom it concerns: ``account`` or ``model``.
-        unit: What it counts.
-        period: As `runner.core.period.read_period` reads it.
-        limit: A whole number of its unit; None: only the provider knows.
-        headers: Where a reply tells of it.
+        scope: Whether it applies to the ``account`` or to each ``model``.
+        unit: The unit that it counts.
+        period: As `runner.core.period.read_period` parses it.
+        limit: A whole number of its unit; None: only the provider knows it.
+        headers: The reply headers that report it.
     """
 
     scope: _Scope | None = None
@@ -112,37 +129,38 @@ class QuotaSettings(Table):
     headers: HeaderSettings = HeaderSettings()
 
 
-class GrantSettings(Table):
-    """``[NAME.grants]``: credits that are given, by what for; it says nothing of when.
+class GrantSettings(TomlTable):
+    """``[NAME.grants]``: credits that the provider grants for some reason.
 
     Attributes:
-        amount: How many; None: any number, as of those that are bought.
-        lasts: How long, as ``24h``; required of a whole one.
+        amount: The number of credits; None: any number, as for credits that are bought.
+        lasts: The time until they expire, as ``24h``; required in a complete table.
     """
 
     amount: Annotated[float, Field(gt=0, le=1e9)] | None = None
     lasts: Annotated[str, AfterValidator(_length)] | None = None
 
 
-class ErrorSettings(Table):
-    """``[[NAME.errors]]``: what one kind of refusal means; all conditions that are set must hold.
+class ErrorSettings(TomlTable):
+    """``[[NAME.errors]]``: the meaning of one kind of error; all conditions that are set must hold.
 
     Attributes:
-        message: A regular expression, searched in the error's message, case ignored.
-        code: The error's code, case ignored.
+        message: A regular expression, searched in the error's message, ignoring case.
+        code: The error's code, ignoring case.
         status: The HTTP status.
-        verdict: What it means.
-        scope: Whom it concerns; None: whom its quota concerns, or else nobody but the one job.
-        quota: Which quota is spent, or throttles.
-        wait_s: How long to wait, in seconds, where the provider is known to mean it.
-        ambiguous: It may be a burst or a spent allowance: the next probe tells.
+        verdict: The meaning of the error.
+        scope: Whether the account or the model is affected; None: as its quota, or else only the
+            one job.
+        quota: The quota that is spent, or that throttles.
+        wait_s: The time to wait, in seconds, if it is known.
+        ambiguous: Whether it may be a burst or a spent allowance; the next probe decides.
         remedy: What the user can do.
     """
 
     message: Annotated[str, Field(min_length=1), AfterValidator(_pattern)] | None = None
     code: Annotated[str, Field(min_length=1)] | None = None
     status: Annotated[int, Field(ge=100, le=599)] | None = None
-    verdict: Annotated[Kind, Field(strict=False), AfterValidator(_meaning)]
+    verdict: Annotated[Kind, Field(strict=False), AfterValidator(_error_kind)]
     scope: _Scope | None = None
     quota: QuotaName | None = None
     wait_s: Annotated[float, Field(ge=0, le=31 * 24 * 3600)] | None = None
@@ -152,29 +170,29 @@ class ErrorSettings(Table):
     @model_validator(mode="after")
     def _has_a_condition(self) -> Self:
         if self.message is None and self.code is None and self.status is None:
-            raise problem("a rule without a condition fits everything", "add message = …")
+            raise problem("a rule without a condition matches every error", "add message = …")
         return self
 
 
-class ProviderTable(Table):
+class ProviderTable(TomlTable):
     """``[NAME]`` in the presets, ``[providers.NAME]`` in midnight.toml; every field is optional.
 
     Attributes:
-        title: The provider's name, for people; None: the table's.
-        base_url: Of the API; None: the account must name one.
-        balance_url: Where a token can be checked at no cost.
-        price_url: Where a model's price is told; ``{model}`` stands for its name.
+        title: The provider's name, for people; by default the table's.
+        base_url: The URL of the API; None: the account must name one.
+        balance_url: A URL that checks a token at no cost.
+        price_url: A URL that tells a model's price; ``{model}`` stands for its name.
         as_of: When the facts were gathered, YYYY-MM.
-        source: Where from.
-        zone: Whose midnight ends the days and months of the quotas.
-        start_concurrency: Calls in flight to begin with.
-        calls_per_second: Starts a second that are surely not a burst.
-        response_format: Which kinds of ``response_format`` every chat model there takes.
-        images: Whether a call for images is answered with them, or with the id of a task.
+        source: Where the facts are from.
+        zone: The time zone of the quotas' days and months.
+        start_concurrency: Calls in flight at the beginning.
+        calls_per_second: The most calls that start in a second; None, in the file 0: no limit.
+        response_format: The types of ``response_format`` that every chat model supports.
+        images: Whether a call for images returns them, or the id of a task.
         quotas: By name, in the order of their windows; the first of each scope is its primary.
-        prices: Credits a call, by model; ``default`` is any other's.
-        grants: By what they are given for, credits that expire.
-        errors: The error dialect; the first rule that fits decides.
+        prices: Credits per call, by model; ``default`` is any other model's.
+        grants: Credits that expire, by the reason for which they are granted.
+        errors: The meanings of errors; the first rule that matches decides.
     """
 
     title: Name | None = None
@@ -185,7 +203,9 @@ class ProviderTable(Table):
     source: str | None = None
     zone: Zone = "UTC"
     start_concurrency: Annotated[int, Field(ge=1, le=256)] = 2
-    calls_per_second: Annotated[int, Field(ge=1, le=1000)] = 10
+    calls_per_second: Annotated[
+        Annotated[int, Field(ge=1, le=MAX_CALLS_PER_SECOND)] | None, BeforeValidator(_no_limit)
+    ] = 10
     response_format: Annotated[frozenset[ResponseFormat], Field(strict=False)] = frozenset()
     images: Literal["direct", "tasks"] = "direct"
     quotas: dict[QuotaName, QuotaSettings] = Field(default_factory=dict)
@@ -194,14 +214,14 @@ class ProviderTable(Table):
     errors: Annotated[tuple[ErrorSettings, ...], Field(strict=False)] = ()
 
 
-Laid = TypeVar("Laid", bound=BaseModel)
+T = TypeVar("T", bound=BaseModel)
 
 
-def laid_over(base: Laid, over: Laid) -> Laid:
-    """`base`, save for what `over` sets.
+def laid_over(base: T, over: T) -> T:
+    """Return `base` with the fields that are set in `over`.
 
-    Tables are merged key by key, whatever the depth, and keep the order of `base`. Lists go
-    before those of `base`: of the error rules, the first that fits decides.
+    Tables are merged key by key at every depth, and keep the order of `base`. A list of `over`
+    precedes that of `base`: of the error rules, the first that matches decides.
     """
     changes = {
         key: _merged(getattr(base, key), getattr(over, key)) for key in over.model_fields_set

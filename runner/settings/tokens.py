@@ -1,6 +1,6 @@
-"""Where tokens are: from a token's name to the token.
+"""Reads the token that an account names, from the environment, a file or the keyring.
 
-It refuses to show one: no error tells any part of what was read.
+No error shows any part of what was read.
 """
 
 from __future__ import annotations
@@ -10,42 +10,53 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from runner.errors import ConfigError
-from runner.settings.model import NAMING_EXAMPLE, AccountSettings
+from runner.settings.config_file import AccountSettings, token_example
 
 ENVIRONMENT = ("MODELSCOPE_API_KEY", "MODELSCOPE_API_TOKEN", "MODELSCOPE_SDK_TOKEN")
-"""The variables that hold the token when nothing is configured; the first that is set counts."""
+"""The variables with the token when no account is configured; the first that is set counts."""
 
 KEYRING_SERVICE = "midnight-runner"
 
-_LONGEST = 64 * 1024  # bytes; a file without line ends is not read to its end
+_MAX_LINE = 64 * 1024  # bytes; a file without line ends is not read to its end
 
 
-def usual_token(environ: Mapping[str, str]) -> str:
+def default_token(environ: Mapping[str, str]) -> str:
     """Return the name of the token when no account is configured."""
     held = (name for name in ENVIRONMENT if environ.get(name, "").strip())
     return f"env:{next(held, ENVIRONMENT[0])}"
 
 
-def read_token(settings: AccountSettings, environ: Mapping[str, str]) -> str:
+def read_token(
+    settings: AccountSettings, environ: Mapping[str, str], *, required: bool = True
+) -> str:
     """Return the account's token, which is printable ASCII without white space.
 
+    Args:
+        settings: The account.
+        environ: The environment.
+        required: Whether the account must name a token; if it need not and does not, the token is
+            empty.
+
     Raises:
-        ConfigError: It is not named, not where it should be, or cannot be a token.
+        ConfigError: The token is not named, is not where it should be, or is not a valid token.
     """
-    scheme, _, name = (settings.token or "").partition(":")
+    example = token_example(settings.provider)
+    if settings.token is None:
+        if not required:
+            return ""
+        raise ConfigError("the account names no token", remedy=f"add {example} to it")
+    scheme, _, name = settings.token.partition(":")
     match scheme:
         case "env":
             return _checked(*_from_environment(name, environ))
         case "file":
             return _checked(*_from_file(name))
-        case "keyring":
-            return _checked(*_from_keyring(name))
         case _:
-            raise ConfigError("the account names no token", remedy=f"add {NAMING_EXAMPLE} to it")
+            return _checked(*_from_keyring(name, example))
 
 
 def _from_environment(name: str, environ: Mapping[str, str]) -> tuple[str, str, str]:
-    """Return what the variable holds, where that is, and how to put a token there."""
+    """Return the text, where it was found, and how to put a token there."""
     remedy = f"export {name}=YOUR_TOKEN (in PowerShell: $env:{name} = 'YOUR_TOKEN')"
     if name not in environ:
         raise ConfigError(f"the environment variable {name} is not set", remedy=remedy)
@@ -53,11 +64,11 @@ def _from_environment(name: str, environ: Mapping[str, str]) -> tuple[str, str, 
 
 
 def _from_file(name: str) -> tuple[str, str, str]:
-    """Return the file's first line, where that is, and how to put a token there."""
+    """Return the file's first line, where it was found, and how to put a token there."""
     remedy = "write the token to the file's first line, readable by you alone"
     try:
         with Path(name).expanduser().open("rb") as file:
-            line = file.readline(_LONGEST)
+            line = file.readline(_MAX_LINE)
     except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: "~" of an unknown user
         reason = getattr(error, "strerror", None) or str(error)
         what = f"the token's file {name} cannot be read ({reason})"
@@ -65,8 +76,8 @@ def _from_file(name: str) -> tuple[str, str, str]:
     return line.decode("utf-8-sig", errors="replace"), f"the first line of {name}", remedy
 
 
-def _from_keyring(name: str) -> tuple[str, str, str]:
-    """Return what the keyring holds, where that is, and how to put a token there."""
+def _from_keyring(name: str, example: str) -> tuple[str, str, str]:
+    """Return the text, where it was found, and how to put a token there."""
     try:
         keyring = importlib.import_module("keyring")
     except ImportError as error:
@@ -76,7 +87,7 @@ def _from_keyring(name: str) -> tuple[str, str, str]:
         held = keyring.get_password(KEYRING_SERVICE, name)
     except keyring.errors.KeyringError as error:
         what = f"the keyring cannot be read ({type(error).__name__})"
-        remedy = f"unlock it, or name a variable instead: {NAMING_EXAMPLE}"
+        remedy = f"unlock it, or name a variable instead: {example}"
         raise ConfigError(what, remedy=remedy) from error
     where = f'"{name}" of the service {KEYRING_SERVICE} in the keyring'
     return held or "", where, f'keyring set {KEYRING_SERVICE} "{name}"'
@@ -85,8 +96,8 @@ def _from_keyring(name: str) -> tuple[str, str, str]:
 def _checked(held: str, where: str, remedy: str) -> str:
     token = held.strip()
     if not token:
-        raise ConfigError(f"{where} holds no token", remedy=remedy)
+        raise ConfigError(f"{where} is empty", remedy=remedy)
     if not token.isascii() or not token.isprintable() or " " in token:
-        what = f"{where} holds no token, but something with white space or strange characters"
+        what = f"{where} is not a token: it contains white space or special characters"
         raise ConfigError(what, remedy="copy the token again: one word, nothing before or after it")
     return token

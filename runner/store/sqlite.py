@@ -53,7 +53,8 @@ def engine(path: Path, *, pool_size: int, writes: bool, durable: bool, inline: b
         options["async_creator"] = connector(path, BUSY_TIMEOUT_S)
     else:
         options["connect_args"] = {"timeout": BUSY_TIMEOUT_S, "isolation_level": None}
-    made = create_async_engine(f"sqlite+aiosqlite:///{path}", **options)
+    # An error must not quote the rows that it is about: it is logged.
+    made = create_async_engine(f"sqlite+aiosqlite:///{path}", hide_parameters=True, **options)
     pragmas = [
         *_PRAGMAS,
         f"synchronous = {'FULL' if durable else 'OFF'}",

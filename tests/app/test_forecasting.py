@@ -2,18 +2,17 @@
 
 from dataclasses import replace
 
-from runner.engine.view import View
-
-from runner.app.forecasting import Outlook
-from runner.core.admission import Demand, Rotate, Rules
+from runner.app.forecasting import Forecaster
 from runner.core.calendar import day_at
-from runner.core.gate import Gate
+from runner.core.demand import Rotate, Rules
+from runner.core.gate import OPEN
 from runner.core.pacing import Pace
 from runner.core.packing import Packing
 from runner.core.period import Calendar
 from runner.core.states import BatchState, Counts
 from runner.core.verdict import Scope
 from runner.core.window import Quota, open_window
+from runner.engine.snapshot import Snapshot
 from runner.providers.account import Account
 from runner.providers.presets import preset
 from runner.store.batches import Batch
@@ -21,27 +20,41 @@ from runner.store.batches import Batch
 ZONE = "Asia/Shanghai"
 NOW = day_at(1_795_500_000_000, ZONE).starts_at
 DAY = 24 * 3_600_000
-WAY = ("mine", "m")
 DAILY = Quota("calls a day", Scope.ACCOUNT, 100, Calendar("day", ZONE))
-WINDOW = replace(open_window(DAILY, "mine", "", NOW), gate=Gate(needs_probe=False, answered=True))
+WINDOW = replace(open_window(DAILY, "mine", "", NOW), gate=OPEN)
 ACCOUNT = Account("mine", preset("modelscope"), None, (DAILY,))
-OUTLOOK = Outlook((ACCOUNT,), Rules(Pace.ASAP))
+FORECASTER = Forecaster((ACCOUNT,), Rules(Pace.ASAP))
 
 
 def batch(number: int, rows: int, priority: int = 0, pack: int = 1) -> Batch:
     return Batch(
-        number, "b", str(number), BatchState.ACTIVE, "", priority, ("m",), Rotate.PREFER, None, 0,
-        "{}", "in.csv", "[]", 1, rows, rows, NOW, Counts(ready=rows), Packing(pack),
-    )  # fmt: skip
+        id=number,
+        name="b",
+        digest=str(number),
+        state=BatchState.ACTIVE,
+        pause_reason="",
+        priority=priority,
+        models=("m",),
+        rotate=Rotate.PREFER,
+        max_calls=None,
+        job_json="{}",
+        input="in.csv",
+        columns_json="[]",
+        first_job=1,
+        rows=rows,
+        created_at=NOW,
+        counts=Counts(ready=rows),
+        rows_loaded=rows,
+        packing=Packing(pack),
+    )
 
 
 def days(which: int, *found: Batch) -> int:
     """On which day the batch with this number will be done, of those that share a hundred a day."""
-    demands = tuple(
-        Demand(b.id, (WAY,), b.counts.ready, b.priority, pack=b.packing.most) for b in found
-    )
-    view = View(found, demands, {WAY: (WINDOW,)}, None)
-    told = OUTLOOK.finish(next(b for b in found if b.id == which), view, NOW)
+    by_id = {b.id: b for b in found}
+    latest = {("mine", "", DAILY.name): WINDOW}
+    snapshot = Snapshot(by_id, latest, {}, next_due=None, last_call_id=0)
+    told = FORECASTER.outlook(snapshot, NOW).finish(by_id[which])
     assert told is not None
     return 1 + (told.finish_at - NOW) // DAY
 

@@ -60,7 +60,7 @@ def test_an_interrupted_submission_goes_on_where_it_stopped(
             with pytest.raises(Killed):
                 await midnight.submit(checked, die)
             (half,) = await midnight.batches()
-            assert (half.state, half.loaded) == (BatchState.LOADING, 40)
+            assert (half.state, half.rows_loaded) == (BatchState.LOADING, 40)
             whole = await midnight.submit(checked)
             assert (whole.batch.state, whole.batch.rows_loaded) == (BatchState.ACTIVE, 95)
             assert await texts(midnight, tmp_path) == [f"row {n}" for n in range(95)]

@@ -16,7 +16,7 @@ import orjson
 import pytest
 from anyio.lowlevel import current_token
 
-from runner.cli.app import perform
+from runner.cli.app import main
 from runner.clock import SystemClock
 from runner.simulator import SimulatedProvider, SimulatorConfig, serve
 from runner.store.opening import open_database
@@ -86,7 +86,7 @@ def midnight(
 
     def call(*words: object) -> Said:
         capsys.readouterr()
-        code = perform([str(word) for word in words])
+        code = main([str(word) for word in words])
         out, err = capsys.readouterr()
         return Said(code, out, err)
 

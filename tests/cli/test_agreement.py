@@ -7,7 +7,7 @@ import io
 from rich.console import Console
 
 from runner.cli import report_json
-from runner.cli.render.agreement import agreement
+from runner.cli.render.agreement_tables import agreement
 from runner.core.agreement import Agreement, Tally
 
 RATERS = ("Qwen/Qwen3-8B", "Qwen/Qwen3-235B-A22B-Instruct-2507", "deepseek-ai/DeepSeek-V3.2")

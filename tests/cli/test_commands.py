@@ -201,8 +201,8 @@ def test_status_says_why_down_to_the_window(midnight: Any, work: Any, provider: 
     assert "learned from the reply header at" in said
     assert "then one probe" in said
     (batch,) = midnight("status", "--json").json["batches"]
-    (way,) = batch["ways"]
-    assert (way["model"], way["waits_for"]["quota"]) == ("Qwen/Qwen3-8B", "calls_per_day")
+    (route,) = batch["routes"]
+    assert (route["model"], route["waits_for"]["quota"]) == ("Qwen/Qwen3-8B", "calls_per_day")
 
 
 def test_rehearse_shows_each_day_and_what_it_cost(midnight: Any, work: Any, tmp_path: Path) -> None:

@@ -6,7 +6,10 @@ import csv
 import io
 import os
 import re
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -121,3 +124,38 @@ def test_a_provider_that_nobody_has_heard_of_runs_by_the_docs_dozen_lines(
     found = {line["quota"]: line for line in midnight("quota", "--json").json}
     assert (found["calls_per_day"]["limit"], found["calls_per_day"]["source"]) == (4, "refusal")
     assert found["tokens_per_minute"]["unit"] == "tokens"
+
+
+class Refusing(BaseHTTPRequestHandler):
+    """A server that wants to be called again in ten hours."""
+
+    def do_POST(self) -> None:
+        body = b'{"error": {"message": "slow down"}}'
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(429)
+        self.send_header("Retry-After", "36000")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_args: object) -> None:
+        """Say nothing."""
+
+
+def test_no_wait_does_not_wait_ten_hours_because_a_server_says_so(
+    midnight: Any, work: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        Path("midnight.toml").write_text(
+            '[accounts.mine]\nprovider = "openai-compatible"\n'
+            f'base_url = "http://127.0.0.1:{server.server_address[1]}/v1"\n'
+        )
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        began = time.monotonic()
+        said = midnight("run", *work, "--no-wait")
+        took_s = time.monotonic() - began
+        server.shutdown()
+    assert (said.code, took_s < 10) == (3, True)
+    assert "the provider asks for a slower pace; going on at" in said.out
+    assert "6 rows left" in said.out

@@ -16,9 +16,10 @@ import httpx
 import orjson
 import pytest
 from rich.console import Console
+from support.processes import popen
 
-from runner.cli.render import setup
-from runner.cli.simulation import config_changes
+from runner.cli.render import setup_views
+from runner.cli.simulate_action import config_changes
 from runner.simulator import SimulatorConfig
 
 BALANCE = "/openapi/v1/magicubes/balance"
@@ -30,9 +31,7 @@ def simulated(folder: Path, *options: str) -> Iterator[httpx.Client]:
     """A client of ``midnight simulate`` in a process of its own."""
     command = [sys.executable, "-m", "runner", "--json", "simulate", "--port", "0", *options]
     environ = os.environ | {"HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environ
-    ) as process:
+    with popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environ) as process:
         assert process.stdout is not None
         address = orjson.loads(process.stdout.readline())["base_url"].removesuffix("/v1")
         headers = {"Authorization": "Bearer ms-somebody"}
@@ -163,7 +162,7 @@ def test_an_option_that_is_not_given_changes_nothing() -> None:
 )
 def test_what_is_allowed_is_shown(settings: dict[str, Any], lines: list[str]) -> None:
     console = Console(file=io.StringIO(), width=200)
-    console.print(setup.simulating(SimulatorConfig(**settings), "http://x/v1", token=False))
+    console.print(setup_views.simulating(SimulatorConfig(**settings), "http://x/v1", token=False))
     shown = console.file.getvalue()
     assert all(line in shown for line in lines)
     assert ("any 60 s" in shown, "credits" in shown) == (

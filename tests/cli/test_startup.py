@@ -10,9 +10,9 @@ import pytest
 
 PROBE = """
 import sys
-from runner.cli.app import perform
+from runner.cli.app import main
 try:
-    code = perform(sys.argv[2:])
+    code = main(sys.argv[2:])
 finally:
     loaded = [name for name in sys.argv[1].split(",") if name in sys.modules]
     print("LOADED", *loaded)

@@ -9,11 +9,11 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from runner.cli.render.live import Screen
-from runner.cli.render.log import Log
-from runner.cli.render.picture import Painter
+from runner.cli.render.live_screen import LiveScreen
+from runner.cli.render.run_log import RunLog
+from runner.cli.render.run_view import RunViewer
 from runner.clock import SystemClock
-from runner.core.admission import Rotate, Waiting
+from runner.core.demand import Rotate, Waiting
 from runner.core.forecast import Forecast
 from runner.core.gate import ParkReason
 from runner.core.period import Calendar
@@ -40,8 +40,10 @@ WINDOW = Window(
 
 def progress(done: int = 0, *waiting: Waiting, at: int = NOW, **more: object) -> Progress:
     batch = Batch(
-        1, "label reviews", "d", BatchState.ACTIVE, "", 0, ("m",), Rotate.PREFER, None, 0,
-        "{}", "in.csv", "[]", 1, 100, 100, NOW, Counts(ready=100 - done, succeeded=done),
+        id=1, name="label reviews", digest="d", state=BatchState.ACTIVE, pause_reason="",
+        priority=0, models=("m",), rotate=Rotate.PREFER, max_calls=None, job_json="{}",
+        input="in.csv", columns_json="[]", first_job=1, rows=100, rows_loaded=100,
+        created_at=NOW, counts=Counts(ready=100 - done, succeeded=done),
     )  # fmt: skip
     ahead = Forecast(100 - done, 2, NOW + 30 * HOUR, 2000, 1988)
     plain = Progress(at, (batch,), waiting, None, (WINDOW,), 3, ahead)
@@ -57,8 +59,8 @@ def stream() -> io.StringIO:
     return io.StringIO()
 
 
-def log_of(stream: io.StringIO) -> Log:
-    return Log(Console(file=stream, width=200, highlight=False))
+def log_of(stream: io.StringIO) -> RunLog:
+    return RunLog(Console(file=stream, width=200, highlight=False))
 
 
 def test_a_log_tells_the_start_and_then_progress_every_half_minute(stream: io.StringIO) -> None:
@@ -95,15 +97,15 @@ def test_a_pause_is_told_once_in_a_log_and_as_long_as_it_lasts_on_a_screen(
     stream: io.StringIO,
 ) -> None:
     (batch,) = progress(40).batches
-    paused = replace(batch, state=BatchState.PAUSED, note="the model is gone")
-    log, painter = log_of(stream), Painter()
+    paused = replace(batch, state=BatchState.PAUSED, pause_reason="the model is gone")
+    log, viewer = log_of(stream), RunViewer()
     for _ in range(2):
         told = progress(40, batches=(), paused=(paused,))
         log(told)
         said = "label reviews (batch 1) is paused: the model is gone"
-        assert said in painter.paint(told, NOW).now
+        assert said in viewer.view(told, NOW).now
     assert stream.getvalue().count(said) == 1
-    assert "paused" not in " ".join(painter.paint(progress(41), NOW).now)
+    assert "paused" not in " ".join(viewer.view(progress(41), NOW).now)
 
 
 def test_a_log_survives_the_loss_of_its_stream() -> None:
@@ -116,7 +118,7 @@ def test_a_log_survives_the_loss_of_its_stream() -> None:
 
 def test_a_screen_draws_what_happens(stream: io.StringIO) -> None:
     console = Console(file=stream, width=80, force_terminal=True, color_system=None)
-    with Screen(console) as screen:
+    with LiveScreen(console) as screen:
         screen(progress(40, spent(NOW + HOUR), in_flight=0, trouble="no room"))
         time.sleep(0.6)
         screen(progress(40, stopping=True))
@@ -130,7 +132,7 @@ def test_a_screen_draws_what_happens(stream: io.StringIO) -> None:
 
 def test_a_screen_at_rest_draws_nothing(stream: io.StringIO) -> None:
     console = Console(file=stream, width=80, force_terminal=True, color_system=None)
-    with Screen(console) as screen:
+    with LiveScreen(console) as screen:
         screen(progress(0, spent(NOW + 7 * HOUR)))
         time.sleep(0.5)
         drawn = len(stream.getvalue())

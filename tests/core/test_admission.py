@@ -8,16 +8,16 @@ from zoneinfo import ZoneInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.core import admission
-from runner.core.admission import Start, State, Wait
+from runner.core import admission, controller
+from runner.core.admission import AccountState, Start, State, Wait
 from runner.core.calendar import day_at
-from runner.core.controller import Controller
 from runner.core.demand import Demand, Rotate, Rules, Waiting
 from runner.core.gate import Gate, ParkReason
 from runner.core.hours import read_hours
 from runner.core.pacing import SAFETY_MS, Pace
 from runner.core.period import Calendar, Grant, Rolling
 from runner.core.route import Route, RouteState, room_of
+from runner.core.start_bucket import full
 from runner.core.verdict import Scope
 from runner.core.window import Quota, Source, Window, open_window
 
@@ -41,7 +41,9 @@ def state(
     *windows: Window, allowed: int = 4, in_flight: int = 0, last: int | None = None
 ) -> RouteState:
     *others, own = windows or (window(),)
-    return RouteState((*others, replace(own, last_start_at=last)), Controller(allowed), in_flight)
+    return RouteState(
+        (*others, replace(own, last_start_at=last)), controller.new(allowed, allowed), in_flight
+    )
 
 
 def demand(key: int = 1, ready: int = 50, route: Route = QWEN, priority: int = 0) -> Demand:
@@ -286,6 +288,18 @@ def test_a_batch_costs_no_more_calls_than_the_user_allows() -> None:
     assert reason(alone(replace(few, left=0), state())).cause == "capped"
 
 
+def test_demands_that_share_a_cap_exceed_it_neither_alone_nor_together() -> None:
+    """The votes of a batch are allowed so many calls together, also within one turn."""
+    votes = [replace(demand(n), left=3, left_shared_by=1) for n in (1, 2)]
+    other = replace(demand(3), left=3)
+    found = admission.admit(
+        State({QWEN: state(window(limit=None), allowed=50)}), [*votes, other], NOW
+    )
+    keys = [permit.key for permit in found.permits]
+    assert sum(key in {1, 2} for key in keys) == 3
+    assert keys.count(3) == 3
+
+
 def test_an_account_that_may_spend_no_more_says_that_the_user_wanted_it() -> None:
     cap = Quota("max", Scope.ACCOUNT, 9, Grant(), Source.CONFIGURED, primary=False)
     spent = replace(open_window(cap, "mine", "", NOW), spent=9)
@@ -361,5 +375,73 @@ def test_a_decision_starts_what_may_start_or_waits_for_something_to_come(
         assert len(decision.reasons) == len(demands)
     else:
         chosen = states[decision.route]
-        assert 1 <= decision.count <= chosen.controller.allowed - chosen.in_flight
+        assert 1 <= decision.count <= 4 - chosen.in_flight
         assert all(w.remaining is None or decision.count <= w.remaining for w in chosen.windows)
+
+
+# permits
+
+
+def test_all_that_may_start_gets_its_permits_at_once() -> None:
+    """Two batches share the four calls that are allowed; what is reserved is seen by the next."""
+    states = {QWEN: state(window(97), allowed=4)}
+    demands = ruled([demand(1, ready=2), demand(2, ready=9)], Rules(Pace.ASAP))
+    found = admission.admit(State(states), demands, NOW)
+    assert [permit.key for permit in found.permits] == [1, 1, 2]
+    [own] = found.state.routes[QWEN].windows
+    assert (own.spent, own.reserved, own.remaining) == (97, 3, 0)
+    assert found.permits[0].reserved == {"day": (own.period_key, 1)}
+    assert found.permits[0].period_key == own.period_key
+    assert (found.state.in_flight, found.state.routes[QWEN].in_flight) == (3, 3)
+    assert {reason.cause for reason in found.wait.reasons} == {"in flight", ParkReason.SPENT}
+
+
+def test_the_routes_of_an_account_see_each_others_reservations() -> None:
+    states = {QWEN: state(window(98)), GLM: state(window(98)), OTHER: state(window(98))}
+    demands = ruled([demand(1), demand(2, route=GLM), demand(3, route=OTHER)], Rules(Pace.ASAP))
+    found = admission.admit(State(states), demands, NOW)
+    assert [permit.route for permit in found.permits] == [QWEN, QWEN, OTHER, OTHER]
+    assert found.state.routes[GLM].remaining == 0
+
+
+def test_the_ceilings_of_the_process_and_of_an_account_hold_for_all_routes() -> None:
+    states = {QWEN: state(), GLM: state(), OTHER: state()}
+    demands = ruled([demand(1), demand(2, route=GLM), demand(3, route=OTHER)], Rules(Pace.ASAP))
+    few = State(states, in_flight=5, ceiling=7)
+    found = admission.admit(few, demands, NOW)
+    assert len(found.permits) == 2
+    assert {reason.cause for reason in found.wait.reasons} == {"concurrency"}
+    bounded = State(states, {"mine": AccountState(in_flight=1, ceiling=4)})
+    routes = [permit.route for permit in admission.admit(bounded, demands, NOW).permits]
+    assert sum(route[0] == "mine" for route in routes) == 3
+    assert sum(route[0] == "yours" for route in routes) == 4
+
+
+def test_calls_of_an_account_start_no_faster_than_its_rate() -> None:
+    bounded = State({QWEN: state()}, {"mine": AccountState(rate=full(2))})
+    demands = ruled([demand()], Rules(Pace.ASAP))
+    found = admission.admit(bounded, demands, NOW)
+    assert len(found.permits) == 2
+    [reason] = found.wait.reasons
+    assert (reason.cause, found.wait.until) == ("rate", NOW + 500)
+    assert len(admission.admit(found.state, demands, NOW + 500).permits) == 1
+
+
+def test_a_permit_knows_its_probe_its_route_and_a_circuit_that_is_open() -> None:
+    broken = Gate(reason=ParkReason.CIRCUIT_OPEN, refusals=1)
+    states = {QWEN: state(window(gate=broken)), OTHER: state(window(100))}
+    both = ruled([ways(QWEN, OTHER)], Rules(Pace.ASAP))
+    [permit] = admission.admit(State(states), both, NOW).permits
+    assert (permit.probe, permit.circuit_open, permit.only_route) == (True, True, False)
+
+
+def test_what_a_batch_may_still_make_and_needs_shrinks_with_each_permit() -> None:
+    allowed = replace(demand(), left=3, backlog=200)
+    found = admission.admit(State({QWEN: state()}), ruled([allowed], Rules(Pace.ASAP)), NOW)
+    assert len(found.permits) == 3
+    assert [reason.cause for reason in found.wait.reasons] == ["capped"]
+
+
+def test_a_batch_whose_images_are_being_made_says_so() -> None:
+    found = reason(alone(Demand(1, (QWEN,), ready=0, pending=True), state()))
+    assert found.why == "the provider is at work on it"

@@ -15,11 +15,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.core import charging, quota
-from runner.core.admission import Demand, Rules, Start, decide
+from runner.core import charging, controller, quota
+from runner.core.admission import Start, State, decide
 from runner.core.calendar import day_at
 from runner.core.charging import Outcome
-from runner.core.concurrency import Concurrency
+from runner.core.demand import Demand, Rules
 from runner.core.gate import MINUTE_MS
 from runner.core.pacing import Pace
 from runner.core.period import Calendar
@@ -274,9 +274,10 @@ class Runner:
         while self.events and self.events[0][0] <= self.now:
             self.happen(*heapq.heappop(self.events))
         routes = [(ACCOUNT, model) for model in self.models]
-        demands = [Demand(n, (route,), ready=10**6) for n, route in enumerate(routes)]
         rules = Rules(self.pace)
-        decision = decide(demands, {route: self.state(route) for route in routes}, rules, self.now)
+        demands = [Demand(n, (r,), ready=10**6, rules=rules) for n, r in enumerate(routes)]
+        state = State({route: self.state(route) for route in routes})
+        decision = decide(state, demands, self.now)
         if isinstance(decision, Start):
             self.start(decision)
             return
@@ -286,7 +287,7 @@ class Runner:
         self.now = min(moments)
 
     def state(self, route: Route) -> RouteState:
-        allowed = Concurrency(self.concurrency)
+        allowed = controller.new(self.concurrency, self.concurrency)
         return RouteState(self.books.open(route[1]), allowed, self.in_flight[route])
 
     def start(self, decision: Start) -> None:

@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.core.packing import ALONE, Candidate, Packing, fill
+from runner.core.packing import ALONE, Candidate, Packing, fill, is_full
 
 candidates = st.lists(
     st.builds(Candidate, st.integers(1, 10**6), st.integers(0, 6), st.integers(0, 50)),
@@ -25,18 +25,15 @@ def test_calls_are_reckoned_as_full_ones() -> None:
 
 
 def test_no_call_is_filled_where_there_is_nothing() -> None:
-    assert fill([], Packing(4), 3) == []
+    assert fill([], Packing(4)) == []
 
 
-@given(candidates, packings, st.integers(1, 8))
+@given(candidates, packings)
 def test_every_call_keeps_every_bound_and_the_order_stays(
-    found: list[Candidate], packing: Packing, calls: int
+    found: list[Candidate], packing: Packing
 ) -> None:
-    packs = fill(found, packing, calls)
-    assert len(packs) <= calls
-    flat = [one for pack in packs for one in pack]
-    assert flat == found[: len(flat)]
-    assert len(packs) == calls or flat == found
+    packs = fill(found, packing)
+    assert [one for pack in packs for one in pack] == found
     for pack in packs:
         assert 1 <= len(pack) <= min(packing.pack_size(one.splits) for one in pack)
         alone = len(pack) == 1
@@ -45,6 +42,13 @@ def test_every_call_keeps_every_bound_and_the_order_stays(
 
 @given(candidates, packings)
 def test_no_call_closes_before_it_must(found: list[Candidate], packing: Packing) -> None:
-    packs = fill(found, packing, 10**6)
+    packs = fill(found, packing)
     for pack, after in pairwise(packs):
-        assert len(fill([*pack, after[0]], packing, 2)) == 2
+        assert len(fill([*pack, after[0]], packing)) == 2
+
+
+@given(candidates, packings)
+def test_no_job_may_join_a_full_pack(found: list[Candidate], packing: Packing) -> None:
+    for pack in fill(found, packing):
+        if is_full(pack, packing):
+            assert len(fill([*pack, Candidate(1)], packing)) == 2

@@ -65,7 +65,7 @@ def test_every_verdict_is_a_state_of_a_call() -> None:
 
 
 def test_counts_add_up_to_the_rows_of_the_batch() -> None:
-    counts = Counts(1, 2, 4, succeeded=8, failed=16, pending=32, following=64)
+    counts = Counts(1, 2, 4, succeeded=8, failed=16, pending=32, duplicate=64)
     assert counts.to_ask == 7
     assert counts.unfinished == 103
     assert counts.rows == 127

@@ -10,10 +10,11 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import pytest
+from support.processes import popen
 
 MIDNIGHT = [sys.executable, "-m", "runner"]
 JOBS = Path(__file__).parents[2] / "jobs"
@@ -40,7 +41,7 @@ def environ(tmp_path: Path) -> dict[str, str]:
 def provider(environ: dict[str, str], tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """`midnight simulate` on a free port, whose address `environ` names."""
     words = ["simulate", "--port", "0", "--latency", "50-100", "--calls-per-day", "500", "--json"]
-    process = subprocess.Popen(
+    process = popen(
         [*MIDNIGHT, *words], env=environ, cwd=tmp_path, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
@@ -53,9 +54,11 @@ def provider(environ: dict[str, str], tmp_path: Path) -> Iterator[subprocess.Pop
         process.communicate()
 
 
-def start(environ: dict[str, str], folder: Path, *words: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [*MIDNIGHT, *words], env=environ, cwd=folder, text=True,
+def start(
+    environ: dict[str, str], folder: Path, *words: str, ignore: Collection[int] = ()
+) -> subprocess.Popen[str]:
+    return popen(
+        [*MIDNIGHT, *words], env=environ, cwd=folder, text=True, ignore=ignore,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
 
@@ -104,3 +107,26 @@ def test_a_second_signal_stops_at_once_and_loses_nothing(
     assert "Traceback" not in err
     out, err = start(environ, tmp_path, "run", "--json").communicate(timeout=60)
     assert json.loads(out)["left"] == 0, err
+
+
+@pytest.mark.parametrize("ignored", [signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize(("sent", "code"), [("ignored", 0), ("SIGTERM", 3)])
+def test_a_signal_that_was_ignored_from_the_start_stays_ignored_and_sigterm_stops(
+    environ: dict[str, str],
+    provider: subprocess.Popen[str],
+    tmp_path: Path,
+    ignored: signal.Signals,
+    sent: str,
+    code: int,
+) -> None:
+    """A background job of a shell ignores Ctrl-C, and nohup the end of the terminal."""
+    del provider
+    words = ("run", "job.toml", "data.csv", "--pace", "asap")
+    run = start(environ, tmp_path, *words, ignore=(ignored,))
+    assert run.stderr is not None
+    assert "started" in run.stderr.readline()
+    run.send_signal(ignored if sent == "ignored" else signal.SIGTERM)
+    out, err = run.communicate(timeout=30)
+    assert run.returncode == code, err
+    assert ("stopping" in err) == (sent == "SIGTERM")
+    assert ("go on with: midnight run job.toml data.csv" in out) == (sent == "SIGTERM")

@@ -112,7 +112,9 @@ def tasks_of(folder: Path) -> int:
         return 0
     with closing(sqlite3.connect(f"file:{folder / 'queue.db'}?mode=ro", uri=True)) as database:
         try:
-            found = database.execute("SELECT sum(pending + succeeded) FROM batches").fetchone()[0]
+            found = database.execute(
+                "SELECT sum(pending + succeeded) FROM batch_counts"
+            ).fetchone()[0]
         except sqlite3.OperationalError:  # it is being made
             return 0
     return found or 0

@@ -62,6 +62,31 @@ def test_values_that_are_not_text_are_written_as_json_with_their_own_digits(tmp_
     assert records[3][0] == "{}"
 
 
+def test_whole_numbers_and_truth_values_are_spelled_as_json_does(tmp_path: Path) -> None:
+    rows = ('{"a":7,"b":true}', '{"a":-0,"b":false}', '{"a":"-0","b":12}', '{"a":2.0,"b":true}')
+    lines = written(tmp_path / "out.csv", ["a", "b"], *rows).splitlines()[1:]
+    assert [line.split(",")[:2] for line in lines] == [
+        ["7", "true"],
+        ["-0", "false"],
+        ["-0", "12"],
+        ["2.0", "true"],
+    ]
+
+
+def test_a_carriage_return_in_one_row_changes_no_other(tmp_path: Path) -> None:
+    rows = [json.dumps({"a": text}) for text in ("x", "a\rb", "c\nd", "\r\n", "", "y")]
+    together = written(tmp_path / "all.csv", ["a"], *rows).split("\n", 1)[1]
+    alone = [written(tmp_path / "one.csv", ["a"], row).split("\n", 1)[1] for row in rows]
+    assert together == "".join(alone)
+    assert '"a\rb",good' in together
+
+
+def test_more_rows_than_are_held_at_a_time_keep_their_order(tmp_path: Path) -> None:
+    rows = [json.dumps({"a": number, "b": "x" * (number % 900)}) for number in range(3_000)]
+    text = written(tmp_path / "out.csv", ["a", "b"], *rows)
+    assert [line.split(",")[0] for line in text.splitlines()[1:]] == list(map(str, range(3_000)))
+
+
 def test_a_line_of_json_keeps_its_text_and_gains_the_result(tmp_path: Path) -> None:
     row = '{"n": 12345678901234567890123, "f": 1.50}'
     added = '"answer":"good","model":"m","state":"succeeded","error":null}\n'

@@ -181,6 +181,13 @@ def test_a_users_error_rules_go_first() -> None:
     assert rules[1:] == preset("modelscope").rules
 
 
+def test_a_server_of_ones_own_has_no_limit_of_starts_unless_one_is_set() -> None:
+    assert preset("openai-compatible").calls_per_second is None
+    assert written("openai-compatible", "calls_per_second = 5").calls_per_second == 5
+    assert written("mine", "calls_per_second = 0").calls_per_second is None
+    assert preset("groq").calls_per_second == 10
+
+
 # A provider that nobody has heard of
 
 

@@ -21,6 +21,7 @@ import asyncio, os, signal, sys
 from runner import Job, Simulator, run
 
 job = Job(model="Qwen/Qwen3-8B", user="{{ text }}")
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job would ignore it
 
 def rows():
     for number in range(20_000):

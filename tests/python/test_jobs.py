@@ -173,7 +173,7 @@ def test_a_batch_is_paused_resumed_cancelled_and_exported(tmp_path: Path) -> Non
             await midnight.resume(batch)
             assert (await midnight.run(batch)).done
             await midnight.cancel(batch)
-            assert (await midnight.look(batch)).state == "cancelled"
+            assert (await midnight.refresh(batch)).state == "cancelled"
             assert await midnight.export(batch, tmp_path / "out.csv", details=True) == 5
 
     provider.rehearse(main)

@@ -26,7 +26,7 @@ def test_each_row_comes_once_with_its_answer() -> None:
             assert sorted(result.number for result in found) == list(range(1, 121))
             assert all(result.answer == right_answer(result.row["text"]) for result in found)
             assert {result.model for result in found} == {MODEL}
-            assert (await midnight.look(batch)).done
+            assert (await midnight.refresh(batch)).done
 
     provider.rehearse(main)
     assert provider.stats().calls == 120
@@ -39,7 +39,7 @@ def test_results_come_before_the_batch_is_done() -> None:
     async def main() -> None:
         async with open_midnight(simulator=provider) as midnight:
             batch = await midnight.submit(letters(), rows(100))
-            left = [(await midnight.look(batch)).left async for _ in midnight.results(batch)]
+            left = [(await midnight.refresh(batch)).left async for _ in midnight.results(batch)]
             assert left[0] > 90
             assert 60 in left
             assert left[-1] == 0
@@ -57,11 +57,11 @@ def test_whoever_leaves_the_loop_stops_the_run_and_loses_nothing() -> None:
                 if result.number > 5:
                     break
             await anyio.sleep(60)
-            stood = await midnight.look(batch)
+            stood = await midnight.refresh(batch)
             assert 0 < stood.succeeded < 50
             assert stood.succeeded == stood.calls  # those under way have ended
             await anyio.sleep(60)
-            assert (await midnight.look(batch)).calls == stood.calls
+            assert (await midnight.refresh(batch)).calls == stood.calls
             again = [result.number async for result in midnight.results(batch)]
             assert sorted(again) == list(range(1, 201))
             assert await midnight.retry(batch) == 0
@@ -202,7 +202,7 @@ def test_without_waiting_it_ends_when_the_allowance_is_spent() -> None:
             batch = await midnight.submit(letters(), rows(25))
             found = [r async for r in midnight.results(batch, wait=False, pace="asap")]
             assert len(found) == 10
-            assert (await midnight.look(batch)).left == 15
+            assert (await midnight.refresh(batch)).left == 15
             assert [r.state for r in await midnight.collect(batch)].count("queued") == 15
 
     provider.rehearse(main)

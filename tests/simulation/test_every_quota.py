@@ -218,7 +218,7 @@ def test_a_balance_is_seen_change_by_change_and_a_grant_is_known_to_within_two_l
         assert 0 < granted.at - empty.until <= 5 * 60_000 + 1_000
         assert sum(each.charged for each in seen) == 250_000
         terms = preset("modelscope").grants
-        found = expiring(infer([each.look for each in seen[:2]], terms), granted.at)
+        found = expiring(infer([each.sample for each in seen[:2]], terms), granted.at)
         assert found == Expiry(250_000, granted.at + 86_400_000, (empty.until, granted.at))
 
     simulate(tmp_path, story, tick_s=60, credits=250.0, credits_need_login=True, **CREDITS)

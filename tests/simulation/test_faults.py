@@ -110,7 +110,7 @@ def test_a_retired_model_pauses_its_batch_and_not_the_others(tmp_path: Path) -> 
         assert (await world.batch(other)).counts.succeeded == 50
         stopped = await world.batch(retired)
         assert stopped.state == "paused"
-        assert "no longer served" in stopped.note
+        assert "no longer served" in stopped.pause_reason
         assert stopped.counts.ready == 50
 
     simulate(tmp_path, story, retired=frozenset({"Qwen/Qwen3-32B"}))
@@ -124,7 +124,7 @@ def test_a_parameter_that_every_call_is_rejected_for_costs_a_handful_of_calls(
         await world.run()
         stopped = await world.batch(batch)
         assert stopped.state == "paused"
-        assert "enable_thinking = false" in stopped.note
+        assert "enable_thinking = false" in stopped.pause_reason
         assert world.simulator.stats().calls <= 10
 
     simulate(tmp_path, story, thinking_models=frozenset({MODEL}))

@@ -101,11 +101,11 @@ def test_after_each_reset_one_probe_goes_first(tmp_path: Path) -> None:
         await world.run(RunOptions(rules=Rules(Pace.ASAP)))
         async with world.database.read() as connection:
             rows = await connection.exec_driver_sql(
-                "SELECT day, probe, reserved_at_ms, settled_at_ms FROM calls ORDER BY id"
+                "SELECT period_key, probe, reserved_at_ms, settled_at_ms FROM calls ORDER BY id"
             )
             calls = rows.all()
-        for day in sorted({call.day for call in calls}):
-            first, *others = [call for call in calls if call.day == day]
+        for day in sorted({call.period_key for call in calls}):
+            first, *others = [call for call in calls if call.period_key == day]
             assert first.probe == 1
             assert all(other.reserved_at_ms >= first.settled_at_ms for other in others)
             assert not any(other.probe for other in others)

@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 from runner.errors import ConfigError
 from runner.jobfile import (
     AnswerSpec,
-    Asked,
     Invalid,
-    Job,
+    InvalidReply,
     JobFile,
+    JobSpec,
     Prompt,
-    PromptText,
+    PromptSpec,
     Valid,
     read_answer,
     read_pack,
@@ -67,8 +67,8 @@ KINDS = [f"{spec.kind} {number}" for number, spec in enumerate(SPECS)]
 
 
 def prompt(spec: AnswerSpec, **more: Any) -> Prompt:
-    text = PromptText(system="Be kind.", user="Review: {{ text }}", **more)
-    return Prompt(JobFile(job=Job(name="x", model="m"), prompt=text, answer=spec))
+    text = PromptSpec(system="Be kind.", user="Review: {{ text }}", **more)
+    return Prompt(JobFile(job=JobSpec(name="x", model="m"), prompt=text, answer=spec))
 
 
 def alone(spec: AnswerSpec, row: dict[str, str]) -> Valid | Invalid:
@@ -135,7 +135,7 @@ def test_examples_and_corrections_do_not_change_whose_answer_it_is() -> None:
     shown = prompt(spec, examples=({"text": "x", "answer": "good"},))
     given_answers = {row["text"]: answer(shown.messages(row)) for row in ROWS}
     assert set(given_answers.values()) == {"good", "bad"}
-    corrected = [shown.messages(row, [Asked("hm", "no")]) for row in ROWS]
+    corrected = [shown.messages(row, [InvalidReply("hm", "no")]) for row in ROWS]
     assert [answer(messages) for messages in corrected] == list(given_answers.values())
     packed = read_pack(spec, answer(shown.pack_messages(ROWS)), len(ROWS))
     assert packed == tuple(map(Valid, given_answers.values()))
@@ -224,7 +224,7 @@ def test_an_unsupported_pattern_is_answered_with_prose(pattern: str) -> None:
 def test_an_unsupported_schema_is_answered_with_prose(schema: dict[str, Any]) -> None:
     with pytest.raises(UnsupportedError):
         make_json(schema, Random(0))
-    line = "AnswerSpec with JSON that fits this JSON Schema and nothing else: "
+    line = "Answer with JSON that fits this JSON Schema and nothing else: "
     assert answer([{"role": "user", "content": line + json.dumps(schema)}]) == PROSE
 
 

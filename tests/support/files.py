@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from runner.settings import AccountSettings, Settings
-from runner.settings.model import RunSettings
+from runner.settings.config_file import RunSettings
 
 JOB = """
 [job]

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,12 +23,28 @@ limits = { calls_per_second = 200 }
 """
 
 
+def popen(
+    command: Sequence[str], *, ignore: Collection[int] = (), **options: Any
+) -> subprocess.Popen[Any]:
+    """Start a process as a terminal would: signals end it, whatever is ignored here.
+
+    A background job of a shell ignores SIGINT, and so would its children. `ignore` names the
+    signals that the process is to find ignored.
+    """
+
+    def prepare() -> None:
+        for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(one, signal.SIG_IGN if one in ignore else signal.SIG_DFL)
+
+    return subprocess.Popen(command, preexec_fn=prepare, **options)  # noqa: PLW1509 - few threads
+
+
 @contextmanager
 def simulating(*options: str) -> Iterator[str]:
     """A simulator on a free port, which grants as good as any number of calls; its address."""
     usual = ["--json", "simulate", "--port", "0", "--calls-per-day", "1000000"]
     command = [*MIDNIGHT, *usual, *options]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+    with popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         assert process.stdout is not None
         try:
             yield orjson.loads(process.stdout.readline())["base_url"].removesuffix("/v1")

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from itertools import count
 from random import Random
 
-from runner.core import quota
-from runner.core.admission import Demand, Rules, Start, Wait, Waiting, decide, wait_reasons
+from runner.core import controller, quota
+from runner.core.admission import Start, State, Wait, decide, wait_reasons
 from runner.core.charging import Outcome
-from runner.core.concurrency import Concurrency
+from runner.core.demand import Demand, Rules, Waiting
 from runner.core.gate import ParkReason
 from runner.core.pacing import Pace
 from runner.core.period import Calendar, Grant, Refill, Rolling
@@ -112,7 +112,7 @@ class Year:
             self.ask_balance()
         self.looks.append(self.now)
         states = {route: self.state(route[1]) for route in self.routes}
-        decision = decide(self.demands(), states, self.rules, self.now)
+        decision = decide(State(states), self.demands(), self.now)
         if isinstance(decision, Start):
             self.start(decision, states[decision.route])
         else:
@@ -122,12 +122,13 @@ class Year:
         ways: Sequence[tuple[Route, ...]] = [self.routes]
         if self.fate.apart:
             ways = [(route,) for route in self.routes]
-        return [Demand(n, way, 10**6, rotate=self.fate.rotate) for n, way in enumerate(ways)]
+        rotate, rules = self.fate.rotate, self.rules
+        return [Demand(n, w, 10**6, rotate=rotate, rules=rules) for n, w in enumerate(ways)]
 
     def state(self, model: str) -> RouteState:
         return RouteState(
             self.books.open(model, self.now),
-            Concurrency(self.fate.concurrency),
+            controller.new(self.fate.concurrency, self.fate.concurrency),
             self.in_flight[ACCOUNT, model],
             self.fate.cost(model),
         )
@@ -279,7 +280,7 @@ class Year:
         """
         for demand in self.demands():
             for (_, model), found in wait_reasons(
-                demand, self.demands(), states, self.rules, now
+                State(states), demand, self.demands(), now
             ).items():
                 assert isinstance(found, Waiting)
                 idle = self.at - self.truth.room_from(model, self.fate.cost(model), begun, self.at)

@@ -1,4 +1,4 @@
-"""How a run ended, in a few lines, and what to type next."""
+"""What a batch takes before it runs; how a run ended, and what to type next."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from runner.app.responses import Ran
-from runner.cli.render import sentences, words
-from runner.cli.render.tables import facts
+from runner.cli.render import fmt, messages, shown_windows
+from runner.cli.render.layout import facts
 from runner.core.ending import Ending
+from runner.core.forecast import Forecast
 from runner.core.states import BatchState
 from runner.core.window import Window
 from runner.store.batches import Batch
@@ -26,6 +27,7 @@ class Summary:
         windows: Today's windows of what it called.
         output: What was written where, if anything was.
         prefix: ``midnight`` with the global options that were given.
+        now: The present moment (ms since the epoch).
     """
 
     ran: Ran
@@ -42,17 +44,21 @@ def summary(found: Summary) -> RenderableType:
         return Text("nothing is queued; queue a dataset with: midnight submit JOBFILE INPUT")
     parts: list[RenderableType] = [_headline(found)]
     pairs = [(f"batch {batch.id}", f"{batch.name}: {_stand(batch)}") for batch in batches]
-    pairs += [("today", told) for told in sentences.budgets(found.windows)]
+    today = shown_windows.today(found.windows, found.ran.waiting)
+    pairs += [("today", line) for line in messages.window_lines(today)]
     pairs += [("output", found.output)] if found.output else []
     for batch in batches:
-        pairs += _advice(batch, found.prefix)
+        pairs += _advice(batch, found)
     parts.append(facts(pairs))
     return Group(*parts)
 
 
 def unfinished(ran: Ran) -> bool:
     """Whether the same command would find more to do."""
-    return any(batch.state in _RUNNING and not batch.done for batch in ran.batches)
+    return any(
+        batch.state in _RUNNING and not batch.done and batch.id not in ran.unserved
+        for batch in ran.batches
+    )
 
 
 _RUNNING = (BatchState.ACTIVE, BatchState.LOADING)
@@ -61,11 +67,11 @@ _RUNNING = (BatchState.ACTIVE, BatchState.LOADING)
 def _headline(found: Summary) -> Text:
     ran = found.ran
     if not ran.left:
-        failed = f", {words.count(ran.failed, 'row')} failed" if ran.failed else ""
+        failed = f", {fmt.count(ran.failed, 'row')} failed" if ran.failed else ""
         return Text(f"done{failed}", "bold yellow" if ran.failed else "bold green")
-    left = f"{words.count(ran.left, 'row')} left, nothing is lost"
+    left = f"{fmt.count(ran.left, 'row')} left, nothing is lost"
     if ran.ending is Ending.SPENT:
-        reasons = "; ".join(sentences.ends(ran.waiting, found.now))
+        reasons = "; ".join(messages.end_reasons(ran.waiting, found.now))
         return Text(f"{reasons or 'what today allows is done'}; {left}", "bold yellow")
     return Text(f"stopped; {left}", "bold yellow")
 
@@ -75,13 +81,17 @@ def _stand(batch: Batch) -> str:
     left = batch.rows - counts.succeeded - counts.failed
     state = f" ({batch.state})" if batch.state not in _RUNNING and left else ""
     return (
-        f"{words.count(batch.rows, 'row')}, {words.number(counts.succeeded)} succeeded, "
-        f"{words.number(counts.failed)} failed, {words.number(left)} left{state}"
+        f"{fmt.count(batch.rows, 'row')}, {fmt.number(counts.succeeded)} succeeded, "
+        f"{fmt.number(counts.failed)} failed, {fmt.number(left)} left{state}"
     )
 
 
-def _advice(batch: Batch, prefix: str) -> list[tuple[str, str]]:
-    pairs = []
+def _advice(batch: Batch, found: Summary) -> list[tuple[str, str]]:
+    pairs, prefix = [], found.prefix
+    if batch.id in found.ran.unserved:
+        pairs.append(
+            ("not run", f"batch {batch.id}: {messages.unserved(found.ran.unserved[batch.id])}")
+        )
     if batch.counts.failed:
         command = f"{prefix} failures {batch.id}"
         pairs.append(("failed", f"see why: {command}"))
@@ -89,3 +99,41 @@ def _advice(batch: Batch, prefix: str) -> list[tuple[str, str]]:
         why = f" ({batch.pause_reason})" if batch.pause_reason else ""
         pairs.append((f"{batch.state}", f"go on with: {prefix} resume {batch.id}{why}"))
     return pairs
+
+
+def cost(
+    rows: int,
+    forecast: Forecast,
+    now: int,
+    *,
+    distinct: int | None = None,
+    reused: int = 0,
+    alone: int = 0,
+    tokens: int = 0,
+) -> RenderableType:
+    """What a batch takes: calls, tokens, days.
+
+    Args:
+        rows: Its rows.
+        forecast: When its calls would be done.
+        now: The present moment (ms since the epoch).
+        distinct: Requests that differ from one another; None: not known yet.
+        reused: Rows whose answer another batch has.
+        alone: Calls if each row had one of its own.
+        tokens: Tokens of all prompts.
+    """
+    pairs = [("rows", fmt.number(rows))]
+    if distinct is not None:
+        pairs.append(("distinct requests", fmt.number(distinct)))
+    if reused:
+        pairs.append(("answered before", f"{fmt.number(reused)}: they cost nothing"))
+    saved = f" ({fmt.number(alone)} if each row were asked alone)" * (alone > forecast.calls)
+    pairs.append(("calls to make", f"{fmt.number(forecast.calls)}{saved}"))
+    if tokens:
+        pairs.append(("tokens to send", f"about {fmt.number(tokens)}"))
+    pairs += [
+        ("calls a day", messages.calls_a_day(forecast)),
+        ("days of allowance", fmt.number(forecast.days)),
+        ("finish", messages.finish(forecast, now)),
+    ]
+    return facts(pairs)

@@ -1,6 +1,8 @@
 """Encodes output rows as text: as lines of JSON, or as lines of a CSV or TSV table.
 
 A value from the input keeps the exact text that it has in the row, so numbers keep their digits.
+Half surrogates, which a provider may send and no file can hold, are replaced here in JSON, and by
+whoever turns the text into bytes otherwise.
 """
 
 from __future__ import annotations
@@ -25,13 +27,16 @@ CellValue = str | int | float | bool | None
 OutputRow = tuple[str, Sequence[CellValue]]
 """A row's JSON text, and the values of the added columns."""
 
+Cell = str | int | None
+"""The value of a cell; None is an empty one."""
+
 Encoder = Callable[[Sequence[OutputRow]], str]
 """Returns the lines of some rows, each with its line end."""
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 _DECODER = json.JSONDecoder(parse_int=str, parse_float=str)  # numbers are copied, not parsed
-_CELL_TYPES = frozenset({str, type(None)})  # a value of these is a cell as it is
-_SIMPLE_TYPES = frozenset({str, type(None), int, bool})  # JSON spells these in one way, save -0
+_CELL_TYPES = frozenset({str, type(None), int})  # a value of these is a cell as it is
+_WITH_BOOL = _CELL_TYPES | {bool}
 _NEGATIVE_ZERO = re.compile(r":\s*-0\s*[,}]")  # orjson reads it as 0
 
 
@@ -75,23 +80,21 @@ def _added_members(names: Sequence[str], values: Sequence[CellValue]) -> str:
 def _table_encoder(form: Format, columns: Sequence[str]) -> Encoder:
     lines, names = _TableLines(form), tuple(columns)
 
-    def cells(row: str, values: Sequence[CellValue]) -> list[str | None]:
-        found = to_cells(row)
-        return [*map(found.get, names), *map(to_cell, values)]
-
     def encode(rows: Sequence[OutputRow]) -> str:
-        return lines([cells(row, values) for row, values in rows])
+        table: list[list[Cell]] = []
+        for row, values in rows:
+            cells: list[Cell] = list(map(to_cells(row).get, names))
+            are_cells = _CELL_TYPES.issuperset(map(type, values))
+            cells += values if are_cells else map(to_cell, values)  # type: ignore[arg-type]
+            table.append(cells)
+        return lines(table)
 
     return encode
 
 
-def to_cell(value: CellValue) -> str | None:
+def to_cell(value: CellValue) -> Cell:
     """Return an added value as a cell: a text unchanged, None as None, anything else as JSON."""
-    if value is None:
-        return None
-    if isinstance(value, str):
-        return value if value.isascii() else replace_surrogates(value)
-    return orjson.dumps(value).decode()
+    return value if value is None or isinstance(value, str) else orjson.dumps(value).decode()
 
 
 class _TableLines:
@@ -100,7 +103,7 @@ class _TableLines:
     def __init__(self, form: Format) -> None:
         self._delimiter = delimiter_of(form)
 
-    def __call__(self, rows: Sequence[Sequence[str | None]]) -> str:
+    def __call__(self, rows: Sequence[Sequence[Cell]]) -> str:
         text = self._write(rows, "\n")
         # With "\n" for its line end, the writer of some Python versions puts no quotes around a
         # cell that holds "\r". It always does with "\r\n", which is then replaced line by line.
@@ -108,35 +111,29 @@ class _TableLines:
             text = "".join([self._write([row], "\r\n")[:-2] + "\n" for row in rows])
         return text
 
-    def _write(self, rows: Iterable[Sequence[str | None]], line_end: str) -> str:
+    def _write(self, rows: Iterable[Sequence[Cell]], line_end: str) -> str:
         buffer = io.StringIO(newline="")
         writer = csv.writer(buffer, delimiter=self._delimiter, lineterminator=line_end)
         writer.writerows(rows)
         return buffer.getvalue()
 
 
-def to_cells(row: str) -> dict[str, str | None]:
+def to_cells(row: str) -> dict[str, Cell]:
     """Return a row's values as cells: texts unchanged, null as None, anything else as JSON."""
     values: dict[str, Any] = orjson.loads(row)
     types = set(map(type, values.values()))
-    if types <= _CELL_TYPES:
-        return values
-    if types <= _SIMPLE_TYPES and not ("-0" in row and _NEGATIVE_ZERO.search(row)):
-        return {name: _simple_cell(value) for name, value in values.items()}
-    return _copied_cells(row)
+    if not types <= _WITH_BOOL or ("-0" in row and _NEGATIVE_ZERO.search(row)):
+        return _copied_cells(row)
+    if bool in types:
+        for name, value in values.items():
+            if isinstance(value, bool):
+                values[name] = "true" if value else "false"
+    return values
 
 
-def _simple_cell(value: CellValue) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value)
-
-
-def _copied_cells(row: str) -> dict[str, str | None]:
+def _copied_cells(row: str) -> dict[str, Cell]:
     """Do what `to_cells` does by copying each value's text out of the row."""
-    found: dict[str, str | None] = {}
+    found: dict[str, Cell] = {}
     at = _skip_space(row, row.index("{") + 1)
     while row[at] != "}":
         key, at = _DECODER.raw_decode(row, at)
@@ -160,5 +157,5 @@ def encodable(value: CellValue) -> CellValue:
 
 
 def replace_surrogates(text: str) -> str:
-    """Replace half surrogates, which a provider may send and no file can hold."""
+    """Replace half surrogates."""
     return text.encode("utf-8", "replace").decode()

@@ -50,4 +50,4 @@ class TextSink:
 
     def _flush(self) -> None:
         held, self._held, self._size = self._held, [], 0
-        self._file.write(self._encode(held).encode())
+        self._file.write(self._encode(held).encode("utf-8", "replace"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from importlib.util import find_spec
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from runner.errors import ConfigError
@@ -38,33 +38,34 @@ async def open_transport(
         ConfigError: The environment names a proxy or certificates that cannot be used, or `kind`
             is not installed.
     """
-    # Loaded here: each implementation loads its library.
-    if transport is None and _chosen(kind) == PYREQWEST:
-        from runner.providers.transport import over_pyreqwest  # noqa: PLC0415
-
-        async with over_pyreqwest.opened(read_network(environ)) as found:
-            yield found
+    if transport is None and (fast := _pyreqwest(kind)) is not None:
+        async with fast.opened(read_network(environ)) as over_pyreqwest:
+            yield over_pyreqwest
     else:
-        from runner.providers.transport import over_httpx  # noqa: PLC0415
+        from runner.providers.transport import over_httpx as slow  # noqa: PLC0415 - it loads httpx
 
         network = read_network(environ) if transport is None else None
-        async with over_httpx.opened(transport, network) as over:
-            yield over
+        async with slow.opened(transport, network) as over_httpx:
+            yield over_httpx
 
 
-def _chosen(kind: str) -> str:
-    """`PYREQWEST` or `HTTPX`.
+def _pyreqwest(kind: str) -> ModuleType | None:
+    """The implementation over pyreqwest, if it is to be used; None for the one over httpx.
 
     Raises:
         ConfigError: There is no transport called `kind`, or it is not installed.
     """
-    installed = find_spec("pyreqwest") is not None
-    if kind == AUTO:
-        return PYREQWEST if installed else HTTPX
-    if kind not in {PYREQWEST, HTTPX}:
+    if kind not in {AUTO, PYREQWEST, HTTPX}:
         remedy = f"use {AUTO}, {PYREQWEST} or {HTTPX}"
         raise ConfigError(f'there is no transport "{kind}"', remedy=remedy)
-    if kind == PYREQWEST and not installed:
+    if kind == HTTPX:
+        return None
+    try:
+        from runner.providers.transport import over_pyreqwest  # noqa: PLC0415 - as above
+    except ImportError as error:  # not installed, or built for another system
+        if kind == AUTO:
+            return None
+        what = f"the transport {PYREQWEST} cannot be loaded ({error})"
         remedy = f"install it (pip install {PYREQWEST}), or use {HTTPX}"
-        raise ConfigError(f"the transport {PYREQWEST} is not installed", remedy=remedy)
-    return kind
+        raise ConfigError(what, remedy=remedy) from error
+    return over_pyreqwest

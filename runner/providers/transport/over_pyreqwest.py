@@ -8,6 +8,7 @@ benchmarks/transports.py).
 from __future__ import annotations
 
 import atexit
+import os
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -15,14 +16,19 @@ from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
 
-from pyreqwest.client import Client, ClientBuilder
-from pyreqwest.exceptions import PyreqwestError
-from pyreqwest.http import HeaderMap
-from pyreqwest.proxy import ProxyBuilder
-from pyreqwest.request import RequestBuilder
+# The allocator inside pyreqwest, mimalloc, reads its options once, when the library is loaded. On
+# Linux it would ask for huge pages, which cost a run that waits for midnight 10 MB.
+_OPTION = "MIMALLOC_ALLOW_THP"
+os.environ.setdefault(_OPTION, "0")
 
-from runner.errors import ConfigError
-from runner.providers.transport.exchange import (
+from pyreqwest.client import Client, ClientBuilder  # noqa: E402
+from pyreqwest.exceptions import PyreqwestError  # noqa: E402
+from pyreqwest.http import HeaderMap  # noqa: E402
+from pyreqwest.proxy import ProxyBuilder  # noqa: E402
+from pyreqwest.request import RequestBuilder  # noqa: E402
+
+from runner.errors import ConfigError  # noqa: E402
+from runner.providers.transport.exchange import (  # noqa: E402
     CONNECT_TIMEOUT_S,
     KEEP_ALIVE_S,
     USER_AGENT,
@@ -33,7 +39,7 @@ from runner.providers.transport.exchange import (
     connect_timeout,
     timed_out,
 )
-from runner.providers.transport.network import Network
+from runner.providers.transport.network import Network  # noqa: E402
 
 # The library calls a connection that is reset after the request a "connection error", and a reply
 # that does not come a "connection timeout". What surely precedes the request is told by the

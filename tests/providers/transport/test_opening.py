@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
+import sys
 from typing import Any
 
 import pytest
 
 from runner.errors import ConfigError
-from runner.providers.transport import open_transport, opening, over_httpx
+from runner.providers import transport as transports
+from runner.providers.transport import open_transport, over_httpx
 
 
 def opened(**how: Any) -> str:
@@ -20,22 +21,23 @@ def opened(**how: Any) -> str:
     return asyncio.run(main())
 
 
-def without(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
-    found = importlib.util.find_spec
-    monkeypatch.setattr(opening, "find_spec", lambda name: None if name == missing else found(name))
+def without_pyreqwest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a platform for which it has no wheel."""
+    monkeypatch.delattr(transports, "over_pyreqwest", raising=False)
+    monkeypatch.setitem(sys.modules, f"{transports.__name__}.over_pyreqwest", None)
 
 
 def test_the_fastest_that_is_installed_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("pyreqwest")
     assert opened() == "PyreqwestTransport"
-    without(monkeypatch, "pyreqwest")
+    without_pyreqwest(monkeypatch)
     assert opened() == "HttpxTransport"
 
 
 def test_the_user_may_choose(monkeypatch: pytest.MonkeyPatch) -> None:
     assert opened(kind="httpx") == "HttpxTransport"
-    without(monkeypatch, "pyreqwest")
-    with pytest.raises(ConfigError, match="pyreqwest is not installed"):
+    without_pyreqwest(monkeypatch)
+    with pytest.raises(ConfigError, match="pyreqwest cannot be loaded"):
         opened(kind="pyreqwest")
     with pytest.raises(ConfigError, match="no transport"):
         opened(kind="curl")

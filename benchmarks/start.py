@@ -1,0 +1,145 @@
+"""How long one waits for a command, and what a run takes that waits for the next day.
+
+    python benchmarks/start.py [--rows 1000000] [--times 5] [--seconds 30]
+
+Times are medians of whole processes. A run waits when the server has told it that the day is
+spent; what it takes then is read from /proc, so that part needs Linux.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from measuring import (
+    Child,
+    Server,
+    Usage,
+    arguments,
+    median,
+    one_core,
+    scratch,
+    serving,
+    skipped,
+    table,
+)
+from workspace import Setup, Workspace, write_job, write_rows
+
+QUOTA = 20
+
+_PATIENCE_S = 60.0
+_SETTLED_S = 5.0
+_TICK_S = 0.1
+
+
+def first_call_s(start: Callable[[], Child], server: Server) -> float:
+    """Return the time from a command's start to the arrival of its first call; then stop it."""
+    server.clear()
+    child = start()
+    try:
+        until = time.monotonic() + _PATIENCE_S
+        while (first_at := server.stats()["first_at"]) is None:
+            if time.monotonic() > until or not child.is_running():
+                raise SystemExit(f"no call came:\n{child.said()}")
+            time.sleep(_TICK_S)
+        return float(first_at) - child.started_at
+    finally:
+        child.stop()
+
+
+def measure_starts(rows: int, times: int) -> None:
+    """Print the times of a run's first call, and of commands on a large database."""
+    with one_core(), serving("--latency", 20) as server, scratch() as folder:
+        setup = Setup(server.base_url)
+        few = write_rows(folder / "few.csv", 300)
+
+        def afresh(number: int) -> Callable[[], Child]:
+            place = Workspace(folder / f"{number}", setup)
+            return lambda: place.start("run", write_job(place.folder / "job.toml"), few)
+
+        fresh = [first_call_s(afresh(number), server) for number in range(times)]
+        place = Workspace(folder / "large", setup)
+        place.run("submit", write_job(folder / "job.toml"), write_rows(folder / "many.csv", rows))
+        large = [first_call_s(lambda: place.start("run"), server) for _ in range(times)]
+        lines = [
+            ("first call of `run`, 300 rows, new database", f"{median(fresh):.2f} s", ""),
+            (f"first call of `run`, {rows:,} rows queued", f"{median(large):.2f} s", ""),
+        ]
+        for words in (("--help",), ("status",), ("quota",)):
+            taken = [place.run(*words) for _ in range(times)]
+            on = "" if words == ("--help",) else f", {rows:,} rows queued"
+            lines.append(_line(f"`{words[0]}`{on}", taken))
+    table(f"Starts, median of {times}", ("what", "wall", "CPU"), lines)
+
+
+def _line(name: str, taken: list[Usage]) -> tuple[str, str, str]:
+    wall, cpu = median([used.wall_s for used in taken]), median([used.cpu_s for used in taken])
+    return (name, f"{wall:.2f} s", f"{cpu:.2f} s")
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process at one moment: its CPU so far, and its resident memory."""
+
+    cpu_s: float
+    rss_mb: float
+
+    @classmethod
+    def of(cls, pid: int) -> Process:
+        """Read both of a running process, all its threads included."""
+        tasks = Path(f"/proc/{pid}/task").iterdir()
+        spent_ns = sum(int((task / "schedstat").read_text().split()[0]) for task in tasks)
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+        return cls(spent_ns / 1e9, pages * os.sysconf("SC_PAGE_SIZE") / 1024**2)
+
+
+def measure_waiting(seconds: int) -> None:
+    """Print the CPU and the memory of a run whose day is spent."""
+    if not Path("/proc/self/schedstat").exists():
+        skipped("waiting for the next day", "it is read from /proc/PID/schedstat, of Linux")
+        return
+    with serving("--quota", QUOTA) as server, scratch() as folder:
+        place = Workspace(folder / "run", Setup(server.base_url, "modelscope", starts_at=None))
+        rows = write_rows(folder / "rows.csv", 10 * QUOTA)
+        job = write_job(folder / "job.toml")
+        child = place.start("run", job, rows, "-o", folder / "out.csv", "--pace", "asap")
+        try:
+            _await_spent(server, child)
+            before, calls = Process.of(child.pid), _asked(server)
+            begun = time.monotonic()
+            time.sleep(seconds)
+            after, took = Process.of(child.pid), time.monotonic() - begun
+            share = (after.cpu_s - before.cpu_s) / took
+            more = _asked(server) - calls
+        finally:
+            child.stop()
+    line = (f"{took:.0f} s", f"{share:.3%}", f"{after.rss_mb:.0f} MB", more)
+    table("Waiting for the next day", ("observed", "CPU of a core", "resident", "calls"), [line])
+
+
+def _await_spent(server: Server, child: Child) -> None:
+    until = time.monotonic() + _PATIENCE_S
+    while server.stats()["answered"] < QUOTA:
+        if time.monotonic() > until or not child.is_running():
+            raise SystemExit(f"the day was not spent:\n{child.said()}")
+        time.sleep(0.1)
+    time.sleep(_SETTLED_S)
+
+
+def _asked(server: Server) -> int:
+    stats = server.stats()
+    return int(stats["answered"] + stats["refused"])
+
+
+def main() -> None:
+    """Measure all of it."""
+    asked = arguments(__doc__, rows=1_000_000, times=5, seconds=30)
+    measure_starts(asked.rows, asked.times)
+    measure_waiting(asked.seconds)
+
+
+if __name__ == "__main__":
+    main()

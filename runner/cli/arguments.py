@@ -1,0 +1,133 @@
+"""What a command line asks for: a job file, a dataset, and which of its rows.
+
+A file is read only as far as it takes to know whether it needs a job file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from runner.errors import ConfigError
+
+if TYPE_CHECKING:
+    from runner.files import Format, Selection
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetFiles:
+    """The files of a dataset, which exist, and which of their rows are wanted."""
+
+    paths: tuple[Path, ...]
+    form: Format | None
+    selection: Selection
+
+    @property
+    def name(self) -> str:
+        """The name of the dataset in a message."""
+        more = len(self.paths) - 1
+        return self.paths[0].name + (f" and {more} more" if more else "")
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetArguments:
+    """The arguments and options that name a dataset, as they were given."""
+
+    places: tuple[Path, ...]
+    format: str | None
+    where: tuple[str, ...]
+    sample: str | None
+    limit: int | None
+
+    @classmethod
+    def of(
+        cls,
+        places: Sequence[Path] | None,
+        form: str | None,
+        where: Sequence[str] | None,
+        sample: str | None,
+        limit: int | None,
+    ) -> DatasetArguments:
+        """The values that Typer read; None where an argument or an option was left out."""
+        return cls(tuple(places or ()), form, tuple(where or ()), sample, limit)
+
+    def to_argv(self) -> list[str | Path]:
+        """The arguments that name the same dataset again."""
+        named: list[tuple[str, str | None]] = [("--format", self.format)]
+        named += [("--where", text) for text in self.where]
+        named += [("--sample", self.sample), ("--limit", str(self.limit) if self.limit else None)]
+        options = [word for name, value in named if value is not None for word in (name, value)]
+        return [*self.places, *options]
+
+    def find(self) -> DatasetFiles:
+        """Find the files, store the standard input in one, and read the options.
+
+        Raises:
+            ConfigError: The value of an option is not valid.
+            InputError: A pattern matches no file, or the standard input is empty.
+        """
+        from runner import files  # noqa: PLC0415 - not for --help
+
+        if self.format is not None and self.format not in files.FORMATS:
+            remedy = f"one of: {', '.join(files.FORMATS)}"
+            raise ConfigError(f"{self.format!r} is not a format", where="--format", remedy=remedy)
+        form = cast("Format | None", self.format)
+        selection = files.parse_selection(self.where, self.sample, self.limit)
+        return DatasetFiles(files.find_inputs(self.places, form), form, selection)
+
+
+@dataclass(frozen=True, slots=True)
+class JobArguments:
+    """A job file and its dataset, or files of whole requests, which need no job file.
+
+    Attributes:
+        first: The job file, or the first file of requests.
+        dataset: The dataset, or the other files of requests; and which rows are wanted.
+        model: The model to ask in place of the one that requests name.
+    """
+
+    first: Path
+    dataset: DatasetArguments
+    model: str | None = None
+
+    def to_argv(self) -> list[str | Path]:
+        """The arguments that ask for the same again."""
+        model: list[str | Path] = ["--model", self.model] if self.model else []
+        return [self.first, *self.dataset.to_argv(), *model]
+
+    def find_requests(self) -> DatasetFiles | None:
+        """Find the files of requests for the OpenAI Batch API; None if `first` is a job file.
+
+        Raises:
+            RunnerError: As `DatasetArguments.find`.
+        """
+        from runner.files.openai_batch import holds_requests  # noqa: PLC0415 - not for --help
+
+        alone = not self.dataset.places
+        if self.first.suffix == ".toml" or not (alone or holds_requests(self.first)):
+            return None
+        found = replace(self.dataset, places=(self.first, *self.dataset.places)).find()
+        return found if holds_requests(found.paths[0]) else None
+
+    def find_dataset(self) -> DatasetFiles:
+        """Find the dataset that goes with the job file.
+
+        Raises:
+            ConfigError: No dataset is named; or a model is, which the job file names already.
+            RunnerError: As `DatasetArguments.find`.
+        """
+        if not self.dataset.places:
+            remedy = f"midnight run {self.first} INPUT.csv -o OUT.csv"
+            raise ConfigError(
+                "a job file needs a dataset too", where=str(self.first), remedy=remedy
+            )
+        if self.model is not None:
+            remedy = "name the model in the job file"
+            raise ConfigError(
+                "--model is for requests made for the OpenAI Batch API",
+                where=str(self.first),
+                remedy=remedy,
+            )
+        return self.dataset.find()

@@ -1,0 +1,23 @@
+"""The exit codes of the program."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from runner.app.responses import Ran
+
+DONE = 0
+FAILED = 1  # all done, with failed rows; or `doctor` or `db check` found something wrong
+USAGE = 2  # usage or configuration: every RunnerError
+WORK_LEFT = 3  # stopped with work left
+INTERNAL = 70  # a defect of the program (EX_SOFTWARE of sysexits.h)
+INTERRUPTED = 130  # as the shell reports a SIGINT
+PIPE_CLOSED = 141  # as the shell reports a SIGPIPE
+
+
+def code_of(ran: Ran) -> int:
+    """The exit code of a run."""
+    if ran.left:
+        return WORK_LEFT
+    return FAILED if ran.failed else DONE

@@ -1,0 +1,209 @@
+"""Commands that only read: status, quota, report, export, failures."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from runner.cli import exit_codes
+from runner.cli.options import OUTPUT_HELP, BatchName, Errors, examples
+from runner.cli.session import Session, print_json, session_of
+
+if TYPE_CHECKING:
+    from runner.app.midnight import Midnight
+    from runner.app.quality import Quality
+    from runner.app.responses import QuotaLine, Status
+    from runner.cli.run_action import OutputTarget
+    from runner.store.batch_rows import Failure
+    from runner.store.batches import Batch
+    from runner.store.reports import DayReport
+
+app = typer.Typer(rich_markup_mode=None)
+
+OneBatch = Annotated[
+    str | None,
+    typer.Argument(
+        help="A batch: its number, or its name (the newest); default: all.", metavar="BATCH"
+    ),
+]
+
+
+@app.command(
+    epilog=examples("midnight status", 'midnight status "label reviews"', "midnight status --why")
+)
+def status(
+    context: typer.Context,
+    batch: OneBatch = None,
+    why: Annotated[
+        bool, typer.Option("--why", help="Say what holds each batch back, down to the window.")
+    ] = False,
+) -> int:
+    """Show how far each batch is, and what it waits for."""
+    from runner.cli import as_json
+
+    session = session_of(context)
+    found = session.query(lambda midnight: _status(midnight, batch))
+    if session.json:
+        print_json(as_json.status(found))
+        return exit_codes.DONE
+    from runner.cli.render import status_tables
+
+    session.print(status_tables.status(found, session.command(), why=why))
+    return exit_codes.DONE
+
+
+async def _status(midnight: Midnight, name: str | None) -> Status:
+    found = await midnight.status()
+    if name is None:
+        return found
+    only = await midnight.batch(name)
+    return replace(found, batches=tuple(b for b in found.batches if b.batch.id == only.id))
+
+
+@app.command(epilog=examples("midnight quota", "midnight quota --json"))
+def quota(context: typer.Context) -> int:
+    """Show every allowance: spent, left, and when it resets."""
+    from runner.cli import as_json
+
+    session = session_of(context)
+    found = session.query(lambda midnight: midnight.quota())
+    if session.json:
+        print_json(as_json.quota(found))
+        return exit_codes.DONE
+    from runner.cli.render import quota_tables
+    from runner.clock import SystemClock
+
+    session.print(quota_tables.quota(found, SystemClock().now()))
+    return exit_codes.DONE
+
+
+@app.command(epilog=examples("midnight report --by-model", "midnight report --csv > calls.csv"))
+def report(
+    context: typer.Context,
+    batch: OneBatch = None,
+    by_model: Annotated[
+        bool, typer.Option("--by-model", help="A line for each model, too.")
+    ] = False,
+    csv: Annotated[bool, typer.Option("--csv", help="CSV instead of a table.")] = False,
+) -> int:
+    """Show the calls spent on each day, to the call."""
+    from runner.cli import report_json
+
+    session = session_of(context)
+    if csv and session.json:
+        raise typer.BadParameter("--csv and --json exclude each other: name one of them")
+    days, quality, quota = session.query(lambda m: _report(m, batch, by_model=by_model))
+    if session.json:
+        print_json(report_json.report(days, quality, quota))
+    elif csv:
+        _print_csv(days)
+    else:
+        from runner.cli.render import quota_tables, report_tables
+        from runner.clock import SystemClock
+
+        session.print(report_tables.report(days, by_model=by_model))
+        session.print(*quota_tables.credit_lines(quota, SystemClock().now()))
+        if quality is not None:
+            from runner.cli.render.agreement_tables import quality as shown
+
+            session.print(*shown(quality))
+    return exit_codes.DONE
+
+
+async def _report(
+    midnight: Midnight, name: str | None, *, by_model: bool
+) -> tuple[list[DayReport], Quality | None, list[QuotaLine]]:
+    only = await midnight.batch(name) if name else None
+    days = await midnight.report(batch=only, by_model=by_model)
+    quality = await midnight.quality(only) if only else None
+    return days, quality, await midnight.quota()
+
+
+def _print_csv(days: list[DayReport]) -> None:
+    import csv
+    import sys
+
+    from runner.cli import report_json
+
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(report_json.DAY_COLUMNS)
+    writer.writerows(report_json.day(found).values() for found in days)
+
+
+@app.command(epilog=examples("midnight export 1 -o labelled.csv"))
+def export(
+    context: typer.Context,
+    batch: BatchName,
+    output: Annotated[
+        Path,
+        typer.Option(
+            "-o",
+            "--output",
+            help=OUTPUT_HELP,
+            metavar="OUT",
+        ),
+    ],
+    errors: Errors = None,
+    details: Annotated[
+        bool,
+        typer.Option(
+            "--details",
+            help="Add the account, the call in the ledger, whether that was another row's, and "
+            "the reply.",
+        ),
+    ] = False,
+) -> int:
+    """Write the results so far, in the order of the input."""
+    from runner.cli import as_json
+    from runner.cli.run_action import OutputTarget
+
+    session, target = session_of(context), OutputTarget(output, errors, details)
+    found, rows = session.query(lambda midnight: _export(session, midnight, batch, target))
+    if session.json:
+        print_json({"path": str(output), "rows": rows, "batch": as_json.batch(found)})
+        return exit_codes.DONE
+    from runner.cli.render import report_tables
+
+    session.print(report_tables.written(output, rows, found))
+    return exit_codes.DONE
+
+
+async def _export(
+    session: Session, midnight: Midnight, name: str, target: OutputTarget
+) -> tuple[Batch, int]:
+    from runner.app.targets import kind_of
+    from runner.cli.run_action import export as write
+
+    batch = await midnight.batch(name)
+    target.check(kind_of(batch), batch.rows, [Path(batch.input)])
+    return batch, await write(session, midnight, batch, target) or 0
+
+
+@app.command(epilog=examples("midnight failures 1 --limit 50"))
+def failures(
+    context: typer.Context,
+    batch: BatchName,
+    limit: Annotated[
+        int, typer.Option(min=1, help="Rows shown at most; default: 20.", metavar="N")
+    ] = 20,
+) -> int:
+    """Show which rows failed, and why."""
+    from runner.cli import as_json
+
+    session = session_of(context)
+    found, rows = session.query(lambda midnight: _failures(midnight, batch, limit))
+    if session.json:
+        print_json(as_json.failures(rows))
+        return exit_codes.DONE
+    from runner.cli.render import report_tables
+
+    session.print(report_tables.failures(rows, found, session.command("retry", str(found.id))))
+    return exit_codes.DONE
+
+
+async def _failures(midnight: Midnight, name: str, limit: int) -> tuple[Batch, list[Failure]]:
+    batch = await midnight.batch(name)
+    return batch, await midnight.failures(batch, limit)

@@ -1,0 +1,83 @@
+"""`midnight rehearse`: from its arguments to the account of the rehearsal."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from runner.app.rehearsal import Rehearsal, configured_simulator, rehearse
+from runner.cli import report_json
+from runner.cli.arguments import JobArguments
+from runner.cli.exit_codes import code_of
+from runner.cli.render import fmt, rehearsal_view, report_tables
+from runner.cli.run_action import OutputTarget, check
+from runner.cli.session import Session, print_json
+from runner.clock import SystemClock
+from runner.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class RehearsalRequest:
+    """What `midnight rehearse` was asked for; `changes` has None for what was not given."""
+
+    job: JobArguments
+    target: OutputTarget
+    start: str | None
+    changes: Mapping[str, object]
+
+
+def rehearse_batch(session: Session, request: RehearsalRequest) -> int:
+    """Check, rehearse, and print the account of it; the exit code."""
+    start = read_moment(request.start)
+    given = {name: value for name, value in request.changes.items() if value is not None}
+    simulator = configured_simulator(session.settings, **given)
+    checked = check(session, request.job, request.target)
+    job, rows = checked.jobfile.job, checked.dataset.rows
+    session.print(rehearsal_view.opening(job.name, fmt.model_names(job.choices), rows, start))
+    view, began = rehearsal_view.RehearsalView(session.out, rows), time.monotonic()
+    with view:
+        view.heading()
+        found = rehearse(
+            session.settings,
+            checked,
+            simulator,
+            start,
+            output=request.target.path,
+            errors=request.target.errors,
+            watcher=view,
+            on_provider=view.provider,
+        )
+        view.finish(found)
+    _print(session, request, found, time.monotonic() - began)
+    return code_of(found.ran)
+
+
+def read_moment(text: str | None) -> int:
+    """An ISO 8601 moment in ms since the epoch; the present one without a text.
+
+    Raises:
+        ConfigError: It is no moment.
+    """
+    if text is None:
+        return SystemClock().now()
+    try:
+        return round(datetime.fromisoformat(text).timestamp() * 1000)
+    except (ValueError, OverflowError, OSError):
+        remedy = "write it as 2026-11-24T08:00 or 2026-11-24T08:00+08:00"
+        raise ConfigError(f"{text!r} is not a moment", where="--start", remedy=remedy) from None
+
+
+def _print(session: Session, request: RehearsalRequest, found: Rehearsal, real_s: float) -> None:
+    if session.json:
+        value = report_json.rehearsal(found, real_s)
+        value["output"] = request.target.as_json(found.rows_written)
+        print_json(value)
+        return
+    written = None
+    if path := request.target.path:
+        written = report_tables.written(path, found.rows_written, found.ran.batches[0])
+    session.print(rehearsal_view.closing(found, real_s, written))
+    again = session.command("run", *request.job.to_argv(), "-o")
+    session.print(f"for real: {again} OUT")

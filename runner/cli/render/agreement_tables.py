@@ -1,0 +1,108 @@
+"""How far answers agree, as tables that fit eighty columns.
+
+It lays out what core/agreement.py has counted, and judges nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from runner.cli.render import fmt
+from runner.cli.render.layout import facts, table
+from runner.core.agreement import Accuracy, Agreement, Pair
+
+if TYPE_CHECKING:
+    from runner.app.quality import Quality
+
+# So many labels across fit eighty columns; of more, the commonest confusions are listed.
+WIDEST = 6
+COMMONEST = 10
+LONGEST_NAME = 20
+UNDEFINED = "not defined"
+
+
+def quality(found: Quality) -> Iterator[RenderableType]:
+    """What is known of the answers of a batch; nothing where nothing can be compared."""
+    if found.agreement is not None:
+        yield from (Text(), agreement(found.agreement))
+    if found.check is not None:
+        same = fmt.percent(found.check.agreed, found.check.rows) if found.check.rows else "none"
+        told = f"{same} of {fmt.count(found.check.rows, 'row')} had the same answer asked alone"
+        yield from (Text(), facts([("packing", told)]))
+
+
+def agreement(found: Agreement) -> RenderableType:
+    """Each two raters, all of them together, and the votes against what is right."""
+    parts: list[RenderableType] = []
+    if found.pairs:
+        parts += [_pairs(found.pairs), Text()]
+    parts.append(facts(_facts(found)))
+    accuracy = found.accuracy
+    if accuracy is not None and accuracy.rows:
+        small = len(accuracy.labels) <= WIDEST
+        parts += [Text(), _square(accuracy) if small else _commonest(accuracy)]
+    return Group(*parts)
+
+
+def _facts(found: Agreement) -> list[tuple[str, str]]:
+    told = [("rows", fmt.number(found.rows))]
+    if found.pairs:
+        over = f" over {fmt.count(found.fleiss_rows, 'row')} with two answers or more"
+        told.append(("Fleiss' kappa", f"{_kappa(found.fleiss)}{over}"))
+    told.append(("to review", f"{fmt.count(found.review, 'row')} (a tie, or too few agree)"))
+    if found.accuracy is not None:
+        told.append(("accuracy", _accuracy(found.accuracy)))
+    return told
+
+
+def _accuracy(found: Accuracy) -> str:
+    missing = f"; {fmt.number(found.missing)} without an answer" if found.missing else ""
+    if found.share is None:
+        return f"no row has an answer{missing}"
+    return f"{100 * found.share:.1f} % ({fmt.out_of(found.correct, found.rows)} right{missing})"
+
+
+def _kappa(value: float | None) -> str:
+    return UNDEFINED if value is None else f"{value:.3f}"
+
+
+def _pairs(pairs: Sequence[Pair]) -> Table:
+    numbers = ("Rows", "Agree", "Cohen's kappa")
+    made = table("First", "Second", *numbers, right=numbers)
+    for pair in pairs:
+        agree = fmt.percent(pair.agreed, pair.rows) if pair.rows else ""
+        kappa = _kappa(pair.kappa)
+        made.add_row(Text(pair.first), Text(pair.second), fmt.number(pair.rows), agree, kappa)
+    return made
+
+
+def _square(found: Accuracy) -> Table:
+    """A line for each right answer, a column for each that was given."""
+    short = {label: fmt.shortened(label, 80 // (WIDEST + 2)) for label in found.labels}
+    made = table("Right \\ given")
+    for label in found.labels:
+        made.add_column(Text(short[label]), justify="right", no_wrap=True)
+    for right in found.labels:
+        cells = [_cell(found, right, given) for given in found.labels]
+        made.add_row(Text(fmt.shortened(right, LONGEST_NAME)), *cells)
+    return made
+
+
+def _cell(found: Accuracy, right: str, given: str) -> Text:
+    count = found.confusion.get((right, given), 0)
+    style = "dim" if not count else "green" if right == given else "red"
+    return Text(fmt.number(count), style)
+
+
+def _commonest(found: Accuracy) -> Table:
+    wrong = Counter({pair: n for pair, n in found.confusion.items() if pair[0] != pair[1]})
+    made = table("Right", "Given instead", "Rows", right=("Rows",))
+    for (right, given), count in wrong.most_common(COMMONEST):
+        made.add_row(Text(right), Text(given), fmt.number(count))
+    return made

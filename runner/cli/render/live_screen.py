@@ -1,0 +1,110 @@
+"""A run on a terminal: a few lines that keep themselves up to date.
+
+A thread looks four times a second for something new, and draws only what has changed: while the
+runner sleeps until midnight the countdown is drawn once a minute.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from threading import Event, Thread
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from runner.cli.render import fmt
+from runner.cli.render.run_view import RunView, RunViewer
+from runner.clock import SystemClock
+from runner.engine.progress import Progress
+
+LOOK_EVERY_S = 0.25
+LOOKS_WHILE_QUIET = 4  # without news, the countdown is reckoned once a second
+BAR_WIDTH = 24
+
+
+class LiveScreen:
+    """A watcher that draws; to be entered before the run and left after it."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._live = Live(console=console, auto_refresh=False, transient=True)
+        self._viewer = RunViewer()
+        self._clock = SystemClock()
+        self._latest: Progress | None = None
+        self._shown: tuple[RunView, int] | None = None
+        self._news = False
+        self._ended = Event()
+        self._thread = Thread(target=self._keep_drawing, name="screen", daemon=True)
+
+    def __call__(self, progress: Progress) -> None:
+        """Take note of what happens; it is drawn soon."""
+        self._latest, self._news = progress, True
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        self._ended.set()
+        self._thread.join()
+        with suppress(OSError):
+            self._live.stop()
+
+    def _keep_drawing(self) -> None:
+        quiet = 0
+        # A terminal that is gone ends the drawing, not the run.
+        with suppress(OSError):
+            while not self._ended.wait(LOOK_EVERY_S):
+                quiet = 0 if self._news else quiet + 1
+                if quiet % LOOKS_WHILE_QUIET == 0:
+                    self._draw()
+
+    def _draw(self) -> None:
+        self._news = False
+        if self._latest is None:
+            return
+        view = self._viewer.view(self._latest, self._clock.now())
+        if (view, self._console.width) != self._shown:
+            self._shown = view, self._console.width
+            self._live.update(drawn(view), refresh=True)
+
+
+def drawn(view: RunView) -> RenderableType:
+    """`view` laid out."""
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    grid.add_row("rows", _rows(view))
+    _add(grid, "today", view.today)
+    _add(grid, "now", view.now, "cyan")
+    if view.finish:
+        grid.add_row("finish", Text(view.finish))
+    if view.trouble:
+        grid.add_row("trouble", Text(f"{view.trouble}; trying again", "bold red"))
+    return Group(Text(view.title, "bold"), grid, Text(view.hint, "dim"))
+
+
+def _rows(view: RunView) -> RenderableType:
+    line = Table.grid(padding=(0, 2))
+    line.add_row(
+        ProgressBar(total=max(1, view.rows), completed=view.done, width=BAR_WIDTH),
+        Text(f"{fmt.out_of(view.done, view.rows)} ({fmt.percent(view.done, view.rows)})"),
+        Text(f"{fmt.number(view.failed)} failed", "red" if view.failed else "dim"),
+    )
+    return line
+
+
+def _add(grid: Table, name: str, lines: tuple[str, ...], style: str = "") -> None:
+    for place, line in enumerate(lines):
+        grid.add_row("" if place else name, Text(line, style))

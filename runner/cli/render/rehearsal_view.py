@@ -1,0 +1,156 @@
+"""A rehearsal as it happens: one line for each virtual day, and its account at the end."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from runner.app.rehearsal import Rehearsal
+from runner.cli.render import fmt, messages, report_tables
+from runner.clock import moment
+from runner.core.ending import Ending
+from runner.core.states import Counts
+from runner.engine.progress import Progress
+from runner.simulator import DayStats, SimulatedProvider, Stats
+
+REFRESH_EVERY_S = 0.25
+NO_CALLS = DayStats(calls=0, answered=0, refused=0, spent=0)
+
+
+class RehearsalView:
+    """A watcher that prints a line when a virtual day is over, and shows the hour meanwhile."""
+
+    def __init__(self, console: Console, rows: int) -> None:
+        self._console = console
+        self._rows = rows
+        self._live = Live(console=console, auto_refresh=False, transient=True)
+        self._provider: SimulatedProvider | None = None
+        self._day: str | None = None
+        self._counts = Counts()
+        self._drawn_at = 0.0
+
+    def provider(self, simulator: SimulatedProvider) -> None:
+        """Take note of the provider, which knows every call that arrived."""
+        self._provider = simulator
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        if self._live.is_started:
+            self._live.stop()
+
+    def __call__(self, progress: Progress) -> None:
+        """Print the day that is over, if one is."""
+        day = max((w.period_key for w in progress.windows if w.primary), default=self._day)
+        if self._day is not None and day != self._day and self._provider:
+            self._print_day(self._provider.stats())
+        self._day = day
+        if progress.batches:
+            self._counts = progress.batches[0].counts
+        self._draw(progress)
+
+    def finish(self, found: Rehearsal) -> None:
+        """Print the last day."""
+        self._counts = found.ran.batches[0].counts
+        if self._day is not None:
+            self._print_day(found.provider)
+
+    def heading(self) -> None:
+        """Name the columns."""
+        self._console.print(
+            Text(f"{'day':<10}  {'calls':>7}  {'answered':>8}  {'refused':>7}  rows done", "bold")
+        )
+
+    def _print_day(self, stats: Stats) -> None:
+        seen = stats.by_day.get(self._day or "", NO_CALLS)
+        if not seen.calls:
+            return
+        line = Table.grid(padding=(0, 2))
+        for width in (10, 7, 8, 7):
+            line.add_column(width=width, justify="left" if width == 10 else "right")  # noqa: PLR2004
+        line.add_row(
+            fmt.day(self._day or ""),
+            fmt.number(seen.calls),
+            fmt.number(seen.answered),
+            Text(fmt.number(seen.refused), "yellow" if seen.refused else "dim"),
+            ProgressBar(total=max(1, self._rows), completed=self._done, width=16),
+            fmt.out_of(self._done, self._rows),
+        )
+        self._console.print(line)
+
+    @property
+    def _done(self) -> int:
+        return self._counts.succeeded + self._counts.failed
+
+    def _draw(self, progress: Progress) -> None:
+        now = time.monotonic()
+        if not self._live.is_started or now - self._drawn_at < REFRESH_EVERY_S:
+            return
+        self._drawn_at = now
+        hour = moment(progress.at)
+        text = f"{hour:%a} {hour.day} {hour:%b %H:%M}  {fmt.out_of(self._done, self._rows)} rows"
+        self._live.update(Text(f"it is {text}", "dim"), refresh=True)
+
+
+def opening(name: str, model: str, rows: int, start: int) -> RenderableType:
+    """What is about to be rehearsed."""
+    begins = moment(start)
+    return Group(
+        Text(f"Rehearsing {name}: {fmt.count(rows, 'row')} on {model}", "bold"),
+        Text("A simulated provider in virtual time: no token, no network, no real call."),
+        Text(f"It begins on {begins:%a} {begins.day} {begins:%b %Y %H:%M} (virtual time)\n", "dim"),
+    )
+
+
+def closing(found: Rehearsal, real_s: float, output: str | None) -> RenderableType:
+    """The account of a rehearsal."""
+    batch = found.ran.batches[0]
+    counts = batch.counts
+    days = fmt.count(len({day.day for day in found.days}), "day")
+    virtual = fmt.duration(found.ended_at - found.started_at)
+    style = "bold yellow" if counts.failed or found.ran.left else "bold green"
+    left = f", {fmt.number(found.ran.left)} left" if found.ran.left else ""
+    parts: list[RenderableType] = [
+        Text("\nThe ledger", "bold"),
+        report_tables.report(found.days),
+        Text(),
+        Text(
+            f"{fmt.count(batch.rows, 'row')}: {fmt.number(counts.succeeded)} succeeded, "
+            f"{fmt.number(counts.failed)} failed{left}",
+            style,
+        ),
+        Text(f"{days} of allowance, {virtual} of virtual time, in {real_s:.1f} s"),
+        _agreement(found),
+    ]
+    if found.ran.ending is Ending.STALLED:
+        why = "; ".join(messages.waits(found.ran.waiting, found.ended_at))
+        parts.append(Text(f"It would never end: no row was done for two weeks. {why}", "bold red"))
+    parts += [Text(f"written to {output}")] if output else []
+    parts.append(Text("Nothing real was spent: every answer above is made up.", "dim"))
+    return Group(*parts)
+
+
+def _agreement(found: Rehearsal) -> Text:
+    """Whether the ledger has every call that the provider saw."""
+    ledger, provider = sum(day.calls for day in found.days), found.provider.calls
+    if ledger == provider:
+        return Text(f"The ledger and the provider agree: {fmt.count(ledger, 'call')}.")
+    return Text(
+        f"The ledger has {fmt.count(ledger, 'call')}, the provider saw {fmt.number(provider)}.",
+        "yellow",
+    )

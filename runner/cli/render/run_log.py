@@ -1,0 +1,96 @@
+"""A run without a terminal: timestamped lines, few enough to be read the next morning."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import tzinfo
+
+from rich.console import Console
+
+from runner.cli.render import messages
+from runner.cli.render.run_view import RunView, RunViewer
+from runner.clock import moment
+from runner.core.demand import WaitCause, Waiting
+from runner.engine.progress import Progress
+
+PROGRESS_EVERY_MS = 30_000
+# These come and go with every call: progress shows them well enough.
+PASSING = frozenset({WaitCause.IN_FLIGHT, WaitCause.CONCURRENCY, WaitCause.RATE})
+
+Awaited = tuple[str, str, str, int | None]
+
+
+class RunLog:
+    """A watcher that writes a line when something has changed that matters."""
+
+    def __init__(self, console: Console, zone: tzinfo | None = None) -> None:
+        self._console = console
+        self._zone = zone
+        self._viewer = RunViewer(zone)
+        self._told_at: int | None = None
+        self._told_rows = ""
+        self._awaited: frozenset[Awaited] = frozenset()
+        self._trouble: str | None = None
+        self._stopping = False
+        self._paused: frozenset[int] = frozenset()
+
+    def __call__(self, progress: Progress) -> None:
+        """Write what is new in `progress`, if anything is."""
+        view = self._viewer.view(progress, progress.at)
+        # A stream that is gone silences the log, not the run.
+        with suppress(OSError):
+            self._tell_rows(progress, view)
+            self._tell_troubles(progress, view)
+            self._tell_pauses(progress)
+            self._tell_waits(progress)
+
+    def _tell_rows(self, progress: Progress, view: RunView) -> None:
+        at = progress.at
+        if self._told_at is None and progress.batches:
+            self._write(at, f"started: {view.title}; {self._rows(view)}")
+        elif self._told_at is None or abs(at - self._told_at) < PROGRESS_EVERY_MS:
+            return
+        elif view.rows_done != self._told_rows:
+            self._write(at, self._rows(view))
+        else:
+            return
+        self._told_at, self._told_rows = at, view.rows_done
+
+    def _rows(self, view: RunView) -> str:
+        finish = f"finish {view.finish}" if view.finish else ""
+        today = f"today {', '.join(view.today)}" if view.today else ""
+        return "; ".join(part for part in (view.rows_done, today, finish) if part)
+
+    def _tell_troubles(self, progress: Progress, view: RunView) -> None:
+        if progress.trouble and progress.trouble != self._trouble:
+            self._write(progress.at, f"trouble: {progress.trouble}; trying again")
+        if progress.stopping and not self._stopping:
+            self._write(progress.at, view.now[0])
+        self._trouble, self._stopping = progress.trouble, progress.stopping
+
+    def _tell_pauses(self, progress: Progress) -> None:
+        for batch in progress.paused:
+            if batch.id not in self._paused:
+                self._write(progress.at, messages.paused(batch))
+        self._paused = frozenset(batch.id for batch in progress.paused)
+
+    def _tell_waits(self, progress: Progress) -> None:
+        worth = [reason for reason in progress.waiting if reason.cause not in PASSING]
+        awaited = frozenset(map(_identity, worth))
+        if progress.stopping or not awaited or awaited <= self._awaited:
+            return
+        self._awaited = awaited
+        for sentence in messages.waits(worth, progress.at, self._zone):
+            self._write(progress.at, sentence)
+
+    def _write(self, at: int, text: str) -> None:
+        stamp = f"{moment(at, self._zone):%Y-%m-%d %H:%M:%S}"
+        self._console.print(f"{stamp}  {text}", soft_wrap=True)
+
+
+def _identity(reason: Waiting) -> Awaited:
+    """What makes two waits the same to a reader; a pace's next call is no news."""
+    window = reason.window
+    place = (window.account + window.model, window.period_key) if window else ("", "")
+    passing = reason.cause in ("pace", "due") or bool(window and window.gate.probe_in_flight)
+    return reason.cause, *place, None if passing else reason.until

@@ -1,0 +1,99 @@
+"""A run at one moment, in numbers and sentences, without a layout.
+
+The progress of a run names only the batches that still have work. What was done in the others is
+remembered here, so that the number of rows done never falls.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import tzinfo
+
+from runner.cli.render import fmt, messages, shown_windows
+from runner.core.window import Window
+from runner.engine.progress import Progress
+from runner.store.batches import Batch
+
+STOP_HINT = "Ctrl-C: finish the calls in flight and stop"
+STOP_NOW_HINT = "Ctrl-C again: stop at once; nothing is lost, calls in flight count as spent"
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """What is shown of a run. Two equal pictures look the same."""
+
+    title: str
+    done: int
+    rows: int
+    failed: int
+    now: tuple[str, ...]
+    today: tuple[str, ...]
+    finish: str
+    trouble: str | None
+    hint: str
+
+    @property
+    def rows_done(self) -> str:
+        """``4,000 of 8,400 rows done, 10 failed``."""
+        failed = f", {fmt.number(self.failed)} failed" if self.failed else ""
+        return f"{fmt.out_of(self.done, self.rows)} rows done{failed}"
+
+
+class RunViewer:
+    """Makes the views of one run."""
+
+    def __init__(self, zone: tzinfo | None = None) -> None:
+        self._zone = zone
+        self._batches: dict[int, Batch] = {}
+        self._windows: tuple[Window, ...] = ()
+        self._days: dict[str, None] = {}
+
+    def view(self, progress: Progress, now: int) -> RunView:
+        """The view of `progress`, looked at `now` (ms since the epoch)."""
+        self._remember(progress)
+        known = self._batches.values()
+        return RunView(
+            title=", ".join(f"{batch.name} (batch {batch.id})" for batch in known),
+            done=sum(batch.counts.succeeded + batch.counts.failed for batch in known),
+            rows=sum(batch.rows for batch in known),
+            failed=sum(batch.counts.failed for batch in known),
+            now=self._now(progress, now),
+            today=self._today(progress),
+            finish=self._finish(progress, now),
+            trouble=progress.trouble,
+            hint=STOP_NOW_HINT if progress.stopping else STOP_HINT,
+        )
+
+    def _remember(self, progress: Progress) -> None:
+        known = (*progress.paused, *progress.batches)
+        self._batches.update({batch.id: batch for batch in known})
+        self._windows = progress.windows or self._windows
+        self._days.update(
+            {
+                window.period_key: None
+                for window in self._windows
+                if window.primary and window.period_key
+            }
+        )
+
+    def _today(self, progress: Progress) -> tuple[str, ...]:
+        return tuple(messages.window_lines(shown_windows.today(self._windows, progress.waiting)))
+
+    def _now(self, progress: Progress, now: int) -> tuple[str, ...]:
+        flying = f"{fmt.count(progress.in_flight, 'call')} in flight"
+        if progress.stopping:
+            return (f"stopping: {flying}, starting nothing new",)
+        awaited = messages.waits(progress.waiting, now, self._zone)
+        told = [*map(messages.paused, progress.paused), *awaited]
+        return (*([flying] if progress.in_flight or not told else []), *told)
+
+    def _finish(self, progress: Progress, now: int) -> str:
+        found = progress.forecast
+        if found is None:
+            return ""
+        text = messages.finish(found, now, self._zone)
+        # A day that is spent already is not among the forecast's days.
+        days = len(self._days) + found.days - (found.today != 0)
+        if not self._days or not found.days or days == 1:
+            return text
+        return f"{text}; today is day {len(self._days)} of {days}"

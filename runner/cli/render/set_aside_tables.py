@@ -1,0 +1,47 @@
+"""`midnight db set-aside`: the settlements that could not be stored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from runner.cli.render import fmt
+from runner.cli.render.layout import table
+from runner.clock import SystemClock
+from runner.store.set_aside import SetAside
+
+LONGEST_ERROR = 200
+
+
+def set_aside(
+    found: Sequence[SetAside], command: str, output: Path | None, *, forgotten: bool
+) -> RenderableType:
+    """Which calls they settle, why they could not be stored, and what to do with them."""
+    if not found:
+        return Text("every settlement was stored", "green")
+    now = SystemClock().now()
+    made = table("Call", "Batch", "At", "Why it could not be stored", right=("Call", "Batch"))
+    for each in found:
+        made.add_row(
+            str(each.call_id),
+            "" if each.batch_id is None else str(each.batch_id),
+            fmt.when(each.at, now),
+            Text(fmt.shortened(each.error, LONGEST_ERROR)),
+        )
+    notes = _notes(command, output, forgotten=forgotten)
+    return Group(made, Text(), *(Text(note, "dim") for note in notes))
+
+
+def _notes(command: str, output: Path | None, *, forgotten: bool) -> list[str]:
+    if forgotten:
+        where = f"they are in {output}, and " if output else ""
+        return [f"{where}they were deleted from the database"]
+    if output:
+        return [f"written to {output}", f"delete them with: {command} --forget"]
+    return [
+        "their rows have failed; the replies were paid for and are kept",
+        f"write them to a file, with the replies: {command} -o FILE",
+    ]

@@ -1,0 +1,142 @@
+"""`midnight status`: every batch, what it waits for, and today's budget."""
+
+from __future__ import annotations
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from runner.app.responses import BatchStatus, Status
+from runner.cli.render import fmt, messages, shown_windows
+from runner.cli.render.layout import table
+from runner.cli.render.quota_tables import refusals
+from runner.core.states import BatchState
+from runner.store.batches import Batch
+
+STATE_STYLES = {
+    BatchState.LOADING: "cyan",
+    BatchState.ACTIVE: "green",
+    BatchState.PAUSED: "yellow",
+    BatchState.CANCELLED: "red",
+}
+NOTHING_QUEUED = "nothing is queued yet"
+FIRST_STEPS = "start with: midnight init, then midnight run JOBFILE INPUT -o OUT"
+NOBODY = "nobody is working on it; start with:"
+
+
+def status(found: Status, command: str, *, why: bool = False) -> RenderableType:
+    """Every batch, what it waits for, and today's budget.
+
+    Args:
+        found: What is shown.
+        command: ``midnight`` with the global options that were given.
+        why: Whether to explain what holds each batch back, down to the window.
+    """
+    if not found.batches:
+        parts: list[RenderableType] = [Text(f"{NOTHING_QUEUED}; {FIRST_STEPS}")]
+        return Group(*parts, *_set_aside(found, command))
+    remarks = _explanations(found) if why else _remarks(found)
+    waiting = [line.waiting for line in found.batches if line.waiting is not None]
+    today = messages.window_lines(shown_windows.today(found.windows, waiting))
+    parts = [_batches(found), *remarks, Text(), Text("Today", "bold")]
+    parts += [Text(f"  {line}") for line in today]
+    parts += [Text(), *refusals(found.windows), *_set_aside(found, command)]
+    return Group(*parts, _runners(found, f"{command} run"))
+
+
+def _set_aside(found: Status, command: str) -> list[Text]:
+    """That some settlements could not be stored, and the command that shows them."""
+    if not found.set_aside:
+        return []
+    number = fmt.count(found.set_aside, "settlement")
+    return [Text(f"{number} could not be stored: {command} db set-aside", "bold red")]
+
+
+def _batches(found: Status) -> Table:
+    made = table("Batch", "Name", "State", "Rows done", "", "Failed", "Finish",
+                 right=("Batch", "Rows done", "", "Failed"))  # fmt: skip
+    for line in found.batches:
+        batch, counts = line.batch, line.batch.counts
+        ended = counts.succeeded + counts.failed
+        made.add_row(
+            str(batch.id),
+            Text(batch.name),
+            _state(batch),
+            fmt.out_of(ended, batch.rows),
+            fmt.percent(ended, batch.rows),
+            Text(fmt.number(counts.failed), "red" if counts.failed else "dim"),
+            _finish(line, found),
+        )
+    return made
+
+
+def _state(batch: Batch) -> Text:
+    if batch.done:
+        return Text("done", "green")
+    return Text(batch.state.value, STATE_STYLES[batch.state])
+
+
+def _finish(line: BatchStatus, found: Status) -> str:
+    if line.batch.done or line.forecast is None:
+        return ""
+    return messages.finish(line.forecast, found.at).removeprefix("about ")
+
+
+def _remarks(found: Status) -> list[Text]:
+    """What each batch waits for, why one was paused, and which no account serves."""
+    lines = [(line.batch, _remark(line, found)) for line in found.batches]
+    said = [Text(f"{batch.id} {batch.name}: {remark}") for batch, remark in lines if remark]
+    return [Text(), *said] if said else []
+
+
+def _remark(line: BatchStatus, found: Status) -> str:
+    batch, waiting = line.batch, line.waiting
+    if line.unserved:
+        return messages.unserved(line.unserved)
+    if waiting is not None and waiting.cause == "pace":
+        if not found.runners:
+            return ""
+        return f"at the configured pace: {messages.wait(waiting, found.at)}"
+    if waiting is not None:
+        return messages.wait(waiting, found.at)
+    return "" if batch.done else batch.pause_reason
+
+
+def _explanations(found: Status) -> list[Text]:
+    """Of each batch and each of its routes, what holds it back, down to the window."""
+    said: list[Text] = []
+    for line in found.batches:
+        said += [Text(), Text(f"{line.batch.id} {line.batch.name}", "bold")]
+        if not line.routes:
+            said.append(Text(f"  {_at_rest(line)}"))
+        for (account, model), waiting in line.routes.items():
+            told = "may go on now" if waiting is None else messages.explain_wait(waiting, found.at)
+            said.append(Text(f"  {model} on {account}: {told}"))
+    return said
+
+
+def _at_rest(line: BatchStatus) -> str:
+    batch = line.batch
+    if batch.done:
+        return "every row has its result or its failure"
+    if line.unserved:
+        return messages.unserved(line.unserved)
+    return batch.pause_reason or f"it is {batch.state.value}"
+
+
+def _runners(found: Status, run: str) -> Text:
+    if found.runners:
+        return Text(f"{fmt.count(found.runners, 'runner')} at work", "green")
+    if any(runnable(line.batch) and not line.unserved for line in found.batches):
+        return Text(f"{NOBODY} {run}", "yellow")
+    paused = [b for b in (line.batch for line in found.batches) if b.state is BatchState.PAUSED]
+    if any(not batch.done for batch in paused):
+        return Text("what is left is paused; go on with: midnight resume BATCH", "yellow")
+    if any(line.unserved for line in found.batches):
+        return Text("nothing is left to do that an account serves", "yellow")
+    return Text("nothing is left to do", "green")
+
+
+def runnable(batch: Batch) -> bool:
+    """Whether a runner would find something to do in it."""
+    return batch.state in (BatchState.ACTIVE, BatchState.LOADING) and not batch.done

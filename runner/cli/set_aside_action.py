@@ -1,0 +1,77 @@
+"""`midnight db set-aside`: what could not be stored is shown, exported, and deleted."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from runner.cli import exit_codes
+from runner.cli.session import Session
+from runner.errors import OutputError
+
+if TYPE_CHECKING:
+    from runner.app.midnight import Midnight
+    from runner.store.set_aside import SetAside
+
+
+def show_set_aside(session: Session, output: Path | None, *, forget: bool) -> int:
+    """Show or export the settlements that could not be stored; the exit code.
+
+    With `forget` they are deleted afterwards: what is exported is on the disk by then.
+
+    Raises:
+        OutputError: The file exists, or cannot be written; nothing is deleted.
+    """
+    if output is not None and output.exists():
+        raise OutputError("this file exists", where=str(output), remedy="name another with -o")
+
+    async def main(midnight: Midnight) -> list[SetAside]:
+        found = await midnight.set_aside()
+        if output is not None and found:
+            _export(output, found)
+        if forget and found:
+            await midnight.forget_set_aside(found)
+        return found
+
+    found = session.query(main)
+    if session.json:
+        # What could not be stored may hold numbers and characters that orjson refuses.
+        sys.stdout.write(json.dumps(_as_object(found, output, forgotten=forget), indent=2) + "\n")
+        return exit_codes.DONE
+    from runner.cli.render import set_aside_tables  # noqa: PLC0415 - not for --json
+
+    command = session.command("db", "set-aside")
+    session.print(set_aside_tables.set_aside(found, command, output, forgotten=forget))
+    return exit_codes.DONE
+
+
+def _export(output: Path, found: Sequence[SetAside]) -> None:
+    from runner.files.target import as_output_errors, atomic_write  # noqa: PLC0415
+
+    with as_output_errors(output), atomic_write(output) as file:
+        for each in found:
+            file.write(json.dumps(_line(each)).encode() + b"\n")
+
+
+def _as_object(
+    found: Sequence[SetAside], output: Path | None, *, forgotten: bool
+) -> dict[str, Any]:
+    value: dict[str, Any] = {"set_aside": len(found), "forgotten": forgotten}
+    if output is not None:
+        return value | {"path": str(output)}
+    return value | {"settlements": [_line(each) for each in found]}
+
+
+def _line(each: SetAside) -> dict[str, Any]:
+    from runner.cli.render.fmt import iso  # noqa: PLC0415
+
+    return {
+        "call": each.call_id,
+        "batch": each.batch_id,
+        "at": iso(each.at),
+        "error": each.error,
+        "settlement": each.settlement,
+    }

@@ -1,0 +1,129 @@
+"""`midnight simulate`: from its options to the summary of the calls it received."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from types import MappingProxyType
+from typing import Any
+
+from runner.app.rehearsal import configured_simulator
+from runner.cli import as_json, exit_codes
+from runner.cli.options import read_faults
+from runner.cli.render import setup_views
+from runner.cli.session import Session, print_json_line, run_async
+from runner.clock import SystemClock
+from runner.errors import ConfigError
+from runner.simulator import SimulatedProvider, serve
+
+DAY_LIMITS = ("calls_per_day", "calls_per_day_per_model")
+
+
+def serve_simulator(session: Session, host: str, port: int, options: Mapping[str, object]) -> int:
+    """Serve until stopped, then print what was seen; as JSON, one line for each."""
+    config = configured_simulator(session.settings, **config_changes(options))
+    provider = SimulatedProvider(config, SystemClock().now)
+    address = f"[{host}]" if ":" in host else host
+
+    def ready(real_port: int) -> None:
+        url = f"http://{address}:{real_port}/v1"
+        if session.json:
+            print_json_line(as_json.listening(config, url))
+        session.err.print(
+            setup_views.simulating(config, url, token=bool(config.tokens)), soft_wrap=True
+        )
+
+    run_async(partial(serve, provider, host, port, ready=ready))
+    session.err.print()  # the terminal has just shown ^C
+    if session.json:
+        print_json_line(as_json.stats(provider.stats()))
+    else:
+        session.print(setup_views.seen(provider.stats()))
+    return exit_codes.DONE
+
+
+def config_changes(options: Mapping[str, Any]) -> dict[str, object]:
+    """Return the fields of the simulator's configuration that these options set.
+
+    An option that is None, False or empty is not set. Credits replace the limits of a day, except
+    for those that are set as well.
+
+    Raises:
+        ConfigError: The text of an option cannot be read.
+    """
+    given = {name: value for name, value in options.items() if _is_given(value)}
+    changes: dict[str, object] = dict.fromkeys(DAY_LIMITS) if "credits" in given else {}
+    for name, value in given.items():
+        field, read = READERS.get(name, (name, None))
+        changes[field] = read(value) if read else value
+    return changes
+
+
+def read_latency(text: str) -> tuple[int, int]:
+    """Read ``300-1200`` as (300, 1200) and ``50`` as (50, 50); the simulator checks the order.
+
+    Raises:
+        ConfigError: It is neither.
+    """
+    least, _, most = text.partition("-")
+    try:
+        return int(least), int(most or least)
+    except ValueError:
+        remedy = "write the least and the most in milliseconds, as in --latency 300-1200"
+        raise ConfigError(f"{text!r} is not a latency", where="--latency", remedy=remedy) from None
+
+
+def read_refill(text: str) -> tuple[int, int]:
+    """Read ``1000/86400``, calls and seconds, as calls and milliseconds.
+
+    Raises:
+        ConfigError: It is not of this form.
+    """
+    calls, _, seconds = text.partition("/")
+    try:
+        return int(calls), round(float(seconds) * 1000)
+    except (ValueError, OverflowError):
+        remedy = "write calls and the seconds that refill them, as in --refill 1000/86400"
+        raise ConfigError(f"{text!r} is not a refill", where="--refill", remedy=remedy) from None
+
+
+def read_prices(texts: Iterable[str]) -> dict[str, float]:
+    """Read ``["Qwen/Qwen3-8B=0.5"]`` as ``{"Qwen/Qwen3-8B": 0.5}``; the simulator checks ranges.
+
+    Raises:
+        ConfigError: A text is not of this form.
+    """
+    prices = {}
+    for text in texts:
+        model, _, credits_ = text.rpartition("=")
+        try:
+            prices[model.strip()] = float(credits_)
+        except ValueError:
+            model = ""
+        if not model.strip():
+            remedy = "write a model and its price in credits, as in --price Qwen/Qwen3-8B=0.5"
+            raise ConfigError(f"{text!r} is not a price", where="--price", remedy=remedy)
+    return prices
+
+
+def _is_given(value: object) -> bool:
+    return value is not None and value is not False and value != []
+
+
+Reader = Callable[[Any], object]
+
+READERS: Mapping[str, tuple[str, Reader | None]] = MappingProxyType(
+    {
+        "calls_per_model": ("calls_per_day_per_model", None),
+        "foreign": ("foreign_calls_per_day", None),
+        "no_headers": ("headers", operator.not_),
+        "latency": ("latency_ms", read_latency),
+        "refill": ("refill_calls", read_refill),
+        "fault": ("faults", read_faults),
+        "price": ("prices", read_prices),
+        "token": ("tokens", tuple),
+        "retired": ("retired", frozenset),
+    }
+)
+"""The field that an option sets where its name differs, and how the option's value is read."""

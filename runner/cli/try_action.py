@@ -1,0 +1,77 @@
+"""A trial from its arguments to its exit code."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from runner.app.trial import Trial, attempt
+from runner.cli import as_json
+from runner.cli.arguments import JobArguments
+from runner.cli.exit_codes import code_of
+from runner.cli.run_action import check
+from runner.cli.session import Session, print_json
+from runner.clock import SystemClock
+from runner.core.retry import Succeed
+from runner.engine.call import CallTrace
+
+
+def try_rows(session: Session, task: JobArguments) -> int:
+    """Check, ask, and show what was said."""
+    checked = check(session, task)
+    found = session.query(lambda midnight: attempt(midnight, checked), must_exist=False)
+    if session.json:
+        print_json(as_object(found))
+        return code_of(found.ran)
+    from runner.cli.render import trial_view  # noqa: PLC0415 - not for --json
+
+    session.print(trial_view.shown(found, session.out.width, SystemClock().now()))
+    return code_of(found.ran)
+
+
+def as_object(found: Trial) -> dict[str, Any]:
+    """A trial as JSON: its calls, then its rows."""
+    return as_json.ran(found.ran, ()) | {
+        "waits_for": [as_json.waiting(each) for each in found.ran.waiting],
+        "calls": [_call(found, each) for each in found.calls],
+        "results": [
+            {
+                "row": found.number(row.job_id),
+                "input": orjson.loads(row.payload),
+                "state": row.state,
+                "answer": row.answer,
+                "error": row.error,
+                "model": row.model,
+                "reused": row.reused,
+            }
+            for row in found.rows
+        ],
+    }
+
+
+def _call(found: Trial, each: CallTrace) -> dict[str, Any]:
+    verdict, reply = each.result.verdict, each.result.reply
+    return {
+        "account": each.call.permit.route[0],
+        "model": each.call.permit.route[1],
+        "prompt": each.sent,
+        "reply": said(each),
+        "verdict": verdict.kind.value,
+        "why": verdict.why or None,
+        "status": reply.status if reply else None,
+        "rows": [
+            {
+                "row": found.number(end.job.job_id),
+                "answer": end.action.answer if isinstance(end.action, Succeed) else None,
+                "why_not": getattr(end.action, "why", None) or None,
+            }
+            for end in each.jobs
+        ],
+    }
+
+
+def said(each: CallTrace) -> str | None:
+    """What the model said, if that was words."""
+    reply = each.result.reply
+    return each.result.body or (reply.content if reply else None)

@@ -1,0 +1,213 @@
+"""What the engine logs: its turns and calls at debug, and what changes for the user at info.
+
+A record carries its facts as fields (see runner/logs.py). Neither a prompt nor a reply is among
+them, unless they were asked for; nor is what a provider says of a request that it rejects, since
+that may quote the request.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from runner.clock import moment
+from runner.core.demand import Waiting
+from runner.core.ending import Ending
+from runner.core.gate import Gate, ParkReason
+from runner.core.period import Calendar, Grant
+from runner.core.settlement import Call, Settlement
+from runner.core.verdict import Kind
+from runner.core.window import NEVER, Source, Window
+from runner.engine.call import EndedCall, PreparedCall
+from runner.engine.run import Run
+from runner.engine.scheduler import Memory, Turn
+from runner.logs import CONTENT
+from runner.store.batches import Batch
+
+log = logging.getLogger(__name__)
+
+LONGEST_WHY = 200
+_REFUSALS = frozenset({Kind.THROTTLED, Kind.SPENT, Kind.GONE, Kind.UNAUTHORISED, Kind.LOCAL})
+_GIVEN = frozenset({Source.PRESET, Source.CONFIGURED})
+_NOT_PARKED = frozenset({ParkReason.NONE, ParkReason.RESET})
+
+Fields = dict[str, Any]
+
+
+def wants_content() -> bool:
+    """Whether prompts and replies are logged."""
+    return CONTENT.isEnabledFor(logging.DEBUG)
+
+
+class EventLog:
+    """Logs what happens in one engine, each trouble once."""
+
+    def __init__(self) -> None:
+        self._trouble: str | None = None
+
+    def adopted(self, before: Memory | None, turn: Turn, ended: Sequence[EndedCall]) -> None:
+        """A turn was committed."""
+        if not log.isEnabledFor(logging.INFO):
+            return
+        for one, settlement in zip(ended, turn.settlements, strict=True):
+            _log_ended(one, settlement)
+        if before is not None:
+            _log_windows(before, turn.memory)
+        for prepared in turn.calls:
+            _log_started(prepared)
+        if ended or turn.calls:
+            in_flight = turn.memory.in_flight
+            log.debug("turn", extra=_turn_fields(len(ended), len(turn.calls), in_flight))
+
+    def trouble(self, what: str | None) -> None:
+        """Whether results can be written, and why they cannot."""
+        if what == self._trouble:
+            return
+        self._trouble = what
+        if what is None:
+            log.info("results are written again")
+        else:
+            log.warning("results cannot be written: %s", what)
+
+
+def run_started(run: Run) -> None:
+    """Somebody wants batches drained."""
+    only = None if run.options.only is None else sorted(run.options.only)
+    log.info("run started", extra={"batches": only, "pace": run.options.rules.pace.value})
+
+
+def run_stopping(run: Run) -> None:
+    """The run was asked to stop."""
+    only = None if run.options.only is None else sorted(run.options.only)
+    log.info("run is stopping: the calls in flight finish", extra={"batches": only})
+
+
+def run_ended(run: Run, ending: Ending) -> None:
+    """A run is over."""
+    log.info("run ended", extra={"ending": ending.value})
+    for reason in run.waiting if ending is Ending.SPENT else ():
+        log.info("run did not wait", extra=_waiting_fields(reason))
+
+
+def batch_paused(batch: Batch) -> None:
+    """A batch was paused while it was being worked on."""
+    log.info("batch paused", extra={"batch": batch.id, "why": batch.pause_reason or None})
+
+
+def jobs_rescued(number: int) -> None:
+    """The jobs of runners that have died are ready again."""
+    if number:
+        log.info("jobs of runners that have died are ready again", extra={"jobs": number})
+
+
+def clock_skewed(skew_ms: int) -> None:
+    """The provider's clock was found to differ from this machine's."""
+    log.info("the provider's clock differs from this machine's", extra={"ms": skew_ms})
+
+
+def _log_started(prepared: PreparedCall) -> None:
+    call = prepared.call
+    extra = _call_fields(call) | {"probe": call.permit.probe or None}
+    log.debug("call started", extra=extra)
+
+
+def _log_ended(one: EndedCall, settlement: Settlement) -> None:
+    call, verdict = one.prepared.call, one.result.verdict
+    counted = (settlement.prompt_tokens, settlement.completion_tokens)
+    extra = _call_fields(call) | {
+        "verdict": verdict.kind.value,
+        "status": settlement.status,
+        "ms": one.ended_at - one.sent_at,
+        "tokens": sum(number or 0 for number in counted) if any(counted) else None,
+        "why": None if verdict.kind is Kind.REJECTED else _short(verdict.why),
+    }
+    if verdict.kind in _REFUSALS:
+        log.info("call refused", extra=extra)
+    else:
+        log.debug("call ended", extra=extra)
+    if wants_content():
+        reply = one.result.reply
+        said = one.result.body or (reply.content if reply else None)
+        CONTENT.debug("said", extra={"call": call.id, "prompt": one.sent, "reply": said})
+
+
+def _log_windows(before: Memory, after: Memory) -> None:
+    old = before.snapshot.latest
+    for key, window in after.snapshot.latest.items():
+        if (known := old.get(key)) is not window:
+            _log_window(known, window)
+
+
+def _log_window(old: Window | None, new: Window) -> None:
+    fields = {"account": new.account, "model": new.model or None, "quota": new.quota}
+    if old is not None and old.period_key != new.period_key:
+        log.info("window reset", extra=fields | {"period": new.period_key, "spent": old.spent})
+        return
+    source = new.limit_source
+    if source not in _GIVEN and (old is None or new.limit != old.limit):
+        log.info("limit learned", extra=fields | {"limit": new.limit, "source": source.value})
+    if _is_spent(new) and not (old is not None and _is_spent(old)):
+        log.info("spent", extra=fields | {"spent": new.spent, "limit": new.limit})
+    was, gate = (old.gate if old else Gate()), new.gate
+    if gate.reason not in _NOT_PARKED and _shut_again(was, gate):
+        extra = fields | {
+            "reason": gate.reason.value,
+            "until": _at(gate.parked_until),
+            "refusals": gate.refusals,
+            "why": _short(gate.why),
+        }
+        log.info("parked", extra=extra)
+    elif was.reason not in _NOT_PARKED and gate.reason is ParkReason.NONE and not gate.needs_probe:
+        log.info("open again", extra=fields)
+
+
+def _is_spent(window: Window) -> bool:
+    """Whether a day, a month or a grant is spent; a minute that is full is no news."""
+    if window.limit is None or not isinstance(window.period, Calendar | Grant):
+        return False
+    return window.limit - window.reserve <= window.spent
+
+
+def _shut_again(was: Gate, gate: Gate) -> bool:
+    return (was.reason, was.refusals, was.parked_until) != (
+        gate.reason,
+        gate.refusals,
+        gate.parked_until,
+    )
+
+
+def _call_fields(call: Call) -> Fields:
+    account, model = call.permit.route
+    return {
+        "call": call.id,
+        "batch": call.permit.key,
+        "account": account,
+        "model": model,
+        "rows": len(call.jobs),
+    }
+
+
+def _turn_fields(settled: int, started: int, in_flight: int) -> Fields:
+    return {"settled": settled, "started": started, "in_flight": in_flight}
+
+
+def _waiting_fields(reason: Waiting) -> Fields:
+    window = reason.window
+    return {
+        "batch": reason.key,
+        "reason": str(reason.cause) or "reset",
+        "until": None if reason.until is None else _at(reason.until),
+        "account": window.account if window else None,
+        "model": (window.model or None) if window else None,
+        "quota": window.quota if window else None,
+    }
+
+
+def _at(ms: int) -> str | None:
+    return moment(ms).isoformat(timespec="seconds") if ms < NEVER else None
+
+
+def _short(text: str) -> str | None:
+    line = " ".join(text.split())
+    return (line if len(line) <= LONGEST_WHY else line[: LONGEST_WHY - 1] + "…") or None

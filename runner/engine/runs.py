@@ -1,0 +1,182 @@
+"""The runs that the engine works for: what they want, when each is over, what each is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import anyio
+
+from runner.core.admission import Wait
+from runner.core.demand import Rules
+from runner.core.ending import Ending, ends_run
+from runner.core.states import BatchState
+from runner.engine import event_log
+from runner.engine.call import Observer
+from runner.engine.run import Run
+from runner.engine.scheduler import Memory
+from runner.engine.showing import progress_of
+from runner.errors import RunnerError, UnauthorisedError
+from runner.providers.account import Account
+from runner.store import batches
+from runner.store.database import Database
+
+# How often a watcher is shown what happens while calls are made.
+SHOW_EVERY_S = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How the engine stands at one moment.
+
+    Attributes:
+        at: The moment, by this machine's clock (ms since the epoch).
+        skew_ms: How far the provider's clock is ahead.
+        open_calls: By batch, its calls that are under way, or that have ended and are not settled.
+        trouble: What keeps results from being written, if anything.
+        refusal: Why nobody can be called any more, if it is so.
+        accounts: Those that may be called.
+    """
+
+    at: int
+    skew_ms: int
+    open_calls: Mapping[int, int]
+    trouble: str | None
+    refusal: UnauthorisedError | None
+    accounts: tuple[Account, ...]
+
+    def open_calls_of(self, run: Run) -> int:
+        """How many calls of `run` are not settled."""
+        return sum(number for key, number in self.open_calls.items() if run.covers(key))
+
+
+class Runs:
+    """The runs under way."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._runs: list[Run] = []
+
+    def __iter__(self) -> Iterator[Run]:
+        return iter(list(self._runs))
+
+    def __bool__(self) -> bool:
+        return bool(self._runs)
+
+    def add(self, run: Run) -> None:
+        """Work for `run`, too."""
+        self._runs.append(run)
+
+    def remove(self, run: Run) -> None:
+        """Work no more for `run`."""
+        if run in self._runs:
+            self._runs.remove(run)
+
+    def end_all(self, failure: RunnerError | None) -> None:
+        """The engine ends, and every run with it."""
+        for run in self:
+            run.end(Ending.STOPPED, failure)
+
+    def rules_of(self, batch_id: int) -> Rules | None:
+        """What is wanted of a batch: by the first run that is about it."""
+        for run in self._runs:
+            if not run.stopping and run.covers(batch_id):
+                return run.options.rules
+        return None
+
+    def observers(self, batch_id: int) -> list[Observer]:
+        """Who is shown what is said in the calls of a batch."""
+        return [
+            run.options.observer
+            for run in self._runs
+            if run.options.observer is not None and run.covers(batch_id)
+        ]
+
+    @property
+    def next_deadline(self) -> float:
+        """When the first run that was stopped gives its calls up, in the loop's time."""
+        return min((run.deadline for run in self._runs), default=float("inf"))
+
+    async def conclude(self, memory: Memory, wait: Wait, standing: Standing) -> list[float]:
+        """End the runs that are over, and show the others how things stand.
+
+        Returns the deadlines of those that ended with calls under way.
+        """
+        await self._note_paused(memory)
+        expired = []
+        for run in self:
+            if (ending := _ending(run, memory, wait, standing)) is not None:
+                if standing.open_calls_of(run) and run.stopping:
+                    expired.append(run.deadline)
+                _show(run, memory, wait, standing)
+                event_log.run_ended(run, ending)
+                run.end(ending, standing.refusal)
+                self._runs.remove(run)
+        self.show(memory, wait, standing)
+        return expired
+
+    def show(
+        self, memory: Memory, wait: Wait, standing: Standing, *, at_once: bool = False
+    ) -> None:
+        """Show those who watch how things stand, not more often than they can look."""
+        now = anyio.current_time()
+        for run in self._runs:
+            due = now - run.shown_at >= SHOW_EVERY_S
+            idle = not standing.open_calls
+            if run.options.watcher is not None and (at_once or due or idle):
+                run.shown_at = now
+                _show(run, memory, wait, standing)
+
+    async def _note_paused(self, memory: Memory) -> None:
+        """Find out which of the batches that have gone were paused."""
+        for run in self:
+            if gone := run.gone(memory.snapshot.batches):
+                async with self._database.read() as connection:
+                    for batch in await batches.get_batches(connection, gone):
+                        if batch.state is BatchState.PAUSED:
+                            event_log.batch_paused(batch)
+                            run.paused[batch.id] = batch
+
+
+def _ending(run: Run, memory: Memory, wait: Wait, standing: Standing) -> Ending | None:
+    """Why `run` is over, if it is."""
+    own = [batch for batch in memory.snapshot.batches.values() if run.covers(batch.id)]
+    run.waiting = tuple(reason for reason in wait.reasons if run.covers(reason.key))
+    stalled = run.stalled(own, standing.at)
+    if run.stopping and anyio.current_time() >= run.deadline:
+        return Ending.STOPPED
+    if standing.open_calls_of(run):
+        return None
+    if run.stopping or standing.refusal is not None:
+        return Ending.STOPPED
+    if not own:
+        return Ending.DONE
+    if stalled:
+        return Ending.STALLED
+    return _worth_waiting(run, standing)
+
+
+def _worth_waiting(run: Run, standing: Standing) -> Ending | None:
+    """Why `run` is over with work left, if it is."""
+    if standing.trouble is not None:
+        return None
+    if not run.waiting:
+        return Ending.STOPPED  # no account serves any of its batches
+    now = standing.at + standing.skew_ms
+    return Ending.SPENT if ends_run(run.waiting, now, wait=run.options.wait) else None
+
+
+def _show(run: Run, memory: Memory, wait: Wait, standing: Standing) -> None:
+    if run.options.watcher is not None:
+        run.options.watcher(
+            progress_of(
+                run,
+                memory,
+                wait,
+                standing.accounts,
+                at=standing.at,
+                skew_ms=standing.skew_ms,
+                in_flight=standing.open_calls_of(run),
+                trouble=standing.trouble,
+            )
+        )

@@ -1,0 +1,41 @@
+"""Opens files whose values have types: Parquet files and Excel workbooks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from runner.errors import InputError
+from runner.files.formats import Format, require_extra
+
+
+class TypedTable(Protocol):
+    """The rows of one Parquet file or workbook.
+
+    Attributes:
+        columns: The names of the columns.
+        all: The number of rows; of a workbook, an estimate.
+    """
+
+    columns: tuple[str, ...]
+    all: int
+
+    def json_rows(self, start: int) -> Iterator[str]:
+        """Yield each row from number `start` as the text of a JSON object; may be called once."""
+
+
+def open_table(file: BinaryIO, path: Path, form: Format) -> TypedTable:
+    """Return the rows of an open Parquet file or Excel workbook.
+
+    Raises:
+        InputError: The file is of another type, its header is invalid, or the library that reads
+            it is not installed.
+    """
+    if form == "parquet":
+        with require_extra("parquet", path, InputError):
+            from runner.files.readers.parquet_reader import ParquetTable  # noqa: PLC0415 - an extra
+        return ParquetTable(file, path)
+    with require_extra("excel", path, InputError):
+        from runner.files.readers.excel_reader import ExcelTable  # noqa: PLC0415 - an extra
+    return ExcelTable(file, path)

@@ -1,0 +1,176 @@
+"""The tables of midnight.toml.
+
+No error shows the refused value, which may be a token in the wrong place.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from runner.core.hours import read_hours
+from runner.core.pacing import Pace
+from runner.settings.fields import BaseUrl, Name
+from runner.settings.provider import MAX_CALLS_PER_SECOND, ProviderTable, Zone
+from runner.tomlfile import TomlTable, problem
+
+_NAMED_TOKEN = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|(?:keyring|file):\S(?:.*\S)?")
+# Providers whose own documents call the variable otherwise than PROVIDER_API_KEY.
+_VARIABLES = {
+    "cloudflare": "CLOUDFLARE_API_TOKEN",
+    "model-studio": "DASHSCOPE_API_KEY",
+    "zhipu": "ZHIPUAI_API_KEY",
+}
+
+
+def token_example(provider: str) -> str:
+    """Return a line of midnight.toml that names a token of `provider`."""
+    words = re.findall("[A-Z0-9]+", provider.upper())
+    if not words or words[0][0].isdigit():  # a variable's name starts with a letter
+        words.insert(0, "MY")
+    variable = _VARIABLES.get(provider) or "_".join((*words, "API_KEY"))
+    return f'token = "env:{variable}"'
+
+
+def _reserve(value: object) -> int | str:
+    whole = isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    part = isinstance(value, str) and re.fullmatch(r"[1-9]?[0-9]%", value)
+    if not whole and not part:
+        raise problem("must be a whole number of calls, or a percentage", 'write 200, or "10%"')
+    return value if isinstance(value, int) else str(value)
+
+
+def _hours(text: str) -> str:
+    try:
+        read_hours(text, UTC)
+    except ValueError as error:
+        raise problem(str(error), 'write the hours as "22:00-08:00"') from None
+    return text
+
+
+class AccountLimits(TomlTable):
+    """``limits`` of an account, which replace those of the preset.
+
+    Any quota of the provider may be named, each with a whole number of its unit. Whether there is
+    such a quota is checked by the preset.
+
+    Attributes:
+        calls_per_day: Calls of the whole account; None: as the preset or the provider says.
+        calls_per_day_per_model: Calls of each model; None: as above.
+        calls_per_second: The most calls that start in a second; None: as the preset says.
+    """
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Annotated[int, Field(ge=1)]] = Field(init=False)
+
+    calls_per_day: Annotated[int, Field(ge=1)] | None = None
+    calls_per_day_per_model: Annotated[int, Field(ge=1)] | None = None
+    calls_per_second: Annotated[int, Field(ge=1, le=MAX_CALLS_PER_SECOND)] | None = None
+
+    def by_quota(self) -> Mapping[str, int]:
+        """The limits that are set, by the name of their quota."""
+        limits: dict[str, int | None] = self.model_dump(exclude={"calls_per_second"})
+        return {name: limit for name, limit in limits.items() if limit is not None}
+
+
+class AccountSettings(TomlTable):
+    """``[accounts.NAME]``: one credential at a provider.
+
+    Attributes:
+        provider: The name of a preset, or of a table in ``[providers]``.
+        token: Where the token is: ``env:NAME``, ``keyring:NAME`` or ``file:PATH``; never the token
+            itself. None: the server needs none.
+        base_url: Replaces the preset's; without a trailing slash.
+        reserve: Calls a day that are left to the user, fewer than ``limits.calls_per_day``; or a
+            percentage of them, as ``"10%"``.
+        limits: Replace the preset's.
+        max_calls_per_day: The most calls a day, whatever the provider allows; None: no limit.
+        max_calls: The most calls in all; None: no limit.
+        models: The names that the models of job files have here; if there are any, no other models
+            are served.
+        prices: Credits per call, by model; they override the preset's and the provider's.
+    """
+
+    provider: str = "modelscope"
+    token: str | None = None
+    base_url: BaseUrl | None = None
+    reserve: Annotated[int | str, PlainValidator(_reserve)] = 0
+    limits: AccountLimits = AccountLimits()
+    max_calls_per_day: Annotated[int, Field(ge=1)] | None = None
+    max_calls: Annotated[int, Field(ge=1)] | None = None
+    models: dict[Name, Name] = Field(default_factory=dict)
+    prices: dict[Name, Annotated[float, Field(ge=0, le=1e6)]] = Field(default_factory=dict)
+
+    @property
+    def reserved_calls(self) -> int:
+        """The reserve as a number of calls; 0 if it is a percentage."""
+        return self.reserve if isinstance(self.reserve, int) else 0
+
+    @property
+    def reserved_percent(self) -> int:
+        """The reserve as a percentage of the day's calls; 0 if it is a number."""
+        return 0 if isinstance(self.reserve, int) else int(self.reserve.removesuffix("%"))
+
+    @field_validator("token")
+    @classmethod
+    def _token_is_named(cls, token: str | None, info: ValidationInfo) -> str | None:
+        if token is not None and not _NAMED_TOKEN.fullmatch(token):
+            example = token_example(info.data.get("provider", ""))
+            remedy = (
+                "put the token in an environment variable, a file or the keyring, and name it: "
+                f'{example} (or "file:PATH", "keyring:NAME")'
+            )
+            raise problem("a token is never written here, only named", remedy)
+        return token
+
+    @model_validator(mode="after")
+    def _reserve_leaves_calls(self) -> Self:
+        limit = self.limits.calls_per_day
+        if limit is not None and self.reserved_calls >= limit:
+            raise problem("reserve leaves none of limits.calls_per_day", "lower the reserve")
+        return self
+
+
+class RunSettings(TomlTable):
+    """``[run]``: the options of a run.
+
+    Attributes:
+        accounts: The accounts that are used, the preferred one first; empty: the first of all.
+        pace: How a day's budget is spread.
+        hours: When calls may start, as ``22:00-08:00``; None: always.
+        zone: The time zone of `hours`; None: this machine's.
+        max_concurrency: The most calls in flight of the whole process, 1 to 4,096. How many of them
+            a provider bears, the runner learns.
+        transport: The HTTP client: ``pyreqwest``, ``httpx``, or ``auto`` for the fastest of them
+            that is installed.
+    """
+
+    accounts: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    pace: Annotated[Pace, Field(strict=False)] = Pace.AUTO
+    hours: Annotated[str, AfterValidator(_hours)] | None = None
+    zone: Zone | None = None
+    max_concurrency: Annotated[int, Field(ge=1, le=4096)] = 256
+    transport: Literal["auto", "pyreqwest", "httpx"] = "auto"
+
+
+class ConfigFile(TomlTable):
+    """A whole midnight.toml; the accounts are in the file's order.
+
+    ``[providers.NAME]`` is a whole provider, or changes a part of the preset of that name.
+    """
+
+    accounts: dict[Name, AccountSettings] = Field(default_factory=dict)
+    providers: dict[Name, ProviderTable] = Field(default_factory=dict)
+    run: RunSettings = RunSettings()

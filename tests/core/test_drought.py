@@ -1,0 +1,76 @@
+"""When a route that refuses everything is tried again."""
+
+import pytest
+
+from runner.core.drought import EXHAUSTED, Drought, begun, ended, let_in_at, wait
+
+NOW = 1_800_000_000_000
+LONG_AGO = NOW - 10_000_000
+
+
+def waits(
+    times: int, *, named_ms: int | None = None, gap_ms: float | None = None, since: int = LONG_AGO
+) -> list[int]:
+    """The waits after so many refusals in a row, each tried as soon as it may be."""
+    now, found, drought = NOW, [], Drought()
+    for refusals in range(1, times + 1):
+        drought, until = wait(drought._replace(refusals=refusals), named_ms, gap_ms, since, now)
+        found.append(until - now)
+        now = until
+    return found
+
+
+def test_the_waits_grow_to_ten_seconds() -> None:
+    assert waits(6) == [1_000, 2_000, 5_000, 10_000, 10_000, 10_000]
+
+
+def test_so_many_refusals_are_a_hundred_seconds() -> None:
+    assert 80_000 <= sum(waits(EXHAUSTED - 1)) <= 120_000
+
+
+def test_a_named_wait_is_kept_exactly() -> None:
+    assert waits(3, named_ms=1_234) == [1_234] * 3
+
+
+def test_a_wait_that_was_named_in_vain_three_times_is_not_believed() -> None:
+    assert waits(6, named_ms=0) == [0, 0, 0, 10_000, 10_000, 10_000]
+    assert waits(4, named_ms=60_000) == [60_000] * 4
+
+
+def test_with_a_rate_the_first_wait_is_short_and_none_shorter_than_two_gaps() -> None:
+    assert waits(2, gap_ms=20) == [80, 2_000]
+    assert waits(3, gap_ms=1_500.5) == [1_000, 3_001, 5_000]
+    assert waits(2, gap_ms=60_000) == [1_000, 10_000]
+
+
+@pytest.mark.parametrize(
+    ("begun_ms", "expected"),
+    [
+        (500, [600, 2_000, 5_000]),  # a second's end
+        (8_500, [1_000, 600, 5_000]),  # ten seconds'
+        (57_500, [1_000, 1_600, 5_000]),  # a minute's
+        (1_050, [1_000, 2_000, 5_000]),  # over already
+    ],
+)
+def test_no_wait_passes_over_the_end_of_a_usual_window(begun_ms: int, expected: list[int]) -> None:
+    assert waits(3, since=NOW - begun_ms) == expected
+
+
+def test_only_a_guessed_wait_leaves_its_end_unsure() -> None:
+    drought = begun(Drought(), NOW)
+    assert wait(drought, None, None, LONG_AGO, NOW)[0].unsure_ms == 1_000
+    assert wait(drought, None, None, NOW - 500, NOW)[0].unsure_ms == 0
+    assert wait(drought, 30_000, None, LONG_AGO, NOW)[0].unsure_ms == 1_000
+
+
+def test_a_call_that_is_not_refused_in_time_is_let_in() -> None:
+    tried = Drought(refusals=2, tried_at=NOW)
+    assert let_in_at(tried, 10) == NOW + 250
+    assert let_in_at(tried, 200) == NOW + 800
+
+
+def test_a_drought_leaves_word_that_it_has_been() -> None:
+    drought = begun(Drought(), NOW)
+    assert (drought.refusals, drought.began_at, drought.over, drought.seen) == (1, NOW, True, False)
+    drought = ended(drought)
+    assert (drought.refusals, drought.over, drought.seen) == (0, True, True)
