@@ -14,7 +14,7 @@ from runner.core.retry import Tries, survives_crash
 from runner.core.settlement import WindowKey
 from runner.core.states import JobEvent, JobState, after
 from runner.core.window import Window
-from runner.store import results, windows
+from runner.store import image_tasks, results, windows
 from runner.store.counts import Changes
 from runner.store.jobs import RUNNING
 from runner.store.results import Result
