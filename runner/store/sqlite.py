@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any
 
 from sqlalchemy import Connection, event
@@ -24,10 +25,11 @@ from runner.store.expressions import ByteLength, OneOf, ReservedAmount
 from runner.store.statement import inserts
 
 BUSY_TIMEOUT_S = 15.0
+_RETRY_S = 0.01
 
 # WAL with FULL is what keeps an acknowledged commit through a power cut; one writer connection
 # also checkpoints, since several checkpointing connections can corrupt a WAL before SQLite 3.51.3.
-_PRAGMAS = ("journal_mode = WAL", "temp_store = MEMORY")
+_PRAGMAS = ("temp_store = MEMORY",)
 # What a transaction left in the WAL is copied into the database file after so many pages (16 MB):
 # a smaller number copies hot pages again and again.
 _CHECKPOINT_PAGES = 4_000
@@ -68,6 +70,8 @@ def engine(path: Path, *, pool_size: int, writes: bool, durable: bool, inline: b
     def on_connect(connection: Any, _record: Any) -> None:
         try:
             cursor = connection.cursor()
+            if writes:
+                _use_wal(cursor)
             for pragma in pragmas:
                 cursor.execute(f"PRAGMA {pragma}")
             cursor.close()
@@ -80,6 +84,24 @@ def engine(path: Path, *, pool_size: int, writes: bool, durable: bool, inline: b
         connection.exec_driver_sql(begin)
 
     return made
+
+
+def _use_wal(cursor: Any) -> None:
+    """Switch to WAL. For this SQLite fails at once where it would wait for the lock otherwise.
+
+    Raises:
+        sqlite3.OperationalError: Another program has held the lock for too long.
+    """
+    deadline = monotonic() + BUSY_TIMEOUT_S
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or monotonic() > deadline:
+                raise
+            sleep(_RETRY_S)
+        else:
+            return
 
 
 def create(path: Path) -> None:

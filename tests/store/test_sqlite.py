@@ -34,6 +34,7 @@ from tests.store.kit import (
     submit,
     try_start,
 )
+from tests.store.promises import broken_promises
 from tests.store.releases import raw
 
 BIG = "x" * 100_000
@@ -289,3 +290,21 @@ def test_every_step_goes_through_its_index_at_any_size(sizes: list[Path], index:
 
 # What is read whole, and has few rows: those of a JSON list, and those of now.
 FEW = {"SCAN json_each VIRTUAL TABLE INDEX 1:"}
+
+
+@pytest.mark.parametrize("inline", [False, True])
+def test_a_file_that_another_program_is_making_into_a_database_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, inline: bool
+) -> None:
+    """SQLite itself does not wait for the lock when it switches to WAL."""
+    path = tmp_path / "queue.db"
+
+    async def main(database: Database) -> None:
+        async with database.write() as connection:
+            await submit(connection)
+
+    with raw(path) as other:
+        other.execute("BEGIN IMMEDIATE")
+        monkeypatch.setattr(dialect, "sleep", lambda _seconds: other.execute("COMMIT"))
+        SqliteStore(path, inline=inline).run(main)
+    assert broken_promises(path) == []
