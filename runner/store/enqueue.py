@@ -7,7 +7,7 @@ connection inside the caller's transaction; what a fingerprint is made of is the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import (
     Integer,
@@ -50,7 +50,7 @@ _SAME = _other.c.fingerprint == _its.c.fingerprint
 _FIRST, _LAST = (bindparam(name, type_=Integer) for name in ("first", "last"))
 # Jobs of a chunk that ask what an earlier job of the batch asks.
 _EARLIER = Statement(
-    select(_its.c.job_id, func.min(_other.c.job_id).label("leader"))
+    select(_its.c.job_id, func.min(_other.c.job_id).label("original"))
     .join(_other, _SAME)
     .where(
         _its.c.job_id.between(_FIRST, _LAST),
@@ -63,7 +63,7 @@ _FORGET_FINGERPRINTS = Statement(delete(fingerprints).where(OneOf(fingerprints.c
 _BECOME_DUPLICATE = Statement(
     update(jobs)
     .where(jobs.c.id == bindparam("job"))
-    .values(state=literal_column("'duplicate'"), duplicate_of=bindparam("leader"))
+    .values(state=literal_column("'duplicate'"), duplicate_of=bindparam("original"))
 )
 # Jobs that ask what another batch has had answered, and the first that it was answered to.
 _ANSWERED_ELSEWHERE = Statement(
@@ -134,85 +134,97 @@ async def add_jobs(
         raise ValueError(f"batch {batch.id} takes {batch.rows} rows, not {start + number}")
     first = batch.first_job + start
     job_ids = range(first, first + number)
-    firsts: dict[bytes, int] = {}
-    for job, fingerprint in zip(job_ids, asked, strict=bool(asked)):
-        firsts.setdefault(fingerprint, job)
-    leaders = dict(zip(job_ids, map(firsts.__getitem__, asked), strict=bool(asked)))
-    leaders = {job: leader for job, leader in leaders.items() if job != leader}
     changes = Changes()
-    await _add(connection, batch, job_ids, leaders, changes)
     if asked:
-        leaders |= await _behind_earlier(connection, batch, job_ids, firsts, leaders, changes)
-        if batch.reuse_answers:
-            own = [job for job in firsts.values() if job not in leaders]
-            await reuse_answers(connection, batch, own, now, changes)
-        await results.end_duplicates(connection, sorted(set(leaders.values())), now, changes)
+        await _add_deduplicated(connection, batch, job_ids, asked, now, changes)
+    else:
+        await _add(connection, batch, job_ids, {}, changes)
     await changes.write(connection)
     return await batches.get_batch(connection, batch.id) or batch
+
+
+async def _add_deduplicated(
+    connection: AsyncConnection,
+    batch: Batch,
+    job_ids: range,
+    asked: Sequence[bytes],
+    now: int,
+    changes: Changes,
+) -> None:
+    """Add a chunk of jobs, of which some ask what earlier ones ask."""
+    firsts: dict[bytes, int] = {}
+    for job_id, fingerprint in zip(job_ids, asked, strict=True):
+        firsts.setdefault(fingerprint, job_id)
+    originals = {
+        job_id: firsts[fingerprint]
+        for job_id, fingerprint in zip(job_ids, asked, strict=True)
+        if firsts[fingerprint] != job_id
+    }
+    await _add(connection, batch, job_ids, originals, changes)
+    originals |= await _deduplicate_earlier(connection, batch, job_ids, firsts, originals, changes)
+    if batch.reuse_answers:
+        own = [job_id for job_id in firsts.values() if job_id not in originals]
+        await reuse_answers(connection, batch, own, now, changes)
+    await results.end_duplicates(connection, sorted(set(originals.values())), now, changes)
 
 
 async def _add(
     connection: AsyncConnection,
     batch: Batch,
     job_ids: range,
-    leaders: dict[int, int],
+    originals: Mapping[int, int],
     changes: Changes,
 ) -> None:
-    """Add the jobs of a chunk; those that ask what an earlier one of it asks as its duplicates."""
+    """Add the jobs of a chunk; `originals`: by job, the job of the chunk that it duplicates."""
     duplicate = after(JobState.READY, JobEvent.DEDUPLICATED)
     await _ADD_JOBS.run(
         connection,
         [
             {
-                "id": job,
+                "id": job_id,
                 "batch_id": batch.id,
-                "state": duplicate if job in leaders else JobState.READY,
-                "duplicate_of": leaders.get(job),
+                "state": duplicate if job_id in originals else JobState.READY,
+                "duplicate_of": originals.get(job_id),
             }
-            for job in job_ids
+            for job_id in job_ids
         ],
     )
     changes.add(batch.id, "rows_loaded", len(job_ids))
-    changes.add(batch.id, JobState.READY, len(job_ids) - len(leaders))
-    changes.add(batch.id, duplicate, len(leaders))
+    changes.add(batch.id, JobState.READY, len(job_ids) - len(originals))
+    changes.add(batch.id, duplicate, len(originals))
 
 
-async def _behind_earlier(
+async def _deduplicate_earlier(
     connection: AsyncConnection,
     batch: Batch,
     job_ids: range,
-    firsts: dict[bytes, int],
-    leaders: dict[int, int],
+    firsts: Mapping[bytes, int],
+    originals: Mapping[int, int],
     changes: Changes,
 ) -> dict[int, int]:
-    """Let the jobs that ask what an earlier chunk's job asks follow that one; who follows whom.
+    """Make jobs that ask what a job of an earlier chunk asks its duplicates.
 
-    The jobs of this chunk that duplicate such a job follow the same one.
+    A duplicate of such a job duplicates the earlier one, too. Returns whose duplicates they are.
     """
     # In the order of the index: a page of it is then written once for many of them.
-    added = [{"fingerprint": each, "job_id": job} for each, job in sorted(firsts.items())]
+    added = [{"fingerprint": each, "job_id": job_id} for each, job_id in sorted(firsts.items())]
     await _ADD_FINGERPRINTS.run(connection, added)
-    first = job_ids[0]
     found = await _EARLIER.fetch(
         connection,
-        first=first,
+        first=job_ids[0],
         last=job_ids[-1],
         batch_first=batch.first_job,
-        chunk_first=first,
+        chunk_first=job_ids[0],
     )
-    earlier = {row.job_id: row.leader for row in found}
+    earlier = {row.job_id: row.original for row in found}
     if not earlier:
         return {}
-    moved = {job: earlier[lead] for job, lead in leaders.items() if lead in earlier}
-    pairs = [{"job": job, "leader": lead} for job, lead in {**earlier, **moved}.items()]
+    moved = {job_id: earlier[own] for job_id, own in originals.items() if own in earlier}
+    pairs = [{"job": job_id, "original": own} for job_id, own in {**earlier, **moved}.items()]
     await _BECOME_DUPLICATE.run(connection, pairs)
     await _FORGET_FINGERPRINTS.run(connection, [{"jobs": listed(sorted(earlier))}])
-    changes.move(
-        batch.id,
-        JobState.READY,
-        after(JobState.READY, JobEvent.DEDUPLICATED),
-        len(earlier),
-    )
+    duplicate = after(JobState.READY, JobEvent.DEDUPLICATED)
+    changes.move(batch.id, JobState.READY, duplicate, len(earlier))
     return {**earlier, **moved}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,7 +48,7 @@ _TAKE_BACK = Statement(
     .where(jobs.c.id == bindparam("job"))
     .values(
         state=bindparam("to"),
-        crashes=jobs.c.crashes + bindparam("crashes"),
+        crashes=bindparam("crashes"),
         runner_id=literal_column("NULL"),
     )
 )
@@ -78,10 +79,7 @@ async def rescue(
         await _CLOSE.run(connection, [{"runner": runner_id, "now": now}])
     await image_tasks.end_leases(connection, runner_id)
     left = await _THEIRS.fetch(connection, runner=runner_id)
-    if died:
-        await _take_back(connection, left, now, changes)
-    else:
-        await _give_back(connection, left, changes)
+    await _take_back(connection, left, now, changes, died=died)
     await changes.write(connection)
     return len(left)
 
@@ -102,14 +100,16 @@ async def _settle_windows(connection: AsyncConnection, found: list[_OpenCall], n
     await windows.save_windows(connection, changed.values())
 
 
-async def _take_back(connection: AsyncConnection, left: Any, now: int, changes: Changes) -> None:
+async def _take_back(
+    connection: AsyncConnection, left: Sequence[Any], now: int, changes: Changes, *, died: bool
+) -> None:
     """The jobs are ready again, but for those that seem to kill their runners."""
     moved, given_up = [], []
     for row in left:
         tries = Tries(row.attempts, row.crashes, row.faults, row.invalid_replies, row.splits)
-        event = JobEvent.RELEASED if survives_crash(tries) else JobEvent.GAVE_UP
+        event = JobEvent.GAVE_UP if died and not survives_crash(tries) else JobEvent.RELEASED
         new = after(JobState.RUNNING, event)
-        moved.append({"job": row.id, "to": new, "crashes": 1})
+        moved.append({"job": row.id, "to": new, "crashes": row.crashes + died})
         changes.move(row.batch_id, JobState.RUNNING, new)
         if event is JobEvent.GAVE_UP:
             error = f"the program died {row.crashes + 1} times while it worked on this row"
@@ -117,15 +117,6 @@ async def _take_back(connection: AsyncConnection, left: Any, now: int, changes: 
     await _TAKE_BACK.run(connection, moved)
     await results.record(connection, given_up, now)
     await results.end_duplicates(connection, [one.job_id for one in given_up], now, changes)
-
-
-async def _give_back(connection: AsyncConnection, left: Any, changes: Changes) -> None:
-    """The jobs are ready again."""
-    ready = after(JobState.RUNNING, JobEvent.RELEASED)
-    moved = [{"job": row.id, "to": ready, "crashes": 0} for row in left]
-    await _TAKE_BACK.run(connection, moved)
-    for row in left:
-        changes.move(row.batch_id, JobState.RUNNING, ready)
 
 
 def _open_call(row: Any) -> _OpenCall:

@@ -11,12 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
-    ColumnElement,
     Integer,
     bindparam,
     case,
     delete,
-    exists,
     func,
     insert,
     literal_column,
@@ -48,69 +46,53 @@ _COUNT_FINISHED = Statement(
     .values(rows_finished=calls.c.rows_finished + bindparam("number"))
 )
 
-_leader = jobs.alias("leader")
-_OPEN_OR_FAILED = jobs.c.state.in_([literal_column("'duplicate'"), literal_column("'failed'")])
-_ENDED: list[ColumnElement[Any]] = [literal_column("'succeeded'"), literal_column("'failed'")]
-_OF_LEADERS = OneOf(jobs.c.duplicate_of, "leaders")
+# Duplicates that have not ended as the job that they duplicate has: the open ones, and those that
+# have failed with it, if it was answered late.
+_duplicate, _original = jobs.alias("duplicate"), jobs.alias("original")
 _BEHIND = (
-    _OF_LEADERS,
-    _OPEN_OR_FAILED,
-    _leader.c.state.in_(_ENDED),
-    _leader.c.state != jobs.c.state,
+    OneOf(_duplicate.c.duplicate_of, "originals"),
+    _duplicate.c.state.in_([literal_column("'duplicate'"), literal_column("'failed'")]),
+    _original.c.state.in_([literal_column("'succeeded'"), literal_column("'failed'")]),
+    _original.c.state != _duplicate.c.state,
 )
-_DUPLICATES_BEHIND = Statement(
+_JOIN = _duplicate.join(_original, _original.c.id == _duplicate.c.duplicate_of)
+_IDS_BEHIND = select(_duplicate.c.id).select_from(_JOIN).where(*_BEHIND)
+_COUNT_BEHIND = Statement(
     select(
-        jobs.c.batch_id,
-        jobs.c.state,
-        _leader.c.state.label("ended"),
+        _duplicate.c.batch_id,
+        _duplicate.c.state,
+        _original.c.state.label("ended"),
         func.count().label("number"),
     )
-    .join(_leader, _leader.c.id == jobs.c.duplicate_of)
+    .select_from(_JOIN)
     .where(*_BEHIND)
-    .group_by(jobs.c.batch_id, jobs.c.state, _leader.c.state)
+    .group_by(_duplicate.c.batch_id, _duplicate.c.state, _original.c.state)
 )
-_FORGET_FAILED_DUPLICATES = Statement(
-    delete(results).where(
-        results.c.answer.is_(None),
-        results.c.job_id.in_(
-            select(jobs.c.id).join(_leader, _leader.c.id == jobs.c.duplicate_of).where(*_BEHIND)
-        ),
-    )
-)
-_END_DUPLICATES = Statement(
-    update(jobs)
-    .where(
-        _OF_LEADERS,
-        _OPEN_OR_FAILED,
-        exists(
-            select(_leader.c.id).where(
-                _leader.c.id == jobs.c.duplicate_of, _leader.c.state.in_(_ENDED)
-            )
-        ),
-    )
-    .values(
-        state=select(_leader.c.state).where(_leader.c.id == jobs.c.duplicate_of).scalar_subquery()
-    )
-)
-_of_leader = results.alias("of_leader")
+_FORGET_FAILED_DUPLICATES = Statement(delete(results).where(results.c.job_id.in_(_IDS_BEHIND)))
+_result = results.alias("result")
 _COPY_TO_DUPLICATES = Statement(
     insert(results).from_select(
         ["job_id", "call_id", "reused", "answer", "reply", "error", "recorded_at_ms"],
         select(
-            jobs.c.id,
-            _of_leader.c.call_id,
+            _duplicate.c.id,
+            _result.c.call_id,
             literal_column("1"),
-            _of_leader.c.answer,
-            _of_leader.c.reply,
-            _of_leader.c.error,
+            _result.c.answer,
+            _result.c.reply,
+            _result.c.error,
             bindparam("now", type_=Integer),
         )
-        .join(_of_leader, _of_leader.c.job_id == jobs.c.duplicate_of)
-        .where(
-            _OF_LEADERS,
-            jobs.c.state.in_(_ENDED),
-            ~exists(select(results.c.job_id).where(results.c.job_id == jobs.c.id)),
-        ),
+        .select_from(_JOIN.join(_result, _result.c.job_id == _original.c.id))
+        .where(*_BEHIND),
+    )
+)
+_END_DUPLICATES = Statement(
+    update(jobs)
+    .where(jobs.c.id.in_(_IDS_BEHIND))
+    .values(
+        state=select(_original.c.state)
+        .where(_original.c.id == jobs.c.duplicate_of)
+        .scalar_subquery()
     )
 )
 
@@ -188,22 +170,22 @@ async def forget_failures(connection: AsyncConnection, job_ids: Sequence[int]) -
 
 
 async def end_duplicates(
-    connection: AsyncConnection, leaders: Sequence[int], now: int, changes: Changes
+    connection: AsyncConnection, originals: Sequence[int], now: int, changes: Changes
 ) -> None:
     """End the jobs that duplicate these, as these have ended; however many there are."""
-    if not leaders:
+    if not originals:
         return
-    of_leaders = {"leaders": listed(leaders)}
-    behind = await _DUPLICATES_BEHIND.fetch(connection, **of_leaders)
+    which = {"originals": listed(originals)}
+    behind = await _COUNT_BEHIND.fetch(connection, **which)
     for row in behind:
         old, new = JobState(row.state), JobState(row.ended)
         changes.move(row.batch_id, old, new, row.number)
         if new is JobState.SUCCEEDED:
             changes.add(row.batch_id, "reused", row.number)
     if behind:
-        await _FORGET_FAILED_DUPLICATES.run(connection, [of_leaders])
-        await _END_DUPLICATES.run(connection, [of_leaders])
-        await _COPY_TO_DUPLICATES.run(connection, [of_leaders | {"now": now}])
+        await _FORGET_FAILED_DUPLICATES.run(connection, [which])
+        await _COPY_TO_DUPLICATES.run(connection, [which | {"now": now}])
+        await _END_DUPLICATES.run(connection, [which])
 
 
 async def retry_failed(connection: AsyncConnection, batch: Batch) -> int:

@@ -157,7 +157,7 @@ jobs = Table(
     _partial("jobs_waiting", "due_at_ms", where="state = 'waiting'"),
     _partial("jobs_running", "runner_id", where="state = 'running'"),
     _partial("jobs_failed", "id", where="state = 'failed'"),
-    _partial("jobs_duplicates", "duplicate_of", where="duplicate_of IS NOT NULL"),
+    _partial("jobs_duplicates", "duplicate_of", "state", where="duplicate_of IS NOT NULL"),
 )
 
 rows = Table(
