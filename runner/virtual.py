@@ -1,8 +1,8 @@
 """Virtual time: an event loop whose clock moves on as soon as nothing is left to do.
 
 Days pass in milliseconds, through the real scheduler, the real store and the real HTTP client.
-SQLite is then called inline (store/inline.py) and the provider is mounted in the same process,
-so that the loop alone knows whether anything is under way.
+SQLite is then called inline (store/sqlite_inline.py) and the provider is mounted in the same
+process, so that the loop alone knows whether anything is under way.
 """
 
 from __future__ import annotations

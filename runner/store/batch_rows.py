@@ -70,7 +70,7 @@ _ANSWERS = Statement(
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A row that came to no answer, and why; `replies` are what the model said, the last at last.
+    """A row that has failed, and why; `replies` are what the model said, the oldest first.
 
     `part` names the part of the batch in which it failed; empty for the batch itself.
     """
@@ -172,7 +172,7 @@ async def ended(connection: AsyncConnection, first_job: int, last_job: int, most
 
 
 async def answers(connection: AsyncConnection, job_ids: Sequence[int]) -> list[str | None]:
-    """The answers to these jobs, in their order; None where there is none."""
+    """Return the answers to these jobs, in their order; None for a job without an answer."""
     found = await _ANSWERS.fetch(connection, jobs=listed(job_ids))
     known = {row.job_id: row.answer for row in found}
     return [known.get(job_id) for job_id in job_ids]
@@ -190,7 +190,7 @@ def _place(batch: Batch) -> dict[str, Any]:
 
 
 def _state_words(batch: Batch) -> dict[str, str]:
-    """By state of a job, the user's word: what has no result is queued, or was cancelled."""
+    """Map the state of a job to the user's word: a job without a result is queued or cancelled."""
     told = (JobState.SUCCEEDED, JobState.FAILED, JobState.RUNNING, JobState.PENDING)
     otherwise = "cancelled" if batch.state is BatchState.CANCELLED else "queued"
     return {state.value: state.value if state in told else otherwise for state in JobState}

@@ -114,7 +114,7 @@ class Batch:
 
 
 async def create_batch(connection: AsyncConnection, new: NewBatch, now: int) -> Batch:
-    """A batch in state loading, with the ids of its jobs set aside."""
+    """Create a batch in state loading, and set the ids of its jobs aside."""
     behind_last = select(batches.c.first_job + batches.c.rows).order_by(batches.c.id.desc())
     first = await connection.scalar(behind_last.limit(1)) or 1
     values = {
@@ -207,7 +207,7 @@ def _packing_values(packing: Packing) -> dict[str, object]:
 
 
 async def _counted(connection: AsyncConnection, found: Iterable[Batch]) -> list[Batch]:
-    """Batches with the calls of the whole that they are parts of, where these are bounded."""
+    """Give bounded parts the number of calls of the whole: they share its bound."""
     every = list(found)
     bounded = {b.part_of for b in every if b.part_of is not None and b.max_calls is not None}
     if not bounded:

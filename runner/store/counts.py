@@ -53,7 +53,7 @@ class Changes:
         await _ADD.run(connection, rows)
 
     def applied_to(self, batch: Batch) -> Batch:
-        """`batch` as it is with these changes; itself if there are none.
+        """Return `batch` with these changes; `batch` itself if there are none for it.
 
         A part whose calls are bounded shares the bound, and the count, of the whole.
         """

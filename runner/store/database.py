@@ -53,7 +53,7 @@ class Database:
                 yield connection
 
     async def revision(self, connection: AsyncConnection) -> tuple[int, int]:
-        """What changes with every write but those of the caller that compares it.
+        """Return two numbers that tell a writer whether anybody else has written.
 
         The first number counts the writes of other connections, the second those of this process.
         A writer that knows both from its own last transaction knows whether what it has in memory
@@ -62,5 +62,5 @@ class Database:
         return await sqlite.revision(connection), self._writes
 
     def _on_connect(self, *_: object) -> None:
-        """What another connection said of the writes of others cannot be compared with this one."""
+        """Count a new connection as a write: numbers of two connections cannot be compared."""
         self._writes += 1

@@ -229,7 +229,7 @@ async def _deduplicate_earlier(
 
 
 async def answered_before(connection: AsyncConnection, asked: Sequence[bytes]) -> set[bytes]:
-    """Those of the fingerprints of which an answer is stored, in whichever batch."""
+    """Return those of the fingerprints to which an answer is stored, in whichever batch."""
     known: set[bytes] = set()
     for start in range(0, len(asked), _MANY):
         some = asked[start : start + _MANY]
@@ -246,7 +246,7 @@ async def answered_before(connection: AsyncConnection, asked: Sequence[bytes]) -
 async def reuse_answers(
     connection: AsyncConnection, batch: Batch, job_ids: Sequence[int], now: int, changes: Changes
 ) -> set[int]:
-    """Give ready jobs the answers that other batches had to the same; which jobs got one."""
+    """Give ready jobs the answers that other batches have to the same; returns which got one."""
     found = await _ANSWERED_ELSEWHERE.fetch(
         connection, first=batch.first_job, last=batch.last_job, jobs=listed(job_ids)
     )

@@ -184,7 +184,7 @@ async def begin_again(
     now: int,
     changes: Changes,
 ) -> None:
-    """Let a job be asked anew, up to `max_attempts` times: that its task is gone is a fault."""
+    """Let a job be asked again, up to `max_attempts` times: a lost task counts as a fault."""
     [stored] = await _JOB.fetch(connection, job=task.job_id)
     if stored.faults + 1 >= max_attempts:
         why = f"{why} (tried {max_attempts} times)"
@@ -198,7 +198,7 @@ async def begin_again(
 
 
 async def _ended_now(connection: AsyncConnection, task: ImageTask) -> Row[Any] | None:
-    """Strike a task off; its job as it is stored. None: somebody has, and all is recorded."""
+    """Strike a task off, and return its job as it is stored; None if somebody else has ended it."""
     ended = {"job": task.job_id, "call": task.call_id}
     if not await _FIND.fetch(connection, **ended):
         return None

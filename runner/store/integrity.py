@@ -11,7 +11,7 @@ from runner.store.tables import jobs
 
 
 async def defects(connection: AsyncConnection) -> list[str]:
-    """The database's own findings, then the batches whose counts are wrong; empty: all is well."""
+    """Return what the database itself finds wrong, and the batches whose counts are wrong."""
     wrong = await sqlite.integrity_findings(connection)
     for batch in await batches.list_batches(connection):
         own = jobs.c.id.between(batch.first_job, batch.last_job)

@@ -27,7 +27,7 @@ async def open_database(
 
     Args:
         path: Of the file; its folder is made.
-        inline: Call SQLite on the loop's own thread, under a virtual clock (see inline.py).
+        inline: Call SQLite on the loop's own thread, under a virtual clock (see sqlite_inline.py).
         durable: Whether a commit survives a power cut; a rehearsal's need not.
         on_upgrade: Told, before it is migrated, where a copy of it as it was is kept.
 

@@ -67,7 +67,7 @@ class _OpenCall:
 async def rescue(
     connection: AsyncConnection, runner_id: int, now: int, *, died: bool = True
 ) -> int:
-    """Take back the jobs of a runner that has ended; how many there were.
+    """Take back the jobs of a runner that has ended; returns how many there were.
 
     Its calls that are not settled count as spent: they may have reached the provider. If it
     `died`, each of its jobs may be the cause, and fails when it was in too many deaths.
@@ -103,7 +103,7 @@ async def _settle_windows(connection: AsyncConnection, found: list[_OpenCall], n
 async def _take_back(
     connection: AsyncConnection, left: Sequence[Any], now: int, changes: Changes, *, died: bool
 ) -> None:
-    """The jobs are ready again, but for those that seem to kill their runners."""
+    """Make the jobs ready again; those that seem to kill their runners fail."""
     moved, given_up = [], []
     for row in left:
         tries = Tries(row.attempts, row.crashes, row.faults, row.invalid_replies, row.splits)

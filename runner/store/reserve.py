@@ -8,6 +8,7 @@ does not depend on the number of calls.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import orjson
 from sqlalchemy import bindparam, func, insert, literal_column, select, update
@@ -46,7 +47,7 @@ _LAST_CALL = Statement(select(func.max(calls.c.id)))
 
 
 async def last_call_id(connection: AsyncConnection) -> int:
-    """The id of the newest call in the ledger; 0 if there is none."""
+    """Return the id of the newest call in the ledger; 0 if there is none."""
     [(found,)] = await _LAST_CALL.fetch(connection)
     return found or 0
 
@@ -67,12 +68,19 @@ async def reserve(
     if await _CLAIM.run(connection, claimed) != len(claimed):
         raise ValueError("a job of these calls is not ready")
     running = after(JobState.READY, JobEvent.CLAIMED)
-    texts: dict[int, str] = {}
+    for call in new:
+        if call.batch_id is not None:
+            changes.move(call.batch_id, JobState.READY, running, len(call.jobs))
+    await _RESERVE.run(connection, _call_rows(new, runner_id, now))
+
+
+def _call_rows(new: Sequence[Call], runner_id: int, now: int) -> list[dict[str, Any]]:
+    texts: dict[int, str] = {}  # calls that were admitted together share one permit
     rows = []
     for call in new:
         permit = call.permit
-        if (reserved := texts.get(id(permit))) is None:
-            reserved = texts[id(permit)] = orjson.dumps(dict(permit.reserved)).decode()
+        if id(permit) not in texts:
+            texts[id(permit)] = orjson.dumps(dict(permit.reserved)).decode()
         account, model = permit.route
         rows.append(
             {
@@ -83,12 +91,10 @@ async def reserve(
                 "account": account,
                 "model": model,
                 "period_key": permit.period_key,
-                "reserved_json": reserved,
+                "reserved_json": texts[id(permit)],
                 "state": "reserved",
                 "probe": int(permit.probe),
                 "reserved_at_ms": now,
             }
         )
-        if call.batch_id is not None:
-            changes.move(call.batch_id, JobState.READY, running, len(call.jobs))
-    await _RESERVE.run(connection, rows)
+    return rows

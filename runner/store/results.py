@@ -157,7 +157,7 @@ async def record(connection: AsyncConnection, found: Sequence[Result], now: int)
 
 
 async def count_finished(connection: AsyncConnection, finished: Mapping[int, int]) -> None:
-    """Count, by call, rows that it has brought to an end, or that it has not after all."""
+    """Add to the numbers of rows that calls have brought to an end; `finished` is by call."""
     rows = [{"call": call, "number": number} for call, number in finished.items()]
     await _COUNT_FINISHED.run(connection, rows)
 
@@ -189,7 +189,7 @@ async def end_duplicates(
 
 
 async def retry_failed(connection: AsyncConnection, batch: Batch) -> int:
-    """Queue the failed jobs of `batch` again, as if never tried; how many there were."""
+    """Queue the failed jobs of `batch` again, as if never tried; returns how many there were."""
     own = {"first": batch.first_job, "last": batch.last_job}
     ended_by = await _FAILED_BY.fetch(connection, **own)
     await count_finished(connection, {row.call_id: -row.number for row in ended_by})

@@ -28,7 +28,7 @@ Now = Callable[[], int]
 
 @asynccontextmanager
 async def registered(database: Database, now: Now) -> AsyncIterator[int]:
-    """A fresh epoch for this runner, retired on the way out.
+    """Give this runner a fresh epoch, and end it on the way out.
 
     The lock is taken before the row is committed: nobody ever sees a living runner unlocked.
     """
@@ -51,7 +51,7 @@ async def registered(database: Database, now: Now) -> AsyncIterator[int]:
 
 
 async def rescue_dead(database: Database, own_id: int, now: int) -> int:
-    """Take back the jobs of every runner that has died; how many there were."""
+    """Take back the jobs of every runner that has died; returns how many there were."""
     rescued = 0
     for runner_id in await _unended(database, own_id):
         lock = _lock(database, runner_id)
@@ -88,7 +88,7 @@ async def living_processes(database: Database, connection: AsyncConnection) -> l
 
 
 async def _retire(database: Database, runner_id: int, now: int, *, died: bool) -> int:
-    """End an epoch: its calls count as spent, its jobs are ready again; how many there were."""
+    """End an epoch and take back its jobs; returns how many there were."""
     async with database.write() as connection:
         rescued = await rescue(connection, runner_id, now, died=died)
         # A clock may have been set back since: no epoch ends before it began.

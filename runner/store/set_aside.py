@@ -65,5 +65,5 @@ async def read(connection: AsyncConnection) -> list[SetAside]:
 
 
 async def forget(connection: AsyncConnection, call_ids: list[int]) -> None:
-    """Throw those of these calls away: somebody has looked at them."""
+    """Delete the settlements of these calls: somebody has looked at them."""
     await connection.execute(delete(set_aside).where(set_aside.c.call_id.in_(call_ids)))

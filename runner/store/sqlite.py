@@ -1,7 +1,8 @@
-"""Everything that is SQLite's own: connections, transactions, dialect, and error codes.
+"""Everything that is SQLite's own: connections, transactions, expressions, and error codes.
 
-A second database needs a file like this one: `engine`, `revision`, `translated`, `write_copy`,
-`integrity_findings`, and the compilation of `OneOf`.
+A second database needs a file like this one: `engine`, `create`, `revision`, `table_names`,
+`integrity_findings`, `write_copy`, `prepare_upgrade`, `translated`, its entry in `inserts`, and how
+it spells what is in expressions.py.
 """
 
 from __future__ import annotations
@@ -27,8 +28,6 @@ from runner.store.statement import inserts
 BUSY_TIMEOUT_S = 15.0
 _RETRY_S = 0.01
 
-# WAL with FULL is what keeps an acknowledged commit through a power cut; one writer connection
-# also checkpoints, since several checkpointing connections can corrupt a WAL before SQLite 3.51.3.
 _PRAGMAS = ("temp_store = MEMORY",)
 # What a transaction left in the WAL is copied into the database file after so many pages (16 MB):
 # a smaller number copies hot pages again and again.
@@ -46,25 +45,25 @@ def engine(path: Path, *, pool_size: int, writes: bool, durable: bool, inline: b
         pool_size: Connections at most; 1 for the writer.
         writes: Whether its transactions may write: they take the write lock as they begin.
         durable: Whether a commit survives a power cut.
-        inline: Call SQLite on the loop's own thread, under a virtual clock (see inline.py).
+        inline: Call SQLite on the loop's own thread, under a virtual clock (see sqlite_inline.py).
     """
-    options: dict[str, Any] = {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": 3600}
-    if inline:
-        from runner.store.inline import connector  # noqa: PLC0415 - for virtual time only
-
-        options["async_creator"] = connector(path, BUSY_TIMEOUT_S)
-    else:
-        options["connect_args"] = {"timeout": BUSY_TIMEOUT_S, "isolation_level": None}
-    # An error must not quote the rows that it is about: it is logged.
-    made = create_async_engine(f"sqlite+aiosqlite:///{path}", hide_parameters=True, **options)
-    pragmas = [
-        *_PRAGMAS,
-        f"synchronous = {'FULL' if durable else 'OFF'}",
-        f"wal_autocheckpoint = {_CHECKPOINT_PAGES}",
-    ]
-    if not writes:
-        pragmas = ["query_only = ON", "cache_size = -256"]  # KiB; readers are short
-    begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
+    made = create_async_engine(
+        f"sqlite+aiosqlite:///{path}",
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=3600,
+        hide_parameters=True,  # an error must not quote the rows that it is about: it is logged
+        **_connecting(path, inline=inline),
+    )
+    pragmas = ["query_only = ON", "cache_size = -256"]  # KiB; readers are short
+    if writes:
+        # WAL with FULL keeps an acknowledged commit through a power cut. The one writer also
+        # checkpoints: several connections that do can corrupt a WAL before SQLite 3.51.3.
+        pragmas = [
+            *_PRAGMAS,
+            f"synchronous = {'FULL' if durable else 'OFF'}",
+            f"wal_autocheckpoint = {_CHECKPOINT_PAGES}",
+        ]
 
     @event.listens_for(made.sync_engine, "connect")
     def on_connect(connection: Any, _record: Any) -> None:
@@ -81,9 +80,17 @@ def engine(path: Path, *, pool_size: int, writes: bool, durable: bool, inline: b
 
     @event.listens_for(made.sync_engine, "begin")
     def on_begin(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return made
+
+
+def _connecting(path: Path, *, inline: bool) -> dict[str, Any]:
+    if not inline:
+        return {"connect_args": {"timeout": BUSY_TIMEOUT_S, "isolation_level": None}}
+    from runner.store.sqlite_inline import connector  # noqa: PLC0415 - for virtual time only
+
+    return {"async_creator": connector(path, BUSY_TIMEOUT_S)}
 
 
 def _use_wal(cursor: Any) -> None:
@@ -113,7 +120,7 @@ def create(path: Path) -> None:
 
 
 async def revision(connection: AsyncConnection) -> int:
-    """A number that changes when another connection has written; read it inside the write lock."""
+    """Return a number that changes when another connection has written, inside the write lock."""
     found = await connection.exec_driver_sql("PRAGMA data_version")
     number: int = found.scalar_one()
     return number
@@ -146,13 +153,13 @@ async def write_copy(connection: AsyncConnection, target: Path) -> None:
 
 
 def prepare_upgrade(connection: Connection) -> None:
-    """Wiping the pages of dropped tables would take twice the memory; the copy has their rows."""
+    """Do not wipe the pages of dropped tables: that takes twice the memory."""
     connection.exec_driver_sql("PRAGMA secure_delete = OFF")
 
 
 @contextmanager
 def translated(path: Path) -> Iterator[None]:
-    """Turn SQLite's errors into ours, with the remedy; one that is about a value passes as it is.
+    """Turn SQLite's errors into ours, with the remedy. One about a value is left as it is.
 
     They are told apart by their codes. Their texts differ between versions and builds.
     """

@@ -50,7 +50,7 @@ class Statement:
         self._compiled: dict[str, tuple[str, tuple[str, ...], Values]] = {}
 
     async def run(self, connection: AsyncConnection, rows: Sequence[Values]) -> int:
-        """Run it once for each of `rows`, which name its parameters; how many rows it changed."""
+        """Run it once for each of `rows`, which name its parameters; returns the rows changed."""
         if not rows:
             return 0
         text, names, fixed = self._for(connection.dialect)

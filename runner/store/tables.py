@@ -58,7 +58,7 @@ def _not_negative(*columns: str) -> CheckConstraint:
 
 
 def _partial(name: str, *columns: str, where: str, unique: bool = False) -> Index:
-    """An index over some of the rows, complete in itself: its cost does not grow with the rest."""
+    """Make an index over some of the rows: its cost does not grow with the others."""
     rule = text(where)
     return Index(name, *columns, unique=unique, sqlite_where=rule, postgresql_where=rule)
 

@@ -42,7 +42,7 @@ _SAVE = Statement(Upsert(windows, _KEYS, _CHANGED))
 
 
 def key_of(window: Window) -> WindowKey:
-    """What tells a window from every other."""
+    """Return the primary key of a window."""
     return window.account, window.model, window.quota, window.period_key
 
 
@@ -64,7 +64,7 @@ async def save_windows(connection: AsyncConnection, changed: Iterable[Window]) -
 
 
 async def open_windows(connection: AsyncConnection, opened: Iterable[Window]) -> None:
-    """Store windows that follow others, which are the latest of their quotas no more."""
+    """Store windows as the latest of their quotas; those before them are superseded."""
     rows = [_values(window) for window in opened]
     await _SUPERSEDE.run(connection, [{f"its_{key}": row[key] for key in _KEYS} for row in rows])
     await _SAVE.run(connection, rows)
