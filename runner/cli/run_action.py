@@ -13,7 +13,7 @@ from runner.cli.arguments import DatasetFiles, JobArguments
 from runner.cli.exit_codes import code_of
 from runner.cli.options import refuse_overwriting
 from runner.cli.render.consoles import bar
-from runner.cli.session import Session, print_json, run_async
+from runner.cli.session import Session, print_json
 from runner.clock import SystemClock
 from runner.core.pacing import Pace
 from runner.errors import JobFileError, OutputError
@@ -112,7 +112,7 @@ def run_batches(session: Session, request: RunRequest) -> int:
         async with session.open() as midnight:
             return await _run(session, midnight, request, checked)
 
-    report = run_async(main)
+    report = session.run(main)
     _print(session, request, report)
     return code_of(report.ran)
 

@@ -20,10 +20,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# Python's own thresholds: ten times as many cost a run that waits for midnight 10 MB.
-USUAL_COLLECTIONS = (700, 10, 10)
-
-
 @dataclass(frozen=True)
 class Session:
     """One invocation. With `json`, stdout holds nothing but JSON."""
@@ -82,6 +78,12 @@ class Session:
         async def main() -> T:
             async with self.open() as midnight:
                 return await question(midnight)
+
+        return self.run(main)
+
+    def run(self, main: Callable[[], Awaitable[T]]) -> T:
+        """Run `main`, which opens the program, on an event loop of its own."""
+        import runner.app.midnight  # noqa: F401, PLC0415 - before garbage is collected again
 
         return run_async(main)
 
@@ -153,7 +155,8 @@ def run_async(main: Callable[[], Awaitable[T]]) -> T:
     """Run `main` on an event loop of its own."""
     import anyio  # noqa: PLC0415 - not for --help
 
-    gc.set_threshold(*USUAL_COLLECTIONS)  # start-up is over
+    gc.freeze()  # what start-up has made stays: no collection needs to look at it
+    gc.enable()
     return anyio.run(partial(main))
 
 
