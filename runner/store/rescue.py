@@ -14,7 +14,7 @@ from runner.core.retry import Tries, survives_crash
 from runner.core.settlement import WindowKey
 from runner.core.states import JobEvent, JobState, after
 from runner.core.window import Window
-from runner.store import results, windows
+from runner.store import image_tasks, results, windows
 from runner.store.counts import Changes
 from runner.store.jobs import RUNNING
 from runner.store.results import Result
@@ -76,6 +76,7 @@ async def rescue(
     await _settle_windows(connection, [_open_call(row) for row in found], now)
     if found:
         await _CLOSE.run(connection, [{"runner": runner_id, "now": now}])
+    await image_tasks.end_leases(connection, runner_id)
     left = await _THEIRS.fetch(connection, runner=runner_id)
     if died:
         await _take_back(connection, left, now, changes)

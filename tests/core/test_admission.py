@@ -445,3 +445,10 @@ def test_what_a_batch_may_still_make_and_needs_shrinks_with_each_permit() -> Non
 def test_a_batch_whose_images_are_being_made_says_so() -> None:
     found = reason(alone(Demand(1, (QWEN,), ready=0, pending=True), state()))
     assert found.why == "the provider is at work on it"
+
+
+def test_a_provider_that_asked_for_fewer_calls_is_asked_again_at_its_moment() -> None:
+    held = controller.throttled(controller.new(4, 4), 0, 5_000, 1_000, 0)
+    waits = State({QWEN: replace(state(), controller=held)}, loop_ms=2_000)
+    found = admission.decide(waits, ruled([demand()], Rules(Pace.ASAP)), NOW)
+    assert (reason(found).cause, reason(found).until) == (ParkReason.THROTTLED, NOW + 4_000)

@@ -70,7 +70,7 @@ def settled(
 def test_each_answer_of_a_pack_is_judged_alone() -> None:
     found = settled(DONE, ParsedAnswer("yes", said="yes"), ParsedAnswer(invalid="missing"))
     assert [one.action for one in found.jobs] == [Succeed("yes"), SplitPack("missing")]
-    assert (found.state, found.rows_finished, found.started_task) == (CallState.DONE, 1, False)
+    assert (found.state, found.started_task) == (CallState.DONE, False)
 
 
 def test_an_invalid_answer_to_a_job_alone_is_asked_again() -> None:

@@ -2,32 +2,33 @@
 
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from random import Random
 
 import anyio
 import pytest
-from runner.engine.writer import Writer
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.errors import BusyError, DiskFullError, StoreError
-from runner.store import batches, dispatch, ledger, migrate, queue, reports
+from runner.store import batch_rows, batches, jobs, migrate, reports, results, windows
 from runner.store.database import Database
 from runner.store.opening import open_database
+from runner.store.rescue import rescue
 from tests.store.kit import (
     NOON,
     OURS,
     Store,
-    broken_promises,
     done,
     open_gates,
-    raw,
+    promote,
+    settle,
     start,
     start_one,
     submit,
+    try_start,
 )
+from tests.store.promises import broken_promises
+from tests.store.releases import raw
 
 BIG = "x" * 100_000
 
@@ -37,15 +38,6 @@ async def leave_room(database: Database, pages: int) -> None:
     async with database.write() as connection:
         size = await connection.scalar(text("PRAGMA page_count"))
         await connection.exec_driver_sql(f"PRAGMA max_page_count = {size + pages}")
-
-
-async def load_big(connection: AsyncConnection) -> None:
-    batch = await batches.create_batch(connection, _big_batch(), NOON)
-    await enqueue.enqueue(connection, batch, 0, [BIG] * 10)
-
-
-def _big_batch() -> batches.NewBatch:
-    return batches.NewBatch("big", "big", ("m",), "{}", "in.csv", "[]", 10)
 
 
 def test_a_full_disk_changes_nothing_and_everything_goes_on_when_there_is_room(
@@ -61,47 +53,17 @@ def test_a_full_disk_changes_nothing_and_everything_goes_on_when_there_is_room(
         for _ in range(3):
             with pytest.raises(DiskFullError, match="full"):  # noqa: PT012 - a transaction
                 async with database.write() as connection:
-                    await dispatch.finish(connection, done(one, BIG), NOON)
+                    await settle(connection, done(one, BIG))
                     await start(connection, batch, 2)
             assert store.dump() == before
-            assert broken_promises(store.path) == []
+            assert store.broken() == []
         await leave_room(database, 1000)
         async with database.write() as connection:
-            await dispatch.finish(connection, done(one, BIG), NOON)
+            await settle(connection, done(one, BIG))
 
     store.run(main)
-    assert broken_promises(store.path) == []
+    assert store.broken() == []
     assert store.one("SELECT count(*) FROM results") == 2
-
-
-def test_the_writer_keeps_what_fits_and_gives_back_what_does_not(store: Store) -> None:
-    outcomes: dict[str, str] = {}
-
-    async def attempt(
-        writer: Writer, name: str, work: Callable[[AsyncConnection], Awaitable[object]]
-    ) -> None:
-        try:
-            await writer.do(work)
-        except DiskFullError:
-            outcomes[name] = "full"
-        else:
-            outcomes[name] = "written"
-
-    async def main(database: Database) -> None:
-        writer = Writer(database)
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(writer.run)
-            await leave_room(database, 5)
-            async with anyio.create_task_group() as callers:
-                callers.start_soon(attempt, writer, "large", load_big)
-                callers.start_soon(attempt, writer, "small", lambda c: submit(c, 3))
-            await leave_room(database, 1000)
-            await attempt(writer, "large again", load_big)
-            tasks.cancel_scope.cancel()
-
-    store.run(main)
-    assert outcomes == {"large": "full", "small": "written", "large again": "written"}
-    assert broken_promises(store.path) == []
 
 
 def test_a_full_disk_while_a_new_database_is_made_is_one_clear_error(tmp_path: Path) -> None:
@@ -157,7 +119,7 @@ sys.stdin.read()
 def test_a_database_that_another_program_holds_is_busy_until_it_lets_go(
     path: Path, monkeypatch: pytest.MonkeyPatch, *, inline: bool
 ) -> None:
-    monkeypatch.setattr("runner.store.database.BUSY_TIMEOUT_S", 0.02)
+    monkeypatch.setattr("runner.store.sqlite.BUSY_TIMEOUT_S", 0.02)
     holder = subprocess.Popen(
         [sys.executable, "-c", HOLDER, path, "BEGIN IMMEDIATE"],
         stdin=subprocess.PIPE,
@@ -185,7 +147,7 @@ def test_a_database_that_another_program_holds_is_busy_until_it_lets_go(
 def test_a_database_held_exclusively_is_busy_from_the_start(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("runner.store.database.BUSY_TIMEOUT_S", 0.02)
+    monkeypatch.setattr("runner.store.sqlite.BUSY_TIMEOUT_S", 0.02)
     with raw(path) as other:
         other.execute("PRAGMA locking_mode = EXCLUSIVE")
         other.execute("BEGIN EXCLUSIVE")
@@ -199,16 +161,17 @@ async def _use_everything(path: Path) -> None:
     async with open_database(path, inline=True) as database:
         async with database.read() as connection:
             await reports.daily(connection)
-            await ledger.latest_windows(connection, ["mine"])
+            await windows.latest_windows(connection, ["mine"])
             for batch in await batches.list_batches(connection):
                 await batch_rows.export_page(connection, batch, 0, 1000)
                 await batch_rows.failures(connection, batch, 1000)
         async with database.write() as connection:
-            await dispatch.rescue(connection, OURS, NOON)
-            await queue.promote(connection, NOON)
+            await rescue(connection, OURS, NOON)
+            await promote(connection, NOON)
             for batch in await batches.runnable(connection):
-                found = await queue.candidates(connection, batch, 1000)
-                await queue.claim(connection, batch, [(one,) for one in found], OURS)
+                found = await jobs.read_ready(connection, batch, 1000)
+                await jobs.read_bodies(connection, [batch.row(one.job_id) for one in found])
+                await try_start(connection, batch, 1000)
                 await results.retry_failed(connection, batch)
 
 
@@ -219,7 +182,7 @@ def filled(path: Path) -> Path:
             batch = await submit(connection, 300)
             await open_gates(connection, batch)
             for one in await start(connection, batch, 100):
-                await dispatch.finish(connection, done(one, BIG[:500]), NOON)
+                await settle(connection, done(one, BIG[:500]))
             await start_one(connection, batch)
 
     anyio.run(main)

@@ -15,7 +15,9 @@ import anyio
 from runner.store import runners
 from runner.store.opening import open_database
 from tests.faults import victim
-from tests.store.kit import NOON, broken_promises, rows, submit
+from tests.store.kit import NOON, submit
+from tests.store.promises import broken_promises
+from tests.store.releases import rows
 
 KILLS = 15
 PATIENCE_S = 60  # a runner that hangs fails the test

@@ -3,26 +3,27 @@
 from collections.abc import Awaitable, Callable
 
 import pytest
-from runner.store.dispatch import Started
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.quota import Refused
-from runner.store import batches, dispatch, queue
+from runner.core.settlement import Call, Settlement
+from runner.store import batches, results
 from runner.store.database import Database
+from runner.store.rescue import rescue
 from tests.store.kit import (
     HOUR,
     NOON,
     OURS,
     Store,
     asked_again,
-    broken_promises,
     done,
-    dump,
     failed,
     faulted,
     open_gates,
+    promote,
     rejected,
+    settle,
     spent,
     start,
     submit,
@@ -30,47 +31,47 @@ from tests.store.kit import (
     try_start,
 )
 
-Scene = Callable[[AsyncConnection, list[Started]], Awaitable[object]]
+Scene = Callable[[AsyncConnection, list[Call]], Awaitable[object]]
 
 
 class Crash(Exception):  # noqa: N818 - an event, not an error
     """The program ends here."""
 
 
-def ending(end: Callable[[Started], object]) -> Scene:
-    return lambda connection, started: dispatch.finish(connection, end(started[0]), NOON)
+def ending(end: Callable[[Call], Settlement]) -> Scene:
+    return lambda connection, started: settle(connection, end(started[0]))
 
 
-async def starting(connection: AsyncConnection, _started: list[Started]) -> None:
+async def starting(connection: AsyncConnection, _started: list[Call]) -> None:
     batch = await batches.get_batch(connection, 1)
     assert batch is not None
     assert not isinstance(await try_start(connection, batch, 4), Refused)
 
 
-async def late_answer(connection: AsyncConnection, started: list[Started]) -> None:
-    await dispatch.rescue(connection, OURS, NOON)
-    await dispatch.finish(connection, done(started[0]), NOON)
+async def late_answer(connection: AsyncConnection, started: list[Call]) -> None:
+    await rescue(connection, OURS, NOON)
+    await settle(connection, done(started[0]))
 
 
-async def loading(connection: AsyncConnection, _started: list[Started]) -> None:
+async def loading(connection: AsyncConnection, _started: list[Call]) -> None:
     await submit(connection, digest="second")
 
 
-async def retrying(connection: AsyncConnection, started: list[Started]) -> None:
-    await dispatch.finish(connection, failed(started[0]), NOON)
+async def retrying(connection: AsyncConnection, started: list[Call]) -> None:
+    await settle(connection, failed(started[0]))
     batch = await batches.get_batch(connection, 1)
     assert batch is not None
     assert await results.retry_failed(connection, batch) == 1
 
 
-async def promoting(connection: AsyncConnection, started: list[Started]) -> None:
-    await dispatch.finish(connection, faulted(started[0], NOON + HOUR), NOON)
-    assert await queue.promote(connection, NOON + HOUR) == 1
+async def promoting(connection: AsyncConnection, started: list[Call]) -> None:
+    await settle(connection, faulted(started[0], NOON + HOUR))
+    await promote(connection, NOON + HOUR)
 
 
 SCENES: dict[str, Scene] = {
     "start": starting,
-    "rescue": lambda connection, _started: dispatch.rescue(connection, OURS, NOON),
+    "rescue": lambda connection, _started: rescue(connection, OURS, NOON),
     "answer": ending(done),
     "failure": ending(failed),
     "rejection": ending(rejected),
@@ -95,17 +96,17 @@ def test_a_crash_at_any_statement_leaves_the_database_as_before(store: Store, sc
             batch = await submit(connection)
             await open_gates(connection, batch)
             started = await start(connection, batch, 3)
-        before = dump(store.path)
+        before = store.dump()
         number = 0
         while not await _completes(database, lambda c: scene(c, started), number):
-            assert dump(store.path) == before
+            assert store.dump() == before
             number += 1
         survived.append(number)
-        assert dump(store.path) != before
+        assert store.dump() != before
 
     store.run(main)
     assert survived[0] >= 3
-    assert broken_promises(store.path) == []
+    assert store.broken() == []
 
 
 async def _completes(

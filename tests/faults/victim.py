@@ -1,4 +1,4 @@
-"""A runner to be killed: starts and settles calls through the real writer until nothing is left.
+"""A runner to be killed: it starts and settles calls in transactions until nothing is left.
 
 Its standard output is the provider's memory: a line for every call that was sent, written behind
 the commit of its reservation, and one for every job whose end was acknowledged.
@@ -7,30 +7,30 @@ the commit of its reservation, and one for every job whose end was acknowledged.
 import os
 import sys
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from random import Random
 
 import anyio
-from runner.engine.writer import Writer
-from runner.store.dispatch import Ended, Order, Started
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.quota import Refused
+from runner.core.retry import Succeed
+from runner.core.settlement import Call, Settlement
 from runner.core.verdict import Scope
 from runner.core.window import Quota
-from runner.store import batches, dispatch, queue, runners
+from runner.store import batches, runners
 from runner.store.database import Database
 from runner.store.opening import open_database
 from tests.store.kit import (
-    ACCOUNT,
     DAILY,
     NOON,
     asked_again,
     done,
     failed,
     faulted,
+    promote,
+    settle,
     throttled,
+    try_start,
 )
 
 QUOTAS = (Quota("a day", Scope.ACCOUNT, None, DAILY), Quota("model", Scope.MODEL, None, DAILY))
@@ -42,17 +42,17 @@ def tell(word: str, number: int) -> None:
     os.write(1, f"{word} {number}\n".encode())
 
 
-def end_of(one: Started, chance: Random) -> Ended:
+def end_of(call: Call, random: Random) -> Settlement:
     """Mostly answers, and now and then anything else that shuts no gate."""
     ends = (failed, asked_again, lambda one: faulted(one, NOON), refused)
-    return done(one) if chance.random() < ANSWERED else chance.choice(ends)(one)
+    return done(call) if random.random() < ANSWERED else random.choice(ends)(call)
 
 
-def refused(one: Started) -> Ended:
+def refused(call: Call) -> Settlement:
     """A refusal that concerns this one job."""
-    ended = throttled(one)
-    verdict = replace(ended.outcome.verdict, scope=None)
-    return replace(ended, outcome=replace(ended.outcome, verdict=verdict))
+    settlement = throttled(call)
+    verdict = replace(settlement.outcome.verdict, scope=None)
+    return replace(settlement, outcome=replace(settlement.outcome, verdict=verdict))
 
 
 class Victim:
@@ -61,21 +61,21 @@ class Victim:
     def __init__(self, database: Database, runner_id: int) -> None:
         self.database = database
         self.runner_id = runner_id
-        self.writer = Writer(database)
-        self.chance = Random(runner_id)
+        self.random = Random(runner_id)
 
     async def run(self) -> None:
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self.writer.run)
-            while await self.turn():
-                pass
-            tasks.cancel_scope.cancel()
+        while await self.turn():
+            pass
 
     async def turn(self) -> bool:
         """Rescue, claim a block, settle each call of it on its own; False when all is done."""
         await runners.rescue_dead(self.database, self.runner_id, NOON)
-        await self.writer.do(partial(queue.promote, now=NOON))
-        started = await self.writer.do(self.start)
+        async with self.database.write() as connection:
+            await promote(connection, NOON)
+            batch = await batches.get_batch(connection, 1)
+            assert batch is not None
+            count = self.random.randint(1, 16)
+            started = await try_start(connection, batch, count, self.runner_id, quotas=QUOTAS)
         if isinstance(started, Refused):  # another runner's probe
             await anyio.sleep(0.001)
             return True
@@ -87,27 +87,20 @@ class Victim:
         assert batch is not None
         return not batch.done
 
-    async def start(self, connection: AsyncConnection) -> list[Started] | Refused:
-        batch = await batches.get_batch(connection, 1)
-        assert batch is not None
-        order = Order(
-            batch, ACCOUNT, batch.models[0], QUOTAS, self.chance.randint(1, 16), self.runner_id
-        )
-        return await dispatch.start(connection, order, NOON, reset_jitter_ms=0)
-
-    async def call(self, one: Started) -> None:
-        ended = end_of(one, self.chance)
-        tell("sent", one.call_id)
-        await anyio.sleep(self.chance.random() / 200)
-        await self.writer.do(partial(dispatch.finish, ended=ended, now=NOON))
-        if hasattr(ended.ends[0].step, "answer"):
+    async def call(self, one: Call) -> None:
+        settlement = end_of(one, self.random)
+        tell("sent", one.id)
+        await anyio.sleep(self.random.random() / 200)
+        async with self.database.write() as connection:
+            await settle(connection, settlement, runner_id=self.runner_id)
+        if isinstance(settlement.jobs[0].action, Succeed):
             tell("answered", one.jobs[0].job_id)
 
 
 async def main(path: Path) -> None:
     async with (
         open_database(path) as database,
-        runners.registered(database, NOON) as runner_id,
+        runners.registered(database, lambda: NOON) as runner_id,
     ):
         await Victim(database, runner_id).run()
 

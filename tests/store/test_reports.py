@@ -1,14 +1,15 @@
 """Read-only questions: what was spent, on which day, and what came of every row."""
 
 import pytest
-from runner.store.dispatch import Order
 
 from runner.core.period import Grant
+from runner.core.renewal import windows_at
 from runner.core.states import BatchState
 from runner.core.verdict import Scope
 from runner.core.window import Quota, Source, Unit
-from runner.store import balances, batches, dispatch, ledger, reports
+from runner.store import balances, batch_rows, batches, reports, windows
 from runner.store.database import Database
+from runner.store.rescue import rescue
 from tests.store.kit import (
     ACCOUNT,
     DAY,
@@ -26,11 +27,13 @@ from tests.store.kit import (
     open_gates,
     rejected,
     reread,
+    settle,
     spent,
     start,
     start_one,
     submit,
     throttled,
+    try_start,
 )
 
 HALF_A_CREDIT = {Unit.CALLS: 1, Unit.CREDITS: 500}
@@ -53,9 +56,9 @@ def test_a_day_is_the_sum_of_its_calls(store: Store) -> None:
             await open_gates(connection, batch)
             started = await start(connection, batch, 12)
             for one, end in zip(started, ENDS, strict=False):
-                await dispatch.finish(connection, end(one), NOON)
+                await settle(connection, end(one))
             for one in started[len(ENDS) : -1]:
-                await dispatch.finish(connection, done(one), NOON)
+                await settle(connection, done(one))
         async with database.read() as connection:
             [day] = await reports.daily(connection)
             assert day.calls == day.succeeded + day.failed + day.throttled + day.in_flight == 12
@@ -65,7 +68,7 @@ def test_a_day_is_the_sum_of_its_calls(store: Store) -> None:
             assert day.rows == 1 + 3 + 3
             assert (day.prompt_tokens, day.completion_tokens) == (11 * 7, 11 * 3)
         async with database.write() as connection:
-            await dispatch.rescue(connection, OURS, NOON)
+            await rescue(connection, OURS, NOON)
             [day] = await reports.daily(connection)
             assert (day.calls, day.failed, day.in_flight, day.unseen) == (12, 3, 0, 1)
 
@@ -80,7 +83,7 @@ def test_days_accounts_and_models_are_told_apart(store: Store) -> None:
             for now in (NOON, NOON + DAY):
                 for batch in (small, large):
                     one = await start_one(connection, batch, now=now)
-                    await dispatch.finish(connection, done(one), now)
+                    await settle(connection, done(one), now=now)
             found = await reports.daily(connection)
             assert [(day.day, day.model, day.calls) for day in found] == [
                 ("2026-11-24", "", 2),
@@ -106,9 +109,7 @@ def test_what_strangers_spent_is_in_the_day_but_not_among_our_calls(store: Store
     async def main(database: Database) -> None:
         async with database.write() as connection:
             batch = await submit(connection)
-            await dispatch.finish(
-                connection, done(await start_one(connection, batch), left=1500), NOON
-            )
+            await settle(connection, done(await start_one(connection, batch), left=1500))
             [day] = await reports.daily(connection)
             assert (day.calls, day.spent, day.limit) == (1, 500, 2000)
 
@@ -122,14 +123,15 @@ def test_a_day_tells_what_its_calls_cost_and_the_balance_at_its_end(store: Store
     async def main(database: Database) -> None:
         async with database.write() as connection:
             batch = await submit(connection, 5)
-            [window] = ledger.windows_at({}, ACCOUNT, "", [price], NOON, 0)
-            await ledger.save_windows(connection, [window])
+            [window] = windows_at({}, ACCOUNT, "", [price], NOON, 0)
+            await windows.save_windows(connection, [window])
             for end in (done, lambda one: faulted(one, NOON), throttled):
-                order = Order(batch, ACCOUNT, MODEL, (*QUOTAS, price), 1, OURS, HALF_A_CREDIT)
-                started = await dispatch.start(connection, order, NOON, 0)
+                started = await try_start(
+                    connection, batch, quotas=(*QUOTAS, price), cost=HALF_A_CREDIT
+                )
                 assert isinstance(started, list)
                 [one] = started
-                await dispatch.finish(connection, end(one), NOON)
+                await settle(connection, end(one))
             [day] = await reports.daily(connection)
             assert (day.credits, day.balance) == (None, None)
             for at, left in ((NOON - DAY, 9_800), (NOON - 1, 9_500), (NOON + DAY, 300)):
@@ -147,7 +149,7 @@ def test_a_call_that_never_left_is_in_no_report(store: Store) -> None:
         async with database.write() as connection:
             batch = await submit(connection)
             assert await reports.daily(connection) == []
-            await dispatch.finish(connection, never_left(await start_one(connection, batch)), NOON)
+            await settle(connection, never_left(await start_one(connection, batch)))
             assert await reports.daily(connection) == []
 
     store.run(main)
@@ -157,17 +159,17 @@ def test_a_call_that_never_left_is_in_no_report(store: Store) -> None:
 def test_the_windows_are_the_newest_of_each_account_and_model(store: Store) -> None:
     async def main(database: Database) -> None:
         async with database.write() as connection:
-            assert await ledger.latest_windows(connection, [ACCOUNT]) == {}
+            assert await windows.latest_windows(connection, [ACCOUNT]) == {}
             batch = await submit(connection)
             for now in (NOON, NOON + DAY):
                 one = await start_one(connection, batch, now=now)
-                await dispatch.finish(connection, done(one, left=1990), now)
+                await settle(connection, done(one, left=1990), now=now)
             await submit(connection, digest="other", model="other")
-            found = await ledger.latest_windows(connection, [ACCOUNT])
+            found = await windows.latest_windows(connection, [ACCOUNT])
             account, model = (found[key] for key in sorted(found))
-            assert (account.model, account.day) == ("", "2026-11-25")
+            assert (account.model, account.period_key) == ("", "2026-11-25")
             assert (account.spent, account.limit_source) == (10, Source.HEADER)
-            assert (model.model, model.day, model.previous_spent) == (MODEL, "2026-11-25", 1)
+            assert (model.model, model.period_key, model.previous_spent) == (MODEL, "2026-11-25", 1)
 
     store.run(main)
 
@@ -180,7 +182,7 @@ def test_failures_come_in_the_order_of_the_input_with_their_rows(store: Store) -
             await open_gates(connection, batch)
             started = await start(connection, batch, 4)
             for one in reversed(started[1:]):
-                await dispatch.finish(connection, failed(one, f"why {one.jobs[0].job_id}"), NOON)
+                await settle(connection, failed(one, f"why {one.jobs[0].job_id}"))
             found = await batch_rows.failures(connection, batch, 2)
             assert [(one.row, one.error, one.payload) for one in found] == [
                 (3, "why 6", '{"n":3}'),
@@ -199,9 +201,9 @@ def test_an_export_pages_through_the_rows_in_the_order_of_the_input(store: Store
             batch = await submit(connection, 7)
             await open_gates(connection, batch)
             one, two, three = await start(connection, batch, 3)
-            await dispatch.finish(connection, done(two, "no"), NOON)
-            await dispatch.finish(connection, failed(one), NOON)
-            await dispatch.finish(connection, faulted(three, NOON + HOUR), NOON)
+            await settle(connection, done(two, "no"))
+            await settle(connection, failed(one))
+            await settle(connection, faulted(three, NOON + HOUR))
             await start_one(connection, batch)
             await submit(connection, 3, digest="behind", model="other")
         after, pages = 0, []
@@ -237,12 +239,12 @@ def test_rows_of_a_cancelled_batch_say_so_unless_they_have_ended(
             batch = await submit(connection, 4)
             await open_gates(connection, batch)
             late, waiting, _ = await start(connection, batch, 3)
-            await dispatch.finish(connection, faulted(waiting, NOON), NOON)
+            await settle(connection, faulted(waiting, NOON))
             await batches.set_batch_state(connection, batch.id, state)
             batch = await reread(connection, batch)
             page = await batch_rows.export_page(connection, batch, 0, 10)
             assert [row.state for row in page] == ["succeeded", "running", word, "running"]
-            await dispatch.finish(connection, done(late), NOON)
+            await settle(connection, done(late))
             page = await batch_rows.export_page(connection, batch, 0, 10)
             assert [row.state for row in page] == ["succeeded", "succeeded", word, "running"]
 

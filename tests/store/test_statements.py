@@ -105,7 +105,7 @@ async def _statements(database: Database, turn: Turn, number: int) -> int:
         said.append(statement)
 
     engine = database._writer.sync_engine
-    with pytest.raises(_RolledBack):
+    with pytest.raises(_RolledBack):  # noqa: PT012 - a transaction
         async with database.write() as connection:
             packing = Packing(len(ACTIONS))
             asks = [str(row) for row in range(packing.most * (2 * number + 1))]
