@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 
 @asynccontextmanager
-async def open_midnight(
+async def open_application(
     settings: Settings,
     *,
     environ: Mapping[str, str] = os.environ,
@@ -52,7 +52,7 @@ async def open_midnight(
     random: Random | None = None,
     virtual: bool = False,
     on_upgrade: Callable[[Path], None] | None = None,
-) -> AsyncIterator[Midnight]:
+) -> AsyncIterator[Application]:
     """Open the database, bringing it up to date.
 
     Args:
@@ -74,11 +74,11 @@ async def open_midnight(
         ) as database,
         EngineHost(settings, database, environ, clock or SystemClock(), transport, random) as host,
     ):
-        yield Midnight(settings, database, clock or SystemClock(), host)
+        yield Application(settings, database, clock or SystemClock(), host)
 
 
-class Midnight:
-    """What one can ask for. Made by `open_midnight`."""
+class Application:
+    """What one can ask for. Made by `open_application`."""
 
     def __init__(
         self, settings: Settings, database: Database, clock: Clock, host: EngineHost
