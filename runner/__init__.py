@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from runner.api import Answer, Batch, Job, Midnight, Result, Simulator, open_midnight, run
     from runner.errors import (
         ConfigError,
+        EngineError,
         InputError,
         JobFileError,
         NotFoundError,
@@ -27,6 +28,7 @@ __all__ = [
     "Answer",
     "Batch",
     "ConfigError",
+    "EngineError",
     "InputError",
     "Job",
     "JobFileError",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from types import ModuleType
 
@@ -21,15 +22,18 @@ class _LeftOut(ModuleType):
 
 def main() -> None:
     """Do what the command line asks, and exit with its code."""
-    # Start-up makes many objects that stay: collecting seldom saves a tenth of it. What runs
-    # for a night sets the usual thresholds again (cli/session.py).
-    gc.set_threshold(50_000, 20, 100)
+    # Start-up makes many objects that stay. What does the work collects again (cli/session.py).
+    gc.disable()
+    # To look for plugins, Pydantic would read the metadata of every package that is installed.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     # For the command alone: who imports the library may want the ORM for something else.
     for name in _OF_THE_ORM:
         sys.modules.setdefault(name, _LeftOut(name))
-    from runner.cli.app import main  # noqa: PLC0415 - after the lines above
+    from runner.cli import app  # noqa: PLC0415 - after the lines above
 
-    sys.exit(main(sys.argv[1:]))
+    code = app.main(sys.argv[1:])
+    gc.freeze()  # the interpreter would look through all of them before it ends: 50 ms
+    sys.exit(code)
 
 
 if __name__ == "__main__":

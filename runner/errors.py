@@ -9,7 +9,7 @@ It knows no room of the house: every room raises these, the command line prints 
     ├── OutputError           the result file cannot be written
     ├── NotFoundError         no such batch, account or model
     ├── UnauthorisedError     the provider refuses the token or the account
-    ├── EngineError           a defect of ours has ended a run; nothing is lost
+    ├── EngineError           a defect of the program; nothing is lost; exit code 70
     └── StoreError            the database cannot be used
         ├── NewerDatabaseError    written by a newer version of the program
         └── UnavailableError      not for the moment; what was committed is safe; may pass

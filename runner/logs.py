@@ -14,7 +14,6 @@ import sys
 import traceback
 from contextlib import suppress
 from datetime import datetime
-from logging.handlers import WatchedFileHandler
 from pathlib import Path
 from typing import Any
 
@@ -173,21 +172,22 @@ class _StderrHandler(logging.StreamHandler[Any]):
         """Ignore that a record cannot be written: the work goes on."""
 
 
-class _FileHandler(WatchedFileHandler):
-    """Appends to a file, and opens it anew when it was moved away."""
-
-    def close(self) -> None:
-        """Close the file; what does not fit on the disk is lost."""
-        with suppress(OSError):
-            super().close()
-
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
-        """Ignore that a record cannot be written: the work goes on."""
-
-
 def _open(file: Path) -> logging.Handler:
+    from logging.handlers import WatchedFileHandler  # noqa: PLC0415 - start-up time
+
+    class Handler(WatchedFileHandler):
+        """Appends to a file, and opens it anew when it was moved away."""
+
+        def close(self) -> None:
+            """Close the file; what does not fit on the disk is lost."""
+            with suppress(OSError):
+                super().close()
+
+        def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+            """Ignore that a record cannot be written: the work goes on."""
+
     try:
-        return _FileHandler(file, encoding="utf-8", errors="backslashreplace")
+        return Handler(file, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         what = f"the log file cannot be opened ({error.strerror})"
         remedy = "name another file with --log-file or MIDNIGHT_LOG_FILE"

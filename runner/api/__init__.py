@@ -1,6 +1,6 @@
 """The library: build a job, hand it rows, and have each result as it comes.
 
-It decides nothing, and prints nothing: it gives Python's types to what `runner.app` can do.
+It decides nothing and prints nothing: it gives Python's types to what `runner.app` does.
 """
 
 from runner.api.answer import Answer

@@ -1,7 +1,7 @@
 """What counts as an answer, with the Python type that it has.
 
-It reads no model's reply: a job file's ``[answer]`` does, and what it has recorded is turned into
-a value here.
+The replies of models are read as a job file's ``[answer]`` says; the recorded text becomes a value
+here.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ T = TypeVar("T")
 class Answer(Generic[T]):
     """What counts as an answer, and the type it has in Python. Made by the methods below.
 
-    Whatever is no such answer is asked again, with what was wrong, `Job`'s `max_asks` times in
-    all; then the row fails, with the replies kept.
+    A reply that is not valid is asked for again, with the reason, up to `max_asks` times in all
+    (see `Job`); then the row fails, and the replies are kept.
 
     Attributes:
         table: The same as a job file's ``[answer]``.
-        read: From the text that is recorded to the value.
+        read: Turns the recorded text into the value.
     """
 
     table: Mapping[str, Any]
@@ -38,7 +38,7 @@ class Answer(Generic[T]):
 
     @staticmethod
     def label(*labels: str, synonyms: Mapping[str, Sequence[str]] | None = None) -> Answer[str]:
-        """One of `labels`; `synonyms` are, by label, what else models call it."""
+        """One of `labels`; `synonyms` has, by label, other words for it that are accepted."""
         return Answer(_labels("label", labels, synonyms), str)
 
     @staticmethod
@@ -82,7 +82,7 @@ class Answer(Generic[T]):
 
     @staticmethod
     def json(form: Any = None) -> Answer[Any]:
-        """JSON of a `form`.
+        """JSON that conforms to `form`.
 
         Args:
             form: A Pydantic model, or any type that Pydantic can read (a dataclass, a
@@ -111,7 +111,7 @@ def _labels(
 
 
 def reader_of(kind: str, *, integer: bool = False) -> Callable[[str], Any]:
-    """How what is recorded of a job file's kind of answer becomes a value."""
+    """The function that turns the recorded text of this kind of answer into a value."""
     match kind:
         case "labels" | "json":
             return orjson.loads

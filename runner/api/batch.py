@@ -43,12 +43,12 @@ class Batch(Generic[T]):
 
     @property
     def name(self) -> str:
-        """What people call it."""
+        """Its name, as the job file says."""
         return self.stored.name
 
     @property
     def done(self) -> bool:
-        """Whether every row has come to its end."""
+        """Whether every row has a result or a failure."""
         return self.left == 0
 
 

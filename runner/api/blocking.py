@@ -1,6 +1,6 @@
 """A whole batch in one line, from a script or a notebook.
 
-It knows whether an event loop is running; everything else is `Midnight`'s.
+Inside a running event loop, as in a notebook, it uses one of its own in a thread.
 """
 
 from __future__ import annotations

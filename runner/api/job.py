@@ -136,12 +136,12 @@ class Job(Generic[T]):
 
     @property
     def name(self) -> str:
-        """What people call it."""
+        """Its name, which `midnight status` shows."""
         return self._jobfile.job.name
 
     @property
     def jobfile(self) -> JobFile:
-        """What a job file of it says, every default filled in."""
+        """The job as a job file, with every default filled in."""
         return self._jobfile
 
     def read(self, text: str) -> T:
@@ -183,7 +183,7 @@ def _other(
     images: dict[str, Any],
     read: Reader[T],
 ) -> Job[T]:
-    """A job that has no answer to be checked."""
+    """A job whose answers are not checked."""
     sent = dict(parameters or {})
     tables = {"job": job, "prompt": {"user": text}, "parameters": sent, "images": images}
     return _made(_checked(tables, job["name"]), read)
@@ -194,7 +194,7 @@ def _models(model: str | Sequence[str]) -> dict[str, Any]:
 
 
 def _checked(tables: dict[str, dict[str, Any]], name: str) -> JobFile:
-    """The job file of `tables`, in which None says nothing."""
+    """The job file of `tables`; a value that is None is left out."""
     said = {
         table: values
         if table == "parameters"

@@ -1,6 +1,6 @@
 """The queue for Python users: submit rows, run, and take each result as it comes.
 
-It decides nothing: it gives Python's types to `runner.app.midnight`, and joins a run to the
+It decides nothing: it gives Python's types to `runner.app.application`, and joins a run to the
 results that it brings.
 """
 
@@ -23,7 +23,7 @@ from runner.api.result import Result, result_of
 from runner.api.result_feed import ResultFeed
 from runner.api.rows import Rows, checked
 from runner.api.simulator import Simulator
-from runner.app import midnight as program
+from runner.app import application
 from runner.app.engine_host import OnStart
 from runner.app.planning import Plan, make_plan
 from runner.app.quality import Quality
@@ -56,7 +56,7 @@ async def open_midnight(
 ) -> AsyncIterator[Midnight]:
     """The queue, opened for as long as an ``async with`` block lasts.
 
-    On the way out runs in the background are wound up: calls under way may end, none is started.
+    On the way out, runs in the background are stopped: calls in flight may end, none is started.
 
     Args:
         db: The database; the one that is configured, unless given. The command ``midnight`` has
@@ -87,7 +87,7 @@ async def open_midnight(
 
 def _program(
     db: StrPath | None, config: StrPath | None, account: str | None, simulator: Simulator | None
-) -> AbstractAsyncContextManager[program.Midnight]:
+) -> AbstractAsyncContextManager[application.Application]:
     if simulator is not None:
         return simulator.open(None if db is None else Path(db).absolute())
     settings = load_settings(
@@ -97,13 +97,13 @@ def _program(
         environ=os.environ,
         cwd=Path.cwd(),
     )
-    return program.open_midnight(settings)
+    return application.open_application(settings)
 
 
 class Midnight:
     """An open queue. Made by `open_midnight`."""
 
-    def __init__(self, found: program.Midnight, tasks: TaskGroup) -> None:
+    def __init__(self, found: application.Application, tasks: TaskGroup) -> None:
         self._program = found
         self._tasks = tasks
         self._started: list[BackgroundRun] = []
@@ -141,9 +141,9 @@ class Midnight:
     ) -> AsyncGenerator[Result[T], None]:
         """Run the batch, and have each row's result as it comes, once.
 
-        Those that are there already come first. It ends when every row has come to its end, or the
-        run cannot go on: then `refresh` tells how many are left. Whoever leaves the loop stops the
-        run: calls under way still end, nothing is lost, and the rest stays queued.
+        Those of earlier runs come first. It ends when every row has a result or a failure, or when
+        the run cannot go on: `refresh` then tells how many are left. Leaving the loop stops the
+        run: calls in flight still end, nothing is lost, and the rest stays queued.
 
         Args:
             batch: Whose results.
@@ -175,7 +175,7 @@ class Midnight:
     async def run(
         self, batch: Batch[T], *, wait: bool = True, pace: PaceName | None = None
     ) -> Batch[T]:
-        """Run the batch until every row has come to its end; the batch as it is then.
+        """Run the batch until every row has a result or a failure; the batch as it is then.
 
         Args:
             batch: The batch.
@@ -190,7 +190,7 @@ class Midnight:
         return await self.refresh(batch)
 
     async def collect(self, batch: Batch[T]) -> list[Result[T]]:
-        """What there is of every row, in the order of the rows; nothing is run."""
+        """The results so far, one for each row in the order of the rows; nothing is run."""
         family = await self._program.family(batch.stored)
         found: list[Result[T]] = []
         async for page in results(self._program.reading, family):
@@ -198,7 +198,7 @@ class Midnight:
         return found
 
     async def export(self, batch: Batch[Any], path: StrPath, *, details: bool = False) -> int:
-        """Write what there is of every row to a file, in the format of its suffix; how many rows.
+        """Write the results so far to a file, in the format of its suffix; the number of rows.
 
         Args:
             batch: Whose results.
@@ -237,7 +237,7 @@ class Midnight:
         return await self._program.report(batch=stored, by_model=by_model)
 
     async def quality(self, batch: Batch[Any]) -> Quality:
-        """How far answers agree: votes, the right ones (`gold`), packed against single."""
+        """How far answers agree: of votes, with the right ones (`gold`), packed with single."""
         return await self._program.quality(batch.stored)
 
     async def quota(self) -> list[QuotaLine]:
@@ -257,11 +257,11 @@ class Midnight:
         await self._program.set_state(batch.stored, BatchState.ACTIVE)
 
     async def cancel(self, batch: Batch[Any]) -> None:
-        """Ask no more rows of the batch; what there is stays."""
+        """Ask no more rows of the batch; its results stay."""
         await self._program.set_state(batch.stored, BatchState.CANCELLED)
 
     def stop(self) -> None:
-        """Wind up every run in the background; calls under way may end."""
+        """Stop every run in the background; calls in flight may end."""
         for run in self._started:
             run.stop()
 

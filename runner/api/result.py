@@ -1,7 +1,4 @@
-"""What has become of a row, as a value with Python's types.
-
-It refuses to know when: a result is as it was when it was read.
-"""
+"""The result of a row, with Python's types, as it stood when it was read."""
 
 from __future__ import annotations
 
@@ -21,21 +18,21 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result(Generic[T]):
-    """One row, and what has become of it.
+    """One row and its result.
 
     Attributes:
         number: Which row it is, in the order they were given, from 1.
         row: The row as it was queued: values are JSON's, so a date is a text.
-        state: ``succeeded`` or ``failed``; ``queued``, ``running``, ``pending`` or ``cancelled``
-            while there is neither.
+        state: ``succeeded`` or ``failed``; before that ``queued``, ``running``, ``pending`` or
+            ``cancelled``.
         answer: The answer, of most votes if there are several; None unless it succeeded.
         error: Why it failed.
         model: The model that gave the answer; of votes, all that gave it.
         account: Whose allowance it cost.
         call: The number of the call, in the ledger, that brought it.
         reused: Whether that call was another row's, which asked the same.
-        replies: What the model said, the last thing last: each reply that was no answer, and that
-            of the answer, where it is not the answer itself.
+        replies: What the model said, in order: each reply that was not valid, and the valid one
+            where it is not the answer itself.
         votes: The answer of each vote, None where it has none; empty where nobody votes.
         agreement: The share of the votes that are the answer, 0 to 1; None where nobody votes.
         review: Whether a person should look: a tie, or too little agreement.
@@ -62,7 +59,7 @@ class Result(Generic[T]):
 
 
 def result_of(found: RowResult, job: Job[T], said: Mapping[int, tuple[str, ...]]) -> Result[T]:
-    """A result of `job`; `said` are, by job id, the replies that were no answers."""
+    """A result of `job`; `said` has, by job id, the replies that were not valid."""
     state, error, answer = str(found.state), found.error, None
     if found.answer is not None:
         try:

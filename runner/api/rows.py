@@ -1,7 +1,7 @@
 """Rows as Python has them, made into a dataset: dictionaries, a table, or files.
 
-It refuses to hold them: they are written to a temporary file, one a line, and read from there.
-What the rows are tells which batch they are: the same ones again are the same.
+Rows are not kept in memory: they are written to a temporary file, one a line, and read from there.
+The same rows again are the same batch.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ Values are what JSON has. Dates and times become ISO 8601, decimals texts, an im
 ``data:`` URL, other bytes base64, NumPy's numbers numbers, and NaN null.
 """
 
-_AT_ONCE = 1_000  # rows between two looks at what else the loop has to do
+_AT_ONCE = 1_000  # rows written before the event loop gets a turn
 
 
 @asynccontextmanager
 async def checked(jobfile: JobFile, rows: Rows) -> AsyncIterator[Checked]:
-    """The job with its rows, checked whole; the rows are there as long as the block.
+    """Check the job with all of its rows; their file exists as long as the block lasts.
 
     Raises:
         InputError: They cannot be used; it says which.
@@ -95,7 +95,7 @@ def _check(jobfile: JobFile, path: Path) -> Checked:
 
 
 def _mappings(rows: Any) -> Iterator[Any]:
-    """The rows of whatever holds them; a table is told by what it can do."""
+    """The rows of a list, a generator or a table; a table is recognised by its methods."""
     if callable(each := getattr(rows, "iter_rows", None)):  # Polars
         return iter(each(named=True))
     if callable(batches := getattr(rows, "to_batches", None)):  # PyArrow

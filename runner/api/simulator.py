@@ -15,7 +15,7 @@ from random import Random
 from typing import Any, TypeVar
 
 from runner import virtual
-from runner.app import midnight as program
+from runner.app import application
 from runner.clock import Clock, SystemClock
 from runner.settings import AccountLimits, AccountSettings, RunSettings, Settings
 from runner.simulator import (
@@ -73,7 +73,7 @@ class Simulator:
         self._provider = SimulatedProvider(self._config, self._now)
 
     def _now(self) -> int:
-        """The moment by the clock of whoever opened it last; when that is over, its last one."""
+        """The present moment of the last program that was opened with it."""
         with suppress(RuntimeError):  # virtual time stands still where its loop does not run
             self._reached = self._clock.now()
         return self._reached
@@ -90,14 +90,14 @@ class Simulator:
         return virtual.run(main)
 
     @asynccontextmanager
-    async def open(self, db: Path | None) -> AsyncIterator[program.Midnight]:
+    async def open(self, db: Path | None) -> AsyncIterator[application.Application]:
         """The program with this provider, on `db`; None: on a database that is thrown away."""
         loop = asyncio.get_running_loop()
         in_virtual_time = isinstance(loop, virtual.VirtualTimeLoop)
         if in_virtual_time:
             self._clock = virtual.VirtualClock(self._reached - round(loop.time() * 1000))
         with tempfile.TemporaryDirectory(prefix="midnight-simulator-") as folder:
-            async with program.open_midnight(
+            async with application.open_application(
                 self._settings(db or Path(folder) / "queue.db"),
                 environ=_TOKEN,
                 clock=self._clock,

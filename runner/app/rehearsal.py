@@ -10,8 +10,8 @@ from random import Random
 
 from runner import virtual
 from runner.app import accounts
+from runner.app.application import Application, open_application
 from runner.app.images import put_into
-from runner.app.midnight import Midnight, open_midnight
 from runner.app.responses import Ran
 from runner.app.submission import Checked
 from runner.core.verdict import Scope
@@ -89,7 +89,7 @@ def rehearse(
             provider = SimulatedProvider(simulator, clock.now)
             if on_provider:
                 on_provider(provider)
-            async with open_midnight(
+            async with open_application(
                 stage,
                 environ=TOKEN,
                 clock=clock,
@@ -107,7 +107,7 @@ def rehearse(
         return virtual.run(main)
 
 
-async def _perform(midnight: Midnight, checked: Checked, watcher: Watcher | None) -> Ran:
+async def _perform(midnight: Application, checked: Checked, watcher: Watcher | None) -> Ran:
     submitted = await midnight.submit(checked)
     return await midnight.run(only=submitted.batch, watcher=watcher, patience_ms=PATIENCE_MS)
 

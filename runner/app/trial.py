@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 
 import anyio
 
+from runner.app.application import Application
 from runner.app.images import with_image_folder
-from runner.app.midnight import Midnight
 from runner.app.responses import Ran
 from runner.app.submission import Checked
 from runner.core.pacing import Pace
@@ -45,7 +45,7 @@ class Trial:
         return job_id - self.batch.first_job + 1
 
 
-def tried(checked: Checked) -> Checked:
+def as_trial(checked: Checked) -> Checked:
     """What was checked, as a trial: asked anew each time, once a row, and not for long."""
     jobfile = with_image_folder(checked.jobfile)
     once = {"name": f"try: {jobfile.job.name}", "votes": 1, "check": 0.0}
@@ -57,14 +57,14 @@ def tried(checked: Checked) -> Checked:
     return replace(checked, jobfile=jobfile.model_copy(update=changed), salt=secrets.token_hex(8))
 
 
-async def attempt(midnight: Midnight, checked: Checked) -> Trial:
+async def run_trial(midnight: Application, checked: Checked) -> Trial:
     """Ask the rows of `checked` now, as far as today allows.
 
     Raises:
-        RunnerError: As `Midnight.run`.
+        RunnerError: As `Application.run`.
     """
     calls: list[CallTrace] = []
-    batch = (await midnight.submit(tried(checked))).batch
+    batch = (await midnight.submit(as_trial(checked))).batch
     try:
         ran = await midnight.run(
             only=batch,
@@ -80,7 +80,7 @@ async def attempt(midnight: Midnight, checked: Checked) -> Trial:
     return Trial(ran, tuple([row.first async for row in midnight.rows(batch)]), tuple(calls))
 
 
-async def _forget(midnight: Midnight, batch: Batch) -> None:
+async def _forget(midnight: Application, batch: Batch) -> None:
     """Have nobody ask later what was not asked now."""
     now = await midnight.batch(str(batch.id))
     if not now.done:

@@ -8,22 +8,15 @@ import sys
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import typer
 
 from runner import __version__
-from runner.cli import (
-    batch_commands,
-    exit_codes,
-    global_options,
-    query_commands,
-    run_commands,
-    setup_commands,
-    simulate_commands,
-)
-from runner.cli.global_options import GlobalOptionsGroup, wants_json, wants_traceback
+from runner.cli import exit_codes, global_options
+from runner.cli.global_options import GlobalOptionsGroup, parted, wants_json, wants_traceback
 from runner.cli.session import Session, print_json
 from runner.errors import EngineError, RunnerError
 
@@ -31,27 +24,28 @@ PROGRAM = "midnight"
 # The base of Typer's own errors about arguments, wherever this Typer takes them from.
 USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[2]
 
-ORDER = (
-    "init",
-    "plan",
-    "rehearse",
-    "try",
-    "run",
-    "submit",
-    "status",
-    "quota",
-    "report",
-    "export",
-    "failures",
-    "retry",
-    "pause",
-    "resume",
-    "cancel",
-    "doctor",
-    "models",
-    "simulate",
-    "db",
-)
+# The module of each command, the commands in the order in which one needs them.
+COMMANDS = {
+    "init": "setup_commands",
+    "plan": "run_commands",
+    "rehearse": "run_commands",
+    "try": "run_commands",
+    "run": "run_commands",
+    "submit": "run_commands",
+    "status": "query_commands",
+    "quota": "query_commands",
+    "report": "query_commands",
+    "export": "query_commands",
+    "failures": "query_commands",
+    "retry": "batch_commands",
+    "pause": "batch_commands",
+    "resume": "batch_commands",
+    "cancel": "batch_commands",
+    "doctor": "setup_commands",
+    "models": "setup_commands",
+    "simulate": "simulate_commands",
+    "db": "setup_commands",
+}
 
 
 class Program(GlobalOptionsGroup):
@@ -59,24 +53,33 @@ class Program(GlobalOptionsGroup):
 
     def list_commands(self, ctx: Any) -> list[str]:
         """The names of the commands."""
-        return sorted(super().list_commands(ctx), key=ORDER.index)
+        return sorted(super().list_commands(ctx), key=[*COMMANDS].index)
 
 
-app = typer.Typer(
-    cls=Program,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="\b\nThe global options may stand before or after the command's name.\n"
-    "Exit codes: 0 all done; 1 done, with failed rows; 2 usage or configuration;\n"
-    "3 stopped with work left; 70 a defect of the program.\n\n\b\nExample:\n"
-    "  midnight init && midnight rehearse label_reviews.toml label_reviews.csv",
-)
-for commands in (run_commands, query_commands, batch_commands, setup_commands, simulate_commands):
-    app.add_typer(commands.app)
+def program(args: Sequence[str]) -> typer.Typer:
+    """The program, with the commands of the module that the command in `args` is in.
+
+    To load and describe all commands takes a tenth of what `status` may take.
+    """
+    _, rest = parted(args)
+    named = COMMANDS.get(rest[0]) if rest else None
+    modules = [named] if named else dict.fromkeys(COMMANDS.values())
+    made = typer.Typer(
+        cls=Program,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+        epilog="\b\nThe global options may stand before or after the command's name.\n"
+        "Exit codes: 0 all done; 1 done, with failed rows; 2 usage or configuration;\n"
+        "3 stopped with work left; 70 a defect of the program.\n\n\b\nExample:\n"
+        "  midnight init && midnight rehearse label_reviews.toml label_reviews.csv",
+    )
+    for name in modules:
+        made.add_typer(import_module(f"runner.cli.{name}").app)
+    made.callback(invoke_without_command=True)(midnight)
+    return made
 
 
-@app.callback(invoke_without_command=True)
 def midnight(
     context: typer.Context,
     db: global_options.Db = None,
@@ -143,7 +146,7 @@ def main(args: Sequence[str]) -> int:
 
 def _dispatch(args: Sequence[str]) -> int:
     try:
-        found = app(list(args), prog_name=PROGRAM, standalone_mode=False)
+        found = program(args)(list(args), prog_name=PROGRAM, standalone_mode=False)
     except USAGE_ERROR as error:
         raise _translated(error) from None
     except (typer.Abort, EOFError):

@@ -39,7 +39,7 @@ def error(found: RunnerError) -> JSON:
 
 
 def batch(found: Batch) -> JSON:
-    """A batch and its counters; `left` is what still needs a call."""
+    """A batch and its counters; `left` is the number of rows that still need a call."""
     counts = found.counts
     return {
         "id": found.id,
@@ -76,7 +76,7 @@ def forecast(found: Forecast | None) -> JSON | None:
 
 
 def waiting(found: Waiting | None) -> JSON | None:
-    """What is awaited, and until when."""
+    """What is waited for, and until when."""
     if found is None:
         return None
     window = found.window
@@ -183,7 +183,7 @@ def batch_status(found: BatchStatus) -> JSON:
 
 
 def quota(lines: list[QuotaLine]) -> list[JSON]:
-    """Every window; `balance` is null but of credits whose balance was told."""
+    """Every window; `balance` is null unless it is of credits, and the balance is known."""
     return [
         window(line.window)
         | {
@@ -223,7 +223,7 @@ def _seconds(line: QuotaLine) -> int | None:
 
 
 def failures(found: list[Failure]) -> list[JSON]:
-    """Failed rows; `input` is the row itself."""
+    """Failed rows; `input` is the row."""
     import orjson  # noqa: PLC0415 - not for --help
 
     return [
@@ -277,7 +277,7 @@ def models(found: list[Models]) -> list[JSON]:
 
 
 def checks(found: list[Check]) -> list[JSON]:
-    """What `doctor` found; `ok` is null where it could not be told."""
+    """What `doctor` found; `ok` is null where it is not known."""
     return [
         {"name": each.name, "ok": each.ok, "detail": each.detail, "remedy": remedy_of(each)}
         for each in found
@@ -285,5 +285,5 @@ def checks(found: list[Check]) -> list[JSON]:
 
 
 def remedy_of(check: Check) -> str | None:
-    """What to do about a check that is not well."""
+    """What to do about a check that failed or is not known."""
     return None if check.ok else check.remedy

@@ -12,7 +12,7 @@ from runner.cli.session import Session, print_json, session_of
 from runner.core.states import BatchState
 
 if TYPE_CHECKING:
-    from runner.app.midnight import Midnight
+    from runner.app.application import Application
     from runner.store.batches import Batch
 
 app = typer.Typer(rich_markup_mode=None)
@@ -36,7 +36,7 @@ def retry(context: typer.Context, batch: BatchName) -> int:
     return exit_codes.DONE
 
 
-async def _retry(midnight: Midnight, name: str) -> tuple[Batch, int]:
+async def _retry(midnight: Application, name: str) -> tuple[Batch, int]:
     retried = await midnight.retry(await midnight.batch(name))
     return await midnight.batch(name), retried
 
@@ -77,8 +77,8 @@ def _change(context: typer.Context, name: str, state: BatchState) -> int:
     return exit_codes.DONE
 
 
-async def _set(midnight: Midnight, name: str, state: BatchState) -> tuple[Batch, Batch]:
-    """The batch before and after; one that is done is left as it is."""
+async def _set(midnight: Application, name: str, state: BatchState) -> tuple[Batch, Batch]:
+    """The batch before and after; a batch that is done does not change."""
     batch = await midnight.batch(name)
     if batch.done or batch.state is state:
         return batch, batch

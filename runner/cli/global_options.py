@@ -76,7 +76,17 @@ class GlobalOptionsGroup(TyperGroup):
 
 
 def hoisted(args: Iterable[str]) -> list[str]:
-    """Return `args` with every global option before the command; what follows ``--`` stays.
+    """Return `args` with every global option before the command.
+
+    Raises:
+        typer.BadParameter: An option lacks its value.
+    """
+    front, rest = parted(args)
+    return front + rest
+
+
+def parted(args: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Return the global options among `args`, and the others; what follows ``--`` is among these.
 
     Raises:
         typer.BadParameter: An option lacks its value.
@@ -93,7 +103,7 @@ def hoisted(args: Iterable[str]) -> list[str]:
             front += [word, _value_of(word, words)]
         else:
             rest.append(word)
-    return front + rest
+    return front, rest
 
 
 def wants_json(args: Iterable[str]) -> bool:

@@ -13,7 +13,7 @@ from runner.cli.options import OUTPUT_HELP, BatchName, Errors, examples
 from runner.cli.session import Session, print_json, session_of
 
 if TYPE_CHECKING:
-    from runner.app.midnight import Midnight
+    from runner.app.application import Application
     from runner.app.quality import Quality
     from runner.app.responses import QuotaLine, Status
     from runner.cli.run_action import OutputTarget
@@ -55,7 +55,7 @@ def status(
     return exit_codes.DONE
 
 
-async def _status(midnight: Midnight, name: str | None) -> Status:
+async def _status(midnight: Application, name: str | None) -> Status:
     found = await midnight.status()
     if name is None:
         return found
@@ -114,7 +114,7 @@ def report(
 
 
 async def _report(
-    midnight: Midnight, name: str | None, *, by_model: bool
+    midnight: Application, name: str | None, *, by_model: bool
 ) -> tuple[list[DayReport], Quality | None, list[QuotaLine]]:
     only = await midnight.batch(name) if name else None
     days = await midnight.report(batch=only, by_model=by_model)
@@ -172,7 +172,7 @@ def export(
 
 
 async def _export(
-    session: Session, midnight: Midnight, name: str, target: OutputTarget
+    session: Session, midnight: Application, name: str, target: OutputTarget
 ) -> tuple[Batch, int]:
     from runner.app.targets import kind_of
     from runner.cli.run_action import export as write
@@ -204,6 +204,6 @@ def failures(
     return exit_codes.DONE
 
 
-async def _failures(midnight: Midnight, name: str, limit: int) -> tuple[Batch, list[Failure]]:
+async def _failures(midnight: Application, name: str, limit: int) -> tuple[Batch, list[Failure]]:
     batch = await midnight.batch(name)
     return batch, await midnight.failures(batch, limit)

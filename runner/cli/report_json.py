@@ -84,7 +84,7 @@ def share_of(found: DayReport) -> float | None:
 
 
 def rehearsal(found: Rehearsal, real_s: float) -> dict[str, Any]:
-    """A batch in virtual time."""
+    """A rehearsal."""
     return as_json.ran(found.ran, ()) | {
         "days": [day(each) for each in found.days],
         "provider": as_json.stats(found.provider),

@@ -13,7 +13,7 @@ from runner.cli.arguments import DatasetFiles, JobArguments
 from runner.cli.exit_codes import code_of
 from runner.cli.options import refuse_overwriting
 from runner.cli.render.consoles import bar
-from runner.cli.session import Session, print_json, run_async
+from runner.cli.session import Session, print_json
 from runner.clock import SystemClock
 from runner.core.pacing import Pace
 from runner.errors import JobFileError, OutputError
@@ -21,7 +21,7 @@ from runner.errors import JobFileError, OutputError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from runner.app.midnight import Midnight
+    from runner.app.application import Application
     from runner.app.responses import Ran, Submitted
     from runner.app.submission import Checked, Progress
     from runner.core.window import Window
@@ -112,7 +112,7 @@ def run_batches(session: Session, request: RunRequest) -> int:
         async with session.open() as midnight:
             return await _run(session, midnight, request, checked)
 
-    report = run_async(main)
+    report = session.run(main)
     _print(session, request, report)
     return code_of(report.ran)
 
@@ -151,14 +151,14 @@ def _read(job: JobArguments, files: DatasetFiles, tick: Progress, *, requests: b
     )
 
 
-async def submit(session: Session, midnight: Midnight, checked: Checked) -> Submitted:
+async def submit(session: Session, midnight: Application, checked: Checked) -> Submitted:
     """Queue what was checked, with a progress bar."""
     with bar(session.err, "queueing") as tick:
         return await midnight.submit(checked, tick)
 
 
 async def _run(
-    session: Session, midnight: Midnight, request: RunRequest, checked: Checked | None
+    session: Session, midnight: Application, request: RunRequest, checked: Checked | None
 ) -> RunReport:
     only = (await submit(session, midnight, checked)).batch if checked else None
     with watching(session.err) as watcher:
@@ -174,7 +174,7 @@ async def _run(
 
 
 async def export(
-    session: Session, midnight: Midnight, batch: Batch, target: OutputTarget
+    session: Session, midnight: Application, batch: Batch, target: OutputTarget
 ) -> int | None:
     """Write the results if they are to be exported; how many rows there were."""
     if target.path is None:
@@ -185,7 +185,7 @@ async def export(
         )
 
 
-async def _windows(midnight: Midnight, ran: Ran) -> tuple[Window, ...]:
+async def _windows(midnight: Application, ran: Ran) -> tuple[Window, ...]:
     served = [batch for batch in ran.batches if batch.id not in ran.unserved]
     models = sorted({model for batch in served for model in batch.models})
     return await midnight.windows(models) if models else ()

@@ -34,7 +34,7 @@ from runner.core.pacing import Pace
 from runner.errors import ConfigError
 
 if TYPE_CHECKING:
-    from runner.app.midnight import Midnight
+    from runner.app.application import Application
     from runner.app.planning import Plan
     from runner.app.submission import Checked
     from runner.store.batches import Batch
@@ -187,7 +187,7 @@ def plan(
     return exit_codes.DONE
 
 
-async def _planned(session: Session, midnight: Midnight, checked: Checked) -> Plan:
+async def _planned(session: Session, midnight: Application, checked: Checked) -> Plan:
     from runner.app.planning import make_plan
     from runner.cli.render.consoles import bar
 

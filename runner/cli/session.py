@@ -15,13 +15,10 @@ if TYPE_CHECKING:
     import typer
     from rich.console import Console, RenderableType
 
-    from runner.app.midnight import Midnight
+    from runner.app.application import Application
     from runner.settings import Settings
 
 T = TypeVar("T")
-
-# Python's own thresholds: ten times as many cost a run that waits for midnight 10 MB.
-USUAL_COLLECTIONS = (700, 10, 10)
 
 
 @dataclass(frozen=True)
@@ -55,18 +52,20 @@ class Session:
         return settings
 
     @asynccontextmanager
-    async def open(self) -> AsyncIterator[Midnight]:
+    async def open(self) -> AsyncIterator[Application]:
         """Open the program on the database that was chosen."""
-        from runner.app.midnight import open_midnight  # noqa: PLC0415 - not for --help
+        from runner.app.application import open_application  # noqa: PLC0415 - not for --help
 
-        async with open_midnight(self.settings, on_upgrade=self._announce_upgrade) as midnight:
+        async with open_application(self.settings, on_upgrade=self._announce_upgrade) as midnight:
             yield midnight
 
     def _announce_upgrade(self, copy: Path) -> None:
         told = f"Bringing the database up to date; a copy of it as it was is kept: {copy}"
         self.err.print(told, style="dim", highlight=False, soft_wrap=True)
 
-    def query(self, question: Callable[[Midnight], Awaitable[T]], *, must_exist: bool = True) -> T:
+    def query(
+        self, question: Callable[[Application], Awaitable[T]], *, must_exist: bool = True
+    ) -> T:
         """Open the program, and return what `question` returns.
 
         Args:
@@ -82,6 +81,12 @@ class Session:
         async def main() -> T:
             async with self.open() as midnight:
                 return await question(midnight)
+
+        return self.run(main)
+
+    def run(self, main: Callable[[], Awaitable[T]]) -> T:
+        """Run `main`, which opens the program, on an event loop of its own."""
+        import runner.app.application  # noqa: F401, PLC0415 - before garbage is collected again
 
         return run_async(main)
 
@@ -153,7 +158,8 @@ def run_async(main: Callable[[], Awaitable[T]]) -> T:
     """Run `main` on an event loop of its own."""
     import anyio  # noqa: PLC0415 - not for --help
 
-    gc.set_threshold(*USUAL_COLLECTIONS)  # start-up is over
+    gc.freeze()  # what start-up has made stays: no collection needs to look at it
+    gc.enable()
     return anyio.run(partial(main))
 
 

@@ -13,7 +13,7 @@ from runner.cli.session import Session
 from runner.errors import OutputError
 
 if TYPE_CHECKING:
-    from runner.app.midnight import Midnight
+    from runner.app.application import Application
     from runner.store.set_aside import SetAside
 
 
@@ -28,7 +28,7 @@ def show_set_aside(session: Session, output: Path | None, *, forget: bool) -> in
     if output is not None and output.exists():
         raise OutputError("this file exists", where=str(output), remedy="name another with -o")
 
-    async def main(midnight: Midnight) -> list[SetAside]:
+    async def main(midnight: Application) -> list[SetAside]:
         found = await midnight.set_aside()
         if output is not None and found:
             _export(output, found)

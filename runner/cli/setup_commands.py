@@ -1,4 +1,4 @@
-"""Commands around the work: doctor, models, init, and db."""
+"""Commands to set up and look after things: doctor, models, init, db."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from runner.cli.options import examples
 from runner.cli.session import print_json, run_async, session_of
 
 if TYPE_CHECKING:
-    from runner.app.midnight import Midnight
+    from runner.app.application import Application
 
 app = typer.Typer(rich_markup_mode=None)
 db = typer.Typer(rich_markup_mode=None, no_args_is_help=False)
@@ -20,7 +20,7 @@ db = typer.Typer(rich_markup_mode=None, no_args_is_help=False)
 
 @app.command(epilog=examples("midnight doctor"))
 def doctor(context: typer.Context) -> int:
-    """Look whether everything is set up; it costs no call."""
+    """Check whether everything is set up; it costs no call."""
     import os
 
     from runner.app.doctor import examine
@@ -154,7 +154,7 @@ def db_backup(
     """Copy the database, even while a runner is at work on it."""
     session = session_of(context)
 
-    async def backed_up(midnight: Midnight) -> None:
+    async def backed_up(midnight: Application) -> None:
         await midnight.backup(target)
 
     session.query(backed_up)

@@ -1,7 +1,7 @@
-"""The ready jobs that come with the program, and copies of them.
+"""The ready job files that come with the program, and copies of them.
 
-Whatever is called as a job file is, up to the first dot, goes with it: its dataset, its schema, its
-examples, its folder of images. It knows nothing of what is in them.
+A file or folder with the name of a job file, up to the first dot, belongs to it: its dataset, its
+schema, its examples, its images.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def shown(found: Sequence[dict[str, Any]]) -> str:
 
 
 def arguments(files: Sequence[Path]) -> list[str]:
-    """What a command is given of the files that `copy` returned: the job file and its dataset."""
+    """The arguments for the files that `copy` returned: the job file and its dataset."""
     return [str(file) for file in files if file.parent == Path() and file.stem == _name(file)]
 
 
@@ -74,7 +74,7 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _name(path: Path) -> str:
-    """What a job file and all that goes with it have in common."""
+    """The name of the job that a file belongs to."""
     return path.name.partition(".")[0]
 
 

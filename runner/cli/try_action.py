@@ -1,4 +1,4 @@
-"""A trial from its arguments to its exit code."""
+"""`midnight try`: from its arguments to what was said in each call."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from runner.app.trial import Trial, attempt
+from runner.app.trial import Trial, run_trial
 from runner.cli import as_json
 from runner.cli.arguments import JobArguments
 from runner.cli.exit_codes import code_of
@@ -18,9 +18,9 @@ from runner.engine.call import CallTrace
 
 
 def try_rows(session: Session, task: JobArguments) -> int:
-    """Check, ask, and show what was said."""
+    """Check, ask, and print what was said; the exit code."""
     checked = check(session, task)
-    found = session.query(lambda midnight: attempt(midnight, checked), must_exist=False)
+    found = session.query(lambda midnight: run_trial(midnight, checked), must_exist=False)
     if session.json:
         print_json(as_object(found))
         return code_of(found.ran)
@@ -72,6 +72,6 @@ def _call(found: Trial, each: CallTrace) -> dict[str, Any]:
 
 
 def said(each: CallTrace) -> str | None:
-    """What the model said, if that was words."""
+    """The text that the model replied with, if it did."""
     reply = each.result.reply
     return each.result.body or (reply.content if reply else None)

@@ -11,9 +11,9 @@ import platform
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anyio
-from filelock import FileLock, Timeout
 from sqlalchemy import case, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -21,6 +21,9 @@ from runner.errors import StoreError
 from runner.store.database import Database
 from runner.store.rescue import rescue
 from runner.store.tables import runners
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 Now = Callable[[], int]
 """Tells the present moment, in ms since the epoch."""
@@ -55,9 +58,7 @@ async def rescue_dead(database: Database, own_id: int, now: int) -> int:
     rescued = 0
     for runner_id in await _unended(database, own_id):
         lock = _lock(database, runner_id)
-        try:
-            lock.acquire(blocking=False)
-        except Timeout:
+        if not _acquired(lock):
             continue  # it lives
         try:
             rescued += await _retire(database, runner_id, now, died=True)
@@ -71,12 +72,10 @@ async def alive(database: Database) -> list[int]:
     living = []
     for runner_id in await _unended(database, 0):
         lock = _lock(database, runner_id)
-        try:
-            lock.acquire(blocking=False)
-        except Timeout:
-            living.append(runner_id)
-        else:
+        if _acquired(lock):
             lock.release()
+        else:
+            living.append(runner_id)
     return living
 
 
@@ -112,9 +111,22 @@ async def _unended(database: Database, own_id: int) -> list[int]:
 
 
 def _lock(database: Database, runner_id: int) -> FileLock:
+    from filelock import FileLock  # noqa: PLC0415 - a status seldom needs one
+
     folder = Path(f"{database.path}-runners")
     folder.mkdir(exist_ok=True)
     return FileLock(folder / f"{runner_id}.lock", thread_local=False)
+
+
+def _acquired(lock: FileLock) -> bool:
+    """Take `lock` if nobody holds it; whether that worked."""
+    from filelock import Timeout  # noqa: PLC0415
+
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        return False
+    return True
 
 
 def _remove(lock: FileLock) -> None:

@@ -12,7 +12,7 @@ import pytest
 from support.files import settings, write_job, write_rows
 
 from runner import virtual
-from runner.app.midnight import open_midnight
+from runner.app.application import open_application
 from runner.app.responses import Ran
 from runner.app.submission import check_submission
 from runner.cli.exit_codes import WORK_LEFT, code_of
@@ -69,7 +69,7 @@ def run(
     checked = check_submission(write_job(folder), write_rows(folder, rows))
 
     async def main() -> Seen:
-        async with open_midnight(
+        async with open_application(
             chosen,
             environ={"TOKEN": "ms-somebody"},
             clock=clock,

@@ -9,7 +9,7 @@ import pytest
 from support.files import JOB, settings, write_job, write_rows
 
 from runner.app import submission
-from runner.app.midnight import Midnight, open_midnight
+from runner.app.application import Application, open_application
 from runner.app.submission import check_submission
 from runner.core.states import BatchState
 from runner.errors import InputError, JobFileError, NotFoundError
@@ -24,7 +24,7 @@ def test_the_same_job_file_and_input_are_the_same_batch(tmp_path: Path) -> None:
     patient.write_text(JOB + "max_asks = 5\n[limits]\ntimeout_s = 900\n")
 
     async def main() -> None:
-        async with open_midnight(settings(tmp_path)) as midnight:
+        async with open_application(settings(tmp_path)) as midnight:
             first = await midnight.submit(check_submission(job, rows))
             again = await midnight.submit(check_submission(patient, moved))
             assert (first.created, again.created) == (True, False)
@@ -56,7 +56,7 @@ def test_an_interrupted_submission_goes_on_where_it_stopped(
             raise Killed
 
     async def main() -> None:
-        async with open_midnight(settings(tmp_path)) as midnight:
+        async with open_application(settings(tmp_path)) as midnight:
             with pytest.raises(Killed):
                 await midnight.submit(checked, die)
             (half,) = await midnight.batches()
@@ -69,7 +69,7 @@ def test_an_interrupted_submission_goes_on_where_it_stopped(
     anyio.run(main)
 
 
-async def texts(midnight: Midnight, folder: Path) -> list[str]:
+async def texts(midnight: Application, folder: Path) -> list[str]:
     out = folder / "out.csv"
     await midnight.export(await midnight.batch("letters"), out)
     return [line.split(",")[0] for line in out.read_text().splitlines()[1:]]
@@ -83,8 +83,8 @@ def test_two_submissions_at_once_queue_no_row_twice(
 
     async def main() -> None:
         async with (
-            open_midnight(settings(tmp_path)) as one,
-            open_midnight(settings(tmp_path)) as other,
+            open_application(settings(tmp_path)) as one,
+            open_application(settings(tmp_path)) as other,
         ):
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(one.submit, checked)
@@ -102,7 +102,7 @@ def test_an_input_that_changes_while_it_is_queued_is_noticed(tmp_path: Path) -> 
     rows.write_text(rows.read_text() + "one more\n")
 
     async def main() -> None:
-        async with open_midnight(settings(tmp_path)) as midnight:
+        async with open_application(settings(tmp_path)) as midnight:
             with pytest.raises(InputError):
                 await midnight.submit(checked)
 
@@ -121,7 +121,7 @@ def test_a_batch_is_found_by_id_or_name_and_its_absence_names_the_known(tmp_path
     checked = check_submission(write_job(tmp_path), write_rows(tmp_path, 3))
 
     async def main() -> None:
-        async with open_midnight(settings(tmp_path)) as midnight:
+        async with open_application(settings(tmp_path)) as midnight:
             await midnight.submit(checked)
             assert (await midnight.batch("letters")).id == (await midnight.batch("1")).id
             with pytest.raises(NotFoundError) as caught:

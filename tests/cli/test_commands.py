@@ -86,6 +86,13 @@ def test_global_options_stand_before_or_after_the_command(midnight: Any, tmp_pat
         assert midnight(*words).json["path"] == str(tmp_path / "a.db")
 
 
+def test_what_an_option_is_set_to_is_no_command(midnight: Any) -> None:
+    """Though it is called like one."""
+    assert midnight("--db", "run", "db", "path", "--json").json["path"].endswith("/run")
+    assert "no such command" in midnight("statsu").err.lower()
+    assert "needs a value" in midnight("status", "--db").err
+
+
 def test_an_empty_queue_says_how_to_begin(midnight: Any) -> None:
     said = midnight("status")
     assert said.code == 0

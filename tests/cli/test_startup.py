@@ -18,7 +18,11 @@ finally:
     print("LOADED", *loaded)
 """
 HELP_FREE = "sqlalchemy,httpx,jinja2,pydantic,rich,rich.live,alembic,anyio,orjson,starlette"
-STATUS_FREE = "httpx,jinja2,starlette,uvicorn,alembic,rich.live,rich.progress"
+STATUS_FREE = (
+    "httpx,pyreqwest,jinja2,starlette,uvicorn,alembic,rich.live,rich.progress,filelock,"
+    "logging.handlers,sqlalchemy.dialects.postgresql,runner.engine.engine,runner.jobfile,"
+    "runner.cli.run_commands,runner.simulator"
+)
 
 
 def loaded(forbidden: str, *words: str) -> list[str]:

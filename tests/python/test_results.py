@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sqlite3
 import subprocess
 import sys
 import tracemalloc
+from contextlib import closing
 from pathlib import Path
 
 import anyio
@@ -306,6 +308,62 @@ def test_two_batches_are_watched_at_once() -> None:
 
     provider.rehearse(main)
     assert provider.stats().calls == 80
+
+
+def engines_of(db: Path) -> int:
+    """How many engines have ever been started on a database: each registers as a runner."""
+    with closing(sqlite3.connect(db)) as database:
+        number: int = database.execute("SELECT count(*) FROM runners").fetchone()[0]
+        return number
+
+
+def test_all_loops_and_runs_of_an_open_queue_share_one_engine(tmp_path: Path) -> None:
+    """So they share its concurrency, its connections and what it has learned, too."""
+    provider, db = simulator(), tmp_path / "queue.db"
+
+    async def main() -> None:
+        async with open_midnight(db=db, simulator=provider) as midnight:
+
+            async def drain(start: int) -> None:
+                batch = await midnight.submit(letters(), rows(30, start))
+                async for _ in midnight.results(batch):
+                    pass
+
+            async with anyio.create_task_group() as tasks:
+                for start in (0, 1_000, 2_000):
+                    tasks.start_soon(drain, start)
+            assert (await midnight.run(await midnight.submit(letters(), rows(5, 3_000)))).done
+            assert engines_of(db) == 1
+
+    provider.rehearse(main)
+    assert provider.stats().calls == 95
+
+
+def test_whoever_only_reads_starts_no_engine(tmp_path: Path) -> None:
+    """Nor does one who queues rows, or asks for the results that are there."""
+    provider, db = simulator(), tmp_path / "queue.db"
+
+    async def run() -> None:
+        async with open_midnight(db=db, simulator=provider) as midnight:
+            await midnight.run(await midnight.submit(letters(), rows(5)))
+
+    async def read() -> None:
+        async with open_midnight(db=db, simulator=provider) as midnight:
+            batch = await midnight.submit(letters(), rows(5))
+            assert len([result async for result in midnight.results(batch)]) == 5
+            assert (await midnight.run(batch)).done
+            await midnight.plan(letters(), rows(9))
+            await midnight.submit(letters(), rows(9))
+            await midnight.collect(batch)
+            await midnight.export(batch, tmp_path / "out.csv")
+            for query in (midnight.quota, midnight.report, midnight.batches):
+                assert await query()
+            await midnight.pause(await midnight.batch(2))
+
+    provider.rehearse(run)
+    assert engines_of(db) == 1
+    provider.rehearse(read)
+    assert engines_of(db) == 1
 
 
 def test_ten_thousand_rows_take_no_more_memory_than_a_few() -> None:

@@ -1,1 +1,1 @@
-"""Everything rich: answers as tables, runs as live progress, numbers and moments as words."""
+"""What people see: tables, live progress, and the sentences and numbers in them."""

@@ -1,6 +1,6 @@
 """How far answers agree, as tables that fit eighty columns.
 
-It lays out what core/agreement.py has counted, and judges nothing.
+core/agreement.py has counted what they show.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ UNDEFINED = "not defined"
 
 
 def quality(found: Quality) -> Iterator[RenderableType]:
-    """What is known of the answers of a batch; nothing where nothing can be compared."""
+    """How good the answers of a batch are; nothing if they cannot be compared with others."""
     if found.agreement is not None:
         yield from (Text(), agreement(found.agreement))
     if found.check is not None:
@@ -38,7 +38,7 @@ def quality(found: Quality) -> Iterator[RenderableType]:
 
 
 def agreement(found: Agreement) -> RenderableType:
-    """Each two raters, all of them together, and the votes against what is right."""
+    """Agreement of each pair of raters, of all raters, and of the votes with the right answers."""
     parts: list[RenderableType] = []
     if found.pairs:
         parts += [_pairs(found.pairs), Text()]
@@ -83,7 +83,7 @@ def _pairs(pairs: Sequence[Pair]) -> Table:
 
 
 def _square(found: Accuracy) -> Table:
-    """A line for each right answer, a column for each that was given."""
+    """The confusion matrix: a line for each right answer, a column for each that was given."""
     short = {label: fmt.shortened(label, 80 // (WIDEST + 2)) for label in found.labels}
     made = table("Right \\ given")
     for label in found.labels:

@@ -42,7 +42,7 @@ def amount(value: int, unit: Unit) -> str:
 
 
 def one_of(unit: Unit) -> int:
-    """The amount of a single one."""
+    """The amount of one call, one token or one credit."""
     return CREDIT if unit is Unit.CREDITS else 1
 
 

@@ -1,7 +1,7 @@
-"""A run on a terminal: a few lines that keep themselves up to date.
+"""A run on a terminal: a few lines that are kept up to date.
 
-A thread looks four times a second for something new, and draws only what has changed: while the
-runner sleeps until midnight the countdown is drawn once a minute.
+A thread checks four times a second whether something has changed, and draws only then: while the
+run sleeps until midnight, the countdown is drawn once a minute.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from runner.cli.render.run_view import RunView, RunViewer
 from runner.clock import SystemClock
 from runner.engine.progress import Progress
 
-LOOK_EVERY_S = 0.25
-LOOKS_WHILE_QUIET = 4  # without news, the countdown is reckoned once a second
+CHECK_EVERY_S = 0.25
+CHECKS_WHILE_QUIET = 4  # without news, the countdown is updated once a second
 BAR_WIDTH = 24
 
 
 class LiveScreen:
-    """A watcher that draws; to be entered before the run and left after it."""
+    """A watcher that draws the run; enter it before the run and leave it afterwards."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -42,7 +42,7 @@ class LiveScreen:
         self._thread = Thread(target=self._keep_drawing, name="screen", daemon=True)
 
     def __call__(self, progress: Progress) -> None:
-        """Take note of what happens; it is drawn soon."""
+        """Keep the progress, to be drawn within a quarter of a second."""
         self._latest, self._news = progress, True
 
     def __enter__(self) -> Self:
@@ -65,9 +65,9 @@ class LiveScreen:
         quiet = 0
         # A terminal that is gone ends the drawing, not the run.
         with suppress(OSError):
-            while not self._ended.wait(LOOK_EVERY_S):
+            while not self._ended.wait(CHECK_EVERY_S):
                 quiet = 0 if self._news else quiet + 1
-                if quiet % LOOKS_WHILE_QUIET == 0:
+                if quiet % CHECKS_WHILE_QUIET == 0:
                     self._draw()
 
     def _draw(self) -> None:
@@ -81,7 +81,7 @@ class LiveScreen:
 
 
 def drawn(view: RunView) -> RenderableType:
-    """`view` laid out."""
+    """The layout of `view`."""
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(overflow="fold")

@@ -37,7 +37,7 @@ class RehearsalView:
         self._drawn_at = 0.0
 
     def provider(self, simulator: SimulatedProvider) -> None:
-        """Take note of the provider, which knows every call that arrived."""
+        """Keep the provider, which counts every call that arrives."""
         self._provider = simulator
 
     def __enter__(self) -> Self:

@@ -40,7 +40,7 @@ def report(days: Sequence[DayReport], *, by_model: bool = False) -> RenderableTy
 
 
 def _notes(days: Sequence[DayReport]) -> list[Text]:
-    """What the columns do not tell: how full the calls were, and which have no end yet."""
+    """Below the table: how many rows a call had, and how many calls are still open."""
     rows, calls = sum(d.rows for d in days), sum(d.succeeded for d in days)
     full = f"{rows / calls:.1f} rows a call" if rows > calls > 0 else ""
     open_calls = sum(found.in_flight for found in days)
@@ -61,7 +61,7 @@ def _figures(days: Sequence[DayReport], *, paid: bool) -> list[str]:
 
 
 def _money(days: Sequence[DayReport]) -> list[str]:
-    """What was spent of the credits, and what was left at the end of a day; "" if unknown."""
+    """The credits spent, and those left at the end of a day; "" where unknown."""
     costs = [found.credits for found in days if found.credits is not None]
     left = days[0].balance if len(days) == 1 else None
     return [
@@ -71,7 +71,7 @@ def _money(days: Sequence[DayReport]) -> list[str]:
 
 
 def _share(days: Sequence[DayReport]) -> str:
-    """What was spent of the allowance, strangers included."""
+    """The share of the allowance that was spent, by us or by others."""
     known = [(d.spent, d.limit) for d in days if d.spent is not None and d.limit]
     if not known:
         return ""
@@ -97,7 +97,7 @@ def failures(found: Sequence[Failure], batch: Batch, retry: str) -> RenderableTy
 
 
 def written(path: Path, rows: int, batch: Batch) -> str:
-    """What an export holds."""
+    """What was exported, in one line."""
     counts = batch.counts
     parts = [f"{fmt.number(counts.succeeded)} succeeded"]
     parts += [f"{fmt.number(counts.failed)} failed"] * bool(counts.failed)

@@ -21,7 +21,7 @@ Awaited = tuple[str, str, str, int | None]
 
 
 class RunLog:
-    """A watcher that writes a line when something has changed that matters."""
+    """A watcher that writes a line when something important has changed."""
 
     def __init__(self, console: Console, zone: tzinfo | None = None) -> None:
         self._console = console
@@ -89,7 +89,7 @@ class RunLog:
 
 
 def _identity(reason: Waiting) -> Awaited:
-    """What makes two waits the same to a reader; a pace's next call is no news."""
+    """What two waits have in common that read the same; the next call of a pace is no news."""
     window = reason.window
     place = (window.account + window.model, window.period_key) if window else ("", "")
     passing = reason.cause in ("pace", "due") or bool(window and window.gate.probe_in_flight)

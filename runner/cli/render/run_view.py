@@ -20,7 +20,7 @@ STOP_NOW_HINT = "Ctrl-C again: stop at once; nothing is lost, calls in flight co
 
 @dataclass(frozen=True, slots=True)
 class RunView:
-    """What is shown of a run. Two equal pictures look the same."""
+    """What is shown of a run. Two views that are equal look the same."""
 
     title: str
     done: int
@@ -49,7 +49,7 @@ class RunViewer:
         self._days: dict[str, None] = {}
 
     def view(self, progress: Progress, now: int) -> RunView:
-        """The view of `progress`, looked at `now` (ms since the epoch)."""
+        """The view of `progress` at `now` (ms since the epoch)."""
         self._remember(progress)
         known = self._batches.values()
         return RunView(

@@ -1,4 +1,4 @@
-"""What the commands around the work show: the doctor's findings, a simulated provider."""
+"""What `doctor`, `models` and `simulate` show."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SIGNS = {True: ("✓", "green"), False: ("✗", "bold red"), None: ("?", "yellow
 
 
 def checks(found: Sequence[Check]) -> RenderableType:
-    """A line for each thing that was looked at, and the remedy where one is needed."""
+    """A line for each check, and the remedy where one is needed."""
     grid = Table.grid(padding=(0, 2))
     grid.add_column(no_wrap=True)
     grid.add_column(no_wrap=True)

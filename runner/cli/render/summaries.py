@@ -20,7 +20,7 @@ from runner.store.batches import Batch
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What is said at the end of a run.
+    """What the summary of a run is made from.
 
     Attributes:
         ran: How it ended.
@@ -38,7 +38,7 @@ class Summary:
 
 
 def summary(found: Summary) -> RenderableType:
-    """The end of a run."""
+    """How a run ended, and what to type next."""
     batches = found.ran.batches
     if not batches:
         return Text("nothing is queued; queue a dataset with: midnight submit JOBFILE INPUT")

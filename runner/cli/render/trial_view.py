@@ -1,4 +1,4 @@
-"""A trial: of each call what was sent, what came back and what was made of it, side by side."""
+"""A trial: the prompt, the reply and the answers of each call, side by side."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _panels(found: Trial, each: CallTrace, width: int) -> RenderableType:
 
 
 def _prompt(sent: Any) -> str:
-    """What was sent as a text: messages one after another, texts each on a line of its own."""
+    """The prompt as text: messages one after another, texts one a line."""
     if isinstance(sent, str):
         return sent
     if isinstance(sent, list) and all(isinstance(one, str) for one in sent):
@@ -114,7 +114,7 @@ def _answer(found: Trial, end: JobOutcome) -> str:
 
 
 def _without_call(found: Trial) -> list[Text]:
-    """The rows that no call was made for: reused, or still to be asked."""
+    """The rows for which no call was made: their answers were reused, or they were not asked."""
     asked = {end.job.job_id for each in found.calls for end in each.jobs}
     told = []
     for row in found.rows:

@@ -22,8 +22,7 @@ from runner.core.states import BatchState
 from runner.core.window import Window
 from runner.errors import NotFoundError
 from runner.settings import Settings
-from runner.store import batch_rows, batches, enqueue, integrity, reports, results, set_aside
-from runner.store.batch_rows import Failure
+from runner.store import batches, reports, set_aside
 from runner.store.batches import Batch
 from runner.store.database import Database
 from runner.store.migrate import copy_to
@@ -40,10 +39,11 @@ if TYPE_CHECKING:
     from runner.app.submission import Progress as OnProgress
     from runner.engine.call import Observer
     from runner.engine.progress import Watcher
+    from runner.store.batch_rows import Failure
 
 
 @asynccontextmanager
-async def open_midnight(
+async def open_application(
     settings: Settings,
     *,
     environ: Mapping[str, str] = os.environ,
@@ -52,7 +52,7 @@ async def open_midnight(
     random: Random | None = None,
     virtual: bool = False,
     on_upgrade: Callable[[Path], None] | None = None,
-) -> AsyncIterator[Midnight]:
+) -> AsyncIterator[Application]:
     """Open the database, bringing it up to date.
 
     Args:
@@ -74,11 +74,11 @@ async def open_midnight(
         ) as database,
         EngineHost(settings, database, environ, clock or SystemClock(), transport, random) as host,
     ):
-        yield Midnight(settings, database, clock or SystemClock(), host)
+        yield Application(settings, database, clock or SystemClock(), host)
 
 
-class Midnight:
-    """What one can ask for. Made by `open_midnight`."""
+class Application:
+    """What one can ask for. Made by `open_application`."""
 
     def __init__(
         self, settings: Settings, database: Database, clock: Clock, host: EngineHost
@@ -224,6 +224,8 @@ class Midnight:
 
     async def answered_before(self, fingerprints: Sequence[bytes]) -> set[bytes]:
         """Which of what is to be asked has been answered, in whichever batch."""
+        from runner.store import enqueue  # noqa: PLC0415 - only a plan
+
         async with self._database.read() as connection:
             return await enqueue.answered_before(connection, fingerprints)
 
@@ -277,6 +279,8 @@ class Midnight:
 
     async def failures(self, batch: Batch, limit: int = 100) -> list[Failure]:
         """The first failed rows of `batch` and its parts, and why."""
+        from runner.store import batch_rows  # noqa: PLC0415 - only to show failures
+
         found: list[Failure] = []
         for part in await self.family(batch):
             async with self._database.read() as connection:
@@ -285,6 +289,8 @@ class Midnight:
 
     async def retry(self, batch: Batch) -> int:
         """Queue the failed rows of `batch` and its parts again; how many."""
+        from runner.store import results  # noqa: PLC0415 - only to retry
+
         retried = 0
         async with self._database.write() as connection:
             for part in await batches.parts_of(connection, batch.id):
@@ -317,6 +323,8 @@ class Midnight:
 
     async def check(self) -> list[str]:
         """What is wrong inside the database; empty if nothing is."""
+        from runner.store import integrity  # noqa: PLC0415 - only to check
+
         async with self._database.read() as connection:
             return await integrity.defects(connection)
 
