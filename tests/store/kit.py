@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -12,6 +13,7 @@ from typing import Any, TypeVar
 
 import anyio
 import pytest
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core import packing, quota
@@ -49,6 +51,9 @@ NOON = MIDNIGHT + 12 * HOUR
 MODEL = "Qwen/Qwen3-8B"
 ACCOUNT = "mine"
 OURS, THEIRS = 1, 2  # two runners
+
+# What each database raises where a row breaks a rule of the schema.
+VIOLATIONS = (IntegrityError, sqlite3.IntegrityError)
 
 QUOTAS = (
     Quota("calls a day", Scope.ACCOUNT, 2000, DAILY),
