@@ -23,7 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.ext.compiler import compiles
 
 from runner.errors import BusyError, DiskError, DiskFullError, StoreError, UnavailableError
-from runner.store.expressions import ByteLength, OneOf, ReservedAmount
+from runner.store.expressions import ByteLength, Elements, OneOf, ReservedAmount
 from runner.store.statement import Driver, drivers
 
 BUSY_TIMEOUT_S = 15.0
@@ -287,6 +287,12 @@ drivers["sqlite"] = Driver(insert, _run, _fetch)
 def _one_of(element: OneOf, compiler: Any, **options: Any) -> str:
     column, values = (compiler.process(part, **options) for part in element.clauses)
     return f"{column} IN (SELECT value FROM json_each({values}))"  # noqa: S608 - no text of users
+
+
+@compiles(Elements, "sqlite")
+def _elements(element: Elements, compiler: Any, **options: Any) -> str:
+    (values,) = (compiler.process(part, **options) for part in element.clauses)
+    return f"json_each({values})"
 
 
 @compiles(ByteLength, "sqlite")
