@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -207,7 +208,7 @@ async def submit(
 
 def fingerprint(ask: str) -> bytes:
     """Of what a row asks, in as many bytes as any other."""
-    return ask.encode().ljust(enqueue.FINGERPRINT_BYTES, b"\0")
+    return blake2b(ask.encode(), digest_size=enqueue.FINGERPRINT_BYTES).digest()
 
 
 async def reread(connection: AsyncConnection, batch: Batch) -> Batch:
