@@ -290,7 +290,7 @@ async def everything(world: World) -> list[Batch]:
 
 async def load_the_rest(world: World, batch: Batch) -> None:
     texts = [f'{{"text":"halfway {number}"}}' for number in range(batch.rows_loaded, batch.rows)]
-    asks = [text.encode() for text in texts]
+    asks = list(map(fingerprint, texts))
     async with world.database.write() as connection:
         await enqueue.enqueue(connection, batch, batch.rows_loaded, texts, asks, world.clock.now())
         await batches.set_batch_state(connection, batch.id, BatchState.ACTIVE)
