@@ -20,6 +20,7 @@ from runner.store import batches, enqueue, migrate
 from runner.store import sqlite as dialect
 from runner.store.batches import Batch
 from runner.store.opening import open_database
+from tests.store.kit import fingerprint
 from tests.store.promises import broken_promises
 from tests.store.releases import Records, dump, make_release, raw, records, rows, schema
 from tests.support.world import UTC8, World, right_answer, simulate
