@@ -109,7 +109,13 @@ JobAction = Succeed | Accept | Reask | SplitPack | Release | RetryAt | Fail
 
 
 def after_answer(
-    value: str | None, why_not: str, tries: Tries, limits: Limits, *, pack_size: int = 1
+    value: str | None,
+    why_not: str,
+    tries: Tries,
+    limits: Limits,
+    *,
+    pack_size: int = 1,
+    final: bool = False,
 ) -> JobAction:
     """What follows an answer: `value` if it is valid, else `why_not`.
 
@@ -119,11 +125,14 @@ def after_answer(
         tries: What the job has been through, before this.
         limits: How much it may go through.
         pack_size: How many jobs shared the call.
+        final: Whether asking the job again, alone, would bring no other answer.
     """
     if value is not None:
         return Succeed(value)
     if pack_size > 1:
         return SplitPack(why_not)
+    if final:
+        return Fail(why_not)
     if tries.invalid_replies + 1 < limits.max_asks:
         return Reask(why_not)
     return Fail(f"no valid answer in {limits.max_asks} asked: {why_not}")
@@ -150,8 +159,8 @@ def after_refusal(
         now: The present moment.
         pack_size: How many jobs shared the call.
         circuit_open: Whether the call was the probe of a route whose calls are known to fail.
-        others_answered: Whether the provider has answered other calls since this one was sent: if
-            not, that it is overloaded says nothing about the job.
+        others_answered: Whether the provider answers other calls: if not, that it is overloaded
+            says nothing about the job.
     """
     if verdict.overloaded and not others_answered:
         return Release()
@@ -185,7 +194,7 @@ def _after_fault(
     if pack_size > 1 and tries.faults + 1 >= FAULTS_IN_PACK:
         return SplitPack(verdict.why)
     if pack_size > 1 or tries.faults + 1 < limits.max_attempts:
-        return RetryAt(now + backoff_ms(tries.faults, jitter))
+        return RetryAt(now + max(backoff_ms(tries.faults, jitter), verdict.wait_ms or 0))
     return Fail(f"{verdict.why} (tried {tries.faults + 1} times)")
 
 

@@ -200,7 +200,9 @@ class Scheduler:
             if one.result.verdict.kind in ANSWERED:
                 answered.setdefault(route, []).append(one)
             else:
-                routes[route], evidence = routes[route].refused(one.outcome, one.sent_ms, now_ms)
+                routes[route], evidence = routes[route].refused(
+                    one.outcome, one.first_job, one.sent_ms, now_ms
+                )
             settlements.append(settled(one, evidence, jitter=self._random.random(), now=now))
         for route, calls in answered.items():
             sent = [one.sent_ms for one in calls]

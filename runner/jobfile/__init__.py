@@ -8,7 +8,7 @@ from runner.jobfile.answer_spec import AnswerSpec
 from runner.jobfile.answers.pack_reply import read_pack
 from runner.jobfile.answers.reply import Invalid, Valid, read_answer, read_value
 from runner.jobfile.columns import check_columns
-from runner.jobfile.instructions import instruction, response_format
+from runner.jobfile.instructions import instruction, is_wrapped, response_format
 from runner.jobfile.job_file import JobFile, JobLimits
 from runner.jobfile.job_spec import ImageSpec, JobSpec
 from runner.jobfile.load import build, load, parse
@@ -32,6 +32,7 @@ __all__ = [
     "build",
     "check_columns",
     "instruction",
+    "is_wrapped",
     "load",
     "parse",
     "read_answer",

@@ -34,9 +34,9 @@ class EmbeddingHandler:
         parameters, timeout_s = self._jobfile.parameters, self._jobfile.limits.timeout_s
         return await endpoint.embed(model, asked, parameters, timeout_s, now)
 
-    def read(self, result: CallResult, number: int) -> Sequence[ParsedAnswer]:
+    def read(self, result: CallResult, asked: Sequence[str]) -> Sequence[ParsedAnswer]:
         """A vector is its JSON text."""
-        vectors = result.reply.vectors if result.reply else (None,) * number
+        vectors = result.reply.vectors if result.reply else (None,) * len(asked)
         return [
             ParsedAnswer(invalid="the reply holds no vector for it")
             if one is None

@@ -40,9 +40,9 @@ class ImageHandler:
         parameters, timeout_s = self._jobfile.parameters, self._jobfile.limits.timeout_s
         return await endpoint.generate_image(model, text, parameters, timeout_s, now)
 
-    def read(self, result: CallResult, number: int) -> Sequence[ParsedAnswer]:
+    def read(self, result: CallResult, asked: Sequence[str]) -> Sequence[ParsedAnswer]:
         """The task that makes it, or where it is: as a task, too, that has ended already."""
         reply = result.reply
         place = (reply.task_id or next(iter(reply.images), "")) if reply else ""
         answer = ParsedAnswer(task_id=place, invalid="" if place else "the reply holds no image")
-        return [answer] * number
+        return [answer] * len(asked)

@@ -36,6 +36,6 @@ class RequestHandler:
         body = row["body"] | {"model": model}
         return await endpoint.forward(row["url"], body, self._timeout_s, now)
 
-    def read(self, result: CallResult, number: int) -> Sequence[ParsedAnswer]:
+    def read(self, result: CallResult, asked: Sequence[dict[str, Any]]) -> Sequence[ParsedAnswer]:
         """The whole body of the reply is the answer."""
-        return [ParsedAnswer(result.body)] * number
+        return [ParsedAnswer(result.body)] * len(asked)
