@@ -23,7 +23,7 @@ from runner.providers.account import Account
 from runner.providers.durations import DAY_MS, read_moment, read_wait
 from runner.providers.json_body import to_json
 from runner.providers.redaction import Redaction
-from runner.providers.transport import NoReply, NotSent, Response, Transport
+from runner.providers.transport import MOST_REPLY_BYTES, NoReply, NotSent, Response, Transport
 
 # A Date further from our clock than this is wrong, cached or made up (a device without a clock
 # says 1970), and is no evidence of the provider's day.
@@ -77,6 +77,7 @@ class _Request:
     read: Callable[[int, Mapping[str, str], bytes], Reply]
     headers: Mapping[str, str]
     forwarded: bool = False
+    limit_bytes: int = MOST_REPLY_BYTES
 
 
 class Endpoint:
@@ -157,8 +158,12 @@ class Endpoint:
     ) -> CallResult:
         """Ask for the vectors of `inputs`, as `chat` asks; the reply has one place for each."""
         body = {"model": model, "input": inputs, **parameters}
-        read = partial(embeddings.read_reply, len(inputs))
-        return await self._call(_Request("/embeddings", body, read, self._headers), timeout_s, now)
+        read, limit = (
+            partial(embeddings.read_reply, len(inputs)),
+            embeddings.most_bytes(len(inputs)),
+        )
+        request = _Request("/embeddings", body, read, self._headers, limit_bytes=limit)
+        return await self._call(request, timeout_s, now)
 
     async def generate_image(
         self,
@@ -171,7 +176,9 @@ class Endpoint:
         """Ask for images, as `chat` asks; the reply has them, or the id of the task they are."""
         body = {"model": model, "prompt": prompt, **parameters}
         path, read = "/images/generations", images.read_reply
-        request = _Request(path, body, read, self._image_headers)
+        request = _Request(
+            path, body, read, self._image_headers, limit_bytes=images.MOST_REPLY_BYTES
+        )
         return await self._call(request, timeout_s, now)
 
     async def forward(
@@ -185,12 +192,13 @@ class Endpoint:
             timeout_s: How long it may take, in seconds.
             now: The present moment.
         """
-        path, read = url.removeprefix("/v1"), openai.read_reply
+        path, read, limit = url.removeprefix("/v1"), openai.read_reply, MOST_REPLY_BYTES
         if path == "/embeddings":
-            read = partial(embeddings.read_reply, embeddings.inputs_in(body))
+            count = embeddings.inputs_in(body)
+            read, limit = partial(embeddings.read_reply, count), embeddings.most_bytes(count)
         else:
             body = {"stream": False, **body}
-        request = _Request(path, body, read, self._headers, forwarded=True)
+        request = _Request(path, body, read, self._headers, forwarded=True, limit_bytes=limit)
         return await self._call(request, timeout_s, now)
 
     async def task(self, task_id: str, timeout_s: float) -> images.TaskStatus:
@@ -232,7 +240,9 @@ class Endpoint:
             why = f"the request cannot be written as JSON: {error}"
             return CallResult(Verdict(Kind.REJECTED, self._clean(why), scope=None))
         try:
-            reply = await self._transport.post(url, request.headers, body, timeout_s)
+            reply = await self._transport.post(
+                url, request.headers, body, timeout_s, request.limit_bytes
+            )
             if isinstance(reply, Response):
                 return self._read(reply, request, now)
         except Exception as error:  # noqa: BLE001 - the call may have been charged: it has an end

@@ -30,7 +30,7 @@ _WAITS = {
     "llm_provider-retry-after-ms": 1,
     "llm_provider-retry-after": 1000,
 }
-_MOMENTS_ABOVE = 10**9  # a bare number above this is no wait, but a moment
+_MOMENTS_ABOVE = 10**12  # so many ms and more are no wait, but a moment
 
 _STANDARD = frozenset(
     {
@@ -134,13 +134,16 @@ def read_retry_after(headers: Mapping[str, str], now: int) -> int | None:
 
 
 def _wait(text: str, unit_ms: int, now: int) -> int | None:
-    first = text.partition(",")[0]  # two headers that were joined
-    number = read_span(text, 1) if "," not in text else read_span(first, 1)
-    if number is not None and number < _MOMENTS_ABOVE:
-        return read_span(first, unit_ms)
-    until = read_http_date(text)
-    if until is None:
-        until = read_reset(first, now)
+    if (until := read_http_date(text)) is not None:
+        return max(0, until - now)
+    values = {part.strip() for part in text.split(",")}  # of several headers that were joined
+    if len(values) > 1:
+        return None
+    text = values.pop()
+    number = read_floor(text)
+    if number is not None and number * unit_ms < _MOMENTS_ABOVE:
+        return read_span(text, unit_ms)
+    until = read_reset(text, now)
     return read_wait(f"retry after {text}") if until is None else max(0, until - now)
 
 
