@@ -37,6 +37,7 @@ class RouteStats:
         answered_ms: When it last answered a call, by the loop's clock.
         refused_job: The first job of the calls that it has refused since then; `SEVERAL` where
             they had different ones, 0 where there was no call.
+        refusal: What the provider said of the last of them.
     """
 
     controller: Controller
@@ -45,6 +46,7 @@ class RouteStats:
     call_ms: float = USUAL_CALL_MS
     answered_ms: int = -1
     refused_job: int = 0
+    refusal: str = ""
 
     def refused(
         self, outcome: Outcome, job: int, sent_ms: int, now_ms: int
@@ -71,6 +73,7 @@ class RouteStats:
             controller=learned,
             tokens=self._tokens([outcome.tokens]),
             refused_job=job if only else SEVERAL,
+            refusal=verdict.why,
         )
         return after, evidence
 

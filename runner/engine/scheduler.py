@@ -291,7 +291,7 @@ class Scheduler:
     ) -> RouteState:
         stats = memory.routes.get(route) or self._new_route(account)
         cost = account.cost(route[1], round(stats.tokens))
-        return RouteState(own, stats.controller, stats.in_flight, cost)
+        return RouteState(own, stats.controller, stats.in_flight, cost, stats.refusal)
 
     def _new_route(self, account: Account) -> RouteStats:
         start = min(account.preset.start_concurrency, self._max_concurrency)

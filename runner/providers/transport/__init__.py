@@ -1,7 +1,8 @@
 """HTTP exchanges with providers.
 
 `exchange` has the interface and the outcomes, `over_pyreqwest` and `over_httpx` implement it,
-`unpacking` bounds what is unpacked, `network` reads the proxies and certificates that the environment names, `opening` chooses.
+`unpacking` bounds what is unpacked, `network` reads the proxies and certificates that the
+environment names, `opening` chooses.
 """
 
 from runner.providers.transport.exchange import (

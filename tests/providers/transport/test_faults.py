@@ -324,7 +324,7 @@ def test_huge_bodies_pass_whole(kind: str) -> None:
             await connection.send(b"y" * (size // 20))
 
     async def main(transport: Transport, server: Server) -> tuple[Any, int]:
-        reply = await transport.post(server.url, HEADERS, b"x" * size, 30)
+        reply = await transport.post(server.url, HEADERS, b"x" * size, 30, size)
         return reply, len(server.body())
 
     reply, arrived = run(kind, script, main)
