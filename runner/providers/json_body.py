@@ -8,10 +8,11 @@ list of its JSON values.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 import orjson
+
+from runner import exact_json
 
 _MARK = b"\xef\xbb\xbf"
 _DATA = b"data:"
@@ -82,22 +83,6 @@ def to_json(value: Any) -> bytes:
         ValueError: It has no JSON, such as infinity.
     """
     try:
-        return orjson.dumps(value)
-    except TypeError:  # an integer beyond 64 bits, half a surrogate pair, a strange mapping
-        return _spelled(value)
-
-
-def _spelled(value: Any) -> bytes:
-    try:
-        return json.dumps(value, allow_nan=False, default=_plain).encode()
+        return exact_json.dumps(value)
     except (TypeError, RecursionError) as error:
         raise ValueError(str(error)) from error
-
-
-def _plain(value: Any) -> Any:
-    """A mapping or a sequence of an unusual kind as one that `json` knows."""
-    if isinstance(value, Mapping):
-        return dict(value)
-    if isinstance(value, Sequence):
-        return list(value)
-    raise TypeError(f"{type(value).__name__} has no JSON")

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import orjson
-
+from runner import exact_json
 from runner.core.settlement import ParsedAnswer
 from runner.engine.handlers.base import JobRow, parsed
 from runner.jobfile import (
@@ -43,7 +42,7 @@ class ChatHandler:
 
     async def prepare(self, row: JobRow) -> _Question:
         """Its messages; after invalid replies, with these and what was wrong with them."""
-        values = orjson.loads(row.body)
+        values = exact_json.loads(row.body)
         asked = [InvalidReply(reply, why) for reply, why in row.invalid_replies]
         named = messages = self._prompt.messages(values, asked)
         if self._jobfile.prompt.image_templates:
