@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from runner import exact_json
 from runner.cli.render.fmt import iso
 from runner.core.gate import ParkReason
 from runner.core.period import spell
@@ -231,7 +232,7 @@ def failures(found: list[Failure]) -> list[JSON]:
             "row": each.row,
             "error": each.error,
             "replies": each.replies,
-            "input": orjson.loads(each.payload),
+            "input": exact_json.loads(each.payload),
         }
         for each in found
     ]

@@ -143,7 +143,7 @@ class _Scan:
 
     def _scan_text(self) -> _Result:
         source = decompressed(self.file, self.type.compression, self.path)
-        lines = Lines(source, self.path, verify=True)
+        lines = Lines(source, self.path, verify=True, inner_marks=self.type.format == "jsonl")
         errors = RowErrors(self.path, self.requirements.remedy or _REMEDIES[self.type.format])
         scan = self._scan_objects if self.type.format == "jsonl" else self._scan_table
         columns, rows = scan(lines, errors)

@@ -12,6 +12,7 @@ from typing import Any
 
 import orjson
 
+from runner import exact_json
 from runner.errors import JobFileError
 from runner.jobfile.job_file import JobFile
 from runner.jobfile.prompt import Prompt
@@ -47,12 +48,12 @@ class RequestKeys:
 
     def of(self, row: str) -> bytes:
         """Return the key of a row, given as the text of a JSON object; `KEY_BYTES` long."""
-        values: dict[str, Any] = orjson.loads(row)
+        values: dict[str, Any] = exact_json.loads(row)
         if self._is_request:
             content = [values["url"], values["body"]]
-            data = orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
+            data = exact_json.dumps(content, sort_keys=True)
         else:
-            data = orjson.dumps(self._read(values))
+            data = exact_json.dumps(self._read(values))
         if self._image_identity is not None:
             data += orjson.dumps(self._images(values, self._image_identity))
         return hashlib.blake2b(data, digest_size=KEY_BYTES).digest()

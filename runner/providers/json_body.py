@@ -12,10 +12,12 @@ import codecs
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
+
+from runner import exact_json
 
 _BLANKS = " \t\r\n\ufeff\0"
 _DATA = "data:"
@@ -138,22 +140,6 @@ def to_json(value: Any) -> bytes:
         ValueError: It has no JSON, such as infinity.
     """
     try:
-        return orjson.dumps(value)
-    except TypeError:  # an integer beyond 64 bits, half a surrogate pair, a strange mapping
-        return _spelled(value)
-
-
-def _spelled(value: Any) -> bytes:
-    try:
-        return json.dumps(value, allow_nan=False, default=_plain).encode()
+        return exact_json.dumps(value)
     except (TypeError, RecursionError) as error:
         raise ValueError(str(error)) from error
-
-
-def _plain(value: Any) -> Any:
-    """A mapping or a sequence of an unusual kind as one that `json` knows."""
-    if isinstance(value, Mapping):
-        return dict(value)
-    if isinstance(value, Sequence):
-        return list(value)
-    raise TypeError(f"{type(value).__name__} has no JSON")

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import orjson
-
+from runner import exact_json
 from runner.core.settlement import ParsedAnswer
 from runner.core.verdict import Finish, Reply
 from runner.engine.handlers.base import JobRow, parsed
@@ -64,7 +63,7 @@ class ChatHandler:
 
     async def prepare(self, row: JobRow) -> _Question:
         """Its messages; after invalid replies, with these and what was wrong with them."""
-        values = orjson.loads(row.body)
+        values = exact_json.loads(row.body)
         broke_off = any(why.startswith(BROKE_OFF) for _, why in row.invalid_replies)
         asked = [
             InvalidReply(reply, why)

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import orjson
-
+from runner import exact_json
 from runner.core.settlement import ParsedAnswer
 from runner.engine.handlers.base import JobRow
 from runner.jobfile import JobFile, Prompt
@@ -26,7 +25,7 @@ class ImageHandler:
 
     async def prepare(self, row: JobRow) -> str:
         """What the image is to show."""
-        return self._prompt.text(orjson.loads(row.body))
+        return self._prompt.text(exact_json.loads(row.body))
 
     def shown(self, asked: Sequence[str]) -> str:
         """The text."""
