@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from json.encoder import encode_basestring, encode_basestring_ascii
-from typing import Any
+from typing import Any, Self
 
 import orjson
 
@@ -39,7 +39,7 @@ class Number(float):
     __slots__ = ("text",)
     text: str
 
-    def __new__(cls, text: str) -> Number:
+    def __new__(cls, text: str) -> Self:
         """Read the number that `text` spells in JSON."""
         self = super().__new__(cls, text)
         self.text = text
@@ -49,9 +49,6 @@ class Number(float):
         return self.text
 
     __repr__ = __str__
-
-    def __reduce__(self) -> tuple[type[Number], tuple[str]]:
-        return Number, (self.text,)
 
     @property
     def is_rounded(self) -> bool:
@@ -205,6 +202,4 @@ def _refuse(constant: str) -> Any:
     raise ValueError(f"{constant} is not JSON")
 
 
-_DECODER = json.JSONDecoder(
-    parse_int=_parse_int, parse_float=_parse_float, parse_constant=_refuse
-)
+_DECODER = json.JSONDecoder(parse_int=_parse_int, parse_float=_parse_float, parse_constant=_refuse)

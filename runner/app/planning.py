@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 import anyio.lowlevel
+
 from runner import exact_json
 from runner.app.distinct import DistinctKeys
 from runner.app.parts import BYTES_PER_TOKEN, Fingerprints, Part, request_keys

@@ -225,8 +225,6 @@ def _seconds(line: QuotaLine) -> int | None:
 
 def failures(found: list[Failure]) -> list[JSON]:
     """Failed rows; `input` is the row."""
-    import orjson  # noqa: PLC0415 - not for --help
-
     return [
         {
             "row": each.row,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any, Literal, cast
 
-from runner import exact_json
+from runner import column_names, exact_json
 from runner.errors import ConfigError
 
 Operator = Literal["==", "!=", "<=", ">=", "<", ">", "in", "contains"]
@@ -71,7 +71,7 @@ class Condition:
 
     def matches(self, row: Mapping[str, Any]) -> bool:
         """Whether the row meets the condition; a missing or null value counts as empty text."""
-        text = _text(row.get(self.column))
+        text = _text(column_names.value_of(row, self.column))
         match self.operator:
             case "contains":
                 return self.values[0] in text

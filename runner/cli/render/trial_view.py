@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-
 from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from runner import exact_json
 from runner.app.trial import Trial
 from runner.cli.render import fmt, messages
 from runner.core.ending import Ending

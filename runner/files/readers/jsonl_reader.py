@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from runner import exact_json
+from runner import column_names, exact_json
 from runner.files.readers.lines import ReportError
 
 MAX_COLUMNS = 10_000
@@ -148,7 +148,7 @@ def _refuse_repeated(pairs: list[tuple[str, Any]]) -> None:
 
 
 def _key_error(row: dict[str, Any], required: frozenset[str]) -> str | None:
-    if not required <= row.keys():
+    if not required <= row.keys() and not required <= column_names.canonical_keys(row).keys():
         names = ", ".join(f'"{name}"' for name in sorted(required - row.keys()))
         return f"the row lacks {names}"
     return "a key is empty" if "" in row else None

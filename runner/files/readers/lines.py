@@ -66,9 +66,8 @@ class Lines:
         for position, piece in enumerate(self._whole_lines()):
             if self._verify:
                 self._check(piece)
-            if self._inner_marks and _BOM in piece:
-                piece = piece.removeprefix(_BOM).replace(b"\n" + _BOM, b"\n")
-            yield piece.removeprefix(_BOM) if position == 0 else piece
+            whole = piece.removeprefix(_BOM) if position == 0 or self._inner_marks else piece
+            yield whole.replace(b"\n" + _BOM, b"\n") if self._inner_marks else whole
 
     def _whole_lines(self) -> Iterator[bytes]:
         rest: list[bytes] = []
