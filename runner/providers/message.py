@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
+from runner import exact_json
 from runner.core.verdict import Finish
 
 # As of 2026-11: OpenAI, Gemini, Anthropic, Mistral, Zhipu, DeepSeek, vLLM, SGLang, OpenRouter.
@@ -102,6 +101,8 @@ def read_choice(choice: Any) -> Message:
     if text:
         return Message(text, finish, fault=fault)
     arguments = _arguments(message)
+    if isinstance(arguments, dict):
+        return Message(spelled(arguments), finish, fault=fault, is_json=True)
     if arguments is not None:
         return Message(arguments, finish, fault=fault)
     return Message("", finish, _why_empty(message), fault)
@@ -135,14 +136,14 @@ def text_of(content: Any) -> str | None:
 
 def spelled(content: Any) -> str:
     """The JSON text of content that is no text."""
-    return orjson.dumps(content).decode()
+    return exact_json.dumps(content).decode()
 
 
 def _is_part(item: Any) -> bool:
     return isinstance(item, dict) and ("type" in item or "text" in item)
 
 
-def _arguments(message: dict[str, Any]) -> str | None:
+def _arguments(message: dict[str, Any]) -> str | dict[str, Any] | None:
     """The arguments of the one tool that a message calls; None if it calls none, or several."""
     calls = message.get("tool_calls")
     if isinstance(calls, list) and len(calls) == 1 and isinstance(calls[0], dict):
@@ -151,7 +152,7 @@ def _arguments(message: dict[str, Any]) -> str | None:
         function = None if calls else message.get("function_call")
     arguments = function.get("arguments") if isinstance(function, dict) else None
     if isinstance(arguments, dict) and arguments:
-        return spelled(arguments)
+        return arguments
     return arguments if isinstance(arguments, str) and arguments.strip() else None
 
 

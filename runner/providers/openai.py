@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
+from runner import exact_json
 from runner.core.verdict import Reply, succeeded
 from runner.providers.event_stream import joined
-from runner.providers.json_body import EventStream, parse_json
-from runner.providers.message import first_choice, read_choice
+from runner.providers.json_body import EventStream, decoded, parse_json
+from runner.providers.message import Message, first_choice, read_choice
 
 SNIPPET = 200  # characters of a body that is not JSON, for the ledger
 
@@ -30,7 +32,7 @@ Reader = Callable[[int, Mapping[str, str], dict[str, Any]], Reply]
 
 def read_reply(status: int, headers: Mapping[str, str], body: bytes) -> Reply:
     """A chat reply, whatever its shape; never raises."""
-    return read_any(status, headers, body, _answer)
+    return read_any(status, headers, body, partial(_answer, body))
 
 
 def read_any(status: int, headers: Mapping[str, str], body: bytes, answer: Reader) -> Reply:
@@ -100,10 +102,12 @@ def _dicts(value: Any) -> list[dict[str, Any]]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
-def _answer(status: int, headers: Mapping[str, str], data: dict[str, Any]) -> Reply:
+def _answer(body: bytes, status: int, headers: Mapping[str, str], data: dict[str, Any]) -> Reply:
     prompt_tokens, completion_tokens = read_usage(data)
     choice = first_choice(data)
     said = read_choice(choice)
+    if said.is_json:
+        said = _exactly(body, headers) or said
     code, message = _error_of_choice(choice)
     return Reply(
         status,
@@ -116,6 +120,15 @@ def _answer(status: int, headers: Mapping[str, str], data: dict[str, Any]) -> Re
         prompt_tokens=prompt_tokens,
         completion_tokens=completion_tokens,
     )
+
+
+def _exactly(body: bytes, headers: Mapping[str, str]) -> Message | None:
+    """The first choice, its numbers as they are spelled; None where that cannot be told."""
+    try:
+        data = exact_json.loads(decoded(body, headers.get("content-type", "")))
+        return read_choice(first_choice(data))
+    except (ValueError, TypeError, AttributeError):
+        return None
 
 
 def _error_of_choice(choice: Any) -> tuple[str, str]:

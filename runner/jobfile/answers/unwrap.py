@@ -15,6 +15,7 @@ _WORD = (
     r"|inner_monologue|ant_?thinking|思考|思考过程)"
 )
 _OPEN, _CLOSE = _BRACKETS_OF_TAG
+_OPENERS = frozenset("<[{(【◁＜«")
 _REST = rf"(?:\s[^<{_CLOSE}]{{0,60}})?\|?[{_CLOSE}]"  # attributes, and the end of the tag
 _BEGINS = (
     rf"[{_OPEN}]\|?\s*(?:seed:|(?:begin|start)(?:[_ ]of)?[_ ])?{_WORD}{_REST}|<unused94>thought\b"
@@ -37,7 +38,8 @@ _MARKS_OF_END = re.compile(r"<\|(?:return|end|im_end|eot_id|END_RESPONSE|end_of_
 _TAGGED = re.compile(
     r"\A\s*<(answer|response|final|output)>(.*)</\1>\s*\Z", re.DOTALL | re.IGNORECASE
 )
-_POSSIBLE = re.compile("[<\\[{(【◁＜«]|done thinking")
+# A reply with thinking begins with a bracket, or has one of these in it.
+_TRACES = ("/", "end_", "END_", "<unused95>", "done thinking")
 _FENCE = re.compile(r"(```|~~~)[\w+#-]*[ \t]*\n")
 _NOUNS = (
     "label|labels|answer|answers|category|class|classification|sentiment|result|output|rating|"
@@ -65,7 +67,7 @@ def core_of(text: str) -> str | None:
 
     Some servers send only the closing tag, because the opening one is part of the model's prompt.
     """
-    if not _POSSIBLE.search(text):
+    if not _may_think(text):
         return text.strip()
     marked = _without_marks(text)
     if marked is None:
@@ -84,7 +86,7 @@ def prose_of(text: str) -> str | None:
     Returns:
         None when the thinking does not end.
     """
-    if not _POSSIBLE.search(text):
+    if not _may_think(text):
         return text.strip()
     marked = _without_marks(text)
     if marked is None:
@@ -99,6 +101,12 @@ def prose_of(text: str) -> str | None:
         if opening is None and (start or _ANY_OPENING.search(text, start, closing.start())):
             return _without_frame(text[start:]) if start else text.strip()
         start = closing.end()
+
+
+def _may_think(text: str) -> bool:
+    """Whether there may be thinking in a reply, or a frame around it; nearly all have none."""
+    bare = text.lstrip()
+    return bare[:1] in _OPENERS or any(trace in bare for trace in _TRACES)
 
 
 def _without_marks(text: str) -> str | None:
