@@ -15,6 +15,7 @@ _SECRET = 8
 _PART = 16
 _BLOCK = _PART // 2
 _SHOWN = "[token]"
+_ESCAPE = "\\u00"
 
 
 class Redaction:
@@ -26,13 +27,19 @@ class Redaction:
         if len(token) < _SECRET:
             found = rf"(?<!\w){found}(?!\w)" if token else r"(?!)"
         self._whole = re.compile(found)
+        # JSON may spell any character as an escape.
+        spelled = "".join(rf"(?:{re.escape(one)}|\\u{ord(one):04x})" for one in token)
+        self._escaped = re.compile(spelled or r"(?!)", re.IGNORECASE)
         starts = range(0, len(token) - _BLOCK + 1, _BLOCK) if len(token) >= _PART else ()
         self._blocks = tuple(token[at : at + _BLOCK] for at in starts)
-        self._in_bytes = tuple(block.encode() for block in self._blocks or (token,) if block)
+        marks = (*(self._blocks or (token,)), _ESCAPE) if token else ()
+        self._marks = tuple(mark.encode() for mark in marks)
 
     def text(self, text: str) -> str:
         """`text` without the token and without long parts of it."""
         cleaned = self._whole.sub(_SHOWN, text)
+        if _ESCAPE in cleaned:
+            cleaned = self._escaped.sub(_SHOWN, cleaned)
         for block in self._blocks:
             if block in cleaned:
                 return self._without_parts(cleaned)
@@ -40,8 +47,8 @@ class Redaction:
 
     def body(self, body: bytes) -> bytes:
         """The body of a reply likewise; one that is not UTF-8 is left as it is otherwise."""
-        for block in self._in_bytes:
-            if block in body:
+        for mark in self._marks:
+            if mark in body:
                 text = body.decode("utf-8", "surrogateescape")
                 return self.text(text).encode("utf-8", "surrogateescape")
         return body
