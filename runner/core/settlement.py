@@ -108,7 +108,7 @@ class RouteEvidence:
 
     Attributes:
         others_answered: Whether the route answers other calls: it has since this one was sent; or,
-            where it may be the row that cannot be answered, it has refused no other since.
+            where it may be the row that cannot be answered, it has lately, or refused no other.
         exhausted: Whether slowing down has not helped, so that the route must be parked.
     """
 

@@ -23,6 +23,9 @@ FORGET = 0.02
 # After so many refusals in a row that may be for pace or for allowance, a probe is to tell which.
 AMBIGUOUS_REFUSALS = 4
 SEVERAL = -1
+# For so long after an answer, what may be an outage is held against the rows that meet it: some
+# twenty calls, as the waits go.
+RECENT_MS = 10 * 60_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,8 @@ class RouteStats:
         doubtful = verdict.ambiguous and learned.drought.refusals >= AMBIGUOUS_REFUSALS
         only = self.refused_job in (0, job)
         evidence = RouteEvidence(
-            others_answered=self.answered_ms >= sent_ms or (verdict.perhaps_row and only),
+            others_answered=self.answered_ms >= sent_ms
+            or (verdict.perhaps_row and (only or self._answers_at(now_ms))),
             exhausted=doubtful or controller.exhausted(learned),
         )
         after = replace(
@@ -91,6 +95,10 @@ class RouteStats:
             self.call_ms + weight * (took_ms - self.call_ms),
             now_ms,
         )
+
+    def _answers_at(self, now_ms: int) -> bool:
+        """Whether its last answer is not so old that there may be an outage."""
+        return self.answered_ms >= 0 and now_ms - self.answered_ms < RECENT_MS
 
     @property
     def pace_ms(self) -> float:
