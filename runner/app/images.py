@@ -11,8 +11,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import orjson
-
+from runner import exact_json
 from runner.errors import InputError, JobFileError, OutputError
 from runner.jobfile import JobFile, Prompt
 
@@ -96,7 +95,7 @@ def check_shown(
 
 def _shown(prompt: Prompt, row: str) -> Iterator[str]:
     try:
-        messages = prompt.messages(orjson.loads(row))
+        messages = prompt.messages(exact_json.loads(row))
     except JobFileError:
         return  # it will be told when its turn comes
     for message in messages:

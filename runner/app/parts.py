@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-import orjson
-
+from runner import exact_json
 from runner.app.rows import CHECK
 from runner.core.packing import ALONE, Packing
 from runner.errors import JobFileError
@@ -97,7 +96,7 @@ def _measured(budget: int, prompt: Prompt, rows: Iterable[str]) -> Packing:
 
 def _size(prompt: Prompt, row: str) -> int:
     try:
-        return len(prompt.text(orjson.loads(row)).encode("utf-8", "replace"))
+        return len(prompt.text(exact_json.loads(row)).encode("utf-8", "replace"))
     except JobFileError:
         return len(row)
 

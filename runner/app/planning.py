@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from itertools import islice
 
 import anyio.lowlevel
-import orjson
 
+from runner import exact_json
 from runner.app.distinct import DistinctKeys
 from runner.app.parts import BYTES_PER_TOKEN, Fingerprints, Part, request_keys
 from runner.app.queueing import CHUNK
@@ -145,12 +145,12 @@ class _Sample:
 
     def _size(self, row: str) -> int:
         """The bytes of what is asked of a row."""
-        values, prompt = orjson.loads(row), self._checked.prompt
+        values, prompt = exact_json.loads(row), self._checked.prompt
         match self._checked.jobfile.job.kind:
             case "chat":
-                return len(orjson.dumps(prompt.messages(values)))
+                return len(exact_json.dumps(prompt.messages(values)))
             case "request":
-                return len(orjson.dumps(values["body"]))
+                return len(exact_json.dumps(values["body"]))
             case _:
                 return len(prompt.text(values).encode("utf-8", "surrogatepass"))
 

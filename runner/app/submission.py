@@ -15,15 +15,16 @@ from runner import files, jobfile
 from runner.app.images import check_shown, with_image_folder
 from runner.app.parts import Part, packing_of, parts_of
 from runner.app.rows import VOTE_COLUMNS
+from runner.column_names import canonical, spelling
 from runner.core.packing import Packing
 from runner.errors import JobFileError
-from runner.files import ALL, Dataset, Format, Selection
+from runner.files import ALL, AS_NAMED, Dataset, ReadOptions, Selection
 from runner.files.openai_batch import check_requests
 from runner.jobfile import JobFile, Prompt
 from runner.store.batches import Batch, NewBatch
 
 # The job file that a file of requests is run by.
-REQUESTS = '[job]\nkind = "request"\nname = {}\nmodel = {}\n'
+REQUESTS = '[job]\nkind = "request"\nname = {}\nmodel = {}\ndedupe = {}\n'
 
 # Called now and then with how much is done, and of how much.
 Progress = Callable[[int, int], None]
@@ -40,6 +41,7 @@ class Checked:
     Attributes:
         beside: Where a folder of images that are made goes, unless the job file names one; None:
             the working directory.
+        remarks: What the user should know before anything is spent.
         salt: What tells this batch from another of the same job file and dataset.
     """
 
@@ -47,6 +49,7 @@ class Checked:
     prompt: Prompt
     dataset: Dataset
     beside: Path | None = None
+    remarks: tuple[str, ...] = ()
     salt: str = ""
 
     @property
@@ -102,9 +105,10 @@ def check_submission(
     dataset: Path | Sequence[Path],
     on_progress: Progress = unseen_progress,
     *,
-    form: Format | None = None,
+    options: ReadOptions = AS_NAMED,
     selection: Selection = ALL,
     alias: Path | None = None,
+    constant_prompt: bool = False,
 ) -> Checked:
     """Read the job file and the whole dataset.
 
@@ -112,9 +116,10 @@ def check_submission(
         job: The job file, or what one says.
         dataset: The input; several files are one dataset.
         on_progress: Called with the bytes read so far and the bytes in all.
-        form: What the input is, whatever its suffix.
+        options: What the user says about its format.
         selection: Which of its rows are meant.
         alias: What a user knows it by, if not by its first file; see `Dataset`.
+        constant_prompt: Whether the prompt may be the same for all rows.
 
     Raises:
         JobFileError: The job file is wrong, or reads a column that the dataset lacks.
@@ -126,14 +131,18 @@ def check_submission(
         loaded, where = job, job.job.name
     else:
         loaded, where = jobfile.load(job), str(job)
+    if constant_prompt:
+        prompt_spec = loaded.prompt.model_copy(update={"constant": True})
+        loaded = loaded.model_copy(update={"prompt": prompt_spec})
     prompt = Prompt(loaded)
     if loaded.job.kind == "request":
         rows = check_requests(dataset, selection=selection, on_progress=on_progress).dataset
         return Checked(loaded, prompt, replace(rows, alias=alias))
+    gold = loaded.job.gold
     found = files.check(
         dataset,
-        required=prompt.required_columns | ({loaded.job.gold} if loaded.job.gold else set()),
-        form=form,
+        required=prompt.required_columns | ({canonical(gold)} if gold else set()),
+        options=options,
         selection=selection,
         on_progress=on_progress,
     )
@@ -142,8 +151,9 @@ def check_submission(
     jobfile.check_columns(
         prompt.required_columns, found.columns, where, dataset=str(found.path), added=added
     )
+    remarks = jobfile.check_prompt_reads(prompt, found.columns, where)
     _check_gold(loaded, prompt, found, where)
-    checked = Checked(loaded, prompt, found)
+    checked = Checked(loaded, prompt, found, remarks=(*found.remarks, *remarks))
     if loaded.prompt.image_templates:
         check_shown(loaded, prompt, checked.rows(), checked.folder, str(found.path))
     return checked
@@ -155,6 +165,7 @@ def check_batch_file(
     on_progress: Progress = unseen_progress,
     *,
     selection: Selection = ALL,
+    dedupe: bool = False,
 ) -> Checked:
     """Read files made for the OpenAI Batch API, which need no job file.
 
@@ -163,14 +174,16 @@ def check_batch_file(
         model: Asked instead of the model that they name.
         on_progress: As in `check_submission`.
         selection: As in `check_submission`.
+        dedupe: Whether equal requests with a temperature are asked once.
 
     Raises:
         InputError: A file cannot be read; every line that is no such request is named.
     """
     found = check_requests(paths, selection=selection, on_progress=on_progress)
     name = paths[0].name.partition(".")[0] or "requests"
-    made = jobfile.parse(REQUESTS.format(*map(json.dumps, (name, model or found.model))), name)
-    return Checked(made, Prompt(made), found.dataset)
+    said = [json.dumps(value) for value in (name, model or found.model, dedupe)]
+    made = jobfile.parse(REQUESTS.format(*said), name)
+    return Checked(made, Prompt(made), found.dataset, remarks=found.dataset.remarks)
 
 
 def _check_gold(loaded: JobFile, prompt: Prompt, dataset: Dataset, where: str) -> None:
@@ -178,9 +191,9 @@ def _check_gold(loaded: JobFile, prompt: Prompt, dataset: Dataset, where: str) -
     gold, where = loaded.job.gold, f"{where}: [job] gold"
     if gold is None:
         return
-    if gold not in dataset.columns:
+    if spelling(gold, dataset.columns) is None:
         what = f'there is no column "{gold}"; the columns are {", ".join(dataset.columns[:30])}'
         raise JobFileError(what, where=where, remedy="name the column with the right answers")
-    if gold in prompt.required_columns:
+    if canonical(gold) in prompt.required_columns:
         what = f'the prompt reads "{gold}", which holds the right answers'
         raise JobFileError(what, where=where, remedy="leave it out of the prompt")

@@ -26,7 +26,9 @@ LONGEST_POLL_MS = 60_000
 LONGEST_TASK_MS = 24 * 3_600_000
 # A row that was sent where calls are known to fail lets others go first the next time.
 PROBE_REST_MS = 15 * 60_000
-# So often the probe of a broken circuit is not held against its row.
+# It rests longer each time, up to so many times as long: the others shall be probes, too.
+MOST_RESTS = 4
+# So often the probe of a broken circuit, or of an outage, is not held against its row.
 MAX_FREE_PROBES = 20
 
 
@@ -114,7 +116,13 @@ JobAction = Succeed | Accept | Reask | SplitPack | Release | RetryAt | Fail
 
 
 def after_answer(
-    value: str | None, why_not: str, tries: Tries, limits: Limits, *, pack_size: int = 1
+    value: str | None,
+    why_not: str,
+    tries: Tries,
+    limits: Limits,
+    *,
+    pack_size: int = 1,
+    final: bool = False,
 ) -> JobAction:
     """What follows an answer: `value` if it is valid, else `why_not`.
 
@@ -124,11 +132,14 @@ def after_answer(
         tries: What the job has been through, before this.
         limits: How much it may go through.
         pack_size: How many jobs shared the call.
+        final: Whether asking the job again, alone, would bring no other answer.
     """
     if value is not None:
         return Succeed(value)
     if pack_size > 1:
         return SplitPack(why_not)
+    if final:
+        return Fail(why_not)
     if tries.invalid_replies + 1 < limits.max_asks:
         return Reask(why_not)
     return Fail(f"no valid answer in {limits.max_asks} asked: {why_not}")
@@ -155,42 +166,34 @@ def after_refusal(
         now: The present moment.
         pack_size: How many jobs shared the call.
         circuit_open: Whether the call was the probe of a route whose calls are known to fail.
-        others_answered: Whether the provider has answered other calls since this one was sent: if
-            not, that it is overloaded says nothing about the job.
+        others_answered: Whether the provider answers other calls: if not, that it is overloaded
+            says little about the job, which lets others go first.
     """
-    if verdict.overloaded and not others_answered:
+    outage = verdict.overloaded and not others_answered
+    if outage and not verdict.perhaps_row:
         return Release()
     match verdict.kind:
         case Kind.REJECTED:
             return SplitPack(verdict.why) if pack_size > 1 else Fail(verdict.why)
         case Kind.TRANSIENT:
-            return _after_fault(
-                verdict, tries, limits, jitter, now, pack_size, circuit_open=circuit_open
-            )
+            free = (circuit_open or outage) and tries.attempts < MAX_FREE_PROBES
+            if free:
+                rest = PROBE_REST_MS * min(tries.attempts, MOST_RESTS)
+                return RetryAt(now + rest, counted=False)
+            due = now + max(backoff_ms(tries.faults, jitter), verdict.wait_ms or 0)
+            return _after_fault(verdict, tries, limits, due, pack_size)
         case _:
             return Release()
 
 
 def _after_fault(
-    verdict: Verdict,
-    tries: Tries,
-    limits: Limits,
-    jitter: float,
-    now: int,
-    pack_size: int,
-    *,
-    circuit_open: bool,
+    verdict: Verdict, tries: Tries, limits: Limits, due: int, pack_size: int
 ) -> JobAction:
-    """What follows a fault that may pass.
-
-    That the probe of an open circuit fails is not held against its jobs.
-    """
-    if circuit_open and tries.attempts < MAX_FREE_PROBES:
-        return RetryAt(now + PROBE_REST_MS, counted=False)
+    """What follows a fault that may pass; `due` is when to try again."""
     if pack_size > 1 and tries.faults + 1 >= FAULTS_IN_PACK:
         return SplitPack(verdict.why)
     if pack_size > 1 or tries.faults + 1 < limits.max_attempts:
-        return RetryAt(now + backoff_ms(tries.faults, jitter))
+        return RetryAt(due)
     return Fail(f"{verdict.why} (tried {tries.faults + 1} times)")
 
 

@@ -52,12 +52,14 @@ class ParsedAnswer:
         invalid: Why it is not, otherwise.
         task_id: The provider's task that the answer will come from, if it is to come.
         said: The model's words, where they are worth keeping.
+        final: Whether asking the job again, alone, would bring no other answer.
     """
 
     value: str | None = None
     invalid: str = ""
     task_id: str = ""
     said: str | None = None
+    final: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,8 @@ class RouteEvidence:
     """What the route's other calls tell of one that was refused.
 
     Attributes:
-        others_answered: Whether the route has answered other calls since this one was sent.
+        others_answered: Whether the route answers other calls: it has since this one was sent; or,
+            where it may be the row that cannot be answered, it has lately, or refused no other.
         exhausted: Whether slowing down has not helped, so that the route must be parked.
     """
 
@@ -168,7 +171,9 @@ def settle(
 def _after_answer(answer: ParsedAnswer, tries: Tries, limits: Limits, pack_size: int) -> JobAction:
     if answer.task_id:
         return Accept(answer.task_id)
-    return retry.after_answer(answer.value, answer.invalid, tries, limits, pack_size=pack_size)
+    return retry.after_answer(
+        answer.value, answer.invalid, tries, limits, pack_size=pack_size, final=answer.final
+    )
 
 
 def _paced(outcome: Outcome, *, exhausted: bool) -> Outcome:

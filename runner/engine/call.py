@@ -119,6 +119,12 @@ class EndedCall:
         )
 
     @property
+    def first_job(self) -> int:
+        """The id of the first of its jobs; 0 if it has none."""
+        jobs = self.prepared.call.jobs
+        return jobs[0].job_id if jobs else 0
+
+    @property
     def outcome(self) -> Outcome:
         """What its windows need to know."""
         probe = self.prepared.call.permit.probe
@@ -163,7 +169,7 @@ async def _make(
         verdict = Verdict(Kind.LOCAL, "nothing can be asked of its rows", scope=None)
         return EndedCall(prepared, CallResult(verdict), (), (), tuple(unaskable), sent_at, sent_at)
     result = await handler.ask(endpoint, call.permit.route[1], questions, sent_at)
-    answers = handler.read(result, len(asked)) if result.verdict.kind is Kind.DONE else ()
+    answers = handler.read(result, questions) if result.verdict.kind is Kind.DONE else ()
     return EndedCall(
         prepared,
         result,

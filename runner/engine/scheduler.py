@@ -158,7 +158,9 @@ class Scheduler:
             if one.result.verdict.kind in ANSWERED:
                 answered.setdefault(route, []).append(one)
             else:
-                routes[route], evidence = routes[route].refused(one.outcome, one.sent_ms, now_ms)
+                routes[route], evidence = routes[route].refused(
+                    one.outcome, one.first_job, one.sent_ms, now_ms
+                )
             settlements.append(settled(one, evidence, jitter=self._random.random(), now=now))
         for route, calls in answered.items():
             sent = [one.sent_ms for one in calls]
@@ -289,7 +291,7 @@ class Scheduler:
     ) -> RouteState:
         stats = memory.routes.get(route) or self._new_route(account)
         cost = account.cost(route[1], round(stats.tokens))
-        return RouteState(own, stats.controller, stats.in_flight, cost)
+        return RouteState(own, stats.controller, stats.in_flight, cost, stats.refusal)
 
     def _new_route(self, account: Account) -> RouteStats:
         start = min(account.preset.start_concurrency, self._max_concurrency)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
 from runner.errors import InputError
-from runner.files.formats import SUPPORTED, FileType, Format, file_type_of, unknown_suffix
+from runner.files.formats import SUPPORTED, FileType, ReadOptions, file_type_of, unknown_suffix
 from runner.files.input_errors import unreadable_error
 from runner.files.selection import Selection
 
@@ -47,6 +47,7 @@ class Dataset:
         selection: The rows to use.
         alias: A path that stands for the dataset in messages, and in whose folder the relative
             paths in its rows start; None: the first file.
+        remarks: What was assumed about the files, for the user.
     """
 
     files: tuple[SourceFile, ...]
@@ -56,6 +57,7 @@ class Dataset:
     digest: str
     selection: Selection
     alias: Path | None = None
+    remarks: tuple[str, ...] = ()
 
     @property
     def path(self) -> Path:
@@ -72,14 +74,14 @@ ReadProgress = Callable[[int, int], None]
 """Called from time to time with the number of bytes read so far, and of all bytes."""
 
 
-def input_type(path: Path, form: Format | None) -> FileType:
-    """Return the type of a dataset's file, by `form` or else by its suffixes.
+def input_type(path: Path, options: ReadOptions) -> FileType:
+    """Return the type of a dataset's file, by `options` or else by its suffixes.
 
     Raises:
         InputError: The suffix is not one of those supported.
     """
-    if found := file_type_of(path, form):
-        return found
+    if found := file_type_of(path, options.form):
+        return replace(found, encoding=options.encoding, sheet=options.sheet)
     remedy = f"use one of {SUPPORTED}; or name the format with --format"
     raise InputError(unknown_suffix(path), where=str(path), remedy=remedy)
 

@@ -34,10 +34,37 @@ SUPPORTED = f"{', '.join(f'.{name}' for name in FORMATS)}; text also with .gz or
 
 @dataclass(frozen=True, slots=True)
 class FileType:
-    """A file's format, and its compression, if it has one."""
+    """A file's format, and how it is read.
+
+    Attributes:
+        format: The format.
+        compression: The compression, if it has one.
+        encoding: The encoding of a text that is not UTF-8.
+        sheet: The sheet of a workbook that is read instead of the first, by name or number.
+    """
 
     format: Format
     compression: Compression | None = None
+    encoding: str | None = None
+    sheet: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """What the user says about the files of a dataset.
+
+    Attributes:
+        form: Their format; None: as their suffixes say.
+        encoding: The encoding of text files; None: UTF-8, or what the bytes show.
+        sheet: The sheet of a workbook, by name or number from 1; None: the first.
+    """
+
+    form: Format | None = None
+    encoding: str | None = None
+    sheet: str | None = None
+
+
+AS_NAMED = ReadOptions()
 
 
 def file_type_of(path: Path, form: Format | None = None) -> FileType | None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
 
+from runner.column_names import canonical
 from runner.errors import InputError
 
 _MAX_COLUMNS_SHOWN = 30
@@ -18,9 +19,9 @@ def header_error(columns: Iterable[str]) -> str | None:
     for position, name in enumerate(columns, 1):
         if not name.strip():
             return f"column {position} has no name"
-        if name in seen:
+        if canonical(name) in seen:
             return f'two columns are named "{name}"'
-        seen.add(name)
+        seen.add(canonical(name))
     return None
 
 
@@ -30,7 +31,8 @@ def require_columns(path: Path, required: Iterable[str], columns: tuple[str, ...
     Raises:
         InputError: At least one of `required` is not among `columns`.
     """
-    if not (absent := sorted(set(required).difference(columns))):
+    known = set(columns) | set(map(canonical, columns))
+    if not (absent := sorted(set(map(canonical, required)) - known)):
         return
     if len(columns) == 1 and ";" in columns[0]:
         what = f"the header is one column, {_quoted(columns[0])}; its cells seem to be separated"
@@ -103,4 +105,6 @@ class RowErrors:
 
 
 def _quoted(name: str) -> str:
-    return f'"{name}"'
+    """Quote a name, with escapes for the characters that nobody sees."""
+    shown = [sign if sign.isprintable() else ascii(sign)[1:-1] for sign in name]
+    return f'"{"".join(shown)}"'

@@ -17,7 +17,7 @@ from runner.errors import InputError
 from runner.files.check import check_files
 from runner.files.compression import decompressed
 from runner.files.dataset import Dataset, ReadProgress, open_input
-from runner.files.formats import file_type_of
+from runner.files.formats import ReadOptions, file_type_of
 from runner.files.scan import Requirements
 from runner.files.selection import ALL, Selection
 
@@ -82,7 +82,7 @@ def check_requests(
             these are listed.
     """
     inspector = _Inspector()
-    requirements = Requirements(frozenset(KEYS), "jsonl", inspector.error, _REMEDY)
+    requirements = Requirements(frozenset(KEYS), ReadOptions("jsonl"), inspector.error, _REMEDY)
     dataset = check_files(paths, requirements, selection, on_progress)
     return RequestDataset(dataset, inspector.model, cast("Url", inspector.url))
 

@@ -63,7 +63,7 @@ def _json_rows(file: SourceFile, handle: BinaryIO, start: int) -> Iterator[str]:
     if form not in TEXTS:
         return open_table(handle, file.path, form).json_rows(start)
     source = decompressed(handle, file.type.compression, file.path)
-    lines = Lines(source, file.path, verify=False)
+    lines = Lines(source, file.path, verify=False, inner_marks=form == "jsonl")
     if form == "jsonl":
         return JsonLines(lines).json_rows(start)
     return CsvTable(lines, delimiter_of(form)).json_rows(start)

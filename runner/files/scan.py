@@ -11,7 +11,7 @@ from typing import BinaryIO
 from runner.errors import InputError
 from runner.files.compression import decompressed
 from runner.files.dataset import SourceFile, input_type, open_input, size_and_mtime
-from runner.files.formats import TEXTS, FileType, Format, delimiter_of
+from runner.files.formats import AS_NAMED, TEXTS, FileType, Format, ReadOptions, delimiter_of
 from runner.files.input_errors import (
     RowErrors,
     changed_error,
@@ -46,11 +46,13 @@ class FileScan:
     Attributes:
         digest: The SHA-256 of its bytes, in hex; of a compressed text file, of the decompressed
             bytes.
+        remarks: What was assumed about the file, for the user.
     """
 
     file: SourceFile
     columns: tuple[str, ...]
     digest: str
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +61,13 @@ class Requirements:
 
     Attributes:
         required: The columns that every row must have.
-        form: The format of the file, which overrides its suffix; None: the suffix decides.
+        options: What the user says about the file's format.
         row_check: Returns what else is wrong with a row of JSON Lines, or None.
         remedy: What to do about invalid rows; None: the advice for the format.
     """
 
     required: frozenset[str] = frozenset()
-    form: Format | None = None
+    options: ReadOptions = AS_NAMED
     row_check: RowCheck | None = None
     remedy: str | None = None
 
@@ -81,7 +83,7 @@ def scan_file(path: Path, requirements: Requirements, report: Callable[[int], No
     Raises:
         InputError: The file cannot be read, has no rows, or has invalid rows.
     """
-    file_type = input_type(path, requirements.form)
+    file_type = input_type(path, requirements.options)
     with open_input(path) as file:
         try:
             before = size, mtime_ns = size_and_mtime(file)
@@ -143,7 +145,7 @@ class _Scan:
 
     def _scan_text(self) -> _Result:
         source = decompressed(self.file, self.type.compression, self.path)
-        lines = Lines(source, self.path, verify=True)
+        lines = Lines(source, self.path, verify=True, inner_marks=self.type.format == "jsonl")
         errors = RowErrors(self.path, self.requirements.remedy or _REMEDIES[self.type.format])
         scan = self._scan_objects if self.type.format == "jsonl" else self._scan_table
         columns, rows = scan(lines, errors)

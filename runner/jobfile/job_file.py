@@ -101,7 +101,9 @@ class JobFile(TomlTable):
             "longest_side": self.images.longest_side,
         }
         if self.job.kind != "request":
-            terms["prompt"] = self.prompt.model_dump(mode="json", exclude_defaults=True)
+            terms["prompt"] = self.prompt.model_dump(
+                mode="json", exclude_defaults=True, exclude={"constant"}
+            )
         return hashlib.sha256(orjson.dumps(terms, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
     @property
@@ -116,6 +118,7 @@ class JobFile(TomlTable):
             by_alias=True,
             exclude={
                 "job": True,
+                "prompt": {"constant"},
                 "answer": {"max_asks"},
                 "images": {"folder", "max_bytes"},
                 "limits": True,

@@ -18,7 +18,7 @@ import zstandard
 from pyarrow import parquet
 
 from runner.errors import InputError
-from runner.files import Dataset, check, find_inputs, read_rows
+from runner.files import Dataset, ReadOptions, check, find_inputs, read_rows
 
 PNG = b"\x89PNG\r\n\x1a\n rest"
 TABLE = "a,b\n" + "".join(f"{number},text {number}\n" for number in range(5))
@@ -216,7 +216,7 @@ def test_progress_goes_on_over_all_files(tmp_path: Path) -> None:
 def test_a_format_may_be_named_instead_of_a_suffix(tmp_path: Path) -> None:
     path = tmp_path / "rows.txt"
     path.write_text(TABLE)
-    assert check(path, form="csv").rows == 5
+    assert check(path, options=ReadOptions("csv")).rows == 5
 
 
 @pytest.mark.parametrize(

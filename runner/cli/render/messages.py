@@ -221,8 +221,7 @@ def _allowance(window: Window) -> str:
 
 
 def _throttled(reason: Waiting, moment: str) -> str:
-    quote = _quote(reason) if reason.window else ""  # without one, the words are ours
-    return f"the provider asks for a slower pace{quote}; going on at {moment}"
+    return f"the provider asks for a slower pace{_quote(reason)}; going on at {moment}"
 
 
 def _ambiguous(reason: Waiting, moment: str) -> str:

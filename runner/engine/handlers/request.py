@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import orjson
-
+from runner import exact_json
 from runner.core.settlement import ParsedAnswer
 from runner.engine.handlers.base import JobRow
 from runner.jobfile import JobFile
@@ -21,7 +20,7 @@ class RequestHandler:
 
     async def prepare(self, row: JobRow) -> dict[str, Any]:
         """The row."""
-        request: dict[str, Any] = orjson.loads(row.body)
+        request: dict[str, Any] = exact_json.loads(row.body)
         return request
 
     def shown(self, asked: Sequence[dict[str, Any]]) -> Any:
@@ -36,6 +35,6 @@ class RequestHandler:
         body = row["body"] | {"model": model}
         return await endpoint.forward(row["url"], body, self._timeout_s, now)
 
-    def read(self, result: CallResult, number: int) -> Sequence[ParsedAnswer]:
+    def read(self, result: CallResult, asked: Sequence[dict[str, Any]]) -> Sequence[ParsedAnswer]:
         """The whole body of the reply is the answer."""
-        return [ParsedAnswer(result.body)] * number
+        return [ParsedAnswer(result.body)] * len(asked)

@@ -34,15 +34,21 @@ class Lines:
         verify: Whether to hash the bytes, and to refuse those that are not UTF-8 text. Without
             it, decoding fails with Python's own error.
 
+        inner_marks: Whether a byte order mark may also begin a later line, as in files that were
+            joined; it is skipped.
+
     Attributes:
         consumed: Bytes read so far, in whole blocks.
     """
 
-    def __init__(self, file: ByteSource, path: Path, *, verify: bool) -> None:
+    def __init__(
+        self, file: ByteSource, path: Path, *, verify: bool, inner_marks: bool = False
+    ) -> None:
         self.consumed = 0
         self._file = file
         self._path = path
         self._verify = verify
+        self._inner_marks = inner_marks
         self._hash = hashlib.sha256()
         self._done_lines = 0
         self._done_bytes = 0
@@ -60,7 +66,8 @@ class Lines:
         for position, piece in enumerate(self._whole_lines()):
             if self._verify:
                 self._check(piece)
-            yield piece.removeprefix(_BOM) if position == 0 else piece
+            whole = piece.removeprefix(_BOM) if position == 0 or self._inner_marks else piece
+            yield whole.replace(b"\n" + _BOM, b"\n") if self._inner_marks else whole
 
     def _whole_lines(self) -> Iterator[bytes]:
         rest: list[bytes] = []

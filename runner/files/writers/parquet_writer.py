@@ -14,10 +14,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import orjson
 import pyarrow as pa
 from pyarrow import parquet
 
+from runner import exact_json
 from runner.files.writers.encode import CellValue, encodable
 from runner.files.writers.sink import Layout
 
@@ -45,7 +45,7 @@ class ParquetSink:
     def write(self, row: str, values: Sequence[CellValue]) -> None:
         """Buffer one row; when the buffer is full, write it."""
         self._rows += 1
-        found = orjson.loads(row)
+        found = exact_json.loads(row)
         added = [self._added(*pair) for pair in zip(self._layout.added, values, strict=True)]
         self._held.append([*map(found.get, self._layout.columns), *added])
         self._size += len(row) + sum(len(value) for value in values if isinstance(value, str))
@@ -115,7 +115,7 @@ def _array(values: Iterable[Any], type_: Any) -> Any:
 
 
 def _text(value: Any) -> str | None:
-    return value if value is None or isinstance(value, str) else orjson.dumps(value).decode()
+    return value if value is None or isinstance(value, str) else exact_json.dumps(value).decode()
 
 
 def _widened(known: Any, values: list[Any]) -> Any:
