@@ -16,7 +16,7 @@ from pathlib import Path
 
 import orjson
 
-from runner import files, jobfile
+from runner import files, jobfile, path_text
 from runner.app.images import check_folder, check_shown, with_image_folder
 from runner.app.parts import Fingerprints, Part, packing_of, parts_of
 from runner.app.rows import VOTE_COLUMNS
@@ -100,7 +100,7 @@ class Checked:
             priority=job.priority,
             max_calls=self.jobfile.limits.max_calls,
             job_json=with_image_folder(self.jobfile, self.beside).to_json(),
-            input=str(self.dataset.path.resolve()),
+            input=path_text.to_text(self.dataset.path.resolve()),
             columns_json=orjson.dumps(self.dataset.columns).decode(),
             rows=part.rows(self.dataset.rows),
             packing=part.packing,
