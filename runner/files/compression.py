@@ -11,6 +11,7 @@ from runner.errors import InputError, OutputError
 from runner.files.formats import Compression, require_extra
 
 _BLOCK = 1 << 13  # a block of zstd may expand to a thousand times its size: keep it small
+_WINDOW = 1 << 31  # of zstd --long=31; a frame takes the memory only if it asks for it
 _LEVEL = 6  # of gzip; its default, 9, takes three times as long for a hundredth less
 
 
@@ -83,7 +84,7 @@ class _ZstdFrames:
     def __init__(self, file: BinaryIO) -> None:
         import zstandard  # noqa: PLC0415 - an extra
 
-        self._new_frame = zstandard.ZstdDecompressor().decompressobj
+        self._new_frame = zstandard.ZstdDecompressor(max_window_size=_WINDOW).decompressobj
         self._file = file
         self._frame = self._new_frame()
         self._rest = b""

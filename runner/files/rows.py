@@ -61,7 +61,7 @@ def _is_modified(file: SourceFile, handle: BinaryIO) -> bool:
 def _json_rows(file: SourceFile, handle: BinaryIO, start: int) -> Iterator[str]:
     form = file.type.format
     if form not in TEXTS:
-        return open_table(handle, file.path, form).json_rows(start)
+        return open_table(handle, file.path, file.type).json_rows(start)
     source = decompressed(handle, file.type.compression, file.path)
     lines = Lines(source, file.path, verify=False, inner_marks=form == "jsonl")
     if form == "jsonl":

@@ -88,18 +88,19 @@ def scan_file(path: Path, requirements: Requirements, report: Callable[[int], No
         try:
             before = size, mtime_ns = size_and_mtime(file)
             scan = _Scan(path, file_type, file, size, requirements, report)
-            columns, rows, digest = scan.run()
+            columns, rows, digest, *remarks = scan.run()
             if not rows:
                 raise unusable(path, "the file has no rows")
             if size_and_mtime(file) != before:
                 raise changed_error(path, "while it was read")
         except OSError as error:
             raise unreadable_error(path, error) from error
-    return FileScan(SourceFile(path, file_type, rows, size, mtime_ns), columns, digest)
+    source = SourceFile(path, file_type, rows, size, mtime_ns)
+    return FileScan(source, columns, digest, tuple(remarks))
 
 
-_Result = tuple[tuple[str, ...], int, str]
-"""The columns, the number of rows, and the digest."""
+_Result = tuple[tuple[str, ...], int, str, *tuple[str, ...]]
+"""The columns, the number of rows, the digest, and remarks for the user."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,12 +130,12 @@ class _Scan:
     def _scan_typed(self) -> _Result:
         """Read a Parquet file or a workbook; the digest is that of the file's bytes."""
         digest = self._hash()
-        table = open_table(self.file, self.path, self.type.format)
+        table = open_table(self.file, self.path, self.type)
         require_columns(self.path, self.requirements.required, table.columns)
         rows = self._count(
             table.json_rows(0), lambda rows: self.size * rows // max(table.all, rows)
         )
-        return table.columns, rows, digest
+        return table.columns, rows, digest, *table.remarks
 
     def _hash(self) -> str:
         digest = hashlib.sha256()

@@ -32,7 +32,7 @@ def ask(midnight: Midnight, jobfile: str, rows: str, output: str) -> None:
 def asked(midnight: Midnight) -> set[str]:
     """The messages that were sent, as a trial shows them."""
     said = midnight("--json", "try", "job.toml", "in.jsonl", "-n", "9")
-    return {call["prompt"][-1]["content"] for call in said.json["calls"]}
+    return {call["prompt"][-1]["content"] for call in json.loads(said.out)["calls"]}
 
 
 def test_numbers_keep_every_digit_to_the_prompt_and_the_output(

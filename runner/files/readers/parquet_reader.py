@@ -15,6 +15,7 @@ from pyarrow import parquet
 
 from runner.errors import InputError
 from runner.files.input_errors import header_error
+from runner.files.readers.arrow_values import to_values
 from runner.files.readers.typed_json import to_json_text
 
 _BATCH = 1_000
@@ -28,11 +29,13 @@ class ParquetTable:
         columns: The names of the columns.
         line: The number of the last row yielded, counted from 1.
         all: The number of rows.
+        remarks: Nothing is assumed.
     """
 
     def __init__(self, file: BinaryIO, path: Path) -> None:
         self._path = path
         self.line = 0
+        self.remarks: tuple[str, ...] = ()
         with self._as_input_errors():
             self._file = parquet.ParquetFile(file, buffer_size=_BUFFER, pre_buffer=False)
             self.columns = tuple(self._file.schema_arrow.names)
@@ -54,11 +57,27 @@ class ParquetTable:
                 if skip >= batch.num_rows:
                     skip, self.line = skip - batch.num_rows, self.line + batch.num_rows
                     continue
-                rows = _plain(batch.slice(skip)).to_pylist(maps_as_pydicts="lossy")
+                columns = self._values(batch.slice(skip))
                 self.line, skip = self.line + skip, 0
-                for row in rows:
+                for values in zip(*columns, strict=True):
                     self.line += 1
-                    yield to_json_text(row)
+                    yield to_json_text(dict(zip(self.columns, values, strict=True)))
+
+    def _values(self, batch: pa.RecordBatch) -> list[list[Any]]:
+        """Return the values of each column as Python has them.
+
+        Raises:
+            InputError: A column has values that nothing here can read.
+        """
+        found = []
+        for name, column in zip(self.columns, batch.columns, strict=True):
+            try:
+                found.append(to_values(column))
+            except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
+                what = f'the column "{name}" ({column.type}) cannot be read ({_brief(error)})'
+                where = f"{self._path}: row {self.line + 1}"
+                raise InputError(what, where=where, remedy="leave it out of the file") from error
+        return found
 
     def _groups_from(self, start: int) -> tuple[list[int], int]:
         """Return the row groups that hold row `start` and those behind it, and its first row."""
@@ -82,23 +101,3 @@ class ParquetTable:
 
 def _brief(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
-
-
-def _plain(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Round times to microseconds, which is all that Python's own types can hold."""
-    schema = pa.schema([field.with_type(_coarse(field.type)) for field in batch.schema])
-    return batch if schema.equals(batch.schema) else batch.cast(schema, safe=False)
-
-
-def _coarse(kind: Any) -> Any:
-    if pa.types.is_timestamp(kind) and kind.unit == "ns":
-        return pa.timestamp("us", kind.tz)
-    if pa.types.is_duration(kind) and kind.unit == "ns":
-        return pa.duration("us")
-    if pa.types.is_time64(kind) and kind.unit == "ns":
-        return pa.time64("us")
-    if pa.types.is_struct(kind):
-        return pa.struct([field.with_type(_coarse(field.type)) for field in kind])
-    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
-        return pa.large_list(kind.value_field.with_type(_coarse(kind.value_type)))
-    return kind
