@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from runner.errors import ConfigError
 
 if TYPE_CHECKING:
-    from runner.files import Format, ReadOptions, Selection
+    from runner.files import ReadOptions, Selection
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class DatasetArguments:
         if self.format is not None and self.format not in files.FORMATS:
             remedy = f"one of: {', '.join(files.FORMATS)}"
             raise ConfigError(f"{self.format!r} is not a format", where="--format", remedy=remedy)
-        form = cast("Format | None", self.format)
+        form = files.FORMATS[self.format] if self.format is not None else None
         selection = files.parse_selection(self.where, self.sample, self.limit)
         if self.encoding is not None:
             _check_encoding(self.encoding)

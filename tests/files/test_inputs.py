@@ -125,7 +125,7 @@ def test_a_sheet_has_whole_numbers_and_dates_and_its_first_row_names_the_columns
     [
         ([], "the first sheet is empty"),
         ([["a"]], "the file has no rows"),
-        ([["a", None, "b"], [1, 2, 3]], "column 2 has no name"),
+        ([["a", None, "a"], [1, 2, 3]], 'two columns are named "a"'),
         ([["a", "a"], [1, 2]], 'two columns are named "a"'),
         ([["a"], [1, 2]], "2 cells, where the header has 1"),
     ],

@@ -17,7 +17,7 @@ from xml.etree.ElementTree import ParseError
 import openpyxl
 
 from runner.errors import InputError
-from runner.files.input_errors import header_error, unusable
+from runner.files.input_errors import header_error, named_columns, unusable
 from runner.files.readers.typed_json import to_json_text
 
 # The format's escape for a character that XML cannot hold (ECMA-376, 22.4.2.4, ST_Xstring).
@@ -58,7 +58,9 @@ class ExcelTable:
         self.all = 0
         self._cells = self._sheet_rows(file)
         header = _trimmed(next(self._filled(), ()))
-        self.columns = tuple("" if name is None else str(_value(name)) for name in header)
+        names = ["" if name is None else str(_value(name)) for name in header]
+        self.columns, remarks = named_columns(names)
+        self.remarks += tuple(f"{path.name}: {remark}" for remark in remarks)
         if not self.columns:
             raise unusable(path, "the first sheet is empty")
         if fault := header_error(self.columns):
@@ -91,7 +93,8 @@ class ExcelTable:
             with warnings.catch_warnings():  # about styles and such, which are not read
                 warnings.simplefilter("ignore")
                 book = openpyxl.load_workbook(file, read_only=True, data_only=True)
-                sheet: Any = self._chosen(book.worksheets)
+                chosen = self._chosen([sheet.title for sheet in book.worksheets])
+                sheet: Any = book.worksheets[chosen]
                 self.all = sheet.max_row or 0
                 sheet.reset_dimensions()  # some programs write wrong dimensions
             rows = sheet.iter_rows(values_only=True)
@@ -102,23 +105,22 @@ class ExcelTable:
             where = f"{self._path}: row {self.line + 1}" if self.line else str(self._path)
             raise InputError(what, where=where, remedy="save it again") from error
 
-    def _chosen(self, sheets: Sequence[Any]) -> Any:
-        """Return the sheet to read.
+    def _chosen(self, names: Sequence[str]) -> int:
+        """Return the position of the sheet to read.
 
         Raises:
             InputError: There is no such sheet.
         """
-        names = [sheet.title for sheet in sheets]
         if self._sheet is None:
             if len(names) > 1:
                 rest = ", ".join(f'"{name}"' for name in names[1:])
                 told = f'{self._path.name}: the sheet "{names[0]}" is read, and not {rest}'
                 self.remarks = (f"{told}; --sheet names another",)
-            return sheets[0]
+            return 0
         if self._sheet in names:
-            return sheets[names.index(self._sheet)]
+            return names.index(self._sheet)
         if self._sheet.isdecimal() and 0 < int(self._sheet) <= len(names):
-            return sheets[int(self._sheet) - 1]
+            return int(self._sheet) - 1
         known = ", ".join(f'"{name}"' for name in names)
         what = f'there is no sheet "{self._sheet}"; the sheets are {known}'
         raise InputError(what, where=str(self._path), remedy="name one of them, or its number")

@@ -34,6 +34,16 @@ def open_table(file: BinaryIO, path: Path, file_type: FileType) -> TypedTable:
         InputError: The file is of another type, its header is invalid, or the library that reads
             it is not installed.
     """
+    if file_type.format == "arrow":
+        with require_extra("parquet", path, InputError):
+            from runner.files.readers.arrow_reader import ArrowTable  # noqa: PLC0415 - an extra
+        return ArrowTable(file, path)
+    if file_type.format in {"xls", "ods"}:
+        with require_extra("calamine", path, InputError):
+            from runner.files.readers.calamine_reader import (  # noqa: PLC0415 - an extra
+                CalamineTable,
+            )
+        return CalamineTable(file, path, file_type.sheet)
     if file_type.format == "parquet":
         with require_extra("parquet", path, InputError):
             from runner.files.readers.parquet_reader import ParquetTable  # noqa: PLC0415 - an extra
