@@ -27,6 +27,7 @@ from runner.errors import JobFileError
 from runner.files import ALL, AS_NAMED, Dataset, ReadOptions, Selection
 from runner.files.openai_batch import check_requests
 from runner.jobfile import JobFile, Prompt
+from runner.jobfile.output_spec import PREFIX
 from runner.store import batches, enqueue
 from runner.store.batches import Batch, NewBatch
 from runner.store.database import Database
@@ -159,16 +160,28 @@ def check_submission(
         on_progress=on_progress,
     )
     found = replace(found, alias=alias)
-    added = (*files.RESULT_COLUMNS, *(VOTE_COLUMNS if loaded.job.votes > 1 else ()))
-    jobfile.check_columns(
-        prompt.required_columns, found.columns, where, dataset=str(found.path), added=added
-    )
+    jobfile.check_columns(prompt.required_columns, found.columns, where, loaded.output)
     remarks = jobfile.check_prompt_reads(prompt, found.columns, where)
     _check_gold(loaded, prompt, found, where)
-    checked = Checked(loaded, prompt, found, remarks=(*found.remarks, *remarks))
+    remarks = (*found.remarks, *remarks, *_renamed(loaded, found))
+    checked = Checked(loaded, prompt, found, remarks=remarks)
     if loaded.prompt.image_templates:
         check_shown(loaded, prompt, checked.rows(), checked.folder, str(found.path))
     return checked
+
+
+def _renamed(loaded: JobFile, dataset: Dataset) -> tuple[str, ...]:
+    """Tell which columns of the output are called otherwise than usual, because of the dataset."""
+    added = (*files.RESULT_COLUMNS, *(VOTE_COLUMNS if loaded.job.votes > 1 else ()))
+    names = loaded.output.names(added, dataset.columns)
+    changed = [
+        f'"{usual}" is called "{name}"'
+        for usual, name in zip(added, names, strict=True)
+        if name.startswith(PREFIX)
+    ]
+    if not changed:
+        return ()
+    return (f"the dataset has columns named like ours, so in the output {', '.join(changed)}",)
 
 
 def check_batch_file(

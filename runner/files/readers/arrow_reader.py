@@ -23,13 +23,14 @@ class ArrowTable(BatchTable):
         is_file = file.read(len(_MAGIC)) == _MAGIC
         file.seek(0)
         with self._as_input_errors():
-            self._reader: Any = ipc.open_file(file) if is_file else ipc.open_stream(file)
+            source: Any = file
+            self._reader: Any = ipc.open_file(source) if is_file else ipc.open_stream(source)
             names = self._reader.schema.names
         self.all = 0  # only reading tells
         self._is_file = is_file
         self._name_columns(names)
 
-    def _batches(self, start: int) -> tuple[int, Iterable[Any]]:
+    def _batches(self, _start: int, /) -> tuple[int, Iterable[Any]]:
         return 0, self._each()
 
     def _each(self) -> Iterator[pa.RecordBatch]:

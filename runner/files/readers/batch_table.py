@@ -53,7 +53,7 @@ class BatchTable:
                     self.line += 1
                     yield to_json_text(dict(zip(self.columns, values, strict=True)))
 
-    def _batches(self, start: int) -> tuple[int, Iterable[Any]]:
+    def _batches(self, start: int, /) -> tuple[int, Iterable[Any]]:
         """Return the number of a row up to `start`, and the batches of rows from there."""
         raise NotImplementedError
 

@@ -6,6 +6,7 @@ import csv
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
+from typing import Literal
 
 import orjson
 
@@ -78,7 +79,7 @@ class CsvTable:
     def __init__(self, lines: Iterable[str], delimiter: str, *, plain: bool = False) -> None:
         if csv.field_size_limit() < MAX_CELL:  # the limit is the process's: never lower it
             csv.field_size_limit(MAX_CELL)
-        quoting = csv.QUOTE_NONE if plain else csv.QUOTE_MINIMAL
+        quoting: Literal[0, 3] = csv.QUOTE_NONE if plain else csv.QUOTE_MINIMAL
         self._reader = csv.reader(lines, delimiter=delimiter, strict=True, quoting=quoting)
         self.columns: tuple[str, ...] = ()
         self.header_error: str | None = None

@@ -17,6 +17,7 @@ _HANJA = re.compile("[\u4e00-\u9fff]")
 # Of GB 2312, which Chinese programs write; Shift JIS and Big 5 use many bytes outside of it.
 _GB2312 = re.compile(rb"(?:[\xa1-\xf7][\xa1-\xfe])+")
 _MOST = 0.9
+_MANY = 0.2
 _FEW = 0.05
 # The most frequent characters of Chinese: four in ten of a text.
 _FREQUENT = frozenset(
@@ -56,7 +57,7 @@ def is_chinese(sample: bytes) -> bool:
         return False
     if inside < _MOST * len(high) or len(_KANA.findall(text)) > _FEW * len(text):
         return False
-    return sum(sign in _FREQUENT for sign in text) > _FEW * len(text) or not _is_korean(high)
+    return sum(map(_FREQUENT.__contains__, text)) > _MANY * len(text) or not _is_korean(high)
 
 
 def _is_korean(high: bytes) -> bool:

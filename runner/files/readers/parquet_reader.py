@@ -28,7 +28,7 @@ class ParquetTable(BatchTable):
         self.all = self._file.metadata.num_rows
         self._name_columns(names)
 
-    def _batches(self, start: int) -> tuple[int, Iterable[Any]]:
+    def _batches(self, start: int, /) -> tuple[int, Iterable[Any]]:
         """Skip the row groups before that of row `start`."""
         meta, first, group = self._file.metadata, 0, 0
         while group < meta.num_row_groups and start >= first + meta.row_group(group).num_rows:
