@@ -135,13 +135,17 @@ class JobArguments:
         Raises:
             RunnerError: As `DatasetArguments.find`.
         """
-        from runner.files.openai_batch import holds_requests  # noqa: PLC0415 - not for --help
+        from runner.files.openai_batch import (  # noqa: PLC0415 - not for --help
+            holds_requests,
+            is_json_lines,
+        )
 
         alone = not self.dataset.places
         if self.first.suffix == ".toml" or not (alone or holds_requests(self.first)):
             return None
         found = replace(self.dataset, places=(self.first, *self.dataset.places)).find()
-        return found if holds_requests(found.paths[0]) else None
+        is_it = is_json_lines if alone else holds_requests
+        return found if is_it(found.paths[0]) else None
 
     def find_dataset(self) -> DatasetFiles:
         """Find the dataset that goes with the job file.

@@ -62,9 +62,16 @@ def test_chinese_far_behind_the_start_is_recognised(tmp_path: Path) -> None:
     assert last == {"id": "2", "text": "酒店很好"}
 
 
+@pytest.mark.parametrize("word", ["北京", "苹果", "脏乱差", "卫生间太小", "清华大学", "张三"])
+def test_a_word_of_chinese_is_enough(tmp_path: Path, word: str) -> None:
+    path = write(tmp_path, "rows.csv", f"id,text\n1,{word}\n".encode("gbk"))
+    assert rows(path) == [{"id": "1", "text": word}]
+
+
 @pytest.mark.parametrize(
     ("text", "encoding"),
     [
+        ("id,text\n1,이 제품은 정말 마음에 듭니다\n", "cp949"),
         ("id,text\n1,Café très bon\n2,naïve\n", "cp1252"),
         ("id,text\n1,とても良いホテルです\n", "shift_jis"),
         ("id,text\n1,とても良いホテルです\n", "euc_jp"),

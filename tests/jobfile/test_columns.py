@@ -27,8 +27,8 @@ def test_a_near_column_that_is_no_identifier_is_spelled_as_a_template_reads_it()
 
 
 def test_a_long_list_of_columns_is_cut() -> None:
+    names = [f"column {number}" for number in range(1000)]
     with pytest.raises(JobFileError, match="and 970 more") as caught:
-        names = [f"column {number}" for number in range(1000)]
         check_columns({"zzz"}, names, "job.toml", OutputSpec())
     assert caught.value.remedy == "use a column that the dataset has"
 

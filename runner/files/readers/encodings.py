@@ -17,7 +17,6 @@ _HANJA = re.compile("[\u4e00-\u9fff]")
 # Of GB 2312, which Chinese programs write; Shift JIS and Big 5 use many bytes outside of it.
 _GB2312 = re.compile(rb"(?:[\xa1-\xf7][\xa1-\xfe])+")
 _MOST = 0.9
-_MANY = 0.2
 _FEW = 0.05
 # The most frequent characters of Chinese: four in ten of a text.
 _FREQUENT = frozenset(
@@ -25,7 +24,10 @@ _FREQUENT = frozenset(
     "发后作里用道行所然家种事成方多经么去法学如都同现当没动面起看定天分还进好小部其些主样理心她本"
     "前开但因只从想实很非常店酒房间服务员早餐价格便宜干净差评位置方便舒适推荐品质量快递买东西喜欢"
 )
-UTF_8 = "utf-8"
+_FREQUENT_KOREAN = frozenset(
+    "이다는에의가을를은하고지도사리기로서아어한있인대자시나것수해그주장보정라부적요었들면과일전제니"
+    "만구으성여안우게원동까네음거았좋비말저와너무세소"
+)
 CHINESE = "gb18030"
 
 
@@ -57,12 +59,15 @@ def is_chinese(sample: bytes) -> bool:
         return False
     if inside < _MOST * len(high) or len(_KANA.findall(text)) > _FEW * len(text):
         return False
-    return sum(map(_FREQUENT.__contains__, text)) > _MANY * len(text) or not _is_korean(high)
+    return sum(map(_FREQUENT.__contains__, text)) >= _frequent_korean(high)
 
 
-def _is_korean(high: bytes) -> bool:
+def _frequent_korean(high: bytes) -> int:
+    """Return how many frequent syllables there are, if the bytes are Korean; 0 if they are not."""
     try:
         text = high.decode("cp949")
     except UnicodeDecodeError:
-        return False
-    return len(_HANJA.findall(text)) <= _FEW * len(text)
+        return 0
+    if len(_HANJA.findall(text)) > _FEW * len(text):
+        return 0
+    return sum(map(_FREQUENT_KOREAN.__contains__, text))
