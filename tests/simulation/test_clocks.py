@@ -39,19 +39,19 @@ class WrongClock:
 )
 def test_a_machine_with_a_wrong_clock_loses_no_day(tmp_path: Path, ahead: timedelta) -> None:
     async def story(world: World) -> None:
-        batch = await world.queue(500)
+        batch = await world.queue(150)
         began = world.local()
         assert await world.run(ASAP, clock=WrongClock(world, ahead)) is Ending.DONE
-        assert (world.local() - began) < 2.1 * DAY, "200 calls a day: the third day's morning"
+        assert (world.local() - began) < 2.1 * DAY, "60 calls a day: the third day's morning"
         stats = world.simulator.stats()
-        assert (stats.calls, (await world.batch(batch)).counts.succeeded) == (500, 500)
+        assert (stats.calls, (await world.batch(batch)).counts.succeeded) == (150, 150)
 
-    simulate(tmp_path, story)
+    simulate(tmp_path, story, calls_per_day=60)
 
 
 def test_a_clock_that_jumps_by_a_day_and_back_costs_no_allowance(tmp_path: Path) -> None:
     async def story(world: World) -> None:
-        await world.queue(700)
+        await world.queue(210)
         began = world.local()
         clock = WrongClock(world)
 
@@ -65,16 +65,16 @@ def test_a_clock_that_jumps_by_a_day_and_back_costs_no_allowance(tmp_path: Path)
             tasks.start_soon(jump)
             assert await world.run(clock=clock) is Ending.DONE
         assert world.local() - began < 3.2 * DAY
-        assert world.simulator.stats().calls == 700
+        assert world.simulator.stats().calls == 210
 
-    simulate(tmp_path, story)
+    simulate(tmp_path, story, calls_per_day=60)
 
 
 def test_a_laptop_that_sleeps_over_midnight_knows_the_new_day(tmp_path: Path) -> None:
     """While it sleeps, time passes on the provider's clock and on ours, not in the loop."""
 
     async def story(world: World) -> None:
-        await world.queue(400)
+        await world.queue(120)
 
         async def sleep() -> None:
             await anyio.sleep(3600)
@@ -84,9 +84,9 @@ def test_a_laptop_that_sleeps_over_midnight_knows_the_new_day(tmp_path: Path) ->
             tasks.start_soon(sleep)
             assert await world.run(ASAP) is Ending.DONE
             assert anyio.current_time() < 2 * 3600
-        assert world.simulator.stats().calls == 400
+        assert world.simulator.stats().calls == 120
 
-    simulate(tmp_path, story)
+    simulate(tmp_path, story, calls_per_day=60)
 
 
 @dataclass
@@ -116,11 +116,11 @@ class Lying:
 )
 def test_a_date_that_is_wrong_moves_nothing(tmp_path: Path, date: str, every: int) -> None:
     async def story(world: World) -> None:
-        await world.queue(300)
+        await world.queue(90)
         began = world.local()
         transport = httpx.MockTransport(Lying(world, date, every))
         assert await world.run(ASAP, transport=transport) is Ending.DONE
         assert world.local() - began < 1.1 * DAY
-        assert world.simulator.stats().calls == 300
+        assert world.simulator.stats().calls == 90
 
-    simulate(tmp_path, story)
+    simulate(tmp_path, story, calls_per_day=60)
