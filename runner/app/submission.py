@@ -1,8 +1,4 @@
-"""A job file and a dataset, checked whole before anything is queued, then queued in chunks.
-
-A chunk is one commit: an interrupted submission goes on where it stopped, and two at once queue
-no row twice.
-"""
+"""A job file and a dataset, checked whole before anything is queued."""
 
 from __future__ import annotations
 
@@ -11,30 +7,22 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import islice
 from pathlib import Path
 
 import orjson
 
 from runner import files, jobfile
-from runner.app.images import check_folder, check_shown, with_image_folder
-from runner.app.parts import Fingerprints, Part, packing_of, parts_of
+from runner.app.images import check_shown, with_image_folder
+from runner.app.parts import Part, packing_of, parts_of
 from runner.app.rows import VOTE_COLUMNS
 from runner.column_names import canonical, spelling
 from runner.core.packing import Packing
-from runner.core.states import BatchState
 from runner.errors import JobFileError
 from runner.files import ALL, AS_NAMED, Dataset, ReadOptions, Selection
 from runner.files.openai_batch import check_requests
 from runner.jobfile import JobFile, Prompt
-from runner.store import batches, enqueue
 from runner.store.batches import Batch, NewBatch
-from runner.store.database import Database
 
-# Rows in one commit, and bytes, about. The index of what was asked is written to all over: the
-# more rows share a commit, the fewer times each of its pages is.
-CHUNK = 10_000
-CHUNK_BYTES = 6_000_000
 # The job file that a file of requests is run by.
 REQUESTS = '[job]\nkind = "request"\nname = {}\nmodel = {}\ndedupe = {}\n'
 
@@ -209,90 +197,3 @@ def _check_gold(loaded: JobFile, prompt: Prompt, dataset: Dataset, where: str) -
     if canonical(gold) in prompt.required_columns:
         what = f'the prompt reads "{gold}", which holds the right answers'
         raise JobFileError(what, where=where, remedy="leave it out of the prompt")
-
-
-async def submit(
-    database: Database, checked: Checked, now: int, on_progress: Progress = unseen_progress
-) -> tuple[Batch, bool]:
-    """Queue every row and every part, or find the batch that has them; and whether it is new.
-
-    Raises:
-        InputError: The dataset has changed since it was checked.
-        OutputError: The folder of the images takes no files.
-        StoreError: The database cannot be written; what was queued stays, and is gone on from.
-    """
-    check_folder(with_image_folder(checked.jobfile, checked.beside))
-    whole, *others = checked.parts
-    batch, created = await _queue(database, checked, whole, None, now, on_progress)
-    for part in others:
-        await _queue(database, checked, part, batch, now, on_progress)
-    async with database.write() as connection:
-        family = await batches.parts_of(connection, batch.id)
-        for one in family:
-            if one.state is BatchState.LOADING:
-                await batches.set_batch_state(connection, one.id, BatchState.ACTIVE)
-        batch = await batches.get_batch(connection, batch.id) or batch
-    return batch, created
-
-
-async def _queue(
-    database: Database,
-    checked: Checked,
-    part: Part,
-    whole: Batch | None,
-    now: int,
-    on_progress: Progress,
-) -> tuple[Batch, bool]:
-    new = checked.new_batch(part, whole)
-    batch, created = await _find_or_create(database, new, now)
-    while batch.rows_loaded < batch.rows:
-        batch = await _load(database, checked, part, batch, now, on_progress)
-    return batch, created
-
-
-async def _find_or_create(database: Database, new: NewBatch, now: int) -> tuple[Batch, bool]:
-    async with database.write() as connection:
-        found = await batches.find_batch(connection, new.digest)
-        if found is None:
-            return await batches.create_batch(connection, new, now), True
-        # A new name, new limits and so on take effect; what is asked is the same by its digest.
-        await batches.set_job(connection, found.id, new)
-        return await batches.get_batch(connection, found.id) or found, False
-
-
-async def _load(
-    database: Database,
-    checked: Checked,
-    part: Part,
-    batch: Batch,
-    now: int,
-    on_progress: Progress,
-) -> Batch:
-    """Queue the rows behind those that are queued, as long as nobody else does."""
-    prints = Fingerprints(checked.jobfile, checked.prompt, part, checked.folder)
-    rows = islice(checked.rows(batch.rows_loaded * part.stride), 0, None, part.stride)
-    while chunk := _chunk(rows):
-        asked = [prints.of(row) for row in chunk]
-        async with database.write() as connection:
-            fresh = await batches.get_batch(connection, batch.id)
-            if fresh is None or fresh.rows_loaded != batch.rows_loaded:
-                return fresh or batch
-            start = fresh.rows_loaded
-            batch = (
-                await enqueue.add_jobs(connection, fresh, start, len(chunk), asked, now)
-                if part.name
-                else await enqueue.enqueue(connection, fresh, start, chunk, asked, now)
-            )
-        on_progress(batch.rows_loaded, batch.rows)
-    return batch
-
-
-def _chunk(rows: Iterator[str]) -> list[str]:
-    """The next rows that share a commit."""
-    chunk, size = [], 0
-    for row in rows:
-        chunk.append(row)
-        size += len(row)
-        if len(chunk) == CHUNK or size > CHUNK_BYTES:
-            break
-    return chunk

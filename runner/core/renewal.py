@@ -130,6 +130,8 @@ def refreshed(window: Window, now: int) -> Window:
     """`window` with what has come back by itself until `now`."""
     match window.period:
         case Rolling(ms):
+            if not window.recent or window.recent[0][0] > now - ms:
+                return window
             recent = rolling.within(window.recent, now - ms)
             return replace(window, recent=recent, spent=rolling.total(recent))
         case Refill(ms) if window.limit is not None:
@@ -141,10 +143,17 @@ def refreshed(window: Window, now: int) -> Window:
 
 def _with_rule(window: Window, quota: Quota) -> Window:
     """`window` under a rule that the user may have changed since it was opened."""
-    if window.limit_source in (Source.PRESET, Source.CONFIGURED):
-        window = replace(window, limit=quota.limit, limit_source=quota.source)
-    reserve = quota.reserve_of(window.limit)
-    return replace(window, reserve=reserve, unit=quota.unit, primary=quota.primary)
+    limit, source = window.limit, window.limit_source
+    if source in (Source.PRESET, Source.CONFIGURED):
+        limit, source = quota.limit, quota.source
+    rule = (limit, source, quota.reserve_of(limit), quota.unit, quota.primary)
+    held = (window.limit, window.limit_source, window.reserve, window.unit, window.primary)
+    if held == rule:
+        return window
+    limit, source, reserve, unit, primary = rule
+    return replace(
+        window, limit=limit, limit_source=source, reserve=reserve, unit=unit, primary=primary
+    )
 
 
 def _tried(window: Window) -> Window:

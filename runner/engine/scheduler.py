@@ -357,4 +357,4 @@ class Scheduler:
 
 def _claimed(job: jobs.ReadyJob) -> CallJob:
     """The job as it is once it is claimed."""
-    return CallJob(job.job_id, replace(job.tries, attempts=job.tries.attempts + 1))
+    return CallJob(job.job_id, job.tries.with_attempt())

@@ -16,6 +16,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from runner.store import sqlite
 
 
+def is_failure(error: Exception) -> bool:
+    """Whether the database itself has failed (its file, its disk, its lock), not a statement."""
+    return sqlite.is_failure(error)
+
+
 class Database:
     """One database: a single writing connection, and short readers apart from it."""
 

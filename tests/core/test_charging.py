@@ -31,7 +31,7 @@ from runner.core.gate import (
     opened,
 )
 from runner.core.period import Calendar, Grant, Period, Refill, Rolling
-from runner.core.quota import Admitted, admit
+from runner.core.quota import Admitted, admit, reserve
 from runner.core.renewal import WEEK_MS, roll_over
 from runner.core.verdict import Kind, Scope, Verdict
 from runner.core.window import Count, Quota, Source, Unit, Window, open_window
@@ -77,7 +77,7 @@ def after(
 def probed_again(window: Window, now: int) -> Window:
     offer = admit([window], 1, now)
     assert isinstance(offer, Admitted)
-    return offer.windows[0]
+    return reserve([window], 1, now)[0]
 
 
 # what is charged

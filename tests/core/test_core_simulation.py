@@ -93,10 +93,11 @@ class Books:
             assert offer.until is None or offer.until > self.now
             assert offer.until is not None or self.flying
             return []
-        for was, window in zip(before, offer.windows, strict=True):
+        windows = quota.reserve(before, offer.count, self.now)
+        for was, window in zip(before, windows, strict=True):
             self.check_admission(was, window, offer)
             self.keep(window)
-        days = tuple((w.model, w.period_key) for w in offer.windows)
+        days = tuple((w.model, w.period_key) for w in windows)
         admitted = [Call(days, offer.probe) for _ in range(offer.count)]
         self.flying += admitted
         return admitted

@@ -141,9 +141,10 @@ class Year:
         offer = quota.admit(state.windows, decision.count, self.now, state.cost)
         assert isinstance(offer, Admitted)
         assert offer.count == decision.count
-        for window in offer.windows:
+        windows = quota.reserve(state.windows, offer.count, self.now, state.cost)
+        for window in windows:
             self.books.keep(window)
-        held = {(w.quota, w.model, w.period_key): w.cost_of(state.cost) for w in offer.windows}
+        held = {(w.quota, w.model, w.period_key): w.cost_of(state.cost) for w in windows}
         for _ in range(offer.count):
             fault = ""
             if self.random.random() < self.fate.faults:
