@@ -33,6 +33,7 @@ SPECS = (LABEL, LABELS, SCORE, SIGNED, COUNT, CODE, TEXT, ANY_JSON)
 RULES = preset("openai-compatible").rules
 TYPES = ("application/json", "application/json; charset=gbk", "text/event-stream", "text/html", "")
 _DIGITS = re.compile(r"\d")
+_ESCAPES = re.compile(r"\\u[0-9a-fA-F]{4}")
 
 
 def answer_of(content: Any, reason: Any = "stop", **message: Any) -> dict[str, Any]:
@@ -188,7 +189,8 @@ def comes_from(value: str, said: str) -> bool:
 
 def digits_in(text: str) -> list[str]:
     """The digits, in whatever script or width they are written."""
-    return [str(int(mark)) for mark in _DIGITS.findall(unicodedata.normalize("NFKC", text))]
+    text = _ESCAPES.sub("", unicodedata.normalize("NFKC", text))
+    return [str(int(mark)) for mark in _DIGITS.findall(text)]
 
 
 def first(spec: AnswerSpec, text: str) -> str | None:
