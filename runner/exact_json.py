@@ -125,10 +125,12 @@ def spell(
                 return text(value)
             case Number():
                 return value.text
-            case bool() | int() | None:
-                return _constant(value)
+            case True | False | None:
+                return orjson.dumps(value).decode()
+            case int():
+                return _int_text(value)
             case float() if math.isfinite(value):
-                return _constant(value)
+                return orjson.dumps(value).decode()
             case Mapping():
                 pairs = sorted(value.items()) if sort_keys else value.items()
                 members = [f"{text(_key(key))}: {of(item)}" for key, item in pairs]
@@ -140,13 +142,6 @@ def spell(
         raise TypeError(f"{value!r} has no JSON")
 
     return of(value)
-
-
-def _constant(value: float | None) -> str:
-    """Spell null, true, false or a number."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return _int_text(value)
-    return orjson.dumps(value).decode()
 
 
 def _int_text(value: int) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import orjson
 
-from runner import files, jobfile
+from runner import files, jobfile, path_text
 from runner.app.images import check_shown, with_image_folder
 from runner.app.parts import Part, packing_of, parts_of
 from runner.app.rows import VOTE_COLUMNS
@@ -21,6 +21,7 @@ from runner.errors import JobFileError
 from runner.files import ALL, AS_NAMED, Dataset, ReadOptions, Selection
 from runner.files.openai_batch import check_requests
 from runner.jobfile import JobFile, Prompt
+from runner.jobfile.output_spec import PREFIX
 from runner.store.batches import Batch, NewBatch
 
 # The job file that a file of requests is run by.
@@ -88,7 +89,7 @@ class Checked:
             priority=job.priority,
             max_calls=self.jobfile.limits.max_calls,
             job_json=with_image_folder(self.jobfile, self.beside).to_json(),
-            input=str(self.dataset.path.resolve()),
+            input=path_text.to_text(self.dataset.path.resolve()),
             columns_json=orjson.dumps(self.dataset.columns).decode(),
             rows=part.rows(self.dataset.rows),
             packing=part.packing,
@@ -147,16 +148,28 @@ def check_submission(
         on_progress=on_progress,
     )
     found = replace(found, alias=alias)
-    added = (*files.RESULT_COLUMNS, *(VOTE_COLUMNS if loaded.job.votes > 1 else ()))
-    jobfile.check_columns(
-        prompt.required_columns, found.columns, where, dataset=str(found.path), added=added
-    )
+    jobfile.check_columns(prompt.required_columns, found.columns, where, loaded.output)
     remarks = jobfile.check_prompt_reads(prompt, found.columns, where)
     _check_gold(loaded, prompt, found, where)
-    checked = Checked(loaded, prompt, found, remarks=(*found.remarks, *remarks))
+    remarks = (*found.remarks, *remarks, *_renamed(loaded, found))
+    checked = Checked(loaded, prompt, found, remarks=remarks)
     if loaded.prompt.image_templates:
         check_shown(loaded, prompt, checked.rows(), checked.folder, str(found.path))
     return checked
+
+
+def _renamed(loaded: JobFile, dataset: Dataset) -> tuple[str, ...]:
+    """Tell which columns of the output are called otherwise than usual, because of the dataset."""
+    added = (*files.RESULT_COLUMNS, *(VOTE_COLUMNS if loaded.job.votes > 1 else ()))
+    names = loaded.output.names(added, dataset.columns)
+    changed = [
+        f'"{usual}" is called "{name}"'
+        for usual, name in zip(added, names, strict=True)
+        if name.startswith(PREFIX)
+    ]
+    if not changed:
+        return ()
+    return (f"the dataset has columns named like ours, so in the output {', '.join(changed)}",)
 
 
 def check_batch_file(

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from runner.errors import ConfigError
 
 if TYPE_CHECKING:
-    from runner.files import Format, ReadOptions, Selection
+    from runner.files import ReadOptions, Selection
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class DatasetArguments:
         if self.format is not None and self.format not in files.FORMATS:
             remedy = f"one of: {', '.join(files.FORMATS)}"
             raise ConfigError(f"{self.format!r} is not a format", where="--format", remedy=remedy)
-        form = cast("Format | None", self.format)
+        form = files.FORMATS[self.format] if self.format is not None else None
         selection = files.parse_selection(self.where, self.sample, self.limit)
         if self.encoding is not None:
             _check_encoding(self.encoding)
@@ -135,13 +135,17 @@ class JobArguments:
         Raises:
             RunnerError: As `DatasetArguments.find`.
         """
-        from runner.files.openai_batch import holds_requests  # noqa: PLC0415 - not for --help
+        from runner.files.openai_batch import (  # noqa: PLC0415 - not for --help
+            holds_requests,
+            is_json_lines,
+        )
 
         alone = not self.dataset.places
         if self.first.suffix == ".toml" or not (alone or holds_requests(self.first)):
             return None
         found = replace(self.dataset, places=(self.first, *self.dataset.places)).find()
-        return found if holds_requests(found.paths[0]) else None
+        is_it = is_json_lines if alone else holds_requests
+        return found if is_it(found.paths[0]) else None
 
     def find_dataset(self) -> DatasetFiles:
         """Find the dataset that goes with the job file.

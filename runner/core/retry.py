@@ -8,15 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from runner.core.states import Counts
 from runner.core.verdict import Kind, Verdict
 
 BASE_WAIT_MS = 2_000
 LONGEST_WAIT_MS = 300_000
 # A job that was in a call at this many deaths of a runner is taken for their cause.
 MAX_CRASHES = 20
-# So many rejected calls before any answer are not the rows' fault.
-REJECTIONS_TO_STOP = 5
 # After so many faults in a row the pack may be at fault: too long an answer, or one bad row.
 FAULTS_IN_PACK = 3
 # When to poll an image task: soon at first, then ever more rarely.
@@ -218,21 +215,6 @@ def next_poll_at(started_at: int, now: int) -> int | None:
     if age > LONGEST_TASK_MS:
         return None
     return now + min(LONGEST_POLL_MS, max(FIRST_POLL_MS, age // 10))
-
-
-def batch_stop_reason(verdict: Verdict, counts: Counts, rejected: int) -> str | None:
-    """Why a batch should stop asking, or None: its model is gone, or all it asks is rejected.
-
-    A wrong parameter would otherwise cost a call, and a failure, for every row. `rejected` is how
-    many of its calls were.
-    """
-    advice = f"; {verdict.remedy}" if verdict.remedy else ""
-    if verdict.kind is Kind.GONE:
-        return f"the provider does not serve this model: {verdict.why}{advice}"
-    unanswered = verdict.kind is Kind.REJECTED and counts.succeeded == 0
-    if unanswered and rejected >= REJECTIONS_TO_STOP:
-        return f"the provider rejects every call: {verdict.why}{advice}"
-    return None
 
 
 def survives_crash(tries: Tries) -> bool:

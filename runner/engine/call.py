@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import anyio
@@ -29,6 +28,7 @@ from runner.engine.handlers import JobHandler, handler_of
 from runner.engine.handlers.base import JobRow
 from runner.errors import RunnerError
 from runner.jobfile import JobFile
+from runner.path_text import to_path
 from runner.providers.endpoint import CallResult, Endpoint
 from runner.store.batches import Batch
 
@@ -51,7 +51,7 @@ def compile_job(batch: Batch) -> CompiledJob:
     """
     jobfile = JobFile.from_json(batch.job_json)
     limits = Limits(jobfile.limits.max_attempts, jobfile.answer.max_asks)
-    return CompiledJob(handler_of(jobfile, Path(batch.input).parent), limits)
+    return CompiledJob(handler_of(jobfile, to_path(batch.input).parent), limits)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from random import Random
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from runner.core import admission, controller, settlement, start_bucket
+from runner.core import admission, controller, settlement, start_bucket, wall
 from runner.core.admission import Admission, Permit
 from runner.core.charging import ANSWERED
 from runner.core.demand import Demand, Rules
@@ -22,7 +22,7 @@ from runner.core.retry import RetryAt
 from runner.core.route import Route, RouteState
 from runner.core.selection import AccountState, State
 from runner.core.settlement import Call, CallJob, RouteEvidence, Settlement
-from runner.core.states import BatchState, Counts
+from runner.core.states import BatchState
 from runner.core.window import Window
 from runner.engine.account_pool import AccountPool
 from runner.engine.call import EndedCall, PreparedCall, loop_ms, settled
@@ -32,7 +32,7 @@ from runner.engine.read_ahead import Pack, ReadAhead
 from runner.engine.route_stats import RouteStats
 from runner.engine.snapshot import Snapshot, demand_of, read_snapshot, routes_of, windows_of
 from runner.providers.account import Account
-from runner.store import batches, enqueue, jobs, windows
+from runner.store import batches, enqueue, jobs, results, windows
 from runner.store.apply import apply
 from runner.store.batches import Batch
 from runner.store.counts import Changes
@@ -97,7 +97,8 @@ class Scheduler:
         """
         memory = await self._current(connection, memory, stale=stale)
         changes = Changes()
-        memory, settlements = self._settle(memory, ended, now)
+        memory, judged = self._settle(memory, ended, now)
+        memory, settlements = await self._heed_walls(connection, memory, judged, now, changes)
         memory, changed = await self._apply(connection, memory, settlements, now, changes)
         memory, demands = await self._demands(connection, memory, rules_of, now, changes)
         state = self._state(memory, demands, now)
@@ -168,6 +169,32 @@ class Scheduler:
             routes[route] = routes[route].answered(sent, tokens, now_ms)
         return replace(memory, routes=routes), settlements
 
+    async def _heed_walls(
+        self,
+        connection: AsyncConnection,
+        memory: Memory,
+        settlements: Sequence[Settlement],
+        now: int,
+        changes: Changes,
+    ) -> tuple[Memory, Sequence[Settlement]]:
+        """Pause the batches of which call after call is rejected, and fail no rows for it."""
+        known = memory.snapshot.batches
+
+        def answered(batch_id: int) -> bool:
+            return batch_id not in known or known[batch_id].counts.succeeded > 0
+
+        found = wall.find_walls(settlements, memory.streak_of, answered, now)
+        for batch_id in found.streaks.keys() & known.keys():
+            more = found.streaks[batch_id].number - known[batch_id].calls_rejected
+            changes.add(batch_id, "calls_rejected", more)
+        await results.take_back(connection, found.taken_back, changes)
+        streaks = {**memory.streaks, **found.streaks}
+        snapshot = await _paused(connection, memory.snapshot, found.reasons)
+        memory = replace(
+            memory, snapshot=snapshot, streaks={b: s for b, s in streaks.items() if s.number}
+        )
+        return memory, found.settlements
+
     async def _apply(
         self,
         connection: AsyncConnection,
@@ -180,7 +207,7 @@ class Scheduler:
         fresh = await apply(connection, settlements, self._runner_id, now, changes)
         snapshot = memory.snapshot
         changed = list(settlement.settle_windows(snapshot.windows, fresh, now).values())
-        snapshot = await self._stop_batches(connection, snapshot, fresh, changes)
+        snapshot = await _paused(connection, snapshot, settlement.gone_reasons(fresh))
         dues = [
             one.action.due
             for settlement_ in settlements
@@ -193,30 +220,6 @@ class Scheduler:
             next_due = await jobs.next_due(connection)
         snapshot = replace(snapshot, next_due=next_due).with_windows(changed)
         return replace(memory, snapshot=snapshot), changed
-
-    async def _stop_batches(
-        self,
-        connection: AsyncConnection,
-        snapshot: Snapshot,
-        fresh: Sequence[Settlement],
-        changes: Changes,
-    ) -> Snapshot:
-        """Pause the batches that should stop asking."""
-
-        def counts(batch_id: int) -> tuple[Counts, int]:
-            batch = snapshot.batches.get(batch_id)
-            if batch is None:
-                return Counts(succeeded=1), 0  # it is paused or gone already
-            return changes.applied_to(batch).counts, batch.calls_rejected
-
-        reasons, rejected = settlement.stop_reasons(fresh, counts)
-        for batch_id, number in rejected.items():
-            changes.add(batch_id, "calls_rejected", number)
-        left = dict(snapshot.batches)
-        for batch_id, reason in reasons.items():
-            if left.pop(batch_id, None) is not None:
-                await batches.set_batch_state(connection, batch_id, BatchState.PAUSED, reason)
-        return replace(snapshot, batches=left)
 
     async def _demands(
         self,
@@ -358,3 +361,14 @@ class Scheduler:
 def _claimed(job: jobs.ReadyJob) -> CallJob:
     """The job as it is once it is claimed."""
     return CallJob(job.job_id, job.tries.with_attempt())
+
+
+async def _paused(
+    connection: AsyncConnection, snapshot: Snapshot, reasons: Mapping[int, str]
+) -> Snapshot:
+    """Pause batches, unless they are already."""
+    left = dict(snapshot.batches)
+    for batch_id, reason in reasons.items():
+        if left.pop(batch_id, None) is not None:
+            await batches.set_batch_state(connection, batch_id, BatchState.PAUSED, reason)
+    return replace(snapshot, batches=left)

@@ -5,14 +5,26 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
+from zipfile import BadZipFile
 
 from runner.errors import InputError
-from runner.files.formats import SUPPORTED, FileType, ReadOptions, file_type_of, unknown_suffix
+from runner.files.compression import zip_members
+from runner.files.formats import (
+    SUPPORTED,
+    TEXTS,
+    FileType,
+    ReadOptions,
+    file_type_of,
+    unknown_suffix,
+)
 from runner.files.input_errors import unreadable_error
 from runner.files.selection import Selection
+
+_MOST_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +92,26 @@ def input_type(path: Path, options: ReadOptions) -> FileType:
     Raises:
         InputError: The suffix is not one of those supported.
     """
-    if found := file_type_of(path, options.form):
+    found = file_type_of(path, options.form) or _inside(path)
+    if found:
         return replace(found, encoding=options.encoding, sheet=options.sheet)
     remedy = f"use one of {SUPPORTED}; or name the format with --format"
     raise InputError(unknown_suffix(path), where=str(path), remedy=remedy)
+
+
+def _inside(path: Path) -> FileType | None:
+    """Return the type of the one file in a zip archive, by its name."""
+    if path.suffix.lower() != ".zip":
+        return None
+    with open_input(path) as file, suppress(BadZipFile):
+        names = zip_members(file)
+        inner = file_type_of(Path(names[0])) if len(names) == 1 else None
+        if inner is not None and inner.format in TEXTS and inner.compression is None:
+            return replace(inner, compression="zip")
+        shown = ", ".join(names[:_MOST_NAMED]) or "nothing"
+        what = f"the archive does not hold one file of text, but {shown}"
+        raise InputError(what, where=str(path), remedy="unpack it, and name the file you mean")
+    return None
 
 
 def open_input(path: Path) -> BinaryIO:

@@ -15,7 +15,7 @@ from runner.files.target import (
     unwritable_error,
 )
 from runner.files.writers.encode import RESULT_COLUMNS, CellValue
-from runner.files.writers.sink import ANSWER, Layout, Sink
+from runner.files.writers.sink import Layout, Sink
 from runner.files.writers.text_writer import TextSink
 
 
@@ -55,7 +55,7 @@ def open_output(
     Args:
         path: The file; one that exists is replaced and keeps its permissions.
         columns: The input's columns, in order.
-        added: The columns that follow them, none of which the input has.
+        added: The columns that follow them, none of which the input has; first the answer's.
         vectors: Whether the answers are embeddings, that is, JSON lists of numbers. They become
             lists of 32-bit floats in Parquet, and the rows of the matrix in a .npy file.
 
@@ -63,7 +63,7 @@ def open_output(
         OutputError: The file cannot be written; an existing file is left unchanged.
     """
     check_output(path, vectors=vectors)
-    layout = Layout(path, tuple(columns), tuple(added), ANSWER if vectors else None)
+    layout = Layout(path, tuple(columns), tuple(added), added[0] if vectors else None)
     with atomic_write(path) as file:
         with as_output_errors(path):
             sink = _sink(file, layout)

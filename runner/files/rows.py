@@ -7,13 +7,13 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import BinaryIO
 
-from runner.files.compression import decompressed
 from runner.files.dataset import Dataset, SourceFile, open_input, size_and_mtime
 from runner.files.formats import TEXTS, delimiter_of
 from runner.files.input_errors import changed_error, unreadable_error
 from runner.files.readers.csv_reader import CsvTable
 from runner.files.readers.jsonl_reader import JsonLines
 from runner.files.readers.lines import Lines
+from runner.files.readers.text_source import text_source
 from runner.files.readers.typed_table import open_table
 
 
@@ -61,9 +61,9 @@ def _is_modified(file: SourceFile, handle: BinaryIO) -> bool:
 def _json_rows(file: SourceFile, handle: BinaryIO, start: int) -> Iterator[str]:
     form = file.type.format
     if form not in TEXTS:
-        return open_table(handle, file.path, form).json_rows(start)
-    source = decompressed(handle, file.type.compression, file.path)
+        return open_table(handle, file.path, file.type).json_rows(start)
+    source = text_source(handle, file.path, file.type)
     lines = Lines(source, file.path, verify=False, inner_marks=form == "jsonl")
     if form == "jsonl":
         return JsonLines(lines).json_rows(start)
-    return CsvTable(lines, delimiter_of(form)).json_rows(start)
+    return CsvTable(lines, delimiter_of(form), plain=file.type.plain).json_rows(start)

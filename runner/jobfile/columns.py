@@ -6,7 +6,8 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 
 from runner.column_names import canonical
-from runner.errors import InputError, JobFileError
+from runner.errors import JobFileError
+from runner.jobfile.output_spec import OutputSpec
 from runner.jobfile.prompt import Prompt
 from runner.tomlfile import listed, nearest
 
@@ -22,30 +23,29 @@ def check_columns(
     prompt_columns: Collection[str],
     columns: Sequence[str],
     where: str,
-    *,
-    dataset: str | None = None,
-    added: Sequence[str] = (),
+    output: OutputSpec,
 ) -> None:
-    """Check that the prompt reads only existing columns, and that the added names are free.
+    """Check that the prompt reads only existing columns, and that the output's names are free.
 
     Args:
         prompt_columns: The columns that the prompt reads.
         columns: The columns of the dataset.
         where: The job file, for errors.
-        dataset: The dataset, for errors about it; by default `where`.
-        added: The columns that the output adds.
+        output: The names that the job file gives to the columns of the output.
 
     Raises:
-        JobFileError: The prompt reads a column that the dataset does not have.
-        InputError: The dataset has a column that the output adds.
+        JobFileError: The prompt reads a column that the dataset does not have; or the job file
+            gives the name of a column of the dataset to one that is added.
     """
-    if taken := [name for name in added if name in columns]:
-        raise InputError(
-            f"the dataset has {_columns(taken)}, which the output adds",
-            where=dataset or where,
-            remedy=f"rename {'it' if len(taken) == 1 else 'them'} in the dataset",
-        )
-    if unknown := sorted(set(prompt_columns) - set(map(canonical, columns))):
+    known = set(map(canonical, columns))
+    for key, name in output:
+        if name is not None and canonical(name) in known:
+            raise JobFileError(
+                f'the dataset has a column "{name}"',
+                where=f"{where}: [output] {key}",
+                remedy="give it another name",
+            )
+    if unknown := sorted(set(prompt_columns) - known):
         raise JobFileError(
             f"the prompt reads {_columns(unknown)}; the dataset has {_some(columns)}",
             where=f"{where}: [prompt]",

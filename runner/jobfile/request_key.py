@@ -16,6 +16,7 @@ from runner import column_names, exact_json
 from runner.errors import JobFileError
 from runner.jobfile.job_file import JobFile
 from runner.jobfile.prompt import Prompt
+from runner.jobfile.request_url import standard_url
 
 KEY_BYTES = 16
 
@@ -52,7 +53,7 @@ class RequestKeys:
         """Return the key of a row, given as the text of a JSON object; `KEY_BYTES` long."""
         values: dict[str, Any] = exact_json.loads(row)
         if self._is_request:
-            content = [values["url"], values["body"]]
+            content = [standard_url(values["url"]), values["body"]]
             if not self._dedupe and _is_sampled(values["body"]):
                 content.append(values["custom_id"])
             data = exact_json.dumps(content, sort_keys=True)

@@ -21,7 +21,8 @@ from jinja2 import (
     nodes,
     pass_environment,
 )
-from jinja2.sandbox import ImmutableSandboxedEnvironment, SecurityError
+from jinja2.exceptions import SecurityError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.visitor import NodeTransformer
 
 from runner import column_names, exact_json

@@ -9,6 +9,7 @@ from runner import exact_json
 from runner.core.settlement import ParsedAnswer
 from runner.engine.handlers.base import JobRow
 from runner.jobfile import JobFile
+from runner.jobfile.request_url import standard_url
 from runner.providers.endpoint import CallResult, Endpoint
 
 
@@ -33,7 +34,8 @@ class RequestHandler:
         """Its body, for the model's name here."""
         [row] = asked
         body = row["body"] | {"model": model}
-        return await endpoint.forward(row["url"], body, self._timeout_s, now)
+        url = standard_url(row["url"]) or row["url"]
+        return await endpoint.forward(url, body, self._timeout_s, now)
 
     def read(self, result: CallResult, asked: Sequence[dict[str, Any]]) -> Sequence[ParsedAnswer]:
         """The whole body of the reply is the answer."""

@@ -16,13 +16,16 @@ from runner.files.compression import ByteSource
 
 _BLOCK = 1 << 18
 _BOM = b"\xef\xbb\xbf"
-_UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 MAX_LINE = 1 << 26
 """The longest line, in bytes; a file without line ends must not fill the memory."""
 
 ReportError = Callable[[int, str], None]
 """Called with the line number at which a row begins, and what is wrong with the row."""
+
+
+class NotUtf8Error(InputError):
+    """A text file holds bytes that are not UTF-8."""
 
 
 class Lines:
@@ -86,9 +89,6 @@ class Lines:
 
     def _read(self) -> bytes:
         chunk = self._file.read(_BLOCK)
-        if self.consumed == 0 and chunk.startswith(_UTF16):
-            what = "the file is UTF-16 text or binary"
-            raise InputError(what, where=str(self._path), remedy="save it as UTF-8")
         self.consumed += len(chunk)
         if self._verify:
             self._hash.update(chunk)
@@ -102,7 +102,9 @@ class Lines:
             piece.decode()
         except UnicodeDecodeError as error:
             byte = f"the byte 0x{piece[error.start]:02x}, which is not UTF-8"
-            raise self._not_text(piece, error.start, byte, "save the file as UTF-8") from error
+            remedy = "save the file as UTF-8, or name its encoding with --encoding, as in cp1252"
+            told = self._not_text(piece, error.start, byte, remedy)
+            raise NotUtf8Error(told.what, where=told.where, remedy=told.remedy) from error
         self._done_lines += piece.count(b"\n")
         self._done_bytes += len(piece)
 

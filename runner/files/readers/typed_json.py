@@ -42,6 +42,12 @@ def _leaf(value: Any) -> str:
     return orjson.dumps(value, default=_plain, option=_ANY_KEY).decode()
 
 
+def to_key_text(value: Any) -> str:
+    """Return a value as the key of an object."""
+    text = _leaf(value)
+    return str(orjson.loads(text)) if text.startswith('"') else text
+
+
 def _plain(value: Any) -> Any:
     match value:
         case bytes() | bytearray() | memoryview():

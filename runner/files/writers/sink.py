@@ -13,9 +13,6 @@ import orjson
 from runner.errors import OutputError
 from runner.files.writers.encode import CellValue
 
-ANSWER = "answer"
-"""The added column that holds the vectors, when the answers are embeddings."""
-
 
 @dataclass(frozen=True, slots=True)
 class Layout:
