@@ -23,8 +23,8 @@ LONGEST_POLL_MS = 60_000
 LONGEST_TASK_MS = 24 * 3_600_000
 # A row that was sent where calls are known to fail lets others go first the next time.
 PROBE_REST_MS = 15 * 60_000
-# It rests longer each time, up to so many times as long: the others shall be probes, too.
-MOST_RESTS = 4
+# In what may be an outage it rests twice as long each time: the others shall be probes, too.
+LONGEST_REST_MS = 60 * 60_000
 # So often the probe of a broken circuit, or of an outage, is not held against its row.
 MAX_FREE_PROBES = 20
 
@@ -173,9 +173,8 @@ def after_refusal(
         case Kind.REJECTED:
             return SplitPack(verdict.why) if pack_size > 1 else Fail(verdict.why)
         case Kind.TRANSIENT:
-            free = (circuit_open or outage) and tries.attempts < MAX_FREE_PROBES
-            if free:
-                rest = PROBE_REST_MS * min(tries.attempts, MOST_RESTS)
+            if (circuit_open or outage) and tries.attempts < MAX_FREE_PROBES:
+                rest = PROBE_REST_MS if circuit_open else _rest_ms(tries.attempts)
                 return RetryAt(now + rest, counted=False)
             due = now + max(backoff_ms(tries.faults, jitter), verdict.wait_ms or 0)
             return _after_fault(verdict, tries, limits, due, pack_size)
@@ -192,6 +191,11 @@ def _after_fault(
     if pack_size > 1 or tries.faults + 1 < limits.max_attempts:
         return RetryAt(due)
     return Fail(f"{verdict.why} (tried {tries.faults + 1} times)")
+
+
+def _rest_ms(attempts: int) -> int:
+    """How long a row lets others go first, once it was refused so many times."""
+    return min(LONGEST_REST_MS, BASE_WAIT_MS << attempts)
 
 
 def backoff_ms(faults: int, jitter: float) -> int:

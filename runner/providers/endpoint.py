@@ -15,7 +15,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from runner.core.charging import Outcome
-from runner.core.verdict import Kind, Reply, Scope, Verdict, classify
+from runner.core.period import Refill, Rolling
+from runner.core.verdict import Kind, Reply, Scope, Verdict, classify, succeeded
 from runner.core.window import Count
 from runner.errors import ConfigError
 from runner.providers import downloads, embeddings, headers, images, openai
@@ -91,7 +92,7 @@ class Endpoint:
         in_tasks = account.preset.images == "tasks"
         self._image_headers = self._headers | (images.ASYNC_HEADERS if in_tasks else {})
         self._counted = [
-            (table.name, table.headers)
+            (table.name, table.headers, isinstance(table.period, Rolling | Refill))
             for table in account.preset.tables
             if table.headers != headers.HeaderNames()
         ]
@@ -262,7 +263,7 @@ class Endpoint:
         return CallResult(
             classify(reply := self._cleaned(reply, wait), self.account.preset.rules),
             reply,
-            self._counts(told, theirs),
+            self._counts(told, theirs, None if succeeded(reply.status) else wait),
             date,
             self._clean(body.decode("utf-8", "replace")) if request.forwarded else "",
         )
@@ -287,14 +288,21 @@ class Endpoint:
             )
         return reply if content is reply.content else replace(reply, content=content)
 
-    def _counts(self, told: Mapping[str, str], now: int) -> dict[str, Count]:
-        """The provider's own counts, by quota, where the headers hold them whole and sane."""
+    def _counts(
+        self, told: Mapping[str, str], now: int, wait: int | None = None
+    ) -> dict[str, Count]:
+        """The provider's own counts, by quota, where the headers hold them whole and sane.
+
+        What flows back is let in before all of it is back: a refusal that asks for a shorter
+        `wait` than the reset says so, and its count says nothing more.
+        """
         counts = {}
-        for name, names in self._counted:
+        for name, names, flows in self._counted:
             found = headers.read_quota(told, names, now)
             if found is not None and found.remaining is not None:
                 resets_in = None if found.resets_at is None else found.resets_at - now
-                counts[name] = Count(found.limit, found.remaining, resets_in)
+                if not (flows and wait is not None and wait < (resets_in or 0)):
+                    counts[name] = Count(found.limit, found.remaining, resets_in)
         return counts
 
     def _asked_wait(self, told: Mapping[str, str], message: str, now: int) -> int | None:

@@ -7,11 +7,15 @@ from typing import Any
 from runner.providers.json_body import EventStream, with_whole_characters
 from runner.providers.message import read_choice, text_of
 
-_FIRST = (None, 0)  # the index of the first choice, which may be left out
-
 
 def joined(events: EventStream) -> dict[str, Any]:
-    """A chat reply out of the chunks of a stream.
+    """A chat reply out of the chunks of a stream, as if it had been sent at once."""
+    reply: dict[str, Any] = with_whole_characters(_joined(events))
+    return reply
+
+
+def _joined(events: EventStream) -> dict[str, Any]:
+    """The reply, perhaps with halves of characters.
 
     The first chunk with an error is the reply. Otherwise the texts of the chunks are joined, and
     whatever else the last chunk that has it says, such as the usage, holds for all. A chunk with a
@@ -35,12 +39,11 @@ def joined(events: EventStream) -> dict[str, Any]:
             texts.append(_text(choice))
         whole |= {key: value for key, value in chunk.items() if value}
     if not said:
-        return whole
+        return {key: value for key, value in whole.items() if key != "choices"}
     if not (reason or events.ended):
         return {"error": {"message": "the reply is a stream that was cut off"}}
     choice = {"finish_reason": reason, "message": {"content": "".join(texts)}}
-    mended: dict[str, Any] = with_whole_characters(whole | {"choices": [choice]})
-    return mended
+    return whole | {"choices": [choice]}
 
 
 def _first(chunk: dict[str, Any]) -> Any:
@@ -48,9 +51,13 @@ def _first(chunk: dict[str, Any]) -> Any:
     choices = chunk.get("choices")
     if not isinstance(choices, list):
         return None
-    return next(
-        (one for one in choices if isinstance(one, dict) and one.get("index") in _FIRST), None
-    )
+    return next((one for one in choices if isinstance(one, dict) and not _is_later(one)), None)
+
+
+def _is_later(choice: dict[str, Any]) -> bool:
+    """Whether a choice is not the first; the index of the first is often left out."""
+    index = choice.get("index")
+    return isinstance(index, int) and index > 0
 
 
 def _text(choice: dict[str, Any]) -> str:

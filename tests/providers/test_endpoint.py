@@ -377,6 +377,29 @@ def test_a_wait_in_words_counts_where_no_header_names_one(
     assert verdict.ambiguous == (ms is None)
 
 
+@pytest.mark.parametrize(
+    ("status", "wait", "counted"), [(429, "2", 0), (429, "90", 1), (200, "2", 1)]
+)
+def test_a_wait_that_is_shorter_than_the_reset_of_a_bucket_wins(
+    status: int, wait: str, counted: int
+) -> None:
+    """LiteLLM tells the end of its minute, and how soon to come again."""
+    headers = {
+        "llm_provider-retry-after": wait,
+        "x-ratelimit-api_key-limit-requests": "60",
+        "x-ratelimit-api_key-remaining-requests": "0",
+        "x-ratelimit-api_key-reset-requests": "59",
+        "ratelimit": '"daily";r=0;t=3000',
+    }
+
+    def handler(_request: httpx.Request) -> httpx.Response:
+        return httpx.Response(status, json=ANSWER if status == 200 else {}, headers=headers)
+
+    heard = ask(handler, provider="openai-compatible")
+    assert ("calls_per_minute_of_key" in heard.counts) == bool(counted)
+    assert heard.counts["calls_per_day"] == Count(None, 0, 3_000_000)
+
+
 def test_the_wait_of_googles_retry_info_is_heard() -> None:
     details = [{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "30s"}]
 

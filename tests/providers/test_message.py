@@ -134,6 +134,17 @@ def test_a_character_that_two_chunks_share_is_whole() -> None:
     assert stream(halves[0]).content == "good \ufffd"
 
 
+def test_half_a_character_is_mended_wherever_it_stands_in_a_stream() -> None:
+    error = stream(rb'{"error": {"message": "no \ud83d"}}')
+    assert error.message == "no \ufffd"
+    odd = stream(rb'{"choices": [{"index": 1.5, "message": {"content": "no \ud83d"}}]}')
+    assert "\ud83d" not in (odd.content or "") + odd.message
+
+
+def test_a_stream_of_other_answers_only_has_none() -> None:
+    assert stream(chunk("n", index=1), chunk("o", "stop", index=1)).content is None
+
+
 def test_a_whole_message_at_the_end_of_a_stream_is_not_joined_to_its_parts() -> None:
     last = {"choices": [{"message": {"content": "positive"}, "finish_reason": "stop"}]}
     assert stream(chunk("posi"), chunk("tive"), last).content == "positive"

@@ -147,3 +147,38 @@ def test_a_provider_that_answers_nobody_fails_no_row(tmp_path: Path) -> None:
 
     rows, _, _ = run(tmp_path, 30, LABEL, script)
     assert not [row.error for row in rows if row.error]
+
+
+def test_load_that_passes_soon_costs_a_small_batch_seconds(tmp_path: Path) -> None:
+    seen: list[Body] = []
+    took: list[float] = []
+
+    def script(body: Body) -> httpx.Response:
+        seen.append(body)
+        if len(seen) <= 6:
+            return httpx.Response(400, json={"code": 50508, "msg": "System is too busy now"})
+        return answered("a")
+
+    async def story(world: World) -> None:
+        batch = await world.queue(3, job=LABEL)
+        transport = httpx.MockTransport(lambda request: script(json.loads(request.content)))
+        began = world.clock.now()
+        await world.run(ASAP, provider="openai-compatible", transport=transport)
+        took.append((world.clock.now() - began) / 1000)
+        assert all(row.answer == "a" for row in await world.rows(batch))
+
+    simulate(tmp_path, story, tick_s=5.0)
+    assert took[0] < 120
+
+
+def test_a_login_page_in_the_middle_of_a_run_fails_no_row(tmp_path: Path) -> None:
+    seen: list[Body] = []
+
+    def script(body: Body) -> httpx.Response:
+        seen.append(body)
+        if 5 < len(seen) <= 30:
+            return httpx.Response(302, headers={"location": "http://10.0.0.1/login"})
+        return answered("a")
+
+    rows, _, _ = run(tmp_path, 60, LABEL, script)
+    assert all(row.answer == "a" for row in rows)
