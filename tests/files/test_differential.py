@@ -97,7 +97,7 @@ def test_json_keeps_every_value_through_every_text_format(tmp_path: Path) -> Non
         for name, delimiter in (("out.csv", ","), ("out.tsv", "\t")):
             path = written(tmp_path / name, columns, found)
             table = list(
-                csv.reader(io.StringIO(path.read_text("utf-8"), newline=""), delimiter=delimiter)
+                csv.reader(io.StringIO(path.read_bytes().decode(), newline=""), delimiter=delimiter)
             )
             cells = [[cell(value, row) for value in row.values()] for row in expected]
             if not any("[" in c or "{" in c for line in cells for c in line):
@@ -214,3 +214,18 @@ def test_workbooks_are_what_openpyxl_reads(tmp_path: Path) -> None:
         path = written(tmp_path / "out.xlsx", columns, found)
         again = [json.loads(row) for row in read_rows(check(path))]
         assert [{name: row[name] for name in columns} for row in again] == expected, seed
+
+
+def test_types_survive_from_parquet_to_parquet(tmp_path: Path) -> None:
+    for seed in range(DATASETS):
+        rng = Random(seed)
+        count = rng.randrange(1, 9)
+        table = pa.table({name: column(rng, count) for name in names(rng)})
+        source = tmp_path / "in.parquet"
+        parquet.write_table(table, source)
+        with open_output(tmp_path / "out.parquet", table.column_names, source=source) as output:
+            for row in read_rows(check(source)):
+                output.write(row, ADDED)
+        assert parquet.read_table(tmp_path / "out.parquet", columns=table.column_names) == table, (
+            seed
+        )
