@@ -247,7 +247,7 @@ class _Scan:
             what = f"the rows have more than {MAX_COLUMNS:,} different keys"
             remedy = "put what varies into a list or an object under one key"
             raise InputError(what, where=f"{self.path}:{objects.line}", remedy=remedy) from error
-        if objects.columns:
+        if objects.columns and wanted.row_check is None:
             require_columns(self.path, wanted.required, objects.columns)
         return objects.columns, rows
 

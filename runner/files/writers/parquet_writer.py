@@ -146,7 +146,7 @@ def _array(values: Sequence[Any], type_: Any) -> Any:
 def _unrounded(value: Any) -> Any:
     """Return a value, as a text where a float would have fewer digits than a number in it."""
     if isinstance(value, Number):
-        return value.text if value.is_rounded else float(value)
+        return value.text if value.is_rounded else value
     if isinstance(value, dict | list) and _is_rounded(value):
         return exact_json.dumps(value).decode()
     return value
