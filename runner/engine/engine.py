@@ -38,9 +38,15 @@ from runner.engine.run import Run
 from runner.engine.runs import Runs, Standing
 from runner.engine.scheduler import Memory, Scheduler, Turn
 from runner.engine.turn_writer import TurnWriter
-from runner.errors import EngineError, RunnerError, UnavailableError
+from runner.errors import (
+    DiskError,
+    EngineError,
+    MovedDatabaseError,
+    RunnerError,
+    UnavailableError,
+)
 from runner.providers.endpoint import Endpoint
-from runner.store import runners
+from runner.store import runners, set_aside
 from runner.store.database import Database
 
 log = logging.getLogger(__name__)
@@ -178,9 +184,11 @@ class Engine:
                     f"internal error: {error!r}", remedy="report it, with a log (--log-file)"
                 )
                 failure.__cause__ = error
-            self._closing = True
-            self._runs.end_all(failure)
+            self._closing, self._admits = True, False
             await self._drain(calls)
+            if self._ended and (failure or self._trouble):
+                failure = self._keep_unstored(failure)
+            self._runs.end_all(failure)
             self._posts.close()
 
     async def _loop(self, scheduler: Scheduler, runner_id: int) -> None:
@@ -282,11 +290,28 @@ class Engine:
                     except UnavailableError as error:
                         self._trouble = error.what
                         await anyio.sleep(RETRY_WRITE_S)
+                    except MovedDatabaseError:
+                        continue  # it takes what has ended all the same
                     except RunnerError:
                         break
                 elif self._flying:
                     await self._woken.wait()
         calls.cancel_scope.cancel()
+
+    def _keep_unstored(self, failure: RunnerError | None) -> RunnerError:
+        """Keep what has ended in a file, since the database does not take it; what is told."""
+        why = failure.what if failure else self._trouble or ""
+        kept = [one.set_aside(why, self._now()) for one in self._ended]
+        try:
+            path = set_aside.write_beside(self._database.path, kept)
+            where = f"what came of {len(kept)} calls could not be stored and is kept in {path}"
+        except OSError as error:
+            where = f"what came of {len(kept)} calls could not be kept ({error.strerror})"
+        log.error("%s", where)
+        told = failure or DiskError(why)
+        added = type(told)(f"{why}; {where}", where=told.where, remedy=told.remedy)
+        added.__cause__ = told.__cause__
+        return added
 
     # ---- looking and sleeping
 
