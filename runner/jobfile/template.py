@@ -1,7 +1,7 @@
 """Compiles and renders the Jinja2 templates of a prompt, and tells which columns they read.
 
-Templates run in Jinja2's sandbox. A row's columns are the variables, and ``row`` is the whole row.
-Errors are Jinja2's own.
+Templates run in Jinja2's sandbox, within the bounds of metering/. A row's columns are the
+variables, and ``row`` is the whole row. Errors are Jinja2's own.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from functools import lru_cache
 from typing import Any
 
 from jinja2 import StrictUndefined, Template, TemplateSyntaxError, meta, nodes
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from runner.jobfile.metering import MeteredEnvironment, RenderNamespace
 
 ROW = "row"
 """The variable that holds the whole row, for columns whose names are not identifiers."""
@@ -33,14 +34,14 @@ def _finalize(value: Any) -> Any:
     return value
 
 
-def _environment() -> ImmutableSandboxedEnvironment:
-    environment = ImmutableSandboxedEnvironment(
+def _environment() -> MeteredEnvironment:
+    environment = MeteredEnvironment(
+        _finalize,
         undefined=StrictUndefined,
         autoescape=False,  # a prompt is plain text, never HTML
         keep_trailing_newline=False,
-        finalize=_finalize,
     )
-    environment.globals = {name: environment.globals[name] for name in sorted(_GLOBALS)}
+    environment.globals = {"namespace": RenderNamespace, "range": environment.globals["range"]}
     return environment
 
 
@@ -84,7 +85,7 @@ class CompiledTemplate:
                 pass
         variables = {**_ENVIRONMENT.globals, **row, ROW: dict(row)}
         context = self._template.new_context(variables, shared=True)
-        return "".join(self._template.root_render_func(context))
+        return _ENVIRONMENT.concat(self._template.root_render_func(context))
 
 
 @lru_cache(256)
@@ -99,7 +100,7 @@ def compile_template(source: str) -> CompiledTemplate:
         tree = _ENVIRONMENT.parse(source)
         if any(meta.find_referenced_templates(tree)):
             raise TemplateSyntaxError("a prompt cannot include or extend another template", 1)
-        return CompiledTemplate(_ENVIRONMENT.from_string(source), tree)
+        return CompiledTemplate(_ENVIRONMENT.compile_metered(source), tree)
     except (RecursionError, SyntaxError, MemoryError) as error:  # Python's own compiler gave up
         raise TemplateSyntaxError("the template is nested too deeply", 1) from error
 
