@@ -134,11 +134,16 @@ def main(args: Sequence[str]) -> int:
         _mute_stdout()
         return exit_codes.PIPE_CLOSED
     except EngineError as error:
-        return _report_defect(error.__cause__ or error, args, logged=True)
+        cause = error.__cause__ or error
+        if isinstance(cause, OSError):
+            return _report_refusal(cause, args, logged=True)
+        return _report_defect(cause, args, logged=True)
     except RunnerError as error:
         return _report_error(error, args)
     except BaseExceptionGroup as group:  # several tasks ended together
         return _report_group(group, args)
+    except OSError as error:
+        return _report_refusal(error, args)
     except Exception as error:  # noqa: BLE001 - the last place that can say it in plain words
         return _report_defect(error, args)
     return code
@@ -171,6 +176,8 @@ def _report_group(group: BaseExceptionGroup[BaseException], args: Sequence[str])
     ours = [error for error in errors if isinstance(error, RunnerError)]
     if len(ours) == len(errors) and not isinstance(ours[0], EngineError):
         return _report_error(ours[0], args)
+    if all(isinstance(error, RunnerError | OSError) for error in errors):
+        return _report_refusal(next(one for one in errors if isinstance(one, OSError)), args)
     return _report_defect(group, args)
 
 
@@ -196,11 +203,32 @@ def _report_error(error: RunnerError, args: Sequence[str], code: int = exit_code
     return code
 
 
+def _report_refusal(error: OSError, args: Sequence[str], *, logged: bool = False) -> int:
+    """Say what the operating system has refused, where nobody nearer to it has told."""
+    from runner import logs  # noqa: PLC0415 - seldom needed
+
+    names = [str(name) for name in (error.filename, error.filename2) if name is not None]
+    what = f"the system refuses this ({error.strerror or type(error).__name__})"
+    remedy = f"check the disk and its permissions, and run it again; {_traced(error, args, logged=logged)}"
+    told = RunnerError(logs.redacted(what), where=" and ".join(names) or None, remedy=remedy)
+    return _report_error(told, args)
+
+
 def _report_defect(error: BaseException, args: Sequence[str], *, logged: bool = False) -> int:
     """Say that the program has failed, and where the traceback is.
 
     `logged`: whether the engine has logged it already.
     """
+    from runner import logs  # noqa: PLC0415 - seldom needed
+
+    what = logs.redacted(f"internal error: {type(error).__name__}: {error}".rstrip(": "))
+    place = _traced(error, args, logged=logged)
+    remedy = f"run it again, it goes on where it stopped; and report it: {place}"
+    return _report_error(EngineError(what, remedy=remedy), args, exit_codes.INTERNAL)
+
+
+def _traced(error: BaseException, args: Sequence[str], *, logged: bool = False) -> str:
+    """Write the traceback to the log, or to a file of its own; where it is, as a clause."""
     from runner import logs  # noqa: PLC0415 - seldom needed
 
     file = logs.file_in_use()
@@ -212,10 +240,7 @@ def _report_defect(error: BaseException, args: Sequence[str], *, logged: bool = 
     if wants_traceback(args):
         lines = "".join(traceback.format_exception(error))
         sys.stderr.write(logs.redacted(lines))
-    what = logs.redacted(f"internal error: {type(error).__name__}: {error}".rstrip(": "))
-    place = f"the traceback is in {file}" if file else "run it again with -vv for the traceback"
-    remedy = f"run it again, it goes on where it stopped; and report it: {place}"
-    return _report_error(EngineError(what, remedy=remedy), args, exit_codes.INTERNAL)
+    return f"the traceback is in {file}" if file else "run it again with -vv for the traceback"
 
 
 def _crash_file() -> Path:

@@ -374,7 +374,10 @@ class Engine:
             self._runs.show(self._memory, Wait(None), self._standing(), at_once=True)
 
     def _check_disk(self) -> None:
-        free = shutil.disk_usage(self._database.path.parent).free
+        try:
+            free = shutil.disk_usage(self._database.path.parent).free
+        except OSError:  # the folder has gone, or its disk fails: the next transaction tells
+            return
         low = f"only {free // 1024**2} MB left on the disk; waiting for room"
         self._trouble = low if free < DISK_FLOOR else None
         if self._trouble is not None:

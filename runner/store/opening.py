@@ -114,7 +114,11 @@ def _refuse_second_name(path: Path) -> None:
     Raises:
         StoreError: The file has several hard links.
     """
-    if path.stat().st_nlink > 1:
+    try:
+        names = path.stat().st_nlink
+    except OSError as error:
+        raise sqlite.cannot_open(path, error) from error
+    if names > 1:
         raise StoreError(
             "the database's file has a second name (a hard link), under which another program "
             "could damage it",

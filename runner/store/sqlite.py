@@ -195,6 +195,12 @@ def translated(path: Path) -> Iterator[None]:
         raise found from error
 
 
+def cannot_open(path: Path, error: OSError) -> StoreError:
+    """What is told when the operating system refuses the file."""
+    what = f"{_NOT_OPENED.what} ({error.strerror})"
+    return StoreError(what, where=str(path), remedy=_NOT_OPENED.remedy)
+
+
 @dataclass(frozen=True, slots=True)
 class _Complaint:
     """What the user is told of an error."""
