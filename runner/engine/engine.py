@@ -15,7 +15,7 @@ import logging
 import shutil
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from random import Random
 
@@ -196,18 +196,32 @@ class Engine:
         self._admits = True
         while not (self._closing and not self._flying and not self._ended):
             self._woken = anyio.Event()
+            wait: Wait | None
             try:
                 wait = await self._turn(scheduler, runner_id)
             except UnavailableError as error:
-                self._trouble = error.what
-                self._posts.fail(error)
-                self._log.trouble(error.what)
-                self._show_trouble()
-                await anyio.sleep(RETRY_WRITE_S)
-                continue
+                await self._wait_out(error)
+                wait = None
             if self._closing and not self._runs:
                 return
-            await self._sleep(wait.until)
+            if wait is not None:
+                await self._sleep(wait.until)
+
+    async def _wait_out(self, error: UnavailableError) -> None:
+        """Nothing can be stored: show it, wait, and end the runs that were stopped long enough ago.
+
+        What has ended by then is tried once more when the engine closes, and else kept in a file.
+        """
+        self._trouble = error.what
+        self._posts.fail(error)
+        self._log.trouble(error.what)
+        if self._memory is None:
+            await anyio.sleep(RETRY_WRITE_S)
+            return
+        self._runs.show(self._memory, Wait(None), self._standing(), at_once=True)
+        await anyio.sleep(RETRY_WRITE_S)
+        with suppress(UnavailableError):
+            await self._conclude(self._memory, Wait(None))
 
     async def _turn(self, scheduler: Scheduler, runner_id: int) -> Wait:
         """Look if it is time, then write if there is anything to write."""
@@ -368,10 +382,6 @@ class Engine:
         """End the runs that are over, and show the others how things stand."""
         expired = await self._runs.conclude(memory, wait, self._standing())
         self._deadline = min([self._deadline, *expired])
-
-    def _show_trouble(self) -> None:
-        if self._memory is not None:
-            self._runs.show(self._memory, Wait(None), self._standing(), at_once=True)
 
     def _check_disk(self) -> None:
         try:
