@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from runner.core import admission
-from runner.core.admission import Start, State, Wait
+from runner.core import selection
 from runner.core.demand import Demand, Rules, Waiting
 from runner.core.forecast import Forecast, forecast
 from runner.core.route import Route
+from runner.core.selection import Start, State, Wait
 from runner.core.window import Window
 from runner.engine.snapshot import Snapshot, outlook_of, route_states, routes_of
 from runner.errors import ConfigError
@@ -33,7 +33,7 @@ class Outlook:
     @property
     def waiting(self) -> dict[int, Waiting]:
         """By batch, what it waits for; those that may go on are left out."""
-        decision = admission.decide(self.state, self.demands, self.now)
+        decision = selection.decide(self.state, self.demands, self.now)
         reasons = decision.reasons if isinstance(decision, Wait) else ()
         return {reason.key: reason for reason in reasons}
 
@@ -42,7 +42,7 @@ class Outlook:
         demand = self._demand(batch)
         if demand is None:
             return {}
-        found = admission.wait_reasons(self.state, demand, self.demands, self.now)
+        found = selection.wait_reasons(self.state, demand, self.demands, self.now)
         return {route: None if isinstance(why, Start) else why for route, why in found.items()}
 
     def finish(self, batch: Batch) -> Forecast | None:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -23,20 +22,21 @@ import anyio
 from anyio.abc import TaskGroup
 
 from runner.clock import Clock
-from runner.core.admission import Wait
 from runner.core.clock_skew import skew_of
 from runner.core.demand import Rules
 from runner.core.ending import Ending
-from runner.core.settlement import Settlement
+from runner.core.selection import Wait
 from runner.engine import event_log
 from runner.engine.account_pool import AccountPool
-from runner.engine.call import CallTrace, EndedCall, PreparedCall, make_call
+from runner.engine.call import EndedCall
 from runner.engine.event_log import EventLog
 from runner.engine.image_poller import ImageTaskPoller
+from runner.engine.memory import Memory, Turn
+from runner.engine.open_calls import OpenCalls
 from runner.engine.posts import Posts
 from runner.engine.run import Run
 from runner.engine.runs import Runs, Standing
-from runner.engine.scheduler import Memory, Scheduler, Turn
+from runner.engine.scheduler import Scheduler
 from runner.engine.turn_writer import TurnWriter
 from runner.errors import (
     DiskError,
@@ -97,9 +97,8 @@ class Engine:
         )
         self._runs = Runs(database)
         self._log = EventLog()
-        self._ended: list[EndedCall] = []
-        self._in_flight: Counter[int] = Counter()  # calls under way, by batch
-        self._calls: TaskGroup
+        self._calls = OpenCalls(self._accounts, self._now, self._runs.observers, self._wake)
+        self._tasks: TaskGroup
         self._writer: TurnWriter
         self._memory: Memory | None = None
         self._woken = anyio.Event()
@@ -173,7 +172,7 @@ class Engine:
         """The loop, around which the calls live."""
         failure: RunnerError | None = None
         async with anyio.create_task_group() as calls:
-            self._calls = calls
+            self._tasks = calls
             try:
                 await self._loop(scheduler, runner_id)
             except RunnerError as error:
@@ -194,7 +193,7 @@ class Engine:
     async def _loop(self, scheduler: Scheduler, runner_id: int) -> None:
         await self._await_balances(scheduler)
         self._admits = True
-        while not (self._closing and not self._flying and not self._ended):
+        while self._calls or not self._closing:
             self._woken = anyio.Event()
             wait: Wait | None
             try:
@@ -240,12 +239,12 @@ class Engine:
     def _has_news(self, memory: Memory) -> bool:
         """Whether something has to be stored, whatever may start."""
         due = memory.snapshot.next_due
-        return bool(self._ended or self._posts) or (due is not None and due <= self._now())
+        return bool(self._calls.ended or self._posts) or (due is not None and due <= self._now())
 
     async def _write(self, memory: Memory) -> Turn:
         """Settle what has ended and admit what may start; adopt it once it is committed."""
         await self._gather()
-        written = await self._writer.write(memory, list(self._ended), self._rules_of)
+        written = await self._writer.write(memory, self._calls.ended, self._rules_of)
         for turn, ended in written:
             self._adopt(turn, ended)
         return written[-1][0]
@@ -256,13 +255,10 @@ class Engine:
         self._log.trouble(self._images.trouble)
         self._memory = turn.memory
         self._trouble = None
-        self._ended = self._ended[len(ended) :]
-        self._in_flight.update(call.call.permit.key for call in turn.calls)
-        for prepared in turn.calls:
-            self._calls.start_soon(self._call, prepared)
-        for one, settlement in zip(ended, turn.settlements, strict=True):
+        self._calls.settled(ended, turn.settlements)
+        self._calls.start(self._tasks, turn.calls)
+        for one in ended:
             self._learn(one)
-            self._observe(one, settlement)
         if any(settlement.started_task for settlement in turn.settlements):
             self._images.poll_now()
 
@@ -275,30 +271,13 @@ class Engine:
             event_log.clock_skewed(skew)
             self._skew_ms = skew
 
-    def _observe(self, one: EndedCall, settlement: Settlement) -> None:
-        call = one.prepared.call
-        for observer in self._runs.observers(call.permit.key):
-            observer(CallTrace(call, one.sent, one.result, settlement.jobs))
-
-    # ---- calls
-
-    async def _call(self, prepared: PreparedCall) -> None:
-        """Make one call; its end is settled by the next turn."""
-        key = prepared.call.permit.key
-        watched = bool(self._runs.observers(key)) or event_log.wants_content()
-        endpoint = self._accounts.endpoints[prepared.call.permit.route[0]]
-        ended = await make_call(prepared, endpoint, self._now, watched=watched)
-        self._in_flight[key] -= 1
-        self._ended.append(ended)
-        self._wake()
-
     async def _drain(self, calls: TaskGroup) -> None:
         """Let calls in flight finish, up to the deadline, and settle them."""
         deadline = min(self._deadline, anyio.current_time() + self._options.drain_s)
         with anyio.CancelScope(deadline=deadline):
-            while self._flying or self._ended:
+            while self._calls:
                 self._woken = anyio.Event()
-                if self._ended and self._memory is not None:
+                if self._calls.ended and self._memory is not None:
                     try:
                         await self._write(self._memory)
                     except UnavailableError as error:
@@ -308,7 +287,7 @@ class Engine:
                         continue  # it takes what has ended all the same
                     except RunnerError:
                         break
-                elif self._flying:
+                elif self._calls.under_way:
                     await self._woken.wait()
         calls.cancel_scope.cancel()
 
@@ -354,7 +333,8 @@ class Engine:
 
     async def _gather(self) -> None:
         """With many calls in flight, wait for more of them to end."""
-        if self._flying >= MANY_IN_FLIGHT and len(self._ended) < self._flying:
+        under_way = self._calls.under_way
+        if under_way >= MANY_IN_FLIGHT and len(self._calls.ended) < under_way:
             await anyio.sleep(GATHER_S)
 
     async def _sleep(self, until: int | None) -> None:
@@ -404,15 +384,6 @@ class Engine:
         return self._runs.rules_of(batch_id)
 
     @property
-    def _flying(self) -> int:
-        """Calls under way."""
-        return self._in_flight.total()
-
-    @staticmethod
-    def _keys_of(ended: Sequence[EndedCall]) -> list[int]:
-        return [one.prepared.call.permit.key for one in ended]
-
-    @property
     def _any_trouble(self) -> str | None:
         """What keeps results from being written, if anything."""
         return self._trouble or self._images.trouble
@@ -422,7 +393,7 @@ class Engine:
         return Standing(
             at=self._clock.now(),
             skew_ms=self._skew_ms,
-            open_calls=+(self._in_flight + Counter(self._keys_of(self._ended))),
+            open_calls=self._calls.by_batch(),
             trouble=self._any_trouble,
             refusal=self._accounts.refusal,
             accounts=self._accounts.accounts,

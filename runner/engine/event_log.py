@@ -20,8 +20,8 @@ from runner.core.settlement import Call, Settlement
 from runner.core.verdict import Kind
 from runner.core.window import NEVER, Source, Window
 from runner.engine.call import EndedCall, PreparedCall
+from runner.engine.memory import Memory, Turn
 from runner.engine.run import Run
-from runner.engine.scheduler import Memory, Turn
 from runner.logs import CONTENT
 from runner.store.batches import Batch
 

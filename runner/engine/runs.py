@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 import anyio
 
-from runner.core.admission import Wait
 from runner.core.demand import Rules
 from runner.core.ending import Ending, ends_run
+from runner.core.selection import Wait
 from runner.core.states import BatchState
 from runner.engine import event_log
 from runner.engine.call import Observer
+from runner.engine.memory import Memory
 from runner.engine.run import Run
-from runner.engine.scheduler import Memory
 from runner.engine.showing import progress_of
 from runner.errors import RunnerError, UnauthorisedError
 from runner.providers.account import Account

@@ -9,24 +9,25 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from random import Random
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core import admission, controller, settlement, start_bucket
-from runner.core.admission import AccountState, Admission, Permit, State, Wait
+from runner.core.admission import Admission, Permit
 from runner.core.charging import ANSWERED
 from runner.core.demand import Demand, Rules
 from runner.core.retry import RetryAt
 from runner.core.route import Route, RouteState
+from runner.core.selection import AccountState, State
 from runner.core.settlement import Call, CallJob, RouteEvidence, Settlement
-from runner.core.start_bucket import StartBucket
 from runner.core.states import BatchState, Counts
 from runner.core.window import Window
 from runner.engine.account_pool import AccountPool
-from runner.engine.call import CompiledJob, EndedCall, PreparedCall, compile_job, loop_ms, settled
-from runner.engine.handlers.base import JobRow
+from runner.engine.call import EndedCall, PreparedCall, loop_ms, settled
+from runner.engine.memory import Memory, Turn, shares_of
+from runner.engine.preparing import Preparer
 from runner.engine.read_ahead import Pack, ReadAhead
 from runner.engine.route_stats import RouteStats
 from runner.engine.snapshot import Snapshot, demand_of, read_snapshot, routes_of, windows_of
@@ -42,49 +43,6 @@ RulesOf = Callable[[int], Rules | None]
 """By batch, what the user wants of its calls; None: nobody wants them made now."""
 
 NOTHING: RulesOf = lambda _batch_id: None  # noqa: E731 - admits nothing
-
-
-@dataclass(frozen=True, slots=True)
-class Memory:
-    """What the engine knows between two turns.
-
-    Attributes:
-        snapshot: The queue and the windows.
-        revision: Of the database, when that was true.
-        routes: What was learned of each route.
-        rates: How fast the calls of each account may start, where that is bounded.
-        shares: Calls that each batch has had beside the others.
-    """
-
-    snapshot: Snapshot
-    revision: tuple[int, int]
-    routes: Mapping[Route, RouteStats] = field(default_factory=dict)
-    rates: Mapping[str, StartBucket] = field(default_factory=dict)
-    shares: Mapping[int, int] = field(default_factory=dict)
-
-    @property
-    def in_flight(self) -> int:
-        """Calls of this process under way."""
-        return sum(stats.in_flight for stats in self.routes.values())
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """What a turn has decided.
-
-    Attributes:
-        memory: What the engine knows from then on.
-        settlements: What became of the calls that had ended.
-        calls: Calls that may be made now.
-        demands: What was wanted.
-        wait: What is waited for, when no more can start.
-    """
-
-    memory: Memory
-    settlements: tuple[Settlement, ...]
-    calls: tuple[PreparedCall, ...]
-    demands: tuple[Demand, ...]
-    wait: Wait
 
 
 class Scheduler:
@@ -107,7 +65,7 @@ class Scheduler:
         self._max_concurrency = max_concurrency
         self._reset_jitter_ms = reset_jitter_ms
         self._read_ahead = ReadAhead()
-        self._jobs: dict[int, CompiledJob] = {}
+        self._preparer = Preparer()
 
     async def look(self, memory: Memory | None) -> Memory:
         """What there is, read without the write lock."""
@@ -274,7 +232,7 @@ class Scheduler:
             rules = rules_of(batch.id)
             if rules is not None and (routes := routes_of(batch.models, accounts)):
                 wanted.append((batch, rules, routes))
-        shares = _shares(memory.shares, [batch.id for batch, _, _ in wanted])
+        shares = shares_of(memory.shares, [batch.id for batch, _, _ in wanted])
         demands = []
         for batch, rules, routes in wanted:
             current = changes.applied_to(batch)
@@ -358,8 +316,8 @@ class Scheduler:
         await reserve(connection, calls, self._runner_id, now, changes)
         for call in calls:
             self._count(snapshot.batches[call.permit.key], changes)
-        prepared = await self._prepare(connection, snapshot.batches, calls)
-        memory = self._with_started(memory, found)
+        prepared = await self._preparer.prepare(connection, snapshot.batches, calls)
+        memory = memory.with_started(found)
         snapshot = replace(snapshot, last_call_id=calls[-1].id)
         touched = {permit.route for permit in found.permits}
         opened = {windows.key_of(w): w for r in touched for w in found.state.routes[r].windows}
@@ -381,47 +339,6 @@ class Scheduler:
         if batch.part_of is not None:
             changes.add(batch.part_of, "calls_made", 1)
 
-    async def _prepare(
-        self, connection: AsyncConnection, known: Mapping[int, Batch], calls: Sequence[Call]
-    ) -> list[PreparedCall]:
-        """The calls with their rows, and with the invalid replies so far."""
-        ids = [known[call.permit.key].row(job.job_id) for call in calls for job in call.jobs]
-        bodies = await jobs.read_bodies(connection, ids)
-        asked = [j.job_id for call in calls for j in call.jobs if j.tries.invalid_replies]
-        replies = await jobs.read_invalid_replies(connection, asked)
-        prepared = []
-        for call in calls:
-            batch = known[call.permit.key]
-            rows = tuple(
-                JobRow(bodies[batch.row(job.job_id)], replies.get(job.job_id, ()))
-                for job in call.jobs
-            )
-            prepared.append(PreparedCall(call, self._job_of(batch), rows))
-        return prepared
-
-    def _job_of(self, batch: Batch) -> CompiledJob:
-        if batch.id not in self._jobs:
-            self._jobs[batch.id] = compile_job(batch)
-        return self._jobs[batch.id]
-
-    def _with_started(self, memory: Memory, found: Admission) -> Memory:
-        """What is known once the admitted calls are under way."""
-        routes = dict(memory.routes)
-        accounts = {account.name: account for account in self._accounts.accounts}
-        shares = Counter(memory.shares)
-        for permit in found.permits:
-            shares[permit.key] += 1
-        for route in {permit.route for permit in found.permits}:
-            state = found.state.routes[route]
-            stats = routes.get(route) or self._new_route(accounts[route[0]])
-            routes[route] = replace(stats, controller=state.controller, in_flight=state.in_flight)
-        rates = {
-            name: account.rate
-            for name, account in found.state.accounts.items()
-            if account.rate is not None
-        }
-        return replace(memory, routes=routes, rates=rates, shares=dict(shares))
-
     async def _save_windows(
         self,
         connection: AsyncConnection,
@@ -439,10 +356,3 @@ class Scheduler:
 def _claimed(job: jobs.ReadyJob) -> CallJob:
     """The job as it is once it is claimed."""
     return CallJob(job.job_id, replace(job.tries, attempts=job.tries.attempts + 1))
-
-
-def _shares(known: Mapping[int, int], present: Sequence[int]) -> dict[int, int]:
-    """What each batch has had; one that is new has had as little as the least of the others."""
-    kept = {batch_id: known[batch_id] for batch_id in present if batch_id in known}
-    least = min(kept.values(), default=0)
-    return {batch_id: kept.get(batch_id, least) for batch_id in present}

@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from runner.core.admission import Wait
 from runner.core.forecast import Forecast, forecast
 from runner.core.route import UNKNOWN, Route, RouteState
+from runner.core.selection import Wait
+from runner.engine.memory import Memory
 from runner.engine.progress import Progress
 from runner.engine.run import Run
-from runner.engine.scheduler import Memory
 from runner.engine.snapshot import route_states, routes_of, windows_of
 from runner.providers.account import Account
 from runner.store.batches import Batch

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from runner.core.admission import State
 from runner.core.demand import Demand, Rules
 from runner.core.renewal import windows_at
 from runner.core.route import Route, RouteState
+from runner.core.selection import State
 from runner.core.settlement import WindowKey
 from runner.core.window import Key, Window
 from runner.providers.account import USUAL_TOKENS, Account

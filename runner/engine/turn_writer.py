@@ -10,8 +10,9 @@ import logging
 from collections.abc import Callable, Sequence
 
 from runner.engine.call import EndedCall
+from runner.engine.memory import Memory, Turn
 from runner.engine.posts import Posts
-from runner.engine.scheduler import NOTHING, Memory, RulesOf, Scheduler, Turn
+from runner.engine.scheduler import NOTHING, RulesOf, Scheduler
 from runner.errors import RunnerError
 from runner.store import set_aside
 from runner.store.database import Database

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import io
-import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 from rich.console import Console
@@ -120,9 +119,9 @@ def test_a_screen_draws_what_happens(stream: io.StringIO) -> None:
     console = Console(file=stream, width=80, force_terminal=True, color_system=None)
     with LiveScreen(console) as screen:
         screen(progress(40, spent(NOW + HOUR), in_flight=0, trouble="no room"))
-        time.sleep(0.6)
+        screen.draw()
         screen(progress(40, stopping=True))
-        time.sleep(0.6)
+        screen.draw()
     text = stream.getvalue()
     for part in ("label reviews (batch 1)", "40 of 100 (40 %)", "12 of 2,000 calls spent",
                  "waiting for the reset", "today is day 1 of 2", "no room", "Ctrl-C: finish",
@@ -130,13 +129,28 @@ def test_a_screen_draws_what_happens(stream: io.StringIO) -> None:
         assert part in text, part
 
 
+@dataclass
+class SetClock:
+    """A clock that is set by hand."""
+
+    ms: int
+    tick_s: float = 5.0
+
+    def now(self) -> int:
+        return self.ms
+
+
 def test_a_screen_at_rest_draws_nothing(stream: io.StringIO) -> None:
     console = Console(file=stream, width=80, force_terminal=True, color_system=None)
-    with LiveScreen(console) as screen:
+    clock = SetClock(NOW + 10_000)
+    with LiveScreen(console, clock) as screen:
         screen(progress(0, spent(NOW + 7 * HOUR)))
-        time.sleep(0.5)
+        screen.draw()
         drawn = len(stream.getvalue())
-        time.sleep(1.2)
+        clock.ms += 1_000
         screen(progress(0, spent(NOW + 7 * HOUR)))
-        time.sleep(0.3)
+        screen.draw()
         assert len(stream.getvalue()) == drawn
+        clock.ms += HOUR
+        screen.draw()
+        assert len(stream.getvalue()) > drawn

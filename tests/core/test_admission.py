@@ -8,8 +8,7 @@ from zoneinfo import ZoneInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.core import admission, controller
-from runner.core.admission import AccountState, Start, State, Wait
+from runner.core import admission, controller, selection
 from runner.core.calendar import day_at
 from runner.core.demand import Demand, Rotate, Rules, Waiting
 from runner.core.gate import Gate, ParkReason
@@ -17,6 +16,7 @@ from runner.core.hours import read_hours
 from runner.core.pacing import SAFETY_MS, Pace
 from runner.core.period import Calendar, Grant, Rolling
 from runner.core.route import Route, RouteState, room_of
+from runner.core.selection import AccountState, Start, State, Wait
 from runner.core.start_bucket import full
 from runner.core.verdict import Scope
 from runner.core.window import Quota, Source, Window, open_window
@@ -57,7 +57,7 @@ def ruled(demands: Sequence[Demand], rules: Rules) -> list[Demand]:
 def decide(
     demands: Sequence[Demand], states: Mapping[Route, RouteState], rules: Rules, now: int
 ) -> Start | Wait:
-    return admission.decide(State(states), ruled(demands, rules), now)
+    return selection.decide(State(states), ruled(demands, rules), now)
 
 
 def wait_reasons(
@@ -68,7 +68,7 @@ def wait_reasons(
     now: int,
 ) -> dict[Route, Start | Waiting]:
     own = replace(demand, rules=rules)
-    return admission.wait_reasons(State(states), own, ruled(demands, rules), now)
+    return selection.wait_reasons(State(states), own, ruled(demands, rules), now)
 
 
 def alone(
@@ -450,5 +450,5 @@ def test_a_batch_whose_images_are_being_made_says_so() -> None:
 def test_a_provider_that_asked_for_fewer_calls_is_asked_again_at_its_moment() -> None:
     held = controller.throttled(controller.new(4, 4), 0, 5_000, 1_000, 0)
     waits = State({QWEN: replace(state(), controller=held)}, loop_ms=2_000)
-    found = admission.decide(waits, ruled([demand()], Rules(Pace.ASAP)), NOW)
+    found = selection.decide(waits, ruled([demand()], Rules(Pace.ASAP)), NOW)
     assert (reason(found).cause, reason(found).until) == (ParkReason.THROTTLED, NOW + 4_000)

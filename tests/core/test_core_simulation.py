@@ -16,7 +16,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner.core import charging, controller, quota
-from runner.core.admission import Start, State, decide
 from runner.core.calendar import day_at
 from runner.core.charging import Outcome
 from runner.core.demand import Demand, Rules
@@ -26,6 +25,7 @@ from runner.core.period import Calendar
 from runner.core.quota import Admitted, Refused
 from runner.core.renewal import roll_over
 from runner.core.route import Route, RouteState
+from runner.core.selection import Start, State, decide
 from runner.core.verdict import Kind, Reply, Rule, Scope, Verdict, classify
 from runner.core.window import Count, Quota, Window, open_window
 

@@ -9,7 +9,7 @@ import anyio
 import pytest
 from support.world import MODEL, World, right_answer, simulate
 
-from runner.core.admission import Rotate, Rules
+from runner.core.demand import Rotate, Rules
 from runner.core.ending import Ending
 from runner.core.pacing import Pace
 from runner.engine.run import RunOptions

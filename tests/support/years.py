@@ -8,7 +8,6 @@ from itertools import count
 from random import Random
 
 from runner.core import controller, quota
-from runner.core.admission import Start, State, Wait, decide, wait_reasons
 from runner.core.charging import Outcome
 from runner.core.demand import Demand, Rules, Waiting
 from runner.core.gate import ParkReason
@@ -16,6 +15,7 @@ from runner.core.pacing import Pace
 from runner.core.period import Calendar, Grant, Refill, Rolling
 from runner.core.quota import Admitted
 from runner.core.route import Route, RouteState
+from runner.core.selection import Start, State, Wait, decide, wait_reasons
 from runner.core.window import Count, Unit, Window, span_of
 from support.books import ACCOUNT, Books
 from support.fate import HOUR, MINUTE, SECOND, TOKENS, Event, Fate

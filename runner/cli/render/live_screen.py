@@ -7,7 +7,7 @@ run sleeps until midnight, the countdown is drawn once a minute.
 from __future__ import annotations
 
 from contextlib import suppress
-from threading import Event, Thread
+from threading import Event, Lock, Thread
 from types import TracebackType
 from typing import Self
 
@@ -19,7 +19,7 @@ from rich.text import Text
 
 from runner.cli.render import fmt
 from runner.cli.render.run_view import RunView, RunViewer
-from runner.clock import SystemClock
+from runner.clock import Clock, SystemClock
 from runner.engine.progress import Progress
 
 CHECK_EVERY_S = 0.25
@@ -30,14 +30,15 @@ BAR_WIDTH = 24
 class LiveScreen:
     """A watcher that draws the run; enter it before the run and leave it afterwards."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, clock: Clock | None = None) -> None:
         self._console = console
         self._live = Live(console=console, auto_refresh=False, transient=True)
         self._viewer = RunViewer()
-        self._clock = SystemClock()
+        self._clock = clock or SystemClock()
         self._latest: Progress | None = None
         self._shown: tuple[RunView, int] | None = None
         self._news = False
+        self._drawing = Lock()
         self._ended = Event()
         self._thread = Thread(target=self._keep_drawing, name="screen", daemon=True)
 
@@ -68,16 +69,18 @@ class LiveScreen:
             while not self._ended.wait(CHECK_EVERY_S):
                 quiet = 0 if self._news else quiet + 1
                 if quiet % CHECKS_WHILE_QUIET == 0:
-                    self._draw()
+                    self.draw()
 
-    def _draw(self) -> None:
-        self._news = False
-        if self._latest is None:
-            return
-        view = self._viewer.view(self._latest, self._clock.now())
-        if (view, self._console.width) != self._shown:
-            self._shown = view, self._console.width
-            self._live.update(drawn(view), refresh=True)
+    def draw(self) -> None:
+        """Draw what has changed since it was drawn last, if anything has."""
+        with self._drawing:
+            self._news = False
+            if self._latest is None:
+                return
+            view = self._viewer.view(self._latest, self._clock.now())
+            if (view, self._console.width) != self._shown:
+                self._shown = view, self._console.width
+                self._live.update(drawn(view), refresh=True)
 
 
 def drawn(view: RunView) -> RenderableType:

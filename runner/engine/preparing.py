@@ -1,0 +1,47 @@
+"""The calls of a turn with the rows that they ask about, read in one statement each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from runner.core.settlement import Call
+from runner.engine.call import CompiledJob, PreparedCall, compile_job
+from runner.engine.handlers.base import JobRow
+from runner.store import jobs
+from runner.store.batches import Batch
+
+
+class Preparer:
+    """Prepares calls; the job file of a batch is compiled once."""
+
+    def __init__(self) -> None:
+        self._jobs: dict[int, CompiledJob] = {}
+
+    async def prepare(
+        self, connection: AsyncConnection, known: Mapping[int, Batch], calls: Sequence[Call]
+    ) -> list[PreparedCall]:
+        """`calls` with their rows, and with the invalid replies to them so far.
+
+        Raises:
+            JobFileError: A stored job file cannot be read.
+        """
+        ids = [known[call.permit.key].row(job.job_id) for call in calls for job in call.jobs]
+        bodies = await jobs.read_bodies(connection, ids)
+        asked = [j.job_id for call in calls for j in call.jobs if j.tries.invalid_replies]
+        replies = await jobs.read_invalid_replies(connection, asked)
+        prepared = []
+        for call in calls:
+            batch = known[call.permit.key]
+            rows = tuple(
+                JobRow(bodies[batch.row(job.job_id)], replies.get(job.job_id, ()))
+                for job in call.jobs
+            )
+            prepared.append(PreparedCall(call, self._job_of(batch), rows))
+        return prepared
+
+    def _job_of(self, batch: Batch) -> CompiledJob:
+        if batch.id not in self._jobs:
+            self._jobs[batch.id] = compile_job(batch)
+        return self._jobs[batch.id]
