@@ -46,7 +46,7 @@ from runner.errors import (
     UnavailableError,
 )
 from runner.providers.endpoint import Endpoint
-from runner.store import runners, set_aside
+from runner.store import runners
 from runner.store.database import Database
 
 log = logging.getLogger(__name__)
@@ -185,7 +185,7 @@ class Engine:
                 failure.__cause__ = error
             self._closing, self._admits = True, False
             await self._drain(calls)
-            if self._ended and (failure or self._trouble):
+            if self._calls.ended and (failure or self._trouble):
                 failure = self._keep_unstored(failure)
             self._runs.end_all(failure)
             self._posts.close()
@@ -294,12 +294,7 @@ class Engine:
     def _keep_unstored(self, failure: RunnerError | None) -> RunnerError:
         """Keep what has ended in a file, since the database does not take it; what is told."""
         why = failure.what if failure else self._trouble or ""
-        kept = [one.set_aside(why, self._now()) for one in self._ended]
-        try:
-            path = set_aside.write_beside(self._database.path, kept)
-            where = f"what came of {len(kept)} calls could not be stored and is kept in {path}"
-        except OSError as error:
-            where = f"what came of {len(kept)} calls could not be kept ({error.strerror})"
+        where = self._calls.keep(self._database.path, why)
         log.error("%s", where)
         told = failure or DiskError(why)
         added = type(told)(f"{why}; {where}", where=told.where, remedy=told.remedy)

@@ -5,15 +5,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from jinja2 import nodes, pass_context
 from jinja2.visitor import NodeTransformer
 
-from runner.jobfile.metering.fuel import STEP
-
-if TYPE_CHECKING:
-    from runner.jobfile.metering.environment import MeteredContext
+from runner.jobfile.metering.fuel import STEP, MeteredContext
 
 
 @pass_context

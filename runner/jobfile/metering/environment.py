@@ -7,30 +7,22 @@ from functools import wraps
 from typing import Any
 
 from jinja2 import pass_context
-from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment, SandboxedFormatter
 from jinja2.utils import Namespace
 
 from runner.jobfile.metering.charges import FILTERS, with_charges
-from runner.jobfile.metering.fuel import FUEL, LONGEST_TEXT, STEP, Fuel, TooMuchWorkError, weight
+from runner.jobfile.metering.fuel import (
+    FUEL,
+    LONGEST_TEXT,
+    STEP,
+    Fuel,
+    MeteredContext,
+    TooMuchWorkError,
+    weight,
+)
 from runner.jobfile.metering.growth import check_bits, length_of_formatted, prepaid, widths
 
 LONGEST_SPEC = 4_000  # the widths in one format specification
-
-
-class MeteredContext(Context):
-    """The variables of a render, and its fuel."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fuel = Fuel(self.parent)
-
-    def derived(self, locals: dict[str, Any] | None = None) -> MeteredContext:  # noqa: A002 - Jinja's
-        """A context of the same render: it has the same fuel."""
-        made = super().derived(locals)
-        assert isinstance(made, MeteredContext)  # noqa: S101 - for mypy: the environment makes it
-        made.fuel = self.fuel
-        return made
 
 
 class MeteredEnvironment(ImmutableSandboxedEnvironment):

@@ -1,7 +1,4 @@
-"""What a render may do, and what values weigh.
-
-It knows no template.
-"""
+"""What a render may do, and what values weigh."""
 
 from __future__ import annotations
 
@@ -10,6 +7,7 @@ from itertools import chain
 from typing import Any
 
 from jinja2 import TemplateRuntimeError
+from jinja2.runtime import Context
 
 FUEL = 4_000_000
 """What every render may do: so many characters or items, or 200,000 steps."""
@@ -102,3 +100,18 @@ def weight(value: Any, most: int) -> int:
             if total <= most:
                 rest.extend(chain(one, one.values()))
     return total
+
+
+class MeteredContext(Context):
+    """The variables of a render, and its fuel."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fuel = Fuel(self.parent)
+
+    def derived(self, locals: dict[str, Any] | None = None) -> MeteredContext:  # noqa: A002 - Jinja's
+        """A context of the same render: it has the same fuel."""
+        made = super().derived(locals)
+        assert isinstance(made, MeteredContext)  # noqa: S101 - for mypy: the environment makes it
+        made.fuel = self.fuel
+        return made
