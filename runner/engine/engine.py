@@ -43,6 +43,7 @@ from runner.errors import (
     EngineError,
     MovedDatabaseError,
     RunnerError,
+    StoreError,
     UnavailableError,
 )
 from runner.providers.endpoint import Endpoint
@@ -104,6 +105,7 @@ class Engine:
         self._woken = anyio.Event()
         self._closing = False
         self._trouble: str | None = None
+        self._unstored: RunnerError | None = None  # what is told of replies that could not be
         self._skew_ms = 0
         self._admits = False  # not before the balances were asked for
         self._looked_at = float("-inf")
@@ -117,21 +119,24 @@ class Engine:
             StoreError: The database cannot be used.
         """
         failure: Exception | None = None
-        async with runners.registered(self._database, self._clock.now) as runner_id:
-            scheduler = self._scheduler(runner_id)
-            self._writer = TurnWriter(self._database, scheduler, self._posts, self._now)
-            async with anyio.create_task_group() as pollers:
-                pollers.start_soon(self._images.run, runner_id)
-                self._accounts.start_polling(pollers, self._wake)
-                async with anyio.create_task_group() as tasks:
-                    tasks.start_soon(self._serve, scheduler, runner_id)
-                    try:
-                        yield
-                    except Exception as error:  # noqa: BLE001 - raised below, as it is, in no group
-                        failure = error
-                    self._close()
-                pollers.cancel_scope.cancel()
-        if failure is not None:
+        try:
+            async with runners.registered(self._database, self._clock.now) as runner_id:
+                scheduler = self._scheduler(runner_id)
+                self._writer = TurnWriter(self._database, scheduler, self._posts, self._now)
+                async with anyio.create_task_group() as pollers:
+                    pollers.start_soon(self._images.run, runner_id)
+                    self._accounts.start_polling(pollers, self._wake)
+                    async with anyio.create_task_group() as tasks:
+                        tasks.start_soon(self._serve, scheduler, runner_id)
+                        try:
+                            yield
+                        except Exception as error:  # noqa: BLE001 - raised below, in no group
+                            failure = error
+                        self._close()
+                    pollers.cancel_scope.cancel()
+        except StoreError as error:
+            failure = failure or self._unstored or error
+        if failure := failure or self._unstored:
             raise failure
 
     async def run(self, run: Run) -> Ending:
@@ -186,7 +191,7 @@ class Engine:
             self._closing, self._admits = True, False
             await self._drain(calls)
             if self._calls.ended and (failure or self._trouble):
-                failure = self._keep_unstored(failure)
+                failure = self._unstored = self._keep_unstored(failure)
             self._runs.end_all(failure)
             self._posts.close()
 

@@ -51,7 +51,7 @@ async def registered(database: Database, now: Now) -> AsyncIterator[int]:
             with anyio.CancelScope(shield=True):
                 await _retire(database, runner_id, now(), died=False)
         except StoreError:
-            lock.release()  # it is not retired: whoever comes next finds it dead
+            _release(lock)  # it is not retired: whoever comes next finds it dead
             raise
         _remove(lock)
 
@@ -76,7 +76,7 @@ async def alive(database: Database) -> list[int]:
     for runner_id in await _unended(database, 0):
         lock = _lock(database, runner_id)
         if _acquired(lock):
-            lock.release()
+            _release(lock)
         else:
             living.append(runner_id)
     return living
@@ -156,7 +156,12 @@ def _held(lock: FileLock) -> BusyError:
     )
 
 
+def _release(lock: FileLock) -> None:
+    with suppress(OSError):  # a file system that fails even then: the process's end releases it
+        lock.release()
+
+
 def _remove(lock: FileLock) -> None:
-    lock.release()
+    _release(lock)
     with suppress(OSError):
         Path(lock.lock_file).unlink(missing_ok=True)

@@ -7,7 +7,9 @@ that one on. MIDNIGHT_FAULTS says how many such runs are made; without it a few.
 from __future__ import annotations
 
 import errno
+import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -22,7 +24,7 @@ from support.processes import CONFIG, MIDNIGHT, ROOT, simulating
 
 from tests.store.promises import broken_promises
 
-FAULTS = int(os.environ.get("MIDNIGHT_FAULTS", "10"))
+FAULTS = int(os.environ.get("MIDNIGHT_FAULTS", "6"))
 ERRORS = (errno.EIO, errno.ENOSPC, errno.EACCES, errno.EMFILE, errno.EROFS)
 ROWS = 12
 # A run that a lasting error keeps waiting is stopped as a user would, and has to end.
@@ -124,3 +126,20 @@ def test_a_system_call_that_fails_is_one_clear_message_and_the_next_run_goes_on(
     assert code == 0, f"{about}\nand then {code}: {said}"
     assert len((folder / "out.csv").read_text().splitlines()) == ROWS + 1
     assert broken_promises(folder / "queue.db") == []
+
+
+def test_what_a_lasting_error_keeps_from_being_stored_is_kept_in_a_file(
+    world: World, calls: int, tmp_path: Path
+) -> None:
+    """Elsewhere, since the folder takes nothing any more; in the form of `db set-aside`."""
+    (folder := tmp_path / "here").mkdir()
+    prepared(folder)
+    fault = {"FAULT_AT": str(calls * 2 // 3), "FAULT_FOREVER": "1", "TMPDIR": str(tmp_path)}
+    code, said = world.run(folder, fault)
+    told = re.search(r"what came of (\d+) calls could not be stored and is kept in (\S+)", said)
+    assert (code, told is not None) == (2, True), said
+    lines = [json.loads(line) for line in Path(told[2]).read_text().splitlines()]
+    assert len(lines) == int(told[1]) > 0
+    for line in lines:
+        assert set(line) == {"call", "batch", "at", "error", "settlement"}
+        assert line["settlement"]["content"] in {"a", "b", "c"}
