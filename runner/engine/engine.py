@@ -14,7 +14,7 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from random import Random
 
@@ -38,7 +38,14 @@ from runner.engine.run import Run
 from runner.engine.runs import Runs, Standing
 from runner.engine.scheduler import Scheduler
 from runner.engine.turn_writer import TurnWriter
-from runner.errors import EngineError, RunnerError, UnavailableError
+from runner.errors import (
+    DiskError,
+    EngineError,
+    MovedDatabaseError,
+    RunnerError,
+    StoreError,
+    UnavailableError,
+)
 from runner.providers.endpoint import Endpoint
 from runner.store import runners
 from runner.store.database import Database
@@ -99,6 +106,7 @@ class Engine:
         self._closing = False
         self._trouble: str | None = None
         self._hour = ProviderClock(clock, endpoints, self._wake)
+        self._unstored: RunnerError | None = None  # what is told of replies that could not be
         self._admits = False  # not before the balances were asked for
         self._looked_at = float("-inf")
         self._deadline = float("inf")  # of the loop's time: when calls in flight are given up
@@ -111,22 +119,25 @@ class Engine:
             StoreError: The database cannot be used.
         """
         failure: Exception | None = None
-        async with runners.registered(self._database, self._clock.now) as runner_id:
-            scheduler = self._scheduler(runner_id)
-            self._writer = TurnWriter(self._database, scheduler, self._posts, self._now)
-            async with anyio.create_task_group() as pollers:
-                pollers.start_soon(self._images.run, runner_id)
-                self._accounts.start_polling(pollers, self._wake)
-                pollers.start_soon(self._hour.run)
-                async with anyio.create_task_group() as tasks:
-                    tasks.start_soon(self._serve, scheduler, runner_id)
-                    try:
-                        yield
-                    except Exception as error:  # noqa: BLE001 - raised below, as it is, in no group
-                        failure = error
-                    self._close()
-                pollers.cancel_scope.cancel()
-        if failure is not None:
+        try:
+            async with runners.registered(self._database, self._clock.now) as runner_id:
+                scheduler = self._scheduler(runner_id)
+                self._writer = TurnWriter(self._database, scheduler, self._posts, self._now)
+                async with anyio.create_task_group() as pollers:
+                    pollers.start_soon(self._images.run, runner_id)
+                    self._accounts.start_polling(pollers, self._wake)
+                    pollers.start_soon(self._hour.run)
+                    async with anyio.create_task_group() as tasks:
+                        tasks.start_soon(self._serve, scheduler, runner_id)
+                        try:
+                            yield
+                        except Exception as error:  # noqa: BLE001 - raised below, in no group
+                            failure = error
+                        self._close()
+                    pollers.cancel_scope.cancel()
+        except StoreError as error:
+            failure = failure or self._unstored or error
+        if failure := failure or self._unstored:
             raise failure
 
     async def run(self, run: Run) -> Ending:
@@ -178,9 +189,11 @@ class Engine:
                     f"internal error: {error!r}", remedy="report it, with a log (--log-file)"
                 )
                 failure.__cause__ = error
-            self._closing = True
-            self._runs.end_all(failure)
+            self._closing, self._admits = True, False
             await self._drain(calls)
+            if self._calls.ended and (failure or self._trouble):
+                failure = self._unstored = self._keep_unstored(failure)
+            self._runs.end_all(failure)
             self._posts.close()
 
     async def _loop(self, scheduler: Scheduler, runner_id: int) -> None:
@@ -188,18 +201,32 @@ class Engine:
         self._admits = True
         while self._calls or not self._closing:
             self._woken = anyio.Event()
+            wait: Wait | None
             try:
                 wait = await self._turn(scheduler, runner_id)
             except UnavailableError as error:
-                self._trouble = error.what
-                self._posts.fail(error)
-                self._log.trouble(error.what)
-                self._show_trouble()
-                await anyio.sleep(RETRY_WRITE_S)
-                continue
+                await self._wait_out(error)
+                wait = None
             if self._closing and not self._runs:
                 return
-            await self._sleep(wait.until)
+            if wait is not None:
+                await self._sleep(wait.until)
+
+    async def _wait_out(self, error: UnavailableError) -> None:
+        """Nothing can be stored: show it, wait, and end the runs that were stopped long enough ago.
+
+        What has ended by then is tried once more when the engine closes, and else kept in a file.
+        """
+        self._trouble = error.what
+        self._posts.fail(error)
+        self._log.trouble(error.what)
+        if self._memory is None:
+            await anyio.sleep(RETRY_WRITE_S)
+            return
+        self._runs.show(self._memory, Wait(None), self._standing(), at_once=True)
+        await anyio.sleep(RETRY_WRITE_S)
+        with suppress(UnavailableError):
+            await self._conclude(self._memory, Wait(None))
 
     async def _turn(self, scheduler: Scheduler, runner_id: int) -> Wait:
         """Look if it is time, then write if there is anything to write."""
@@ -260,11 +287,23 @@ class Engine:
                     except UnavailableError as error:
                         self._trouble = error.what
                         await anyio.sleep(RETRY_WRITE_S)
+                    except MovedDatabaseError:
+                        continue  # it takes what has ended all the same
                     except RunnerError:
                         break
                 elif self._calls.under_way:
                     await self._woken.wait()
         calls.cancel_scope.cancel()
+
+    def _keep_unstored(self, failure: RunnerError | None) -> RunnerError:
+        """Keep what has ended in a file, since the database does not take it; what is told."""
+        why = failure.what if failure else self._trouble or ""
+        where = self._calls.keep(self._database.path, why)
+        log.error("%s", where)
+        told = failure or DiskError(why)
+        added = type(told)(f"{why}; {where}", where=told.where, remedy=told.remedy)
+        added.__cause__ = told.__cause__
+        return added
 
     # ---- looking and sleeping
 
@@ -325,12 +364,11 @@ class Engine:
         expired = await self._runs.conclude(memory, wait, self._standing())
         self._deadline = min([self._deadline, *expired])
 
-    def _show_trouble(self) -> None:
-        if self._memory is not None:
-            self._runs.show(self._memory, Wait(None), self._standing(), at_once=True)
-
     def _check_disk(self) -> None:
-        free = shutil.disk_usage(self._database.path.parent).free
+        try:
+            free = shutil.disk_usage(self._database.path.parent).free
+        except OSError:  # the folder has gone, or its disk fails: the next transaction tells
+            return
         low = f"only {free // 1024**2} MB left on the disk; waiting for room"
         self._trouble = low if free < DISK_FLOOR else None
         if self._trouble is not None:
