@@ -7,11 +7,15 @@ they are, it does not know.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from functools import lru_cache
+from itertools import pairwise
 
 _FORM = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)")
-DAY_MS = 24 * 3600 * 1000
+HOUR_MS = 3600 * 1000
+DAY_MS = 24 * HOUR_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +54,56 @@ class Hours:
             left -= closes - at
             at = closes
 
+    def holds(self, now: int) -> bool:
+        """Whether the clock of the zone shows a time within them at `now`."""
+        shown = datetime.fromtimestamp(now / 1000, UTC).astimezone(self.zone).time()
+        if self.begins < self.ends:
+            return self.begins <= shown < self.ends
+        return shown >= self.begins or shown < self.ends
+
     def _stretch(self, now: int) -> tuple[int, int]:
         """The stretch that holds `now`, or else the next one: ``opens <= x < closes``."""
-        today = datetime.fromtimestamp(now / 1000, UTC).astimezone(self.zone).date()
-        for days in (-1, 0, 1, 2):
-            day = today + timedelta(days=days)
-            last = day if self.ends > self.begins else day + timedelta(days=1)
-            opens = _ms(datetime.combine(day, self.begins, self.zone))
-            closes = _ms(datetime.combine(last, self.ends, self.zone))
-            if now < closes and opens < closes:
-                return opens, closes
-        raise AssertionError("a stretch begins every day")  # pragma: no cover
+        today = datetime.fromtimestamp(now / 1000, UTC).date()
+        return next(stretch for stretch in _stretches(self, today) if now < stretch[1])
+
+
+@lru_cache(maxsize=64)
+def _stretches(hours: Hours, day: date) -> tuple[tuple[int, int], ...]:
+    """The stretches from the day before `day` to the third after it, in order.
+
+    A day on which the offset changes may have two: what the clock shows twice, or not at all.
+    """
+    first = datetime.combine(day, time(), UTC) - timedelta(days=1)
+    begin, end = _ms(first), _ms(first) + 4 * DAY_MS
+    bounds = {begin, end, *_offset_changes(hours.zone, begin, end)}
+    for days in range(6):
+        for bound in (hours.begins, hours.ends):
+            local = datetime.combine(first.date() + timedelta(days=days - 1), bound, hours.zone)
+            bounds |= {_ms(local), _ms(local.replace(fold=1))}
+    found: list[tuple[int, int]] = []
+    for opens, closes in pairwise(sorted(one for one in bounds if begin <= one <= end)):
+        if not hours.holds((opens + closes) // 2):
+            continue
+        if found and found[-1][1] == opens:
+            opens = found.pop()[0]  # noqa: PLW2901 - they are one
+        found.append((opens, closes))
+    return tuple(found)
+
+
+def _offset_changes(zone: tzinfo, begin: int, end: int) -> Iterator[int]:
+    """The moments in between at which the zone's offset changes."""
+
+    def offset(moment: int) -> timedelta | None:
+        return datetime.fromtimestamp(moment / 1000, UTC).astimezone(zone).utcoffset()
+
+    for start in range(begin, end, HOUR_MS):
+        before, after = start, start + HOUR_MS
+        if offset(before) == offset(after):
+            continue
+        while after - before > 1:
+            middle = (before + after) // 2
+            before, after = (middle, after) if offset(middle) == offset(start) else (before, middle)
+        yield after
 
 
 def read_hours(text: str, zone: tzinfo) -> Hours:

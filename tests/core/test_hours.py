@@ -1,6 +1,6 @@
 """The hours at which calls may be made."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from runner.core.hours import DAY_MS, read_hours
 
+MINUTE = 60_000
 HOUR = 3_600_000
 BERLIN = ZoneInfo("Europe/Berlin")
 NIGHT = read_hours("22:00-08:00", BERLIN)
@@ -69,3 +70,34 @@ def test_what_is_no_stretch_is_refused_with_an_example(text: str) -> None:
 def test_an_empty_stretch_is_refused() -> None:
     with pytest.raises(ValueError, match="different times"):
         read_hours("08:00-08:00", UTC)
+
+
+@pytest.mark.parametrize(
+    ("zone", "day"),
+    [
+        ("Europe/Berlin", "2026-03-29"),
+        ("Europe/Berlin", "2026-10-25"),
+        ("Australia/Lord_Howe", "2026-04-05"),  # by half an hour
+        ("Australia/Lord_Howe", "2026-10-04"),
+        ("America/St_Johns", "2026-03-08"),
+        ("Asia/Kathmandu", "2026-03-08"),
+    ],
+)
+@pytest.mark.parametrize(
+    "text",
+    ["01:30-02:30", "02:30-04:00", "02:00-03:00", "22:00-02:15", "03:00-02:59", "00:00-02:30"],
+)
+def test_on_days_of_a_change_the_clock_on_the_wall_decides(zone: str, day: str, text: str) -> None:
+    """Minute by minute: what it shows twice counts twice, what it leaves out is no time at all."""
+    place = ZoneInfo(zone)
+    hours = read_hours(text, place)
+    begin, end = (time.fromisoformat(part) for part in text.split("-"))
+    start = int(datetime.fromisoformat(day).replace(tzinfo=place).timestamp() * 1000) - 6 * HOUR
+    usable = 0
+    for now in range(start, start + 36 * HOUR, MINUTE):
+        shown = datetime.fromtimestamp(now / 1000, place).time()
+        within = begin <= shown < end if begin < end else shown >= begin or shown < end
+        assert (hours.opens_at(now) == now) is within, shown
+        assert hours.closes_at(now) > now
+        usable += within * MINUTE
+    assert hours.usable_ms(start, start + 36 * HOUR) == usable
