@@ -19,14 +19,13 @@ from runner.core.renewal import refreshed
 from runner.core.verdict import Kind, Verdict
 from runner.core.window import Count, Source, Unit, Window
 
-# A provider's Date has whole seconds and is older than the reply by its way here; a difference
-# below this is no evidence about either clock.
-
 # Refusals are not charged. Whatever else was answered may have been, so it counts until the
 # provider's own figures say otherwise.
 UNCHARGED = frozenset({Kind.LOCAL, Kind.THROTTLED, Kind.SPENT, Kind.UNAUTHORISED})
 # The provider has taken the call in and judged it.
 ANSWERED = frozenset({Kind.DONE, Kind.REJECTED})
+# With so few calls left a refusal is no surprise: they may be somebody else's, or in flight.
+FEW_LEFT = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +114,12 @@ def settle_window(window: Window, outcome: Outcome, now: int, held: int = 1) -> 
     What is learned on the way, of limits and counts, is kept.
     """
     probe = outcome.probe and window.gate.probe_in_flight
-    count = outcome.counts.get(window.quota)
-    verdict = _unmask(outcome.verdict, window, count, probe=probe)
+    verdict, count = outcome.verdict, outcome.counts.get(window.quota)
+    if doubtful := _is_doubtful(window, verdict, count, now, probe=probe):
+        count = None
+        if verdict.kind is Kind.SPENT:
+            verdict = _maybe_spent(verdict, window)
+    verdict = _unmask(verdict, window, count, probe=probe)
     until = quota.header_reset(window, count, now)
     late = isinstance(window.period, Calendar) and until is None
     if late and _reset_is_late(window, verdict, count, probe=probe, now=now):
@@ -134,7 +137,8 @@ def settle_window(window: Window, outcome: Outcome, now: int, held: int = 1) -> 
     settled = quota.with_header_reset(settled, until)
     if verdict.kind is Kind.SPENT and concerns(verdict, window):
         settled = _learn_spent(settled, verdict, now)
-    gate = _gate_after(settled, verdict, now, probe=probe, parks=outcome.parks)
+    shown = _maybe_spent(verdict, window) if doubtful else verdict
+    gate = _gate_after(settled, shown, now, probe=probe, parks=doubtful or outcome.parks)
     if until is not None and gate.parked_until < until:
         why = verdict.why or "nothing is left, as the provider tells"
         gate = gates.park(gate, until, ParkReason.SPENT, why, probe=probe)
@@ -186,6 +190,32 @@ def _unmask(verdict: Verdict, window: Window, count: Count | None, *, probe: boo
     if probe and window.gate.reason in (ParkReason.AMBIGUOUS, ParkReason.SPENT):
         return replace(verdict, kind=Kind.SPENT)
     return verdict
+
+
+def _is_doubtful(
+    window: Window, verdict: Verdict, count: Count | None, now: int, *, probe: bool
+) -> bool:
+    """Whether a reply says that an allowance is gone of which much should be left.
+
+    Some providers say so in passing, when they are too busy. So a probe is to tell, in a minute;
+    what that says is believed.
+    """
+    left, limit = window.remaining, window.limit
+    if left is None or limit is None or not isinstance(window.period, Calendar):
+        return False
+    asked_again = probe and window.gate.reason in (ParkReason.AMBIGUOUS, ParkReason.SPENT)
+    late = now - window.starts_at <= gates.LATE_RESET_MS  # the reset may be
+    if late or asked_again or left <= max(FEW_LEFT, limit // 10) or _unanswered(window):
+        return False
+    if count is not None:
+        return count.remaining == 0 and (count.limit is None or count.limit >= limit)
+    return verdict.kind is Kind.SPENT and concerns(verdict, window)
+
+
+def _maybe_spent(verdict: Verdict, window: Window) -> Verdict:
+    """What a doubtful reply comes to: a refusal that may be one for pace."""
+    scope, why = window.scope, verdict.why or "the provider says that nothing is left"
+    return Verdict(Kind.THROTTLED, why, scope, ambiguous=True, quota=window.quota)
 
 
 def _reset_is_late(

@@ -162,10 +162,49 @@ def test_a_models_spent_allowance_leaves_the_account_open() -> None:
 
 def test_answers_that_land_after_the_refusal_raise_the_learned_limit() -> None:
     """Ten are allowed; of the calls in flight the eleventh is answered first."""
-    parked = replace(after(window(8, limit=20), SPENT), reserved=2)
+    parked = replace(after(window(8, limit=18), SPENT), reserved=2)
     ended = after(after(parked, DONE), DONE)
     assert (ended.limit, ended.spent, ended.remaining) == (10, 10, 0)
     assert ended.gate == parked.gate
+
+
+# a refusal, or a count of nothing, far from the limit
+
+NOON = MIDNIGHT + 12 * HOUR
+
+
+@pytest.mark.parametrize(
+    ("verdict", "count"),
+    [(SPENT, None), (SPENT, Count(100, 0)), (DONE, Count(100, 0)), (DONE, Count(None, 0))],
+)
+def test_what_is_said_to_be_gone_while_much_is_left_is_asked_once_more(
+    verdict: Verdict, count: Count | None
+) -> None:
+    ended = after(window(40, limit=100), verdict, count, now=NOON)
+    assert (ended.limit, ended.limit_source) == (100, Source.PRESET)
+    assert ended.spent == 40 + (verdict is DONE)
+    assert ended.gate.reason is ParkReason.AMBIGUOUS
+    assert ended.gate.parked_until == NOON + MINUTE_MS
+    opened = after(probed_again(ended, NOON + MINUTE_MS), DONE, now=NOON + MINUTE_MS)
+    assert opened.gate == OPEN
+
+
+def test_what_the_probe_says_is_believed() -> None:
+    doubtful = after(window(40, limit=100), SPENT, now=NOON)
+    believed = after(probed_again(doubtful, NOON + MINUTE_MS), SPENT, now=NOON + MINUTE_MS)
+    assert (believed.limit, believed.limit_source) == (40, Source.REFUSAL)
+    assert believed.gate.parked_until == believed.resets_at
+
+
+@pytest.mark.parametrize("spent", [89, 88])
+def test_near_the_limit_a_refusal_is_believed_at_once(spent: int) -> None:
+    ended = after(window(spent, limit=100), SPENT, now=NOON)
+    assert (ended.gate.parked_until == ended.resets_at) is (spent == 89)
+
+
+def test_a_lower_limit_that_is_told_with_the_count_is_believed() -> None:
+    ended = after(window(40, limit=100), DONE, Count(41, 0), now=NOON)
+    assert (ended.limit, ended.remaining) == (41, 0)
 
 
 # a reset that is late
@@ -259,9 +298,9 @@ def test_a_day_that_allows_less_than_yesterday_did_was_not_reset_yet() -> None:
 
 
 def test_yesterdays_rest_is_not_taken_for_the_days_limit_while_the_reset_may_be_late() -> None:
-    leftover = window(spent=4, limit=20, previous_spent=13)
+    leftover = window(spent=4, limit=14, previous_spent=7)
     late = after(leftover, SPENT, now=MIDNIGHT + 3 * MINUTE_MS)
-    assert (late.spent, late.limit, late.limit_source) == (0, 20, Source.PRESET)
+    assert (late.spent, late.limit, late.limit_source) == (0, 14, Source.PRESET)
     assert after(leftover, SPENT, now=MIDNIGHT + HOUR + 3 * MINUTE_MS).limit == 4
 
 

@@ -373,14 +373,15 @@ def test_without_headers_a_right_preset_is_used_up_without_a_refusal(
     paces,
     hours,
 )
-def test_without_headers_a_lower_limit_costs_one_refusal_and_those_in_flight_once(
+def test_without_headers_a_lower_limit_costs_a_refusal_or_two_and_those_in_flight_once(
     limit: int, above: int | None, seed: int, concurrency: int, pace: Pace, hour: int
 ) -> None:
     provider = Provider(limit, headers=False)
     preset = None if above is None else limit + above
     simulate(provider, preset, seed, concurrency=concurrency, pace=pace, hour=hour)
     first, *later = whole_days(3)
-    assert 1 <= provider.refused[first] <= 1 + (concurrency - 1)
+    surprise = above is not None and above > 10
+    assert 1 <= provider.refused[first] <= 1 + surprise + (concurrency - 1)
     assert not any(provider.refused[day] for day in later)
     assert provider.used == dict.fromkeys(whole_days(3), limit)
 

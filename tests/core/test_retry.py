@@ -1,5 +1,7 @@
 """What becomes of a job after its call."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,6 +11,7 @@ from runner.core.retry import (
     FAULTS_IN_PACK,
     FIRST_POLL_MS,
     LONGEST_POLL_MS,
+    LONGEST_REST_MS,
     LONGEST_TASK_MS,
     LONGEST_WAIT_MS,
     MAX_CRASHES,
@@ -31,6 +34,7 @@ from runner.core.retry import (
 )
 from runner.core.verdict import Kind, Verdict
 
+MINUTE_MS = 60_000
 LIMITS = Limits(max_attempts=3, max_asks=2)
 FAULT = Verdict(Kind.TRANSIENT, "HTTP 502")
 ALMOST_ONE = 1 - 2**-53
@@ -50,6 +54,28 @@ def test_a_bad_answer_is_asked_again_until_the_limit() -> None:
     assert after_answer(None, "no label", Tries(), LIMITS) == Reask("no label")
     last = after_answer(None, "no label", Tries(invalid_replies=1), LIMITS)
     assert last == Fail("no valid answer in 2 asked: no label")
+
+
+def test_an_answer_that_asking_again_would_not_change_fails_at_once() -> None:
+    assert after_answer(None, "filtered", Tries(), LIMITS, final=True) == Fail("filtered")
+
+
+def test_one_more_call_leaves_the_rest_of_what_a_job_has_been_through() -> None:
+    before = Tries(attempts=2, crashes=3, faults=4, invalid_replies=5, splits=6)
+    assert before.with_attempt() == replace(before, attempts=3)
+
+
+def test_a_row_that_may_be_to_blame_lets_others_go_first_ever_longer() -> None:
+    busy = Verdict(Kind.TRANSIENT, "HTTP 200, no answer", overloaded=True, perhaps_row=True)
+
+    def rest(attempts: int) -> JobAction:
+        tries = Tries(attempts=attempts)
+        return after_refusal(busy, tries, LIMITS, jitter=0.5, now=0, others_answered=False)
+
+    waits = [one.due for n in range(1, MAX_FREE_PROBES) if isinstance(one := rest(n), RetryAt)]
+    assert waits == sorted(waits)
+    assert waits[0] < MINUTE_MS <= waits[-1] <= LONGEST_REST_MS
+    assert all(isinstance(rest(n), RetryAt) for n in range(1, MAX_FREE_PROBES))
 
 
 def test_a_rejected_request_fails_with_the_providers_words() -> None:
