@@ -12,6 +12,7 @@ It knows no room of the house: every room raises these, the command line prints 
     ├── EngineError           a defect of the program; nothing is lost; exit code 70
     └── StoreError            the database cannot be used
         ├── NewerDatabaseError    written by a newer version of the program
+        ├── MovedDatabaseError    its file was moved, deleted or replaced while it was in use
         └── UnavailableError      not for the moment; what was committed is safe; may pass
             ├── BusyError         another program holds it
             ├── DiskError         the disk fails to read or write
@@ -76,6 +77,10 @@ class StoreError(RunnerError):
 
 class NewerDatabaseError(StoreError):
     """The database was written by a newer version of the program."""
+
+
+class MovedDatabaseError(StoreError):
+    """The database's file was moved, deleted or replaced while it was in use."""
 
 
 class UnavailableError(StoreError):

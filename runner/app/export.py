@@ -10,6 +10,7 @@ import orjson
 from runner.app.rows import VOTE_COLUMNS, Reading, RowResult, results, voters
 from runner.files import RESULT_COLUMNS, CellValue, open_output
 from runner.jobfile import JobFile
+from runner.path_text import to_path
 from runner.store.batches import Batch
 
 DETAIL_COLUMNS = ("account", "call", "reused", "reply")
@@ -42,7 +43,7 @@ async def write_results(
     batch, written = family[0], 0
     columns, usual = orjson.loads(batch.columns_json), columns_of(family, details=details)
     added = JobFile.from_json(batch.job_json).output.names(usual, columns)
-    with open_output(path, columns, added, vectors=vectors) as output:
+    with open_output(path, columns, added, vectors=vectors, source=to_path(batch.input)) as output:
         async for page in results(reading, family):
             for row in page:
                 output.write(row.first.payload, _values(row, details=details))

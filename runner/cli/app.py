@@ -133,14 +133,10 @@ def main(args: Sequence[str]) -> int:
     except BrokenPipeError:
         _mute_stdout()
         return exit_codes.PIPE_CLOSED
-    except EngineError as error:
-        return _report_defect(error.__cause__ or error, args, logged=True)
-    except RunnerError as error:
-        return _report_error(error, args)
     except BaseExceptionGroup as group:  # several tasks ended together
         return _report_group(group, args)
     except Exception as error:  # noqa: BLE001 - the last place that can say it in plain words
-        return _report_defect(error, args)
+        return _report(error, args)
     return code
 
 
@@ -163,15 +159,29 @@ def _translated(error: Exception) -> RunnerError:
     return RunnerError(what[:1].lower() + what[1:], remedy=f"{path} --help")
 
 
+def _report(error: BaseException, args: Sequence[str]) -> int:
+    """Report an error by what the user can do about it."""
+    cause = error.__cause__ if isinstance(error, EngineError) else error
+    if isinstance(cause, OSError):
+        return _report_refusal(cause, args, logged=cause is not error)
+    if _is_defect(error):
+        return _report_defect(cause or error, args, logged=isinstance(error, EngineError))
+    assert isinstance(error, RunnerError)  # noqa: S101 - whatever else is a defect
+    return _report_error(error, args)
+
+
+def _is_defect(error: BaseException) -> bool:
+    return not isinstance(error, RunnerError | OSError) or isinstance(error, EngineError)
+
+
 def _report_group(group: BaseExceptionGroup[BaseException], args: Sequence[str]) -> int:
     """Report the errors of several tasks: the worst of them is what the user has to know."""
     errors = list(_leaves(group))
     if any(isinstance(error, KeyboardInterrupt) for error in errors):
         return exit_codes.INTERRUPTED
-    ours = [error for error in errors if isinstance(error, RunnerError)]
-    if len(ours) == len(errors) and not isinstance(ours[0], EngineError):
-        return _report_error(ours[0], args)
-    return _report_defect(group, args)
+    if any(map(_is_defect, errors)):
+        return _report_defect(group, args)
+    return _report(min(errors, key=lambda one: isinstance(one, OSError)), args)
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
@@ -196,11 +206,34 @@ def _report_error(error: RunnerError, args: Sequence[str], code: int = exit_code
     return code
 
 
+def _report_refusal(error: OSError, args: Sequence[str], *, logged: bool = False) -> int:
+    """Say what the operating system has refused, where nobody nearer to it has told."""
+    from runner import logs  # noqa: PLC0415 - seldom needed
+
+    names = [str(name) for name in (error.filename, error.filename2) if name is not None]
+    what = f"the system refuses this ({error.strerror or type(error).__name__})"
+    place = _traced(error, args, logged=logged)
+    remedy = f"check the disk and its permissions, and run it again; {place}"
+    where = " and ".join(names) or None
+    told = RunnerError(logs.redacted(what), where=where, remedy=remedy)
+    return _report_error(told, args)
+
+
 def _report_defect(error: BaseException, args: Sequence[str], *, logged: bool = False) -> int:
     """Say that the program has failed, and where the traceback is.
 
     `logged`: whether the engine has logged it already.
     """
+    from runner import logs  # noqa: PLC0415 - seldom needed
+
+    what = logs.redacted(f"internal error: {type(error).__name__}: {error}".rstrip(": "))
+    place = _traced(error, args, logged=logged)
+    remedy = f"run it again, it goes on where it stopped; and report it: {place}"
+    return _report_error(EngineError(what, remedy=remedy), args, exit_codes.INTERNAL)
+
+
+def _traced(error: BaseException, args: Sequence[str], *, logged: bool = False) -> str:
+    """Write the traceback to the log, or to a file of its own; where it is, as a clause."""
     from runner import logs  # noqa: PLC0415 - seldom needed
 
     file = logs.file_in_use()
@@ -212,10 +245,7 @@ def _report_defect(error: BaseException, args: Sequence[str], *, logged: bool = 
     if wants_traceback(args):
         lines = "".join(traceback.format_exception(error))
         sys.stderr.write(logs.redacted(lines))
-    what = logs.redacted(f"internal error: {type(error).__name__}: {error}".rstrip(": "))
-    place = f"the traceback is in {file}" if file else "run it again with -vv for the traceback"
-    remedy = f"run it again, it goes on where it stopped; and report it: {place}"
-    return _report_error(EngineError(what, remedy=remedy), args, exit_codes.INTERNAL)
+    return f"the traceback is in {file}" if file else "run it again with -vv for the traceback"
 
 
 def _crash_file() -> Path:

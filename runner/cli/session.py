@@ -96,7 +96,7 @@ class Session:
         from runner.settings import DEFAULT  # noqa: PLC0415
 
         origin, path = self.settings.origins["db"], self.settings.db
-        if origin != DEFAULT and not path.exists():
+        if origin != DEFAULT and not os.path.exists(path):  # noqa: PTH110 - never raises
             remedy = "correct the path, or queue something there first: midnight submit"
             raise StoreError(
                 f"{origin} names a database that is not there", where=str(path), remedy=remedy

@@ -50,10 +50,10 @@ def show_set_aside(session: Session, output: Path | None, *, forget: bool) -> in
 
 def _export(output: Path, found: Sequence[SetAside]) -> None:
     from runner.files.target import as_output_errors, atomic_write  # noqa: PLC0415
+    from runner.store.set_aside import write_lines  # noqa: PLC0415
 
     with as_output_errors(output), atomic_write(output) as file:
-        for each in found:
-            file.write(json.dumps(_line(each)).encode() + b"\n")
+        write_lines(file, found)
 
 
 def _as_object(
@@ -62,16 +62,4 @@ def _as_object(
     value: dict[str, Any] = {"set_aside": len(found), "forgotten": forgotten}
     if output is not None:
         return value | {"path": str(output)}
-    return value | {"settlements": [_line(each) for each in found]}
-
-
-def _line(each: SetAside) -> dict[str, Any]:
-    from runner.cli.render.fmt import iso  # noqa: PLC0415
-
-    return {
-        "call": each.call_id,
-        "batch": each.batch_id,
-        "at": iso(each.at),
-        "error": each.error,
-        "settlement": each.settlement,
-    }
+    return value | {"settlements": [each.as_json() for each in found]}

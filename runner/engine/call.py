@@ -31,6 +31,7 @@ from runner.jobfile import JobFile
 from runner.path_text import to_path
 from runner.providers.endpoint import CallResult, Endpoint
 from runner.store.batches import Batch
+from runner.store.set_aside import SetAside
 
 log = logging.getLogger(__name__)
 
@@ -105,6 +106,11 @@ class EndedCall:
             "answers": [asdict(answer) for answer in self.answers],
             "body": result.body,
         }
+
+    def set_aside(self, error: str, now: int) -> SetAside:
+        """What is kept of it where it cannot be stored."""
+        call = self.prepared.call
+        return SetAside(call.id, call.batch_id, error, self.kept(), now)
 
     def unstorable(self) -> EndedCall:
         """The same call, settled without what could not be stored; its jobs have failed."""

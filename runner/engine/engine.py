@@ -14,7 +14,7 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from random import Random
 
@@ -22,7 +22,6 @@ import anyio
 from anyio.abc import TaskGroup
 
 from runner.clock import Clock
-from runner.core.clock_skew import skew_of
 from runner.core.demand import Rules
 from runner.core.ending import Ending
 from runner.core.selection import Wait
@@ -34,11 +33,19 @@ from runner.engine.image_poller import ImageTaskPoller
 from runner.engine.memory import Memory, Turn
 from runner.engine.open_calls import OpenCalls
 from runner.engine.posts import Posts
+from runner.engine.provider_clock import ProviderClock
 from runner.engine.run import Run
 from runner.engine.runs import Runs, Standing
 from runner.engine.scheduler import Scheduler
 from runner.engine.turn_writer import TurnWriter
-from runner.errors import EngineError, RunnerError, UnavailableError
+from runner.errors import (
+    DiskError,
+    EngineError,
+    MovedDatabaseError,
+    RunnerError,
+    StoreError,
+    UnavailableError,
+)
 from runner.providers.endpoint import Endpoint
 from runner.store import runners
 from runner.store.database import Database
@@ -98,7 +105,8 @@ class Engine:
         self._woken = anyio.Event()
         self._closing = False
         self._trouble: str | None = None
-        self._skew_ms = 0
+        self._hour = ProviderClock(clock, endpoints, self._wake)
+        self._unstored: RunnerError | None = None  # what is told of replies that could not be
         self._admits = False  # not before the balances were asked for
         self._looked_at = float("-inf")
         self._deadline = float("inf")  # of the loop's time: when calls in flight are given up
@@ -111,21 +119,25 @@ class Engine:
             StoreError: The database cannot be used.
         """
         failure: Exception | None = None
-        async with runners.registered(self._database, self._clock.now) as runner_id:
-            scheduler = self._scheduler(runner_id)
-            self._writer = TurnWriter(self._database, scheduler, self._posts, self._now)
-            async with anyio.create_task_group() as pollers:
-                pollers.start_soon(self._images.run, runner_id)
-                self._accounts.start_polling(pollers, self._wake)
-                async with anyio.create_task_group() as tasks:
-                    tasks.start_soon(self._serve, scheduler, runner_id)
-                    try:
-                        yield
-                    except Exception as error:  # noqa: BLE001 - raised below, as it is, in no group
-                        failure = error
-                    self._close()
-                pollers.cancel_scope.cancel()
-        if failure is not None:
+        try:
+            async with runners.registered(self._database, self._clock.now) as runner_id:
+                scheduler = self._scheduler(runner_id)
+                self._writer = TurnWriter(self._database, scheduler, self._posts, self._now)
+                async with anyio.create_task_group() as pollers:
+                    pollers.start_soon(self._images.run, runner_id)
+                    self._accounts.start_polling(pollers, self._wake)
+                    pollers.start_soon(self._hour.run)
+                    async with anyio.create_task_group() as tasks:
+                        tasks.start_soon(self._serve, scheduler, runner_id)
+                        try:
+                            yield
+                        except Exception as error:  # noqa: BLE001 - raised below, in no group
+                            failure = error
+                        self._close()
+                    pollers.cancel_scope.cancel()
+        except StoreError as error:
+            failure = failure or self._unstored or error
+        if failure := failure or self._unstored:
             raise failure
 
     async def run(self, run: Run) -> Ending:
@@ -177,9 +189,11 @@ class Engine:
                     f"internal error: {error!r}", remedy="report it, with a log (--log-file)"
                 )
                 failure.__cause__ = error
-            self._closing = True
-            self._runs.end_all(failure)
+            self._closing, self._admits = True, False
             await self._drain(calls)
+            if self._calls.ended and (failure or self._trouble):
+                failure = self._unstored = self._keep_unstored(failure)
+            self._runs.end_all(failure)
             self._posts.close()
 
     async def _loop(self, scheduler: Scheduler, runner_id: int) -> None:
@@ -187,21 +201,36 @@ class Engine:
         self._admits = True
         while self._calls or not self._closing:
             self._woken = anyio.Event()
+            wait: Wait | None
             try:
                 wait = await self._turn(scheduler, runner_id)
             except UnavailableError as error:
-                self._trouble = error.what
-                self._posts.fail(error)
-                self._log.trouble(error.what)
-                self._show_trouble()
-                await anyio.sleep(RETRY_WRITE_S)
-                continue
+                await self._wait_out(error)
+                wait = None
             if self._closing and not self._runs:
                 return
-            await self._sleep(wait.until)
+            if wait is not None:
+                await self._sleep(wait.until)
+
+    async def _wait_out(self, error: UnavailableError) -> None:
+        """Nothing can be stored: show it, wait, and end the runs that were stopped long enough ago.
+
+        What has ended by then is tried once more when the engine closes, and else kept in a file.
+        """
+        self._trouble = error.what
+        self._posts.fail(error)
+        self._log.trouble(error.what)
+        if self._memory is None:
+            await anyio.sleep(RETRY_WRITE_S)
+            return
+        self._runs.show(self._memory, Wait(None), self._standing(), at_once=True)
+        await anyio.sleep(RETRY_WRITE_S)
+        with suppress(UnavailableError):
+            await self._conclude(self._memory, Wait(None))
 
     async def _turn(self, scheduler: Scheduler, runner_id: int) -> Wait:
         """Look if it is time, then write if there is anything to write."""
+        self._hour.look()
         memory = await self._looked(scheduler, runner_id)
         self._check_disk()
         if not self._has_news(memory):
@@ -244,10 +273,7 @@ class Engine:
         """Learn what concerns more than one job: a refused account, a clock that is wrong."""
         account, _ = one.prepared.call.permit.route
         self._accounts.learn(account, one.result.verdict)
-        skew = skew_of(one.result.date, one.sent_at, one.ended_at, self._skew_ms)
-        if skew is not None and skew != self._skew_ms:
-            event_log.clock_skewed(skew)
-            self._skew_ms = skew
+        self._hour.learn(one.result.date, one.sent_at, one.ended_at)
 
     async def _drain(self, calls: TaskGroup) -> None:
         """Let calls in flight finish, up to the deadline, and settle them."""
@@ -261,20 +287,32 @@ class Engine:
                     except UnavailableError as error:
                         self._trouble = error.what
                         await anyio.sleep(RETRY_WRITE_S)
+                    except MovedDatabaseError:
+                        continue  # it takes what has ended all the same
                     except RunnerError:
                         break
                 elif self._calls.under_way:
                     await self._woken.wait()
         calls.cancel_scope.cancel()
 
+    def _keep_unstored(self, failure: RunnerError | None) -> RunnerError:
+        """Keep what has ended in a file, since the database does not take it; what is told."""
+        why = failure.what if failure else self._trouble or ""
+        where = self._calls.keep(self._database.path, why)
+        log.error("%s", where)
+        told = failure or DiskError(why)
+        added = type(told)(f"{why}; {where}", where=told.where, remedy=told.remedy)
+        added.__cause__ = told.__cause__
+        return added
+
     # ---- looking and sleeping
 
     async def _await_balances(self, scheduler: Scheduler) -> None:
-        """Wait a little for what the first look at the balances tells."""
+        """Wait a little for what the provider tells: the balances, and the hour."""
         self._memory = await scheduler.look(self._memory)
         self._accounts.want_prices(scheduler.routes(self._memory))
         with anyio.move_on_after(FIRST_POLL_S):
-            while not (self._closing or self._accounts.polled):
+            while not (self._closing or (self._accounts.polled and self._hour.is_settled)):
                 self._woken = anyio.Event()
                 if self._posts:
                     await self._write(self._memory)
@@ -321,15 +359,16 @@ class Engine:
 
     async def _conclude(self, memory: Memory, wait: Wait) -> None:
         """End the runs that are over, and show the others how things stand."""
+        if not self._hour.is_settled:
+            return  # nobody was let in, and that tells nothing
         expired = await self._runs.conclude(memory, wait, self._standing())
         self._deadline = min([self._deadline, *expired])
 
-    def _show_trouble(self) -> None:
-        if self._memory is not None:
-            self._runs.show(self._memory, Wait(None), self._standing(), at_once=True)
-
     def _check_disk(self) -> None:
-        free = shutil.disk_usage(self._database.path.parent).free
+        try:
+            free = shutil.disk_usage(self._database.path.parent).free
+        except OSError:  # the folder has gone, or its disk fails: the next transaction tells
+            return
         low = f"only {free // 1024**2} MB left on the disk; waiting for room"
         self._trouble = low if free < DISK_FLOOR else None
         if self._trouble is not None:
@@ -337,11 +376,11 @@ class Engine:
 
     def _now(self) -> int:
         """The moment by the provider's clock, where it is known to differ from ours."""
-        return self._clock.now() + self._skew_ms
+        return self._hour.now()
 
     def _rules_of(self, batch_id: int) -> Rules | None:
         """What is wanted of a batch; nothing while the end of an old call cannot be kept."""
-        if not self._admits or self._any_trouble is not None:
+        if not (self._admits and self._hour.is_settled) or self._any_trouble is not None:
             return None
         return self._runs.rules_of(batch_id)
 
@@ -354,7 +393,7 @@ class Engine:
         """What the runs need to know of the engine."""
         return Standing(
             at=self._clock.now(),
-            skew_ms=self._skew_ms,
+            skew_ms=self._hour.skew_ms,
             open_calls=self._calls.by_batch(),
             trouble=self._any_trouble,
             refusal=self._accounts.refusal,
@@ -368,6 +407,7 @@ class Engine:
             self._random,
             runner_id=runner_id,
             max_concurrency=self._options.max_concurrency,
+            is_sure=lambda: self._hour.is_sure,
             # After a reset every process waits a little, not all the same while.
             reset_jitter_ms=round(self._random.random() * LONGEST_JITTER_MS),
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from anyio.abc import TaskGroup
 
@@ -11,6 +12,7 @@ from runner.core.settlement import Settlement
 from runner.engine import event_log
 from runner.engine.account_pool import AccountPool
 from runner.engine.call import CallTrace, EndedCall, Observer, PreparedCall, make_call
+from runner.store import set_aside
 
 
 class OpenCalls:
@@ -61,6 +63,15 @@ class OpenCalls:
         self._under_way.update(prepared.call.permit.key for prepared in calls)
         for prepared in calls:
             tasks.start_soon(self._make, prepared)
+
+    def keep(self, database: Path, why: str) -> str:
+        """Write what has ended to a file beside the database; what is told of it."""
+        kept = [one.set_aside(why, self._now()) for one in self._ended]
+        try:
+            path = set_aside.write_beside(database, kept)
+        except OSError as error:
+            return f"what came of {len(kept)} calls could not be kept ({error.strerror})"
+        return f"what came of {len(kept)} calls could not be stored and is kept in {path}"
 
     def settled(self, ended: Sequence[EndedCall], settlements: Sequence[Settlement]) -> None:
         """The ends of the first of them are stored: forget them, and tell who watches."""

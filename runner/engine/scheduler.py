@@ -57,6 +57,7 @@ class Scheduler:
         runner_id: int,
         max_concurrency: int,
         reset_jitter_ms: int,
+        is_sure: Callable[[], bool] = lambda: False,
     ) -> None:
         self._database = database
         self._accounts = accounts
@@ -64,6 +65,7 @@ class Scheduler:
         self._runner_id = runner_id
         self._max_concurrency = max_concurrency
         self._reset_jitter_ms = reset_jitter_ms
+        self._is_sure = is_sure  # whether the provider has confirmed the hour
         self._read_ahead = ReadAhead()
         self._preparer = Preparer()
 
@@ -276,7 +278,12 @@ class Scheduler:
         accounts = {account.name: account for account in self._accounts.accounts}
         routes = {route for demand in demands for route in demand.routes}
         found = windows_of(
-            memory.snapshot.latest, [*accounts.values()], routes, now, self._reset_jitter_ms
+            memory.snapshot.latest,
+            [*accounts.values()],
+            routes,
+            now,
+            self._reset_jitter_ms,
+            sure=self._is_sure(),
         )
         states = {
             route: self._route_state(memory, accounts[route[0]], route, own)

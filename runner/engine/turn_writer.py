@@ -83,7 +83,7 @@ class TurnWriter:
         extra = {"call": call.id, "batch": call.batch_id}
         log.error("settlement set aside: %r", error, exc_info=error, extra=extra)
         async with self._database.write() as connection:
-            await set_aside.keep(connection, call, one.kept(), repr(error), self._now())
+            await set_aside.keep(connection, one.set_aside(repr(error), self._now()))
             return await self._scheduler.take_turn(
                 connection, memory, [one.unstorable()], NOTHING, self._now()
             )

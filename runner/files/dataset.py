@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
+from urllib.parse import unquote
 from zipfile import BadZipFile
 
 from runner.errors import InputError
@@ -35,6 +36,7 @@ class SourceFile:
         rows: The number of its rows, selected or not.
         size: The file's size in bytes.
         mtime_ns: The time of the file's last modification, in nanoseconds since the epoch.
+        partition: The columns that its folders name, as ``lang=en`` does, with their values.
     """
 
     path: Path
@@ -42,6 +44,7 @@ class SourceFile:
     rows: int
     size: int
     mtime_ns: int
+    partition: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,14 @@ class Dataset:
 
 ReadProgress = Callable[[int, int], None]
 """Called from time to time with the number of bytes read so far, and of all bytes."""
+
+
+def partition_of(path: Path, file_type: FileType) -> tuple[tuple[str, str], ...]:
+    """Return the columns that the folders of a Parquet file name, as Hive and Spark write them."""
+    if file_type.format != "parquet":
+        return ()
+    pairs = [folder.split("=", 1) for folder in path.parent.parts if "=" in folder]
+    return tuple((name, unquote(value)) for name, value in pairs if name.isidentifier())
 
 
 def input_type(path: Path, options: ReadOptions) -> FileType:

@@ -49,6 +49,7 @@ def open_output(
     added: Sequence[str] = RESULT_COLUMNS,
     *,
     vectors: bool = False,
+    source: Path | None = None,
 ) -> Iterator[OutputWriter]:
     """Open a result file for the block to write; it appears only when the block succeeds.
 
@@ -58,12 +59,13 @@ def open_output(
         added: The columns that follow them, none of which the input has; first the answer's.
         vectors: Whether the answers are embeddings, that is, JSON lists of numbers. They become
             lists of 32-bit floats in Parquet, and the rows of the matrix in a .npy file.
+        source: The file of the input; a Parquet file's types are kept in another one.
 
     Raises:
         OutputError: The file cannot be written; an existing file is left unchanged.
     """
     check_output(path, vectors=vectors)
-    layout = Layout(path, tuple(columns), tuple(added), added[0] if vectors else None)
+    layout = Layout(path, tuple(columns), tuple(added), added[0] if vectors else None, source)
     with atomic_write(path) as file:
         with as_output_errors(path):
             sink = _sink(file, layout)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import BinaryIO
+
+import orjson
 
 from runner.files.dataset import Dataset, SourceFile, open_input, size_and_mtime
 from runner.files.formats import TEXTS, delimiter_of
@@ -45,13 +47,21 @@ def _rows_of(file: SourceFile, start: int) -> Iterator[str]:
         if _is_modified(file, handle):
             raise changed_error(file.path, "since it was checked")
         try:
-            yield from _json_rows(file, handle, start)
+            rows = _json_rows(file, handle, start)
+            yield from _with_partition(rows, file.partition) if file.partition else rows
         except OSError as error:
             raise unreadable_error(file.path, error) from error
         except (csv.Error, ValueError) as error:  # every row was valid when the file was checked
             raise changed_error(file.path, "while it was read") from error
         if _is_modified(file, handle):
             raise changed_error(file.path, "while it was read")
+
+
+def _with_partition(rows: Iterable[str], partition: Sequence[tuple[str, str]]) -> Iterator[str]:
+    """Add the columns that the folders of the file name."""
+    more = orjson.dumps(dict(partition)).decode()[1:]
+    for row in rows:
+        yield f"{row[:-1]},{more}"
 
 
 def _is_modified(file: SourceFile, handle: BinaryIO) -> bool:

@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from runner.errors import InputError
 from runner.files.compression import decompressed
-from runner.files.dataset import SourceFile, input_type, open_input, size_and_mtime
+from runner.files.dataset import SourceFile, input_type, open_input, partition_of, size_and_mtime
 from runner.files.formats import (
     AS_NAMED,
     TEXTS,
@@ -97,6 +97,9 @@ def scan_file(path: Path, requirements: Requirements, report: Callable[[int], No
         InputError: The file cannot be read, has no rows, or has invalid rows.
     """
     file_type = input_type(path, requirements.options)
+    partition = partition_of(path, file_type)
+    required = requirements.required - {name for name, _ in partition}
+    requirements = replace(requirements, required=required)
     with open_input(path) as file:
         try:
             before = size, mtime_ns = size_and_mtime(file)
@@ -108,7 +111,11 @@ def scan_file(path: Path, requirements: Requirements, report: Callable[[int], No
                 raise changed_error(path, "while it was read")
         except OSError as error:
             raise unreadable_error(path, error) from error
-    source = SourceFile(path, scan.type, rows, size, mtime_ns)
+    own = tuple(pair for pair in partition if pair[0] not in columns)
+    source = SourceFile(path, scan.type, rows, size, mtime_ns, own)
+    if own:
+        columns = (*columns, *(name for name, _ in own))
+        digest = hashlib.sha256(f"{digest}{own}".encode()).hexdigest()
     return FileScan(source, columns, digest, tuple(scan.remarks))
 
 
@@ -240,7 +247,7 @@ class _Scan:
             what = f"the rows have more than {MAX_COLUMNS:,} different keys"
             remedy = "put what varies into a list or an object under one key"
             raise InputError(what, where=f"{self.path}:{objects.line}", remedy=remedy) from error
-        if objects.columns:
+        if objects.columns and wanted.row_check is None:
             require_columns(self.path, wanted.required, objects.columns)
         return objects.columns, rows
 

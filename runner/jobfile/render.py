@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from jinja2 import TemplateError, UndefinedError
 
 from runner.errors import JobFileError
+from runner.jobfile.metering import TooMuchWorkError
 from runner.jobfile.template import Row, compile_template
 
 _UNDEFINED = re.compile(r"^(?:'dict object' has no attribute )?'(?P<name>.+?)'(?: is undefined)?$")
@@ -53,6 +54,9 @@ class Templates:
             return self._templates[place].render(row)
         except UndefinedError as error:
             raise self._undefined(place, row, str(error)) from error
+        except TooMuchWorkError as error:
+            remedy = "use fewer loops, and smaller numbers in it"
+            raise self.error(place, f"the template is refused: {error}", remedy) from error
         except TemplateError as error:
             what = f"the template is refused: {error}"
             raise self.error(place, what, "use only values and filters in it") from error

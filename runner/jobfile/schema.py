@@ -1,11 +1,13 @@
 """Validates JSON Schemas, and values against them.
 
-Nothing is fetched: a schema may refer only to itself.
+Nothing is fetched: a schema may refer only to itself. Somebody else may have written it: how many
+steps a validation takes is bounded.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +22,13 @@ if TYPE_CHECKING:
 _NAME_A_FILE = 'write a table, or name a file: schema = "schema.json"'
 _DATA = frozenset({"const", "enum", "default", "examples", "example"})
 _NAMED = frozenset({"properties", "$defs", "definitions", "dependentSchemas"})
+_LEAST = ("minItems", "minLength", "minProperties", "minContains")
+_MOST_WANTED = 1_000_000  # characters or items that a reply has to have
+_MOST_SUBSCHEMAS = 5_000
+_LONGEST = 1_000_000  # characters of a schema
+_STEPS = 50_000
+"""Keywords that every validation may apply, however often the schema refers to the same part."""
+_STEPS_FOR_EACH_VALUE = 50
 _PROBES: tuple[Any, ...] = (None, True, 0, "", [], {})
 _SHOWN = 200
 
@@ -56,9 +65,11 @@ def schema_error(text: str, value: Any) -> str | None:
     from jsonschema.exceptions import best_match  # noqa: PLC0415 - only for JSON answers
 
     try:
-        error = best_match(_validator(text).iter_errors(value))
+        error = best_match(_validator(text).errors(value))
     except RecursionError:
         return "it is nested too deeply"
+    except _TooManyStepsError:
+        return "the schema takes too many steps to check it"
     if error is None:
         return None
     place = "".join(f"[{part!r}]" for part in error.absolute_path)
@@ -68,41 +79,144 @@ def schema_error(text: str, value: Any) -> str | None:
 
 
 def _check_keywords(schema: dict[str, Any]) -> None:
-    from jsonschema.exceptions import SchemaError  # noqa: PLC0415 - only for JSON answers
-    from referencing.exceptions import Unresolvable  # noqa: PLC0415 - comes with it
+    from referencing.exceptions import Unresolvable  # noqa: PLC0415 - only for JSON answers
 
-    text = orjson.dumps(schema).decode()
     try:
-        validator = _validator(text)
-        validator.check_schema(schema)
+        _check_size(schema)
+        validator = _validator(orjson.dumps(schema).decode())
+        for error in validator.of_schemas().errors(schema):
+            place = ".".join(map(str, error.absolute_path))
+            message = f"{place}: {error.message}" if place else error.message
+            raise problem(f"this is not a JSON Schema ({message})")
         for pattern in _patterns(schema):
             check_pattern(pattern)
-        for reference in _references(schema):
-            _resolve(schema, reference)
+        _resolve(schema)
         for probe in _PROBES:
-            any(validator.iter_errors(probe))
-    except SchemaError as error:
-        place = ".".join(map(str, error.absolute_path))
-        message = f"{place}: {error.message}" if place else error.message
-        raise problem(f"this is not a JSON Schema ({message})") from None
+            any(validator.errors(probe))
     except Unresolvable as error:
         what = f'the schema refers to "{error.ref}", which is not in it'
         raise problem(what, 'put it under "$defs"') from None
     except RecursionError:
-        raise problem("the schema refers to itself without end") from None
+        what = "the schema refers to itself without end, or is nested too deeply"
+        raise problem(what) from None
+    except _TooManyStepsError:
+        what = "the schema takes too many steps to check a value"
+        raise problem(what, "let it refer to the same part less often") from None
+
+
+def _check_size(schema: dict[str, Any]) -> None:
+    """Refuse what is too large to be checked, and what asks for more than a reply can hold."""
+    if len(orjson.dumps(schema)) > _LONGEST:
+        raise problem(f"the schema is longer than {_LONGEST:,} characters", "make it shorter")
+    for number, keywords in enumerate(_subschemas(schema), 1):
+        if number > _MOST_SUBSCHEMAS:
+            raise problem(f"the schema has more than {_MOST_SUBSCHEMAS:,} parts", "use fewer")
+        for key in _LEAST:
+            least = keywords.get(key)
+            if isinstance(least, int | float) and least > _MOST_WANTED:
+                raise problem(f"no reply can have {key} = {least:,}", f"use a smaller {key}")
+
+
+class _TooManyStepsError(Exception):
+    """A validation has taken as many steps as it may."""
+
+
+class _Steps:
+    """How many steps the validation under way may still take."""
+
+    def __init__(self) -> None:
+        self._left = 0
+        self._value: Any = None
+
+    def start(self, value: Any) -> None:
+        """A validation of `value` begins."""
+        self._left, self._value = _STEPS, value
+
+    def take(self) -> None:
+        """Take a step.
+
+        Raises:
+            _TooManyStepsError: There is none left.
+        """
+        self._left -= 1
+        if self._left < 0:  # few values come so far: only now the large are told from the small
+            value, self._value = self._value, None
+            self._left += _STEPS_FOR_EACH_VALUE * _count(value)
+            if value is None or self._left < 0:
+                raise _TooManyStepsError
+
+
+def _count(value: Any) -> int:
+    """The values in a JSON value."""
+    total, rest = 0, [value]
+    while rest:
+        one = rest.pop()
+        total += 1
+        if isinstance(one, dict):
+            rest.extend(one.values())
+        elif isinstance(one, list):
+            rest.extend(one)
+    return total
+
+
+@dataclass(frozen=True, slots=True)
+class _Metered:
+    """A validator that counts its steps."""
+
+    validator: Validator
+    steps: _Steps
+
+    def errors(self, value: Any) -> Iterator[Any]:
+        """What is wrong with `value`."""
+        self.steps.start(value)
+        return self.validator.iter_errors(value)
+
+    def of_schemas(self) -> _Metered:
+        """The validator of schemas like this one's."""
+        kind = type(self.validator)
+        return _Metered(kind(kind.META_SCHEMA, format_checker=kind.FORMAT_CHECKER), self.steps)
 
 
 @lru_cache(64)
-def _validator(text: str) -> Validator:
+def _validator(text: str) -> _Metered:
     """Return the validator of a schema from a job file; there are few different ones."""
     import jsonschema  # noqa: PLC0415 - 50 ms and 6 MB, only for JSON answers
     from jsonschema.validators import extend, validator_for  # noqa: PLC0415
     from referencing import Registry  # noqa: PLC0415 - an empty one never asks the network
 
-    schema = orjson.loads(text)
+    schema, steps = orjson.loads(text), _Steps()
     base = validator_for(schema, default=jsonschema.Draft202012Validator)
-    kind: type[Validator] = extend(base, {"pattern": _pattern})  # type: ignore[no-untyped-call]
-    return kind(schema, registry=Registry(), format_checker=kind.FORMAT_CHECKER)
+    keywords = {**base.VALIDATORS, "pattern": _pattern, "uniqueItems": _unique_items}
+    counted = {name: _counted(keyword, steps) for name, keyword in keywords.items()}
+    kind: type[Validator] = extend(base, counted)  # type: ignore[no-untyped-call]
+    return _Metered(kind(schema, registry=Registry(), format_checker=kind.FORMAT_CHECKER), steps)
+
+
+def _counted(keyword: Callable[..., Any], steps: _Steps) -> Callable[..., Any]:
+    """A keyword that takes a step whenever it is applied."""
+
+    def counted(validator: Any, value: Any, instance: Any, schema: Any) -> Any:
+        steps.take()
+        return keyword(validator, value, instance, schema)
+
+    return counted
+
+
+def _unique_items(_: Any, unique: Any, value: Any, _schema: Any) -> Iterator[Any]:
+    """Implement the keyword ``uniqueItems`` in linear time."""
+    from jsonschema.exceptions import ValidationError  # noqa: PLC0415
+
+    if unique and isinstance(value, list) and len(set(map(_hashable, value))) < len(value):
+        yield ValidationError("it has non-unique elements")
+
+
+def _hashable(value: Any) -> Any:
+    """What is equal for equal JSON values: 1 and 1.0 are, 1 and true are not."""
+    if isinstance(value, dict):
+        return "object", frozenset((key, _hashable(one)) for key, one in value.items())
+    if isinstance(value, list):
+        return "array", tuple(map(_hashable, value))
+    return ("boolean", value) if isinstance(value, bool) else value
 
 
 def _pattern(_: Any, pattern: str, value: Any, _schema: Any) -> Iterator[Any]:
@@ -113,14 +227,20 @@ def _pattern(_: Any, pattern: str, value: Any, _schema: Any) -> Iterator[Any]:
         yield ValidationError(f"{value!r} does not match {pattern!r}")
 
 
-def _resolve(schema: dict[str, Any], reference: str) -> None:
+def _resolve(schema: dict[str, Any]) -> None:
+    """Look up everything that the schema refers to.
+
+    Raises:
+        Unresolvable: It is not there.
+    """
     from referencing import Registry, Resource  # noqa: PLC0415 - comes with jsonschema
     from referencing.jsonschema import DRAFT202012  # noqa: PLC0415
 
     resource = Resource.from_contents(schema, default_specification=DRAFT202012)
     uri = resource.id() or ""
-    registry = Registry().with_resource(uri, resource).crawl()
-    registry.resolver(uri).lookup(reference)
+    resolver = Registry().with_resource(uri, resource).crawl().resolver(uri)
+    for reference in set(_references(schema)):
+        resolver.lookup(reference)
 
 
 def _references(schema: Any) -> Iterator[str]:

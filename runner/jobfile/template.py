@@ -1,7 +1,7 @@
 """Compiles and renders the Jinja2 templates of a prompt, and tells which columns they read.
 
-Templates run in Jinja2's sandbox. A row's columns are the variables, and ``row`` is the whole row.
-Errors are Jinja2's own.
+Templates run in Jinja2's sandbox, within the bounds of metering/. A row's columns are the
+variables, and ``row`` is the whole row. Errors are Jinja2's own.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from jinja2 import (
     pass_environment,
 )
 from jinja2.exceptions import SecurityError
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.visitor import NodeTransformer
 
 from runner import column_names, exact_json
+from runner.jobfile.metering import MeteredEnvironment, RenderNamespace
 
 ROW = "row"
 """The variable that holds the whole row, for columns whose names are not identifiers."""
@@ -64,7 +64,7 @@ def _refuse(value: Any) -> NoReturn:
     raise SecurityError(f"this is a {type(value).__name__} of Python's, and not a value")
 
 
-class _Environment(ImmutableSandboxedEnvironment):
+class _Environment(MeteredEnvironment):
     """Finds a key of a row, at every depth, where Jinja2 would find a dictionary's method."""
 
     def getattr(self, obj: Any, attribute: str) -> Any:
@@ -96,13 +96,12 @@ def _attribute(environment: _Environment, obj: Any, name: str) -> Any:
 
 def _environment() -> _Environment:
     environment = _Environment(
+        _finalize,
         undefined=StrictUndefined,
         autoescape=False,  # a prompt is plain text, never HTML
         keep_trailing_newline=False,
-        finalize=_finalize,
     )
-    functions = {variable: environment.globals[name] for name, variable in _FUNCTIONS.items()}
-    environment.globals = functions
+    environment.globals = {"__namespace": RenderNamespace, "__range": environment.globals["range"]}
     environment.filters["attr"] = pass_environment(_attribute)
     environment.policies["json.dumps_function"] = _json_of
     return environment
@@ -158,7 +157,7 @@ class CompiledTemplate:
                 pass
         variables = {**_ENVIRONMENT.globals, **row, ROW: dict(row)}
         context = self._template.new_context(variables, shared=True)
-        return "".join(self._template.root_render_func(context))
+        return _ENVIRONMENT.concat(self._template.root_render_func(context))
 
 
 @lru_cache(256)
@@ -173,10 +172,16 @@ def compile_template(source: str) -> CompiledTemplate:
         tree = _ENVIRONMENT.parse(source)
         if any(meta.find_referenced_templates(tree)):
             raise TemplateSyntaxError("a prompt cannot include or extend another template", 1)
-        tree = _Resolver().visit(tree).set_environment(_ENVIRONMENT)
-        return CompiledTemplate(_ENVIRONMENT.from_string(tree), tree)
+        tree, charged = (_resolved(_ENVIRONMENT.parse(source)) for _ in range(2))
+        return CompiledTemplate(_ENVIRONMENT.compile_metered(charged), tree)
     except (RecursionError, SyntaxError, MemoryError) as error:  # Python's own compiler gave up
         raise TemplateSyntaxError("the template is nested too deeply", 1) from error
+
+
+def _resolved(tree: nodes.Template) -> nodes.Template:
+    resolved: nodes.Template = _Resolver().visit(tree)
+    resolved.set_environment(_ENVIRONMENT)
+    return resolved
 
 
 class _Resolver(NodeTransformer):

@@ -21,14 +21,11 @@ from runner.core.window import Count
 from runner.errors import ConfigError
 from runner.providers import downloads, embeddings, headers, images, openai
 from runner.providers.account import Account
-from runner.providers.durations import DAY_MS, read_moment, read_wait
+from runner.providers.durations import read_moment, read_wait
 from runner.providers.json_body import to_json
 from runner.providers.redaction import Redaction
 from runner.providers.transport import MOST_REPLY_BYTES, NoReply, NotSent, Response, Transport
 
-# A Date further from our clock than this is wrong, cached or made up (a device without a clock
-# says 1970), and is no evidence of the provider's day.
-_MOST_SKEW_MS = 2 * DAY_MS
 _REDIRECTS = range(300, 400)
 # What a refusal of ``response_format`` names, and by which verdicts such a refusal comes.
 _OF_FORMAT = re.compile(
@@ -46,7 +43,7 @@ class CallResult:
         verdict: What it means.
         reply: What came back; None if no whole reply did.
         counts: The provider's own counts, by quota.
-        date: The provider's clock, in ms since the epoch; None if it was not told, or is absurd.
+        date: The provider's clock, in ms since the epoch, if it was told.
         body: The reply to a forwarded request, as it came.
     """
 
@@ -66,7 +63,7 @@ class CallResult:
 
     def outcome(self, *, probe: bool, sent_at: int = 0) -> Outcome:
         """What the windows need to know of it."""
-        return Outcome(self.verdict, probe, self.counts, self.date, self.tokens, sent_at)
+        return Outcome(self.verdict, probe, self.counts, self.tokens, sent_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,7 +264,7 @@ class Endpoint:
             classify(reply := self._cleaned(reply, wait), self.account.preset.rules),
             reply,
             self._counts(told, theirs, None if succeeded(reply.status) else wait),
-            date if date is None or abs(date - now) <= _MOST_SKEW_MS else None,
+            date,
             self._clean(body.decode("utf-8", "replace")) if request.forwarded else "",
         )
 

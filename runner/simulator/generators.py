@@ -5,18 +5,25 @@ They support the common keywords and the common syntax, and raise `UnsupportedEr
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Mapping
 from random import Random
 from typing import Any
 
+from pydantic_core import SchemaError
+
+from runner.jobfile.pattern import matches
+
 _MAX_DEPTH = 12
 _WORDS = ("amber", "brook", "cedar", "delta", "ember", "fjord", "grove", "haven")
 _CLASSES = {"d": "0123456789", "w": "abcdefghijklmnopqrstuvwxyz0123456789_", "s": " "}
 _ANY_CHARACTER = "abcdefghijklmnopqrstuvwxyz"
 _QUANTIFIER = re.compile(r"([*+?])|\{(\d+)(?:(,)(\d*))?\}")
+_MOST_EXTRA = 100
 _EXTRA = 3  # repetitions beyond the minimum, where there is no maximum
+_MOST_MADE = 50_000  # characters and items of one answer
 
 
 class UnsupportedError(Exception):
@@ -29,7 +36,10 @@ def make_json(schema: Any, random: Random) -> Any:
     Raises:
         UnsupportedError: It uses unsupported keywords.
     """
-    return _JsonGenerator(schema, random).value(schema, 0)
+    try:
+        return _JsonGenerator(schema, random).value(schema, 0)
+    except (ArithmeticError, RecursionError) as error:  # bounds beyond what a number may be
+        raise UnsupportedError("schema") from error
 
 
 def make_text(pattern: str, random: Random) -> str:
@@ -38,22 +48,45 @@ def make_text(pattern: str, random: Random) -> str:
     Raises:
         UnsupportedError: It uses unsupported syntax.
     """
-    text = _PatternGenerator(pattern, random).whole()
+    return _text(pattern, random, _Budget())
+
+
+def _text(pattern: str, random: Random, budget: _Budget) -> str:
+    text = _PatternGenerator(pattern, random, budget).whole()
     try:
-        fits = re.fullmatch(pattern, text)
-    except (re.error, RecursionError, OverflowError):
-        fits = None
-    if fits is None:
+        fits = matches(pattern, text)
+    except SchemaError:  # it is no pattern of that engine, whose time is linear
+        fits = False
+    if not fits:
         raise UnsupportedError(pattern)
     return text
+
+
+class _Budget:
+    """How much of an answer may still be made."""
+
+    def __init__(self) -> None:
+        self._left = _MOST_MADE
+
+    def spend(self, count: int) -> None:
+        """Make so many characters or items.
+
+        Raises:
+            UnsupportedError: No simulated answer is so long.
+        """
+        self._left -= count
+        if self._left < 0:
+            raise UnsupportedError("length")
 
 
 class _JsonGenerator:
     def __init__(self, root: Any, random: Random) -> None:
         self._root = root
         self._random = random
+        self._budget = _Budget()
 
     def value(self, schema: Any, depth: int) -> Any:
+        self._budget.spend(1)
         if schema is True:
             return "anything"
         if not isinstance(schema, Mapping) or depth > _MAX_DEPTH:
@@ -108,9 +141,10 @@ class _JsonGenerator:
 
     def _object(self, schema: Mapping[str, Any], depth: int) -> dict[str, Any]:
         properties = schema.get("properties", {})
-        required = schema.get("required", [])
+        required = dict.fromkeys(schema.get("required", []))
         made = {}
         for key in dict.fromkeys((*properties, *required)):
+            self._budget.spend(1)
             include = self._random.random() < 0.5  # noqa: PLR2004
             if key in required or (include and depth < _MAX_DEPTH // 2):
                 made[key] = self.value(properties.get(key, True), depth + 1)
@@ -119,10 +153,14 @@ class _JsonGenerator:
     def _array(self, schema: Mapping[str, Any], depth: int) -> list[Any]:
         least = int(schema.get("minItems", 0))
         most = int(schema.get("maxItems", least + (_EXTRA if depth < _MAX_DEPTH // 2 else 0)))
-        count = self._random.randint(least, max(least, most))
+        self._budget.spend(least)
+        count = self._random.randint(least, max(least, min(most, least + _MOST_EXTRA)))
         made = [self.value(schema.get("items", True), depth + 1) for _ in range(count)]
         if schema.get("uniqueItems"):
-            unique = [item for number, item in enumerate(made) if item not in made[:number]]
+            first: dict[str, Any] = {}
+            for item in made:
+                first.setdefault(json.dumps(item, sort_keys=True), item)
+            unique = list(first.values())
             if len(unique) < least:
                 raise UnsupportedError("uniqueItems")
             return unique
@@ -130,11 +168,13 @@ class _JsonGenerator:
 
     def _string(self, schema: Mapping[str, Any]) -> str:
         if "pattern" in schema:
-            return make_text(schema["pattern"].removeprefix("^").removesuffix("$"), self._random)
+            pattern = schema["pattern"].removeprefix("^").removesuffix("$")
+            return _text(pattern, self._random, self._budget)
         if "format" in schema:
             raise UnsupportedError("format")
         text = self._random.choice(_WORDS)
         least, most = int(schema.get("minLength", 0)), schema.get("maxLength")
+        self._budget.spend(least)
         text *= -(-least // len(text)) or 1
         return text if most is None else text[: max(least, int(most))]
 
@@ -178,9 +218,10 @@ def _bound(
 class _PatternGenerator:
     """Parses a pattern and generates matching text on the way."""
 
-    def __init__(self, pattern: str, random: Random) -> None:
+    def __init__(self, pattern: str, random: Random, budget: _Budget) -> None:
         self._pattern = pattern
         self._random = random
+        self._budget = budget
         self._at = 0
 
     def whole(self) -> str:
@@ -230,6 +271,7 @@ class _PatternGenerator:
         return self._random.randint(least, most)
 
     def _atom(self, depth: int) -> str:
+        self._budget.spend(1)
         char = self._take()
         match char:
             case "(":
@@ -277,7 +319,9 @@ class _PatternGenerator:
                 "]",
             }:
                 self._at += 1
-                found += "".join(map(chr, range(ord(char), ord(self._take()) + 1)))
+                last = ord(self._take() or char)
+                self._budget.spend(last - ord(char))
+                found += "".join(map(chr, range(ord(char), last + 1)))
             else:
                 found += char
         if not found:

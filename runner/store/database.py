@@ -13,7 +13,9 @@ import anyio
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from runner.errors import MovedDatabaseError
 from runner.store import sqlite
+from runner.store.file_watch import FileWatch
 
 
 def is_failure(error: Exception) -> bool:
@@ -22,14 +24,54 @@ def is_failure(error: Exception) -> bool:
 
 
 class Database:
-    """One database: a single writing connection, and short readers apart from it."""
+    """One database: a single writing connection, and short readers apart from it.
+
+    Attributes:
+        path: Of its file, with every symbolic link resolved.
+        watch: The files that must stay where they are: those of the database, and the locks of
+            the runners of this process.
+        moved: The first of those that did not; None as long as all is well.
+    """
 
     def __init__(self, path: Path, writer: AsyncEngine, reader: AsyncEngine) -> None:
         self.path = path
+        self.watch = FileWatch()
+        self.moved: str | None = None
+        self._beside = sqlite.files_beside(path)
         self._writer = writer
         self._reader = reader
         self._writes = 0
+        self.watch.learn(str(path), only_grows=True)
         event.listen(writer.sync_engine, "connect", self._on_connect)
+
+    @property
+    def has_written(self) -> bool:
+        """Whether this process has written, or tried to."""
+        return self._writes > 0
+
+    def check_files(self) -> None:
+        """Fail once if a watched file is not where it was.
+
+        Nobody finds afterwards what is written then. But what was paid for still has to be
+        written, so that `copy_to` has it: later transactions do not fail for this.
+
+        Raises:
+            MovedDatabaseError: It was moved, deleted or replaced.
+        """
+        if self.moved is None and (changed := self.watch.changed()) is not None:
+            self.moved = changed
+            raise self.moved_error()
+
+    def moved_error(self) -> MovedDatabaseError:
+        """What is told of a file that was moved."""
+        what = "was moved, deleted or replaced while the database was in use"
+        if self.moved == str(self.path):
+            what = "the database was moved, deleted or replaced while it was in use"
+        return MovedDatabaseError(
+            what,
+            where=self.moved,
+            remedy="put it back, and run the same command again",
+        )
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
@@ -40,11 +82,15 @@ class Database:
 
         Raises:
             StoreError: The database cannot be written.
+            MovedDatabaseError: See `check_files`.
         """
+        self.check_files()
         with sqlite.translated(self.path), anyio.CancelScope(shield=True):
             async with self._writer.begin() as connection:
                 self._writes += 1  # under the lock: one that waits for it has not written yet
                 yield connection
+        for path in self._beside:  # made by the first transaction
+            self.watch.learn(path)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -52,10 +98,24 @@ class Database:
 
         Raises:
             StoreError: The database cannot be read.
+            MovedDatabaseError: It was moved: a new connection would open what is there now.
         """
+        self.check_files()
+        if self.moved is not None:
+            raise self.moved_error()
         with sqlite.translated(self.path), anyio.CancelScope(shield=True):
             async with self._reader.begin() as connection:
                 yield connection
+
+    async def write_copy(self, target: Path) -> None:
+        """Write a consistent copy to `target`.
+
+        If the database was moved, the writing connection makes it: that has the old file open.
+        """
+        engine = self._reader if self.moved is None else self._writer
+        with sqlite.translated(self.path), anyio.CancelScope(shield=True):
+            async with engine.begin() as connection:
+                await sqlite.write_copy(connection, target)
 
     async def revision(self, connection: AsyncConnection) -> tuple[int, int]:
         """Return two numbers that tell a writer whether anybody else has written.
@@ -69,3 +129,4 @@ class Database:
     def _on_connect(self, *_: object) -> None:
         """Count a new connection as a write: numbers of two connections cannot be compared."""
         self._writes += 1
+        self.watch.forget(self._beside)

@@ -142,8 +142,7 @@ async def copy_to(database: Database, target: Path) -> None:
     part = target.with_name(f"{target.name}.part")
     try:
         part.unlink(missing_ok=True)
-        async with database.read() as connection:
-            await sqlite.write_copy(connection, part)
+        await database.write_copy(part)
         with part.open("rb+") as file:
             os.fsync(file.fileno())
         part.rename(target)

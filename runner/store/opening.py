@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -9,10 +12,10 @@ from pathlib import Path
 import anyio
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from runner.errors import StoreError
+from runner.errors import MovedDatabaseError, StoreError
 from runner.store import sqlite
 from runner.store.database import Database
-from runner.store.migrate import bring_up_to_date
+from runner.store.migrate import bring_up_to_date, copy_to
 
 
 @asynccontextmanager
@@ -36,9 +39,11 @@ async def open_database(
         BusyError: A runner of an older version is at work on it.
         NewerDatabaseError: A newer version of the program has written it.
     """
+    path = _real(path)
     _make_folder(path)
     with sqlite.translated(path):
         sqlite.create(path)
+    _refuse_second_name(path)
     async with AsyncExitStack() as stack:
         engines = []
         for pool_size, writes in ((1, True), (2, False)):
@@ -49,12 +54,83 @@ async def open_database(
             engines.append(engine)
         database = Database(path, *engines)
         await bring_up_to_date(database, on_upgrade)
-        yield database
+        async with _kept_if_moved(database):
+            yield database
+
+
+@asynccontextmanager
+async def _kept_if_moved(database: Database) -> AsyncIterator[None]:
+    """If the file was moved, write a copy of all that SQLite still has of it, and tell where.
+
+    Raises:
+        MovedDatabaseError: It was.
+    """
+    failure: Exception | None = None
+    try:
+        yield
+        if database.has_written:
+            database.check_files()
+    except Exception as error:  # noqa: BLE001 - raised below, unless there is more to tell
+        failure = error
+    if database.moved is not None and database.has_written:
+        raise await _rescued(database) from failure
+    if failure is not None:
+        raise failure
+
+
+async def _rescued(database: Database) -> MovedDatabaseError:
+    """Write the copy; what is told of it."""
+    told = database.moved_error()
+    copy = _place_beside(database.path)
+    try:
+        await copy_to(database, copy)
+    except StoreError as error:
+        what = f"{told.what}; what was in it could not be kept: {error.what}"
+        return MovedDatabaseError(what, where=told.where, remedy=told.remedy)
+    what = f"{told.what}; no call was made since, and all that was in it is kept in {copy}"
+    remedy = f"go on with --db {shlex.quote(str(copy))}, or move it to {database.path}"
+    return MovedDatabaseError(what, where=told.where, remedy=remedy)
+
+
+def _place_beside(path: Path) -> Path:
+    """A name that is free, in the folder of `path`; elsewhere if that has gone, too."""
+    folder = path.parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        folder = Path(tempfile.gettempdir())
+    names = (f"{path.name}.kept{number}" for number in ("", *(f"-{n}" for n in range(2, 1000))))
+    return next(place for name in names if not (place := folder / name).exists())
 
 
 async def _dispose(engine: AsyncEngine) -> None:
     with anyio.CancelScope(shield=True):
         await engine.dispose()
+
+
+def _refuse_second_name(path: Path) -> None:
+    """Two programs that open one file by two names do not see what the other has in its WAL.
+
+    Raises:
+        StoreError: The file has several hard links.
+    """
+    try:
+        names = path.stat().st_nlink
+    except OSError as error:
+        raise sqlite.cannot_open(path, error) from error
+    if names > 1:
+        raise StoreError(
+            "the database's file has a second name (a hard link), under which another program "
+            "could damage it",
+            where=str(path),
+            remedy=f"remove the other name, or copy the file: cp {path.name} copy.db && "
+            f"mv copy.db {path.name}",
+        )
+
+
+def _real(path: Path) -> Path:
+    """The file itself: runners know each other by it, whichever name each of them was given."""
+    return Path(os.path.realpath(path))
 
 
 def _make_folder(path: Path) -> None:

@@ -17,7 +17,7 @@ import anyio
 from sqlalchemy import case, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from runner.errors import StoreError
+from runner.errors import BusyError, StoreError
 from runner.store.database import Database
 from runner.store.rescue import rescue
 from runner.store.tables import runners
@@ -40,15 +40,18 @@ async def registered(database: Database, now: Now) -> AsyncIterator[int]:
         added = insert(runners).values(values).returning(runners.c.id)
         runner_id = (await connection.execute(added)).scalar_one()
         lock = _lock(database, runner_id)
-        lock.acquire(blocking=False)
+        if not _acquired(lock):
+            raise _held(lock)
+        database.watch.learn(lock.lock_file)
     try:
         yield runner_id
     finally:
+        database.watch.forget([lock.lock_file])
         try:
             with anyio.CancelScope(shield=True):
                 await _retire(database, runner_id, now(), died=False)
         except StoreError:
-            lock.release()  # it is not retired: whoever comes next finds it dead
+            _release(lock)  # it is not retired: whoever comes next finds it dead
             raise
         _remove(lock)
 
@@ -73,7 +76,7 @@ async def alive(database: Database) -> list[int]:
     for runner_id in await _unended(database, 0):
         lock = _lock(database, runner_id)
         if _acquired(lock):
-            lock.release()
+            _release(lock)
         else:
             living.append(runner_id)
     return living
@@ -114,7 +117,10 @@ def _lock(database: Database, runner_id: int) -> FileLock:
     from filelock import FileLock  # noqa: PLC0415 - a status seldom needs one
 
     folder = Path(f"{database.path}-runners")
-    folder.mkdir(exist_ok=True)
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise _unlockable(folder, error) from error
     return FileLock(folder / f"{runner_id}.lock", thread_local=False)
 
 
@@ -126,10 +132,36 @@ def _acquired(lock: FileLock) -> bool:
         lock.acquire(blocking=False)
     except Timeout:
         return False
+    except (OSError, NotImplementedError) as error:  # the latter: a file system without locks
+        raise _unlockable(Path(lock.lock_file), error) from error
     return True
 
 
+def _unlockable(path: Path, error: Exception) -> StoreError:
+    reason = getattr(error, "strerror", None) or str(error)
+    return StoreError(
+        f"the lock of a runner cannot be made ({reason})",
+        where=str(path),
+        remedy="check the disk and the permissions of its folder, or choose another database "
+        "with --db or MIDNIGHT_DB",
+    )
+
+
+def _held(lock: FileLock) -> BusyError:
+    """No runner of this database can hold the lock of an epoch that is only being given."""
+    return BusyError(
+        "a runner on another database has this lock: the database was replaced under it",
+        where=lock.lock_file,
+        remedy="stop that runner with Ctrl-C, and run the same command again",
+    )
+
+
+def _release(lock: FileLock) -> None:
+    with suppress(OSError):  # a file system that fails even then: the process's end releases it
+        lock.release()
+
+
 def _remove(lock: FileLock) -> None:
-    lock.release()
+    _release(lock)
     with suppress(OSError):
         Path(lock.lock_file).unlink(missing_ok=True)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from tempfile import mkstemp
+from typing import Any, BinaryIO
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from runner.core.settlement import Call
+from runner.clock import moment
 from runner.store.statement import Statement, Upsert
 from runner.store.tables import set_aside
 
@@ -34,20 +38,55 @@ class SetAside:
     settlement: Any
     at: int
 
+    def as_json(self) -> dict[str, Any]:
+        """It as a JSON object; its moment in ISO 8601."""
+        return {
+            "call": self.call_id,
+            "batch": self.batch_id,
+            "at": moment(self.at).isoformat(timespec="milliseconds"),
+            "error": self.error,
+            "settlement": self.settlement,
+        }
 
-async def keep(
-    connection: AsyncConnection, call: Call, settlement: Any, error: str, now: int
-) -> None:
-    """Keep `settlement`, whatever is in it: JSON with escapes holds any text and any number."""
-    text = json.dumps(settlement, ensure_ascii=True, default=repr)
+
+async def keep(connection: AsyncConnection, one: SetAside) -> None:
+    """Keep it in the database."""
     row = {
-        "call_id": call.id,
-        "batch_id": call.batch_id,
-        "error": error.encode("ascii", "backslashreplace").decode(),
-        "settlement_json": text,
-        "at_ms": now,
+        "call_id": one.call_id,
+        "batch_id": one.batch_id,
+        "error": one.error.encode("ascii", "backslashreplace").decode(),
+        "settlement_json": _to_json(one.settlement),
+        "at_ms": one.at,
     }
     await _KEEP.run(connection, [row])
+
+
+def write_lines(file: BinaryIO, found: Sequence[SetAside]) -> None:
+    """Write one JSON object a line."""
+    file.writelines(_to_json(each.as_json()).encode() + b"\n" for each in found)
+
+
+def write_beside(database: Path, found: Sequence[SetAside]) -> Path:
+    """Write them to a new file beside the database, which does not take them; the file.
+
+    Raises:
+        OSError: No file can be written there, nor in the folder for temporary files.
+    """
+    name, suffix = f"{database.name}.unstored-", ".jsonl"
+    try:
+        handle, path = mkstemp(suffix, name, database.parent)
+    except OSError:
+        handle, path = mkstemp(suffix, name)
+    with os.fdopen(handle, "wb") as file:
+        write_lines(file, found)
+        file.flush()
+        os.fsync(handle)
+    return Path(path)
+
+
+def _to_json(value: Any) -> str:
+    """JSON with escapes: it holds any text and any number."""
+    return json.dumps(value, ensure_ascii=True, default=repr)
 
 
 async def count(connection: AsyncConnection) -> int:

@@ -8,7 +8,7 @@ it spells what is in expressions.py.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,13 +16,20 @@ from time import monotonic, sleep
 from typing import Any
 
 import aiosqlite
-from sqlalchemy import Connection, event
+from sqlalchemy import URL, Connection, event
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.ext.compiler import compiles
 
-from runner.errors import BusyError, DiskError, DiskFullError, StoreError, UnavailableError
+from runner.errors import (
+    BusyError,
+    DiskError,
+    DiskFullError,
+    MovedDatabaseError,
+    StoreError,
+    UnavailableError,
+)
 from runner.store.expressions import ByteLength, Elements, OneOf, ReservedAmount
 from runner.store.statement import Driver, drivers
 
@@ -49,12 +56,12 @@ def engine(path: Path, *, pool_size: int, writes: bool, durable: bool, inline: b
         inline: Call SQLite on the loop's own thread, under a virtual clock (see sqlite_inline.py).
     """
     made = create_async_engine(
-        f"sqlite+aiosqlite:///{path}",
+        URL.create("sqlite+aiosqlite", database=str(path)),
+        async_creator=_connector(path, inline=inline),
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=3600,
         hide_parameters=True,  # an error must not quote the rows that it is about: it is logged
-        **_connecting(path, inline=inline),
     )
     pragmas = ["query_only = ON", "cache_size = -256"]  # KiB; readers are short
     if writes:
@@ -86,12 +93,21 @@ def engine(path: Path, *, pool_size: int, writes: bool, durable: bool, inline: b
     return made
 
 
-def _connecting(path: Path, *, inline: bool) -> dict[str, Any]:
-    if not inline:
-        return {"connect_args": {"timeout": BUSY_TIMEOUT_S, "isolation_level": None}}
-    from runner.store.sqlite_inline import connector  # noqa: PLC0415 - for virtual time only
+def _connector(path: Path, *, inline: bool) -> Callable[[], Any]:
+    """Opens a connection to the file at `path`, and makes none where it is gone meanwhile."""
+    uri = f"{path.absolute().as_uri()}?mode=rw"
+    options: dict[str, Any] = {"uri": True, "timeout": BUSY_TIMEOUT_S, "isolation_level": None}
+    if inline:
+        from runner.store.sqlite_inline import InlineConnection  # noqa: PLC0415 - virtual time only
 
-    return {"async_creator": connector(path, BUSY_TIMEOUT_S)}
+        return lambda: InlineConnection(lambda: sqlite3.connect(uri, **options))
+
+    def connect() -> aiosqlite.Connection:
+        made = aiosqlite.connect(uri, **options)
+        made._thread.daemon = True  # noqa: SLF001 - as SQLAlchemy does: it must not keep us alive
+        return made
+
+    return connect
 
 
 def _use_wal(cursor: Any) -> None:
@@ -118,6 +134,11 @@ def create(path: Path) -> None:
     A file that cannot be opened fails here, because aiosqlite's thread would outlive the loop.
     """
     sqlite3.connect(path).close()
+
+
+def files_beside(path: Path) -> tuple[str, str]:
+    """The files that the connections to a database share; they stay as long as one is open."""
+    return f"{path}-wal", f"{path}-shm"
 
 
 async def revision(connection: AsyncConnection) -> int:
@@ -182,6 +203,12 @@ def _cause(error: BaseException) -> BaseException | None:
     return error.orig if isinstance(error, DBAPIError) else error
 
 
+def cannot_open(path: Path, error: OSError) -> StoreError:
+    """What is told when the operating system refuses the file."""
+    what = f"{_NOT_OPENED.what} ({error.strerror})"
+    return StoreError(what, where=str(path), remedy=_NOT_OPENED.remedy)
+
+
 @dataclass(frozen=True, slots=True)
 class _Complaint:
     """What the user is told of an error."""
@@ -228,8 +255,8 @@ _READ_ONLY = _Complaint(
     StoreError, "the database is read-only", f"check its permissions, or {_ELSEWHERE}"
 )
 _MOVED = _Complaint(
-    StoreError,
-    "the database was moved or deleted while it was in use",
+    MovedDatabaseError,
+    "the database was moved, deleted or replaced while it was in use",
     f"put it back and {_GOES_ON}",
 )
 _NOT_OPENED = _Complaint(

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable
-from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -24,15 +23,6 @@ class InlineConnection(aiosqlite.Connection):
         super().__init__(connector, iter_chunk_size=64)
         self._tx = _InlineQueue()  # type: ignore[assignment]  # the one method it is used by
         self._thread = Thread(target=_nothing)
-
-
-def connector(path: Path, busy_timeout_s: float) -> Callable[[], InlineConnection]:
-    """What SQLAlchemy's `async_creator` takes, for the database at `path`."""
-
-    def connect() -> sqlite3.Connection:
-        return sqlite3.connect(path, timeout=busy_timeout_s, isolation_level=None)
-
-    return lambda: InlineConnection(connect)
 
 
 class _InlineQueue:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -14,6 +15,9 @@ from runner.errors import RunnerError
 from runner.tomlfile.validation_errors import field_errors
 
 _TOML_PLACE = re.compile(r"\s*\(at (?:line (\d+), column \d+|end of document)\)$")
+
+_DEEPEST = 100  # tables and lists in one another
+_LEAST, _MOST = -(2**63), 2**63 - 1  # whole numbers, as TOML has them
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -87,6 +91,8 @@ class TomlFile(Generic[Model]):
             RunnerError: The tables are invalid; it lists everything that is wrong. Of the class
                 `error`.
         """
+        for path, wrong in _unusable(tables):
+            raise self._refused(f"{where}: {path}", wrong, "correct the value")
         try:
             return self.model.model_validate(tables)
         except ValidationError as error:
@@ -123,3 +129,19 @@ def _remedy(text: str, place: re.Match[str] | None) -> str:
     if "\\" in line and '"' in line:
         return "in double quotes a backslash begins an escape: write '...' in single quotes"
     return "correct the line; text goes in quotes, and a table's name in [brackets]"
+
+
+def _unusable(tables: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield where a value is that no key can take, and what is wrong with it."""
+    rest: list[tuple[str, Any, int]] = [("", tables, 0)]
+    while rest:
+        path, value, depth = rest.pop()
+        if depth > _DEEPEST:
+            yield f"{path[:40]}…", "the values are nested too deeply"
+        elif isinstance(value, dict):
+            names = ((f"{path}.{key}" if path else str(key), one) for key, one in value.items())
+            rest.extend((name, one, depth + 1) for name, one in names)
+        elif isinstance(value, list):
+            rest.extend((path, one, depth + 1) for one in value)
+        elif isinstance(value, int) and not _LEAST <= value <= _MOST:
+            yield path, "the number does not fit into 64 bits"

@@ -117,3 +117,29 @@ def test_requests_with_a_temperature_are_asked_each(midnight: Midnight, tmp_path
     assert distinct({"temperature": 0.7}, "--dedupe") == 1
     assert distinct({"temperature": 0}) == 1
     assert distinct({}) == 1
+
+
+def test_our_own_output_is_the_input_of_another_job(
+    midnight: Midnight, provider: Provider, work: tuple[str, str]
+) -> None:
+    provider()
+    assert midnight("run", *work, "-o", "first.csv").code == 0
+    said = midnight("run", work[0], "first.csv", "-o", "second.csv")
+    assert said.code == 0
+    assert '"state" is called "midnight_state"' in said.err
+    first, second = (Path(f"{name}.csv").read_text().splitlines() for name in ("first", "second"))
+    ours = "midnight_answer,midnight_model,midnight_state,midnight_error"
+    assert second[0] == f"{first[0]},{ours}"
+    assert all(after.startswith(before) for before, after in zip(first, second, strict=True))
+    text = Path(work[0]).read_text()
+    Path(work[0]).write_text(f'{text}[output]\nanswer = "sentiment"\n')
+    assert midnight("run", work[0], "first.csv", "-o", "third.csv").code == 0
+    assert Path("third.csv").read_text().startswith(f"{first[0]},sentiment,midnight_model,")
+
+
+def test_json_lines_alone_are_requests_and_told_as_such(midnight: Midnight) -> None:
+    Path("in.jsonl").write_text('{"text": "a"}\n')
+    said = midnight("plan", "in.jsonl")
+    assert said.code == 2
+    assert "in.jsonl:1" in said.err
+    assert "custom_id" in said.err

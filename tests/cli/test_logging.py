@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 from typing import Any
@@ -122,6 +123,22 @@ def test_a_defect_is_told_in_two_lines_and_its_traceback_is_kept(
     assert "Traceback" in crash.read_text()
     assert "ms-somebody" not in crash.read_text() + said.err
     assert midnight("status", "--json").json["error"]["kind"] == "EngineError"
+
+
+def test_what_the_system_refuses_is_told_in_two_lines_and_its_traceback_is_kept(
+    midnight: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files", "ms-somebody.toml")
+
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setattr("runner.settings.load_settings", refuse)
+    said = midnight("status")
+    assert (said.code, "Traceback" in said.err) == (2, False)
+    assert "the system refuses this (Too many open files)\n  try: check the disk" in said.err
+    [crash] = tmp_path.glob("midnight-runner/**/crash.log")
+    assert str(crash) in said.err
+    assert "Traceback" in crash.read_text()
 
 
 def test_a_defect_goes_to_the_log_file_where_there_is_one(

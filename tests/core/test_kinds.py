@@ -366,19 +366,6 @@ def test_a_wait_for_the_calendar_does_not(cause: ParkReason) -> None:
     assert set_back(replace(day, gate=gate), HOUR).gate == gate
 
 
-def test_a_day_that_was_found_early_begins_when_a_corrected_clock_says_so() -> None:
-    rule = Quota("day", Scope.ACCOUNT, 9, Calendar("day", "UTC"))
-    fresh = open_window(rule, "mine", "", NOW)
-    probing = started(fresh, fresh.starts_at + SECOND)
-    by_their_clock = replace(DONE, probe=True, date=fresh.starts_at + SECOND - HOUR)
-    early = settle_window(probing, by_their_clock, fresh.starts_at + SECOND)
-    assert early.gate.reason is ParkReason.CLOCK_AHEAD
-    assert early.gate.parked_until == fresh.starts_at + HOUR
-    corrected = roll_over(early, rule, fresh.starts_at - HOUR, 5)
-    assert corrected.gate.parked_until == fresh.starts_at + 5
-    assert corrected.period_key == fresh.period_key
-
-
 def test_a_clock_that_is_corrected_by_seconds_moves_nothing() -> None:
     full = busy(Rolling(MINUTE), Gate(needs_probe=False))
     assert set_back(full, 30 * SECOND).recent == full.recent

@@ -197,3 +197,17 @@ def test_times_of_python_are_read_as_before(tmp_path: Path) -> None:
     at = datetime(2024, 5, 6, 7, 8, 9, 10, UTC)
     assert column(tmp_path, pa.array([at])) == ["2024-05-06T07:08:09.000010+00:00"]
     assert column(tmp_path, pa.array([timedelta(seconds=90)])) == ["PT90S"]
+
+
+def test_the_columns_that_folders_name_are_kept(tmp_path: Path) -> None:
+    for lang in ("en", "zh%20CN"):
+        folder = tmp_path / "year=2024" / f"lang={lang}"
+        folder.mkdir(parents=True)
+        parquet.write_table(pa.table({"text": [lang[:2]]}), folder / "part-0.parquet")
+    paths = sorted(tmp_path.glob("*/*/*.parquet"))
+    found = check(paths, required=frozenset({"text", "lang"}))
+    assert found.columns == ("text", "year", "lang")
+    assert [json.loads(row) for row in read_rows(found)] == [
+        {"text": "en", "year": "2024", "lang": "en"},
+        {"text": "zh", "year": "2024", "lang": "zh CN"},
+    ]

@@ -75,7 +75,7 @@ def test_a_parameter_that_the_program_sets_is_refused_with_the_reason(name: str)
     assert error.where == "reviews.toml: [parameters]"
 
 
-@pytest.mark.parametrize("value", ["2020-01-01", "nan", "inf", "99999999999999999999999"])
+@pytest.mark.parametrize("value", ["2020-01-01", "nan", "inf"])
 def test_a_parameter_that_json_cannot_carry_is_refused(value: str) -> None:
     assert '"a.b[0]"' in refused(f"{SMALL}[parameters]\na = {{ b = [{value}] }}\n").what
 

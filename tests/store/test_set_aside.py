@@ -23,7 +23,7 @@ def test_what_cannot_be_stored_is_kept_whole(store: Store, kept: object) -> None
         await settle(connection, failed(call))
         error = "'utf-8' cannot encode '\ud800'"
         for now in (NOON, NOON + 1):
-            await set_aside.keep(connection, call, kept, error, now)
+            await set_aside.keep(connection, SetAside(call.id, batch.id, error, kept, now))
         assert await set_aside.count(connection) == 1
         text = "'utf-8' cannot encode '\\ud800'"
         assert await set_aside.read(connection) == [SetAside(1, batch.id, text, kept, NOON)]
@@ -37,7 +37,7 @@ def test_what_somebody_has_looked_at_is_forgotten(store: Store) -> None:
         for _ in range(3):
             call = await start_one(connection, batch)
             await settle(connection, failed(call))
-            await set_aside.keep(connection, call, {}, "why", NOON)
+            await set_aside.keep(connection, SetAside(call.id, batch.id, "why", {}, NOON))
         await set_aside.forget(connection, [1, 3])
         assert [one.call_id for one in await set_aside.read(connection)] == [2]
 

@@ -121,7 +121,7 @@ COUNTS = (
     "calls_made",
     "calls_rejected",
 )
-WORDS = {"following": "duplicate", "faulty": "circuit_open", "early": "clock_ahead"}
+WORDS = {"following": "duplicate", "faulty": "circuit_open", "early": "reset"}
 
 
 @pytest.fixture(params=RELEASES)
@@ -253,7 +253,7 @@ def test_words_that_have_changed_and_moments_that_went_back_are_put_right(
     opening(old)
     assert records(old) == as_upgraded(release, before)
     words = rows(old, "SELECT DISTINCT park_reason FROM windows ORDER BY 1")
-    assert words == [("circuit_open",), ("clock_ahead",)]
+    assert words == [("circuit_open",), ("reset",)]
 
 
 def test_the_batches_run_to_their_end_after_the_upgrade(

@@ -208,7 +208,8 @@ class Year:
                 self.review(event)
                 return
             case "clock":
-                self.offset, self.jumped_at = event.amount, event.at
+                # Where replies have a Date, the clock is corrected as soon as it jumps.
+                self.offset, self.jumped_at = 0 if self.fate.dates else event.amount, event.at
                 self.balance_at = min(self.balance_at, self.now + BALANCE_EVERY)
             case "sleep":
                 self.asleep_until = event.at + event.amount

@@ -167,6 +167,32 @@ def test_one_fault_is_told_with_its_place_and_remedy(
     assert (error.where, error.what, error.remedy) == (f"cake.toml: {place}", what, remedy)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" + ".".join("a" * 5_000) + "]\nx = 1",
+        "steps" + ".a" * 300 + " = 1",
+        "title = " + "[" * 300 + "]" * 300,
+        "title = " + "{a=" * 3_000 + "1" + "}" * 3_000,
+        "title = " + "[" * 30_000 + "]" * 30_000,
+    ],
+    ids=["a header", "a dotted key", "lists", "tables", "more than the parser bears"],
+)
+def test_values_that_are_nested_too_deeply_are_refused(text: str) -> None:
+    error = refused(text)
+    assert error.what == "the values are nested too deeply"
+    assert len(str(error)) < 200
+
+
+@pytest.mark.parametrize(
+    "number", ["9223372036854775808", "-9223372036854775809", "0x" + "f" * 999]
+)
+def test_a_number_that_no_database_takes_is_refused_with_its_place(number: str) -> None:
+    error = refused(f"[steps.one]\nverb = 'stir'\nminutes = [1, {number}]")
+    assert error.where == "cake.toml: steps.one.minutes"
+    assert error.what == "the number does not fit into 64 bits"
+
+
 def test_several_faults_are_told_at_once_with_the_kinds_own_remedy() -> None:
     error = refused("title = 1\n[steps.one]\n")
     assert error.what == (

@@ -239,10 +239,6 @@ def _gone(reason: Waiting, moment: str) -> str:
     return f"{told}; name another in the job file, or it is tried again at {moment}"
 
 
-def _early(_reason: Waiting, moment: str) -> str:
-    return f"the provider's new day has not begun yet; one probe at {moment}"
-
-
 def _faulty(reason: Waiting, moment: str) -> str:
     told = f"call after call fails by a fault of the provider's{_quote(reason)}"
     return f"{told}; one probe at {moment}"
@@ -302,7 +298,6 @@ _SENTENCES = {
     ParkReason.OFFLINE.value: _offline,
     ParkReason.GONE.value: _gone,
     ParkReason.CIRCUIT_OPEN.value: _faulty,
-    ParkReason.CLOCK_AHEAD.value: _early,
     ParkReason.REFUSED.value: _refused,
     "hours": _hours,
     "capped": _capped,

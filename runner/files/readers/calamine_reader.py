@@ -5,11 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO
 
-from python_calamine import (
-    CalamineError,
-    CalamineWorkbook,
-)
-
 from runner.errors import InputError
 from runner.files.readers.excel_reader import ExcelTable
 
@@ -18,6 +13,8 @@ class CalamineTable(ExcelTable):
     """The rows of one workbook; its sheet is held in memory as a whole."""
 
     def _sheet_rows(self, file: BinaryIO) -> Iterator[Sequence[Any]]:
+        from python_calamine import CalamineError, CalamineWorkbook  # noqa: PLC0415 - an extra
+
         try:
             book = CalamineWorkbook.from_filelike(file)
             sheet = book.get_sheet_by_index(self._chosen(book.sheet_names))

@@ -40,9 +40,9 @@ def open_table(file: BinaryIO, path: Path, file_type: FileType) -> TypedTable:
         return ArrowTable(file, path)
     if file_type.format in {"xls", "ods"}:
         with require_extra("calamine", path, InputError):
-            from runner.files.readers.calamine_reader import (  # noqa: PLC0415 - an extra
-                CalamineTable,
-            )
+            import python_calamine  # noqa: F401, PLC0415 - an extra
+
+            from runner.files.readers.calamine_reader import CalamineTable  # noqa: PLC0415
         return CalamineTable(file, path, file_type.sheet)
     if file_type.format == "parquet":
         with require_extra("parquet", path, InputError):

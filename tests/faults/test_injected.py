@@ -1,0 +1,145 @@
+"""System calls that fail in the midst of a run: one clear message, and the next run goes on.
+
+The real command runs with a library preloaded that lets one call about its files fail, or all from
+that one on. MIDNIGHT_FAULTS says how many such runs are made; without it a few.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+import pytest
+from support.processes import CONFIG, MIDNIGHT, ROOT, simulating
+
+from tests.store.promises import broken_promises
+
+FAULTS = int(os.environ.get("MIDNIGHT_FAULTS", "6"))
+ERRORS = (errno.EIO, errno.ENOSPC, errno.EACCES, errno.EMFILE, errno.EROFS)
+ROWS = 12
+# A run that a lasting error keeps waiting is stopped as a user would, and has to end.
+WAITS_S, STOPS_S = 8, 45
+JOB = """
+[job]
+name = "letters"
+model = "Qwen/Qwen3-8B"
+[prompt]
+user = "Which letter is {{ text }}?"
+[answer]
+kind = "label"
+labels = ["a", "b", "c"]
+"""
+WORDS = ("--db", "queue.db", "run", "job.toml", "in.csv", "-o", "out.csv")
+
+
+@dataclass(frozen=True)
+class World:
+    """What every run has."""
+
+    library: Path
+    address: str
+
+    def run(self, folder: Path, fault: dict[str, str]) -> tuple[int, str]:
+        """A run in `folder`: its exit code, and what it said on stderr."""
+        environ = os.environ | {
+            "MIDNIGHT_BASE_URL": f"{self.address}/v1",
+            "MODELSCOPE_API_KEY": "sim-token",
+            "NO_PROXY": "127.0.0.1",
+            "PYTHONPATH": str(ROOT),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "LD_PRELOAD": str(self.library),
+            "FAULT_FOLDER": str(folder),
+            **fault,
+        }
+        # By full paths: the library tells by them whether a call is about this folder.
+        words = [str(folder / one) if "." in one else one for one in WORDS]
+        command = [*MIDNIGHT, *words, "--pace", "asap", "--no-wait"]
+        with subprocess.Popen(
+            command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=folder
+        ) as process:
+            try:
+                said = process.communicate(timeout=WAITS_S)[1]
+            except subprocess.TimeoutExpired:
+                process.send_signal(signal.SIGINT)
+                try:
+                    said = process.communicate(timeout=STOPS_S)[1]
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    return 137, process.communicate()[1].decode()
+        return process.returncode, said.decode()
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    if sys.platform != "linux" or shutil.which("cc") is None:
+        pytest.skip("needs Linux, and a C compiler")
+    library = tmp_path_factory.mktemp("library") / "inject.so"
+    source = Path(__file__).with_name("inject.c")
+    command = ["cc", "-shared", "-fPIC", "-O1", "-o", str(library), str(source), "-ldl"]
+    subprocess.run(command, check=True)
+    with simulating("--latency", "5-20") as address:
+        yield World(library, address)
+
+
+@pytest.fixture(scope="module")
+def calls(world: World, tmp_path_factory: pytest.TempPathFactory) -> int:
+    """How many system calls a run makes about its files."""
+    folder, count = prepared(tmp_path_factory.mktemp("whole")), tmp_path_factory.mktemp("count")
+    code, said = world.run(folder, {"FAULT_COUNT": str(count / "calls")})
+    assert code == 0, said
+    return int((count / "calls").read_text())
+
+
+def prepared(folder: Path) -> Path:
+    (folder / "job.toml").write_text(JOB)
+    (folder / "midnight.toml").write_text(CONFIG)
+    (folder / "in.csv").write_text("text\n" + "".join(f"row {n}\n" for n in range(ROWS)))
+    return folder
+
+
+@pytest.mark.parametrize("seed", range(FAULTS))
+def test_a_system_call_that_fails_is_one_clear_message_and_the_next_run_goes_on(
+    world: World, calls: int, tmp_path: Path, seed: int
+) -> None:
+    random = Random(seed)
+    fault = {"FAULT_AT": str(random.randint(1, calls)), "FAULT_ERRNO": str(random.choice(ERRORS))}
+    if random.random() < 0.3:
+        fault["FAULT_FOREVER"] = "1"
+    folder = prepared(tmp_path)
+    code, said = world.run(folder, fault)
+    about = f"{fault} of {calls}: exit code {code}\n{said}"
+    assert code in {0, 2, 3}, about
+    assert "Traceback" not in said, about
+    assert "internal error" not in said, about
+    assert said.count("midnight: ") <= 1, about
+    code, said = world.run(folder, {})
+    assert code == 0, f"{about}\nand then {code}: {said}"
+    assert len((folder / "out.csv").read_text().splitlines()) == ROWS + 1
+    assert broken_promises(folder / "queue.db") == []
+
+
+def test_what_a_lasting_error_keeps_from_being_stored_is_kept_in_a_file(
+    world: World, calls: int, tmp_path: Path
+) -> None:
+    """Elsewhere, since the folder takes nothing any more; in the form of `db set-aside`."""
+    (folder := tmp_path / "here").mkdir()
+    prepared(folder)
+    fault = {"FAULT_AT": str(calls * 2 // 3), "FAULT_FOREVER": "1", "TMPDIR": str(tmp_path)}
+    code, said = world.run(folder, fault)
+    told = re.search(r"what came of (\d+) calls could not be stored and is kept in (\S+)", said)
+    assert (code, told is not None) == (2, True), said
+    lines = [json.loads(line) for line in Path(told[2]).read_text().splitlines()]
+    assert len(lines) == int(told[1]) > 0
+    for line in lines:
+        assert set(line) == {"call", "batch", "at", "error", "settlement"}
+        assert line["settlement"]["content"] in {"a", "b", "c"}
