@@ -299,3 +299,18 @@ def test_what_a_provider_takes_as_response_format_may_be_corrected() -> None:
     assert written("mistral", "response_format = []").response_format == frozenset()
     added = written("modelscope", 'response_format = ["json_object"]')
     assert added.response_format == {"json_object"}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "http://x/v1",
+        "http://x/v1/",
+        "http://x/v1/chat/completions",
+        "http://x/v1/chat/completions/",
+        "http://x/v1//embeddings",
+        "http://x/v1/images/generations",
+    ],
+)
+def test_a_base_url_may_be_the_address_of_a_route(given: str) -> None:
+    assert ProviderTable(base_url=given).base_url == "http://x/v1"

@@ -19,7 +19,11 @@ KEEP_ALIVE_S = 4.0
 USER_AGENT = "midnight-runner"
 # A reply is read up to so many bytes, after it is unpacked, where the caller allows no more: a
 # hundred thousand tokens are half a megabyte.
-MOST_REPLY_BYTES = 8 << 20
+MOST_REPLY_BYTES = 4 << 20
+# Of a reply so much is read at once. Of those that are larger only two are read at a time, or a
+# server that answers every call with the most would fill the memory.
+SMALL_REPLY_BYTES = 128 << 10
+LARGE_REPLIES_AT_ONCE = 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ import httpx  # noqa: E402
 from runner.errors import ConfigError  # noqa: E402
 from runner.providers.transport.exchange import (  # noqa: E402
     KEEP_ALIVE_S,
+    LARGE_REPLIES_AT_ONCE,
     MOST_REPLY_BYTES,
     USER_AGENT,
     NoReply,
@@ -65,6 +66,7 @@ class HttpxTransport:
     """Exchanges over the httpx transport that `pick` names for a URL."""
 
     def __init__(self, pick: Pick, path_to: Describe = lambda _url: "") -> None:
+        self._large = anyio.Semaphore(LARGE_REPLIES_AT_ONCE)
         self._pick = pick
         self._path_to = path_to
 
@@ -111,7 +113,7 @@ class HttpxTransport:
         async def exchange() -> Response | NoReply:
             reply = await self._send(method, url, {**_COMPRESSED, **headers}, body, timeout_s)
             try:
-                return await _unpacked(reply, limit_bytes)
+                return await _unpacked(reply, limit_bytes, self._large)
             finally:
                 await reply.aclose()
 
@@ -166,15 +168,22 @@ def _response(reply: httpx.Response, body: bytes) -> Response:
     return Response(reply.status_code, dict(reply.headers.items()), body)
 
 
-async def _unpacked(reply: httpx.Response, limit_bytes: int) -> Response | NoReply:
+async def _unpacked(
+    reply: httpx.Response, limit_bytes: int, large: anyio.Semaphore
+) -> Response | NoReply:
     if reply.is_stream_consumed:  # of a transport that was given, which hands over the whole
         return _response(reply, reply.content)
     try:
         unpacker = Unpacker(reply.headers.get("content-encoding", ""), limit_bytes)
-        async for chunk in reply.aiter_raw():
-            unpacker.feed(chunk)
-            if unpacker.is_too_large:
-                return too_large(limit_bytes)
+        async with AsyncExitStack() as stack:
+            held = False
+            async for chunk in reply.aiter_raw():
+                if not held and unpacker.may_be_large(len(chunk)):
+                    await stack.enter_async_context(large)
+                    held = True
+                unpacker.feed(chunk)
+                if unpacker.is_too_large:
+                    return too_large(limit_bytes)
         return _response(reply, unpacker.body())
     except BrokenBodyError as error:
         return NoReply(str(error))

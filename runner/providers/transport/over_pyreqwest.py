@@ -16,6 +16,8 @@ from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
 
+import anyio
+
 # The allocator inside pyreqwest, mimalloc, reads its options once, when the library is loaded. On
 # Linux it would ask for huge pages, which cost a run that waits for midnight 10 MB.
 _OPTION = "MIMALLOC_ALLOW_THP"
@@ -31,7 +33,9 @@ from runner.errors import ConfigError  # noqa: E402
 from runner.providers.transport.exchange import (  # noqa: E402
     CONNECT_TIMEOUT_S,
     KEEP_ALIVE_S,
+    LARGE_REPLIES_AT_ONCE,
     MOST_REPLY_BYTES,
+    SMALL_REPLY_BYTES,
     USER_AGENT,
     NoReply,
     NotSent,
@@ -59,6 +63,7 @@ class PyreqwestTransport:
 
     def __init__(self, network: Network) -> None:
         self._network = network
+        self._large = anyio.Semaphore(LARGE_REPLIES_AT_ONCE)
         self._clients: dict[tuple[str | None, float, bool], Client] = {}
         self._proxy_for = lru_cache(maxsize=64)(network.proxy_for)
         self._client("http://localhost", CONNECT_TIMEOUT_S)  # raises before anything is done
@@ -77,7 +82,7 @@ class PyreqwestTransport:
             request = client.post(url).headers(headers).body_bytes(body)
         except ValueError as error:
             return NotSent(f"{type(error).__name__}: {error}")
-        return self._told(url, await _exchange(request, timeout_s, limit_bytes))
+        return self._told(url, await _exchange(request, timeout_s, limit_bytes, self._large))
 
     async def get(
         self, url: str, headers: Mapping[str, str], timeout_s: float
@@ -87,7 +92,7 @@ class PyreqwestTransport:
             request = self._client(url, CONNECT_TIMEOUT_S).get(url).headers(headers)
         except ValueError as error:
             return NotSent(f"{type(error).__name__}: {error}")
-        return self._told(url, await _exchange(request, timeout_s, MOST_REPLY_BYTES))
+        return self._told(url, await _exchange(request, timeout_s, MOST_REPLY_BYTES, self._large))
 
     async def download(
         self, url: str, limit_bytes: int, timeout_s: float
@@ -134,13 +139,18 @@ class PyreqwestTransport:
 
 
 async def _exchange(
-    request: RequestBuilder, timeout_s: float, limit_bytes: int
+    request: RequestBuilder, timeout_s: float, limit_bytes: int, large: anyio.Semaphore
 ) -> Response | NotSent | NoReply:
     try:
         async with request.timeout(_span(timeout_s)).build_streamed() as reply:
-            body = bytes(await reply.body_reader.read(limit_bytes + 1) or b"")
-            if len(body) > limit_bytes:
-                return too_large(limit_bytes)
+            small = min(limit_bytes, SMALL_REPLY_BYTES)
+            body = bytes(await reply.body_reader.read(small + 1) or b"")
+            if len(body) > small:
+                async with large:
+                    rest = await reply.body_reader.read(limit_bytes + 1 - len(body)) or b""
+                if len(body) + len(rest) > limit_bytes:
+                    return too_large(limit_bytes)
+                body += rest
             return Response(reply.status, _headers(reply.headers), body)
     except PyreqwestError as error:
         return _failure(error, timeout_s)

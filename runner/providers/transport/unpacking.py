@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import zlib
 
+from runner.providers.transport.exchange import SMALL_REPLY_BYTES
+
 ENCODINGS = "gzip, deflate"
 """What a request may say that it accepts."""
 _GZIP, _ZLIB, _RAW = 31, 15, -15  # the forms that zlib knows, by its argument `wbits`
+_MOST_TIMES = 1032  # larger than what it was packed into (zlib's documentation)
 _IS_ZLIB = 8  # the low bits of the first byte of the zlib format (RFC 1950, 2.2)
 
 
@@ -41,6 +44,11 @@ class Unpacker:
     def is_too_large(self) -> bool:
         """Whether there is more than was allowed; then nothing is to be fed any more."""
         return len(self._body) > self._limit
+
+    def may_be_large(self, piece_bytes: int) -> bool:
+        """Whether there may be much of it once the next piece is unpacked."""
+        times = 1 if self._encoding in {"", "identity"} else _MOST_TIMES
+        return len(self._body) + times * piece_bytes > SMALL_REPLY_BYTES
 
     def feed(self, data: bytes) -> None:
         """Take the next piece of the body, as it was sent.
