@@ -6,12 +6,34 @@ It knows the loop that runs, and nothing of the work.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import anyio
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 
 async def in_thread(work: Callable[..., T], *args: object) -> T:
     """What `work(*args)` returns. Once begun it is done, even if the caller is cancelled."""
     return await asyncio.get_running_loop().run_in_executor(None, work, *args)
+
+
+async def both(main: Callable[[], Awaitable[T]], beside: Callable[[], Awaitable[U]]) -> tuple[T, U]:
+    """What both return, done at once. Of their errors, that of `main` is raised first."""
+    errors: dict[int, Exception] = {}
+    results: dict[int, Any] = {}
+
+    async def do(number: int, work: Callable[[], Awaitable[Any]]) -> None:
+        try:
+            results[number] = await work()
+        except Exception as error:  # noqa: BLE001 - raised below, in no group
+            errors[number] = error
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(do, 1, beside)
+        await do(0, main)
+    for _, error in sorted(errors.items()):
+        raise error
+    return results[0], results[1]

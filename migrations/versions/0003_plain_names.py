@@ -109,7 +109,7 @@ _COPIES = (
         resets_at_ms, "limit", limit_source, limit_learned_at_ms, reserve, spent, reserved,
         carried, started_at_ms, counted_at_ms, recent_json, doubts_json,
         opens_at_ms, probe, probing,
-        CASE cause WHEN 'faulty' THEN 'circuit_open' WHEN 'early' THEN 'clock_ahead' ELSE cause END,
+        CASE cause WHEN 'faulty' THEN 'circuit_open' WHEN 'early' THEN 'reset' ELSE cause END,
         refusals, faults, answered, why
     FROM old_windows
     """,
@@ -282,7 +282,7 @@ def _make_windows() -> None:
         _check(
             "windows_known_park_reason",
             "park_reason IN ('', 'reset', 'spent', 'throttled', 'ambiguous', 'offline', 'gone', "
-            "'circuit_open', 'clock_ahead', 'refused')",
+            "'circuit_open', 'refused')",
         ),
         _not_negative(
             "windows", "reserve", "spent", "reserved", "previous_spent", "refusals", "faults"

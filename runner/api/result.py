@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-import orjson
-
+from runner import exact_json
 from runner.api.job import Job
 from runner.app.rows import RowResult
 from runner.core.states import JobState
@@ -70,7 +69,7 @@ def result_of(found: RowResult, job: Job[T], said: Mapping[int, tuple[str, ...]]
     vote = None if found.open else found.vote
     return Result(
         number=found.number,
-        row=orjson.loads(first.payload),
+        row=exact_json.loads(first.payload),
         state=state,
         answer=answer,
         error=error,

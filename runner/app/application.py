@@ -105,11 +105,11 @@ class Application:
         Raises:
             ConfigError: No account serves its model; nothing is queued.
         """
-        from runner.app import submission  # noqa: PLC0415 - a status needs no job files
+        from runner.app import queueing, submission  # noqa: PLC0415 - a status needs no job files
 
         self._forecaster.routes(checked.jobfile.job.choices)
         watch = on_progress or submission.unseen_progress
-        batch, created = await submission.submit(self._database, checked, self._clock.now(), watch)
+        batch, created = await queueing.submit(self._database, checked, self._clock.now(), watch)
         family = await self.family(batch)
         models = list(dict.fromkeys(model for part in family for model in part.models))
         calls = sum(part.calls_needed for part in family)

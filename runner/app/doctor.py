@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from runner.app import accounts
 from runner.clock import Clock, SystemClock
-from runner.core.charging import CLOCK_TOLERANCE_MS
+from runner.core.renewal import CLOCK_TOLERANCE_MS
 from runner.core.window import CREDIT
 from runner.errors import RunnerError
 from runner.providers.balance import Balance, balance_url, read_balance

@@ -8,8 +8,9 @@ from pathlib import Path
 import orjson
 
 from runner.app.rows import VOTE_COLUMNS, Reading, RowResult, results, voters
-from runner.errors import OutputError
 from runner.files import RESULT_COLUMNS, CellValue, open_output
+from runner.jobfile import JobFile
+from runner.path_text import to_path
 from runner.store.batches import Batch
 
 DETAIL_COLUMNS = ("account", "call", "reused", "reply")
@@ -40,14 +41,9 @@ async def write_results(
         OutputError: The file cannot be written; an older one is left as it was.
     """
     batch, written = family[0], 0
-    columns, added = orjson.loads(batch.columns_json), columns_of(family, details=details)
-    if taken := sorted(set(added) & set(columns)):
-        raise OutputError(
-            f"the input has columns of the names that are added: {', '.join(taken)}",
-            where=str(path),
-            remedy="export without --details, or rename them in the input",
-        )
-    with open_output(path, columns, added, vectors=vectors) as output:
+    columns, usual = orjson.loads(batch.columns_json), columns_of(family, details=details)
+    added = JobFile.from_json(batch.job_json).output.names(usual, columns)
+    with open_output(path, columns, added, vectors=vectors, source=to_path(batch.input)) as output:
         async for page in results(reading, family):
             for row in page:
                 output.write(row.first.payload, _values(row, details=details))

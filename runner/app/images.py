@@ -11,10 +11,10 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import orjson
-
+from runner import exact_json
 from runner.errors import InputError, JobFileError, OutputError
 from runner.jobfile import JobFile, Prompt
+from runner.path_text import to_text
 
 MOST_NAMED = 5
 _UNFIT = re.compile(r"[^\w .-]+")  # in the name of a folder, on one system or another
@@ -26,14 +26,14 @@ def with_image_folder(jobfile: JobFile, beside: Path | None = None) -> JobFile:
     It is found now: whoever runs the batch may stand in another folder. A folder that the job file
     names starts from the working directory; else it is beside the results, or in the former.
     """
-    if jobfile.job.kind != "image":
-        return jobfile
     usual = (beside or Path()) / f"{_UNFIT.sub('-', jobfile.job.name)}-images"
     return put_into(jobfile, Path(jobfile.images.folder or usual))
 
 
 def put_into(jobfile: JobFile, folder: Path) -> JobFile:
     """The job file with another folder for the images that it makes."""
+    if jobfile.job.kind != "image":
+        return jobfile
     whole = os.path.abspath(folder)  # noqa: PTH100 - keeps links
     images = jobfile.images.model_copy(update={"folder": whole})
     return jobfile.model_copy(update={"images": images})
@@ -48,6 +48,9 @@ def check_folder(jobfile: JobFile) -> None:
     if jobfile.job.kind != "image" or jobfile.images.folder is None:
         return
     folder = Path(jobfile.images.folder)
+    if to_text(folder) != str(folder):
+        what, remedy = "the name of the folder is not UTF-8", "name another in [images] folder"
+        raise OutputError(what, where=str(folder), remedy=remedy)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
@@ -96,7 +99,7 @@ def check_shown(
 
 def _shown(prompt: Prompt, row: str) -> Iterator[str]:
     try:
-        messages = prompt.messages(orjson.loads(row))
+        messages = prompt.messages(exact_json.loads(row))
     except JobFileError:
         return  # it will be told when its turn comes
     for message in messages:

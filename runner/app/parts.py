@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-import orjson
-
+from runner import exact_json
 from runner.app.rows import CHECK
 from runner.core.packing import ALONE, Packing
 from runner.errors import JobFileError
 from runner.jobfile import JobFile, Prompt, RequestKeys
+from runner.store.enqueue import FINGERPRINT_BYTES
 
 # A rough measure that holds for English and Chinese alike: one token to four bytes of UTF-8.
 BYTES_PER_TOKEN = 4
@@ -25,7 +25,6 @@ BYTES_PER_TOKEN = 4
 MEASURED = 500
 ANSWER_BYTES = 40
 MOST_IN_A_CALL = 50
-FINGERPRINT_BYTES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +96,7 @@ def _measured(budget: int, prompt: Prompt, rows: Iterable[str]) -> Packing:
 
 def _size(prompt: Prompt, row: str) -> int:
     try:
-        return len(prompt.text(orjson.loads(row)).encode("utf-8", "replace"))
+        return len(prompt.text(exact_json.loads(row)).encode("utf-8", "replace"))
     except JobFileError:
         return len(row)
 
@@ -109,17 +108,12 @@ class Fingerprints:
     calls: a user who packs differently does not pay again.
     """
 
-    def __init__(self, jobfile: JobFile, prompt: Prompt, part: Part, folder: Path) -> None:
-        self._keys = request_keys(jobfile, prompt, folder)
+    def __init__(self, jobfile: JobFile, part: Part) -> None:
         # Each vote is a request of its own, and a check must not reuse the packed answers.
         salt = f"{jobfile.terms(part.models)}:{part.name}:".encode()
         self._salted = hashlib.blake2b(salt, digest_size=FINGERPRINT_BYTES)
 
-    def of(self, row: str) -> bytes:
-        """The fingerprint of a row, given as the text of a JSON object."""
-        return self.of_key(self._keys.of(row))
-
-    def of_key(self, key: bytes) -> bytes:
+    def of(self, key: bytes) -> bytes:
         """The fingerprint of the rows with this request key."""
         hashed = self._salted.copy()
         hashed.update(key)

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from itertools import islice
 
 import anyio.lowlevel
-import orjson
 
+from runner import exact_json
 from runner.app.distinct import DistinctKeys
 from runner.app.parts import BYTES_PER_TOKEN, Fingerprints, Part, request_keys
+from runner.app.queueing import CHUNK
 from runner.app.rows import CHECK
-from runner.app.submission import CHUNK, Checked, Progress, unseen_progress
+from runner.app.submission import Checked, Progress, unseen_progress
 from runner.core.forecast import Forecast
 
 # The prompts of the first rows are rendered, so that a wrong template is noticed; and those of as
@@ -144,12 +145,12 @@ class _Sample:
 
     def _size(self, row: str) -> int:
         """The bytes of what is asked of a row."""
-        values, prompt = orjson.loads(row), self._checked.prompt
+        values, prompt = exact_json.loads(row), self._checked.prompt
         match self._checked.jobfile.job.kind:
             case "chat":
-                return len(orjson.dumps(prompt.messages(values)))
+                return len(exact_json.dumps(prompt.messages(values)))
             case "request":
-                return len(orjson.dumps(values["body"]))
+                return len(exact_json.dumps(values["body"]))
             case _:
                 return len(prompt.text(values).encode("utf-8", "surrogatepass"))
 
@@ -158,10 +159,10 @@ async def _answered(checked: Checked, part: Part, keys: DistinctKeys, known: Kno
     """How many of the distinct requests of a part have an answer already that may be reused."""
     if not checked.jobfile.job.reuse:
         return 0
-    prints = Fingerprints(checked.jobfile, checked.prompt, part, checked.folder)
+    prints = Fingerprints(checked.jobfile, part)
     found = 0
     for partition in keys.partitions():
-        fingerprints = map(prints.of_key, partition)
+        fingerprints = map(prints.of, partition)
         while some := list(islice(fingerprints, CHUNK)):
             found += len(await known(some))
     return found

@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import orjson
-
+from runner import column_names, exact_json
 from runner.app.rows import CHECK, LEAST_AGREEMENT, PAGE, Reading, results, voters
 from runner.core.agreement import Agreement, Pair, Tally
 from runner.jobfile import JobFile
@@ -51,10 +50,10 @@ def _rater(part: Batch) -> str:
 
 
 def _gold(payload: str, column: str) -> str | None:
-    value = orjson.loads(payload).get(column)
+    value = column_names.value_of(exact_json.loads(payload), column)
     if value is None or value == "":
         return None
-    return value if isinstance(value, str) else orjson.dumps(value).decode()
+    return value if isinstance(value, str) else exact_json.dumps(value).decode()
 
 
 async def _checked(reading: Reading, family: Sequence[Batch]) -> Pair | None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from runner import exact_json
 from runner.app.export import OnProgress
 from runner.app.rows import Reading, results
 from runner.core.states import JobState
@@ -54,7 +55,7 @@ async def write_results(
 
 def _write(output: ResultsWriter, row: ExportRow) -> bool:
     """Write what became of a request; False: there is nothing to write yet."""
-    custom_id = orjson.loads(row.payload)["custom_id"]
+    custom_id = exact_json.loads(row.payload)["custom_id"]
     if row.answer is not None:
         output.write(custom_id, row.status or OK, row.answer)
     elif row.state == JobState.FAILED:

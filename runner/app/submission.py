@@ -1,8 +1,4 @@
-"""A job file and a dataset, checked whole before anything is queued, then queued in chunks.
-
-A chunk is one commit: an interrupted submission goes on where it stopped, and two at once queue
-no row twice.
-"""
+"""A job file and a dataset, checked whole before anything is queued."""
 
 from __future__ import annotations
 
@@ -11,31 +7,25 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import islice
 from pathlib import Path
 
 import orjson
 
-from runner import files, jobfile
-from runner.app.images import check_folder, check_shown, with_image_folder
-from runner.app.parts import Fingerprints, Part, packing_of, parts_of
+from runner import files, jobfile, path_text
+from runner.app.images import check_shown, with_image_folder
+from runner.app.parts import Part, packing_of, parts_of
 from runner.app.rows import VOTE_COLUMNS
+from runner.column_names import canonical, spelling
 from runner.core.packing import Packing
-from runner.core.states import BatchState
 from runner.errors import JobFileError
-from runner.files import ALL, Dataset, Format, Selection
+from runner.files import ALL, AS_NAMED, Dataset, ReadOptions, Selection
 from runner.files.openai_batch import check_requests
 from runner.jobfile import JobFile, Prompt
-from runner.store import batches, enqueue
+from runner.jobfile.output_spec import PREFIX
 from runner.store.batches import Batch, NewBatch
-from runner.store.database import Database
 
-# Rows in one commit, and bytes, about. The index of what was asked is written to all over: the
-# more rows share a commit, the fewer times each of its pages is.
-CHUNK = 10_000
-CHUNK_BYTES = 6_000_000
 # The job file that a file of requests is run by.
-REQUESTS = '[job]\nkind = "request"\nname = {}\nmodel = {}\n'
+REQUESTS = '[job]\nkind = "request"\nname = {}\nmodel = {}\ndedupe = {}\n'
 
 # Called now and then with how much is done, and of how much.
 Progress = Callable[[int, int], None]
@@ -52,6 +42,7 @@ class Checked:
     Attributes:
         beside: Where a folder of images that are made goes, unless the job file names one; None:
             the working directory.
+        remarks: What the user should know before anything is spent.
         salt: What tells this batch from another of the same job file and dataset.
     """
 
@@ -59,6 +50,7 @@ class Checked:
     prompt: Prompt
     dataset: Dataset
     beside: Path | None = None
+    remarks: tuple[str, ...] = ()
     salt: str = ""
 
     @property
@@ -97,7 +89,7 @@ class Checked:
             priority=job.priority,
             max_calls=self.jobfile.limits.max_calls,
             job_json=with_image_folder(self.jobfile, self.beside).to_json(),
-            input=str(self.dataset.path.resolve()),
+            input=path_text.to_text(self.dataset.path.resolve()),
             columns_json=orjson.dumps(self.dataset.columns).decode(),
             rows=part.rows(self.dataset.rows),
             packing=part.packing,
@@ -114,9 +106,10 @@ def check_submission(
     dataset: Path | Sequence[Path],
     on_progress: Progress = unseen_progress,
     *,
-    form: Format | None = None,
+    options: ReadOptions = AS_NAMED,
     selection: Selection = ALL,
     alias: Path | None = None,
+    constant_prompt: bool = False,
 ) -> Checked:
     """Read the job file and the whole dataset.
 
@@ -124,9 +117,10 @@ def check_submission(
         job: The job file, or what one says.
         dataset: The input; several files are one dataset.
         on_progress: Called with the bytes read so far and the bytes in all.
-        form: What the input is, whatever its suffix.
+        options: What the user says about its format.
         selection: Which of its rows are meant.
         alias: What a user knows it by, if not by its first file; see `Dataset`.
+        constant_prompt: Whether the prompt may be the same for all rows.
 
     Raises:
         JobFileError: The job file is wrong, or reads a column that the dataset lacks.
@@ -138,27 +132,44 @@ def check_submission(
         loaded, where = job, job.job.name
     else:
         loaded, where = jobfile.load(job), str(job)
+    if constant_prompt:
+        prompt_spec = loaded.prompt.model_copy(update={"constant": True})
+        loaded = loaded.model_copy(update={"prompt": prompt_spec})
     prompt = Prompt(loaded)
     if loaded.job.kind == "request":
         rows = check_requests(dataset, selection=selection, on_progress=on_progress).dataset
         return Checked(loaded, prompt, replace(rows, alias=alias))
+    gold = loaded.job.gold
     found = files.check(
         dataset,
-        required=prompt.required_columns | ({loaded.job.gold} if loaded.job.gold else set()),
-        form=form,
+        required=prompt.required_columns | ({canonical(gold)} if gold else set()),
+        options=options,
         selection=selection,
         on_progress=on_progress,
     )
     found = replace(found, alias=alias)
-    added = (*files.RESULT_COLUMNS, *(VOTE_COLUMNS if loaded.job.votes > 1 else ()))
-    jobfile.check_columns(
-        prompt.required_columns, found.columns, where, dataset=str(found.path), added=added
-    )
+    jobfile.check_columns(prompt.required_columns, found.columns, where, loaded.output)
+    remarks = jobfile.check_prompt_reads(prompt, found.columns, where)
     _check_gold(loaded, prompt, found, where)
-    checked = Checked(loaded, prompt, found)
+    remarks = (*found.remarks, *remarks, *_renamed(loaded, found))
+    checked = Checked(loaded, prompt, found, remarks=remarks)
     if loaded.prompt.image_templates:
         check_shown(loaded, prompt, checked.rows(), checked.folder, str(found.path))
     return checked
+
+
+def _renamed(loaded: JobFile, dataset: Dataset) -> tuple[str, ...]:
+    """Tell which columns of the output are called otherwise than usual, because of the dataset."""
+    added = (*files.RESULT_COLUMNS, *(VOTE_COLUMNS if loaded.job.votes > 1 else ()))
+    names = loaded.output.names(added, dataset.columns)
+    changed = [
+        f'"{usual}" is called "{name}"'
+        for usual, name in zip(added, names, strict=True)
+        if name.startswith(PREFIX)
+    ]
+    if not changed:
+        return ()
+    return (f"the dataset has columns named like ours, so in the output {', '.join(changed)}",)
 
 
 def check_batch_file(
@@ -167,6 +178,7 @@ def check_batch_file(
     on_progress: Progress = unseen_progress,
     *,
     selection: Selection = ALL,
+    dedupe: bool = False,
 ) -> Checked:
     """Read files made for the OpenAI Batch API, which need no job file.
 
@@ -175,14 +187,16 @@ def check_batch_file(
         model: Asked instead of the model that they name.
         on_progress: As in `check_submission`.
         selection: As in `check_submission`.
+        dedupe: Whether equal requests with a temperature are asked once.
 
     Raises:
         InputError: A file cannot be read; every line that is no such request is named.
     """
     found = check_requests(paths, selection=selection, on_progress=on_progress)
     name = paths[0].name.partition(".")[0] or "requests"
-    made = jobfile.parse(REQUESTS.format(*map(json.dumps, (name, model or found.model))), name)
-    return Checked(made, Prompt(made), found.dataset)
+    said = [json.dumps(value) for value in (name, model or found.model, dedupe)]
+    made = jobfile.parse(REQUESTS.format(*said), name)
+    return Checked(made, Prompt(made), found.dataset, remarks=found.dataset.remarks)
 
 
 def _check_gold(loaded: JobFile, prompt: Prompt, dataset: Dataset, where: str) -> None:
@@ -190,96 +204,9 @@ def _check_gold(loaded: JobFile, prompt: Prompt, dataset: Dataset, where: str) -
     gold, where = loaded.job.gold, f"{where}: [job] gold"
     if gold is None:
         return
-    if gold not in dataset.columns:
+    if spelling(gold, dataset.columns) is None:
         what = f'there is no column "{gold}"; the columns are {", ".join(dataset.columns[:30])}'
         raise JobFileError(what, where=where, remedy="name the column with the right answers")
-    if gold in prompt.required_columns:
+    if canonical(gold) in prompt.required_columns:
         what = f'the prompt reads "{gold}", which holds the right answers'
         raise JobFileError(what, where=where, remedy="leave it out of the prompt")
-
-
-async def submit(
-    database: Database, checked: Checked, now: int, on_progress: Progress = unseen_progress
-) -> tuple[Batch, bool]:
-    """Queue every row and every part, or find the batch that has them; and whether it is new.
-
-    Raises:
-        InputError: The dataset has changed since it was checked.
-        OutputError: The folder of the images takes no files.
-        StoreError: The database cannot be written; what was queued stays, and is gone on from.
-    """
-    check_folder(with_image_folder(checked.jobfile, checked.beside))
-    whole, *others = checked.parts
-    batch, created = await _queue(database, checked, whole, None, now, on_progress)
-    for part in others:
-        await _queue(database, checked, part, batch, now, on_progress)
-    async with database.write() as connection:
-        family = await batches.parts_of(connection, batch.id)
-        for one in family:
-            if one.state is BatchState.LOADING:
-                await batches.set_batch_state(connection, one.id, BatchState.ACTIVE)
-        batch = await batches.get_batch(connection, batch.id) or batch
-    return batch, created
-
-
-async def _queue(
-    database: Database,
-    checked: Checked,
-    part: Part,
-    whole: Batch | None,
-    now: int,
-    on_progress: Progress,
-) -> tuple[Batch, bool]:
-    new = checked.new_batch(part, whole)
-    batch, created = await _find_or_create(database, new, now)
-    while batch.rows_loaded < batch.rows:
-        batch = await _load(database, checked, part, batch, now, on_progress)
-    return batch, created
-
-
-async def _find_or_create(database: Database, new: NewBatch, now: int) -> tuple[Batch, bool]:
-    async with database.write() as connection:
-        found = await batches.find_batch(connection, new.digest)
-        if found is None:
-            return await batches.create_batch(connection, new, now), True
-        # A new name, new limits and so on take effect; what is asked is the same by its digest.
-        await batches.set_job(connection, found.id, new)
-        return await batches.get_batch(connection, found.id) or found, False
-
-
-async def _load(
-    database: Database,
-    checked: Checked,
-    part: Part,
-    batch: Batch,
-    now: int,
-    on_progress: Progress,
-) -> Batch:
-    """Queue the rows behind those that are queued, as long as nobody else does."""
-    prints = Fingerprints(checked.jobfile, checked.prompt, part, checked.folder)
-    rows = islice(checked.rows(batch.rows_loaded * part.stride), 0, None, part.stride)
-    while chunk := _chunk(rows):
-        asked = [prints.of(row) for row in chunk]
-        async with database.write() as connection:
-            fresh = await batches.get_batch(connection, batch.id)
-            if fresh is None or fresh.rows_loaded != batch.rows_loaded:
-                return fresh or batch
-            start = fresh.rows_loaded
-            batch = (
-                await enqueue.add_jobs(connection, fresh, start, len(chunk), asked, now)
-                if part.name
-                else await enqueue.enqueue(connection, fresh, start, chunk, asked, now)
-            )
-        on_progress(batch.rows_loaded, batch.rows)
-    return batch
-
-
-def _chunk(rows: Iterator[str]) -> list[str]:
-    """The next rows that share a commit."""
-    chunk, size = [], 0
-    for row in rows:
-        chunk.append(row)
-        size += len(row)
-        if len(chunk) == CHUNK or size > CHUNK_BYTES:
-            break
-    return chunk

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from runner.errors import ConfigError
 
 if TYPE_CHECKING:
-    from runner.files import Format, Selection
+    from runner.files import ReadOptions, Selection
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class DatasetFiles:
     """The files of a dataset, which exist, and which of their rows are wanted."""
 
     paths: tuple[Path, ...]
-    form: Format | None
+    options: ReadOptions
     selection: Selection
 
     @property
@@ -37,6 +37,8 @@ class DatasetArguments:
 
     places: tuple[Path, ...]
     format: str | None
+    encoding: str | None
+    sheet: str | None
     where: tuple[str, ...]
     sample: str | None
     limit: int | None
@@ -46,16 +48,22 @@ class DatasetArguments:
         cls,
         places: Sequence[Path] | None,
         form: str | None,
+        encoding: str | None,
+        sheet: str | None,
         where: Sequence[str] | None,
         sample: str | None,
         limit: int | None,
     ) -> DatasetArguments:
         """The values that Typer read; None where an argument or an option was left out."""
-        return cls(tuple(places or ()), form, tuple(where or ()), sample, limit)
+        return cls(tuple(places or ()), form, encoding, sheet, tuple(where or ()), sample, limit)
 
     def to_argv(self) -> list[str | Path]:
         """The arguments that name the same dataset again."""
-        named: list[tuple[str, str | None]] = [("--format", self.format)]
+        named: list[tuple[str, str | None]] = [
+            ("--format", self.format),
+            ("--encoding", self.encoding),
+            ("--sheet", self.sheet),
+        ]
         named += [("--where", text) for text in self.where]
         named += [("--sample", self.sample), ("--limit", str(self.limit) if self.limit else None)]
         options = [word for name, value in named if value is not None for word in (name, value)]
@@ -73,9 +81,27 @@ class DatasetArguments:
         if self.format is not None and self.format not in files.FORMATS:
             remedy = f"one of: {', '.join(files.FORMATS)}"
             raise ConfigError(f"{self.format!r} is not a format", where="--format", remedy=remedy)
-        form = cast("Format | None", self.format)
+        form = files.FORMATS[self.format] if self.format is not None else None
         selection = files.parse_selection(self.where, self.sample, self.limit)
-        return DatasetFiles(files.find_inputs(self.places, form), form, selection)
+        if self.encoding is not None:
+            _check_encoding(self.encoding)
+        options = files.ReadOptions(form, self.encoding, self.sheet)
+        return DatasetFiles(files.find_inputs(self.places, form), options, selection)
+
+
+def _check_encoding(name: str) -> None:
+    """Check that Python knows an encoding of texts.
+
+    Raises:
+        ConfigError: It does not.
+    """
+    try:
+        "".encode(name)
+    except LookupError as error:
+        remedy = "for example: gb18030, big5, shift_jis, euc-kr, cp1252, utf-16"
+        raise ConfigError(
+            f"{name!r} is not an encoding", where="--encoding", remedy=remedy
+        ) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,16 +112,22 @@ class JobArguments:
         first: The job file, or the first file of requests.
         dataset: The dataset, or the other files of requests; and which rows are wanted.
         model: The model to ask in place of the one that requests name.
+        constant_prompt: Whether the prompt may be the same for all rows.
+        dedupe: Whether equal requests with a temperature are asked once.
     """
 
     first: Path
     dataset: DatasetArguments
     model: str | None = None
+    constant_prompt: bool = False
+    dedupe: bool = False
 
     def to_argv(self) -> list[str | Path]:
         """The arguments that ask for the same again."""
         model: list[str | Path] = ["--model", self.model] if self.model else []
-        return [self.first, *self.dataset.to_argv(), *model]
+        switches = {"--constant-prompt": self.constant_prompt, "--dedupe": self.dedupe}
+        given = [name for name, is_set in switches.items() if is_set]
+        return [self.first, *self.dataset.to_argv(), *model, *given]
 
     def find_requests(self) -> DatasetFiles | None:
         """Find the files of requests for the OpenAI Batch API; None if `first` is a job file.
@@ -103,13 +135,17 @@ class JobArguments:
         Raises:
             RunnerError: As `DatasetArguments.find`.
         """
-        from runner.files.openai_batch import holds_requests  # noqa: PLC0415 - not for --help
+        from runner.files.openai_batch import (  # noqa: PLC0415 - not for --help
+            holds_requests,
+            is_json_lines,
+        )
 
         alone = not self.dataset.places
         if self.first.suffix == ".toml" or not (alone or holds_requests(self.first)):
             return None
         found = replace(self.dataset, places=(self.first, *self.dataset.places)).find()
-        return found if holds_requests(found.paths[0]) else None
+        is_it = is_json_lines if alone else holds_requests
+        return found if is_it(found.paths[0]) else None
 
     def find_dataset(self) -> DatasetFiles:
         """Find the dataset that goes with the job file.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from runner import exact_json
 from runner.cli.render.fmt import iso
 from runner.core.gate import ParkReason
 from runner.core.period import spell
@@ -224,14 +225,12 @@ def _seconds(line: QuotaLine) -> int | None:
 
 def failures(found: list[Failure]) -> list[JSON]:
     """Failed rows; `input` is the row."""
-    import orjson  # noqa: PLC0415 - not for --help
-
     return [
         {
             "row": each.row,
             "error": each.error,
             "replies": each.replies,
-            "input": orjson.loads(each.payload),
+            "input": exact_json.loads(each.payload),
         }
         for each in found
     ]

@@ -34,6 +34,29 @@ InputFormat = Annotated[
         metavar="NAME",
     ),
 ]
+Encoding = Annotated[
+    str | None,
+    typer.Option(
+        help="How the texts of the dataset are encoded, such as gb18030 or cp1252; default: UTF-8, "
+        "or what the bytes show.",
+        metavar="NAME",
+    ),
+]
+Sheet = Annotated[
+    str | None,
+    typer.Option(help="The sheet of a workbook; default: the first.", metavar="NAME|N"),
+]
+ConstantPrompt = Annotated[
+    bool,
+    typer.Option("--constant-prompt", help="Allow a prompt that reads no column."),
+]
+Dedupe = Annotated[
+    bool,
+    typer.Option(
+        "--dedupe",
+        help="Ask equal requests of a file for the OpenAI Batch API once, even with a temperature.",
+    ),
+]
 Where = Annotated[
     list[str] | None,
     typer.Option(

@@ -176,9 +176,10 @@ async def _export(
 ) -> tuple[Batch, int]:
     from runner.app.targets import kind_of
     from runner.cli.run_action import export as write
+    from runner.path_text import to_path
 
     batch = await midnight.batch(name)
-    target.check(kind_of(batch), batch.rows, [Path(batch.input)])
+    target.check(kind_of(batch), batch.rows, [to_path(batch.input)])
     return batch, await write(session, midnight, batch, target) or 0
 
 

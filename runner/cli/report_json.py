@@ -66,7 +66,7 @@ def day(found: DayReport) -> dict[str, Any]:
     reckoned = {
         "model": found.model or None,
         "rows_per_call": round(found.rows / found.succeeded, 2) if found.succeeded else None,
-        "tokens": found.prompt_tokens + found.completion_tokens,
+        "tokens": found.tokens,
         "share_of_allowance": share_of(found),
         "credits": as_json.in_credits(found.credits),
         "balance": as_json.in_credits(found.balance),

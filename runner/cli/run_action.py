@@ -138,6 +138,8 @@ def check(session: Session, job: JobArguments, target: OutputTarget = NOT_EXPORT
     with bar(session.err, f"reading {files.name}") as tick:
         checked = _read(job, files, tick, requests=requests is not None)
     target.check(kind, checked.dataset.rows, files.paths)
+    for remark in checked.remarks:
+        session.err.print(f"note: {remark}", style="yellow", highlight=False, soft_wrap=True)
     return replace(checked, beside=target.path.parent if target.path else None)
 
 
@@ -145,9 +147,16 @@ def _read(job: JobArguments, files: DatasetFiles, tick: Progress, *, requests: b
     from runner.app.submission import check_batch_file, check_submission  # noqa: PLC0415
 
     if requests:
-        return check_batch_file(files.paths, job.model, tick, selection=files.selection)
+        return check_batch_file(
+            files.paths, job.model, tick, selection=files.selection, dedupe=job.dedupe
+        )
     return check_submission(
-        job.first, files.paths, tick, form=files.form, selection=files.selection
+        job.first,
+        files.paths,
+        tick,
+        options=files.options,
+        selection=files.selection,
+        constant_prompt=job.constant_prompt,
     )
 
 

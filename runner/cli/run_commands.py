@@ -13,6 +13,9 @@ from runner.cli.options import (
     JOBFILE_HELP,
     CallsPerDay,
     CallsPerModel,
+    ConstantPrompt,
+    Dedupe,
+    Encoding,
     Errors,
     Faults,
     Foreign,
@@ -25,6 +28,7 @@ from runner.cli.options import (
     Output,
     SampleSize,
     Seed,
+    Sheet,
     Where,
     examples,
     read_faults,
@@ -61,6 +65,10 @@ def run(
     errors: Errors = None,
     model: Model = None,
     input_format: InputFormat = None,
+    encoding: Encoding = None,
+    sheet: Sheet = None,
+    constant_prompt: ConstantPrompt = False,
+    dedupe: Dedupe = False,
     where: Where = None,
     sample: SampleSize = None,
     limit: Limit = None,
@@ -83,14 +91,14 @@ def run(
     """Queue a dataset, work it off, write the results; repeatable."""
     from runner.cli.run_action import OutputTarget, RunRequest, run_batches
 
-    wanted = DatasetArguments.of(dataset, input_format, where, sample, limit)
+    wanted = DatasetArguments.of(dataset, input_format, encoding, sheet, where, sample, limit)
     if jobfile is None and output is not None:
         remedy = "name the job file and the dataset too, or use: midnight export BATCH -o OUT"
         raise ConfigError("-o needs a batch to write", where="run", remedy=remedy)
     if jobfile is None and (words := wanted.to_argv()):
         remedy = "name the job file and the dataset too"
         raise ConfigError(f"{words[0]} needs a dataset", where="run", remedy=remedy)
-    job = JobArguments(jobfile, wanted, model) if jobfile else None
+    job = JobArguments(jobfile, wanted, model, constant_prompt, dedupe) if jobfile else None
     request = RunRequest(job, OutputTarget(output, errors), pace, no_wait=no_wait)
     return run_batches(session_of(context), request)
 
@@ -102,6 +110,10 @@ def submit(
     dataset: Input = None,
     model: Model = None,
     input_format: InputFormat = None,
+    encoding: Encoding = None,
+    sheet: Sheet = None,
+    constant_prompt: ConstantPrompt = False,
+    dedupe: Dedupe = False,
     where: Where = None,
     sample: SampleSize = None,
     limit: Limit = None,
@@ -112,8 +124,8 @@ def submit(
     from runner.cli.run_action import submit as submit_checked
 
     session = session_of(context)
-    wanted = DatasetArguments.of(dataset, input_format, where, sample, limit)
-    checked = check(session, JobArguments(jobfile, wanted, model))
+    wanted = DatasetArguments.of(dataset, input_format, encoding, sheet, where, sample, limit)
+    checked = check(session, JobArguments(jobfile, wanted, model, constant_prompt, dedupe))
     found = session.query(
         lambda midnight: submit_checked(session, midnight, checked), must_exist=False
     )
@@ -151,6 +163,10 @@ def plan(
     dataset: Input = None,
     model: Model = None,
     input_format: InputFormat = None,
+    encoding: Encoding = None,
+    sheet: Sheet = None,
+    constant_prompt: ConstantPrompt = False,
+    dedupe: Dedupe = False,
     where: Where = None,
     sample: SampleSize = None,
     limit: Limit = None,
@@ -161,8 +177,8 @@ def plan(
     from runner.clock import SystemClock
 
     session = session_of(context)
-    wanted = DatasetArguments.of(dataset, input_format, where, sample, limit)
-    job = JobArguments(jobfile, wanted, model)
+    wanted = DatasetArguments.of(dataset, input_format, encoding, sheet, where, sample, limit)
+    job = JobArguments(jobfile, wanted, model, constant_prompt, dedupe)
     checked, now = check(session, job), SystemClock().now()
     found = session.query(lambda midnight: _planned(session, midnight, checked), must_exist=False)
     if session.json:
@@ -217,6 +233,10 @@ def try_(
     ] = 3,
     model: Model = None,
     input_format: InputFormat = None,
+    encoding: Encoding = None,
+    sheet: Sheet = None,
+    constant_prompt: ConstantPrompt = False,
+    dedupe: Dedupe = False,
     where: Where = None,
     sample: SampleSize = None,
 ) -> int:
@@ -227,8 +247,9 @@ def try_(
     """
     from runner.cli.try_action import try_rows
 
-    wanted = DatasetArguments.of(dataset, input_format, where, sample, rows)
-    return try_rows(session_of(context), JobArguments(jobfile, wanted, model))
+    wanted = DatasetArguments.of(dataset, input_format, encoding, sheet, where, sample, rows)
+    job = JobArguments(jobfile, wanted, model, constant_prompt, dedupe)
+    return try_rows(session_of(context), job)
 
 
 @app.command(
@@ -245,6 +266,10 @@ def rehearse(
     errors: Errors = None,
     model: Model = None,
     input_format: InputFormat = None,
+    encoding: Encoding = None,
+    sheet: Sheet = None,
+    constant_prompt: ConstantPrompt = False,
+    dedupe: Dedupe = False,
     where: Where = None,
     sample: SampleSize = None,
     limit: Limit = None,
@@ -274,7 +299,7 @@ def rehearse(
         "foreign_calls_per_day": foreign,
         "seed": seed,
     }
-    wanted = DatasetArguments.of(dataset, input_format, where, sample, limit)
-    job = JobArguments(jobfile, wanted, model)
+    wanted = DatasetArguments.of(dataset, input_format, encoding, sheet, where, sample, limit)
+    job = JobArguments(jobfile, wanted, model, constant_prompt, dedupe)
     request = RehearsalRequest(job, OutputTarget(output, errors), start, changes)
     return rehearse_batch(session_of(context), request)

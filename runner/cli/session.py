@@ -167,10 +167,9 @@ def print_json(value: Any) -> None:
     """Print `value` on stdout as indented JSON."""
     import sys  # noqa: PLC0415
 
-    import orjson  # noqa: PLC0415 - not for --help
+    from runner import exact_json  # noqa: PLC0415 - not for --help
 
-    text = orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS).decode()
-    sys.stdout.write(text + "\n")
+    sys.stdout.write(exact_json.indented(value) + "\n")
 
 
 def print_json_line(value: Any) -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
-
+from runner import exact_json
 from runner.app.trial import Trial, run_trial
 from runner.cli import as_json
 from runner.cli.arguments import JobArguments
@@ -38,7 +37,7 @@ def as_object(found: Trial) -> dict[str, Any]:
         "results": [
             {
                 "row": found.number(row.job_id),
-                "input": orjson.loads(row.payload),
+                "input": exact_json.loads(row.payload),
                 "state": row.state,
                 "answer": row.answer,
                 "error": row.error,

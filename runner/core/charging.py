@@ -21,7 +21,6 @@ from runner.core.window import Count, Source, Unit, Window
 
 # A provider's Date has whole seconds and is older than the reply by its way here; a difference
 # below this is no evidence about either clock.
-CLOCK_TOLERANCE_MS = 2 * gates.MINUTE_MS
 
 # Refusals are not charged. Whatever else was answered may have been, so it counts until the
 # provider's own figures say otherwise.
@@ -38,7 +37,6 @@ class Outcome:
         verdict: What the reply means.
         probe: Whether the call flew alone.
         counts: What the reply's headers said, by the quota's name.
-        date: The reply's Date (ms since the epoch), if it had one.
         tokens: How many the provider counted; None if it did not say.
         sent_at: When the call was sent (ms since the epoch); 0 if that is not known.
         parks: Whether a refusal for pace parks the window. If not, the route's controller holds
@@ -48,7 +46,6 @@ class Outcome:
     verdict: Verdict
     probe: bool = False
     counts: Mapping[str, Count] = field(default_factory=dict)
-    date: int | None = None
     tokens: int | None = None
     sent_at: int = 0
     parks: bool = True
@@ -121,13 +118,9 @@ def settle_window(window: Window, outcome: Outcome, now: int, held: int = 1) -> 
     count = outcome.counts.get(window.quota)
     verdict = _unmask(outcome.verdict, window, count, probe=probe)
     until = quota.header_reset(window, count, now)
-    if isinstance(window.period, Calendar):
-        if probe and _comes_early(window, outcome.date):
-            return _await_day(window, outcome.date or 0, now, held)
-        theirs = now if outcome.date is None else outcome.date
-        late = _reset_is_late(window, verdict, count, probe=probe, now=theirs)
-        if until is None and late:
-            return _await_reset(window, verdict, now, held, probe=probe)
+    late = isinstance(window.period, Calendar) and until is None
+    if late and _reset_is_late(window, verdict, count, probe=probe, now=now):
+        return _await_reset(window, verdict, now, held, probe=probe)
     charged = _charged(window, verdict, outcome.tokens, held)
     settled = quota.settle(
         window,
@@ -178,10 +171,6 @@ def settle_unseen(window: Window, *, probe: bool, now: int = 0, held: int = 1) -
     charged = 0 if untold else held
     settled = quota.settle(window, charged=charged, count=None, probe=False, now=now, held=held)
     return replace(settled, gate=gates.probe_lost(window.gate, probe=probe))
-
-
-def _comes_early(window: Window, date: int | None) -> bool:
-    return date is not None and date < window.starts_at - CLOCK_TOLERANCE_MS
 
 
 def _unmask(verdict: Verdict, window: Window, count: Count | None, *, probe: bool) -> Verdict:
@@ -242,17 +231,6 @@ def _of_yesterday(window: Window) -> bool:
 def _unanswered(window: Window) -> bool:
     """Whether no call has been answered in it: what was spent, if anything, were faults."""
     return window.untouched or not window.gate.answered
-
-
-def _await_day(window: Window, date: int, now: int, held: int) -> Window:
-    """`window` as it was, until the provider's clock reaches it: the count was the old day's.
-
-    Our clock is ahead of the provider's by about ``now - date``.
-    """
-    why = "the provider's clock has not reached this day yet"
-    until = now + window.starts_at - date
-    gate = gates.park(window.gate, until, ParkReason.CLOCK_AHEAD, why, probe=True)
-    return replace(window, reserved=max(0, window.reserved - held), gate=gate)
 
 
 def _await_reset(window: Window, verdict: Verdict, now: int, held: int, *, probe: bool) -> Window:

@@ -17,7 +17,6 @@ PATIENCE = 3
 _LONG = frozenset(
     {
         ParkReason.SPENT,
-        ParkReason.CLOCK_AHEAD,
         ParkReason.GONE,
         ParkReason.REFUSED,
         WaitCause.HOURS,

@@ -45,7 +45,6 @@ class ParkReason(StrEnum):
     OFFLINE = "offline"
     GONE = "gone"
     CIRCUIT_OPEN = "circuit_open"  # it fails, call after call
-    CLOCK_AHEAD = "clock_ahead"  # the provider's clock has not reached this window
     REFUSED = "refused"  # the token or the account is; it stays until a call is answered
 
 

@@ -48,21 +48,19 @@ def fill(candidates: Iterable[Candidate], packing: Packing) -> list[tuple[Candid
     if packing.most == 1:
         return [(candidate,) for candidate in candidates]
     packs: list[tuple[Candidate, ...]] = []
-    pack: tuple[Candidate, ...] = ()
+    pack: list[Candidate] = []
+    bound, size = packing.most, 0
     for candidate in candidates:
-        if pack and not _fits((*pack, candidate), packing):
-            packs.append(pack)
-            pack = ()
-        pack = (*pack, candidate)
-    return [*packs, pack] if pack else packs
+        own = packing.pack_size(candidate.splits)
+        bound, size = min(bound, own), size + candidate.size
+        over = packing.budget is not None and size > packing.budget
+        if pack and (over or len(pack) >= bound):
+            packs.append(tuple(pack))
+            pack, bound, size = [], own, candidate.size
+        pack.append(candidate)
+    return [*packs, tuple(pack)] if pack else packs
 
 
 def is_full(pack: tuple[Candidate, ...], packing: Packing) -> bool:
     """Whether no further job may join `pack`, whatever its size."""
     return len(pack) >= packing.pack_size(max(one.splits for one in pack))
-
-
-def _fits(pack: tuple[Candidate, ...], packing: Packing) -> bool:
-    bound = packing.pack_size(max(one.splits for one in pack))
-    size = sum(one.size for one in pack)
-    return len(pack) <= bound and (packing.budget is None or size <= packing.budget)

@@ -33,9 +33,8 @@ SAME_RESET_MS = 120_000
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """`count` calls may start; `windows` carry their reservations."""
+    """`count` calls may start: `reserve` lets them in."""
 
-    windows: tuple[Window, ...]
     count: int
     probe: bool
 
@@ -52,7 +51,7 @@ class Refused:
 def admit(
     windows: Sequence[Window], want: int, now: int, cost: Cost = ONE_CALL
 ) -> Admitted | Refused:
-    """Reserve up to `want` (at least 1) calls in every window at once, or say what hinders it.
+    """How many calls, up to `want` (at least 1), every window lets in, or what hinders it.
 
     When a gate asks for a probe, one call is admitted, however many are wanted, and none before
     the calls that were under way when it shut have ended: beside them no count would be exact.
@@ -65,7 +64,7 @@ def admit(
     for window in windows:
         if (left := window.calls_left(cost)) is not None:
             count = min(count, left)
-    return Admitted(reserve(windows, count, now, cost), count, probe)
+    return Admitted(count, probe)
 
 
 def reserve(

@@ -18,6 +18,8 @@ from runner.core.window import Key, Quota, Source, Unit, Window, open_window
 WEEK_MS = 7 * 24 * 3600 * 1000
 # A clock that shows this much less than at the latest call was set back.
 SET_BACK_MS = 60_000
+# What clocks differ by, and replies take on their way.
+CLOCK_TOLERANCE_MS = 120_000
 
 
 def windows_at(
@@ -27,12 +29,17 @@ def windows_at(
     quotas: Sequence[Quota],
     now: int,
     reset_jitter_ms: int,
+    *,
+    sure: bool = False,
 ) -> tuple[Window, ...]:
     """The windows that a call to `model` touches at `now`, in the order of `quotas`.
 
     They are taken from `known`, which holds the latest window of each quota; a window whose reset
-    has come gives way to a fresh one, and so does one that is not known yet.
+    has come gives way to a fresh one, and so does one that is not known yet. If the provider itself
+    has told `now` (`sure`), one that has not begun gives way as well: a wrong clock had opened it.
     """
+    if sure:
+        known = _begun(known, account, quotas, now)
     latest = [
         known.get((account, model if rule.scope is Scope.MODEL else "", rule.name))
         for rule in quotas
@@ -49,6 +56,33 @@ def windows_at(
     )
 
 
+def _begun(
+    known: Mapping[Key, Window], account: str, quotas: Sequence[Quota], now: int
+) -> Mapping[Key, Window]:
+    """`known` with the windows of now in the place of those of a day that has not begun."""
+    early = {
+        key: window
+        for key, window in known.items()
+        if key[0] == account
+        and isinstance(window.period, Calendar)
+        and window.starts_at > now + CLOCK_TOLERANCE_MS
+    }
+    rules = {rule.name: rule for rule in quotas}
+    begun = {
+        key: _rolled_back(window, rules[window.quota], now)
+        for key, window in early.items()
+        if window.quota in rules
+    }
+    return {**known, **begun} if begun else known
+
+
+def _rolled_back(window: Window, quota: Quota, now: int) -> Window:
+    """The window of now, in which was spent what `window` says: it was spent before now."""
+    fresh = open_window(quota, window.account, window.model, now)
+    inherited = _inherit_limit(fresh, window)
+    return replace(inherited, spent=window.spent, reserved=window.reserved)
+
+
 def roll_over(window: Window, quota: Quota, now: int, reset_jitter_ms: int) -> Window:
     """The window to use at `now`: the same one until its reset, then a fresh one.
 
@@ -60,7 +94,7 @@ def roll_over(window: Window, quota: Quota, now: int, reset_jitter_ms: int) -> W
     """
     if window.period != quota.period:
         return open_window(quota, window.account, window.model, max(now, window.starts_at))
-    window = _set_back(window, now, reset_jitter_ms)
+    window = _set_back(window, now)
     if now < window.resets_at:
         return _tried(_with_rule(refreshed(window, now), quota))
     fresh = _following(window, open_window(quota, window.account, window.model, now))
@@ -83,16 +117,12 @@ def _following(window: Window, fresh: Window) -> Window:
     return replace(fresh, starts_at=starts_at, reserved=reserved)
 
 
-def _set_back(window: Window, now: int, reset_jitter_ms: int) -> Window:
+def _set_back(window: Window, now: int) -> Window:
     """`window` with its moments on a clock that was set back, by at least what its call shows.
 
-    A call that started in the future is the evidence. What a calendar tells stays as it is. A
-    window that was found to be early opens at its beginning, once the clock shows that it is.
+    A call that started in the future is the evidence. What a calendar tells stays as it is.
     """
     gate = window.gate
-    if gate.reason is ParkReason.CLOCK_AHEAD and now <= window.starts_at:
-        parked_until = min(gate.parked_until, window.starts_at + reset_jitter_ms)
-        return replace(window, gate=replace(gate, parked_until=parked_until))
     by = 0 if window.last_start_at is None else window.last_start_at - now
     if by < SET_BACK_MS:
         return window
@@ -130,6 +160,8 @@ def refreshed(window: Window, now: int) -> Window:
     """`window` with what has come back by itself until `now`."""
     match window.period:
         case Rolling(ms):
+            if not window.recent or window.recent[0][0] > now - ms:
+                return window
             recent = rolling.within(window.recent, now - ms)
             return replace(window, recent=recent, spent=rolling.total(recent))
         case Refill(ms) if window.limit is not None:
@@ -141,10 +173,17 @@ def refreshed(window: Window, now: int) -> Window:
 
 def _with_rule(window: Window, quota: Quota) -> Window:
     """`window` under a rule that the user may have changed since it was opened."""
-    if window.limit_source in (Source.PRESET, Source.CONFIGURED):
-        window = replace(window, limit=quota.limit, limit_source=quota.source)
-    reserve = quota.reserve_of(window.limit)
-    return replace(window, reserve=reserve, unit=quota.unit, primary=quota.primary)
+    limit, source = window.limit, window.limit_source
+    if source in (Source.PRESET, Source.CONFIGURED):
+        limit, source = quota.limit, quota.source
+    rule = (limit, source, quota.reserve_of(limit), quota.unit, quota.primary)
+    held = (window.limit, window.limit_source, window.reserve, window.unit, window.primary)
+    if held == rule:
+        return window
+    limit, source, reserve, unit, primary = rule
+    return replace(
+        window, limit=limit, limit_source=source, reserve=reserve, unit=unit, primary=primary
+    )
 
 
 def _tried(window: Window) -> Window:

@@ -8,15 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from runner.core.states import Counts
 from runner.core.verdict import Kind, Verdict
 
 BASE_WAIT_MS = 2_000
 LONGEST_WAIT_MS = 300_000
 # A job that was in a call at this many deaths of a runner is taken for their cause.
 MAX_CRASHES = 20
-# So many rejected calls before any answer are not the rows' fault.
-REJECTIONS_TO_STOP = 5
 # After so many faults in a row the pack may be at fault: too long an answer, or one bad row.
 FAULTS_IN_PACK = 3
 # When to poll an image task: soon at first, then ever more rarely.
@@ -26,7 +23,9 @@ LONGEST_POLL_MS = 60_000
 LONGEST_TASK_MS = 24 * 3_600_000
 # A row that was sent where calls are known to fail lets others go first the next time.
 PROBE_REST_MS = 15 * 60_000
-# So often the probe of a broken circuit is not held against its row.
+# In what may be an outage it rests twice as long each time: the others shall be probes, too.
+LONGEST_REST_MS = 60 * 60_000
+# So often the probe of a broken circuit, or of an outage, is not held against its row.
 MAX_FREE_PROBES = 20
 
 
@@ -47,6 +46,11 @@ class Tries:
     faults: int = 0
     invalid_replies: int = 0
     splits: int = 0
+
+    def with_attempt(self) -> Tries:
+        """What it has been through once it is part of one more call."""
+        rest = self.crashes, self.faults, self.invalid_replies, self.splits
+        return Tries(self.attempts + 1, *rest)  # `replace` takes five times as long
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,7 @@ class Reask:
 
 @dataclass(frozen=True, slots=True)
 class SplitPack:
-    """Ask again in smaller pack_size; nothing is held against the job."""
+    """Ask again in smaller packs; nothing is held against the job."""
 
     why: str = ""
 
@@ -109,7 +113,13 @@ JobAction = Succeed | Accept | Reask | SplitPack | Release | RetryAt | Fail
 
 
 def after_answer(
-    value: str | None, why_not: str, tries: Tries, limits: Limits, *, pack_size: int = 1
+    value: str | None,
+    why_not: str,
+    tries: Tries,
+    limits: Limits,
+    *,
+    pack_size: int = 1,
+    final: bool = False,
 ) -> JobAction:
     """What follows an answer: `value` if it is valid, else `why_not`.
 
@@ -119,11 +129,14 @@ def after_answer(
         tries: What the job has been through, before this.
         limits: How much it may go through.
         pack_size: How many jobs shared the call.
+        final: Whether asking the job again, alone, would bring no other answer.
     """
     if value is not None:
         return Succeed(value)
     if pack_size > 1:
         return SplitPack(why_not)
+    if final:
+        return Fail(why_not)
     if tries.invalid_replies + 1 < limits.max_asks:
         return Reask(why_not)
     return Fail(f"no valid answer in {limits.max_asks} asked: {why_not}")
@@ -150,43 +163,39 @@ def after_refusal(
         now: The present moment.
         pack_size: How many jobs shared the call.
         circuit_open: Whether the call was the probe of a route whose calls are known to fail.
-        others_answered: Whether the provider has answered other calls since this one was sent: if
-            not, that it is overloaded says nothing about the job.
+        others_answered: Whether the provider answers other calls: if not, that it is overloaded
+            says little about the job, which lets others go first.
     """
-    if verdict.overloaded and not others_answered:
+    outage = verdict.overloaded and not others_answered
+    if outage and not verdict.perhaps_row:
         return Release()
     match verdict.kind:
         case Kind.REJECTED:
             return SplitPack(verdict.why) if pack_size > 1 else Fail(verdict.why)
         case Kind.TRANSIENT:
-            return _after_fault(
-                verdict, tries, limits, jitter, now, pack_size, circuit_open=circuit_open
-            )
+            if (circuit_open or outage) and tries.attempts < MAX_FREE_PROBES:
+                rest = PROBE_REST_MS if circuit_open else _rest_ms(tries.attempts)
+                return RetryAt(now + rest, counted=False)
+            due = now + max(backoff_ms(tries.faults, jitter), verdict.wait_ms or 0)
+            return _after_fault(verdict, tries, limits, due, pack_size)
         case _:
             return Release()
 
 
 def _after_fault(
-    verdict: Verdict,
-    tries: Tries,
-    limits: Limits,
-    jitter: float,
-    now: int,
-    pack_size: int,
-    *,
-    circuit_open: bool,
+    verdict: Verdict, tries: Tries, limits: Limits, due: int, pack_size: int
 ) -> JobAction:
-    """What follows a fault that may pass.
-
-    That the probe of an open circuit fails is not held against its jobs.
-    """
-    if circuit_open and tries.attempts < MAX_FREE_PROBES:
-        return RetryAt(now + PROBE_REST_MS, counted=False)
+    """What follows a fault that may pass; `due` is when to try again."""
     if pack_size > 1 and tries.faults + 1 >= FAULTS_IN_PACK:
         return SplitPack(verdict.why)
     if pack_size > 1 or tries.faults + 1 < limits.max_attempts:
-        return RetryAt(now + backoff_ms(tries.faults, jitter))
+        return RetryAt(due)
     return Fail(f"{verdict.why} (tried {tries.faults + 1} times)")
+
+
+def _rest_ms(attempts: int) -> int:
+    """How long a row lets others go first, once it was refused so many times."""
+    return min(LONGEST_REST_MS, BASE_WAIT_MS << attempts)
 
 
 def backoff_ms(faults: int, jitter: float) -> int:
@@ -206,21 +215,6 @@ def next_poll_at(started_at: int, now: int) -> int | None:
     if age > LONGEST_TASK_MS:
         return None
     return now + min(LONGEST_POLL_MS, max(FIRST_POLL_MS, age // 10))
-
-
-def batch_stop_reason(verdict: Verdict, counts: Counts, rejected: int) -> str | None:
-    """Why a batch should stop asking, or None: its model is gone, or all it asks is rejected.
-
-    A wrong parameter would otherwise cost a call, and a failure, for every row. `rejected` is how
-    many of its calls were.
-    """
-    advice = f"; {verdict.remedy}" if verdict.remedy else ""
-    if verdict.kind is Kind.GONE:
-        return f"the provider does not serve this model: {verdict.why}{advice}"
-    unanswered = verdict.kind is Kind.REJECTED and counts.succeeded == 0
-    if unanswered and rejected >= REJECTIONS_TO_STOP:
-        return f"the provider rejects every call: {verdict.why}{advice}"
-    return None
 
 
 def survives_crash(tries: Tries) -> bool:

@@ -32,12 +32,14 @@ class RouteState:
         controller: How many of its calls may be in flight, and how fast they may start.
         in_flight: Calls of this process under way.
         cost: What one call reserves, by unit.
+        refusal: What the provider said when it refused one last, if it has answered none since.
     """
 
     windows: tuple[Window, ...]
     controller: Controller = field(default_factory=lambda: UNKNOWN)
     in_flight: int = 0
     cost: Cost = field(default_factory=lambda: ONE_CALL)
+    refusal: str = ""
 
     @property
     def remaining(self) -> int | None:

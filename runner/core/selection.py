@@ -174,7 +174,7 @@ class _Turn:
             if until is None:
                 return Waiting(key, WaitCause.CONCURRENCY, _BUSY, None)
             until = self._now + until - state.loop_ms
-            return Waiting(key, ParkReason.THROTTLED, _SLOWED, until)
+            return Waiting(key, ParkReason.THROTTLED, own.refusal, until)
         if account.rate is not None:
             allowed = account.rate.left(self._now)
             if allowed < 1:
@@ -239,7 +239,6 @@ class _Turn:
 
 _UNBOUNDED = AccountState()
 _BUSY = "all allowed calls are in flight"
-_SLOWED = "the provider asked for fewer calls"
 
 
 def _idle(demand: Demand) -> Waiting:

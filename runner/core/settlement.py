@@ -1,22 +1,21 @@
 """What the end of a call changes: its ledger row, its windows, its jobs, its batch, its route.
 
-`settle` turns one ended call into one frozen settlement; `settle_windows` and `stop_reasons` draw
+`settle` turns one ended call into one frozen settlement; `settle_windows` and `gone_reasons` draw
 the consequences of all that ended together. Nobody else decides any of that: the store writes what
 is settled here.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from runner.core import charging, retry
 from runner.core.admission import Permit
 from runner.core.charging import Outcome
 from runner.core.retry import Accept, JobAction, Limits, Tries
-from runner.core.states import CallState, Counts
-from runner.core.verdict import Kind, Verdict
+from runner.core.states import CallState
+from runner.core.verdict import Kind
 from runner.core.window import Window
 
 # A provider that names a longer wait than this is believed across a restart, too.
@@ -52,12 +51,14 @@ class ParsedAnswer:
         invalid: Why it is not, otherwise.
         task_id: The provider's task that the answer will come from, if it is to come.
         said: The model's words, where they are worth keeping.
+        final: Whether asking the job again, alone, would bring no other answer.
     """
 
     value: str | None = None
     invalid: str = ""
     task_id: str = ""
     said: str | None = None
+    final: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,8 @@ class RouteEvidence:
     """What the route's other calls tell of one that was refused.
 
     Attributes:
-        others_answered: Whether the route has answered other calls since this one was sent.
+        others_answered: Whether the route answers other calls: it has since this one was sent; or,
+            where it may be the row that cannot be answered, it has lately, or refused no other.
         exhausted: Whether slowing down has not helped, so that the route must be parked.
     """
 
@@ -168,7 +170,9 @@ def settle(
 def _after_answer(answer: ParsedAnswer, tries: Tries, limits: Limits, pack_size: int) -> JobAction:
     if answer.task_id:
         return Accept(answer.task_id)
-    return retry.after_answer(answer.value, answer.invalid, tries, limits, pack_size=pack_size)
+    return retry.after_answer(
+        answer.value, answer.invalid, tries, limits, pack_size=pack_size, final=answer.final
+    )
 
 
 def _paced(outcome: Outcome, *, exhausted: bool) -> Outcome:
@@ -213,29 +217,14 @@ def _by_permit(
     return found
 
 
-def stop_reasons(
-    settlements: Iterable[Settlement], counts: Callable[[int], tuple[Counts, int]]
-) -> tuple[dict[int, str], dict[int, int]]:
-    """By batch: why it should stop asking; and how many more of its calls were rejected.
-
-    Args:
-        settlements: What ended, in its order.
-        counts: By batch, its counts with what has just ended, and its rejected calls before.
-    """
-    rejected: dict[int, int] = defaultdict(int)
+def gone_reasons(settlements: Iterable[Settlement]) -> dict[int, str]:
+    """By batch: why it should stop asking, since the one model that it may ask is not served."""
     reasons: dict[int, str] = {}
     for one in settlements:
-        batch_id, verdict = one.call.batch_id, one.outcome.verdict
-        if batch_id is None or not _concerns_batch(one, verdict):
-            continue
-        rejected[batch_id] += verdict.kind is Kind.REJECTED
-        own, before = counts(batch_id)
-        reason = retry.batch_stop_reason(verdict, own, before + rejected[batch_id])
-        if reason is not None:
-            reasons[batch_id] = reason
-    return reasons, dict(rejected)
-
-
-def _concerns_batch(settlement: Settlement, verdict: Verdict) -> bool:
-    gone = verdict.kind is Kind.GONE and settlement.call.permit.only_route
-    return gone or verdict.kind is Kind.REJECTED
+        verdict, permit = one.outcome.verdict, one.call.permit
+        if one.call.batch_id is not None and verdict.kind is Kind.GONE and permit.only_route:
+            advice = f"; {verdict.remedy}" if verdict.remedy else ""
+            reasons[one.call.batch_id] = (
+                f"the provider does not serve this model: {verdict.why}{advice}"
+            )
+    return reasons

@@ -16,6 +16,20 @@ _OF_A_DAY = re.compile(
     r"(?!.*\bmodel\b).*\b(today|tomorrow|daily|per[ -]day|a day)\b", re.IGNORECASE | re.DOTALL
 )
 
+# What an error in words alone means, where no rule knows it: of a token, and of load.
+_OF_TOKEN = re.compile(
+    r"login fail"
+    r"|(api.?key|access.?token|credential)s?\b.{0,30}\b(invalid|incorrect|not valid|expired)"
+    r"|(invalid|incorrect|expired)\b.{0,20}(api.?key|access.?token|credential)|unauthori[sz]ed"
+    r"|authentication (fail|error)",
+    re.IGNORECASE,
+)
+_OF_LOAD = re.compile(
+    r"too busy|overload|(server|system|service) (is )?busy|too many requests|rate.?limit"
+    r"|(try|retry) again later",
+    re.IGNORECASE,
+)
+
 
 class Kind(StrEnum):
     """The eight verdicts."""
@@ -37,6 +51,14 @@ class Scope(StrEnum):
     MODEL = "model"  # one model on one account
 
 
+class Finish(StrEnum):
+    """How an answer ended."""
+
+    WHOLE = ""  # as far as is known
+    CUT = "cut"  # at a limit of tokens
+    FILTERED = "filtered"  # by the provider's filter of contents
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """One HTTP reply, reduced to what a verdict and a report need."""
@@ -46,6 +68,8 @@ class Reply:
     code: str = ""
     message: str = ""  # of the error, whatever its envelope
     content: str | None = None  # a chat's answer; None when the reply holds none
+    finish: Finish = Finish.WHOLE
+    lacks: str = ""  # why it holds no answer, as a clause
     # An embedding call's vectors as JSON texts, in the inputs' order; None for one that is missing.
     vectors: tuple[str | None, ...] = ()
     task_id: str = ""  # of images that are being made
@@ -77,8 +101,10 @@ class Verdict:
         quota: The name of the quota it speaks of, where it names one.
         ambiguous: A 429 that may be a burst or a spent allowance; see charging.py.
         remedy: What the user can do, where the program cannot.
-        overloaded: The server says that it is too busy or limits the rate (429, 503, 529), and
-            not that an allowance is spent: fewer calls at a time, or slower ones, may help.
+        overloaded: The server says that it is too busy or limits the rate (429, 503, 529, or a
+            wait that it names), and not that an allowance is spent: fewer calls at a time, or
+            slower ones, may help.
+        perhaps_row: It may as well be this row that cannot be answered.
     """
 
     kind: Kind
@@ -89,10 +115,14 @@ class Verdict:
     remedy: str | None = None
     quota: str = ""
     overloaded: bool = False
+    perhaps_row: bool = False
 
 
 _DONE = Verdict(Kind.DONE)
 _OVERLOADED = frozenset({429, 503, 529})
+# Statuses of a request that is wrong, or comes at a wrong time.
+_VAGUE = frozenset({400, 403, 404, 413, 422})
+_CHECK_TOKEN = "check the account's token and its standing with the provider"  # noqa: S105 - words
 _SLOWER_MAY_HELP = frozenset({Kind.THROTTLED, Kind.TRANSIENT})
 
 
@@ -130,7 +160,7 @@ def classify(reply: Reply, rules: Sequence[Rule]) -> Verdict:
     for rule in rules:
         if rule.matches(reply):
             return _as_told(replace(rule.verdict, why=why), reply)
-    return _as_told(_of_status(reply, why), reply)
+    return _as_told(_of_words(reply, why) or _of_status(reply, why), reply)
 
 
 def succeeded(status: int) -> bool:
@@ -144,17 +174,33 @@ def _redirects(status: int) -> bool:
 
 
 def _of_success(reply: Reply) -> Verdict:
-    if not reply.answered:
-        why = f"{reply.status} with an empty shell instead of an answer"
-        return Verdict(Kind.THROTTLED, why)
-    return _DONE
+    """The verdict on a success that names no error.
+
+    One without an answer is how some providers throttle (ModelScope), and how others refuse a
+    prompt. Where tokens are counted, the prompt was read and is charged: that is no throttle.
+    """
+    if reply.answered:
+        return _DONE
+    why = f"HTTP {reply.status}, {reply.lacks or 'the reply holds no answer'}"
+    if reply.prompt_tokens or reply.completion_tokens:
+        return Verdict(Kind.TRANSIENT, why, scope=None)
+    wait = reply.retry_after_ms
+    return Verdict(Kind.TRANSIENT, why, wait_ms=wait, overloaded=True, perhaps_row=True)
 
 
 def _as_told(verdict: Verdict, reply: Reply) -> Verdict:
     """`verdict` with the wait that the reply asks for, which goes before a rule's own."""
-    wait = verdict.wait_ms if reply.retry_after_ms is None else reply.retry_after_ms
-    overloaded = reply.status in _OVERLOADED and verdict.kind in _SLOWER_MAY_HELP
-    return replace(verdict, wait_ms=wait, overloaded=overloaded)
+    told = reply.retry_after_ms
+    wait = verdict.wait_ms if told is None else told
+    if verdict.kind not in _SLOWER_MAY_HELP:
+        return replace(verdict, wait_ms=wait)
+    busy = reply.status in _OVERLOADED
+    return replace(
+        verdict,
+        wait_ms=wait,
+        overloaded=busy or bool(told) or verdict.overloaded,
+        perhaps_row=not busy and (bool(told) or verdict.perhaps_row),
+    )
 
 
 def _of_status(reply: Reply, why: str) -> Verdict:
@@ -163,9 +209,10 @@ def _of_status(reply: Reply, why: str) -> Verdict:
             scope = Scope.ACCOUNT if _OF_A_DAY.match(reply.message) else Scope.MODEL
             ambiguous = reply.retry_after_ms is None
             return Verdict(Kind.THROTTLED, why, scope, ambiguous=ambiguous)
+        case status if status in _VAGUE and reply.retry_after_ms:  # it may be accepted later
+            return Verdict(Kind.TRANSIENT, why)
         case 401 | 403:
-            remedy = "check the account's token and its standing with the provider"
-            return Verdict(Kind.UNAUTHORISED, why, Scope.ACCOUNT, remedy=remedy)
+            return Verdict(Kind.UNAUTHORISED, why, Scope.ACCOUNT, remedy=_CHECK_TOKEN)
         case 402:
             return Verdict(Kind.SPENT, why, Scope.ACCOUNT)
         case 404:
@@ -176,6 +223,21 @@ def _of_status(reply: Reply, why: str) -> Verdict:
             return Verdict(Kind.TRANSIENT, why)
         case _:
             return Verdict(Kind.REJECTED, why)
+
+
+def _of_words(reply: Reply, why: str) -> Verdict | None:
+    """What the words of an error mean whose status means little; None if they tell nothing."""
+    said = reply.message
+    if not (succeeded(reply.status) or reply.status in _VAGUE):
+        return None
+    if succeeded(reply.status):
+        if _OF_TOKEN.search(said):
+            return Verdict(Kind.UNAUTHORISED, why, Scope.ACCOUNT, remedy=_CHECK_TOKEN)
+        if _OF_A_DAY.match(said) and "limit" in said.lower():
+            return Verdict(Kind.THROTTLED, why, Scope.ACCOUNT, ambiguous=True)
+    if _OF_LOAD.search(said):
+        return Verdict(Kind.TRANSIENT, why, overloaded=True, perhaps_row=True)
+    return None
 
 
 def _in_words(reply: Reply) -> str:

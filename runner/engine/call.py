@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import anyio
@@ -29,6 +28,7 @@ from runner.engine.handlers import JobHandler, handler_of
 from runner.engine.handlers.base import JobRow
 from runner.errors import RunnerError
 from runner.jobfile import JobFile
+from runner.path_text import to_path
 from runner.providers.endpoint import CallResult, Endpoint
 from runner.store.batches import Batch
 from runner.store.set_aside import SetAside
@@ -52,7 +52,7 @@ def compile_job(batch: Batch) -> CompiledJob:
     """
     jobfile = JobFile.from_json(batch.job_json)
     limits = Limits(jobfile.limits.max_attempts, jobfile.answer.max_asks)
-    return CompiledJob(handler_of(jobfile, Path(batch.input).parent), limits)
+    return CompiledJob(handler_of(jobfile, to_path(batch.input).parent), limits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +125,12 @@ class EndedCall:
         )
 
     @property
+    def first_job(self) -> int:
+        """The id of the first of its jobs; 0 if it has none."""
+        jobs = self.prepared.call.jobs
+        return jobs[0].job_id if jobs else 0
+
+    @property
     def outcome(self) -> Outcome:
         """What its windows need to know."""
         probe = self.prepared.call.permit.probe
@@ -169,7 +175,7 @@ async def _make(
         verdict = Verdict(Kind.LOCAL, "nothing can be asked of its rows", scope=None)
         return EndedCall(prepared, CallResult(verdict), (), (), tuple(unaskable), sent_at, sent_at)
     result = await handler.ask(endpoint, call.permit.route[1], questions, sent_at)
-    answers = handler.read(result, len(asked)) if result.verdict.kind is Kind.DONE else ()
+    answers = handler.read(result, questions) if result.verdict.kind is Kind.DONE else ()
     return EndedCall(
         prepared,
         result,

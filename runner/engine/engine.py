@@ -22,7 +22,6 @@ import anyio
 from anyio.abc import TaskGroup
 
 from runner.clock import Clock
-from runner.core.clock_skew import skew_of
 from runner.core.demand import Rules
 from runner.core.ending import Ending
 from runner.core.selection import Wait
@@ -34,6 +33,7 @@ from runner.engine.image_poller import ImageTaskPoller
 from runner.engine.memory import Memory, Turn
 from runner.engine.open_calls import OpenCalls
 from runner.engine.posts import Posts
+from runner.engine.provider_clock import ProviderClock
 from runner.engine.run import Run
 from runner.engine.runs import Runs, Standing
 from runner.engine.scheduler import Scheduler
@@ -105,8 +105,8 @@ class Engine:
         self._woken = anyio.Event()
         self._closing = False
         self._trouble: str | None = None
+        self._hour = ProviderClock(clock, endpoints, self._wake)
         self._unstored: RunnerError | None = None  # what is told of replies that could not be
-        self._skew_ms = 0
         self._admits = False  # not before the balances were asked for
         self._looked_at = float("-inf")
         self._deadline = float("inf")  # of the loop's time: when calls in flight are given up
@@ -126,6 +126,7 @@ class Engine:
                 async with anyio.create_task_group() as pollers:
                     pollers.start_soon(self._images.run, runner_id)
                     self._accounts.start_polling(pollers, self._wake)
+                    pollers.start_soon(self._hour.run)
                     async with anyio.create_task_group() as tasks:
                         tasks.start_soon(self._serve, scheduler, runner_id)
                         try:
@@ -229,6 +230,7 @@ class Engine:
 
     async def _turn(self, scheduler: Scheduler, runner_id: int) -> Wait:
         """Look if it is time, then write if there is anything to write."""
+        self._hour.look()
         memory = await self._looked(scheduler, runner_id)
         self._check_disk()
         if not self._has_news(memory):
@@ -271,10 +273,7 @@ class Engine:
         """Learn what concerns more than one job: a refused account, a clock that is wrong."""
         account, _ = one.prepared.call.permit.route
         self._accounts.learn(account, one.result.verdict)
-        skew = skew_of(one.result.date, one.sent_at, one.ended_at, self._skew_ms)
-        if skew is not None and skew != self._skew_ms:
-            event_log.clock_skewed(skew)
-            self._skew_ms = skew
+        self._hour.learn(one.result.date, one.sent_at, one.ended_at)
 
     async def _drain(self, calls: TaskGroup) -> None:
         """Let calls in flight finish, up to the deadline, and settle them."""
@@ -309,11 +308,11 @@ class Engine:
     # ---- looking and sleeping
 
     async def _await_balances(self, scheduler: Scheduler) -> None:
-        """Wait a little for what the first look at the balances tells."""
+        """Wait a little for what the provider tells: the balances, and the hour."""
         self._memory = await scheduler.look(self._memory)
         self._accounts.want_prices(scheduler.routes(self._memory))
         with anyio.move_on_after(FIRST_POLL_S):
-            while not (self._closing or self._accounts.polled):
+            while not (self._closing or (self._accounts.polled and self._hour.is_settled)):
                 self._woken = anyio.Event()
                 if self._posts:
                     await self._write(self._memory)
@@ -360,6 +359,8 @@ class Engine:
 
     async def _conclude(self, memory: Memory, wait: Wait) -> None:
         """End the runs that are over, and show the others how things stand."""
+        if not self._hour.is_settled:
+            return  # nobody was let in, and that tells nothing
         expired = await self._runs.conclude(memory, wait, self._standing())
         self._deadline = min([self._deadline, *expired])
 
@@ -375,11 +376,11 @@ class Engine:
 
     def _now(self) -> int:
         """The moment by the provider's clock, where it is known to differ from ours."""
-        return self._clock.now() + self._skew_ms
+        return self._hour.now()
 
     def _rules_of(self, batch_id: int) -> Rules | None:
         """What is wanted of a batch; nothing while the end of an old call cannot be kept."""
-        if not self._admits or self._any_trouble is not None:
+        if not (self._admits and self._hour.is_settled) or self._any_trouble is not None:
             return None
         return self._runs.rules_of(batch_id)
 
@@ -392,7 +393,7 @@ class Engine:
         """What the runs need to know of the engine."""
         return Standing(
             at=self._clock.now(),
-            skew_ms=self._skew_ms,
+            skew_ms=self._hour.skew_ms,
             open_calls=self._calls.by_batch(),
             trouble=self._any_trouble,
             refusal=self._accounts.refusal,
@@ -406,6 +407,7 @@ class Engine:
             self._random,
             runner_id=runner_id,
             max_concurrency=self._options.max_concurrency,
+            is_sure=lambda: self._hour.is_sure,
             # After a reset every process waits a little, not all the same while.
             reset_jitter_ms=round(self._random.random() * LONGEST_JITTER_MS),
         )

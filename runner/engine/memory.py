@@ -12,6 +12,7 @@ from runner.core.route import Route
 from runner.core.selection import Wait
 from runner.core.settlement import Settlement
 from runner.core.start_bucket import StartBucket
+from runner.core.wall import NO_STREAK, Streak
 from runner.engine.call import PreparedCall
 from runner.engine.route_stats import RouteStats
 from runner.engine.snapshot import Snapshot
@@ -27,6 +28,7 @@ class Memory:
         routes: What was learned of each route.
         rates: How fast the calls of each account may start, where that is bounded.
         shares: Calls that each batch has had beside the others.
+        streaks: By batch, the calls rejected since its last answer.
     """
 
     snapshot: Snapshot
@@ -34,11 +36,18 @@ class Memory:
     routes: Mapping[Route, RouteStats] = field(default_factory=dict)
     rates: Mapping[str, StartBucket] = field(default_factory=dict)
     shares: Mapping[int, int] = field(default_factory=dict)
+    streaks: Mapping[int, Streak] = field(default_factory=dict)
 
     @property
     def in_flight(self) -> int:
         """Calls of this process under way."""
         return sum(stats.in_flight for stats in self.routes.values())
+
+    def streak_of(self, batch_id: int) -> Streak:
+        """The rejections of a batch since its last answer, those that others have seen included."""
+        own = self.streaks.get(batch_id, NO_STREAK)
+        batch = self.snapshot.batches.get(batch_id)
+        return own if batch is None else own.as_stored(batch.calls_rejected)
 
     def with_started(self, found: Admission) -> Memory:
         """What is known once the admitted calls are under way."""

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 import anyio
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.errors import StoreError
+from runner.store.database import is_failure
 
 T = TypeVar("T")
 Work = Callable[[AsyncConnection], Awaitable[T]]
@@ -75,9 +75,9 @@ class Posts:
             try:
                 async with connection.begin_nested():
                     item.result = await item.work(connection)
-            except OperationalError:
-                raise  # the database itself: it is told of the whole transaction
-            except Exception as error:  # noqa: BLE001 - raised where it was posted
+            except Exception as error:
+                if is_failure(error):
+                    raise  # it concerns the whole transaction
                 item.error = error
         return items
 

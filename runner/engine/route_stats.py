@@ -22,6 +22,10 @@ WEIGHT = 0.1
 FORGET = 0.02
 # After so many refusals in a row that may be for pace or for allowance, a probe is to tell which.
 AMBIGUOUS_REFUSALS = 4
+SEVERAL = -1
+# For so long after an answer, what may be an outage is held against the rows that meet it: some
+# twenty calls, as the waits go.
+RECENT_MS = 10 * 60_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,9 @@ class RouteStats:
         tokens: What a call is expected to take.
         call_ms: How long a call takes, smoothed.
         answered_ms: When it last answered a call, by the loop's clock.
+        refused_job: The first job of the calls that it has refused since then; `SEVERAL` where
+            they had different ones, 0 where there was no call.
+        refusal: What the provider said of the last of them.
     """
 
     controller: Controller
@@ -41,13 +48,15 @@ class RouteStats:
     tokens: float = USUAL_TOKENS
     call_ms: float = USUAL_CALL_MS
     answered_ms: int = -1
+    refused_job: int = 0
+    refusal: str = ""
 
     def refused(
-        self, outcome: Outcome, sent_ms: int, now_ms: int
+        self, outcome: Outcome, job: int, sent_ms: int, now_ms: int
     ) -> tuple[RouteStats, RouteEvidence]:
         """The route after a call that brought no answer, and what the others tell of that call.
 
-        `sent_ms` and `now_ms` are by the loop's clock.
+        `job` is the first job of the call; `sent_ms` and `now_ms` are by the loop's clock.
         """
         verdict, others = outcome.verdict, self.in_flight - 1
         learned = self.controller
@@ -56,12 +65,19 @@ class RouteStats:
         else:
             learned = controller.faulted(learned, now_ms)
         doubtful = verdict.ambiguous and learned.drought.refusals >= AMBIGUOUS_REFUSALS
+        only = self.refused_job in (0, job)
         evidence = RouteEvidence(
-            others_answered=self.answered_ms >= sent_ms,
+            others_answered=self.answered_ms >= sent_ms
+            or (verdict.perhaps_row and (only or self._answers_at(now_ms))),
             exhausted=doubtful or controller.exhausted(learned),
         )
         after = replace(
-            self, in_flight=others, controller=learned, tokens=self._tokens([outcome.tokens])
+            self,
+            in_flight=others,
+            controller=learned,
+            tokens=self._tokens([outcome.tokens]),
+            refused_job=job if only else SEVERAL,
+            refusal=verdict.why,
         )
         return after, evidence
 
@@ -79,6 +95,10 @@ class RouteStats:
             self.call_ms + weight * (took_ms - self.call_ms),
             now_ms,
         )
+
+    def _answers_at(self, now_ms: int) -> bool:
+        """Whether its last answer is not so old that there may be an outage."""
+        return self.answered_ms >= 0 and now_ms - self.answered_ms < RECENT_MS
 
     @property
     def pace_ms(self) -> float:

@@ -14,7 +14,7 @@ from random import Random
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from runner.core import admission, controller, settlement, start_bucket
+from runner.core import admission, controller, settlement, start_bucket, wall
 from runner.core.admission import Admission, Permit
 from runner.core.charging import ANSWERED
 from runner.core.demand import Demand, Rules
@@ -22,7 +22,7 @@ from runner.core.retry import RetryAt
 from runner.core.route import Route, RouteState
 from runner.core.selection import AccountState, State
 from runner.core.settlement import Call, CallJob, RouteEvidence, Settlement
-from runner.core.states import BatchState, Counts
+from runner.core.states import BatchState
 from runner.core.window import Window
 from runner.engine.account_pool import AccountPool
 from runner.engine.call import EndedCall, PreparedCall, loop_ms, settled
@@ -32,7 +32,7 @@ from runner.engine.read_ahead import Pack, ReadAhead
 from runner.engine.route_stats import RouteStats
 from runner.engine.snapshot import Snapshot, demand_of, read_snapshot, routes_of, windows_of
 from runner.providers.account import Account
-from runner.store import batches, enqueue, jobs, windows
+from runner.store import batches, enqueue, jobs, results, windows
 from runner.store.apply import apply
 from runner.store.batches import Batch
 from runner.store.counts import Changes
@@ -57,6 +57,7 @@ class Scheduler:
         runner_id: int,
         max_concurrency: int,
         reset_jitter_ms: int,
+        is_sure: Callable[[], bool] = lambda: False,
     ) -> None:
         self._database = database
         self._accounts = accounts
@@ -64,6 +65,7 @@ class Scheduler:
         self._runner_id = runner_id
         self._max_concurrency = max_concurrency
         self._reset_jitter_ms = reset_jitter_ms
+        self._is_sure = is_sure  # whether the provider has confirmed the hour
         self._read_ahead = ReadAhead()
         self._preparer = Preparer()
 
@@ -97,7 +99,8 @@ class Scheduler:
         """
         memory = await self._current(connection, memory, stale=stale)
         changes = Changes()
-        memory, settlements = self._settle(memory, ended, now)
+        memory, judged = self._settle(memory, ended, now)
+        memory, settlements = await self._heed_walls(connection, memory, judged, now, changes)
         memory, changed = await self._apply(connection, memory, settlements, now, changes)
         memory, demands = await self._demands(connection, memory, rules_of, now, changes)
         state = self._state(memory, demands, now)
@@ -158,13 +161,41 @@ class Scheduler:
             if one.result.verdict.kind in ANSWERED:
                 answered.setdefault(route, []).append(one)
             else:
-                routes[route], evidence = routes[route].refused(one.outcome, one.sent_ms, now_ms)
+                routes[route], evidence = routes[route].refused(
+                    one.outcome, one.first_job, one.sent_ms, now_ms
+                )
             settlements.append(settled(one, evidence, jitter=self._random.random(), now=now))
         for route, calls in answered.items():
             sent = [one.sent_ms for one in calls]
             tokens = [one.result.tokens for one in calls]
             routes[route] = routes[route].answered(sent, tokens, now_ms)
         return replace(memory, routes=routes), settlements
+
+    async def _heed_walls(
+        self,
+        connection: AsyncConnection,
+        memory: Memory,
+        settlements: Sequence[Settlement],
+        now: int,
+        changes: Changes,
+    ) -> tuple[Memory, Sequence[Settlement]]:
+        """Pause the batches of which call after call is rejected, and fail no rows for it."""
+        known = memory.snapshot.batches
+
+        def answered(batch_id: int) -> bool:
+            return batch_id not in known or known[batch_id].counts.succeeded > 0
+
+        found = wall.find_walls(settlements, memory.streak_of, answered, now)
+        for batch_id in found.streaks.keys() & known.keys():
+            more = found.streaks[batch_id].number - known[batch_id].calls_rejected
+            changes.add(batch_id, "calls_rejected", more)
+        await results.take_back(connection, found.taken_back, changes)
+        streaks = {**memory.streaks, **found.streaks}
+        snapshot = await _paused(connection, memory.snapshot, found.reasons)
+        memory = replace(
+            memory, snapshot=snapshot, streaks={b: s for b, s in streaks.items() if s.number}
+        )
+        return memory, found.settlements
 
     async def _apply(
         self,
@@ -178,7 +209,7 @@ class Scheduler:
         fresh = await apply(connection, settlements, self._runner_id, now, changes)
         snapshot = memory.snapshot
         changed = list(settlement.settle_windows(snapshot.windows, fresh, now).values())
-        snapshot = await self._stop_batches(connection, snapshot, fresh, changes)
+        snapshot = await _paused(connection, snapshot, settlement.gone_reasons(fresh))
         dues = [
             one.action.due
             for settlement_ in settlements
@@ -191,30 +222,6 @@ class Scheduler:
             next_due = await jobs.next_due(connection)
         snapshot = replace(snapshot, next_due=next_due).with_windows(changed)
         return replace(memory, snapshot=snapshot), changed
-
-    async def _stop_batches(
-        self,
-        connection: AsyncConnection,
-        snapshot: Snapshot,
-        fresh: Sequence[Settlement],
-        changes: Changes,
-    ) -> Snapshot:
-        """Pause the batches that should stop asking."""
-
-        def counts(batch_id: int) -> tuple[Counts, int]:
-            batch = snapshot.batches.get(batch_id)
-            if batch is None:
-                return Counts(succeeded=1), 0  # it is paused or gone already
-            return changes.applied_to(batch).counts, batch.calls_rejected
-
-        reasons, rejected = settlement.stop_reasons(fresh, counts)
-        for batch_id, number in rejected.items():
-            changes.add(batch_id, "calls_rejected", number)
-        left = dict(snapshot.batches)
-        for batch_id, reason in reasons.items():
-            if left.pop(batch_id, None) is not None:
-                await batches.set_batch_state(connection, batch_id, BatchState.PAUSED, reason)
-        return replace(snapshot, batches=left)
 
     async def _demands(
         self,
@@ -271,7 +278,12 @@ class Scheduler:
         accounts = {account.name: account for account in self._accounts.accounts}
         routes = {route for demand in demands for route in demand.routes}
         found = windows_of(
-            memory.snapshot.latest, [*accounts.values()], routes, now, self._reset_jitter_ms
+            memory.snapshot.latest,
+            [*accounts.values()],
+            routes,
+            now,
+            self._reset_jitter_ms,
+            sure=self._is_sure(),
         )
         states = {
             route: self._route_state(memory, accounts[route[0]], route, own)
@@ -289,7 +301,7 @@ class Scheduler:
     ) -> RouteState:
         stats = memory.routes.get(route) or self._new_route(account)
         cost = account.cost(route[1], round(stats.tokens))
-        return RouteState(own, stats.controller, stats.in_flight, cost)
+        return RouteState(own, stats.controller, stats.in_flight, cost, stats.refusal)
 
     def _new_route(self, account: Account) -> RouteStats:
         start = min(account.preset.start_concurrency, self._max_concurrency)
@@ -355,4 +367,15 @@ class Scheduler:
 
 def _claimed(job: jobs.ReadyJob) -> CallJob:
     """The job as it is once it is claimed."""
-    return CallJob(job.job_id, replace(job.tries, attempts=job.tries.attempts + 1))
+    return CallJob(job.job_id, job.tries.with_attempt())
+
+
+async def _paused(
+    connection: AsyncConnection, snapshot: Snapshot, reasons: Mapping[int, str]
+) -> Snapshot:
+    """Pause batches, unless they are already."""
+    left = dict(snapshot.batches)
+    for batch_id, reason in reasons.items():
+        if left.pop(batch_id, None) is not None:
+            await batches.set_batch_state(connection, batch_id, BatchState.PAUSED, reason)
+    return replace(snapshot, batches=left)

@@ -104,11 +104,18 @@ def windows_of(
     routes: Iterable[Route],
     now: int,
     reset_jitter_ms: int = 0,
+    *,
+    sure: bool = False,
 ) -> dict[Route, tuple[Window, ...]]:
-    """The windows that a call by each of these routes would touch at `now`."""
+    """The windows that a call by each of these routes would touch at `now`.
+
+    `sure`: the provider itself has told that it is `now`.
+    """
     quotas = {account.name: account.quotas for account in accounts}
     return {
-        (name, model): windows_at(latest, name, model, quotas[name], now, reset_jitter_ms)
+        (name, model): windows_at(
+            latest, name, model, quotas[name], now, reset_jitter_ms, sure=sure
+        )
         for name, model in routes
     }
 

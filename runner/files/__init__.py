@@ -6,7 +6,7 @@ Inside the program a row is the text of a JSON object, whatever the format of it
 from runner.files.check import check
 from runner.files.dataset import Dataset, SourceFile
 from runner.files.find import find_inputs
-from runner.files.formats import FORMATS, SUPPORTED, Format
+from runner.files.formats import AS_NAMED, FORMATS, SUPPORTED, Format, ReadOptions
 from runner.files.output import OutputWriter, open_output
 from runner.files.rows import read_rows
 from runner.files.selection import ALL, Selection, parse_selection
@@ -15,6 +15,7 @@ from runner.files.writers.encode import RESULT_COLUMNS, CellValue
 
 __all__ = [
     "ALL",
+    "AS_NAMED",
     "FORMATS",
     "RESULT_COLUMNS",
     "SUPPORTED",
@@ -22,6 +23,7 @@ __all__ = [
     "Dataset",
     "Format",
     "OutputWriter",
+    "ReadOptions",
     "Selection",
     "SourceFile",
     "check",

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from runner.errors import InputError
 from runner.files.dataset import Dataset, ReadProgress
-from runner.files.formats import Format
+from runner.files.formats import AS_NAMED, ReadOptions
 from runner.files.input_errors import require_columns, unusable
 from runner.files.rows import all_rows
 from runner.files.scan import FileScan, Requirements, scan_file
@@ -22,7 +22,7 @@ def check(
     paths: Path | Sequence[Path],
     *,
     required: frozenset[str] = frozenset(),
-    form: Format | None = None,
+    options: ReadOptions = AS_NAMED,
     selection: Selection = ALL,
     on_progress: ReadProgress | None = None,
 ) -> Dataset:
@@ -31,7 +31,7 @@ def check(
     Args:
         paths: One file, or several whose rows follow each other.
         required: The columns that every row must have.
-        form: The format of the files, which overrides their suffixes.
+        options: What the user says about the files' format.
         selection: The rows to use.
         on_progress: Called after every 10,000 rows, and at the end.
 
@@ -39,7 +39,7 @@ def check(
         InputError: A file cannot be read, has no rows, or has invalid rows; or the files do not
             fit together; or the selection is empty.
     """
-    return check_files(paths, Requirements(required, form), selection, on_progress)
+    return check_files(paths, Requirements(required, options), selection, on_progress)
 
 
 def check_files(
@@ -77,7 +77,9 @@ def _join(scans: Sequence[FileScan], selection: Selection) -> Dataset:
         rows = selection.count(matched)
     if not rows:
         raise unusable(first, "no row meets the conditions")
-    return Dataset(source_files, columns, rows, matched, _digest(scans, selection), selection)
+    remarks = tuple(dict.fromkeys(remark for scan in scans for remark in scan.remarks))
+    digest = _digest(scans, selection)
+    return Dataset(source_files, columns, rows, matched, digest, selection, remarks=remarks)
 
 
 def _columns(scans: Sequence[FileScan]) -> tuple[str, ...]:

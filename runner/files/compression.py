@@ -1,8 +1,11 @@
-"""Reads and writes the bytes of gzip and zstd files."""
+"""Reads and writes the bytes of compressed files."""
 
 from __future__ import annotations
 
+import bz2
 import gzip
+import lzma
+import zipfile
 import zlib
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
@@ -11,6 +14,7 @@ from runner.errors import InputError, OutputError
 from runner.files.formats import Compression, require_extra
 
 _BLOCK = 1 << 13  # a block of zstd may expand to a thousand times its size: keep it small
+_WINDOW = 1 << 31  # of zstd --long=31; a frame takes the memory only if it asks for it
 _LEVEL = 6  # of gzip; its default, 9, takes three times as long for a hundredth less
 
 
@@ -31,6 +35,12 @@ def decompressed(file: BinaryIO, compression: Compression | None, path: Path) ->
             return file
         case "gz":
             return _Strict(gzip.GzipFile(fileobj=file, mode="rb"), path, (zlib.error,))
+        case "bz2":
+            return _Strict(bz2.BZ2File(file), path, (OSError, ValueError))
+        case "xz":
+            return _Strict(lzma.LZMAFile(file), path, (lzma.LZMAError,))
+        case "zip":
+            return _Strict(_only_member(file, path), path, (zipfile.BadZipFile, zlib.error))
         case "zst":
             with require_extra("zstd", path, InputError):
                 import zstandard  # noqa: PLC0415 - an extra
@@ -51,10 +61,40 @@ def compressed(file: BinaryIO, compression: Compression | None, path: Path) -> B
         case "gz":  # without a name and a time the same rows give the same bytes
             gzipped = gzip.GzipFile("", "wb", compresslevel=_LEVEL, fileobj=file, mtime=0)
             return cast("BinaryIO", gzipped)
+        case "bz2":
+            return cast("BinaryIO", bz2.BZ2File(file, "wb"))
+        case "xz":
+            return cast("BinaryIO", lzma.LZMAFile(file, "wb"))
+        case "zip":
+            raise OutputError("no results are written as .zip", where=str(path), remedy="use .gz")
         case "zst":
             with require_extra("zstd", path, OutputError):
                 import zstandard  # noqa: PLC0415 - an extra
             return zstandard.ZstdCompressor().stream_writer(file, closefd=False)
+
+
+def zip_members(file: BinaryIO) -> list[str]:
+    """Return the names of the files in a zip archive, without those that macOS adds.
+
+    Raises:
+        BadZipFile: It is not a zip archive.
+    """
+    with zipfile.ZipFile(file) as archive:
+        names = [member.filename for member in archive.infolist() if not member.is_dir()]
+    return [name for name in names if not name.startswith("__MACOSX/")]
+
+
+def _only_member(file: BinaryIO, path: Path) -> ByteSource:
+    try:
+        names = zip_members(file)
+        if len(names) == 1:
+            return cast("ByteSource", zipfile.ZipFile(file).open(names[0]))
+        what = f"the archive holds {len(names)} files"
+    except zipfile.BadZipFile:
+        what = "this is not a zip archive, or it is damaged"
+    except (RuntimeError, NotImplementedError) as error:  # a password, or a rare compression
+        what = f"the archive cannot be unpacked ({error})"
+    raise InputError(what, where=str(path), remedy="unpack it, and name the file you mean")
 
 
 class _Strict:
@@ -83,7 +123,7 @@ class _ZstdFrames:
     def __init__(self, file: BinaryIO) -> None:
         import zstandard  # noqa: PLC0415 - an extra
 
-        self._new_frame = zstandard.ZstdDecompressor().decompressobj
+        self._new_frame = zstandard.ZstdDecompressor(max_window_size=_WINDOW).decompressobj
         self._file = file
         self._frame = self._new_frame()
         self._rest = b""

@@ -6,10 +6,10 @@ import operator
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from typing import Any, Literal, cast
 
-import orjson
-
+from runner import column_names, exact_json
 from runner.errors import ConfigError
 
 Operator = Literal["==", "!=", "<=", ">=", "<", ">", "in", "contains"]
@@ -71,7 +71,7 @@ class Condition:
 
     def matches(self, row: Mapping[str, Any]) -> bool:
         """Whether the row meets the condition; a missing or null value counts as empty text."""
-        text = _text(row.get(self.column))
+        text = _text(column_names.value_of(row, self.column))
         match self.operator:
             case "contains":
                 return self.values[0] in text
@@ -94,16 +94,20 @@ def _compare(text: str, value: str, sign: Operator) -> bool:
     return _COMPARE[sign](found, wanted)
 
 
-def _number(text: str) -> int | float | None:
+def _number(text: str) -> Decimal | None:
+    """Return the number that a text spells, with every digit."""
     if not _NUMBER.fullmatch(text := text.strip()):
         return None
-    return int(text) if text.lstrip("+-").isdigit() else float(text)
+    try:
+        return Decimal(text)
+    except InvalidOperation:  # an exponent of twenty digits
+        return None
 
 
 def _text(value: Any) -> str:
     if value is None:
         return ""
-    return value if isinstance(value, str) else orjson.dumps(value).decode()
+    return value if isinstance(value, str) else exact_json.dumps(value).decode()
 
 
 def _unquote(text: str) -> str:

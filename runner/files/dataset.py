@@ -5,14 +5,27 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
+from urllib.parse import unquote
+from zipfile import BadZipFile
 
 from runner.errors import InputError
-from runner.files.formats import SUPPORTED, FileType, Format, file_type_of, unknown_suffix
+from runner.files.compression import zip_members
+from runner.files.formats import (
+    SUPPORTED,
+    TEXTS,
+    FileType,
+    ReadOptions,
+    file_type_of,
+    unknown_suffix,
+)
 from runner.files.input_errors import unreadable_error
 from runner.files.selection import Selection
+
+_MOST_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +36,7 @@ class SourceFile:
         rows: The number of its rows, selected or not.
         size: The file's size in bytes.
         mtime_ns: The time of the file's last modification, in nanoseconds since the epoch.
+        partition: The columns that its folders name, as ``lang=en`` does, with their values.
     """
 
     path: Path
@@ -30,6 +44,7 @@ class SourceFile:
     rows: int
     size: int
     mtime_ns: int
+    partition: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +62,7 @@ class Dataset:
         selection: The rows to use.
         alias: A path that stands for the dataset in messages, and in whose folder the relative
             paths in its rows start; None: the first file.
+        remarks: What was assumed about the files, for the user.
     """
 
     files: tuple[SourceFile, ...]
@@ -56,6 +72,7 @@ class Dataset:
     digest: str
     selection: Selection
     alias: Path | None = None
+    remarks: tuple[str, ...] = ()
 
     @property
     def path(self) -> Path:
@@ -72,16 +89,40 @@ ReadProgress = Callable[[int, int], None]
 """Called from time to time with the number of bytes read so far, and of all bytes."""
 
 
-def input_type(path: Path, form: Format | None) -> FileType:
-    """Return the type of a dataset's file, by `form` or else by its suffixes.
+def partition_of(path: Path, file_type: FileType) -> tuple[tuple[str, str], ...]:
+    """Return the columns that the folders of a Parquet file name, as Hive and Spark write them."""
+    if file_type.format != "parquet":
+        return ()
+    pairs = [folder.split("=", 1) for folder in path.parent.parts if "=" in folder]
+    return tuple((name, unquote(value)) for name, value in pairs if name.isidentifier())
+
+
+def input_type(path: Path, options: ReadOptions) -> FileType:
+    """Return the type of a dataset's file, by `options` or else by its suffixes.
 
     Raises:
         InputError: The suffix is not one of those supported.
     """
-    if found := file_type_of(path, form):
-        return found
+    found = file_type_of(path, options.form) or _inside(path)
+    if found:
+        return replace(found, encoding=options.encoding, sheet=options.sheet)
     remedy = f"use one of {SUPPORTED}; or name the format with --format"
     raise InputError(unknown_suffix(path), where=str(path), remedy=remedy)
+
+
+def _inside(path: Path) -> FileType | None:
+    """Return the type of the one file in a zip archive, by its name."""
+    if path.suffix.lower() != ".zip":
+        return None
+    with open_input(path) as file, suppress(BadZipFile):
+        names = zip_members(file)
+        inner = file_type_of(Path(names[0])) if len(names) == 1 else None
+        if inner is not None and inner.format in TEXTS and inner.compression is None:
+            return replace(inner, compression="zip")
+        shown = ", ".join(names[:_MOST_NAMED]) or "nothing"
+        what = f"the archive does not hold one file of text, but {shown}"
+        raise InputError(what, where=str(path), remedy="unpack it, and name the file you mean")
+    return None
 
 
 def open_input(path: Path) -> BinaryIO:

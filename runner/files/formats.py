@@ -10,34 +10,93 @@ from typing import Literal
 
 from runner.errors import RunnerError
 
-Format = Literal["csv", "tsv", "jsonl", "parquet", "xlsx", "npy"]
-Compression = Literal["gz", "zst"]
-Extra = Literal["parquet", "excel", "zstd"]
+Format = Literal["csv", "tsv", "jsonl", "parquet", "arrow", "xlsx", "xls", "ods", "npy"]
+Compression = Literal["gz", "zst", "bz2", "xz", "zip"]
+Extra = Literal["parquet", "excel", "zstd", "calamine"]
 
 FORMATS: dict[str, Format] = {
     "csv": "csv",
     "tsv": "tsv",
     "jsonl": "jsonl",
+    "ndjson": "jsonl",
+    "json": "jsonl",
     "parquet": "parquet",
+    "arrow": "arrow",
+    "feather": "arrow",
     "xlsx": "xlsx",
+    "xls": "xls",
+    "ods": "ods",
 }
-"""The formats of datasets; results may also be a matrix, .npy."""
+"""The formats of datasets, by the suffixes and names that mean them."""
+
+_OUTPUTS: frozenset[str] = frozenset({"csv", "tsv", "jsonl", "ndjson", "parquet", "xlsx"})
+"""The suffixes of results, which may also be a matrix, .npy."""
 
 TEXTS: frozenset[Format] = frozenset({"csv", "tsv", "jsonl"})
 """The formats that are text, and may be compressed."""
 
-_COMPRESSIONS: dict[str, Compression] = {"gz": "gz", "zst": "zst"}
+_COMPRESSIONS: dict[str, Compression] = {
+    "gz": "gz",
+    "zst": "zst",
+    "bz2": "bz2",
+    "xz": "xz",
+    "zip": "zip",
+}
 
-SUPPORTED = f"{', '.join(f'.{name}' for name in FORMATS)}; text also with .gz or .zst behind it"
-"""The suffixes, for messages."""
+_PACKED = "text also with .gz, .zst, .bz2, .xz"
+SUPPORTED = f"{', '.join(f'.{name}' for name in FORMATS)}; {_PACKED} or .zip behind it"
+"""The suffixes of datasets, for messages."""
+
+WRITABLE = f".csv, .tsv, .jsonl, .parquet, .xlsx; {_PACKED} behind it"
+"""The suffixes of results, for messages."""
+
+_MAGIC: tuple[tuple[bytes, str, str], ...] = (
+    (b"\x1f\x8b", "compressed with gzip", ".gz"),
+    (b"\x28\xb5\x2f\xfd", "compressed with zstd", ".zst"),
+    (b"BZh", "compressed with bzip2", ".bz2"),
+    (b"\xfd7zXZ\0", "compressed with xz", ".xz"),
+    (b"PK\3\4", "a workbook or a zip archive", ".zip or .xlsx"),
+    (b"PAR1", "a Parquet file", ".parquet"),
+    (b"ARROW1", "an Arrow file", ".arrow"),
+    (b"\xd0\xcf\x11\xe0", "an old workbook", ".xls"),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class FileType:
-    """A file's format, and its compression, if it has one."""
+    """A file's format, and how it is read.
+
+    Attributes:
+        format: The format.
+        compression: The compression, if it has one.
+        encoding: The encoding of a text that is not UTF-8.
+        sheet: The sheet of a workbook that is read instead of the first, by name or number.
+        plain: Whether quotes in a TSV file are characters like any other.
+    """
 
     format: Format
     compression: Compression | None = None
+    encoding: str | None = None
+    sheet: str | None = None
+    plain: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """What the user says about the files of a dataset.
+
+    Attributes:
+        form: Their format; None: as their suffixes say.
+        encoding: The encoding of text files; None: UTF-8, or what the bytes show.
+        sheet: The sheet of a workbook, by name or number from 1; None: the first.
+    """
+
+    form: Format | None = None
+    encoding: str | None = None
+    sheet: str | None = None
+
+
+AS_NAMED = ReadOptions()
 
 
 def file_type_of(path: Path, form: Format | None = None) -> FileType | None:
@@ -57,6 +116,19 @@ def file_type_of(path: Path, form: Format | None = None) -> FileType | None:
     found = form or (FORMATS.get(suffixes[-1]) if suffixes else None)
     known = found in FORMATS and (not compression or found in TEXTS)
     return FileType(found, compression) if found and known else None
+
+
+def is_writable(path: Path) -> bool:
+    """Whether the suffixes of a file name a type that results can have."""
+    suffixes = [suffix[1:].lower() for suffix in path.suffixes]
+    if suffixes and suffixes[-1] in _COMPRESSIONS:
+        return suffixes.pop() != "zip" and bool(suffixes) and suffixes[-1] in _OUTPUTS
+    return bool(suffixes) and suffixes[-1] in _OUTPUTS
+
+
+def not_text(head: bytes) -> tuple[str, str] | None:
+    """Return what a file is whose first bytes are not those of a text, and its proper suffix."""
+    return next(((what, suffix) for magic, what, suffix in _MAGIC if head.startswith(magic)), None)
 
 
 def unknown_suffix(path: Path) -> str:

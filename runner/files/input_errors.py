@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
+from runner.column_names import canonical
 from runner.errors import InputError
 
 _MAX_COLUMNS_SHOWN = 30
 _MAX_ROWS_SHOWN = 20
+# A decimal, a long number, a date, an address or a sentence: hardly the name of a column.
+_LIKE_A_VALUE = re.compile(
+    r"[+-]?\d+[.,]\d+|\d{5,}|\d{4}-\d\d-\d\d.*|https?://.*|\S+@\S+\.\S+|.{80,}|(?:\S+\s+){6,}.*[.!?]",
+    re.DOTALL,
+)
 
 
 def header_error(columns: Iterable[str]) -> str | None:
@@ -18,10 +25,29 @@ def header_error(columns: Iterable[str]) -> str | None:
     for position, name in enumerate(columns, 1):
         if not name.strip():
             return f"column {position} has no name"
-        if name in seen:
+        if canonical(name) in seen:
             return f'two columns are named "{name}"'
-        seen.add(name)
+        seen.add(canonical(name))
     return None
+
+
+def named_columns(header: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Name the columns without a name as pandas does, and return remarks about the header.
+
+    pandas and R write the number of each row as a first column that has no name.
+    """
+    if not any(map(str.strip, header)):
+        return tuple(header), ()
+    names = [name if name.strip() else f"Unnamed: {at}" for at, name in enumerate(header)]
+    nameless = [_quoted(name) for name, given in zip(names, header, strict=True) if name != given]
+    remarks = []
+    if nameless:
+        many = "columns without a name are" if len(nameless) > 1 else "a column without a name is"
+        remarks.append(f"{many} called {', '.join(nameless)}")
+    if value := next(filter(_LIKE_A_VALUE.fullmatch, map(str.strip, header)), None):
+        told = f"the first line seems to be a row and not a header, for it holds {_quoted(value)}"
+        remarks.append(f"{told}; a dataset begins with the names of its columns")
+    return tuple(names), tuple(remarks)
 
 
 def require_columns(path: Path, required: Iterable[str], columns: tuple[str, ...]) -> None:
@@ -30,7 +56,8 @@ def require_columns(path: Path, required: Iterable[str], columns: tuple[str, ...
     Raises:
         InputError: At least one of `required` is not among `columns`.
     """
-    if not (absent := sorted(set(required).difference(columns))):
+    known = set(columns) | set(map(canonical, columns))
+    if not (absent := sorted(set(map(canonical, required)) - known)):
         return
     if len(columns) == 1 and ";" in columns[0]:
         what = f"the header is one column, {_quoted(columns[0])}; its cells seem to be separated"
@@ -103,4 +130,6 @@ class RowErrors:
 
 
 def _quoted(name: str) -> str:
-    return f'"{name}"'
+    """Quote a name, with escapes for the characters that nobody sees."""
+    shown = [sign if sign.isprintable() else ascii(sign)[1:-1] for sign in name]
+    return f'"{"".join(shown)}"'

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import orjson
 
@@ -17,11 +17,10 @@ from runner.errors import InputError
 from runner.files.check import check_files
 from runner.files.compression import decompressed
 from runner.files.dataset import Dataset, ReadProgress, open_input
-from runner.files.formats import file_type_of
+from runner.files.formats import ReadOptions, file_type_of
 from runner.files.scan import Requirements
 from runner.files.selection import ALL, Selection
-
-Url = Literal["/v1/chat/completions", "/v1/embeddings"]
+from runner.jobfile.request_url import Url, standard_url
 
 KEYS = ("custom_id", "method", "url", "body")
 """The keys of every line."""
@@ -51,10 +50,11 @@ class RequestDataset:
 def holds_requests(path: Path) -> bool:
     """Whether a file looks like one for the OpenAI Batch API, judged by its first line.
 
-    False when the file cannot be read; the error is reported when the whole file is read.
+    One key may lack there; that is reported when the whole file is read. False when the file
+    cannot be read, which is reported then, too.
     """
     file_type = file_type_of(path)
-    if file_type is None or file_type.format != "jsonl":
+    if file_type is None or not is_json_lines(path):
         return False
     try:
         with open_input(path) as file:
@@ -66,7 +66,13 @@ def holds_requests(path: Path) -> bool:
         found = orjson.loads(line)
     except orjson.JSONDecodeError:  # perhaps a request longer than the head
         return line.startswith(b"{") and all(f'"{key}"'.encode() in line for key in KEYS)
-    return isinstance(found, dict) and found.keys() >= set(KEYS)
+    return isinstance(found, dict) and len(found.keys() & set(KEYS)) >= len(KEYS) - 1
+
+
+def is_json_lines(path: Path) -> bool:
+    """Whether the name of a file says that it holds JSON Lines."""
+    file_type = file_type_of(path)
+    return file_type is not None and file_type.format == "jsonl"
 
 
 def check_requests(
@@ -82,7 +88,7 @@ def check_requests(
             these are listed.
     """
     inspector = _Inspector()
-    requirements = Requirements(frozenset(KEYS), "jsonl", inspector.error, _REMEDY)
+    requirements = Requirements(frozenset(KEYS), ReadOptions("jsonl"), inspector.error, _REMEDY)
     dataset = check_files(paths, requirements, selection, on_progress)
     return RequestDataset(dataset, inspector.model, cast("Url", inspector.url))
 
@@ -116,14 +122,13 @@ class _Inspector:
     def _address_error(self, method: Any, url: Any) -> str | None:
         if method != "POST":
             return f"the method is {_shown(method)}, not POST"
-        if not isinstance(url, str) or url not in _CONTENT_KEYS:
+        found = standard_url(url)
+        if found is None:
             return f"the url {_shown(url)} is not served, only {' and '.join(_CONTENT_KEYS)}"
-        self.url = self.url or url
-        return (
-            None
-            if url == self.url
-            else f"the url is {url}, and that of the lines before {self.url}"
-        )
+        self.url = self.url or found
+        if found == self.url:
+            return None
+        return f"the url is {url}, and that of the lines before {self.url}"
 
     def _body_error(self, body: Any) -> str | None:
         if not isinstance(body, dict):

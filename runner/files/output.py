@@ -15,7 +15,7 @@ from runner.files.target import (
     unwritable_error,
 )
 from runner.files.writers.encode import RESULT_COLUMNS, CellValue
-from runner.files.writers.sink import ANSWER, Layout, Sink
+from runner.files.writers.sink import Layout, Sink
 from runner.files.writers.text_writer import TextSink
 
 
@@ -49,21 +49,23 @@ def open_output(
     added: Sequence[str] = RESULT_COLUMNS,
     *,
     vectors: bool = False,
+    source: Path | None = None,
 ) -> Iterator[OutputWriter]:
     """Open a result file for the block to write; it appears only when the block succeeds.
 
     Args:
         path: The file; one that exists is replaced and keeps its permissions.
         columns: The input's columns, in order.
-        added: The columns that follow them, none of which the input has.
+        added: The columns that follow them, none of which the input has; first the answer's.
         vectors: Whether the answers are embeddings, that is, JSON lists of numbers. They become
             lists of 32-bit floats in Parquet, and the rows of the matrix in a .npy file.
+        source: The file of the input; a Parquet file's types are kept in another one.
 
     Raises:
         OutputError: The file cannot be written; an existing file is left unchanged.
     """
     check_output(path, vectors=vectors)
-    layout = Layout(path, tuple(columns), tuple(added), ANSWER if vectors else None)
+    layout = Layout(path, tuple(columns), tuple(added), added[0] if vectors else None, source)
     with atomic_write(path) as file:
         with as_output_errors(path):
             sink = _sink(file, layout)

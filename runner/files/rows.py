@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import BinaryIO
 
-from runner.files.compression import decompressed
+import orjson
+
 from runner.files.dataset import Dataset, SourceFile, open_input, size_and_mtime
 from runner.files.formats import TEXTS, delimiter_of
 from runner.files.input_errors import changed_error, unreadable_error
 from runner.files.readers.csv_reader import CsvTable
 from runner.files.readers.jsonl_reader import JsonLines
 from runner.files.readers.lines import Lines
+from runner.files.readers.text_source import text_source
 from runner.files.readers.typed_table import open_table
 
 
@@ -45,13 +47,21 @@ def _rows_of(file: SourceFile, start: int) -> Iterator[str]:
         if _is_modified(file, handle):
             raise changed_error(file.path, "since it was checked")
         try:
-            yield from _json_rows(file, handle, start)
+            rows = _json_rows(file, handle, start)
+            yield from _with_partition(rows, file.partition) if file.partition else rows
         except OSError as error:
             raise unreadable_error(file.path, error) from error
         except (csv.Error, ValueError) as error:  # every row was valid when the file was checked
             raise changed_error(file.path, "while it was read") from error
         if _is_modified(file, handle):
             raise changed_error(file.path, "while it was read")
+
+
+def _with_partition(rows: Iterable[str], partition: Sequence[tuple[str, str]]) -> Iterator[str]:
+    """Add the columns that the folders of the file name."""
+    more = orjson.dumps(dict(partition)).decode()[1:]
+    for row in rows:
+        yield f"{row[:-1]},{more}"
 
 
 def _is_modified(file: SourceFile, handle: BinaryIO) -> bool:
@@ -61,9 +71,9 @@ def _is_modified(file: SourceFile, handle: BinaryIO) -> bool:
 def _json_rows(file: SourceFile, handle: BinaryIO, start: int) -> Iterator[str]:
     form = file.type.format
     if form not in TEXTS:
-        return open_table(handle, file.path, form).json_rows(start)
-    source = decompressed(handle, file.type.compression, file.path)
-    lines = Lines(source, file.path, verify=False)
+        return open_table(handle, file.path, file.type).json_rows(start)
+    source = text_source(handle, file.path, file.type)
+    lines = Lines(source, file.path, verify=False, inner_marks=form == "jsonl")
     if form == "jsonl":
         return JsonLines(lines).json_rows(start)
-    return CsvTable(lines, delimiter_of(form)).json_rows(start)
+    return CsvTable(lines, delimiter_of(form), plain=file.type.plain).json_rows(start)

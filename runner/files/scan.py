@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
 from runner.errors import InputError
 from runner.files.compression import decompressed
-from runner.files.dataset import SourceFile, input_type, open_input, size_and_mtime
-from runner.files.formats import TEXTS, FileType, Format, delimiter_of
+from runner.files.dataset import SourceFile, input_type, open_input, partition_of, size_and_mtime
+from runner.files.formats import (
+    AS_NAMED,
+    TEXTS,
+    FileType,
+    Format,
+    ReadOptions,
+    delimiter_of,
+    not_text,
+)
 from runner.files.input_errors import (
     RowErrors,
     changed_error,
@@ -19,22 +27,27 @@ from runner.files.input_errors import (
     unreadable_error,
     unusable,
 )
-from runner.files.readers.csv_reader import CsvTable
+from runner.files.readers.csv_reader import CsvTable, has_plain_quotes
+from runner.files.readers.encodings import CHINESE, is_chinese, marked
 from runner.files.readers.jsonl_reader import (
     MAX_COLUMNS,
     JsonLines,
     RowCheck,
     TooManyColumnsError,
 )
-from runner.files.readers.lines import Lines
+from runner.files.readers.lines import Lines, NotUtf8Error
+from runner.files.readers.text_source import text_source
 from runner.files.readers.typed_table import open_table
 
 _ROWS_BETWEEN_REPORTS = 10_000
 _HASH_CHUNK = 1 << 18  # bytes
+_MAGIC = 8  # bytes that tell a file that is no text
+_HEAD = 1 << 12  # bytes that show an encoding of two bytes
+_SAMPLE = 1 << 16  # bytes from which another encoding is guessed
 
 _REMEDIES: dict[Format, str] = {
     "csv": "put quotes around cells that hold commas, quotes or line ends",
-    "tsv": "put quotes around cells that hold tabs, quotes or line ends",
+    "tsv": "give every row as many cells as the header; a cell holds no tab and no line end",
     "jsonl": "write one whole JSON object on each line, with every key that the prompt reads",
 }
 
@@ -46,11 +59,13 @@ class FileScan:
     Attributes:
         digest: The SHA-256 of its bytes, in hex; of a compressed text file, of the decompressed
             bytes.
+        remarks: What was assumed about the file, for the user.
     """
 
     file: SourceFile
     columns: tuple[str, ...]
     digest: str
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +74,13 @@ class Requirements:
 
     Attributes:
         required: The columns that every row must have.
-        form: The format of the file, which overrides its suffix; None: the suffix decides.
+        options: What the user says about the file's format.
         row_check: Returns what else is wrong with a row of JSON Lines, or None.
         remedy: What to do about invalid rows; None: the advice for the format.
     """
 
     required: frozenset[str] = frozenset()
-    form: Format | None = None
+    options: ReadOptions = AS_NAMED
     row_check: RowCheck | None = None
     remedy: str | None = None
 
@@ -81,7 +96,10 @@ def scan_file(path: Path, requirements: Requirements, report: Callable[[int], No
     Raises:
         InputError: The file cannot be read, has no rows, or has invalid rows.
     """
-    file_type = input_type(path, requirements.form)
+    file_type = input_type(path, requirements.options)
+    partition = partition_of(path, file_type)
+    required = requirements.required - {name for name, _ in partition}
+    requirements = replace(requirements, required=required)
     with open_input(path) as file:
         try:
             before = size, mtime_ns = size_and_mtime(file)
@@ -93,16 +111,26 @@ def scan_file(path: Path, requirements: Requirements, report: Callable[[int], No
                 raise changed_error(path, "while it was read")
         except OSError as error:
             raise unreadable_error(path, error) from error
-    return FileScan(SourceFile(path, file_type, rows, size, mtime_ns), columns, digest)
+    own = tuple(pair for pair in partition if pair[0] not in columns)
+    source = SourceFile(path, scan.type, rows, size, mtime_ns, own)
+    if own:
+        columns = (*columns, *(name for name, _ in own))
+        digest = hashlib.sha256(f"{digest}{own}".encode()).hexdigest()
+    return FileScan(source, columns, digest, tuple(scan.remarks))
 
 
 _Result = tuple[tuple[str, ...], int, str]
 """The columns, the number of rows, and the digest."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Scan:
-    """One reading of one file."""
+    """One reading of one file.
+
+    Attributes:
+        type: The type of the file; its encoding and quotes are found out while it is read.
+        remarks: What was assumed, for the user.
+    """
 
     path: Path
     type: FileType
@@ -110,6 +138,7 @@ class _Scan:
     size: int
     requirements: Requirements
     report: Callable[[int], None]
+    remarks: list[str] = field(default_factory=list)
 
     def run(self) -> _Result:
         """Read the file in its format."""
@@ -127,11 +156,12 @@ class _Scan:
     def _scan_typed(self) -> _Result:
         """Read a Parquet file or a workbook; the digest is that of the file's bytes."""
         digest = self._hash()
-        table = open_table(self.file, self.path, self.type.format)
+        table = open_table(self.file, self.path, self.type)
         require_columns(self.path, self.requirements.required, table.columns)
         rows = self._count(
             table.json_rows(0), lambda rows: self.size * rows // max(table.all, rows)
         )
+        self.remarks += table.remarks
         return table.columns, rows, digest
 
     def _hash(self) -> str:
@@ -142,22 +172,67 @@ class _Scan:
         return digest.hexdigest()
 
     def _scan_text(self) -> _Result:
-        source = decompressed(self.file, self.type.compression, self.path)
-        lines = Lines(source, self.path, verify=True)
+        self._refuse_binary()
+        if self.type.encoding is None and (encoding := marked(self._head())):
+            self._assume(encoding)
+        try:
+            return self._scan_utf8()
+        except NotUtf8Error:
+            if self.type.encoding is not None or not is_chinese(self._sample()):
+                raise
+            self._assume(CHINESE)
+            return self._scan_utf8()
+
+    def _scan_utf8(self) -> _Result:
+        if self.type.format == "tsv":
+            self.type = replace(self.type, plain=has_plain_quotes(self._lines(verify=False)))
+        lines = self._lines(verify=True)
         errors = RowErrors(self.path, self.requirements.remedy or _REMEDIES[self.type.format])
         scan = self._scan_objects if self.type.format == "jsonl" else self._scan_table
         columns, rows = scan(lines, errors)
         errors.raise_if_any()
         return columns, rows, lines.digest
 
+    def _lines(self, *, verify: bool) -> Lines:
+        self.file.seek(0)
+        source = text_source(self.file, self.path, self.type)
+        return Lines(source, self.path, verify=verify, inner_marks=self.type.format == "jsonl")
+
+    def _refuse_binary(self) -> None:
+        """Refuse a file that is no text, whatever its name says."""
+        found = not_text(self.file.read(_MAGIC)) if self.type.compression is None else None
+        if found:
+            remedy = f"give its name the suffix {found[1]}"
+            raise InputError(f"the file is {found[0]}", where=str(self.path), remedy=remedy)
+
+    def _head(self) -> bytes:
+        self.file.seek(0)
+        return decompressed(self.file, self.type.compression, self.path).read(_HEAD)[:_HEAD]
+
+    def _sample(self) -> bytes:
+        """Return some of the lines that are not ASCII."""
+        self.file.seek(0)
+        source = decompressed(self.file, self.type.compression, self.path)
+        found = b""
+        while len(found) < _SAMPLE and (chunk := source.read(_HASH_CHUNK)):
+            found += b"\n".join(line for line in chunk.split(b"\n")[:-1] if not line.isascii())
+            found += chunk.rpartition(b"\n")[2] if len(chunk) < _HASH_CHUNK else b""
+        return found
+
+    def _assume(self, encoding: str) -> None:
+        self.type = replace(self.type, encoding=encoding)
+        self.remarks.append(f"{self.path.name}: read as {encoding}; --encoding names another")
+
     def _scan_table(self, lines: Lines, errors: RowErrors) -> tuple[tuple[str, ...], int]:
         """Return the columns of a CSV or TSV file, and its number of valid rows."""
-        table = CsvTable(lines, delimiter_of(self.type.format))
+        table = CsvTable(lines, delimiter_of(self.type.format), plain=self.type.plain)
         if table.header_error:
             where = f"{self.path}:{table.line}"
-            raise InputError(table.header_error, where=where, remedy="correct the header")
+            remedy = table.header_remedy
+            raise InputError(table.header_error, where=where, remedy=remedy)
         if not table.columns:
             raise unusable(self.path, "the file is empty")
+        self.remarks += [f"{self.path.name}: {remark}" for remark in table.remarks]
         require_columns(self.path, self.requirements.required, table.columns)
         return table.columns, self._count(table.validate(errors.add), self._position)
 
@@ -172,7 +247,7 @@ class _Scan:
             what = f"the rows have more than {MAX_COLUMNS:,} different keys"
             remedy = "put what varies into a list or an object under one key"
             raise InputError(what, where=f"{self.path}:{objects.line}", remedy=remedy) from error
-        if objects.columns:
+        if objects.columns and wanted.row_check is None:
             require_columns(self.path, wanted.required, objects.columns)
         return objects.columns, rows
 

@@ -12,6 +12,7 @@ from random import Random
 
 import orjson
 
+from runner import exact_json
 from runner.errors import ConfigError
 from runner.files.condition import Condition
 
@@ -68,7 +69,7 @@ class Selection:
         return islice(found, self.limit)
 
     def _matches(self, row: str) -> bool:
-        values = orjson.loads(row)
+        values = exact_json.loads(row)
         return all(condition.matches(values) for condition in self.where)
 
 

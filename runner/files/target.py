@@ -15,10 +15,11 @@ from typing import BinaryIO
 
 from runner.errors import OutputError
 from runner.files.formats import (
-    SUPPORTED,
+    WRITABLE,
     Extra,
     FileType,
     file_type_of,
+    is_writable,
     missing_extra,
     unknown_suffix,
 )
@@ -48,7 +49,7 @@ def check_output(path: Path, *, rows: int = 0, vectors: bool | None = None) -> N
     _check_extras(path, file_type)
     if file_type.format == "npy" and vectors is False:
         what = "a .npy file holds embeddings, and the answers are not embeddings"
-        raise OutputError(what, where=str(path), remedy=f"use one of {SUPPORTED}")
+        raise OutputError(what, where=str(path), remedy=f"use one of {WRITABLE}")
     if file_type.format == "xlsx" and rows >= EXCEL_ROWS:
         what = f"a sheet holds {EXCEL_ROWS:,} rows with its header, and there are {rows:,}"
         raise OutputError(what, where=str(path), remedy="name a .parquet, .csv or .jsonl file")
@@ -69,9 +70,10 @@ def output_type(path: Path) -> FileType:
     """
     if path.suffix.lower() == ".npy":
         return FileType("npy")
-    if file_type := file_type_of(path):
+    if (file_type := file_type_of(path)) and is_writable(path):
         return file_type
-    raise OutputError(unknown_suffix(path), where=str(path), remedy=f"use one of {SUPPORTED}")
+    what = f'no results are written as "{path.suffix}"' if file_type else unknown_suffix(path)
+    raise OutputError(what, where=str(path), remedy=f"use one of {WRITABLE}")
 
 
 def _check_extras(path: Path, file_type: FileType) -> None:

@@ -7,8 +7,8 @@ or makes a call.
 from runner.jobfile.answer_spec import AnswerSpec
 from runner.jobfile.answers.pack_reply import read_pack
 from runner.jobfile.answers.reply import Invalid, Valid, read_answer, read_value
-from runner.jobfile.columns import check_columns
-from runner.jobfile.instructions import instruction, response_format
+from runner.jobfile.columns import check_columns, check_prompt_reads
+from runner.jobfile.instructions import instruction, is_wrapped, response_format
 from runner.jobfile.job_file import JobFile, JobLimits
 from runner.jobfile.job_spec import ImageSpec, JobSpec
 from runner.jobfile.load import build, load, parse
@@ -31,7 +31,9 @@ __all__ = [
     "Valid",
     "build",
     "check_columns",
+    "check_prompt_reads",
     "instruction",
+    "is_wrapped",
     "load",
     "parse",
     "read_answer",

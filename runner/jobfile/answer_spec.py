@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from runner.jobfile.normalise import normalise
+from runner.jobfile.normalise import is_one_line, normalise
 from runner.jobfile.pattern import check_pattern
 from runner.jobfile.schema import check_schema, schema_text
 from runner.tomlfile import TomlTable, problem
@@ -169,8 +169,8 @@ def _check_synonyms(labels: Iterable[str], synonyms: Mapping[str, Iterable[str]]
 def _normalised(label: str) -> str:
     if not (key := normalise(label)):
         raise problem("a label must not be blank")
-    if not label.isprintable():
-        raise problem(f"the label {label!r} must be one line of printable text")
+    if not is_one_line(label):
+        raise problem(f"the label {label!r} must be one line of text")
     return key
 
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import orjson
 
+from runner import exact_json
+
 _ROLES = ("system", "user", "assistant")
 
 
@@ -28,7 +30,7 @@ def read_conversation(value: Any) -> list[dict[str, Any]]:
 def _parsed(value: Any) -> Any:
     """Parse a text; in a text format a list can only be JSON text."""
     try:
-        return orjson.loads(value) if isinstance(value, str) else value
+        return exact_json.loads(value) if isinstance(value, str) else value
     except orjson.JSONDecodeError:
         return None
 

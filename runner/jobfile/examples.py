@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from runner import exact_json
 from runner.errors import JobFileError
 from runner.jobfile.answer_spec import AnswerSpec
 from runner.jobfile.answers.reply import Invalid, read_value
@@ -44,7 +45,7 @@ def example_turns(
 
 def _row(text: str, place: str) -> dict[str, Any]:
     try:
-        row = orjson.loads(text)
+        row = exact_json.loads(text)
     except orjson.JSONDecodeError as error:
         raise JobFileError(f"this is not JSON ({error})", where=place, remedy=_WANTED) from error
     if not isinstance(row, dict) or row.get(ANSWER) is None:

@@ -79,25 +79,40 @@ def response_format(
     schema = _pack_schema(spec, packed) if packed else _object_schema(spec)
     if schema is not None and "json_schema" in supported:
         return {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}
-    is_object = packed or schema is not None or (spec.kind == "json" and spec.schema_ is None)
+    is_object = packed or (spec.kind == "json" and (schema is not None or spec.schema_ is None))
     return {"type": "json_object"} if is_object and "json_object" in supported else None
 
 
 def _object_schema(spec: AnswerSpec) -> dict[str, Any] | None:
-    """Return the schema of a JSON answer if it is always an object, as every provider requires."""
-    schema = orjson.loads(spec.schema_) if spec.kind == "json" and spec.schema_ else {}
-    return schema if schema.get("type") == "object" else None
+    """Return the schema of a reply about one row; None if it is not always a JSON object.
+
+    Every provider requires an object: a label or a number is its only member.
+    """
+    if spec.kind == "json":
+        schema = orjson.loads(spec.schema_) if spec.schema_ else {}
+        return schema if schema.get("type") == "object" else None
+    if not is_wrapped(spec):
+        return None
+    return _closed_object({"answer": _item_schema(spec)})
+
+
+def is_wrapped(spec: AnswerSpec) -> bool:
+    """Whether an answer that is no JSON becomes the member of an object, where that helps."""
+    return spec.kind in {"label", "labels", "number"}
 
 
 def _pack_schema(spec: AnswerSpec, count: int) -> dict[str, Any] | None:
     item = _item_schema(spec)
     if item is None:
         return None
-    keys = [str(number) for number in range(1, count + 1)]
+    return _closed_object({str(number): item for number in range(1, count + 1)})
+
+
+def _closed_object(members: dict[str, Any]) -> dict[str, Any]:
     return {
         "type": "object",
-        "properties": dict.fromkeys(keys, item),
-        "required": keys,
+        "properties": members,
+        "required": list(members),
         "additionalProperties": False,
     }
 

@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from runner.errors import JobFileError
 from runner.jobfile.answer_spec import AnswerSpec
 from runner.jobfile.job_spec import ImageSpec, JobSpec
+from runner.jobfile.output_spec import OutputSpec
 from runner.jobfile.parameters import check_parameters
 from runner.jobfile.prompt_spec import PromptSpec
 from runner.tomlfile import TomlTable, problem
@@ -47,6 +48,7 @@ class JobFile(TomlTable):
     parameters: dict[str, Any] = Field(default_factory=dict)
     answer: AnswerSpec = AnswerSpec()
     images: ImageSpec = ImageSpec()
+    output: OutputSpec = OutputSpec()
     limits: JobLimits = JobLimits()
 
     @field_validator("parameters")
@@ -101,7 +103,9 @@ class JobFile(TomlTable):
             "longest_side": self.images.longest_side,
         }
         if self.job.kind != "request":
-            terms["prompt"] = self.prompt.model_dump(mode="json", exclude_defaults=True)
+            terms["prompt"] = self.prompt.model_dump(
+                mode="json", exclude_defaults=True, exclude={"constant"}
+            )
         return hashlib.sha256(orjson.dumps(terms, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
     @property
@@ -116,9 +120,11 @@ class JobFile(TomlTable):
             by_alias=True,
             exclude={
                 "job": True,
+                "prompt": {"constant"},
                 "answer": {"max_asks"},
                 "images": {"folder", "max_bytes"},
                 "limits": True,
+                "output": True,
             },
         )
         if self.images.longest_side is None:

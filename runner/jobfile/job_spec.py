@@ -32,6 +32,8 @@ class JobSpec(TomlTable):
         check: The share of packed rows that are also asked alone, to measure what packing costs:
             0 to 1.
         reuse: Whether an answer to the same request in another batch is reused.
+        dedupe: Whether equal requests with a temperature, or for several choices, are asked once
+            (``kind = "request"``).
         votes: How often each row is asked, 1 to 15; the models, if there are several, take turns.
         gold: The column with the right answers, to which the report compares.
     """
@@ -46,6 +48,7 @@ class JobSpec(TomlTable):
     pack_tokens: Annotated[int, Field(ge=100, le=1_000_000)] = 4_000
     check: Annotated[float, Field(ge=0, le=1, strict=False)] = 0.0
     reuse: bool = False
+    dedupe: bool = False
     votes: Annotated[int, Field(ge=1, le=15)] = 1
     gold: NonBlank | None = None
 
@@ -75,6 +78,8 @@ class JobSpec(TomlTable):
     def _fits_its_kind(self) -> Self:
         if self.rows_per_call != 1 and self.kind in ("image", "request"):
             raise problem(f'kind = "{self.kind}" asks each row alone', "remove pack")
+        if self.dedupe and self.kind != "request":
+            raise problem('dedupe is for kind = "request"', "remove dedupe")
         if self.check and self.rows_per_call == 1:
             raise problem("check compares packed rows with single ones, and no row is packed")
         if self.kind != "chat" and (self.votes > 1 or self.check or self.gold):

@@ -5,7 +5,11 @@ from __future__ import annotations
 import re
 import unicodedata
 
-_INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u2060\ufeff"))
+# Soft hyphens, joiners, directions of writing, and variants of an emoji.
+_INVISIBLE = dict.fromkeys(
+    map(ord, "\u00ad\u061c\u200b\u200c\u200d\u200e\u200f\u2060\ufe0e\ufe0f\ufeff")
+) | dict.fromkeys((*range(0x202A, 0x202F), *range(0x2066, 0x206A)))
+_BREAKING = frozenset({"Cc", "Cs", "Zl", "Zp"})  # categories of what is no part of a line
 _SEPARATORS = re.compile(r"(?<=\w)[\s_,.'\u2019/\u2010-\u2015-]+(?=\w)")
 _UNDERSCORES = re.compile(r"_+")
 
@@ -16,6 +20,11 @@ def normalise(text: str) -> str:
         return " ".join(text.lower().split())
     plain = unicodedata.normalize("NFKC", text.translate(_INVISIBLE)).casefold()
     return " ".join(unicodedata.normalize("NFKC", plain).split())
+
+
+def is_one_line(text: str) -> bool:
+    """Whether a text is one line, as a language writes it: joiners and odd spaces included."""
+    return text.isprintable() or _BREAKING.isdisjoint(map(unicodedata.category, text))
 
 
 def strip_separators(normalised: str) -> str:

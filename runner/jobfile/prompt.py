@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from runner import column_names
 from runner.jobfile.conversation import read_conversation
 from runner.jobfile.examples import example_turns
 from runner.jobfile.instructions import correction, instruction, pack_instruction
@@ -48,6 +49,7 @@ class Prompt:
         required_columns: The columns that every row must have.
         columns_read: The columns that the messages depend on. Rows in which these are equal have
             equal messages. None: the messages may depend on every column.
+        sources: The texts of the templates.
         shared_system: Whether the system message is the same for all rows.
 
     Raises:
@@ -57,17 +59,30 @@ class Prompt:
     def __init__(self, jobfile: JobFile, places: Sequence[str] = ()) -> None:
         self._prompt, self._answer = jobfile.prompt, jobfile.answer
         self._instruction = instruction(jobfile.answer)
-        self._templates = Templates(jobfile.job.name, _sources(jobfile))
+        sources = _sources(jobfile)
+        self.sources = tuple(sources.values())
+        self._templates = Templates(jobfile.job.name, sources)
         examples = self._prompt.examples
         numbered = [
             f"{jobfile.job.name}: [prompt] examples item {n + 1}" for n in range(len(examples))
         ]
         self._examples = example_turns(examples, places or numbered, self._answer, self._content)
         self.shared_system = self._templates.is_constant("system")
-        held = frozenset({self._prompt.conversation} if self._prompt.conversation else ())
+        conversation = self._prompt.conversation
+        held = frozenset({column_names.canonical(conversation)} if conversation else ())
         read = self._templates.columns_read()
         self.required_columns: frozenset[str] = self._templates.required | held
         self.columns_read: frozenset[str] | None = None if read is None else read | held
+
+    @property
+    def reads_nothing(self) -> bool:
+        """Whether the messages are the same for all rows."""
+        return self.columns_read is not None and not self.columns_read
+
+    @property
+    def may_be_constant(self) -> bool:
+        """Whether the job file says that the messages may be the same for all rows."""
+        return self._prompt.constant
 
     @property
     def unpackable(self) -> str | None:
@@ -153,7 +168,7 @@ class Prompt:
 
     def _conversation(self, column: str, row: Row) -> list[Message]:
         try:
-            return read_conversation(row.get(column))
+            return read_conversation(column_names.value_of(row, column))
         except ValueError as error:
             what = f'the column "{column}" does not contain a conversation: {error}'
             remedy = 'give it a list of {"role": …, "content": …}'

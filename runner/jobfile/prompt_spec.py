@@ -54,6 +54,7 @@ class PromptSpec(TomlTable):
             the columns that `user` reads, and ``answer``. A job file names a file of them.
         image: The template of the URL or path of an image that goes with the question.
         images: Instead of `image`: several such; one that is blank for a row is left out.
+        constant: Whether the messages may be the same for all rows.
     """
 
     system: TemplateText | None = None
@@ -63,6 +64,7 @@ class PromptSpec(TomlTable):
     examples: Annotated[tuple[Example, ...], Field(strict=False)] = ()
     image: TemplateText | None = None
     images: Annotated[tuple[TemplateText, ...], Field(strict=False)] = ()
+    constant: bool = False
 
     @property
     def image_templates(self) -> tuple[str, ...]:
@@ -71,8 +73,8 @@ class PromptSpec(TomlTable):
 
     @property
     def has_more_than_user(self) -> bool:
-        """Whether any key but `user` is set."""
-        return any(value for name, value in self if name != "user")
+        """Whether there is a message or an image beside `user`."""
+        return any(value for name, value in self if name not in {"user", "constant"})
 
     @model_validator(mode="after")
     def _has_one_source_of_messages(self) -> Self:

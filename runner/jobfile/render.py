@@ -12,6 +12,7 @@ from runner.jobfile.metering import TooMuchWorkError
 from runner.jobfile.template import Row, compile_template
 
 _UNDEFINED = re.compile(r"^(?:'dict object' has no attribute )?'(?P<name>.+?)'(?: is undefined)?$")
+_KEY = re.compile(r"^'\w+ object' has no attribute '(?P<name>\w+)'$")
 
 
 class Templates:
@@ -80,9 +81,17 @@ class Templates:
 
     def _undefined(self, place: str, row: Row, message: str) -> JobFileError:
         found = _UNDEFINED.match(message)
+        if (key := _KEY.match(message)) and _is_method(key["name"]):
+            name = key["name"]
+            what = f'the template uses a value that does not exist: there is no key "{name}"'
+            return self.error(place, what, f"name a key that exists, or call the method: {name}()")
         if found and found["name"] not in row:
             what = f'the row has no column "{found["name"]}"'
             remedy = f'write {{{{ row.get("{found["name"]}", "") }}}} if some rows may lack it'
             return self.error(place, what, remedy)
         what = f"the template uses a value that does not exist: {message}"
         return self.error(place, what, "make it fit the row's values")
+
+
+def _is_method(name: str) -> bool:
+    return any(hasattr(kind, name) for kind in (str, dict, list, int, float))

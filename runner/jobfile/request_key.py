@@ -7,14 +7,16 @@ depends on is the same for all rows of a job, and is covered by `JobFile.terms`.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
 
+from runner import column_names, exact_json
 from runner.errors import JobFileError
 from runner.jobfile.job_file import JobFile
 from runner.jobfile.prompt import Prompt
+from runner.jobfile.request_url import standard_url
 
 KEY_BYTES = 16
 
@@ -41,26 +43,32 @@ class RequestKeys:
     ) -> None:
         columns = prompt.columns_read
         self._columns = None if columns is None else tuple(sorted(columns))
+        self._are_ascii = all(map(str.isascii, self._columns or ()))
+        self._dedupe = jobfile.job.dedupe
         self._is_request = jobfile.job.kind == "request"
         self._prompt = prompt
         self._image_identity = image_identity if jobfile.prompt.image_templates else None
 
     def of(self, row: str) -> bytes:
         """Return the key of a row, given as the text of a JSON object; `KEY_BYTES` long."""
-        values: dict[str, Any] = orjson.loads(row)
+        values: dict[str, Any] = exact_json.loads(row)
         if self._is_request:
-            content = [values["url"], values["body"]]
-            data = orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
+            content = [standard_url(values["url"]), values["body"]]
+            if not self._dedupe and _is_sampled(values["body"]):
+                content.append(values["custom_id"])
+            data = exact_json.dumps(content, sort_keys=True)
         else:
-            data = orjson.dumps(self._read(values))
+            data = exact_json.dumps(self._read(values))
         if self._image_identity is not None:
             data += orjson.dumps(self._images(values, self._image_identity))
         return hashlib.blake2b(data, digest_size=KEY_BYTES).digest()
 
-    def _read(self, values: dict[str, Any]) -> dict[str, Any]:
+    def _read(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the values of the columns that are read; a column that is missing is left out."""
         if self._columns is None:
             return values
+        if not self._are_ascii:
+            values = column_names.canonical_keys(values)
         return {name: values[name] for name in self._columns if name in values}
 
     def _images(self, values: dict[str, Any], identity: ImageIdentity) -> list[str]:
@@ -68,3 +76,11 @@ class RequestKeys:
             return [identity(url) for url in self._prompt.images(values)]
         except JobFileError:  # reported when the row is asked
             return []
+
+
+def _is_sampled(body: Mapping[str, Any]) -> bool:
+    """Whether whoever asks for the same twice expects two answers (the best of n)."""
+    return any(
+        isinstance(value := body.get(key), int | float) and value > least
+        for key, least in (("temperature", 0), ("n", 1))
+    )

@@ -7,13 +7,24 @@ variables, and ``row`` is the whole row. Errors are Jinja2's own.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import ItemsView, Iterator, KeysView, Mapping, ValuesView
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NoReturn
 
-from jinja2 import StrictUndefined, Template, TemplateSyntaxError, meta, nodes
+from jinja2 import (
+    StrictUndefined,
+    Template,
+    TemplateSyntaxError,
+    Undefined,
+    meta,
+    nodes,
+    pass_environment,
+)
+from jinja2.exceptions import SecurityError
+from jinja2.visitor import NodeTransformer
 
+from runner import column_names, exact_json
 from runner.jobfile.metering import MeteredEnvironment, RenderNamespace
 
 ROW = "row"
@@ -21,28 +32,86 @@ ROW = "row"
 
 Row = Mapping[str, Any]
 
-_GLOBALS = frozenset({"namespace", "range"})
-_to_json = json.JSONEncoder(ensure_ascii=False).encode
+_FUNCTIONS = {"namespace": "__namespace", "range": "__range"}
+"""Jinja2's functions, and the variables that hold them, so that no column takes their place."""
+
+_CALL = "()"
+"""Behind the name of an attribute that is called: only there is it a method of Python's."""
+
+_DATA = (dict, list, tuple, str, int, float, type(None))
 
 
 def _finalize(value: Any) -> Any:
-    """Turn null into nothing, and true, false, lists and objects into JSON."""
+    """Turn null into nothing, and true, false, lists and objects into JSON.
+
+    Raises:
+        SecurityError: The value is not data, but a function or another object of Python's.
+    """
     if value is None:
         return ""
-    if isinstance(value, bool | dict | list):
-        return _to_json(value)
-    return value
+    if isinstance(value, bool | dict | list | tuple):
+        return exact_json.spell(value, leaf=_refuse)
+    if isinstance(value, str | int | float | Undefined):
+        return value
+    if isinstance(value, Iterator | KeysView | ValuesView | ItemsView | range):
+        return exact_json.spell(list(value), leaf=_refuse)
+    return _refuse(value)
 
 
-def _environment() -> MeteredEnvironment:
-    environment = MeteredEnvironment(
+def _refuse(value: Any) -> NoReturn:
+    if isinstance(value, Undefined):
+        str(value)  # raises the error that names it
+    raise SecurityError(f"this is a {type(value).__name__} of Python's, and not a value")
+
+
+class _Environment(MeteredEnvironment):
+    """Finds a key of a row, at every depth, where Jinja2 would find a dictionary's method."""
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """Return ``obj.attribute``; a method only where it is called."""
+        if attribute.endswith(_CALL):
+            return super().getattr(obj, attribute.removesuffix(_CALL))
+        if isinstance(obj, _DATA):
+            return self.getitem(obj, attribute)
+        return super().getattr(obj, attribute)
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        """Return ``obj[argument]``; of a value of a row never an attribute."""
+        if not isinstance(obj, _DATA):
+            return super().getitem(obj, argument)
+        try:
+            return obj[argument]  # type: ignore[index]
+        except (TypeError, LookupError):
+            if isinstance(obj, dict) and isinstance(argument, str):
+                spelled = column_names.spelling(argument, obj)
+                if spelled is not None:
+                    return obj[spelled]
+            return self.undefined(obj=obj, name=argument)
+
+
+def _attribute(environment: _Environment, obj: Any, name: str) -> Any:
+    """Do what the filter ``attr`` does, for keys."""
+    return environment.getattr(obj, name)
+
+
+def _environment() -> _Environment:
+    environment = _Environment(
         _finalize,
         undefined=StrictUndefined,
         autoescape=False,  # a prompt is plain text, never HTML
         keep_trailing_newline=False,
     )
-    environment.globals = {"namespace": RenderNamespace, "range": environment.globals["range"]}
+    environment.globals = {"__namespace": RenderNamespace, "__range": environment.globals["range"]}
+    environment.filters["attr"] = pass_environment(_attribute)
+    environment.policies["json.dumps_function"] = _json_of
     return environment
+
+
+def _json_of(value: Any, **options: Any) -> str:
+    """Spell a value for the filter ``tojson``."""
+    if options.get("indent") is None:
+        return exact_json.spell(value, ascii_only=True, sort_keys=options.get("sort_keys", False))
+    return json.dumps(value, **options)
 
 
 _ENVIRONMENT = _environment()
@@ -65,11 +134,12 @@ class CompiledTemplate:
         self._plain = _PlainText.of(tree)
         self.required = _required(tree)
         self.columns_read = _columns_read(tree)
+        self._is_ascii = all(map(str.isascii, self.required | (self.columns_read or set())))
 
     @property
     def is_constant(self) -> bool:
-        """Whether the text is the same for all rows without a column named like a function."""
-        return self.columns_read is not None and self.columns_read <= _GLOBALS
+        """Whether the text is the same for all rows."""
+        return self.columns_read is not None and not self.columns_read
 
     def render(self, row: Row) -> str:
         """Return the text for a row.
@@ -78,6 +148,8 @@ class CompiledTemplate:
             UndefinedError: The row lacks a column.
             Exception: Whatever a filter or an operator raises.
         """
+        if not self._is_ascii:
+            row = column_names.canonical_keys(row)
         if self._plain is not None:
             try:
                 return self._plain.render(row)
@@ -100,9 +172,48 @@ def compile_template(source: str) -> CompiledTemplate:
         tree = _ENVIRONMENT.parse(source)
         if any(meta.find_referenced_templates(tree)):
             raise TemplateSyntaxError("a prompt cannot include or extend another template", 1)
-        return CompiledTemplate(_ENVIRONMENT.compile_metered(source), tree)
+        tree, charged = (_resolved(_ENVIRONMENT.parse(source)) for _ in range(2))
+        return CompiledTemplate(_ENVIRONMENT.compile_metered(charged), tree)
     except (RecursionError, SyntaxError, MemoryError) as error:  # Python's own compiler gave up
         raise TemplateSyntaxError("the template is nested too deeply", 1) from error
+
+
+def _resolved(tree: nodes.Template) -> nodes.Template:
+    resolved: nodes.Template = _Resolver().visit(tree)
+    resolved.set_environment(_ENVIRONMENT)
+    return resolved
+
+
+class _Resolver(NodeTransformer):
+    """Tells methods and functions, which are called, from columns and keys of the same names.
+
+    The names of columns get Unicode's composed form, as `canonical_keys` gives it to those of rows.
+    """
+
+    def visit_Call(self, node: nodes.Call) -> nodes.Node:  # noqa: N802 - named by Jinja2
+        """Mark the name of a method, and take that of a function from the columns."""
+        function = node.node
+        if isinstance(function, nodes.Getattr):
+            function.attr += _CALL
+            if _is_row(function.node):  # as in row.get("note")
+                for argument in node.args[:1]:
+                    if isinstance(argument, nodes.Const) and isinstance(argument.value, str):
+                        argument.value = column_names.canonical(argument.value)
+        elif isinstance(function, nodes.Name):
+            function.name = _FUNCTIONS.get(function.name, function.name)
+        return self.generic_visit(node)
+
+    def visit_Getattr(self, node: nodes.Getattr) -> nodes.Node:  # noqa: N802 - as above
+        """Leave ``self.name()``, which is a block of the template."""
+        of_self = isinstance(node.node, nodes.Name) and node.node.name == "self"
+        return node if of_self and node.attr.endswith(_CALL) else self.generic_visit(node)
+
+    def visit_Name(self, node: nodes.Name) -> nodes.Node:  # noqa: N802 - as above
+        """Spell a column; ``self`` alone is one, too."""
+        if node.name == "self":
+            return nodes.Getitem(nodes.Name(ROW, "load"), nodes.Const(node.name), "load")
+        node.name = column_names.canonical(node.name)
+        return node
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,16 +262,17 @@ class _PlainText:
 def _column_of(node: nodes.Node) -> str | None:
     """Return the column that an expression consists of, as ``text`` or ``row["text"]``."""
     if isinstance(node, nodes.Name):
-        return None if node.name in {ROW, "self"} else node.name  # Jinja2 defines `self`
+        return None if node.name == ROW else node.name
     return _column_of_row(node)
 
 
 def _column_of_row(node: nodes.Node) -> str | None:
     """Return the column that ``row.text`` or ``row["text"]`` reads."""
     if isinstance(node, nodes.Getattr) and _is_row(node.node):
-        return None if hasattr(dict, node.attr) else node.attr
+        return None if node.attr.endswith(_CALL) else column_names.canonical(node.attr)
     if isinstance(node, nodes.Getitem) and _is_row(node.node) and isinstance(node.arg, nodes.Const):
-        return node.arg.value if isinstance(node.arg.value, str) else None
+        name = node.arg.value
+        return column_names.canonical(name) if isinstance(name, str) else None
     return None
 
 
@@ -168,14 +280,11 @@ def _required(tree: nodes.Template) -> frozenset[str]:
     names = meta.find_undeclared_variables(tree)
     columns = (_column_of_row(node) for node in tree.find_all((nodes.Getattr, nodes.Getitem)))
     of_row = {name for name in columns if name is not None} if ROW in names else set()
-    return frozenset((names - {ROW} - _GLOBALS) | of_row)
+    return frozenset((names - {ROW, *_FUNCTIONS.values()}) | of_row)
 
 
 def _columns_read(tree: nodes.Template) -> frozenset[str] | None:
-    # A function counts as well: a column of the same name would take its place.
-    functions = {node.name for node in tree.find_all(nodes.Name) if node.name in _GLOBALS}
-    names = meta.find_undeclared_variables(tree) - {ROW}
-    found: set[str] = names | functions
+    found = meta.find_undeclared_variables(tree) - {ROW, *_FUNCTIONS.values()}
     for column in _reads_of_row(tree):
         if column is None:
             return None
@@ -203,7 +312,7 @@ def _column_got(call: nodes.Call) -> str | None:
     function, arguments = call.node, call.args
     if not isinstance(function, nodes.Getattr) or not _is_row(function.node):
         return None
-    if function.attr != "get" or not arguments:
+    if function.attr != f"get{_CALL}" or not arguments:
         return None
     if call.kwargs or call.dyn_args is not None or call.dyn_kwargs is not None:
         return None

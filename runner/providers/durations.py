@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from fractions import Fraction
 from functools import lru_cache
+from zoneinfo import ZoneInfo
 
 DAY_MS = 86_400_000
 LONGEST_MS = 400 * DAY_MS  # no allowance comes back later: the longest period is a year
@@ -74,6 +75,19 @@ _WAIT = re.compile(
 )
 _LONGEST_TEXT = 4_000
 
+# Moments that a sentence names, beside words that say what happens then.
+_AT = (
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?"
+    r"(?: ?(?:Z|UTC|[+-][0-9]{2}:?[0-9]{2}))?)"
+)
+_MOMENT = re.compile(
+    rf"(?:resets?|renew(?:s|ed)?|available|retry|try again|refreshe?s?|until|after|wait)"
+    rf"[^0-9\n]{{0,24}}{_AT}"
+    rf"|(?:将|请)?(?:在|于|至|到) ?{_AT}[^0-9\n]{{0,8}}(?:重置|恢复|重试|刷新|解除)"
+    rf"|(?:重置|恢复|重试|刷新)[^0-9\n]{{0,12}}{_AT}",
+    re.IGNORECASE,
+)
+
 
 def read_whole(text: str) -> int | None:
     """A whole amount: "12", and "12.0" as a float's spelling of it; not "12.5"."""
@@ -117,6 +131,25 @@ def read_wait(text: str) -> int | None:
     amounts = _AMOUNT.findall(next(filter(None, found.groups())))
     spans = (_amount(count) * _SPELLED_MS[unit.lower()] for count, unit in amounts)
     return _sane(sum(spans, 0))
+
+
+def read_moment(text: str, zone: str) -> int | None:
+    """The moment at which a sentence says that a limit is reset, in ms since the epoch.
+
+    "will reset at 2026-09-09 03:30:06", "将在 2026-09-09 03:30:06 重置". A moment without an offset
+    is in the provider's `zone`.
+    """
+    found = _MOMENT.search(text[:_LONGEST_TEXT]) if text else None
+    if found is None:
+        return None
+    spelled = next(filter(None, found.groups()))
+    try:
+        moment = datetime.fromisoformat(spelled.upper().replace("UTC", "Z").replace(" Z", "Z"))
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=ZoneInfo(zone))
+        return _since_epoch(moment)
+    except (ValueError, OverflowError):
+        return None
 
 
 def read_reset(text: str, now: int) -> int | None:

@@ -14,11 +14,19 @@ import orjson
 
 from runner.core.verdict import Reply
 from runner.providers import openai
+from runner.providers.transport import MOST_REPLY_BYTES
 
 # Nine significant digits identify every 32-bit float (IEEE 754: 1 + ceil(24 log10 2)), and
 # embedding models give no more. The 17 digits of a 64-bit float would double the database.
 _DIGITS = ".9g"
 _FLOAT_BYTES = 4
+# Ten thousand numbers of twenty-odd digits.
+_MOST_VECTOR_BYTES = 256 << 10
+
+
+def most_bytes(count: int) -> int:
+    """How large a reply with `count` vectors may be."""
+    return MOST_REPLY_BYTES + count * _MOST_VECTOR_BYTES
 
 
 def inputs_in(body: Mapping[str, Any]) -> int:

@@ -15,22 +15,24 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from runner.core.charging import Outcome
-from runner.core.verdict import Kind, Reply, Scope, Verdict, classify
+from runner.core.period import Refill, Rolling
+from runner.core.verdict import Kind, Reply, Scope, Verdict, classify, succeeded
 from runner.core.window import Count
 from runner.errors import ConfigError
 from runner.providers import downloads, embeddings, headers, images, openai
 from runner.providers.account import Account
-from runner.providers.durations import DAY_MS, read_wait
+from runner.providers.durations import read_moment, read_wait
 from runner.providers.json_body import to_json
-from runner.providers.transport import NoReply, NotSent, Response, Transport
+from runner.providers.redaction import Redaction
+from runner.providers.transport import MOST_REPLY_BYTES, NoReply, NotSent, Response, Transport
 
-# A token of fewer characters, as a server of one's own may be content with, is no secret, and
-# stands by chance inside words.
-_SECRET = 8
-# A Date further from our clock than this is wrong, cached or made up (a device without a clock
-# says 1970), and is no evidence of the provider's day.
-_MOST_SKEW_MS = 2 * DAY_MS
 _REDIRECTS = range(300, 400)
+# What a refusal of ``response_format`` names, and by which verdicts such a refusal comes.
+_OF_FORMAT = re.compile(
+    r"response.?format|json|schema|structured.?output|guided|grammar|requested parameters",
+    re.IGNORECASE,
+)
+_REFUSALS = frozenset({Kind.REJECTED, Kind.GONE, Kind.TRANSIENT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ class CallResult:
         verdict: What it means.
         reply: What came back; None if no whole reply did.
         counts: The provider's own counts, by quota.
-        date: The provider's clock, in ms since the epoch; None if it was not told, or is absurd.
+        date: The provider's clock, in ms since the epoch, if it was told.
         body: The reply to a forwarded request, as it came.
     """
 
@@ -61,7 +63,7 @@ class CallResult:
 
     def outcome(self, *, probe: bool, sent_at: int = 0) -> Outcome:
         """What the windows need to know of it."""
-        return Outcome(self.verdict, probe, self.counts, self.date, self.tokens, sent_at)
+        return Outcome(self.verdict, probe, self.counts, self.tokens, sent_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ class _Request:
     read: Callable[[int, Mapping[str, str], bytes], Reply]
     headers: Mapping[str, str]
     forwarded: bool = False
+    limit_bytes: int = MOST_REPLY_BYTES
 
 
 class Endpoint:
@@ -80,7 +83,8 @@ class Endpoint:
 
     def __init__(self, account: Account, token: str, transport: Transport) -> None:
         self.account = account
-        self._echo = _echo_of(token)
+        self._redaction = Redaction(token)
+        self._formats: dict[str, frozenset[str]] = {}
         self._transport = transport
         self._headers = {"Content-Type": "application/json"}
         if token:
@@ -88,7 +92,7 @@ class Endpoint:
         in_tasks = account.preset.images == "tasks"
         self._image_headers = self._headers | (images.ASYNC_HEADERS if in_tasks else {})
         self._counted = [
-            (table.name, table.headers)
+            (table.name, table.headers, isinstance(table.period, Rolling | Refill))
             for table in account.preset.tables
             if table.headers != headers.HeaderNames()
         ]
@@ -116,11 +120,31 @@ class Endpoint:
         parameters: Mapping[str, Any],
         timeout_s: float,
         now: int,
+        response_format: Mapping[str, Any] | None = None,
     ) -> CallResult:
-        """Make one call that may spend allowance; whatever happens is a value."""
-        body = {"model": model, "messages": messages, **parameters}
+        """Make one call that may spend allowance; whatever happens is a value.
+
+        A refusal of `response_format` is remembered, and costs nobody more than this call.
+        """
+        form = {} if response_format is None else {"response_format": response_format}
+        body = {"model": model, "messages": messages, "stream": False, **form, **parameters}
         request = _Request("/chat/completions", body, openai.read_reply, self._headers)
-        return await self._call(request, timeout_s, now)
+        result = await self._call(request, timeout_s, now)
+        if body.get("response_format") is response_format is not None:
+            return self._learned(model, response_format, result)
+        return result
+
+    def response_formats(self, model: str) -> frozenset[str]:
+        """Which types of ``response_format`` to send to `model`: it has refused none of them."""
+        return self._formats.get(model, self.account.preset.response_format)
+
+    def _learned(self, model: str, form: Mapping[str, Any], result: CallResult) -> CallResult:
+        """`result`; a refusal of the ``response_format`` itself is no fault of the request."""
+        if not _refuses_format(result):
+            return result
+        self._formats[model] = self.response_formats(model) - {form["type"]}
+        verdict = replace(result.verdict, kind=Kind.TRANSIENT, scope=None, overloaded=False)
+        return replace(result, verdict=verdict)
 
     async def embed(
         self,
@@ -132,8 +156,12 @@ class Endpoint:
     ) -> CallResult:
         """Ask for the vectors of `inputs`, as `chat` asks; the reply has one place for each."""
         body = {"model": model, "input": inputs, **parameters}
-        read = partial(embeddings.read_reply, len(inputs))
-        return await self._call(_Request("/embeddings", body, read, self._headers), timeout_s, now)
+        read, limit = (
+            partial(embeddings.read_reply, len(inputs)),
+            embeddings.most_bytes(len(inputs)),
+        )
+        request = _Request("/embeddings", body, read, self._headers, limit_bytes=limit)
+        return await self._call(request, timeout_s, now)
 
     async def generate_image(
         self,
@@ -146,7 +174,9 @@ class Endpoint:
         """Ask for images, as `chat` asks; the reply has them, or the id of the task they are."""
         body = {"model": model, "prompt": prompt, **parameters}
         path, read = "/images/generations", images.read_reply
-        request = _Request(path, body, read, self._image_headers)
+        request = _Request(
+            path, body, read, self._image_headers, limit_bytes=images.MOST_REPLY_BYTES
+        )
         return await self._call(request, timeout_s, now)
 
     async def forward(
@@ -160,10 +190,13 @@ class Endpoint:
             timeout_s: How long it may take, in seconds.
             now: The present moment.
         """
-        path, read = url.removeprefix("/v1"), openai.read_reply
+        path, read, limit = url.removeprefix("/v1"), openai.read_reply, MOST_REPLY_BYTES
         if path == "/embeddings":
-            read = partial(embeddings.read_reply, embeddings.inputs_in(body))
-        request = _Request(path, body, read, self._headers, forwarded=True)
+            count = embeddings.inputs_in(body)
+            read, limit = partial(embeddings.read_reply, count), embeddings.most_bytes(count)
+        else:
+            body = {"stream": False, **body}
+        request = _Request(path, body, read, self._headers, forwarded=True, limit_bytes=limit)
         return await self._call(request, timeout_s, now)
 
     async def task(self, task_id: str, timeout_s: float) -> images.TaskStatus:
@@ -194,7 +227,7 @@ class Endpoint:
         except Exception as error:  # noqa: BLE001 - as in `task`
             return NoReply(self._unforeseen(error))
         if isinstance(reply, Response):
-            return reply
+            return replace(reply, body=self._redaction.body(reply.body))
         return replace(reply, why=self._clean(reply.why))
 
     async def _call(self, request: _Request, timeout_s: float, now: int) -> CallResult:
@@ -205,7 +238,9 @@ class Endpoint:
             why = f"the request cannot be written as JSON: {error}"
             return CallResult(Verdict(Kind.REJECTED, self._clean(why), scope=None))
         try:
-            reply = await self._transport.post(url, request.headers, body, timeout_s)
+            reply = await self._transport.post(
+                url, request.headers, body, timeout_s, request.limit_bytes
+            )
             if isinstance(reply, Response):
                 return self._read(reply, request, now)
         except Exception as error:  # noqa: BLE001 - the call may have been charged: it has an end
@@ -220,57 +255,83 @@ class Endpoint:
         told = response.headers
         date = headers.read_date(told)
         theirs = now if date is None else date
-        reply = request.read(response.status, told, response.body)
-        wait = _asked_wait(told, reply.message, theirs)
-        if reply.refused or wait is not None:
-            message = reply.message + _redirected(response)
-            reply = replace(
-                reply,
-                code=self._clean(reply.code),
-                message=self._clean(message),
-                retry_after_ms=wait,
-            )
+        body = self._redaction.body(response.body)
+        reply = request.read(response.status, told, body)
+        wait = self._asked_wait(told, reply.message, theirs)
+        if reply.refused:
+            reply = replace(reply, message=reply.message + _redirected(response))
         return CallResult(
-            classify(reply, self.account.preset.rules),
+            classify(reply := self._cleaned(reply, wait), self.account.preset.rules),
             reply,
-            self._counts(told, theirs),
-            date if date is None or abs(date - now) <= _MOST_SKEW_MS else None,
-            self._clean(response.body.decode("utf-8", "replace")) if request.forwarded else "",
+            self._counts(told, theirs, None if succeeded(reply.status) else wait),
+            date,
+            self._clean(body.decode("utf-8", "replace")) if request.forwarded else "",
         )
 
-    def _counts(self, told: Mapping[str, str], now: int) -> dict[str, Count]:
-        """The provider's own counts, by quota, where the headers hold them whole and sane."""
+    def _cleaned(self, reply: Reply, wait: int | None) -> Reply:
+        """`reply` with the wait that it asks for, and without the token.
+
+        The body was cleaned before, but JSON may spell any character as an escape.
+        """
+        clean = self._clean
+        content = reply.content if reply.content is None else clean(reply.content)
+        if reply.refused or reply.lacks or wait is not None or reply.images or reply.task_id:
+            return replace(
+                reply,
+                code=clean(reply.code),
+                message=clean(reply.message),
+                content=content,
+                lacks=clean(reply.lacks),
+                task_id=clean(reply.task_id),
+                images=tuple(map(clean, reply.images)),
+                retry_after_ms=wait,
+            )
+        return reply if content is reply.content else replace(reply, content=content)
+
+    def _counts(
+        self, told: Mapping[str, str], now: int, wait: int | None = None
+    ) -> dict[str, Count]:
+        """The provider's own counts, by quota, where the headers hold them whole and sane.
+
+        What flows back is let in before all of it is back: a refusal that asks for a shorter
+        `wait` than the reset says so, and its count says nothing more.
+        """
         counts = {}
-        for name, names in self._counted:
+        for name, names, flows in self._counted:
             found = headers.read_quota(told, names, now)
             if found is not None and found.remaining is not None:
                 resets_in = None if found.resets_at is None else found.resets_at - now
-                counts[name] = Count(found.limit, found.remaining, resets_in)
+                if not (flows and wait is not None and wait < (resets_in or 0)):
+                    counts[name] = Count(found.limit, found.remaining, resets_in)
         return counts
+
+    def _asked_wait(self, told: Mapping[str, str], message: str, now: int) -> int | None:
+        """How long a reply asks to wait, in ms: in its headers, or in the words of its error."""
+        in_headers = headers.read_retry_after(told, now)
+        if in_headers is not None or not message:
+            return in_headers
+        in_words = read_wait(message)
+        if in_words is None and (until := read_moment(message, self.account.preset.zone)):
+            in_words = until - now
+        return in_words if in_words and 0 < in_words <= headers.LONGEST_WAIT_MS else None
 
     def _clean(self, text: str) -> str:
         """`text` without the token, which a provider or a proxy may echo."""
-        return self._echo.sub("[token]", text)
+        return self._redaction.text(text)
 
     def _unforeseen(self, error: Exception) -> str:
         return self._clean(f"internal error: {error!r}")
 
 
-def _echo_of(token: str) -> re.Pattern[str]:
-    """What finds the token; a short one only where it stands alone, and an empty one nowhere."""
-    found = re.escape(token)
-    if len(token) >= _SECRET:
-        return re.compile(found)
-    return re.compile(rf"(?<!\w){found}(?!\w)" if token else r"(?!)")
-
-
-def _asked_wait(told: Mapping[str, str], message: str, now: int) -> int | None:
-    """How long a reply asks to wait, in ms: in its headers, or else in the words of its error."""
-    in_headers = headers.read_retry_after(told, now)
-    if in_headers is not None:
-        return in_headers
-    in_words = read_wait(message)
-    return in_words if in_words is not None and in_words <= headers.LONGEST_WAIT_MS else None
+def _refuses_format(result: CallResult) -> bool:
+    """Whether a call failed for its ``response_format``; some then answer with an empty shell."""
+    reply, verdict = result.reply, result.verdict
+    if reply is None or verdict.kind not in _REFUSALS:
+        return False
+    if not reply.refused:
+        return verdict.perhaps_row
+    told = f"{reply.code} {reply.message}"
+    return not reply.message.startswith("not ") and bool(_OF_FORMAT.search(told))
 
 
 def _redirected(response: Response) -> str:

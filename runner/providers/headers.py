@@ -16,11 +16,21 @@ from runner.providers.durations import (
     read_http_date,
     read_reset,
     read_span,
+    read_wait,
     read_whole,
 )
 
 OLDER = ""  # stands for the policy in the older forms, which name none
 LONGEST_WAIT_MS = 31 * DAY_MS  # a longer Retry-After is a mistake or a ban
+
+# The headers that name a wait, the most precise first, with their units.
+_WAITS = {
+    "retry-after-ms": 1,
+    "retry-after": 1000,
+    "llm_provider-retry-after-ms": 1,
+    "llm_provider-retry-after": 1000,
+}
+_MOMENTS_ABOVE = 10**12  # so many ms and more are no wait, but a moment
 
 _STANDARD = frozenset(
     {
@@ -109,16 +119,32 @@ def read_standard(headers: Mapping[str, str], now: int) -> Mapping[str, RateLimi
 def read_retry_after(headers: Mapping[str, str], now: int) -> int | None:
     """How long the reply asks to wait, in ms; 0 if the moment that it names has passed.
 
-    `retry-after-ms` is preferred to `retry-after`, which is in seconds or an HTTP date. A wait
-    beyond `LONGEST_WAIT_MS` is ignored.
+    ``Retry-After`` is a number of seconds, a duration with its units, or a moment: an HTTP date,
+    RFC 3339, or seconds or ms since the epoch. LiteLLM passes the provider's own on under another
+    name. A wait beyond `LONGEST_WAIT_MS` is ignored.
     """
-    if "retry-after" not in headers and "retry-after-ms" not in headers:
+    if _WAITS.keys().isdisjoint(headers):
         return None
-    text = _value(headers, "retry-after")
-    waits = [read_span(_value(headers, "retry-after-ms"), 1), read_span(text, 1000)]
+    found = (
+        _wait(headers[name].strip(), unit_ms, now)
+        for name, unit_ms in _WAITS.items()
+        if name in headers
+    )
+    return next((wait for wait in found if wait is not None and wait <= LONGEST_WAIT_MS), None)
+
+
+def _wait(text: str, unit_ms: int, now: int) -> int | None:
     if (until := read_http_date(text)) is not None:
-        waits.append(max(0, until - now))
-    return next((wait for wait in waits if wait is not None and wait <= LONGEST_WAIT_MS), None)
+        return max(0, until - now)
+    values = {part.strip() for part in text.split(",")}  # of several headers that were joined
+    if len(values) > 1:
+        return None
+    text = values.pop()
+    number = read_floor(text)
+    if number is not None and number * unit_ms < _MOMENTS_ABOVE:
+        return read_span(text, unit_ms)
+    until = read_reset(text, now)
+    return read_wait(f"retry after {text}") if until is None else max(0, until - now)
 
 
 def read_date(headers: Mapping[str, str]) -> int | None:

@@ -15,6 +15,7 @@ from runner.providers.transport import Response
 
 # modelscope.cn/docs/model-service/API-Inference/intro, as of 2026-11.
 ASYNC_HEADERS = {"X-ModelScope-Async-Mode": "true"}
+MOST_REPLY_BYTES = 64 << 20  # of a reply with the images themselves, in base64
 TASK_HEADERS = {"X-ModelScope-Task-Type": "image_generation"}
 
 _MADE = frozenset({"SUCCEED", "SUCCEEDED", "SUCCESS"})

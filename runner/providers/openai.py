@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
-import orjson
-
+from runner import exact_json
 from runner.core.verdict import Reply, succeeded
-from runner.providers.json_body import EventStream, parse_json
+from runner.providers.event_stream import joined
+from runner.providers.json_body import EventStream, decoded, parse_json
+from runner.providers.message import Message, first_choice, read_choice
 
 SNIPPET = 200  # characters of a body that is not JSON, for the ledger
 
 # A greater count is an underflow in a proxy, such as 2**64 - 3. No model has as many tokens in a
 # reply, and sums of greater ones might not fit the 64 bits of a database's integers.
 _MOST_TOKENS = 10**12
-_REASONING = ("thinking", "reasoning")  # parts of a message that are not said
 # Where the words of an error stand besides "message", in the order of preference. A success may
 # say something under these names, too.
 _OTHER_WORDS = ("msg", "error_msg", "status_msg", "description", "detail")
@@ -31,18 +32,18 @@ Reader = Callable[[int, Mapping[str, str], dict[str, Any]], Reply]
 
 def read_reply(status: int, headers: Mapping[str, str], body: bytes) -> Reply:
     """A chat reply, whatever its shape; never raises."""
-    return read_any(status, headers, body, _answer)
+    return read_any(status, headers, body, partial(_answer, body))
 
 
 def read_any(status: int, headers: Mapping[str, str], body: bytes, answer: Reader) -> Reply:
     """A reply; `answer` reads it if it is a success that names no error. Never raises."""
     try:
-        data = parse_json(body)
-    except ValueError:
-        return Reply(status, headers, message=f"not JSON: {_snippet(body)}")
-    if isinstance(data, EventStream):
-        data = _joined(data)
-    elif isinstance(data, list) and data:  # Gemini wraps its errors in an array
+        data = parse_json(body, headers.get("content-type", ""))
+        if isinstance(data, EventStream):
+            data = joined(data)
+    except ValueError as error:
+        return Reply(status, headers, message=_not_json(body, str(error)))
+    if isinstance(data, list) and data:  # Gemini wraps its errors in an array
         data = data[0]
     if not isinstance(data, dict):
         return Reply(status, headers, message=f"not an object: {_snippet(body)}")
@@ -101,36 +102,40 @@ def _dicts(value: Any) -> list[dict[str, Any]]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
-def _joined(events: EventStream) -> dict[str, Any]:
-    """A chat reply out of the chunks of a stream, which some servers send unasked.
-
-    The first chunk with an error is the reply. Otherwise the texts of the chunks are joined, and
-    whatever else the last chunk that has it says, such as the usage, holds for all. A stream that
-    was cut off is an error: its text may be half of the answer.
-    """
-    whole: dict[str, Any] = {}
-    texts, ended = [], events.ended
-    for chunk in _dicts(list(events)):
-        if chunk.get("error") or chunk.get("errors"):
-            return chunk
-        choices = chunk.get("choices")
-        texts.append(_content(choices) or "")
-        ended = ended or any(choice.get("finish_reason") for choice in _dicts(choices))
-        whole |= {key: value for key, value in chunk.items() if value}
-    if not ended:
-        return {"error": {"message": "the reply is a stream that was cut off"}}
-    return whole | {"choices": [{"message": {"content": "".join(texts)}}]}
-
-
-def _answer(status: int, headers: Mapping[str, str], data: dict[str, Any]) -> Reply:
+def _answer(body: bytes, status: int, headers: Mapping[str, str], data: dict[str, Any]) -> Reply:
     prompt_tokens, completion_tokens = read_usage(data)
+    choice = first_choice(data)
+    said = read_choice(choice)
+    if said.is_json:
+        said = _exactly(body, headers) or said
+    code, message = _error_of_choice(choice)
     return Reply(
         status,
         headers,
-        content=_content(data.get("choices")),
+        code,
+        message or said.fault,
+        content=said.content,
+        finish=said.finish,
+        lacks=said.lacks,
         prompt_tokens=prompt_tokens,
         completion_tokens=completion_tokens,
     )
+
+
+def _exactly(body: bytes, headers: Mapping[str, str]) -> Message | None:
+    """The first choice, its numbers as they are spelled; None where that cannot be told."""
+    try:
+        data = exact_json.loads(decoded(body, headers.get("content-type", "")))
+        return read_choice(first_choice(data))
+    except (ValueError, TypeError, AttributeError):
+        return None
+
+
+def _error_of_choice(choice: Any) -> tuple[str, str]:
+    """The error that OpenRouter puts into a choice whose answer broke off."""
+    if isinstance(choice, dict) and choice.get("error"):
+        return _error({"error": choice["error"]}, success=True)
+    return "", ""
 
 
 def read_usage(data: dict[str, Any]) -> tuple[int | None, int | None]:
@@ -141,37 +146,18 @@ def read_usage(data: dict[str, Any]) -> tuple[int | None, int | None]:
     return _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
 
 
-def _content(choices: Any) -> str | None:
-    """The text of the first choice; None when there is no choice at all.
-
-    A message without text is an answer all the same, if an empty one: a model that has only
-    reasoned has been paid for. What it reasoned is never its answer. Content that is a number or
-    an object, as Workers AI sends it, is its JSON text.
-    """
-    if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
-        return None
-    message = choices[0].get("message", choices[0].get("delta"))
-    if not isinstance(message, dict):
-        return None
-    content = message.get("content")
-    if isinstance(content, str):
-        return content
-    if isinstance(content, list):
-        parts = [part.get("text") for part in content if _is_said(part)]
-        return "".join(part for part in parts if isinstance(part, str))
-    return "" if content is None else orjson.dumps(content).decode()
-
-
-def _is_said(part: Any) -> bool:
-    return isinstance(part, dict) and part.get("type") not in _REASONING
-
-
 def _text(value: Any) -> str:
     return "" if value is None or isinstance(value, bool | dict | list) else str(value)
 
 
 def _count(value: Any) -> int | None:
     return value if type(value) is int and 0 <= value <= _MOST_TOKENS else None
+
+
+def _not_json(body: bytes, why: str) -> str:
+    """What is told of a body that is no JSON; `why` where more is known than that."""
+    told = f" ({why})" if why.startswith("it is ") else ""
+    return f"not JSON{told}: {_snippet(body)}"
 
 
 def _snippet(body: bytes) -> str:

@@ -5,6 +5,7 @@ No error shows the refused value, which may be a token in the wrong place.
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 from urllib.parse import SplitResult, urlsplit
 
@@ -19,13 +20,19 @@ def _one_line(name: str) -> str:
     return name
 
 
+_ROUTE = re.compile(r"/+(chat/completions|completions|embeddings|images/generations)$")
+
+
 def _base_url(url: str) -> str:
-    """Refuse the parts of a URL that could hold a secret, because URLs are shown and logged."""
+    """Refuse the parts of a URL that could hold a secret, because URLs are shown and logged.
+
+    Many copy the full address of a route: what calls append themselves is removed.
+    """
     parts = _http(url)
     if "@" in parts.netloc or "?" in url or "#" in url:
         remedy = "name the token with `token`, and remove it from the URL"
         raise problem("must be a URL without a user, a query or a fragment", remedy)
-    return url.rstrip("/")
+    return _ROUTE.sub("", url.rstrip("/"))
 
 
 def _page(url: str) -> str:

@@ -162,8 +162,16 @@ class _Turn:
         self, job_id: int, old: JobState, event: JobEvent, due: int | None = None, **tries: int
     ) -> None:
         job, new = self.stored.pop(job_id), after(old, event)
-        row = {"job": job_id, "state": new.value, "due_at_ms": due}
-        self.moved.append(row | {name: getattr(job, name) for name in _TRIES} | tries)
+        row = {
+            "job": job_id,
+            "state": new.value,
+            "due_at_ms": due,
+            "attempts": job.attempts,
+            "faults": job.faults,
+            "invalid_replies": job.invalid_replies,
+            "splits": job.splits,
+        }
+        self.moved.append(row | tries if tries else row)
         self.changes.move(job.batch_id, old, new)
 
 

@@ -197,9 +197,15 @@ async def set_job(connection: AsyncConnection, batch_id: int, new: NewBatch) -> 
 async def set_batch_state(
     connection: AsyncConnection, batch_id: int, state: BatchState, reason: str = ""
 ) -> None:
-    """Activate, pause or cancel a batch; its jobs stay as they are."""
+    """Activate, pause or cancel a batch; its jobs stay as they are.
+
+    One that is activated gets a fresh chance: rejections so far no longer count.
+    """
     values = {"state": state, "pause_reason": reason}
     await connection.execute(update(batches).where(batches.c.id == batch_id).values(values))
+    if state is BatchState.ACTIVE:
+        own = batch_counts.c.batch_id == batch_id
+        await connection.execute(update(batch_counts).where(own).values(calls_rejected=0))
 
 
 def _packing_values(packing: Packing) -> dict[str, object]:

@@ -18,6 +18,11 @@ from runner.store import sqlite
 from runner.store.file_watch import FileWatch
 
 
+def is_failure(error: Exception) -> bool:
+    """Whether the database itself has failed (its file, its disk, its lock), not a statement."""
+    return sqlite.is_failure(error)
+
+
 class Database:
     """One database: a single writing connection, and short readers apart from it.
 

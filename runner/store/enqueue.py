@@ -16,6 +16,7 @@ from sqlalchemy import (
     delete,
     func,
     insert,
+    literal,
     literal_column,
     select,
     update,
@@ -26,24 +27,45 @@ from runner.core.states import JobEvent, JobState, after
 from runner.store import batches, results
 from runner.store.batches import Batch
 from runner.store.counts import Changes
-from runner.store.expressions import OneOf, listed
+from runner.store.expressions import Elements, OneOf, listed
 from runner.store.statement import Statement
 from runner.store.tables import fingerprints, jobs, rows
 from runner.store.tables import results as result_rows
 
 _MANY = 1_000  # values in one statement
 
-_ADD_ROWS = Statement(insert(rows).values(id=bindparam("id"), body=bindparam("body")))
-_ADD_JOBS = Statement(
-    insert(jobs).values(
-        id=bindparam("id"),
-        batch_id=bindparam("batch_id"),
-        state=bindparam("state"),
-        duplicate_of=bindparam("duplicate_of"),
+FINGERPRINT_BYTES = 16
+
+_bodies, _ids = Elements("bodies").table(), Elements("ids").table()
+_ADD_ROWS = Statement(
+    insert(rows).from_select(
+        ["id", "body"], select(bindparam("first", type_=Integer) + _bodies.c.key, _bodies.c.value)
     )
 )
+_ADD_JOBS = Statement(
+    insert(jobs).from_select(
+        ["id", "batch_id", "state"],
+        select(_ids.c.value, bindparam("batch", type_=Integer), literal_column("'ready'")),
+    )
+)
+_ADD_DUPLICATES = Statement(
+    insert(jobs).values(
+        id=bindparam("job"),
+        batch_id=bindparam("batch"),
+        state=literal_column("'duplicate'"),
+        duplicate_of=bindparam("original"),
+    )
+)
+# `together` is all fingerprints, one behind the other, in the order of `ids`.
+_its_place = literal(FINGERPRINT_BYTES) * _ids.c.key + 1
 _ADD_FINGERPRINTS = Statement(
-    insert(fingerprints).values(fingerprint=bindparam("fingerprint"), job_id=bindparam("job_id"))
+    insert(fingerprints).from_select(
+        ["fingerprint", "job_id"],
+        select(
+            func.substr(bindparam("together", type_=LargeBinary), _its_place, FINGERPRINT_BYTES),
+            _ids.c.value,
+        ),
+    )
 )
 _its, _other = fingerprints.alias("its"), fingerprints.alias("other")
 _SAME = _other.c.fingerprint == _its.c.fingerprint
@@ -112,8 +134,7 @@ async def enqueue(
     if not bodies:
         return batch
     first = batch.first_job + start
-    added = [{"id": number, "body": body} for number, body in enumerate(bodies, first)]
-    await _ADD_ROWS.run(connection, added)
+    await _ADD_ROWS.run(connection, [{"first": first, "bodies": listed(bodies)}])
     return await add_jobs(connection, batch, start, len(bodies), asked, now)
 
 
@@ -128,10 +149,13 @@ async def add_jobs(
     """Queue `number` jobs of `batch` from number `start` on; their rows are there already.
 
     Raises:
-        ValueError: It was made for fewer: the numbers behind are those of the next batch.
+        ValueError: It was made for fewer: the numbers behind are those of the next batch. Or a
+            fingerprint has another length than `FINGERPRINT_BYTES`.
     """
     if start + number > batch.rows:
         raise ValueError(f"batch {batch.id} takes {batch.rows} rows, not {start + number}")
+    if set(map(len, asked)) - {FINGERPRINT_BYTES}:
+        raise ValueError(f"a fingerprint has {FINGERPRINT_BYTES} bytes")
     first = batch.first_job + start
     job_ids = range(first, first + number)
     changes = Changes()
@@ -176,19 +200,14 @@ async def _add(
     changes: Changes,
 ) -> None:
     """Add the jobs of a chunk; `originals`: by job, the job of the chunk that it duplicates."""
+    ready = [job_id for job_id in job_ids if job_id not in originals]
+    await _ADD_JOBS.run(connection, [{"ids": listed(ready), "batch": batch.id}])
+    pairs = [
+        {"job": job_id, "batch": batch.id, "original": original}
+        for job_id, original in originals.items()
+    ]
+    await _ADD_DUPLICATES.run(connection, pairs)
     duplicate = after(JobState.READY, JobEvent.DEDUPLICATED)
-    await _ADD_JOBS.run(
-        connection,
-        [
-            {
-                "id": job_id,
-                "batch_id": batch.id,
-                "state": duplicate if job_id in originals else JobState.READY,
-                "duplicate_of": originals.get(job_id),
-            }
-            for job_id in job_ids
-        ],
-    )
     changes.add(batch.id, "rows_loaded", len(job_ids))
     changes.add(batch.id, JobState.READY, len(job_ids) - len(originals))
     changes.add(batch.id, duplicate, len(originals))
@@ -207,8 +226,12 @@ async def _deduplicate_earlier(
     A duplicate of such a job duplicates the earlier one, too. Returns whose duplicates they are.
     """
     # In the order of the index: a page of it is then written once for many of them.
-    added = [{"fingerprint": each, "job_id": job_id} for each, job_id in sorted(firsts.items())]
-    await _ADD_FINGERPRINTS.run(connection, added)
+    together = sorted(firsts.items())
+    added = {
+        "ids": listed([job_id for _, job_id in together]),
+        "together": b"".join(each for each, _ in together),
+    }
+    await _ADD_FINGERPRINTS.run(connection, [added])
     found = await _EARLIER.fetch(
         connection,
         first=job_ids[0],

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import orjson
-from sqlalchemy import BigInteger, ColumnElement, Text, bindparam, literal
+from sqlalchemy import BigInteger, ColumnElement, TableValuedAlias, Text, bindparam, literal
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.sql.sqltypes import NULLTYPE
 from sqlalchemy.types import TypeEngine
@@ -27,8 +27,26 @@ class OneOf(FunctionElement[Any]):
 
 
 def listed(values: Sequence[int | str]) -> str:
-    """`values` as `OneOf` takes them."""
+    """`values` as `OneOf` and `Elements` take them."""
     return orjson.dumps(values).decode()
+
+
+class Elements(FunctionElement[Any]):
+    """A table of any number of values, bound as one value that `listed` makes.
+
+    Its columns are `key`, the place of the value from 0 on, and `value`. One statement inserts
+    thousands of rows from it, while other threads run.
+    """
+
+    inherit_cache = True
+    type: TypeEngine[Any] = NULLTYPE
+
+    def __init__(self, name: str) -> None:
+        super().__init__(bindparam(name, type_=Text))
+
+    def table(self) -> TableValuedAlias:
+        """The table, to select from."""
+        return self.table_valued("key", "value")
 
 
 class ByteLength(FunctionElement[int]):

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Label, case, func, literal_column, select
+from sqlalchemy import Label, and_, case, func, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.charging import UNCHARGED
@@ -36,8 +36,9 @@ class DayReport:
         in_flight: Calls whose end is still open.
         unseen: Of `failed`, those whose runner died first.
         rows: Rows brought to an end.
-        prompt_tokens: Tokens sent, as the provider counted them.
-        completion_tokens: Tokens received.
+        prompt_tokens: Tokens sent, as the provider counted them; None if it counted none.
+        completion_tokens: Tokens received, likewise.
+        uncounted: Of `succeeded`, those of which the provider told no tokens.
         spent: What the account's window says was spent that day, strangers included.
         limit: The account's limit that day; None if unknown.
         credits: What its calls cost, in thousandths of a credit: of all calls that may have been
@@ -55,12 +56,19 @@ class DayReport:
     in_flight: int
     unseen: int
     rows: int
-    prompt_tokens: int
-    completion_tokens: int
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    uncounted: int
     spent: int | None
     limit: int | None
     credits: int | None = None
     balance: int | None = None
+
+    @property
+    def tokens(self) -> int | None:
+        """Tokens sent and received; None if the provider told of none, although it answered."""
+        counted = [n for n in (self.prompt_tokens, self.completion_tokens) if n is not None]
+        return sum(counted) if counted or not self.uncounted else None
 
 
 _REFUSED = (CallState.THROTTLED, CallState.SPENT)
@@ -154,6 +162,13 @@ async def _with_balance(
     return replace(day, balance=max(0, seen.available + seen.frozen - (since or 0)))
 
 
+_UNCOUNTED = and_(
+    calls.c.state == CallState.DONE,
+    calls.c.prompt_tokens.is_(None),
+    calls.c.completion_tokens.is_(None),
+)
+
+
 def _sums() -> list[Label[int]]:
     def number(states: Sequence[CallState], name: str) -> Label[int]:
         return func.sum(case((calls.c.state.in_(states), 1), else_=0)).label(name)
@@ -166,8 +181,9 @@ def _sums() -> list[Label[int]]:
         number([CallState.RESERVED], "in_flight"),
         number([CallState.UNSEEN], "unseen"),
         func.sum(calls.c.rows_finished).label("rows"),
-        func.coalesce(func.sum(calls.c.prompt_tokens), 0).label("prompt_tokens"),
-        func.coalesce(func.sum(calls.c.completion_tokens), 0).label("completion_tokens"),
+        func.sum(calls.c.prompt_tokens).label("prompt_tokens"),
+        func.sum(calls.c.completion_tokens).label("completion_tokens"),
+        func.sum(case((_UNCOUNTED, 1), else_=0)).label("uncounted"),
     ]
 
 

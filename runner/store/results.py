@@ -18,6 +18,7 @@ from sqlalchemy import (
     func,
     insert,
     literal_column,
+    or_,
     select,
     update,
 )
@@ -126,6 +127,28 @@ _RETRY = Statement(
     )
 )
 
+# Failed jobs, and the failed duplicates of them.
+_TAKEN_BACK = (
+    jobs.c.state == literal_column("'failed'"),
+    or_(OneOf(jobs.c.id, "jobs"), OneOf(jobs.c.duplicate_of, "jobs")),
+)
+_COUNT_TAKEN_BACK = Statement(
+    select(jobs.c.batch_id, _IS_DUPLICATE.label("is_duplicate"), func.count().label("number"))
+    .where(*_TAKEN_BACK)
+    .group_by(jobs.c.batch_id, _IS_DUPLICATE)
+)
+_FORGET_TAKEN_BACK = Statement(
+    delete(results).where(results.c.job_id.in_(select(jobs.c.id).where(*_TAKEN_BACK)))
+)
+_TAKE_BACK = Statement(
+    update(jobs)
+    .where(*_TAKEN_BACK)
+    .values(
+        state=case((_IS_DUPLICATE, "duplicate"), else_="ready"),
+        faults=case((_IS_DUPLICATE, 0), else_=1),
+    )
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -167,6 +190,21 @@ async def forget_failures(connection: AsyncConnection, job_ids: Sequence[int]) -
     ended_by = await _ENDED_BY.fetch(connection, jobs=listed(job_ids))
     await count_finished(connection, {row.call_id: -row.number for row in ended_by})
     await _FORGET.run(connection, [{"jobs": listed(job_ids)}])
+
+
+async def take_back(connection: AsyncConnection, job_ids: Sequence[int], changes: Changes) -> None:
+    """Queue failed jobs again, whose failure was not their own; it counts as one fault of each."""
+    if not job_ids:
+        return
+    which = {"jobs": listed(job_ids)}
+    ended_by = await _ENDED_BY.fetch(connection, **which)
+    await count_finished(connection, {row.call_id: -row.number for row in ended_by})
+    for row in await _COUNT_TAKEN_BACK.fetch(connection, **which):
+        event = JobEvent.DEDUPLICATED if row.is_duplicate else JobEvent.RETRIED
+        new = after(JobState.FAILED, event)
+        changes.move(row.batch_id, JobState.FAILED, new, row.number)
+    await _FORGET_TAKEN_BACK.run(connection, [which])
+    await _TAKE_BACK.run(connection, [which])
 
 
 async def end_duplicates(

@@ -1,14 +1,14 @@
 """Everything that is SQLite's own: connections, transactions, expressions, and error codes.
 
 A second database needs a file like this one: `engine`, `create`, `revision`, `table_names`,
-`integrity_findings`, `write_copy`, `prepare_upgrade`, `translated`, its entry in `inserts`, and how
+`integrity_findings`, `write_copy`, `prepare_upgrade`, `translated`, its entry in `drivers`, and how
 it spells what is in expressions.py.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,8 +30,8 @@ from runner.errors import (
     StoreError,
     UnavailableError,
 )
-from runner.store.expressions import ByteLength, OneOf, ReservedAmount
-from runner.store.statement import inserts
+from runner.store.expressions import ByteLength, Elements, OneOf, ReservedAmount
+from runner.store.statement import Driver, drivers
 
 BUSY_TIMEOUT_S = 15.0
 _RETRY_S = 0.01
@@ -193,11 +193,19 @@ def translated(path: Path) -> Iterator[None]:
     try:
         yield
     except (DBAPIError, sqlite3.Error, UnicodeDecodeError) as error:
-        cause = error.orig if isinstance(error, DBAPIError) else error
-        found = _complaint(cause, path)
+        found = _complaint(_cause(error), path)
         if found is None:
             raise
         raise found from error
+
+
+def is_failure(error: BaseException) -> bool:
+    """Whether `translated` has something to tell of it."""
+    return _told_of(_cause(error)) is not None
+
+
+def _cause(error: BaseException) -> BaseException | None:
+    return error.orig if isinstance(error, DBAPIError) else error
 
 
 def cannot_open(path: Path, error: OSError) -> StoreError:
@@ -287,13 +295,36 @@ _BY_CODE = {
 }
 
 
-inserts["sqlite"] = insert
+async def _run(connection: AsyncConnection, text: str, rows: Sequence[tuple[Any, ...]]) -> int:
+    # The cursor holds nothing once it has run: it need not be closed, on a second way there.
+    cursor = await _driver_of(connection).executemany(text, rows)
+    return cursor.rowcount
+
+
+async def _fetch(connection: AsyncConnection, text: str, values: tuple[Any, ...]) -> Iterable[Any]:
+    return await _driver_of(connection).execute_fetchall(text, values)
+
+
+def _driver_of(connection: AsyncConnection) -> aiosqlite.Connection:
+    assert connection.sync_connection is not None  # noqa: S101 - it has begun
+    driver = connection.sync_connection.connection.driver_connection
+    assert isinstance(driver, aiosqlite.Connection)  # noqa: S101 - as the engine is made
+    return driver
+
+
+drivers["sqlite"] = Driver(insert, _run, _fetch)
 
 
 @compiles(OneOf, "sqlite")
 def _one_of(element: OneOf, compiler: Any, **options: Any) -> str:
     column, values = (compiler.process(part, **options) for part in element.clauses)
     return f"{column} IN (SELECT value FROM json_each({values}))"  # noqa: S608 - no text of users
+
+
+@compiles(Elements, "sqlite")
+def _elements(element: Elements, compiler: Any, **options: Any) -> str:
+    (values,) = (compiler.process(part, **options) for part in element.clauses)
+    return f"json_each({values})"
 
 
 @compiles(ByteLength, "sqlite")

@@ -1,13 +1,14 @@
 """Statements that are written once in SQLAlchemy's language and run very often.
 
 SQLAlchemy compiles a statement for the database at hand once; after that its text goes straight to
-the driver, with the values of one row or of thousands. The cost of a turn is then the number of
-its statements, not the number of its rows.
+the driver, with the values of one row or of thousands. So the cost of a turn is the number of its
+statements, not the number of its rows; and a statement costs one round trip to the driver's thread.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import namedtuple
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,8 +19,24 @@ from sqlalchemy.sql.elements import ClauseElement
 
 Values = Mapping[str, Any]
 
-inserts: dict[str, Callable[[Table], Any]] = {}
-"""By database, SQLAlchemy's INSERT with ON CONFLICT; each database's file enters its own."""
+
+@dataclass(frozen=True, slots=True)
+class Driver:
+    """How statements reach one kind of database.
+
+    Attributes:
+        insert: SQLAlchemy's INSERT with ON CONFLICT.
+        run: Runs a text once for each row of values; returns how many rows it has changed.
+        fetch: Runs a text once, with these values; returns all rows.
+    """
+
+    insert: Callable[[Table], Any]
+    run: Callable[[AsyncConnection, str, Sequence[tuple[Any, ...]]], Awaitable[int]]
+    fetch: Callable[[AsyncConnection, str, tuple[Any, ...]], Awaitable[Iterable[Any]]]
+
+
+drivers: dict[str, Driver] = {}
+"""By the name of the database; each database's file enters its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +49,7 @@ class Upsert:
 
     def built_for(self, dialect: Dialect) -> Executable:
         """The statement as the database at hand words it."""
-        insert: Any = inserts[dialect.name](self.table)
+        insert: Any = drivers[dialect.name].insert(self.table)
         if not self.changed:
             built = insert.on_conflict_do_nothing(index_elements=self.keys)
         else:
@@ -42,39 +59,66 @@ class Upsert:
         return built
 
 
+@dataclass(frozen=True, slots=True)
+class _Compiled:
+    """A statement as one kind of database takes it.
+
+    Attributes:
+        text: What it says.
+        names: Of its parameters, in the order of the text.
+        fixed: The values of those that are part of the statement.
+        row: The type of the rows that it returns.
+    """
+
+    text: str
+    names: tuple[str, ...]
+    fixed: Values
+    row: Callable[[Iterable[Any]], Any]
+
+
 class Statement:
     """A statement that is compiled once for each kind of database, and run by its text."""
 
     def __init__(self, statement: Executable | Upsert) -> None:
         self._statement = statement
-        self._compiled: dict[str, tuple[str, tuple[str, ...], Values]] = {}
+        self._compiled: dict[str, _Compiled] = {}
 
     async def run(self, connection: AsyncConnection, rows: Sequence[Values]) -> int:
         """Run it once for each of `rows`, which name its parameters; returns the rows changed."""
         if not rows:
             return 0
-        text, names, fixed = self._for(connection.dialect)
-        if fixed:
-            rows = [{**fixed, **row} for row in rows]
-        values = [tuple([row[n] for n in names]) for row in rows]
-        return (await connection.exec_driver_sql(text, values)).rowcount
+        own = self._for(connection.dialect)
+        if own.fixed:
+            rows = [{**own.fixed, **row} for row in rows]
+        values = [tuple([row[n] for n in own.names]) for row in rows]
+        return await drivers[connection.dialect.name].run(connection, own.text, values)
 
-    async def fetch(self, connection: AsyncConnection, **values: Any) -> Sequence[Any]:
-        """Run it once, and fetch all its rows."""
-        text, names, fixed = self._for(connection.dialect)
-        bound = {**fixed, **values}
-        found = await connection.exec_driver_sql(text, tuple([bound[n] for n in names]))
-        return found.all()
+    async def fetch(self, connection: AsyncConnection, **values: Any) -> list[Any]:
+        """Run it once; returns all its rows, with an attribute for each column."""
+        own = self._for(connection.dialect)
+        bound = {**own.fixed, **values}
+        fetch = drivers[connection.dialect.name].fetch
+        found = await fetch(connection, own.text, tuple([bound[n] for n in own.names]))
+        return list(map(own.row, found))
 
-    def _for(self, dialect: Dialect) -> tuple[str, tuple[str, ...], Values]:
+    def _for(self, dialect: Dialect) -> _Compiled:
         if (known := self._compiled.get(dialect.name)) is None:
-            built = self._statement
-            if isinstance(built, Upsert):
-                built = built.built_for(dialect)
-            assert isinstance(built, ClauseElement)  # noqa: S101 - every statement is
-            compiled = built.compile(dialect=dialect)
-            assert isinstance(compiled, SQLCompiler)  # noqa: S101 - and is compiled to SQL
-            names = tuple(compiled.positiontup or ())
-            fixed = {key: value for key, value in compiled.params.items() if value is not None}
-            known = self._compiled[dialect.name] = (compiled.string, names, fixed)
+            known = self._compiled[dialect.name] = _compiled(self._statement, dialect)
         return known
+
+
+def _compiled(statement: Executable | Upsert, dialect: Dialect) -> _Compiled:
+    if isinstance(statement, Upsert):
+        statement = statement.built_for(dialect)
+    assert isinstance(statement, ClauseElement)  # noqa: S101 - every statement is
+    compiled = statement.compile(dialect=dialect)
+    assert isinstance(compiled, SQLCompiler)  # noqa: S101 - and is compiled to SQL
+    selected = getattr(statement, "selected_columns", None)
+    columns: list[str] = [] if selected is None else list(selected.keys())
+    row: Any = namedtuple("Row", columns, rename=True)  # type: ignore[misc]  # noqa: PYI024
+    return _Compiled(
+        compiled.string,
+        tuple(compiled.positiontup or ()),
+        {key: value for key, value in compiled.params.items() if value is not None},
+        row._make,
+    )

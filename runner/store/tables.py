@@ -115,7 +115,7 @@ batch_counts = Table(
     _count("duplicate"),
     _count("reused"),  # of those succeeded: without a call
     _count("calls_made"),
-    _count("calls_rejected"),
+    _count("calls_rejected"),  # since its last answer
     _not_negative(
         "ready",
         "waiting",

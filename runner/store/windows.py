@@ -39,6 +39,8 @@ _SUPERSEDE = Statement(
 )
 _CHANGED = tuple(c.name for c in windows.c if c.name not in (*_KEYS, "is_latest"))
 _SAVE = Statement(Upsert(windows, _KEYS, _CHANGED))
+# One that was superseded becomes the latest again where a wrong clock had opened the next.
+_OPEN = Statement(Upsert(windows, _KEYS, (*_CHANGED, "is_latest")))
 
 
 def key_of(window: Window) -> WindowKey:
@@ -67,7 +69,7 @@ async def open_windows(connection: AsyncConnection, opened: Iterable[Window]) ->
     """Store windows as the latest of their quotas; those before them are superseded."""
     rows = [_values(window) for window in opened]
     await _SUPERSEDE.run(connection, [{f"its_{key}": row[key] for key in _KEYS} for row in rows])
-    await _SAVE.run(connection, rows)
+    await _OPEN.run(connection, rows)
 
 
 def _values(window: Window) -> dict[str, Any]:

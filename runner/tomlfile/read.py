@@ -78,7 +78,7 @@ class TomlFile(Generic[Model]):
             place = _TOML_PLACE.search(message)
             line = f":{place[1] or text.count(chr(10)) + 1}" if place else ""
             what = f"this is not TOML: {_TOML_PLACE.sub('', message)}"
-            remedy = "correct the line; text goes in quotes, and a table's name in [brackets]"
+            remedy = _remedy(text, place)
             raise self._refused(f"{where}{line}", what, remedy) from error
         except RecursionError as error:
             what = "the values are nested too deeply"
@@ -120,6 +120,15 @@ class TomlFile(Generic[Model]):
 
     def _refused(self, where: Path | str, what: str, remedy: str) -> RunnerError:
         return self.error(what, where=str(where), remedy=remedy)
+
+
+def _remedy(text: str, place: re.Match[str] | None) -> str:
+    """Return what to do about a line that is not TOML."""
+    lines = text.split("\n")
+    line = lines[int(place[1]) - 1] if place and place[1] else lines[-1]
+    if "\\" in line and '"' in line:
+        return "in double quotes a backslash begins an escape: write '...' in single quotes"
+    return "correct the line; text goes in quotes, and a table's name in [brackets]"
 
 
 def _unusable(tables: dict[str, Any]) -> Iterator[tuple[str, str]]:

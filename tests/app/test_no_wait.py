@@ -109,7 +109,7 @@ def spent_after_five(number: int) -> httpx.Response:
     ("answer", "within_ms", "why"),
     [
         (refuse, MINUTE, "the provider cannot be reached"),
-        (tomorrow, 10 * SECOND, "the provider asks for a slower pace; going on at"),
+        (tomorrow, 10 * SECOND, "the provider asks for a slower pace"),
         (fail, 20 * MINUTE, "call after call fails by a fault of the provider's"),
         (spent_after_five, 20 * MINUTE, "today's allowance"),
     ],

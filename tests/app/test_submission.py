@@ -8,7 +8,7 @@ import anyio
 import pytest
 from support.files import JOB, settings, write_job, write_rows
 
-from runner.app import submission
+from runner.app import queueing
 from runner.app.application import Application, open_application
 from runner.app.submission import check_submission
 from runner.core.states import BatchState
@@ -45,7 +45,7 @@ def test_another_prompt_is_another_batch(tmp_path: Path) -> None:
 def test_an_interrupted_submission_goes_on_where_it_stopped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(submission, "CHUNK", 10)
+    monkeypatch.setattr(queueing, "CHUNK", 10)
     checked = check_submission(write_job(tmp_path), write_rows(tmp_path, 95))
 
     class Killed(Exception):  # noqa: N818
@@ -78,7 +78,7 @@ async def texts(midnight: Application, folder: Path) -> list[str]:
 def test_two_submissions_at_once_queue_no_row_twice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(submission, "CHUNK", 7)
+    monkeypatch.setattr(queueing, "CHUNK", 7)
     checked = check_submission(write_job(tmp_path), write_rows(tmp_path, 100))
 
     async def main() -> None:

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from runner.core.calendar import day_at
 from runner.core.charging import (
-    CLOCK_TOLERANCE_MS,
     Outcome,
     settle_calls,
     settle_unseen,
@@ -31,7 +30,7 @@ from runner.core.gate import (
     opened,
 )
 from runner.core.period import Calendar, Grant, Period, Refill, Rolling
-from runner.core.quota import Admitted, admit
+from runner.core.quota import Admitted, admit, reserve
 from runner.core.renewal import WEEK_MS, roll_over
 from runner.core.verdict import Kind, Scope, Verdict
 from runner.core.window import Count, Quota, Source, Unit, Window, open_window
@@ -67,17 +66,16 @@ def after(
     verdict: Verdict,
     count: Count | None = None,
     now: int = NOW,
-    date: int | None = None,
 ) -> Window:
     """`window` after a call that was a probe if the gate says so."""
     counts: Mapping[str, Count] = {} if count is None else {"day": count}
-    return settle_window(window, Outcome(verdict, window.gate.probe_in_flight, counts, date), now)
+    return settle_window(window, Outcome(verdict, window.gate.probe_in_flight, counts), now)
 
 
 def probed_again(window: Window, now: int) -> Window:
     offer = admit([window], 1, now)
     assert isinstance(offer, Admitted)
-    return offer.windows[0]
+    return reserve([window], 1, now)[0]
 
 
 # what is charged
@@ -260,13 +258,11 @@ def test_a_day_that_allows_less_than_yesterday_did_was_not_reset_yet() -> None:
     assert (ended.limit, ended.gate.parked_until) == (10, MIDNIGHT + MINUTE_MS)
 
 
-def test_a_reset_is_late_by_the_providers_clock_where_it_shows_one() -> None:
-    """Ours is an hour ahead: yesterday's rest is not taken for the day's limit."""
+def test_yesterdays_rest_is_not_taken_for_the_days_limit_while_the_reset_may_be_late() -> None:
     leftover = window(spent=4, limit=20, previous_spent=13)
-    now = MIDNIGHT + HOUR + 3 * MINUTE_MS
-    late = after(leftover, SPENT, now=now, date=MIDNIGHT + 3 * MINUTE_MS)
+    late = after(leftover, SPENT, now=MIDNIGHT + 3 * MINUTE_MS)
     assert (late.spent, late.limit, late.limit_source) == (0, 20, Source.PRESET)
-    assert after(leftover, SPENT, now=now).limit == 4
+    assert after(leftover, SPENT, now=MIDNIGHT + HOUR + 3 * MINUTE_MS).limit == 4
 
 
 def test_without_a_limit_nobody_knows_what_yesterday_left() -> None:
@@ -275,33 +271,6 @@ def test_without_a_limit_nobody_knows_what_yesterday_left() -> None:
 
 
 # the provider's clock
-
-
-def test_a_day_that_the_provider_has_not_reached_is_left_untouched() -> None:
-    """This clock is an hour ahead: what the provider counts is still its yesterday."""
-    probing = window(gate=PROBING)
-    ended = after(probing, DONE, Count(10, 0), now=MIDNIGHT, date=MIDNIGHT - HOUR)
-    assert (ended.spent, ended.reserved, ended.limit) == (0, 0, 10)
-    assert (ended.gate.reason, ended.gate.needs_probe, ended.gate.probe_in_flight) == (
-        ParkReason.CLOCK_AHEAD,
-        True,
-        False,
-    )
-
-
-def test_the_day_begins_when_the_providers_clock_gets_there() -> None:
-    ended = after(window(gate=PROBING), SPENT, now=MIDNIGHT + 5, date=MIDNIGHT - HOUR)
-    assert ended.gate.parked_until == MIDNIGHT + 5 + HOUR
-    assert ended.limit_source is Source.PRESET
-
-
-def test_a_small_difference_is_no_evidence_about_either_clock() -> None:
-    ended = after(window(gate=PROBING), DONE, date=MIDNIGHT - CLOCK_TOLERANCE_MS)
-    assert (ended.spent, ended.gate) == (1, OPEN)
-
-
-def test_an_old_date_of_a_call_that_is_no_probe_proves_nothing() -> None:
-    assert after(window(4), DONE, date=MIDNIGHT - HOUR).gate == OPEN
 
 
 # throttling
@@ -469,7 +438,7 @@ def test_calls_that_end_together_settle_as_one_after_the_other(
         gate=gate,
     )
     outcomes = [
-        Outcome(verdict, probe, {} if count is None else {"rule": count}, None, tokens, NOW - 5)
+        Outcome(verdict, probe, {} if count is None else {"rule": count}, tokens, NOW - 5)
         for verdict, count, tokens, probe in ends
     ]
     expected = begun

@@ -93,10 +93,11 @@ class Books:
             assert offer.until is None or offer.until > self.now
             assert offer.until is not None or self.flying
             return []
-        for was, window in zip(before, offer.windows, strict=True):
+        windows = quota.reserve(before, offer.count, self.now)
+        for was, window in zip(before, windows, strict=True):
             self.check_admission(was, window, offer)
             self.keep(window)
-        days = tuple((w.model, w.period_key) for w in offer.windows)
+        days = tuple((w.model, w.period_key) for w in windows)
         admitted = [Call(days, offer.probe) for _ in range(offer.count)]
         self.flying += admitted
         return admitted
@@ -135,9 +136,7 @@ counts = st.dictionaries(
     st.sampled_from(["day", "model day"]),
     st.builds(Count, st.none() | st.integers(0, 9), st.integers(0, 12)),
 )
-ends = st.none() | st.builds(
-    Outcome, verdicts, counts=counts, date=st.none() | st.just(MIDNIGHT - HOUR)
-)
+ends = st.none() | st.builds(Outcome, verdicts, counts=counts)
 DONE = Outcome(Verdict(Kind.DONE))
 jumps = st.sampled_from(
     [0, SECOND, MINUTE_MS, 10 * MINUTE_MS, 5 * HOUR, DAY, 9 * DAY, -MINUTE_MS, -HOUR, -3 * DAY]
@@ -190,7 +189,6 @@ class Provider:
     model_limit: int | None = None
     headers: bool = True
     late_ms: int = 0  # its day begins this long after ours
-    dates: bool = False  # whether its replies carry its own clock's Date
     faults: float = 0.0  # the part of its replies that are faults, charged or not
     luck: Random = field(default_factory=lambda: Random(1))
     message: str = "You have exceeded today's quota"
@@ -202,8 +200,7 @@ class Provider:
     free_faults: Counter[str] = field(default_factory=Counter)
 
     def answer(self, model: str, now: int) -> Outcome:
-        told = self.decide(model, day_at(now - self.late_ms, ZONE).name)
-        return replace(told, date=now - self.late_ms) if self.dates else told
+        return self.decide(model, day_at(now - self.late_ms, ZONE).name)
 
     def decide(self, model: str, day: str) -> Outcome:
         if self.used[day] + self.foreign[day] >= self.limit:
@@ -526,20 +523,3 @@ def test_a_fault_costs_at_most_itself(
         assert provider.refused[day] <= 4 + provider.charged_faults[day] + in_flight
         assert limit - provider.used[day] <= provider.free_faults[day] + before + in_flight
         before += provider.free_faults[day]
-
-
-@few
-@given(st.integers(1, 30), st.booleans(), st.integers(3, 180), seeds, concurrencies, paces)
-def test_a_clock_that_is_ahead_costs_one_refusal_a_day_and_nothing_else(
-    limit: int,
-    headers: bool,  # noqa: FBT001
-    minutes: int,
-    seed: int,
-    concurrency: int,
-    pace: Pace,
-) -> None:
-    """The first probe's Date tells when the provider's day begins."""
-    provider = Provider(limit, headers=headers, late_ms=minutes * MINUTE_MS, dates=True)
-    simulate(provider, limit, seed, concurrency=concurrency, pace=pace, hour=4)
-    assert all(refusals <= 1 for refusals in provider.refused.values())
-    assert provider.used == dict.fromkeys(whole_days(3), limit)

@@ -12,7 +12,7 @@ from runner.core.calendar import day_at, month_at
 from runner.core.charging import Outcome, settle_unseen, settle_window
 from runner.core.gate import PROBE_WAITS_MS, Gate, ParkReason
 from runner.core.period import Calendar, Grant, Period, Refill, Rolling
-from runner.core.quota import Admitted, Refused, admit, balance, learn_spent
+from runner.core.quota import Admitted, Refused, admit, balance, learn_spent, reserve
 from runner.core.renewal import effective, refreshed, roll_over
 from runner.core.verdict import Kind, Scope, Verdict
 from runner.core.window import (
@@ -44,7 +44,7 @@ def window(
 def started(window: Window, now: int = NOW, cost: Cost = ONE_CALL) -> Window:
     offer = admit([window], 1, now, cost)
     assert isinstance(offer, Admitted), offer
-    return offer.windows[0]
+    return reserve([window], 1, now, cost)[0]
 
 
 def refused(window: Window, now: int = NOW, cost: Cost = ONE_CALL) -> Refused:
@@ -96,7 +96,7 @@ def test_no_stretch_of_a_minute_sees_more_calls_than_the_limit(
         if isinstance(offer, Refused):
             assert offer.until is None or offer.until > now
             continue
-        held = offer.windows[0]
+        held = reserve([held], 1, now)[0]
         flying.append(max(now + takes, *flying, 0))
         arrivals.append(flying[-1])  # the latest moment at which it can be counted
     for first in arrivals:
@@ -319,9 +319,9 @@ def test_a_call_is_admitted_when_every_window_has_room_and_then_by_all(
             flying -= 1
             told = replace(DONE, tokens=random.randrange(31), probe=True)
             windows = [settle_window(w, told, now, cost[w.unit]) for w in windows]
-        elif event == "start" and isinstance(offer := admit(windows, 1, now, cost), Admitted):
+        elif event == "start" and isinstance(admit(windows, 1, now, cost), Admitted):
             flying += 1
-            windows = list(offer.windows)
+            windows = list(reserve(windows, 1, now, cost))
         for w in windows:
             assert w.spent + w.reserved <= (w.limit or 0)
 
@@ -364,19 +364,6 @@ def test_a_wait_for_the_calendar_does_not(cause: ParkReason) -> None:
     opens = day.resets_at if cause is ParkReason.SPENT else NOW
     gate = Gate(opens, reason=cause)
     assert set_back(replace(day, gate=gate), HOUR).gate == gate
-
-
-def test_a_day_that_was_found_early_begins_when_a_corrected_clock_says_so() -> None:
-    rule = Quota("day", Scope.ACCOUNT, 9, Calendar("day", "UTC"))
-    fresh = open_window(rule, "mine", "", NOW)
-    probing = started(fresh, fresh.starts_at + SECOND)
-    by_their_clock = replace(DONE, probe=True, date=fresh.starts_at + SECOND - HOUR)
-    early = settle_window(probing, by_their_clock, fresh.starts_at + SECOND)
-    assert early.gate.reason is ParkReason.CLOCK_AHEAD
-    assert early.gate.parked_until == fresh.starts_at + HOUR
-    corrected = roll_over(early, rule, fresh.starts_at - HOUR, 5)
-    assert corrected.gate.parked_until == fresh.starts_at + 5
-    assert corrected.period_key == fresh.period_key
 
 
 def test_a_clock_that_is_corrected_by_seconds_moves_nothing() -> None:

@@ -7,7 +7,7 @@ import pytest
 from runner.core.calendar import day_at
 from runner.core.gate import Gate, ParkReason
 from runner.core.period import Calendar
-from runner.core.quota import Admitted, Refused, admit, learn_spent, settle
+from runner.core.quota import Admitted, Refused, admit, learn_spent, reserve, settle
 from runner.core.renewal import WEEK_MS, roll_over
 from runner.core.verdict import Scope
 from runner.core.window import Count, Quota, Source, Window, open_window
@@ -126,9 +126,9 @@ def test_a_limit_from_a_refusal_is_tried_again_after_a_week() -> None:
 
 
 def test_a_call_is_reserved_in_every_window() -> None:
-    offer = admitted(window(10, spent=4), window(20), want=3)
-    assert [w.reserved for w in offer.windows] == [3, 3]
-    assert (offer.count, offer.probe) == (3, False)
+    windows = [window(10, spent=4), window(20)]
+    assert admitted(*windows, want=3) == Admitted(3, probe=False)
+    assert [w.reserved for w in reserve(windows, 3, NOW)] == [3, 3]
 
 
 def test_the_least_room_decides() -> None:
@@ -156,11 +156,11 @@ def test_a_shut_gate_refuses_until_it_opens() -> None:
 
 
 def test_a_probe_goes_alone() -> None:
-    fresh = window(gate=Gate())
-    offer = admitted(fresh, window(), want=8)
-    assert (offer.count, offer.probe) == (1, True)
-    assert [w.gate.probe_in_flight for w in offer.windows] == [True, False]
-    assert refused(offer.windows[0]).until is None
+    windows = [window(gate=Gate()), window()]
+    assert admitted(*windows, want=8) == Admitted(1, probe=True)
+    entered = reserve(windows, 1, NOW)
+    assert [w.gate.probe_in_flight for w in entered] == [True, False]
+    assert refused(entered[0]).until is None
 
 
 def test_a_probe_waits_for_the_calls_that_are_still_in_flight() -> None:

@@ -14,7 +14,6 @@ from runner.core.retry import (
     MAX_CRASHES,
     MAX_FREE_PROBES,
     PROBE_REST_MS,
-    REJECTIONS_TO_STOP,
     Fail,
     JobAction,
     Limits,
@@ -27,11 +26,9 @@ from runner.core.retry import (
     after_answer,
     after_refusal,
     backoff_ms,
-    batch_stop_reason,
     next_poll_at,
     survives_crash,
 )
-from runner.core.states import Counts
 from runner.core.verdict import Kind, Verdict
 
 LIMITS = Limits(max_attempts=3, max_asks=2)
@@ -128,30 +125,3 @@ def test_jitter_is_full_it_reaches_from_nothing_to_the_bound() -> None:
 def test_a_job_that_kills_its_runners_is_given_up_in_the_end() -> None:
     assert survives_crash(Tries(crashes=MAX_CRASHES - 2))
     assert not survives_crash(Tries(crashes=MAX_CRASHES - 1))
-
-
-GONE = Verdict(Kind.GONE, "HTTP 404", remedy="check the model's name")
-REJECTED = Verdict(Kind.REJECTED, "HTTP 400, no such parameter")
-
-
-def test_a_batch_whose_model_is_gone_stops_and_says_what_to_do() -> None:
-    why = batch_stop_reason(GONE, Counts(ready=5, succeeded=90), 0)
-    assert why == "the provider does not serve this model: HTTP 404; check the model's name"
-
-
-def test_a_batch_of_which_every_call_is_rejected_stops() -> None:
-    why = batch_stop_reason(REJECTED, Counts(ready=900), REJECTIONS_TO_STOP)
-    assert why == "the provider rejects every call: HTTP 400, no such parameter"
-
-
-@pytest.mark.parametrize(
-    ("verdict", "succeeded", "rejected"),
-    [
-        (REJECTED, 0, REJECTIONS_TO_STOP - 1),
-        (REJECTED, 1, REJECTIONS_TO_STOP),
-        (FAULT, 0, REJECTIONS_TO_STOP),
-        (Verdict(Kind.SPENT), 0, REJECTIONS_TO_STOP),
-    ],
-)
-def test_a_batch_with_hope_goes_on(verdict: Verdict, succeeded: int, rejected: int) -> None:
-    assert batch_stop_reason(verdict, Counts(ready=9, succeeded=succeeded), rejected) is None

@@ -27,11 +27,11 @@ from runner.core.settlement import (
     ParsedAnswer,
     RouteEvidence,
     Settlement,
+    gone_reasons,
     settle,
     settle_windows,
-    stop_reasons,
 )
-from runner.core.states import CallState, Counts
+from runner.core.states import CallState
 from runner.core.verdict import Kind, Scope, Verdict
 from runner.core.window import Quota, Window, open_window
 
@@ -143,29 +143,15 @@ def test_a_window_that_is_gone_is_nobodys_concern() -> None:
     assert settle_windows({}, [settled(Verdict(Kind.SPENT))], NOW) == {}
 
 
-REJECTED = Verdict(Kind.REJECTED, "HTTP 400")
-GONE = Verdict(Kind.GONE, "HTTP 404")
-
-
-def stops(*found: Settlement, counts: Counts | None = None, before: int = 0) -> dict[int, str]:
-    reasons, _ = stop_reasons(found, lambda _batch: (counts or Counts(ready=9), before))
-    return reasons
-
-
-def test_a_batch_of_which_every_call_is_rejected_stops() -> None:
-    one = settled(REJECTED)
-    assert stops(*[one] * 4) == {}
-    assert "rejects every call" in stops(*[one] * 5)[1]
-    assert "rejects every call" in stops(one, before=4)[1]
-    assert stops(*[one] * 5, counts=Counts(succeeded=1)) == {}
-    assert stop_reasons([one] * 3, lambda _batch: (Counts(), 0))[1] == {1: 3}
+GONE = Verdict(Kind.GONE, "HTTP 404", remedy="check the model's name")
 
 
 def test_a_batch_stops_for_a_model_that_is_gone_unless_another_may_serve() -> None:
-    assert "does not serve" in stops(settled(GONE))[1]
+    why = "the provider does not serve this model: HTTP 404; check the model's name"
+    assert gone_reasons([settled(GONE), settled(Verdict(Kind.SPENT))]) == {1: why}
     several = call(permit=replace(PERMIT, only_route=False))
-    assert stops(settled(GONE, of=several)) == {}
+    assert gone_reasons([settled(GONE, of=several)]) == {}
 
 
 def test_a_call_for_no_batch_stops_none() -> None:
-    assert stops(settled(REJECTED, of=replace(call(), batch_id=None))) == {}
+    assert gone_reasons([settled(GONE, of=replace(call(), batch_id=None))]) == {}

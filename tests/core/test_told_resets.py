@@ -8,7 +8,7 @@ from runner.core.calendar import day_at
 from runner.core.charging import Outcome, settle_window
 from runner.core.gate import Gate, ParkReason
 from runner.core.period import Calendar, Grant, Period, Refill, Rolling
-from runner.core.quota import Admitted, Refused, admit
+from runner.core.quota import Admitted, Refused, admit, reserve
 from runner.core.renewal import roll_over
 from runner.core.verdict import Kind, Scope, Verdict
 from runner.core.window import Count, Quota, Source, Window, open_window
@@ -36,7 +36,7 @@ def window(period: Period = DAILY, limit: int | None = 10, spent: int = 4) -> Wi
 def started(window: Window, now: int) -> Window:
     offer = admit([window], 1, now)
     assert isinstance(offer, Admitted), offer
-    return offer.windows[0]
+    return reserve([window], 1, now)[0]
 
 
 def told(

@@ -24,7 +24,7 @@ def test_an_answer_is_done() -> None:
 def test_an_answer_is_done_with_any_status_of_success(status: int) -> None:
     """Some frameworks answer every POST with 201, and what begins a task with 202."""
     assert classify(Reply(status, content="positive"), RULES) == Verdict(Kind.DONE)
-    assert classify(Reply(status), RULES).kind is Kind.THROTTLED
+    assert classify(Reply(status), RULES).overloaded
     assert classify(Reply(status, message="no"), ()).kind is Kind.TRANSIENT
 
 
@@ -46,8 +46,43 @@ def test_vectors_a_task_and_images_are_answers_too(reply: Reply) -> None:
     assert classify(reply, ()).kind is Kind.DONE
 
 
-def test_an_empty_shell_is_a_throttle_and_never_a_result() -> None:
-    assert classify(Reply(200), RULES).kind is Kind.THROTTLED
+def test_an_empty_shell_is_told_as_load_or_as_a_fault_of_the_row() -> None:
+    """ModelScope throttles with it; other providers refuse a prompt with it."""
+    verdict = classify(Reply(200, lacks="the reply holds no choice"), RULES)
+    assert (verdict.kind, verdict.overloaded, verdict.perhaps_row) == (Kind.TRANSIENT, True, True)
+    assert verdict.why == "HTTP 200, the reply holds no choice"
+    assert classify(Reply(200, retry_after_ms=7_000), RULES).wait_ms == 7_000
+
+
+def test_an_empty_shell_whose_prompt_was_counted_concerns_its_row_alone() -> None:
+    verdict = classify(Reply(200, prompt_tokens=9, completion_tokens=0), RULES)
+    assert (verdict.kind, verdict.scope, verdict.overloaded) == (Kind.TRANSIENT, None, False)
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "kind", "scope"),
+    [
+        (200, "login fail: the API key is not valid", Kind.UNAUTHORISED, Scope.ACCOUNT),
+        (200, "Invalid API-key provided.", Kind.UNAUTHORISED, Scope.ACCOUNT),
+        (200, "Open api daily request limit reached", Kind.THROTTLED, Scope.ACCOUNT),
+        (200, "System is too busy now.", Kind.TRANSIENT, Scope.MODEL),
+        (400, "System is too busy now.", Kind.TRANSIENT, Scope.MODEL),
+        (403, "Rate limit exceeded", Kind.TRANSIENT, Scope.MODEL),
+        (400, "temperature must be at most 2", Kind.REJECTED, Scope.MODEL),
+    ],
+)
+def test_words_speak_where_the_status_says_little(
+    status: int, message: str, kind: Kind, scope: Scope
+) -> None:
+    verdict = classify(Reply(status, message=message), ())
+    assert (verdict.kind, verdict.scope) == (kind, scope)
+
+
+@pytest.mark.parametrize("status", [302, 400, 403, 404, 413, 500, 502])
+def test_a_wait_that_is_named_makes_a_refusal_pass(status: int) -> None:
+    verdict = classify(Reply(status, message="x", retry_after_ms=2_000), ())
+    assert (verdict.kind, verdict.wait_ms, verdict.overloaded) == (Kind.TRANSIENT, 2_000, True)
+    assert verdict.perhaps_row
 
 
 def test_a_200_that_names_an_error_is_no_answer() -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import event
 
 from runner.core.demand import Rules
 from runner.core.ending import Ending
@@ -19,6 +18,7 @@ from runner.providers.endpoint import CallResult, Endpoint
 from runner.store import set_aside
 from tests.store.promises import broken_promises
 from tests.store.releases import rows
+from tests.support.statements import watched
 from tests.support.world import World, simulate
 
 ASAP = RunOptions(rules=Rules(Pace.ASAP))
@@ -97,16 +97,16 @@ def statements(folder: Path, number: int) -> tuple[int, int]:
     """
     turns: list[int] = []
 
-    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+    def note(statement: str, _values: object) -> None:
         if statement.startswith("BEGIN"):
             turns.append(0)
         turns[-1] += 1
 
     async def story(world: World) -> None:
         await world.queue(number)
-        event.listen(world.database._writer.sync_engine, "before_cursor_execute", note)
-        run = world.run(ASAP, provider="openai-compatible", max_concurrency=256)
-        assert await run is Ending.DONE
+        with watched(world.database._writer.sync_engine, note):
+            run = world.run(ASAP, provider="openai-compatible", max_concurrency=256)
+            assert await run is Ending.DONE
 
     folder.mkdir()
     simulate(folder, story, latency_ms=(500, 500), calls_per_day=None)

@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable
 
 import pytest
-from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.quota import Refused
@@ -30,6 +29,7 @@ from tests.store.kit import (
     throttled,
     try_start,
 )
+from tests.support.statements import watched
 
 Scene = Callable[[AsyncConnection, list[Call]], Awaitable[object]]
 
@@ -124,11 +124,8 @@ async def _completes(
     engine = database._writer.sync_engine
     try:
         async with database.write() as connection:
-            event.listen(engine, "before_cursor_execute", count)
-            try:
+            with watched(engine, count):
                 await work(connection)
-            finally:
-                event.remove(engine, "before_cursor_execute", count)
             count()  # the last statement is COMMIT
     except Crash:
         return False

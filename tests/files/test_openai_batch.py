@@ -20,6 +20,7 @@ from runner.files.openai_results import (
     open_results,
     result_line,
 )
+from runner.jobfile import Prompt, RequestKeys, parse
 
 CHAT = "/v1/chat/completions"
 MESSAGE = {"role": "assistant", "content": "good", "refusal": None}
@@ -60,6 +61,37 @@ def test_embeddings_are_asked_for_in_the_same_way(tmp_path: Path) -> None:
     path = write(tmp_path / "in.jsonl.gz", asked(1, url="/v1/embeddings", body=body))
     assert check_requests(path).url == "/v1/embeddings"
     assert holds_requests(path)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "/chat/completions",
+        "/v4/chat/completions",
+        "/v1/chat/completions/",
+        "v1/chat/completions",
+        "https://api.example.com/v1/chat/completions",
+        "https://example.openai.azure.com/openai/deployments/m/chat/completions?api-version=1",
+        "/api/paas/v4/chat/completions",
+        "/compatible-mode/v1/chat/completions",
+    ],
+)
+def test_the_address_may_be_spelled_as_any_house_spells_it(tmp_path: Path, url: str) -> None:
+    path = write(tmp_path / "in.jsonl", asked(1, url=url), asked(2))
+    assert check_requests(path).url == CHAT
+    jobfile = parse('[job]\nname = "x"\nkind = "request"\nmodel = "m"', "x.toml")
+    keys = RequestKeys(jobfile, Prompt(jobfile))
+    assert keys.of(json.dumps(asked(1, url=url))) == keys.of(json.dumps(asked(1)))
+
+
+@pytest.mark.parametrize("key", ["custom_id", "method", "url", "body"])
+def test_a_first_line_that_lacks_a_key_is_named_with_its_line(tmp_path: Path, key: str) -> None:
+    first = {name: value for name, value in asked(1).items() if name != key}
+    path = write(tmp_path / "in.jsonl", first, asked(2))
+    assert holds_requests(path)
+    error = refused(path)
+    assert error.where == f"{path}:1"
+    assert f'the row lacks "{key}"' in error.what
 
 
 BODY = asked(0)["body"]

@@ -14,7 +14,10 @@ needs_a_mortal = pytest.mark.skipif(os.geteuid() == 0, reason="root may write an
 @pytest.mark.parametrize(
     ("name", "what"),
     [
-        ("out.xls", 'the suffix ".xls" is unknown'),
+        ("out.doc", 'the suffix ".doc" is unknown'),
+        ("out.xls", 'no results are written as ".xls"'),
+        ("out.json", 'no results are written as ".json"'),
+        ("out.csv.zip", 'no results are written as ".zip"'),
         ("out.xlsx.gz", 'the suffix ".gz" is unknown'),
         ("out", "the name has no suffix"),
         ("folder.csv", "this is a folder"),

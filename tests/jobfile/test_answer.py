@@ -149,3 +149,27 @@ def test_every_label_is_found_in_any_noise(
     wanted = data.draw(st.sampled_from(labels))
     spelled = data.draw(st.sampled_from([wanted, wanted.upper(), wanted.lower()]))
     assert read(outer.format(middle.format(inner.format(spelled))), labels) == wanted
+
+
+@pytest.mark.parametrize(
+    ("label", "reply"),
+    [
+        ("علاقه\u200cمند", "علاقهمند"),
+        ("क्\u200dष", "क्ष।"),
+        ("👨\u200d👩\u200d👧", "👨\u200d👩\u200d👧"),
+        ("très\xa0bon", "Très bon"),
+        ("❤\ufe0f", "❤"),
+        ("שלום", "\u200fשלום\u200f"),
+        ("ราคา\u200bถูก", "ราคาถูก"),
+        ("O\u2019Neill", "O\u2019Neill"),
+    ],
+)
+def test_a_label_is_whatever_a_language_writes(label: str, reply: str) -> None:
+    spec = AnswerSpec(kind="label", labels=(label, "other"))
+    assert read_answer(spec, reply) == Valid(label)
+
+
+@pytest.mark.parametrize("label", ["one\ntwo", "a\tb", "a\u2028b", "bell\x07"])
+def test_a_label_is_one_line(label: str) -> None:
+    with pytest.raises(ValueError, match="one line"):
+        AnswerSpec(kind="label", labels=(label, "other"))

@@ -9,6 +9,7 @@ import pytest
 from pydantic import BaseModel
 
 from runner.jobfile import AnswerSpec, ImageSpec, JobFile, JobLimits, JobSpec, PromptSpec, parse
+from runner.jobfile.output_spec import OutputSpec
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "jobs.md").read_text(encoding="utf-8")
@@ -23,6 +24,7 @@ TABLES = {
     "prompt": PromptSpec,
     "answer": AnswerSpec,
     "images": ImageSpec,
+    "output": OutputSpec,
     "limits": JobLimits,
 }
 

@@ -55,8 +55,12 @@ def test_each_kind_of_answer_is_asked_for_in_one_line(spec: AnswerSpec, told: st
 @pytest.mark.parametrize(
     ("spec", "supported", "found"),
     [
-        (AnswerSpec(kind="label", labels=("a", "b")), BOTH, None),
-        (AnswerSpec(kind="number"), BOTH, None),
+        (AnswerSpec(kind="label", labels=("a", "b")), BOTH, "json_schema"),
+        (AnswerSpec(kind="label", labels=("a", "b")), {"json_object"}, None),
+        (AnswerSpec(kind="labels", labels=("a", "b")), BOTH, "json_schema"),
+        (AnswerSpec(kind="number"), BOTH, "json_schema"),
+        (AnswerSpec(kind="text"), BOTH, None),
+        (AnswerSpec(kind="regex", pattern="a+"), BOTH, None),
         (AnswerSpec(kind="json"), BOTH, "json_object"),
         (AnswerSpec(kind="json"), frozenset(), None),
         (AnswerSpec(kind="json", schema=OBJECT), BOTH, "json_schema"),
@@ -69,6 +73,16 @@ def test_json_is_asked_for_as_the_provider_can(
 ) -> None:
     asked = response_format(spec, supported)
     assert (asked and asked["type"]) == found
+
+
+def test_a_label_is_one_of_an_enumeration_and_the_only_member() -> None:
+    asked = response_format(AnswerSpec(kind="label", labels=("a", "b")), BOTH) or {}
+    assert asked["json_schema"]["schema"] == {
+        "type": "object",
+        "properties": {"answer": {"type": "string", "enum": ["a", "b"]}},
+        "required": ["answer"],
+        "additionalProperties": False,
+    }
 
 
 def test_a_schema_goes_along_whole_where_the_provider_takes_one() -> None:

@@ -43,7 +43,8 @@ def same(asked: RequestKeys, one: object, other: object) -> bool:
         ('{{ row.get("note", "") }}', {"note"}),
         ('{{ row.get("note", row.get("text", title)) }}', {"note", "text", "title"}),
         ("{{ row.text.upper() }}", {"text"}),
-        ("{{ range(3) | list }}", {"range"}),
+        ("{{ range(3) | list }}", set()),
+        ("{{ range }}{{ self }}{{ loop }}", {"range", "self", "loop"}),
     ],
 )
 def test_the_columns_that_a_template_reads_are_known(template: str, read: set[str]) -> None:

@@ -13,7 +13,7 @@ from runner.jobfile.answers.candidates import find_unique
 from runner.jobfile.answers.labels import exact_label, exact_labels, find_label, find_labels
 from runner.jobfile.answers.numbers import find_number, plain_number
 from runner.jobfile.normalise import normalise
-from runner.jobfile.template import _ENVIRONMENT, ROW, compile_template
+from runner.jobfile.template import _ENVIRONMENT, ROW, _Resolver, compile_template
 
 LABELS = ("good", "Very Good", "a,b", "a", "b", "ab", "1.5", "so-so")
 NAMES = st.sampled_from([*LABELS, "GOOD", " good", "verygood", "a b", "x", "", "15", "so so", "[]"])
@@ -44,7 +44,8 @@ PIECES = st.sampled_from(
 def jinja(source: str, row: dict[str, Any]) -> str:
     """What Jinja2 makes of a template, or the error that it raises."""
     try:
-        return _ENVIRONMENT.from_string(source).render({**row, ROW: dict(row)})
+        tree = _Resolver().visit(_ENVIRONMENT.parse(source)).set_environment(_ENVIRONMENT)
+        return _ENVIRONMENT.from_string(tree).render({**row, ROW: dict(row)})
     except Exception as error:  # noqa: BLE001 - templates raise whatever they like
         return f"{type(error).__name__}: {error}"
 

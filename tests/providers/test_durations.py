@@ -17,6 +17,7 @@ from runner.providers.durations import (
     read_duration,
     read_floor,
     read_http_date,
+    read_moment,
     read_reset,
     read_span,
     read_wait,
@@ -271,10 +272,30 @@ def test_a_wait_that_a_message_names_is_read(text: str, ms: int | None) -> None:
     assert read_wait(text) == ms
 
 
+MOMENTS = {
+    "Your quota will reset at 2026-11-16 17:30:06": 90 * M + 6 * S,
+    "将在 2026-11-16 17:30:06 重置": 90 * M + 6 * S,
+    "您的额度于2026-11-16 17:30:06恢复": 90 * M + 6 * S,
+    "resets 2026-11-16T09:30:00Z": 90 * M,
+    "available again after 2026-11-16T09:30:00.5+00:00.": 90 * M + 500,
+    "Please try again after 2026-11-16 09:30 UTC": 90 * M,
+    "created at 2026-11-16 17:30:06": None,
+    "reset at 2026-13-45 17:30:06": None,
+    "": None,
+}
+
+
+@pytest.mark.parametrize(("text", "ms"), MOMENTS.items())
+def test_a_moment_that_a_message_names_is_read(text: str, ms: int | None) -> None:
+    """Without an offset it is by the provider's clock, which is eight hours ahead here."""
+    assert read_moment(text, "Asia/Shanghai") == (None if ms is None else NOW + ms)
+
+
 @given(ANY_TEXT)
 def test_no_message_is_fatal(text: str) -> None:
     found = [read_wait(text), read_wait(f"try again in {text}"), read_wait(f"{text}秒后重试")]
     assert all(wait is None or 0 <= wait <= LONGEST_MS for wait in found)
+    read_moment(f"resets at {text}", "UTC")
 
 
 @given(st.from_regex(durations._WAIT, fullmatch=True))
@@ -288,4 +309,5 @@ def test_no_message_takes_long_to_read(text: str) -> None:
     started = time.process_time()
     for _ in range(20):
         read_wait(text * 50_000)
+        read_moment(text * 50_000, "UTC")
     assert time.process_time() - started < 5

@@ -41,6 +41,7 @@ async def generate_image(endpoint: Endpoint) -> CallResult:
     return await endpoint.generate_image("m", "a cat", {"size": "64x64"}, 5, 0)
 
 
+ESCAPED = "".join(f"\\u{ord(mark):04X}" for mark in TOKEN)
 KINDS = [chat, embed, generate_image]
 
 
@@ -140,10 +141,10 @@ def test_a_refusal_means_the_same_whatever_was_asked(how: Any) -> None:
 
 
 @pytest.mark.parametrize("how", KINDS)
-def test_an_empty_shell_is_a_throttle_whatever_was_asked(how: Any) -> None:
+def test_an_empty_shell_may_be_load_whatever_was_asked(how: Any) -> None:
     for shell in ({"id": "", "data": None}, {"data": []}, {"task_id": "", "choices": None}):
         heard = ask(lambda _request, shell=shell: httpx.Response(200, json=shell), how)
-        assert heard.verdict.kind is Kind.THROTTLED
+        assert heard.verdict.overloaded
 
 
 @pytest.mark.parametrize("how", KINDS)
@@ -185,6 +186,126 @@ def test_a_token_that_a_provider_or_a_proxy_echoes_is_never_passed_on() -> None:
     for text in (repr(heard), heard.verdict.why, heard.reply.message, heard.reply.code):
         assert TOKEN not in text
     assert TOKEN not in repr(ask(failing(httpx.ReadError(f"proxy refused {TOKEN}"))))
+
+
+@pytest.mark.parametrize(
+    "said", [TOKEN, f"Bearer {TOKEN}", TOKEN[:16], TOKEN.replace("-", r"\u002d"), ESCAPED]
+)
+@pytest.mark.parametrize("forward", [False, True])
+def test_a_token_that_a_model_repeats_is_in_no_answer(said: str, forward: bool) -> None:  # noqa: FBT001
+    body = b'{"choices": [{"message": {"content": "it is %s!"}}]}' % said.encode()
+
+    async def how(endpoint: Endpoint) -> CallResult:
+        if forward:
+            return await endpoint.forward("/v1/chat/completions", {}, 5, 0)
+        return await chat(endpoint)
+
+    heard = ask(lambda _request: httpx.Response(200, content=body), how)
+    assert heard.reply.content.endswith("[token]!")
+    assert TOKEN[:16] not in repr(heard)
+    assert "0123456789" not in repr(heard)
+
+
+def test_a_token_is_removed_before_a_text_is_cut() -> None:
+    page = "<html>" + "x" * 188 + TOKEN
+
+    heard = ask(lambda _request: httpx.Response(502, text=page))
+    assert "ms-" not in repr(heard)
+    place = {"location": f"http://other/{TOKEN}/login"}
+    heard = ask(lambda _request: httpx.Response(302, headers=place))
+    assert "ms-" not in repr(heard.verdict)
+    assert "redirects to http://other/[token]/login" in heard.verdict.why
+
+
+def test_no_redirect_is_followed() -> None:
+    """Another host would be sent the token."""
+    seen: list[str] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        seen.append(str(request.url))
+        return httpx.Response(307, headers={"location": "http://other/v1/chat/completions"})
+
+    assert ask(handler).verdict.kind is Kind.TRANSIENT
+    assert seen == ["http://provider/v1/chat/completions"]
+
+
+def test_a_stream_is_not_asked_for() -> None:
+    seen: list[Any] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        seen.append(json.loads(request.content))
+        return httpx.Response(200, json=ANSWER)
+
+    async def forward(endpoint: Endpoint) -> CallResult:
+        return await endpoint.forward("/v1/chat/completions", {"a": 1}, 5, 0)
+
+    ask(handler)
+    ask(handler, forward)
+    assert [body["stream"] for body in seen] == [False, False]
+
+
+FORM = {"type": "json_schema", "json_schema": {"name": "answer", "schema": {"type": "object"}}}
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "learned"),
+    [
+        (400, "response_format is not supported by this model", True),
+        (404, "No endpoints found that can handle the requested parameters.", True),
+        (422, "json_schema: extra fields not permitted", True),
+        (500, "failed to compile the grammar", True),
+        (400, "maximum context length is 4096 tokens", False),
+        (401, "json", False),
+    ],
+)
+def test_a_refusal_of_the_response_format_costs_one_call_and_is_remembered(
+    status: int,
+    message: str,
+    learned: bool,  # noqa: FBT001
+) -> None:
+    seen: list[Any] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        body = json.loads(request.content)
+        seen.append("response_format" in body)
+        if seen[-1]:
+            return httpx.Response(status, json={"error": {"message": message}})
+        return httpx.Response(200, json=ANSWER)
+
+    async def twice(endpoint: Endpoint) -> tuple[CallResult, frozenset[str], frozenset[str]]:
+        heard = await endpoint.chat("m", [], {}, 5, 0, FORM)
+        return heard, endpoint.response_formats("m"), endpoint.response_formats("other")
+
+    heard, formats, others = ask(handler, twice, provider="openai-compatible")
+    assert ("json_schema" not in formats) == learned
+    assert "json_schema" in others
+    if learned:
+        assert (heard.verdict.kind, heard.verdict.scope) == (Kind.TRANSIENT, None)
+
+
+def test_an_empty_shell_for_a_response_format_is_a_refusal_of_it() -> None:
+    """So ModelScope answers for models that do not take one."""
+
+    async def twice(endpoint: Endpoint) -> frozenset[str]:
+        await endpoint.chat("m", [], {}, 5, 0, FORM)
+        return endpoint.response_formats("m")
+
+    shell = httpx.Response(200, json={"choices": None})
+    assert ask(lambda _request: shell, twice, provider="openai-compatible") == {"json_object"}
+
+
+def test_a_response_format_of_the_users_is_not_touched() -> None:
+    seen: list[Any] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        seen.append(json.loads(request.content)["response_format"])
+        return httpx.Response(400, json={"message": "response_format is not supported"})
+
+    async def with_own(endpoint: Endpoint) -> CallResult:
+        return await endpoint.chat("m", [], {"response_format": {"type": "x"}}, 5, 0, FORM)
+
+    heard = ask(handler, with_own, provider="openai-compatible")
+    assert (heard.verdict.kind, seen) == (Kind.REJECTED, [{"type": "x"}])
 
 
 def test_a_token_is_not_passed_on_by_what_costs_nothing_either() -> None:
@@ -238,6 +359,9 @@ def test_counts_are_read_from_every_reply_also_from_refusals() -> None:
         ({"retry-after": "7"}, "slow down; try again in 9m38s", 7_000),
         ({"retry-after": "soon"}, "slow down; try again in 9m38s", 578_000),
         ({}, "slow down, 请在60秒后重试", 60_000),
+        ({}, "quota spent; it will reset at 1970-01-01 08:00:30", 30_000),
+        ({"date": "Thu, 01 Jan 1970 00:00:10 GMT"}, "resets at 1970-01-01T00:00:30Z", 20_000),
+        ({}, "quota spent; it was reset at 1969-12-31 08:00:30", None),
         ({}, "slow down; try again in 40 days", None),
         ({}, "slow down", None),
     ],
@@ -251,6 +375,29 @@ def test_a_wait_in_words_counts_where_no_header_names_one(
     verdict = ask(handler).verdict
     assert verdict.wait_ms == ms
     assert verdict.ambiguous == (ms is None)
+
+
+@pytest.mark.parametrize(
+    ("status", "wait", "counted"), [(429, "2", 0), (429, "90", 1), (200, "2", 1)]
+)
+def test_a_wait_that_is_shorter_than_the_reset_of_a_bucket_wins(
+    status: int, wait: str, counted: int
+) -> None:
+    """LiteLLM tells the end of its minute, and how soon to come again."""
+    headers = {
+        "llm_provider-retry-after": wait,
+        "x-ratelimit-api_key-limit-requests": "60",
+        "x-ratelimit-api_key-remaining-requests": "0",
+        "x-ratelimit-api_key-reset-requests": "59",
+        "ratelimit": '"daily";r=0;t=3000',
+    }
+
+    def handler(_request: httpx.Request) -> httpx.Response:
+        return httpx.Response(status, json=ANSWER if status == 200 else {}, headers=headers)
+
+    heard = ask(handler, provider="openai-compatible")
+    assert ("calls_per_minute_of_key" in heard.counts) == bool(counted)
+    assert heard.counts["calls_per_day"] == Count(None, 0, 3_000_000)
 
 
 def test_the_wait_of_googles_retry_info_is_heard() -> None:

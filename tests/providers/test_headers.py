@@ -259,6 +259,17 @@ def test_a_policy_and_an_older_form_are_told_apart() -> None:
         ({"retry-after-ms": "250", "retry-after": "30"}, 250),
         ({"retry-after-ms": "soon", "retry-after": "30"}, 30 * S),
         ({"retry-after-ms": "99999999999", "retry-after": "30"}, 30 * S),
+        ({"retry-after": "2s"}, 2 * S),
+        ({"retry-after": "1m30s"}, 90 * S),
+        ({"retry-after": "120 seconds"}, 120 * S),
+        ({"retry-after": "30, 30"}, 30 * S),
+        ({"retry-after": "1794816030"}, 30 * S),
+        ({"retry-after": "1794816030000"}, 30 * S),
+        ({"retry-after": "1794815000"}, 0),
+        ({"retry-after": "2026-11-16T08:00:30Z"}, 30 * S),
+        ({"retry-after-ms": "1794816030000"}, 30 * S),
+        ({"llm_provider-retry-after": "30"}, 30 * S),
+        ({"retry-after": "5", "llm_provider-retry-after": "30"}, 5 * S),
     ],
 )
 def test_the_wait_asked_for_is_read(headers: Headers, wait_ms: int) -> None:
@@ -268,8 +279,20 @@ def test_the_wait_asked_for_is_read(headers: Headers, wait_ms: int) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        *("", " ", "soon", "-1", "1e9", "nan", "inf", "\u0663", "30, 60", str(31 * 86_400 + 1)),
-        *("1794816030", "Fri, 18 Dec 2026 08:00:00 GMT", "Tue, 31 Feb 2026 08:00:00 GMT"),
+        *(
+            "",
+            " ",
+            "soon",
+            "-1",
+            "1e9",
+            "nan",
+            "inf",
+            "\u0663",
+            "30, 60",
+            "9" * 16,
+            str(31 * 86_400 + 1),
+        ),
+        *("Fri, 18 Dec 2026 08:00:00 GMT", "Tue, 31 Feb 2026 08:00:00 GMT"),
     ],
 )
 def test_no_wait_is_read_out_of_a_mistake(text: str) -> None:

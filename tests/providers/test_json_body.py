@@ -30,6 +30,11 @@ JSON = st.recursive(
         (b' \n{"a": 1}\n', {"a": 1}),
         (rb'{"a": "cut \ud83d"}', {"a": "cut \ufffd"}),
         (rb'{"a": "\ude00 cut"}', {"a": "\ufffd cut"}),
+        (b"\xff\xfe{\x00}\x00", {}),
+        ('{"a": "é"}'.encode("utf-16-be"), {"a": "é"}),
+        (b'{"a": NaN, "b": [-Infinity, 1e999], "c": 1}', {"a": None, "b": [None, None], "c": 1}),
+        (b'{"a": "one\nline"}', {"a": "one\nline"}),
+        (b'{"a": 1}\r\n\0', {"a": 1}),
         (rb'{"a": "whole \ud83d\ude00, cut \ud83d"}', {"a": "whole \U0001f600, cut \ufffd"}),
     ],
 )
@@ -38,18 +43,39 @@ def test_odd_spellings_are_read(body: bytes, value: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    ("content_type", "charset"),
+    [
+        ("application/json; charset=GBK", "gbk"),
+        ('application/json;charset="gb2312"', "gb18030"),
+        ("text/plain; charset=Shift_JIS", "shift_jis"),
+        ("application/json; charset=iso-8859-1", "utf-8"),  # a name that servers give by default
+        ("application/json", "utf-16"),
+        ("application/json; charset=no-such", "utf-8"),
+    ],
+)
+def test_a_body_is_read_in_the_charset_that_it_is_in(content_type: str, charset: str) -> None:
+    body = json.dumps({"a": "日本"}, ensure_ascii=False).encode(charset)
+    assert parse_json(body, content_type) == {"a": "日本"}
+
+
+def test_a_body_in_an_unknown_charset_is_told_as_that() -> None:
+    body = json.dumps({"a": "好评"}, ensure_ascii=False).encode("gbk")
+    with pytest.raises(ValueError, match="names no charset"):
+        parse_json(body, "application/json")
+    with pytest.raises(ValueError, match="neither UTF-8 nor no-such"):
+        parse_json(body, "application/json; charset=no-such")
+
+
+@pytest.mark.parametrize(
     "body",
     [
         b"",
         b"\xef\xbb\xbf",
         b"<html>",
-        b'{"a": NaN}',
-        b"Infinity",
         b'{"a": 1',
         b'{"a": "\xff"}',
         b"[" * 100_000,
         b"data:",
-        b"data: [DONE]",
         b"data: <html>",
         b"event: ping\n\n",
     ],

@@ -107,7 +107,7 @@ def test_a_bad_answer_leaves_one_place_empty() -> None:
     assert [text is None for text in heard.reply.vectors] == [False, True]
 
 
-VERDICTS = {"throttle": Kind.THROTTLED, "empty_shell": Kind.THROTTLED, "bad_answer": Kind.DONE}
+VERDICTS = {"throttle": Kind.THROTTLED, "bad_answer": Kind.DONE}
 
 
 @pytest.mark.parametrize("kind", FAULT_KINDS)

@@ -8,6 +8,7 @@ from runner.core.packing import Packing
 from runner.jobfile import parse
 from runner.store import batches, enqueue
 from runner.store.batches import Batch, NewBatch
+from tests.store.kit import fingerprint
 from tests.support.world import MODEL, World, right_answer, simulate
 
 PACKED = """
@@ -42,7 +43,7 @@ async def packed(world: World, rows: int, start: int = 0, **more: object) -> Bat
     async with world.database.write() as connection:
         batch = await batches.create_batch(connection, new, world.clock.now())
         texts = [f'{{"text":"letters {number}"}}' for number in range(rows)]
-        prints = [text.encode() for text in texts]
+        prints = list(map(fingerprint, texts))
         return await enqueue.enqueue(connection, batch, 0, texts, prints, world.clock.now())
 
 

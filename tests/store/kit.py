@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any, TypeVar
 
 import anyio
 import pytest
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core import packing, quota
@@ -49,6 +52,9 @@ NOON = MIDNIGHT + 12 * HOUR
 MODEL = "Qwen/Qwen3-8B"
 ACCOUNT = "mine"
 OURS, THEIRS = 1, 2  # two runners
+
+# What each database raises where a row breaks a rule of the schema.
+VIOLATIONS = (IntegrityError, sqlite3.IntegrityError)
 
 QUOTAS = (
     Quota("calls a day", Scope.ACCOUNT, 2000, DAILY),
@@ -195,9 +201,14 @@ async def submit(
     number = len(asks) or len(bodies) or number
     batch = await batches.create_batch(connection, new_batch(number, digest, model, **more), NOON)
     rows = bodies or [f'{{"n":{n}}}' for n in range(1, number + 1)]
-    await enqueue.enqueue(connection, batch, 0, rows, [ask.encode() for ask in asks], NOON)
+    await enqueue.enqueue(connection, batch, 0, rows, list(map(fingerprint, asks)), NOON)
     await batches.set_batch_state(connection, batch.id, BatchState.ACTIVE)
     return await reread(connection, batch)
+
+
+def fingerprint(ask: str) -> bytes:
+    """Of what a row asks, in as many bytes as any other."""
+    return blake2b(ask.encode(), digest_size=enqueue.FINGERPRINT_BYTES).digest()
 
 
 async def reread(connection: AsyncConnection, batch: Batch) -> Batch:

@@ -1,7 +1,6 @@
 """Batches: found again, loaded in pieces, and runnable as long as there is something to do."""
 
 import pytest
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.states import BatchState, Counts
@@ -9,6 +8,7 @@ from runner.store import batches, enqueue
 from runner.store.database import Database
 from tests.store.kit import (
     NOON,
+    VIOLATIONS,
     Store,
     done,
     new_batch,
@@ -27,7 +27,7 @@ def test_the_same_job_file_and_input_are_one_batch(store: Store) -> None:
             assert await batches.find_batch(connection, "second") is None
             assert await batches.get_batch(connection, 77) is None
             assert await batches.list_batches(connection) == [batch]
-            with pytest.raises(IntegrityError):
+            with pytest.raises(VIOLATIONS):
                 await submit(connection)
 
     store.run(main)
@@ -54,7 +54,7 @@ def test_the_same_rows_are_not_queued_twice(store: Store) -> None:
         async with database.write() as connection:
             await enqueue.enqueue(connection, await submit(connection, 5), 4, ["{}"])
 
-    with pytest.raises(IntegrityError):
+    with pytest.raises(VIOLATIONS):
         store.run(main)
 
 

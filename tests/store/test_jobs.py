@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 from sqlalchemy import insert
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.retry import Tries
@@ -22,6 +21,7 @@ from tests.store.kit import (
     NOON,
     OURS,
     THEIRS,
+    VIOLATIONS,
     Store,
     asked_again,
     failed,
@@ -195,7 +195,7 @@ def test_the_database_refuses_impossible_jobs(store: Store, impossible: dict[str
         async with database.write() as connection:
             await connection.execute(insert(jobs_table).values(batch_id=1, **impossible))
 
-    with pytest.raises(IntegrityError):
+    with pytest.raises(VIOLATIONS):
         store.run(main)
 
 
@@ -206,5 +206,5 @@ def test_a_result_that_is_neither_answer_nor_error_is_refused(store: Store) -> N
         async with database.write() as connection:
             await results.record(connection, [Result(1, None)], NOON)
 
-    with pytest.raises(IntegrityError):
+    with pytest.raises(VIOLATIONS):
         store.run(main)

@@ -1,5 +1,7 @@
 """Read-only questions: what was spent, on which day, and what came of every row."""
 
+from dataclasses import replace
+
 import pytest
 
 from runner.core.period import Grant
@@ -72,6 +74,25 @@ def test_a_day_is_the_sum_of_its_calls(store: Store) -> None:
             await rescue(connection, OURS, NOON)
             [day] = await reports.daily(connection)
             assert (day.calls, day.failed, day.in_flight, day.unseen) == (12, 3, 0, 1)
+
+    store.run(main)
+
+
+def test_tokens_that_nobody_counted_are_unknown(store: Store) -> None:
+    async def main(database: Database) -> None:
+        async with database.write() as connection:
+            batch = await submit(connection, 30)
+            await open_gates(connection, batch)
+            first, second = await start(connection, batch, 2)
+            untold = replace(done(first), prompt_tokens=None, completion_tokens=None)
+            await settle(connection, untold)
+            await settle(connection, replace(done(second), completion_tokens=None))
+        async with database.read() as connection:
+            [day] = await reports.daily(connection)
+        assert (day.prompt_tokens, day.completion_tokens, day.uncounted) == (14, 3, 1)
+        assert day.tokens == 17
+        assert replace(day, prompt_tokens=None, completion_tokens=None).tokens is None
+        assert replace(day, prompt_tokens=None, uncounted=0).tokens == 3
 
     store.run(main)
 

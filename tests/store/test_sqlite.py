@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.errors import (
@@ -37,6 +37,7 @@ from tests.store.kit import (
 )
 from tests.store.promises import broken_promises
 from tests.store.releases import raw
+from tests.support.statements import watched
 
 BIG = "x" * 100_000
 
@@ -100,6 +101,7 @@ def test_each_error_is_told_by_its_code_whatever_its_text(name: str, extended: i
 )
 def test_what_is_wrong_with_a_value_is_no_fault_of_the_database(error: Exception) -> None:
     """The engine sets such a settlement aside; the database goes on."""
+    assert not dialect.is_failure(error)
     with pytest.raises(type(error)), dialect.translated(Path("queue.db")):
         raise error
 
@@ -203,17 +205,16 @@ def plans(path: Path, scene: Callable[[AsyncConnection, Batch], Awaitable[object
     """How SQLite goes about the statements of `scene` on the first batch of `path`."""
     said: list[tuple[str, tuple[object, ...]]] = []
 
-    def note(_c: object, _cursor: object, statement: str, values: object, *_: object) -> None:
-        first = values[0] if isinstance(values, list) else values
-        if isinstance(first, tuple) and not statement.startswith(("BEGIN", "INSERT INTO ")):
-            said.append((statement, first))
+    def note(statement: str, values: object) -> None:
+        if isinstance(values, tuple) and not statement.startswith(("BEGIN", "INSERT INTO ")):
+            said.append((statement, values))
 
     async def main(database: Database) -> None:
         async with database.write() as connection:
             batch = await batches.get_batch(connection, 1)
             assert batch is not None
-            event.listen(connection.engine.sync_engine, "before_cursor_execute", note)
-            await scene(connection, batch)
+            with watched(connection.engine.sync_engine, note):
+                await scene(connection, batch)
 
     SqliteStore(path, inline=True).run(main)
     with raw(path) as connection:

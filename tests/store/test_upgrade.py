@@ -20,6 +20,7 @@ from runner.store import batches, enqueue, migrate
 from runner.store import sqlite as dialect
 from runner.store.batches import Batch
 from runner.store.opening import open_database
+from tests.store.kit import fingerprint
 from tests.store.promises import broken_promises
 from tests.store.releases import Records, dump, make_release, raw, records, rows, schema
 from tests.support.world import UTC8, World, right_answer, simulate
@@ -120,7 +121,7 @@ COUNTS = (
     "calls_made",
     "calls_rejected",
 )
-WORDS = {"following": "duplicate", "faulty": "circuit_open", "early": "clock_ahead"}
+WORDS = {"following": "duplicate", "faulty": "circuit_open", "early": "reset"}
 
 
 @pytest.fixture(params=RELEASES)
@@ -252,7 +253,7 @@ def test_words_that_have_changed_and_moments_that_went_back_are_put_right(
     opening(old)
     assert records(old) == as_upgraded(release, before)
     words = rows(old, "SELECT DISTINCT park_reason FROM windows ORDER BY 1")
-    assert words == [("circuit_open",), ("clock_ahead",)]
+    assert words == [("circuit_open",), ("reset",)]
 
 
 def test_the_batches_run_to_their_end_after_the_upgrade(
@@ -290,7 +291,7 @@ async def everything(world: World) -> list[Batch]:
 
 async def load_the_rest(world: World, batch: Batch) -> None:
     texts = [f'{{"text":"halfway {number}"}}' for number in range(batch.rows_loaded, batch.rows)]
-    asks = [text.encode() for text in texts]
+    asks = list(map(fingerprint, texts))
     async with world.database.write() as connection:
         await enqueue.enqueue(connection, batch, batch.rows_loaded, texts, asks, world.clock.now())
         await batches.set_batch_state(connection, batch.id, BatchState.ACTIVE)

@@ -329,6 +329,7 @@ GEMINI = (
 )
 OPENAI_COMPATIBLE = (
     Case(429, "insufficient_quota", "You exceeded it", THROTTLED, ACCOUNT, DAY, ambiguous=True),
+    Case(400, "400", "chat_completion: Invalid model name passed in model=x", GONE),
     Case(400, "model_not_found", "no such model", GONE),
     Case(400, "invalid_api_key", "no such key", UNAUTHORISED, ACCOUNT),
     Case(200, "429", "slow down", THROTTLED, MODEL, "", ambiguous=True),
@@ -414,8 +415,8 @@ WHOLE: list[tuple[str, int, bytes, Case]] = [
     ("modelscope", 504, HTML, Case(504, "", "", TRANSIENT)),
     ("modelscope", 200, HTML, Case(200, "", "", TRANSIENT)),
     ("modelscope", 500, b"", Case(500, "", "", TRANSIENT)),
-    ("modelscope", 200, SHELL, Case(200, "", "", THROTTLED)),
-    ("modelscope", 200, b'{"id":"","choices":[]}', Case(200, "", "", THROTTLED)),
+    ("modelscope", 200, SHELL, Case(200, "", "", TRANSIENT)),
+    ("modelscope", 200, b'{"id":"","choices":[]}', Case(200, "", "", TRANSIENT)),
     ("modelscope", 200, b'{"choices":[{"message":{"content":"yes"}}]}', Case(200, "", "", DONE)),
     ("modelscope", 200, b'{"choices":[{"message":{"content":null}}]}', Case(200, "", "", DONE)),
     (

@@ -99,7 +99,7 @@ class Fate:
             for rule in self.truth
             for owner in owners[rule.scope]
         }
-        return Truth(meters, self.told, self.dates)
+        return Truth(meters, self.told)
 
     def _meter(self, rule: Quota) -> Meter:
         days = Calendar("day", self.zone)

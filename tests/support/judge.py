@@ -8,7 +8,7 @@ arithmetic but the longest waits that docs/quotas.md names.
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
-from runner.core.charging import CLOCK_TOLERANCE_MS, Outcome
+from runner.core.charging import Outcome
 from runner.core.gate import ParkReason
 from runner.core.period import Calendar, Refill, Rolling
 from runner.core.verdict import Kind, Scope
@@ -36,7 +36,6 @@ class Call:
 LONGEST_WAITS = {
     ParkReason.THROTTLED: 15 * MINUTE,
     ParkReason.SPENT: 4 * HOUR,
-    ParkReason.CLOCK_AHEAD: HOUR + CLOCK_TOLERANCE_MS,
 }
 # After a reset that is up to 7 minutes late it is tried 1, 3 and 8 minutes after midnight.
 LATE_WAIT = 5 * MINUTE

@@ -14,8 +14,11 @@ LABEL = AnswerSpec(
     labels=("positive", "negative", "mixed"),
     synonyms={"positive": ("pos", "good", "好评"), "negative": ("差评", "bad")},
 )
+GENRE = AnswerSpec(kind="label", labels=("sci", "fi", "sci-fi", "pop", "rock", "pop, rock"))
+GENRES = AnswerSpec(kind="labels", labels=("sci", "fi", "sci-fi", "pop"))
 LABELS = AnswerSpec(kind="labels", labels=("food", "staff", "price", "noise"), max=3)
 SCORE = AnswerSpec(kind="number", min=0, max=10)
+SIGNED = AnswerSpec(kind="number")
 COUNT = AnswerSpec(kind="number", integer=True)
 CODE = AnswerSpec(kind="regex", pattern=r"[A-Z]{2}-\d{1,4}")
 TEXT = AnswerSpec()
@@ -60,6 +63,47 @@ REPLIES: tuple[tuple[AnswerSpec, str, str | None], ...] = (
     (LABEL, "Here is the label:\n```\nmixed\n```\nAnything else?", "mixed"),
     (LABEL, r"It is praise, so \boxed{positive}.", "positive"),
     (LABEL, "<|begin_of_box|>negative<|end_of_box|>", "negative"),
+    (LABEL, '{"answer": "mixed"}', "mixed"),
+    (LABEL, '{"answer": "\\u597d\\u8bc4"}', "positive"),
+    (LABEL, "[THINK]negative?[/THINK]positive", "positive"),
+    (LABEL, "[THINK]positive", None),
+    (LABEL, "<seed:think>mixed</seed:think>bad", "negative"),
+    (LABEL, "<think type='draft'>mixed</think >bad", "negative"),
+    (
+        LABEL,
+        "<|begin_of_thought|>bad<|end_of_thought|>\n<|begin_of_solution|>good<|end_of_solution|>",
+        "positive",
+    ),
+    (
+        LABEL,
+        "<|START_THINKING|>bad<|END_THINKING|><|START_RESPONSE|>good<|END_RESPONSE|>",
+        "positive",
+    ),
+    (
+        LABEL,
+        "<|channel|>analysis<|message|>bad<|end|><|start|>assistant<|channel|>final<|message|>good<|return|>",
+        "positive",
+    ),
+    (LABEL, "<|channel|>analysis<|message|>good", None),
+    (LABEL, "<|channel>thought\nbad<channel|>good", "positive"),
+    (LABEL, "<unused94>thought\nbad<unused95>good", "positive"),
+    (LABEL, "Thinking...\nbad?\n...done thinking.\n\ngood", "positive"),
+    (LABEL, "【思考】差评【/思考】好评", "positive"),
+    (LABEL, "<think>bad</think><answer>good</answer>", "positive"),
+    (LABEL, "Answer: positive\n```\nnegative\n```", None),
+    (LABEL, "Answer: positive\n\\boxed{negative}", None),
+    (GENRE, "sci-fi", "sci-fi"),
+    (GENRE, "Sci Fi.", "sci-fi"),
+    (GENRE, "sci, fi", None),
+    (GENRE, "sci/fi", None),
+    (GENRE, "sci\nfi", None),
+    (GENRE, "sci and fi", None),
+    (GENRE, "sci. fi", None),
+    (GENRE, "pop, rock", "pop, rock"),
+    (GENRE, "pop\nrock", None),
+    (GENRES, "sci, fi", '["sci","fi"]'),
+    (GENRES, "sci-fi, pop", '["sci-fi","pop"]'),
+    (GENRES, "sci\nfi", '["sci","fi"]'),
     (LABEL, "<think>positive, I would say", None),
     (LABEL, "<think>positive</think>", None),
     (LABEL, "positive or negative", None),
@@ -110,6 +154,24 @@ REPLIES: tuple[tuple[AnswerSpec, str, str | None], ...] = (
     (SCORE, "1e1", "10"),
     (SCORE, "11", None),
     (SCORE, "−1", None),
+    (SCORE, "- 5", "5"),
+    (SCORE, "> 5", None),
+    (SCORE, "≥5", None),
+    (SCORE, '{"answer": 4.50}', "4.5"),
+    (SIGNED, "-5", "-5"),
+    (SIGNED, "\u20125", "-5"),
+    (SIGNED, "\ufe635", "-5"),
+    (SIGNED, "Answer: \u22125.", "-5"),
+    (SIGNED, "- 5", None),  # a list with one number, or a number below zero
+    (SIGNED, "-\n5", None),
+    (SIGNED, "- **5**", None),
+    (SIGNED, '{"answer": "- 5"}', None),
+    (SIGNED, "- -5", "-5"),
+    (SIGNED, "* 5", "5"),
+    (SIGNED, "+5", "5"),
+    (SIGNED, "0.12345678901234567891", "0.12345678901234567891"),
+    (SIGNED, '{"answer": 0.12345678901234567891}', "0.12345678901234567891"),
+    (SIGNED, '{"answer": 12345678901234567891}', "12345678901234567891"),
     (SCORE, "7 or 8", None),
     (SCORE, "[7, 8]", None),
     (SCORE, "[1,5]", None),
@@ -181,6 +243,14 @@ REPLIES: tuple[tuple[AnswerSpec, str, str | None], ...] = (
     (TEXT, "<think>Hello.", None),
     (TEXT, "<think></think> ", None),
     (TEXT, "half \ud800", None),
+    (
+        ANY_JSON,
+        '{"a": 1.10, "b": 12345678901234567890123}',
+        '{"a":1.10,"b":12345678901234567890123}',
+    ),
+    (ANY_JSON, "{'a': 0.12345678901234567891,}", '{"a":0.12345678901234567891}'),
+    (ANY_JSON, "[-0, 1E5]", "[-0,1E5]"),
+    (ANY_JSON, '{"a": 1e999}', None),
 )
 """What counts as an answer, the reply, and the answer in it; None: it is none."""
 

@@ -94,7 +94,6 @@ class Truth:
 
     meters: Mapping[tuple[str, str], Meter]
     told: frozenset[str]  # the quotas whose counts the replies carry
-    dates: bool
     refused: Counter[str] = field(default_factory=Counter)  # by the UTC day
     accepted: int = 0
 
@@ -153,6 +152,5 @@ class Truth:
     def _tell(self, model: str, verdict: Verdict, cost: Cost, now: int) -> Outcome:
         told = self.touched(model)
         counts = {m.rule.name: m.count(now) for m in told if m.rule.name in self.told}
-        date = now if self.dates else None
         tokens = cost.get(Unit.TOKENS) if verdict.kind is Kind.DONE else None
-        return Outcome(verdict, counts=counts, date=date, tokens=tokens)
+        return Outcome(verdict, counts=counts, tokens=tokens)

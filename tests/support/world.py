@@ -83,13 +83,14 @@ class World:
         model: str = MODEL,
         name: str = "letters",
         models: tuple[str, ...] = (),
+        job: str = JOB,
         **more: Any,
     ) -> Batch:
         """A batch of `rows` different rows, for one model or several."""
-        job = parse(JOB.format(model=model), "letters.toml")
+        parsed = parse(job.format(model=model), "letters.toml")
         asked = models or (model,)
         digest = f"{name}:{asked}:{rows}"
-        new = NewBatch(name, digest, asked, job.to_json(), "in.csv", '["text"]', rows, **more)
+        new = NewBatch(name, digest, asked, parsed.to_json(), "in.csv", '["text"]', rows, **more)
         async with self.database.write() as connection:
             batch = await batches.create_batch(connection, new, self.clock.now())
             texts = [f'{{"text":"{name} {number}"}}' for number in range(rows)]

@@ -141,9 +141,10 @@ class Year:
         offer = quota.admit(state.windows, decision.count, self.now, state.cost)
         assert isinstance(offer, Admitted)
         assert offer.count == decision.count
-        for window in offer.windows:
+        windows = quota.reserve(state.windows, offer.count, self.now, state.cost)
+        for window in windows:
             self.books.keep(window)
-        held = {(w.quota, w.model, w.period_key): w.cost_of(state.cost) for w in offer.windows}
+        held = {(w.quota, w.model, w.period_key): w.cost_of(state.cost) for w in windows}
         for _ in range(offer.count):
             fault = ""
             if self.random.random() < self.fate.faults:
@@ -207,7 +208,8 @@ class Year:
                 self.review(event)
                 return
             case "clock":
-                self.offset, self.jumped_at = event.amount, event.at
+                # Where replies have a Date, the clock is corrected as soon as it jumps.
+                self.offset, self.jumped_at = 0 if self.fate.dates else event.amount, event.at
                 self.balance_at = min(self.balance_at, self.now + BALANCE_EVERY)
             case "sleep":
                 self.asleep_until = event.at + event.amount

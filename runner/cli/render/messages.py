@@ -221,8 +221,7 @@ def _allowance(window: Window) -> str:
 
 
 def _throttled(reason: Waiting, moment: str) -> str:
-    quote = _quote(reason) if reason.window else ""  # without one, the words are ours
-    return f"the provider asks for a slower pace{quote}; going on at {moment}"
+    return f"the provider asks for a slower pace{_quote(reason)}; going on at {moment}"
 
 
 def _ambiguous(reason: Waiting, moment: str) -> str:
@@ -238,10 +237,6 @@ def _gone(reason: Waiting, moment: str) -> str:
     model = reason.window.model if reason.window and reason.window.model else "this model"
     told = f"the provider does not serve {model} any more{_quote(reason)}"
     return f"{told}; name another in the job file, or it is tried again at {moment}"
-
-
-def _early(_reason: Waiting, moment: str) -> str:
-    return f"the provider's new day has not begun yet; one probe at {moment}"
 
 
 def _faulty(reason: Waiting, moment: str) -> str:
@@ -303,7 +298,6 @@ _SENTENCES = {
     ParkReason.OFFLINE.value: _offline,
     ParkReason.GONE.value: _gone,
     ParkReason.CIRCUIT_OPEN.value: _faulty,
-    ParkReason.CLOCK_AHEAD.value: _early,
     ParkReason.REFUSED.value: _refused,
     "hours": _hours,
     "capped": _capped,

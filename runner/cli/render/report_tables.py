@@ -45,7 +45,9 @@ def _notes(days: Sequence[DayReport]) -> list[Text]:
     full = f"{rows / calls:.1f} rows a call" if rows > calls > 0 else ""
     open_calls = sum(found.in_flight for found in days)
     still = f"{fmt.count(open_calls, 'call')} still open" if open_calls else ""
-    return [Text(note, "dim") for note in (full, still) if note]
+    uncounted = sum(found.uncounted for found in days)
+    untold = f"the tokens of {fmt.count(uncounted, 'call')} are unknown" if uncounted else ""
+    return [Text(note, "dim") for note in (full, untold, still) if note]
 
 
 def _figures(days: Sequence[DayReport], *, paid: bool) -> list[str]:
@@ -55,9 +57,10 @@ def _figures(days: Sequence[DayReport], *, paid: bool) -> list[str]:
         sum(found.failed for found in days),
         sum(found.throttled for found in days),
         sum(found.rows for found in days),
-        sum(found.prompt_tokens + found.completion_tokens for found in days),
     )
-    return [*map(fmt.number, sums), *(_money(days) if paid else [_share(days)])]
+    tokens = [found.tokens for found in days if found.tokens is not None]
+    told = fmt.number(sum(tokens)) if tokens else "unknown"
+    return [*map(fmt.number, sums), told, *(_money(days) if paid else [_share(days)])]
 
 
 def _money(days: Sequence[DayReport]) -> list[str]:

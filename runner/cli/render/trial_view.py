@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import orjson
 from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from runner import exact_json
 from runner.app.trial import Trial
 from runner.cli.render import fmt, messages
 from runner.core.ending import Ending
@@ -68,7 +68,7 @@ def _prompt(sent: Any) -> str:
     messages = sent if isinstance(sent, list) else sent.get("messages")
     if isinstance(messages, list):
         return "\n\n".join(_message(message) for message in messages)
-    return orjson.dumps(sent, option=orjson.OPT_INDENT_2).decode()
+    return exact_json.indented(sent)
 
 
 def _message(message: dict[str, Any]) -> str:
@@ -85,7 +85,7 @@ def _parts(content: list[Any]) -> Iterator[str]:
             case {"text": str(text)}:
                 yield text
             case _:
-                yield orjson.dumps(part).decode()
+                yield exact_json.dumps(part).decode()
 
 
 def _reply(each: CallTrace) -> str:

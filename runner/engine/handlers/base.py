@@ -40,8 +40,8 @@ class JobHandler(Protocol):
     ) -> CallResult:
         """Make the one call for all that was prepared."""
 
-    def read(self, result: CallResult, number: int) -> Sequence[ParsedAnswer]:
-        """What an answer says of each of the `number` rows, in their order."""
+    def read(self, result: CallResult, asked: Sequence[Any]) -> Sequence[ParsedAnswer]:
+        """What an answer says of each of the rows that were asked, in their order."""
 
 
 def parsed(answer: Valid | Invalid, said: str | None = None) -> ParsedAnswer:

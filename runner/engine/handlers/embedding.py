@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import orjson
-
+from runner import exact_json
 from runner.core.settlement import ParsedAnswer
 from runner.engine.handlers.base import JobRow
 from runner.jobfile import JobFile, Prompt
@@ -21,7 +20,7 @@ class EmbeddingHandler:
 
     async def prepare(self, row: JobRow) -> str:
         """The text whose vector is wanted."""
-        return self._prompt.text(orjson.loads(row.body))
+        return self._prompt.text(exact_json.loads(row.body))
 
     def shown(self, asked: Sequence[str]) -> list[str]:
         """The texts."""
@@ -34,9 +33,9 @@ class EmbeddingHandler:
         parameters, timeout_s = self._jobfile.parameters, self._jobfile.limits.timeout_s
         return await endpoint.embed(model, asked, parameters, timeout_s, now)
 
-    def read(self, result: CallResult, number: int) -> Sequence[ParsedAnswer]:
+    def read(self, result: CallResult, asked: Sequence[str]) -> Sequence[ParsedAnswer]:
         """A vector is its JSON text."""
-        vectors = result.reply.vectors if result.reply else (None,) * number
+        vectors = result.reply.vectors if result.reply else (None,) * len(asked)
         return [
             ParsedAnswer(invalid="the reply holds no vector for it")
             if one is None

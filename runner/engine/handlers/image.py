@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import orjson
-
+from runner import exact_json
 from runner.core.settlement import ParsedAnswer
 from runner.engine.handlers.base import JobRow
 from runner.jobfile import JobFile, Prompt
@@ -26,7 +25,7 @@ class ImageHandler:
 
     async def prepare(self, row: JobRow) -> str:
         """What the image is to show."""
-        return self._prompt.text(orjson.loads(row.body))
+        return self._prompt.text(exact_json.loads(row.body))
 
     def shown(self, asked: Sequence[str]) -> str:
         """The text."""
@@ -40,9 +39,9 @@ class ImageHandler:
         parameters, timeout_s = self._jobfile.parameters, self._jobfile.limits.timeout_s
         return await endpoint.generate_image(model, text, parameters, timeout_s, now)
 
-    def read(self, result: CallResult, number: int) -> Sequence[ParsedAnswer]:
+    def read(self, result: CallResult, asked: Sequence[str]) -> Sequence[ParsedAnswer]:
         """The task that makes it, or where it is: as a task, too, that has ended already."""
         reply = result.reply
         place = (reply.task_id or next(iter(reply.images), "")) if reply else ""
         answer = ParsedAnswer(task_id=place, invalid="" if place else "the reply holds no image")
-        return [answer] * number
+        return [answer] * len(asked)

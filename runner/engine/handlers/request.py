@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import orjson
-
+from runner import exact_json
 from runner.core.settlement import ParsedAnswer
 from runner.engine.handlers.base import JobRow
 from runner.jobfile import JobFile
+from runner.jobfile.request_url import standard_url
 from runner.providers.endpoint import CallResult, Endpoint
 
 
@@ -21,7 +21,7 @@ class RequestHandler:
 
     async def prepare(self, row: JobRow) -> dict[str, Any]:
         """The row."""
-        request: dict[str, Any] = orjson.loads(row.body)
+        request: dict[str, Any] = exact_json.loads(row.body)
         return request
 
     def shown(self, asked: Sequence[dict[str, Any]]) -> Any:
@@ -34,8 +34,9 @@ class RequestHandler:
         """Its body, for the model's name here."""
         [row] = asked
         body = row["body"] | {"model": model}
-        return await endpoint.forward(row["url"], body, self._timeout_s, now)
+        url = standard_url(row["url"]) or row["url"]
+        return await endpoint.forward(url, body, self._timeout_s, now)
 
-    def read(self, result: CallResult, number: int) -> Sequence[ParsedAnswer]:
+    def read(self, result: CallResult, asked: Sequence[dict[str, Any]]) -> Sequence[ParsedAnswer]:
         """The whole body of the reply is the answer."""
-        return [ParsedAnswer(result.body)] * number
+        return [ParsedAnswer(result.body)] * len(asked)

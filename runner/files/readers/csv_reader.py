@@ -3,16 +3,67 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
+from typing import Literal
 
 import orjson
 
-from runner.files.input_errors import header_error
+from runner.files.input_errors import header_error, named_columns
 from runner.files.readers.lines import ReportError
+
+_NEEDS_QUOTES = re.compile(r'[\t"\n\r,]|^$')  # Excel quotes a comma in a TSV file, too
 
 MAX_CELL = 1 << 26
 """The longest cell, in characters."""
+
+_SEPARATOR_LINE = re.compile(r"sep=.?", re.IGNORECASE | re.DOTALL)
+
+
+def has_plain_quotes(lines: Iterable[str]) -> bool:
+    """Whether quotes in a TSV file are characters like any other.
+
+    They are not where every cell that begins with one is quoted as in CSV and needs it, because of
+    a tab, a quote or a line end in it; or where the whole header is quoted.
+    """
+    if csv.field_size_limit() < MAX_CELL:
+        csv.field_size_limit(MAX_CELL)
+    raw: list[str] = []  # the lines of one row
+    reader = csv.reader(_kept(lines, raw), delimiter="\t", strict=True)
+    width = 0
+    try:
+        for cells in reader:
+            if not width and _has_text(cells):
+                width = len(cells)
+                if all(_are_quoted(cells, "".join(raw))):
+                    return False
+            if '"' in "".join(raw):
+                quoted = zip(cells, _are_quoted(cells, "".join(raw)), strict=True)
+                if len(cells) != width or any(
+                    is_quoted and not _NEEDS_QUOTES.search(cell) for cell, is_quoted in quoted
+                ):
+                    return True
+            raw.clear()
+    except csv.Error:
+        return True
+    return False
+
+
+def _kept(lines: Iterable[str], raw: list[str]) -> Iterator[str]:
+    for line in lines:
+        raw.append(line)
+        yield line
+
+
+def _are_quoted(cells: Sequence[str], raw: str) -> list[bool]:
+    """Return which cells of a row are quoted in its text."""
+    found, at = [], 0
+    for cell in cells:
+        quoted = '"' + cell.replace('"', '""') + '"'
+        found.append(raw.startswith(quoted, at))
+        at += len(quoted if found[-1] else cell) + 1
+    return found
 
 
 class CsvTable:
@@ -21,19 +72,29 @@ class CsvTable:
     Attributes:
         columns: The names in the header; empty when the file is empty.
         header_error: What is wrong with the header, or None.
+        header_remedy: What to do about it.
+        remarks: What was assumed about the header, for the user.
     """
 
-    def __init__(self, lines: Iterable[str], delimiter: str) -> None:
+    def __init__(self, lines: Iterable[str], delimiter: str, *, plain: bool = False) -> None:
         if csv.field_size_limit() < MAX_CELL:  # the limit is the process's: never lower it
             csv.field_size_limit(MAX_CELL)
-        self._reader = csv.reader(lines, delimiter=delimiter, strict=True)
+        quoting: Literal[0, 3] = csv.QUOTE_NONE if plain else csv.QUOTE_MINIMAL
+        self._reader = csv.reader(lines, delimiter=delimiter, strict=True, quoting=quoting)
         self.columns: tuple[str, ...] = ()
         self.header_error: str | None = None
+        self.header_remedy = "correct the header"
+        self.remarks: tuple[str, ...] = ()
         try:
-            self.columns = tuple(next((cells for cells in self._reader if _has_text(cells)), ()))
-            self.header_error = header_error(self.columns)
+            found = next((cells for cells in self._reader if _has_text(cells)), [])
         except csv.Error as error:
             self.header_error = _reason(error)
+            return
+        if found and _SEPARATOR_LINE.fullmatch(delimiter.join(found).strip()):
+            self.header_error, self.header_remedy = "this is Excel's sep= line", "leave it out"
+            return
+        self.columns, self.remarks = named_columns(found)
+        self.header_error = header_error(self.columns)
 
     @property
     def line(self) -> int:

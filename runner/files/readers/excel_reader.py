@@ -1,4 +1,4 @@
-"""Reads the first sheet of an Excel workbook; a formula has the value that was saved with it."""
+"""Reads a sheet of an Excel workbook; a formula has the value that was saved with it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from datetime import datetime, time
+from decimal import Decimal
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -16,17 +17,21 @@ from xml.etree.ElementTree import ParseError
 import openpyxl
 
 from runner.errors import InputError
-from runner.files.input_errors import header_error, unusable
+from runner.files.input_errors import header_error, named_columns, unusable
 from runner.files.readers.typed_json import to_json_text
 
 # The format's escape for a character that XML cannot hold (ECMA-376, 22.4.2.4, ST_Xstring).
 _ESCAPE = re.compile("_x([0-9A-Fa-f]{4})_")
+_NO_DATE = re.compile(r"Cell (\w+) is marked as a date but the serial value (\S+) is outside")
+_MAX_WHOLE = 1e21  # floats from here on are spelled with an exponent
 # What openpyxl raises for a file that is damaged, or not a workbook.
 _OPENPYXL_ERRORS = (
     zipfile.BadZipFile,
     zlib.error,
     ParseError,
     EOFError,
+    ArithmeticError,
+    AttributeError,
     IndexError,
     KeyError,
     OSError,
@@ -42,15 +47,20 @@ class ExcelTable:
         columns: The texts in the first row that is not blank.
         line: The number of the last row read, counted from 1, the header included.
         all: The number of rows that the workbook claims to have.
+        remarks: What was assumed, for the user.
     """
 
-    def __init__(self, file: BinaryIO, path: Path) -> None:
+    def __init__(self, file: BinaryIO, path: Path, sheet: str | None = None) -> None:
         self._path = path
+        self._sheet = sheet
+        self.remarks: tuple[str, ...] = ()
         self.line = 0
         self.all = 0
         self._cells = self._sheet_rows(file)
         header = _trimmed(next(self._filled(), ()))
-        self.columns = tuple("" if name is None else str(_value(name)) for name in header)
+        names = ["" if name is None else str(_value(name)) for name in header]
+        self.columns, remarks = named_columns(names)
+        self.remarks += tuple(f"{path.name}: {remark}" for remark in remarks)
         if not self.columns:
             raise unusable(path, "the first sheet is empty")
         if fault := header_error(self.columns):
@@ -83,13 +93,55 @@ class ExcelTable:
             with warnings.catch_warnings():  # about styles and such, which are not read
                 warnings.simplefilter("ignore")
                 book = openpyxl.load_workbook(file, read_only=True, data_only=True)
-                sheet: Any = book.worksheets[0]
+                chosen = self._chosen([sheet.title for sheet in book.worksheets])
+                sheet: Any = book.worksheets[chosen]
                 self.all = sheet.max_row or 0
                 sheet.reset_dimensions()  # some programs write wrong dimensions
-            yield from sheet.iter_rows(values_only=True)
+            rows = sheet.iter_rows(values_only=True)
+            while (cells := self._next(rows)) is not None:
+                yield cells
         except _OPENPYXL_ERRORS as error:
             what = "this is not an Excel workbook (.xlsx), or it is damaged, or has a password"
-            raise InputError(what, where=str(self._path), remedy="save it again") from error
+            where = f"{self._path}: row {self.line + 1}" if self.line else str(self._path)
+            raise InputError(what, where=where, remedy="save it again") from error
+
+    def _chosen(self, names: Sequence[str]) -> int:
+        """Return the position of the sheet to read.
+
+        Raises:
+            InputError: There is no such sheet.
+        """
+        if self._sheet is None:
+            if len(names) > 1:
+                rest = ", ".join(f'"{name}"' for name in names[1:])
+                told = f'{self._path.name}: the sheet "{names[0]}" is read, and not {rest}'
+                self.remarks = (f"{told}; --sheet names another",)
+            return 0
+        if self._sheet in names:
+            return names.index(self._sheet)
+        if self._sheet.isdecimal() and 0 < int(self._sheet) <= len(names):
+            return int(self._sheet) - 1
+        known = ", ".join(f'"{name}"' for name in names)
+        what = f'there is no sheet "{self._sheet}"; the sheets are {known}'
+        raise InputError(what, where=str(self._path), remedy="name one of them, or its number")
+
+    def _next(self, rows: Iterator[Sequence[Any]]) -> Sequence[Any] | None:
+        """Return the next row.
+
+        Raises:
+            InputError: A cell holds a date outside Python's calendar.
+        """
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            cells = next(rows, None)
+        for warning in told:  # openpyxl would read it as #VALUE!
+            if found := _NO_DATE.search(str(warning.message)):
+                what = (
+                    f"the cell {found[1]} is formatted as a date, and its number {found[2]} is none"
+                )
+                remedy = "give it the format of a number"
+                raise InputError(what, where=str(self._path), remedy=remedy)
+        return cells
 
 
 def _trimmed(cells: Sequence[Any]) -> Sequence[Any]:
@@ -103,9 +155,15 @@ def _trimmed(cells: Sequence[Any]) -> Sequence[Any]:
 def _value(cell: Any) -> Any:
     """Return a cell's value; a whole number as an integer, and a time at midnight as a date."""
     if isinstance(cell, str):
-        return _ESCAPE.sub(lambda found: chr(int(found[1], 16)), cell)
-    if isinstance(cell, float) and cell.is_integer():
-        return int(cell)
+        return _unescaped(cell) if "_x" in cell else cell
+    if isinstance(cell, float) and cell.is_integer() and abs(cell) < _MAX_WHOLE:
+        return int(Decimal(repr(cell)))  # int(cell) would make up digits behind the seventeenth
     if isinstance(cell, datetime) and cell.time() == time():
         return cell.date()
     return cell
+
+
+def _unescaped(text: str) -> str:
+    """Replace the escapes in a text; two halves of a surrogate pair become one character."""
+    plain = _ESCAPE.sub(lambda found: chr(int(found[1], 16)), text)
+    return plain.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")

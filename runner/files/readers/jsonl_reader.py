@@ -9,10 +9,13 @@ from typing import Any
 
 import orjson
 
+from runner import column_names, exact_json
 from runner.files.readers.lines import ReportError
 
 MAX_COLUMNS = 10_000
 """The most different keys that all rows together may have; more would fill the memory."""
+
+_MAX_DEPTH = 200  # orjson writes values that are nested 254 deep
 
 RowCheck = Callable[[dict[str, Any]], str | None]
 """Called with the values of a row; returns what is wrong with it, or None."""
@@ -85,11 +88,24 @@ def _parse(text: str) -> tuple[dict[str, Any], str | None]:
     """Return the object that `text` holds, and what is wrong with it, if anything."""
     try:
         value = orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        return {}, f"this is not JSON: {error.msg} at column {error.colno}"
-    if isinstance(value, dict):
-        return value, _repeated_key(text, value)
-    return {}, f"this is {_NOUNS.get(type(value), 'null')}, not a JSON object"
+    except orjson.JSONDecodeError:  # perhaps a number beyond any float, or half a surrogate pair
+        try:
+            value = exact_json.loads(text)
+        except orjson.JSONDecodeError as error:
+            return {}, f"this is not JSON: {error.msg} at column {error.colno}"
+    if not isinstance(value, dict):
+        return {}, f"this is {_NOUNS.get(type(value), 'null')}, not a JSON object"
+    if text.count("{") + text.count("[") > _MAX_DEPTH and _is_deep(value):
+        return {}, f"lists and objects are nested more than {_MAX_DEPTH} deep"
+    return value, _repeated_key(text, value)
+
+
+def _is_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(_MAX_DEPTH):
+        items = [item.values() if isinstance(item, dict) else item for item in level]
+        level = [item for some in items for item in some if isinstance(item, dict | list)]
+    return bool(level)
 
 
 def _repeated_key(text: str, row: dict[str, Any]) -> str | None:
@@ -104,7 +120,7 @@ def _repeated_key(text: str, row: dict[str, Any]) -> str | None:
     ):
         return None
     try:
-        json.loads(text, object_pairs_hook=_refuse_repeated)
+        json.loads(text, object_pairs_hook=_refuse_repeated, parse_int=str, parse_float=str)
     except _RepeatedError as repeated:
         return f"the key {json.dumps(repeated.args[0], ensure_ascii=False)} appears twice"
     return None
@@ -132,7 +148,7 @@ def _refuse_repeated(pairs: list[tuple[str, Any]]) -> None:
 
 
 def _key_error(row: dict[str, Any], required: frozenset[str]) -> str | None:
-    if not required <= row.keys():
+    if not required <= row.keys() and not required <= column_names.canonical_keys(row).keys():
         names = ", ".join(f'"{name}"' for name in sorted(required - row.keys()))
         return f"the row lacks {names}"
     return "a key is empty" if "" in row else None

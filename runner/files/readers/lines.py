@@ -16,13 +16,16 @@ from runner.files.compression import ByteSource
 
 _BLOCK = 1 << 18
 _BOM = b"\xef\xbb\xbf"
-_UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 MAX_LINE = 1 << 26
 """The longest line, in bytes; a file without line ends must not fill the memory."""
 
 ReportError = Callable[[int, str], None]
 """Called with the line number at which a row begins, and what is wrong with the row."""
+
+
+class NotUtf8Error(InputError):
+    """A text file holds bytes that are not UTF-8."""
 
 
 class Lines:
@@ -34,15 +37,21 @@ class Lines:
         verify: Whether to hash the bytes, and to refuse those that are not UTF-8 text. Without
             it, decoding fails with Python's own error.
 
+        inner_marks: Whether a byte order mark may also begin a later line, as in files that were
+            joined; it is skipped.
+
     Attributes:
         consumed: Bytes read so far, in whole blocks.
     """
 
-    def __init__(self, file: ByteSource, path: Path, *, verify: bool) -> None:
+    def __init__(
+        self, file: ByteSource, path: Path, *, verify: bool, inner_marks: bool = False
+    ) -> None:
         self.consumed = 0
         self._file = file
         self._path = path
         self._verify = verify
+        self._inner_marks = inner_marks
         self._hash = hashlib.sha256()
         self._done_lines = 0
         self._done_bytes = 0
@@ -60,7 +69,8 @@ class Lines:
         for position, piece in enumerate(self._whole_lines()):
             if self._verify:
                 self._check(piece)
-            yield piece.removeprefix(_BOM) if position == 0 else piece
+            whole = piece.removeprefix(_BOM) if position == 0 or self._inner_marks else piece
+            yield whole.replace(b"\n" + _BOM, b"\n") if self._inner_marks else whole
 
     def _whole_lines(self) -> Iterator[bytes]:
         rest: list[bytes] = []
@@ -79,9 +89,6 @@ class Lines:
 
     def _read(self) -> bytes:
         chunk = self._file.read(_BLOCK)
-        if self.consumed == 0 and chunk.startswith(_UTF16):
-            what = "the file is UTF-16 text or binary"
-            raise InputError(what, where=str(self._path), remedy="save it as UTF-8")
         self.consumed += len(chunk)
         if self._verify:
             self._hash.update(chunk)
@@ -95,7 +102,9 @@ class Lines:
             piece.decode()
         except UnicodeDecodeError as error:
             byte = f"the byte 0x{piece[error.start]:02x}, which is not UTF-8"
-            raise self._not_text(piece, error.start, byte, "save the file as UTF-8") from error
+            remedy = "save the file as UTF-8, or name its encoding with --encoding, as in cp1252"
+            told = self._not_text(piece, error.start, byte, remedy)
+            raise NotUtf8Error(told.what, where=told.where, remedy=told.remedy) from error
         self._done_lines += piece.count(b"\n")
         self._done_bytes += len(piece)
 

@@ -10,7 +10,9 @@ from typing import Any
 
 import orjson
 
-from runner import magic
+from runner import exact_json, magic
+
+_ANY_KEY = orjson.OPT_NON_STR_KEYS
 
 
 def to_json_text(row: Mapping[str, Any]) -> str:
@@ -23,9 +25,27 @@ def to_json_text(row: Mapping[str, Any]) -> str:
         ValueError: A value has no form in JSON.
     """
     try:
-        return orjson.dumps(row, default=_plain, option=orjson.OPT_NON_STR_KEYS).decode()
-    except orjson.JSONEncodeError as error:
+        return orjson.dumps(row, default=_plain, option=_ANY_KEY).decode()
+    except orjson.JSONEncodeError:  # an integer beyond 64 bits, or no form in JSON
+        return _spelled(row)
+
+
+def _spelled(row: Mapping[str, Any]) -> str:
+    try:
+        text = exact_json.spell(row, leaf=_leaf)
+        return text if text.isascii() else text.encode().decode()  # no half surrogates
+    except (TypeError, ValueError, RecursionError) as error:
         raise ValueError(str(error)) from error
+
+
+def _leaf(value: Any) -> str:
+    return orjson.dumps(value, default=_plain, option=_ANY_KEY).decode()
+
+
+def to_key_text(value: Any) -> str:
+    """Return a value as the key of an object."""
+    text = _leaf(value)
+    return str(orjson.loads(text)) if text.startswith('"') else text
 
 
 def _plain(value: Any) -> Any:

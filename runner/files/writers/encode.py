@@ -16,6 +16,7 @@ from typing import Any
 
 import orjson
 
+from runner import exact_json
 from runner.files.formats import Format, delimiter_of
 
 RESULT_COLUMNS = ("answer", "model", "state", "error")
@@ -120,7 +121,10 @@ class _TableLines:
 
 def to_cells(row: str) -> dict[str, Cell]:
     """Return a row's values as cells: texts unchanged, null as None, anything else as JSON."""
-    values: dict[str, Any] = orjson.loads(row)
+    try:
+        values: dict[str, Any] = orjson.loads(row)
+    except orjson.JSONDecodeError:  # a number beyond any float, half a surrogate pair
+        return _copied_cells(exact_json.with_whole_characters(row))
     types = set(map(type, values.values()))
     if not types <= _WITH_BOOL or ("-0" in row and _NEGATIVE_ZERO.search(row)):
         return _copied_cells(row)

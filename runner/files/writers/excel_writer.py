@@ -11,9 +11,9 @@ from contextlib import suppress
 from typing import Any, BinaryIO
 
 import openpyxl
-import orjson
 from openpyxl.cell import WriteOnlyCell
 
+from runner import exact_json
 from runner.files.target import EXCEL_ROWS
 from runner.files.writers.encode import CellValue, replace_surrogates, to_cells
 from runner.files.writers.sink import Layout
@@ -53,7 +53,7 @@ class ExcelSink:
             self._sheet.close()
 
     def _input_cells(self, row: str) -> list[Any]:
-        values = orjson.loads(row)
+        values = exact_json.loads(row)
         texts = to_cells(row) if any(map(_too_long, values.values())) else values
         return [
             self._cell(texts[name] if _too_long(value := values.get(name)) else value)
@@ -65,7 +65,7 @@ class ExcelSink:
             return value
         if isinstance(value, int | float):
             return str(value) if _too_long(value) else value
-        return self._text(value if isinstance(value, str) else orjson.dumps(value).decode())
+        return self._text(value if isinstance(value, str) else exact_json.dumps(value).decode())
 
     def _text(self, text: str) -> Any:
         if len(text) > _MAX_CELL:

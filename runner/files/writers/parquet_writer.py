@@ -9,21 +9,25 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import orjson
 import pyarrow as pa
 from pyarrow import parquet
 
+from runner import exact_json
+from runner.exact_json import Number
+from runner.files.writers.arrow_types import restored, types_of
 from runner.files.writers.encode import CellValue, encodable
 from runner.files.writers.sink import Layout
 
 _ROWS_HELD = 20_000
 _CHARACTERS_HELD = 1 << 24  # so that long rows do not fill the memory
 _MAX_FIELDS = 200  # of an object; one with more is a map, which is kept as text
+
+_EXACT = 1 << 53  # every integer up to here is a float of 64 bits
 
 _ARROW_ERRORS = (pa.ArrowException, ValueError, TypeError, OverflowError)
 
@@ -37,6 +41,11 @@ class ParquetSink:
         self._types: dict[str, Any] = dict.fromkeys(layout.names)  # None: only nulls so far
         if layout.vector:
             self._types[layout.vector] = pa.list_(pa.float32())
+        # The types of the input, as long as all values of a column have them.
+        known = types_of(layout.source) if layout.source else {}
+        self._known = {name: known[name] for name in layout.columns if name in known}
+        self._types |= self._known
+        self._long: set[str] = set()  # columns of integers that no float can hold
         self._writer: parquet.ParquetWriter | None = None
         self._held: list[list[Any]] = []
         self._size = 0
@@ -45,9 +54,10 @@ class ParquetSink:
     def write(self, row: str, values: Sequence[CellValue]) -> None:
         """Buffer one row; when the buffer is full, write it."""
         self._rows += 1
-        found = orjson.loads(row)
+        found = exact_json.loads(row)
         added = [self._added(*pair) for pair in zip(self._layout.added, values, strict=True)]
-        self._held.append([*map(found.get, self._layout.columns), *added])
+        values_read = map(_unrounded, map(found.get, self._layout.columns))
+        self._held.append([*values_read, *added])
         self._size += len(row) + sum(len(value) for value in values if isinstance(value, str))
         if len(self._held) >= _ROWS_HELD or self._size >= _CHARACTERS_HELD:
             self._flush()
@@ -72,13 +82,29 @@ class ParquetSink:
         columns = list(zip(*self._held, strict=True)) or [()] * len(self._types)
         self._held, self._size = [], 0
         values = dict(zip(self._types, map(list, columns), strict=True))
-        wider = {name: _widened(self._types[name], column) for name, column in values.items()}
+        wider = {name: self._wider(name, column) for name, column in values.items()}
         if self._writer is not None and wider != self._types:
             self._copy(wider)
         self._types = wider
         table = _table(values, _schema(wider))
         if table.num_rows:
             self._open().write_table(table)
+
+    def _wider(self, name: str, column: list[Any]) -> Any:
+        """Return a type of a column that holds its new values, too."""
+        known = self._known.get(name)
+        if known is not None and restored(column, known) is not None:
+            return known
+        if known is not None:
+            del self._known[name]
+            if self._writer is not None or pa.types.is_nested(known):
+                return pa.string()
+            self._types[name] = None
+        if any(type(value) is int and abs(value) > _EXACT for value in column):
+            self._long.add(name)
+        found = _widened(self._types[name], column)
+        floating = found is not None and pa.types.is_floating(found)
+        return pa.string() if floating and name in self._long else found
 
     def _open(self) -> parquet.ParquetWriter:
         if self._writer is None:
@@ -110,12 +136,30 @@ def _table(columns: Mapping[str, list[Any]], schema: pa.Schema) -> pa.Table:
     return pa.table([_array(columns[field.name], field.type) for field in schema], schema=schema)
 
 
-def _array(values: Iterable[Any], type_: Any) -> Any:
-    return pa.array(map(_text, values) if type_ == pa.string() else values, type_)
+def _array(values: Sequence[Any], type_: Any) -> Any:
+    if type_ == pa.string():
+        return pa.array(map(_text, values), type_)
+    found = restored(values, type_)
+    return pa.array(values, type_) if found is None else found
+
+
+def _unrounded(value: Any) -> Any:
+    """Return a value, as a text where a float would have fewer digits than a number in it."""
+    if isinstance(value, Number):
+        return value.text if value.is_rounded else value
+    if isinstance(value, dict | list) and _is_rounded(value):
+        return exact_json.dumps(value).decode()
+    return value
+
+
+def _is_rounded(value: Any) -> bool:
+    if isinstance(value, dict | list):
+        return any(map(_is_rounded, value.values() if isinstance(value, dict) else value))
+    return isinstance(value, Number) and value.is_rounded
 
 
 def _text(value: Any) -> str | None:
-    return value if value is None or isinstance(value, str) else orjson.dumps(value).decode()
+    return value if value is None or isinstance(value, str) else exact_json.dumps(value).decode()
 
 
 def _widened(known: Any, values: list[Any]) -> Any:

@@ -13,9 +13,6 @@ import orjson
 from runner.errors import OutputError
 from runner.files.writers.encode import CellValue
 
-ANSWER = "answer"
-"""The added column that holds the vectors, when the answers are embeddings."""
-
 
 @dataclass(frozen=True, slots=True)
 class Layout:
@@ -26,12 +23,14 @@ class Layout:
         columns: The input's columns.
         added: The columns that follow them.
         vector: The added column whose texts are JSON lists of numbers, if there is one.
+        source: The file of the input, whose types its columns keep, if it is a Parquet file.
     """
 
     path: Path
     columns: tuple[str, ...]
     added: tuple[str, ...]
     vector: str | None = None
+    source: Path | None = None
 
     @property
     def names(self) -> tuple[str, ...]:

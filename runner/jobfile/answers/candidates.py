@@ -43,6 +43,8 @@ def _places(core: str) -> Iterator[str]:
     said = [lead for line in lines if (lead := follows_lead(line)) is not None]
     if len(said) == 1 and lines and follows_lead(lines[-1]) is not None:
         yield said[0]
+    elif _FENCED.search(core) or _BOXED.search(core):  # which may say something else
+        yield from said[:_MAX_LAYERS]
     fenced = _FENCED.split(core, maxsplit=1)
     if len(fenced) > 1:
         block, mark, after = fenced[1].partition("\n```")

@@ -18,7 +18,9 @@ from runner.jobfile.answers.unwrap import follows_lead, unwrap
 from runner.jobfile.normalise import normalise, strip_separators
 
 _PADDING = 64
-_SEPARATORS = re.compile(r"[,，、;；\n|]")
+_SEPARATORS = re.compile(r"[,，、;；،؛\n|]")
+# What stands between two labels and may be a part of one, too.
+_BETWEEN = re.compile(r"[,，、;；،؛\n|/+&]|\.\s|\b(?:and|or|und|oder|et|ou|y|o)\b|[和与或]")
 _NO_LABELS = frozenset({"[]", "none", "nothing", "no labels", "null", "无", "没有"})
 
 _Key = Callable[[str], str]
@@ -45,7 +47,9 @@ class _Table:
 def exact_label(spec: AnswerSpec, text: str) -> str | None:
     """Return the label that `text` spells, apart from case and white space."""
     table = _table_of(spec)
-    return table.by_spelling.get(normalise(text)) if len(text) <= table.max_length else None
+    if len(text) > table.max_length or "\n" in text:  # labels on two lines may be two
+        return None
+    return table.by_spelling.get(normalise(text))
 
 
 def exact_labels(spec: AnswerSpec, text: str) -> frozenset[str] | None:
@@ -67,12 +71,34 @@ def exact_labels(spec: AnswerSpec, text: str) -> frozenset[str] | None:
 def find_label(spec: AnswerSpec, candidates: Iterable[str]) -> str | None:
     """Return the label that is the whole of a candidate, the outermost candidate first."""
     table = _table_of(spec)
-    texts = [normalise(text) for text in candidates if len(text) <= table.max_length]
-    for key, labels in table.levels:
+    short = [text for text in candidates if len(text) <= table.max_length]
+    texts = [normalise(text) for text in short]
+    for text in texts:
+        if (label := table.by_spelling.get(text)) and not _names_several(table, short):
+            return label
+    for key, labels in table.levels[1:]:
         for text in texts:
             if label := labels.get(key(text)):
-                return label
+                return None if _names_several(table, short) else label
     return None
+
+
+def _names_several(table: _Table, candidates: Iterable[str]) -> bool:
+    """Whether a candidate lists labels: "sci, fi" names two, although "sci-fi" is one as well.
+
+    A label that has a separator in itself is named by its own spelling.
+    """
+    for text in candidates:
+        if "\n" not in text and normalise(text) in table.by_spelling:
+            continue
+        parts = [part for part in map(str.strip, _BETWEEN.split(text)) if part]
+        if len(parts) > 1 and all(_is_label(table, part) for part in parts):
+            return True
+    return False
+
+
+def _is_label(table: _Table, text: str) -> bool:
+    return any(key(normalise(text)) in labels for key, labels in table.levels[:2])
 
 
 def find_labels(spec: AnswerSpec, candidates: list[str]) -> frozenset[str] | None:

@@ -8,10 +8,13 @@ Nothing is guessed: a text that is truncated, malformed or contradictory is not 
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
+
+from runner.exact_json import Number
 
 MAX_DEPTH = 60
 MAX_LENGTH = 300_000
@@ -91,12 +94,35 @@ def parse_within(text: str) -> Iterator[Any]:
 
 
 def dumps(value: Any) -> str:
-    """Return compact JSON text, keys in their order.
+    """Return compact JSON text, keys in their order, numbers as the model spelled them.
 
     Raises:
-        ValueError: It contains a number that JSON cannot carry.
+        ValueError: It contains a number that no program can hold, or is nested too deeply.
     """
-    return _encode(value)
+    text = _encode(value)
+    return _spelled(value) if _has_spelling(value) else text
+
+
+def _has_spelling(value: Any) -> bool:
+    """Whether a value holds a number whose spelling is kept."""
+    if isinstance(value, dict):
+        value = value.values()
+    elif not isinstance(value, list):
+        return isinstance(value, Number)
+    return any(map(_has_spelling, value))
+
+
+def _spelled(value: Any) -> str:
+    match value:
+        case Number():
+            return value.text
+        case dict():
+            members = [f"{_encode(str(key))}:{_spelled(item)}" for key, item in value.items()]
+            return f"{{{','.join(members)}}}"
+        case list():
+            return f"[{','.join(map(_spelled, value))}]"
+        case _:
+            return _encode(value)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -122,7 +148,29 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-_decode = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_refuse_constant).decode
+def _int(text: str) -> int | Number:
+    """Return a number; only a float knows that zero has a sign."""
+    return Number(text) if text == "-0" else int(text)
+
+
+def _float(text: str) -> float:
+    """Return a number with its spelling, where that is not the usual one.
+
+    Raises:
+        ValueError: No float holds it.
+    """
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError("a number is too large")
+    return value if repr(value) == text else Number(text)
+
+
+_decode = json.JSONDecoder(
+    object_pairs_hook=_object,
+    parse_int=_int,
+    parse_float=_float,
+    parse_constant=_refuse_constant,
+).decode
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
@@ -248,7 +296,7 @@ class Parser:
 
     def _number(self, text: str, at: int) -> int | float:
         try:
-            value: int | float = json.loads(text)
+            value: int | float = json.loads(text, parse_int=_int, parse_float=_float)
         except ValueError:  # more digits than Python parses
             raise UnreadableError("a number is too long", at) from None
         return value

@@ -21,8 +21,10 @@ _GROUPED = re.compile(r"[+-]?\d{1,3}(?:[, '\u2009\u202f]\d{3})+(?:\.\d+)?")
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
 _OUT_OF = re.compile(r"(?P<number>[^/]+?)\s*(?:/|out of|von)\s*(?P<most>[\d.]+)")
 _LIST_OPENERS = "[({"  # the text may be a list, in which a comma does not begin a fraction
+_DETACHED_MINUS = re.compile(r"[-\u2010-\u2015\u2212\uff0d]\s")
+_COMPARED = re.compile(r"[<>\u2264\u2265]\s*[-+.\d]")  # "> 5" is no number
 _UNIT = re.compile(r"\s*(?:分|星|点|points?|stars?)$", re.IGNORECASE)
-_MINUS = str.maketrans("\u2212\u2013\u2010\u2011\uff0d", "-----")
+_MINUS = str.maketrans(dict.fromkeys("\u2212\u2010\u2011\u2012\u2013\uff0d", "-"))
 
 
 def plain_number(spec: AnswerSpec, text: str) -> str | None:
@@ -42,14 +44,21 @@ def find_number(spec: AnswerSpec, candidates: list[str]) -> str | None:
     """Return the number that is the whole of a candidate, in its canonical form.
 
     ``3.0`` is "3", ``.750`` is "0.75", and ``8/10`` is "8" when 10 is the greatest number. When a
-    comma may separate thousands or begin a fraction, the number that is in bounds counts, if only
-    one is.
+    comma may separate thousands or begin a fraction, and a line may begin with a minus or with the
+    mark of a list, the number that is in bounds counts, if only one is.
     """
     if any(text[:1] in _LIST_OPENERS and "," in text for text in candidates if text):
         return None
+    detached = False
     for text in candidates:
         if len(text) <= _MAX_LENGTH:
-            found = {_canonical(value) for value in _values(spec, text) if _in_bounds(spec, value)}
+            if _COMPARED.match(text):
+                return None
+            detached = detached or bool(_DETACHED_MINUS.match(text))
+            values = set(_values(spec, text))
+            if detached:
+                values |= {-value for value in values if value > 0}
+            found = {_canonical(value) for value in values if _in_bounds(spec, value)}
             if found:
                 return found.pop() if len(found) == 1 else None
     return None

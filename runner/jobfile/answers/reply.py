@@ -13,6 +13,7 @@ from runner.jobfile.answers.lenient_json import (
     NOTHING,
     UnreadableError,
     dumps,
+    parse_strict,
     parse_whole,
     parse_within,
 )
@@ -21,6 +22,8 @@ from runner.jobfile.answers.unwrap import core_of, prose_of, unfence
 from runner.jobfile.pattern import matches
 from runner.jobfile.schema import schema_error
 
+# Kinds of answers that may be the one member of an object, as a response_format makes them.
+_WRAPPED = frozenset({"label", "labels", "number"})
 _SHOWN = 80  # characters of an invalid reply in a message
 _MAX_VALUES = 8  # different JSON values in one reply
 
@@ -75,6 +78,13 @@ def read_value(spec: AnswerSpec, value: Any) -> Valid | Invalid:
 
 
 def _read(spec: AnswerSpec, core: str) -> Valid | Invalid:
+    if core[0] == "{" and spec.kind in _WRAPPED:
+        members = parse_strict(core)
+        if isinstance(members, dict) and len(members) == 1:
+            (value,) = members.values()
+            found = read_value(spec, value)
+            if isinstance(found, Valid):
+                return found
     match spec.kind:
         case "text":
             return Valid(core)

@@ -7,10 +7,39 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-_TAG = r"(?:think|thinking|thought|reasoning)[>▷]"
-_OPENING = re.compile(rf"\s*[<◁]{_TAG}", re.IGNORECASE)
-_ANY_OPENING = re.compile(rf"[<◁]{_TAG}", re.IGNORECASE)
-_CLOSING = re.compile(rf"[<◁]/{_TAG}", re.IGNORECASE)
+# Models mark their drafts in many ways: <think>, [THINK], <seed:think>, <|begin_of_thought|>,
+# ◁think▷, <|START_THINKING|>, 【思考】. The brackets need not fit each other.
+_BRACKETS_OF_TAG = "<\\[{(【◁＜«", ">\\]})】▷＞»"
+_WORD = (
+    r"(?:think(?:ing)?|thoughts?|reason(?:ing)?|reasoning_content|reflection|analysis|scratchpad"
+    r"|inner_monologue|ant_?thinking|思考|思考过程)"
+)
+_OPEN, _CLOSE = _BRACKETS_OF_TAG
+_OPENERS = frozenset("<[{(【◁＜«")
+_REST = rf"(?:\s[^<{_CLOSE}]{{0,60}})?\|?[{_CLOSE}]"  # attributes, and the end of the tag
+_BEGINS = (
+    rf"[{_OPEN}]\|?\s*(?:seed:|(?:begin|start)(?:[_ ]of)?[_ ])?{_WORD}{_REST}|<unused94>thought\b"
+)
+_ENDS = (
+    rf"[{_OPEN}]\|?\s*(?:/\s*(?:seed:)?|end(?:[_ ]of)?[_ ]){_WORD}{_REST}"
+    r"|<unused95>|\.\.\.done thinking\."  # MedGemma; Ollama
+)
+_OPENING = re.compile(rf"\s*(?:{_BEGINS})", re.IGNORECASE)
+_ANY_OPENING = re.compile(_BEGINS, re.IGNORECASE)
+_CLOSING = re.compile(_ENDS, re.IGNORECASE)
+# A reply in channels: the answer is what follows the mark of the final one.
+_CHANNELS = re.compile(r"<\|channel\|?>")
+_FINAL = re.compile(
+    r"<\|channel\|>\s*final\b[^<]{0,80}<\|message\|>|<channel\|>"  # gpt-oss, Gemma
+)
+# What stands around an answer after its thinking.
+_MARKS_OF_ANSWER = re.compile(r"\A\s*<\|(?:START_RESPONSE|begin_of_solution)\|>")
+_MARKS_OF_END = re.compile(r"<\|(?:return|end|im_end|eot_id|END_RESPONSE|end_of_solution)\|>\s*\Z")
+_TAGGED = re.compile(
+    r"\A\s*<(answer|response|final|output)>(.*)</\1>\s*\Z", re.DOTALL | re.IGNORECASE
+)
+# A reply with thinking begins with a bracket, or has one of these in it.
+_TRACES = ("/", "end_", "END_", "<unused95>", "done thinking")
 _FENCE = re.compile(r"(```|~~~)[\w+#-]*[ \t]*\n")
 _NOUNS = (
     "label|labels|answer|answers|category|class|classification|sentiment|result|output|rating|"
@@ -29,7 +58,7 @@ _MARKS = ("**", "__", "~~", "``", '""', "''", "||", "$$")
 _QUOTES = ("“”", "‘’", "„“", "«»", "「」", "『』", "【】", "《》")
 _BRACKETS = ("()", "[]", "{}", "<>", "（）")
 _PAIRS = frozenset((*_MARKS, *_QUOTES, *_BRACKETS))
-_TAIL = frozenset(".。．!！?？,，、;；:：…\"'”’»」』】》`*_~")
+_TAIL = frozenset(".。．۔।॥!！?？؟،؛,，、;；:：…\"'”’»」』】》`*_~")
 _HEAD = frozenset("\"'“‘„«「『【《`*_~")
 
 
@@ -38,10 +67,15 @@ def core_of(text: str) -> str | None:
 
     Some servers send only the closing tag, because the opening one is part of the model's prompt.
     """
-    if "<" not in text and "◁" not in text:
+    if not _may_think(text):
         return text.strip()
-    *_, rest = _CLOSING.split(text)
-    return None if _OPENING.match(rest) else rest.strip()
+    marked = _without_marks(text)
+    if marked is None:
+        return None
+    *_, rest = _CLOSING.split(marked)
+    if _OPENING.match(rest):
+        return None
+    return _without_frame(rest)
 
 
 def prose_of(text: str) -> str | None:
@@ -52,16 +86,42 @@ def prose_of(text: str) -> str | None:
     Returns:
         None when the thinking does not end.
     """
-    if "<" not in text and "◁" not in text:
+    if not _may_think(text):
         return text.strip()
-    start = 0
+    marked = _without_marks(text)
+    if marked is None:
+        return None
+    text, start = marked, 0
     while True:
         opening, closing = _OPENING.match(text, start), _CLOSING.search(text, start)
         if closing is None:
-            return None if opening else text[start:].strip()
+            if opening:
+                return None
+            return _without_frame(text[start:]) if start else text.strip()
         if opening is None and (start or _ANY_OPENING.search(text, start, closing.start())):
-            return text[start:].strip()
+            return _without_frame(text[start:]) if start else text.strip()
         start = closing.end()
+
+
+def _may_think(text: str) -> bool:
+    """Whether there may be thinking in a reply, or a frame around it; nearly all have none."""
+    bare = text.lstrip()
+    return bare[:1] in _OPENERS or any(trace in bare for trace in _TRACES)
+
+
+def _without_marks(text: str) -> str | None:
+    """Return what is in the final channel of a reply; None when a reply in channels has none."""
+    if not text.lstrip().startswith("<|") or not _CHANNELS.search(text):
+        return text
+    *_, last = _FINAL.split(text)
+    return None if last == text else last
+
+
+def _without_frame(text: str) -> str:
+    """Return the answer without the marks that stand around it, stripped."""
+    bare = _MARKS_OF_END.sub("", _MARKS_OF_ANSWER.sub("", text))
+    tagged = _TAGGED.match(bare)
+    return (tagged[2] if tagged else bare).strip()
 
 
 def follows_lead(line: str) -> str | None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any
 
-from jinja2 import pass_context
+from jinja2 import Template, nodes, pass_context
 from jinja2.sandbox import ImmutableSandboxedEnvironment, SandboxedFormatter
 from jinja2.utils import Namespace
 
@@ -56,9 +56,9 @@ class MeteredEnvironment(ImmutableSandboxedEnvironment):
             raise TooMuchWorkError
         return "".join(pieces)
 
-    def compile_metered(self, source: str) -> Any:
-        """Compile a template, with charges where it makes values and repeats itself."""
-        return self.from_string(with_charges(self.parse(source)))
+    def compile_metered(self, tree: nodes.Template) -> Template:
+        """Compile a template, whose tree is changed: with charges where it makes values."""
+        return self.from_string(with_charges(tree))
 
     def call(self, context: Any, called: Any, /, *args: Any, **kwargs: Any) -> Any:
         """Call what a template calls, which pays for it."""

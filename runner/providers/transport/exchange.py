@@ -17,6 +17,9 @@ CONNECT_TIMEOUT_S = 20.0
 # (uvicorn, Node) or later; a request written just then is lost and may have been charged.
 KEEP_ALIVE_S = 4.0
 USER_AGENT = "midnight-runner"
+# A reply is read up to so many bytes, after it is unpacked, where the caller allows no more: a
+# hundred thousand tokens are half a megabyte.
+MOST_REPLY_BYTES = 8 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +60,17 @@ class Transport(Protocol):
     """
 
     async def post(
-        self, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        timeout_s: float,
+        limit_bytes: int = MOST_REPLY_BYTES,
     ) -> Response | NotSent | NoReply:
-        """Send `body` to `url`; the whole exchange may take `timeout_s` seconds."""
+        """Send `body` to `url`; the whole exchange may take `timeout_s` seconds.
+
+        A reply of more than `limit_bytes`, unpacked, is none.
+        """
 
     async def get(
         self, url: str, headers: Mapping[str, str], timeout_s: float
@@ -83,6 +94,11 @@ def connect_timeout(timeout_s: float) -> float:
     by the time-out of the whole exchange, as `NoReply`.
     """
     return CONNECT_TIMEOUT_S if timeout_s > CONNECT_TIMEOUT_S else timeout_s / 2
+
+
+def too_large(limit_bytes: int) -> NoReply:
+    """The outcome of an exchange whose reply has more than `limit_bytes`."""
+    return NoReply(f"the reply is larger than {limit_bytes:,} bytes and was not read")
 
 
 def timed_out(timeout_s: float) -> NoReply:

@@ -26,6 +26,7 @@ import httpx  # noqa: E402
 from runner.errors import ConfigError  # noqa: E402
 from runner.providers.transport.exchange import (  # noqa: E402
     KEEP_ALIVE_S,
+    MOST_REPLY_BYTES,
     USER_AGENT,
     NoReply,
     NotSent,
@@ -33,8 +34,10 @@ from runner.providers.transport.exchange import (  # noqa: E402
     TooLarge,
     connect_timeout,
     timed_out,
+    too_large,
 )
 from runner.providers.transport.network import DIRECT, Network  # noqa: E402
+from runner.providers.transport.unpacking import ENCODINGS, BrokenBodyError, Unpacker  # noqa: E402
 
 # Failures before the first byte of the request was written: nothing can have been charged.
 _NOT_SENT = (
@@ -47,7 +50,7 @@ _NOT_SENT = (
 )
 _SOCKS = ("socks5", "socks5h")
 _DIGITS = re.compile(r"[0-9]{1,18}")
-_COMPRESSED = {"User-Agent": USER_AGENT, "Accept-Encoding": "gzip, deflate"}
+_COMPRESSED = {"User-Agent": USER_AGENT, "Accept-Encoding": ENCODINGS}
 _AS_IT_IS = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
 
 Pick = Callable[[str], httpx.AsyncBaseTransport]
@@ -66,16 +69,21 @@ class HttpxTransport:
         self._path_to = path_to
 
     async def post(
-        self, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        timeout_s: float,
+        limit_bytes: int = MOST_REPLY_BYTES,
     ) -> Response | NotSent | NoReply:
-        """Send `body` to `url`; the whole exchange may take `timeout_s` seconds."""
-        return await self._exchange("POST", url, headers, body, timeout_s)
+        """Send `body` to `url`, and read a reply of up to `limit_bytes`."""
+        return await self._exchange("POST", url, headers, body, timeout_s, limit_bytes)
 
     async def get(
         self, url: str, headers: Mapping[str, str], timeout_s: float
     ) -> Response | NotSent | NoReply:
         """Ask for `url`."""
-        return await self._exchange("GET", url, headers, None, timeout_s)
+        return await self._exchange("GET", url, headers, None, timeout_s, MOST_REPLY_BYTES)
 
     async def download(
         self, url: str, limit_bytes: int, timeout_s: float
@@ -98,11 +106,12 @@ class HttpxTransport:
         headers: Mapping[str, str],
         body: bytes | None,
         timeout_s: float,
+        limit_bytes: int,
     ) -> Response | NotSent | NoReply:
-        async def exchange() -> Response:
+        async def exchange() -> Response | NoReply:
             reply = await self._send(method, url, {**_COMPRESSED, **headers}, body, timeout_s)
             try:
-                return _response(reply, await reply.aread())
+                return await _unpacked(reply, limit_bytes)
             finally:
                 await reply.aclose()
 
@@ -155,6 +164,20 @@ async def _outcome(exchange: Callable[[], Awaitable[T]], timeout_s: float) -> T 
 
 def _response(reply: httpx.Response, body: bytes) -> Response:
     return Response(reply.status_code, dict(reply.headers.items()), body)
+
+
+async def _unpacked(reply: httpx.Response, limit_bytes: int) -> Response | NoReply:
+    if reply.is_stream_consumed:  # of a transport that was given, which hands over the whole
+        return _response(reply, reply.content)
+    try:
+        unpacker = Unpacker(reply.headers.get("content-encoding", ""), limit_bytes)
+        async for chunk in reply.aiter_raw():
+            unpacker.feed(chunk)
+            if unpacker.is_too_large:
+                return too_large(limit_bytes)
+        return _response(reply, unpacker.body())
+    except BrokenBodyError as error:
+        return NoReply(str(error))
 
 
 async def _read(reply: httpx.Response, limit_bytes: int) -> Response | TooLarge:

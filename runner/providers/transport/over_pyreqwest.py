@@ -31,6 +31,7 @@ from runner.errors import ConfigError  # noqa: E402
 from runner.providers.transport.exchange import (  # noqa: E402
     CONNECT_TIMEOUT_S,
     KEEP_ALIVE_S,
+    MOST_REPLY_BYTES,
     USER_AGENT,
     NoReply,
     NotSent,
@@ -38,6 +39,7 @@ from runner.providers.transport.exchange import (  # noqa: E402
     TooLarge,
     connect_timeout,
     timed_out,
+    too_large,
 )
 from runner.providers.transport.network import Network  # noqa: E402
 
@@ -62,15 +64,20 @@ class PyreqwestTransport:
         self._client("http://localhost", CONNECT_TIMEOUT_S)  # raises before anything is done
 
     async def post(
-        self, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        timeout_s: float,
+        limit_bytes: int = MOST_REPLY_BYTES,
     ) -> Response | NotSent | NoReply:
-        """Send `body` to `url`; the whole exchange may take `timeout_s` seconds."""
+        """Send `body` to `url`, and read a reply of up to `limit_bytes`."""
         try:
             client = self._client(url, connect_timeout(timeout_s))
             request = client.post(url).headers(headers).body_bytes(body)
         except ValueError as error:
             return NotSent(f"{type(error).__name__}: {error}")
-        return self._told(url, await _exchange(request, timeout_s))
+        return self._told(url, await _exchange(request, timeout_s, limit_bytes))
 
     async def get(
         self, url: str, headers: Mapping[str, str], timeout_s: float
@@ -80,7 +87,7 @@ class PyreqwestTransport:
             request = self._client(url, CONNECT_TIMEOUT_S).get(url).headers(headers)
         except ValueError as error:
             return NotSent(f"{type(error).__name__}: {error}")
-        return self._told(url, await _exchange(request, timeout_s))
+        return self._told(url, await _exchange(request, timeout_s, MOST_REPLY_BYTES))
 
     async def download(
         self, url: str, limit_bytes: int, timeout_s: float
@@ -126,10 +133,15 @@ class PyreqwestTransport:
         return found
 
 
-async def _exchange(request: RequestBuilder, timeout_s: float) -> Response | NotSent | NoReply:
+async def _exchange(
+    request: RequestBuilder, timeout_s: float, limit_bytes: int
+) -> Response | NotSent | NoReply:
     try:
-        reply = await request.timeout(_span(timeout_s)).build().send()
-        return Response(reply.status, _headers(reply.headers), bytes(await reply.bytes()))
+        async with request.timeout(_span(timeout_s)).build_streamed() as reply:
+            body = bytes(await reply.body_reader.read(limit_bytes + 1) or b"")
+            if len(body) > limit_bytes:
+                return too_large(limit_bytes)
+            return Response(reply.status, _headers(reply.headers), body)
     except PyreqwestError as error:
         return _failure(error, timeout_s)
 

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import zlib
 from collections.abc import Awaitable, Callable
+from functools import partial
 from textwrap import dedent
 from typing import Any
 
@@ -324,7 +325,7 @@ def test_huge_bodies_pass_whole(kind: str) -> None:
             await connection.send(b"y" * (size // 20))
 
     async def main(transport: Transport, server: Server) -> tuple[Any, int]:
-        reply = await transport.post(server.url, HEADERS, b"x" * size, 30)
+        reply = await transport.post(server.url, HEADERS, b"x" * size, 30, size)
         return reply, len(server.body())
 
     reply, arrived = run(kind, script, main)
@@ -560,3 +561,71 @@ def test_a_transport_that_is_given_is_used_and_closed() -> None:
 
     assert isinstance(awaited(main), Response)
     assert closed == [True]
+
+
+def bomb(megabytes: int) -> bytes:
+    packer = zlib.compressobj(9, wbits=31)
+    packed = [packer.compress(bytes(1 << 20)) for _ in range(megabytes)]
+    return b"".join([*packed, packer.flush()])
+
+
+BOMB = bomb(200)
+FLOOD = b"HTTP/1.1 200 OK\r\nContent-Length: 1073741824\r\n\r\n"
+PACKED = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(BOMB)
+
+
+@pytest.mark.parametrize(
+    ("head", "piece", "times"),
+    [
+        (FLOOD, b"x" * (1 << 20), 1 << 10),
+        (CHUNKED, b"100000\r\n" + b"x" * (1 << 20) + b"\r\n", 1 << 10),
+        (PACKED, BOMB, 1),
+    ],
+)
+def test_a_reply_that_is_too_large_is_left_unread(
+    kind: str, head: bytes, piece: bytes, times: int
+) -> None:
+    sent: list[int] = []
+
+    async def script(connection: Connection) -> None:
+        await connection.request()
+        await connection.send(head)
+        for _ in range(times):
+            await connection.send(piece)
+            sent.append(len(piece))
+
+    async def main(transport: Transport, server: Server) -> Any:
+        return await post(transport, server)
+
+    reply = run(kind, script, main)
+    assert isinstance(reply, NoReply)
+    assert "larger than" in reply.why
+    assert sum(sent) < 100 << 20
+
+
+@pytest.mark.parametrize("lines", [160, 1])
+def test_endless_headers_are_left_unread(kind: str, lines: int) -> None:
+    async def script(connection: Connection) -> None:
+        await connection.request()
+        await connection.send(b"HTTP/1.1 200 OK\r\n")
+        for number in range(lines):
+            await connection.send(b"X-%d: " % number + b"a" * ((10 << 20) // lines) + b"\r\n")
+        await connection.send(b"Content-Length: 2\r\n\r\n{}")
+
+    reply, _ = broken(kind, script)
+    assert isinstance(reply, NoReply)
+
+
+def test_a_reply_as_large_as_is_allowed_passes(kind: str) -> None:
+    async def script(connection: Connection) -> None:
+        await connection.request()
+        await connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n")
+        for number in range(9):
+            await connection.send(b"%d" % number)
+
+    async def main(transport: Transport, server: Server, limit: int) -> Any:
+        return await transport.post(server.url, HEADERS, b"{}", 10, limit)
+
+    for limit, passes in ((9, True), (8, False)):
+        reply = run(kind, script, partial(main, limit=limit))
+        assert isinstance(reply, Response) == passes

@@ -1,0 +1,160 @@
+"""Call after call of a batch rejected in the same way: a wall that no row is to blame for.
+
+A wrong parameter, a login page or an account that lost its rights would otherwise fail every row,
+at a call each. So after a handful the batch is paused, and the rows that were failed for it are
+taken back. A row that is rejected again once the user has resumed the batch fails.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from runner.core.retry import Fail, RetryAt
+from runner.core.settlement import JobOutcome, Settlement
+from runner.core.verdict import Kind, Verdict
+
+# So many calls rejected in a row, in the same way, are not the rows' fault.
+REJECTIONS = 5
+
+# What differs between two messages that say the same: numbers, and what is quoted.
+_PARTICULARS = re.compile(r"\d+|\"[^\"]*\"|'[^']*'|`[^`]*`")
+# What is said of a row that is too long, or that a filter of contents refuses.
+_OF_THE_ROW = re.compile(
+    r"context.?(length|window|size)|maximum context|too (long|large|big|many tokens)"
+    r"|(exceed|longer|larger|more).{0,60}(tokens|length|characters)|max(imum)?.{0,20}(tokens|length)"
+    r"|content.{0,20}(policy|filter|management|moderat)|(data|content).?inspection|moderation"
+    r"|inappropriate|sensitive|unsafe|prohibited|harmful|safety|risk.?control",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Streak:
+    """Calls of a batch that were rejected one after the other, in the same way.
+
+    Attributes:
+        number: How many, other runners' and those before a restart included.
+        way: How; empty where that is not known.
+        failed: The jobs that were failed for it.
+    """
+
+    number: int = 0
+    way: str = ""
+    failed: tuple[int, ...] = ()
+
+    def as_stored(self, number: int) -> Streak:
+        """This streak, of which others have made one of so many calls, or an answer an end."""
+        return replace(self, number=number) if number else NO_STREAK
+
+    @property
+    def is_wall(self) -> bool:
+        """Whether they are too many to be the rows' fault."""
+        return self.number >= REJECTIONS
+
+
+NO_STREAK = Streak()
+
+
+@dataclass(frozen=True, slots=True)
+class Walls:
+    """What a turn's settlements tell of walls.
+
+    Attributes:
+        streaks: By batch, the rejections since its last answer.
+        settlements: The settlements; those of a wall fail nothing.
+        reasons: By batch, why it is to be paused.
+        taken_back: Jobs that were failed earlier, and are not to be.
+    """
+
+    streaks: Mapping[int, Streak]
+    settlements: Sequence[Settlement]
+    reasons: Mapping[int, str]
+    taken_back: Sequence[int]
+
+
+def find_walls(
+    settlements: Sequence[Settlement],
+    streak_of: Callable[[int], Streak],
+    answered: Callable[[int], bool],
+    now: int,
+) -> Walls:
+    """What `settlements`, in the order in which their calls ended, tell.
+
+    Args:
+        settlements: Those of the turn.
+        streak_of: The streak of a batch before it.
+        answered: Whether any job of a batch has been answered. If none has, any rejection counts,
+            whatever it says; else what is said of one row's length or contents does not.
+        now: The present moment (ms since the epoch).
+    """
+    streaks, reasons = dict[int, Streak](), dict[int, str]()
+    spared: dict[int, Settlement] = {}
+    taken_back: list[int] = []
+    for batch_id, own in _by_batch(settlements).items():
+        streak, rejected = _follow(streak_of(batch_id), own, any_way=not answered(batch_id))
+        if streak.is_wall and rejected:
+            reasons[batch_id] = _reason(rejected[-1].outcome.verdict)
+            spared |= {one.call.id: _spared(one, now) for one in rejected}
+            taken_back += streak.failed
+            streaks[batch_id] = replace(streak, failed=())
+        else:
+            streaks[batch_id] = replace(streak, failed=(*streak.failed, *_failed(rejected)))
+    settled = [spared.get(one.call.id, one) for one in settlements]
+    return Walls(streaks, settled, reasons, taken_back)
+
+
+def _by_batch(settlements: Iterable[Settlement]) -> dict[int, list[Settlement]]:
+    found: dict[int, list[Settlement]] = {}
+    for one in settlements:
+        if one.call.batch_id is not None:
+            found.setdefault(one.call.batch_id, []).append(one)
+    return found
+
+
+def _follow(
+    streak: Streak, settlements: Iterable[Settlement], *, any_way: bool
+) -> tuple[Streak, list[Settlement]]:
+    """The streak after `settlements` of its batch, and those of them that are part of it."""
+    rejected: list[Settlement] = []
+    for one in settlements:
+        verdict = one.outcome.verdict
+        if verdict.kind is Kind.DONE:
+            streak, rejected = NO_STREAK, []
+        elif verdict.kind is Kind.REJECTED and (any_way or not _OF_THE_ROW.search(verdict.why)):
+            way = _PARTICULARS.sub("#", verdict.why)
+            if not any_way and streak.way not in ("", way):
+                streak, rejected = NO_STREAK, []
+            streak = replace(streak, number=streak.number + 1, way=way)
+            rejected.append(one)
+    return streak, rejected
+
+
+def _reason(verdict: Verdict) -> str:
+    advice = f"; {verdict.remedy}" if verdict.remedy else ""
+    return f"the provider rejects call after call: {verdict.why}{advice}"
+
+
+def _is_rejected(outcome: JobOutcome, verdict: Verdict) -> bool:
+    return outcome.action == Fail(verdict.why) and not outcome.job.tries.faults
+
+
+def _failed(settlements: Iterable[Settlement]) -> tuple[int, ...]:
+    """The jobs that were failed for being rejected, and not before."""
+    return tuple(
+        one.job.job_id
+        for settlement in settlements
+        for one in settlement.jobs
+        if _is_rejected(one, settlement.outcome.verdict)
+    )
+
+
+def _spared(settlement: Settlement, now: int) -> Settlement:
+    """`settlement` with its jobs to be tried again; the fault is counted, so that once is all."""
+    verdict = settlement.outcome.verdict
+    jobs = tuple(
+        replace(one, action=RetryAt(now)) if _is_rejected(one, verdict) else one
+        for one in settlement.jobs
+    )
+    return replace(settlement, jobs=jobs)

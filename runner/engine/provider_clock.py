@@ -1,0 +1,121 @@
+"""The hour by the provider's clock: its days are what allowances are counted in.
+
+It is asked, at no cost, before the first call, and whenever our clock has moved otherwise than time
+has passed: it was set, or the machine slept. Which of the two, only another clock can tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import anyio
+
+from runner.clock import Clock
+from runner.core.clock_skew import Skew, observed
+from runner.core.period import Calendar
+from runner.core.renewal import CLOCK_TOLERANCE_MS
+from runner.engine import event_log
+from runner.engine.call import loop_ms
+from runner.providers.endpoint import Endpoint
+from runner.providers.hour import ask_hour
+
+ASK_TIMEOUT_S = 3.0
+# How often it is asked in a row, and how long after each time.
+MOST_ASKS = 4
+ASK_EVERY_S = 0.6
+
+
+class ProviderClock:
+    """Our clock, corrected by what replies tell.
+
+    Attributes:
+        is_settled: Whether the provider was asked since our clock has moved oddly. Until then
+            nothing should be started that a wrong day could spoil.
+    """
+
+    def __init__(
+        self, clock: Clock, endpoints: Sequence[Endpoint], wake: Callable[[], None]
+    ) -> None:
+        self._clock = clock
+        self._asked = [endpoint for endpoint in endpoints if _counts_days(endpoint)]
+        self._wake = wake
+        self._skew = Skew()
+        self._difference: int | None = None  # between our clock and the loop's
+        self._doubted = anyio.Event()
+        self.is_settled = not self._asked
+
+    @property
+    def skew_ms(self) -> int:
+        """How far the provider's clock is ahead of ours, as far as is known."""
+        return self._skew.ms
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether the provider itself has confirmed the hour."""
+        return self._skew.is_confirmed
+
+    def now(self) -> int:
+        """The present moment (ms since the epoch)."""
+        return self._clock.now() + self._skew.ms
+
+    def look(self) -> None:
+        """See whether our clock has moved otherwise than time has passed."""
+        difference = self._clock.now() - loop_ms()
+        before, self._difference = self._difference, difference
+        if before is not None and abs(difference - before) > CLOCK_TOLERANCE_MS:
+            self._doubt()
+
+    def learn(self, date: int | None, sent_at: int, ended_at: int) -> None:
+        """Learn from the Date of a reply; the moments of the call are by this clock."""
+        # A reply that took long, perhaps over a laptop's sleep, tells nothing about clocks.
+        if date is None or not 0 <= ended_at - sent_at < CLOCK_TOLERANCE_MS:
+            return
+        if abs(date - ended_at) <= CLOCK_TOLERANCE_MS and self._skew.is_confirmed:
+            return
+        self._observe(date, ended_at - self._skew.ms)
+        if self._skew.other is not None:
+            self._doubted.set()
+
+    async def run(self) -> None:
+        """Ask whenever there is doubt, until it is cancelled."""
+        if not self._asked:
+            return
+        self._doubt()
+        while True:
+            await self._doubted.wait()
+            self._doubted = anyio.Event()
+            await self._ask()
+            self.is_settled = True
+            self._wake()
+
+    def _doubt(self) -> None:
+        if self._asked:
+            self.is_settled = False
+            self._doubted.set()
+
+    async def _ask(self) -> None:
+        """Ask until one hour is confirmed, or nobody answers."""
+        for number in range(MOST_ASKS):
+            if number:
+                await anyio.sleep(ASK_EVERY_S)
+            endpoint = self._asked[number % len(self._asked)]
+            date = await ask_hour(endpoint, ASK_TIMEOUT_S)
+            if date is None and number >= len(self._asked) - 1:
+                return
+            if date is not None:
+                self._observe(date, self._clock.now())
+                if self._skew.is_confirmed:
+                    return
+
+    def _observe(self, date: int, ours: int) -> None:
+        before = self._skew.ms
+        self._skew = observed(self._skew, date, ours, loop_ms())
+        if self._skew.ms != before:
+            event_log.clock_skewed(self._skew.ms)
+
+
+def _counts_days(endpoint: Endpoint) -> bool:
+    """Whether an allowance is known that comes back at an hour."""
+    account = endpoint.account
+    daily = any(q.limit is not None and isinstance(q.period, Calendar) for q in account.quotas)
+    return daily or account.credits is not None

@@ -1,0 +1,44 @@
+"""Reads an Arrow file (Feather is its other name), or a stored Arrow stream, batch by batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+from pyarrow import ipc
+
+from runner.files.readers.batch_table import BatchTable
+
+_MAGIC = b"ARROW1"
+_ROWS = 1_000
+
+
+class ArrowTable(BatchTable):
+    """The rows of one Arrow file."""
+
+    def __init__(self, file: BinaryIO, path: Path) -> None:
+        super().__init__(path, "an Arrow file")
+        is_file = file.read(len(_MAGIC)) == _MAGIC
+        file.seek(0)
+        with self._as_input_errors():
+            source: Any = file
+            self._reader: Any = ipc.open_file(source) if is_file else ipc.open_stream(source)
+            names = self._reader.schema.names
+        self.all = 0  # only reading tells
+        self._is_file = is_file
+        self._name_columns(names)
+
+    def _batches(self, _start: int, /) -> tuple[int, Iterable[Any]]:
+        return 0, self._each()
+
+    def _each(self) -> Iterator[pa.RecordBatch]:
+        batches: Iterable[pa.RecordBatch] = (
+            map(self._reader.get_batch, range(self._reader.num_record_batches))
+            if self._is_file
+            else self._reader
+        )
+        for batch in batches:
+            for at in range(0, batch.num_rows, _ROWS):
+                yield batch.slice(at, _ROWS)

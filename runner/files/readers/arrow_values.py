@@ -1,0 +1,160 @@
+"""Turns the columns of Arrow into values that JSON can spell, whatever their types.
+
+Python's own types hold no year outside 1 to 9999, no nanoseconds, no zone that they do not know,
+and no map whose key is a list. Such values are spelled here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from datetime import MAXYEAR, UTC, datetime, timedelta, timezone, tzinfo
+from itertools import pairwise
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pyarrow as pa
+
+from runner.files.readers.typed_json import to_key_text
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_A_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+_A_DAY = 86_400
+_CYCLE = 146_097  # days in 400 years, after which the calendar repeats itself
+_YEARS = 400
+_OFFSET = 3  # characters of a sign and hours, as in +05
+
+
+def to_values(column: Any) -> list[Any]:
+    """Return the values of a column.
+
+    Raises:
+        ArrowException, ValueError, TypeError, OverflowError: Its type or a value cannot be read.
+    """
+    kind = column.type
+    if isinstance(kind, pa.BaseExtensionType):
+        return to_values(column.storage)
+    if pa.types.is_dictionary(kind):
+        return to_values(column.dictionary_decode())
+    if reader := _reader(kind):
+        return reader(column)
+    found: list[Any] = column.to_pylist()
+    return found
+
+
+def _reader(kind: Any) -> Callable[[Any], list[Any]] | None:
+    """Return the function that reads a type that PyArrow itself does not read in every case."""
+    types = pa.types
+    if types.is_timestamp(kind) or types.is_date(kind):
+        return _moments
+    if types.is_time(kind) or types.is_duration(kind):
+        return _times
+    if types.is_struct(kind):
+        return _objects
+    if types.is_map(kind):
+        return _maps
+    if types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
+        return _lists
+    return None
+
+
+def _objects(column: Any) -> list[Any]:
+    names = [field.name for field in column.type]
+    fields = [to_values(each) for each in column.flatten()]
+    rows = zip(*fields, strict=True) if fields else ((),) * len(column)
+    return [
+        dict(zip(names, row, strict=True)) if valid else None
+        for row, valid in zip(rows, column.is_valid().to_pylist(), strict=True)
+    ]
+
+
+def _lists(column: Any) -> list[Any]:
+    items = to_values(column.flatten())  # without those of lists that are null
+    found: list[Any] = []
+    start = 0
+    for length in column.value_lengths().to_pylist():
+        found.append(None if length is None else items[start : start + length])
+        start += length or 0
+    return found
+
+
+def _maps(column: Any) -> list[Any]:
+    """Return each map as an object, or as a list of pairs where an object would lose something."""
+    valid = column.is_valid().to_pylist()
+    offsets = column.offsets.to_pylist()
+    keys, items = to_values(column.keys), to_values(column.items)
+    return [
+        _map(keys[start:end], items[start:end]) if is_valid else None
+        for (start, end), is_valid in zip(pairwise(offsets), valid, strict=True)
+    ]
+
+
+def _map(keys: Sequence[Any], items: Sequence[Any]) -> dict[str, Any] | list[list[Any]]:
+    texts = [to_key_text(key) if isinstance(key, Hashable) else None for key in keys]
+    if None in texts or len(set(texts)) < len(texts):
+        return [list(pair) for pair in zip(keys, items, strict=True)]
+    return {str(text): item for text, item in zip(texts, items, strict=True)}
+
+
+def _moments(column: Any) -> list[Any]:
+    """Return times and dates as Python's; spelled, where one of them is beyond Python's."""
+    kind = column.type
+    try:
+        if pa.types.is_timestamp(kind) and kind.unit == "ns":
+            return list(column.cast(pa.timestamp("us", kind.tz), safe=False).to_pylist())
+        return list(column.to_pylist())
+    except (pa.ArrowException, ValueError, OverflowError):
+        return _spelled_moments(column)
+
+
+def _spelled_moments(column: Any) -> list[str | None]:
+    kind = column.type
+    if pa.types.is_date(kind):
+        days = column.cast(pa.date32()).view(pa.int32()).to_pylist()
+        return [None if day is None else _date_text(day) for day in days]
+    zone = _zone(kind.tz) if kind.tz else None
+    counts = column.view(pa.int64()).to_pylist()
+    return [None if n is None else _moment_text(n, _A_SECOND[kind.unit], zone) for n in counts]
+
+
+def _moment_text(count: int, a_second: int, zone: tzinfo | None) -> str:
+    """Spell a moment as ISO 8601, to the microsecond; in UTC where Python has no such year."""
+    micros = count * 10**6 // a_second
+    try:
+        moment = _EPOCH + timedelta(microseconds=micros)
+        if zone is None:
+            return moment.replace(tzinfo=None).isoformat()
+        return moment.astimezone(zone).isoformat()
+    except OverflowError:
+        seconds, micro = divmod(micros, 10**6)
+        days, second = divmod(seconds, _A_DAY)
+        clock = (_EPOCH + timedelta(seconds=second, microseconds=micro)).time()
+        return f"{_date_text(days)}T{clock.isoformat()}{'+00:00' if zone else ''}"
+
+
+def _date_text(days: int) -> str:
+    """Spell a date, given as days since 1970, as ISO 8601; a year of more digits has a sign."""
+    cycles, rest = divmod(days, _CYCLE)
+    date = (_EPOCH + timedelta(days=rest)).date()
+    year = date.year + cycles * _YEARS
+    shown = f"{year:04}" if 0 <= year <= MAXYEAR else f"{year:+05}"
+    return f"{shown}-{date.month:02}-{date.day:02}"
+
+
+def _zone(name: str) -> tzinfo:
+    """Return a zone by its name or offset; one that is not known is UTC."""
+    if name[:1] in {"+", "-"}:
+        hours, minutes = int(name[:_OFFSET]), int(name[_OFFSET:].strip(":") or 0)
+        return timezone(timedelta(hours=hours, minutes=minutes if hours >= 0 else -minutes))
+    try:
+        return ZoneInfo(name)
+    except (OSError, ValueError, KeyError):
+        return UTC
+
+
+def _times(column: Any) -> list[Any]:
+    """Return times of day and durations, to the microsecond."""
+    kind = column.type
+    if kind.unit != "ns":
+        return list(column.to_pylist())
+    coarse = pa.time64("us") if pa.types.is_time(kind) else pa.duration("us")
+    return list(column.cast(coarse, safe=False).to_pylist())

@@ -1,0 +1,98 @@
+"""What Parquet and Arrow files have in common: batches of columns, made into rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from runner.errors import InputError
+from runner.files.input_errors import header_error, named_columns
+from runner.files.readers.arrow_values import to_values
+from runner.files.readers.typed_json import to_json_text
+
+
+class BatchTable:
+    """The rows of one file.
+
+    Attributes:
+        columns: The names of the columns.
+        line: The number of the last row yielded, counted from 1.
+        all: The number of rows.
+        remarks: What was assumed, for the user.
+    """
+
+    all: int
+
+    def __init__(self, path: Path, noun: str) -> None:
+        self._path = path
+        self._noun = noun
+        self.columns: tuple[str, ...] = ()
+        self.remarks: tuple[str, ...] = ()
+        self.line = 0
+
+    def json_rows(self, start: int) -> Iterator[str]:
+        """Yield each row from number `start` as the text of a JSON object.
+
+        Raises:
+            InputError: The file is damaged, or a value has no form in JSON.
+        """
+        self.line, batches = self._batches(start)
+        skip = start - self.line
+        with self._as_input_errors():
+            for batch in batches:
+                if skip >= batch.num_rows:
+                    skip, self.line = skip - batch.num_rows, self.line + batch.num_rows
+                    continue
+                columns = self._values(batch.slice(skip))
+                self.line, skip = self.line + skip, 0
+                for values in zip(*columns, strict=True):
+                    self.line += 1
+                    yield to_json_text(dict(zip(self.columns, values, strict=True)))
+
+    def _batches(self, start: int, /) -> tuple[int, Iterable[Any]]:
+        """Return the number of a row up to `start`, and the batches of rows from there."""
+        raise NotImplementedError
+
+    def _name_columns(self, names: Sequence[str]) -> None:
+        """Take over the columns' names.
+
+        Raises:
+            InputError: Two are equal.
+        """
+        self.columns, remarks = named_columns(names)
+        self.remarks = tuple(f"{self._path.name}: {remark}" for remark in remarks)
+        if fault := header_error(self.columns):
+            raise InputError(fault, where=str(self._path), remedy="rename the columns")
+
+    def _values(self, batch: pa.RecordBatch) -> list[list[Any]]:
+        """Return the values of each column as Python has them.
+
+        Raises:
+            InputError: A column has values that nothing here can read.
+        """
+        found = []
+        for name, column in zip(self.columns, batch.columns, strict=True):
+            try:
+                found.append(to_values(column))
+            except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
+                what = f'the column "{name}" ({column.type}) cannot be read ({_brief(error)})'
+                where = f"{self._path}: row {self.line + 1}"
+                raise InputError(what, where=where, remedy="leave it out of the file") from error
+        return found
+
+    @contextmanager
+    def _as_input_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
+            what = f"this is not {self._noun}, or it is damaged ({_brief(error)})"
+            where = f"{self._path}: row {self.line + 1}" if self.line else str(self._path)
+            raise InputError(what, where=where, remedy="write it again") from error
+
+
+def _brief(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")

@@ -1,0 +1,25 @@
+"""Reads a sheet of an old workbook (.xls) or of OpenDocument (.ods), by the library calamine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, BinaryIO
+
+from runner.errors import InputError
+from runner.files.readers.excel_reader import ExcelTable
+
+
+class CalamineTable(ExcelTable):
+    """The rows of one workbook; its sheet is held in memory as a whole."""
+
+    def _sheet_rows(self, file: BinaryIO) -> Iterator[Sequence[Any]]:
+        from python_calamine import CalamineError, CalamineWorkbook  # noqa: PLC0415 - an extra
+
+        try:
+            book = CalamineWorkbook.from_filelike(file)
+            sheet = book.get_sheet_by_index(self._chosen(book.sheet_names))
+            self.all = sheet.height
+            yield from sheet.to_python(skip_empty_area=False)
+        except CalamineError as error:
+            what = f"this is not a workbook, or it is damaged, or has a password ({error})"
+            raise InputError(what, where=str(self._path), remedy="save it again") from error

@@ -1,0 +1,73 @@
+"""Guesses the encoding of a text that is not UTF-8, from its bytes."""
+
+from __future__ import annotations
+
+import codecs
+import re
+
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_NOT_ASCII = re.compile(rb"[\x80-\xff]+")
+_KANA = re.compile("[\u3040-\u30ff]")
+_HANJA = re.compile("[\u4e00-\u9fff]")
+# Of GB 2312, which Chinese programs write; Shift JIS and Big 5 use many bytes outside of it.
+_GB2312 = re.compile(rb"(?:[\xa1-\xf7][\xa1-\xfe])+")
+_MOST = 0.9
+_FEW = 0.05
+# The most frequent characters of Chinese: four in ten of a text.
+_FREQUENT = frozenset(
+    "的一是不了在人有我他这个们中来上大为和国地到以说时要就出会可也你对生能而子那得于着下自之年过"
+    "发后作里用道行所然家种事成方多经么去法学如都同现当没动面起看定天分还进好小部其些主样理心她本"
+    "前开但因只从想实很非常店酒房间服务员早餐价格便宜干净差评位置方便舒适推荐品质量快递买东西喜欢"
+)
+_FREQUENT_KOREAN = frozenset(
+    "이다는에의가을를은하고지도사리기로서아어한있인대자시나것수해그주장보정라부적요었들면과일전제니"
+    "만구으성여안우게원동까네음거았좋비말저와너무세소"
+)
+CHINESE = "gb18030"
+
+
+def marked(head: bytes) -> str | None:
+    """Return the encoding that the first bytes of a text show, unless it is one of bytes."""
+    for mark, name in _MARKS:
+        if head.startswith(mark):
+            return name
+    even, odd = head[0::2], head[1::2]
+    if head and b"\0" not in even and odd.count(b"\0") * 2 > len(odd):
+        return "utf-16-le"
+    if head and b"\0" not in odd and even.count(b"\0") * 2 > len(even):
+        return "utf-16-be"
+    return None
+
+
+def is_chinese(sample: bytes) -> bool:
+    """Whether bytes that are not UTF-8 are Chinese text in GBK or GB 18030, as far as one can tell.
+
+    Args:
+        sample: Some lines of the text.
+    """
+    runs = _NOT_ASCII.findall(sample)
+    high = b"".join(runs)
+    inside = sum(len(found) for run in runs for found in _GB2312.findall(run))
+    try:
+        text = high.decode(CHINESE)
+    except UnicodeDecodeError:
+        return False
+    if inside < _MOST * len(high) or len(_KANA.findall(text)) > _FEW * len(text):
+        return False
+    return sum(map(_FREQUENT.__contains__, text)) >= _frequent_korean(high)
+
+
+def _frequent_korean(high: bytes) -> int:
+    """Return how many frequent syllables there are, if the bytes are Korean; 0 if they are not."""
+    try:
+        text = high.decode("cp949")
+    except UnicodeDecodeError:
+        return 0
+    if len(_HANJA.findall(text)) > _FEW * len(text):
+        return 0
+    return sum(map(_FREQUENT_KOREAN.__contains__, text))

@@ -1,0 +1,95 @@
+"""Gives the values of rows the types again that they had in a Parquet file."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Sequence
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from pyarrow import parquet
+
+_ERRORS = (pa.ArrowException, OSError, ValueError, TypeError, ArithmeticError, AttributeError)
+
+
+def types_of(path: Path) -> dict[str, Any]:
+    """Return the types of the columns of a Parquet file; none when it cannot be read."""
+    try:
+        schema = parquet.read_schema(path)
+    except _ERRORS:
+        return {}
+    return {field.name: field.type for field in schema}
+
+
+def restored(values: Sequence[Any], kind: Any) -> Any:
+    """Return a column of type `kind`, or None when one of the values has not that type."""
+    read = _reader(kind)
+    try:
+        return pa.array([None if value is None else read(value) for value in values], kind)
+    except _ERRORS:
+        return None
+
+
+def _reader(kind: Any) -> Callable[[Any], Any]:
+    """Return the function that reads a value of a type from what JSON holds in its place."""
+    for is_kind, read in _SCALARS:
+        if is_kind(kind):
+            return read
+    if pa.types.is_struct(kind):
+        return _struct(kind)
+    if pa.types.is_map(kind):
+        return _map(kind)
+    is_list = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
+    return _list(kind) if any(one(kind) for one in is_list) else _same
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _duration(text: str) -> timedelta:
+    return timedelta(microseconds=int(Decimal(text.removeprefix("PT").removesuffix("S")) * 10**6))
+
+
+def _bytes(text: str) -> bytes:
+    """Read base64, which an image has behind the head of a ``data:`` URL."""
+    return base64.b64decode(text.rpartition(",")[2], validate=True)
+
+
+def _struct(kind: Any) -> Callable[[Any], Any]:
+    readers = {field.name: _optional(_reader(field.type)) for field in kind}
+    return lambda value: {name: readers[name](item) for name, item in value.items()}
+
+
+def _map(kind: Any) -> Callable[[Any], Any]:
+    key, item = _reader(kind.key_type), _optional(_reader(kind.item_type))
+
+    def read(value: Any) -> list[tuple[Any, Any]]:
+        pairs = value.items() if isinstance(value, dict) else value
+        return [(key(name), item(each)) for name, each in pairs]
+
+    return read
+
+
+def _list(kind: Any) -> Callable[[Any], Any]:
+    read = _optional(_reader(kind.value_type))
+    return lambda value: [read(item) for item in value]
+
+
+def _optional(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda value: None if value is None else read(value)
+
+
+_SCALARS: tuple[tuple[Callable[[Any], bool], Callable[[Any], Any]], ...] = (
+    (pa.types.is_timestamp, datetime.fromisoformat),
+    (pa.types.is_date, date.fromisoformat),
+    (pa.types.is_time, time.fromisoformat),
+    (pa.types.is_duration, _duration),
+    (pa.types.is_decimal, Decimal),
+    (pa.types.is_binary, _bytes),
+    (pa.types.is_large_binary, _bytes),
+    (pa.types.is_fixed_size_binary, _bytes),
+)

@@ -1,0 +1,167 @@
+"""What one choice of a chat reply says: its text, and how it ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from runner import exact_json
+from runner.core.verdict import Finish
+
+# As of 2026-11: OpenAI, Gemini, Anthropic, Mistral, Zhipu, DeepSeek, vLLM, SGLang, OpenRouter.
+_CUT = frozenset(
+    {
+        "length",
+        "max_tokens",
+        "max_output_tokens",
+        "max_length",
+        "model_length",
+        "context_length",
+        "model_context_window_exceeded",
+    }
+)
+_FILTERED = frozenset(
+    {
+        "content_filter",
+        "content_filtered",
+        "sensitive",
+        "safety",
+        "image_safety",
+        "recitation",
+        "blocklist",
+        "prohibited_content",
+        "spii",
+        "refusal",
+        "guardrail_intervened",
+    }
+)
+_FAILED = frozenset(
+    {
+        "error",
+        "network_error",
+        "insufficient_system_resource",
+        "abort",
+        "aborted",
+        "cancelled",
+        "canceled",
+        "timeout",
+        "time_limit",
+        "malformed_function_call",
+    }
+)
+_REASONING = ("thinking", "reasoning", "redacted_thinking")  # parts that are not said
+NO_CHOICE = "the reply holds no choice"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """The message of a choice.
+
+    Attributes:
+        content: Its text; None where the reply holds no message at all.
+        finish: How it ended.
+        lacks: Why there is no text in it, as a clause; empty where that is not known.
+        fault: What the provider says went wrong while it was written; empty if nothing did.
+        is_json: Whether the content is a JSON value that is no text, spelled as JSON.
+    """
+
+    content: str | None = None
+    finish: Finish = Finish.WHOLE
+    lacks: str = ""
+    fault: str = ""
+    is_json: bool = False
+
+
+def first_choice(data: dict[str, Any]) -> Any:
+    """The first choice of a reply; None if there is none."""
+    choices = data.get("choices")
+    if not isinstance(choices, list) or not choices:
+        return None
+    return choices[0]
+
+
+def read_choice(choice: Any) -> Message:
+    """What a choice says.
+
+    A message without text is an answer all the same, if an empty one: a model that has only
+    reasoned has been paid for. What it reasoned is never its answer. Content that is a number or
+    an object, as Workers AI sends it, is its JSON text; so are the arguments of a tool's call.
+    """
+    if not isinstance(choice, dict):
+        return Message(lacks=NO_CHOICE)
+    message = choice.get("message", choice.get("delta"))
+    if not isinstance(message, dict):
+        if not isinstance(choice.get("text"), str):  # of the older API for completions
+            return Message(lacks=NO_CHOICE)
+        message = {"content": choice["text"]}
+    finish, fault = read_finish(choice.get("finish_reason"))
+    text = text_of(message.get("content"))
+    if text is None:
+        return Message(spelled(message["content"]), finish, fault=fault, is_json=True)
+    if text:
+        return Message(text, finish, fault=fault)
+    arguments = _arguments(message)
+    if isinstance(arguments, dict):
+        return Message(spelled(arguments), finish, fault=fault, is_json=True)
+    if arguments is not None:
+        return Message(arguments, finish, fault=fault)
+    return Message("", finish, _why_empty(message), fault)
+
+
+def read_finish(reason: Any) -> tuple[Finish, str]:
+    """How an answer ended, by its ``finish_reason``, and the fault that this names, if any."""
+    if not isinstance(reason, str) or reason == "stop":
+        return Finish.WHOLE, ""
+    word = reason.lower()
+    if word in _CUT:
+        return Finish.CUT, ""
+    if word in _FILTERED:
+        return Finish.FILTERED, ""
+    if word in _FAILED:
+        return Finish.WHOLE, f'the provider failed to finish the answer (finish_reason "{reason}")'
+    return Finish.WHOLE, ""
+
+
+def text_of(content: Any) -> str | None:
+    """The text of a message's content, which may be a list of parts; None: it is no text."""
+    if isinstance(content, str):
+        return content
+    if content is None:
+        return ""
+    if isinstance(content, list) and all(map(_is_part, content)):
+        texts = [part.get("text") for part in content if part.get("type") not in _REASONING]
+        return "".join(text for text in texts if isinstance(text, str))
+    return None
+
+
+def spelled(content: Any) -> str:
+    """The JSON text of content that is no text."""
+    return exact_json.dumps(content).decode()
+
+
+def _is_part(item: Any) -> bool:
+    return isinstance(item, dict) and ("type" in item or "text" in item)
+
+
+def _arguments(message: dict[str, Any]) -> str | dict[str, Any] | None:
+    """The arguments of the one tool that a message calls; None if it calls none, or several."""
+    calls = message.get("tool_calls")
+    if isinstance(calls, list) and len(calls) == 1 and isinstance(calls[0], dict):
+        function = calls[0].get("function")
+    else:
+        function = None if calls else message.get("function_call")
+    arguments = function.get("arguments") if isinstance(function, dict) else None
+    if isinstance(arguments, dict) and arguments:
+        return arguments
+    return arguments if isinstance(arguments, str) and arguments.strip() else None
+
+
+def _why_empty(message: dict[str, Any]) -> str:
+    refusal = message.get("refusal")
+    if isinstance(refusal, str) and refusal.strip():
+        return f"the model refuses to answer: {' '.join(refusal.split())[:200]}"
+    if message.get("tool_calls") or message.get("function_call"):
+        return "the reply calls a tool and holds no text"
+    if message.get("reasoning_content") or message.get("reasoning"):
+        return "the reply holds reasoning and no answer"
+    return ""

@@ -1,0 +1,69 @@
+"""Compressed replies, unpacked piece by piece and only so far."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runner.providers.transport.unpacking import BrokenBodyError, Unpacker
+
+LIMIT = 1_000
+
+
+def raw(data: bytes) -> bytes:
+    packer = zlib.compressobj(wbits=-15)
+    return packer.compress(data) + packer.flush()
+
+
+PACKED = [("gzip", gzip.compress), ("x-gzip", gzip.compress), ("", bytes), ("identity", bytes)]
+PACKED += [("deflate", zlib.compress), ("deflate", raw), (" GZIP ", gzip.compress)]
+
+
+def unpacked(encoding: str, data: bytes, piece: int = 7) -> bytes:
+    unpacker = Unpacker(encoding, LIMIT)
+    for at in range(0, len(data), piece):
+        unpacker.feed(data[at : at + piece])
+    assert not unpacker.is_too_large
+    return unpacker.body()
+
+
+@pytest.mark.parametrize(("encoding", "pack"), PACKED)
+@given(data=st.binary(max_size=LIMIT), piece=st.integers(1, 50))
+def test_what_was_packed_comes_back(encoding: str, pack: Any, data: bytes, piece: int) -> None:
+    assert unpacked(encoding, pack(data), piece) == data
+
+
+def test_a_reply_of_several_members_is_joined() -> None:
+    assert unpacked("gzip", gzip.compress(b"one ") + gzip.compress(b"two")) == b"one two"
+
+
+@pytest.mark.parametrize(("encoding", "pack"), PACKED)
+def test_no_more_is_unpacked_than_is_allowed(encoding: str, pack: Any) -> None:
+    unpacker = Unpacker(encoding, LIMIT)
+    unpacker.feed(pack(b"x" * LIMIT))
+    assert not unpacker.is_too_large
+    unpacker = Unpacker(encoding, LIMIT)
+    unpacker.feed(pack(b"x" * (LIMIT + 1)))
+    assert unpacker.is_too_large
+
+
+@pytest.mark.parametrize(("encoding", "data"), [("gzip", b"{}"), ("deflate", b"\xff\xff\xff")])
+def test_what_is_not_packed_so_is_told(encoding: str, data: bytes) -> None:
+    with pytest.raises(BrokenBodyError, match="cannot be unpacked"):
+        Unpacker(encoding, LIMIT).feed(data)
+
+
+def test_what_was_cut_off_is_no_body() -> None:
+    with pytest.raises(BrokenBodyError, match="cut off"):
+        unpacked("gzip", gzip.compress(b"a long text")[:-4])
+
+
+@pytest.mark.parametrize("encoding", ["br", "zstd", "gzip, gzip", "x"])
+def test_an_encoding_that_was_not_asked_for_is_refused(encoding: str) -> None:
+    with pytest.raises(BrokenBodyError, match="compressed as"):
+        Unpacker(encoding, LIMIT)

@@ -1,0 +1,126 @@
+"""Machines whose clocks are wrong, and replies whose Date is: whole runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+
+from runner.core.demand import Rules
+from runner.core.ending import Ending
+from runner.core.pacing import Pace
+from runner.engine.run import RunOptions
+from runner.simulator import SimulatorTransport, build_app
+from tests.support.world import World, simulate
+
+ASAP = RunOptions(rules=Rules(Pace.ASAP))
+DAY = timedelta(days=1)
+
+
+@dataclass
+class WrongClock:
+    """A machine's clock: the true one and some more."""
+
+    world: World
+    ahead: timedelta = timedelta(0)
+    tick_s: float = 600.0
+
+    def now(self) -> int:
+        return self.world.clock.now() + round(self.ahead.total_seconds() * 1000)
+
+
+@pytest.mark.parametrize(
+    "ahead", [timedelta(days=3), timedelta(hours=7), -timedelta(hours=7), -timedelta(days=3)]
+)
+def test_a_machine_with_a_wrong_clock_loses_no_day(tmp_path: Path, ahead: timedelta) -> None:
+    async def story(world: World) -> None:
+        batch = await world.queue(150)
+        began = world.local()
+        assert await world.run(ASAP, clock=WrongClock(world, ahead)) is Ending.DONE
+        assert (world.local() - began) < 2.1 * DAY, "60 calls a day: the third day's morning"
+        stats = world.simulator.stats()
+        assert (stats.calls, (await world.batch(batch)).counts.succeeded) == (150, 150)
+
+    simulate(tmp_path, story, calls_per_day=60)
+
+
+def test_a_clock_that_jumps_by_a_day_and_back_costs_no_allowance(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        await world.queue(210)
+        began = world.local()
+        clock = WrongClock(world)
+
+        async def jump() -> None:
+            await anyio.sleep(10)
+            clock.ahead = DAY
+            await anyio.sleep(20 * 3600)
+            clock.ahead = timedelta(0)
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(jump)
+            assert await world.run(clock=clock) is Ending.DONE
+        assert world.local() - began < 3.2 * DAY
+        assert world.simulator.stats().calls == 210
+
+    simulate(tmp_path, story, calls_per_day=60)
+
+
+def test_a_laptop_that_sleeps_over_midnight_knows_the_new_day(tmp_path: Path) -> None:
+    """While it sleeps, time passes on the provider's clock and on ours, not in the loop."""
+
+    async def story(world: World) -> None:
+        await world.queue(120)
+
+        async def sleep() -> None:
+            await anyio.sleep(3600)
+            world.clock.jump(round(DAY.total_seconds() * 1000))
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(sleep)
+            assert await world.run(ASAP) is Ending.DONE
+            assert anyio.current_time() < 2 * 3600
+        assert world.simulator.stats().calls == 120
+
+    simulate(tmp_path, story, calls_per_day=60)
+
+
+@dataclass
+class Lying:
+    """The simulator, with the Date of one reply in so many replaced."""
+
+    world: World
+    date: str
+    every: int
+    calls: int = 0
+    inner: Any = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.inner = SimulatorTransport(build_app(self.world.simulator))
+
+    async def __call__(self, request: httpx.Request) -> httpx.Response:
+        reply: httpx.Response = await self.inner.handle_async_request(request)
+        self.calls += 1
+        if self.calls % self.every == 0:
+            reply.headers["date"] = self.date
+        return reply
+
+
+@pytest.mark.parametrize("every", [1, 2, 10])
+@pytest.mark.parametrize(
+    "date", ["Tue, 19 Jan 2038 03:14:07 GMT", "Thu, 01 Jan 1970 00:00:00 GMT", "not a date"]
+)
+def test_a_date_that_is_wrong_moves_nothing(tmp_path: Path, date: str, every: int) -> None:
+    async def story(world: World) -> None:
+        await world.queue(90)
+        began = world.local()
+        transport = httpx.MockTransport(Lying(world, date, every))
+        assert await world.run(ASAP, transport=transport) is Ending.DONE
+        assert world.local() - began < 1.1 * DAY
+        assert world.simulator.stats().calls == 90
+
+    simulate(tmp_path, story, calls_per_day=60)

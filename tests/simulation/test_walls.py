@@ -1,0 +1,111 @@
+"""A provider that rejects everything from some moment on: whole runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+from runner.core.demand import Rules
+from runner.core.ending import Ending
+from runner.core.pacing import Pace
+from runner.core.states import BatchState
+from runner.engine.run import RunOptions
+from runner.store import batches
+from tests.support.world import World, simulate
+
+ASAP = RunOptions(rules=Rules(Pace.ASAP))
+ANSWER = {"choices": [{"finish_reason": "stop", "message": {"content": "a"}}]}
+
+
+def answered() -> httpx.Response:
+    return httpx.Response(200, json=ANSWER)
+
+
+def rejected(status: int, number: int) -> httpx.Response:
+    return httpx.Response(status, json={"error": {"message": f"request {number} not allowed"}})
+
+
+Script = Callable[[int], httpx.Response]
+
+
+class Provider:
+    """Answers its n-th call as a script says; counts them."""
+
+    def __init__(self, script: Script) -> None:
+        self.script = script
+        self.calls = 0
+
+    def __call__(self, _request: httpx.Request) -> httpx.Response:
+        self.calls += 1
+        return self.script(self.calls)
+
+
+async def drain(world: World, provider: Provider, at_once: int = 8) -> Ending:
+    transport = httpx.MockTransport(provider)
+    return await world.run(
+        ASAP,
+        provider="openai-compatible",
+        transport=transport,
+        max_concurrency=at_once,
+    )
+
+
+@pytest.mark.parametrize("status", [400, 405, 422])
+@pytest.mark.parametrize("at_once", [1, 8])
+def test_a_wall_in_the_middle_pauses_the_batch_and_fails_no_row(
+    tmp_path: Path, status: int, at_once: int
+) -> None:
+    wall = Provider(lambda n: answered() if n <= 50 else rejected(status, n))
+
+    async def story(world: World) -> None:
+        batch = await world.queue(400)
+        await drain(world, wall, at_once)
+        paused = await world.batch(batch)
+        assert paused.state is BatchState.PAUSED
+        assert f"HTTP {status}, request" in paused.pause_reason
+        assert (paused.counts.succeeded, paused.counts.failed) == (50, 0)
+        assert wall.calls <= 50 + 5 + at_once
+        assert await world.defects() == []
+        wall.script = lambda _n: answered()
+        async with world.database.write() as connection:
+            await batches.set_batch_state(connection, batch.id, BatchState.ACTIVE)
+        assert await drain(world, wall) is Ending.DONE
+        assert (await world.batch(batch)).counts.succeeded == 400
+        assert await world.defects() == []
+
+    simulate(tmp_path, story)
+
+
+def test_a_batch_that_is_resumed_against_the_wall_stops_again_and_rows_of_old_fail(
+    tmp_path: Path,
+) -> None:
+    """Or rows that the provider will never take would keep a batch from its end."""
+    wall = Provider(lambda n: rejected(400, n))
+
+    async def story(world: World) -> None:
+        batch = await world.queue(8)
+        failed = []
+        for _ in range(4):
+            await drain(world, wall, 1)
+            failed.append((await world.batch(batch)).counts.failed)
+            async with world.database.write() as connection:
+                await batches.set_batch_state(connection, batch.id, BatchState.ACTIVE)
+        assert failed[0] == 0
+        assert failed[-1] == 8
+        assert await world.defects() == []
+
+    simulate(tmp_path, story)
+
+
+def test_bad_rows_among_good_ones_fail_alone(tmp_path: Path) -> None:
+    mixed = Provider(lambda n: rejected(400, n) if n % 5 else answered())
+
+    async def story(world: World) -> None:
+        batch = await world.queue(100)
+        assert await drain(world, mixed, 1) is Ending.DONE
+        assert (await world.batch(batch)).counts.failed == 80
+
+    simulate(tmp_path, story)
