@@ -102,10 +102,15 @@ def _connector(path: Path, *, inline: bool) -> Callable[[], Any]:
 
         return lambda: InlineConnection(lambda: sqlite3.connect(uri, **options))
 
-    def connect() -> aiosqlite.Connection:
+    async def connect() -> aiosqlite.Connection:
         made = aiosqlite.connect(uri, **options)
-        made._thread.daemon = True  # noqa: SLF001 - as SQLAlchemy does: it must not keep us alive
-        return made
+        thread = made._thread  # noqa: SLF001 - as SQLAlchemy does
+        thread.daemon = True  # it must not keep the process alive
+        try:
+            return await made
+        except sqlite3.Error:
+            thread.join()  # it tells the loop that it ends, which may be closed soon
+            raise
 
     return connect
 
