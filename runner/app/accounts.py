@@ -50,6 +50,7 @@ def account_of(settings: Settings, name: str) -> Account:
         preset=found,
         base_url=own.base_url or found.base_url,
         quotas=quotas_of(found, wishes),
+        max_concurrency=own.max_concurrency,
         calls_per_second=own.limits.calls_per_second or found.calls_per_second,
         models=own.models,
         prices={**found.prices, **own.prices},

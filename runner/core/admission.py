@@ -88,7 +88,7 @@ def _reserve(state: State, demand: Demand, start: Start, now: int) -> tuple[Stat
     )
     accounts = dict(state.accounts)
     if (account := accounts.get(route[0])) is not None:
-        rate = account.rate and account.rate.after(start.count, now)
+        rate = account.rate and account.rate.after(start.count, state.loop_ms)
         under_way = account.in_flight + start.count
         accounts[route[0]] = replace(account, in_flight=under_way, rate=rate)
     after = replace(

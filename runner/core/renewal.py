@@ -77,10 +77,11 @@ def _begun(
 
 
 def _rolled_back(window: Window, quota: Quota, now: int) -> Window:
-    """The window of now, in which was spent what `window` says: it was spent before now."""
+    """The window of now, in which was spent what `window` and the day before it had."""
     fresh = open_window(quota, window.account, window.model, now)
     inherited = _inherit_limit(fresh, window)
-    return replace(inherited, spent=window.spent, reserved=window.reserved)
+    spent = window.previous_spent + window.spent
+    return replace(inherited, spent=spent, reserved=window.reserved)
 
 
 def roll_over(window: Window, quota: Quota, now: int, reset_jitter_ms: int) -> Window:
@@ -139,7 +140,7 @@ def _set_back(window: Window, now: int) -> Window:
 
 
 def effective(windows: tuple[Window, ...]) -> tuple[Window, ...]:
-    """`windows`, the published allowances of calls left out where a balance was is_known.
+    """`windows`, the published allowances of calls left out where a balance is known.
 
     A provider that counts credits counts no calls of a day, whatever was once published; what it
     reveals of calls is believed all the same, and how many it takes a minute is another matter.
@@ -187,7 +188,7 @@ def _with_rule(window: Window, quota: Quota) -> Window:
 
 
 def _tried(window: Window) -> Window:
-    """`window`, or, if only unconfirmed have filled it, what is left without them, for one probe.
+    """`window`, or what is left for one probe if only unconfirmed calls have filled it.
 
     Most calls that hung had been counted when they came, and the replies of others told so.
     """

@@ -139,7 +139,8 @@ def after_answer(
         return Fail(why_not)
     if tries.invalid_replies + 1 < limits.max_asks:
         return Reask(why_not)
-    return Fail(f"no valid answer in {limits.max_asks} asked: {why_not}")
+    number = "1 reply" if limits.max_asks == 1 else f"{limits.max_asks} replies"
+    return Fail(f"no valid answer in {number}: {why_not}")
 
 
 def after_refusal(

@@ -45,7 +45,7 @@ class State:
         accounts: What bounds each account; one that is missing is not bounded.
         in_flight: Calls of this process under way.
         ceiling: How many may be, in all.
-        loop_ms: The moment by a clock that never goes back, which the controllers go by.
+        loop_ms: The moment by a clock that never goes back, which controllers and buckets go by.
     """
 
     routes: Mapping[Route, RouteState]
@@ -176,9 +176,9 @@ class _Turn:
             until = self._now + until - state.loop_ms
             return Waiting(key, ParkReason.THROTTLED, own.refusal, until)
         if account.rate is not None:
-            allowed = account.rate.left(self._now)
+            allowed = account.rate.left(state.loop_ms)
             if allowed < 1:
-                until = account.rate.next_at(self._now)
+                until = self._now + account.rate.next_at(state.loop_ms) - state.loop_ms
                 return Waiting(key, WaitCause.RATE, "starting calls no faster", until)
             slots = min(slots, allowed)
         return min(free, slots)

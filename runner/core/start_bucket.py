@@ -18,7 +18,7 @@ class StartBucket:
     Attributes:
         per_second: Starts a second, which is also the most that may start at once.
         amount: What was left at `at`, in thousandths of a start.
-        at: The moment of the last change (ms since the epoch).
+        at: The moment of the last change, by a clock that never goes back (ms).
     """
 
     per_second: int
@@ -39,8 +39,8 @@ class StartBucket:
         return StartBucket(self.per_second, self._amount(now) - count * START, now)
 
     def _amount(self, now: int) -> int:
-        """What is left at `now`; a clock that was set back adds nothing."""
-        gained = max(0, now - self.at) * self.per_second  # thousandths a millisecond
+        """What is left at `now`."""
+        gained = (now - self.at) * self.per_second  # thousandths a millisecond
         return min(self.per_second * START, self.amount + gained)
 
 

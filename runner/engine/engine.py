@@ -104,10 +104,12 @@ class Engine:
         self._memory: Memory | None = None
         self._woken = anyio.Event()
         self._closing = False
-        self._trouble: str | None = None
+        self._write_error: str | None = None  # why the latest transaction could not be stored
+        self._low_disk: str | None = None
         self._hour = ProviderClock(clock, endpoints, self._wake)
         self._unstored: RunnerError | None = None  # what is told of replies that could not be
-        self._admits = False  # not before the balances were asked for
+        self._ready = False  # the balances and the hour were asked for
+        self._admitting = False  # whether calls may start in this turn
         self._looked_at = float("-inf")
         self._deadline = float("inf")  # of the loop's time: when calls in flight are given up
 
@@ -183,22 +185,18 @@ class Engine:
                 await self._loop(scheduler, runner_id)
             except RunnerError as error:
                 failure = error
-            except Exception as error:
-                log.exception("the engine has failed")
-                failure = EngineError(
-                    f"internal error: {error!r}", remedy="report it, with a log (--log-file)"
-                )
-                failure.__cause__ = error
-            self._closing, self._admits = True, False
-            await self._drain(calls)
-            if self._calls.ended and (failure or self._trouble):
+            except Exception as error:  # noqa: BLE001 - the runs end with it
+                failure = _defect(error)
+            self._closing, self._admitting = True, False
+            failure = await self._drain(calls) or failure
+            if self._calls.ended and (failure or self._any_trouble):
                 failure = self._unstored = self._keep_unstored(failure)
             self._runs.end_all(failure)
             self._posts.close()
 
     async def _loop(self, scheduler: Scheduler, runner_id: int) -> None:
         await self._await_balances(scheduler)
-        self._admits = True
+        self._ready = True
         while self._calls or not self._closing:
             self._woken = anyio.Event()
             wait: Wait | None
@@ -217,7 +215,7 @@ class Engine:
 
         What has ended by then is tried once more when the engine closes, and else kept in a file.
         """
-        self._trouble = error.what
+        self._write_error = error.what
         self._posts.fail(error)
         self._log.trouble(error.what)
         if self._memory is None:
@@ -233,6 +231,7 @@ class Engine:
         self._hour.look()
         memory = await self._looked(scheduler, runner_id)
         self._check_disk()
+        self._admitting = self._ready and self._hour.is_settled and self._any_trouble is None
         if not self._has_news(memory):
             found = scheduler.admissible(memory, self._rules_of, self._now())
             if not found.permits:
@@ -261,7 +260,7 @@ class Engine:
         self._log.adopted(self._memory, turn, ended)
         self._log.trouble(self._images.trouble)
         self._memory = turn.memory
-        self._trouble = None
+        self._write_error = None
         self._calls.settled(ended, turn.settlements)
         self._calls.start(self._tasks, turn.calls)
         for one in ended:
@@ -275,8 +274,9 @@ class Engine:
         self._accounts.learn(account, one.result.verdict)
         self._hour.learn(one.result.date, one.sent_at, one.ended_at)
 
-    async def _drain(self, calls: TaskGroup) -> None:
-        """Let calls in flight finish, up to the deadline, and settle them."""
+    async def _drain(self, calls: TaskGroup) -> RunnerError | None:
+        """Let calls in flight finish, up to the deadline, and settle them; what hindered it."""
+        failure: RunnerError | None = None
         deadline = min(self._deadline, anyio.current_time() + self._options.drain_s)
         with anyio.CancelScope(deadline=deadline):
             while self._calls:
@@ -285,19 +285,24 @@ class Engine:
                     try:
                         await self._write(self._memory)
                     except UnavailableError as error:
-                        self._trouble = error.what
+                        self._write_error = error.what
                         await anyio.sleep(RETRY_WRITE_S)
-                    except MovedDatabaseError:
-                        continue  # it takes what has ended all the same
-                    except RunnerError:
+                    except MovedDatabaseError:  # it takes what has ended all the same
+                        await anyio.lowlevel.checkpoint()
+                    except RunnerError as error:
+                        failure = error
+                        break
+                    except Exception as error:  # noqa: BLE001 - what has ended is kept in a file
+                        failure = _defect(error)
                         break
                 elif self._calls.under_way:
                     await self._woken.wait()
         calls.cancel_scope.cancel()
+        return failure
 
     def _keep_unstored(self, failure: RunnerError | None) -> RunnerError:
         """Keep what has ended in a file, since the database does not take it; what is told."""
-        why = failure.what if failure else self._trouble or ""
+        why = failure.what if failure else self._any_trouble or ""
         where = self._calls.keep(self._database.path, why)
         log.error("%s", where)
         told = failure or DiskError(why)
@@ -323,7 +328,7 @@ class Engine:
         """What is in memory; at every tick, and when a run begins, read anew."""
         now = anyio.current_time()
         if self._memory is None or now - self._looked_at >= self._clock.tick_s:
-            rescued = await runners.rescue_dead(self._database, runner_id, self._clock.now())
+            rescued = await runners.rescue_dead(self._database, runner_id, self._now())
             event_log.jobs_rescued(rescued)
             self._memory = await scheduler.look(self._memory)
             self._looked_at = now
@@ -359,8 +364,6 @@ class Engine:
 
     async def _conclude(self, memory: Memory, wait: Wait) -> None:
         """End the runs that are over, and show the others how things stand."""
-        if not self._hour.is_settled:
-            return  # nobody was let in, and that tells nothing
         expired = await self._runs.conclude(memory, wait, self._standing())
         self._deadline = min([self._deadline, *expired])
 
@@ -370,24 +373,22 @@ class Engine:
         except OSError:  # the folder has gone, or its disk fails: the next transaction tells
             return
         low = f"only {free // 1024**2} MB left on the disk; waiting for room"
-        self._trouble = low if free < DISK_FLOOR else None
-        if self._trouble is not None:
-            self._log.trouble(self._trouble)
+        self._low_disk = low if free < DISK_FLOOR else None
+        if self._low_disk is not None:
+            self._log.trouble(self._low_disk)
 
     def _now(self) -> int:
         """The moment by the provider's clock, where it is known to differ from ours."""
         return self._hour.now()
 
     def _rules_of(self, batch_id: int) -> Rules | None:
-        """What is wanted of a batch; nothing while the end of an old call cannot be kept."""
-        if not (self._admits and self._hour.is_settled) or self._any_trouble is not None:
-            return None
-        return self._runs.rules_of(batch_id)
+        """What is wanted of a batch; nothing while no call may start."""
+        return self._runs.rules_of(batch_id) if self._admitting else None
 
     @property
     def _any_trouble(self) -> str | None:
         """What keeps results from being written, if anything."""
-        return self._trouble or self._images.trouble
+        return self._write_error or self._low_disk or self._images.trouble
 
     def _standing(self) -> Standing:
         """What the runs need to know of the engine."""
@@ -396,6 +397,7 @@ class Engine:
             skew_ms=self._hour.skew_ms,
             open_calls=self._calls.by_batch(),
             trouble=self._any_trouble,
+            admitting=self._admitting,
             refusal=self._accounts.refusal,
             accounts=self._accounts.accounts,
         )
@@ -411,3 +413,12 @@ class Engine:
             # After a reset every process waits a little, not all the same while.
             reset_jitter_ms=round(self._random.random() * LONGEST_JITTER_MS),
         )
+
+
+def _defect(error: Exception) -> EngineError:
+    """What is told of an error that nobody has foreseen."""
+    log.error("the engine has failed", exc_info=error)
+    remedy = "report it, with a log (--log-file)"
+    failure = EngineError(f"internal error: {error!r}", remedy=remedy)
+    failure.__cause__ = error
+    return failure

@@ -43,6 +43,11 @@ class Memory:
         """Calls of this process under way."""
         return sum(stats.in_flight for stats in self.routes.values())
 
+    def in_flight_of(self, account: str) -> int:
+        """Those of them that this account makes."""
+        own = (stats for route, stats in self.routes.items() if route[0] == account)
+        return sum(stats.in_flight for stats in own)
+
     def streak_of(self, batch_id: int) -> Streak:
         """The rejections of a batch since its last answer, those that others have seen included."""
         own = self.streaks.get(batch_id, NO_STREAK)

@@ -20,6 +20,9 @@ from runner.providers.endpoint import Endpoint
 from runner.providers.hour import ask_hour
 
 ASK_TIMEOUT_S = 3.0
+# Replies that contradict what is known have it asked no more often than this: two providers may do
+# so all the time.
+LEAST_BETWEEN_MS = 60_000
 # How often it is asked in a row, and how long after each time.
 MOST_ASKS = 4
 ASK_EVERY_S = 0.6
@@ -37,12 +40,13 @@ class ProviderClock:
         self, clock: Clock, endpoints: Sequence[Endpoint], wake: Callable[[], None]
     ) -> None:
         self._clock = clock
-        self._asked = [endpoint for endpoint in endpoints if _counts_days(endpoint)]
+        self._endpoints = [endpoint for endpoint in endpoints if _counts_days(endpoint)]
         self._wake = wake
         self._skew = Skew()
         self._difference: int | None = None  # between our clock and the loop's
         self._doubted = anyio.Event()
-        self.is_settled = not self._asked
+        self._asked_at = 0  # by the loop's clock (ms)
+        self.is_settled = not self._endpoints
 
     @property
     def skew_ms(self) -> int:
@@ -73,12 +77,12 @@ class ProviderClock:
         if abs(date - ended_at) <= CLOCK_TOLERANCE_MS and self._skew.is_confirmed:
             return
         self._observe(date, ended_at - self._skew.ms)
-        if self._skew.other is not None:
+        if self._skew.other is not None and loop_ms() - self._asked_at >= LEAST_BETWEEN_MS:
             self._doubted.set()
 
     async def run(self) -> None:
         """Ask whenever there is doubt, until it is cancelled."""
-        if not self._asked:
+        if not self._endpoints:
             return
         self._doubt()
         while True:
@@ -89,18 +93,19 @@ class ProviderClock:
             self._wake()
 
     def _doubt(self) -> None:
-        if self._asked:
+        if self._endpoints:
             self.is_settled = False
             self._doubted.set()
 
     async def _ask(self) -> None:
         """Ask until one hour is confirmed, or nobody answers."""
+        self._asked_at = loop_ms()
         for number in range(MOST_ASKS):
             if number:
                 await anyio.sleep(ASK_EVERY_S)
-            endpoint = self._asked[number % len(self._asked)]
+            endpoint = self._endpoints[number % len(self._endpoints)]
             date = await ask_hour(endpoint, ASK_TIMEOUT_S)
-            if date is None and number >= len(self._asked) - 1:
+            if date is None and number >= len(self._endpoints) - 1:
                 return
             if date is not None:
                 self._observe(date, self._clock.now())

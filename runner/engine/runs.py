@@ -34,6 +34,7 @@ class Standing:
         skew_ms: How far the provider's clock is ahead.
         open_calls: By batch, its calls that are under way, or that have ended and are not settled.
         trouble: What keeps results from being written, if anything.
+        admitting: Whether calls could start in the latest turn; if not, it tells nothing.
         refusal: Why nobody can be called any more, if it is so.
         accounts: Those that may be called.
     """
@@ -42,6 +43,7 @@ class Standing:
     skew_ms: int
     open_calls: Mapping[int, int]
     trouble: str | None
+    admitting: bool
     refusal: UnauthorisedError | None
     accounts: tuple[Account, ...]
 
@@ -56,6 +58,8 @@ class Runs:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._runs: list[Run] = []
+        self._are_over = False
+        self._failure: RunnerError | None = None
 
     def __iter__(self) -> Iterator[Run]:
         return iter(list(self._runs))
@@ -64,8 +68,10 @@ class Runs:
         return bool(self._runs)
 
     def add(self, run: Run) -> None:
-        """Work for `run`, too."""
+        """Work for `run`, too; once the engine has ended, `run` ends as the others did."""
         self._runs.append(run)
+        if self._are_over:
+            run.end(Ending.STOPPED, self._failure)
 
     def remove(self, run: Run) -> None:
         """Work no more for `run`."""
@@ -74,6 +80,7 @@ class Runs:
 
     def end_all(self, failure: RunnerError | None) -> None:
         """The engine ends, and every run with it."""
+        self._are_over, self._failure = True, failure
         for run in self:
             run.end(Ending.STOPPED, failure)
 
@@ -110,7 +117,7 @@ class Runs:
                     expired.append(run.deadline)
                 _show(run, memory, wait, standing)
                 event_log.run_ended(run, ending)
-                run.end(ending, standing.refusal)
+                run.end(ending, standing.refusal if ending is Ending.STOPPED else None)
                 self._runs.remove(run)
         self.show(memory, wait, standing)
         return expired
@@ -147,10 +154,10 @@ def _ending(run: Run, memory: Memory, wait: Wait, standing: Standing) -> Ending 
         return Ending.STOPPED
     if standing.open_calls_of(run):
         return None
-    if run.stopping or standing.refusal is not None:
-        return Ending.STOPPED
     if not own:
         return Ending.DONE
+    if run.stopping or standing.refusal is not None:
+        return Ending.STOPPED
     if stalled:
         return Ending.STALLED
     return _worth_waiting(run, standing)
@@ -158,7 +165,7 @@ def _ending(run: Run, memory: Memory, wait: Wait, standing: Standing) -> Ending 
 
 def _worth_waiting(run: Run, standing: Standing) -> Ending | None:
     """Why `run` is over with work left, if it is."""
-    if standing.trouble is not None:
+    if not standing.admitting:
         return None
     if not run.waiting:
         return Ending.STOPPED  # no account serves any of its batches

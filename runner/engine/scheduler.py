@@ -108,7 +108,7 @@ class Scheduler:
         memory, calls, opened = await self._reserve(connection, memory, found, now, changes)
         await changes.write(connection)
         await self._save_windows(connection, memory.snapshot, changed, opened)
-        snapshot = memory.snapshot.with_changes(changes).with_windows((*changed, *opened))
+        snapshot = memory.snapshot.with_changes(changes).with_windows((), opened)
         memory = replace(memory, snapshot=snapshot)
         return Turn(memory, tuple(settlements), tuple(calls), tuple(demands), found.wait)
 
@@ -289,11 +289,7 @@ class Scheduler:
             route: self._route_state(memory, accounts[route[0]], route, own)
             for route, own in found.items()
         }
-        bounds = {
-            name: AccountState(rate=memory.rates.get(name) or start_bucket.full(rate))
-            for name, account in accounts.items()
-            if (rate := account.calls_per_second)
-        }
+        bounds = {name: _bounds(memory, account) for name, account in accounts.items()}
         return State(states, bounds, memory.in_flight, self._max_concurrency, loop_ms())
 
     def _route_state(
@@ -358,11 +354,20 @@ class Scheduler:
         changed: Sequence[Window],
         opened: Sequence[Window],
     ) -> None:
-        """Store what has changed; a window that is not known yet follows another."""
+        """Store what has changed; those that are opened anew become the latest of their quotas."""
         final = {windows.key_of(window): window for window in (*changed, *opened)}
-        known = before.windows
-        await windows.open_windows(connection, [w for key, w in final.items() if key not in known])
-        await windows.save_windows(connection, [w for key, w in final.items() if key in known])
+        latest = {windows.key_of(window) for window in before.latest.values()}
+        fresh = {windows.key_of(window) for window in opened} - latest
+        await windows.open_windows(connection, [w for key, w in final.items() if key in fresh])
+        await windows.save_windows(connection, [w for key, w in final.items() if key not in fresh])
+
+
+def _bounds(memory: Memory, account: Account) -> AccountState:
+    """What bounds the calls of an account beside its windows."""
+    rate = memory.rates.get(account.name)
+    if rate is None and account.calls_per_second:
+        rate = start_bucket.full(account.calls_per_second)
+    return AccountState(memory.in_flight_of(account.name), account.max_concurrency, rate)
 
 
 def _claimed(job: jobs.ReadyJob) -> CallJob:

@@ -43,19 +43,22 @@ class Snapshot:
         latest = {(*key, window.period_key): window for key, window in self.latest.items()}
         return {**self.superseded, **latest}
 
-    def with_windows(self, changed: Iterable[Window]) -> Snapshot:
-        """The snapshot with windows that were changed, or opened behind others."""
+    def with_windows(self, changed: Iterable[Window], opened: Iterable[Window] = ()) -> Snapshot:
+        """The snapshot with windows that were changed; those `opened` are the latest then."""
         latest, superseded = dict(self.latest), dict(self.superseded)
         for window in changed:
             key = (window.account, window.model, window.quota)
-            old = latest.get(key)
-            if old is None or old.period_key == window.period_key:
+            if key in latest and latest[key].period_key == window.period_key:
                 latest[key] = window
-            elif (*key, window.period_key) in superseded:
-                superseded[(*key, window.period_key)] = window
             else:
+                superseded[(*key, window.period_key)] = window
+        for window in opened:
+            key = (window.account, window.model, window.quota)
+            old = latest.get(key)
+            if old is not None and old.period_key != window.period_key:
                 superseded[(*key, old.period_key)] = old
-                latest[key] = window
+                superseded.pop((*key, window.period_key), None)
+            latest[key] = window
         return replace(self, latest=latest, superseded=superseded)
 
     def with_changes(self, changes: Changes) -> Snapshot:

@@ -32,6 +32,7 @@ class Account:
         models: The names of models at this provider, by their names in job files. A model that
             is not a key is not served. Empty: every model is served under its own name.
         prices: Credits a call, by model.
+        max_concurrency: How many calls may be in flight, on all its models; None: any number.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Account:
     calls_per_second: int | None = 10
     models: Mapping[str, str] = field(default_factory=dict)
     prices: Mapping[str, float] = field(default_factory=dict)
+    max_concurrency: int | None = None
 
     def serves(self, model: str) -> str | None:
         """The name here of `model` of a job file; None if it is not served."""

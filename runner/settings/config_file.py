@@ -96,6 +96,7 @@ class AccountSettings(TomlTable):
         reserve: Calls a day that are left to the user, fewer than ``limits.calls_per_day``; or a
             percentage of them, as ``"10%"``.
         limits: Replace the preset's.
+        max_concurrency: The most calls in flight at once, on all its models; None: no limit.
         max_calls_per_day: The most calls a day, whatever the provider allows; None: no limit.
         max_calls: The most calls in all; None: no limit.
         models: The names that the models of job files have here; if there are any, no other models
@@ -108,6 +109,7 @@ class AccountSettings(TomlTable):
     base_url: BaseUrl | None = None
     reserve: Annotated[int | str, PlainValidator(_reserve)] = 0
     limits: AccountLimits = AccountLimits()
+    max_concurrency: Annotated[int, Field(ge=1)] | None = None
     max_calls_per_day: Annotated[int, Field(ge=1)] | None = None
     max_calls: Annotated[int, Field(ge=1)] | None = None
     models: dict[Name, Name] = Field(default_factory=dict)

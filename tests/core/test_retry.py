@@ -53,7 +53,9 @@ def test_a_valid_answer_ends_the_job_even_at_the_last_try() -> None:
 def test_a_bad_answer_is_asked_again_until_the_limit() -> None:
     assert after_answer(None, "no label", Tries(), LIMITS) == Reask("no label")
     last = after_answer(None, "no label", Tries(invalid_replies=1), LIMITS)
-    assert last == Fail("no valid answer in 2 asked: no label")
+    assert last == Fail("no valid answer in 2 replies: no label")
+    once = after_answer(None, "no label", Tries(), Limits(max_asks=1))
+    assert once == Fail("no valid answer in 1 reply: no label")
 
 
 def test_an_answer_that_asking_again_would_not_change_fails_at_once() -> None:

@@ -17,10 +17,6 @@ def test_a_full_bucket_lets_one_seconds_worth_start_at_once() -> None:
     assert spent.left(NOW + 60_000) == 10
 
 
-def test_a_clock_that_was_set_back_adds_nothing() -> None:
-    assert full(10).after(10, NOW).left(NOW - 3_600_000) == 0
-
-
 @given(
     st.integers(1, 5_000), st.lists(st.tuples(st.integers(0, 400), st.integers(0, 9)), max_size=30)
 )

@@ -14,6 +14,7 @@ from runner.core.pacing import Pace
 from runner.core.states import BatchState
 from runner.engine import balance_poller
 from runner.engine.run import Run, RunOptions
+from runner.errors import EngineError
 from runner.store.batches import set_batch_state
 from tests.support.world import World, simulate
 
@@ -55,6 +56,60 @@ def test_the_ceiling_is_of_the_process_whatever_the_routes(tmp_path: Path) -> No
         assert world.simulator.stats().max_in_flight == 3
 
     simulate(tmp_path, story, latency_ms=(200, 400), calls_per_day=2_000)
+
+
+def test_the_ceiling_of_an_account_holds_for_all_its_models(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        for model in ("Qwen/Qwen3-8B", "Qwen/Qwen3-14B"):
+            await world.queue(60, model=model, name=model)
+        assert await world.run(RunOptions(rules=ASAP), account_concurrency=3) is Ending.DONE
+        assert world.simulator.stats().max_in_flight == 3
+
+    simulate(tmp_path, story, latency_ms=(200, 400), calls_per_day=2_000)
+
+
+def test_a_disk_that_is_nearly_full_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also while calls end and jobs fall due: what is in flight is stored, and nothing is begun."""
+    free = [10**9]
+    usage = type("usage", (), {"free": property(lambda _self: free[0])})
+    monkeypatch.setattr("runner.engine.engine.shutil.disk_usage", lambda _path: usage())
+
+    async def story(world: World) -> None:
+        batch = await world.queue(60)
+
+        async def fill_and_empty() -> None:
+            await anyio.sleep(3)
+            free[0] = 10**6
+            await anyio.sleep(3600)
+            assert 0 < (await world.batch(batch)).counts.succeeded < 60
+            free[0] = 10**9
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(fill_and_empty)
+            assert await world.run(RunOptions(rules=ASAP), max_concurrency=4) is Ending.DONE
+        assert (await world.batch(batch)).counts.succeeded == 60
+
+    simulate(tmp_path, story, faults={"error_500": 0.2})
+
+
+def test_a_run_that_comes_after_the_engine_has_failed_ends_as_the_others_did(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(world: World) -> None:
+        await world.queue(5)
+
+        def broken(*_: object) -> None:
+            raise ZeroDivisionError
+
+        async with world.engine() as engine:
+            monkeypatch.setattr("runner.core.admission.admit", broken)
+            for _ in range(2):
+                with pytest.raises(EngineError, match="ZeroDivisionError"):
+                    await engine.run(world.wanted())
+
+    simulate(tmp_path, story)
 
 
 def test_a_pause_is_heeded_before_the_next_call_starts(tmp_path: Path) -> None:

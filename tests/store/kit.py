@@ -334,7 +334,7 @@ def done(call: Call, answer: str = "yes", left: int | None = None) -> Settlement
     return _settlement(call, Succeed(answer), Verdict(Kind.DONE), counts)
 
 
-def failed(call: Call, why: str = "no valid answer in 3 asked") -> Settlement:
+def failed(call: Call, why: str = "no valid answer in 3 replies") -> Settlement:
     return _settlement(call, Fail(why), Verdict(Kind.DONE))
 
 
