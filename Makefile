@@ -32,7 +32,7 @@ test: $(VENV)/ready-to-test
 
 slow: $(VENV)/ready-to-test
 	$(BIN)/pytest tests -n $(JOBS) -m slow
-	MIDNIGHT_FAULTS=300 $(BIN)/pytest tests/faults/test_injected.py -n $(JOBS)
+	MIDNIGHT_FAULTS=60 $(BIN)/pytest tests/faults/test_injected.py -n $(JOBS)
 
 bench: $(VENV)/installed $(PEERS)/peers
 	$(BIN)/python benchmarks/all.py

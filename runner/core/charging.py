@@ -241,7 +241,7 @@ def _reset_is_late(
 def _goes_on(window: Window, count: Count) -> bool:
     """Whether `count`, of a day's first answer, goes on from the day before's.
 
-    That may have been less than was previous_spent: faults count here that were not charged there.
+    It may be less than `previous_spent`, which has faults that the provider did not charge.
     """
     spent = count.spent(window.limit or 0 if count.limit is None else count.limit)
     return window.previous_spent > 0 and spent > max(1, window.previous_spent // 2)

@@ -1,4 +1,4 @@
-"""The arithmetic of allowances: admit, settle, refund, learn.
+"""The arithmetic of allowances: admit, reserve, settle, learn.
 
 It knows what calls do to windows; window.py, what those are. Who may call when a window is
 parked is gate.py's to say, and how fast a budget is spent is pacing.py's.
@@ -89,7 +89,7 @@ def _closed(window: Window, now: int, cost: Cost) -> Refused | None:
     if gate.probe_in_flight:
         return Refused(None, "a probe is under way", window)
     if gate.needs_probe and window.reserved:
-        return Refused(None, "the calls in flight end before the probe", window)
+        return Refused(None, "waiting for the calls in flight, then one probe", window)
     if window.calls_left(cost) == 0:
         return Refused(room_at(window, cost, now), _full(window), window)
     return None
@@ -139,7 +139,7 @@ def settle(
         probe: Whether the call flew alone, so that `count` is exact.
         now: The moment of the reply.
         held: How much was reserved for the call.
-        sent_at: When the call was sent: what was given up before is in its `count`, if charged.
+        sent_at: When the call was sent. Calls given up earlier are in `count` if they were charged.
     """
     window = replace(refreshed(window, now), reserved=max(0, window.reserved - held))
     if count is None:

@@ -126,7 +126,7 @@ def after_answer(
     Args:
         value: The answer, if it is one.
         why_not: Why it is none.
-        tries: What the job has been through, before this.
+        tries: What the job has been through; `attempts` has this call already.
         limits: How much it may go through.
         pack_size: How many jobs shared the call.
         final: Whether asking the job again, alone, would bring no other answer.
@@ -158,7 +158,7 @@ def after_refusal(
 
     Args:
         verdict: What came of the call.
-        tries: What the job has been through, before this.
+        tries: What the job has been through; `attempts` has this call already.
         limits: How much it may go through.
         jitter: In [0, 1); spreads the retries.
         now: The present moment.

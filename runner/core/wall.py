@@ -45,7 +45,7 @@ class Streak:
     failed: tuple[int, ...] = ()
 
     def as_stored(self, number: int) -> Streak:
-        """This streak, of which others have made one of so many calls, or an answer an end."""
+        """The streak with the stored number: others may have added to it, or an answer ended it."""
         return replace(self, number=number) if number else NO_STREAK
 
     @property

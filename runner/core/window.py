@@ -31,7 +31,7 @@ class Unit(StrEnum):
 
 
 class Source(StrEnum):
-    """Where the knowledge of a limit comes from, weakest first."""
+    """Where the knowledge of a limit comes from."""
 
     PRESET = "preset"
     CONFIGURED = "configured"

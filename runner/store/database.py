@@ -1,6 +1,6 @@
 """The database: one writing connection, short readers apart from it, and who has written.
 
-What is stored, its neighbours know; what is one database's own, sqlite.py.
+Tables are in the neighbouring files; what is SQLite's own, in sqlite.py.
 """
 
 from __future__ import annotations

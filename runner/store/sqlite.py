@@ -1,8 +1,8 @@
 """Everything that is SQLite's own: connections, transactions, expressions, and error codes.
 
-A second database needs a file like this one: `engine`, `create`, `revision`, `table_names`,
-`integrity_findings`, `write_copy`, `prepare_upgrade`, `translated`, its entry in `drivers`, and how
-it spells what is in expressions.py.
+A second database needs a file like this one: `engine`, `create`, `files_beside`, `revision`,
+`table_names`, `integrity_findings`, `write_copy`, `prepare_upgrade`, `translated`, `is_failure`,
+`cannot_open`, its entry in `drivers`, and how it spells what is in expressions.py.
 """
 
 from __future__ import annotations

@@ -113,12 +113,14 @@ def _compiled(statement: Executable | Upsert, dialect: Dialect) -> _Compiled:
     assert isinstance(statement, ClauseElement)  # noqa: S101 - every statement is
     compiled = statement.compile(dialect=dialect)
     assert isinstance(compiled, SQLCompiler)  # noqa: S101 - and is compiled to SQL
+    if compiled.positiontup is None:
+        raise ValueError(f"the driver of {dialect.name} must take parameters by their position")
     selected = getattr(statement, "selected_columns", None)
     columns: list[str] = [] if selected is None else list(selected.keys())
     row: Any = namedtuple("Row", columns, rename=True)  # type: ignore[misc]  # noqa: PYI024
     return _Compiled(
         compiled.string,
-        tuple(compiled.positiontup or ()),
+        tuple(compiled.positiontup),
         {key: value for key, value in compiled.params.items() if value is not None},
         row._make,
     )
