@@ -101,7 +101,8 @@ class EngineHost:
             return self._engine
 
     async def _host(self, *, task_status: TaskStatus[Engine | RunnerError]) -> None:
-        from runner.engine.engine import Engine, EngineOptions  # noqa: PLC0415 - only a run
+        from runner.engine.engine import Engine  # noqa: PLC0415 - only a run
+        from runner.engine.options import EngineOptions  # noqa: PLC0415
 
         started = False
         try:

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field, replace
 
 from runner.core.admission import Admission
 from runner.core.demand import Demand
+from runner.core.rejections import NO_STREAK, Streak
 from runner.core.route import Route
 from runner.core.selection import Wait
 from runner.core.settlement import Settlement
 from runner.core.start_bucket import StartBucket
-from runner.core.wall import NO_STREAK, Streak
 from runner.engine.call import PreparedCall
 from runner.engine.route_stats import RouteStats
 from runner.engine.snapshot import Snapshot

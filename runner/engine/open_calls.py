@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import anyio
 from anyio.abc import TaskGroup
 
 from runner.core.settlement import Settlement
@@ -13,6 +14,9 @@ from runner.engine import event_log
 from runner.engine.account_pool import AccountPool
 from runner.engine.call import CallTrace, EndedCall, Observer, PreparedCall, make_call
 from runner.store import set_aside
+
+GATHER_S = 0.002
+MANY_UNDER_WAY = 8
 
 
 class OpenCalls:
@@ -63,6 +67,12 @@ class OpenCalls:
         self._under_way.update(prepared.call.permit.key for prepared in calls)
         for prepared in calls:
             tasks.start_soon(self._make, prepared)
+
+    async def gather(self) -> None:
+        """With many under way, wait a moment for more of them to end: they are settled together."""
+        under_way = self.under_way
+        if under_way >= MANY_UNDER_WAY and len(self._ended) < under_way:
+            await anyio.sleep(GATHER_S)
 
     def keep(self, database: Path, why: str) -> str:
         """Write what has ended to a file beside the database; what is told of it."""

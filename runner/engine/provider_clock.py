@@ -62,7 +62,7 @@ class ProviderClock:
         """The present moment (ms since the epoch)."""
         return self._clock.now() + self._skew.ms
 
-    def look(self) -> None:
+    def check_jump(self) -> None:
         """See whether our clock has moved otherwise than time has passed."""
         difference = self._clock.now() - loop_ms()
         before, self._difference = self._difference, difference

@@ -26,7 +26,7 @@ SHOW_EVERY_S = 0.25
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class EngineStatus:
     """How the engine stands at one moment.
 
     Attributes:
@@ -104,7 +104,7 @@ class Runs:
         """When the first run that was stopped gives its calls up, in the loop's time."""
         return min((run.deadline for run in self._runs), default=float("inf"))
 
-    async def conclude(self, memory: Memory, wait: Wait, standing: Standing) -> list[float]:
+    async def conclude(self, memory: Memory, wait: Wait, status: EngineStatus) -> list[float]:
         """End the runs that are over, and show the others how things stand.
 
         Returns the deadlines of those that ended with calls under way.
@@ -112,27 +112,27 @@ class Runs:
         await self._note_paused(memory)
         expired = []
         for run in self:
-            if (ending := _ending(run, memory, wait, standing)) is not None:
-                if standing.open_calls_of(run) and run.stopping:
+            if (ending := _ending(run, memory, wait, status)) is not None:
+                if status.open_calls_of(run) and run.stopping:
                     expired.append(run.deadline)
-                _show(run, memory, wait, standing)
+                _show(run, memory, wait, status)
                 event_log.run_ended(run, ending)
-                run.end(ending, standing.refusal if ending is Ending.STOPPED else None)
+                run.end(ending, status.refusal if ending is Ending.STOPPED else None)
                 self._runs.remove(run)
-        self.show(memory, wait, standing)
+        self.show(memory, wait, status)
         return expired
 
     def show(
-        self, memory: Memory, wait: Wait, standing: Standing, *, at_once: bool = False
+        self, memory: Memory, wait: Wait, status: EngineStatus, *, at_once: bool = False
     ) -> None:
         """Show those who watch how things stand, not more often than they can look."""
         now = anyio.current_time()
         for run in self._runs:
             due = now - run.shown_at >= SHOW_EVERY_S
-            idle = not standing.open_calls
+            idle = not status.open_calls
             if run.options.watcher is not None and (at_once or due or idle):
                 run.shown_at = now
-                _show(run, memory, wait, standing)
+                _show(run, memory, wait, status)
 
     async def _note_paused(self, memory: Memory) -> None:
         """Find out which of the batches that have gone were paused."""
@@ -145,45 +145,45 @@ class Runs:
                             run.paused[batch.id] = batch
 
 
-def _ending(run: Run, memory: Memory, wait: Wait, standing: Standing) -> Ending | None:
+def _ending(run: Run, memory: Memory, wait: Wait, status: EngineStatus) -> Ending | None:
     """Why `run` is over, if it is."""
     own = [batch for batch in memory.snapshot.batches.values() if run.covers(batch.id)]
     run.waiting = tuple(reason for reason in wait.reasons if run.covers(reason.key))
-    stalled = run.stalled(own, standing.at)
+    stalled = run.stalled(own, status.at)
     if run.stopping and anyio.current_time() >= run.deadline:
         return Ending.STOPPED
-    if standing.open_calls_of(run):
+    if status.open_calls_of(run):
         return None
     if not own:
         return Ending.DONE
-    if run.stopping or standing.refusal is not None:
+    if run.stopping or status.refusal is not None:
         return Ending.STOPPED
     if stalled:
         return Ending.STALLED
-    return _worth_waiting(run, standing)
+    return _worth_waiting(run, status)
 
 
-def _worth_waiting(run: Run, standing: Standing) -> Ending | None:
+def _worth_waiting(run: Run, status: EngineStatus) -> Ending | None:
     """Why `run` is over with work left, if it is."""
-    if not standing.admitting:
+    if not status.admitting:
         return None
     if not run.waiting:
         return Ending.STOPPED  # no account serves any of its batches
-    now = standing.at + standing.skew_ms
+    now = status.at + status.skew_ms
     return Ending.SPENT if ends_run(run.waiting, now, wait=run.options.wait) else None
 
 
-def _show(run: Run, memory: Memory, wait: Wait, standing: Standing) -> None:
+def _show(run: Run, memory: Memory, wait: Wait, status: EngineStatus) -> None:
     if run.options.watcher is not None:
         run.options.watcher(
             progress_of(
                 run,
                 memory,
                 wait,
-                standing.accounts,
-                at=standing.at,
-                skew_ms=standing.skew_ms,
-                in_flight=standing.open_calls_of(run),
-                trouble=standing.trouble,
+                status.accounts,
+                at=status.at,
+                skew_ms=status.skew_ms,
+                in_flight=status.open_calls_of(run),
+                trouble=status.trouble,
             )
         )

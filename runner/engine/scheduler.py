@@ -14,7 +14,7 @@ from random import Random
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from runner.core import admission, controller, settlement, start_bucket, wall
+from runner.core import admission, controller, settlement, start_bucket
 from runner.core.admission import Admission, Permit
 from runner.core.charging import ANSWERED
 from runner.core.demand import Demand, Rules
@@ -22,18 +22,18 @@ from runner.core.retry import RetryAt
 from runner.core.route import Route, RouteState
 from runner.core.selection import AccountState, State
 from runner.core.settlement import Call, CallJob, RouteEvidence, Settlement
-from runner.core.states import BatchState
 from runner.core.window import Window
 from runner.engine.account_pool import AccountPool
 from runner.engine.call import EndedCall, PreparedCall, loop_ms, settled
 from runner.engine.memory import Memory, Turn, shares_of
+from runner.engine.pausing import pause, pause_rejected
 from runner.engine.preparing import Preparer
 from runner.engine.read_ahead import Pack, ReadAhead
 from runner.engine.route_stats import RouteStats
-from runner.engine.snapshot import Snapshot, demand_of, read_snapshot, routes_of, windows_of
+from runner.engine.snapshot import demand_of, read_snapshot, routes_of, windows_of
 from runner.providers.account import Account
-from runner.store import batches, enqueue, jobs, results, windows
-from runner.store.apply import apply
+from runner.store import enqueue, jobs, windows
+from runner.store.apply import apply, unsettled
 from runner.store.batches import Batch
 from runner.store.counts import Changes
 from runner.store.database import Database
@@ -69,7 +69,7 @@ class Scheduler:
         self._read_ahead = ReadAhead()
         self._preparer = Preparer()
 
-    async def look(self, memory: Memory | None) -> Memory:
+    async def reread(self, memory: Memory | None) -> Memory:
         """What there is, read without the write lock."""
         async with self._database.read() as connection:
             snapshot = await read_snapshot(connection, self._accounts.names)
@@ -100,14 +100,18 @@ class Scheduler:
         memory = await self._current(connection, memory, stale=stale)
         changes = Changes()
         memory, judged = self._settle(memory, ended, now)
-        memory, settlements = await self._heed_walls(connection, memory, judged, now, changes)
-        memory, changed = await self._apply(connection, memory, settlements, now, changes)
+        still_open = await unsettled(connection, judged)
+        memory, settlements = await pause_rejected(
+            connection, memory, judged, still_open, now, changes
+        )
+        fresh = await apply(connection, settlements, still_open, self._runner_id, now, changes)
+        memory, changed = await self._conclude(connection, memory, fresh, now, changes)
         memory, demands = await self._demands(connection, memory, rules_of, now, changes)
         state = self._state(memory, demands, now)
         found = admission.admit(state, demands, now)
         memory, calls, opened = await self._reserve(connection, memory, found, now, changes)
         await changes.write(connection)
-        await self._save_windows(connection, memory.snapshot, changed, opened)
+        await windows.store(connection, memory.snapshot.latest.values(), changed, opened)
         snapshot = memory.snapshot.with_changes(changes).with_windows((), opened)
         memory = replace(memory, snapshot=snapshot)
         return Turn(memory, tuple(settlements), tuple(calls), tuple(demands), found.wait)
@@ -171,50 +175,23 @@ class Scheduler:
             routes[route] = routes[route].answered(sent, tokens, now_ms)
         return replace(memory, routes=routes), settlements
 
-    async def _heed_walls(
+    async def _conclude(
         self,
         connection: AsyncConnection,
         memory: Memory,
-        settlements: Sequence[Settlement],
-        now: int,
-        changes: Changes,
-    ) -> tuple[Memory, Sequence[Settlement]]:
-        """Pause the batches of which call after call is rejected, and fail no rows for it."""
-        known = memory.snapshot.batches
-
-        def answered(batch_id: int) -> bool:
-            return batch_id not in known or known[batch_id].counts.succeeded > 0
-
-        found = wall.find_walls(settlements, memory.streak_of, answered, now)
-        for batch_id in found.streaks.keys() & known.keys():
-            more = found.streaks[batch_id].number - known[batch_id].calls_rejected
-            changes.add(batch_id, "calls_rejected", more)
-        await results.take_back(connection, found.taken_back, changes)
-        streaks = {**memory.streaks, **found.streaks}
-        snapshot = await _paused(connection, memory.snapshot, found.reasons)
-        memory = replace(
-            memory, snapshot=snapshot, streaks={b: s for b, s in streaks.items() if s.number}
-        )
-        return memory, found.settlements
-
-    async def _apply(
-        self,
-        connection: AsyncConnection,
-        memory: Memory,
-        settlements: Sequence[Settlement],
+        fresh: Sequence[Settlement],
         now: int,
         changes: Changes,
     ) -> tuple[Memory, list[Window]]:
-        """Store what has ended, and what is due again; the windows that it changes."""
-        fresh = await apply(connection, settlements, self._runner_id, now, changes)
+        """What follows from settlements that count: windows, pauses, jobs that are due again."""
         snapshot = memory.snapshot
         changed = list(settlement.settle_windows(snapshot.windows, fresh, now).values())
-        snapshot = await _paused(connection, snapshot, settlement.gone_reasons(fresh))
+        snapshot = await pause(connection, snapshot, settlement.gone_reasons(fresh))
         dues = [
-            one.action.due
-            for settlement_ in settlements
-            for one in settlement_.jobs
-            if isinstance(one.action, RetryAt)
+            outcome.action.due
+            for one in fresh
+            for outcome in one.jobs
+            if isinstance(outcome.action, RetryAt)
         ]
         next_due = min([*dues, *([snapshot.next_due] if snapshot.next_due else [])], default=None)
         if next_due is not None and next_due <= now:
@@ -347,20 +324,6 @@ class Scheduler:
         if batch.part_of is not None:
             changes.add(batch.part_of, "calls_made", 1)
 
-    async def _save_windows(
-        self,
-        connection: AsyncConnection,
-        before: Snapshot,
-        changed: Sequence[Window],
-        opened: Sequence[Window],
-    ) -> None:
-        """Store what has changed; those that are opened anew become the latest of their quotas."""
-        final = {windows.key_of(window): window for window in (*changed, *opened)}
-        latest = {windows.key_of(window) for window in before.latest.values()}
-        fresh = {windows.key_of(window) for window in opened} - latest
-        await windows.open_windows(connection, [w for key, w in final.items() if key in fresh])
-        await windows.save_windows(connection, [w for key, w in final.items() if key not in fresh])
-
 
 def _bounds(memory: Memory, account: Account) -> AccountState:
     """What bounds the calls of an account beside its windows."""
@@ -373,14 +336,3 @@ def _bounds(memory: Memory, account: Account) -> AccountState:
 def _claimed(job: jobs.ReadyJob) -> CallJob:
     """The job as it is once it is claimed."""
     return CallJob(job.job_id, job.tries.with_attempt())
-
-
-async def _paused(
-    connection: AsyncConnection, snapshot: Snapshot, reasons: Mapping[int, str]
-) -> Snapshot:
-    """Pause batches, unless they are already."""
-    left = dict(snapshot.batches)
-    for batch_id, reason in reasons.items():
-        if left.pop(batch_id, None) is not None:
-            await batches.set_batch_state(connection, batch_id, BatchState.PAUSED, reason)
-    return replace(snapshot, batches=left)

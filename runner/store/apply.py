@@ -12,7 +12,7 @@ an answer is fenced by the call, the runner and the attempt.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -64,20 +64,32 @@ _MOVE = Statement(
 _KEEP_REPLIES = Statement(Upsert(invalid_replies, ("job_id", "number")))
 
 
+async def unsettled(connection: AsyncConnection, settlements: Sequence[Settlement]) -> set[int]:
+    """Of the calls of `settlements`, those that were not settled before."""
+    if not settlements:
+        return set()
+    ids = listed([settlement.call.id for settlement in settlements])
+    return {row.id for row in await _STILL_OPEN.fetch(connection, calls=ids)}
+
+
 async def apply(
     connection: AsyncConnection,
     settlements: Sequence[Settlement],
+    still_open: Collection[int],
     runner_id: int,
     now: int,
     changes: Changes,
 ) -> list[Settlement]:
-    """Store `settlements`; returns those whose calls had not been settled before.
+    """Store `settlements`; returns those of calls that are `still_open`, which `unsettled` tells.
 
     What these mean for windows is settled by the core, and stored with the windows.
     """
     if not settlements:
         return []
-    fresh = await _still_open(connection, settlements)
+    fresh: dict[int, Settlement] = {}
+    for settlement in settlements:
+        if settlement.call.id in still_open:
+            fresh.setdefault(settlement.call.id, settlement)
     stored = await _stored_jobs(connection, settlements)
     turn = _Turn(runner_id, now, changes, stored)
     # Answers first: of two calls that were made for one job, the one with the answer counts.
@@ -173,19 +185,6 @@ class _Turn:
         }
         self.moved.append(row | tries if tries else row)
         self.changes.move(job.batch_id, old, new)
-
-
-async def _still_open(
-    connection: AsyncConnection, settlements: Sequence[Settlement]
-) -> dict[int, Settlement]:
-    """By call, the first settlement of each call that is not settled yet."""
-    ids = listed([settlement.call.id for settlement in settlements])
-    still_open = {row.id for row in await _STILL_OPEN.fetch(connection, calls=ids)}
-    found: dict[int, Settlement] = {}
-    for settlement in settlements:
-        if settlement.call.id in still_open:
-            found.setdefault(settlement.call.id, settlement)
-    return found
 
 
 async def _stored_jobs(

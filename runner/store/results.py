@@ -192,7 +192,9 @@ async def forget_failures(connection: AsyncConnection, job_ids: Sequence[int]) -
     await _FORGET.run(connection, [{"jobs": listed(job_ids)}])
 
 
-async def take_back(connection: AsyncConnection, job_ids: Sequence[int], changes: Changes) -> None:
+async def requeue_failed(
+    connection: AsyncConnection, job_ids: Sequence[int], changes: Changes
+) -> None:
     """Queue failed jobs again, whose failure was not their own; it counts as one fault of each."""
     if not job_ids:
         return

@@ -72,6 +72,19 @@ async def open_windows(connection: AsyncConnection, opened: Iterable[Window]) ->
     await _OPEN.run(connection, rows)
 
 
+async def store(
+    connection: AsyncConnection,
+    latest: Iterable[Window],
+    changed: Sequence[Window],
+    opened: Sequence[Window],
+) -> None:
+    """Store `changed` and `opened`; of those opened, what is not among `latest` becomes it."""
+    final = {key_of(window): window for window in (*changed, *opened)}
+    fresh = {key_of(window) for window in opened} - {key_of(window) for window in latest}
+    await open_windows(connection, [w for key, w in final.items() if key in fresh])
+    await save_windows(connection, [w for key, w in final.items() if key not in fresh])
+
+
 def _values(window: Window) -> dict[str, Any]:
     gate = window.gate
     return {

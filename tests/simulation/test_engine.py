@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from runner.core.demand import Rules
@@ -16,6 +17,7 @@ from runner.engine import balance_poller
 from runner.engine.run import Run, RunOptions
 from runner.errors import EngineError
 from runner.store.batches import set_batch_state
+from tests.store.releases import raw
 from tests.support.world import World, simulate
 
 ASAP = Rules(Pace.ASAP)
@@ -74,7 +76,7 @@ def test_a_disk_that_is_nearly_full_is_waited_for(
     """Also while calls end and jobs fall due: what is in flight is stored, and nothing is begun."""
     free = [10**9]
     usage = type("usage", (), {"free": property(lambda _self: free[0])})
-    monkeypatch.setattr("runner.engine.engine.shutil.disk_usage", lambda _path: usage())
+    monkeypatch.setattr("runner.engine.trouble.shutil.disk_usage", lambda _path: usage())
 
     async def story(world: World) -> None:
         batch = await world.queue(60)
@@ -92,6 +94,34 @@ def test_a_disk_that_is_nearly_full_is_waited_for(
         assert (await world.batch(batch)).counts.succeeded == 60
 
     simulate(tmp_path, story, faults={"error_500": 0.2})
+
+
+@pytest.mark.parametrize("seconds", [0, 3])
+def test_a_database_that_is_locked_for_a_while_is_waited_for(tmp_path: Path, seconds: int) -> None:
+    """Before the first call, or in the midst of them: that none starts does not end the run."""
+
+    async def story(world: World) -> None:
+        batch = await world.queue(60)
+        async with world.database.write() as connection:
+            await connection.exec_driver_sql("PRAGMA busy_timeout = 0")
+
+        async def hold() -> None:
+            await anyio.sleep(seconds)
+            with raw(tmp_path / "queue.db") as other:
+                other.execute("BEGIN IMMEDIATE")
+                await anyio.sleep(3600)
+                assert (await world.batch(batch)).counts.succeeded < 60
+                assert "locked" in str(world.shown[-1].trouble)
+                other.execute("ROLLBACK")
+
+        async with world.engine(max_concurrency=4) as engine, anyio.create_task_group() as tasks:
+            await anyio.sleep(1)
+            tasks.start_soon(hold)
+            await anyio.lowlevel.checkpoint()
+            assert await engine.run(world.wanted(RunOptions(rules=ASAP))) is Ending.DONE
+        assert (await world.batch(batch)).counts.succeeded == 60
+
+    simulate(tmp_path, story)
 
 
 def test_a_run_that_comes_after_the_engine_has_failed_ends_as_the_others_did(

@@ -30,7 +30,7 @@ from runner.core.states import BatchState
 from runner.core.verdict import Kind, Scope, Verdict
 from runner.core.window import ONE_CALL, Cost, Count, Quota
 from runner.store import batches, enqueue, jobs, windows
-from runner.store.apply import apply
+from runner.store.apply import apply, unsettled
 from runner.store.batches import Batch, NewBatch
 from runner.store.counts import Changes
 from runner.store.database import Database
@@ -308,7 +308,8 @@ async def settle(
 ) -> None:
     """Store the ends of calls, and what they do to the windows, as a turn of the engine does."""
     changes = Changes()
-    fresh = await apply(connection, settlements, runner_id, now, changes)
+    still_open = await unsettled(connection, settlements)
+    fresh = await apply(connection, settlements, still_open, runner_id, now, changes)
     latest = await windows.latest_windows(connection, [ACCOUNT])
     known = await windows.reserved_windows(connection)
     known |= {windows.key_of(window): window for window in latest.values()}

@@ -17,7 +17,8 @@ from runner import virtual
 from runner.clock import Clock
 from runner.core.ending import Ending
 from runner.core.states import BatchState
-from runner.engine.engine import Engine, EngineOptions
+from runner.engine.engine import Engine
+from runner.engine.options import EngineOptions
 from runner.engine.progress import Progress
 from runner.engine.run import Run, RunOptions
 from runner.jobfile import parse

@@ -55,41 +55,41 @@ async def drain(world: World, provider: Provider, at_once: int = 8) -> Ending:
 
 @pytest.mark.parametrize("status", [400, 405, 422])
 @pytest.mark.parametrize("at_once", [1, 8])
-def test_a_wall_in_the_middle_pauses_the_batch_and_fails_no_row(
+def test_rejections_from_some_moment_on_pause_the_batch_and_fail_no_row(
     tmp_path: Path, status: int, at_once: int
 ) -> None:
-    wall = Provider(lambda n: answered() if n <= 50 else rejected(status, n))
+    provider = Provider(lambda n: answered() if n <= 50 else rejected(status, n))
 
     async def story(world: World) -> None:
         batch = await world.queue(400)
-        await drain(world, wall, at_once)
+        await drain(world, provider, at_once)
         paused = await world.batch(batch)
         assert paused.state is BatchState.PAUSED
         assert f"HTTP {status}, request" in paused.pause_reason
         assert (paused.counts.succeeded, paused.counts.failed) == (50, 0)
-        assert wall.calls <= 50 + 5 + at_once
+        assert provider.calls <= 50 + 5 + at_once
         assert await world.defects() == []
-        wall.script = lambda _n: answered()
+        provider.script = lambda _n: answered()
         async with world.database.write() as connection:
             await batches.set_batch_state(connection, batch.id, BatchState.ACTIVE)
-        assert await drain(world, wall) is Ending.DONE
+        assert await drain(world, provider) is Ending.DONE
         assert (await world.batch(batch)).counts.succeeded == 400
         assert await world.defects() == []
 
     simulate(tmp_path, story)
 
 
-def test_a_batch_that_is_resumed_against_the_wall_stops_again_and_rows_of_old_fail(
+def test_a_batch_that_is_resumed_although_nothing_has_changed_stops_again_and_rows_of_old_fail(
     tmp_path: Path,
 ) -> None:
     """Or rows that the provider will never take would keep a batch from its end."""
-    wall = Provider(lambda n: rejected(400, n))
+    provider = Provider(lambda n: rejected(400, n))
 
     async def story(world: World) -> None:
         batch = await world.queue(8)
         failed = []
         for _ in range(4):
-            await drain(world, wall, 1)
+            await drain(world, provider, 1)
             failed.append((await world.batch(batch)).counts.failed)
             async with world.database.write() as connection:
                 await batches.set_batch_state(connection, batch.id, BatchState.ACTIVE)

@@ -6,10 +6,10 @@ import pytest
 
 from runner.core.admission import Permit
 from runner.core.charging import Outcome
+from runner.core.rejections import NO_STREAK, REJECTIONS, Rejections, Streak, find_systematic
 from runner.core.retry import Fail, JobAction, Release, RetryAt, Succeed, Tries
 from runner.core.settlement import Call, CallJob, JobOutcome, Settlement
 from runner.core.verdict import Kind, Verdict
-from runner.core.wall import NO_STREAK, REJECTIONS, Streak, Walls, find_walls
 
 NOW = 1_795_500_000_000
 PERMIT = Permit(1, ("mine", "qwen"), {})
@@ -29,93 +29,93 @@ def ended(number: int, verdict: Verdict, *, batch: int | None = 1, faults: int =
     return Settlement(call, Outcome(verdict), (JobOutcome(job, action),))
 
 
-def walls(
+def found_in(
     *verdicts: Verdict, before: Streak = NO_STREAK, answered: bool = True, first: int = 1
-) -> Walls:
+) -> Rejections:
     found = [ended(number, verdict) for number, verdict in enumerate(verdicts, first)]
-    return find_walls(found, lambda _batch: before, lambda _batch: answered, NOW)
+    return find_systematic(found, lambda _batch: before, lambda _batch: answered, NOW)
 
 
-def actions(found: Walls) -> list[JobAction]:
+def actions(found: Rejections) -> list[JobAction]:
     return [one.action for settlement in found.settlements for one in settlement.jobs]
 
 
-def test_a_handful_of_rejections_in_the_same_way_is_a_wall_and_fails_no_row() -> None:
-    found = walls(DONE, *[REJECTED] * (REJECTIONS - 1), SAME)
+def test_a_handful_of_rejections_in_the_same_way_is_systematic_and_fails_no_row() -> None:
+    found = found_in(DONE, *[REJECTED] * (REJECTIONS - 1), SAME)
     assert actions(found) == [Succeed("a"), *[RetryAt(NOW)] * REJECTIONS]
     why = f"the provider rejects call after call: {SAME.why}; log in"
-    assert found.reasons == {1: why}
-    assert found.streaks[1].number == REJECTIONS
-    assert found.taken_back == []
+    assert found.pause_reasons == {1: why}
+    assert found.streaks[1].count == REJECTIONS
+    assert found.requeued == []
 
 
 def test_fewer_are_the_rows_own_fault() -> None:
-    found = walls(*[REJECTED] * (REJECTIONS - 1))
+    found = found_in(*[REJECTED] * (REJECTIONS - 1))
     assert actions(found) == [Fail(REJECTED.why)] * (REJECTIONS - 1)
-    assert found.reasons == {}
-    assert found.streaks[1].failed == (1, 2, 3, 4)
+    assert found.pause_reasons == {}
+    assert found.streaks[1].failed_jobs == (1, 2, 3, 4)
 
 
-def test_rows_that_were_failed_before_the_wall_was_seen_are_taken_back() -> None:
-    before = walls(DONE, *[REJECTED] * 3).streaks[1]
-    found = walls(SAME, SAME, before=before, first=5)
-    assert found.taken_back == [2, 3, 4]
+def test_rows_that_were_failed_before_it_was_known_are_queued_again() -> None:
+    before = found_in(DONE, *[REJECTED] * 3).streaks[1]
+    found = found_in(SAME, SAME, before=before, first=5)
+    assert found.requeued == [2, 3, 4]
     assert actions(found) == [RetryAt(NOW)] * 2
-    assert found.streaks[1].failed == ()
+    assert found.streaks[1].failed_jobs == ()
 
 
 def test_calls_in_flight_when_the_batch_was_paused_fail_no_row_either() -> None:
-    paused = walls(*[REJECTED] * REJECTIONS).streaks[1]
-    found = walls(REJECTED, before=paused, first=9)
-    assert (actions(found), found.taken_back) == ([RetryAt(NOW)], [])
+    paused = found_in(*[REJECTED] * REJECTIONS).streaks[1]
+    found = found_in(REJECTED, before=paused, first=9)
+    assert (actions(found), found.requeued) == ([RetryAt(NOW)], [])
 
 
 @pytest.mark.parametrize("between", [DONE, OTHER])
-def test_an_answer_or_another_way_ends_a_streak(between: Verdict) -> None:
-    found = walls(*[REJECTED] * 4, between, *[REJECTED] * 4)
-    assert found.reasons == {}
-    assert found.streaks[1].number == 4
-    assert found.streaks[1].failed == (6, 7, 8, 9)
+def test_an_answer_or_another_message_ends_a_streak(between: Verdict) -> None:
+    found = found_in(*[REJECTED] * 4, between, *[REJECTED] * 4)
+    assert found.pause_reasons == {}
+    assert found.streaks[1].count == 4
+    assert found.streaks[1].failed_jobs == (6, 7, 8, 9)
 
 
 @pytest.mark.parametrize("between", [FAULT, OF_THE_ROW])
-def test_what_tells_nothing_of_a_wall_is_passed_over(between: Verdict) -> None:
-    found = walls(*[REJECTED] * 4, between, REJECTED)
-    assert list(found.reasons) == [1]
+def test_what_is_no_evidence_is_passed_over(between: Verdict) -> None:
+    found = found_in(*[REJECTED] * 4, between, REJECTED)
+    assert list(found.pause_reasons) == [1]
     assert actions(found)[4] == (Release() if between is FAULT else Fail(between.why))
 
 
-def test_before_any_answer_every_way_counts() -> None:
+def test_before_any_answer_every_message_counts() -> None:
     mixed = [REJECTED, OTHER, REJECTED, OTHER, REJECTED]
-    assert list(walls(*mixed, answered=False).reasons) == [1]
-    assert walls(*mixed).reasons == {}
-    assert list(walls(*[OF_THE_ROW] * 5, answered=False).reasons) == [1]
-    assert walls(*[OF_THE_ROW] * 5).reasons == {}
+    assert list(found_in(*mixed, answered=False).pause_reasons) == [1]
+    assert found_in(*mixed).pause_reasons == {}
+    assert list(found_in(*[OF_THE_ROW] * 5, answered=False).pause_reasons) == [1]
+    assert found_in(*[OF_THE_ROW] * 5).pause_reasons == {}
 
 
-def test_rejections_before_a_restart_count_and_their_way_is_not_known() -> None:
+def test_rejections_before_a_restart_count_and_their_message_is_not_known() -> None:
     stored = NO_STREAK.as_stored(4)
-    assert list(walls(OTHER, before=stored).reasons) == [1]
+    assert list(found_in(OTHER, before=stored).pause_reasons) == [1]
     assert Streak(4, "as before", (7,)).as_stored(0) == NO_STREAK
 
 
 def test_a_row_that_is_rejected_again_after_the_batch_was_resumed_fails() -> None:
-    found = find_walls(
+    found = find_systematic(
         [ended(n, REJECTED, faults=n % 2) for n in range(REJECTIONS)],
         lambda _batch: NO_STREAK,
         lambda _batch: True,
         NOW,
     )
     fails = [Fail(REJECTED.why) if n % 2 else RetryAt(NOW) for n in range(REJECTIONS)]
-    assert (actions(found), list(found.reasons)) == (fails, [1])
+    assert (actions(found), list(found.pause_reasons)) == (fails, [1])
 
 
-def test_every_batch_has_a_wall_of_its_own_and_a_call_for_none_has_none() -> None:
-    found = find_walls(
+def test_every_batch_has_a_streak_of_its_own_and_a_call_for_none_has_none() -> None:
+    found = find_systematic(
         [ended(n, REJECTED, batch=(None, 1, 2)[n % 3]) for n in range(3 * REJECTIONS - 3)],
         lambda batch: Streak(1, "", (99,)) if batch == 2 else NO_STREAK,
         lambda _batch: True,
         NOW,
     )
-    assert (list(found.reasons), found.taken_back) == ([2], [99])
-    assert {b: s.number for b, s in found.streaks.items()} == {1: 4, 2: REJECTIONS}
+    assert (list(found.pause_reasons), found.requeued) == ([2], [99])
+    assert {b: s.count for b, s in found.streaks.items()} == {1: 4, 2: REJECTIONS}

@@ -1,8 +1,9 @@
-"""Call after call of a batch rejected in the same way: a wall that no row is to blame for.
+"""Systematic rejections: call after call of a batch is rejected in the same way.
 
-A wrong parameter, a login page or an account that lost its rights would otherwise fail every row,
-at a call each. So after a handful the batch is paused, and the rows that were failed for it are
-taken back. A row that is rejected again once the user has resumed the batch fails.
+No row is to blame for that. A wrong parameter, a login page or an account that lost its rights
+would otherwise fail every row, at a call each. So after a handful the batch is paused, and the rows
+that had failed are queued again. A row that is rejected again after the user has resumed the batch
+fails.
 """
 
 from __future__ import annotations
@@ -35,52 +36,52 @@ class Streak:
     """Calls of a batch that were rejected one after the other, in the same way.
 
     Attributes:
-        number: How many, other runners' and those before a restart included.
-        way: How; empty where that is not known.
-        failed: The jobs that were failed for it.
+        count: How many, other runners' and those before a restart included.
+        pattern: What all of them say; empty where that is not known.
+        failed_jobs: The jobs that have failed for it.
     """
 
-    number: int = 0
-    way: str = ""
-    failed: tuple[int, ...] = ()
+    count: int = 0
+    pattern: str = ""
+    failed_jobs: tuple[int, ...] = ()
 
-    def as_stored(self, number: int) -> Streak:
-        """The streak with the stored number: others may have added to it, or an answer ended it."""
-        return replace(self, number=number) if number else NO_STREAK
+    def as_stored(self, count: int) -> Streak:
+        """The streak with the stored count: others may have added to it, or an answer ended it."""
+        return replace(self, count=count) if count else NO_STREAK
 
     @property
-    def is_wall(self) -> bool:
+    def is_systematic(self) -> bool:
         """Whether they are too many to be the rows' fault."""
-        return self.number >= REJECTIONS
+        return self.count >= REJECTIONS
 
 
 NO_STREAK = Streak()
 
 
 @dataclass(frozen=True, slots=True)
-class Walls:
-    """What a turn's settlements tell of walls.
+class Rejections:
+    """What the settlements of a turn say of systematic rejections.
 
     Attributes:
         streaks: By batch, the rejections since its last answer.
-        settlements: The settlements; those of a wall fail nothing.
-        reasons: By batch, why it is to be paused.
-        taken_back: Jobs that were failed earlier, and are not to be.
+        settlements: The settlements; those of a systematic rejection fail no job.
+        pause_reasons: By batch, why it is to be paused.
+        requeued: Jobs that have failed in earlier turns, and are to be queued again.
     """
 
     streaks: Mapping[int, Streak]
     settlements: Sequence[Settlement]
-    reasons: Mapping[int, str]
-    taken_back: Sequence[int]
+    pause_reasons: Mapping[int, str]
+    requeued: Sequence[int]
 
 
-def find_walls(
+def find_systematic(
     settlements: Sequence[Settlement],
     streak_of: Callable[[int], Streak],
     answered: Callable[[int], bool],
     now: int,
-) -> Walls:
-    """What `settlements`, in the order in which their calls ended, tell.
+) -> Rejections:
+    """What `settlements`, in the order in which their calls ended, say.
 
     Args:
         settlements: Those of the turn.
@@ -90,19 +91,21 @@ def find_walls(
         now: The present moment (ms since the epoch).
     """
     streaks, reasons = dict[int, Streak](), dict[int, str]()
-    spared: dict[int, Settlement] = {}
-    taken_back: list[int] = []
+    changed: dict[int, Settlement] = {}
+    requeued: list[int] = []
     for batch_id, own in _by_batch(settlements).items():
-        streak, rejected = _follow(streak_of(batch_id), own, any_way=not answered(batch_id))
-        if streak.is_wall and rejected:
+        streak, rejected = _extended(streak_of(batch_id), own, any_pattern=not answered(batch_id))
+        if streak.is_systematic and rejected:
             reasons[batch_id] = _reason(rejected[-1].outcome.verdict)
-            spared |= {one.call.id: _spared(one, now) for one in rejected}
-            taken_back += streak.failed
-            streaks[batch_id] = replace(streak, failed=())
+            changed |= {one.call.id: _without_failures(one, now) for one in rejected}
+            requeued += streak.failed_jobs
+            streaks[batch_id] = replace(streak, failed_jobs=())
         else:
-            streaks[batch_id] = replace(streak, failed=(*streak.failed, *_failed(rejected)))
-    settled = [spared.get(one.call.id, one) for one in settlements]
-    return Walls(streaks, settled, reasons, taken_back)
+            streaks[batch_id] = replace(
+                streak, failed_jobs=(*streak.failed_jobs, *_failed(rejected))
+            )
+    settled = [changed.get(one.call.id, one) for one in settlements]
+    return Rejections(streaks, settled, reasons, requeued)
 
 
 def _by_batch(settlements: Iterable[Settlement]) -> dict[int, list[Settlement]]:
@@ -113,8 +116,8 @@ def _by_batch(settlements: Iterable[Settlement]) -> dict[int, list[Settlement]]:
     return found
 
 
-def _follow(
-    streak: Streak, settlements: Iterable[Settlement], *, any_way: bool
+def _extended(
+    streak: Streak, settlements: Iterable[Settlement], *, any_pattern: bool
 ) -> tuple[Streak, list[Settlement]]:
     """The streak after `settlements` of its batch, and those of them that are part of it."""
     rejected: list[Settlement] = []
@@ -122,11 +125,11 @@ def _follow(
         verdict = one.outcome.verdict
         if verdict.kind is Kind.DONE:
             streak, rejected = NO_STREAK, []
-        elif verdict.kind is Kind.REJECTED and (any_way or not _OF_THE_ROW.search(verdict.why)):
-            way = _PARTICULARS.sub("#", verdict.why)
-            if not any_way and streak.way not in ("", way):
+        elif verdict.kind is Kind.REJECTED and (any_pattern or not _OF_THE_ROW.search(verdict.why)):
+            pattern = _PARTICULARS.sub("#", verdict.why)
+            if not any_pattern and streak.pattern not in ("", pattern):
                 streak, rejected = NO_STREAK, []
-            streak = replace(streak, number=streak.number + 1, way=way)
+            streak = replace(streak, count=streak.count + 1, pattern=pattern)
             rejected.append(one)
     return streak, rejected
 
@@ -150,8 +153,11 @@ def _failed(settlements: Iterable[Settlement]) -> tuple[int, ...]:
     )
 
 
-def _spared(settlement: Settlement, now: int) -> Settlement:
-    """`settlement` with its jobs to be tried again; the fault is counted, so that once is all."""
+def _without_failures(settlement: Settlement, now: int) -> Settlement:
+    """`settlement` with its jobs to be tried again.
+
+    That counts as a fault of each: a second rejection fails it.
+    """
     verdict = settlement.outcome.verdict
     jobs = tuple(
         replace(one, action=RetryAt(now)) if _is_rejected(one, verdict) else one

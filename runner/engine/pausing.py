@@ -1,0 +1,69 @@
+"""Batches that should stop asking: a turn pauses them, with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from runner.core.rejections import find_systematic
+from runner.core.settlement import Settlement
+from runner.core.states import BatchState
+from runner.engine.memory import Memory
+from runner.engine.snapshot import Snapshot
+from runner.store import batches, results
+from runner.store.counts import Changes
+
+
+async def pause(
+    connection: AsyncConnection, snapshot: Snapshot, reasons: Mapping[int, str]
+) -> Snapshot:
+    """Pause batches, by their ids, unless they are paused already; the snapshot without them."""
+    left = dict(snapshot.batches)
+    for batch_id, reason in reasons.items():
+        if left.pop(batch_id, None) is not None:
+            await batches.set_batch_state(connection, batch_id, BatchState.PAUSED, reason)
+    return replace(snapshot, batches=left)
+
+
+async def pause_rejected(
+    connection: AsyncConnection,
+    memory: Memory,
+    settlements: Sequence[Settlement],
+    still_open: Collection[int],
+    now: int,
+    changes: Changes,
+) -> tuple[Memory, list[Settlement]]:
+    """Pause the batches of which call after call is rejected, and fail no job for it.
+
+    Args:
+        connection: Inside the transaction of the turn.
+        memory: What was known before.
+        settlements: Of the calls that have ended.
+        still_open: Those of the calls that were not settled before; no other counts.
+        now: The present moment (ms since the epoch).
+        changes: Collects what changes in the counts of batches.
+
+    Returns:
+        What is known then, and the settlements to be stored instead, in the same order.
+    """
+    known = memory.snapshot.batches
+
+    def answered(batch_id: int) -> bool:
+        return batch_id not in known or known[batch_id].counts.succeeded > 0
+
+    fresh = [one for one in settlements if one.call.id in still_open]
+    found = find_systematic(fresh, memory.streak_of, answered, now)
+    for batch_id in found.streaks.keys() & known.keys():
+        more = found.streaks[batch_id].count - known[batch_id].calls_rejected
+        changes.add(batch_id, "calls_rejected", more)
+    await results.requeue_failed(connection, found.requeued, changes)
+    streaks = {**memory.streaks, **found.streaks}
+    memory = replace(
+        memory,
+        snapshot=await pause(connection, memory.snapshot, found.pause_reasons),
+        streaks={batch_id: streak for batch_id, streak in streaks.items() if streak.count},
+    )
+    changed = iter(found.settlements)
+    return memory, [next(changed) if one.call.id in still_open else one for one in settlements]
