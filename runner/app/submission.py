@@ -128,13 +128,7 @@ def check_submission(
             rows name images that are not there.
         ConfigError: Images are to be made smaller, and Pillow is not installed.
     """
-    if isinstance(job, JobFile):
-        loaded, where = job, job.job.name
-    else:
-        loaded, where = jobfile.load(job), str(job)
-    if constant_prompt:
-        prompt_spec = loaded.prompt.model_copy(update={"constant": True})
-        loaded = loaded.model_copy(update={"prompt": prompt_spec})
+    loaded, where = _loaded(job, constant_prompt=constant_prompt)
     prompt = Prompt(loaded)
     if loaded.job.kind == "request":
         rows = check_requests(dataset, selection=selection, on_progress=on_progress).dataset
@@ -156,6 +150,18 @@ def check_submission(
     if loaded.prompt.image_templates:
         check_shown(loaded, prompt, checked.rows(), checked.folder, str(found.path))
     return checked
+
+
+def _loaded(job: Path | JobFile, *, constant_prompt: bool) -> tuple[JobFile, str]:
+    """The job file, and what errors call it."""
+    if isinstance(job, JobFile):
+        loaded, where = job, job.job.name
+    else:
+        loaded, where = jobfile.load(job), str(job)
+    if constant_prompt:
+        prompt = loaded.prompt.model_copy(update={"constant": True})
+        loaded = loaded.model_copy(update={"prompt": prompt})
+    return loaded, where
 
 
 def _renamed(loaded: JobFile, dataset: Dataset) -> tuple[str, ...]:

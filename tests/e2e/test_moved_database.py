@@ -9,22 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support.files import JOB
 from support.processes import run, simulating, start, stats
 
 from tests.store.promises import broken_promises
 from tests.store.releases import rows
 
 ROWS = 600
-JOB = """
-[job]
-name = "letters"
-model = "Qwen/Qwen3-8B"
-[prompt]
-user = "Which letter is {{ text }}?"
-[answer]
-kind = "label"
-labels = ["a", "b", "c"]
-"""
 WORDS = ("run", "job.toml", "in.csv", "-o", "out.csv", "--pace", "asap", "--no-wait")
 GONE = "the database was moved, deleted or replaced while it was in use"
 

@@ -5,23 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from support.files import JOB
 from support.processes import simulating, start, stats
 
 from tests.store.promises import broken_promises
 from tests.store.releases import rows
 
 ROWS, LIMIT = 500, 200
-JOB = """
-[job]
-name = "letters"
-model = "Qwen/Qwen3-8B"
-[prompt]
-user = "Which letter is {{{{ text }}}}?"
-[answer]
-kind = "label"
-labels = ["a", "b", "c"]
-{limits}
-"""
 WORDS = ("run", "job.toml", "in.csv", "-o", "out.csv", "--pace", "asap", "--no-wait")
 
 
@@ -39,7 +29,7 @@ def test_together_they_make_as_many_calls_as_the_limit_allows_and_none_more(
 ) -> None:
     """Few calls at a time, so that neither has made them all before the other begins."""
     monkeypatch.setenv("MIDNIGHT_MAX_CONCURRENCY", "8")
-    (tmp_path / "job.toml").write_text(JOB.format(limits=limits))
+    (tmp_path / "job.toml").write_text(JOB + limits)
     (tmp_path / "in.csv").write_text("text\n" + "".join(f"row {n}\n" for n in range(ROWS)))
     with simulating(*provider, "--latency", "200-300") as address:
         both = [start(tmp_path, address, *WORDS) for _ in range(2)]

@@ -20,6 +20,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from support.files import JOB
 from support.processes import CONFIG, MIDNIGHT, ROOT, simulating
 
 from tests.store.promises import broken_promises
@@ -29,16 +30,6 @@ ERRORS = (errno.EIO, errno.ENOSPC, errno.EACCES, errno.EMFILE, errno.EROFS)
 ROWS = 12
 # A run that a lasting error keeps waiting is stopped as a user would, and has to end.
 WAITS_S, STOPS_S = 8, 45
-JOB = """
-[job]
-name = "letters"
-model = "Qwen/Qwen3-8B"
-[prompt]
-user = "Which letter is {{ text }}?"
-[answer]
-kind = "label"
-labels = ["a", "b", "c"]
-"""
 WORDS = ("--db", "queue.db", "run", "job.toml", "in.csv", "-o", "out.csv")
 
 
