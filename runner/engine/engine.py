@@ -214,13 +214,13 @@ class Engine:
         self._admitting = False
         self._trouble.write_failed(error)
         self._posts.fail(error)
-        if self._memory is None:
-            await anyio.sleep(RETRY_WRITE_S)
-            return
-        self._runs.show(self._memory, Wait(None), self._status(), at_once=True)
+        if self._memory is not None:
+            self._runs.show(self._memory, Wait(None), self._status(), at_once=True)
         await anyio.sleep(RETRY_WRITE_S)
-        with suppress(UnavailableError):
-            await self._conclude(self._memory, Wait(None))
+        if self._memory is not None:
+            with suppress(UnavailableError):
+                await self._conclude(self._memory, Wait(None))
+        self._trouble.retry()
 
     async def _turn(self, scheduler: Scheduler, runner_id: int) -> Wait:
         """Read if it is time, then write if there is anything to write."""

@@ -44,6 +44,10 @@ class Trouble:
         self._write_error = error.what
         self._events.trouble(self.what)
 
+    def retry(self) -> None:
+        """The next transaction is to show whether the database takes it; nothing is announced."""
+        self._write_error = None
+
     def written(self) -> None:
         """A transaction is stored."""
         self._write_error = None
