@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from runner.app.application import Application
     from runner.app.quality import Quality
     from runner.app.responses import QuotaLine, Status
-    from runner.cli.run_action import OutputTarget
+    from runner.cli.output_target import OutputTarget
     from runner.store.batch_rows import Failure
     from runner.store.batches import Batch
     from runner.store.reports import DayReport
@@ -37,6 +37,9 @@ OneBatch = Annotated[
 def status(
     context: typer.Context,
     batch: OneBatch = None,
+    trials: Annotated[
+        bool, typer.Option("--trials", help="Show the batches of midnight try, too.")
+    ] = False,
     why: Annotated[
         bool, typer.Option("--why", help="Say what holds each batch back, down to the window.")
     ] = False,
@@ -45,7 +48,7 @@ def status(
     from runner.cli import as_json
 
     session = session_of(context)
-    found = session.query(lambda midnight: _status(midnight, batch))
+    found = session.query(lambda midnight: _status(midnight, batch, trials=trials))
     if session.json:
         print_json(as_json.status(found))
         return exit_codes.DONE
@@ -55,10 +58,11 @@ def status(
     return exit_codes.DONE
 
 
-async def _status(midnight: Application, name: str | None) -> Status:
+async def _status(midnight: Application, name: str | None, *, trials: bool) -> Status:
     found = await midnight.status()
     if name is None:
-        return found
+        shown = tuple(b for b in found.batches if trials or not b.batch.is_trial)
+        return replace(found, batches=shown)
     only = await midnight.batch(name)
     return replace(found, batches=tuple(b for b in found.batches if b.batch.id == only.id))
 
@@ -158,7 +162,7 @@ def export(
 ) -> int:
     """Write the results so far, in the order of the input."""
     from runner.cli import as_json
-    from runner.cli.run_action import OutputTarget
+    from runner.cli.output_target import OutputTarget
 
     session, target = session_of(context), OutputTarget(output, errors, details)
     found, rows = session.query(lambda midnight: _export(session, midnight, batch, target))
@@ -175,12 +179,15 @@ async def _export(
     session: Session, midnight: Application, name: str, target: OutputTarget
 ) -> tuple[Batch, int]:
     from runner.app.targets import kind_of
-    from runner.cli.run_action import export as write
+    from runner.cli.render.consoles import bar
     from runner.path_text import to_path
 
     batch = await midnight.batch(name)
     target.check(kind_of(batch), batch.rows, [to_path(batch.input)])
-    return batch, await write(session, midnight, batch, target) or 0
+    path = target.path or Path()
+    with bar(session.err, f"writing {path.name}") as tick:
+        written = midnight.export(batch, path, tick, errors=target.errors, details=target.details)
+        return batch, await written
 
 
 @app.command(epilog=examples("midnight failures 1 --limit 50"))

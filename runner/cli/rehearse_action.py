@@ -11,9 +11,10 @@ from runner.app.rehearsal import Rehearsal, configured_simulator, rehearse
 from runner.cli import report_json
 from runner.cli.arguments import JobArguments
 from runner.cli.exit_codes import code_of
+from runner.cli.output_target import OutputTarget
 from runner.cli.render import fmt, rehearsal_view, report_tables
-from runner.cli.run_action import OutputTarget, check
 from runner.cli.session import Session, print_json
+from runner.cli.submit_action import check
 from runner.clock import SystemClock
 from runner.errors import ConfigError
 

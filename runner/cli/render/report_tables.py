@@ -99,7 +99,7 @@ def failures(found: Sequence[Failure], batch: Batch, retry: str) -> RenderableTy
     return Group(made, Text(), *more, again)
 
 
-def written(path: Path, rows: int, batch: Batch) -> str:
+def written(path: str | Path, rows: int, batch: Batch) -> str:
     """What was exported, in one line."""
     counts = batch.counts
     parts = [f"{fmt.number(counts.succeeded)} succeeded"]
