@@ -18,7 +18,7 @@ from runner.app.engine_host import EngineHost, OnStart
 from runner.app.forecasting import Forecaster
 from runner.app.responses import QuotaLine, Ran, Status, Submitted
 from runner.app.status import StatusReader
-from runner.clock import Clock, SystemClock
+from runner.clock import Clock, SystemClock, moment
 from runner.core.forecast import Forecast
 from runner.core.pacing import Pace
 from runner.core.states import BatchState
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from runner.app.outputs import Written
     from runner.app.queueing import Wishes
+    from runner.app.reporting import Report, Wanted
     from runner.app.submission import Checked
     from runner.app.submission import Progress as OnProgress
     from runner.engine.call import Observer
@@ -242,6 +243,21 @@ class Application(Catalogue):
     async def quota(self) -> list[QuotaLine]:
         """The newest window of every quota, as it is or would be opened now."""
         return await self._status.quota(self._clock.now())
+
+    async def ledger_report(self, wanted: Wanted) -> Report:
+        """The ledger, added up as is wanted."""
+        from runner.app.reporting import make_report  # noqa: PLC0415 - only a report
+
+        return await make_report(self.reading, wanted)
+
+    async def report_page(self, wanted: Wanted) -> str:
+        """The ledger as one HTML page, with charts."""
+        from runner.app.report_extras import extras  # noqa: PLC0415 - only a report page
+        from runner.app.report_page import page  # noqa: PLC0415
+
+        found = await self.ledger_report(wanted)
+        more = await extras(self.reading, wanted, await self.status())
+        return page(found, more, moment(self._clock.now()))
 
     async def report(
         self, *, batch: Batch | None = None, by_model: bool = False

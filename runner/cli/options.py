@@ -73,6 +73,14 @@ SampleSize = Annotated[
 Limit = Annotated[
     int | None, typer.Option(help="Only the first rows, after the above.", min=1, metavar="N")
 ]
+Html = Annotated[
+    Path | None,
+    typer.Option(
+        "--html",
+        help="Write a page with charts, which needs no network and no server.",
+        metavar="FILE",
+    ),
+]
 BatchName = Annotated[
     str, typer.Argument(help="A batch: its number, or its name (the newest).", metavar="BATCH")
 ]

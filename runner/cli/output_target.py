@@ -48,3 +48,15 @@ class OutputTarget:
             return
         for file in check_target(self.path, kind, rows=rows, errors=self.errors):
             refuse_overwriting(file, sources)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file, which appears whole or not at all.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    from runner.files.target import as_output_errors, atomic_write  # noqa: PLC0415
+
+    with as_output_errors(path), atomic_write(path) as file:
+        file.write(text.encode())

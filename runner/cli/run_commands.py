@@ -20,6 +20,7 @@ from runner.cli.options import (
     Faults,
     Foreign,
     Fresh,
+    Html,
     Input,
     InputFormat,
     JobFile,
@@ -306,6 +307,7 @@ def rehearse(
             metavar="MOMENT",
         ),
     ] = None,
+    html: Html = None,
 ) -> int:
     """Rehearse a dataset in virtual time: days in seconds, no call."""
     from runner.cli.output_target import OutputTarget
@@ -321,5 +323,5 @@ def rehearse(
     }
     wanted = DatasetArguments.of(dataset, input_format, encoding, sheet, where, sample, limit)
     job = JobArguments(jobfile, wanted, model, constant_prompt, dedupe)
-    request = RehearsalRequest(job, OutputTarget(output, errors), start, changes)
+    request = RehearsalRequest(job, OutputTarget(output, errors), start, changes, html)
     return rehearse_batch(session_of(context), request)
