@@ -106,6 +106,12 @@ class Catalogue:
             reading, family, path, on_progress, vectors=kind == "embedding", details=details
         )
 
+    async def is_worked_on(self) -> bool:
+        """Whether a runner is at work on this database, in whichever process."""
+        from runner.store import runners  # noqa: PLC0415 - seldom needed
+
+        return bool(await runners.alive(self._database))
+
     async def rename(self, batch: Batch, name: str) -> Batch:
         """Give `batch` and its parts another name."""
         async with self._database.write() as connection:

@@ -127,25 +127,28 @@ def _change(context: typer.Context, name: str, state: BatchState) -> int:
     from runner.cli import as_json
 
     session = session_of(context)
-    before, after = session.query(lambda midnight: _set(midnight, name, state))
+    before, after, working = session.query(lambda midnight: _set(midnight, name, state))
     if session.json:
         print_json({"batch": as_json.batch(after), "changed": before.state is not after.state})
         return exit_codes.DONE
-    session.print(f"{_title(after)}: {_told(session, before, after)}")
+    session.print(f"{_title(after)}: {_told(session, before, after, working=working)}")
     return exit_codes.DONE
 
 
-async def _set(midnight: Application, name: str, state: BatchState) -> tuple[Batch, Batch]:
-    """The batch before and after; a batch that is done does not change."""
-    batch = await midnight.batch(name)
+async def _set(midnight: Application, name: str, state: BatchState) -> tuple[Batch, Batch, bool]:
+    """The batch before and after, and whether a runner is at work.
+
+    A batch that is done does not change.
+    """
+    batch, working = await midnight.batch(name), await midnight.is_worked_on()
     if batch.done or batch.state is state:
-        return batch, batch
+        return batch, batch, working
     changed = await midnight.set_state(batch, state)
     await midnight.write_output(changed)
-    return batch, changed
+    return batch, changed, working
 
 
-def _told(session: Session, before: Batch, after: Batch) -> str:
+def _told(session: Session, before: Batch, after: Batch, *, working: bool) -> str:
     if after.done:
         return "it is done already, there is nothing left to change"
     again = "is" if before.state is not after.state else "was already"
@@ -155,6 +158,8 @@ def _told(session: Session, before: Batch, after: Batch) -> str:
             return f"{again} paused; go on with: {resume_it}"
         case BatchState.CANCELLED:
             return f"{again} cancelled, its results stay; take it up again with: {resume_it}"
+        case _ if working:
+            return f"{again} active; the runner at work goes on with it"
         case _:
             return f"{again} active; go on with: {session.command('run')}"
 

@@ -65,6 +65,14 @@ async def _status(midnight: Application, name: str | None, *, trials: bool) -> S
     return replace(found, batches=tuple(b for b in found.batches if b.batch.id == only.id))
 
 
+@app.command(epilog=examples("midnight watch"))
+def watch(context: typer.Context) -> int:
+    """Watch what another process runs, as it is shown there."""
+    from runner.cli import watch_action
+
+    return watch_action.watch(session_of(context))
+
+
 @app.command(epilog=examples("midnight quota", "midnight quota --json"))
 def quota(context: typer.Context) -> int:
     """Show every allowance: spent, left, and when it resets."""
