@@ -7,13 +7,14 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from runner.app.presets import installed_tables, names
 from runner.clock import LocalZone
 from runner.core.demand import Rules
 from runner.core.hours import read_hours
 from runner.core.pacing import Pace
 from runner.logs import add_secret
 from runner.providers.account import Account, QuotaOverrides, quotas_of
-from runner.providers.presets import preset, shipped
+from runner.providers.presets import preset
 from runner.settings import AccountSettings, Settings, read_token
 
 OPENAI_COMPATIBLE = "openai-compatible"
@@ -37,7 +38,7 @@ def account_of(settings: Settings, name: str) -> Account:
             is limited.
     """
     own = settings.accounts[name]
-    found = preset(own.provider, settings.providers)
+    found = preset(own.provider, settings.providers, installed_tables())
     wishes = QuotaOverrides(
         limits=own.limits.by_quota(),
         reserve=own.reserved_calls,
@@ -71,7 +72,7 @@ def rules_for(settings: Settings, pace: Pace | None = None) -> Rules:
 
 def needs_token(provider: str) -> bool:
     """Whether every account at a provider has a token; a server of one's own may need none."""
-    return provider in shipped() and provider != OPENAI_COMPATIBLE
+    return provider in names() and provider != OPENAI_COMPATIBLE
 
 
 @asynccontextmanager
