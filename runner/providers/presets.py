@@ -75,6 +75,7 @@ class Preset:
         start_concurrency: Calls in flight at the start.
         calls_per_second: How many starts in a second are surely no burst.
         response_format: Which kinds of ``response_format`` every chat model there takes.
+        endpoints: Which of the addresses it has that only some providers have.
         images: How it answers calls for images: ``direct`` with the images, ``tasks`` with the
             id of a task that is polled until they are made.
         as_of: The month in which the facts were gathered, YYYY-MM; may be empty.
@@ -100,6 +101,7 @@ class Preset:
     source: str
     data_use: DataUse | None
     data_note: str
+    endpoints: frozenset[str]
     images: str
 
     def primary(self, scope: Scope) -> QuotaTable:
@@ -207,6 +209,7 @@ class _PresetBuilder:
             source=table.source or "",
             data_use=table.data_use,
             data_note=table.data_note or "",
+            endpoints=frozenset(table.endpoints),
             images=table.images,
         )
 

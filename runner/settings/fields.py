@@ -21,7 +21,7 @@ def one_line(name: str) -> str:
     return name
 
 
-_ROUTE = re.compile(r"/+(chat/completions|completions|embeddings|images/generations)$")
+_ROUTE = re.compile(r"/+(chat/completions|completions|responses|embeddings|images/generations)$")
 
 
 def _base_url(url: str) -> str:

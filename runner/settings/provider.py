@@ -92,6 +92,9 @@ ResponseFormat = Literal["json_object", "json_schema"]
 DataUse = Literal["training", "no-training", "depends", "unknown"]
 """Whether a provider may use what is sent for training."""
 
+OptionalUrl = Literal["/v1/completions", "/v1/responses"]
+"""Addresses of OpenAI's API that only some providers have."""
+
 QuotaName = Annotated[str, AfterValidator(_quota_name)]
 Zone = Annotated[str, AfterValidator(_zone)]
 _Scope = Annotated[Scope, Field(strict=False)]
@@ -193,6 +196,7 @@ class ProviderTable(TomlTable):
         start_concurrency: Calls in flight at the beginning.
         calls_per_second: The most calls that start in a second; None, in the file 0: no limit.
         response_format: The types of ``response_format`` that every chat model supports.
+        endpoints: Which optional addresses it has, for requests that somebody else has written.
         images: Whether a call for images returns them, or the id of a task.
         quotas: By name, in the order of their windows; the first of each scope is its primary.
         prices: Credits per call, by model; ``default`` is any other model's.
@@ -214,6 +218,7 @@ class ProviderTable(TomlTable):
         Annotated[int, Field(ge=1, le=MAX_CALLS_PER_SECOND)] | None, BeforeValidator(_no_limit)
     ] = 10
     response_format: Annotated[frozenset[ResponseFormat], Field(strict=False)] = frozenset()
+    endpoints: Annotated[frozenset[OptionalUrl], Field(strict=False)] = frozenset()
     images: Literal["direct", "tasks"] = "direct"
     quotas: dict[QuotaName, QuotaSettings] = Field(default_factory=dict)
     prices: dict[Name, Annotated[float, Field(ge=0, le=1e6)]] = Field(default_factory=dict)
