@@ -103,11 +103,12 @@ class Application:
             on_progress: Called with the rows queued so far and the rows in all.
 
         Raises:
-            ConfigError: No account serves its model; nothing is queued.
+            ConfigError: No account serves its model, or takes its requests; nothing is queued.
         """
         from runner.app import queueing, submission  # noqa: PLC0415 - a status needs no job files
 
         self._forecaster.routes(checked.jobfile.job.choices)
+        accounts.require_endpoint(self.settings, checked.url)
         watch = on_progress or submission.unseen_progress
         batch, created = await queueing.submit(self._database, checked, self._clock.now(), watch)
         family = await self.family(batch)

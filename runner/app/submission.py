@@ -43,6 +43,7 @@ class Checked:
         beside: Where a folder of images that are made goes, unless the job file names one; None:
             the working directory.
         remarks: What the user should know before anything is spent.
+        url: The address of OpenAI's API that requests which somebody else has written name.
         salt: What tells this batch from another of the same job file and dataset.
     """
 
@@ -51,6 +52,7 @@ class Checked:
     dataset: Dataset
     beside: Path | None = None
     remarks: tuple[str, ...] = ()
+    url: str = ""
     salt: str = ""
 
     @property
@@ -131,8 +133,8 @@ def check_submission(
     loaded, where = _loaded(job, constant_prompt=constant_prompt)
     prompt = Prompt(loaded)
     if loaded.job.kind == "request":
-        rows = check_requests(dataset, selection=selection, on_progress=on_progress).dataset
-        return Checked(loaded, prompt, replace(rows, alias=alias))
+        asked = check_requests(dataset, selection=selection, on_progress=on_progress)
+        return Checked(loaded, prompt, replace(asked.dataset, alias=alias), url=asked.url)
     gold = loaded.job.gold
     found = files.check(
         dataset,
@@ -202,7 +204,7 @@ def check_batch_file(
     name = paths[0].name.partition(".")[0] or "requests"
     said = [json.dumps(value) for value in (name, model or found.model, dedupe)]
     made = jobfile.parse(REQUESTS.format(*said), name)
-    return Checked(made, Prompt(made), found.dataset, remarks=found.dataset.remarks)
+    return Checked(made, Prompt(made), found.dataset, remarks=found.dataset.remarks, url=found.url)
 
 
 def _check_gold(loaded: JobFile, prompt: Prompt, dataset: Dataset, where: str) -> None:

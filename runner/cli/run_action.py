@@ -125,6 +125,8 @@ def check(session: Session, job: JobArguments, target: OutputTarget = NOT_EXPORT
         InputError: The dataset is wrong.
         OutputError: The results cannot be written there, or not in this format.
     """
+    from runner.app.accounts import require_endpoint  # noqa: PLC0415 - as below
+    from runner.app.data_use import data_uses  # noqa: PLC0415 - a plain run sends what was told of
     from runner.jobfile import load  # noqa: PLC0415 - a plain run reads no job file
 
     requests = job.find_requests()
@@ -138,7 +140,9 @@ def check(session: Session, job: JobArguments, target: OutputTarget = NOT_EXPORT
     with bar(session.err, f"reading {files.name}") as tick:
         checked = _read(job, files, tick, requests=requests is not None)
     target.check(kind, checked.dataset.rows, files.paths)
-    for remark in checked.remarks:
+    require_endpoint(session.settings, checked.url)
+    uses = [found.told for found in data_uses(session.settings)]
+    for remark in (*checked.remarks, *uses):
         session.err.print(f"note: {remark}", style="yellow", highlight=False, soft_wrap=True)
     return replace(checked, beside=target.path.parent if target.path else None)
 
