@@ -207,6 +207,15 @@ class _Turn:
         """
         state = self._state.routes[route]
         left = window.calls_left(state.cost)
+        if left is not None and window.expiries:
+            return pacing.next_before_expiry(
+                expiries=window.expiries,
+                spent=window.spent + window.reserved,
+                price=window.cost_of(state.cost),
+                last_start=window.last_start_at,
+                now=self._now,
+                hours=hours,
+            )
         if left is None or not isinstance(window.period, Calendar):
             return None
         sharing = {r for one in self._demands for r in one.routes if r[0] == route[0]}
