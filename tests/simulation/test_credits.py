@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -14,13 +15,13 @@ import pytest
 from runner.core.demand import Rules
 from runner.core.forecast import Forecast
 from runner.core.pacing import Pace
+from runner.engine.progress import Progress
 from runner.engine.run import Run, RunOptions
 from runner.simulator import Stats
 from tests.support.world import EVENING, MODEL, World, ms, simulate
 
 HOUR = 3_600_000
 DAY = 24 * HOUR
-GRANT = 250
 CREDITS = {"calls_per_day": None, "calls_per_day_per_model": None, "credits_need_login": True}
 BEGIN = ms(EVENING)
 FAR = BEGIN + 99 * DAY
@@ -31,6 +32,7 @@ class Days:
     """What became of some days: what was foretold half an hour after each login, and each call."""
 
     logins: Sequence[int]
+    grant: int = 250
     foretold: list[tuple[int, Forecast | None]] = field(default_factory=list)
     calls: list[int] = field(default_factory=list)
     stats: list[Stats] = field(default_factory=list)
@@ -63,17 +65,17 @@ class Days:
     async def _log_in(self, world: World, run: Run) -> None:
         for moment in self.logins:
             await anyio.sleep((moment - world.clock.now()) / 1000)
-            world.simulator.grant("mine", GRANT, DAY)
+            world.simulator.grant("mine", self.grant, DAY)
             await anyio.sleep(1_800)
-            begun = len(self.foretold)
-            run.options = replace(
-                run.options,
-                watcher=lambda shown: self.foretold.append((shown.at, shown.forecast)),
-            )
-            while len(self.foretold) == begun:
-                await anyio.sleep(60)
-            del self.foretold[begun + 1 :]
+            shown = anyio.Event()
+            run.options = replace(run.options, watcher=partial(self._keep, shown))
+            await shown.wait()
             run.options = replace(run.options, watcher=None)
+
+    def _keep(self, shown: anyio.Event, progress: Progress) -> None:
+        if not shown.is_set():
+            self.foretold.append((progress.at, progress.forecast))
+            shown.set()
 
 
 def live(folder: Path, days: Days, rows: int, pace: Pace, price: float) -> Days:
@@ -91,7 +93,7 @@ def odd_hours(days: int, seed: int) -> list[int]:
 
 
 def check_all_is_spent(days: Days, price: float) -> None:
-    assert days.spent * price == len(days.logins) * GRANT, "to the last credit"
+    assert days.spent * price == len(days.logins) * days.grant, "to the last credit"
     assert days.stats[-1].refused <= len(days.logins)
 
 
@@ -112,7 +114,7 @@ def check_the_end_of_the_credits_was_foretold(days: Days) -> None:
 def test_what_is_granted_while_work_waits_is_spent_before_it_expires(
     tmp_path: Path, pace: Pace, price: float
 ) -> None:
-    days = live(tmp_path, Days(odd_hours(2, seed=1)), 1_000, pace, price)
+    days = live(tmp_path, Days(odd_hours(3, seed=1), grant=50), 400, pace, price)
     check_all_is_spent(days, price)
 
 
