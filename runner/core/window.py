@@ -121,6 +121,12 @@ class Window:
         return self.spent == 0
 
     @property
+    def is_retried(self) -> bool:
+        """Whether its limit was learned from a refusal, and is given up for a try."""
+        published = self.limit_source in (Source.PRESET, Source.CONFIGURED)
+        return published and self.limit_learned_at is not None
+
+    @property
     def scope(self) -> Scope:
         """Whom it concerns."""
         return Scope.MODEL if self.model else Scope.ACCOUNT
