@@ -48,6 +48,7 @@ COMMANDS = {
     "delete": "batch_commands",
     "doctor": "setup_commands",
     "models": "setup_commands",
+    "presets": "preset_commands",
     "simulate": "simulate_commands",
     "db": "setup_commands",
 }

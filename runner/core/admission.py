@@ -28,7 +28,6 @@ class Permit:
         period_key: The quota day of the account's first window, for the ledger.
         probe: Whether the call flies alone, so that the provider's count is exact.
         circuit_open: Whether calls by this route are known to fail at present.
-        only_route: Whether the demand could take no other route.
     """
 
     key: int
@@ -37,7 +36,6 @@ class Permit:
     period_key: str = ""
     probe: bool = False
     circuit_open: bool = False
-    only_route: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +55,12 @@ def admit(state: State, demands: Sequence[Demand], now: int) -> Admission:
         if isinstance(decision, Wait):
             return Admission(tuple(permits), state, decision)
         [demand] = [one for one in demands if one.key == decision.key]
-        state, permit = _reserve(state, demand, decision, now)
+        state, permit = _reserve(state, decision, now)
         permits += [permit] * decision.count
         demands = [_after(one, demand, decision.count) for one in demands]
 
 
-def _reserve(state: State, demand: Demand, start: Start, now: int) -> tuple[State, Permit]:
+def _reserve(state: State, start: Start, now: int) -> tuple[State, Permit]:
     """The state once the calls of `start` are under way, and the permit of each."""
     route, before = start.route, state.routes[start.route]
     windows = quota.reserve(before.windows, start.count, now, before.cost)
@@ -73,7 +71,6 @@ def _reserve(state: State, demand: Demand, start: Start, now: int) -> tuple[Stat
         period_key=windows[0].period_key if windows else "",
         probe=start.probe,
         circuit_open=any(w.gate.reason is ParkReason.CIRCUIT_OPEN for w in before.windows),
-        only_route=len(demand.routes) == 1,
     )
     changed = {(w.model, w.quota): w for w in windows}
     routes = {

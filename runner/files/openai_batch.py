@@ -25,7 +25,12 @@ from runner.jobfile.request_url import Url, standard_url
 KEYS = ("custom_id", "method", "url", "body")
 """The keys of every line."""
 
-_CONTENT_KEYS: dict[Url, str] = {"/v1/chat/completions": "messages", "/v1/embeddings": "input"}
+_CONTENT_KEYS: dict[Url, str] = {
+    "/v1/chat/completions": "messages",
+    "/v1/embeddings": "input",
+    "/v1/completions": "prompt",
+    "/v1/responses": "input",
+}
 _HEAD = 1 << 16  # bytes in which the first line's keys must appear
 _REMEDY = (
     "write each line as the OpenAI Batch API requires: a unique custom_id, the method POST, and "
@@ -141,6 +146,8 @@ class _Inspector:
             return f'the model is "{model}", and that of the lines before "{self.model}"'
         if body.get("stream"):
             return "the body asks for a stream, which a batch cannot return"
+        if body.get("background"):
+            return "the body asks for a response in the background, which a batch cannot return"
         key = _CONTENT_KEYS[cast("Url", self.url)]
         return None if body.get(key) else f'the body has no "{key}"'
 

@@ -5,9 +5,14 @@ from __future__ import annotations
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-Url = Literal["/v1/chat/completions", "/v1/embeddings"]
+Url = Literal["/v1/chat/completions", "/v1/embeddings", "/v1/completions", "/v1/responses"]
 
-URLS: tuple[Url, ...] = ("/v1/chat/completions", "/v1/embeddings")
+URLS: tuple[Url, ...] = (
+    "/v1/chat/completions",  # before the other address that ends like it
+    "/v1/embeddings",
+    "/v1/completions",
+    "/v1/responses",
+)
 """OpenAI's spelling of the addresses that are served."""
 
 

@@ -22,6 +22,7 @@ from runner.errors import ConfigError
 from runner.providers import downloads, embeddings, headers, images, openai
 from runner.providers.account import Account
 from runner.providers.durations import read_moment, read_wait
+from runner.providers.forwarding import forwarded, judged
 from runner.providers.json_body import to_json
 from runner.providers.redaction import Redaction
 from runner.providers.transport import MOST_REPLY_BYTES, NoReply, NotSent, Response, Transport
@@ -186,19 +187,15 @@ class Endpoint:
         """Send a request that somebody else has written, as `chat` sends its own.
 
         Args:
-            url: Of OpenAI's API: ``/v1/chat/completions`` or ``/v1/embeddings``.
+            url: Of OpenAI's API, such as ``/v1/chat/completions``.
             body: As it is to be sent.
             timeout_s: How long it may take, in seconds.
             now: The present moment.
         """
-        path, read, limit = url.removeprefix("/v1"), openai.read_reply, MOST_REPLY_BYTES
-        if path == "/embeddings":
-            count = embeddings.inputs_in(body)
-            read, limit = partial(embeddings.read_reply, count), embeddings.most_bytes(count)
-        else:
-            body = {"stream": False, **body}
+        path, body, read, limit = forwarded(url, body)
         request = _Request(path, body, read, self._headers, forwarded=True, limit_bytes=limit)
-        return await self._call(request, timeout_s, now)
+        result = await self._call(request, timeout_s, now)
+        return replace(result, verdict=judged(path, result.verdict, result.reply))
 
     async def task(self, task_id: str, timeout_s: float) -> images.TaskStatus:
         """How far a task of `generate_image` is; asking costs nothing."""

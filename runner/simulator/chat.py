@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import orjson
@@ -23,6 +24,8 @@ class ChatRequest(NamedTuple):
         messages: The messages.
         digest: The `fingerprint` of the messages.
         prompt_tokens: Their tokens.
+        write: Makes the body of the reply from the request, its content, its id and the moment;
+            None: it is a chat completion.
     """
 
     account: str
@@ -30,6 +33,7 @@ class ChatRequest(NamedTuple):
     messages: list[Message]
     digest: bytes
     prompt_tokens: int
+    write: Callable[[ChatRequest, str, str, int], bytes] | None = None
 
     def prompts(self) -> tuple[bytes, ...]:
         """Return the SHA-256 of the user's messages."""
@@ -41,6 +45,8 @@ class ChatRequest(NamedTuple):
 
     def completion(self, content: str, request_id: str, now_ms: int) -> bytes:
         """Return the completion with the answer `content`."""
+        if self.write is not None:
+            return self.write(self, content, request_id, now_ms)
         message = {"role": "assistant", "content": content}
         choice = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}
         return orjson.dumps(
@@ -50,7 +56,7 @@ class ChatRequest(NamedTuple):
                 "created": now_ms // 1000,
                 "model": self.model,
                 "choices": [choice],
-                "usage": _usage(self.prompt_tokens, count_tokens(content)),
+                "usage": usage_of(self.prompt_tokens, count_tokens(content)),
             },
         )
 
@@ -63,7 +69,7 @@ class ChatRequest(NamedTuple):
                 "created": now_ms // 1000,
                 "model": self.model,
                 "choices": None,
-                "usage": _usage(0, 0),
+                "usage": usage_of(0, 0),
             },
         )
 
@@ -80,7 +86,8 @@ def read_chat(account: str, model: str, fields: dict[str, Any]) -> ChatRequest |
     return ChatRequest(account, model, messages, fingerprint(messages), prompt_tokens(messages))
 
 
-def _usage(prompt: int, answer: int) -> dict[str, int]:
+def usage_of(prompt: int, answer: int) -> dict[str, int]:
+    """Return the ``usage`` of a call with so many tokens."""
     return {"prompt_tokens": prompt, "completion_tokens": answer, "total_tokens": prompt + answer}
 
 

@@ -270,7 +270,8 @@ windows = Table(
     Column("previous_spent", Int64, nullable=False),
     Column("last_start_at_ms", Int64),  # when its latest call was let in
     Column("counted_at_ms", Int64, nullable=False),  # when `spent` was true
-    Column("recent_json", Text, nullable=False, server_default="[]"),  # [[moment, amount], …]
+    # [[moment, amount], …]: what was spent when; of a balance, what expires when
+    Column("recent_json", Text, nullable=False, server_default="[]"),
     Column("unconfirmed_json", Text, nullable=False, server_default="[]"),  # as recent_json
     Column("parked_until_ms", Int64, nullable=False),
     Column("needs_probe", Integer, nullable=False),
