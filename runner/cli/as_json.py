@@ -154,6 +154,12 @@ def plan(found: Plan) -> JSON:
         "calls": found.calls,
         "calls_if_alone": found.single_calls,
         "rows_in_a_call": found.pack,
+        "packed": found.packed
+        and {
+            "rows_in_a_call": found.packed.rows,
+            "calls": found.packed.forecast.calls,
+            "days": found.packed.forecast.days,
+        },
         "prompt_tokens": found.prompt_tokens,
         "calls_a_day": found.forecast.per_day,
         "days": found.forecast.days,
