@@ -178,7 +178,7 @@ class Notifier:
         wholes = {batch.part_of or batch.id for batch in every if batch.id in gone}
         for batch in every:
             family = [one for one in every if batch.id in (one.id, one.part_of)]
-            if batch.id in wholes and all(one.done for one in family):
+            if batch.id in wholes and not batch.is_trial and all(one.done for one in family):
                 event = done(batch, at)
                 self._events.setdefault(event.key, event)
         self._met &= present

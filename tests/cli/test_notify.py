@@ -84,6 +84,12 @@ def test_a_batch_of_which_most_rows_fail_is_paused_and_told(
     assert "midnight resume 1" in event["text"]
 
 
+def test_trials_are_not_told(by_command: Any, work: Any, provider: Any) -> None:
+    provider()
+    by_command("try", *work, "-n", 1)
+    assert told() == []
+
+
 def test_only_the_kinds_that_are_wanted_are_told(midnight: Any, work: Any, provider: Any) -> None:
     command = json.dumps([sys.executable, "-c", WRITE])
     configure("[notify]", f"command = {command}", 'events = ["spent"]')
