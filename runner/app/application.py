@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from runner.app import accounts
 from runner.app.catalogue import Catalogue
@@ -136,7 +136,7 @@ class Application(Catalogue):
         self,
         *,
         only: Batch | None = None,
-        wait: bool = True,
+        wait: bool | Literal["forever"] = True,
         pace: Pace | None = None,
         watcher: Watcher | None = None,
         signals: bool = False,
@@ -148,7 +148,8 @@ class Application(Catalogue):
 
         Args:
             only: The batch to work on, with its parts; None for all.
-            wait: Whether to sleep until the reset when the allowance is spent.
+            wait: Whether to sleep until the reset when the allowance is spent; ``forever``: also
+                until somebody queues more, when nothing is left to do.
             pace: How to spend a day's budget; as configured unless given.
             watcher: Shown what happens.
             signals: Whether SIGINT and SIGTERM stop the run, the second one at once. Such a run
@@ -171,7 +172,15 @@ class Application(Catalogue):
         rules = accounts.rules_for(self.settings, pace)
         held = tuple(batch for batch in in_play if _is_held(batch) and batch.id not in unserved)
         options = RunOptions(
-            chosen, rules, wait, wait and signals, held, patience_ms, watcher, observer
+            only=chosen,
+            rules=rules,
+            wait=bool(wait),
+            hold=bool(wait) and signals,
+            forever=wait == "forever",
+            held=held,
+            patience_ms=patience_ms,
+            watcher=watcher,
+            observer=observer,
         )
         from runner.app.attendance import Attendance  # noqa: PLC0415 - only a run
 
