@@ -169,15 +169,13 @@ class Application(Catalogue):
 
         from runner.engine.run import RunOptions  # noqa: PLC0415 - only a run needs it
 
-        rules = accounts.rules_for(self.settings, pace)
-        held = tuple(batch for batch in in_play if _is_held(batch) and batch.id not in unserved)
         options = RunOptions(
             only=chosen,
-            rules=rules,
+            rules=accounts.rules_for(self.settings, pace),
             wait=bool(wait),
             hold=bool(wait) and signals,
             forever=wait == "forever",
-            held=held,
+            held=tuple(b for b in in_play if _is_held(b) and b.id not in unserved),
             patience_ms=patience_ms,
             watcher=watcher,
             observer=observer,
@@ -259,10 +257,10 @@ class Application(Catalogue):
 
     async def answered_before(self, fingerprints: Sequence[bytes]) -> set[bytes]:
         """Which of what is to be asked has been answered, in whichever batch."""
-        from runner.store import enqueue  # noqa: PLC0415 - only a plan
+        from runner.store import reuse  # noqa: PLC0415 - only a plan
 
         async with self._database.read() as connection:
-            return await enqueue.answered_before(connection, fingerprints)
+            return await reuse.answered_before(connection, fingerprints)
 
     async def set_aside(self) -> list[SetAside]:
         """The settlements that could not be stored, with their replies; oldest first."""

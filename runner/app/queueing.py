@@ -18,7 +18,7 @@ from runner.app.parts import Fingerprints, Part, request_keys
 from runner.app.submission import Checked, Progress, unseen_progress
 from runner.core.states import BatchState
 from runner.errors import NotFoundError
-from runner.store import batches, enqueue, results
+from runner.store import batches, enqueue, results, reuse
 from runner.store.batches import Batch, NewBatch
 from runner.store.database import Database
 from runner.threads import both, in_thread
@@ -259,7 +259,7 @@ async def _add(
         bodies = chunk.bodies[known:]
         batch = await enqueue.enqueue(connection, batch, start, bodies, asked, now)
     if (old := loading.adopts) is not None:
-        batch = await enqueue.adopt_answers(connection, batch, old, start, len(asked), now)
+        batch = await reuse.adopt_answers(connection, batch, old, start, len(asked), now)
     return replace(loading, batch=batch)
 
 

@@ -32,7 +32,7 @@ from runner.engine.read_ahead import Pack, ReadAhead
 from runner.engine.route_stats import RouteStats
 from runner.engine.snapshot import demand_of, read_snapshot, routes_of, windows_of
 from runner.providers.account import Account
-from runner.store import enqueue, jobs, windows
+from runner.store import jobs, reuse, windows
 from runner.store.apply import apply, unsettled
 from runner.store.batches import Batch
 from runner.store.counts import Changes
@@ -250,9 +250,9 @@ class Scheduler:
         has_read = await self._read_ahead.refill(connection, current, wanted)
         while current.reuse_answers and (has_read or others):
             own = self._read_ahead.jobs_at_hand(current, None if has_read else wanted)
-            if not await enqueue.has_answers_elsewhere(connection, current):
+            if not await reuse.has_answers_elsewhere(connection, current):
                 break
-            ended = await enqueue.reuse_answers(connection, current, own, now, changes)
+            ended = await reuse.reuse_answers(connection, current, own, now, changes)
             if not ended:
                 break
             self._read_ahead.without(current, ended)

@@ -29,7 +29,7 @@ from runner.core.settlement import Call, CallJob, JobOutcome, Settlement, settle
 from runner.core.states import BatchState
 from runner.core.verdict import Kind, Scope, Verdict
 from runner.core.window import ONE_CALL, Cost, Count, Quota
-from runner.store import batches, enqueue, jobs, windows
+from runner.store import batches, enqueue, jobs, reuse, windows
 from runner.store.apply import apply, unsettled
 from runner.store.batches import Batch, NewBatch
 from runner.store.counts import Changes
@@ -270,7 +270,7 @@ async def _packs(
     found = await jobs.read_ready(connection, batch, count * batch.packing.most)
     if batch.reuse_answers:
         ids = [job.job_id for job in found]
-        ended = await enqueue.reuse_answers(connection, batch, ids, now, changes)
+        ended = await reuse.reuse_answers(connection, batch, ids, now, changes)
         found = [job for job in found if job.job_id not in ended]
     tries = {job.job_id: replace(job.tries, attempts=job.tries.attempts + 1) for job in found}
     packs = packing.fill((job.candidate for job in found), batch.packing)[:count]

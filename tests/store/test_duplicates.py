@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.states import Counts
-from runner.store import batch_rows, batches, enqueue, results
+from runner.store import batch_rows, batches, enqueue, results, reuse
 from runner.store.rescue import rescue
 from tests.store.kit import (
     NOON,
@@ -143,11 +143,11 @@ def test_it_can_be_told_what_would_not_have_to_be_asked(store: Store) -> None:
         await open_gates(connection, batch)
         await settle(connection, failed(await start_one(connection, batch)))
         asked = list(map(fingerprint, "abcz"))
-        assert await enqueue.answered_before(connection, asked) == {asked[0]}
-        assert await enqueue.answered_before(connection, []) == set()
+        assert await reuse.answered_before(connection, asked) == {asked[0]}
+        assert await reuse.answered_before(connection, []) == set()
         many = [number.to_bytes(4) for number in range(50_000)]
         among = [*many, *asked, *many]
-        assert await enqueue.answered_before(connection, among) == {asked[0]}
+        assert await reuse.answered_before(connection, among) == {asked[0]}
 
     store.play(scene)
 

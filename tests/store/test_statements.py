@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from runner.core.packing import Packing
 from runner.core.retry import Accept, Fail, Reask, Release, RetryAt, SplitPack, Succeed
 from runner.core.settlement import Call, Settlement
-from runner.store import enqueue, image_tasks, results
+from runner.store import image_tasks, results, reuse
 from runner.store.batches import Batch
 from runner.store.database import Database
 from runner.store.rescue import rescue
@@ -81,7 +81,7 @@ TURNS: dict[str, Turn] = {
     "promote": settle_and_promote,
     "lease": lease,
     "enqueue": submit_again,
-    "answered before": lambda c, _b, calls: enqueue.answered_before(
+    "answered before": lambda c, _b, calls: reuse.answered_before(
         c, [call.id.to_bytes(8) for call in calls]
     ),
 }
