@@ -67,6 +67,11 @@ def admit(
     return Admitted(count, probe)
 
 
+def unreserved(windows: Sequence[Window]) -> tuple[Window, ...]:
+    """The windows as they are to those for whom the rest is reserved."""
+    return tuple(replace(window, reserve=0) if window.reserve else window for window in windows)
+
+
 def reserve(
     windows: Sequence[Window], count: int, now: int, cost: Cost = ONE_CALL
 ) -> tuple[Window, ...]:

@@ -34,12 +34,16 @@ class CallJob:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call that is in the ledger: it may be sent once, and must be settled once."""
+    """A call that is in the ledger: it may be sent once, and must be settled once.
+
+    It is made for the jobs of a batch, or for a `client`, named here.
+    """
 
     id: int
     permit: Permit
     jobs: tuple[CallJob, ...] = ()
     batch_id: int | None = None
+    client: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -179,8 +179,10 @@ def as_upgraded(release: str, before: Records) -> Records:
     for call in after["calls"]:
         if call["settled_at_ms"] is not None:
             call["settled_at_ms"] = max(call["settled_at_ms"], call["reserved_at_ms"])
+        call["client"] = None
     after["alembic_version"] = [{"version_num": migrate.revisions()[-1]}]
-    return after | {"set_aside": []}
+    new: Records = {"set_aside": [], "client_keys": [], "api_files": [], "api_batches": []}
+    return after | new
 
 
 def _renamed(table: str, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
