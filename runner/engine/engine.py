@@ -23,10 +23,12 @@ from runner.clock import Clock
 from runner.core.demand import Rules
 from runner.core.ending import Ending
 from runner.core.selection import Wait
-from runner.engine import event_log
+from runner.engine import client_queue, event_log
 from runner.engine.account_pool import AccountPool
 from runner.engine.alarm import Alarm
 from runner.engine.call import EndedCall
+from runner.engine.client_call import ClientQuestion, ClientRequest
+from runner.engine.client_queue import ClientQueue, is_of_client
 from runner.engine.draining import drain, keep_unstored
 from runner.engine.event_log import EventLog
 from runner.engine.image_poller import ImageTaskPoller
@@ -79,6 +81,7 @@ class Engine:
             database, self._posts.post, self._accounts.endpoints, clock, self._wake
         )
         self._runs = Runs(database)
+        self._clients = ClientQueue(self._now, self._wake)
         self._log = EventLog()
         self._calls = OpenCalls(self._accounts, self._now, self._runs.observers, self._wake)
         self._tasks: TaskGroup
@@ -106,6 +109,7 @@ class Engine:
                 scheduler = Scheduler(
                     self._database,
                     self._accounts,
+                    self._clients,
                     self._random,
                     runner_id=runner_id,
                     max_concurrency=self._options.max_concurrency,
@@ -149,6 +153,10 @@ class Engine:
         if run.failure is not None:
             raise run.failure
         return run.ending or Ending.STOPPED
+
+    def ask(self, question: ClientQuestion) -> ClientRequest:
+        """Make a call for a client, before any for a batch, as soon as one may start."""
+        return self._clients.add(question)
 
     def stop(self, run: Run) -> None:
         """Start nothing new for `run`; it ends when the calls in flight have, or at a deadline."""
@@ -264,6 +272,8 @@ class Engine:
         self._trouble.written()
         self._memory = turn.memory
         self._calls.settled(ended, turn.settlements)
+        self._clients.settled(ended, turn.settlements)
+        self._clients.started(turn.calls)
         self._calls.start(self._tasks, turn.calls)
         for one in ended:
             self._learn(one)
@@ -292,11 +302,6 @@ class Engine:
                 else:
                     await self._alarm.sleep()
 
-    @property
-    def _has_asked(self) -> bool:
-        """Whether the provider was asked for all that it tells at no cost."""
-        return self._accounts.polled and self._provider_clock.is_settled
-
     async def _current_memory(self, scheduler: Scheduler, runner_id: int) -> Memory:
         """What is in memory; at every tick, and when a run begins, read anew."""
         now = anyio.current_time()
@@ -324,18 +329,22 @@ class Engine:
 
     def _close(self) -> None:
         self._closing = True
+        self._clients.close()
         for run in self._runs:
             self.stop(run)
         self._wake()
 
     async def _conclude(self, memory: Memory, wait: Wait) -> None:
-        """End the runs that are over, and show the others how things stand."""
+        """Tell clients no who wait in vain, end the runs that are over, show the others."""
+        self._clients.conclude(wait)
         expired = await self._runs.conclude(memory, wait, self._status())
         self._deadline = min([self._deadline, *expired])
 
-    def _rules_of(self, batch_id: int) -> Rules | None:
-        """What is wanted of a batch; nothing while no call may start."""
-        return self._runs.rules_of(batch_id) if self._admitting else None
+    def _rules_of(self, key: int) -> Rules | None:
+        """What is wanted of the calls of a demand; nothing while no call may start."""
+        if not self._admitting:
+            return None
+        return client_queue.RULES if is_of_client(key) else self._runs.rules_of(key)
 
     def _status(self) -> EngineStatus:
         """What the runs need to know of the engine."""

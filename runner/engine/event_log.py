@@ -181,7 +181,8 @@ def _call_fields(call: Call) -> Fields:
     account, model = call.permit.route
     return {
         "call": call.id,
-        "batch": call.permit.key,
+        "batch": call.batch_id,
+        "client": call.client,
         "account": account,
         "model": model,
         "rows": len(call.jobs),

@@ -30,6 +30,7 @@ class RunOptions:
         patience_ms: How long to go on while no row is brought to an end; None: for ever.
         watcher: Shown what happens, from time to time.
         observer: Shown what was said in each call.
+        lasting: Whether it goes on when nothing is left, until it is stopped.
     """
 
     only: frozenset[int] | None = None
@@ -38,6 +39,7 @@ class RunOptions:
     patience_ms: int | None = None
     watcher: Watcher | None = None
     observer: Observer | None = None
+    lasting: bool = False
 
 
 class Run:

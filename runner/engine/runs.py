@@ -152,7 +152,7 @@ def _ending(run: Run, memory: Memory, wait: Wait, status: EngineStatus) -> Endin
     stalled = run.stalled(own, status.at)
     if run.stopping and anyio.current_time() >= run.deadline:
         return Ending.STOPPED
-    if status.open_calls_of(run):
+    if status.open_calls_of(run) or (run.options.lasting and not run.stopping):
         return None
     if not own:
         return Ending.DONE

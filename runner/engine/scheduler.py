@@ -25,6 +25,7 @@ from runner.core.settlement import Call, CallJob, RouteEvidence, Settlement
 from runner.core.window import Window
 from runner.engine.account_pool import AccountPool
 from runner.engine.call import EndedCall, PreparedCall, loop_ms, settled
+from runner.engine.client_queue import ClientQueue, is_of_client
 from runner.engine.memory import Memory, Turn, shares_of
 from runner.engine.pausing import pause, pause_rejected
 from runner.engine.preparing import Preparer
@@ -40,7 +41,7 @@ from runner.store.database import Database
 from runner.store.reserve import reserve
 
 RulesOf = Callable[[int], Rules | None]
-"""By batch, what the user wants of its calls; None: nobody wants them made now."""
+"""By the key of a demand, what is wanted of its calls; None: nobody wants them made now."""
 
 NOTHING: RulesOf = lambda _batch_id: None  # noqa: E731 - admits nothing
 
@@ -52,6 +53,7 @@ class Scheduler:
         self,
         database: Database,
         accounts: AccountPool,
+        clients: ClientQueue,
         random: Random,
         *,
         runner_id: int,
@@ -61,6 +63,7 @@ class Scheduler:
     ) -> None:
         self._database = database
         self._accounts = accounts
+        self._clients = clients
         self._random = random
         self._runner_id = runner_id
         self._max_concurrency = max_concurrency
@@ -129,8 +132,13 @@ class Scheduler:
             for batch in memory.snapshot.batches.values()
             if (rules := rules_of(batch.id)) is not None
         ]
-        demands = [one for one in demands if one.routes]
+        demands = [*self._of_clients(rules_of), *(one for one in demands if one.routes)]
         return admission.admit(self._state(memory, demands, now), demands, now)
+
+    def _of_clients(self, rules_of: RulesOf) -> list[Demand]:
+        """What clients want, if any call may start for them."""
+        found = self._clients.demands(self._accounts.accounts)
+        return [one for one in found if rules_of(one.key) is not None]
 
     def routes(self, memory: Memory) -> set[Route]:
         """Every route that the calls of a batch may take."""
@@ -208,7 +216,7 @@ class Scheduler:
         now: int,
         changes: Changes,
     ) -> tuple[Memory, list[Demand]]:
-        """What each batch wants, with calls at hand for those that could go on."""
+        """What clients want, and each batch, with calls at hand for those that could go on."""
         accounts = self._accounts.accounts
         free = self._max_concurrency - memory.in_flight
         wanted = []
@@ -216,8 +224,10 @@ class Scheduler:
             rules = rules_of(batch.id)
             if rules is not None and (routes := routes_of(batch.models, accounts)):
                 wanted.append((batch, rules, routes))
-        shares = shares_of(memory.shares, [batch.id for batch, _, _ in wanted])
-        demands = []
+        asked = self._of_clients(rules_of)
+        keys = [*(one.key for one in asked), *(batch.id for batch, _, _ in wanted)]
+        shares = shares_of(memory.shares, keys)
+        demands = [replace(one, share=shares[one.key]) for one in asked]
         for batch, rules, routes in wanted:
             current = changes.applied_to(batch)
             if free > 0:
@@ -292,18 +302,23 @@ class Scheduler:
         if not found.permits:
             return memory, [], []
         snapshot = memory.snapshot
-        taken = self._take(snapshot.batches, found.permits)
         first_id = snapshot.last_call_id + 1
+        of_clients = [permit for permit in found.permits if is_of_client(permit.key)]
+        asked = self._clients.calls(of_clients, first_id)
+        permits = [permit for permit in found.permits if not is_of_client(permit.key)]
         calls = [
             Call(number, permit, tuple(map(_claimed, pack)), permit.key)
-            for number, (permit, pack) in enumerate(taken, first_id)
+            for number, (permit, pack) in enumerate(
+                self._take(snapshot.batches, permits), first_id + len(asked)
+            )
         ]
-        await reserve(connection, calls, self._runner_id, now, changes)
+        every = [*(one.call for one in asked), *calls]
+        await reserve(connection, every, self._runner_id, now, changes)
         for call in calls:
             self._count(snapshot.batches[call.permit.key], changes)
-        prepared = await self._preparer.prepare(connection, snapshot.batches, calls)
+        prepared = [*asked, *await self._preparer.prepare(connection, snapshot.batches, calls)]
         memory = memory.with_started(found)
-        snapshot = replace(snapshot, last_call_id=calls[-1].id)
+        snapshot = replace(snapshot, last_call_id=every[-1].id)
         touched = {permit.route for permit in found.permits}
         opened = {windows.key_of(w): w for r in touched for w in found.state.routes[r].windows}
         return replace(memory, snapshot=snapshot), prepared, list(opened.values())

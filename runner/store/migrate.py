@@ -22,13 +22,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.errors import BusyError, NewerDatabaseError, StoreError
 from runner.resources import shipped
-from runner.store import api_tables, sqlite
+from runner.store import api_tables as api_tables  # enters its tables in the metadata
+from runner.store import sqlite
+from runner.store import tables as tables  # likewise
+from runner.store.columns import metadata
 from runner.store.database import Database
 from runner.store.runners import living_processes
-from runner.store.tables import metadata
 
-# Every table is made of the same metadata, in which each file enters its own.
-assert api_tables.metadata is metadata  # noqa: S101
 # As Alembic makes it.
 _VERSION = Table(
     "alembic_version",
