@@ -23,6 +23,7 @@ _OPEN = "state IN ('validating', 'in_progress', 'finalizing', 'cancelling')"
 def upgrade() -> None:
     op.add_column("calls", sa.Column("client", sa.Text(), nullable=True))
     _partial("calls_clients", "calls", "client", "reserved_at_ms", where="client IS NOT NULL")
+    op.add_column("windows", _number("by_clients", "0"))
     _make_client_keys()
     _make_api_files()
     _make_api_batches()

@@ -23,7 +23,7 @@ from runner.providers.account import Account
 # Whatever is asked for, a request waits so long for what ends by itself soon: calls in flight,
 # the rate at which calls may start, a provider that throttles.
 PATIENCE_MS = 10_000
-RULES = Rules(Pace.ASAP)
+CLIENT_RULES = Rules(Pace.ASAP)
 
 
 @dataclass(slots=True)
@@ -73,7 +73,7 @@ class ClientQueue:
                 group.waiting.clear()
             if group.waiting:
                 ready = len(group.waiting)
-                found.append(Demand(group.key, routes, ready, rules=RULES, interactive=True))
+                found.append(Demand(group.key, routes, ready, rules=CLIENT_RULES, interactive=True))
             else:
                 del self._groups[group.client, group.models]
         return found

@@ -23,12 +23,13 @@ from runner.clock import Clock
 from runner.core.demand import Rules
 from runner.core.ending import Ending
 from runner.core.selection import Wait
-from runner.engine import client_queue, event_log
+from runner.engine import event_log
 from runner.engine.account_pool import AccountPool
 from runner.engine.alarm import Alarm
+from runner.engine.bounds import Bounds
 from runner.engine.call import EndedCall
 from runner.engine.client_call import ClientQuestion, ClientRequest
-from runner.engine.client_queue import ClientQueue, is_of_client
+from runner.engine.client_queue import ClientQueue
 from runner.engine.draining import drain, keep_unstored
 from runner.engine.event_log import EventLog
 from runner.engine.image_poller import ImageTaskPoller
@@ -42,11 +43,7 @@ from runner.engine.runs import EngineStatus, Runs
 from runner.engine.scheduler import Scheduler
 from runner.engine.trouble import RETRY_WRITE_S, Trouble, defect
 from runner.engine.turn_writer import TurnWriter
-from runner.errors import (
-    RunnerError,
-    StoreError,
-    UnavailableError,
-)
+from runner.errors import RunnerError, StoreError, UnavailableError
 from runner.providers.endpoint import Endpoint
 from runner.store import runners
 from runner.store.database import Database
@@ -106,16 +103,12 @@ class Engine:
         failure: Exception | None = None
         try:
             async with runners.registered(self._database, self._clock.now) as runner_id:
+                # After a reset every process waits a little, not all the same while.
+                jitter_ms = round(self._random.random() * LONGEST_JITTER_MS)
+                most, is_sure = self._options.max_concurrency, lambda: self._provider_clock.is_sure
+                bounds = Bounds(most, jitter_ms, is_sure)
                 scheduler = Scheduler(
-                    self._database,
-                    self._accounts,
-                    self._clients,
-                    self._random,
-                    runner_id=runner_id,
-                    max_concurrency=self._options.max_concurrency,
-                    is_sure=lambda: self._provider_clock.is_sure,
-                    # After a reset every process waits a little, not all the same while.
-                    reset_jitter_ms=round(self._random.random() * LONGEST_JITTER_MS),
+                    self._database, self._accounts, self._clients, bounds, self._random, runner_id
                 )
                 self._writer = TurnWriter(self._database, scheduler, self._posts, self._now)
                 async with anyio.create_task_group() as pollers:
@@ -160,6 +153,8 @@ class Engine:
 
     def stop(self, run: Run) -> None:
         """Start nothing new for `run`; it ends when the calls in flight have, or at a deadline."""
+        if run.options.lasting:
+            self._clients.close()
         if not run.stopping:
             event_log.run_stopping(run)
             run.stopping = True
@@ -276,15 +271,11 @@ class Engine:
         self._clients.started(turn.calls)
         self._calls.start(self._tasks, turn.calls)
         for one in ended:
-            self._learn(one)
+            account, _ = one.prepared.call.permit.route
+            self._accounts.learn(account, one.result.verdict)
+            self._provider_clock.learn(one.result.date, one.sent_at, one.ended_at)
         if any(settlement.started_task for settlement in turn.settlements):
             self._images.poll_now()
-
-    def _learn(self, one: EndedCall) -> None:
-        """Learn what concerns more than one job: a refused account, a clock that is wrong."""
-        account, _ = one.prepared.call.permit.route
-        self._accounts.learn(account, one.result.verdict)
-        self._provider_clock.learn(one.result.date, one.sent_at, one.ended_at)
 
     # ---- reading and sleeping
 
@@ -342,9 +333,7 @@ class Engine:
 
     def _rules_of(self, key: int) -> Rules | None:
         """What is wanted of the calls of a demand; nothing while no call may start."""
-        if not self._admitting:
-            return None
-        return client_queue.RULES if is_of_client(key) else self._runs.rules_of(key)
+        return self._runs.rules_of(key) if self._admitting else None
 
     def _status(self) -> EngineStatus:
         """What the runs need to know of the engine."""

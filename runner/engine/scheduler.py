@@ -8,31 +8,29 @@ turn that fails has changed nothing.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from random import Random
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from runner.core import admission, controller, settlement, start_bucket
+from runner.core import admission, settlement
 from runner.core.admission import Admission, Permit
 from runner.core.charging import ANSWERED
 from runner.core.demand import Demand, Rules
 from runner.core.retry import RetryAt
-from runner.core.route import Route, RouteState
-from runner.core.selection import AccountState, State
+from runner.core.route import Route
 from runner.core.settlement import Call, CallJob, RouteEvidence, Settlement
 from runner.core.window import Window
 from runner.engine.account_pool import AccountPool
+from runner.engine.bounds import Bounds
 from runner.engine.call import EndedCall, PreparedCall, loop_ms, settled
 from runner.engine.client_queue import ClientQueue, is_of_client
 from runner.engine.memory import Memory, Turn, shares_of
 from runner.engine.pausing import pause, pause_rejected
 from runner.engine.preparing import Preparer
 from runner.engine.read_ahead import Pack, ReadAhead
-from runner.engine.route_stats import RouteStats
-from runner.engine.snapshot import demand_of, read_snapshot, routes_of, windows_of
-from runner.providers.account import Account
+from runner.engine.snapshot import demand_of, read_snapshot, routes_of
 from runner.store import enqueue, jobs, windows
 from runner.store.apply import apply, unsettled
 from runner.store.batches import Batch
@@ -54,21 +52,16 @@ class Scheduler:
         database: Database,
         accounts: AccountPool,
         clients: ClientQueue,
+        bounds: Bounds,
         random: Random,
-        *,
         runner_id: int,
-        max_concurrency: int,
-        reset_jitter_ms: int,
-        is_sure: Callable[[], bool] = lambda: False,
     ) -> None:
         self._database = database
         self._accounts = accounts
         self._clients = clients
+        self._bounds = bounds
         self._random = random
         self._runner_id = runner_id
-        self._max_concurrency = max_concurrency
-        self._reset_jitter_ms = reset_jitter_ms
-        self._is_sure = is_sure  # whether the provider has confirmed the hour
         self._read_ahead = ReadAhead()
         self._preparer = Preparer()
 
@@ -110,7 +103,7 @@ class Scheduler:
         fresh = await apply(connection, settlements, still_open, self._runner_id, now, changes)
         memory, changed = await self._conclude(connection, memory, fresh, now, changes)
         memory, demands = await self._demands(connection, memory, rules_of, now, changes)
-        state = self._state(memory, demands, now)
+        state = self._bounds.state(memory, self._accounts.accounts, demands, now)
         found = admission.admit(state, demands, now)
         memory, calls, opened = await self._reserve(connection, memory, found, now, changes)
         await changes.write(connection)
@@ -133,7 +126,9 @@ class Scheduler:
             if (rules := rules_of(batch.id)) is not None
         ]
         demands = [*self._of_clients(rules_of), *(one for one in demands if one.routes)]
-        return admission.admit(self._state(memory, demands, now), demands, now)
+        return admission.admit(
+            self._bounds.state(memory, self._accounts.accounts, demands, now), demands, now
+        )
 
     def _of_clients(self, rules_of: RulesOf) -> list[Demand]:
         """What clients want, if any call may start for them."""
@@ -218,7 +213,7 @@ class Scheduler:
     ) -> tuple[Memory, list[Demand]]:
         """What clients want, and each batch, with calls at hand for those that could go on."""
         accounts = self._accounts.accounts
-        free = self._max_concurrency - memory.in_flight
+        free = self._bounds.max_concurrency - memory.in_flight
         wanted = []
         for batch in memory.snapshot.batches.values():
             rules = rules_of(batch.id)
@@ -259,36 +254,6 @@ class Scheduler:
         current = changes.applied_to(batch)
         await self._read_ahead.refill(connection, current, wanted)
         return current
-
-    def _state(self, memory: Memory, demands: Collection[Demand], now: int) -> State:
-        """What admission depends on."""
-        accounts = {account.name: account for account in self._accounts.accounts}
-        routes = {route for demand in demands for route in demand.routes}
-        found = windows_of(
-            memory.snapshot.latest,
-            [*accounts.values()],
-            routes,
-            now,
-            self._reset_jitter_ms,
-            sure=self._is_sure(),
-        )
-        states = {
-            route: self._route_state(memory, accounts[route[0]], route, own)
-            for route, own in found.items()
-        }
-        bounds = {name: _bounds(memory, account) for name, account in accounts.items()}
-        return State(states, bounds, memory.in_flight, self._max_concurrency, loop_ms())
-
-    def _route_state(
-        self, memory: Memory, account: Account, route: Route, own: tuple[Window, ...]
-    ) -> RouteState:
-        stats = memory.routes.get(route) or self._new_route(account)
-        cost = account.cost(route[1], round(stats.tokens))
-        return RouteState(own, stats.controller, stats.in_flight, cost, stats.refusal)
-
-    def _new_route(self, account: Account) -> RouteStats:
-        start = min(account.preset.start_concurrency, self._max_concurrency)
-        return RouteStats(controller.new(start, self._max_concurrency))
 
     async def _reserve(
         self,
@@ -338,14 +303,6 @@ class Scheduler:
         changes.add(batch.id, "calls_made", 1)
         if batch.part_of is not None:
             changes.add(batch.part_of, "calls_made", 1)
-
-
-def _bounds(memory: Memory, account: Account) -> AccountState:
-    """What bounds the calls of an account beside its windows."""
-    rate = memory.rates.get(account.name)
-    if rate is None and account.calls_per_second:
-        rate = start_bucket.full(account.calls_per_second)
-    return AccountState(memory.in_flight_of(account.name), account.max_concurrency, rate)
 
 
 def _claimed(job: jobs.ReadyJob) -> CallJob:

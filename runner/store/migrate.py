@@ -22,9 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.errors import BusyError, NewerDatabaseError, StoreError
 from runner.resources import shipped
-from runner.store import api_tables as api_tables  # enters its tables in the metadata
-from runner.store import sqlite
-from runner.store import tables as tables  # likewise
+from runner.store import api_tables, sqlite, tables  # noqa: F401 - they enter their tables
 from runner.store.columns import metadata
 from runner.store.database import Database
 from runner.store.runners import living_processes

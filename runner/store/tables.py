@@ -232,6 +232,7 @@ windows = Table(
     Column("spent", Int64, nullable=False),
     Column("reserved", Int64, nullable=False),
     Column("previous_spent", Int64, nullable=False),
+    Column("by_clients", Int64, nullable=False, server_default="0"),  # spent or reserved
     Column("last_start_at_ms", Int64),  # when its latest call was let in
     Column("counted_at_ms", Int64, nullable=False),  # when `spent` was true
     Column("recent_json", Text, nullable=False, server_default="[]"),  # [[moment, amount], …]
