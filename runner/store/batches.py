@@ -9,21 +9,27 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import orjson
-from sqlalchemy import Row, insert, or_, select, update
+from sqlalchemy import Row, insert, literal_column, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.demand import Rotate
 from runner.core.packing import ALONE, Packing
 from runner.core.states import BatchState, Counts
+from runner.store.statement import Statement
 from runner.store.tables import batch_counts, batches
 
 _COUNTS = [column for column in batch_counts.c if column.name != "batch_id"]
 _BATCHES = select(batches, *_COUNTS).join(batch_counts, batch_counts.c.batch_id == batches.c.id)
-_RUNNABLE = _BATCHES.where(
-    batches.c.state.in_((BatchState.ACTIVE, BatchState.LOADING)),
-    batch_counts.c.ready + batch_counts.c.waiting + batch_counts.c.running + batch_counts.c.pending
-    > 0,
-).order_by(batches.c.id)
+_RUNNABLE = Statement(
+    _BATCHES.where(
+        batches.c.state.in_((literal_column("'active'"), literal_column("'loading'"))),
+        batch_counts.c.ready
+        + batch_counts.c.waiting
+        + batch_counts.c.running
+        + batch_counts.c.pending
+        > literal_column("0"),
+    ).order_by(batches.c.id)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +176,7 @@ async def list_batches(connection: AsyncConnection) -> list[Batch]:
 
 async def runnable(connection: AsyncConnection) -> list[Batch]:
     """The batches that may run and have jobs left, oldest first."""
-    return await _counted(connection, map(_batch, await connection.execute(_RUNNABLE)))
+    return await _counted(connection, map(_batch, await _RUNNABLE.fetch(connection)))
 
 
 async def parts_of(connection: AsyncConnection, batch_id: int) -> list[Batch]:
