@@ -33,6 +33,7 @@ from runner.store.set_aside import SetAside
 if TYPE_CHECKING:
     import httpx
 
+    from runner.app.gateway import Gateway
     from runner.app.quality import Quality
     from runner.app.rows import Reading, RowResult
     from runner.app.submission import Checked
@@ -167,6 +168,12 @@ class Application:
         if wanted and all(batch.id in missing for batch in wanted):
             self._forecaster.routes(sorted({model for b in wanted for model in b.models}))
         return missing
+
+    def gateway(self) -> Gateway:
+        """What clients of `midnight serve` can ask for."""
+        from runner.app.gateway import Gateway  # noqa: PLC0415 - only a server has clients
+
+        return Gateway(self.settings, self._database, self._clock, self._host)
 
     async def batches(self) -> list[Batch]:
         """Every batch, oldest first."""

@@ -43,6 +43,7 @@ COMMANDS = {
     "cancel": "batch_commands",
     "doctor": "setup_commands",
     "models": "setup_commands",
+    "serve": "serve_commands",
     "simulate": "simulate_commands",
     "db": "setup_commands",
 }

@@ -79,10 +79,12 @@ class NotAdmitted:
     """No call could start soon enough.
 
     Attributes:
-        waiting: What it would have to wait for; None: no account serves its models.
+        waiting: What it would have to wait for, if it is that.
+        why: Else what keeps calls from being made; empty: no account serves its models.
     """
 
     waiting: Waiting | None
+    why: str = ""
 
 
 Outcome = Answered | Streaming | NotAdmitted
@@ -94,6 +96,7 @@ class ClientRequest:
     Attributes:
         until: How long it waits for allowance (ms since the epoch, by the provider's clock).
         has_left: Whether nobody waits for it any more.
+        is_charged: Whether its last call may have been charged; False while none was made.
     """
 
     def __init__(self, question: ClientQuestion, until: int) -> None:
@@ -107,6 +110,12 @@ class ClientRequest:
         self._scope = anyio.CancelScope()
         self._pieces: MemoryObjectSendStream[bytes] | None = None
         self._broken_off = "the server stops"
+        self.is_charged = False
+
+    @property
+    def has_outcome(self) -> bool:
+        """Whether anything came of it yet."""
+        return self._outcome is not None
 
     async def outcome(self) -> Outcome:
         """What comes of it."""
@@ -117,6 +126,7 @@ class ClientRequest:
     def leave(self) -> None:
         """Nobody waits any more: what is under way is given up."""
         self.has_left = True
+        self.end(NotAdmitted(None, "the client has left"))
         self._scope.cancel()
 
     def end(self, outcome: Outcome) -> None:
@@ -143,6 +153,7 @@ class ClientRequest:
         if self.has_left:
             return CallResult(Verdict(Kind.LOCAL, "the client left before it was sent", scope=None))
         result: CallResult | None = None
+        self.is_charged = True
         with anyio.CancelScope() as self._scope:
             try:
                 result = await self._send(route, endpoint, now)
@@ -151,7 +162,9 @@ class ClientRequest:
                 if self._pieces is not None:
                     self._pieces.close()
         if result is None:
-            return _given_up(begun=self._outcome is not None)
+            return _given_up(begun=self._pieces is not None)
+        if client_request.is_free(result.verdict):
+            self.is_charged = False
         if result.verdict.kind is Kind.DONE:
             self.end(Answered(result, route))
         return result

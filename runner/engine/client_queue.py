@@ -24,6 +24,10 @@ from runner.providers.account import Account
 # the rate at which calls may start, a provider that throttles.
 PATIENCE_MS = 10_000
 CLIENT_RULES = Rules(Pace.ASAP)
+# Why no call is made for anybody.
+REFUSED = "the provider refuses the token of every account"
+CLOSED = "the server is stopping"
+UNAVAILABLE = "no call can be made: the database cannot be written, or the hour is not known yet"
 
 
 @dataclass(slots=True)
@@ -69,8 +73,7 @@ class ClientQueue:
             group.waiting = deque(one for one in group.waiting if not one.has_left)
             routes = routes_of(group.models, accounts)
             if not routes:
-                _refuse(group.waiting)
-                group.waiting.clear()
+                _refuse(group.waiting, "" if accounts else REFUSED)
             if group.waiting:
                 ready = len(group.waiting)
                 found.append(Demand(group.key, routes, ready, rules=CLIENT_RULES, interactive=True))
@@ -112,19 +115,19 @@ class ClientQueue:
         for group in self._groups.values():
             reason = reasons.get(group.key)
             for one in [one for one in group.waiting if _is_refused(reason, one.until, now)]:
-                one.end(NotAdmitted(reason))
+                one.end(NotAdmitted(reason, "" if reason else UNAVAILABLE))
                 group.waiting.remove(one)
 
     def close(self) -> None:
         """No call starts any more."""
         self._closed = True
         for group in self._groups.values():
-            _refuse(group.waiting)
+            _refuse(group.waiting, CLOSED)
         self._groups.clear()
 
     def _put(self, request: ClientRequest, *, first: bool = False) -> None:
         if self._closed:
-            request.end(NotAdmitted(None))
+            request.end(NotAdmitted(None, CLOSED))
             return
         place = request.question.client, request.question.models
         if (group := self._groups.get(place)) is None:
@@ -142,6 +145,7 @@ def _is_refused(reason: Waiting | None, until: int, now: int) -> bool:
     return is_refused(reason, until) if reason is not None else until < now
 
 
-def _refuse(requests: Iterable[ClientRequest]) -> None:
+def _refuse(requests: deque[ClientRequest], why: str) -> None:
     for one in requests:
-        one.end(NotAdmitted(None))
+        one.end(NotAdmitted(None, why))
+    requests.clear()

@@ -209,6 +209,6 @@ def test_an_engine_that_has_ended_refuses(tmp_path: Path) -> None:
     async def story(world: World) -> None:
         async with world.engine() as engine:
             await ask(engine)
-        assert await ask(engine) == NotAdmitted(None)
+        assert await ask(engine) == NotAdmitted(None, "the server is stopping")
 
     simulate(tmp_path, story)
