@@ -91,6 +91,10 @@ class Clients:
         self._by_hash = {key.key_hash: key.client for key in await self.keys()}
         self._known = {}
 
+    def named(self, name: str) -> Client:
+        """The client of this name."""
+        return Client(name, self._settings.get(name) or ClientSettings())
+
     async def find(self, key: str) -> Client | None:
         """The client with this key; None: there is none."""
         if anyio.current_time() - self._read_at > REREAD_S and key not in self._known:
@@ -100,7 +104,7 @@ class Clients:
         name = self._by_hash.get(hashed(key)) if self._by_hash else NOBODY
         if name is None:
             return None
-        client = Client(name, self._settings.get(name) or ClientSettings())
+        client = self.named(name)
         if self._by_hash:  # others are as many as anybody makes up
             self._known[key] = client
         return client

@@ -104,6 +104,11 @@ class EngineHost:
         engine = self._engine or await self._started()
         return engine.ask(question)
 
+    def reread(self) -> None:
+        """Tell the engine, if it is at work, that the queue has changed."""
+        if self._engine is not None:
+            self._engine.reread()
+
     async def endpoints(self) -> Mapping[str, Endpoint]:
         """The accounts by name, to ask them for what costs nothing.
 

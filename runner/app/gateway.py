@@ -10,6 +10,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from runner.app import accounts, refusals
+from runner.app.api_batch_input import Models
+from runner.app.api_files import ApiFiles
+from runner.app.batch_api import BatchApi
 from runner.app.clients import Client, Clients, DailyCalls, wait_ms
 from runner.app.engine_host import EngineHost, OnStart
 from runner.app.image_results import ImageResults
@@ -28,6 +31,7 @@ from runner.engine.client_call import (
     Outcome,
 )
 from runner.engine.run import RunOptions
+from runner.engine.snapshot import routes_of
 from runner.settings import Settings
 from runner.store.database import Database
 
@@ -35,7 +39,13 @@ LONGEST_WAIT_MS = 7 * 24 * 3_600_000
 
 
 class Gateway:
-    """The door for clients. Made by `Application.gateway`."""
+    """The door for clients. Made by `Application.gateway`.
+
+    Attributes:
+        clients: Who they are.
+        files: Their files.
+        batches: Their batches, which somebody has to `work` on.
+    """
 
     def __init__(
         self, settings: Settings, database: Database, clock: Clock, host: EngineHost
@@ -46,6 +56,8 @@ class Gateway:
         self._host = host
         self._daily = DailyCalls(settings, database, clock)
         self._models = ModelList(settings, database, clock, host)
+        self.files = ApiFiles(database, clock)
+        self.batches = BatchApi(database, self.files, clock, self._models_of, host.reread)
         self._images = ImageResults(host.endpoints, clock)
         self._timeout_s = read_length(settings.serve.timeout) / 1000
 
@@ -119,6 +131,17 @@ class Gateway:
         if isinstance(outcome, Answered) and outcome.result.verdict.kind is not Kind.DONE:
             return refusals.of_result(outcome.result)
         return None
+
+    def _models_of(self, name: str) -> Models:
+        """What answers for the models that a client names."""
+        client = self.clients.named(name)
+        accounts_ = accounts.accounts_of(self.settings)
+
+        def models(model: str) -> tuple[str, ...] | None:
+            found = self._models_for(client, model)
+            return found if found is not None and routes_of(found, accounts_) else None
+
+        return models
 
     def _models_for(self, client: Client, model: str) -> tuple[str, ...] | None:
         """The models that answer for the one that `client` names; None: it is not served."""

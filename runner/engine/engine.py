@@ -151,6 +151,10 @@ class Engine:
         """Make a call for a client, before any for a batch, as soon as one may start."""
         return self._clients.add(question)
 
+    def reread(self) -> None:
+        """Somebody in this process has changed the queue."""
+        self._wake(reread=True)
+
     def stop(self, run: Run) -> None:
         """Start nothing new for `run`; it ends when the calls in flight have, or at a deadline."""
         if run.options.lasting:
@@ -276,8 +280,6 @@ class Engine:
             self._provider_clock.learn(one.result.date, one.sent_at, one.ended_at)
         if any(settlement.started_task for settlement in turn.settlements):
             self._images.poll_now()
-
-    # ---- reading and sleeping
 
     async def _await_balances(self, scheduler: Scheduler) -> None:
         """Wait a little for what the provider tells: the balances, and the hour."""

@@ -9,8 +9,9 @@ from starlette.types import Receive, Scope, Send
 from runner.app.clients import Client
 from runner.app.gateway import Gateway
 from runner.app.refusals import SERVER, Refusal
-from runner.errors import RunnerError
+from runner.errors import NotFoundError, RunnerError
 from runner.server.access import Access
+from runner.server.batch_routes import BatchRoutes
 from runner.server.proxy import CALLS, Proxy
 from runner.server.replies import (
     Headers,
@@ -36,6 +37,7 @@ class ServerApp:
         self._gateway = gateway
         self._access = access
         self._proxy = Proxy(gateway)
+        self._batch_routes = BatchRoutes(gateway)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -51,6 +53,8 @@ class ServerApp:
             await self._answer(client, scope, receive, send, cors)
         except Problem as problem:
             await send_refusal(send, problem.refusal, cors)
+        except NotFoundError as error:
+            await send_refusal(send, Refusal(404, error.what), cors)
         except RunnerError as error:
             await send_refusal(send, Refusal(503, error.what, SERVER), cors)
 
@@ -64,6 +68,8 @@ class ServerApp:
             await send_json(send, await self._models(client), headers=cors)
         elif path.startswith("/v1/models/") and method == "GET":
             await send_json(send, await self._model(client, path[11:]), headers=cors)
+        elif path.startswith(("/v1/files", "/v1/batches")):
+            await self._batch_routes.answer(client, scope, receive, send, path, cors)
         else:
             raise invalid(f"there is nothing at {method} {scope['path']}", status=404)
 

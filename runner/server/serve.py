@@ -60,6 +60,7 @@ async def serve(
             stopped.set()
 
         tasks.start_soon(run)
+        tasks.start_soon(gateway.batches.work)
         try:
             await serve_app(app, host, port, ready=ready, until=stopped)
         except ConfigError as error:

@@ -104,7 +104,7 @@ BODY = asked(0)["body"]
         ({"custom_id": ""}, "custom_id is not a text"),
         ({"custom_id": "r-1"}, 'another line has the same custom_id "r-1"'),
         ({"method": "GET"}, 'the method is "GET", not POST'),
-        ({"url": "/v1/responses"}, 'the url "/v1/responses" is not served'),
+        ({"url": "/v1/moderations"}, 'the url "/v1/moderations" is not served'),
         ({"url": ["x"]}, 'the url ["x"] is not served'),
         (
             {"url": "/v1/embeddings"},
