@@ -36,6 +36,7 @@ from runner.store.set_aside import SetAside
 if TYPE_CHECKING:
     import httpx
 
+    from runner.app.gateway import Gateway
     from runner.app.outputs import Written
     from runner.app.queueing import Wishes
     from runner.app.reporting import Report, Wanted
@@ -223,6 +224,12 @@ class Application(Catalogue):
         if wanted and all(batch.id in missing for batch in wanted):
             self._forecaster.routes(sorted({model for b in wanted for model in b.models}))
         return missing
+
+    def gateway(self) -> Gateway:
+        """What clients of `midnight serve` can ask for."""
+        from runner.app.gateway import Gateway  # noqa: PLC0415 - only a server has clients
+
+        return Gateway(self.settings, self._database, self._clock, self._host)
 
     async def status(self) -> Status:
         """Every batch, what it waits for, and the windows."""

@@ -13,17 +13,20 @@ from runner.settings.provider import (
     QuotaSettings,
     laid_over,
 )
+from runner.settings.serve import ClientSettings, ServeSettings
 from runner.settings.tokens import read_token
 
 __all__ = [
     "DEFAULT",
     "AccountLimits",
     "AccountSettings",
+    "ClientSettings",
     "ErrorSettings",
     "HeaderSettings",
     "ProviderTable",
     "QuotaSettings",
     "RunSettings",
+    "ServeSettings",
     "Settings",
     "laid_over",
     "load_settings",

@@ -108,7 +108,7 @@ TABLES = {
     "asks": "invalid_replies",
     "tasks": "image_tasks",
 }
-NEW_IN_0004 = {
+NEW_COLUMNS = {
     "batches": {
         "job_path": "",
         "selection": "",
@@ -118,7 +118,7 @@ NEW_IN_0004 = {
         "replaced_by": None,
         "deleted_at_ms": None,
     },
-    "calls": {"jobs_asked": ""},
+    "calls": {"jobs_asked": "", "client": None},
 }
 COUNTS = (
     "rows_loaded",
@@ -185,16 +185,17 @@ def as_upgraded(release: str, before: Records) -> Records:
     for job in after["jobs"]:
         job |= {"crashes": 0, "state": WORDS.get(job["state"], job["state"])}
     for window in after["windows"]:
+        window["by_clients"] = 0
         window["park_reason"] = WORDS.get(window["park_reason"], window["park_reason"])
     for task in after["image_tasks"]:
         task["runner_id"] = None
     for call in after["calls"]:
         if call["settled_at_ms"] is not None:
             call["settled_at_ms"] = max(call["settled_at_ms"], call["reserved_at_ms"])
-    for name, new in NEW_IN_0004.items():
+    for name, new in NEW_COLUMNS.items():
         after[name] = [row | new for row in after[name]]
     after["alembic_version"] = [{"version_num": migrate.revisions()[-1]}]
-    return after | {"set_aside": []}
+    return after | {name: [] for name in ("set_aside", "client_keys", "api_files", "api_batches")}
 
 
 def _renamed(table: str, found: list[dict[str, Any]]) -> list[dict[str, Any]]:

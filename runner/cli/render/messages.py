@@ -44,8 +44,8 @@ def usage(window: Window, *, when: bool = True) -> str:
         said += f" {period_name(window.period)}"
     if window.reserved:
         said += f", {fmt.amount(window.reserved, unit)} in flight"
-    if window.reserve:
-        said += f", {fmt.amount(window.reserve, unit)} kept for you"
+    if window.kept:
+        said += f", {fmt.amount(window.kept, unit)} kept for you"
     return said
 
 
