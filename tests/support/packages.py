@@ -40,15 +40,21 @@ def pypi(package: str) -> Path:
     return next(one for one in _unpacked(package, fetch).iterdir() if one.is_dir())
 
 
-def installed(*packages: str) -> Path:
-    """A folder into which Python packages are installed, with all that they need."""
+def installed(package: str, *, alone: bool = False) -> Path:
+    """A folder into which a Python package is installed.
+
+    Args:
+        package: Its name.
+        alone: Whether to leave out what it depends on.
+    """
 
     def fetch(folder: Path) -> Path:
         pip = (sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check")
-        _run(*pip, "--target", str(folder / "packages"), *packages, folder=folder)
+        options = ["--no-deps"] if alone else []
+        _run(*pip, *options, "--target", str(folder / "packages"), package, folder=folder)
         return folder / "packages"
 
-    return _unpacked("+".join(packages), fetch)
+    return _unpacked(package, fetch)
 
 
 def debian(package: str) -> Path:
