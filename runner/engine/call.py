@@ -191,9 +191,9 @@ async def _make(
 
 def settled(ended: EndedCall, route: RouteEvidence, *, jitter: float, now: int) -> Settlement:
     """The settlement of an ended call."""
-    result, reply = ended.result, ended.result.reply
+    result, reply, call = ended.result, ended.result.reply, ended.prepared.call
     settlement = settle(
-        replace(ended.prepared.call, jobs=ended.asked),
+        call if len(ended.asked) == len(call.jobs) else replace(call, jobs=ended.asked),
         ended.outcome,
         ended.answers,
         ended.prepared.job.limits,
@@ -202,12 +202,13 @@ def settled(ended: EndedCall, route: RouteEvidence, *, jitter: float, now: int) 
         route=route,
         reply=result.body or None,
     )
-    return replace(
-        settlement,
-        jobs=(*settlement.jobs, *ended.unaskable),
-        status=reply.status if reply else None,
-        prompt_tokens=reply.prompt_tokens if reply else None,
-        completion_tokens=reply.completion_tokens if reply else None,
+    return Settlement(
+        settlement.call,
+        settlement.outcome,
+        (*settlement.jobs, *ended.unaskable),
+        reply.status if reply else None,
+        reply.prompt_tokens if reply else None,
+        reply.completion_tokens if reply else None,
     )
 
 

@@ -11,13 +11,13 @@ finish, up to a deadline, and are settled.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from random import Random
 
 import anyio
-from anyio.abc import TaskGroup
 
 from runner.clock import Clock
 from runner.core.demand import Rules
@@ -81,7 +81,7 @@ class Engine:
         self._runs = Runs(database)
         self._log = EventLog()
         self._calls = OpenCalls(self._accounts, self._now, self._runs.observers, self._wake)
-        self._tasks: TaskGroup
+        self._tasks: asyncio.TaskGroup
         self._writer: TurnWriter
         self._memory: Memory | None = None
         self._alarm = Alarm()
@@ -168,8 +168,8 @@ class Engine:
     async def _serve(self, scheduler: Scheduler, runner_id: int) -> None:
         """The loop, around which the calls live."""
         failure: RunnerError | None = None
-        async with anyio.create_task_group() as calls:
-            self._tasks = calls
+        async with asyncio.TaskGroup() as tasks:
+            self._tasks = tasks
             try:
                 await self._loop(scheduler, runner_id)
             except RunnerError as error:
@@ -181,7 +181,7 @@ class Engine:
             hindrance = await drain(
                 self._calls, self._settle_ended, self._alarm, self._trouble, deadline
             )
-            calls.cancel_scope.cancel()
+            self._calls.give_up()
             failure = hindrance or failure
             if self._calls.ended and (failure or self._trouble.what):
                 failure = self._unstored = keep_unstored(

@@ -97,6 +97,7 @@ class Endpoint:
             for table in account.preset.tables
             if table.headers != headers.HeaderNames()
         ]
+        self._count_fields = frozenset[str]().union(*(n.fields for _, n, _ in self._counted))
 
     def __repr__(self) -> str:
         return f"Endpoint({self.account.name})"
@@ -293,7 +294,9 @@ class Endpoint:
         What flows back is let in before all of it is back: a refusal that asks for a shorter
         `wait` than the reset says so, and its count says nothing more.
         """
-        counts = {}
+        counts: dict[str, Count] = {}
+        if self._count_fields.isdisjoint(told):
+            return counts
         for name, names, flows in self._counted:
             found = headers.read_quota(told, names, now)
             if found is not None and found.remaining is not None:
