@@ -69,10 +69,17 @@ class Served:
     database: Path
     application: Application
     _token: Any = field(repr=False, default=None)
+    _clients: list[openai.OpenAI] = field(default_factory=list)
 
     def client(self, key: str = "any", **more: Any) -> openai.OpenAI:
         usual: dict[str, Any] = {"max_retries": 0, "timeout": 30}
-        return openai.OpenAI(base_url=f"{self.url}/v1", api_key=key, **(usual | more))
+        made = openai.OpenAI(base_url=f"{self.url}/v1", api_key=key, **(usual | more))
+        self._clients.append(made)
+        return made
+
+    def close(self) -> None:
+        for client in self._clients:
+            client.close()
 
     def http(self, **more: Any) -> httpx.Client:
         return httpx.Client(base_url=self.url, trust_env=False, timeout=30, **more)
@@ -85,9 +92,14 @@ class Served:
         """Make a key; the server sees it within half a second."""
         clients = self.application.gateway().clients
         made = self.do(clients.add_key, name, self.clock.now())
-        until = time.monotonic() + 5
+        auth, until = {"Authorization": f"Bearer {made}"}, time.monotonic() + 5
         with self.http() as http:
-            while http.get("/v1/models").status_code != 401:  # noqa: PLR2004
+
+            def is_seen() -> bool:
+                without = http.get("/v1/models").status_code
+                return (without, http.get("/v1/models", headers=auth).status_code) == (401, 200)
+
+            while not is_seen():
                 assert time.monotonic() < until
                 time.sleep(0.05)
         return made
@@ -117,7 +129,11 @@ def serving(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Serving:
         **provider: Any,
     ) -> Iterator[Served]:
         own_clock = clock or JumpingClock()
-        usual: dict[str, Any] = {"latency_ms": (1, 3), "calls_per_day_per_model": None}
+        usual: dict[str, Any] = {
+            "latency_ms": (1, 3),
+            "calls_per_day_per_model": None,
+            "image_ms": (5, 9),
+        }
         made = simulator or SimulatedProvider(SimulatorConfig(**(usual | provider)), own_clock.now)
         ready: Future[Served] = Future()
         over = Event()
@@ -139,7 +155,9 @@ def serving(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Serving:
         thread = Thread(target=run)
         thread.start()
         try:
-            yield ready.result(timeout=30)
+            found = ready.result(timeout=30)
+            yield found
+            found.close()
         finally:
             over.set()
             thread.join(timeout=15)

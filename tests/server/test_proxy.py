@@ -76,9 +76,9 @@ def test_images_that_the_provider_makes_in_tasks_come_with_the_reply(
 def test_models_are_listed_with_what_is_left_today(serving: Serving) -> None:
     with serving(calls_per_day=200, models=(MODEL, "other")) as served, served.http() as http:
         chat(served)
-        found = http.get("/v1/models").json()
-        assert [one["id"] for one in found["data"]] == [MODEL, "other"]
-        assert found["data"][0]["name"] == f"{MODEL} (199 left today)"
+        assert [one["id"] for one in http.get("/v1/models").json()["data"]] == [MODEL, "other"]
+        title = f"{MODEL} (199 left today)"
+        _eventually(lambda: http.get("/v1/models").json()["data"][0]["name"] == title)
         assert [one.id for one in served.client().models.list()] == [MODEL, "other"]
         assert served.client().models.retrieve(MODEL).id == MODEL
 
