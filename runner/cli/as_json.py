@@ -14,12 +14,14 @@ if TYPE_CHECKING:
     from runner.app.credits import Credits
     from runner.app.doctor import Check
     from runner.app.models import Models
+    from runner.app.outputs import Written
     from runner.app.planning import Plan
     from runner.app.responses import BatchStatus, QuotaLine, Ran, Status, Submitted
     from runner.core.demand import Waiting
     from runner.core.forecast import Forecast
     from runner.core.window import Window
     from runner.errors import RunnerError
+    from runner.settings import Settings
     from runner.simulator import SimulatorConfig, Stats
     from runner.store.batch_rows import Failure
     from runner.store.batches import Batch
@@ -49,6 +51,10 @@ def batch(found: Batch) -> JSON:
         "pause_reason": found.pause_reason or None,
         "models": list(found.models),
         "input": found.input,
+        "selection": found.selection or None,
+        "output": found.output,
+        "trial": found.is_trial,
+        "replaced_by": found.replaced_by,
         "rows": found.rows,
         "succeeded": counts.succeeded,
         "failed": counts.failed,
@@ -119,9 +125,19 @@ def window(found: Window) -> JSON:
 
 def submitted(found: Submitted) -> JSON:
     """A queued batch and its forecast."""
+    old = found.replaces
     return {
         "batch": batch(found.batch),
         "created": found.created,
+        "resembles": None
+        if old is None
+        else {
+            "batch": old.batch.id,
+            "rows_more": old.rows_more,
+            "changed": list(old.changes),
+            "answers_kept": old.kept,
+        },
+        "retried": found.retried,
         "forecast": forecast(found.forecast),
     }
 
@@ -145,6 +161,13 @@ def plan(found: Plan) -> JSON:
     }
 
 
+def data_uses(settings: Settings) -> list[JSON]:
+    """What each provider that is used does with what is sent."""
+    from runner.app.data_use import data_uses as found  # noqa: PLC0415 - for plans alone
+
+    return [{"provider": one.provider, "use": one.use, "told": one.told} for one in found(settings)]
+
+
 def ran(found: Ran, windows: tuple[Window, ...]) -> JSON:
     """How a run ended."""
     return {
@@ -155,7 +178,18 @@ def ran(found: Ran, windows: tuple[Window, ...]) -> JSON:
         "left": found.left,
         "unserved": sorted(found.unserved),
         "batches": [batch(each) for each in found.batches],
+        "outputs": [output(each) for each in found.outputs],
         "windows": [window(each) for each in windows],
+    }
+
+
+def output(found: Written) -> JSON:
+    """A file that results were written to; `error` says why it could not be written."""
+    return {
+        "batch": found.batch_id,
+        "path": str(found.path),
+        "rows": found.rows,
+        "error": found.error and found.error.what,
     }
 
 

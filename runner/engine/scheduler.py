@@ -27,7 +27,7 @@ from runner.engine.bounds import Bounds
 from runner.engine.call import EndedCall, PreparedCall, loop_ms, settled
 from runner.engine.client_queue import ClientQueue, is_of_client
 from runner.engine.memory import Memory, Turn, shares_of
-from runner.engine.pausing import pause, pause_rejected
+from runner.engine.pausing import pause_rejected, pause_unserved
 from runner.engine.preparing import Preparer
 from runner.engine.read_ahead import Pack, ReadAhead
 from runner.engine.snapshot import demand_of, read_snapshot, routes_of
@@ -189,7 +189,8 @@ class Scheduler:
         """What follows from settlements that count: windows, pauses, jobs that are due again."""
         snapshot = memory.snapshot
         changed = list(settlement.settle_windows(snapshot.windows, fresh, now).values())
-        snapshot = await pause(connection, snapshot, settlement.gone_reasons(fresh))
+        accounts = self._accounts.accounts
+        snapshot = await pause_unserved(connection, snapshot, fresh, changed, accounts)
         dues = [
             outcome.action.due
             for one in fresh
@@ -222,11 +223,14 @@ class Scheduler:
         asked = self._of_clients(rules_of)
         keys = [*(one.key for one in asked), *(batch.id for batch, _, _ in wanted)]
         shares = shares_of(memory.shares, keys)
+        others = len({batch.part_of or batch.id for batch, _, _ in wanted}) > 1
         demands = [replace(one, share=shares[one.key]) for one in asked]
         for batch, rules, routes in wanted:
             current = changes.applied_to(batch)
             if free > 0:
-                current = await self._have_at_hand(connection, current, batch, free, now, changes)
+                current = await self._have_at_hand(
+                    connection, current, batch, free, now, changes, others=others
+                )
             ready = self._read_ahead.offered(current)
             due = memory.snapshot.next_due
             demand = demand_of(current, routes, ready, due, rules)
@@ -241,18 +245,24 @@ class Scheduler:
         wanted: int,
         now: int,
         changes: Changes,
+        *,
+        others: bool,
     ) -> Batch:
-        """`current` with calls at hand; what was answered elsewhere meanwhile needs none."""
-        if not current.reuse_answers:
-            await self._read_ahead.refill(connection, current, wanted)
-            return current
-        number = wanted * current.packing.most
-        found = await jobs.read_ready(connection, current, number)
-        own = [job.job_id for job in found]
-        ended = await enqueue.reuse_answers(connection, current, own, now, changes)
-        self._read_ahead.without(current, ended)
-        current = changes.applied_to(batch)
-        await self._read_ahead.refill(connection, current, wanted)
+        """`current` with calls at hand; what was answered elsewhere meanwhile needs none.
+
+        `others`: whether other batches are worked on, which may have brought answers since.
+        """
+        has_read = await self._read_ahead.refill(connection, current, wanted)
+        while current.reuse_answers and (has_read or others):
+            own = self._read_ahead.jobs_at_hand(current, None if has_read else wanted)
+            if not await enqueue.has_answers_elsewhere(connection, current):
+                break
+            ended = await enqueue.reuse_answers(connection, current, own, now, changes)
+            if not ended:
+                break
+            self._read_ahead.without(current, ended)
+            current = changes.applied_to(batch)
+            has_read = await self._read_ahead.refill(connection, current, wanted)
         return current
 
     async def _reserve(
