@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import anyio
 import orjson
@@ -232,7 +233,11 @@ class BatchApi:
             return
         batch = (await queueing.submit(self._database, dataset, self._clock.now())).batch
         async with self._database.write() as connection:
-            facts = {"batch_id": batch.id, "model": batch.models[0], "total": batch.rows}
+            facts: dict[str, Any] = {
+                "batch_id": batch.id,
+                "model": batch.models[0],
+                "total": batch.rows,
+            }
             await api_batches.change(connection, found.id, **facts)
             # It may have been cancelled meanwhile.
             await api_batches.change(
@@ -267,7 +272,7 @@ class BatchApi:
         now = self._clock.now()
         async with self._database.write() as connection:
             told = await api_batches.tokens(connection, batch)
-            ended = (
+            ended: dict[str, Any] = (
                 {"state": ApiBatchState.CANCELLED, "cancelled_at_ms": now}
                 if cancelled
                 else {"state": ApiBatchState.COMPLETED, "completed_at_ms": now}
