@@ -47,8 +47,9 @@ COMMANDS = {
     "delete": "batch_commands",
     "doctor": "setup_commands",
     "models": "setup_commands",
-    "presets": "preset_commands",
     "serve": "serve_commands",
+    "setup": "serve_commands",
+    "presets": "preset_commands",
     "simulate": "simulate_commands",
     "db": "setup_commands",
 }

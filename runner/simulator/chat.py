@@ -26,10 +26,10 @@ class ChatRequest(NamedTuple):
         messages: The messages.
         digest: The `fingerprint` of the messages.
         prompt_tokens: Their tokens.
-        write: Makes the body of the reply from the request, its content, its id and the moment;
-            None: it is a chat completion.
         stream: Whether the answer is to come as server-sent events.
         counts: Whether a stream is to end with the counts of tokens.
+        write: Makes the body of the reply from the request, its content, its id and the moment;
+            None: it is a chat completion.
     """
 
     account: str
@@ -37,9 +37,9 @@ class ChatRequest(NamedTuple):
     messages: list[Message]
     digest: bytes
     prompt_tokens: int
-    write: Callable[[ChatRequest, str, str, int], bytes] | None = None
     stream: bool = False
     counts: bool = False
+    write: Callable[[ChatRequest, str, str, int], bytes] | None = None
 
     @property
     def content_type(self) -> str:
@@ -55,7 +55,7 @@ class ChatRequest(NamedTuple):
         return self.prompt_tokens + count_tokens(content)
 
     def completion(self, content: str, request_id: str, now_ms: int) -> bytes:
-        """Return the reply with the answer `content`, as a stream if it is to be one."""
+        """Return the completion with the answer `content`, as a stream if it is to be one."""
         if self.write is not None:
             return self.write(self, content, request_id, now_ms)
         if self.stream:

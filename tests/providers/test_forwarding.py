@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from runner.core.verdict import Finish, Kind, Reply, Scope, Verdict, classify
-from runner.providers.forwarding import judged, reader_of
+from runner.providers.forwarding import forwarded, judged
 from runner.providers.responses import read_reply
 
 
@@ -60,9 +60,12 @@ def test_one_without_an_answer_is_a_fault_with_words(changes: dict[str, Any], to
     assert told in verdict.why
 
 
-def test_embeddings_may_be_larger() -> None:
-    _, limit = reader_of("/v1/embeddings", {"input": ["a", "b"]})
-    assert limit > reader_of("/v1/responses", {})[1]
+def test_embeddings_may_be_larger_and_are_not_told_to_stream() -> None:
+    found = forwarded("/v1/embeddings", {"input": ["a", "b"]})
+    assert found.path == "/embeddings"
+    assert "stream" not in found.body
+    assert found.limit_bytes > forwarded("/v1/responses", {}).limit_bytes
+    assert forwarded("/v1/completions", {}).body == {"stream": False}
 
 
 GONE = Verdict(Kind.GONE, "HTTP 404")
@@ -71,14 +74,14 @@ GONE = Verdict(Kind.GONE, "HTTP 404")
 @pytest.mark.parametrize("status", [404, 405, 501])
 def test_an_address_that_the_provider_lacks_is_no_missing_model(status: int) -> None:
     """The model may well be served at the usual address."""
-    found = judged("/v1/responses", GONE, Reply(status, message="Not Found"))
+    found = judged("/responses", GONE, Reply(status, message="Not Found"))
     assert (found.kind, found.scope) == (Kind.REJECTED, None)
     assert "may not have /v1/responses" in (found.remedy or "")
 
 
 def test_a_missing_model_and_a_refused_account_are_what_they_are() -> None:
-    assert judged("/v1/chat/completions", GONE, Reply(404)) is GONE
-    assert judged("/v1/responses", GONE, Reply(404, code="model_not_found")) is GONE
-    assert judged("/v1/responses", GONE, None) is GONE
+    assert judged("/chat/completions", GONE, Reply(404)) is GONE
+    assert judged("/responses", GONE, Reply(404, code="model_not_found")) is GONE
+    assert judged("/responses", GONE, None) is GONE
     refused = Verdict(Kind.UNAUTHORISED, "no", Scope.ACCOUNT)
-    assert judged("/v1/responses", refused, Reply(404)) is refused
+    assert judged("/responses", refused, Reply(404)) is refused

@@ -108,7 +108,7 @@ TABLES = {
     "asks": "invalid_replies",
     "tasks": "image_tasks",
 }
-NEW_COLUMNS = {
+NEW_IN_0004 = {
     "batches": {
         "job_path": "",
         "selection": "",
@@ -118,7 +118,7 @@ NEW_COLUMNS = {
         "replaced_by": None,
         "deleted_at_ms": None,
     },
-    "calls": {"jobs_asked": "", "client": None},
+    "calls": {"jobs_asked": ""},
 }
 COUNTS = (
     "rows_loaded",
@@ -192,10 +192,12 @@ def as_upgraded(release: str, before: Records) -> Records:
     for call in after["calls"]:
         if call["settled_at_ms"] is not None:
             call["settled_at_ms"] = max(call["settled_at_ms"], call["reserved_at_ms"])
-    for name, new in NEW_COLUMNS.items():
+        call["client"] = None
+    for name, new in NEW_IN_0004.items():
         after[name] = [row | new for row in after[name]]
     after["alembic_version"] = [{"version_num": migrate.revisions()[-1]}]
-    return after | {name: [] for name in ("set_aside", "client_keys", "api_files", "api_batches")}
+    empty: Records = {"set_aside": [], "client_keys": [], "api_files": [], "api_batches": []}
+    return after | empty
 
 
 def _renamed(table: str, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
