@@ -142,6 +142,8 @@ def settle_window(window: Window, outcome: Outcome, now: int, held: int = 1) -> 
         settled = _learn_spent(settled, verdict, now)
     shown = _maybe_spent(verdict, window) if doubtful else verdict
     gate = _gate_after(settled, shown, now, probe=probe, parks=doubtful or outcome.parks)
+    if doubtful and verdict.kind in ANSWERED:
+        gate = replace(gate, refusals=0)  # none of it was a refusal
     if retried and gate.reason is ParkReason.SPENT:
         gate = replace(gate, parked_until=max(gate.parked_until, window.resets_at))
     if until is not None and gate.parked_until < until:
@@ -216,9 +218,19 @@ def _is_doubtful(
     if verdict.kind in ANSWERED:
         return count is not None and not _shows_yesterday(window, count, now, probe=probe)
     refused = verdict.kind is Kind.SPENT and concerns(verdict, window)
-    asked_again = probe and window.gate.reason in (ParkReason.AMBIGUOUS, ParkReason.SPENT)
-    sure = asked_again or _unanswered(window) or _may_be_late(window, now)
+    sure = (
+        (probe and _was_refused(window.gate, count))
+        or _unanswered(window)
+        or _may_be_late(window, now)
+    )
     return refused and not sure
+
+
+def _was_refused(gate: Gate, count: Count | None) -> bool:
+    """Whether a refused probe is not the first refusal; a count of nothing stands for one."""
+    if gate.reason is ParkReason.AMBIGUOUS:
+        return gate.refusals > 0 or count is not None
+    return gate.reason is ParkReason.SPENT
 
 
 def _little(limit: int, count: Count | None) -> int:

@@ -195,7 +195,7 @@ def _tried(window: Window, quota: Quota, now: int) -> Window:
     they came, as the replies of others told.
     """
     if _may_be_retried(window, now):
-        gate = replace(window.gate, needs_probe=True, reason=ParkReason.AMBIGUOUS, refusals=0)
+        gate = replace(window.gate, needs_probe=True, reason=ParkReason.AMBIGUOUS, refusals=1)
         # Under the limit that is tried, the day before would seem to have left something, and a
         # refusal to come of a late reset.
         window = replace(window, limit_source=quota.source, gate=gate, previous_spent=0)

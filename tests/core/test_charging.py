@@ -20,9 +20,9 @@ from runner.core.gate import (
     CIRCUIT_WAITS_MS,
     FAULTS_TO_BREAK,
     GONE_WAITS_MS,
+    LATE_WAITS_MS,
     MINUTE_MS,
     OFFLINE_WAITS_MS,
-    LATE_WAITS_MS,
     THROTTLE_WAITS_MS,
     Gate,
     ParkReason,
@@ -221,6 +221,15 @@ def test_an_answer_proves_that_a_count_of_nothing_was_not_true() -> None:
     assert again.gate.parked_until == NOON + 2 * MINUTE_MS
     refused = after(probed_again(again, NOON + HOUR), SPENT, nothing, now=NOON + HOUR)
     assert refused.gate.parked_until == refused.resets_at
+
+
+def test_a_wrong_count_and_a_wrong_refusal_in_a_row_cost_two_minutes() -> None:
+    counted = after(window(40, limit=100), DONE, Count(100, 0), now=NOON)
+    refused = after(probed_again(counted, NOON + MINUTE_MS), SPENT, now=NOON + MINUTE_MS)
+    assert (refused.gate.reason, refused.limit) == (ParkReason.AMBIGUOUS, 100)
+    again = NOON + 2 * MINUTE_MS
+    believed = after(probed_again(refused, again), SPENT, now=again)
+    assert (believed.gate.reason, believed.limit) == (ParkReason.SPENT, 41)
 
 
 def test_a_limit_of_nothing_beside_an_answer_is_waited_for_a_minute_and_not_for_ever() -> None:
