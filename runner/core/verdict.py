@@ -44,6 +44,10 @@ class Kind(StrEnum):
     LOCAL = "local"  # the call provably never left this machine
 
 
+ANSWERED = frozenset({Kind.DONE, Kind.REJECTED})
+"""The provider has taken the call in and judged it."""
+
+
 class Scope(StrEnum):
     """Whom a refusal or a quota concerns."""
 
