@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from runner.app.credits import Credits
+from runner.app.credits import Credits, Purchase
 from runner.core.demand import Waiting
 from runner.core.ending import Ending
 from runner.core.forecast import Forecast
@@ -70,6 +70,7 @@ class Status:
     windows: tuple[Window, ...]
     runners: int  # at work on this database now
     set_aside: int = 0  # settlements that could not be stored
+    purchases: tuple[Purchase, ...] = ()  # what the credits pay for
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,8 @@ WEEK_MS = 7 * 24 * 3600 * 1000
 SET_BACK_MS = 60_000
 # What clocks differ by, and replies take on their way.
 CLOCK_TOLERANCE_MS = 120_000
+# After so many answers without a count, the replies tell of it no more.
+MOST_UNTOLD = 10
 
 
 def windows_at(
@@ -140,16 +142,29 @@ def _set_back(window: Window, now: int) -> Window:
 
 
 def effective(windows: tuple[Window, ...]) -> tuple[Window, ...]:
-    """`windows`, the published allowances of calls left out where a balance is known.
+    """`windows` by the regime that the account reveals, where a balance is known.
 
     A provider that counts credits counts no calls of a day, whatever was once published; what it
     reveals of calls is believed all the same, and how many it takes a minute is another matter.
+    One whose replies tell how many calls of the day are left counts those, and no credits, unless
+    it has refused a call for credits.
     """
-    if not any(window.limit_source is Source.BALANCE for window in windows):
+    balances = [window for window in windows if window.limit_source is Source.BALANCE]
+    if not balances:
         return windows
+    spent = any(window.gate.reason is ParkReason.SPENT for window in balances)
+    if not spent and any(map(_tells_of_calls, windows)):
+        return tuple(replace(w, limit=None) if w in balances else w for w in windows)
     return tuple(
         replace(w, limit=None, reserve=0) if _published_allowance(w) else w for w in windows
     )
+
+
+def _tells_of_calls(window: Window) -> bool:
+    """Whether replies tell what is left of the account's calls of a day, and still do."""
+    told = (window.unit, window.limit_source) == (Unit.CALLS, Source.HEADER)
+    daily = isinstance(window.period, Calendar) and not window.model
+    return told and daily and rolling.total(window.unconfirmed) < MOST_UNTOLD
 
 
 def _published_allowance(window: Window) -> bool:

@@ -127,6 +127,11 @@ _OVERLOADED = frozenset({429, 503, 529})
 # Statuses of a request that is wrong, or comes at a wrong time.
 _VAGUE = frozenset({400, 403, 404, 413, 422})
 _CHECK_TOKEN = "check the account's token and its standing with the provider"  # noqa: S105 - words
+_VERIFY = (
+    "the token is good, for it shows the balance, but calls are refused: verify the account's "
+    "e-mail on the provider's site, bind the account that it asks for, then run again"
+)
+_FORBIDDEN = "HTTP 403"
 _SLOWER_MAY_HELP = frozenset({Kind.THROTTLED, Kind.TRANSIENT})
 
 
@@ -165,6 +170,22 @@ def classify(reply: Reply, rules: Sequence[Rule]) -> Verdict:
         if rule.matches(reply):
             return _as_told(replace(rule.verdict, why=why), reply)
     return _as_told(_of_words(reply, why) or _of_status(reply, why), reply)
+
+
+def with_good_token(verdict: Verdict) -> Verdict:
+    """`verdict` on a call of an account whose token is known to be good: what else may be wrong.
+
+    A rule that knows a remedy of its own knows better.
+    """
+    vague = verdict.remedy in (None, _CHECK_TOKEN)
+    if verdict.kind is Kind.UNAUTHORISED and vague and verdict.why.startswith(_FORBIDDEN):
+        return replace(verdict, remedy=_VERIFY)
+    return verdict
+
+
+def is_of_calls(why: str) -> bool:
+    """Whether a refusal of an account, in words, is one of its calls rather than of its token."""
+    return why.startswith(_FORBIDDEN)
 
 
 def succeeded(status: int) -> bool:
