@@ -234,8 +234,10 @@ def _may_be_retried(window: Window, now: int) -> bool:
 
 def _inherit_limit(fresh: Window, old: Window) -> Window:
     learned_at = old.limit_learned_at
-    if learned_at is None or old.is_retried:
+    if learned_at is None:
         return fresh
+    if old.is_retried:  # as much as was spent is known to be allowed
+        old = replace(old, limit=old.spent, limit_source=Source.REFUSAL)
     if old.limit_source is Source.REFUSAL and fresh.starts_at - learned_at > WEEK_MS:
         # As for a limit that is tried.
         return replace(fresh, previous_spent=0) if old.spent >= (old.limit or 0) else fresh
