@@ -16,6 +16,13 @@ _OF_A_DAY = re.compile(
     r"(?!.*\bmodel\b).*\b(today|tomorrow|daily|per[ -]day|a day)\b", re.IGNORECASE | re.DOTALL
 )
 
+# A price that depends on how much may be answered: what is left pays for a shorter answer.
+_PAYMENT = 402
+_FEWER_TOKENS = re.compile(
+    r"(fewer|lower|less|reduce)\b.{0,20}\bmax_?(completion_?)?tokens", re.IGNORECASE
+)
+_AFFORDED = re.compile(r"\bafford (\d{1,9})\b", re.IGNORECASE)
+
 # What an error in words alone means, where no rule knows it: of a token, and of load.
 _OF_TOKEN = re.compile(
     r"login fail"
@@ -166,6 +173,8 @@ def classify(reply: Reply, rules: Sequence[Rule]) -> Verdict:
     if succeeded(reply.status) and not reply.refused:
         return _of_success(reply)
     why = _in_words(reply)
+    if reply.status == _PAYMENT and _FEWER_TOKENS.search(reply.message):
+        return Verdict(Kind.REJECTED, why, remedy=_ask_for_less(reply.message))
     for rule in rules:
         if rule.matches(reply):
             return _as_told(replace(rule.verdict, why=why), reply)
@@ -248,6 +257,13 @@ def _of_status(reply: Reply, why: str) -> Verdict:
             return Verdict(Kind.TRANSIENT, why)
         case _:
             return Verdict(Kind.REJECTED, why)
+
+
+def _ask_for_less(message: str) -> str:
+    """The remedy where fewer tokens would be paid for."""
+    found = _AFFORDED.search(message)
+    most = f"at most {found[1]}" if found else "fewer"
+    return f"set max_tokens to {most} under [parameters] in the job file, or add credits"
 
 
 def _of_words(reply: Reply, why: str) -> Verdict | None:
