@@ -233,8 +233,7 @@ def test_a_429_that_no_rule_knows_concerns_the_account_if_it_speaks_of_a_day(
     ("message", "remedy"),
     [
         (
-            "This request requires more credits, or fewer max_tokens. You requested up to 65536 "
-            "tokens, but can only afford 1234.",
+            "This request requires more credits, or fewer max_tokens. You can only afford 1234.",
             "set max_tokens to at most 1234 under",
         ),
         ("Please reduce your max_tokens, or top up.", "set max_tokens to fewer under"),
