@@ -14,6 +14,7 @@ import anyio
 
 from runner.app import accounts
 from runner.app.catalogue import Catalogue
+from runner.app.credits import Purchase
 from runner.app.engine_host import EngineHost, OnStart
 from runner.app.forecasting import Forecaster
 from runner.app.responses import QuotaLine, Ran, Status, Submitted
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from runner.app.reporting import Report, Wanted
     from runner.app.submission import Checked
     from runner.app.submission import Progress as OnProgress
+    from runner.app.suggestions import Suggestion
     from runner.engine.call import Observer
     from runner.engine.progress import Watcher
     from runner.engine.run import RunOptions
@@ -243,6 +245,24 @@ class Application(Catalogue):
         `most` is how many of them the user allows; None: all.
         """
         return await self._status.forecast(models, calls, most, self._clock.now())
+
+    async def purchases(self, models: Sequence[str], rows_a_call: int) -> tuple[Purchase, ...]:
+        """What the credits pay for by each route to `models`, as far as is known."""
+        return await self._status.purchases(models, rows_a_call, self._clock.now())
+
+    async def suggestions(
+        self, models: Sequence[str], environ: Mapping[str, str] = os.environ
+    ) -> tuple[Suggestion, ...]:
+        """Other models that have more left, or cost less; the providers are asked, at no cost."""
+        from runner.app.suggestions import suggest  # noqa: PLC0415 - a status asks nobody
+
+        now = self._clock.now()
+        return await suggest(
+            self.settings,
+            environ,
+            models,
+            lambda names, known: self._status.states(names, known, now),
+        )
 
     async def windows(self, models: Sequence[str]) -> tuple[Window, ...]:
         """The windows that calls to any of `models` would touch now, each once."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -218,6 +219,7 @@ def plan(
             reused=found.reused,
             alone=found.single_calls,
             tokens=found.prompt_tokens,
+            more=summaries.ways_to_pay(found.purchases, found.suggestions),
         )
     )
     session.print(f"try it in virtual time: {session.command('rehearse', *job.to_argv())}")
@@ -230,12 +232,17 @@ async def _planned(session: Session, midnight: Application, checked: Checked) ->
 
     models, most = checked.jobfile.job.choices, checked.jobfile.limits.max_calls
     with bar(session.err, "reckoning") as tick:
-        return await make_plan(
+        found = await make_plan(
             checked,
             lambda calls: midnight.forecast(models, calls, most),
             midnight.answered_before,
             tick,
         )
+    purchases = await midnight.purchases(models, found.pack)
+    writes = checked.jobfile.job.kind in ("chat", "request")
+    long = found.forecast.days > 1 or found.forecast.paid_until is not None
+    suggestions = await midnight.suggestions(models) if writes and long else ()
+    return replace(found, purchases=purchases, suggestions=suggestions)
 
 
 @app.command(

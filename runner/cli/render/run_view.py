@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import tzinfo
 
-from runner.cli.render import fmt, messages, shown_windows
+from runner.cli.render import credit_messages, fmt, messages, shown_windows
 from runner.core.window import Window
 from runner.engine.progress import Progress
 from runner.store.batches import Batch
@@ -92,6 +92,8 @@ class RunViewer:
         if found is None:
             return ""
         text = messages.finish(found, now, self._zone)
+        if due := credit_messages.login_due(found, now, self._zone):
+            text = f"{text}; {due}"
         # A day that is spent already is not among the forecast's days.
         days = len(self._days) + found.days - (found.today != 0)
         if not self._days or not found.days or days == 1:

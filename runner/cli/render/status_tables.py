@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from runner.app.responses import BatchStatus, Status
-from runner.cli.render import fmt, messages, shown_windows
+from runner.cli.render import credit_messages, fmt, messages, shown_windows
 from runner.cli.render.layout import table
 from runner.cli.render.quota_tables import refusals
 from runner.core.states import BatchState
@@ -41,6 +41,7 @@ def status(found: Status, command: str, *, why: bool = False) -> RenderableType:
     today = messages.window_lines(shown_windows.today(found.windows, waiting))
     parts = [_batches(found), *remarks, Text(), Text("Today", "bold")]
     parts += [Text(f"  {line}") for line in today]
+    parts += [Text(f"  {credit_messages.purchase(each)}") for each in found.purchases]
     parts += [Text(), *refusals(found.windows), *_set_aside(found, command)]
     return Group(*parts, _runners(found, f"{command} run"))
 
@@ -93,7 +94,8 @@ def _state(batch: Batch) -> Text:
 def _finish(line: BatchStatus, found: Status) -> str:
     if line.batch.done or line.forecast is None:
         return ""
-    return messages.finish(line.forecast, found.at).removeprefix("about ")
+    told = messages.finish(line.forecast, found.at).removeprefix("about ")
+    return told.removesuffix(", with a login each day")
 
 
 def _remarks(found: Status) -> list[Text]:
@@ -110,9 +112,13 @@ def _remark(line: BatchStatus, found: Status) -> str:
     if waiting is not None and waiting.cause == "pace":
         if not found.runners:
             return ""
-        return f"at the configured pace: {messages.wait(waiting, found.at)}"
+        due = credit_messages.login_due(line.forecast, found.at)
+        told = f"at the configured pace: {messages.wait(waiting, found.at)}"
+        return f"{told}; {due}" if due else told
     if waiting is not None:
         return messages.wait(waiting, found.at)
+    if due := credit_messages.login_due(line.forecast, found.at):
+        return due
     return "" if batch.done else batch.pause_reason
 
 
