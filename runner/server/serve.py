@@ -39,14 +39,7 @@ async def serve(
         ConfigError: The address cannot be listened on, or needs keys, of which there are none.
         RunnerError: The engine has failed.
     """
-    await gateway.clients.read()
-    if not is_loopback(host) and not gateway.clients.need_keys:
-        what = "beyond this machine only clients with a key are served, and there is no key yet"
-        remedy = "make one: midnight serve key add NAME; or listen on 127.0.0.1"
-        raise ConfigError(what, where=f"--host {host}", remedy=remedy)
-    settings = gateway.settings.serve
-    hosts = None if host in ANY_ADDRESS else {host, *settings.hosts}
-    app = ServerApp(gateway, Access(gateway.clients, hosts, settings.cors_origins))
+    app = await _application(gateway, host)
     stopped, ending = anyio.Event(), Ending.STOPPED
     failure: RunnerError | None = None
     async with anyio.create_task_group() as tasks:
@@ -69,3 +62,19 @@ async def serve(
     if failure is not None:
         raise failure
     return ending
+
+
+async def _application(gateway: Gateway, host: str) -> ServerApp:
+    """What answers at an address.
+
+    Raises:
+        ConfigError: It can be reached from elsewhere, and there is no key.
+    """
+    await gateway.clients.read()
+    if not is_loopback(host) and not gateway.clients.need_keys:
+        what = "beyond this machine only clients with a key are served, and there is no key yet"
+        remedy = "make one: midnight serve key add NAME; or listen on 127.0.0.1"
+        raise ConfigError(what, where=f"--host {host}", remedy=remedy)
+    settings = gateway.settings.serve
+    hosts = None if host in ANY_ADDRESS else {host, *settings.hosts}
+    return ServerApp(gateway, Access(gateway.clients, hosts, settings.cors_origins))
