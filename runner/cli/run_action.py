@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,6 +39,7 @@ class RunRequest:
     target: OutputTarget
     pace: Pace | None
     no_wait: bool
+    forever: bool = False
     again: Again = AS_USUAL
 
     @property
@@ -49,7 +52,8 @@ class RunRequest:
         job = self.job.to_argv() if self.job else []
         pace = ["--pace", self.pace.value] if self.pace else []
         no_wait = ["--no-wait"] if self.no_wait else []
-        return ["run", *job, *self.target.to_argv(), *pace, *no_wait]
+        forever = ["--forever"] if self.forever else []
+        return ["run", *job, *self.target.to_argv(), *pace, *no_wait, *forever]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,8 @@ class RunReport:
 def run_batches(session: Session, request: RunRequest) -> int:
     """Check, queue, run, export, and print how it ended; the exit code."""
     checked = None
+    if request.forever and hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a terminal that is closed does not end it
     if request.job:
         checked = check(session, request.job, request.target)
 
@@ -82,10 +88,13 @@ async def _run(
     if checked:
         queued = await submit(session, midnight, checked, request.again, request.target)
         only = queued.batch
-    with watching(session.err) as watcher:
+    if await midnight.is_worked_on():
+        told = "another runner is at work on this database: both share the allowance"
+        session.err.print(told, style="dim", highlight=False, soft_wrap=True)
+    with watching(session.err, midnight) as watcher:
         ran = await midnight.run(
             only=only,
-            wait=not request.no_wait,
+            wait="forever" if request.forever else not request.no_wait,
             pace=request.effective_pace,
             watcher=watcher,
             signals=True,
@@ -99,15 +108,23 @@ async def _windows(midnight: Application, ran: Ran) -> tuple[Window, ...]:
     return await midnight.windows(models) if models else ()
 
 
-def watching(console: Console) -> AbstractContextManager[Watcher]:
-    """A live view on a terminal, timestamped lines anywhere else."""
-    if console.is_terminal and not console.is_dumb_terminal:
-        from runner.cli.render.live_screen import LiveScreen  # noqa: PLC0415 - one is needed
+@contextmanager
+def watching(console: Console, midnight: Application) -> Iterator[Watcher]:
+    """A live view with its keys on a terminal, timestamped lines anywhere else."""
+    if not console.is_terminal or console.is_dumb_terminal:
+        from runner.cli.render.run_log import RunLog  # noqa: PLC0415 - one is needed
 
-        return LiveScreen(console)
-    from runner.cli.render.run_log import RunLog  # noqa: PLC0415
+        yield RunLog(console)
+        return
+    from runner.cli.render import keys  # noqa: PLC0415
+    from runner.cli.render.live_screen import LiveScreen  # noqa: PLC0415
+    from runner.cli.render.run_view import STOP_HINT  # noqa: PLC0415
+    from runner.cli.run_keys import KEYS_HINT, RunKeys  # noqa: PLC0415
 
-    return nullcontext(RunLog(console))
+    screen = LiveScreen(console, hint=KEYS_HINT if keys.can_read() else STOP_HINT)
+    run_keys = RunKeys(midnight, screen)
+    with screen, keys.reading(run_keys.handlers):
+        yield run_keys
 
 
 def _print(session: Session, request: RunRequest, report: RunReport) -> None:

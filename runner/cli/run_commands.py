@@ -56,6 +56,7 @@ app = typer.Typer(rich_markup_mode=None)
         "zcat reviews.csv.gz | midnight run label_reviews.toml - -o labelled.csv",
         "midnight run requests.jsonl -o results.jsonl    # made for the OpenAI Batch API",
         "midnight run --no-wait          # what today allows of all that is queued",
+        "midnight run --forever          # all that is queued, now and later",
     )
 )
 def run(
@@ -93,6 +94,14 @@ def run(
             "is renewed; implies --pace asap.",
         ),
     ] = False,
+    forever: Annotated[
+        bool,
+        typer.Option(
+            "--forever",
+            help="Work off whatever is queued, now and later, until it is stopped; a terminal that "
+            "is closed does not stop it.",
+        ),
+    ] = False,
 ) -> int:
     """Queue a dataset, work it off, write the results; repeatable."""
     from runner.cli.output_target import OutputTarget
@@ -111,8 +120,13 @@ def run(
     if jobfile is None and again:
         remedy = "name the job file and the dataset too, or use: midnight retry BATCH"
         raise ConfigError("--fresh and --retry-failed need a dataset", where="run", remedy=remedy)
+    if forever and (jobfile is not None or no_wait):
+        remedy = "queue the dataset with: midnight submit JOBFILE INPUT -o OUT"
+        raise ConfigError("--forever works off all that is queued", where="run", remedy=remedy)
     job = JobArguments(jobfile, wanted, model, constant_prompt, dedupe) if jobfile else None
-    request = RunRequest(job, OutputTarget(output, errors), pace, no_wait=no_wait, again=again)
+    request = RunRequest(
+        job, OutputTarget(output, errors), pace, no_wait=no_wait, forever=forever, again=again
+    )
     return run_batches(session_of(context), request)
 
 
@@ -222,6 +236,8 @@ def plan(
             more=summaries.ways_to_pay(found.purchases, found.suggestions),
         )
     )
+    if (advice := summaries.packing_advice(found)) is not None:
+        session.print(advice)
     session.print(f"try it in virtual time: {session.command('rehearse', *job.to_argv())}")
     return exit_codes.DONE
 

@@ -208,8 +208,7 @@ async def find_predecessor(connection: AsyncConnection, batch: Batch) -> Batch |
 async def replace_batch(connection: AsyncConnection, old: Batch, new: Batch) -> None:
     """Ask no more of `old` and its parts: `new` asks the same in a newer way."""
     family = or_(batches.c.id == old.id, batches.c.part_of == old.id)
-    values = {"replaced_by": new.id, "output": None, "error_output": None}
-    await connection.execute(update(batches).where(family).values(values))
+    await connection.execute(update(batches).where(family).values(replaced_by=new.id))
     for part in await parts_of(connection, old.id):
         if not part.done:
             await set_batch_state(connection, part.id, BatchState.CANCELLED)
@@ -270,6 +269,8 @@ async def set_job(connection: AsyncConnection, batch: Batch, new: NewBatch) -> N
     renamed = _job_name(batch.job_json) != _job_name(new.job_json)
     values = {
         "name": new.name if renamed else batch.name,
+        "job_path": new.job_path or batch.job_path,
+        "selection": new.selection,
         "job_json": new.job_json,
         "priority": new.priority,
         "rotate": new.rotate,
