@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
+import anyio
+
 from runner.app import accounts
+from runner.app.catalogue import Catalogue
 from runner.app.engine_host import EngineHost, OnStart
 from runner.app.forecasting import Forecaster
 from runner.app.responses import QuotaLine, Ran, Status, Submitted
 from runner.app.status import StatusReader
-from runner.clock import Clock, SystemClock
+from runner.clock import Clock, SystemClock, moment
 from runner.core.forecast import Forecast
 from runner.core.pacing import Pace
 from runner.core.states import BatchState
 from runner.core.window import Window
-from runner.errors import NotFoundError
+from runner.errors import RunnerError
 from runner.settings import Settings
-from runner.store import batches, reports, set_aside
+from runner.store import reports, set_aside
 from runner.store.batches import Batch
 from runner.store.database import Database
 from runner.store.migrate import copy_to
@@ -34,13 +37,14 @@ if TYPE_CHECKING:
     import httpx
 
     from runner.app.gateway import Gateway
-    from runner.app.quality import Quality
-    from runner.app.rows import Reading, RowResult
+    from runner.app.outputs import Written
+    from runner.app.queueing import Wishes
+    from runner.app.reporting import Report, Wanted
     from runner.app.submission import Checked
     from runner.app.submission import Progress as OnProgress
     from runner.engine.call import Observer
     from runner.engine.progress import Watcher
-    from runner.store.batch_rows import Failure
+    from runner.engine.run import RunOptions
 
 
 @asynccontextmanager
@@ -78,43 +82,54 @@ async def open_application(
         yield Application(settings, database, clock or SystemClock(), host)
 
 
-class Application:
+class Application(Catalogue):
     """What one can ask for. Made by `open_application`."""
 
     def __init__(
         self, settings: Settings, database: Database, clock: Clock, host: EngineHost
     ) -> None:
+        super().__init__(database, clock)
         self.settings = settings
-        self._database = database
-        self._clock = clock
         self._host = host
         self._forecaster = Forecaster(accounts.accounts_of(settings), accounts.rules_for(settings))
         self._status = StatusReader(database, settings, self._forecaster)
 
-    @property
-    def reading(self) -> Reading:
-        """Opens a short read of the database."""
-        return self._database.read
-
-    async def submit(self, checked: Checked, on_progress: OnProgress | None = None) -> Submitted:
+    async def submit(
+        self,
+        checked: Checked,
+        on_progress: OnProgress | None = None,
+        wishes: Wishes | None = None,
+    ) -> Submitted:
         """Queue a checked dataset, or find the batch that it is already.
 
         Args:
             checked: What `check_submission` found right.
             on_progress: Called with the rows queued so far and the rows in all.
+            wishes: What is wanted of rows that were asked before.
 
         Raises:
             ConfigError: No account serves its model; nothing is queued.
+            NotFoundError: See `queueing.submit`.
         """
         from runner.app import queueing, submission  # noqa: PLC0415 - a status needs no job files
+        from runner.app.lineage import resemblance  # noqa: PLC0415
 
         self._forecaster.routes(checked.jobfile.job.choices)
         watch = on_progress or submission.unseen_progress
-        batch, created = await queueing.submit(self._database, checked, self._clock.now(), watch)
+        queued = await queueing.submit(
+            self._database, checked, self._clock.now(), watch, wishes or queueing.AS_USUAL
+        )
+        batch, old = queued.batch, queued.replaces
         family = await self.family(batch)
         models = list(dict.fromkeys(model for part in family for model in part.models))
         calls = sum(part.calls_needed for part in family)
-        return Submitted(batch, created, await self.forecast(models, calls, batch.calls_left))
+        return Submitted(
+            batch,
+            queued.created,
+            await self.forecast(models, calls, batch.calls_left),
+            None if old is None else resemblance(old, batch, batch.counts.succeeded),
+            queued.retried,
+        )
 
     async def run(
         self,
@@ -135,7 +150,8 @@ class Application:
             wait: Whether to sleep until the reset when the allowance is spent.
             pace: How to spend a day's budget; as configured unless given.
             watcher: Shown what happens.
-            signals: Whether SIGINT and SIGTERM stop the run; the second one at once.
+            signals: Whether SIGINT and SIGTERM stop the run, the second one at once. Such a run
+                waits, with nothing else to do, until a paused batch is resumed.
             patience_ms: How long to go on while no row is brought to an end; None: for ever.
             observer: Shown what was said in each call.
             on_start: Given what winds the run up when it is called, before anything is sent.
@@ -152,10 +168,49 @@ class Application:
         from runner.engine.run import RunOptions  # noqa: PLC0415 - only a run needs it
 
         rules = accounts.rules_for(self.settings, pace)
-        options = RunOptions(chosen, rules, wait, patience_ms, watcher, observer)
-        ending, waiting = await self._host.run(options, on_start, signals=signals)
+        held = tuple(batch for batch in in_play if _is_held(batch) and batch.id not in unserved)
+        options = RunOptions(
+            chosen, rules, wait, wait and signals, held, patience_ms, watcher, observer
+        )
+        async with self._outputs_kept(options, touched) as (watched, written):
+            ending, waiting = await self._host.run(watched, on_start, signals=signals)
         worked_on = [batch for batch in await self.batches() if batch.id in touched]
-        return Ran(ending, tuple(worked_on), waiting, unserved)
+        return Ran(ending, tuple(worked_on), waiting, unserved, tuple(written))
+
+    @asynccontextmanager
+    async def _outputs_kept(
+        self, options: RunOptions, touched: Collection[int]
+    ) -> AsyncIterator[tuple[RunOptions, list[Written]]]:
+        """Write the outputs of a run's batches while it goes on, and at its end.
+
+        The options are those for the run; the list is filled at the end.
+        """
+        written: list[Written] = []
+        has_outputs = any(b.output for b in await self.batches() if b.id in touched)
+        if options.only is not None and not has_outputs:
+            yield options, written
+            return
+        from runner.app.outputs import OutputKeeper, with_output  # noqa: PLC0415 - only a run
+
+        async def find() -> list[Batch]:
+            new = [b for b in await self.batches() if options.only or b.id not in done_before]
+            return with_output(new, options.only)
+
+        done_before = {b.id for b in await self.batches() if b.done}
+        keeper = OutputKeeper(find, self.family, self.write_output, options.watcher)
+        failure: Exception | None = None
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(keeper.keep_up)
+            try:
+                yield replace(options, watcher=keeper), written
+            except Exception as error:  # noqa: BLE001 - raised below, in no group
+                failure = error
+            tasks.cancel_scope.cancel()
+        if failure is not None:
+            with suppress(RunnerError):  # what is wrong with the database is told by the run
+                await keeper.write_changed()
+            raise failure
+        written += await keeper.write_changed()
 
     def _unserved(self, in_play: Sequence[Batch]) -> dict[int, tuple[str, ...]]:
         """The models of each batch that no account serves; it stops no other batch.
@@ -174,31 +229,6 @@ class Application:
         from runner.app.gateway import Gateway  # noqa: PLC0415 - only a server has clients
 
         return Gateway(self.settings, self._database, self._clock, self._host)
-
-    async def batches(self) -> list[Batch]:
-        """Every batch, oldest first."""
-        async with self._database.read() as connection:
-            return await batches.list_batches(connection)
-
-    async def family(self, batch: Batch) -> list[Batch]:
-        """`batch` and its parts, if it is whole; else itself."""
-        async with self._database.read() as connection:
-            return await batches.parts_of(connection, batch.id)
-
-    async def batch(self, name: str) -> Batch:
-        """The batch with this id, or else the newest with this name.
-
-        Raises:
-            NotFoundError: There is none.
-        """
-        known = await self.batches()
-        by_id = [batch for batch in known if str(batch.id) == name]
-        by_name = [batch for batch in reversed(known) if batch.name == name]
-        for batch in (*by_id, *by_name):
-            return batch
-        listed = ", ".join(f"{batch.id} ({batch.name})" for batch in known[-10:])
-        remedy = f"one of: {listed}" if listed else "queue one with: midnight submit JOBFILE INPUT"
-        raise NotFoundError(f"no batch {name!r}", remedy=remedy)
 
     async def status(self) -> Status:
         """Every batch, what it waits for, and the windows."""
@@ -221,6 +251,21 @@ class Application:
         """The newest window of every quota, as it is or would be opened now."""
         return await self._status.quota(self._clock.now())
 
+    async def ledger_report(self, wanted: Wanted) -> Report:
+        """The ledger, added up as is wanted."""
+        from runner.app.reporting import make_report  # noqa: PLC0415 - only a report
+
+        return await make_report(self.reading, wanted)
+
+    async def report_page(self, wanted: Wanted) -> str:
+        """The ledger as one HTML page, with charts."""
+        from runner.app.report_extras import extras  # noqa: PLC0415 - only a report page
+        from runner.app.report_page import page  # noqa: PLC0415
+
+        found = await self.ledger_report(wanted)
+        more = await extras(self.reading, wanted, await self.status())
+        return page(found, more, moment(self._clock.now()))
+
     async def report(
         self, *, batch: Batch | None = None, by_model: bool = False
     ) -> list[DayReport]:
@@ -235,84 +280,6 @@ class Application:
 
         async with self._database.read() as connection:
             return await enqueue.answered_before(connection, fingerprints)
-
-    async def quality(self, batch: Batch) -> Quality:
-        """How far the answers of `batch` agree: votes, the right answers, packed against single."""
-        from runner.app.quality import quality  # noqa: PLC0415 - only a report of a batch
-
-        return await quality(self._database.read, await self.family(batch))
-
-    async def export(
-        self,
-        batch: Batch,
-        path: Path,
-        on_progress: OnProgress | None = None,
-        *,
-        errors: Path | None = None,
-        details: bool = False,
-    ) -> int:
-        """Write the results so far, in the input's order; how many rows there were.
-
-        Of requests made for the OpenAI Batch API, a ``.jsonl`` file gets those that were answered,
-        as that would write them, and another those that failed.
-
-        Args:
-            batch: Whose results; those of its votes are put together.
-            path: Where to, in the format of its suffix.
-            on_progress: Called with the rows written so far and the rows in all.
-            errors: Where requests that failed go; ``OUT.errors.jsonl`` unless given.
-            details: Whether to add the account, the call, and the reply of each row.
-
-        Raises:
-            OutputError: The file cannot be written; an older one is left as it was.
-        """
-        from runner.app import export, request_results, targets  # noqa: PLC0415 - only an export
-
-        family, kind = await self.family(batch), targets.kind_of(batch)
-        reading = self._database.read
-        if targets.as_lines(kind, path):
-            return await request_results.write_results(reading, family, path, errors, on_progress)
-        return await export.write_results(
-            reading, family, path, on_progress, vectors=kind == "embedding", details=details
-        )
-
-    async def rows(self, batch: Batch) -> AsyncIterator[RowResult]:
-        """Every row that was queued, in the input's order, with what became of it."""
-        from runner.app.rows import results  # noqa: PLC0415 - only those who look need it
-
-        async for page in results(self._database.read, await self.family(batch)):
-            for row in page:
-                yield row
-
-    async def failures(self, batch: Batch, limit: int = 100) -> list[Failure]:
-        """The first failed rows of `batch` and its parts, and why."""
-        from runner.store import batch_rows  # noqa: PLC0415 - only to show failures
-
-        found: list[Failure] = []
-        for part in await self.family(batch):
-            async with self._database.read() as connection:
-                found += await batch_rows.failures(connection, part, limit - len(found))
-        return found
-
-    async def retry(self, batch: Batch) -> int:
-        """Queue the failed rows of `batch` and its parts again; how many."""
-        from runner.store import results  # noqa: PLC0415 - only to retry
-
-        retried = 0
-        async with self._database.write() as connection:
-            for part in await batches.parts_of(connection, batch.id):
-                again = await results.retry_failed(connection, part)
-                if again and part.state is BatchState.PAUSED:
-                    await batches.set_batch_state(connection, part.id, BatchState.ACTIVE)
-                retried += again
-        return retried
-
-    async def set_state(self, batch: Batch, state: BatchState, reason: str = "") -> Batch:
-        """Pause, resume or cancel `batch` and its parts. Rows in flight finish; nothing is lost."""
-        async with self._database.write() as connection:
-            for part in await batches.parts_of(connection, batch.id):
-                await batches.set_batch_state(connection, part.id, state, reason)
-        return replace(batch, state=state, pause_reason=reason)
 
     async def set_aside(self) -> list[SetAside]:
         """The settlements that could not be stored, with their replies; oldest first."""
@@ -341,6 +308,11 @@ def _in_play(batch: Batch, only: frozenset[int] | None) -> bool:
     if only is not None:
         return batch.id in only
     return batch.state is not BatchState.CANCELLED and not batch.done
+
+
+def _is_held(batch: Batch) -> bool:
+    """Whether a person has paused it, who may resume it."""
+    return batch.state is BatchState.PAUSED and not batch.pause_reason and not batch.done
 
 
 def _wants_calls(batch: Batch) -> bool:

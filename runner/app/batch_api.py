@@ -225,7 +225,7 @@ class BatchApi:
         except InputError as error:
             await self._fail(found, [LineError("invalid_file", error.what)])
             return
-        batch, _ = await queueing.submit(self._database, dataset, self._clock.now())
+        batch = (await queueing.submit(self._database, dataset, self._clock.now())).batch
         async with self._database.write() as connection:
             await api_batches.change(
                 connection,

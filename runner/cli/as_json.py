@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from runner.app.credits import Credits
     from runner.app.doctor import Check
     from runner.app.models import Models
+    from runner.app.outputs import Written
     from runner.app.planning import Plan
     from runner.app.responses import BatchStatus, QuotaLine, Ran, Status, Submitted
     from runner.core.demand import Waiting
@@ -49,6 +50,10 @@ def batch(found: Batch) -> JSON:
         "pause_reason": found.pause_reason or None,
         "models": list(found.models),
         "input": found.input,
+        "selection": found.selection or None,
+        "output": found.output,
+        "trial": found.is_trial,
+        "replaced_by": found.replaced_by,
         "rows": found.rows,
         "succeeded": counts.succeeded,
         "failed": counts.failed,
@@ -119,9 +124,19 @@ def window(found: Window) -> JSON:
 
 def submitted(found: Submitted) -> JSON:
     """A queued batch and its forecast."""
+    old = found.replaces
     return {
         "batch": batch(found.batch),
         "created": found.created,
+        "resembles": None
+        if old is None
+        else {
+            "batch": old.batch.id,
+            "rows_more": old.rows_more,
+            "changed": list(old.changes),
+            "answers_kept": old.kept,
+        },
+        "retried": found.retried,
         "forecast": forecast(found.forecast),
     }
 
@@ -155,7 +170,18 @@ def ran(found: Ran, windows: tuple[Window, ...]) -> JSON:
         "left": found.left,
         "unserved": sorted(found.unserved),
         "batches": [batch(each) for each in found.batches],
+        "outputs": [output(each) for each in found.outputs],
         "windows": [window(each) for each in windows],
+    }
+
+
+def output(found: Written) -> JSON:
+    """A file that results were written to; `error` says why it could not be written."""
+    return {
+        "batch": found.batch_id,
+        "path": str(found.path),
+        "rows": found.rows,
+        "error": found.error and found.error.what,
     }
 
 

@@ -1,8 +1,8 @@
-"""Commands that change a batch: retry, pause, resume, cancel."""
+"""Commands that change a batch: retry, pause, resume, cancel, rename, delete."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +13,7 @@ from runner.core.states import BatchState
 
 if TYPE_CHECKING:
     from runner.app.application import Application
+    from runner.app.pruning import Pruned
     from runner.store.batches import Batch
 
 app = typer.Typer(rich_markup_mode=None)
@@ -38,7 +39,10 @@ def retry(context: typer.Context, batch: BatchName) -> int:
 
 async def _retry(midnight: Application, name: str) -> tuple[Batch, int]:
     retried = await midnight.retry(await midnight.batch(name))
-    return await midnight.batch(name), retried
+    found = await midnight.batch(name)
+    if retried:
+        await midnight.write_output(found)
+    return found, retried
 
 
 def _go_on(session: Session, batch: Batch) -> str:
@@ -65,6 +69,60 @@ def cancel(context: typer.Context, batch: BatchName) -> int:
     return _change(context, batch, BatchState.CANCELLED)
 
 
+@app.command(epilog=examples('midnight rename 1 "reviews of May"'))
+def rename(
+    context: typer.Context,
+    batch: BatchName,
+    name: Annotated[str, typer.Argument(help="Its new name.", metavar="NAME")],
+) -> int:
+    """Give a batch another name."""
+    from runner.cli import as_json
+    from runner.errors import ConfigError
+
+    session = session_of(context)
+    if not name.strip():
+        raise ConfigError("a batch needs a name", where="rename", remedy="give it one")
+
+    async def renamed(midnight: Application) -> Batch:
+        return await midnight.rename(await midnight.batch(batch), name.strip())
+
+    found = session.query(renamed)
+    if session.json:
+        print_json({"batch": as_json.batch(found)})
+    else:
+        session.print(f"batch {found.id} is called {found.name} now")
+    return exit_codes.DONE
+
+
+@app.command(epilog=examples("midnight delete 1", "midnight delete 1 2 3"))
+def delete(
+    context: typer.Context,
+    batch: Annotated[
+        list[str], typer.Argument(help="Batches: their numbers or names.", metavar="BATCH")
+    ],
+) -> int:
+    """Delete batches: their rows, results and replies; the calls stay in reports.
+
+    What they had answered would be paid for again.
+    """
+    from runner.cli.render import deletion_view
+
+    session = session_of(context)
+
+    async def deleted(midnight: Application) -> Pruned:
+        found = {one.id: one for one in [await midnight.batch(name) for name in batch]}
+        return await midnight.delete([await _whole(midnight, one) for one in found.values()])
+
+    found = session.query(deleted)
+    session.answer(lambda: deletion_view.as_object(found), lambda: deletion_view.deleted(found))
+    return exit_codes.DONE
+
+
+async def _whole(midnight: Application, batch: Batch) -> Batch:
+    """The batch that this one is a part of, or itself."""
+    return batch if batch.part_of is None else await midnight.batch(str(batch.part_of))
+
+
 def _change(context: typer.Context, name: str, state: BatchState) -> int:
     from runner.cli import as_json
 
@@ -82,7 +140,9 @@ async def _set(midnight: Application, name: str, state: BatchState) -> tuple[Bat
     batch = await midnight.batch(name)
     if batch.done or batch.state is state:
         return batch, batch
-    return batch, await midnight.set_state(batch, state)
+    changed = await midnight.set_state(batch, state)
+    await midnight.write_output(changed)
+    return batch, changed
 
 
 def _told(session: Session, before: Batch, after: Batch) -> str:

@@ -13,6 +13,7 @@ from runner.cli.session import print_json, run_async, session_of
 
 if TYPE_CHECKING:
     from runner.app.application import Application
+    from runner.app.pruning import Pruned
 
 app = typer.Typer(rich_markup_mode=None)
 db = typer.Typer(rich_markup_mode=None, no_args_is_help=False)
@@ -162,6 +163,45 @@ def db_backup(
         print_json({"path": str(target), "bytes": target.stat().st_size})
     else:
         session.print(f"copied to {target}")
+    return exit_codes.DONE
+
+
+@db.command(
+    "prune",
+    epilog=examples("midnight db prune --older-than 30d", "midnight db prune --older-than 0d"),
+)
+def db_prune(
+    context: typer.Context,
+    older_than: Annotated[
+        str,
+        typer.Option(
+            help="Batches for which nothing was recorded for so long: 12h, 30d, 8w.", metavar="AGE"
+        ),
+    ],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Name the batches, and delete nothing.")
+    ] = False,
+) -> int:
+    """Delete batches that are done or cancelled, and give their space back.
+
+    Their calls stay in reports; what they had answered would be paid for again.
+    """
+    from runner.cli.options import read_age
+    from runner.cli.render import deletion_view
+
+    session, age_ms = session_of(context), read_age(older_than)
+
+    async def pruned(midnight: Application) -> Pruned:
+        from runner.app.pruning import Pruned
+
+        old = await midnight.old_batches(age_ms)
+        return Pruned(tuple(old), 0) if dry_run or not old else await midnight.delete(old)
+
+    found = session.query(pruned)
+    session.answer(
+        lambda: deletion_view.as_object(found),
+        lambda: deletion_view.deleted(found, dry_run=dry_run),
+    )
     return exit_codes.DONE
 
 

@@ -168,7 +168,7 @@ def settle(
                 )
             ]
         )
-    return Settlement(call, _paced(outcome, exhausted=route.exhausted), jobs)
+    return Settlement(call, _with_parking(outcome, exhausted=route.exhausted), jobs)
 
 
 def _after_answer(answer: ParsedAnswer, tries: Tries, limits: Limits, pack_size: int) -> JobAction:
@@ -179,7 +179,7 @@ def _after_answer(answer: ParsedAnswer, tries: Tries, limits: Limits, pack_size:
     )
 
 
-def _paced(outcome: Outcome, *, exhausted: bool) -> Outcome:
+def _with_parking(outcome: Outcome, *, exhausted: bool) -> Outcome:
     """`outcome`, of which a refusal for pace parks a window only if slowing down does not help.
 
     A server that is too busy refuses for pace, whatever status it chose to say so.

@@ -17,6 +17,7 @@ from runner.engine.client_queue import CLIENT_RULES, is_of_client
 from runner.engine.memory import Memory
 from runner.engine.run import Run
 from runner.engine.showing import progress_of
+from runner.engine.snapshot import is_runnable
 from runner.errors import RunnerError, UnauthorisedError
 from runner.providers.account import Account
 from runner.store import batches
@@ -138,14 +139,19 @@ class Runs:
                 _show(run, memory, wait, status)
 
     async def _note_paused(self, memory: Memory) -> None:
-        """Find out which of the batches that have gone were paused."""
+        """Find out which of the batches that have gone were paused, and which are no more."""
         for run in self:
-            if gone := run.gone(memory.snapshot.batches):
-                async with self._database.read() as connection:
-                    for batch in await batches.get_batches(connection, gone):
-                        if batch.state is BatchState.PAUSED:
-                            event_log.batch_paused(batch)
-                            run.paused[batch.id] = batch
+            gone = run.gone(memory.snapshot.batches)
+            at_work = any(run.covers(batch_id) for batch_id in memory.snapshot.batches)
+            if not gone and (not run.paused or at_work):
+                continue
+            async with self._database.read() as connection:
+                known = await batches.get_batches(connection, {*gone, *run.paused})
+            # One that was resumed is held until the engine has read that, or the run would end.
+            paused = {b.id: b for b in known if b.state is BatchState.PAUSED or is_runnable(b)}
+            for batch_id in paused.keys() - run.paused.keys():
+                event_log.batch_paused(paused[batch_id])
+            run.paused = paused
 
 
 def _ending(run: Run, memory: Memory, wait: Wait, status: EngineStatus) -> Ending | None:
@@ -157,12 +163,14 @@ def _ending(run: Run, memory: Memory, wait: Wait, status: EngineStatus) -> Endin
         return Ending.STOPPED
     if status.open_calls_of(run) or (run.options.lasting and not run.stopping):
         return None
-    if not own:
+    if not own and not run.is_held:
         return Ending.DONE
     if run.stopping or status.refusal is not None:
         return Ending.STOPPED
     if stalled:
         return Ending.STALLED
+    if not own:
+        return None
     return _worth_waiting(run, status)
 
 

@@ -222,11 +222,14 @@ class Scheduler:
         asked = self._of_clients(rules_of)
         keys = [*(one.key for one in asked), *(batch.id for batch, _, _ in wanted)]
         shares = shares_of(memory.shares, keys)
+        others = len({batch.part_of or batch.id for batch, _, _ in wanted}) > 1
         demands = [replace(one, share=shares[one.key]) for one in asked]
         for batch, rules, routes in wanted:
             current = changes.applied_to(batch)
             if free > 0:
-                current = await self._have_at_hand(connection, current, batch, free, now, changes)
+                current = await self._have_at_hand(
+                    connection, current, batch, free, now, changes, others=others
+                )
             ready = self._read_ahead.offered(current)
             due = memory.snapshot.next_due
             demand = demand_of(current, routes, ready, due, rules)
@@ -241,18 +244,24 @@ class Scheduler:
         wanted: int,
         now: int,
         changes: Changes,
+        *,
+        others: bool,
     ) -> Batch:
-        """`current` with calls at hand; what was answered elsewhere meanwhile needs none."""
-        if not current.reuse_answers:
-            await self._read_ahead.refill(connection, current, wanted)
-            return current
-        number = wanted * current.packing.most
-        found = await jobs.read_ready(connection, current, number)
-        own = [job.job_id for job in found]
-        ended = await enqueue.reuse_answers(connection, current, own, now, changes)
-        self._read_ahead.without(current, ended)
-        current = changes.applied_to(batch)
-        await self._read_ahead.refill(connection, current, wanted)
+        """`current` with calls at hand; what was answered elsewhere meanwhile needs none.
+
+        `others`: whether other batches are worked on, which may have brought answers since.
+        """
+        has_read = await self._read_ahead.refill(connection, current, wanted)
+        while current.reuse_answers and (has_read or others):
+            own = self._read_ahead.jobs_at_hand(current, None if has_read else wanted)
+            if not await enqueue.has_answers_elsewhere(connection, current):
+                break
+            ended = await enqueue.reuse_answers(connection, current, own, now, changes)
+            if not ended:
+                break
+            self._read_ahead.without(current, ended)
+            current = changes.applied_to(batch)
+            has_read = await self._read_ahead.refill(connection, current, wanted)
         return current
 
     async def _reserve(

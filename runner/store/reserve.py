@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.settlement import Call
 from runner.core.states import JobEvent, JobState, after
+from runner.store import job_spans
 from runner.store.counts import Changes
 from runner.store.statement import Statement
 from runner.store.tables import calls, jobs
@@ -33,6 +34,7 @@ _RESERVED = (
     "id",
     "batch_id",
     "rows_asked",
+    "jobs_asked",
     "runner_id",
     "account",
     "model",
@@ -88,6 +90,7 @@ def _call_rows(new: Sequence[Call], runner_id: int, now: int) -> list[dict[str, 
                 "id": call.id,
                 "batch_id": call.batch_id,
                 "rows_asked": len(call.jobs),
+                "jobs_asked": job_spans.spelled([job.job_id for job in call.jobs]),
                 "runner_id": runner_id,
                 "account": account,
                 "model": model,

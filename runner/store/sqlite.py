@@ -183,6 +183,19 @@ async def write_copy(connection: AsyncConnection, target: Path) -> None:
         await connection.exec_driver_sql("BEGIN")
 
 
+async def give_back_space(connection: AsyncConnection) -> None:
+    """Make the file as small as what is in it; it takes as much space again meanwhile.
+
+    VACUUM runs in no transaction, and the file shrinks when the WAL is copied into it.
+    """
+    await connection.exec_driver_sql("COMMIT")
+    try:
+        await connection.exec_driver_sql("VACUUM")
+        await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    finally:
+        await connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
 def prepare_upgrade(connection: Connection) -> None:
     """Do not wipe the pages of dropped tables: that takes twice the memory."""
     connection.exec_driver_sql("PRAGMA secure_delete = OFF")

@@ -62,6 +62,13 @@ batches = Table(
     Column("reuse_answers", Integer, nullable=False, server_default="0"),  # of other batches
     Column("rows", Int64, nullable=False),
     Column("created_at_ms", Int64, nullable=False),
+    Column("job_path", Text, nullable=False, server_default=""),  # of the job file, if it has one
+    Column("selection", Text, nullable=False, server_default=""),  # of the input's rows; "": all
+    Column("output", Text),  # the file that its results are written to; NULL: none is named
+    Column("error_output", Text),  # that of the requests that failed
+    Column("is_trial", Integer, nullable=False, server_default="0"),
+    Column("replaced_by", Int64),  # the batch that asks the same in a newer way
+    Column("deleted_at_ms", Int64),  # its ids are not given again, since the ledger names them
     UniqueConstraint("digest"),
     one_of("state", BatchState),
     one_of("rotate", Rotate),
@@ -189,6 +196,7 @@ calls = Table(
     Column("id", Int64, primary_key=True),
     Column("batch_id", Int64),  # NULL: it was made for no batch
     Column("rows_asked", Integer, nullable=False, server_default="1"),
+    Column("jobs_asked", Text, nullable=False, server_default=""),  # "17", or "17-36,40"
     Column("runner_id", Int64, nullable=False),
     Column("account", Text, nullable=False),
     Column("model", Text, nullable=False),

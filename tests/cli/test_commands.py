@@ -64,9 +64,13 @@ def test_a_providers_table_that_no_account_uses_is_told(midnight: Any, tmp_path:
         "export",
         "failures",
         "retry",
+        "show",
+        "diff",
         "pause",
         "resume",
         "cancel",
+        "rename",
+        "delete",
         "doctor",
         "models",
         "init",
@@ -237,10 +241,10 @@ def test_report_adds_up(midnight: Any, work: Any, provider: Any) -> None:
     assert "no call was made yet" in midnight("report").out
     assert midnight("run", *work).code == 0
     (day,) = midnight("report", "--json").json["days"]
-    assert (day["calls"], day["succeeded"], day["rows"]) == (6, 6, 6)
+    assert (day["calls"], day["answered"], day["rows"]) == (6, 6, 6)
     assert day["share_of_allowance"] == 0.12
     assert "TOTAL" in midnight("report", "label reviews").out
-    assert "Qwen/Qwen3-8B" in midnight("report", "--by-model").out
+    assert "Qwen/Qwen3-8B" in midnight("report", "--by", "day,model").out
     (line,) = csv.DictReader(io.StringIO(midnight("report", "--csv").out))
     assert (line["calls"], line["tokens"]) == ("6", str(day["tokens"]))
 

@@ -82,6 +82,18 @@ def test_a_log_tells_what_is_awaited_once(stream: io.StringIO) -> None:
     assert len(told) == 2
 
 
+def test_a_log_tells_of_no_wait_that_is_over_before_anybody_reads_of_it(
+    stream: io.StringIO,
+) -> None:
+    log = log_of(stream)
+    for second in range(20):
+        at = NOW + second * 1000
+        log(progress(0, Waiting(1, ParkReason.THROTTLED, "", at + 2_000), at=at))
+    log(progress(0, Waiting(1, ParkReason.THROTTLED, "", NOW + 80_000), at=NOW + 20_000))
+    told = [line for line in stream.getvalue().splitlines() if "slower pace" in line]
+    assert len(told) == 1
+
+
 def test_a_log_tells_of_trouble_and_of_the_end(stream: io.StringIO) -> None:
     log = log_of(stream)
     for _ in range(3):

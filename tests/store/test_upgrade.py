@@ -108,6 +108,18 @@ TABLES = {
     "asks": "invalid_replies",
     "tasks": "image_tasks",
 }
+NEW_IN_0004 = {
+    "batches": {
+        "job_path": "",
+        "selection": "",
+        "output": None,
+        "error_output": None,
+        "is_trial": 0,
+        "replaced_by": None,
+        "deleted_at_ms": None,
+    },
+    "calls": {"jobs_asked": ""},
+}
 COUNTS = (
     "rows_loaded",
     "ready",
@@ -181,6 +193,8 @@ def as_upgraded(release: str, before: Records) -> Records:
         if call["settled_at_ms"] is not None:
             call["settled_at_ms"] = max(call["settled_at_ms"], call["reserved_at_ms"])
         call["client"] = None
+    for name, new in NEW_IN_0004.items():
+        after[name] = [row | new for row in after[name]]
     after["alembic_version"] = [{"version_num": migrate.revisions()[-1]}]
     new: Records = {"set_aside": [], "client_keys": [], "api_files": [], "api_batches": []}
     return after | new

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, tzinfo
+from pathlib import Path
 
 from runner.clock import moment
 from runner.core.window import CREDIT, Unit
@@ -31,6 +32,17 @@ def count(value: int, noun: str, plural: str | None = None) -> str:
     return f"{value:,} {noun if value == 1 else plural or noun + 's'}"
 
 
+def listed(words: Sequence[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1]))) if words else ""
+
+
+def place(path: Path) -> str:
+    """A file by the shortest name that it has where one stands."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+
+
 def model_names(names: Sequence[str]) -> str:
     """``Qwen/Qwen3-8B``, or ``Qwen/Qwen3-8B or another of 3``."""
     return names[0] if len(names) == 1 else f"{names[0]} or another of {len(names)}"
@@ -49,6 +61,24 @@ def one_of(unit: Unit) -> int:
 def percent(part: int, whole: int) -> str:
     """``47 %``, rounded down: only what is complete is 100 %."""
     return f"{100 * part // whole if whole else 100} %"
+
+
+def size(number: int) -> str:
+    """``312 bytes``, ``4.2 MB``: decimal units, as disks have them."""
+    if number < 1_000:  # noqa: PLR2004
+        return f"{number} bytes"
+    for unit, factor in (("GB", 1_000_000_000), ("MB", 1_000_000), ("kB", 1_000)):
+        if number >= factor:
+            return f"{number / factor:.1f} {unit}"
+    return ""
+
+
+def age(ms: int) -> str:
+    """``just now``, ``5 min ago``, ``3 h ago``, ``12 d ago``."""
+    for factor, unit in ((DAY_MS, "d"), (HOUR_MS, "h"), (MINUTE_MS, "min")):
+        if ms >= factor:
+            return f"{ms // factor} {unit} ago"
+    return "just now"
 
 
 def duration(ms: int) -> str:

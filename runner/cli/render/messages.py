@@ -118,8 +118,9 @@ def unserved(models: Sequence[str]) -> str:
 
 
 def paused(batch: Batch) -> str:
-    """That a batch was paused, and why if a reason was given."""
-    why = f": {batch.pause_reason}" if batch.pause_reason else ""
+    """That a batch was paused, and why if a reason was given; by a person, how it goes on."""
+    go_on = f"; it goes on with: midnight resume {batch.part_of or batch.id}"
+    why = f": {batch.pause_reason}" if batch.pause_reason else go_on
     return f"{batch.name} (batch {batch.id}) is paused{why}"
 
 

@@ -127,7 +127,7 @@ def closing(found: Rehearsal, real_s: float, output: str | None) -> RenderableTy
     left = f", {fmt.number(found.ran.left)} left" if found.ran.left else ""
     parts: list[RenderableType] = [
         Text("\nThe ledger", "bold"),
-        report_tables.report(found.days),
+        report_tables.daily(found.days),
         Text(),
         Text(
             f"{fmt.count(batch.rows, 'row')}: {fmt.number(counts.succeeded)} succeeded, "

@@ -16,6 +16,8 @@ from runner.engine.progress import Progress
 PROGRESS_EVERY_MS = 30_000
 # These come and go with every call: progress shows them well enough.
 PASSING = frozenset({WaitCause.IN_FLIGHT, WaitCause.CONCURRENCY, WaitCause.RATE})
+# A wait as short as this is over before anybody reads of it, and another may follow each call.
+SHORT_WAIT_MS = 15_000
 
 Awaited = tuple[str, str, str, int | None]
 
@@ -75,7 +77,7 @@ class RunLog:
         self._paused = frozenset(batch.id for batch in progress.paused)
 
     def _tell_waits(self, progress: Progress) -> None:
-        worth = [reason for reason in progress.waiting if reason.cause not in PASSING]
+        worth = [reason for reason in progress.waiting if _is_worth_telling(reason, progress.at)]
         awaited = frozenset(map(_identity, worth))
         if progress.stopping or not awaited or awaited <= self._awaited:
             return
@@ -86,6 +88,11 @@ class RunLog:
     def _write(self, at: int, text: str) -> None:
         stamp = f"{moment(at, self._zone):%Y-%m-%d %H:%M:%S}"
         self._console.print(f"{stamp}  {text}", soft_wrap=True)
+
+
+def _is_worth_telling(reason: Waiting, at: int) -> bool:
+    short = reason.until is not None and reason.until - at < SHORT_WAIT_MS
+    return reason.cause not in PASSING and not short
 
 
 def _identity(reason: Waiting) -> Awaited:

@@ -11,6 +11,7 @@ from runner.cli.render import fmt, messages, shown_windows
 from runner.cli.render.layout import table
 from runner.cli.render.quota_tables import refusals
 from runner.core.states import BatchState
+from runner.path_text import to_path
 from runner.store.batches import Batch
 
 STATE_STYLES = {
@@ -60,7 +61,7 @@ def _batches(found: Status) -> Table:
         ended = counts.succeeded + counts.failed
         made.add_row(
             str(batch.id),
-            Text(batch.name),
+            _name(batch, found.at),
             _state(batch),
             fmt.out_of(ended, batch.rows),
             fmt.percent(ended, batch.rows),
@@ -70,7 +71,20 @@ def _batches(found: Status) -> Table:
     return made
 
 
+def _name(batch: Batch, now: int) -> Text:
+    """Its name, and below it the input, which of its rows, and how old the batch is."""
+    if batch.part_of is not None:
+        return Text(batch.name)
+    source = to_path(batch.input).name
+    words = " ".join(filter(None, (source, batch.selection)))
+    output = f" → {to_path(batch.output).name}" if batch.output else ""
+    line = f"{words}{output}, {fmt.age(now - batch.created_at)}"
+    return Text.assemble(batch.name, "\n", (line, "dim"))
+
+
 def _state(batch: Batch) -> Text:
+    if batch.replaced_by is not None:
+        return Text(f"replaced by {batch.replaced_by}", "dim")
     if batch.done:
         return Text("done", "green")
     return Text(batch.state.value, STATE_STYLES[batch.state])

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from runner.app.outputs import Written
 from runner.app.responses import Ran
-from runner.cli.render import fmt, messages, shown_windows
+from runner.cli.render import fmt, messages, report_tables, shown_windows
 from runner.cli.render.layout import facts
 from runner.core.ending import Ending
 from runner.core.forecast import Forecast
@@ -25,7 +26,6 @@ class Summary:
     Attributes:
         ran: How it ended.
         windows: Today's windows of what it called.
-        output: What was written where, if anything was.
         prefix: ``midnight`` with the global options that were given.
         now: The present moment (ms since the epoch).
     """
@@ -33,7 +33,6 @@ class Summary:
     ran: Ran
     windows: Sequence[Window]
     prefix: str
-    output: str | None = None
     now: int = 0
 
 
@@ -46,7 +45,7 @@ def summary(found: Summary) -> RenderableType:
     pairs = [(f"batch {batch.id}", f"{batch.name}: {_stand(batch)}") for batch in batches]
     today = shown_windows.today(found.windows, found.ran.waiting)
     pairs += [("today", line) for line in messages.window_lines(today)]
-    pairs += [("output", found.output)] if found.output else []
+    pairs += [("output", _output(one, batches)) for one in found.ran.outputs]
     for batch in batches:
         pairs += _advice(batch, found)
     parts.append(facts(pairs))
@@ -74,6 +73,16 @@ def _headline(found: Summary) -> Text:
         reasons = "; ".join(messages.end_reasons(ran.waiting, found.now))
         return Text(f"{reasons or 'what today allows is done'}; {left}", "bold yellow")
     return Text(f"stopped; {left}", "bold yellow")
+
+
+def _output(one: Written, batches: Sequence[Batch]) -> str:
+    """``labelled.csv (70 rows: 70 succeeded)``, or why it could not be written."""
+    if one.error is not None:
+        return f"{fmt.place(one.path)} could not be written: {one.error.what}"
+    batch = next((each for each in batches if each.id == one.batch_id), None)
+    if batch is None:
+        return f"{fmt.place(one.path)} ({fmt.count(one.rows, 'row')})"
+    return report_tables.written(fmt.place(one.path), one.rows, batch)
 
 
 def _stand(batch: Batch) -> str:
