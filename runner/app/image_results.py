@@ -11,12 +11,12 @@ import orjson
 
 from runner.app.refusals import SERVER, Refusal
 from runner.clock import Clock
-from runner.core.retry import FIRST_POLL_MS
 from runner.engine.client_call import Answered
 from runner.providers.downloads import Image
 from runner.providers.endpoint import Endpoint
 from runner.providers.images import MOST_REPLY_BYTES, TaskDone, TaskFailed, TaskLost
 
+POLL_EVERY_S = 1.0  # somebody waits
 POLL_TIMEOUT_S = 30.0
 FETCH_TIMEOUT_S = 120.0
 LONGEST_TASK_S = 600.0
@@ -63,5 +63,5 @@ class ImageResults:
                     case TaskLost(why):
                         return Refusal(502, f"the provider has lost the image: {why}", SERVER)
                     case _:
-                        await anyio.sleep(FIRST_POLL_MS / 1000)
+                        await anyio.sleep(POLL_EVERY_S)
         return Refusal(504, "the image was not made within ten minutes", SERVER)

@@ -48,6 +48,7 @@ COMMANDS = {
     "doctor": "setup_commands",
     "models": "setup_commands",
     "serve": "serve_commands",
+    "setup": "serve_commands",
     "simulate": "simulate_commands",
     "db": "setup_commands",
 }

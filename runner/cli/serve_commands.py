@@ -1,4 +1,4 @@
-"""The command `midnight serve`, and the keys of its clients."""
+"""The command `midnight serve`, the keys of its clients, and how these are set up."""
 
 from __future__ import annotations
 
@@ -92,6 +92,50 @@ def key_remove(context: typer.Context, name: ClientName) -> int:
         print_json({"client": name, "removed": True})
     else:
         session.print(f"the key of {name} is void")
+    return exit_codes.DONE
+
+
+@app.command(epilog=examples("midnight setup cherry-studio", "midnight setup litellm --key mn-…"))
+def setup(
+    context: typer.Context,
+    program: Annotated[
+        str,
+        typer.Argument(
+            help="cherry-studio, open-webui, openai-python, litellm or continue.", metavar="PROGRAM"
+        ),
+    ],
+    url: Annotated[
+        str, typer.Option(help="Where the server listens.", metavar="URL")
+    ] = "http://127.0.0.1:8765",
+    key_: Annotated[
+        str,
+        typer.Option(
+            "--key", help="The client's key; default: any, for a server without.", metavar="KEY"
+        ),
+    ] = "",
+    model: Annotated[
+        list[str] | None, typer.Option(help="A model; may be repeated.", metavar="MODEL")
+    ] = None,
+) -> int:
+    """Show what to enter in another program so that it asks `midnight serve`."""
+    from dataclasses import asdict
+
+    from runner.app import client_setups
+    from runner.errors import ConfigError
+
+    if program not in client_setups.PROGRAMS:
+        remedy = f"one of: {', '.join(client_setups.PROGRAMS)}"
+        raise ConfigError(f'"{program}" is not known', where="midnight setup", remedy=remedy)
+    session = session_of(context)
+    models = model or list(session.settings.serve.models)
+    found = client_setups.setup(program, url, models, key_)
+    if session.json:
+        print_json(asdict(found))
+        return exit_codes.DONE
+    session.print(f"{found.title}:", *(f"  {step}" for step in found.steps))
+    if found.snippet:
+        session.print(f"\n{found.snippet_name}:")
+        typer.echo(found.snippet, nl=False)
     return exit_codes.DONE
 
 

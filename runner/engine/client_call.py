@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from runner.core import client_request
@@ -158,6 +159,10 @@ class ClientRequest:
             try:
                 result = await self._send(route, endpoint, now)
                 self._broken_off = "" if result.verdict.kind is Kind.DONE else result.verdict.why
+            except anyio.get_cancelled_exc_class():
+                # A transport may raise one of its own, which the scope does not take for its own.
+                await anyio.lowlevel.checkpoint()
+                raise
             finally:
                 if self._pieces is not None:
                     self._pieces.close()

@@ -189,12 +189,17 @@ class Endpoint:
             async with self._transport.stream(place, request.headers, encoded, timeout_s) as reply:
                 if not isinstance(reply, StreamedReply):
                     return self._unanswered(reply)
-                ended = await relay(reply, events, deliver)
+                ended, last = await relay(reply, events, deliver)
         except Exception as error:  # noqa: BLE001 - as in `_call`
             return CallResult(Verdict(Kind.TRANSIENT, self._unforeseen(error), scope=None))
-        if isinstance(ended, NoReply):
-            return self._unanswered(ended)
-        return self._read(ended, request, now)
+        result = (
+            self._unanswered(ended)
+            if isinstance(ended, NoReply)
+            else self._read(ended, request, now)
+        )
+        if last:
+            await deliver(last)
+        return result
 
     async def task(self, task_id: str, timeout_s: float) -> images.TaskStatus:
         """How far a task of `generate_image` is; asking costs nothing."""

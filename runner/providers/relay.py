@@ -46,13 +46,15 @@ class Relay:
     """What passes of one stream.
 
     Attributes:
-        ended: Whether the stream is complete.
+        ended: Whether the stream is complete; counts may follow.
+        is_done: Whether nothing follows.
         error: The event in which the provider reports an error; empty while there is none.
         usage: The counts of tokens that it told last.
     """
 
     def __init__(self, *, wants_usage: bool, clean: Callable[[bytes], bytes]) -> None:
         self.ended = False
+        self.is_done = False
         self.error = b""
         self.usage: dict[str, Any] = {}
         self._wants_usage = wants_usage
@@ -89,7 +91,7 @@ class Relay:
     def _event(self, event: bytes) -> bytes:
         event = self._clean(event)
         if _DONE in event and _data(event) == _DONE:
-            self.ended = True
+            self.ended = self.is_done = True
             return event
         if _FINISHED.search(event):
             self.ended = True
@@ -117,24 +119,30 @@ class Relay:
         return b"data: %b\n\n" % orjson.dumps(chunk) if _mended(chunk) else event
 
 
-async def relay(reply: StreamedReply, events: Relay, deliver: Deliver) -> Response | NoReply:
-    """Pass a reply on; returns it as if it had not been streamed.
+async def relay(
+    reply: StreamedReply, events: Relay, deliver: Deliver
+) -> tuple[Response | NoReply, bytes]:
+    """Pass a reply on, but for its last piece; returns it as if it had not been streamed, and that.
 
-    A reply that is no stream of events, or begins with an error, is not passed on.
+    The last piece is to be passed once the reply is closed: its reader leaves then. A reply that is
+    no stream of events, or begins with an error, is not passed on.
     """
     if not (succeeded(reply.status) and "event-stream" in reply.headers.get("content-type", "")):
-        return await _whole(reply)
-    while piece := await reply.read():
+        return await _whole(reply), b""
+    while True:
+        piece = await reply.read()
         if isinstance(piece, NoReply):
-            return piece
-        if passed := events.feed(piece):
-            await deliver(passed)
-        if events.error:
-            return Response(reply.status, reply.headers, events.error)
+            return piece, b""
+        passed = events.feed(piece) if piece else events.rest()
+        if not piece or events.is_done or events.error:
+            return _ended(reply, events), passed
         if events.waiting_bytes > MOST_REPLY_BYTES:
-            return NoReply("an event of the stream is too large")
-    if passed := events.rest():
-        await deliver(passed)
+            return NoReply("an event of the stream is too large"), b""
+        if passed:
+            await deliver(passed)
+
+
+def _ended(reply: StreamedReply, events: Relay) -> Response | NoReply:
     if events.error:
         return Response(reply.status, reply.headers, events.error)
     if not events.ended:
