@@ -23,7 +23,7 @@ app = typer.Typer(rich_markup_mode=None)
 def retry(context: typer.Context, batch: BatchName) -> int:
     """Queue the failed rows of a batch again."""
     from runner.cli import as_json
-    from runner.cli.render import fmt
+    from runner.wording import fmt
 
     session = session_of(context)
     found, retried = session.query(lambda midnight: _retry(midnight, batch))

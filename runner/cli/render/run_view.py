@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import tzinfo
 
-from runner.cli.render import fmt, messages, shown_windows
 from runner.core.window import Window
 from runner.engine.progress import Progress
 from runner.store.batches import Batch
+from runner.wording import fmt, messages, shown_windows
 
 STOP_HINT = "Ctrl-C: finish the calls in flight and stop"
 STOP_NOW_HINT = "Ctrl-C again: stop at once; nothing is lost, calls in flight count as spent"

@@ -7,12 +7,12 @@ from rich.table import Table
 from rich.text import Text
 
 from runner.app.responses import BatchStatus, Status
-from runner.cli.render import fmt, messages, shown_windows
 from runner.cli.render.layout import table
 from runner.cli.render.quota_tables import refusals
 from runner.core.states import BatchState
 from runner.path_text import to_path
 from runner.store.batches import Batch
+from runner.wording import fmt, messages, remarks, shown_windows
 
 STATE_STYLES = {
     BatchState.LOADING: "cyan",
@@ -98,22 +98,9 @@ def _finish(line: BatchStatus, found: Status) -> str:
 
 def _remarks(found: Status) -> list[Text]:
     """What each batch waits for, why one was paused, and which no account serves."""
-    lines = [(line.batch, _remark(line, found)) for line in found.batches]
+    lines = [(line.batch, remarks.of_batch(line, found)) for line in found.batches]
     said = [Text(f"{batch.id} {batch.name}: {remark}") for batch, remark in lines if remark]
     return [Text(), *said] if said else []
-
-
-def _remark(line: BatchStatus, found: Status) -> str:
-    batch, waiting = line.batch, line.waiting
-    if line.unserved:
-        return messages.unserved(line.unserved)
-    if waiting is not None and waiting.cause == "pace":
-        if not found.runners:
-            return ""
-        return f"at the configured pace: {messages.wait(waiting, found.at)}"
-    if waiting is not None:
-        return messages.wait(waiting, found.at)
-    return "" if batch.done else batch.pause_reason
 
 
 def _explanations(found: Status) -> list[Text]:

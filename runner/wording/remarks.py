@@ -1,0 +1,20 @@
+"""What holds a batch back, in a sentence."""
+
+from __future__ import annotations
+
+from runner.app.responses import BatchStatus, Status
+from runner.wording import messages
+
+
+def of_batch(line: BatchStatus, found: Status) -> str:
+    """What a batch waits for, why it was paused, or that no account serves it; empty if nothing."""
+    batch, waiting = line.batch, line.waiting
+    if line.unserved:
+        return messages.unserved(line.unserved)
+    if waiting is not None and waiting.cause == "pace":
+        if not found.runners:
+            return ""
+        return f"at the configured pace: {messages.wait(waiting, found.at)}"
+    if waiting is not None:
+        return messages.wait(waiting, found.at)
+    return "" if batch.done else batch.pause_reason
