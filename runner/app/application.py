@@ -108,13 +108,14 @@ class Application(Catalogue):
             wishes: What is wanted of rows that were asked before.
 
         Raises:
-            ConfigError: No account serves its model; nothing is queued.
+            ConfigError: No account serves its model, or takes its requests; nothing is queued.
             NotFoundError: See `queueing.submit`.
         """
         from runner.app import queueing, submission  # noqa: PLC0415 - a status needs no job files
         from runner.app.lineage import resemblance  # noqa: PLC0415
 
         self._forecaster.routes(checked.jobfile.job.choices)
+        accounts.require_endpoint(self.settings, checked.url)
         watch = on_progress or submission.unseen_progress
         queued = await queueing.submit(
             self._database, checked, self._clock.now(), watch, wishes or queueing.AS_USUAL

@@ -36,8 +36,10 @@ _OPEN_WEBUI = (
     "Admin Panel, Settings, Connections, OpenAI API, add a connection",
     "URL: {base}",
     "Key: {key}",
-    "Open WebUI asks up to four calls a message: turn off titles, tags and follow-ups under"
-    " Settings, Interface, where an allowance is small",
+    (
+        "Open WebUI asks up to four calls a message: turn off titles, tags and follow-ups under"
+        " Settings, Interface, where an allowance is small"
+    ),
 )
 _PYTHON = """from openai import OpenAI
 
@@ -69,8 +71,10 @@ _SETUPS: Mapping[str, Setup] = {
     "openai-python": Setup(
         "the openai package",
         (
-            "pip install openai; or, without a change of code: export OPENAI_BASE_URL={base}"
-            " OPENAI_API_KEY={key}",
+            (
+                "pip install openai; or, without a change of code: export OPENAI_BASE_URL={base}"
+                " OPENAI_API_KEY={key}"
+            ),
         ),
         _PYTHON,
         "a script",

@@ -9,12 +9,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from runner.core import selection
+from runner.core.credits import DailyGrants
 from runner.core.demand import Demand, Rules, Waiting
 from runner.core.forecast import Forecast, forecast
 from runner.core.route import Route
 from runner.core.selection import Start, State, Wait
 from runner.core.window import Window
-from runner.engine.snapshot import Snapshot, outlook_of, route_states, routes_of
+from runner.engine.snapshot import (
+    Snapshot,
+    daily_grants,
+    outlook_of,
+    route_states,
+    routes_of,
+)
 from runner.errors import ConfigError
 from runner.providers.account import Account
 from runner.store.batches import Batch
@@ -29,6 +36,7 @@ class Outlook:
     demands: tuple[Demand, ...]
     state: State
     now: int
+    daily_grants: DailyGrants
 
     @property
     def waiting(self) -> dict[int, Waiting]:
@@ -54,7 +62,14 @@ class Outlook:
         calls = batch.calls_needed
         before = sum(_before(calls, demand, one) for one in self.demands if one is not demand)
         most = None if demand.left is None else demand.left + before
-        found = forecast(calls + before, states, demand.rules, self.now, most=most)
+        found = forecast(
+            calls + before,
+            states,
+            demand.rules,
+            self.now,
+            most=most,
+            daily_grants=self.daily_grants,
+        )
         return replace(found, calls=calls)
 
     def _demand(self, batch: Batch) -> Demand | None:
@@ -90,12 +105,19 @@ class Forecaster:
 
     def forecast(self, calls: int, windows: Windows, now: int, most: int | None) -> Forecast:
         """When `calls` calls through `windows` will be done; `most`: how many are allowed."""
-        return forecast(calls, route_states(windows, self.accounts), self.rules, now, most=most)
+        return forecast(
+            calls,
+            route_states(windows, self.accounts),
+            self.rules,
+            now,
+            most=most,
+            daily_grants=daily_grants(self.accounts),
+        )
 
     def outlook(self, snapshot: Snapshot, now: int) -> Outlook:
         """The outlook of a queue at `now`."""
         demands, state = outlook_of(snapshot, self.accounts, self.rules, now)
-        return Outlook(tuple(demands), state, now)
+        return Outlook(tuple(demands), state, now, daily_grants(self.accounts))
 
 
 def _before(calls: int, demand: Demand, other: Demand) -> int:

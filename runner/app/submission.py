@@ -43,6 +43,7 @@ class Checked:
         beside: Where a folder of images that are made goes, unless the job file names one; None:
             the working directory.
         remarks: What the user should know before anything is spent.
+        url: The address of OpenAI's API that requests which somebody else has written name.
         job_path: The job file, if it is one.
         output: The file that the results are written to, if one is named.
         error_output: That of requests that failed, likewise.
@@ -56,6 +57,7 @@ class Checked:
     dataset: Dataset
     beside: Path | None = None
     remarks: tuple[str, ...] = ()
+    url: str = ""
     job_path: Path | None = None
     output: Path | None = None
     error_output: Path | None = None
@@ -159,8 +161,8 @@ def check_submission(
     loaded, where = _loaded(job, constant_prompt=constant_prompt)
     prompt = Prompt(loaded)
     if loaded.job.kind == "request":
-        rows = check_requests(dataset, selection=selection, on_progress=on_progress).dataset
-        return Checked(loaded, prompt, replace(rows, alias=alias))
+        asked = check_requests(dataset, selection=selection, on_progress=on_progress)
+        return Checked(loaded, prompt, replace(asked.dataset, alias=alias), url=asked.url)
     gold = loaded.job.gold
     found = files.check(
         dataset,
@@ -253,7 +255,7 @@ def check_batch_file(
     name = paths[0].name.partition(".")[0] or "requests"
     said = [json.dumps(value) for value in (name, model or found.model, dedupe)]
     made = jobfile.parse(REQUESTS.format(*said), name)
-    return Checked(made, Prompt(made), found.dataset, remarks=found.dataset.remarks)
+    return Checked(made, Prompt(made), found.dataset, remarks=found.dataset.remarks, url=found.url)
 
 
 def _check_gold(loaded: JobFile, prompt: Prompt, dataset: Dataset, where: str) -> None:

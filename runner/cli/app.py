@@ -49,6 +49,7 @@ COMMANDS = {
     "models": "setup_commands",
     "serve": "serve_commands",
     "setup": "serve_commands",
+    "presets": "preset_commands",
     "simulate": "simulate_commands",
     "db": "setup_commands",
 }

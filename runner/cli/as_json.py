@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from runner.core.forecast import Forecast
     from runner.core.window import Window
     from runner.errors import RunnerError
+    from runner.settings import Settings
     from runner.simulator import SimulatorConfig, Stats
     from runner.store.batch_rows import Failure
     from runner.store.batches import Batch
@@ -158,6 +159,13 @@ def plan(found: Plan) -> JSON:
         "finish_at": (forecast(found.forecast) or {})["finish_at"],
         "forecast": forecast(found.forecast),
     }
+
+
+def data_uses(settings: Settings) -> list[JSON]:
+    """What each provider that is used does with what is sent."""
+    from runner.app.data_use import data_uses as found  # noqa: PLC0415 - for plans alone
+
+    return [{"provider": one.provider, "use": one.use, "told": one.told} for one in found(settings)]
 
 
 def ran(found: Ran, windows: tuple[Window, ...]) -> JSON:

@@ -85,8 +85,8 @@ BatchName = Annotated[
     str, typer.Argument(help="A batch: its number, or its name (the newest).", metavar="BATCH")
 ]
 OUTPUT_HELP = (
-    "Where to write the results (.csv, .tsv, .jsonl, also with .gz or .zst; .parquet; .xlsx; of "
-    "embeddings also .npy)."
+    "Where to write the results (.csv, .tsv, .jsonl, .json, also with .gz or .zst; .parquet; "
+    ".xlsx; of embeddings also .npy)."
 )
 Output = Annotated[
     Path | None,

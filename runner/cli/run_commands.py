@@ -203,7 +203,7 @@ def plan(
     checked, now = Again(fresh).apply(check(session, job)), SystemClock().now()
     found = session.query(lambda midnight: _planned(session, midnight, checked), must_exist=False)
     if session.json:
-        print_json(as_json.plan(found))
+        print_json(as_json.plan(found) | {"data_use": as_json.data_uses(session.settings)})
         return exit_codes.DONE
     from runner.cli.render import summaries
     from runner.wording import fmt

@@ -64,6 +64,8 @@ def check(session: Session, job: JobArguments, target: OutputTarget | None = Non
         InputError: The dataset is wrong.
         OutputError: The results cannot be written there, or not in this format.
     """
+    from runner.app.accounts import require_endpoint  # noqa: PLC0415 - as below
+    from runner.app.data_use import data_uses  # noqa: PLC0415 - a plain run sends what was told of
     from runner.jobfile import load  # noqa: PLC0415 - a plain run reads no job file
 
     requests = job.find_requests()
@@ -78,7 +80,9 @@ def check(session: Session, job: JobArguments, target: OutputTarget | None = Non
     with bar(session.err, f"reading {files.name}") as tick:
         checked = _read(job, files, tick, requests=requests is not None)
     target.check(kind, checked.dataset.rows, files.paths)
-    for remark in checked.remarks:
+    require_endpoint(session.settings, checked.url)
+    uses = [found.told for found in data_uses(session.settings)]
+    for remark in (*checked.remarks, *uses):
         session.err.print(f"note: {remark}", style="yellow", highlight=False, soft_wrap=True)
     beside = target.path.parent if target.path else None
     return replace(checked, beside=beside, job_path=None if requests else job.first)

@@ -28,7 +28,6 @@ class Permit:
         period_key: The quota day of the account's first window, for the ledger.
         probe: Whether the call flies alone, so that the provider's count is exact.
         circuit_open: Whether calls by this route are known to fail at present.
-        only_route: Whether the demand could take no other route.
         by_client: Whether it is for a client, who may take the reserve.
     """
 
@@ -38,7 +37,6 @@ class Permit:
     period_key: str = ""
     probe: bool = False
     circuit_open: bool = False
-    only_route: bool = True
     by_client: bool = False
 
 
@@ -77,7 +75,6 @@ def _reserve(state: State, demand: Demand, start: Start, now: int) -> tuple[Stat
         period_key=windows[0].period_key if windows else "",
         probe=start.probe,
         circuit_open=any(w.gate.reason is ParkReason.CIRCUIT_OPEN for w in before.windows),
-        only_route=len(demand.routes) == 1,
         by_client=demand.interactive,
     )
     changed = {(w.model, w.quota): w for w in windows}

@@ -24,8 +24,10 @@ from runner.core.window import Count, Source, Unit, Window
 UNCHARGED = frozenset({Kind.LOCAL, Kind.THROTTLED, Kind.SPENT, Kind.UNAUTHORISED})
 # The provider has taken the call in and judged it.
 ANSWERED = frozenset({Kind.DONE, Kind.REJECTED})
-# With so few calls left a refusal is no surprise: they may be somebody else's, or in flight.
-FEW_LEFT = 10
+# With at most this part of a limit left, a refusal is believed at once: it costs less than to ask.
+SMALL_PART = 50
+# Where a reply names the moment of the reset, too, it is believed with so much left.
+TOLD_PART, FEW_LEFT = 10, 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,10 +137,13 @@ def settle_window(window: Window, outcome: Outcome, now: int, held: int = 1) -> 
         sent_at=outcome.sent_at,
     )
     settled = quota.with_header_reset(settled, until)
+    retried = window.is_retried
     if verdict.kind is Kind.SPENT and concerns(verdict, window):
         settled = _learn_spent(settled, verdict, now)
     shown = _maybe_spent(verdict, window) if doubtful else verdict
     gate = _gate_after(settled, shown, now, probe=probe, parks=doubtful or outcome.parks)
+    if retried and gate.reason is ParkReason.SPENT:
+        gate = replace(gate, parked_until=max(gate.parked_until, window.resets_at))
     if until is not None and gate.parked_until < until:
         why = verdict.why or "nothing is left, as the provider tells"
         gate = gates.park(gate, until, ParkReason.SPENT, why, probe=probe)
@@ -197,19 +202,42 @@ def _is_doubtful(
 ) -> bool:
     """Whether a reply says that an allowance is gone of which much should be left.
 
-    Some providers say so in passing, when they are too busy. So a probe is to tell, in a minute;
-    what that says is believed.
+    Some providers say so in passing, when they are too busy, and some headers are wrong. So a
+    probe is to tell, in a minute. If that is refused, too, it is believed; if it is answered,
+    what was said before was not true, and what its own header says is no better.
     """
     left, limit = window.remaining, window.limit
     if left is None or limit is None or not isinstance(window.period, Calendar):
         return False
-    asked_again = probe and window.gate.reason in (ParkReason.AMBIGUOUS, ParkReason.SPENT)
-    late = now - window.starts_at <= gates.LATE_RESET_MS  # the reset may be
-    if late or asked_again or left <= max(FEW_LEFT, limit // 10) or _unanswered(window):
+    if left <= _little(limit, count):
         return False
-    if count is not None:
-        return count.remaining == 0 and (count.limit is None or count.limit >= limit)
-    return verdict.kind is Kind.SPENT and concerns(verdict, window)
+    if count is not None and (count.remaining > 0 or 0 < (count.limit or 0) < limit):
+        return False  # something is left, or the limit has been lowered
+    if verdict.kind in ANSWERED:
+        return count is not None and not _shows_yesterday(window, count, now, probe=probe)
+    refused = verdict.kind is Kind.SPENT and concerns(verdict, window)
+    asked_again = probe and window.gate.reason in (ParkReason.AMBIGUOUS, ParkReason.SPENT)
+    sure = asked_again or _unanswered(window) or _may_be_late(window, now)
+    return refused and not sure
+
+
+def _little(limit: int, count: Count | None) -> int:
+    """How much of `limit` is so little that a reply which says that it is gone is believed."""
+    if count is not None and count.resets_in is not None:
+        return max(FEW_LEFT, limit // TOLD_PART)
+    return max(1, limit // SMALL_PART)
+
+
+def _shows_yesterday(window: Window, count: Count, now: int, *, probe: bool) -> bool:
+    """Whether the count of a day's first answer may be that of the day before."""
+    soon = now - window.starts_at <= gates.LATE_RESET_MS
+    return soon and probe and _unanswered(window) and _goes_on(window, count)
+
+
+def _may_be_late(window: Window, now: int) -> bool:
+    """Whether a refusal may come of a late reset: soon after it, if no count has shown it."""
+    told = window.limit_source is Source.HEADER and window.gate.answered
+    return now - window.starts_at <= gates.LATE_RESET_MS and not told
 
 
 def _maybe_spent(verdict: Verdict, window: Window) -> Verdict:
@@ -234,7 +262,7 @@ def _reset_is_late(
     if now - window.starts_at > gates.LATE_RESET_MS:
         return False
     if count is None:
-        return spent and _of_yesterday(window)
+        return spent and _may_be_late(window, now) and _of_yesterday(window)
     return first and _goes_on(window, count)
 
 
@@ -311,6 +339,8 @@ def _park_until(
 def _renewed_at(window: Window, verdict: Verdict, now: int) -> int:
     """When a spent window may be tried again."""
     match window.period:
+        case Calendar() if window.limit_source is Source.REFUSAL:
+            return gates.retry_at(window.resets_at, now)
         case Calendar():
             return window.resets_at
         case Rolling(ms) | Refill(ms):

@@ -9,11 +9,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from runner.core.credits import (
+    NO_GRANTS,
+    DailyGrants,
+    covered_calls,
+    foreseen,
+    of_a_day,
+    paid_calls,
+    paid_until,
+    regranted,
+)
 from runner.core.demand import Rules
 from runner.core.pacing import SAFETY_MS, Pace
-from runner.core.period import Calendar, Grant, Refill, Rolling
+from runner.core.period import Calendar, Refill, Rolling
 from runner.core.route import Route, RouteState, room_of
-from runner.core.window import NEVER, Window, span_of
+from runner.core.window import NEVER, Unit, Window, span_of
 
 # What a call takes and how many run at once, when nothing was measured yet.
 USUAL_CALL_MS = 1_500
@@ -35,6 +45,9 @@ class Forecast:
         per_day: Calls an untouched day allows; None when no limit is known.
         today: Calls today's windows still allow; None when no limit is known.
         beyond: Calls that no balance covers, or that the user does not allow.
+        paid: Calls that the credits at hand pay for; None where no credits are counted.
+        paid_until: When those are spent or expired with calls left. The forecast supposes that
+            somebody logs in as soon as the last grant has expired, and every day from then on.
     """
 
     calls: int
@@ -43,6 +56,8 @@ class Forecast:
     per_day: int | None
     today: int | None
     beyond: int = 0
+    paid: int | None = None
+    paid_until: int | None = None
 
 
 def forecast(
@@ -52,6 +67,7 @@ def forecast(
     now: int,
     call_ms: int = USUAL_CALL_MS // USUAL_CONCURRENCY,
     most: int | None = None,
+    daily_grants: DailyGrants = NO_GRANTS,
 ) -> Forecast:
     """When `calls` calls will be done.
 
@@ -62,16 +78,32 @@ def forecast(
         now: The present moment.
         call_ms: Milliseconds between the ends of two calls at full speed.
         most: How many calls the user allows in all; None: as many as it takes.
+        daily_grants: The credits that each account is granted a day, if somebody logs in.
     """
     states = _changed(states, _as_shut)
-    per_day, today = room_of(_renewed(states, NEVER)), room_of(states)
     fastest = max(call_ms, *(_flow_ms(state) for state in states.values()), 1)
-    bounds = [bound for bound in (most, _covered(states)) if bound is not None]
-    if bounds and calls > (covered := min(bounds)):
-        found = forecast(covered, states, rules, now, call_ms)
-        return replace(found, calls=calls, beyond=calls - covered)
+    allowed = calls if most is None else min(calls, most)
+    covered = covered_calls(states, daily_grants)
+    payable = allowed if covered is None else min(allowed, covered)
+    found = _reckoned(payable, states, rules, now, fastest, daily_grants)
+    paid = paid_calls(states)
+    if paid is not None and paid < payable:
+        found = replace(found, paid_until=paid_until(paid, states, rules, now, fastest))
+    return replace(found, calls=calls, beyond=calls - payable, paid=paid)
+
+
+def _reckoned(
+    calls: int,
+    states: RouteStates,
+    rules: Rules,
+    now: int,
+    fastest: int,
+    grants: DailyGrants,
+) -> Forecast:
+    """When calls will be done that all can be made."""
+    per_day, today = room_of(_untouched(states, grants)), room_of(states)
     left, days = calls, int(calls > 0 and today is None)
-    for made, stretch in _periods(states, rules, now, fastest):
+    for made, stretch in _periods(states, rules, now, fastest, grants):
         if made is None or made >= left:
             days += left > 0 and made is not None
             return Forecast(calls, days, stretch.finish(left), per_day, today)
@@ -79,18 +111,6 @@ def forecast(
         if stretch.number >= ENOUGH_PERIODS:
             return _extrapolated(calls, left, days, stretch, now, per_day, today)
     raise AssertionError("periods never end")  # pragma: no cover
-
-
-def _covered(states: RouteStates) -> int | None:
-    """How many calls the balances cover, on the dearest way of each account; None: any number."""
-    accounts: dict[str, int] = {}
-    for (account, _model), state in states.items():
-        own = [w.calls_left(state.cost) for w in state.windows if isinstance(w.period, Grant)]
-        known = [left for left in own if left is not None]
-        if not known:
-            return None
-        accounts[account] = min([*known, accounts.get(account, known[0])])
-    return sum(accounts.values()) if states else None
 
 
 def _changed(states: RouteStates, change: Callable[[Window], Window]) -> dict[Route, RouteState]:
@@ -141,10 +161,15 @@ class _Stretch:
 
 
 def _periods(
-    states: RouteStates, rules: Rules, now: int, call_ms: int
+    states: RouteStates,
+    rules: Rules,
+    now: int,
+    call_ms: int,
+    grants: DailyGrants,
 ) -> Iterator[tuple[int | None, _Stretch]]:
     """How many calls each stretch between two resets allows, without end; None: any number."""
     number, begins = 0, now
+    states = _of_credits(states, lambda w, daily: foreseen(w, now, daily), grants)
     while True:
         number += 1
         ends = min((w.resets_at for w in _windows(states)), default=NEVER)
@@ -152,7 +177,7 @@ def _periods(
         stretch = _Stretch(number, begins, ends, budget, rules, call_ms)
         made = budget if budget is None else min(budget, stretch.in_time)
         yield made, stretch
-        states, begins = _renewed(_spent(states, made or 0), ends), ends
+        states, begins = _renewed(_spent(states, made or 0), ends, grants), ends
 
 
 def _extrapolated(
@@ -173,23 +198,38 @@ def _extrapolated(
 
 
 def _windows(states: RouteStates) -> list[Window]:
-    """The windows that a calendar renews."""
+    """The windows that a calendar or a login renews."""
     found = [window for state in states.values() for window in state.windows]
-    return [window for window in found if isinstance(window.period, Calendar)]
+    renewed = [w for w in found if isinstance(w.period, Calendar) or w.unit is Unit.CREDITS]
+    return [window for window in renewed if window.limit is not None]
 
 
-def _renewed(states: RouteStates, at: int) -> RouteStates:
+def _untouched(states: RouteStates, grants: DailyGrants) -> RouteStates:
+    """The states of a day on which nothing is spent, and a day's grant is all there is."""
+    return _changed(_of_credits(states, of_a_day, grants), lambda w: _next(w, NEVER))
+
+
+def _renewed(states: RouteStates, at: int, grants: DailyGrants) -> RouteStates:
     """The states once every window that resets until `at` has been renewed."""
+    calendars = _changed(states, lambda w: _next(w, at))
+    return _of_credits(calendars, lambda w, daily: regranted(w, at, daily), grants)
 
-    def renew(window: Window) -> Window:
-        if not isinstance(window.period, Calendar) or window.resets_at > at:
-            return window
-        span = span_of(window.period, window.resets_at)
-        return replace(
-            window, starts_at=span.starts_at, resets_at=span.ends_at, spent=0, reserved=0
-        )
 
-    return _changed(states, renew)
+def _next(window: Window, at: int) -> Window:
+    if not isinstance(window.period, Calendar) or window.resets_at > at:
+        return window
+    span = span_of(window.period, window.resets_at)
+    return replace(window, starts_at=span.starts_at, resets_at=span.ends_at, spent=0, reserved=0)
+
+
+def _of_credits(
+    states: RouteStates, change: Callable[[Window, int], Window], grants: DailyGrants
+) -> RouteStates:
+    """The states with every window of credits changed, by what it is granted a day."""
+    return _changed(
+        states,
+        lambda w: change(w, grants.get(w.account, 0)) if w.unit is Unit.CREDITS else w,
+    )
 
 
 def _spent(states: RouteStates, calls: int) -> RouteStates:

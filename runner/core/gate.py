@@ -15,12 +15,15 @@ from enum import StrEnum
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
 
-# How long to wait after the n-th refused probe of a spent allowance. A late reset is met within
-# minutes; a day that somebody else has spent costs a handful of refusals.
+# How long to wait after the n-th refused probe of what has no reset of its own.
 PROBE_WAITS_MS = tuple(n * MINUTE_MS for n in (1, 2, 5, 10, 20, 30, 60, 120, 240))
+# How long to wait after the n-th refusal of a fresh window, whose reset may be late: by ten minutes,
+# or by an hour and a half. A day is spread over what is left of it, so that waiting costs nothing.
+LATE_WAITS_MS = tuple(n * MINUTE_MS for n in (10, 81))
 # A reset later than this is not late: somebody else has spent the day.
-LATE_RESET_MS = HOUR_MS
-FIRST_SLOW_WAIT = 6
+LATE_RESET_MS = 2 * HOUR_MS
+# So often a window is tried again that somebody else seems to have spent.
+MOST_TRIES = 3
 
 # "We have to rate limit you" clears in seconds to 15 minutes (seen in public issues).
 THROTTLE_WAITS_MS = (5_000, 40_000, 120_000, 300_000, 900_000)
@@ -152,11 +155,26 @@ def shift(gate: Gate, by: int) -> Gate:
 
 
 def reprobe_at(gate: Gate, window_started_at: int, resets_at: int, now: int) -> int:
-    """When to probe again after the provider called an untouched window spent."""
+    """When to probe again after the provider called an untouched window spent.
+
+    Four refusals at most meet a late reset, whatever its lateness: after the third, the middle of
+    what is left of the window is waited for.
+    """
     tried = gate.refusals if gate.reason is ParkReason.SPENT else 0
     late = now - window_started_at <= LATE_RESET_MS
-    place = tried if late else tried + FIRST_SLOW_WAIT
-    return min(resets_at, now + PROBE_WAITS_MS[min(place, len(PROBE_WAITS_MS) - 1)])
+    if late and tried < len(LATE_WAITS_MS):
+        return min(resets_at, now + LATE_WAITS_MS[tried])
+    left = resets_at - now
+    return now + left // 2 if tried < MOST_TRIES and left > HOUR_MS else resets_at
+
+
+def retry_at(resets_at: int, now: int) -> int:
+    """When to try a day again that was refused without a count: its limit may be raised.
+
+    Late enough to notice most of what may happen in it, and early enough to spend the rest.
+    """
+    left = resets_at - now
+    return now + left * 3 // 4 if left > HOUR_MS else resets_at
 
 
 def probe_wait(gate: Gate) -> int:

@@ -16,7 +16,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from runner.core.rolling import Recent
 from runner.core.window import NEVER
+
+DAY_MS = 24 * 3_600_000
 
 # Looks closer than this leave no room for an expiry and an equal grant between them.
 CLOSE_MS = 3_600_000
@@ -67,6 +70,16 @@ class GrantBalance:
     after: int | None
     by: int
     expires_by: int
+
+    @property
+    def expires_from(self) -> int:
+        """The first moment at which it may end: as if it was granted right after `after`.
+
+        What was there at the first sample may end right after it.
+        """
+        if self.expires_by == NEVER:
+            return NEVER
+        return self.by if self.after is None else self.expires_by - (self.by - self.after)
 
 
 GrantBalances = tuple[GrantBalance, ...]  # the earliest to expire first
@@ -120,6 +133,45 @@ def expiring(balances: GrantBalances, now: int) -> Expiry | None:
     )
 
 
+def expiries(balances: GrantBalances, last: int | None, spent_so_far: int) -> Recent:
+    """What expires when, as `Window.expiries` has it.
+
+    The moments are the first possible ones: what is spent by then does not expire. The latest of
+    them lies behind the `last` grant, spent or not: by then the next one is due.
+
+    Args:
+        balances: What is left of each grant.
+        last: When the last one was seen; None: there was none.
+        spent_so_far: What is spent by now.
+    """
+    ends = [(each.expires_from, each.left) for each in balances if each.expires_from < NEVER]
+    if last is not None and all(moment <= last for moment, _ in ends):
+        ends.append((last + DAY_MS, 0))
+    found: dict[int, int] = {}
+    for moment, left in sorted(ends):
+        spent_so_far += left
+        found[moment] = spent_so_far
+    return tuple(found.items())
+
+
+def last_grant(samples: Iterable[BalanceSample], terms: Sequence[GrantTerms]) -> int | None:
+    """When the last grant was seen; None: there was none.
+
+    What was there at the first sample is taken for one.
+    """
+    refund, before, found = _refund(terms), 0, None
+    for sample in samples:
+        if _is_grant(sample.total - before + sample.charged, sample.charged, refund):
+            found = sample.at
+        before = sample.total
+    return found
+
+
+def of_a_day(terms: Iterable[GrantTerms]) -> int:
+    """How much a provider grants to who logs in each day: all that lasts no longer than a day."""
+    return sum(term.amount or 0 for term in terms if term.lasts_ms <= DAY_MS)
+
+
 def _corrected(
     balances: GrantBalances, before: int, sample: BalanceSample, terms: Sequence[GrantTerms]
 ) -> GrantBalances:
@@ -128,11 +180,11 @@ def _corrected(
     What has outlived its latest moment was renewed, if there was a grant or time for one; else
     it lasts.
     """
-    refund = min((term.amount for term in terms if term.amount), default=0) // REFUND_PART
+    refund = _refund(terms)
     if sample.total - _sum(balances) > refund or sample.at - before > CLOSE_MS:
         balances = tuple(balance for balance in balances if sample.at < balance.expires_by)
     rise = sample.total - _sum(balances)
-    if rise > refund:
+    if _is_grant(rise, sample.charged, refund):
         balances = _granted(balances, rise, before, sample.at, terms)
     elif rise > 0:
         balances = (
@@ -163,6 +215,19 @@ def _refunded(balances: GrantBalances, amount: int) -> GrantBalances:
     """`balances` with what was given back for calls that failed; it goes where it came from."""
     first, *others = balances
     return (replace(first, left=first.left + amount), *others)
+
+
+def _is_grant(rise: int, charged: int, refund: int) -> bool:
+    """Whether a balance that is higher by `rise` than our calls explain was granted something.
+
+    If not, calls were refunded, or cost less than the `charged` that they were taken to.
+    """
+    return rise > refund and rise * 4 > charged * 3
+
+
+def _refund(terms: Sequence[GrantTerms]) -> int:
+    """The largest rise that is no grant."""
+    return min((term.amount for term in terms if term.amount), default=0) // REFUND_PART
 
 
 def _sum(balances: GrantBalances) -> int:

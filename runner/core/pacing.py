@@ -9,6 +9,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from runner.core.hours import Hours
+from runner.core.rolling import Recent
 
 # The last call of a rationed day starts this long before the reset, so that a slow reply or a
 # retry still falls into the day it was meant for.
@@ -51,3 +52,39 @@ def next_start(
         return max(now, last_start + (end - last_start) // (budget + 1))
     gap = hours.usable_ms(last_start, end) // (budget + 1)
     return max(now, hours.after(last_start, gap))
+
+
+def next_before_expiry(
+    *,
+    expiries: Recent,
+    spent: int,
+    price: int,
+    last_start: int | None,
+    now: int,
+    hours: Hours | None = None,
+) -> int | None:
+    """The moment from which the next call may start if nothing is to expire unspent.
+
+    Each part that expires is spread until then, together with those that expire before it; the
+    one that is most in a hurry decides. What does not expire is no reason to wait for anything.
+
+    Args:
+        expiries: What expires when, as `Window.expiries` has it.
+        spent: What is spent or reserved.
+        price: What a call costs.
+        last_start: When the latest call started; None if none has.
+        now: The present moment.
+        hours: When calls may start; None: always.
+    """
+    starts = [
+        next_start(
+            budget=-(-(amount - spent) // price),
+            last_start=last_start,
+            resets_at=moment,
+            now=now,
+            hours=hours,
+        )
+        for moment, amount in expiries
+        if amount > spent
+    ]
+    return min(starts, default=None)

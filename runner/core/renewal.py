@@ -97,7 +97,7 @@ def roll_over(window: Window, quota: Quota, now: int, reset_jitter_ms: int) -> W
         return open_window(quota, window.account, window.model, max(now, window.starts_at))
     window = _set_back(window, now)
     if now < window.resets_at:
-        return _tried(_with_rule(refreshed(window, now), quota))
+        return _tried(_with_rule(refreshed(window, now), quota), quota, now)
     fresh = _following(window, open_window(quota, window.account, window.model, now))
     gate = gates.after_reset(fresh.starts_at + reset_jitter_ms, window.gate, now)
     if fresh.period_key == window.period_key and window.gate.reason is ParkReason.SPENT:
@@ -187,11 +187,19 @@ def _with_rule(window: Window, quota: Quota) -> Window:
     )
 
 
-def _tried(window: Window) -> Window:
-    """`window`, or what is left for one probe if only unconfirmed calls have filled it.
+def _tried(window: Window, quota: Quota, now: int) -> Window:
+    """`window`, or what is left for one probe if what fills it may not be so.
 
-    Most calls that hung had been counted when they came, and the replies of others told so.
+    A limit that was learned from a refusal is given up for a try, once a day: a stranger may have
+    been busy on the day on which it was learned. And most calls that hung had been counted when
+    they came, as the replies of others told.
     """
+    if _may_be_retried(window, now):
+        gate = replace(window.gate, needs_probe=True, reason=ParkReason.AMBIGUOUS, refusals=0)
+        # Under the limit that is tried, the day before would seem to have left something, and a
+        # refusal to come of a late reset.
+        window = replace(window, limit_source=quota.source, gate=gate, previous_spent=0)
+        return _with_rule(window, quota)
     told = window.limit_source is Source.HEADER and window.reserved == 0
     if window.remaining != 0 or not window.unconfirmed or not told:
         return window
@@ -199,13 +207,22 @@ def _tried(window: Window) -> Window:
     return replace(window, spent=spent, unconfirmed=(), gate=replace(window.gate, needs_probe=True))
 
 
+def _may_be_retried(window: Window, now: int) -> bool:
+    """Whether a limit learned from a refusal is used up, and its gate lets a try in.
+
+    What is reserved for the user is not tried for: nobody knows how much of it is left.
+    """
+    learned = window.limit_source is Source.REFUSAL and isinstance(window.period, Calendar)
+    idle = window.reserved == 0 and window.reserve == 0
+    return learned and idle and window.remaining == 0 and window.gate.parked_until <= now
+
+
 def _inherit_limit(fresh: Window, old: Window) -> Window:
     learned_at = old.limit_learned_at
-    if learned_at is None:
+    if learned_at is None or old.is_retried:
         return fresh
     if old.limit_source is Source.REFUSAL and fresh.starts_at - learned_at > WEEK_MS:
-        # Of a day spent to the limit given up here, the limit tried again would show something
-        # left, and every refusal would look like a late reset's.
+        # As for a limit that is tried.
         return replace(fresh, previous_spent=0) if old.spent >= (old.limit or 0) else fresh
     return replace(
         fresh, limit=old.limit, limit_source=old.limit_source, limit_learned_at=learned_at

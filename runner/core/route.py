@@ -13,7 +13,7 @@ from runner.core import controller
 from runner.core.controller import Controller
 from runner.core.period import Calendar
 from runner.core.verdict import Scope
-from runner.core.window import ONE_CALL, Cost, Window
+from runner.core.window import ONE_CALL, Cost, Unit, Window
 
 Route = tuple[str, str]
 """An account, and a model on it: one way a call can take."""
@@ -81,12 +81,13 @@ def with_windows(state: RouteState, changed: Mapping[tuple[str, str], Window]) -
 
 
 def _scoped(state: RouteState, scope: Scope) -> int | None:
-    """How many calls the calendar windows of one scope leave."""
+    """How many calls the calendar windows and the credits of one scope leave."""
     return _least(
         [
             window.calls_left(state.cost)
             for window in state.windows
-            if window.scope is scope and isinstance(window.period, Calendar)
+            if window.scope is scope
+            and (isinstance(window.period, Calendar) or window.unit is Unit.CREDITS)
         ]
     )
 

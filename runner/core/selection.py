@@ -210,13 +210,22 @@ class _Turn:
         """
         state = self._state.routes[route]
         left = window.calls_left(state.cost)
+        if left is not None and window.expiries:
+            return pacing.next_before_expiry(
+                expiries=window.expiries,
+                spent=window.spent + window.reserved,
+                price=window.cost_of(state.cost),
+                last_start=window.last_start_at,
+                now=self._now,
+                hours=hours,
+            )
         if left is None or not isinstance(window.period, Calendar):
             return None
         sharing = {r for one in self._demands for r in one.routes if r[0] == route[0]}
         return pacing.next_start(
             budget=left if window.model else -(-left // len(sharing)),
             last_start=state.last_start,
-            resets_at=window.resets_at,
+            resets_at=_spread_until(window, state.last_start or self._now),
             now=self._now,
             hours=hours,
         )
@@ -242,6 +251,18 @@ class _Turn:
 
 _UNBOUNDED = AccountState()
 _BUSY = "all allowed calls are in flight"
+
+
+def _spread_until(window: Window, last_start: int) -> int:
+    """When the budget of a calendar's window is to be spent.
+
+    A limit that was learned from a refusal is used up while something of the day is left: then
+    one call tries whether it still holds.
+    """
+    if window.limit_source is not Source.REFUSAL:
+        return window.resets_at
+    two_thirds = window.resets_at - (window.resets_at - window.starts_at) // 3
+    return max(two_thirds, (last_start + window.resets_at) // 2)
 
 
 def _idle(demand: Demand) -> Waiting:

@@ -1,8 +1,7 @@
 """What the end of a call changes: its ledger row, its windows, its jobs, its batch, its route.
 
-`settle` turns one ended call into one frozen settlement; `settle_windows` and `gone_reasons` draw
-the consequences of all that ended together. Nobody else decides any of that: the store writes what
-is settled here.
+`settle` turns one ended call into one frozen settlement; `settle_windows` draws the consequences of
+all that ended together. Nobody else decides any of that: the store writes what is settled here.
 """
 
 from __future__ import annotations
@@ -221,16 +220,3 @@ def _by_permit(
         permit = one.call.permit
         found.setdefault(id(permit), (permit, []))[1].append(one.outcome)
     return found
-
-
-def gone_reasons(settlements: Iterable[Settlement]) -> dict[int, str]:
-    """By batch: why it should stop asking, since the one model that it may ask is not served."""
-    reasons: dict[int, str] = {}
-    for one in settlements:
-        verdict, permit = one.outcome.verdict, one.call.permit
-        if one.call.batch_id is not None and verdict.kind is Kind.GONE and permit.only_route:
-            advice = f"; {verdict.remedy}" if verdict.remedy else ""
-            reasons[one.call.batch_id] = (
-                f"the provider does not serve this model: {verdict.why}{advice}"
-            )
-    return reasons

@@ -83,6 +83,8 @@ class Window:
         spent: What the provider has counted, as far as is known, without the `reserved`, which
             are in flight. It is true at `counted_at`, where it changes by itself.
         recent: Of a rolling period: what was spent when, as (moment, amount), oldest first.
+        expiries: Of a balance: what expires when, as (moment, amount), the earliest first. At the
+            moment, what of `amount` is not in `spent` yet may be gone.
         unconfirmed: Of a calendar period: the part of `spent` that no reply has confirmed, by the
             moment at which its call was given up. A later count tells whether it was charged.
         by_clients: Of a calendar period: the part of `spent` and `reserved` that calls of clients
@@ -112,6 +114,7 @@ class Window:
     last_start_at: int | None = None
     counted_at: int = 0
     recent: rolling.Recent = ()
+    expiries: rolling.Recent = ()
     unconfirmed: rolling.Recent = ()
     gate: Gate = field(default_factory=Gate)
 
@@ -119,6 +122,12 @@ class Window:
     def untouched(self) -> bool:
         """Whether nothing is known to have been spent in it."""
         return self.spent == 0
+
+    @property
+    def is_retried(self) -> bool:
+        """Whether its limit was learned from a refusal, and is given up for a try."""
+        published = self.limit_source in (Source.PRESET, Source.CONFIGURED)
+        return published and self.limit_learned_at is not None
 
     @property
     def scope(self) -> Scope:

@@ -7,19 +7,20 @@ windows, the core decides.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 
 import anyio
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.clock import Clock
-from runner.core import gate, quota
+from runner.core import gate, grants, quota
 from runner.core.gate import ParkReason
+from runner.core.prices import learned_prices
 from runner.core.renewal import windows_at
 from runner.core.verdict import Kind, Scope, Verdict
-from runner.core.window import Quota, Window
+from runner.core.window import CREDIT, NEVER, Quota, Window
 from runner.engine.posts import Post
 from runner.errors import StoreError
 from runner.providers.account import Account
@@ -32,6 +33,10 @@ log = logging.getLogger(__name__)
 EVERY_MS = 15 * 60_000
 # With nothing left a grant may come at any moment, and asking costs nothing.
 EVERY_MS_WITHOUT = 5 * 60_000
+# After something has expired it is asked this much later.
+EXPIRED_MS = 60_000
+# From what was seen for so long, it is inferred what expires when: what is granted for a day.
+HISTORY_MS = 3 * grants.DAY_MS
 RETRY_WRITE_MS = 10_000
 REMEDY = "make a new token and set the variable that the account names"
 
@@ -98,13 +103,15 @@ class BalancePoller:
         if isinstance(found, Balance):
             if found.available == 0:
                 self._ask_at = min(self._ask_at, now + EVERY_MS_WITHOUT)
-            await self._learn_prices()
-            await self._post(
+            await self._ask_prices()
+            learned = await self._post(
                 partial(write_balance, account=self.account, rule=rule, found=found, now=now)
             )
+            self.prices |= {model: price / CREDIT for model, price in learned.prices.items()}
+            self._ask_at = min(self._ask_at, learned.next_expiry + EXPIRED_MS)
         return None
 
-    async def _learn_prices(self) -> None:
+    async def _ask_prices(self) -> None:
         for model in sorted(self.models - self.prices.keys() - self.account.prices.keys()):
             if (price := await ask_price(self._endpoint, model)) is not None:
                 self.prices[model] = price
@@ -116,22 +123,54 @@ class BalancePoller:
         return replace(self.account, prices=self.prices | dict(self.account.prices))
 
 
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What a balance tells, beside the credits.
+
+    Attributes:
+        prices: Of the models that were called, in thousandths of a credit.
+        next_expiry: When something may expire; `NEVER` if nothing will.
+    """
+
+    prices: Mapping[str, int]
+    next_expiry: int
+
+
 async def write_balance(
     connection: AsyncConnection, account: Account, rule: Quota, found: Balance, now: int
-) -> None:
+) -> Learned:
     """Store what the balance endpoint said: it has accepted the token, too."""
     known = await windows.latest_windows(connection, [account.name])
     [window] = windows_at(known, account.name, "", [rule], now, 0)
     told = quota.balance(window, found.count, now)
+    await _note(connection, account, found, counted=(window.spent, told.spent), now=now)
+    seen = await balances.since(connection, account.name, now - HISTORY_MS)
+    samples, terms = [each.sample for each in seen], account.preset.grants
+    left, last = grants.infer(samples, terms), grants.last_grant(samples, terms)
+    told = replace(told, expiries=grants.expiries(left, last, told.spent))
     refused = [other for other in known.values() if other.gate.reason is ParkReason.REFUSED]
     await windows.save_windows(connection, map(_clear_refusal, refused))
     await windows.open_windows(connection, [_clear_refusal(told)])
+    calls = await balances.answered_calls(connection, account.name, now - HISTORY_MS)
+    ahead = [moment for moment, _ in told.expiries if moment > now]
+    return Learned(learned_prices(samples, calls), min(ahead, default=NEVER))
+
+
+async def _note(
+    connection: AsyncConnection,
+    account: Account,
+    found: Balance,
+    *,
+    counted: tuple[int, int],
+    now: int,
+) -> None:
+    """Keep the sample; `counted` is what the window held as spent before and after it."""
     await balances.note(
         connection,
         account.name,
         available=found.available,
         frozen=found.frozen or 0,
-        counted=(window.spent, told.spent),
+        counted=counted,
         now=now,
     )
 

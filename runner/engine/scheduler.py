@@ -27,7 +27,7 @@ from runner.engine.bounds import Bounds
 from runner.engine.call import EndedCall, PreparedCall, loop_ms, settled
 from runner.engine.client_queue import ClientQueue, is_of_client
 from runner.engine.memory import Memory, Turn, shares_of
-from runner.engine.pausing import pause, pause_rejected
+from runner.engine.pausing import pause_rejected, pause_unserved
 from runner.engine.preparing import Preparer
 from runner.engine.read_ahead import Pack, ReadAhead
 from runner.engine.snapshot import demand_of, read_snapshot, routes_of
@@ -189,7 +189,8 @@ class Scheduler:
         """What follows from settlements that count: windows, pauses, jobs that are due again."""
         snapshot = memory.snapshot
         changed = list(settlement.settle_windows(snapshot.windows, fresh, now).values())
-        snapshot = await pause(connection, snapshot, settlement.gone_reasons(fresh))
+        accounts = self._accounts.accounts
+        snapshot = await pause_unserved(connection, snapshot, fresh, changed, accounts)
         dues = [
             outcome.action.due
             for one in fresh

@@ -12,7 +12,7 @@ from runner.core.selection import Wait
 from runner.engine.memory import Memory
 from runner.engine.progress import Progress
 from runner.engine.run import Run
-from runner.engine.snapshot import route_states, routes_of, windows_of
+from runner.engine.snapshot import daily_grants, route_states, routes_of, windows_of
 from runner.providers.account import Account
 from runner.store.batches import Batch
 
@@ -89,7 +89,8 @@ def _forecast(
         return None
     calls = sum(batch.calls_needed for batch in own)
     pace_ms = _pace_ms(memory, states, accounts)
-    return forecast(calls, states, run.options.rules, now, pace_ms, _allowed(own))
+    grants = daily_grants(accounts)
+    return forecast(calls, states, run.options.rules, now, pace_ms, _allowed(own), grants)
 
 
 def _pace_ms(

@@ -173,6 +173,11 @@ def outlook_of(
     return demands, State(route_states(found, accounts))
 
 
+def daily_grants(accounts: Sequence[Account]) -> dict[str, int]:
+    """The credits that each account is granted a day, if somebody logs in, in thousandths."""
+    return {account.name: account.daily_grant for account in accounts}
+
+
 def route_states(
     found: Mapping[Route, tuple[Window, ...]], accounts: Sequence[Account]
 ) -> dict[Route, RouteState]:

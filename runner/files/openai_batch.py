@@ -148,6 +148,8 @@ class _Inspector:
             return f'the model is "{model}", and that of the lines before "{self.model}"'
         if body.get("stream"):
             return "the body asks for a stream, which a batch cannot return"
+        if body.get("background"):
+            return "the body asks for a response in the background, which a batch cannot return"
         key = CONTENT_KEYS[self.url]
         return None if body.get(key) else f'the body has no "{key}"'
 

@@ -9,6 +9,7 @@ import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import BinaryIO
@@ -71,7 +72,9 @@ def output_type(path: Path) -> FileType:
     if path.suffix.lower() == ".npy":
         return FileType("npy")
     if (file_type := file_type_of(path)) and is_writable(path):
-        return file_type
+        named = path.with_suffix("") if file_type.compression else path
+        in_list = named.suffix.lower() == ".json"
+        return replace(file_type, format="json") if in_list else file_type
     what = f'no results are written as "{path.suffix}"' if file_type else unknown_suffix(path)
     raise OutputError(what, where=str(path), remedy=f"use one of {WRITABLE}")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from runner.core.grants import of_a_day
 from runner.core.period import Calendar, Grant, Period
 from runner.core.verdict import Scope
 from runner.core.window import CREDIT, Cost, Quota, Source, Unit
@@ -52,6 +53,11 @@ class Account:
         """What a call to `model` reserves that is estimated to take `tokens`."""
         price = self.prices.get(model, self.prices.get(DEFAULT, 1.0))
         return {Unit.CALLS: 1, Unit.TOKENS: tokens, Unit.CREDITS: round(price * CREDIT)}
+
+    @property
+    def daily_grant(self) -> int:
+        """The credits that it is granted each day, if somebody logs in, in thousandths."""
+        return of_a_day(self.preset.grants) if self.credits else 0
 
     @property
     def credits(self) -> Quota | None:

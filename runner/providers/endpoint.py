@@ -11,7 +11,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
-from urllib.parse import urlsplit
 
 from runner.core.period import Refill, Rolling
 from runner.core.verdict import Kind, Reply, Scope, Verdict, classify, succeeded
@@ -21,9 +20,10 @@ from runner.providers import downloads, embeddings, headers, images, openai
 from runner.providers.account import Account
 from runner.providers.call_result import CallResult
 from runner.providers.durations import read_moment, read_wait
-from runner.providers.forwarding import STREAMED, reader_of
+from runner.providers.forwarding import forwarded, judged
 from runner.providers.json_body import to_json
 from runner.providers.redaction import Redaction
+from runner.providers.redirects import redirected
 from runner.providers.relay import Relay, asks_for_usage, relay, with_usage
 from runner.providers.transport import (
     MOST_REPLY_BYTES,
@@ -33,8 +33,6 @@ from runner.providers.transport import (
     StreamedReply,
     Transport,
 )
-
-_REDIRECTS = range(300, 400)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,13 +155,14 @@ class Endpoint:
         """Send a request that somebody else has written, as `chat` sends its own.
 
         Args:
-            url: Of OpenAI's API, as ``/v1/chat/completions``.
+            url: Of OpenAI's API, such as ``/v1/chat/completions``.
             body: As it is to be sent.
             timeout_s: How long it may take, in seconds.
             now: The present moment.
         """
-        request = self._forwarded(url, {"stream": False, **body} if url in STREAMED else body)
-        return await self._call(request, timeout_s, now)
+        request = self._forwarded(url, body)
+        result = await self._call(request, timeout_s, now)
+        return self._judged(request, result)
 
     async def stream(
         self,
@@ -192,11 +191,12 @@ class Endpoint:
                 ended, last = await relay(reply, events, deliver)
         except Exception as error:  # noqa: BLE001 - as in `_call`
             return CallResult(Verdict(Kind.TRANSIENT, self._unforeseen(error), scope=None))
-        result = (
-            self._unanswered(ended)
-            if isinstance(ended, NoReply)
-            else self._read(ended, request, now)
-        )
+        if isinstance(ended, NoReply):
+            result = self._unanswered(ended)
+        else:
+            if events.has_begun:
+                request = replace(request, read=openai.read_reply)
+            result = self._judged(request, self._read(ended, request, now))
         if last:
             await deliver(last)
         return result
@@ -249,9 +249,12 @@ class Endpoint:
         return self._unanswered(reply)
 
     def _forwarded(self, url: str, body: Mapping[str, Any]) -> _Request:
-        path, (read, limit) = url.removeprefix("/v1"), reader_of(url, body)
+        path, body, read, limit = forwarded(url, body)
         own = self._image_headers if path == "/images/generations" else self._headers
         return _Request(path, body, read, own, forwarded=True, limit_bytes=limit)
+
+    def _judged(self, request: _Request, result: CallResult) -> CallResult:
+        return replace(result, verdict=judged(request.path, result.verdict, result.reply))
 
     def _unspellable(self, error: ValueError) -> CallResult:
         why = f"the request cannot be written as JSON: {error}"
@@ -272,7 +275,7 @@ class Endpoint:
         reply = request.read(response.status, told, body)
         wait = self._asked_wait(told, reply.message, theirs)
         if reply.refused:
-            reply = replace(reply, message=reply.message + _redirected(response))
+            reply = replace(reply, message=reply.message + redirected(response))
         return CallResult(
             classify(reply := self._cleaned(reply, wait), self.account.preset.rules),
             reply,
@@ -336,15 +339,3 @@ class Endpoint:
 
     def _unforeseen(self, error: Exception) -> str:
         return self._clean(f"internal error: {error!r}")
-
-
-def _redirected(response: Response) -> str:
-    """Where a reply redirects to, to stand after its message; its query may be a secret."""
-    place = response.headers.get("location", "")
-    if response.status not in _REDIRECTS or not place:
-        return ""
-    try:
-        parts = urlsplit(place)
-    except ValueError:
-        return ""
-    return f" (it redirects to {parts._replace(query='', fragment='').geturl()})"

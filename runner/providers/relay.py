@@ -48,6 +48,7 @@ class Relay:
     Attributes:
         ended: Whether the stream is complete; counts may follow.
         is_done: Whether nothing follows.
+        has_begun: Whether it is a stream of events, of which a piece was taken.
         error: The event in which the provider reports an error; empty while there is none.
         usage: The counts of tokens that it told last.
     """
@@ -55,6 +56,7 @@ class Relay:
     def __init__(self, *, wants_usage: bool, clean: Callable[[bytes], bytes]) -> None:
         self.ended = False
         self.is_done = False
+        self.has_begun = False
         self.error = b""
         self.usage: dict[str, Any] = {}
         self._wants_usage = wants_usage
@@ -63,6 +65,7 @@ class Relay:
 
     def feed(self, data: bytes) -> bytes:
         """Take a piece of the stream; returns what passes of it."""
+        self.has_begun = True
         buffered = self._rest + data
         passed, start = [], 0
         for end in _END_OF_EVENT.finditer(buffered):

@@ -5,7 +5,7 @@ Every command imports it, so importing it must stay fast.
 
 from runner.settings.config_file import AccountLimits, AccountSettings, RunSettings
 from runner.settings.load import Settings, load_settings
-from runner.settings.paths import DEFAULT
+from runner.settings.paths import DEFAULT, presets_path
 from runner.settings.provider import (
     ErrorSettings,
     HeaderSettings,
@@ -30,5 +30,6 @@ __all__ = [
     "Settings",
     "laid_over",
     "load_settings",
+    "presets_path",
     "read_token",
 ]

@@ -14,13 +14,14 @@ from pydantic import AfterValidator
 from runner.tomlfile import problem
 
 
-def _one_line(name: str) -> str:
+def one_line(name: str) -> str:
+    """Refuse what is more than a line of text, or cannot be shown."""
     if name != name.strip() or not name or not name.isprintable():
         raise problem("a name must be one line of printable text")
     return name
 
 
-_ROUTE = re.compile(r"/+(chat/completions|completions|embeddings|images/generations)$")
+_ROUTE = re.compile(r"/+(chat/completions|completions|responses|embeddings|images/generations)$")
 
 
 def _base_url(url: str) -> str:
@@ -52,7 +53,7 @@ def _http(url: str) -> SplitResult:
     return parts
 
 
-Name = Annotated[str, AfterValidator(_one_line)]
+Name = Annotated[str, AfterValidator(one_line)]
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
 """Without a trailing slash, a user, a query or a fragment."""
 

@@ -34,7 +34,7 @@ class Allowance:
 
     def __init__(self, config: SimulatorConfig) -> None:
         self._config = config
-        self._calendar = QuotaCalendar(config.zone, config.reset_late_s)
+        self._calendar = QuotaCalendar(config.zone, config.reset_late_s, config.reset_shifts_s)
         self._by_account: defaultdict[tuple[int, str], int] = defaultdict(int)
         self._by_model: defaultdict[tuple[int, str, str], int] = defaultdict(int)
         self._by_month: defaultdict[tuple[int, str], int] = defaultdict(int)

@@ -18,6 +18,7 @@ from runner.simulator.chat import read_chat
 from runner.simulator.date_header import DateStamp
 from runner.simulator.embeddings import read_embedding
 from runner.simulator.images import read_image
+from runner.simulator.other_shapes import read_completion, read_response
 from runner.simulator.provider import SimulatedProvider
 from runner.simulator.reply_plan import ReplyPlan
 from runner.simulator.requests import RequestReader, bearer_token
@@ -31,6 +32,14 @@ ReaderFactory = Callable[[Scope], RequestReader]
 
 def _chat(_scope: Scope) -> RequestReader:
     return read_chat
+
+
+def _completion(_scope: Scope) -> RequestReader:
+    return read_completion
+
+
+def _response(_scope: Scope) -> RequestReader:
+    return read_response
 
 
 def _embedding(_scope: Scope) -> RequestReader:
@@ -49,6 +58,8 @@ CALL_PATHS: Mapping[str, ReaderFactory] = MappingProxyType(
         "/v1/chat/completions": _chat,
         "/v1/embeddings": _embedding,
         "/v1/images/generations": _image,
+        "/v1/completions": _completion,
+        "/v1/responses": _response,
     }
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import orjson
@@ -27,6 +28,8 @@ class ChatRequest(NamedTuple):
         prompt_tokens: Their tokens.
         stream: Whether the answer is to come as server-sent events.
         counts: Whether a stream is to end with the counts of tokens.
+        write: Makes the body of the reply from the request, its content, its id and the moment;
+            None: it is a chat completion.
     """
 
     account: str
@@ -36,6 +39,7 @@ class ChatRequest(NamedTuple):
     prompt_tokens: int
     stream: bool = False
     counts: bool = False
+    write: Callable[[ChatRequest, str, str, int], bytes] | None = None
 
     @property
     def content_type(self) -> str:
@@ -52,6 +56,8 @@ class ChatRequest(NamedTuple):
 
     def completion(self, content: str, request_id: str, now_ms: int) -> bytes:
         """Return the completion with the answer `content`, as a stream if it is to be one."""
+        if self.write is not None:
+            return self.write(self, content, request_id, now_ms)
         if self.stream:
             return self._events(content, request_id, now_ms)
         message = {"role": "assistant", "content": content}
@@ -63,7 +69,7 @@ class ChatRequest(NamedTuple):
                 "created": now_ms // 1000,
                 "model": self.model,
                 "choices": [choice],
-                "usage": _usage(self.prompt_tokens, count_tokens(content)),
+                "usage": usage_of(self.prompt_tokens, count_tokens(content)),
             },
         )
 
@@ -78,7 +84,7 @@ class ChatRequest(NamedTuple):
             [{"index": 0, "delta": delta, "finish_reason": None}] for delta in deltas
         ]
         choices.append([{"index": 0, "delta": {}, "finish_reason": "stop"}])
-        usage = _usage(self.prompt_tokens, count_tokens(content))
+        usage = usage_of(self.prompt_tokens, count_tokens(content))
         chunks: list[tuple[list[dict[str, Any]], dict[str, int] | None]]
         chunks = [(choice, None) for choice in choices]
         if self.counts:
@@ -101,7 +107,7 @@ class ChatRequest(NamedTuple):
                 "created": now_ms // 1000,
                 "model": self.model,
                 "choices": None,
-                "usage": _usage(0, 0),
+                "usage": usage_of(0, 0),
             },
         )
 
@@ -124,7 +130,8 @@ def read_chat(account: str, model: str, fields: dict[str, Any]) -> ChatRequest |
     )
 
 
-def _usage(prompt: int, answer: int) -> dict[str, int]:
+def usage_of(prompt: int, answer: int) -> dict[str, int]:
+    """Return the ``usage`` of a call with so many tokens."""
     return {"prompt_tokens": prompt, "completion_tokens": answer, "total_tokens": prompt + answer}
 
 

@@ -140,6 +140,8 @@ class SimulatorConfig:
             without the option ``nodelay``.
         zone: IANA name of the zone whose midnight ends a day and a month.
         reset_late_s: Seconds after that midnight at which days and months really end.
+        reset_shifts_s: Seconds by which the ends of days come later than that, or sooner where
+            negative, day by day, over and over.
         foreign_calls_per_day: Calls someone else spends of every account's day, each day.
         foreign_spread_s: Seconds from the reset over which those calls are spread evenly.
         account_refusal: Whether the refusal of a spent account names its reason or is ambiguous.
@@ -186,6 +188,7 @@ class SimulatorConfig:
     limit_req_delay: bool = False
     zone: str = SHANGHAI
     reset_late_s: int = 0
+    reset_shifts_s: tuple[int, ...] = ()
     foreign_calls_per_day: int = 0
     foreign_spread_s: int = 43_200
     account_refusal: AccountRefusal = "today"
@@ -259,6 +262,9 @@ class SimulatorConfig:
         validation.interval("latency_ms", self.latency_ms)
         validation.interval("image_ms", self.image_ms)
         validation.in_range("reset_late_s", self.reset_late_s, 0, _DAY_S - 1, "seconds")
+        for shift in self.reset_shifts_s:
+            most = _DAY_S // 4
+            validation.in_range("reset_shifts_s", shift, -most, most, "seconds")
         validation.in_range("foreign_spread_s", self.foreign_spread_s, 1, _DAY_S, "seconds")
         validation.time_zone("zone", self.zone)
 

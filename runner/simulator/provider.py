@@ -61,7 +61,7 @@ class SimulatedProvider:
         self._accounting = Accounting(config)
         self._gateway = Gateway(config)
         self._counts = CallCounts()
-        self._calendar = QuotaCalendar(config.zone, config.reset_late_s)
+        self._calendar = QuotaCalendar(config.zone, config.reset_late_s, config.reset_shifts_s)
         self._random = Random(config.seed)  # noqa: S311 - repeatable, not secret
         self._request_ids = 0
 

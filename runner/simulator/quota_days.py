@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -35,11 +36,15 @@ class QuotaCalendar:
     Args:
         zone: IANA name of the zone whose midnight ends a day.
         reset_late_s: Seconds after that midnight at which the day really ends.
+        shifts_s: Seconds by which the ends of days differ from that, day by day, over and over.
     """
 
-    def __init__(self, zone: str = SHANGHAI, reset_late_s: int = 0) -> None:
+    def __init__(
+        self, zone: str = SHANGHAI, reset_late_s: int = 0, shifts_s: Sequence[int] = ()
+    ) -> None:
         self._zone = ZoneInfo(zone)
         self._late_ms = reset_late_s * 1000
+        self._shifts_ms = [shift * 1000 for shift in shifts_s] or [0]
         # Successive calls nearly always ask for the same day.
         self._last = self._day_of(0)
 
@@ -56,12 +61,18 @@ class QuotaCalendar:
         begins with the first one.
         """
         midnight = datetime.combine(_date(day), time(), self._zone)
-        return (midnight.astimezone(UTC) - _EPOCH) // _MS + self._late_ms
+        shift_ms = self._shifts_ms[day % len(self._shifts_ms)]
+        return (midnight.astimezone(UTC) - _EPOCH) // _MS + self._late_ms + shift_ms
 
     def _day_of(self, now_ms: int) -> QuotaDay:
         moment = _EPOCH + timedelta(milliseconds=now_ms - self._late_ms)
         local = moment.astimezone(self._zone).date()
         number = local.toordinal() - _EPOCH.toordinal()
+        if now_ms < self.begins_ms(number):
+            number -= 1
+        elif now_ms >= self.begins_ms(number + 1):
+            number += 1
+        local = _date(number)
         month = local.year * 12 + local.month - 1
         return QuotaDay(number, month, self.begins_ms(number), self.begins_ms(number + 1))
 

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from runner.core.grants import BalanceSample
-from runner.store.tables import balances
+from runner.core.calendar import day_at
+from runner.core.grants import DAY_MS, BalanceSample
+from runner.core.states import CallState
+from runner.store.tables import balances, calls
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,24 @@ async def since(connection: AsyncConnection, account: str, moment: int) -> list[
         .order_by(balances.c.at_ms)
     )
     return [Seen(*row[1:]) for row in rows]
+
+
+async def answered_calls(
+    connection: AsyncConnection, account: str, moment: int
+) -> list[tuple[int, str]]:
+    """The calls of `account` that were answered since `moment`, when and by which model."""
+    first_day = day_at(moment - DAY_MS, "UTC").name  # by which there is an index
+    rows = await connection.execute(
+        select(calls.c.settled_at_ms, calls.c.model)
+        .where(
+            calls.c.period_key >= first_day,
+            calls.c.account == account,
+            calls.c.state == CallState.DONE.value,
+            calls.c.settled_at_ms >= moment,
+        )
+        .order_by(calls.c.settled_at_ms)
+    )
+    return [(row[0], row[1]) for row in rows]
 
 
 async def note(

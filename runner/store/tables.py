@@ -243,7 +243,8 @@ windows = Table(
     Column("by_clients", Int64, nullable=False, server_default="0"),  # spent or reserved
     Column("last_start_at_ms", Int64),  # when its latest call was let in
     Column("counted_at_ms", Int64, nullable=False),  # when `spent` was true
-    Column("recent_json", Text, nullable=False, server_default="[]"),  # [[moment, amount], …]
+    # [[moment, amount], …]: what was spent when; of a balance, what expires when
+    Column("recent_json", Text, nullable=False, server_default="[]"),
     Column("unconfirmed_json", Text, nullable=False, server_default="[]"),  # as recent_json
     Column("parked_until_ms", Int64, nullable=False),
     Column("needs_probe", Integer, nullable=False),

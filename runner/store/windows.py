@@ -15,7 +15,8 @@ from sqlalchemy import Row, bindparam, literal_column, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.gate import Gate, ParkReason
-from runner.core.period import Period, read_period, spell
+from runner.core.period import Grant, Period, read_period, spell
+from runner.core.rolling import Recent
 from runner.core.settlement import WindowKey
 from runner.core.window import Key, Source, Unit, Window
 from runner.store.expressions import OneOf, listed
@@ -108,10 +109,8 @@ def _values(window: Window) -> dict[str, Any]:
         "by_clients": window.by_clients,
         "last_start_at_ms": window.last_start_at,
         "counted_at_ms": window.counted_at,
-        "recent_json": orjson.dumps(window.recent).decode() if window.recent else "[]",
-        "unconfirmed_json": (
-            orjson.dumps(window.unconfirmed).decode() if window.unconfirmed else "[]"
-        ),
+        "recent_json": _told(window.expiries if _is_balance(window.period) else window.recent),
+        "unconfirmed_json": _told(window.unconfirmed),
         "parked_until_ms": gate.parked_until,
         "needs_probe": int(gate.needs_probe),
         "probe_in_flight": int(gate.probe_in_flight),
@@ -124,13 +123,15 @@ def _values(window: Window) -> dict[str, Any]:
 
 
 def _window(row: Row[Any]) -> Window:
+    period = _period(row.period)
+    recent = _recent(row.recent_json)
     return Window(
         account=row.account,
         model=row.model,
         quota=row.quota,
         period_key=row.period_key,
         unit=Unit(row.unit),
-        period=_period(row.period),
+        period=period,
         primary=bool(row.is_primary),
         starts_at=row.starts_at_ms,
         resets_at=row.resets_at_ms,
@@ -144,7 +145,8 @@ def _window(row: Row[Any]) -> Window:
         by_clients=row.by_clients,
         last_start_at=row.last_start_at_ms,
         counted_at=row.counted_at_ms,
-        recent=_recent(row.recent_json),
+        recent=() if _is_balance(period) else recent,
+        expiries=recent if _is_balance(period) else (),
         unconfirmed=_recent(row.unconfirmed_json),
         gate=Gate(
             parked_until=row.parked_until_ms,
@@ -169,5 +171,13 @@ def _spelt(period: Period) -> str:
     return spell(period)
 
 
-def _recent(text: str) -> tuple[tuple[int, int], ...]:
+def _is_balance(period: Period) -> bool:
+    return isinstance(period, Grant)
+
+
+def _told(amounts: Recent) -> str:
+    return orjson.dumps(amounts).decode() if amounts else "[]"
+
+
+def _recent(text: str) -> Recent:
     return tuple((moment, amount) for moment, amount in orjson.loads(text)) if text != "[]" else ()

@@ -73,6 +73,7 @@ def test_a_providers_table_that_no_account_uses_is_told(midnight: Any, tmp_path:
         "delete",
         "doctor",
         "models",
+        "presets",
         "init",
         "simulate",
         "db",
@@ -82,7 +83,7 @@ def test_every_command_has_a_sentence_and_an_example(midnight: Any, command: str
     said = midnight(command, "--help")
     assert said.code == 0
     assert said.out.splitlines()[2].startswith("  ")
-    assert "Example" in said.out or command == "db"
+    assert "Example" in said.out or command in ("db", "presets")
 
 
 def test_global_options_stand_before_or_after_the_command(midnight: Any, tmp_path: Path) -> None:

@@ -433,7 +433,7 @@ def test_a_permit_knows_its_probe_its_route_and_a_circuit_that_is_open() -> None
     states = {QWEN: state(window(gate=broken)), OTHER: state(window(100))}
     both = ruled([ways(QWEN, OTHER)], Rules(Pace.ASAP))
     [permit] = admission.admit(State(states), both, NOW).permits
-    assert (permit.probe, permit.circuit_open, permit.only_route) == (True, True, False)
+    assert (permit.probe, permit.circuit_open) == (True, True)
 
 
 def test_what_a_batch_may_still_make_and_needs_shrinks_with_each_permit() -> None:

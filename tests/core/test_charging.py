@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -19,15 +20,16 @@ from runner.core.gate import (
     CIRCUIT_WAITS_MS,
     FAULTS_TO_BREAK,
     GONE_WAITS_MS,
+    LATE_WAITS_MS,
     MINUTE_MS,
     OFFLINE_WAITS_MS,
-    PROBE_WAITS_MS,
     THROTTLE_WAITS_MS,
     Gate,
     ParkReason,
     after_reset,
     entered,
     opened,
+    retry_at,
 )
 from runner.core.period import Calendar, Grant, Period, Refill, Rolling
 from runner.core.quota import Admitted, admit, reserve
@@ -41,6 +43,8 @@ MIDNIGHT = day_at(1_795_500_000_000, ZONE).starts_at
 HOUR = 60 * MINUTE_MS
 NOW = MIDNIGHT + 9 * HOUR
 DAY = 24 * HOUR
+LATER = retry_at(MIDNIGHT + DAY, NOW)
+DAY_OF_TEN = Quota("day", Scope.ACCOUNT, 10, DAILY)
 OPEN = Gate(needs_probe=False, answered=True)
 PROBING = entered(Gate(reason=ParkReason.RESET))
 
@@ -146,23 +150,23 @@ def test_the_probe_of_another_window_is_none_of_this_ones() -> None:
 # a spent allowance
 
 
-def test_a_spent_allowance_parks_its_window_until_the_reset_and_teaches_the_limit() -> None:
-    ended = after(window(6), SPENT)
-    assert (ended.gate.parked_until, ended.gate.reason) == (MIDNIGHT + DAY, ParkReason.SPENT)
-    assert (ended.limit, ended.limit_source) == (6, Source.REFUSAL)
+def test_a_spent_allowance_parks_its_window_for_most_of_its_rest_and_teaches_the_limit() -> None:
+    ended = after(window(8), SPENT)
+    assert (ended.gate.parked_until, ended.gate.reason) == (LATER, ParkReason.SPENT)
+    assert (ended.limit, ended.limit_source) == (8, Source.REFUSAL)
     assert ended.gate.needs_probe
 
 
 def test_a_models_spent_allowance_leaves_the_account_open() -> None:
     verdict = replace(SPENT, scope=Scope.MODEL)
-    account = after(window(6), verdict)
+    account = after(window(8), verdict)
     assert (account.gate, account.limit, account.reserved) == (OPEN, 10, 0)
-    assert after(window(6, model="qwen"), verdict).gate.reason is ParkReason.SPENT
+    assert after(window(8, model="qwen"), verdict).gate.reason is ParkReason.SPENT
 
 
 def test_answers_that_land_after_the_refusal_raise_the_learned_limit() -> None:
     """Ten are allowed; of the calls in flight the eleventh is answered first."""
-    parked = replace(after(window(8, limit=18), SPENT), reserved=2)
+    parked = replace(after(window(8, limit=10), SPENT), reserved=2)
     ended = after(after(parked, DONE), DONE)
     assert (ended.limit, ended.spent, ended.remaining) == (10, 10, 0)
     assert ended.gate == parked.gate
@@ -193,13 +197,89 @@ def test_what_the_probe_says_is_believed() -> None:
     doubtful = after(window(40, limit=100), SPENT, now=NOON)
     believed = after(probed_again(doubtful, NOON + MINUTE_MS), SPENT, now=NOON + MINUTE_MS)
     assert (believed.limit, believed.limit_source) == (40, Source.REFUSAL)
-    assert believed.gate.parked_until == believed.resets_at
+    assert believed.gate.parked_until == retry_at(believed.resets_at, NOON + MINUTE_MS)
+
+
+@pytest.mark.parametrize("spent", [97, 96])
+def test_near_the_limit_a_refusal_is_believed_at_once(spent: int) -> None:
+    ended = after(window(spent, limit=100), SPENT, now=NOON)
+    assert (ended.gate.reason is ParkReason.SPENT) is (spent == 97)
 
 
 @pytest.mark.parametrize("spent", [89, 88])
-def test_near_the_limit_a_refusal_is_believed_at_once(spent: int) -> None:
-    ended = after(window(spent, limit=100), SPENT, now=NOON)
-    assert (ended.gate.parked_until == ended.resets_at) is (spent == 89)
+def test_the_end_of_a_day_that_is_named_is_believed_with_a_tenth_left(spent: int) -> None:
+    ended = after(window(spent, limit=100), SPENT, Count(100, 0, HOUR), now=NOON)
+    assert (ended.gate.reason is ParkReason.SPENT) is (spent == 89)
+
+
+def test_an_answer_proves_that_a_count_of_nothing_was_not_true() -> None:
+    """However often it is said: each answered probe says that something had been left."""
+    nothing = Count(100, 0)
+    first = after(window(40, limit=100), DONE, nothing, now=NOON)
+    again = after(probed_again(first, NOON + MINUTE_MS), DONE, nothing, now=NOON + MINUTE_MS)
+    assert (again.gate.reason, again.spent) == (ParkReason.AMBIGUOUS, 42)
+    assert again.gate.parked_until == NOON + 2 * MINUTE_MS
+    refused = after(probed_again(again, NOON + HOUR), SPENT, nothing, now=NOON + HOUR)
+    assert refused.gate.parked_until == refused.resets_at
+
+
+def test_a_limit_of_nothing_beside_an_answer_is_waited_for_a_minute_and_not_for_ever() -> None:
+    ended = after(window(40, limit=100), DONE, Count(0, 0), now=NOON)
+    assert (ended.limit, ended.gate.reason) == (100, ParkReason.AMBIGUOUS)
+    refused = after(probed_again(ended, NOON + MINUTE_MS), SPENT, Count(0, 0), NOON + MINUTE_MS)
+    assert (refused.limit, refused.remaining) == (0, 0)
+    assert roll_over(refused, DAY_OF_TEN, refused.resets_at, 0).gate.needs_probe
+
+
+def test_soon_after_a_reset_that_a_count_has_shown_a_refusal_is_doubted() -> None:
+    told = replace(window(5, limit=100, previous_spent=99), limit_source=Source.HEADER)
+    ended = after(told, SPENT, now=MIDNIGHT + HOUR)
+    assert (ended.spent, ended.gate.reason) == (5, ParkReason.AMBIGUOUS)
+
+
+# a limit learned from a refusal, tried again
+
+
+def learned(spent: int, **changes: Any) -> Window:
+    """A day with a limit of four, which a refusal had taught the day before."""
+    known = {"limit": 4, "limit_source": Source.REFUSAL, "limit_learned_at": NOW - DAY}
+    return replace(window(spent), **({"reserved": 0} | known | changes))
+
+
+def test_a_limit_learned_from_a_refusal_is_tried_again_each_day_with_one_call() -> None:
+    tried = roll_over(learned(4), DAY_OF_TEN, NOW, 0)
+    assert (tried.limit, tried.is_retried, tried.gate.needs_probe) == (10, True, True)
+    answered = after(probed_again(tried, NOW), DONE)
+    assert (answered.remaining, answered.gate) == (5, OPEN)
+    following = roll_over(answered, DAY_OF_TEN, MIDNIGHT + DAY, 0)
+    assert (following.limit, following.limit_source) == (10, Source.PRESET)
+
+
+def test_a_try_that_is_refused_is_the_last_one_of_the_day() -> None:
+    refused = after(probed_again(roll_over(learned(4), DAY_OF_TEN, NOW, 0), NOW), SPENT)
+    assert (refused.limit, refused.limit_source) == (4, Source.REFUSAL)
+    assert refused.gate.parked_until == refused.resets_at
+    assert roll_over(refused, DAY_OF_TEN, refused.resets_at - 1, 0) == refused
+    assert roll_over(refused, DAY_OF_TEN, refused.resets_at, 0).limit == 4
+
+
+def test_a_limit_raised_in_mid_day_is_noticed_within_the_day() -> None:
+    """The day on which it was refused is tried again once."""
+    refused = after(window(8), SPENT)
+    assert roll_over(replace(refused, reserved=0), DAY_OF_TEN, LATER - 1, 0).limit == 8
+    tried = roll_over(replace(refused, reserved=0), DAY_OF_TEN, LATER, 0)
+    raised = after(probed_again(tried, LATER), DONE, now=LATER)
+    assert (raised.spent, raised.remaining) == (9, 1)
+
+
+def test_late_in_the_day_a_refused_day_is_given_up() -> None:
+    assert retry_at(MIDNIGHT + DAY, MIDNIGHT + DAY - HOUR) == MIDNIGHT + DAY
+
+
+@pytest.mark.parametrize("changes", [{"reserve": 1}, {"reserved": 1}, {"limit": 5}])
+def test_nothing_is_tried_that_the_user_keeps_or_that_is_in_flight(changes: Any) -> None:
+    kept = learned(4, **changes)
+    assert not roll_over(kept, replace(DAY_OF_TEN, reserve=kept.reserve), NOW, 0).is_retried
 
 
 def test_a_lower_limit_that_is_told_with_the_count_is_believed() -> None:
@@ -214,10 +294,10 @@ def test_a_refused_probe_of_an_untouched_window_waits_for_a_late_reset() -> None
     ended = after(window(gate=PROBING), SPENT, now=MIDNIGHT)
     assert (ended.spent, ended.reserved, ended.limit) == (0, 0, 10)
     assert ended.gate == Gate(
-        MIDNIGHT + MINUTE_MS, reason=ParkReason.SPENT, refusals=1, why="tomorrow"
+        MIDNIGHT + LATE_WAITS_MS[0], reason=ParkReason.SPENT, refusals=1, why="tomorrow"
     )
     again = after(probed_again(ended, ended.gate.parked_until), SPENT, now=ended.gate.parked_until)
-    assert again.gate.parked_until == ended.gate.parked_until + PROBE_WAITS_MS[1]
+    assert again.gate.parked_until == ended.gate.parked_until + LATE_WAITS_MS[1]
 
 
 def test_a_count_that_goes_on_from_yesterdays_was_not_reset_yet() -> None:
@@ -261,7 +341,7 @@ def test_a_fault_before_a_late_reset_costs_neither_the_day_nor_the_limit() -> No
     failed = after(window(gate=PROBING), FAULT, now=MIDNIGHT)
     late = after(probed_again(failed, MIDNIGHT), SPENT, now=MIDNIGHT)
     assert (late.limit, late.limit_source) == (10, Source.PRESET)
-    assert late.gate.parked_until == MIDNIGHT + MINUTE_MS
+    assert late.gate.parked_until == MIDNIGHT + LATE_WAITS_MS[0]
 
 
 def test_a_fault_between_two_probes_of_a_late_reset_changes_nothing() -> None:
@@ -276,32 +356,33 @@ def test_yesterdays_leftover_spent_before_a_late_reset_is_not_taken_for_the_days
     ended = after(window(3, previous_spent=7), SPENT, now=MIDNIGHT + 1)
     assert (ended.limit, ended.limit_source) == (10, Source.PRESET)
     assert (ended.spent, ended.reserved) == (0, 0)
-    assert ended.gate.parked_until == MIDNIGHT + 1 + MINUTE_MS
+    assert ended.gate.parked_until == MIDNIGHT + 1 + LATE_WAITS_MS[0]
 
 
 @pytest.mark.parametrize(
     ("spent", "previous_spent", "now"),
-    [(7, 7, MIDNIGHT), (3, 0, MIDNIGHT), (3, 7, NOW)],
+    [(8, 8, MIDNIGHT), (3, 0, MIDNIGHT), (8, 9, NOW)],
     ids=["as much as yesterday", "no day before", "hours later"],
 )
 def test_a_refusal_that_yesterday_does_not_explain_is_todays(
     spent: int, previous_spent: int, now: int
 ) -> None:
     ended = after(window(spent, previous_spent=previous_spent), SPENT, now=now)
-    assert (ended.limit, ended.gate.parked_until) == (spent, MIDNIGHT + DAY)
+    assert (ended.limit, ended.gate.parked_until) == (spent, retry_at(MIDNIGHT + DAY, now))
 
 
 def test_a_day_that_allows_less_than_yesterday_did_was_not_reset_yet() -> None:
     """Faults were counted yesterday that the provider did not charge: it had more left."""
     ended = after(window(1, previous_spent=10), SPENT, now=MIDNIGHT)
-    assert (ended.limit, ended.gate.parked_until) == (10, MIDNIGHT + MINUTE_MS)
+    assert (ended.limit, ended.gate.parked_until) == (10, MIDNIGHT + LATE_WAITS_MS[0])
 
 
 def test_yesterdays_rest_is_not_taken_for_the_days_limit_while_the_reset_may_be_late() -> None:
     leftover = window(spent=4, limit=14, previous_spent=7)
     late = after(leftover, SPENT, now=MIDNIGHT + 3 * MINUTE_MS)
     assert (late.spent, late.limit, late.limit_source) == (0, 14, Source.PRESET)
-    assert after(leftover, SPENT, now=MIDNIGHT + HOUR + 3 * MINUTE_MS).limit == 4
+    later = after(leftover, SPENT, now=MIDNIGHT + 2 * HOUR + 3 * MINUTE_MS)
+    assert (later.spent, later.gate.reason) == (4, ParkReason.AMBIGUOUS), "asked once more"
 
 
 def test_without_a_limit_nobody_knows_what_yesterday_left() -> None:
@@ -368,7 +449,8 @@ def test_an_ambiguous_refusal_of_the_probe_after_it_is_a_spent_allowance() -> No
     waits = after(window(4), MAYBE)
     later = waits.gate.parked_until
     parked = after(probed_again(waits, later), MAYBE, now=later)
-    assert (parked.gate.reason, parked.gate.parked_until) == (ParkReason.SPENT, MIDNIGHT + DAY)
+    assert parked.gate.reason is ParkReason.SPENT
+    assert parked.gate.parked_until == retry_at(MIDNIGHT + DAY, later)
 
 
 def test_an_ambiguous_refusal_of_the_same_burst_does_not_escalate() -> None:

@@ -380,22 +380,22 @@ def test_without_headers_a_lower_limit_costs_a_refusal_or_two_and_those_in_fligh
     preset = None if above is None else limit + above
     simulate(provider, preset, seed, concurrency=concurrency, pace=pace, hour=hour)
     first, *later = whole_days(3)
-    surprise = above is not None and above > 10
-    assert 1 <= provider.refused[first] <= 1 + surprise + (concurrency - 1)
-    assert not any(provider.refused[day] for day in later)
+    assert 1 <= provider.refused[first] <= 3 + (concurrency - 1)
+    assert all(provider.refused[day] <= 1 for day in later), "the limit is tried once a day"
     assert provider.used == dict.fromkeys(whole_days(3), limit)
 
 
 @few
 @given(st.integers(2, 30), st.data(), seeds, concurrencies)
-def test_with_headers_calls_of_others_before_the_start_cost_nothing(
+def test_with_headers_calls_of_others_before_the_start_cost_a_question_at_most(
     limit: int, data: st.DataObject, seed: int, concurrency: int
 ) -> None:
     first, *later = whole_days(2)
     foreign = data.draw(st.integers(0, limit - 1))
     provider = Provider(limit, foreign=Counter({first: foreign}))
     simulate(provider, limit, seed, concurrency=concurrency, hour=9, days=2)
-    assert not provider.refused
+    assert provider.refused[first] <= (foreign == limit - 1), "the first count says 0: is it so?"
+    assert provider.refused.total() == provider.refused[first]
     assert provider.used == {first: limit - foreign} | dict.fromkeys(later, limit)
 
 
@@ -411,7 +411,7 @@ def test_a_day_that_others_have_spent_costs_a_handful_of_refusals(
     first, second = whole_days(2)
     provider = Provider(limit, headers=headers, foreign=Counter({first: limit}))
     simulate(provider, limit, seed, concurrency=concurrency, hour=hour, days=2)
-    assert 1 <= provider.refused[first] <= 12
+    assert 1 <= provider.refused[first] <= 4
     assert provider.refused[second] == 0
     assert provider.used == {second: limit}
 
@@ -452,8 +452,8 @@ def test_an_ambiguous_refusal_costs_one_probe_and_then_the_day_is_spent(
     provider = Provider(limit, headers=False, message="Request limit exceeded.")
     simulate(provider, limit + above, seed, concurrency=concurrency)
     first, *later = whole_days(3)
-    assert 2 <= provider.refused[first] <= 2 + (concurrency - 1)
-    assert not any(provider.refused[day] for day in later)
+    assert 2 <= provider.refused[first] <= 3 + (concurrency - 1)
+    assert all(provider.refused[day] <= 1 for day in later), "the limit is tried once a day"
     assert provider.used == dict.fromkeys(whole_days(3), limit)
 
 

@@ -196,8 +196,8 @@ def as_upgraded(release: str, before: Records) -> Records:
     for name, new in NEW_IN_0004.items():
         after[name] = [row | new for row in after[name]]
     after["alembic_version"] = [{"version_num": migrate.revisions()[-1]}]
-    new: Records = {"set_aside": [], "client_keys": [], "api_files": [], "api_batches": []}
-    return after | new
+    empty: Records = {"set_aside": [], "client_keys": [], "api_files": [], "api_batches": []}
+    return after | empty
 
 
 def _renamed(table: str, found: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -34,6 +34,8 @@ Cell = str | int | None
 Encoder = Callable[[Sequence[OutputRow]], str]
 """Returns the lines of some rows, each with its line end."""
 
+_OBJECTS: frozenset[Format] = frozenset({"jsonl", "json"})
+
 _SPACE = re.compile(r"[ \t\r\n]*")
 _DECODER = json.JSONDecoder(parse_int=str, parse_float=str)  # numbers are copied, not parsed
 _CELL_TYPES = frozenset({str, type(None), int})  # a value of these is a cell as it is
@@ -42,13 +44,13 @@ _NEGATIVE_ZERO = re.compile(r":\s*-0\s*[,}]")  # orjson reads it as 0
 
 
 def header_line(form: Format, names: Sequence[str]) -> str:
-    """Return the line before the first row, with its end; JSON Lines have none."""
-    return "" if form == "jsonl" else _TableLines(form)([names])
+    """Return the line before the first row, with its end; JSON has none."""
+    return "" if form in _OBJECTS else _TableLines(form)([names])
 
 
 def encoder_for(form: Format, columns: Sequence[str], added: Sequence[str]) -> Encoder:
     """Return the encoder of rows with these `columns` and `added` columns, in a text format."""
-    return _object_encoder(added) if form == "jsonl" else _table_encoder(form, columns)
+    return _object_encoder(added) if form in _OBJECTS else _table_encoder(form, columns)
 
 
 def _object_encoder(added: Sequence[str]) -> Encoder:
