@@ -38,12 +38,13 @@ if TYPE_CHECKING:
 
     from runner.app.gateway import Gateway
     from runner.app.outputs import Written
+    from runner.app.publishing import Publisher
     from runner.app.queueing import Wishes
     from runner.app.reporting import Report, Wanted
     from runner.app.submission import Checked
     from runner.app.submission import Progress as OnProgress
     from runner.engine.call import Observer
-    from runner.engine.progress import Watcher
+    from runner.engine.progress import Progress, Watcher
     from runner.engine.run import RunOptions
 
 
@@ -173,10 +174,27 @@ class Application(Catalogue):
         options = RunOptions(
             chosen, rules, wait, wait and signals, held, patience_ms, watcher, observer
         )
-        async with self._outputs_kept(options, touched) as (watched, written):
-            ending, waiting = await self._host.run(watched, on_start, signals=signals)
+        publisher = self._publisher(watcher) if signals else None
+        options = replace(options, watcher=publisher or watcher)
+        try:
+            async with self._outputs_kept(options, touched) as (watched, written):
+                ending, waiting = await self._host.run(watched, on_start, signals=signals)
+        finally:
+            if publisher is not None:
+                publisher.close()
         worked_on = [batch for batch in await self.batches() if batch.id in touched]
         return Ran(ending, tuple(worked_on), waiting, unserved, tuple(written))
+
+    def _publisher(self, watcher: Watcher | None) -> Publisher:
+        """Tells other processes how a run stands."""
+        from runner.app import publishing  # noqa: PLC0415 - only a run
+
+        path = publishing.place(self._database.path, os.getpid())
+        return publishing.Publisher(path, self._clock.now(), watcher)
+
+    async def watched(self) -> list[Progress]:
+        """How the runs of all processes stand, as far as they tell."""
+        return await self._status.watched()
 
     @asynccontextmanager
     async def _outputs_kept(

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from runner.app.rows import Reading, RowResult
     from runner.app.story import RowStory
     from runner.app.submission import Progress as OnProgress
-    from runner.store.batch_rows import Failure
+    from runner.store.batch_rows import Cause, Failure
 
 
 class Catalogue:
@@ -105,6 +105,12 @@ class Catalogue:
         return await export.write_results(
             reading, family, path, on_progress, vectors=kind == "embedding", details=details
         )
+
+    async def is_worked_on(self) -> bool:
+        """Whether a runner is at work on this database, in whichever process."""
+        from runner.store import runners  # noqa: PLC0415 - seldom needed
+
+        return bool(await runners.alive(self._database))
 
     async def rename(self, batch: Batch, name: str) -> Batch:
         """Give `batch` and its parts another name."""
@@ -209,12 +215,25 @@ class Catalogue:
                 found += await batch_rows.failures(connection, part, limit - len(found))
         return found
 
-    async def retry(self, batch: Batch) -> int:
-        """Queue the failed rows of `batch` and its parts again; how many."""
+    async def causes(self, batch: Batch) -> list[Cause]:
+        """Why rows of `batch` and its parts have failed, the most frequent cause first."""
+        from runner.store import batch_rows  # noqa: PLC0415 - only to show failures
+
+        family = await self.family(batch)
+        async with self._database.read() as connection:
+            return await batch_rows.causes(connection, family)
+
+    async def retry(self, batch: Batch, cause: Cause | None = None) -> int:
+        """Queue the failed rows of `batch` and its parts again, or those of one cause; how many."""
         from runner.store import results  # noqa: PLC0415 - only to retry
 
         async with self._database.write() as connection:
-            return await results.retry_family(connection, batch.id)
+            if cause is None:
+                return await results.retry_family(connection, batch.id)
+            for part in await batches.parts_of(connection, batch.id):
+                if part.state is BatchState.PAUSED:
+                    await batches.set_batch_state(connection, part.id, BatchState.ACTIVE)
+            return await results.retry_jobs(connection, cause.job_ids)
 
     async def set_state(self, batch: Batch, state: BatchState, reason: str = "") -> Batch:
         """Pause, resume or cancel `batch` and its parts. Rows in flight finish; nothing is lost."""

@@ -22,18 +22,21 @@ class Resemblance:
         rows_more: How many rows the new one has more; less than 0: fewer.
         changes: What is asked otherwise: "the prompt", "the labels" and so on.
         kept: Rows of the new one that had an answer when it was queued.
+        fresh: Whether all rows of the new one are asked again.
     """
 
     batch: Batch
     rows_more: int
     changes: tuple[str, ...]
     kept: int
+    fresh: bool = False
 
 
 def resemblance(old: Batch, new: Batch, kept: int) -> Resemblance:
     """How `new`, of which `kept` rows are answered, differs from `old`, which it replaces."""
     before, after = (JobFile.from_json(one.job_json) for one in (old, new))
-    return Resemblance(old, new.rows - old.rows, tuple(_changes(before, after)), kept)
+    changes = tuple(_changes(before, after))
+    return Resemblance(old, new.rows - old.rows, changes, kept, not after.job.reuse)
 
 
 def _changes(old: JobFile, new: JobFile) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -11,11 +10,10 @@ import anyio
 from runner.app.application import Application
 from runner.app.clients import ClientUse
 from runner.app.gateway import Gateway
+from runner.app.rates import Rates
 from runner.app.responses import Status
 from runner.engine.progress import Progress
 
-RATE_OVER_MS = 60_000
-_SAMPLE_MS = 2_000
 _FRESH_S = 1.0
 
 
@@ -27,13 +25,13 @@ class Overview:
         status: The batches and the windows; what the engine of this process knows of a batch's
             wait stands in the place of what the database tells.
         progress: What the engine has told last; None: it has told nothing yet.
-        rates: By batch, the rows that ended in the last minute, as a number per minute.
+        rates: By batch that the engine works on, how fast its rows come in.
         clients: Who else spends the allowance today.
     """
 
     status: Status
     progress: Progress | None
-    rates: Mapping[int, float]
+    rates: Mapping[int, Rates]
     clients: tuple[ClientUse, ...]
 
 
@@ -44,7 +42,7 @@ class LiveOverview:
         self._midnight = midnight
         self._gateway = gateway
         self._progress: Progress | None = None
-        self._samples: deque[tuple[int, dict[int, int]]] = deque()
+        self._rates: dict[int, Rates] = {}
         self._reading = anyio.Lock()
         self._latest: Overview | None = None
         self._read_at = float("-inf")
@@ -52,12 +50,10 @@ class LiveOverview:
     def watch(self, progress: Progress) -> None:
         """Take the engine's word; called some times a second while calls are made."""
         self._progress = progress
-        if self._samples and progress.at - self._samples[-1][0] < _SAMPLE_MS:
-            return
-        done = {one.id: one.counts.succeeded + one.counts.failed for one in progress.batches}
-        self._samples.append((progress.at, done))
-        while progress.at - self._samples[0][0] > RATE_OVER_MS:
-            self._samples.popleft()
+        for batch in progress.batches:
+            self._rates.setdefault(batch.id, Rates()).add(progress.at, [batch])
+        for gone in self._rates.keys() - {batch.id for batch in progress.batches}:
+            del self._rates[gone]
 
     async def latest(self) -> Overview:
         """The overview of now, or of a moment ago."""
@@ -70,15 +66,4 @@ class LiveOverview:
     async def _read(self) -> Overview:
         status = await self._midnight.status()
         clients = await self._gateway.used_today()
-        return Overview(status, self._progress, self._rates(status.at), tuple(clients))
-
-    def _rates(self, now: int) -> dict[int, float]:
-        """Rows per minute of the batches that the engine works on."""
-        found: dict[int, float] = {}
-        recent = [one for one in self._samples if now - one[0] <= RATE_OVER_MS]
-        for batch_id in recent[-1][1] if recent else ():
-            known = [(at, done[batch_id]) for at, done in recent if batch_id in done]
-            (first, before), (last, after) = known[0], known[-1]
-            if last > first:
-                found[batch_id] = max(0, after - before) * 60_000 / (last - first)
-        return found
+        return Overview(status, self._progress, dict(self._rates), tuple(clients))

@@ -17,6 +17,7 @@ from runner.store.batches import Batch
 if TYPE_CHECKING:
     from runner.app.lineage import Resemblance
     from runner.app.outputs import Written
+    from runner.app.publishing import Published
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,7 @@ class Status:
     windows: tuple[Window, ...]
     runners: int  # at work on this database now
     set_aside: int = 0  # settlements that could not be stored
+    published: tuple[Published, ...] = ()  # what the runners at work say of themselves
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ COMMANDS = {
     "run": "run_commands",
     "submit": "run_commands",
     "status": "query_commands",
+    "watch": "query_commands",
     "quota": "query_commands",
     "report": "query_commands",
     "export": "query_commands",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from runner.app.models import Models
     from runner.app.outputs import Written
     from runner.app.planning import Plan
+    from runner.app.publishing import Published
     from runner.app.responses import BatchStatus, QuotaLine, Ran, Status, Submitted
     from runner.core.demand import Waiting
     from runner.core.forecast import Forecast
@@ -153,6 +154,12 @@ def plan(found: Plan) -> JSON:
         "calls": found.calls,
         "calls_if_alone": found.single_calls,
         "rows_in_a_call": found.pack,
+        "packed": found.packed
+        and {
+            "rows_in_a_call": found.packed.rows,
+            "calls": found.packed.forecast.calls,
+            "days": found.packed.forecast.days,
+        },
         "prompt_tokens": found.prompt_tokens,
         "calls_a_day": found.forecast.per_day,
         "days": found.forecast.days,
@@ -198,9 +205,27 @@ def status(found: Status) -> JSON:
     return {
         "at": iso(found.at),
         "runners": found.runners,
+        "runs": [run(one) for one in found.published],
         "set_aside": found.set_aside,
         "batches": [batch_status(line) for line in found.batches],
         "windows": [window(each) for each in found.windows],
+    }
+
+
+def run(found: Published) -> JSON:
+    """What a runner at work says of itself."""
+    return {
+        "pid": found.pid,
+        "since": iso(found.since),
+        "at": iso(found.at),
+        "batches": list(found.batches),
+        "paused": list(found.paused),
+        "calls_in_flight": found.in_flight,
+        "stopping": found.stopping,
+        "trouble": found.trouble,
+        "rows_a_minute": found.rows_a_minute,
+        "rows_a_call": found.rows_a_call,
+        "until": None if found.until is None else iso(found.until),
     }
 
 

@@ -10,6 +10,7 @@ from runner.cli import exit_codes
 from runner.cli.options import BatchName, examples
 from runner.cli.session import Session, print_json, session_of
 from runner.core.states import BatchState
+from runner.errors import NotFoundError
 
 if TYPE_CHECKING:
     from runner.app.application import Application
@@ -19,14 +20,23 @@ if TYPE_CHECKING:
 app = typer.Typer(rich_markup_mode=None)
 
 
-@app.command(epilog=examples("midnight retry 1 && midnight run"))
-def retry(context: typer.Context, batch: BatchName) -> int:
+@app.command(epilog=examples("midnight retry 1 && midnight run", "midnight retry 1 --cause 2"))
+def retry(
+    context: typer.Context,
+    batch: BatchName,
+    cause: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Only the rows of this cause, as `failures` numbers them.", metavar="N"
+        ),
+    ] = None,
+) -> int:
     """Queue the failed rows of a batch again."""
     from runner.cli import as_json
     from runner.wording import fmt
 
     session = session_of(context)
-    found, retried = session.query(lambda midnight: _retry(midnight, batch))
+    found, retried = session.query(lambda midnight: _retry(midnight, batch, cause))
     if session.json:
         print_json({"batch": as_json.batch(found), "retried": retried})
     elif not retried:
@@ -37,8 +47,15 @@ def retry(context: typer.Context, batch: BatchName) -> int:
     return exit_codes.DONE
 
 
-async def _retry(midnight: Application, name: str) -> tuple[Batch, int]:
-    retried = await midnight.retry(await midnight.batch(name))
+async def _retry(midnight: Application, name: str, cause: int | None) -> tuple[Batch, int]:
+    batch, chosen = await midnight.batch(name), None
+    if cause is not None:
+        causes = await midnight.causes(batch)
+        if cause > len(causes):
+            remedy = f"see them with: midnight failures {batch.id}"
+            raise NotFoundError(f"batch {batch.id} has no cause {cause}", remedy=remedy)
+        chosen = causes[cause - 1]
+    retried = await midnight.retry(batch, chosen)
     found = await midnight.batch(name)
     if retried:
         await midnight.write_output(found)
@@ -127,25 +144,28 @@ def _change(context: typer.Context, name: str, state: BatchState) -> int:
     from runner.cli import as_json
 
     session = session_of(context)
-    before, after = session.query(lambda midnight: _set(midnight, name, state))
+    before, after, working = session.query(lambda midnight: _set(midnight, name, state))
     if session.json:
         print_json({"batch": as_json.batch(after), "changed": before.state is not after.state})
         return exit_codes.DONE
-    session.print(f"{_title(after)}: {_told(session, before, after)}")
+    session.print(f"{_title(after)}: {_told(session, before, after, working=working)}")
     return exit_codes.DONE
 
 
-async def _set(midnight: Application, name: str, state: BatchState) -> tuple[Batch, Batch]:
-    """The batch before and after; a batch that is done does not change."""
-    batch = await midnight.batch(name)
+async def _set(midnight: Application, name: str, state: BatchState) -> tuple[Batch, Batch, bool]:
+    """The batch before and after, and whether a runner is at work.
+
+    A batch that is done does not change.
+    """
+    batch, working = await midnight.batch(name), await midnight.is_worked_on()
     if batch.done or batch.state is state:
-        return batch, batch
+        return batch, batch, working
     changed = await midnight.set_state(batch, state)
     await midnight.write_output(changed)
-    return batch, changed
+    return batch, changed, working
 
 
-def _told(session: Session, before: Batch, after: Batch) -> str:
+def _told(session: Session, before: Batch, after: Batch, *, working: bool) -> str:
     if after.done:
         return "it is done already, there is nothing left to change"
     again = "is" if before.state is not after.state else "was already"
@@ -155,6 +175,8 @@ def _told(session: Session, before: Batch, after: Batch) -> str:
             return f"{again} paused; go on with: {resume_it}"
         case BatchState.CANCELLED:
             return f"{again} cancelled, its results stay; take it up again with: {resume_it}"
+        case _ if working:
+            return f"{again} active; the runner at work goes on with it"
         case _:
             return f"{again} active; go on with: {session.command('run')}"
 

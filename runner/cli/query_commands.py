@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from runner.app.application import Application
     from runner.app.responses import Status
     from runner.cli.output_target import OutputTarget
-    from runner.store.batch_rows import Failure
+    from runner.store.batch_rows import Cause, Failure
     from runner.store.batches import Batch
 
 app = typer.Typer(rich_markup_mode=None)
@@ -63,6 +63,14 @@ async def _status(midnight: Application, name: str | None, *, trials: bool) -> S
         return replace(found, batches=shown)
     only = await midnight.batch(name)
     return replace(found, batches=tuple(b for b in found.batches if b.batch.id == only.id))
+
+
+@app.command(epilog=examples("midnight watch"))
+def watch(context: typer.Context) -> int:
+    """Watch what another process runs, as it is shown there."""
+    from runner.cli import watch_action
+
+    return watch_action.watch(session_of(context))
 
 
 @app.command(epilog=examples("midnight quota", "midnight quota --json"))
@@ -180,20 +188,22 @@ def failures(
         int, typer.Option(min=1, help="Rows shown at most; default: 20.", metavar="N")
     ] = 20,
 ) -> int:
-    """Show which rows failed, and why."""
+    """Show why rows failed, each cause with an example and what to do; then the rows."""
     from runner.cli import as_json
 
     session = session_of(context)
-    found, rows = session.query(lambda midnight: _failures(midnight, batch, limit))
+    found, rows, causes = session.query(lambda midnight: _failures(midnight, batch, limit))
     if session.json:
         print_json(as_json.failures(rows))
         return exit_codes.DONE
-    from runner.cli.render import report_tables
+    from runner.cli.render import failure_view
 
-    session.print(report_tables.failures(rows, found, session.command("retry", str(found.id))))
+    session.print(failure_view.failures(rows, causes, found, session.command()))
     return exit_codes.DONE
 
 
-async def _failures(midnight: Application, name: str, limit: int) -> tuple[Batch, list[Failure]]:
+async def _failures(
+    midnight: Application, name: str, limit: int
+) -> tuple[Batch, list[Failure], list[Cause]]:
     batch = await midnight.batch(name)
-    return batch, await midnight.failures(batch, limit)
+    return batch, await midnight.failures(batch, limit), await midnight.causes(batch)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -82,7 +83,7 @@ async def _run(
     if checked:
         queued = await submit(session, midnight, checked, request.again, request.target)
         only = queued.batch
-    with watching(session.err) as watcher:
+    with watching(session.err, midnight) as watcher:
         ran = await midnight.run(
             only=only,
             wait=not request.no_wait,
@@ -99,15 +100,23 @@ async def _windows(midnight: Application, ran: Ran) -> tuple[Window, ...]:
     return await midnight.windows(models) if models else ()
 
 
-def watching(console: Console) -> AbstractContextManager[Watcher]:
-    """A live view on a terminal, timestamped lines anywhere else."""
-    if console.is_terminal and not console.is_dumb_terminal:
-        from runner.cli.render.live_screen import LiveScreen  # noqa: PLC0415 - one is needed
+@contextmanager
+def watching(console: Console, midnight: Application) -> Iterator[Watcher]:
+    """A live view with its keys on a terminal, timestamped lines anywhere else."""
+    if not console.is_terminal or console.is_dumb_terminal:
+        from runner.cli.render.run_log import RunLog  # noqa: PLC0415 - one is needed
 
-        return LiveScreen(console)
-    from runner.cli.render.run_log import RunLog  # noqa: PLC0415
+        yield RunLog(console)
+        return
+    from runner.cli.render import keys  # noqa: PLC0415
+    from runner.cli.render.live_screen import LiveScreen  # noqa: PLC0415
+    from runner.cli.render.run_view import STOP_HINT  # noqa: PLC0415
+    from runner.cli.run_keys import KEYS_HINT, RunKeys  # noqa: PLC0415
 
-    return nullcontext(RunLog(console))
+    screen = LiveScreen(console, hint=KEYS_HINT if keys.can_read() else STOP_HINT)
+    run_keys = RunKeys(midnight, screen)
+    with screen, keys.reading(run_keys.handlers):
+        yield run_keys
 
 
 def _print(session: Session, request: RunRequest, report: RunReport) -> None:

@@ -221,6 +221,8 @@ def plan(
             tokens=found.prompt_tokens,
         )
     )
+    if (advice := summaries.packing_advice(found)) is not None:
+        session.print(advice)
     session.print(f"try it in virtual time: {session.command('rehearse', *job.to_argv())}")
     return exit_codes.DONE
 

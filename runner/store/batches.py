@@ -208,8 +208,7 @@ async def find_predecessor(connection: AsyncConnection, batch: Batch) -> Batch |
 async def replace_batch(connection: AsyncConnection, old: Batch, new: Batch) -> None:
     """Ask no more of `old` and its parts: `new` asks the same in a newer way."""
     family = or_(batches.c.id == old.id, batches.c.part_of == old.id)
-    values = {"replaced_by": new.id, "output": None, "error_output": None}
-    await connection.execute(update(batches).where(family).values(values))
+    await connection.execute(update(batches).where(family).values(replaced_by=new.id))
     for part in await parts_of(connection, old.id):
         if not part.done:
             await set_batch_state(connection, part.id, BatchState.CANCELLED)

@@ -240,6 +240,27 @@ async def retry_family(connection: AsyncConnection, batch_id: int) -> int:
     return retried
 
 
+async def retry_jobs(connection: AsyncConnection, job_ids: Sequence[int]) -> int:
+    """Queue these failed jobs, and the failed duplicates of them, again; how many there were."""
+    changes = Changes()
+    await requeue_failed(connection, job_ids, changes)
+    await connection.execute(
+        update(jobs)
+        .where(jobs.c.state == JobState.READY, OneOf(jobs.c.id, "jobs"))
+        .values(dict.fromkeys(_TRIES, 0)),
+        {"jobs": listed(job_ids)},
+    )
+    await connection.execute(
+        delete(invalid_replies).where(OneOf(invalid_replies.c.job_id, "jobs")),
+        {"jobs": listed(job_ids)},
+    )
+    await changes.write(connection)
+    return -sum(counter[JobState.FAILED] for counter in changes.by_batch.values())
+
+
+_TRIES = ("attempts", "crashes", "faults", "invalid_replies", "splits")
+
+
 async def retry_failed(connection: AsyncConnection, batch: Batch) -> int:
     """Queue the failed jobs of `batch` again, as if never tried; returns how many there were."""
     own = {"first": batch.first_job, "last": batch.last_job}

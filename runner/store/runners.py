@@ -92,7 +92,7 @@ async def alive(database: Database) -> list[int]:
 async def living_processes(database: Database, connection: AsyncConnection) -> list[int]:
     """The process ids of the runners at work, read in the caller's transaction."""
     living = await alive(database)
-    query = select(runners.c.pid).where(runners.c.id.in_(living))
+    query = select(runners.c.pid).where(runners.c.id.in_(living)).order_by(runners.c.id)
     return list((await connection.scalars(query)).all()) if living else []
 
 

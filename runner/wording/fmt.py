@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, tzinfo
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from runner.clock import moment
 from runner.core.window import CREDIT, Unit
@@ -114,8 +115,17 @@ def time_left(ms: int) -> str:
 
 def when(ms: int, now: int, zone: tzinfo | None = None) -> str:
     """``16:00``, ``00:00 tomorrow`` or ``Thu 27 Nov 09:40``, as seen from `now`."""
+    return _when(ms, now, zone, "%H:%M:%S" if 0 <= ms - now < SHORT_MS else "%H:%M")
+
+
+def minute(ms: int, now: int, zone: tzinfo | None = None) -> str:
+    """As `when`, but always to the minute, rounded up."""
+    return _when(-(-ms // MINUTE_MS) * MINUTE_MS, now, zone, "%H:%M")
+
+
+def _when(ms: int, now: int, zone: tzinfo | None, form: str) -> str:
     then, today = moment(ms, zone), moment(now, zone)
-    clock = f"{then:%H:%M:%S}" if 0 <= ms - now < SHORT_MS else f"{then:%H:%M}"
+    clock = format(then, form)
     days = (then.date() - today.date()).days
     if days == 0:
         return clock
@@ -125,9 +135,14 @@ def when(ms: int, now: int, zone: tzinfo | None = None) -> str:
     return f"{then:%a} {then.day} {then:%b}{year} {clock}"
 
 
-def until(ms: int, now: int, zone: tzinfo | None = None) -> str:
-    """``00:00 tomorrow (in 7 h 12 min)``."""
-    return f"{when(ms, now, zone)} ({time_left(ms - now)})"
+def until(ms: int, now: int, zone: tzinfo | None = None, provider_zone: str | None = None) -> str:
+    """``00:00 tomorrow (in 7 h 12 min)``, or ``16:00 (in 7 h 12 min; 00:00 in Asia/Shanghai)``."""
+    theirs = ""
+    if provider_zone is not None:
+        there, here = moment(ms, ZoneInfo(provider_zone)), moment(ms, zone)
+        if there.utcoffset() != here.utcoffset():
+            theirs = f"; {there:%H:%M} in {provider_zone}"
+    return f"{when(ms, now, zone)} ({time_left(ms - now)}{theirs})"
 
 
 def day(name: str) -> str:
@@ -145,3 +160,14 @@ def shortened(text: str, most: int) -> str:
     """`text` on one line, at most `most` characters long."""
     line = " ".join(text.split())
     return line if len(line) <= most else line[: most - 1].rstrip() + "…"
+
+
+def speed(rows_a_minute: float | None, rows_a_call: float | None) -> str:
+    """``42 rows a minute, 18.5 rows a call``; empty where it is not known."""
+    told = []
+    if rows_a_minute:
+        shown = f"{rows_a_minute:,.0f}" if rows_a_minute >= 10 else f"{rows_a_minute:.1f}"  # noqa: PLR2004
+        told.append(f"{shown} rows a minute")
+    if rows_a_call and rows_a_call > 1.05:  # noqa: PLR2004 - else it says nothing
+        told.append(f"{rows_a_call:.1f} rows a call")
+    return ", ".join(told)

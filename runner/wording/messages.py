@@ -187,8 +187,17 @@ def wait(reason: Waiting, now: int, zone: tzinfo | None = None) -> str:
         return "one probe call is under way; the others follow when it is answered"
     if window is not None and reason.until is None:
         return "the calls in flight finish, then one probe call goes first"
-    moment = fmt.until(reason.until, now, zone) if reason.until is not None else "any moment"
+    moment = "any moment"
+    if reason.until is not None:
+        period = window.period if window is not None else None
+        theirs = period.zone if isinstance(period, Calendar) and _is_far(reason, now) else None
+        moment = fmt.until(reason.until, now, zone, theirs)
     return _SENTENCES[reason.cause](reason, moment)
+
+
+def _is_far(reason: Waiting, now: int) -> bool:
+    """Whether somebody will want to know what time it is where the provider is."""
+    return reason.until is not None and reason.until - now > fmt.HOUR_MS
 
 
 def _reset(_reason: Waiting, moment: str) -> str:
@@ -283,7 +292,7 @@ def _concurrency(_reason: Waiting, _moment: str) -> str:
 def _pace(reason: Waiting, moment: str) -> str:
     room = reason.window.remaining if reason.window else None
     left = "today's budget" if room is None else f"today's {fmt.count(room, 'call')} left"
-    return f"spreading {left} over the day; the next call at {moment}"
+    return f"spreading {left} over the day (--pace asap does not); the next call at {moment}"
 
 
 def _quote(reason: Waiting) -> str:
@@ -311,15 +320,30 @@ _SENTENCES = {
 }
 
 
+_HINDRANCES = {
+    ParkReason.THROTTLED.value: "the provider asks for a slower pace",
+    ParkReason.AMBIGUOUS.value: "the provider refuses calls",
+    ParkReason.OFFLINE.value: "the provider cannot be reached",
+    ParkReason.GONE.value: "the provider does not serve the model",
+    ParkReason.CIRCUIT_OPEN.value: "call after call fails",
+    ParkReason.REFUSED.value: "the provider refuses the account",
+}
+
+
+def hindrance(reasons: Iterable[Waiting]) -> str | None:
+    """What keeps a forecast from meaning anything, if anything does."""
+    return next((_HINDRANCES[r.cause] for r in reasons if r.cause in _HINDRANCES), None)
+
+
 def finish(found: Forecast, now: int, zone: tzinfo | None = None) -> str:
-    """``about Thu 27 Nov 09:40``."""
+    """``about Thu 27 Nov 09:40``; never to the second, since nobody knows that."""
     if found.calls == 0:
         return "done"
     if found.beyond:
         return f"not known: {fmt.count(found.beyond, 'call')} beyond what is allowed or paid for"
     if found.days == 0:
         return "never: no call a day is allowed"
-    return f"about {fmt.when(found.finish_at, now, zone)}"
+    return f"about {fmt.minute(found.finish_at, now, zone)}"
 
 
 def calls_a_day(found: Forecast) -> str:

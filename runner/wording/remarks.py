@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from runner.app.responses import BatchStatus, Status
+from runner.core.states import BatchState
 from runner.wording import messages
 
 
@@ -11,6 +12,8 @@ def of_batch(line: BatchStatus, found: Status) -> str:
     batch, waiting = line.batch, line.waiting
     if line.unserved:
         return messages.unserved(line.unserved)
+    if not batch.done and batch.state is BatchState.PAUSED:
+        return messages.paused(batch).removeprefix(f"{batch.name} (batch {batch.id}) ")
     if waiting is not None and waiting.cause == "pace":
         if not found.runners:
             return ""

@@ -59,6 +59,7 @@ def test_a_providers_table_that_no_account_uses_is_told(midnight: Any, tmp_path:
         "plan",
         "rehearse",
         "status",
+        "watch",
         "quota",
         "report",
         "export",

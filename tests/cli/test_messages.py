@@ -99,7 +99,7 @@ def test_a_spent_day_says_how_much_until_when_and_what_then() -> None:
     reason = Waiting(1, ParkReason.SPENT, "", WINDOW.resets_at, WINDOW)
     assert messages.wait(reason, NOW, UTC) == (
         "waiting for the reset: 2,000 of 2,000 calls spent today; "
-        "sleeping until 15:48 (in 7 h 0 min), then one probe"
+        "sleeping until 15:48 (in 7 h 0 min; 23:48 in Asia/Shanghai), then one probe"
     )
 
 

@@ -52,6 +52,16 @@ def test_a_file_with_more_answers_is_kept_under_another_name(
     assert len(states()) == 6
 
 
+def test_a_file_of_the_batch_that_is_replaced_is_kept_until_the_new_one_has_as_many(
+    midnight: Any, work: Any, provider: Any
+) -> None:
+    provider()
+    midnight("run", *work, "-o", "out.csv")
+    said = midnight("run", *work, "--fresh", "-o", "out.csv")
+    assert "resembles batch 1: all is asked afresh; no answer is kept, 6 calls" in said.err
+    assert (len(states()), len(states("out.batch-1.csv"))) == (6, 6)
+
+
 def test_a_file_of_another_database_is_kept_too(midnight: Any, work: Any, provider: Any) -> None:
     provider()
     midnight("run", *work, "-o", "out.csv")

@@ -34,7 +34,7 @@ def _difference(found: Resemblance) -> str:
         verb = "has" if len(found.changes) == 1 and not found.changes[0].endswith("s") else "have"
         changed = f"{fmt.listed(found.changes)} {verb} changed"
         return ", ".join(filter(None, (more, changed)))
-    return more or "other rows, or asked afresh"
+    return more or ("all is asked afresh" if found.fresh else "other rows")
 
 
 def _kept(number: int) -> str:

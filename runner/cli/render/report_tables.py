@@ -12,7 +12,6 @@ from runner.app.reporting import Line, Report
 from runner.cli.render import report_pictures
 from runner.cli.render.layout import table
 from runner.core.window import Unit
-from runner.store.batch_rows import Failure
 from runner.store.batches import Batch
 from runner.store.reports import DayReport
 from runner.wording import fmt
@@ -119,24 +118,6 @@ def _share(days: Sequence[DayReport]) -> str:
     if not known:
         return ""
     return fmt.percent(sum(spent for spent, _ in known), sum(limit for _, limit in known))
-
-
-def failures(found: Sequence[Failure], batch: Batch, retry: str) -> RenderableType:
-    """Failed rows, why they failed, and the command that queues them again."""
-    if not found:
-        return Text(f"no row of {batch.name} (batch {batch.id}) has failed", "green")
-    made = table("Row", "Why", "The model said", "Input", right=("Row",))
-    for each in found:
-        made.add_row(
-            fmt.number(each.row),
-            Text(fmt.shortened(each.error, 200)),
-            Text(fmt.shortened(each.replies[-1] if each.replies else "", 80)),
-            Text(fmt.shortened(each.payload, 80), "dim"),
-        )
-    hidden = batch.counts.failed - len(found)
-    more = [Text(f"and {fmt.number(hidden)} more; see them with --limit", "dim")] * (hidden > 0)
-    again = Text(f"queue them again with: {retry}", "dim")
-    return Group(made, Text(), *more, again)
 
 
 def written(path: str | Path, rows: int, batch: Batch) -> str:

@@ -49,7 +49,8 @@ class RunLog:
     def _tell_rows(self, progress: Progress, view: RunView) -> None:
         at = progress.at
         if self._told_at is None and progress.batches:
-            self._write(at, f"started: {view.title}; {self._rows(view)}")
+            output = f"; output {view.outputs}" if view.outputs else ""
+            self._write(at, f"started: {view.title}; {self._rows(view)}{output}")
         elif self._told_at is None or abs(at - self._told_at) < PROGRESS_EVERY_MS:
             return
         elif view.rows_done != self._told_rows:
@@ -61,7 +62,7 @@ class RunLog:
     def _rows(self, view: RunView) -> str:
         finish = f"finish {view.finish}" if view.finish else ""
         today = f"today {', '.join(view.today)}" if view.today else ""
-        return "; ".join(part for part in (view.rows_done, today, finish) if part)
+        return "; ".join(part for part in (view.rows_done, view.speed, today, finish) if part)
 
     def _tell_troubles(self, progress: Progress, view: RunView) -> None:
         if progress.trouble and progress.trouble != self._trouble:

@@ -6,6 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from runner.app.publishing import STALE_MS, Published
 from runner.app.responses import BatchStatus, Status
 from runner.cli.render.layout import table
 from runner.cli.render.quota_tables import refusals
@@ -37,12 +38,13 @@ def status(found: Status, command: str, *, why: bool = False) -> RenderableType:
         parts: list[RenderableType] = [Text(f"{NOTHING_QUEUED}; {FIRST_STEPS}")]
         return Group(*parts, *_set_aside(found, command))
     remarks = _explanations(found) if why else _remarks(found)
+    runners = _runners(found, f"{command} run")
     waiting = [line.waiting for line in found.batches if line.waiting is not None]
     today = messages.window_lines(shown_windows.today(found.windows, waiting))
-    parts = [_batches(found), *remarks, Text(), Text("Today", "bold")]
+    parts = [*runners, Text(), _batches(found), *remarks, Text(), Text("Today", "bold")]
     parts += [Text(f"  {line}") for line in today]
-    parts += [Text(), *refusals(found.windows), *_set_aside(found, command)]
-    return Group(*parts, _runners(found, f"{command} run"))
+    rest = [*refusals(found.windows), *_set_aside(found, command)]
+    return Group(*parts, *([Text()] if rest else []), *rest)
 
 
 def _set_aside(found: Status, command: str) -> list[Text]:
@@ -125,9 +127,32 @@ def _at_rest(line: BatchStatus) -> str:
     return batch.pause_reason or f"it is {batch.state.value}"
 
 
-def _runners(found: Status, run: str) -> Text:
-    if found.runners:
-        return Text(f"{fmt.count(found.runners, 'runner')} at work", "green")
+def _runners(found: Status, run: str) -> list[Text]:
+    """Who is at work, and what each says of itself; or what to do, if nobody is."""
+    if not found.runners:
+        return [_nobody(found, run)]
+    head = Text(f"{fmt.count(found.runners, 'runner')} at work", "green")
+    return [head, *(Text(f"  {_said(one, found.at)}") for one in found.published)]
+
+
+def _said(one: Published, now: int) -> str:
+    """``process 4242, since 08:10: 3 calls in flight, 42 rows a minute``."""
+    who = f"process {one.pid}, since {fmt.when(one.since, now)}"
+    if now - one.at > STALE_MS:
+        return f"{who}: it has said nothing for {fmt.duration(now - one.at)}"
+    if one.stopping:
+        return f"{who}: stopping"
+    if one.trouble:
+        return f"{who}: {one.trouble}; trying again"
+    flying = f"{fmt.count(one.in_flight, 'call')} in flight" if one.in_flight else ""
+    told = [flying, fmt.speed(one.rows_a_minute, one.rows_a_call)]
+    if one.paused and not one.batches:
+        told = ["all that it works on is paused"]
+    said = ", ".join(filter(None, told)) or "waiting"
+    return f"{who}: {said}"
+
+
+def _nobody(found: Status, run: str) -> Text:
     if any(runnable(line.batch) and not line.unserved for line in found.batches):
         return Text(f"{NOBODY} {run}", "yellow")
     paused = [b for b in (line.batch for line in found.batches) if b.state is BatchState.PAUSED]

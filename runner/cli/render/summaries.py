@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
 from rich.text import Text
@@ -18,6 +19,9 @@ from runner.core.states import BatchState
 from runner.core.window import Window
 from runner.store.batches import Batch
 from runner.wording import fmt, messages, shown_windows
+
+if TYPE_CHECKING:
+    from runner.app.planning import Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +113,20 @@ def _advice(batch: Batch, found: Summary) -> list[tuple[str, str]]:
         why = f" ({batch.pause_reason})" if batch.pause_reason else ""
         pairs.append((f"{batch.state}", f"go on with: {prefix} resume {batch.id}{why}"))
     return pairs
+
+
+def packing_advice(found: Plan) -> str | None:
+    """``pack = 20: 1,500 calls, 1 day instead of 15``; None where it would change little."""
+    if found.packed is None:
+        return None
+    packed, alone = found.packed.forecast, found.forecast
+    days = ""
+    if 0 < packed.days < alone.days:
+        days = f", {fmt.count(packed.days, 'day')} of allowance instead of {fmt.number(alone.days)}"
+    return (
+        f"pack = {found.packed.rows} in [job]: {fmt.count(packed.calls, 'call')}{days}; "
+        "check = 0.02 measures what it costs in quality"
+    )
 
 
 def cost(

@@ -14,7 +14,7 @@ from runner.core.states import BatchState
 from runner.engine.progress import Progress
 from runner.server.dashboard.pages import render
 from runner.store.batches import Batch
-from runner.wording import messages, remarks, shown_windows
+from runner.wording import fmt, messages, remarks, shown_windows
 
 EVERY_S = 1.0
 KEEP_ALIVE_S = 15.0
@@ -29,7 +29,7 @@ class BatchView:
     batch: Batch
     state: str
     remark: str
-    per_minute: float | None
+    speed: str
     finish: str
 
     @property
@@ -77,8 +77,9 @@ def _view(line: BatchStatus, found: Overview) -> BatchView:
     batch, finish = line.batch, ""
     if line.forecast is not None and not batch.done:
         finish = messages.finish(line.forecast, found.status.at)
-    rate = None if batch.done else found.rates.get(batch.id)
-    return BatchView(batch, state_of(batch), _remark(line, found), rate, finish)
+    rates = None if batch.done else found.rates.get(batch.id)
+    speed = fmt.speed(rates.rows_a_minute, rates.rows_a_call) if rates else ""
+    return BatchView(batch, state_of(batch), _remark(line, found), speed, finish)
 
 
 def _remark(line: BatchStatus, found: Overview) -> str:
