@@ -55,12 +55,17 @@ class LiveOverview:
         for gone in self._rates.keys() - {batch.id for batch in progress.batches}:
             del self._rates[gone]
 
+    def changed(self) -> None:
+        """Somebody has changed the queue: what was read of it no longer holds."""
+        self._read_at = float("-inf")
+        self._gateway.reread()
+
     async def latest(self) -> Overview:
         """The overview of now, or of a moment ago."""
         async with self._reading:
             if self._latest is None or anyio.current_time() - self._read_at >= _FRESH_S:
-                self._latest = await self._read()
                 self._read_at = anyio.current_time()
+                self._latest = await self._read()
             return self._latest
 
     async def _read(self) -> Overview:

@@ -70,10 +70,11 @@ def batch_views(found: Overview) -> list[BatchView]:
     whole = [line for line in found.status.batches if line.batch.part_of is None]
     open_ = [line for line in whole if line.batch.state in _OPEN and not line.batch.done]
     ended = [line for line in whole if line not in open_][-_RECENT:]
-    return [_view(line, found) for line in (*reversed(open_), *reversed(ended))]
+    return [batch_view(line, found) for line in (*reversed(open_), *reversed(ended))]
 
 
-def _view(line: BatchStatus, found: Overview) -> BatchView:
+def batch_view(line: BatchStatus, found: Overview) -> BatchView:
+    """What is shown of a batch."""
     batch, finish = line.batch, ""
     if line.forecast is not None and not batch.done:
         finish = messages.finish(line.forecast, found.status.at)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from urllib.parse import parse_qs
 
@@ -21,8 +22,9 @@ from starlette.types import Receive, Scope, Send
 from runner.app.application import Application
 from runner.app.gateway import Gateway
 from runner.app.live import LiveOverview
-from runner.errors import NotFoundError, RunnerError
+from runner.errors import InputError, NotFoundError, RunnerError
 from runner.server.dashboard import now
+from runner.server.dashboard.batches import BatchPages, Page
 from runner.server.dashboard.pages import HEADERS, HERE, page
 from runner.server.dashboard.visits import (
     CSRF_FIELD,
@@ -31,6 +33,8 @@ from runner.server.dashboard.visits import (
     comes_from_here,
     keep_cookie,
 )
+
+log = logging.getLogger(__name__)
 
 ROOT = "/dashboard"
 _MOST_FORM_BYTES = 64 << 10
@@ -44,7 +48,6 @@ _STATIC = {
 }
 
 Fields = dict[str, str]
-Look = Callable[[Request, Visit], Awaitable[Response]]
 Change = Callable[[Request, Fields], Awaitable[Response]]
 
 
@@ -62,11 +65,21 @@ class Dashboard:
         self._live = live
         self._visits = Visits(gateway.clients)
         self._watchers = 0
+        pages = BatchPages(midnight, live)
         self._app = Starlette(
             routes=[
                 Route("/", self._look(self._now)),
                 Route(ROOT, self._look(self._now)),
                 Route(f"{ROOT}/live", self._look(self._events)),
+                Route(f"{ROOT}/batches", self._look(pages.listed)),
+                Route(f"{ROOT}/batches/{{batch}}", self._look(pages.one)),
+                Route(f"{ROOT}/batches/{{batch}}/failures", self._look(pages.failures)),
+                Route(f"{ROOT}/batches/{{batch}}/rows/{{row}}", self._look(pages.row)),
+                Route(
+                    f"{ROOT}/batches/{{batch}}/{{action}}",
+                    self._change(pages.change),
+                    methods=["POST"],
+                ),
                 Route(f"{ROOT}/enter", self._enter, methods=["POST"]),
                 Route(f"{ROOT}/leave", self._change(self._leave), methods=["POST"]),
                 Route(f"{ROOT}/static/{{name}}", self._static),
@@ -74,7 +87,9 @@ class Dashboard:
             exception_handlers={
                 HTTPException: _failed,
                 NotFoundError: _missing,
+                InputError: _wrong,
                 RunnerError: _broken,
+                Exception: _defect,
             },
         )
 
@@ -82,14 +97,14 @@ class Dashboard:
         """Answer one request."""
         await self._app(scope, receive, send)
 
-    def _look(self, show: Look) -> Callable[[Request], Awaitable[Response]]:
+    def _look(self, show: Page) -> Callable[[Request], Awaitable[Response]]:
         """A page for those who may look; others are asked for a key."""
 
         async def answer(request: Request) -> Response:
             visit = await self._visits.find(request)
             if visit is None:
                 return page("enter.html", 401, refused=False, to=_target(request.url.path))
-            response = await show(request, visit)
+            response = await show(request, visit, keyed=self._gateway.clients.need_keys)
             keep_cookie(request, response, visit)
             return response
 
@@ -110,7 +125,7 @@ class Dashboard:
 
         return answer
 
-    async def _now(self, _request: Request, visit: Visit) -> Response:
+    async def _now(self, _request: Request, visit: Visit, *, keyed: bool) -> Response:
         found = await self._live.latest()
         return page(
             "now.html",
@@ -118,10 +133,11 @@ class Dashboard:
             at="now",
             pieces=now.pieces(found),
             structure=now.structure(found),
-            keyed=self._gateway.clients.need_keys,
+            keyed=keyed,
         )
 
-    async def _events(self, request: Request, _visit: Visit) -> Response:
+    async def _events(self, request: Request, _visit: Visit, *, keyed: bool) -> Response:
+        del keyed
         if self._watchers >= _MOST_WATCHERS:
             return _error(503, "too many pages are open", "close some")
 
@@ -199,8 +215,17 @@ async def _missing(_request: Request, error: Exception) -> Response:
     return _of(error, 404)
 
 
+async def _wrong(_request: Request, error: Exception) -> Response:
+    return _of(error, 400)
+
+
 async def _broken(_request: Request, error: Exception) -> Response:
     return _of(error, 503)
+
+
+async def _defect(_request: Request, error: Exception) -> Response:
+    log.error("a page could not be made", exc_info=error)
+    return _error(500, "this page has a defect", "the log of midnight serve tells more")
 
 
 def _of(error: Exception, status: int) -> Response:

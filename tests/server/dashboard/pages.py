@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
@@ -142,3 +143,11 @@ def submit(served: Served, folder: Path, texts: list[str], name: str = "reviews"
 def csrf(page: Tag) -> str:
     """The token that the forms of a page bring."""
     return next(one.attrs["value"] for one in page.all("input") if one.attrs.get("name") == "csrf")
+
+
+def wait_until_done(served: Served, batch_id: int) -> None:
+    """Until every row has ended."""
+    until = time.monotonic() + 20
+    while not served.do(served.application.batch, str(batch_id)).done:
+        assert time.monotonic() < until
+        time.sleep(0.05)

@@ -8,17 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.server.conftest import MODEL, Served, Serving
-from tests.server.dashboard.pages import HOSTILE, checked, submit
-
-
-def wait_until_done(served: Served, batch_id: int) -> None:
-    until = time.monotonic() + 20
-    while True:
-        (found,) = [one for one in served.do(served.application.batches) if one.id == batch_id]
-        if found.done:
-            return
-        assert time.monotonic() < until
-        time.sleep(0.05)
+from tests.server.dashboard.pages import HOSTILE, checked, submit, wait_until_done
 
 
 def test_an_empty_database_has_a_whole_page_that_says_what_to_do(served: Served) -> None:
