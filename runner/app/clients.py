@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
@@ -38,6 +38,15 @@ class Client:
 def hashed(key: str) -> str:
     """What is stored of a key: it is drawn from 256 bits, so that nobody finds it by its hash."""
     return hashlib.sha256(key.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class ClientUse:
+    """How many calls a client has made today, and how many it may make; None: any number."""
+
+    name: str
+    calls: int
+    most: int | None
 
 
 class Clients:
@@ -147,6 +156,19 @@ class DailyCalls:
                 return day.ends_at
             self._days[client.name] = replace(day, calls=day.calls + 1)
         return None
+
+    async def used(self, clients: Iterable[Client]) -> list[ClientUse]:
+        """What each of these has used today, by the ledger."""
+        begins = _ms(_day(moment(self._clock.now(), self._zone))[0])
+        async with self._database.read() as connection:
+            return [
+                ClientUse(
+                    client.name,
+                    await client_keys.calls_since(connection, client.name, begins),
+                    client.settings.max_calls_per_day,
+                )
+                for client in clients
+            ]
 
     def give_back(self, client: Client) -> None:
         """A call that was counted was none."""

@@ -13,7 +13,7 @@ from runner.app import accounts, refusals
 from runner.app.api_batch_input import Models
 from runner.app.api_files import ApiFiles
 from runner.app.batch_api import BatchApi
-from runner.app.clients import Client, Clients, DailyCalls, wait_ms
+from runner.app.clients import NOBODY, Client, Clients, ClientUse, DailyCalls, wait_ms
 from runner.app.engine_host import EngineHost, OnStart
 from runner.app.image_results import ImageResults
 from runner.app.model_list import ListedModel, ModelList
@@ -30,6 +30,7 @@ from runner.engine.client_call import (
     NotAdmitted,
     Outcome,
 )
+from runner.engine.progress import Watcher
 from runner.engine.run import RunOptions
 from runner.engine.snapshot import routes_of
 from runner.settings import Settings
@@ -61,7 +62,9 @@ class Gateway:
         self._images = ImageResults(host.endpoints, clock)
         self._timeout_s = read_length(settings.serve.timeout) / 1000
 
-    async def run(self, on_start: OnStart, *, signals: bool = False) -> Ending:
+    async def run(
+        self, on_start: OnStart, *, signals: bool = False, watcher: Watcher | None = None
+    ) -> Ending:
         """Make calls for clients and for all that is queued, until it is stopped.
 
         Raises:
@@ -69,9 +72,20 @@ class Gateway:
             RunnerError: As `Application.run`.
         """
         rules: Rules = accounts.rules_for(self.settings)
-        options = RunOptions(rules=rules, lasting=True)
+        options = RunOptions(rules=rules, lasting=True, watcher=watcher)
         ending, _ = await self._host.run(options, on_start, signals=signals)
         return ending
+
+    def reread(self) -> None:
+        """Tell the engine that somebody in this process has changed the queue."""
+        self._host.reread()
+
+    async def used_today(self) -> list[ClientUse]:
+        """How many calls each client has made today; of one that made none only if it has a key."""
+        keys = {key.client for key in await self.clients.keys()}
+        names = sorted({NOBODY, *self.settings.serve.clients, *keys})
+        found = await self._daily.used(map(self.clients.named, names))
+        return [one for one in found if one.calls or one.name in keys]
 
     async def models(self, client: Client) -> list[ListedModel]:
         """What `client` may ask, and how much is left today; asking costs nothing."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from runner import exact_json
-from runner.cli.render.fmt import iso
 from runner.core.gate import ParkReason
 from runner.core.period import spell
 from runner.core.window import CREDIT, NEVER, Unit
+from runner.wording.fmt import iso
 
 if TYPE_CHECKING:
     from runner.app.credits import Credits, Purchase

@@ -220,7 +220,8 @@ def plan(
     if session.json:
         print_json(as_json.plan(found) | {"data_use": as_json.data_uses(session.settings)})
         return exit_codes.DONE
-    from runner.cli.render import fmt, summaries
+    from runner.cli.render import summaries
+    from runner.wording import fmt
 
     models = fmt.model_names(found.models)
     session.print(f"{found.name} on {models}: what it would cost; nothing was spent")

@@ -21,12 +21,13 @@ def serve_clients(session: Session, host: str, port: int) -> int:
         if session.json:
             print_json_line({"listening": url})
         session.err.print(f"Listening on {url}", style="bold", highlight=False)
+        session.err.print(f"  dashboard: {url}/", highlight=False, soft_wrap=True)
         told = f"  base URL for clients: {url}/v1; Ctrl-C stops it, once calls in flight have ended"
         session.err.print(told, highlight=False, soft_wrap=True)
 
     async def main() -> bool:
         async with session.open() as midnight:
-            ending = await serve(midnight.gateway(), host, port, ready=ready)
+            ending = await serve(midnight, host, port, ready=ready)
             queued = [one for one in await midnight.batches() if not is_settled(one)]
             return ending is not Ending.DONE and bool(queued)
 

@@ -65,8 +65,8 @@ def key_add(context: typer.Context, name: ClientName) -> int:
 @key.command("list", epilog=examples("midnight serve key list"))
 def key_list(context: typer.Context) -> int:
     """List the clients that have a key."""
-    from runner.cli.render import fmt
     from runner.clock import SystemClock
+    from runner.wording import fmt
 
     session = session_of(context)
     found = session.query(lambda midnight: midnight.gateway().clients.keys())

@@ -12,6 +12,7 @@ from runner.app.refusals import SERVER, Refusal
 from runner.errors import NotFoundError, RunnerError
 from runner.server.access import Access
 from runner.server.batch_routes import BatchRoutes
+from runner.server.dashboard.site import Dashboard, is_of_dashboard
 from runner.server.proxy import CALLS, Proxy
 from runner.server.replies import (
     Headers,
@@ -33,7 +34,8 @@ def api_path(path: str) -> str:
 class ServerApp:
     """Answers every request."""
 
-    def __init__(self, gateway: Gateway, access: Access) -> None:
+    def __init__(self, gateway: Gateway, access: Access, dashboard: Dashboard) -> None:
+        self._dashboard = dashboard
         self._gateway = gateway
         self._access = access
         self._proxy = Proxy(gateway)
@@ -48,6 +50,9 @@ class ServerApp:
             self._access.check_host(scope)
             if scope["method"] == "OPTIONS":
                 await send_whole(send, 204, b"", self._access.preflight(scope))
+                return
+            if is_of_dashboard(scope["path"]):
+                await self._dashboard(scope, receive, send)
                 return
             client = await self._access.client(scope)
             await self._answer(client, scope, receive, send, cors)

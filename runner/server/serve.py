@@ -6,18 +6,21 @@ from collections.abc import Callable
 
 import anyio
 
+from runner.app.application import Application
 from runner.app.gateway import Gateway
+from runner.app.live import LiveOverview
 from runner.core.ending import Ending
 from runner.errors import ConfigError, RunnerError
 from runner.listening import serve_app
 from runner.server.access import Access, is_loopback
 from runner.server.app import ServerApp
+from runner.server.dashboard.site import Dashboard
 
 ANY_ADDRESS = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 - it is recognised, not chosen
 
 
 async def serve(
-    gateway: Gateway,
+    midnight: Application,
     host: str,
     port: int,
     *,
@@ -28,7 +31,7 @@ async def serve(
     """Serve until told to stop; calls in flight finish then, up to a deadline.
 
     Args:
-        gateway: What is served.
+        midnight: What is served.
         host: Address to listen on.
         port: Port to listen on; 0 chooses a free one.
         ready: Called with the port once connections are accepted.
@@ -39,7 +42,9 @@ async def serve(
         ConfigError: The address cannot be listened on, or needs keys, of which there are none.
         RunnerError: The engine has failed.
     """
-    app = await _application(gateway, host)
+    gateway = midnight.gateway()
+    live = LiveOverview(midnight, gateway)
+    app = await _application(midnight, gateway, live, host)
     stopped, ending = anyio.Event(), Ending.STOPPED
     failure: RunnerError | None = None
     async with anyio.create_task_group() as tasks:
@@ -47,7 +52,7 @@ async def serve(
         async def run() -> None:
             nonlocal ending, failure
             try:
-                ending = await gateway.run(on_start, signals=signals)
+                ending = await gateway.run(on_start, signals=signals, watcher=live.watch)
             except RunnerError as error:
                 failure = error
             stopped.set()
@@ -64,7 +69,9 @@ async def serve(
     return ending
 
 
-async def _application(gateway: Gateway, host: str) -> ServerApp:
+async def _application(
+    midnight: Application, gateway: Gateway, live: LiveOverview, host: str
+) -> ServerApp:
     """What answers at an address.
 
     Raises:
@@ -77,4 +84,5 @@ async def _application(gateway: Gateway, host: str) -> ServerApp:
         raise ConfigError(what, where=f"--host {host}", remedy=remedy)
     settings = gateway.settings.serve
     hosts = None if host in ANY_ADDRESS else {host, *settings.hosts}
-    return ServerApp(gateway, Access(gateway.clients, hosts, settings.cors_origins))
+    access = Access(gateway.clients, hosts, settings.cors_origins)
+    return ServerApp(gateway, access, Dashboard(midnight, gateway, live))

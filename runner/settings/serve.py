@@ -48,11 +48,13 @@ class ClientSettings(TomlTable):
         models: The models that it may ask, each with the models that answer for it, the preferred
             one first; if there are any, no others are served to it.
         wait: How long its requests wait for allowance, as ``10m``; None: as ``[serve]`` says.
+        dashboard: Whether its key opens the dashboard, which shows and changes everything.
     """
 
     max_calls_per_day: Annotated[int, Field(ge=1)] | None = None
     models: dict[Name, Models] = Field(default_factory=dict)
     wait: Wait | None = None
+    dashboard: bool = True
 
 
 class ServeSettings(TomlTable):

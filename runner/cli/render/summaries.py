@@ -12,13 +12,14 @@ from rich.text import Text
 from runner.app.credits import Purchase
 from runner.app.outputs import Written
 from runner.app.responses import Ran
-from runner.cli.render import credit_messages, fmt, messages, report_tables, shown_windows
+from runner.cli.render import report_tables
 from runner.cli.render.layout import facts
 from runner.core.ending import Ending
 from runner.core.forecast import Forecast
 from runner.core.states import BatchState
 from runner.core.window import Window
 from runner.store.batches import Batch
+from runner.wording import credit_messages, fmt, messages, shown_windows
 
 if TYPE_CHECKING:
     from runner.app.planning import Plan

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from datetime import tzinfo
 
 from runner.app.credits import Credits
-from runner.cli.render import fmt
 from runner.core.demand import Waiting
 from runner.core.forecast import Forecast
 from runner.core.gate import ParkReason
@@ -15,6 +14,7 @@ from runner.core.period import Calendar, Grant, Period, Refill, Rolling
 from runner.core.verdict import is_of_calls
 from runner.core.window import CREDIT, NEVER, Source, Unit, Window
 from runner.store.batches import Batch
+from runner.wording import fmt
 
 SOURCES = {
     Source.PRESET: "limit as published",
