@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from runner.app import accounts
 from runner.app.catalogue import Catalogue
+from runner.app.credits import Purchase
 from runner.app.engine_host import EngineHost, OnStart
 from runner.app.forecasting import Forecaster
 from runner.app.responses import QuotaLine, Ran, Status, Submitted
@@ -32,11 +33,13 @@ from runner.store.set_aside import SetAside
 if TYPE_CHECKING:
     import httpx
 
+    from runner.app.gateway import Gateway
     from runner.app.notifying import Sent
     from runner.app.queueing import Wishes
     from runner.app.reporting import Report, Wanted
     from runner.app.submission import Checked
     from runner.app.submission import Progress as OnProgress
+    from runner.app.suggestions import Suggestion
     from runner.engine.call import Observer
     from runner.engine.progress import Progress, Watcher
 
@@ -211,6 +214,12 @@ class Application(Catalogue):
             self._forecaster.routes(sorted({model for b in wanted for model in b.models}))
         return missing
 
+    def gateway(self) -> Gateway:
+        """What clients of `midnight serve` can ask for."""
+        from runner.app.gateway import Gateway  # noqa: PLC0415 - only a server has clients
+
+        return Gateway(self.settings, self._database, self._clock, self._host)
+
     async def status(self) -> Status:
         """Every batch, what it waits for, and the windows."""
         return await self._status.status(self._clock.now())
@@ -223,6 +232,24 @@ class Application(Catalogue):
         `most` is how many of them the user allows; None: all.
         """
         return await self._status.forecast(models, calls, most, self._clock.now())
+
+    async def purchases(self, models: Sequence[str], rows_a_call: int) -> tuple[Purchase, ...]:
+        """What the credits pay for by each route to `models`, as far as is known."""
+        return await self._status.purchases(models, rows_a_call, self._clock.now())
+
+    async def suggestions(
+        self, models: Sequence[str], environ: Mapping[str, str] = os.environ
+    ) -> tuple[Suggestion, ...]:
+        """Other models that have more left, or cost less; the providers are asked, at no cost."""
+        from runner.app.suggestions import suggest  # noqa: PLC0415 - a status asks nobody
+
+        now = self._clock.now()
+        return await suggest(
+            self.settings,
+            environ,
+            models,
+            lambda names, known: self._status.states(names, known, now),
+        )
 
     async def windows(self, models: Sequence[str]) -> tuple[Window, ...]:
         """The windows that calls to any of `models` would touch now, each once."""

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from runner.app.story import RowStory
     from runner.app.submission import Progress as OnProgress
     from runner.store.batch_rows import Cause, Failure
+    from runner.store.browsing import RowPage, Wanted
 
 
 class Catalogue:
@@ -124,6 +125,20 @@ class Catalogue:
                 own = f"{name}, {part.part}" if part.part else name
                 await batches.rename(connection, part, own)
         return replace(batch, name=name)
+
+    async def set_priority(self, batch: Batch, priority: int) -> Batch:
+        """Have `batch` and its parts go earlier (a lower number) or later than others."""
+        async with self._database.write() as connection:
+            for part in await batches.parts_of(connection, batch.id):
+                await batches.set_priority(connection, part.id, priority)
+        return replace(batch, priority=priority)
+
+    async def browse(self, batch: Batch, wanted: Wanted) -> RowPage:
+        """A page of the rows of `batch`; of a vote, what the batch's own part has of them."""
+        from runner.store import browsing  # noqa: PLC0415 - only to look at rows
+
+        async with self._database.read() as connection:
+            return await browsing.rows_page(connection, batch, wanted)
 
     async def delete(self, found: Sequence[Batch]) -> Pruned:
         """Delete batches with their rows and results; what they cost stays in the ledger.

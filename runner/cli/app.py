@@ -50,6 +50,8 @@ COMMANDS = {
     "notify": "notify_commands",
     "doctor": "setup_commands",
     "models": "setup_commands",
+    "serve": "serve_commands",
+    "setup": "serve_commands",
     "presets": "preset_commands",
     "simulate": "simulate_commands",
     "db": "setup_commands",

@@ -33,7 +33,7 @@ def retry(
 ) -> int:
     """Queue the failed rows of a batch again."""
     from runner.cli import as_json
-    from runner.cli.render import fmt
+    from runner.wording import fmt
 
     session = session_of(context)
     found, retried = session.query(lambda midnight: _retry(midnight, batch, cause))

@@ -13,11 +13,12 @@ from runner.cli import report_json
 from runner.cli.arguments import JobArguments
 from runner.cli.exit_codes import code_of
 from runner.cli.output_target import OutputTarget, write_text
-from runner.cli.render import fmt, rehearsal_view, report_tables
+from runner.cli.render import rehearsal_view, report_tables
 from runner.cli.session import Session, print_json
 from runner.cli.submit_action import check
 from runner.clock import SystemClock
 from runner.errors import ConfigError
+from runner.wording import fmt
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from runner.cli import as_json
-from runner.cli.render.fmt import iso
+from runner.wording.fmt import iso
 
 if TYPE_CHECKING:
     from runner.app.quality import Quality

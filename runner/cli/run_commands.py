@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -219,7 +220,8 @@ def plan(
     if session.json:
         print_json(as_json.plan(found) | {"data_use": as_json.data_uses(session.settings)})
         return exit_codes.DONE
-    from runner.cli.render import fmt, summaries
+    from runner.cli.render import summaries
+    from runner.wording import fmt
 
     models = fmt.model_names(found.models)
     session.print(f"{found.name} on {models}: what it would cost; nothing was spent")
@@ -232,6 +234,7 @@ def plan(
             reused=found.reused,
             alone=found.single_calls,
             tokens=found.prompt_tokens,
+            more=summaries.ways_to_pay(found.purchases, found.suggestions),
         )
     )
     if (advice := summaries.packing_advice(found)) is not None:
@@ -246,12 +249,17 @@ async def _planned(session: Session, midnight: Application, checked: Checked) ->
 
     models, most = checked.jobfile.job.choices, checked.jobfile.limits.max_calls
     with bar(session.err, "reckoning") as tick:
-        return await make_plan(
+        found = await make_plan(
             checked,
             lambda calls: midnight.forecast(models, calls, most),
             midnight.answered_before,
             tick,
         )
+    purchases = await midnight.purchases(models, found.pack)
+    writes = checked.jobfile.job.kind in ("chat", "request")
+    long = found.forecast.days > 1 or found.forecast.paid_until is not None
+    suggestions = await midnight.suggestions(models) if writes and long else ()
+    return replace(found, purchases=purchases, suggestions=suggestions)
 
 
 @app.command(

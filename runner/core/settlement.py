@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from runner.core import charging, retry
+from runner.core import charging, quota, retry
 from runner.core.admission import Permit
 from runner.core.charging import Outcome
 from runner.core.retry import Accept, JobAction, Limits, Tries
@@ -33,12 +33,16 @@ class CallJob:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call that is in the ledger: it may be sent once, and must be settled once."""
+    """A call that is in the ledger: it may be sent once, and must be settled once.
+
+    It is made for the jobs of a batch, or for a `client`, named here.
+    """
 
     id: int
     permit: Permit
     jobs: tuple[CallJob, ...] = ()
     batch_id: int | None = None
+    client: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,10 +202,12 @@ def settle_windows(
     changed: dict[WindowKey, Window] = {}
     for permit, outcomes in _by_permit(settlements).values():
         account, model = permit.route
-        for quota, (period_key, held) in permit.reserved.items():
-            for key in ((account, "", quota, period_key), (account, model, quota, period_key)):
+        free = sum(one.verdict.kind in charging.UNCHARGED for one in outcomes) * permit.by_client
+        for name, (period_key, held) in permit.reserved.items():
+            for key in ((account, "", name, period_key), (account, model, name, period_key)):
                 if (window := changed.get(key) or windows.get(key)) is not None:
-                    changed[key] = charging.settle_calls(window, outcomes, now, held)
+                    settled = charging.settle_calls(window, outcomes, now, held)
+                    changed[key] = quota.by_clients(settled, -free * held)
     return changed
 
 

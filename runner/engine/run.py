@@ -34,6 +34,7 @@ class RunOptions:
         patience_ms: How long to go on while no row is brought to an end; None: for ever.
         watcher: Shown what happens, from time to time.
         observer: Shown what was said in each call.
+        lasting: Whether it goes on when nothing is left, until it is stopped.
     """
 
     only: frozenset[int] | None = None
@@ -45,6 +46,7 @@ class RunOptions:
     patience_ms: int | None = None
     watcher: Watcher | None = None
     observer: Observer | None = None
+    lasting: bool = False
 
 
 class Run:

@@ -13,6 +13,7 @@ from runner.core.selection import Wait
 from runner.core.states import BatchState
 from runner.engine import event_log
 from runner.engine.call import Observer
+from runner.engine.client_queue import CLIENT_RULES, is_of_client
 from runner.engine.memory import Memory
 from runner.engine.run import Run
 from runner.engine.showing import progress_of
@@ -85,10 +86,12 @@ class Runs:
         for run in self:
             run.end(Ending.STOPPED, failure)
 
-    def rules_of(self, batch_id: int) -> Rules | None:
-        """What is wanted of a batch: by the first run that is about it."""
+    def rules_of(self, key: int) -> Rules | None:
+        """What is wanted of a demand's calls: of a batch's, by the first run that is about it."""
+        if is_of_client(key):
+            return CLIENT_RULES
         for run in self._runs:
-            if not run.stopping and run.covers(batch_id):
+            if not run.stopping and run.covers(key):
                 return run.options.rules
         return None
 
@@ -158,7 +161,7 @@ def _ending(run: Run, memory: Memory, wait: Wait, status: EngineStatus) -> Endin
     stalled = run.stalled(own, status.at)
     if run.stopping and anyio.current_time() >= run.deadline:
         return Ending.STOPPED
-    if status.open_calls_of(run):
+    if status.open_calls_of(run) or (run.options.lasting and not run.stopping):
         return None
     if not own and not run.is_held and not run.options.forever:
         return Ending.DONE

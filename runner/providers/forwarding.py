@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from runner.core.verdict import Kind, Reply, Scope, Verdict
-from runner.providers import embeddings, openai, responses
+from runner.providers import embeddings, images, openai, responses
 from runner.providers.transport import MOST_REPLY_BYTES
 
 # Of the addresses that not every provider has, an unknown one is no model that is not served.
@@ -39,6 +39,8 @@ def forwarded(url: str, body: Mapping[str, Any]) -> Forwarded:
         count = embeddings.inputs_in(body)
         read = partial(embeddings.read_reply, count)
         return Forwarded(path, body, read, embeddings.most_bytes(count))
+    if path == "/images/generations":
+        return Forwarded(path, body, images.read_reply, images.MOST_REPLY_BYTES)
     read_reply = responses.read_reply if path == "/responses" else openai.read_reply
     return Forwarded(path, {"stream": False, **body}, read_reply)
 

@@ -14,12 +14,14 @@ from runner.settings.provider import (
     QuotaSettings,
     laid_over,
 )
+from runner.settings.serve import ClientSettings, ServeSettings
 from runner.settings.tokens import read_secret, read_token
 
 __all__ = [
     "DEFAULT",
     "AccountLimits",
     "AccountSettings",
+    "ClientSettings",
     "ErrorSettings",
     "EventKind",
     "HeaderSettings",
@@ -27,6 +29,7 @@ __all__ = [
     "ProviderTable",
     "QuotaSettings",
     "RunSettings",
+    "ServeSettings",
     "Settings",
     "laid_over",
     "load_settings",

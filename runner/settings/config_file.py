@@ -25,6 +25,7 @@ from runner.core.pacing import Pace
 from runner.settings.fields import BaseUrl, Name
 from runner.settings.notify import NotifySettings
 from runner.settings.provider import MAX_CALLS_PER_SECOND, ProviderTable, Zone
+from runner.settings.serve import ServeSettings
 from runner.tomlfile import TomlTable, problem
 
 _NAMED_TOKEN = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|(?:keyring|file):\S(?:.*\S)?")
@@ -180,4 +181,5 @@ class ConfigFile(TomlTable):
     accounts: dict[Name, AccountSettings] = Field(default_factory=dict)
     providers: dict[Name, ProviderTable] = Field(default_factory=dict)
     run: RunSettings = RunSettings()
+    serve: ServeSettings = ServeSettings()
     notify: NotifySettings = NotifySettings()

@@ -23,6 +23,9 @@ from runner.simulator.provider import SimulatedProvider
 from runner.simulator.reply_plan import ReplyPlan
 from runner.simulator.requests import RequestReader, bearer_token
 
+_EVENT_END = b"\n\n"
+_EVENT_GAP_S = 0.005  # between two events of a stream
+
 ReaderFactory = Callable[[Scope], RequestReader]
 """Returns the reader of a request's body; it may depend on the request's headers."""
 
@@ -87,6 +90,8 @@ class CallRoute:
 
     async def _deliver(self, plan: ReplyPlan, receive: Receive, send: Send) -> None:
         match plan.delivery:
+            case "whole" if plan.content_type == "text/event-stream":
+                await self._send_events(plan, send)
             case "whole":
                 await self._send(plan, send, plan.body, more_body=False)
             case "dropped":
@@ -94,6 +99,18 @@ class CallRoute:
                 await self._send(plan, send, plan.body[: len(plan.body) // 2], more_body=True)
             case "silent":
                 await _wait_for_disconnect(receive)
+
+    async def _send_events(self, plan: ReplyPlan, send: Send) -> None:
+        """Send a stream, one event at a time."""
+        headers = [self._stamp.header(), (b"content-type", plan.content_type.encode("ascii"))]
+        headers += [(name.encode("ascii"), value.encode("ascii")) for name, value in plan.headers]
+        await send({"type": "http.response.start", "status": plan.status, "headers": headers})
+        for event in plan.body.split(_EVENT_END)[:-1]:
+            await send(
+                {"type": "http.response.body", "body": event + _EVENT_END, "more_body": True}
+            )
+            await asyncio.sleep(_EVENT_GAP_S)
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _send(self, plan: ReplyPlan, send: Send, body: bytes, *, more_body: bool) -> None:
         headers = [

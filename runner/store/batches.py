@@ -225,6 +225,12 @@ async def set_output(
     await connection.execute(own.values(output=output, error_output=errors))
 
 
+async def set_priority(connection: AsyncConnection, batch_id: int, priority: int) -> None:
+    """Give a batch or a part of it another priority; lower goes first."""
+    own = update(batches).where(batches.c.id == batch_id)
+    await connection.execute(own.values(priority=priority))
+
+
 async def rename(connection: AsyncConnection, batch: Batch, name: str) -> None:
     """Give a batch or a part of it another name."""
     await connection.execute(update(batches).where(batches.c.id == batch.id).values(name=name))

@@ -43,6 +43,7 @@ _RESERVED = (
     "state",
     "probe",
     "reserved_at_ms",
+    "client",
 )
 _RESERVE = Statement(insert(calls).values({name: bindparam(name) for name in _RESERVED}))
 _LAST_CALL = Statement(select(func.max(calls.c.id)))
@@ -98,6 +99,7 @@ def _call_rows(new: Sequence[Call], runner_id: int, now: int) -> list[dict[str, 
                 "state": "reserved",
                 "probe": int(permit.probe),
                 "reserved_at_ms": now,
+                "client": call.client,
             }
         )
     return rows

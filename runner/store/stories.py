@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.states import CallState
@@ -97,7 +97,10 @@ async def _calls(
     replies: dict[int, tuple[str | None, str | None]],
 ) -> tuple[CallRecord, ...]:
     """The calls of a batch that this job was part of, and those that are known otherwise."""
-    own = select(calls.c.id, calls.c.jobs_asked).where(calls.c.batch_id == batch_id)
+    # Only calls that asked several jobs have to be looked at here.
+    asked = calls.c.jobs_asked
+    may_be = or_(asked == str(job_id), asked.contains("-"), asked.contains(","))
+    own = select(calls.c.id, asked).where(calls.c.batch_id == batch_id, may_be)
     found = await connection.execute(own)
     ids = {row.id for row in found if job_spans.include(row.jobs_asked, job_id)} | {*known}
     rows = await connection.execute(

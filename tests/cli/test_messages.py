@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 import pytest
 
 from runner.app.credits import Credits
-from runner.cli.render import fmt, messages
 from runner.core.demand import Waiting
 from runner.core.gate import Gate, ParkReason
 from runner.core.grants import Expiry
 from runner.core.period import Calendar, Period, Refill, Rolling
 from runner.core.window import Source, Window
+from runner.wording import fmt, messages
 
 NOW = round(datetime(2026, 11, 24, 8, 48, tzinfo=UTC).timestamp() * 1000)
 H = fmt.HOUR_MS

@@ -9,12 +9,12 @@ from rich.text import Text
 
 from runner.app.profile import Profile
 from runner.cli import as_json
-from runner.cli.render import fmt
 from runner.cli.render.layout import facts, table
 from runner.core.window import Unit
 from runner.jobfile import JobFile
 from runner.path_text import to_path
 from runner.store.batches import Batch
+from runner.wording import fmt
 
 BAR = 24
 LONGEST_PROMPT = 400

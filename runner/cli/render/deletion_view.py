@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from runner.app.pruning import Pruned
-from runner.cli.render import fmt
+from runner.wording import fmt
 
 
 def as_object(found: Pruned) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from rich.text import Text
 
 from runner import exact_json
 from runner.app.difference import Difference
-from runner.cli.render import fmt
 from runner.cli.render.layout import table
+from runner.wording import fmt
 
 MOST_CHANGES = 15
 NO_ANSWER = "(no answer)"

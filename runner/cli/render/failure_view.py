@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from runner.cli.render import fmt
 from runner.store.batch_rows import Cause, Failure
 from runner.store.batches import Batch
+from runner.wording import fmt
 
 # What failures say, and what to do about it; the first that fits is told.
 FILTERED = (

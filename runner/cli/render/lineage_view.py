@@ -6,7 +6,7 @@ from pathlib import Path
 
 from runner.app.lineage import Resemblance
 from runner.app.responses import Submitted
-from runner.cli.render import fmt
+from runner.wording import fmt
 
 
 def told(found: Submitted) -> list[str]:

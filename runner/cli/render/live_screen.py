@@ -17,10 +17,10 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from runner.cli.render import fmt
 from runner.cli.render.run_view import STOP_HINT, RunView, RunViewer
 from runner.clock import Clock, SystemClock
 from runner.engine.progress import Progress
+from runner.wording import fmt
 
 CHECK_EVERY_S = 0.25
 CHECKS_WHILE_QUIET = 4  # without news, the countdown is updated once a second

@@ -10,10 +10,10 @@ from rich.text import Text
 from runner.app.data_use import sentence
 from runner.app.doctor import months_since
 from runner.app.presets import KnownPreset, Update
-from runner.cli.render import fmt, messages
 from runner.cli.render.layout import facts, table
 from runner.core.verdict import Scope
 from runner.providers.presets import QuotaTable
+from runner.wording import fmt, messages
 
 _CHANGES = {
     "new": "new",

@@ -10,10 +10,10 @@ from rich.table import Table
 from rich.text import Text
 
 from runner.app.responses import QuotaLine
-from runner.cli.render import fmt, messages, shown_windows
 from runner.cli.render.layout import table
 from runner.core.gate import ParkReason
 from runner.core.window import NEVER, Window
+from runner.wording import fmt, messages, shown_windows
 
 
 def quota(lines: Sequence[QuotaLine], now: int) -> RenderableType:

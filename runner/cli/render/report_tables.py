@@ -9,11 +9,12 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from runner.app.reporting import Line, Report
-from runner.cli.render import fmt, report_pictures
+from runner.cli.render import report_pictures
 from runner.cli.render.layout import table
 from runner.core.window import Unit
 from runner.store.batches import Batch
 from runner.store.reports import DayReport
+from runner.wording import fmt
 
 OUTCOMES = ("answered", "wasted", "failed", "throttled", "refused", "in_flight")
 NEEDED = ("answered",)

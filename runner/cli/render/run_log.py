@@ -7,11 +7,11 @@ from datetime import tzinfo
 
 from rich.console import Console
 
-from runner.cli.render import messages
 from runner.cli.render.run_view import RunView, RunViewer
 from runner.clock import moment
 from runner.core.demand import WaitCause, Waiting
 from runner.engine.progress import Progress
+from runner.wording import messages
 
 PROGRESS_EVERY_MS = 30_000
 # These come and go with every call: progress shows them well enough.

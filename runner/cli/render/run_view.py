@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from datetime import tzinfo
 
 from runner.app.rates import Rates
-from runner.cli.render import fmt, messages, shown_windows
 from runner.core.window import Window
 from runner.engine.progress import Progress
 from runner.path_text import to_path
 from runner.store.batches import Batch
+from runner.wording import credit_messages, fmt, messages, shown_windows
 
 STOP_HINT = "Ctrl-C: finish the calls in flight and stop"
 STOP_NOW_HINT = "Ctrl-C again: stop at once; nothing is lost, calls in flight count as spent"
@@ -92,7 +92,7 @@ class RunViewer:
             title=", ".join(f"{batch.name} (batch {batch.id})" for batch in known),
             batches=tuple(_line(batch, paused=batch.id in paused) for batch in known),
             now=self._now(progress, now),
-            speed=speed(self._rates.rows_a_minute, self._rates.rows_a_call),
+            speed=fmt.speed(self._rates.rows_a_minute, self._rates.rows_a_call),
             today=self._today(progress),
             finish=self._finish(progress, now),
             trouble=progress.trouble,
@@ -132,6 +132,8 @@ class RunViewer:
         if (hindrance := messages.hindrance(progress.waiting)) is not None:
             return f"cannot be told while {hindrance}"
         text = messages.finish(found, now, self._zone)
+        if due := credit_messages.login_due(found, now, self._zone):
+            text = f"{text}; {due}"
         # A day that is spent already is not among the forecast's days.
         days = len(self._days) + found.days - (found.today != 0)
         if not self._days or not found.days or days == 1:
@@ -145,14 +147,3 @@ def _line(batch: Batch, *, paused: bool) -> BatchLine:
     name = f"{batch.name} (batch {batch.id})"
     done = counts.succeeded + counts.failed
     return BatchLine(name, done, batch.rows, counts.failed, output, paused)
-
-
-def speed(rows_a_minute: float | None, rows_a_call: float | None) -> str:
-    """``42 rows a minute, 18.5 rows a call``; empty where it is not known."""
-    told = []
-    if rows_a_minute:
-        shown = f"{rows_a_minute:,.0f}" if rows_a_minute >= 10 else f"{rows_a_minute:.1f}"  # noqa: PLR2004
-        told.append(f"{shown} rows a minute")
-    if rows_a_call and rows_a_call > 1.05:  # noqa: PLR2004 - else it says nothing
-        told.append(f"{rows_a_call:.1f} rows a call")
-    return ", ".join(told)

@@ -8,13 +8,12 @@ from rich.text import Text
 
 from runner.app.publishing import STALE_MS, Published
 from runner.app.responses import BatchStatus, Status
-from runner.cli.render import fmt, messages, shown_windows
 from runner.cli.render.layout import table
 from runner.cli.render.quota_tables import refusals
-from runner.cli.render.run_view import speed
 from runner.core.states import BatchState
 from runner.path_text import to_path
 from runner.store.batches import Batch
+from runner.wording import credit_messages, fmt, messages, remarks, shown_windows
 
 STATE_STYLES = {
     BatchState.LOADING: "cyan",
@@ -44,6 +43,7 @@ def status(found: Status, command: str, *, why: bool = False) -> RenderableType:
     today = messages.window_lines(shown_windows.today(found.windows, waiting))
     parts = [*runners, Text(), _batches(found), *remarks, Text(), Text("Today", "bold")]
     parts += [Text(f"  {line}") for line in today]
+    parts += [Text(f"  {credit_messages.purchase(each)}") for each in found.purchases]
     rest = [*refusals(found.windows), *_set_aside(found, command)]
     return Group(*parts, *([Text()] if rest else []), *rest)
 
@@ -96,29 +96,15 @@ def _state(batch: Batch) -> Text:
 def _finish(line: BatchStatus, found: Status) -> str:
     if line.batch.done or line.forecast is None:
         return ""
-    return messages.finish(line.forecast, found.at).removeprefix("about ")
+    told = messages.finish(line.forecast, found.at).removeprefix("about ")
+    return told.removesuffix(", with a login each day")
 
 
 def _remarks(found: Status) -> list[Text]:
     """What each batch waits for, why one was paused, and which no account serves."""
-    lines = [(line.batch, _remark(line, found)) for line in found.batches]
+    lines = [(line.batch, remarks.of_batch(line, found)) for line in found.batches]
     said = [Text(f"{batch.id} {batch.name}: {remark}") for batch, remark in lines if remark]
     return [Text(), *said] if said else []
-
-
-def _remark(line: BatchStatus, found: Status) -> str:
-    batch, waiting = line.batch, line.waiting
-    if line.unserved:
-        return messages.unserved(line.unserved)
-    if not batch.done and batch.state is BatchState.PAUSED:
-        return messages.paused(batch).removeprefix(f"{batch.name} (batch {batch.id}) ")
-    if waiting is not None and waiting.cause == "pace":
-        if not found.runners:
-            return ""
-        return f"at the configured pace: {messages.wait(waiting, found.at)}"
-    if waiting is not None:
-        return messages.wait(waiting, found.at)
-    return "" if batch.done else batch.pause_reason
 
 
 def _explanations(found: Status) -> list[Text]:
@@ -161,7 +147,7 @@ def _said(one: Published, now: int) -> str:
     if one.trouble:
         return f"{who}: {one.trouble}; trying again"
     flying = f"{fmt.count(one.in_flight, 'call')} in flight" if one.in_flight else ""
-    told = [flying, speed(one.rows_a_minute, one.rows_a_call)]
+    told = [flying, fmt.speed(one.rows_a_minute, one.rows_a_call)]
     if one.paused and not one.batches:
         told = ["all that it works on is paused"]
     said = ", ".join(filter(None, told)) or "waiting"

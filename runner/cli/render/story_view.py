@@ -9,22 +9,9 @@ from rich.text import Text
 
 from runner import exact_json
 from runner.app.story import RowStory
-from runner.cli.render import fmt
 from runner.core.states import CallState, JobState
 from runner.store.stories import CallRecord, JobStory
-
-STATES = {
-    CallState.RESERVED: "under way",
-    CallState.UNSEEN: "its runner died before the reply was seen",
-    CallState.DONE: "answered",
-    CallState.THROTTLED: "refused: too fast",
-    CallState.SPENT: "refused: the allowance is spent",
-    CallState.TRANSIENT: "failed, for the moment",
-    CallState.REJECTED: "rejected",
-    CallState.UNAUTHORISED: "refused: the token or the account",
-    CallState.GONE: "the model is not served",
-    CallState.LOCAL: "never sent",
-}
+from runner.wording import calls, fmt
 
 
 def as_object(found: RowStory) -> dict[str, Any]:
@@ -96,7 +83,7 @@ def _call(call: CallRecord, now: int) -> list[RenderableType]:
     colour = "green" if call.state is CallState.DONE and call.reason is None else "yellow"
     told: list[RenderableType] = [
         Text(f"{head}{shared}"),
-        Text(f"  {STATES[call.state]}{status}", colour),
+        Text(f"  {calls.STATES[call.state]}{status}", colour),
     ]
     if call.error:
         told.append(Text(f"  {call.error}", "yellow"))
@@ -115,12 +102,4 @@ def _end(one: JobStory, now: int) -> list[RenderableType]:
         return [Text(f"failed: {one.error}", "bold red")]
     if one.state == JobState.WAITING and one.due_at is not None:
         return [Text(f"asked again at {fmt.until(one.due_at, now)}", "cyan")]
-    return [Text(_WAITS.get(one.state, one.state), "cyan")]
-
-
-_WAITS = {
-    JobState.READY.value: "queued",
-    JobState.RUNNING.value: "being asked now",
-    JobState.PENDING.value: "the provider works on it",
-    JobState.DUPLICATE.value: "another row of the batch asks the same",
-}
+    return [Text(calls.WAITS.get(one.state, one.state), "cyan")]

@@ -22,7 +22,8 @@ from runner.jobfile import (
     read_pack,
     response_format,
 )
-from runner.providers.endpoint import CallResult, Endpoint
+from runner.providers.call_result import CallResult
+from runner.providers.endpoint import Endpoint
 
 BROKE_OFF = "the reply broke off at its limit of tokens"
 FILTERED = "the provider's filter of contents stopped the reply"

@@ -160,3 +160,14 @@ def shortened(text: str, most: int) -> str:
     """`text` on one line, at most `most` characters long."""
     line = " ".join(text.split())
     return line if len(line) <= most else line[: most - 1].rstrip() + "…"
+
+
+def speed(rows_a_minute: float | None, rows_a_call: float | None) -> str:
+    """``42 rows a minute, 18.5 rows a call``; empty where it is not known."""
+    told = []
+    if rows_a_minute:
+        shown = f"{rows_a_minute:,.0f}" if rows_a_minute >= 10 else f"{rows_a_minute:.1f}"  # noqa: PLR2004
+        told.append(f"{shown} rows a minute")
+    if rows_a_call and rows_a_call > 1.05:  # noqa: PLR2004 - else it says nothing
+        told.append(f"{rows_a_call:.1f} rows a call")
+    return ", ".join(told)
