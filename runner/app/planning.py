@@ -27,6 +27,7 @@ SAMPLED = 1_000
 # What is reckoned with where a job file might pack its rows, and from how many on that is worth it.
 USUAL_PACK = 20
 WORTH_PACKING = 40
+ITEM_BYTES = 20  # around a row that shares a call
 
 # Which of these fingerprints have been answered before.
 Known = Callable[[Sequence[bytes]], Awaitable[set[bytes]]]
@@ -202,14 +203,17 @@ class _Sample:
                 self._sizes[keys[at]] = self._size(rows[at])
                 if self._packs:
                     text = self._checked.prompt.text(exact_json.loads(rows[at]))
-                    self._texts += len(text.encode("utf-8", "surrogatepass"))
+                    self._texts += ITEM_BYTES + len(text.encode("utf-8", "surrogatepass"))
 
     def _size(self, row: str) -> int:
         """The bytes of what is asked of a row."""
         values, prompt = exact_json.loads(row), self._checked.prompt
         match self._checked.jobfile.job.kind:
             case "chat":
-                return len(exact_json.dumps(prompt.messages(values)))
+                messages = prompt.messages(values)
+                if self._packs:
+                    messages = prompt.pack_messages([messages])
+                return len(exact_json.dumps(messages))
             case "request":
                 return len(exact_json.dumps(values["body"]))
             case _:
