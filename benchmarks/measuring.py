@@ -84,10 +84,10 @@ class Child:
         return self._usage is None
 
     def stop(self) -> Usage:
-        """Interrupt it as Ctrl-C does, wait for it, and kill it if it does not end."""
+        """Stop it as Ctrl-C does, wait for it, and kill it if it does not end."""
         until = time.monotonic() + _STOP_S
         if self.is_running():
-            os.kill(self.pid, signal.SIGINT)
+            os.kill(self.pid, signal.SIGTERM)  # a background job ignores SIGINT
         while self.is_running() and time.monotonic() < until:
             time.sleep(0.05)
         if self.is_running():

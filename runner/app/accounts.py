@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 from zoneinfo import ZoneInfo
 
+from runner.app.presets import installed_tables, names
 from runner.clock import LocalZone
 from runner.core.demand import Rules
 from runner.core.hours import read_hours
 from runner.core.pacing import Pace
+from runner.errors import ConfigError
 from runner.logs import add_secret
 from runner.providers.account import Account, QuotaOverrides, quotas_of
-from runner.providers.presets import preset, shipped
+from runner.providers.presets import preset
 from runner.settings import AccountSettings, Settings, read_token
+from runner.settings.provider import OptionalUrl
 
 OPENAI_COMPATIBLE = "openai-compatible"
 
@@ -37,7 +40,7 @@ def account_of(settings: Settings, name: str) -> Account:
             is limited.
     """
     own = settings.accounts[name]
-    found = preset(own.provider, settings.providers)
+    found = preset(own.provider, settings.providers, installed_tables())
     wishes = QuotaOverrides(
         limits=own.limits.by_quota(),
         reserve=own.reserved_calls,
@@ -62,6 +65,23 @@ def accounts_of(settings: Settings) -> tuple[Account, ...]:
     return tuple(account_of(settings, name) for name in settings.used)
 
 
+def require_endpoint(settings: Settings, url: str) -> None:
+    """Check that every account that is used can take requests for `url`, of OpenAI's API.
+
+    Raises:
+        ConfigError: A provider has no such address; the remedy says how to correct that.
+    """
+    for account in accounts_of(settings):
+        preset = account.preset
+        if url in get_args(OptionalUrl) and url not in preset.endpoints:
+            remedy = (
+                "use another account; or, if it has it, say so in midnight.toml: "
+                f'[providers.{preset.name}] endpoints = ["{url}"]'
+            )
+            what = f"{preset.title} is not known to have {url}, which the requests name"
+            raise ConfigError(what, where=f"account {account.name}", remedy=remedy)
+
+
 def rules_for(settings: Settings, pace: Pace | None = None) -> Rules:
     """How the user wants a run to spend; `pace` goes before the configured one."""
     run = settings.run
@@ -71,7 +91,7 @@ def rules_for(settings: Settings, pace: Pace | None = None) -> Rules:
 
 def needs_token(provider: str) -> bool:
     """Whether every account at a provider has a token; a server of one's own may need none."""
-    return provider in shipped() and provider != OPENAI_COMPATIBLE
+    return provider in names() and provider != OPENAI_COMPATIBLE
 
 
 @asynccontextmanager

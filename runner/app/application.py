@@ -5,25 +5,24 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from runner.app import accounts
+from runner.app.catalogue import Catalogue
 from runner.app.credits import Purchase
 from runner.app.engine_host import EngineHost, OnStart
 from runner.app.forecasting import Forecaster
 from runner.app.responses import QuotaLine, Ran, Status, Submitted
 from runner.app.status import StatusReader
-from runner.clock import Clock, SystemClock
+from runner.clock import Clock, SystemClock, moment
 from runner.core.forecast import Forecast
 from runner.core.pacing import Pace
 from runner.core.states import BatchState
 from runner.core.window import Window
-from runner.errors import NotFoundError
 from runner.settings import Settings
-from runner.store import batches, reports, set_aside
+from runner.store import reports, set_aside
 from runner.store.batches import Batch
 from runner.store.database import Database
 from runner.store.migrate import copy_to
@@ -34,14 +33,15 @@ from runner.store.set_aside import SetAside
 if TYPE_CHECKING:
     import httpx
 
-    from runner.app.quality import Quality
-    from runner.app.rows import Reading, RowResult
+    from runner.app.gateway import Gateway
+    from runner.app.notifying import Sent
+    from runner.app.queueing import Wishes
+    from runner.app.reporting import Report, Wanted
     from runner.app.submission import Checked
     from runner.app.submission import Progress as OnProgress
     from runner.app.suggestions import Suggestion
     from runner.engine.call import Observer
-    from runner.engine.progress import Watcher
-    from runner.store.batch_rows import Failure
+    from runner.engine.progress import Progress, Watcher
 
 
 @asynccontextmanager
@@ -76,52 +76,70 @@ async def open_application(
         ) as database,
         EngineHost(settings, database, environ, clock or SystemClock(), transport, random) as host,
     ):
-        yield Application(settings, database, clock or SystemClock(), host)
+        yield Application(settings, database, clock or SystemClock(), host, environ)
 
 
-class Application:
+class Application(Catalogue):
     """What one can ask for. Made by `open_application`."""
 
     def __init__(
-        self, settings: Settings, database: Database, clock: Clock, host: EngineHost
+        self,
+        settings: Settings,
+        database: Database,
+        clock: Clock,
+        host: EngineHost,
+        environ: Mapping[str, str],
     ) -> None:
+        super().__init__(database, clock)
         self.settings = settings
-        self._database = database
-        self._clock = clock
         self._host = host
+        self._environ = environ
         self._forecaster = Forecaster(accounts.accounts_of(settings), accounts.rules_for(settings))
         self._status = StatusReader(database, settings, self._forecaster)
 
-    @property
-    def reading(self) -> Reading:
-        """Opens a short read of the database."""
-        return self._database.read
-
-    async def submit(self, checked: Checked, on_progress: OnProgress | None = None) -> Submitted:
+    async def submit(
+        self,
+        checked: Checked,
+        on_progress: OnProgress | None = None,
+        wishes: Wishes | None = None,
+    ) -> Submitted:
         """Queue a checked dataset, or find the batch that it is already.
 
         Args:
             checked: What `check_submission` found right.
             on_progress: Called with the rows queued so far and the rows in all.
+            wishes: What is wanted of rows that were asked before.
 
         Raises:
-            ConfigError: No account serves its model; nothing is queued.
+            ConfigError: No account serves its model, or takes its requests; nothing is queued.
+            NotFoundError: See `queueing.submit`.
         """
         from runner.app import queueing, submission  # noqa: PLC0415 - a status needs no job files
+        from runner.app.lineage import resemblance  # noqa: PLC0415
 
         self._forecaster.routes(checked.jobfile.job.choices)
+        accounts.require_endpoint(self.settings, checked.url)
         watch = on_progress or submission.unseen_progress
-        batch, created = await queueing.submit(self._database, checked, self._clock.now(), watch)
+        queued = await queueing.submit(
+            self._database, checked, self._clock.now(), watch, wishes or queueing.AS_USUAL
+        )
+        batch, old = queued.batch, queued.replaces
         family = await self.family(batch)
         models = list(dict.fromkeys(model for part in family for model in part.models))
         calls = sum(part.calls_needed for part in family)
-        return Submitted(batch, created, await self.forecast(models, calls, batch.calls_left))
+        return Submitted(
+            batch,
+            queued.created,
+            await self.forecast(models, calls, batch.calls_left),
+            None if old is None else resemblance(old, batch, batch.counts.succeeded),
+            queued.retried,
+        )
 
     async def run(
         self,
         *,
         only: Batch | None = None,
-        wait: bool = True,
+        wait: bool | Literal["forever"] = True,
         pace: Pace | None = None,
         watcher: Watcher | None = None,
         signals: bool = False,
@@ -133,10 +151,12 @@ class Application:
 
         Args:
             only: The batch to work on, with its parts; None for all.
-            wait: Whether to sleep until the reset when the allowance is spent.
+            wait: Whether to sleep until the reset when the allowance is spent; ``forever``: also
+                until somebody queues more, when nothing is left to do.
             pace: How to spend a day's budget; as configured unless given.
             watcher: Shown what happens.
-            signals: Whether SIGINT and SIGTERM stop the run; the second one at once.
+            signals: Whether SIGINT and SIGTERM stop the run, the second one at once. Such a run
+                waits, with nothing else to do, until a paused batch is resumed.
             patience_ms: How long to go on while no row is brought to an end; None: for ever.
             observer: Shown what was said in each call.
             on_start: Given what winds the run up when it is called, before anything is sent.
@@ -153,10 +173,36 @@ class Application:
         from runner.engine.run import RunOptions  # noqa: PLC0415 - only a run needs it
 
         rules = accounts.rules_for(self.settings, pace)
-        options = RunOptions(chosen, rules, wait, patience_ms, watcher, observer)
-        ending, waiting = await self._host.run(options, on_start, signals=signals)
+        held = tuple(batch for batch in in_play if _is_held(batch) and batch.id not in unserved)
+        options = RunOptions(
+            only=chosen,
+            rules=rules,
+            wait=bool(wait),
+            hold=bool(wait) and signals,
+            forever=wait == "forever",
+            held=held,
+            patience_ms=patience_ms,
+            watcher=watcher,
+            observer=observer,
+        )
+        from runner.app.attendance import Attendance  # noqa: PLC0415 - only a run
+
+        helpers = Attendance(self, self.quota, self.settings, self._environ, self._clock.now())
+        async with helpers.watching(options, touched, attended=signals) as (watched, written):
+            ending, waiting = await self._host.run(watched, on_start, signals=signals)
         worked_on = [batch for batch in await self.batches() if batch.id in touched]
-        return Ran(ending, tuple(worked_on), waiting, unserved)
+        return Ran(ending, tuple(worked_on), waiting, unserved, tuple(written))
+
+    async def watched(self) -> list[Progress]:
+        """How the runs of all processes stand, as far as they tell."""
+        return await self._status.watched()
+
+    async def notify_test(self) -> list[Sent]:
+        """Send an event every way that is configured, and say how that went."""
+        from runner.app.events import sample  # noqa: PLC0415 - seldom needed
+        from runner.app.notifying import send  # noqa: PLC0415
+
+        return await send(sample(self._clock.now()), self.settings.notify, self._environ)
 
     def _unserved(self, in_play: Sequence[Batch]) -> dict[int, tuple[str, ...]]:
         """The models of each batch that no account serves; it stops no other batch.
@@ -170,30 +216,11 @@ class Application:
             self._forecaster.routes(sorted({model for b in wanted for model in b.models}))
         return missing
 
-    async def batches(self) -> list[Batch]:
-        """Every batch, oldest first."""
-        async with self._database.read() as connection:
-            return await batches.list_batches(connection)
+    def gateway(self) -> Gateway:
+        """What clients of `midnight serve` can ask for."""
+        from runner.app.gateway import Gateway  # noqa: PLC0415 - only a server has clients
 
-    async def family(self, batch: Batch) -> list[Batch]:
-        """`batch` and its parts, if it is whole; else itself."""
-        async with self._database.read() as connection:
-            return await batches.parts_of(connection, batch.id)
-
-    async def batch(self, name: str) -> Batch:
-        """The batch with this id, or else the newest with this name.
-
-        Raises:
-            NotFoundError: There is none.
-        """
-        known = await self.batches()
-        by_id = [batch for batch in known if str(batch.id) == name]
-        by_name = [batch for batch in reversed(known) if batch.name == name]
-        for batch in (*by_id, *by_name):
-            return batch
-        listed = ", ".join(f"{batch.id} ({batch.name})" for batch in known[-10:])
-        remedy = f"one of: {listed}" if listed else "queue one with: midnight submit JOBFILE INPUT"
-        raise NotFoundError(f"no batch {name!r}", remedy=remedy)
+        return Gateway(self.settings, self._database, self._clock, self._host)
 
     async def status(self) -> Status:
         """Every batch, what it waits for, and the windows."""
@@ -234,6 +261,21 @@ class Application:
         """The newest window of every quota, as it is or would be opened now."""
         return await self._status.quota(self._clock.now())
 
+    async def ledger_report(self, wanted: Wanted) -> Report:
+        """The ledger, added up as is wanted."""
+        from runner.app.reporting import make_report  # noqa: PLC0415 - only a report
+
+        return await make_report(self.reading, wanted)
+
+    async def report_page(self, wanted: Wanted) -> str:
+        """The ledger as one HTML page, with charts."""
+        from runner.app.report_extras import extras  # noqa: PLC0415 - only a report page
+        from runner.app.report_page import page  # noqa: PLC0415
+
+        found = await self.ledger_report(wanted)
+        more = await extras(self.reading, wanted, await self.status())
+        return page(found, more, moment(self._clock.now()))
+
     async def report(
         self, *, batch: Batch | None = None, by_model: bool = False
     ) -> list[DayReport]:
@@ -248,84 +290,6 @@ class Application:
 
         async with self._database.read() as connection:
             return await enqueue.answered_before(connection, fingerprints)
-
-    async def quality(self, batch: Batch) -> Quality:
-        """How far the answers of `batch` agree: votes, the right answers, packed against single."""
-        from runner.app.quality import quality  # noqa: PLC0415 - only a report of a batch
-
-        return await quality(self._database.read, await self.family(batch))
-
-    async def export(
-        self,
-        batch: Batch,
-        path: Path,
-        on_progress: OnProgress | None = None,
-        *,
-        errors: Path | None = None,
-        details: bool = False,
-    ) -> int:
-        """Write the results so far, in the input's order; how many rows there were.
-
-        Of requests made for the OpenAI Batch API, a ``.jsonl`` file gets those that were answered,
-        as that would write them, and another those that failed.
-
-        Args:
-            batch: Whose results; those of its votes are put together.
-            path: Where to, in the format of its suffix.
-            on_progress: Called with the rows written so far and the rows in all.
-            errors: Where requests that failed go; ``OUT.errors.jsonl`` unless given.
-            details: Whether to add the account, the call, and the reply of each row.
-
-        Raises:
-            OutputError: The file cannot be written; an older one is left as it was.
-        """
-        from runner.app import export, request_results, targets  # noqa: PLC0415 - only an export
-
-        family, kind = await self.family(batch), targets.kind_of(batch)
-        reading = self._database.read
-        if targets.as_lines(kind, path):
-            return await request_results.write_results(reading, family, path, errors, on_progress)
-        return await export.write_results(
-            reading, family, path, on_progress, vectors=kind == "embedding", details=details
-        )
-
-    async def rows(self, batch: Batch) -> AsyncIterator[RowResult]:
-        """Every row that was queued, in the input's order, with what became of it."""
-        from runner.app.rows import results  # noqa: PLC0415 - only those who look need it
-
-        async for page in results(self._database.read, await self.family(batch)):
-            for row in page:
-                yield row
-
-    async def failures(self, batch: Batch, limit: int = 100) -> list[Failure]:
-        """The first failed rows of `batch` and its parts, and why."""
-        from runner.store import batch_rows  # noqa: PLC0415 - only to show failures
-
-        found: list[Failure] = []
-        for part in await self.family(batch):
-            async with self._database.read() as connection:
-                found += await batch_rows.failures(connection, part, limit - len(found))
-        return found
-
-    async def retry(self, batch: Batch) -> int:
-        """Queue the failed rows of `batch` and its parts again; how many."""
-        from runner.store import results  # noqa: PLC0415 - only to retry
-
-        retried = 0
-        async with self._database.write() as connection:
-            for part in await batches.parts_of(connection, batch.id):
-                again = await results.retry_failed(connection, part)
-                if again and part.state is BatchState.PAUSED:
-                    await batches.set_batch_state(connection, part.id, BatchState.ACTIVE)
-                retried += again
-        return retried
-
-    async def set_state(self, batch: Batch, state: BatchState, reason: str = "") -> Batch:
-        """Pause, resume or cancel `batch` and its parts. Rows in flight finish; nothing is lost."""
-        async with self._database.write() as connection:
-            for part in await batches.parts_of(connection, batch.id):
-                await batches.set_batch_state(connection, part.id, state, reason)
-        return replace(batch, state=state, pause_reason=reason)
 
     async def set_aside(self) -> list[SetAside]:
         """The settlements that could not be stored, with their replies; oldest first."""
@@ -354,6 +318,11 @@ def _in_play(batch: Batch, only: frozenset[int] | None) -> bool:
     if only is not None:
         return batch.id in only
     return batch.state is not BatchState.CANCELLED and not batch.done
+
+
+def _is_held(batch: Batch) -> bool:
+    """Whether a person has paused it, who may resume it."""
+    return batch.state is BatchState.PAUSED and not batch.pause_reason and not batch.done
 
 
 def _wants_calls(batch: Batch) -> bool:

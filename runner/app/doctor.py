@@ -6,9 +6,11 @@ import shutil
 import sqlite3
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
-from runner.app import accounts
+from runner.app import accounts, presets
+from runner.app.data_use import sentence
 from runner.clock import Clock, SystemClock
 from runner.core.renewal import CLOCK_TOLERANCE_MS
 from runner.core.window import CREDIT
@@ -16,7 +18,6 @@ from runner.errors import RunnerError
 from runner.providers.balance import Balance, balance_url, read_balance
 from runner.providers.endpoint import Endpoint
 from runner.providers.headers import read_date
-from runner.providers.presets import shipped
 from runner.providers.transport import Response
 from runner.settings import Settings
 from runner.store.opening import open_database
@@ -26,6 +27,8 @@ TIMEOUT_S = 20.0
 # A WAL-reset bug can corrupt a database on several checkpointing connections; ours has one.
 SQLITE_FIXED = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
 LOW_DISK_MB = 256
+# Free tiers change within weeks; what is older than this is likely to be wrong somewhere.
+OLD_MONTHS = 6
 LOG_IN = "log in on the provider's site: free credits are granted there, and nowhere else"
 
 
@@ -57,7 +60,8 @@ def idle_providers(settings: Settings) -> list[Check]:
 
 
 def _idle(name: str, used: Collection[str]) -> Check:
-    near = None if name in shipped() else did_you_mean(name, {*used, *shipped()})
+    known = presets.names()
+    near = None if name in known else did_you_mean(name, {*used, *known})
     remedy = near or f'name it in an account: provider = "{name}"'
     return Check(f"provider {name}", None, "described, but no account uses it", remedy)
 
@@ -71,9 +75,34 @@ async def _account(
             named = settings.accounts[name].token is not None
             detail = "found" if named else "none is named; a server of one's own may need none"
             found = Check(f"token of {name}", True, detail)
-            return [found, *await _provider(endpoint, clock)]
+            about = _preset(settings, settings.accounts[name].provider, clock)
+            return [found, *about, *await _provider(endpoint, clock)]
     except RunnerError as error:
         return [Check(f"token of {name}", False, error.what, error.remedy)]
+
+
+def _preset(settings: Settings, name: str, clock: Clock) -> list[Check]:
+    """How old what is known of the provider is, and what it does with what is sent."""
+    found = presets.known_preset(name, settings)
+    checks = []
+    if (about := found.preset).as_of:
+        age = months_since(about.as_of, clock.now())
+        detail = f"as of {about.as_of}, {found.origin}" + ", corrected" * found.corrected
+        remedy = "providers change their rules: midnight presets update FILE|URL"
+        fresh = True if age <= OLD_MONTHS else None
+        checks.append(Check(f"preset {name}", fresh, detail, remedy))
+    if (told := sentence(about)) is not None:
+        private = about.data_use == "no-training"
+        remedy = "read its terms before you send private data"
+        checks.append(Check("data use", True if private else None, told, remedy))
+    return checks
+
+
+def months_since(as_of: str, now: int) -> int:
+    """The months from `as_of`, YYYY-MM, to the moment `now` (ms since the epoch)."""
+    today = datetime.fromtimestamp(now / 1000, UTC)
+    year, month = map(int, as_of.split("-"))
+    return (today.year - year) * 12 + today.month - month
 
 
 def _configuration(settings: Settings) -> Check:

@@ -21,8 +21,10 @@ from runner.store.database import Database
 if TYPE_CHECKING:
     import httpx
 
+    from runner.engine.client_call import ClientQuestion, ClientRequest
     from runner.engine.engine import Engine
     from runner.engine.run import RunOptions
+    from runner.providers.endpoint import Endpoint
 
 # Given what winds a run up, when that is called.
 OnStart = Callable[[Callable[[], None]], None]
@@ -50,6 +52,7 @@ class EngineHost:
         self._starting = anyio.Lock()
         self._closing = anyio.Event()
         self._engine: Engine | None = None
+        self._endpoints: Mapping[str, Endpoint] = {}
         self._failure: RunnerError | None = None
 
     async def __aenter__(self) -> Self:
@@ -91,6 +94,30 @@ class EngineHost:
         ending = await (run_until_told(engine, run) if signals else engine.run(run))
         return ending, run.waiting
 
+    async def ask(self, question: ClientQuestion) -> ClientRequest:
+        """Have a call made for a client.
+
+        Raises:
+            ConfigError: A token or a base URL is missing.
+            StoreError: The database cannot be used.
+        """
+        engine = self._engine or await self._started()
+        return engine.ask(question)
+
+    def reread(self) -> None:
+        """Tell the engine, if it is at work, that the queue has changed."""
+        if self._engine is not None:
+            self._engine.reread()
+
+    async def endpoints(self) -> Mapping[str, Endpoint]:
+        """The accounts by name, to ask them for what costs nothing.
+
+        Raises:
+            ConfigError: A token or a base URL is missing.
+        """
+        await self._started()
+        return self._endpoints
+
     async def _started(self) -> Engine:
         async with self._starting:
             if self._engine is None:
@@ -109,6 +136,7 @@ class EngineHost:
             async with accounts.open_endpoints(
                 self._settings, self._environ, self._transport
             ) as endpoints:
+                self._endpoints = {one.account.name: one for one in endpoints}
                 options = EngineOptions(self._settings.run.max_concurrency)
                 engine = Engine(self._database, endpoints, self._clock, options, self._random)
                 async with engine.running():

@@ -7,15 +7,11 @@ from pathlib import Path
 
 import orjson
 
-from runner.app.rows import VOTE_COLUMNS, Reading, RowResult, results, voters
+from runner.app.rows import DETAIL_COLUMNS, VOTE_COLUMNS, Reading, RowResult, results, voters
 from runner.files import RESULT_COLUMNS, CellValue, open_output
 from runner.jobfile import JobFile
 from runner.path_text import to_path
 from runner.store.batches import Batch
-
-DETAIL_COLUMNS = ("account", "call", "reused", "reply")
-"""Whose allowance a row's answer cost, the call in the ledger that brought it, whether that was
-another row's, and what the model said where that is not the answer itself."""
 
 OnProgress = Callable[[int, int], None]
 
@@ -41,19 +37,21 @@ async def write_results(
         OutputError: The file cannot be written; an older one is left as it was.
     """
     batch, written = family[0], 0
+    told = details and JobFile.from_json(batch.job_json).job.kind == "chat"
     columns, usual = orjson.loads(batch.columns_json), columns_of(family, details=details)
     added = JobFile.from_json(batch.job_json).output.names(usual, columns)
     with open_output(path, columns, added, vectors=vectors, source=to_path(batch.input)) as output:
         async for page in results(reading, family):
             for row in page:
-                output.write(row.first.payload, _values(row, details=details))
+                output.write(row.first.payload, _values(row, details=details, told=told))
             written += len(page)
             if on_progress:
                 on_progress(written, batch.rows_loaded)
     return written
 
 
-def _values(row: RowResult, *, details: bool) -> list[CellValue]:
+def _values(row: RowResult, *, details: bool, told: bool) -> list[CellValue]:
+    """The added columns; `told`: an answer that was kept alone is what the model said."""
     first = row.first
     values: list[CellValue]
     if row.vote is None:  # a single answer: what the properties say, in a fifth of the time
@@ -63,5 +61,6 @@ def _values(row: RowResult, *, details: bool) -> list[CellValue]:
         values = [row.answer, row.model, row.state, row.error]
         values += [None, None] if row.open else [round(row.vote.share, 4), row.vote.review]
     if details:
-        values += [first.account, first.call_id, first.reused, first.reply]
+        reply = first.answer if told and first.reply is None else first.reply
+        values += [first.account, first.call_id, first.reused, reply]
     return values

@@ -24,6 +24,10 @@ from runner.core.forecast import Forecast
 # many, all are rendered.
 SAMPLED = 1_000
 
+# What is reckoned with where a job file might pack its rows, and from how many on that is worth it.
+USUAL_PACK = 20
+WORTH_PACKING = 40
+
 # Which of these fingerprints have been answered before.
 Known = Callable[[Sequence[bytes]], Awaitable[set[bytes]]]
 
@@ -39,8 +43,11 @@ class Plan:
         calls: Calls needed if every answer is good at once, those of votes and of a check included.
         single_calls: Calls it would take if each row were asked alone.
         pack: Rows in one call, at most.
-        prompt_tokens: Tokens of the distinct requests, estimated at one for four bytes; of a large
-            dataset, from the prompts of a sample.
+        packed: What it would take with several rows in a call, where the job file asks for one and
+            several are possible.
+        prompt_tokens: Tokens of the requests that are to be made, estimated at one for four bytes;
+            of a large dataset, from the prompts of a sample. Rows that share a call share what is
+            the same for all.
         forecast: When it would be finished if it started now, with nothing else queued.
         purchases: What the credits of the accounts pay for.
         suggestions: Other models that might do it sooner, where it takes more than today.
@@ -56,8 +63,17 @@ class Plan:
     pack: int
     prompt_tokens: int
     forecast: Forecast
+    packed: Packed | None = None
     purchases: tuple[Purchase, ...] = ()
     suggestions: tuple[Suggestion, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """What a batch would take with `rows` rows in a call."""
+
+    rows: int
+    forecast: Forecast
 
 
 async def make_plan(
@@ -92,6 +108,7 @@ async def make_plan(
             asked[part.stride] - await _answered(checked, part, keys[part.stride], known)
             for part in parts
         ]
+    packed = await _packed(checked, left, foretell)
     votes = [n for part, n in zip(parts, left, strict=True) if part.name != CHECK]
     calls = sum(part.packing.calls(n) for part, n in zip(parts, left, strict=True))
     return Plan(
@@ -103,13 +120,39 @@ async def make_plan(
         calls=calls,
         single_calls=sum(votes),
         pack=whole.packing.most,
-        prompt_tokens=int(len(votes) * asked[1] * size / BYTES_PER_TOKEN),
+        prompt_tokens=size.tokens(sum(left), calls),
         forecast=await foretell(calls),
+        packed=packed,
     )
 
 
-async def _read(checked: Checked, keys: Mapping[int, DistinctKeys], on_progress: Progress) -> float:
-    """Add the rows' keys to `keys`, by stride; the average bytes of a distinct prompt."""
+async def _packed(
+    checked: Checked, left: Sequence[int], foretell: Callable[[int], Awaitable[Forecast]]
+) -> Packed | None:
+    """What sharing calls would save, where the job file does not ask for it and could."""
+    jobfile = checked.jobfile
+    can = jobfile.job.kind == "chat" and not checked.prompt.unpackable
+    if not can or jobfile.job.rows_per_call != 1 or sum(left) < WORTH_PACKING:
+        return None
+    calls = sum(-(-number // USUAL_PACK) for number in left)
+    return Packed(USUAL_PACK, await foretell(calls))
+
+
+@dataclass(frozen=True, slots=True)
+class _Size:
+    """The average bytes of a request, and those of them that all rows of a call share."""
+
+    request: float
+    shared: float
+
+    def tokens(self, rows: int, calls: int) -> int:
+        """The tokens of so many rows in so many calls."""
+        alone = self.request - self.shared
+        return int((rows * alone + calls * self.shared) / BYTES_PER_TOKEN)
+
+
+async def _read(checked: Checked, keys: Mapping[int, DistinctKeys], on_progress: Progress) -> _Size:
+    """Add the rows' keys to `keys`, by stride; the average size of a distinct request."""
     request_key = request_keys(checked.jobfile, checked.prompt, checked.folder).of
     sample, rows = _Sample(checked), iter(checked.rows())
     number, total = 0, checked.dataset.rows
@@ -121,7 +164,7 @@ async def _read(checked: Checked, keys: Mapping[int, DistinctKeys], on_progress:
         number += len(chunk)
         on_progress(number, total)
         await anyio.lowlevel.checkpoint()  # a chunk takes some hundredths of a second
-    return sample.mean_bytes
+    return _Size(sample.mean_bytes, sample.mean_shared)
 
 
 class _Sample:
@@ -131,6 +174,15 @@ class _Sample:
         self._checked = checked
         self._step = max(1, checked.dataset.rows // SAMPLED)
         self._sizes: dict[bytes, int] = {}
+        self._texts = 0  # bytes of what is asked of these rows alone
+        self._packs = checked.packing.most > 1 and checked.jobfile.job.kind == "chat"
+
+    @property
+    def mean_shared(self) -> float:
+        """What the requests of rows that share a call have in common, in bytes."""
+        if not self._packs:
+            return 0.0
+        return max(0.0, self.mean_bytes - self._texts / max(1, len(self._sizes)))
 
     @property
     def mean_bytes(self) -> float:
@@ -148,6 +200,9 @@ class _Sample:
         for at in range(-start % self._step, len(rows), self._step):
             if keys[at] not in self._sizes:
                 self._sizes[keys[at]] = self._size(rows[at])
+                if self._packs:
+                    text = self._checked.prompt.text(exact_json.loads(rows[at]))
+                    self._texts += len(text.encode("utf-8", "surrogatepass"))
 
     def _size(self, row: str) -> int:
         """The bytes of what is asked of a row."""

@@ -8,7 +8,7 @@ all parts: an interrupted submission goes on where it stopped, and two at once q
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -18,7 +18,7 @@ from runner.app.parts import Fingerprints, Part, request_keys
 from runner.app.submission import Checked, Progress, unseen_progress
 from runner.core.states import BatchState
 from runner.errors import NotFoundError
-from runner.store import batches, enqueue
+from runner.store import batches, enqueue, results
 from runner.store.batches import Batch, NewBatch
 from runner.store.database import Database
 from runner.threads import both, in_thread
@@ -30,11 +30,45 @@ CHUNK_BYTES = 6_000_000
 
 
 @dataclass(frozen=True, slots=True)
+class Wishes:
+    """What is wanted of rows that were asked before.
+
+    Attributes:
+        fresh: Whether every row is asked again, whatever was answered.
+        retry_failed: Whether only rows that have failed are asked again, whatever has changed.
+    """
+
+    fresh: bool = False
+    retry_failed: bool = False
+
+
+AS_USUAL = Wishes()
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """A batch that is queued.
+
+    Attributes:
+        batch: As it is then.
+        created: Whether it is new.
+        replaces: The batch that it replaces, if it does.
+        retried: How many of its failed rows were queued again.
+    """
+
+    batch: Batch
+    created: bool
+    replaces: Batch | None = None
+    retried: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class _Loading:
-    """A part of a batch, as far as it is queued."""
+    """A part of a batch, as far as it is queued; `adopts`: the part whose answers it takes."""
 
     part: Part
     batch: Batch
+    adopts: Batch | None = None
 
     @property
     def next_row(self) -> int:
@@ -63,49 +97,103 @@ class _Chunk:
 
 
 async def submit(
-    database: Database, checked: Checked, now: int, on_progress: Progress = unseen_progress
-) -> tuple[Batch, bool]:
-    """Queue every row and every part, or find the batch that has them; and whether it is new.
+    database: Database,
+    checked: Checked,
+    now: int,
+    on_progress: Progress = unseen_progress,
+    wishes: Wishes = AS_USUAL,
+) -> Queued:
+    """Queue every row and every part, or find the batch that has them.
+
+    A batch that is new, or is taken up again, replaces the one that it resembles.
 
     Args:
         database: Where to.
         checked: The dataset, and what is asked of it.
         now: The present moment (ms since the epoch).
         on_progress: Called with the rows queued and the rows in all.
+        wishes: What is wanted of rows that were asked before.
 
     Raises:
+        NotFoundError: Failed rows are to be asked again, and there is no earlier batch.
         InputError: The dataset has changed since it was checked.
         OutputError: The folder of the images takes no files.
         StoreError: The database cannot be written; what was queued stays, and is gone on from.
     """
     check_folder(with_image_folder(checked.jobfile, checked.beside))
     whole, *others = checked.parts
-    batch, created = await _find_or_create(database, checked.new_batch(whole), now)
-    loadings = [_Loading(whole, batch)]
-    for part in others:
-        own, _ = await _find_or_create(database, checked.new_batch(part, batch), now)
-        loadings.append(_Loading(part, own))
+    async with database.write() as connection:
+        known = await batches.find_batch(connection, checked.digest)
+        again = await _again(connection, known, wishes)
+        new = checked.new_batch(whole, again=again)
+        batch, created = await _find_or_create(connection, new, now)
+        old = await _predecessor(connection, batch, created=created)
+        if wishes.retry_failed and created and old is None:
+            raise _nothing_to_retry(checked)
+        adopted = await _parts_to_adopt(connection, old) if wishes.retry_failed else {}
+        loadings = [_Loading(whole, batch, adopted.get(""))]
+        for part in others:
+            one = checked.new_batch(part, batch, again)
+            own, _ = await _find_or_create(connection, one, now)
+            loadings.append(_Loading(part, own, adopted.get(part.name)))
     await _load_all(database, checked, loadings, now, on_progress)
-    return await _activate(database, batch), created
-
-
-async def _find_or_create(database: Database, new: NewBatch, now: int) -> tuple[Batch, bool]:
     async with database.write() as connection:
-        found = await batches.find_batch(connection, new.digest)
-        if found is None:
-            return await batches.create_batch(connection, new, now), True
-        # A new name, new limits and so on take effect; what is asked is the same by its digest.
-        await batches.set_job(connection, found.id, new)
-        return await batches.get_batch(connection, found.id) or found, False
+        await _take_up(connection, batch, old)
+        retried = 0
+        if wishes.retry_failed and old is None:
+            retried = await results.retry_family(connection, batch.id)
+        return Queued(await _reread(connection, batch), created, old, retried)
 
 
-async def _activate(database: Database, batch: Batch) -> Batch:
-    """All rows of the batch and of its parts are queued: let them be asked."""
-    async with database.write() as connection:
-        for one in await batches.parts_of(connection, batch.id):
-            if one.state is BatchState.LOADING:
-                await batches.set_batch_state(connection, one.id, BatchState.ACTIVE)
-        return await _reread(connection, batch)
+async def _again(connection: AsyncConnection, known: Batch | None, wishes: Wishes) -> str:
+    """What follows the digest: which time all of it is asked afresh, if any.
+
+    One that was cut short is gone on with.
+    """
+    _, _, number = (known.digest if known else "").partition(batches.AGAIN)
+    if not wishes.fresh:
+        return f"{batches.AGAIN}{number}" if number else ""
+    if known and number and not all(p.done for p in await batches.parts_of(connection, known.id)):
+        return f"{batches.AGAIN}{number}"
+    return f"{batches.AGAIN}{int(number or 0) + 1}"
+
+
+def _nothing_to_retry(checked: Checked) -> NotFoundError:
+    what = "no earlier batch of this job file and this input has failed rows"
+    return NotFoundError(what, where=str(checked.dataset.path), remedy="leave out --retry-failed")
+
+
+async def _predecessor(connection: AsyncConnection, batch: Batch, *, created: bool) -> Batch | None:
+    """The batch that `batch` is to replace; one that was queued before has done so."""
+    is_new = created or batch.state is BatchState.LOADING or batch.replaced_by is not None
+    return await batches.find_predecessor(connection, batch) if is_new else None
+
+
+async def _parts_to_adopt(connection: AsyncConnection, old: Batch | None) -> dict[str, Batch]:
+    """The parts of the batch before, by their names; itself has none."""
+    if old is None:
+        return {}
+    return {part.part: part for part in await batches.parts_of(connection, old.id)}
+
+
+async def _find_or_create(
+    connection: AsyncConnection, new: NewBatch, now: int
+) -> tuple[Batch, bool]:
+    found = await batches.find_batch(connection, new.digest)
+    if found is None:
+        return await batches.create_batch(connection, new, now), True
+    # New limits and so on take effect; what is asked is the same by its digest.
+    await batches.set_job(connection, found, new)
+    return await batches.get_batch(connection, found.id) or found, False
+
+
+async def _take_up(connection: AsyncConnection, batch: Batch, old: Batch | None) -> None:
+    """All rows of the batch and of its parts are queued: let them be asked, and `old` no more."""
+    for one in await batches.parts_of(connection, batch.id):
+        if one.state is BatchState.LOADING or one.replaced_by is not None:
+            await batches.set_batch_state(connection, one.id, BatchState.ACTIVE)
+    if old is not None:
+        await batches.replace_batch(connection, old, batch)
 
 
 async def _load_all(
@@ -145,7 +233,7 @@ async def _write(
 ) -> tuple[Sequence[_Loading], bool]:
     """Queue one chunk, unless somebody else has queued; the parts, and whether it was queued."""
     async with database.write() as connection:
-        fresh = [_Loading(one.part, await _reread(connection, one.batch)) for one in loadings]
+        fresh = [replace(one, batch=await _reread(connection, one.batch)) for one in loadings]
         if [one.next_row for one in fresh] != [one.next_row for one in loadings]:
             return fresh, False
         added = [
@@ -164,12 +252,15 @@ async def _add(
     asked = asked[known:]
     if not asked:
         return loading
+    start = batch.rows_loaded
     if part.name:
-        batch = await enqueue.add_jobs(connection, batch, batch.rows_loaded, len(asked), asked, now)
+        batch = await enqueue.add_jobs(connection, batch, start, len(asked), asked, now)
     else:
         bodies = chunk.bodies[known:]
-        batch = await enqueue.enqueue(connection, batch, batch.rows_loaded, bodies, asked, now)
-    return _Loading(part, batch)
+        batch = await enqueue.enqueue(connection, batch, start, bodies, asked, now)
+    if (old := loading.adopts) is not None:
+        batch = await enqueue.adopt_answers(connection, batch, old, start, len(asked), now)
+    return replace(loading, batch=batch)
 
 
 async def _reread(connection: AsyncConnection, batch: Batch) -> Batch:

@@ -12,6 +12,7 @@ from runner import virtual
 from runner.app import accounts
 from runner.app.application import Application, open_application
 from runner.app.images import put_into
+from runner.app.reporting import Wanted
 from runner.app.responses import Ran
 from runner.app.submission import Checked
 from runner.core.verdict import Scope
@@ -36,7 +37,8 @@ PATIENCE_MS = 14 * 24 * 3_600_000
 class Rehearsal:
     """What happened: the run, the ledger by day, and what the provider saw.
 
-    `started_at` and `ended_at` are virtual moments, in ms since the epoch.
+    `page` is the report as HTML. `started_at` and `ended_at` are virtual moments, in ms since the
+    epoch.
     """
 
     ran: Ran
@@ -45,6 +47,7 @@ class Rehearsal:
     started_at: int
     ended_at: int
     rows_written: int = 0
+    page: str = ""
 
 
 def configured_simulator(settings: Settings, **changes: object) -> SimulatorConfig:
@@ -99,10 +102,11 @@ def rehearse(
             ) as midnight:
                 ran = await _perform(midnight, staged, watcher)
                 days = tuple(await midnight.report())
+                page = await midnight.report_page(Wanted())
                 written = 0
                 if output:
                     written = await midnight.export(ran.batches[0], output, errors=errors)
-            return Rehearsal(ran, days, provider.stats(), start, clock.now(), written)
+            return Rehearsal(ran, days, provider.stats(), start, clock.now(), written, page)
 
         return virtual.run(main)
 

@@ -44,7 +44,7 @@ async def write_results(
         OutputError: A file cannot be written; older ones are left as they were.
     """
     written = read = 0
-    with open_results(path, errors) as lines:
+    with open_results(path, errors, family[0].digest) as lines:
         async for page in results(reading, family):
             written += sum([_write(lines, row.first) for row in page])
             read += len(page)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from runner.app.credits import Credits, Purchase
 from runner.core.demand import Waiting
@@ -13,27 +14,40 @@ from runner.core.route import Route
 from runner.core.window import Window
 from runner.store.batches import Batch
 
+if TYPE_CHECKING:
+    from runner.app.lineage import Resemblance
+    from runner.app.outputs import Written
+    from runner.app.publishing import Published
+
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """A batch in the queue; `created` is False when it was there before."""
+    """A batch in the queue; `created` is False when it was there before.
+
+    `replaces` tells of the batch before, which it replaces; `retried` is how many of its failed
+    rows were queued again.
+    """
 
     batch: Batch
     created: bool
     forecast: Forecast
+    replaces: Resemblance | None = None
+    retried: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Ran:
     """How a run ended, how the batches it worked on stand, and what they wait for.
 
-    `unserved` has, by batch, the models of those that no account serves.
+    `unserved` has, by batch, the models of those that no account serves; `outputs` are the files
+    that their results were written to.
     """
 
     ending: Ending
     batches: tuple[Batch, ...]
     waiting: tuple[Waiting, ...] = ()
     unserved: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    outputs: tuple[Written, ...] = ()
 
     @property
     def left(self) -> int:
@@ -71,6 +85,7 @@ class Status:
     runners: int  # at work on this database now
     set_aside: int = 0  # settlements that could not be stored
     purchases: tuple[Purchase, ...] = ()  # what the credits pay for
+    published: tuple[Published, ...] = ()  # what the runners at work say of themselves
 
 
 @dataclass(frozen=True, slots=True)

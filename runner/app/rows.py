@@ -20,6 +20,9 @@ from runner.store.batches import Batch
 PAGE = 1_000
 # The columns of a vote, behind those that every result has.
 VOTE_COLUMNS = ("agreement", "review")
+# Whose allowance a row's answer cost, the call in the ledger that brought it, whether that was
+# another row's, and what the model said.
+DETAIL_COLUMNS = ("account", "call", "reused", "reply")
 # A vote that fewer than this part of the answers agree on is for a person to look at.
 LEAST_AGREEMENT = 0.6
 CHECK = "check"

@@ -7,16 +7,19 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from runner.app import accounts
+from runner.app import accounts, publishing
 from runner.app.credits import Credits, Purchase, credits_of, priced, purchases_of
 from runner.app.forecasting import Forecaster, Windows, place
+from runner.app.publishing import Published
 from runner.app.responses import BatchStatus, QuotaLine, Status
+from runner.core.demand import Waiting
 from runner.core.forecast import Forecast
 from runner.core.renewal import windows_at
 from runner.core.route import Route, RouteState
 from runner.core.states import BatchState
 from runner.core.verdict import Scope
 from runner.core.window import Key, Unit, Window
+from runner.engine.progress import Progress
 from runner.engine.snapshot import read_snapshot, route_states, windows_of
 from runner.providers.account import Account
 from runner.settings import DEFAULT, Settings
@@ -43,13 +46,14 @@ class StatusReader:
             every = await batches.list_batches(connection)
             aside = await set_aside.count(connection)
         outlook = forecaster.outlook(snapshot, now)
-        waiting = outlook.waiting
+        said = await self._published()
+        waiting = {**outlook.waiting, **_said_of(said, snapshot.latest)}
         alive = await runners.alive(self.database)
         lines = tuple(
             BatchStatus(
                 batch,
                 waiting.get(batch.id),
-                outlook.finish(batch),
+                _finish_said(said, batch) or outlook.finish(batch),
                 outlook.routes(batch),
                 () if _settled(batch) or self.forecaster.serves(batch) else batch.models,
             )
@@ -63,7 +67,30 @@ class StatusReader:
                 rows = line.batch.packing.most
                 bought |= dict.fromkeys(purchases_of(own, forecaster.accounts, rows))
         told = tuple(each for each in bought if each.amount is not None)
-        return Status(now, lines, windows, len(alive), aside, told)
+        return Status(
+            now,
+            lines,
+            windows,
+            runners=len(alive),
+            set_aside=aside,
+            purchases=told,
+            published=tuple(said),
+        )
+
+    async def watched(self) -> list[Progress]:
+        """How the runs of all processes stand, as far as they tell."""
+        said = await self._published()
+        async with self.database.read() as connection:
+            every = {batch.id: batch for batch in await batches.list_batches(connection)}
+            known = await latest_windows(connection, [a.name for a in self.forecaster.accounts])
+        return [one.progress(every, known) for one in said]
+
+    async def _published(self) -> list[Published]:
+        """What the runners at work say of themselves; not all of them do."""
+        async with self.database.read() as connection:
+            pids = await runners.living_processes(self.database, connection)
+        found = (publishing.read(publishing.place(self.database.path, pid)) for pid in pids)
+        return [one for one in found if one is not None]
 
     async def forecast(
         self, models: Sequence[str], calls: int, most: int | None, now: int
@@ -130,6 +157,18 @@ class StatusReader:
         account = accounts.account_of(self.settings, window.account)
         async with self.database.read() as connection:
             return await credits_of(connection, account, window, now)
+
+
+def _said_of(said: Sequence[Published], windows: Mapping[Key, Window]) -> dict[int, Waiting]:
+    """What batches wait for, as the runners at work say."""
+    return {
+        reason.key: reason for one in said if not one.in_flight for reason in one.waits(windows)
+    }
+
+
+def _finish_said(said: Sequence[Published], batch: Batch) -> Forecast | None:
+    """When a batch will be done, if a runner works on it alone, which has measured its speed."""
+    return next((one.forecast for one in said if one.batches == (batch.id,)), None)
 
 
 def _settled(batch: Batch) -> bool:

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import orjson
 
-from runner import files, jobfile, path_text
+from runner import exact_json, files, jobfile, path_text
 from runner.app.images import check_shown, with_image_folder
 from runner.app.parts import Part, packing_of, parts_of
-from runner.app.rows import VOTE_COLUMNS
+from runner.app.rows import DETAIL_COLUMNS, VOTE_COLUMNS
 from runner.column_names import canonical, spelling
 from runner.core.packing import Packing
 from runner.errors import JobFileError
@@ -43,6 +43,12 @@ class Checked:
         beside: Where a folder of images that are made goes, unless the job file names one; None:
             the working directory.
         remarks: What the user should know before anything is spent.
+        url: The address of OpenAI's API that requests which somebody else has written name.
+        job_path: The job file, if it is one.
+        output: The file that the results are written to, if one is named.
+        error_output: That of requests that failed, likewise.
+        is_trial: Whether it is a trial, which nothing resembles.
+        replaced: Columns of the dataset that are left out, because they are results of ours.
         salt: What tells this batch from another of the same job file and dataset.
     """
 
@@ -51,6 +57,12 @@ class Checked:
     dataset: Dataset
     beside: Path | None = None
     remarks: tuple[str, ...] = ()
+    url: str = ""
+    job_path: Path | None = None
+    output: Path | None = None
+    error_output: Path | None = None
+    is_trial: bool = False
+    replaced: frozenset[str] = frozenset()
     salt: str = ""
 
     @property
@@ -66,7 +78,19 @@ class Checked:
 
     def rows(self, start: int = 0) -> Iterator[str]:
         """The dataset's rows as JSON objects, from row number `start` on."""
-        return files.read_rows(self.dataset, start)
+        found = files.read_rows(self.dataset, start)
+        return map(self._without_results, found) if self.replaced else found
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The dataset's columns, but for results of ours."""
+        return tuple(name for name in self.dataset.columns if name not in self.replaced)
+
+    def _without_results(self, row: str) -> str:
+        values = exact_json.loads(row)
+        return exact_json.dumps(
+            {k: v for k, v in values.items() if k not in self.replaced}
+        ).decode()
 
     @cached_property
     def packing(self) -> Packing:
@@ -78,19 +102,22 @@ class Checked:
         """What the batch is made of, itself first."""
         return parts_of(self.jobfile, self.packing)
 
-    def new_batch(self, part: Part, whole: Batch | None = None) -> NewBatch:
-        """The batch to be created, or a part of the one that is `whole`."""
-        job = self.jobfile.job
+    def new_batch(self, part: Part, whole: Batch | None = None, again: str = "") -> NewBatch:
+        """The batch to be created, or a part of the one that is `whole`.
+
+        `again` follows the digest of a batch that asks afresh what another has asked.
+        """
+        job, digest = self.jobfile.job, f"{self.digest}{again}"
         return NewBatch(
             name=f"{job.name}, {part.name}" if part.name else job.name,
-            digest=f"{self.digest}/{part.name}" if part.name else self.digest,
+            digest=f"{digest}/{part.name}" if part.name else digest,
             models=part.models,
             rotate=job.rotate,
             priority=job.priority,
             max_calls=self.jobfile.limits.max_calls,
             job_json=with_image_folder(self.jobfile, self.beside).to_json(),
             input=path_text.to_text(self.dataset.path.resolve()),
-            columns_json=orjson.dumps(self.dataset.columns).decode(),
+            columns_json=orjson.dumps(self.columns).decode(),
             rows=part.rows(self.dataset.rows),
             packing=part.packing,
             reuse_answers=job.reuse,
@@ -98,6 +125,9 @@ class Checked:
             part=part.name,
             first_row=whole.first_row if whole else None,
             row_step=part.stride,
+            job_path=path_text.to_text(self.job_path.resolve()) if self.job_path else "",
+            selection=str(self.dataset.selection),
+            is_trial=self.is_trial,
         )
 
 
@@ -131,8 +161,8 @@ def check_submission(
     loaded, where = _loaded(job, constant_prompt=constant_prompt)
     prompt = Prompt(loaded)
     if loaded.job.kind == "request":
-        rows = check_requests(dataset, selection=selection, on_progress=on_progress).dataset
-        return Checked(loaded, prompt, replace(rows, alias=alias))
+        asked = check_requests(dataset, selection=selection, on_progress=on_progress)
+        return Checked(loaded, prompt, replace(asked.dataset, alias=alias), url=asked.url)
     gold = loaded.job.gold
     found = files.check(
         dataset,
@@ -145,8 +175,10 @@ def check_submission(
     jobfile.check_columns(prompt.required_columns, found.columns, where, loaded.output)
     remarks = jobfile.check_prompt_reads(prompt, found.columns, where)
     _check_gold(loaded, prompt, found, where)
-    remarks = (*found.remarks, *remarks, *_renamed(loaded, found))
-    checked = Checked(loaded, prompt, found, remarks=remarks)
+    replaced = _results_of_ours(loaded, prompt, found)
+    checked = Checked(loaded, prompt, found, replaced=replaced)
+    told = (*found.remarks, *remarks, *_renamed(loaded, checked.columns), *_replaced(replaced))
+    checked = replace(checked, remarks=told)
     if loaded.prompt.image_templates:
         check_shown(loaded, prompt, checked.rows(), checked.folder, str(found.path))
     return checked
@@ -164,10 +196,31 @@ def _loaded(job: Path | JobFile, *, constant_prompt: bool) -> tuple[JobFile, str
     return loaded, where
 
 
-def _renamed(loaded: JobFile, dataset: Dataset) -> tuple[str, ...]:
+def _results_of_ours(loaded: JobFile, prompt: Prompt, dataset: Dataset) -> frozenset[str]:
+    """The columns that an earlier output has added, if the dataset is one.
+
+    Those that the prompt reads stay.
+    """
+    if prompt.columns_read is None:
+        return frozenset()
+    usual = loaded.output.names((*files.RESULT_COLUMNS, *VOTE_COLUMNS, *DETAIL_COLUMNS), ())
+    if not set(usual[: len(files.RESULT_COLUMNS)]) <= set(dataset.columns):
+        return frozenset()
+    read = {*prompt.required_columns, canonical(loaded.job.gold or "")}
+    return frozenset(n for n in usual if n in dataset.columns and canonical(n) not in read)
+
+
+def _replaced(names: frozenset[str]) -> tuple[str, ...]:
+    if not names:
+        return ()
+    listed = ", ".join(sorted(names))
+    return (f"the dataset is an output of this program: its columns {listed} are replaced",)
+
+
+def _renamed(loaded: JobFile, columns: Sequence[str]) -> tuple[str, ...]:
     """Tell which columns of the output are called otherwise than usual, because of the dataset."""
     added = (*files.RESULT_COLUMNS, *(VOTE_COLUMNS if loaded.job.votes > 1 else ()))
-    names = loaded.output.names(added, dataset.columns)
+    names = loaded.output.names(added, columns)
     changed = [
         f'"{usual}" is called "{name}"'
         for usual, name in zip(added, names, strict=True)
@@ -202,7 +255,7 @@ def check_batch_file(
     name = paths[0].name.partition(".")[0] or "requests"
     said = [json.dumps(value) for value in (name, model or found.model, dedupe)]
     made = jobfile.parse(REQUESTS.format(*said), name)
-    return Checked(made, Prompt(made), found.dataset, remarks=found.dataset.remarks)
+    return Checked(made, Prompt(made), found.dataset, remarks=found.dataset.remarks, url=found.url)
 
 
 def _check_gold(loaded: JobFile, prompt: Prompt, dataset: Dataset, where: str) -> None:

@@ -48,13 +48,15 @@ class Trial:
 def as_trial(checked: Checked) -> Checked:
     """What was checked, as a trial: asked anew each time, once a row, and not for long."""
     jobfile = with_image_folder(checked.jobfile)
-    once = {"name": f"try: {jobfile.job.name}", "votes": 1, "check": 0.0}
+    wanted = jobfile.job.reuse and "reuse" in jobfile.job.model_fields_set
+    once = {"name": f"try: {jobfile.job.name}", "votes": 1, "check": 0.0, "reuse": wanted}
     most = min(MOST_ATTEMPTS, jobfile.limits.max_attempts)
     changed = {
         "job": jobfile.job.model_copy(update=once),
         "limits": jobfile.limits.model_copy(update={"max_attempts": most}),
     }
-    return replace(checked, jobfile=jobfile.model_copy(update=changed), salt=secrets.token_hex(8))
+    changed_file = jobfile.model_copy(update=changed)
+    return replace(checked, jobfile=changed_file, is_trial=True, salt=secrets.token_hex(8))
 
 
 async def run_trial(midnight: Application, checked: Checked) -> Trial:

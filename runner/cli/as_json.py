@@ -5,21 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from runner import exact_json
-from runner.cli.render.fmt import iso
 from runner.core.gate import ParkReason
 from runner.core.period import spell
 from runner.core.window import CREDIT, NEVER, Unit
+from runner.wording.fmt import iso
 
 if TYPE_CHECKING:
     from runner.app.credits import Credits, Purchase
     from runner.app.doctor import Check
     from runner.app.models import Models
+    from runner.app.outputs import Written
     from runner.app.planning import Plan
+    from runner.app.publishing import Published
     from runner.app.responses import BatchStatus, QuotaLine, Ran, Status, Submitted
     from runner.core.demand import Waiting
     from runner.core.forecast import Forecast
     from runner.core.window import Window
     from runner.errors import RunnerError
+    from runner.settings import Settings
     from runner.simulator import SimulatorConfig, Stats
     from runner.store.batch_rows import Failure
     from runner.store.batches import Batch
@@ -49,6 +52,10 @@ def batch(found: Batch) -> JSON:
         "pause_reason": found.pause_reason or None,
         "models": list(found.models),
         "input": found.input,
+        "selection": found.selection or None,
+        "output": found.output,
+        "trial": found.is_trial,
+        "replaced_by": found.replaced_by,
         "rows": found.rows,
         "succeeded": counts.succeeded,
         "failed": counts.failed,
@@ -121,9 +128,19 @@ def window(found: Window) -> JSON:
 
 def submitted(found: Submitted) -> JSON:
     """A queued batch and its forecast."""
+    old = found.replaces
     return {
         "batch": batch(found.batch),
         "created": found.created,
+        "resembles": None
+        if old is None
+        else {
+            "batch": old.batch.id,
+            "rows_more": old.rows_more,
+            "changed": list(old.changes),
+            "answers_kept": old.kept,
+        },
+        "retried": found.retried,
         "forecast": forecast(found.forecast),
     }
 
@@ -139,6 +156,12 @@ def plan(found: Plan) -> JSON:
         "calls": found.calls,
         "calls_if_alone": found.single_calls,
         "rows_in_a_call": found.pack,
+        "packed": found.packed
+        and {
+            "rows_in_a_call": found.packed.rows,
+            "calls": found.packed.forecast.calls,
+            "days": found.packed.forecast.days,
+        },
         "prompt_tokens": found.prompt_tokens,
         "calls_a_day": found.forecast.per_day,
         "days": found.forecast.days,
@@ -170,6 +193,13 @@ def purchase(found: Purchase) -> JSON:
     }
 
 
+def data_uses(settings: Settings) -> list[JSON]:
+    """What each provider that is used does with what is sent."""
+    from runner.app.data_use import data_uses as found  # noqa: PLC0415 - for plans alone
+
+    return [{"provider": one.provider, "use": one.use, "told": one.told} for one in found(settings)]
+
+
 def ran(found: Ran, windows: tuple[Window, ...]) -> JSON:
     """How a run ended."""
     return {
@@ -180,7 +210,18 @@ def ran(found: Ran, windows: tuple[Window, ...]) -> JSON:
         "left": found.left,
         "unserved": sorted(found.unserved),
         "batches": [batch(each) for each in found.batches],
+        "outputs": [output(each) for each in found.outputs],
         "windows": [window(each) for each in windows],
+    }
+
+
+def output(found: Written) -> JSON:
+    """A file that results were written to; `error` says why it could not be written."""
+    return {
+        "batch": found.batch_id,
+        "path": str(found.path),
+        "rows": found.rows,
+        "error": found.error and found.error.what,
     }
 
 
@@ -189,10 +230,28 @@ def status(found: Status) -> JSON:
     return {
         "at": iso(found.at),
         "runners": found.runners,
+        "runs": [run(one) for one in found.published],
         "set_aside": found.set_aside,
         "batches": [batch_status(line) for line in found.batches],
         "windows": [window(each) for each in found.windows],
         "credits": [purchase(each) for each in found.purchases],
+    }
+
+
+def run(found: Published) -> JSON:
+    """What a runner at work says of itself."""
+    return {
+        "pid": found.pid,
+        "since": iso(found.since),
+        "at": iso(found.at),
+        "batches": list(found.batches),
+        "paused": list(found.paused),
+        "calls_in_flight": found.in_flight,
+        "stopping": found.stopping,
+        "trouble": found.trouble,
+        "rows_a_minute": found.rows_a_minute,
+        "rows_a_call": found.rows_a_call,
+        "until": None if found.until is None else iso(found.until),
     }
 
 

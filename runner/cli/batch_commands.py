@@ -1,8 +1,8 @@
-"""Commands that change a batch: retry, pause, resume, cancel."""
+"""Commands that change a batch: retry, pause, resume, cancel, rename, delete."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,22 +10,33 @@ from runner.cli import exit_codes
 from runner.cli.options import BatchName, examples
 from runner.cli.session import Session, print_json, session_of
 from runner.core.states import BatchState
+from runner.errors import NotFoundError
 
 if TYPE_CHECKING:
     from runner.app.application import Application
+    from runner.app.pruning import Pruned
     from runner.store.batches import Batch
 
 app = typer.Typer(rich_markup_mode=None)
 
 
-@app.command(epilog=examples("midnight retry 1 && midnight run"))
-def retry(context: typer.Context, batch: BatchName) -> int:
+@app.command(epilog=examples("midnight retry 1 && midnight run", "midnight retry 1 --cause 2"))
+def retry(
+    context: typer.Context,
+    batch: BatchName,
+    cause: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Only the rows of this cause, as `failures` numbers them.", metavar="N"
+        ),
+    ] = None,
+) -> int:
     """Queue the failed rows of a batch again."""
     from runner.cli import as_json
-    from runner.cli.render import fmt
+    from runner.wording import fmt
 
     session = session_of(context)
-    found, retried = session.query(lambda midnight: _retry(midnight, batch))
+    found, retried = session.query(lambda midnight: _retry(midnight, batch, cause))
     if session.json:
         print_json({"batch": as_json.batch(found), "retried": retried})
     elif not retried:
@@ -36,9 +47,19 @@ def retry(context: typer.Context, batch: BatchName) -> int:
     return exit_codes.DONE
 
 
-async def _retry(midnight: Application, name: str) -> tuple[Batch, int]:
-    retried = await midnight.retry(await midnight.batch(name))
-    return await midnight.batch(name), retried
+async def _retry(midnight: Application, name: str, cause: int | None) -> tuple[Batch, int]:
+    batch, chosen = await midnight.batch(name), None
+    if cause is not None:
+        causes = await midnight.causes(batch)
+        if cause > len(causes):
+            remedy = f"see them with: midnight failures {batch.id}"
+            raise NotFoundError(f"batch {batch.id} has no cause {cause}", remedy=remedy)
+        chosen = causes[cause - 1]
+    retried = await midnight.retry(batch, chosen)
+    found = await midnight.batch(name)
+    if retried:
+        await midnight.write_output(found)
+    return found, retried
 
 
 def _go_on(session: Session, batch: Batch) -> str:
@@ -65,27 +86,86 @@ def cancel(context: typer.Context, batch: BatchName) -> int:
     return _change(context, batch, BatchState.CANCELLED)
 
 
+@app.command(epilog=examples('midnight rename 1 "reviews of May"'))
+def rename(
+    context: typer.Context,
+    batch: BatchName,
+    name: Annotated[str, typer.Argument(help="Its new name.", metavar="NAME")],
+) -> int:
+    """Give a batch another name."""
+    from runner.cli import as_json
+    from runner.errors import ConfigError
+
+    session = session_of(context)
+    if not name.strip():
+        raise ConfigError("a batch needs a name", where="rename", remedy="give it one")
+
+    async def renamed(midnight: Application) -> Batch:
+        return await midnight.rename(await midnight.batch(batch), name.strip())
+
+    found = session.query(renamed)
+    if session.json:
+        print_json({"batch": as_json.batch(found)})
+    else:
+        session.print(f"batch {found.id} is called {found.name} now")
+    return exit_codes.DONE
+
+
+@app.command(epilog=examples("midnight delete 1", "midnight delete 1 2 3"))
+def delete(
+    context: typer.Context,
+    batch: Annotated[
+        list[str], typer.Argument(help="Batches: their numbers or names.", metavar="BATCH")
+    ],
+) -> int:
+    """Delete batches: their rows, results and replies; the calls stay in reports.
+
+    What they had answered would be paid for again.
+    """
+    from runner.cli.render import deletion_view
+
+    session = session_of(context)
+
+    async def deleted(midnight: Application) -> Pruned:
+        found = {one.id: one for one in [await midnight.batch(name) for name in batch]}
+        return await midnight.delete([await _whole(midnight, one) for one in found.values()])
+
+    found = session.query(deleted)
+    session.answer(lambda: deletion_view.as_object(found), lambda: deletion_view.deleted(found))
+    return exit_codes.DONE
+
+
+async def _whole(midnight: Application, batch: Batch) -> Batch:
+    """The batch that this one is a part of, or itself."""
+    return batch if batch.part_of is None else await midnight.batch(str(batch.part_of))
+
+
 def _change(context: typer.Context, name: str, state: BatchState) -> int:
     from runner.cli import as_json
 
     session = session_of(context)
-    before, after = session.query(lambda midnight: _set(midnight, name, state))
+    before, after, working = session.query(lambda midnight: _set(midnight, name, state))
     if session.json:
         print_json({"batch": as_json.batch(after), "changed": before.state is not after.state})
         return exit_codes.DONE
-    session.print(f"{_title(after)}: {_told(session, before, after)}")
+    session.print(f"{_title(after)}: {_told(session, before, after, working=working)}")
     return exit_codes.DONE
 
 
-async def _set(midnight: Application, name: str, state: BatchState) -> tuple[Batch, Batch]:
-    """The batch before and after; a batch that is done does not change."""
-    batch = await midnight.batch(name)
+async def _set(midnight: Application, name: str, state: BatchState) -> tuple[Batch, Batch, bool]:
+    """The batch before and after, and whether a runner is at work.
+
+    A batch that is done does not change.
+    """
+    batch, working = await midnight.batch(name), await midnight.is_worked_on()
     if batch.done or batch.state is state:
-        return batch, batch
-    return batch, await midnight.set_state(batch, state)
+        return batch, batch, working
+    changed = await midnight.set_state(batch, state)
+    await midnight.write_output(changed)
+    return batch, changed, working
 
 
-def _told(session: Session, before: Batch, after: Batch) -> str:
+def _told(session: Session, before: Batch, after: Batch, *, working: bool) -> str:
     if after.done:
         return "it is done already, there is nothing left to change"
     again = "is" if before.state is not after.state else "was already"
@@ -95,6 +175,8 @@ def _told(session: Session, before: Batch, after: Batch) -> str:
             return f"{again} paused; go on with: {resume_it}"
         case BatchState.CANCELLED:
             return f"{again} cancelled, its results stay; take it up again with: {resume_it}"
+        case _ if working:
+            return f"{again} active; the runner at work goes on with it"
         case _:
             return f"{again} active; go on with: {session.command('run')}"
 

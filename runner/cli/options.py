@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
@@ -72,12 +73,20 @@ SampleSize = Annotated[
 Limit = Annotated[
     int | None, typer.Option(help="Only the first rows, after the above.", min=1, metavar="N")
 ]
+Html = Annotated[
+    Path | None,
+    typer.Option(
+        "--html",
+        help="Write a page with charts, which needs no network and no server.",
+        metavar="FILE",
+    ),
+]
 BatchName = Annotated[
     str, typer.Argument(help="A batch: its number, or its name (the newest).", metavar="BATCH")
 ]
 OUTPUT_HELP = (
-    "Where to write the results (.csv, .tsv, .jsonl, also with .gz or .zst; .parquet; .xlsx; of "
-    "embeddings also .npy)."
+    "Where to write the results (.csv, .tsv, .jsonl, .json, also with .gz or .zst; .parquet; "
+    ".xlsx; of embeddings also .npy)."
 )
 Output = Annotated[
     Path | None,
@@ -89,6 +98,18 @@ Errors = Annotated[
         help="Where the failed requests of a file for the OpenAI Batch API go; default: "
         "OUT.errors.jsonl.",
         metavar="FILE",
+    ),
+]
+Fresh = Annotated[
+    bool,
+    typer.Option("--fresh", help="Ask every row again, whatever other batches have had answered."),
+]
+RetryFailed = Annotated[
+    bool,
+    typer.Option(
+        "--retry-failed",
+        help="Ask only the rows that have failed again, also with a prompt that has changed; the "
+        "other answers are kept.",
     ),
 ]
 CallsPerDay = Annotated[
@@ -151,6 +172,22 @@ def read_faults(texts: Iterable[str] | None) -> dict[str, float]:
             remedy = "write a kind and a probability, as in --fault drop=0.05"
             raise ConfigError(f"{text!r} is not a fault", where="--fault", remedy=remedy) from None
     return found
+
+
+_AGE = re.compile(r"(\d+)\s*([mhdw])")
+_MS = {"m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 7 * 86_400_000}
+
+
+def read_age(text: str) -> int:
+    """``30d`` in milliseconds.
+
+    Raises:
+        ConfigError: The text is no age.
+    """
+    if (found := _AGE.fullmatch(text.strip())) is None:
+        remedy = "write a number of minutes, hours, days or weeks: 90m, 12h, 30d, 8w"
+        raise ConfigError(f"{text!r} is not an age", remedy=remedy)
+    return int(found[1]) * _MS[found[2]]
 
 
 def refuse_overwriting(output: Path, datasets: Iterable[Path]) -> None:

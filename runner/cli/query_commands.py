@@ -9,17 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from runner.cli import exit_codes
-from runner.cli.options import OUTPUT_HELP, BatchName, Errors, examples
+from runner.cli.options import OUTPUT_HELP, BatchName, Errors, Html, examples
 from runner.cli.session import Session, print_json, session_of
 
 if TYPE_CHECKING:
     from runner.app.application import Application
-    from runner.app.quality import Quality
-    from runner.app.responses import QuotaLine, Status
-    from runner.cli.run_action import OutputTarget
-    from runner.store.batch_rows import Failure
+    from runner.app.responses import Status
+    from runner.cli.output_target import OutputTarget
+    from runner.store.batch_rows import Cause, Failure
     from runner.store.batches import Batch
-    from runner.store.reports import DayReport
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -37,6 +35,9 @@ OneBatch = Annotated[
 def status(
     context: typer.Context,
     batch: OneBatch = None,
+    trials: Annotated[
+        bool, typer.Option("--trials", help="Show the batches of midnight try, too.")
+    ] = False,
     why: Annotated[
         bool, typer.Option("--why", help="Say what holds each batch back, down to the window.")
     ] = False,
@@ -45,7 +46,7 @@ def status(
     from runner.cli import as_json
 
     session = session_of(context)
-    found = session.query(lambda midnight: _status(midnight, batch))
+    found = session.query(lambda midnight: _status(midnight, batch, trials=trials))
     if session.json:
         print_json(as_json.status(found))
         return exit_codes.DONE
@@ -55,12 +56,21 @@ def status(
     return exit_codes.DONE
 
 
-async def _status(midnight: Application, name: str | None) -> Status:
+async def _status(midnight: Application, name: str | None, *, trials: bool) -> Status:
     found = await midnight.status()
     if name is None:
-        return found
+        shown = tuple(b for b in found.batches if trials or not b.batch.is_trial)
+        return replace(found, batches=shown)
     only = await midnight.batch(name)
     return replace(found, batches=tuple(b for b in found.batches if b.batch.id == only.id))
+
+
+@app.command(epilog=examples("midnight watch"))
+def watch(context: typer.Context) -> int:
+    """Watch what another process runs, as it is shown there."""
+    from runner.cli import watch_action
+
+    return watch_action.watch(session_of(context))
 
 
 @app.command(epilog=examples("midnight quota", "midnight quota --json"))
@@ -80,57 +90,41 @@ def quota(context: typer.Context) -> int:
     return exit_codes.DONE
 
 
-@app.command(epilog=examples("midnight report --by-model", "midnight report --csv > calls.csv"))
+@app.command(
+    epilog=examples(
+        "midnight report",
+        "midnight report --by day,model --since 7d",
+        "midnight report --by hour --since 2026-11-24 --csv > calls.csv",
+        "midnight report 1 --html report.html",
+    )
+)
 def report(
     context: typer.Context,
     batch: OneBatch = None,
-    by_model: Annotated[
-        bool, typer.Option("--by-model", help="A line for each model, too.")
-    ] = False,
+    by: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What the lines are about: day, hour, account, model, batch, client; several with "
+            "commas; default: day, by the provider's own calendar.",
+            metavar="KEY",
+        ),
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(help="From this day on: YYYY-MM-DD, or 7d for so long ago.", metavar="DAY"),
+    ] = None,
+    until: Annotated[str | None, typer.Option(help="Up to this day.", metavar="DAY")] = None,
     csv: Annotated[bool, typer.Option("--csv", help="CSV instead of a table.")] = False,
+    parquet: Annotated[
+        Path | None, typer.Option(help="Write the lines to a Parquet file.", metavar="FILE")
+    ] = None,
+    html: Html = None,
 ) -> int:
     """Show the calls spent on each day, to the call."""
-    from runner.cli import report_json
+    from runner.cli.report_action import ReportRequest, show_report
 
-    session = session_of(context)
-    if csv and session.json:
-        raise typer.BadParameter("--csv and --json exclude each other: name one of them")
-    days, quality, quota = session.query(lambda m: _report(m, batch, by_model=by_model))
-    if session.json:
-        print_json(report_json.report(days, quality, quota))
-    elif csv:
-        _print_csv(days)
-    else:
-        from runner.cli.render import quota_tables, report_tables
-        from runner.clock import SystemClock
-
-        session.print(report_tables.report(days, by_model=by_model))
-        session.print(*quota_tables.credit_lines(quota, SystemClock().now()))
-        if quality is not None:
-            from runner.cli.render.agreement_tables import quality as shown
-
-            session.print(*shown(quality))
-    return exit_codes.DONE
-
-
-async def _report(
-    midnight: Application, name: str | None, *, by_model: bool
-) -> tuple[list[DayReport], Quality | None, list[QuotaLine]]:
-    only = await midnight.batch(name) if name else None
-    days = await midnight.report(batch=only, by_model=by_model)
-    quality = await midnight.quality(only) if only else None
-    return days, quality, await midnight.quota()
-
-
-def _print_csv(days: list[DayReport]) -> None:
-    import csv
-    import sys
-
-    from runner.cli import report_json
-
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(report_json.DAY_COLUMNS)
-    writer.writerows(report_json.day(found).values() for found in days)
+    request = ReportRequest(batch, tuple(by or ()), since, until, parquet, html, csv=csv)
+    return show_report(session_of(context), request)
 
 
 @app.command(epilog=examples("midnight export 1 -o labelled.csv"))
@@ -158,7 +152,7 @@ def export(
 ) -> int:
     """Write the results so far, in the order of the input."""
     from runner.cli import as_json
-    from runner.cli.run_action import OutputTarget
+    from runner.cli.output_target import OutputTarget
 
     session, target = session_of(context), OutputTarget(output, errors, details)
     found, rows = session.query(lambda midnight: _export(session, midnight, batch, target))
@@ -175,12 +169,15 @@ async def _export(
     session: Session, midnight: Application, name: str, target: OutputTarget
 ) -> tuple[Batch, int]:
     from runner.app.targets import kind_of
-    from runner.cli.run_action import export as write
+    from runner.cli.render.consoles import bar
     from runner.path_text import to_path
 
     batch = await midnight.batch(name)
     target.check(kind_of(batch), batch.rows, [to_path(batch.input)])
-    return batch, await write(session, midnight, batch, target) or 0
+    path = target.path or Path()
+    with bar(session.err, f"writing {path.name}") as tick:
+        written = midnight.export(batch, path, tick, errors=target.errors, details=target.details)
+        return batch, await written
 
 
 @app.command(epilog=examples("midnight failures 1 --limit 50"))
@@ -191,20 +188,22 @@ def failures(
         int, typer.Option(min=1, help="Rows shown at most; default: 20.", metavar="N")
     ] = 20,
 ) -> int:
-    """Show which rows failed, and why."""
+    """Show why rows failed, each cause with an example and what to do; then the rows."""
     from runner.cli import as_json
 
     session = session_of(context)
-    found, rows = session.query(lambda midnight: _failures(midnight, batch, limit))
+    found, rows, causes = session.query(lambda midnight: _failures(midnight, batch, limit))
     if session.json:
         print_json(as_json.failures(rows))
         return exit_codes.DONE
-    from runner.cli.render import report_tables
+    from runner.cli.render import failure_view
 
-    session.print(report_tables.failures(rows, found, session.command("retry", str(found.id))))
+    session.print(failure_view.failures(rows, causes, found, session.command()))
     return exit_codes.DONE
 
 
-async def _failures(midnight: Application, name: str, limit: int) -> tuple[Batch, list[Failure]]:
+async def _failures(
+    midnight: Application, name: str, limit: int
+) -> tuple[Batch, list[Failure], list[Cause]]:
     batch = await midnight.batch(name)
-    return batch, await midnight.failures(batch, limit)
+    return batch, await midnight.failures(batch, limit), await midnight.causes(batch)

@@ -6,16 +6,19 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from runner.app.rehearsal import Rehearsal, configured_simulator, rehearse
 from runner.cli import report_json
 from runner.cli.arguments import JobArguments
 from runner.cli.exit_codes import code_of
-from runner.cli.render import fmt, rehearsal_view, report_tables
-from runner.cli.run_action import OutputTarget, check
+from runner.cli.output_target import OutputTarget, write_text
+from runner.cli.render import rehearsal_view, report_tables
 from runner.cli.session import Session, print_json
+from runner.cli.submit_action import check
 from runner.clock import SystemClock
 from runner.errors import ConfigError
+from runner.wording import fmt
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,7 @@ class RehearsalRequest:
     target: OutputTarget
     start: str | None
     changes: Mapping[str, object]
+    html: Path | None = None
 
 
 def rehearse_batch(session: Session, request: RehearsalRequest) -> int:
@@ -50,6 +54,8 @@ def rehearse_batch(session: Session, request: RehearsalRequest) -> int:
             on_provider=view.provider,
         )
         view.finish(found)
+    if request.html:
+        write_text(request.html, found.page)
     _print(session, request, found, time.monotonic() - began)
     return code_of(found.ran)
 

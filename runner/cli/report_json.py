@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from runner.cli import as_json
-from runner.cli.render.fmt import iso
+from runner.wording.fmt import iso
 
 if TYPE_CHECKING:
     from runner.app.quality import Quality
     from runner.app.rehearsal import Rehearsal
+    from runner.app.reporting import Line, Report
     from runner.app.responses import QuotaLine
     from runner.core.agreement import Agreement, Pair
     from runner.store.reports import DayReport
@@ -38,23 +39,79 @@ DAY_COLUMNS = (
 )
 
 
+FIGURES = (
+    "calls",
+    "answered",
+    "wasted",
+    "failed",
+    "throttled",
+    "refused",
+    "in_flight",
+    "unseen",
+    "charged",
+    "rows",
+    "rows_per_call",
+    "tokens",
+    "prompt_tokens",
+    "completion_tokens",
+    "mean_latency_s",
+    "spent",
+    "limit",
+    "share_of_allowance",
+    "credits",
+    "balance",
+)
+
+
 def report(
-    days: list[DayReport], quality: Quality | None = None, quota: Sequence[QuotaLine] = ()
+    found: Report, quality: Quality | None = None, quota: Sequence[QuotaLine] = ()
 ) -> dict[str, Any]:
-    """The ledger by day, and the credits there are now.
+    """The ledger in lines, by day, and in all; and the credits there are now.
 
     Of one batch, also how far its answers agree, where that is known.
     """
     compared = quality.agreement if quality else None
     check = quality.check if quality else None
     return {
-        "days": [day(found) for found in days],
+        "by": [key.value for key in found.wanted.by],
+        "since": found.wanted.since or None,
+        "until": found.wanted.until or None,
+        "batch": found.wanted.batch and found.wanted.batch.id,
+        "lines": [line(one) for one in found.lines],
+        "days": [line(one) for one in found.days],
+        "total": line(found.total),
+        "hours": {day: list(numbers) for day, numbers in found.hours.items()},
         "credits": {
             line.window.account: as_json.credits_of(line.credits) for line in quota if line.credits
         },
         "agreement": agreement(compared) if compared else None,
         "check": pair(check) if check else None,
     }
+
+
+def line(found: Line) -> dict[str, Any]:
+    """One line: its labels, then its figures; null where something is not known."""
+    figures = found.figures
+    per_call, latency, share = figures.rows_per_call, figures.mean_latency_s, found.share
+    reckoned = {
+        "rows_per_call": None if per_call is None else round(per_call, 2),
+        "tokens": figures.tokens,
+        "mean_latency_s": None if latency is None else round(latency, 3),
+        "spent": found.spent,
+        "limit": found.limit,
+        "share_of_allowance": None if share is None else round(share, 4),
+        "credits": as_json.in_credits(figures.credits) if found.paid else None,
+        "balance": as_json.in_credits(found.balance),
+    }
+    own = {name: reckoned[name] if name in reckoned else getattr(figures, name) for name in FIGURES}
+    return {**found.labels, **own}
+
+
+def rows(found: Report) -> tuple[list[str], list[list[Any]]]:
+    """The lines as a table: the names of its columns, and its rows."""
+    labels = list(found.lines[0].labels) if found.lines else [key.value for key in found.wanted.by]
+    columns = [*labels, *FIGURES]
+    return columns, [[line(one)[name] for name in columns] for one in found.lines]
 
 
 def day(found: DayReport) -> dict[str, Any]:

@@ -20,6 +20,8 @@ from runner.cli.options import (
     Errors,
     Faults,
     Foreign,
+    Fresh,
+    Html,
     Input,
     InputFormat,
     JobFile,
@@ -27,6 +29,7 @@ from runner.cli.options import (
     Model,
     NoHeaders,
     Output,
+    RetryFailed,
     SampleSize,
     Seed,
     Sheet,
@@ -53,6 +56,7 @@ app = typer.Typer(rich_markup_mode=None)
         "zcat reviews.csv.gz | midnight run label_reviews.toml - -o labelled.csv",
         "midnight run requests.jsonl -o results.jsonl    # made for the OpenAI Batch API",
         "midnight run --no-wait          # what today allows of all that is queued",
+        "midnight run --forever          # all that is queued, now and later",
     )
 )
 def run(
@@ -73,6 +77,8 @@ def run(
     where: Where = None,
     sample: SampleSize = None,
     limit: Limit = None,
+    fresh: Fresh = False,
+    retry_failed: RetryFailed = False,
     pace: Annotated[
         Pace | None,
         typer.Option(
@@ -88,10 +94,22 @@ def run(
             "is renewed; implies --pace asap.",
         ),
     ] = False,
+    forever: Annotated[
+        bool,
+        typer.Option(
+            "--forever",
+            help="Work off whatever is queued, now and later, until it is stopped; a terminal that "
+            "is closed does not stop it.",
+        ),
+    ] = False,
 ) -> int:
     """Queue a dataset, work it off, write the results; repeatable."""
-    from runner.cli.run_action import OutputTarget, RunRequest, run_batches
+    from runner.cli.output_target import OutputTarget
+    from runner.cli.run_action import RunRequest, run_batches
+    from runner.cli.submit_action import Again
 
+    again = Again(fresh, retry_failed)
+    again.check()
     wanted = DatasetArguments.of(dataset, input_format, encoding, sheet, where, sample, limit)
     if jobfile is None and output is not None:
         remedy = "name the job file and the dataset too, or use: midnight export BATCH -o OUT"
@@ -99,8 +117,16 @@ def run(
     if jobfile is None and (words := wanted.to_argv()):
         remedy = "name the job file and the dataset too"
         raise ConfigError(f"{words[0]} needs a dataset", where="run", remedy=remedy)
+    if jobfile is None and again:
+        remedy = "name the job file and the dataset too, or use: midnight retry BATCH"
+        raise ConfigError("--fresh and --retry-failed need a dataset", where="run", remedy=remedy)
+    if forever and (jobfile is not None or no_wait):
+        remedy = "queue the dataset with: midnight submit JOBFILE INPUT -o OUT"
+        raise ConfigError("--forever works off all that is queued", where="run", remedy=remedy)
     job = JobArguments(jobfile, wanted, model, constant_prompt, dedupe) if jobfile else None
-    request = RunRequest(job, OutputTarget(output, errors), pace, no_wait=no_wait)
+    request = RunRequest(
+        job, OutputTarget(output, errors), pace, no_wait=no_wait, forever=forever, again=again
+    )
     return run_batches(session_of(context), request)
 
 
@@ -118,17 +144,25 @@ def submit(
     where: Where = None,
     sample: SampleSize = None,
     limit: Limit = None,
+    fresh: Fresh = False,
+    retry_failed: RetryFailed = False,
+    output: Output = None,
+    errors: Errors = None,
 ) -> int:
     """Queue a dataset, and say what it will take."""
     from runner.cli import as_json
-    from runner.cli.run_action import check
-    from runner.cli.run_action import submit as submit_checked
+    from runner.cli.output_target import OutputTarget
+    from runner.cli.submit_action import Again, check
+    from runner.cli.submit_action import submit as submit_checked
 
-    session = session_of(context)
+    session, again = session_of(context), Again(fresh, retry_failed)
+    again.check()
     wanted = DatasetArguments.of(dataset, input_format, encoding, sheet, where, sample, limit)
-    checked = check(session, JobArguments(jobfile, wanted, model, constant_prompt, dedupe))
+    target = OutputTarget(output, errors)
+    checked = check(session, JobArguments(jobfile, wanted, model, constant_prompt, dedupe), target)
     found = session.query(
-        lambda midnight: submit_checked(session, midnight, checked), must_exist=False
+        lambda midnight: submit_checked(session, midnight, checked, again, target),
+        must_exist=False,
     )
     if session.json:
         print_json(as_json.submitted(found))
@@ -171,21 +205,23 @@ def plan(
     where: Where = None,
     sample: SampleSize = None,
     limit: Limit = None,
+    fresh: Fresh = False,
 ) -> int:
     """Say what a dataset would cost; it spends nothing."""
     from runner.cli import as_json
-    from runner.cli.run_action import check
+    from runner.cli.submit_action import Again, check
     from runner.clock import SystemClock
 
     session = session_of(context)
     wanted = DatasetArguments.of(dataset, input_format, encoding, sheet, where, sample, limit)
     job = JobArguments(jobfile, wanted, model, constant_prompt, dedupe)
-    checked, now = check(session, job), SystemClock().now()
+    checked, now = Again(fresh).apply(check(session, job)), SystemClock().now()
     found = session.query(lambda midnight: _planned(session, midnight, checked), must_exist=False)
     if session.json:
-        print_json(as_json.plan(found))
+        print_json(as_json.plan(found) | {"data_use": as_json.data_uses(session.settings)})
         return exit_codes.DONE
-    from runner.cli.render import fmt, summaries
+    from runner.cli.render import summaries
+    from runner.wording import fmt
 
     models = fmt.model_names(found.models)
     session.print(f"{found.name} on {models}: what it would cost; nothing was spent")
@@ -201,6 +237,8 @@ def plan(
             more=summaries.ways_to_pay(found.purchases, found.suggestions),
         )
     )
+    if (advice := summaries.packing_advice(found)) is not None:
+        session.print(advice)
     session.print(f"try it in virtual time: {session.command('rehearse', *job.to_argv())}")
     return exit_codes.DONE
 
@@ -293,10 +331,11 @@ def rehearse(
             metavar="MOMENT",
         ),
     ] = None,
+    html: Html = None,
 ) -> int:
     """Rehearse a dataset in virtual time: days in seconds, no call."""
+    from runner.cli.output_target import OutputTarget
     from runner.cli.rehearse_action import RehearsalRequest, rehearse_batch
-    from runner.cli.run_action import OutputTarget
 
     changes = {
         "calls_per_day": calls_per_day,
@@ -308,5 +347,5 @@ def rehearse(
     }
     wanted = DatasetArguments.of(dataset, input_format, encoding, sheet, where, sample, limit)
     job = JobArguments(jobfile, wanted, model, constant_prompt, dedupe)
-    request = RehearsalRequest(job, OutputTarget(output, errors), start, changes)
+    request = RehearsalRequest(job, OutputTarget(output, errors), start, changes, html)
     return rehearse_batch(session_of(context), request)

@@ -9,10 +9,11 @@ import typer
 
 from runner.cli import exit_codes
 from runner.cli.options import examples
-from runner.cli.session import print_json, run_async, session_of
+from runner.cli.session import Session, print_json, run_async, session_of
 
 if TYPE_CHECKING:
     from runner.app.application import Application
+    from runner.app.pruning import Pruned
 
 app = typer.Typer(rich_markup_mode=None)
 db = typer.Typer(rich_markup_mode=None, no_args_is_help=False)
@@ -59,23 +60,44 @@ def models(context: typer.Context) -> int:
 
 
 @app.command(
-    epilog=examples("midnight init", "midnight init extract_orders", "midnight init --list")
+    epilog=examples(
+        "midnight init",
+        "midnight init extract_orders",
+        "midnight init reviews.csv --task 'Label hotel reviews.' --labels 'good, bad'",
+        "midnight init --list",
+    )
 )
 def init(
     context: typer.Context,
     name: Annotated[
         str | None,
-        typer.Argument(help="A ready job file; default: label_reviews.", metavar="NAME"),
+        typer.Argument(
+            help="A ready job file, or a dataset of your own; default, where nobody can be asked: "
+            "label_reviews.",
+            metavar="NAME|FILE",
+        ),
+    ] = None,
+    task: Annotated[
+        str | None,
+        typer.Option(help="What is to be done with each row of the dataset.", metavar="TEXT"),
+    ] = None,
+    labels: Annotated[
+        str | None,
+        typer.Option(help="The labels, with commas; empty: a text of any kind.", metavar="A,B"),
     ] = None,
     show: Annotated[bool, typer.Option("--list", help="Only list the ready ones.")] = False,
 ) -> int:
-    """Copy a ready job file and its sample data here; none is replaced."""
+    """Write a job file for your data, or copy a ready one; none is replaced."""
     from runner.cli import templates
 
     session = session_of(context)
     if show:
         session.answer(templates.listed, lambda: templates.shown(templates.listed()))
         return exit_codes.DONE
+    if _is_for_own_data(name, session):
+        made = _job_for_own_data(session, name, task, labels)
+        if made is not None:
+            return made
     copied = templates.copy(name or templates.DEFAULT, Path.cwd())
     if session.json:
         print_json({"copied": [path.as_posix() for path in copied]})
@@ -84,6 +106,40 @@ def init(
     job = templates.arguments(copied)
     session.print(f"what would it cost:     {session.command('plan', *job)}")
     session.print(f"try it, spending none:  {session.command('rehearse', *job)}")
+    return exit_codes.DONE
+
+
+def _is_for_own_data(name: str | None, session: Session) -> bool:
+    """Whether a dataset is named, or somebody can be asked for one."""
+    if name is not None:
+        return "." in name and Path(name).is_file()
+    import sys
+
+    return sys.stdin.isatty() and sys.stdout.isatty() and not session.json
+
+
+def _job_for_own_data(
+    session: Session, name: str | None, task: str | None, labels: str | None
+) -> int | None:
+    """Ask, and write the job file; None: the sample will do."""
+    import sys
+
+    from runner.cli import init_action
+
+    if not sys.stdin.isatty() and task is not None:
+        labels = labels or ""
+    answers = init_action.ask(Path(name) if name else None, task, labels)
+    if answers is None:
+        return None
+    target = init_action.write(answers)
+    if session.json:
+        print_json({"written": str(target)})
+        return exit_codes.DONE
+    job = (str(target), str(answers.data))
+    session.print(f"written: {target}; read it, it is short")
+    session.print(f"what would it cost:       {session.command('plan', *job)}")
+    session.print(f"try it, spending none:    {session.command('rehearse', *job)}")
+    session.print(f"ask three rows for real:  {session.command('try', *job)}")
     return exit_codes.DONE
 
 
@@ -162,6 +218,45 @@ def db_backup(
         print_json({"path": str(target), "bytes": target.stat().st_size})
     else:
         session.print(f"copied to {target}")
+    return exit_codes.DONE
+
+
+@db.command(
+    "prune",
+    epilog=examples("midnight db prune --older-than 30d", "midnight db prune --older-than 0d"),
+)
+def db_prune(
+    context: typer.Context,
+    older_than: Annotated[
+        str,
+        typer.Option(
+            help="Batches for which nothing was recorded for so long: 12h, 30d, 8w.", metavar="AGE"
+        ),
+    ],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Name the batches, and delete nothing.")
+    ] = False,
+) -> int:
+    """Delete batches that are done or cancelled, and give their space back.
+
+    Their calls stay in reports; what they had answered would be paid for again.
+    """
+    from runner.cli.options import read_age
+    from runner.cli.render import deletion_view
+
+    session, age_ms = session_of(context), read_age(older_than)
+
+    async def pruned(midnight: Application) -> Pruned:
+        from runner.app.pruning import Pruned
+
+        old = await midnight.old_batches(age_ms)
+        return Pruned(tuple(old), 0) if dry_run or not old else await midnight.delete(old)
+
+    found = session.query(pruned)
+    session.answer(
+        lambda: deletion_view.as_object(found),
+        lambda: deletion_view.deleted(found, dry_run=dry_run),
+    )
     return exit_codes.DONE
 
 

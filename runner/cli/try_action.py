@@ -9,8 +9,8 @@ from runner.app.trial import Trial, run_trial
 from runner.cli import as_json
 from runner.cli.arguments import JobArguments
 from runner.cli.exit_codes import code_of
-from runner.cli.run_action import check
 from runner.cli.session import Session, print_json
+from runner.cli.submit_action import check
 from runner.clock import SystemClock
 from runner.core.retry import Succeed
 from runner.engine.call import CallTrace

@@ -28,7 +28,7 @@ class Permit:
         period_key: The quota day of the account's first window, for the ledger.
         probe: Whether the call flies alone, so that the provider's count is exact.
         circuit_open: Whether calls by this route are known to fail at present.
-        only_route: Whether the demand could take no other route.
+        by_client: Whether it is for a client, who may take the reserve.
     """
 
     key: int
@@ -37,7 +37,7 @@ class Permit:
     period_key: str = ""
     probe: bool = False
     circuit_open: bool = False
-    only_route: bool = True
+    by_client: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,9 @@ def admit(state: State, demands: Sequence[Demand], now: int) -> Admission:
 def _reserve(state: State, demand: Demand, start: Start, now: int) -> tuple[State, Permit]:
     """The state once the calls of `start` are under way, and the permit of each."""
     route, before = start.route, state.routes[start.route]
-    windows = quota.reserve(before.windows, start.count, now, before.cost)
+    windows = quota.reserve(
+        before.windows, start.count, now, before.cost, by_client=demand.interactive
+    )
     permit = Permit(
         key=start.key,
         route=route,
@@ -73,7 +75,7 @@ def _reserve(state: State, demand: Demand, start: Start, now: int) -> tuple[Stat
         period_key=windows[0].period_key if windows else "",
         probe=start.probe,
         circuit_open=any(w.gate.reason is ParkReason.CIRCUIT_OPEN for w in before.windows),
-        only_route=len(demand.routes) == 1,
+        by_client=demand.interactive,
     )
     changed = {(w.model, w.quota): w for w in windows}
     routes = {

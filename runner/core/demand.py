@@ -51,7 +51,7 @@ class Demand:
     """A wish for calls.
 
     Attributes:
-        key: Whose it is: the id of a batch.
+        key: Whose it is: the id of a batch; of requests of clients, a negative number.
         routes: The routes that its calls may take, the preferred one first.
         ready: Calls that may start now, as far as the demand itself goes.
         priority: Lower goes first.
@@ -65,6 +65,8 @@ class Demand:
         pending: Whether the provider works on something that was paid for it.
         backlog: All calls it still needs; None: those that are ready or wait.
         rules: What the user wants of it.
+        interactive: Whether somebody waits for it: it goes before all that are not, whatever
+            their priority, and may take what is reserved.
     """
 
     key: int
@@ -81,6 +83,12 @@ class Demand:
     pending: bool = False
     backlog: int | None = None
     rules: Rules = field(default_factory=Rules)
+    interactive: bool = False
+
+    @property
+    def order(self) -> tuple[bool, int, int, int]:
+        """What demands are sorted by: the first goes first."""
+        return not self.interactive, self.priority, self.share, self.key
 
     @property
     def calls(self) -> int:

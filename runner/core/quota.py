@@ -69,19 +69,39 @@ def admit(
     return Admitted(count, probe)
 
 
+def unreserved(windows: Sequence[Window]) -> tuple[Window, ...]:
+    """The windows as they are to those for whom the rest is reserved."""
+    return tuple(replace(window, reserve=0) if window.reserve else window for window in windows)
+
+
 def reserve(
-    windows: Sequence[Window], count: int, now: int, cost: Cost = ONE_CALL
+    windows: Sequence[Window],
+    count: int,
+    now: int,
+    cost: Cost = ONE_CALL,
+    *,
+    by_client: bool = False,
 ) -> tuple[Window, ...]:
     """The windows once `count` calls that `admit` allows are under way."""
     return tuple(
-        replace(
-            w,
-            reserved=w.reserved + count * w.cost_of(cost),
-            last_start_at=now,
-            gate=gates.entered(w.gate),
+        by_clients(
+            replace(
+                w,
+                reserved=w.reserved + count * w.cost_of(cost),
+                last_start_at=now,
+                gate=gates.entered(w.gate),
+            ),
+            count * w.cost_of(cost) if by_client else 0,
         )
         for w in windows
     )
+
+
+def by_clients(window: Window, more: int) -> Window:
+    """`window` after clients have taken `more` of it, or have got it back."""
+    if not more or not isinstance(window.period, Calendar):
+        return window
+    return replace(window, by_clients=max(0, window.by_clients + more))
 
 
 def _closed(window: Window, now: int, cost: Cost) -> Refused | None:
@@ -111,7 +131,7 @@ def _full(window: Window) -> str:
 
 def room_at(window: Window, cost: Cost, now: int) -> int | None:
     """When a full `window` has room for one call again by itself; None: when calls end."""
-    bound = (window.limit or 0) - window.reserve - window.cost_of(cost)
+    bound = (window.limit or 0) - window.kept - window.cost_of(cost)
     match window.period:
         case Rolling(ms):
             return rolling.time_until_at_most(window.recent, bound - window.reserved, ms)

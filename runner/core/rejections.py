@@ -31,6 +31,11 @@ _OF_THE_ROW = re.compile(
 )
 
 
+def pattern_of(message: str) -> str:
+    """What messages have in common that say the same of different rows."""
+    return _PARTICULARS.sub("#", message)
+
+
 @dataclass(frozen=True, slots=True)
 class Streak:
     """Calls of a batch that were rejected one after the other, in the same way.
@@ -126,7 +131,7 @@ def _extended(
         if verdict.kind is Kind.DONE:
             streak, rejected = NO_STREAK, []
         elif verdict.kind is Kind.REJECTED and (any_pattern or not _OF_THE_ROW.search(verdict.why)):
-            pattern = _PARTICULARS.sub("#", verdict.why)
+            pattern = pattern_of(verdict.why)
             if not any_pattern and streak.pattern not in ("", pattern):
                 streak, rejected = NO_STREAK, []
             streak = replace(streak, count=streak.count + 1, pattern=pattern)

@@ -1,13 +1,15 @@
 """Which demand goes on next, and by which route; or what each of them waits for.
 
-One decision at a time: `admission.admit` reserves what it says, and asks again. Demands go by
-priority, then by what they have had; the one that must wait never holds up the next.
+One decision at a time: `admission.admit` reserves what it says, and asks again. Those that somebody
+waits for go first, then demands go by priority, then by what they have had; the one that must wait
+never holds up the next.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from operator import attrgetter
 
 from runner.core import controller, pacing, quota
 from runner.core.demand import Cause, Demand, Rotate, Rules, WaitCause, Waiting
@@ -76,12 +78,12 @@ class Wait:
 def decide(state: State, demands: Sequence[Demand], now: int) -> Start | Wait:
     """The next calls to start.
 
-    Demands go by priority; those of the same priority share alike, the oldest first. One that
-    must wait never holds up the next, nor does one of its routes.
+    Interactive demands go first, the others by priority; those of the same priority share alike,
+    the oldest first. One that must wait never holds up the next, nor does one of its routes.
     """
     turn = _Turn(state, demands, now)
     reasons: list[Waiting] = []
-    for demand in sorted(demands, key=lambda one: (one.priority, one.share, one.key)):
+    for demand in sorted(demands, key=attrgetter("order")):
         decision = turn.decide(demand)
         if isinstance(decision, Start):
             return decision
@@ -107,7 +109,7 @@ class _Turn:
         self._demands = demands
         self._now = now
         self._fitting: dict[tuple[Route, ...], bool] = {}
-        self._refusals: dict[tuple[Route, bool, Rules], Waiting] = {}
+        self._refusals: dict[tuple[Route, bool, Rules, bool], Waiting] = {}
 
     def decide(self, demand: Demand) -> Start | Waiting:
         """What to do with one demand."""
@@ -139,7 +141,7 @@ class _Turn:
 
     def through(self, route: Route, demand: Demand) -> Start | Waiting:
         """What to do with `demand` by one route."""
-        key = (route, self._fits(demand), demand.rules)
+        key = (route, self._fits(demand), demand.rules, demand.interactive)
         if (known := self._refusals.get(key)) is not None:
             return replace(known, key=demand.key)
         decision = self._through(route, demand)
@@ -153,7 +155,8 @@ class _Turn:
         if isinstance(slots, Waiting):
             return slots
         want = min(slots, demand.ready, slots if demand.left is None else demand.left)
-        offer = quota.admit(state.windows, want, self._now, state.cost)
+        windows = quota.unreserved(state.windows) if demand.interactive else state.windows
+        offer = quota.admit(windows, want, self._now, state.cost)
         if isinstance(offer, Refused):
             return _refusal(demand.key, offer)
         if offer.probe:

@@ -1,8 +1,7 @@
 """What the end of a call changes: its ledger row, its windows, its jobs, its batch, its route.
 
-`settle` turns one ended call into one frozen settlement; `settle_windows` and `gone_reasons` draw
-the consequences of all that ended together. Nobody else decides any of that: the store writes what
-is settled here.
+`settle` turns one ended call into one frozen settlement; `settle_windows` draws the consequences of
+all that ended together. Nobody else decides any of that: the store writes what is settled here.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from runner.core import charging, retry
+from runner.core import charging, quota, retry
 from runner.core.admission import Permit
 from runner.core.charging import Outcome
 from runner.core.retry import Accept, JobAction, Limits, Tries
@@ -34,12 +33,16 @@ class CallJob:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call that is in the ledger: it may be sent once, and must be settled once."""
+    """A call that is in the ledger: it may be sent once, and must be settled once.
+
+    It is made for the jobs of a batch, or for a `client`, named here.
+    """
 
     id: int
     permit: Permit
     jobs: tuple[CallJob, ...] = ()
     batch_id: int | None = None
+    client: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +167,7 @@ def settle(
                 )
             ]
         )
-    return Settlement(call, _paced(outcome, exhausted=route.exhausted), jobs)
+    return Settlement(call, _with_parking(outcome, exhausted=route.exhausted), jobs)
 
 
 def _after_answer(answer: ParsedAnswer, tries: Tries, limits: Limits, pack_size: int) -> JobAction:
@@ -175,7 +178,7 @@ def _after_answer(answer: ParsedAnswer, tries: Tries, limits: Limits, pack_size:
     )
 
 
-def _paced(outcome: Outcome, *, exhausted: bool) -> Outcome:
+def _with_parking(outcome: Outcome, *, exhausted: bool) -> Outcome:
     """`outcome`, of which a refusal for pace parks a window only if slowing down does not help.
 
     A server that is too busy refuses for pace, whatever status it chose to say so.
@@ -199,10 +202,12 @@ def settle_windows(
     changed: dict[WindowKey, Window] = {}
     for permit, outcomes in _by_permit(settlements).values():
         account, model = permit.route
-        for quota, (period_key, held) in permit.reserved.items():
-            for key in ((account, "", quota, period_key), (account, model, quota, period_key)):
+        free = sum(one.verdict.kind in charging.UNCHARGED for one in outcomes) * permit.by_client
+        for name, (period_key, held) in permit.reserved.items():
+            for key in ((account, "", name, period_key), (account, model, name, period_key)):
                 if (window := changed.get(key) or windows.get(key)) is not None:
-                    changed[key] = charging.settle_calls(window, outcomes, now, held)
+                    settled = charging.settle_calls(window, outcomes, now, held)
+                    changed[key] = quota.by_clients(settled, -free * held)
     return changed
 
 
@@ -215,16 +220,3 @@ def _by_permit(
         permit = one.call.permit
         found.setdefault(id(permit), (permit, []))[1].append(one.outcome)
     return found
-
-
-def gone_reasons(settlements: Iterable[Settlement]) -> dict[int, str]:
-    """By batch: why it should stop asking, since the one model that it may ask is not served."""
-    reasons: dict[int, str] = {}
-    for one in settlements:
-        verdict, permit = one.outcome.verdict, one.call.permit
-        if one.call.batch_id is not None and verdict.kind is Kind.GONE and permit.only_route:
-            advice = f"; {verdict.remedy}" if verdict.remedy else ""
-            reasons[one.call.batch_id] = (
-                f"the provider does not serve this model: {verdict.why}{advice}"
-            )
-    return reasons

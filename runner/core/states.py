@@ -34,6 +34,21 @@ class BatchState(StrEnum):
     CANCELLED = "cancelled"
 
 
+class ApiBatchState(StrEnum):
+    """Where a batch of the OpenAI Batch API stands, in that API's words.
+
+    None expires: it waits for allowance as long as it takes.
+    """
+
+    VALIDATING = "validating"  # its file is being read and queued
+    IN_PROGRESS = "in_progress"
+    FINALIZING = "finalizing"  # every request has ended, and its files are being written
+    COMPLETED = "completed"
+    FAILED = "failed"  # its file holds no batch
+    CANCELLING = "cancelling"  # calls in flight end, then its files are written
+    CANCELLED = "cancelled"
+
+
 class JobState(StrEnum):
     """Where one row of a batch stands."""
 

@@ -241,7 +241,7 @@ def _of_status(reply: Reply, why: str) -> Verdict:
     match reply.status:
         case 429:
             scope = Scope.ACCOUNT if _OF_A_DAY.match(reply.message) else Scope.MODEL
-            ambiguous = reply.retry_after_ms is None
+            ambiguous = reply.retry_after_ms is None and not _is_page(reply)
             return Verdict(Kind.THROTTLED, why, scope, ambiguous=ambiguous)
         case status if status in _VAGUE and reply.retry_after_ms:  # it may be accepted later
             return Verdict(Kind.TRANSIENT, why)
@@ -257,6 +257,11 @@ def _of_status(reply: Reply, why: str) -> Verdict:
             return Verdict(Kind.TRANSIENT, why)
         case _:
             return Verdict(Kind.REJECTED, why)
+
+
+def _is_page(reply: Reply) -> bool:
+    """Whether a gateway has answered, with a page: it counts requests and knows no allowance."""
+    return reply.headers.get("content-type", "").lower().startswith("text/html")
 
 
 def _ask_for_less(message: str) -> str:

@@ -87,6 +87,8 @@ class Window:
             moment, what of `amount` is not in `spent` yet may be gone.
         unconfirmed: Of a calendar period: the part of `spent` that no reply has confirmed, by the
             moment at which its call was given up. A later count tells whether it was charged.
+        by_clients: Of a calendar period: the part of `spent` and `reserved` that calls of clients
+            have taken, for whom the reserve is.
         previous_spent: What the calendar period before had spent: a count that goes on from there
             shows that the reset is late.
         last_start_at: When its latest call was let in, whichever runner made it.
@@ -107,6 +109,7 @@ class Window:
     reserve: int = 0
     spent: int = 0
     reserved: int = 0
+    by_clients: int = 0
     previous_spent: int = 0
     last_start_at: int | None = None
     counted_at: int = 0
@@ -132,11 +135,16 @@ class Window:
         return Scope.MODEL if self.model else Scope.ACCOUNT
 
     @property
+    def kept(self) -> int:
+        """How much of the reserve clients have not taken yet."""
+        return max(0, self.reserve - self.by_clients)
+
+    @property
     def remaining(self) -> int | None:
         """How much more may be reserved; None when no limit is known."""
         if self.limit is None:
             return None
-        return max(0, self.limit - self.reserve - self.spent - self.reserved)
+        return max(0, self.limit - self.kept - self.spent - self.reserved)
 
     @property
     def is_known(self) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 import anyio
 
@@ -29,7 +29,8 @@ from runner.engine.handlers.base import JobRow
 from runner.errors import RunnerError
 from runner.jobfile import JobFile
 from runner.path_text import to_path
-from runner.providers.endpoint import CallResult, Endpoint
+from runner.providers.call_result import CallResult
+from runner.providers.endpoint import Endpoint
 from runner.store.batches import Batch
 from runner.store.set_aside import SetAside
 
@@ -55,13 +56,64 @@ def compile_job(batch: Batch) -> CompiledJob:
     return CompiledJob(handler_of(jobfile, to_path(batch.input).parent), limits)
 
 
-@dataclass(frozen=True, slots=True)
-class PreparedCall:
+class PreparedCall(Protocol):
     """A call that is in the ledger, with all that is needed to make it."""
+
+    @property
+    def call(self) -> Call:
+        """The call."""
+
+    @property
+    def limits(self) -> Limits:
+        """How often its jobs may be tried."""
+
+    async def make(self, endpoint: Endpoint, now: Callable[[], int], *, watched: bool) -> EndedCall:
+        """Send it, and read what comes back; `watched`: somebody wants to see what was asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchCall:
+    """A call for rows of a batch."""
 
     call: Call
     job: CompiledJob
     rows: tuple[JobRow, ...]
+
+    @property
+    def limits(self) -> Limits:
+        """How often its jobs may be tried."""
+        return self.job.limits
+
+    async def make(self, endpoint: Endpoint, now: Callable[[], int], *, watched: bool) -> EndedCall:
+        """Prepare its rows, ask about those of which something can be asked, read the answers."""
+        call, handler = self.call, self.job.handler
+        asked: list[CallJob] = []
+        questions: list[Any] = []
+        unaskable: list[JobOutcome] = []
+        for job, row in zip(call.jobs, self.rows, strict=True):
+            try:
+                questions.append(await handler.prepare(row))
+            except RunnerError as error:
+                unaskable.append(JobOutcome(job, Fail(str(error))))
+            else:
+                asked.append(job)
+        sent_at, sent_ms = now(), loop_ms()
+        if not asked:
+            verdict = Verdict(Kind.LOCAL, "nothing can be asked of its rows", scope=None)
+            return EndedCall(self, CallResult(verdict), (), (), tuple(unaskable), sent_at, sent_at)
+        result = await handler.ask(endpoint, call.permit.route[1], questions, sent_at)
+        answers = handler.read(result, questions) if result.verdict.kind is Kind.DONE else ()
+        return EndedCall(
+            self,
+            result,
+            tuple(asked),
+            answers,
+            tuple(unaskable),
+            sent_at,
+            now(),
+            sent_ms,
+            handler.shown(questions) if watched else None,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +199,7 @@ async def make_call(
 ) -> EndedCall:
     """Make a call; whatever happens is a value."""
     try:
-        return await _make(prepared, endpoint, now, watched=watched)
+        return await prepared.make(endpoint, now, watched=watched)
     except Exception as error:  # a defect of ours must not lose a paid call
         log.exception("internal error", extra={"call": prepared.call.id})
         verdict = Verdict(Kind.TRANSIENT, f"internal error: {error!r}", scope=None)
@@ -156,58 +208,26 @@ async def make_call(
         )
 
 
-async def _make(
-    prepared: PreparedCall, endpoint: Endpoint, now: Callable[[], int], *, watched: bool
-) -> EndedCall:
-    call, handler = prepared.call, prepared.job.handler
-    asked: list[CallJob] = []
-    questions: list[Any] = []
-    unaskable: list[JobOutcome] = []
-    for job, row in zip(call.jobs, prepared.rows, strict=True):
-        try:
-            questions.append(await handler.prepare(row))
-        except RunnerError as error:
-            unaskable.append(JobOutcome(job, Fail(str(error))))
-        else:
-            asked.append(job)
-    sent_at, sent_ms = now(), loop_ms()
-    if not asked:
-        verdict = Verdict(Kind.LOCAL, "nothing can be asked of its rows", scope=None)
-        return EndedCall(prepared, CallResult(verdict), (), (), tuple(unaskable), sent_at, sent_at)
-    result = await handler.ask(endpoint, call.permit.route[1], questions, sent_at)
-    answers = handler.read(result, questions) if result.verdict.kind is Kind.DONE else ()
-    return EndedCall(
-        prepared,
-        result,
-        tuple(asked),
-        answers,
-        tuple(unaskable),
-        sent_at,
-        now(),
-        sent_ms,
-        handler.shown(questions) if watched else None,
-    )
-
-
 def settled(ended: EndedCall, route: RouteEvidence, *, jitter: float, now: int) -> Settlement:
     """The settlement of an ended call."""
-    result, reply = ended.result, ended.result.reply
+    result, reply, call = ended.result, ended.result.reply, ended.prepared.call
     settlement = settle(
-        replace(ended.prepared.call, jobs=ended.asked),
+        call if len(ended.asked) == len(call.jobs) else replace(call, jobs=ended.asked),
         ended.outcome,
         ended.answers,
-        ended.prepared.job.limits,
+        ended.prepared.limits,
         jitter=jitter,
         now=now,
         route=route,
         reply=result.body or None,
     )
-    return replace(
-        settlement,
-        jobs=(*settlement.jobs, *ended.unaskable),
-        status=reply.status if reply else None,
-        prompt_tokens=reply.prompt_tokens if reply else None,
-        completion_tokens=reply.completion_tokens if reply else None,
+    return Settlement(
+        settlement.call,
+        settlement.outcome,
+        (*settlement.jobs, *ended.unaskable),
+        reply.status if reply else None,
+        reply.prompt_tokens if reply else None,
+        reply.completion_tokens if reply else None,
     )
 
 

@@ -11,13 +11,13 @@ finish, up to a deadline, and are settled.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from random import Random
 
 import anyio
-from anyio.abc import TaskGroup
 
 from runner.clock import Clock
 from runner.core.demand import Rules
@@ -26,7 +26,10 @@ from runner.core.selection import Wait
 from runner.engine import event_log
 from runner.engine.account_pool import AccountPool
 from runner.engine.alarm import Alarm
+from runner.engine.bounds import Bounds
 from runner.engine.call import EndedCall
+from runner.engine.client_call import ClientQuestion, ClientRequest
+from runner.engine.client_queue import ClientQueue
 from runner.engine.draining import drain, keep_unstored
 from runner.engine.event_log import EventLog
 from runner.engine.image_poller import ImageTaskPoller
@@ -40,11 +43,7 @@ from runner.engine.runs import EngineStatus, Runs
 from runner.engine.scheduler import Scheduler
 from runner.engine.trouble import RETRY_WRITE_S, Trouble, defect
 from runner.engine.turn_writer import TurnWriter
-from runner.errors import (
-    RunnerError,
-    StoreError,
-    UnavailableError,
-)
+from runner.errors import RunnerError, StoreError, UnavailableError
 from runner.providers.endpoint import Endpoint
 from runner.store import runners
 from runner.store.database import Database
@@ -79,9 +78,10 @@ class Engine:
             database, self._posts.post, self._accounts.endpoints, clock, self._wake
         )
         self._runs = Runs(database)
+        self._clients = ClientQueue(self._now, self._wake)
         self._log = EventLog()
         self._calls = OpenCalls(self._accounts, self._now, self._runs.observers, self._wake)
-        self._tasks: TaskGroup
+        self._tasks: asyncio.TaskGroup
         self._writer: TurnWriter
         self._memory: Memory | None = None
         self._alarm = Alarm()
@@ -103,15 +103,12 @@ class Engine:
         failure: Exception | None = None
         try:
             async with runners.registered(self._database, self._clock.now) as runner_id:
+                # After a reset every process waits a little, not all the same while.
+                jitter_ms = round(self._random.random() * LONGEST_JITTER_MS)
+                most, is_sure = self._options.max_concurrency, lambda: self._provider_clock.is_sure
+                bounds = Bounds(most, jitter_ms, is_sure)
                 scheduler = Scheduler(
-                    self._database,
-                    self._accounts,
-                    self._random,
-                    runner_id=runner_id,
-                    max_concurrency=self._options.max_concurrency,
-                    is_sure=lambda: self._provider_clock.is_sure,
-                    # After a reset every process waits a little, not all the same while.
-                    reset_jitter_ms=round(self._random.random() * LONGEST_JITTER_MS),
+                    self._database, self._accounts, self._clients, bounds, self._random, runner_id
                 )
                 self._writer = TurnWriter(self._database, scheduler, self._posts, self._now)
                 async with anyio.create_task_group() as pollers:
@@ -150,8 +147,18 @@ class Engine:
             raise run.failure
         return run.ending or Ending.STOPPED
 
+    def ask(self, question: ClientQuestion) -> ClientRequest:
+        """Make a call for a client, before any for a batch, as soon as one may start."""
+        return self._clients.add(question)
+
+    def reread(self) -> None:
+        """Somebody in this process has changed the queue."""
+        self._wake(reread=True)
+
     def stop(self, run: Run) -> None:
         """Start nothing new for `run`; it ends when the calls in flight have, or at a deadline."""
+        if run.options.lasting:
+            self._clients.close()
         if not run.stopping:
             event_log.run_stopping(run)
             run.stopping = True
@@ -168,8 +175,8 @@ class Engine:
     async def _serve(self, scheduler: Scheduler, runner_id: int) -> None:
         """The loop, around which the calls live."""
         failure: RunnerError | None = None
-        async with anyio.create_task_group() as calls:
-            self._tasks = calls
+        async with asyncio.TaskGroup() as tasks:
+            self._tasks = tasks
             try:
                 await self._loop(scheduler, runner_id)
             except RunnerError as error:
@@ -181,7 +188,7 @@ class Engine:
             hindrance = await drain(
                 self._calls, self._settle_ended, self._alarm, self._trouble, deadline
             )
-            calls.cancel_scope.cancel()
+            self._calls.give_up()
             failure = hindrance or failure
             if self._calls.ended and (failure or self._trouble.what):
                 failure = self._unstored = keep_unstored(
@@ -264,19 +271,15 @@ class Engine:
         self._trouble.written()
         self._memory = turn.memory
         self._calls.settled(ended, turn.settlements)
+        self._clients.settled(ended, turn.settlements)
+        self._clients.started(turn.calls)
         self._calls.start(self._tasks, turn.calls)
         for one in ended:
-            self._learn(one)
+            account, _ = one.prepared.call.permit.route
+            self._accounts.learn(account, one.result.verdict)
+            self._provider_clock.learn(one.result.date, one.sent_at, one.ended_at)
         if any(settlement.started_task for settlement in turn.settlements):
             self._images.poll_now()
-
-    def _learn(self, one: EndedCall) -> None:
-        """Learn what concerns more than one job: a refused account, a clock that is wrong."""
-        account, _ = one.prepared.call.permit.route
-        self._accounts.learn(account, one.result.verdict)
-        self._provider_clock.learn(one.result.date, one.sent_at, one.ended_at)
-
-    # ---- reading and sleeping
 
     async def _await_balances(self, scheduler: Scheduler) -> None:
         """Wait a little for what the provider tells: the balances, and the hour."""
@@ -291,11 +294,6 @@ class Engine:
                     await self._write(self._memory)
                 else:
                     await self._alarm.sleep()
-
-    @property
-    def _has_asked(self) -> bool:
-        """Whether the provider was asked for all that it tells at no cost."""
-        return self._accounts.polled and self._provider_clock.is_settled
 
     async def _current_memory(self, scheduler: Scheduler, runner_id: int) -> Memory:
         """What is in memory; at every tick, and when a run begins, read anew."""
@@ -324,18 +322,20 @@ class Engine:
 
     def _close(self) -> None:
         self._closing = True
+        self._clients.close()
         for run in self._runs:
             self.stop(run)
         self._wake()
 
     async def _conclude(self, memory: Memory, wait: Wait) -> None:
-        """End the runs that are over, and show the others how things stand."""
+        """Tell clients no who wait in vain, end the runs that are over, show the others."""
+        self._clients.conclude(wait)
         expired = await self._runs.conclude(memory, wait, self._status())
         self._deadline = min([self._deadline, *expired])
 
-    def _rules_of(self, batch_id: int) -> Rules | None:
-        """What is wanted of a batch; nothing while no call may start."""
-        return self._runs.rules_of(batch_id) if self._admitting else None
+    def _rules_of(self, key: int) -> Rules | None:
+        """What is wanted of the calls of a demand; nothing while no call may start."""
+        return self._runs.rules_of(key) if self._admitting else None
 
     def _status(self) -> EngineStatus:
         """What the runs need to know of the engine."""

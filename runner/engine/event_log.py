@@ -166,7 +166,7 @@ def _is_spent(window: Window) -> bool:
     """Whether a day, a month or a grant is spent; a minute that is full is no news."""
     if window.limit is None or not isinstance(window.period, Calendar | Grant):
         return False
-    return window.limit - window.reserve <= window.spent
+    return window.limit - window.kept <= window.spent
 
 
 def _shut_again(was: Gate, gate: Gate) -> bool:
@@ -181,7 +181,8 @@ def _call_fields(call: Call) -> Fields:
     account, model = call.permit.route
     return {
         "call": call.id,
-        "batch": call.permit.key,
+        "batch": call.batch_id,
+        "client": call.client,
         "account": account,
         "model": model,
         "rows": len(call.jobs),

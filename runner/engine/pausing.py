@@ -8,10 +8,15 @@ from dataclasses import replace
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.rejections import find_systematic
+from runner.core.route import Route
 from runner.core.settlement import Settlement
 from runner.core.states import BatchState
+from runner.core.unserved import unserved_reasons
+from runner.core.verdict import Kind
+from runner.core.window import Window
 from runner.engine.memory import Memory
-from runner.engine.snapshot import Snapshot
+from runner.engine.snapshot import Snapshot, routes_of
+from runner.providers.account import Account
 from runner.store import batches, results
 from runner.store.counts import Changes
 
@@ -25,6 +30,34 @@ async def pause(
         if left.pop(batch_id, None) is not None:
             await batches.set_batch_state(connection, batch_id, BatchState.PAUSED, reason)
     return replace(snapshot, batches=left)
+
+
+async def pause_unserved(
+    connection: AsyncConnection,
+    snapshot: Snapshot,
+    settlements: Sequence[Settlement],
+    changed: Sequence[Window],
+    accounts: Sequence[Account],
+) -> Snapshot:
+    """Pause the batches of which no model is served.
+
+    Args:
+        connection: Inside the transaction of the turn.
+        snapshot: What was known before.
+        settlements: Of the calls that have ended, those that count.
+        changed: The windows that they have changed.
+        accounts: Those that are used.
+    """
+    if all(one.outcome.verdict.kind is not Kind.GONE for one in settlements):
+        return snapshot
+
+    def routes(batch_id: int) -> tuple[Route, ...]:
+        batch = snapshot.batches.get(batch_id)
+        return routes_of(batch.models, accounts) if batch else ()
+
+    latest = snapshot.with_windows(changed).latest
+    reasons = unserved_reasons(settlements, routes, latest.values())
+    return await pause(connection, snapshot, reasons)
 
 
 async def pause_rejected(

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.settlement import Call
-from runner.engine.call import CompiledJob, PreparedCall, compile_job
+from runner.engine.call import BatchCall, CompiledJob, PreparedCall, compile_job
 from runner.engine.handlers.base import JobRow
 from runner.store import jobs
 from runner.store.batches import Batch
@@ -31,14 +31,14 @@ class Preparer:
         bodies = await jobs.read_bodies(connection, ids)
         asked = [j.job_id for call in calls for j in call.jobs if j.tries.invalid_replies]
         replies = await jobs.read_invalid_replies(connection, asked)
-        prepared = []
+        prepared: list[PreparedCall] = []
         for call in calls:
             batch = known[call.permit.key]
             rows = tuple(
                 JobRow(bodies[batch.row(job.job_id)], replies.get(job.job_id, ()))
                 for job in call.jobs
             )
-            prepared.append(PreparedCall(call, self._job_of(batch), rows))
+            prepared.append(BatchCall(call, self._job_of(batch), rows))
         return prepared
 
     def _job_of(self, batch: Batch) -> CompiledJob:

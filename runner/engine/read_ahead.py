@@ -50,14 +50,20 @@ class ReadAhead:
         shelf = self._shelves.get(batch.id)
         return shelf.offered(in_flight=batch.counts.running > 0) if shelf else 0
 
-    async def refill(self, connection: AsyncConnection, batch: Batch, wanted: int) -> None:
-        """Have at least `wanted` calls of `batch` at hand, if it has so many."""
+    async def refill(self, connection: AsyncConnection, batch: Batch, wanted: int) -> bool:
+        """Have at least `wanted` calls of `batch` at hand, if it has so many; whether it read."""
         shelf = self._shelves.setdefault(batch.id, _Shelf())
         if self.offered(batch) >= wanted or batch.counts.ready <= shelf.jobs:
-            return
+            return False
         number = max(CALLS_AHEAD, wanted) * batch.packing.most
         found = await jobs.read_ready(connection, batch, number)
         self._shelves[batch.id] = _shelf(found, batch.packing, all_of_them=len(found) < number)
+        return True
+
+    def jobs_at_hand(self, batch: Batch, calls: int | None = None) -> list[int]:
+        """The jobs of the next `calls` of `batch` that are at hand; None: of all of them."""
+        shelf = self._shelves.get(batch.id)
+        return [job.job_id for pack in shelf.packs[:calls] for job in pack] if shelf else []
 
     def take(self, batch: Batch, number: int) -> list[Pack]:
         """The next `number` packs of `batch`, which are offered."""

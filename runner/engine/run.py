@@ -27,17 +27,26 @@ class RunOptions:
         only: The batches to work on; None for all.
         rules: How to spend a day's budget, and at which hours.
         wait: Whether to sleep until the reset when the allowance is spent.
+        hold: Whether to wait, with nothing else to do, until a batch that a person has paused is
+            resumed.
+        forever: Whether to wait for work that somebody queues, once there is none.
+        held: Batches that the run is about, and that somebody had paused before.
         patience_ms: How long to go on while no row is brought to an end; None: for ever.
         watcher: Shown what happens, from time to time.
         observer: Shown what was said in each call.
+        lasting: Whether it goes on when nothing is left, until it is stopped.
     """
 
     only: frozenset[int] | None = None
     rules: Rules = field(default_factory=Rules)
     wait: bool = True
+    hold: bool = False
+    forever: bool = False
+    held: tuple[Batch, ...] = ()
     patience_ms: int | None = None
     watcher: Watcher | None = None
     observer: Observer | None = None
+    lasting: bool = False
 
 
 class Run:
@@ -52,13 +61,18 @@ class Run:
         self.waiting: tuple[Waiting, ...] = ()
         self.over = anyio.Event()
         self.shown_at = float("-inf")
-        self.paused: dict[int, Batch] = {}
+        self.paused: dict[int, Batch] = {batch.id: batch for batch in options.held}
         self._met: frozenset[int] = frozenset()
         self._left, self._left_since = -1, 0
 
     def covers(self, batch_id: int) -> bool:
         """Whether the run is about this batch."""
         return self.options.only is None or batch_id in self.options.only
+
+    @property
+    def is_held(self) -> bool:
+        """Whether a person has paused batches of it, and may resume them."""
+        return self.options.hold and any(not b.pause_reason for b in self.paused.values())
 
     def end(self, ending: Ending, failure: RunnerError | None = None) -> None:
         """The run is over."""

@@ -13,9 +13,11 @@ from runner.core.selection import Wait
 from runner.core.states import BatchState
 from runner.engine import event_log
 from runner.engine.call import Observer
+from runner.engine.client_queue import CLIENT_RULES, is_of_client
 from runner.engine.memory import Memory
 from runner.engine.run import Run
 from runner.engine.showing import progress_of
+from runner.engine.snapshot import is_runnable
 from runner.errors import RunnerError, UnauthorisedError
 from runner.providers.account import Account
 from runner.store import batches
@@ -84,10 +86,12 @@ class Runs:
         for run in self:
             run.end(Ending.STOPPED, failure)
 
-    def rules_of(self, batch_id: int) -> Rules | None:
-        """What is wanted of a batch: by the first run that is about it."""
+    def rules_of(self, key: int) -> Rules | None:
+        """What is wanted of a demand's calls: of a batch's, by the first run that is about it."""
+        if is_of_client(key):
+            return CLIENT_RULES
         for run in self._runs:
-            if not run.stopping and run.covers(batch_id):
+            if not run.stopping and run.covers(key):
                 return run.options.rules
         return None
 
@@ -135,14 +139,19 @@ class Runs:
                 _show(run, memory, wait, status)
 
     async def _note_paused(self, memory: Memory) -> None:
-        """Find out which of the batches that have gone were paused."""
+        """Find out which of the batches that have gone were paused, and which are no more."""
         for run in self:
-            if gone := run.gone(memory.snapshot.batches):
-                async with self._database.read() as connection:
-                    for batch in await batches.get_batches(connection, gone):
-                        if batch.state is BatchState.PAUSED:
-                            event_log.batch_paused(batch)
-                            run.paused[batch.id] = batch
+            gone = run.gone(memory.snapshot.batches)
+            at_work = any(run.covers(batch_id) for batch_id in memory.snapshot.batches)
+            if not gone and (not run.paused or at_work):
+                continue
+            async with self._database.read() as connection:
+                known = await batches.get_batches(connection, {*gone, *run.paused})
+            # One that was resumed is held until the engine has read that, or the run would end.
+            paused = {b.id: b for b in known if b.state is BatchState.PAUSED or is_runnable(b)}
+            for batch_id in paused.keys() - run.paused.keys():
+                event_log.batch_paused(paused[batch_id])
+            run.paused = paused
 
 
 def _ending(run: Run, memory: Memory, wait: Wait, status: EngineStatus) -> Ending | None:
@@ -152,14 +161,16 @@ def _ending(run: Run, memory: Memory, wait: Wait, status: EngineStatus) -> Endin
     stalled = run.stalled(own, status.at)
     if run.stopping and anyio.current_time() >= run.deadline:
         return Ending.STOPPED
-    if status.open_calls_of(run):
+    if status.open_calls_of(run) or (run.options.lasting and not run.stopping):
         return None
-    if not own:
+    if not own and not run.is_held and not run.options.forever:
         return Ending.DONE
     if run.stopping or status.refusal is not None:
         return Ending.STOPPED
     if stalled:
         return Ending.STALLED
+    if not own or run.options.forever:
+        return None
     return _worth_waiting(run, status)
 
 

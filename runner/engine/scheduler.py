@@ -8,30 +8,29 @@ turn that fails has changed nothing.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from random import Random
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from runner.core import admission, controller, settlement, start_bucket
+from runner.core import admission, settlement
 from runner.core.admission import Admission, Permit
 from runner.core.demand import Demand, Rules
 from runner.core.retry import RetryAt
-from runner.core.route import Route, RouteState
-from runner.core.selection import AccountState, State
+from runner.core.route import Route
 from runner.core.settlement import Call, CallJob, RouteEvidence, Settlement
 from runner.core.verdict import ANSWERED
 from runner.core.window import Window
 from runner.engine.account_pool import AccountPool
+from runner.engine.bounds import Bounds
 from runner.engine.call import EndedCall, PreparedCall, loop_ms, settled
+from runner.engine.client_queue import ClientQueue, is_of_client
 from runner.engine.memory import Memory, Turn, shares_of
-from runner.engine.pausing import pause, pause_rejected
+from runner.engine.pausing import pause_rejected, pause_unserved
 from runner.engine.preparing import Preparer
 from runner.engine.read_ahead import Pack, ReadAhead
-from runner.engine.route_stats import RouteStats
-from runner.engine.snapshot import demand_of, read_snapshot, routes_of, windows_of
-from runner.providers.account import Account
+from runner.engine.snapshot import demand_of, read_snapshot, routes_of
 from runner.store import enqueue, jobs, windows
 from runner.store.apply import apply, unsettled
 from runner.store.batches import Batch
@@ -40,7 +39,7 @@ from runner.store.database import Database
 from runner.store.reserve import reserve
 
 RulesOf = Callable[[int], Rules | None]
-"""By batch, what the user wants of its calls; None: nobody wants them made now."""
+"""By the key of a demand, what is wanted of its calls; None: nobody wants them made now."""
 
 NOTHING: RulesOf = lambda _batch_id: None  # noqa: E731 - admits nothing
 
@@ -52,20 +51,17 @@ class Scheduler:
         self,
         database: Database,
         accounts: AccountPool,
+        clients: ClientQueue,
+        bounds: Bounds,
         random: Random,
-        *,
         runner_id: int,
-        max_concurrency: int,
-        reset_jitter_ms: int,
-        is_sure: Callable[[], bool] = lambda: False,
     ) -> None:
         self._database = database
         self._accounts = accounts
+        self._clients = clients
+        self._bounds = bounds
         self._random = random
         self._runner_id = runner_id
-        self._max_concurrency = max_concurrency
-        self._reset_jitter_ms = reset_jitter_ms
-        self._is_sure = is_sure  # whether the provider has confirmed the hour
         self._read_ahead = ReadAhead()
         self._preparer = Preparer()
 
@@ -107,7 +103,7 @@ class Scheduler:
         fresh = await apply(connection, settlements, still_open, self._runner_id, now, changes)
         memory, changed = await self._conclude(connection, memory, fresh, now, changes)
         memory, demands = await self._demands(connection, memory, rules_of, now, changes)
-        state = self._state(memory, demands, now)
+        state = self._bounds.state(memory, self._accounts.accounts, demands, now)
         found = admission.admit(state, demands, now)
         memory, calls, opened = await self._reserve(connection, memory, found, now, changes)
         await changes.write(connection)
@@ -129,8 +125,15 @@ class Scheduler:
             for batch in memory.snapshot.batches.values()
             if (rules := rules_of(batch.id)) is not None
         ]
-        demands = [one for one in demands if one.routes]
-        return admission.admit(self._state(memory, demands, now), demands, now)
+        demands = [*self._of_clients(rules_of), *(one for one in demands if one.routes)]
+        return admission.admit(
+            self._bounds.state(memory, self._accounts.accounts, demands, now), demands, now
+        )
+
+    def _of_clients(self, rules_of: RulesOf) -> list[Demand]:
+        """What clients want, if any call may start for them."""
+        found = self._clients.demands(self._accounts.accounts)
+        return [one for one in found if rules_of(one.key) is not None]
 
     def routes(self, memory: Memory) -> set[Route]:
         """Every route that the calls of a batch may take."""
@@ -186,7 +189,8 @@ class Scheduler:
         """What follows from settlements that count: windows, pauses, jobs that are due again."""
         snapshot = memory.snapshot
         changed = list(settlement.settle_windows(snapshot.windows, fresh, now).values())
-        snapshot = await pause(connection, snapshot, settlement.gone_reasons(fresh))
+        accounts = self._accounts.accounts
+        snapshot = await pause_unserved(connection, snapshot, fresh, changed, accounts)
         dues = [
             outcome.action.due
             for one in fresh
@@ -208,20 +212,25 @@ class Scheduler:
         now: int,
         changes: Changes,
     ) -> tuple[Memory, list[Demand]]:
-        """What each batch wants, with calls at hand for those that could go on."""
+        """What clients want, and each batch, with calls at hand for those that could go on."""
         accounts = self._accounts.accounts
-        free = self._max_concurrency - memory.in_flight
+        free = self._bounds.max_concurrency - memory.in_flight
         wanted = []
         for batch in memory.snapshot.batches.values():
             rules = rules_of(batch.id)
             if rules is not None and (routes := routes_of(batch.models, accounts)):
                 wanted.append((batch, rules, routes))
-        shares = shares_of(memory.shares, [batch.id for batch, _, _ in wanted])
-        demands = []
+        asked = self._of_clients(rules_of)
+        keys = [*(one.key for one in asked), *(batch.id for batch, _, _ in wanted)]
+        shares = shares_of(memory.shares, keys)
+        others = len({batch.part_of or batch.id for batch, _, _ in wanted}) > 1
+        demands = [replace(one, share=shares[one.key]) for one in asked]
         for batch, rules, routes in wanted:
             current = changes.applied_to(batch)
             if free > 0:
-                current = await self._have_at_hand(connection, current, batch, free, now, changes)
+                current = await self._have_at_hand(
+                    connection, current, batch, free, now, changes, others=others
+                )
             ready = self._read_ahead.offered(current)
             due = memory.snapshot.next_due
             demand = demand_of(current, routes, ready, due, rules)
@@ -236,49 +245,25 @@ class Scheduler:
         wanted: int,
         now: int,
         changes: Changes,
+        *,
+        others: bool,
     ) -> Batch:
-        """`current` with calls at hand; what was answered elsewhere meanwhile needs none."""
-        if not current.reuse_answers:
-            await self._read_ahead.refill(connection, current, wanted)
-            return current
-        number = wanted * current.packing.most
-        found = await jobs.read_ready(connection, current, number)
-        own = [job.job_id for job in found]
-        ended = await enqueue.reuse_answers(connection, current, own, now, changes)
-        self._read_ahead.without(current, ended)
-        current = changes.applied_to(batch)
-        await self._read_ahead.refill(connection, current, wanted)
+        """`current` with calls at hand; what was answered elsewhere meanwhile needs none.
+
+        `others`: whether other batches are worked on, which may have brought answers since.
+        """
+        has_read = await self._read_ahead.refill(connection, current, wanted)
+        while current.reuse_answers and (has_read or others):
+            own = self._read_ahead.jobs_at_hand(current, None if has_read else wanted)
+            if not await enqueue.has_answers_elsewhere(connection, current):
+                break
+            ended = await enqueue.reuse_answers(connection, current, own, now, changes)
+            if not ended:
+                break
+            self._read_ahead.without(current, ended)
+            current = changes.applied_to(batch)
+            has_read = await self._read_ahead.refill(connection, current, wanted)
         return current
-
-    def _state(self, memory: Memory, demands: Collection[Demand], now: int) -> State:
-        """What admission depends on."""
-        accounts = {account.name: account for account in self._accounts.accounts}
-        routes = {route for demand in demands for route in demand.routes}
-        found = windows_of(
-            memory.snapshot.latest,
-            [*accounts.values()],
-            routes,
-            now,
-            self._reset_jitter_ms,
-            sure=self._is_sure(),
-        )
-        states = {
-            route: self._route_state(memory, accounts[route[0]], route, own)
-            for route, own in found.items()
-        }
-        bounds = {name: _bounds(memory, account) for name, account in accounts.items()}
-        return State(states, bounds, memory.in_flight, self._max_concurrency, loop_ms())
-
-    def _route_state(
-        self, memory: Memory, account: Account, route: Route, own: tuple[Window, ...]
-    ) -> RouteState:
-        stats = memory.routes.get(route) or self._new_route(account)
-        cost = account.cost(route[1], round(stats.tokens))
-        return RouteState(own, stats.controller, stats.in_flight, cost, stats.refusal)
-
-    def _new_route(self, account: Account) -> RouteStats:
-        start = min(account.preset.start_concurrency, self._max_concurrency)
-        return RouteStats(controller.new(start, self._max_concurrency))
 
     async def _reserve(
         self,
@@ -292,18 +277,23 @@ class Scheduler:
         if not found.permits:
             return memory, [], []
         snapshot = memory.snapshot
-        taken = self._take(snapshot.batches, found.permits)
         first_id = snapshot.last_call_id + 1
+        of_clients = [permit for permit in found.permits if is_of_client(permit.key)]
+        asked = self._clients.calls(of_clients, first_id)
+        permits = [permit for permit in found.permits if not is_of_client(permit.key)]
         calls = [
             Call(number, permit, tuple(map(_claimed, pack)), permit.key)
-            for number, (permit, pack) in enumerate(taken, first_id)
+            for number, (permit, pack) in enumerate(
+                self._take(snapshot.batches, permits), first_id + len(asked)
+            )
         ]
-        await reserve(connection, calls, self._runner_id, now, changes)
+        every = [*(one.call for one in asked), *calls]
+        await reserve(connection, every, self._runner_id, now, changes)
         for call in calls:
             self._count(snapshot.batches[call.permit.key], changes)
-        prepared = await self._preparer.prepare(connection, snapshot.batches, calls)
+        prepared = [*asked, *await self._preparer.prepare(connection, snapshot.batches, calls)]
         memory = memory.with_started(found)
-        snapshot = replace(snapshot, last_call_id=calls[-1].id)
+        snapshot = replace(snapshot, last_call_id=every[-1].id)
         touched = {permit.route for permit in found.permits}
         opened = {windows.key_of(w): w for r in touched for w in found.state.routes[r].windows}
         return replace(memory, snapshot=snapshot), prepared, list(opened.values())
@@ -323,14 +313,6 @@ class Scheduler:
         changes.add(batch.id, "calls_made", 1)
         if batch.part_of is not None:
             changes.add(batch.part_of, "calls_made", 1)
-
-
-def _bounds(memory: Memory, account: Account) -> AccountState:
-    """What bounds the calls of an account beside its windows."""
-    rate = memory.rates.get(account.name)
-    if rate is None and account.calls_per_second:
-        rate = start_bucket.full(account.calls_per_second)
-    return AccountState(memory.in_flight_of(account.name), account.max_concurrency, rate)
 
 
 def _claimed(job: jobs.ReadyJob) -> CallJob:

@@ -12,6 +12,7 @@ from runner.core.renewal import windows_at
 from runner.core.route import Route, RouteState
 from runner.core.selection import State
 from runner.core.settlement import WindowKey
+from runner.core.states import BatchState
 from runner.core.window import Key, Window
 from runner.providers.account import USUAL_TOKENS, Account
 from runner.store import batches, jobs, reserve, windows
@@ -71,6 +72,11 @@ class Snapshot:
 def _has_work(batch: Batch) -> bool:
     counts = batch.counts
     return counts.to_ask + counts.pending > 0
+
+
+def is_runnable(batch: Batch) -> bool:
+    """Whether a snapshot would have it: it may run, and has jobs left."""
+    return batch.state in (BatchState.ACTIVE, BatchState.LOADING) and _has_work(batch)
 
 
 async def read_snapshot(connection: AsyncConnection, accounts: Sequence[str]) -> Snapshot:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import operator
 import re
 from collections.abc import Callable, Mapping
@@ -68,6 +69,16 @@ class Condition:
             items = tuple(_unquote(item.strip()) for item in _ITEM.findall(listed) if item.strip())
             return cls(column, sign, items)
         return cls(column, sign, (_unquote(value),), quoted=_unquote(value) != value)
+
+    def __str__(self) -> str:
+        """The condition as `parse` reads it."""
+        values = [
+            json.dumps(v, ensure_ascii=False) if self._needs_quotes(v) else v for v in self.values
+        ]
+        return f"{self.column} {self.operator} {','.join(values)}"
+
+    def _needs_quotes(self, value: str) -> bool:
+        return self.quoted or value == "" or (self.operator == "in" and "," in value)
 
     def matches(self, row: Mapping[str, Any]) -> bool:
         """Whether the row meets the condition; a missing or null value counts as empty text."""

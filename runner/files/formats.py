@@ -10,7 +10,8 @@ from typing import Literal
 
 from runner.errors import RunnerError
 
-Format = Literal["csv", "tsv", "jsonl", "parquet", "arrow", "xlsx", "xls", "ods", "npy"]
+Format = Literal["csv", "tsv", "jsonl", "json", "parquet", "arrow", "xlsx", "xls", "ods", "npy"]
+"""``json``, a list of objects, is a format of results; a ``.json`` dataset is read as ``jsonl``."""
 Compression = Literal["gz", "zst", "bz2", "xz", "zip"]
 Extra = Literal["parquet", "excel", "zstd", "calamine"]
 
@@ -29,7 +30,7 @@ FORMATS: dict[str, Format] = {
 }
 """The formats of datasets, by the suffixes and names that mean them."""
 
-_OUTPUTS: frozenset[str] = frozenset({"csv", "tsv", "jsonl", "ndjson", "parquet", "xlsx"})
+_OUTPUTS: frozenset[str] = frozenset({"csv", "tsv", "jsonl", "ndjson", "json", "parquet", "xlsx"})
 """The suffixes of results, which may also be a matrix, .npy."""
 
 TEXTS: frozenset[Format] = frozenset({"csv", "tsv", "jsonl"})
@@ -47,7 +48,7 @@ _PACKED = "text also with .gz, .zst, .bz2, .xz"
 SUPPORTED = f"{', '.join(f'.{name}' for name in FORMATS)}; {_PACKED} or .zip behind it"
 """The suffixes of datasets, for messages."""
 
-WRITABLE = f".csv, .tsv, .jsonl, .parquet, .xlsx; {_PACKED} behind it"
+WRITABLE = f".csv, .tsv, .jsonl, .json, .parquet, .xlsx; {_PACKED} behind it"
 """The suffixes of results, for messages."""
 
 _MAGIC: tuple[tuple[bytes, str, str], ...] = (

@@ -25,11 +25,18 @@ from runner.jobfile.request_url import Url, standard_url
 KEYS = ("custom_id", "method", "url", "body")
 """The keys of every line."""
 
-_CONTENT_KEYS: dict[Url, str] = {"/v1/chat/completions": "messages", "/v1/embeddings": "input"}
+CONTENT_KEYS: dict[str, str] = {
+    "/v1/chat/completions": "messages",
+    "/v1/embeddings": "input",
+    "/v1/images/generations": "prompt",
+    "/v1/responses": "input",
+    "/v1/completions": "prompt",
+}
+"""By URL, what the body of a request has to hold."""
 _HEAD = 1 << 16  # bytes in which the first line's keys must appear
 _REMEDY = (
     "write each line as the OpenAI Batch API requires: a unique custom_id, the method POST, and "
-    f"the same url ({' or '.join(_CONTENT_KEYS)}) and model in the whole file"
+    f"the same url (as {next(iter(CONTENT_KEYS))}) and model in the whole file"
 )
 
 
@@ -124,7 +131,7 @@ class _Inspector:
             return f"the method is {_shown(method)}, not POST"
         found = standard_url(url)
         if found is None:
-            return f"the url {_shown(url)} is not served, only {' and '.join(_CONTENT_KEYS)}"
+            return f"the url {_shown(url)} is not served, only {', '.join(CONTENT_KEYS)}"
         self.url = self.url or found
         if found == self.url:
             return None
@@ -141,7 +148,9 @@ class _Inspector:
             return f'the model is "{model}", and that of the lines before "{self.model}"'
         if body.get("stream"):
             return "the body asks for a stream, which a batch cannot return"
-        key = _CONTENT_KEYS[cast("Url", self.url)]
+        if body.get("background"):
+            return "the body asks for a response in the background, which a batch cannot return"
+        key = CONTENT_KEYS[self.url]
         return None if body.get(key) else f'the body has no "{key}"'
 
 

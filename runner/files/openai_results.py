@@ -41,6 +41,8 @@ def result_line(
     status: int | None,
     body: str | None,
     error: RequestFailure | None = None,
+    *,
+    salt: str = "",
 ) -> str:
     """Return one line, with its end, of a result file or an error file.
 
@@ -49,17 +51,18 @@ def result_line(
         status: The reply's HTTP status; None when there was no reply.
         body: The reply's body, the text of a JSON object, which is copied unchanged.
         error: Why there is no reply.
+        salt: What tells its batch from others, in which the request's id may occur, too.
     """
     response: dict[str, Any] | None = None
     if status is not None:
         response = {
             "status_code": status,
-            "request_id": _name("req", custom_id),
+            "request_id": _name("req", salt + custom_id),
             # Between tokens of JSON a raw line end is legal, and a space means the same.
             "body": orjson.Fragment((body or "{}").replace("\n", " ").replace("\r", " ")),
         }
     found = {
-        "id": _name("batch_req", custom_id),
+        "id": _name("batch_req", salt + custom_id),
         "custom_id": custom_id,
         "response": response,
         "error": {"code": error.code, "message": replace_surrogates(error.message)}
@@ -83,8 +86,9 @@ def error_body(message: str) -> str:
 class ResultsWriter:
     """Writes each request to the result file or to the error file."""
 
-    def __init__(self, path: Path, results: BinaryIO, errors: BinaryIO) -> None:
+    def __init__(self, path: Path, results: BinaryIO, errors: BinaryIO, salt: str = "") -> None:
         self._path = path
+        self._salt = salt
         self._results = results
         self._errors = errors
 
@@ -100,7 +104,7 @@ class ResultsWriter:
         Raises:
             OutputError: The file cannot be written.
         """
-        text = result_line(custom_id, status, body, error)
+        text = result_line(custom_id, status, body, error, salt=self._salt)
         good = error is None and status is not None and status in _GOOD
         with as_output_errors(self._path):
             (self._results if good else self._errors).write(text.encode())
@@ -130,8 +134,10 @@ def check_results(path: Path, errors: Path | None = None) -> None:
 
 
 @contextmanager
-def open_results(path: Path, errors: Path | None = None) -> Iterator[ResultsWriter]:
+def open_results(path: Path, errors: Path | None = None, salt: str = "") -> Iterator[ResultsWriter]:
     """Open both files for the block to write; they appear only when the block succeeds.
+
+    `salt` tells the batch from others.
 
     Raises:
         OutputError: One of them cannot be written; existing files are left unchanged.
@@ -139,7 +145,7 @@ def open_results(path: Path, errors: Path | None = None) -> Iterator[ResultsWrit
     beside = errors or errors_path(path)
     check_results(path, beside)
     with _open(path) as results, _open(beside) as failures:
-        yield ResultsWriter(path, results, failures)
+        yield ResultsWriter(path, results, failures, salt)
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from runner.files.target import (
 )
 from runner.files.writers.encode import RESULT_COLUMNS, CellValue
 from runner.files.writers.sink import Layout, Sink
-from runner.files.writers.text_writer import TextSink
+from runner.files.writers.text_writer import JsonListSink, TextSink
 
 
 class OutputWriter:
@@ -92,5 +92,7 @@ def _sink(file: BinaryIO, layout: Layout) -> Sink:
             from runner.files.writers.npy_writer import NpySink  # noqa: PLC0415 - rarely needed
 
             return NpySink(file, layout)
+        case "json":
+            return JsonListSink(file, file_type, layout)
         case _:
             return TextSink(file, file_type, layout)

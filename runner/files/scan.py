@@ -185,18 +185,18 @@ class _Scan:
 
     def _scan_utf8(self) -> _Result:
         if self.type.format == "tsv":
-            self.type = replace(self.type, plain=has_plain_quotes(self._lines(verify=False)))
-        lines = self._lines(verify=True)
+            self.type = replace(self.type, plain=has_plain_quotes(self._lines()))
+        lines = self._lines()
         errors = RowErrors(self.path, self.requirements.remedy or _REMEDIES[self.type.format])
         scan = self._scan_objects if self.type.format == "jsonl" else self._scan_table
         columns, rows = scan(lines, errors)
         errors.raise_if_any()
         return columns, rows, lines.digest
 
-    def _lines(self, *, verify: bool) -> Lines:
+    def _lines(self) -> Lines:
         self.file.seek(0)
         source = text_source(self.file, self.path, self.type)
-        return Lines(source, self.path, verify=verify, inner_marks=self.type.format == "jsonl")
+        return Lines(source, self.path, verify=True, inner_marks=self.type.format == "jsonl")
 
     def _refuse_binary(self) -> None:
         """Refuse a file that is no text, whatever its name says."""

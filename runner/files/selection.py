@@ -5,6 +5,7 @@ The same selection always picks the same rows of the same dataset.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -49,6 +50,16 @@ class Selection:
         conditions = [(c.column, c.operator, c.values, c.quoted) for c in self.where]
         sample = (self.sample.number, self.sample.percent) if self.sample else None
         return orjson.dumps((conditions, sample, self.limit))
+
+    def __str__(self) -> str:
+        """The options that make it: ``--where 'stars >= 4' --limit 20``; empty for every row."""
+        words = [word for condition in self.where for word in ("--where", str(condition))]
+        if self.sample:
+            size = f"{self.sample.number:g}" + "%" * self.sample.percent
+            words += ["--sample", size]
+        if self.limit is not None:
+            words += ["--limit", str(self.limit)]
+        return shlex.join(words)
 
     def count(self, matched: int) -> int:
         """Return the number of selected rows when `matched` rows meet the conditions."""

@@ -9,6 +9,7 @@ import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import BinaryIO
@@ -71,7 +72,9 @@ def output_type(path: Path) -> FileType:
     if path.suffix.lower() == ".npy":
         return FileType("npy")
     if (file_type := file_type_of(path)) and is_writable(path):
-        return file_type
+        named = path.with_suffix("") if file_type.compression else path
+        in_list = named.suffix.lower() == ".json"
+        return replace(file_type, format="json") if in_list else file_type
     what = f'no results are written as "{path.suffix}"' if file_type else unknown_suffix(path)
     raise OutputError(what, where=str(path), remedy=f"use one of {WRITABLE}")
 
@@ -172,10 +175,10 @@ def _put_in_place(file: BinaryIO, part: Path, target: Path) -> None:
     with suppress(FileNotFoundError):
         part.chmod(stat.S_IMODE(target.stat().st_mode))
     part.replace(target)
-    _sync_folder(target.parent)
+    sync_folder(target.parent)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Make the rename durable, where the system can sync a folder."""
     with suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)

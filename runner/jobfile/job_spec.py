@@ -47,7 +47,7 @@ class JobSpec(TomlTable):
     pack: Annotated[int, Field(ge=1, le=256)] | Literal["auto"] | None = None
     pack_tokens: Annotated[int, Field(ge=100, le=1_000_000)] = 4_000
     check: Annotated[float, Field(ge=0, le=1, strict=False)] = 0.0
-    reuse: bool = False
+    reuse: bool = True
     dedupe: bool = False
     votes: Annotated[int, Field(ge=1, le=15)] = 1
     gold: NonBlank | None = None

@@ -28,7 +28,7 @@ class OutputSpec(TomlTable):
         account: The account whose allowance the answer cost.
         call: The number of the call.
         reused: Whether the answer is another row's.
-        reply: What the model said, where that is not the answer.
+        reply: What the model said.
     """
 
     answer: NonBlank | None = None

@@ -126,19 +126,17 @@ class Prompt:
         urls = [self._templates.render(_image(n + 1), row).strip() for n in range(count)]
         return [url for url in urls if url]
 
-    def pack_messages(self, rows: Sequence[Row]) -> list[Message]:
-        """Return the chat messages that ask for the answers to several rows at once.
+    def pack_messages(self, questions: Sequence[Sequence[Message]]) -> list[Message]:
+        """Return the chat messages that ask several questions at once, each given by its messages.
 
         Each row is one line, a JSON object, so that no text in it can pass for another row, or for
-        an instruction.
-
-        Raises:
-            JobFileError: As `messages`.
+        an instruction. Replies to a question so far are left out.
         """
-        texts = [self._templates.render_nonblank("user", row) for row in rows]
+        before = [*self._system({}), *self._examples]
+        texts = [messages[len(before)]["content"] for messages in questions]
         lines = [f'{{"n": {n}, "item": {_quoted(text)}}}' for n, text in enumerate(texts, 1)]
-        content = "\n".join([pack_instruction(self._answer, len(rows)), "", *lines])
-        return [*self._system({}), *self._examples, _message("user", content)]
+        content = "\n".join([pack_instruction(self._answer, len(texts)), "", *lines])
+        return [*before, _message("user", content)]
 
     def _system(self, row: Row) -> list[Message]:
         return self._constant_system if self.shared_system else self._system_of(row)

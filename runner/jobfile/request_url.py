@@ -5,9 +5,22 @@ from __future__ import annotations
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-Url = Literal["/v1/chat/completions", "/v1/embeddings"]
+Url = Literal[
+    "/v1/chat/completions",
+    "/v1/embeddings",
+    "/v1/images/generations",
+    "/v1/responses",
+    "/v1/completions",
+]
 
-URLS: tuple[Url, ...] = ("/v1/chat/completions", "/v1/embeddings")
+# The last of them ends as the first does.
+URLS: tuple[Url, ...] = (
+    "/v1/chat/completions",
+    "/v1/embeddings",
+    "/v1/images/generations",
+    "/v1/responses",
+    "/v1/completions",
+)
 """OpenAI's spelling of the addresses that are served."""
 
 

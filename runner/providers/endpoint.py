@@ -7,63 +7,32 @@ for what happens on the way, and never lets the token out.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
-from urllib.parse import urlsplit
 
-from runner.core.charging import Outcome
 from runner.core.period import Refill, Rolling
 from runner.core.verdict import Kind, Reply, Scope, Verdict, classify, succeeded
 from runner.core.window import Count
 from runner.errors import ConfigError
 from runner.providers import downloads, embeddings, headers, images, openai
 from runner.providers.account import Account
+from runner.providers.call_result import CallResult
 from runner.providers.durations import read_moment, read_wait
+from runner.providers.forwarding import forwarded, judged
 from runner.providers.json_body import to_json
 from runner.providers.redaction import Redaction
-from runner.providers.transport import MOST_REPLY_BYTES, NoReply, NotSent, Response, Transport
-
-_REDIRECTS = range(300, 400)
-# What a refusal of ``response_format`` names, and by which verdicts such a refusal comes.
-_OF_FORMAT = re.compile(
-    r"response.?format|json|schema|structured.?output|guided|grammar|requested parameters",
-    re.IGNORECASE,
+from runner.providers.redirects import redirected
+from runner.providers.relay import Relay, asks_for_usage, relay, with_usage
+from runner.providers.transport import (
+    MOST_REPLY_BYTES,
+    NoReply,
+    NotSent,
+    Response,
+    StreamedReply,
+    Transport,
 )
-_REFUSALS = frozenset({Kind.REJECTED, Kind.GONE, Kind.TRANSIENT})
-
-
-@dataclass(frozen=True, slots=True)
-class CallResult:
-    """The end of one call, as far as the provider told.
-
-    Attributes:
-        verdict: What it means.
-        reply: What came back; None if no whole reply did.
-        counts: The provider's own counts, by quota.
-        date: The provider's clock, in ms since the epoch, if it was told.
-        body: The reply to a forwarded request, as it came.
-    """
-
-    verdict: Verdict
-    reply: Reply | None = None
-    counts: Mapping[str, Count] = field(default_factory=dict)
-    date: int | None = None
-    body: str = ""
-
-    @property
-    def tokens(self) -> int | None:
-        """How many tokens the provider counted; None if it did not say."""
-        reply = self.reply
-        if reply is None or (reply.prompt_tokens is None and reply.completion_tokens is None):
-            return None
-        return (reply.prompt_tokens or 0) + (reply.completion_tokens or 0)
-
-    def outcome(self, *, probe: bool, sent_at: int = 0) -> Outcome:
-        """What the windows need to know of it."""
-        return Outcome(self.verdict, probe, self.counts, self.tokens, sent_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +65,7 @@ class Endpoint:
             for table in account.preset.tables
             if table.headers != headers.HeaderNames()
         ]
+        self._count_fields = frozenset[str]().union(*(n.fields for _, n, _ in self._counted))
 
     def __repr__(self) -> str:
         return f"Endpoint({self.account.name})"
@@ -140,7 +110,7 @@ class Endpoint:
 
     def _learned(self, model: str, form: Mapping[str, Any], result: CallResult) -> CallResult:
         """`result`; a refusal of the ``response_format`` itself is no fault of the request."""
-        if not _refuses_format(result):
+        if not result.refuses_format:
             return result
         self._formats[model] = self.response_formats(model) - {form["type"]}
         verdict = replace(result.verdict, kind=Kind.TRANSIENT, scope=None, overloaded=False)
@@ -185,19 +155,51 @@ class Endpoint:
         """Send a request that somebody else has written, as `chat` sends its own.
 
         Args:
-            url: Of OpenAI's API: ``/v1/chat/completions`` or ``/v1/embeddings``.
+            url: Of OpenAI's API, such as ``/v1/chat/completions``.
             body: As it is to be sent.
             timeout_s: How long it may take, in seconds.
             now: The present moment.
         """
-        path, read, limit = url.removeprefix("/v1"), openai.read_reply, MOST_REPLY_BYTES
-        if path == "/embeddings":
-            count = embeddings.inputs_in(body)
-            read, limit = partial(embeddings.read_reply, count), embeddings.most_bytes(count)
+        request = self._forwarded(url, body)
+        result = await self._call(request, timeout_s, now)
+        return self._judged(request, result)
+
+    async def stream(
+        self,
+        url: str,
+        body: Mapping[str, Any],
+        timeout_s: float,
+        now: int,
+        deliver: Callable[[bytes], Awaitable[None]],
+    ) -> CallResult:
+        """Send a request for a stream that somebody else has written.
+
+        Its events go to `deliver`, whole ones, as they come; nothing does if the reply is no
+        answer. Tokens are asked for and counted whether they were or not.
+        """
+        events = Relay(wants_usage=asks_for_usage(body), clean=self._redaction.body)
+        request = self._forwarded(url, with_usage(body))
+        try:
+            encoded = to_json(request.body)
+        except ValueError as error:
+            return self._unspellable(error)
+        place = self.base_url + request.path
+        try:
+            async with self._transport.stream(place, request.headers, encoded, timeout_s) as reply:
+                if not isinstance(reply, StreamedReply):
+                    return self._unanswered(reply)
+                ended, last = await relay(reply, events, deliver)
+        except Exception as error:  # noqa: BLE001 - as in `_call`
+            return CallResult(Verdict(Kind.TRANSIENT, self._unforeseen(error), scope=None))
+        if isinstance(ended, NoReply):
+            result = self._unanswered(ended)
         else:
-            body = {"stream": False, **body}
-        request = _Request(path, body, read, self._headers, forwarded=True, limit_bytes=limit)
-        return await self._call(request, timeout_s, now)
+            if events.has_begun:
+                request = replace(request, read=openai.read_reply)
+            result = self._judged(request, self._read(ended, request, now))
+        if last:
+            await deliver(last)
+        return result
 
     async def task(self, task_id: str, timeout_s: float) -> images.TaskStatus:
         """How far a task of `generate_image` is; asking costs nothing."""
@@ -235,8 +237,7 @@ class Endpoint:
         try:
             body = to_json(request.body)
         except ValueError as error:
-            why = f"the request cannot be written as JSON: {error}"
-            return CallResult(Verdict(Kind.REJECTED, self._clean(why), scope=None))
+            return self._unspellable(error)
         try:
             reply = await self._transport.post(
                 url, request.headers, body, timeout_s, request.limit_bytes
@@ -245,6 +246,21 @@ class Endpoint:
                 return self._read(reply, request, now)
         except Exception as error:  # noqa: BLE001 - the call may have been charged: it has an end
             return CallResult(Verdict(Kind.TRANSIENT, self._unforeseen(error), scope=None))
+        return self._unanswered(reply)
+
+    def _forwarded(self, url: str, body: Mapping[str, Any]) -> _Request:
+        path, body, read, limit = forwarded(url, body)
+        own = self._image_headers if path == "/images/generations" else self._headers
+        return _Request(path, body, read, own, forwarded=True, limit_bytes=limit)
+
+    def _judged(self, request: _Request, result: CallResult) -> CallResult:
+        return replace(result, verdict=judged(request.path, result.verdict, result.reply))
+
+    def _unspellable(self, error: ValueError) -> CallResult:
+        why = f"the request cannot be written as JSON: {error}"
+        return CallResult(Verdict(Kind.REJECTED, self._clean(why), scope=None))
+
+    def _unanswered(self, reply: NotSent | NoReply) -> CallResult:
         why = self._clean(reply.why)
         if isinstance(reply, NotSent):
             return CallResult(Verdict(Kind.LOCAL, why, Scope.ACCOUNT))
@@ -259,7 +275,7 @@ class Endpoint:
         reply = request.read(response.status, told, body)
         wait = self._asked_wait(told, reply.message, theirs)
         if reply.refused:
-            reply = replace(reply, message=reply.message + _redirected(response))
+            reply = replace(reply, message=reply.message + redirected(response))
         return CallResult(
             classify(reply := self._cleaned(reply, wait), self.account.preset.rules),
             reply,
@@ -296,7 +312,9 @@ class Endpoint:
         What flows back is let in before all of it is back: a refusal that asks for a shorter
         `wait` than the reset says so, and its count says nothing more.
         """
-        counts = {}
+        counts: dict[str, Count] = {}
+        if self._count_fields.isdisjoint(told):
+            return counts
         for name, names, flows in self._counted:
             found = headers.read_quota(told, names, now)
             if found is not None and found.remaining is not None:
@@ -321,26 +339,3 @@ class Endpoint:
 
     def _unforeseen(self, error: Exception) -> str:
         return self._clean(f"internal error: {error!r}")
-
-
-def _refuses_format(result: CallResult) -> bool:
-    """Whether a call failed for its ``response_format``; some then answer with an empty shell."""
-    reply, verdict = result.reply, result.verdict
-    if reply is None or verdict.kind not in _REFUSALS:
-        return False
-    if not reply.refused:
-        return verdict.perhaps_row
-    told = f"{reply.code} {reply.message}"
-    return not reply.message.startswith("not ") and bool(_OF_FORMAT.search(told))
-
-
-def _redirected(response: Response) -> str:
-    """Where a reply redirects to, to stand after its message; its query may be a secret."""
-    place = response.headers.get("location", "")
-    if response.status not in _REDIRECTS or not place:
-        return ""
-    try:
-        parts = urlsplit(place)
-    except ValueError:
-        return ""
-    return f" (it redirects to {parts._replace(query='', fragment='').geturl()})"

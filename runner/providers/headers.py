@@ -86,6 +86,13 @@ class HeaderNames:
     reset: str = ""
     policy: str = ""
 
+    @property
+    def fields(self) -> frozenset[str]:
+        """The header fields that may tell of it."""
+        if self.policy:
+            return _STANDARD
+        return frozenset({self.limit, self.remaining, self.reset} - {""})
+
 
 def read_quota(headers: Mapping[str, str], names: HeaderNames, now: int) -> RateLimitInfo | None:
     """What the headers called `names` say; None if nothing usable."""

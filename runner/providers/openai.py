@@ -143,7 +143,11 @@ def read_usage(data: dict[str, Any]) -> tuple[int | None, int | None]:
     usage = data.get("usage")
     if not isinstance(usage, dict):
         return None, None
-    return _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
+    prompt, answer = (
+        usage.get(old, usage.get(new))
+        for old, new in (("prompt_tokens", "input_tokens"), ("completion_tokens", "output_tokens"))
+    )
+    return _count(prompt), _count(answer)
 
 
 def _text(value: Any) -> str:

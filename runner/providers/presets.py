@@ -20,6 +20,7 @@ from runner.core.window import CREDIT
 from runner.errors import ConfigError
 from runner.providers.headers import HeaderNames
 from runner.settings.provider import (
+    DataUse,
     ErrorSettings,
     GrantSettings,
     ProviderTable,
@@ -74,10 +75,13 @@ class Preset:
         start_concurrency: Calls in flight at the start.
         calls_per_second: How many starts in a second are surely no burst.
         response_format: Which kinds of ``response_format`` every chat model there takes.
+        endpoints: Which of the addresses it has that only some providers have.
         images: How it answers calls for images: ``direct`` with the images, ``tasks`` with the
             id of a task that is polled until they are made.
         as_of: The month in which the facts were gathered, YYYY-MM; may be empty.
         source: Where the facts are from.
+        data_use: Whether what is sent may be used for training; None: the server is one's own.
+        data_note: Of whom that is true, or where it is written; may be empty.
     """
 
     name: str
@@ -95,6 +99,9 @@ class Preset:
     response_format: frozenset[str]
     as_of: str
     source: str
+    data_use: DataUse | None
+    data_note: str
+    endpoints: frozenset[str]
     images: str
 
     def primary(self, scope: Scope) -> QuotaTable:
@@ -121,26 +128,45 @@ def shipped() -> tuple[str, ...]:
     return tuple(_tables())
 
 
-def preset(name: str, overrides: Mapping[str, ProviderTable] = _NONE) -> Preset:
+def preset(
+    name: str,
+    overrides: Mapping[str, ProviderTable] = _NONE,
+    installed: Mapping[str, ProviderTable] = _NONE,
+) -> Preset:
     """The provider called `name`.
 
     Args:
         name: The name of a preset, or of a table in `overrides`.
         overrides: The user's tables by provider. Each is merged over the preset of its name, or
             describes a provider that has no preset.
+        installed: Whole presets by name, which the user has installed; see `is_newer`.
 
     Raises:
         ConfigError: There is no such provider, and the remedy names the nearest one; or its table
             is not complete.
     """
-    if name not in overrides and name not in _tables():
-        known = dict.fromkeys((*_tables(), *overrides))
+    if not any(name in tables for tables in (overrides, _tables(), installed)):
+        known = dict.fromkeys((*_tables(), *installed, *overrides))
         near = did_you_mean(name, known) or "name another:"
         remedy = f"{near} the providers are {listed(known)}"
         raise ConfigError(f'unknown provider "{name}"', remedy=remedy)
-    return _PresetBuilder(
-        name, laid_over(_shipped(name), overrides.get(name, ProviderTable()))
-    ).build()
+    base = installed[name] if name in installed and is_newer(installed[name], name) else None
+    table = laid_over(base or _shipped(name), overrides.get(name, ProviderTable()))
+    return build(name, table)
+
+
+def is_newer(table: ProviderTable, name: str) -> bool:
+    """Whether the facts of an installed preset are as new as those of the shipped one."""
+    return (table.as_of or "") >= (_shipped(name).as_of or "")
+
+
+def build(name: str, table: ProviderTable, where: str = "midnight.toml: [providers.") -> Preset:
+    """The provider that `table` describes; `where` begins the place that an error names.
+
+    Raises:
+        ConfigError: The table is not complete.
+    """
+    return _PresetBuilder(name, table, where).build()
 
 
 @cache
@@ -155,11 +181,12 @@ def _shipped(name: str) -> ProviderTable:
 
 
 class _PresetBuilder:
-    """Makes a Preset of a provider's table. Errors name their places as midnight.toml does."""
+    """Makes a Preset of a provider's table. Errors name their places as the file does."""
 
-    def __init__(self, name: str, table: ProviderTable) -> None:
+    def __init__(self, name: str, table: ProviderTable, where: str) -> None:
         self._name = name
         self._table = table
+        self._where = where
         self._quotas = {quota.name: quota for quota in (*self._declared(), *self._implied())}
 
     def build(self) -> Preset:
@@ -180,6 +207,9 @@ class _PresetBuilder:
             response_format=frozenset(table.response_format),
             as_of=table.as_of or "",
             source=table.source or "",
+            data_use=table.data_use,
+            data_note=table.data_note or "",
+            endpoints=frozenset(table.endpoints),
             images=table.images,
         )
 
@@ -240,5 +270,4 @@ class _PresetBuilder:
         return scope
 
     def _refused(self, place: str, what: str, remedy: str) -> ConfigError:
-        where = f"midnight.toml: [providers.{self._name}{place}"
-        return ConfigError(what, where=where, remedy=remedy)
+        return ConfigError(what, where=f"{self._where}{self._name}{place}", remedy=remedy)

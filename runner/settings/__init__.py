@@ -5,7 +5,8 @@ Every command imports it, so importing it must stay fast.
 
 from runner.settings.config_file import AccountLimits, AccountSettings, RunSettings
 from runner.settings.load import Settings, load_settings
-from runner.settings.paths import DEFAULT
+from runner.settings.notify import EventKind, NotifySettings
+from runner.settings.paths import DEFAULT, presets_path
 from runner.settings.provider import (
     ErrorSettings,
     HeaderSettings,
@@ -13,19 +14,26 @@ from runner.settings.provider import (
     QuotaSettings,
     laid_over,
 )
-from runner.settings.tokens import read_token
+from runner.settings.serve import ClientSettings, ServeSettings
+from runner.settings.tokens import read_secret, read_token
 
 __all__ = [
     "DEFAULT",
     "AccountLimits",
     "AccountSettings",
+    "ClientSettings",
     "ErrorSettings",
+    "EventKind",
     "HeaderSettings",
+    "NotifySettings",
     "ProviderTable",
     "QuotaSettings",
     "RunSettings",
+    "ServeSettings",
     "Settings",
     "laid_over",
     "load_settings",
+    "presets_path",
+    "read_secret",
     "read_token",
 ]

@@ -14,13 +14,14 @@ from pydantic import AfterValidator
 from runner.tomlfile import problem
 
 
-def _one_line(name: str) -> str:
+def one_line(name: str) -> str:
+    """Refuse what is more than a line of text, or cannot be shown."""
     if name != name.strip() or not name or not name.isprintable():
         raise problem("a name must be one line of printable text")
     return name
 
 
-_ROUTE = re.compile(r"/+(chat/completions|completions|embeddings|images/generations)$")
+_ROUTE = re.compile(r"/+(chat/completions|completions|responses|embeddings|images/generations)$")
 
 
 def _base_url(url: str) -> str:
@@ -35,7 +36,8 @@ def _base_url(url: str) -> str:
     return _ROUTE.sub("", url.rstrip("/"))
 
 
-def _page(url: str) -> str:
+def page(url: str) -> str:
+    """Refuse the parts of the address of a page that could hold a secret."""
     if "@" in _http(url).netloc or "#" in url:
         raise problem("must be a URL without a user or a fragment")
     return url
@@ -52,9 +54,9 @@ def _http(url: str) -> SplitResult:
     return parts
 
 
-Name = Annotated[str, AfterValidator(_one_line)]
+Name = Annotated[str, AfterValidator(one_line)]
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
 """Without a trailing slash, a user, a query or a fragment."""
 
-PageUrl = Annotated[str, AfterValidator(_page)]
+PageUrl = Annotated[str, AfterValidator(page)]
 """May have a query."""

@@ -12,8 +12,10 @@ from pydantic import BaseModel, ValidationError
 
 from runner.errors import ConfigError
 from runner.settings.config_file import AccountSettings, ConfigFile, RunSettings
+from runner.settings.notify import NotifySettings
 from runner.settings.paths import DEFAULT, anchored, config_path, db_path, variable
 from runner.settings.provider import ProviderTable
+from runner.settings.serve import ServeSettings
 from runner.settings.tokens import default_token
 from runner.tomlfile import TomlFile, did_you_mean, first_message, listed
 
@@ -44,6 +46,8 @@ class Settings:
         origins: By setting (``db``, ``run.pace``), where it came from: ``flag --db``,
             ``environment MIDNIGHT_DB``, a file's path, or ``default``.
         providers: By name, the user's changes to a preset, or a provider without a preset.
+        serve: The options of the server, and of its clients.
+        notify: Who is told what happens while nobody looks.
     """
 
     db: Path
@@ -53,6 +57,8 @@ class Settings:
     config: Path | None
     origins: Mapping[str, str]
     providers: Mapping[str, ProviderTable] = field(default_factory=dict)
+    serve: ServeSettings = field(default_factory=ServeSettings)
+    notify: NotifySettings = field(default_factory=NotifySettings)
 
     @property
     def account(self) -> str:
@@ -100,6 +106,8 @@ def load_settings(
         config=path,
         origins=MappingProxyType(origins),
         providers=MappingProxyType(file.providers),
+        serve=file.serve,
+        notify=file.notify,
     )
 
 

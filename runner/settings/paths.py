@@ -53,6 +53,13 @@ def db_path(flag: Path | None, environ: Mapping[str, str], cwd: Path) -> tuple[P
     return user_data_path(APP_NAME, appauthor=False) / "queue.db", DEFAULT
 
 
+def presets_path() -> Path:
+    """Return the path of the presets that the user has installed; it need not exist."""
+    from platformdirs import user_data_path  # noqa: PLC0415  (start-up time)
+
+    return user_data_path(APP_NAME, appauthor=False) / "presets.json"
+
+
 def anchored(path: Path, folder: Path) -> Path:
     """Return `path` relative to `folder`; an unknown user's ``~`` is left unchanged."""
     try:

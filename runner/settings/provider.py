@@ -21,7 +21,7 @@ from pydantic import (
 
 from runner.core.period import Calendar, read_length, read_period
 from runner.core.verdict import Kind, Scope
-from runner.settings.fields import BaseUrl, Name, PageUrl
+from runner.settings.fields import BaseUrl, Name, PageUrl, one_line
 from runner.tomlfile import TomlTable, did_you_mean, problem
 
 MAX_CALLS_PER_SECOND = 1_000_000
@@ -89,6 +89,12 @@ def _no_limit(rate: object) -> object:
 
 HeaderName = Annotated[str, StringConstraints(to_lower=True, pattern=r"^[!-9;-~]+$")]
 ResponseFormat = Literal["json_object", "json_schema"]
+DataUse = Literal["training", "no-training", "depends", "unknown"]
+"""Whether a provider may use what is sent for training."""
+
+OptionalUrl = Literal["/v1/completions", "/v1/responses"]
+"""Addresses of OpenAI's API that only some providers have."""
+
 QuotaName = Annotated[str, AfterValidator(_quota_name)]
 Zone = Annotated[str, AfterValidator(_zone)]
 _Scope = Annotated[Scope, Field(strict=False)]
@@ -184,10 +190,13 @@ class ProviderTable(TomlTable):
         price_url: A URL that tells a model's price; ``{model}`` stands for its name.
         as_of: When the facts were gathered, YYYY-MM.
         source: Where the facts are from.
+        data_use: Whether what is sent may be used for training; None: the server is one's own.
+        data_note: Of whom that is true, or where it is written.
         zone: The time zone of the quotas' days and months.
         start_concurrency: Calls in flight at the beginning.
         calls_per_second: The most calls that start in a second; None, in the file 0: no limit.
         response_format: The types of ``response_format`` that every chat model supports.
+        endpoints: Which optional addresses it has, for requests that somebody else has written.
         images: Whether a call for images returns them, or the id of a task.
         quotas: By name, in the order of their windows; the first of each scope is its primary.
         prices: Credits per call, by model; ``default`` is any other model's.
@@ -201,12 +210,15 @@ class ProviderTable(TomlTable):
     price_url: PageUrl | None = None
     as_of: Annotated[str, StringConstraints(pattern=r"^20\d\d-(0[1-9]|1[0-2])$")] | None = None
     source: str | None = None
+    data_use: DataUse | None = None
+    data_note: Annotated[str, AfterValidator(one_line)] | None = None
     zone: Zone = "UTC"
     start_concurrency: Annotated[int, Field(ge=1, le=256)] = 2
     calls_per_second: Annotated[
         Annotated[int, Field(ge=1, le=MAX_CALLS_PER_SECOND)] | None, BeforeValidator(_no_limit)
     ] = 10
     response_format: Annotated[frozenset[ResponseFormat], Field(strict=False)] = frozenset()
+    endpoints: Annotated[frozenset[OptionalUrl], Field(strict=False)] = frozenset()
     images: Literal["direct", "tasks"] = "direct"
     quotas: dict[QuotaName, QuotaSettings] = Field(default_factory=dict)
     prices: dict[Name, Annotated[float, Field(ge=0, le=1e6)]] = Field(default_factory=dict)

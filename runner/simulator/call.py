@@ -60,6 +60,12 @@ class Call:
         self.image_urls: tuple[str, ...] = ()
         self._content: str | None = None
 
+    @property
+    def content_type(self) -> str:
+        """The media type of its answer."""
+        request = self.request
+        return request.content_type if isinstance(request, ChatRequest) else "application/json"
+
     def body(self) -> bytes:
         """Return the body of its answer."""
         request = self.request

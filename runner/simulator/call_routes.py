@@ -18,9 +18,13 @@ from runner.simulator.chat import read_chat
 from runner.simulator.date_header import DateStamp
 from runner.simulator.embeddings import read_embedding
 from runner.simulator.images import read_image
+from runner.simulator.other_shapes import read_completion, read_response
 from runner.simulator.provider import SimulatedProvider
 from runner.simulator.reply_plan import ReplyPlan
 from runner.simulator.requests import RequestReader, bearer_token
+
+_EVENT_END = b"\n\n"
+_EVENT_GAP_S = 0.005  # between two events of a stream
 
 ReaderFactory = Callable[[Scope], RequestReader]
 """Returns the reader of a request's body; it may depend on the request's headers."""
@@ -28,6 +32,14 @@ ReaderFactory = Callable[[Scope], RequestReader]
 
 def _chat(_scope: Scope) -> RequestReader:
     return read_chat
+
+
+def _completion(_scope: Scope) -> RequestReader:
+    return read_completion
+
+
+def _response(_scope: Scope) -> RequestReader:
+    return read_response
 
 
 def _embedding(_scope: Scope) -> RequestReader:
@@ -46,6 +58,8 @@ CALL_PATHS: Mapping[str, ReaderFactory] = MappingProxyType(
         "/v1/chat/completions": _chat,
         "/v1/embeddings": _embedding,
         "/v1/images/generations": _image,
+        "/v1/completions": _completion,
+        "/v1/responses": _response,
     }
 )
 
@@ -76,6 +90,8 @@ class CallRoute:
 
     async def _deliver(self, plan: ReplyPlan, receive: Receive, send: Send) -> None:
         match plan.delivery:
+            case "whole" if plan.content_type == "text/event-stream":
+                await self._send_events(plan, send)
             case "whole":
                 await self._send(plan, send, plan.body, more_body=False)
             case "dropped":
@@ -83,6 +99,18 @@ class CallRoute:
                 await self._send(plan, send, plan.body[: len(plan.body) // 2], more_body=True)
             case "silent":
                 await _wait_for_disconnect(receive)
+
+    async def _send_events(self, plan: ReplyPlan, send: Send) -> None:
+        """Send a stream, one event at a time."""
+        headers = [self._stamp.header(), (b"content-type", plan.content_type.encode("ascii"))]
+        headers += [(name.encode("ascii"), value.encode("ascii")) for name, value in plan.headers]
+        await send({"type": "http.response.start", "status": plan.status, "headers": headers})
+        for event in plan.body.split(_EVENT_END)[:-1]:
+            await send(
+                {"type": "http.response.body", "body": event + _EVENT_END, "more_body": True}
+            )
+            await asyncio.sleep(_EVENT_GAP_S)
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _send(self, plan: ReplyPlan, send: Send, body: bytes, *, more_body: bool) -> None:
         headers = [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import orjson
@@ -11,6 +13,7 @@ from runner.simulator.answers import count_tokens, fingerprint, prompt_tokens
 from runner.simulator.errors import ErrorReply
 from runner.simulator.prompt_parser import Message
 
+_END = b"data: [DONE]\n\n"
 _IMAGE_URLS = ("https://", "http://", "data:image/")
 
 
@@ -23,6 +26,10 @@ class ChatRequest(NamedTuple):
         messages: The messages.
         digest: The `fingerprint` of the messages.
         prompt_tokens: Their tokens.
+        stream: Whether the answer is to come as server-sent events.
+        counts: Whether a stream is to end with the counts of tokens.
+        write: Makes the body of the reply from the request, its content, its id and the moment;
+            None: it is a chat completion.
     """
 
     account: str
@@ -30,6 +37,14 @@ class ChatRequest(NamedTuple):
     messages: list[Message]
     digest: bytes
     prompt_tokens: int
+    stream: bool = False
+    counts: bool = False
+    write: Callable[[ChatRequest, str, str, int], bytes] | None = None
+
+    @property
+    def content_type(self) -> str:
+        """The media type of an answer."""
+        return "text/event-stream" if self.stream else "application/json"
 
     def prompts(self) -> tuple[bytes, ...]:
         """Return the SHA-256 of the user's messages."""
@@ -40,7 +55,11 @@ class ChatRequest(NamedTuple):
         return self.prompt_tokens + count_tokens(content)
 
     def completion(self, content: str, request_id: str, now_ms: int) -> bytes:
-        """Return the completion with the answer `content`."""
+        """Return the completion with the answer `content`, as a stream if it is to be one."""
+        if self.write is not None:
+            return self.write(self, content, request_id, now_ms)
+        if self.stream:
+            return self._events(content, request_id, now_ms)
         message = {"role": "assistant", "content": content}
         choice = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}
         return orjson.dumps(
@@ -50,9 +69,34 @@ class ChatRequest(NamedTuple):
                 "created": now_ms // 1000,
                 "model": self.model,
                 "choices": [choice],
-                "usage": _usage(self.prompt_tokens, count_tokens(content)),
+                "usage": usage_of(self.prompt_tokens, count_tokens(content)),
             },
         )
+
+    def _events(self, content: str, request_id: str, now_ms: int) -> bytes:
+        """Return the events of a stream: one for each word, as ModelScope spells them."""
+        words = re.findall(r"\S+\s*|\s+", content)
+        deltas: list[dict[str, Any]] = [
+            {"content": word, "role": None if number else "assistant", "tool_calls": None}
+            for number, word in enumerate(words)
+        ]
+        choices: list[list[dict[str, Any]]] = [
+            [{"index": 0, "delta": delta, "finish_reason": None}] for delta in deltas
+        ]
+        choices.append([{"index": 0, "delta": {}, "finish_reason": "stop"}])
+        usage = usage_of(self.prompt_tokens, count_tokens(content))
+        chunks: list[tuple[list[dict[str, Any]], dict[str, int] | None]]
+        chunks = [(choice, None) for choice in choices]
+        if self.counts:
+            chunks.append(([], usage))
+        head: dict[str, Any] = {
+            "id": f"chatcmpl-{request_id}",
+            "object": "chat.completion.chunk",
+            "created": now_ms // 1000,
+            "model": self.model,
+        }
+        events = (head | {"choices": choice, "usage": counts} for choice, counts in chunks)
+        return b"".join([*(b"data: %b\n\n" % orjson.dumps(e) for e in events), _END])
 
     def empty_body(self, now_ms: int) -> bytes:
         """Return the completion without content that an overloaded backend sends with a 200."""
@@ -63,7 +107,7 @@ class ChatRequest(NamedTuple):
                 "created": now_ms // 1000,
                 "model": self.model,
                 "choices": None,
-                "usage": _usage(0, 0),
+                "usage": usage_of(0, 0),
             },
         )
 
@@ -74,13 +118,20 @@ def read_chat(account: str, model: str, fields: dict[str, Any]) -> ChatRequest |
     if not isinstance(messages, list) or not messages or not all(map(_is_message, messages)):
         message = "Missing or invalid required parameter: 'messages'."
         return errors.invalid_request(message, model)
-    if fields.get("stream"):
-        message = "The simulator answers non-streaming calls only."
-        return errors.invalid_request(message, model)
-    return ChatRequest(account, model, messages, fingerprint(messages), prompt_tokens(messages))
+    options = fields.get("stream_options")
+    return ChatRequest(
+        account,
+        model,
+        messages,
+        fingerprint(messages),
+        prompt_tokens(messages),
+        stream=bool(fields.get("stream")),
+        counts=isinstance(options, dict) and bool(options.get("include_usage")),
+    )
 
 
-def _usage(prompt: int, answer: int) -> dict[str, int]:
+def usage_of(prompt: int, answer: int) -> dict[str, int]:
+    """Return the ``usage`` of a call with so many tokens."""
     return {"prompt_tokens": prompt, "completion_tokens": answer, "total_tokens": prompt + answer}
 
 

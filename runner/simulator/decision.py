@@ -27,6 +27,7 @@ def decide(call: Call, state: AccountState, occupied: int) -> ReplyPlan:
         body=call.body(),
         delay_ms=call.latency_ms,
         spends=True,
+        content_type=call.content_type,
         tokens=call.tokens(),
     )
 

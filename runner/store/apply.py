@@ -91,16 +91,16 @@ async def apply(
         if settlement.call.id in still_open:
             fresh.setdefault(settlement.call.id, settlement)
     stored = await _stored_jobs(connection, settlements)
-    turn = _Turn(runner_id, now, changes, stored)
+    writes = _JobWrites(runner_id, now, changes, stored)
     # Answers first: of two calls that were made for one job, the one with the answer counts.
     for settlement, outcome in sorted(_outcomes(settlements), key=_without_answer):
-        turn.settle(settlement, outcome, fresh=fresh.get(settlement.call.id) is settlement)
-    await _write(connection, turn, fresh)
+        writes.settle(settlement, outcome, fresh=fresh.get(settlement.call.id) is settlement)
+    await _write(connection, writes, fresh)
     return list(fresh.values())
 
 
 @dataclass(slots=True)
-class _Turn:
+class _JobWrites:
     """What one transaction has to write of the jobs that it settles.
 
     `stored` are the jobs as the database has them; one that was moved leaves it, since each job
@@ -204,20 +204,22 @@ def _without_answer(pair: tuple[Settlement, JobOutcome]) -> bool:
     return not isinstance(pair[1].action, Succeed)
 
 
-async def _write(connection: AsyncConnection, turn: _Turn, fresh: Mapping[int, Settlement]) -> None:
-    finished = Counter(result.call_id for result in turn.results if result.call_id is not None)
-    rows = [_call_row(one, finished.pop(call, 0), turn.now) for call, one in fresh.items()]
+async def _write(
+    connection: AsyncConnection, writes: _JobWrites, fresh: Mapping[int, Settlement]
+) -> None:
+    finished = Counter(result.call_id for result in writes.results if result.call_id is not None)
+    rows = [_call_row(one, finished.pop(call, 0), writes.now) for call, one in fresh.items()]
     await _CLOSE.run(connection, rows)
     await results.count_finished(connection, finished)  # what is left was answered late
-    if turn.answered_late:
-        await results.forget_failures(connection, turn.answered_late)
-    await _MOVE.run(connection, turn.moved)
-    await results.record(connection, turn.results, turn.now)
-    await _KEEP_REPLIES.run(connection, turn.replies)
-    await image_tasks.add(connection, turn.tasks_begun)
-    await image_tasks.forget(connection, turn.tasks_ended)
-    ended = [result.job_id for result in turn.results]
-    await results.end_duplicates(connection, ended, turn.now, turn.changes)
+    if writes.answered_late:
+        await results.forget_failures(connection, writes.answered_late)
+    await _MOVE.run(connection, writes.moved)
+    await results.record(connection, writes.results, writes.now)
+    await _KEEP_REPLIES.run(connection, writes.replies)
+    await image_tasks.add(connection, writes.tasks_begun)
+    await image_tasks.forget(connection, writes.tasks_ended)
+    ended = [result.job_id for result in writes.results]
+    await results.end_duplicates(connection, ended, writes.now, writes.changes)
 
 
 def _call_row(settlement: Settlement, rows_finished: int, now: int) -> dict[str, Any]:

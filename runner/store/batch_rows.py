@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Integer, bindparam, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from runner.core.rejections import pattern_of
 from runner.core.states import BatchState, JobState
 from runner.store.batches import Batch
 from runner.store.expressions import OneOf, listed
@@ -52,6 +53,12 @@ _FAILURES = Statement(
     .order_by(jobs.c.id)
     .limit(bindparam("size"))
 )
+_ERRORS = Statement(
+    select(jobs.c.id, results.c.error)
+    .join(results, results.c.job_id == jobs.c.id)
+    .where(jobs.c.state == literal_column("'failed'"), jobs.c.id.between(_FIRST, _LAST))
+    .order_by(jobs.c.id)
+)
 _INVALID_REPLIES = Statement(
     select(invalid_replies.c.job_id, invalid_replies.c.reply)
     .where(OneOf(invalid_replies.c.job_id, "jobs"))
@@ -80,6 +87,23 @@ class Failure:
     replies: tuple[str, ...]
     payload: str
     part: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why some rows have failed, numbers and quoted words aside.
+
+    Attributes:
+        error: What is said of the first of them.
+        count: How many there are.
+        example: The number of the first, from 1, in the input's order.
+        job_ids: The jobs.
+    """
+
+    error: str
+    count: int
+    example: int
+    job_ids: tuple[int, ...]
 
 
 class ExportRow(NamedTuple):
@@ -152,6 +176,22 @@ async def failures(connection: AsyncConnection, batch: Batch, limit: int) -> lis
             part=batch.part,
         )
         for row in found
+    ]
+
+
+async def causes(
+    connection: AsyncConnection, family: Sequence[Batch], most: int | None = None
+) -> list[Cause]:
+    """Why rows of a batch and its parts have failed, the most frequent cause first."""
+    found: dict[str, list[tuple[int, int, str]]] = {}
+    for part in family:
+        for row in await _ERRORS.fetch(connection, first=part.first_job, last=part.last_job):
+            number = part.row(row.id) - family[0].first_row + 1
+            found.setdefault(pattern_of(row.error), []).append((number, row.id, row.error))
+    grouped = sorted(found.values(), key=lambda rows_: (-len(rows_), min(rows_)))
+    return [
+        Cause(min(group)[2], len(group), min(group)[0], tuple(job_id for _, job_id, _ in group))
+        for group in grouped[:most]
     ]
 
 

@@ -9,21 +9,34 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import orjson
-from sqlalchemy import Row, insert, or_, select, update
+from sqlalchemy import Row, insert, literal_column, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.demand import Rotate
 from runner.core.packing import ALONE, Packing
 from runner.core.states import BatchState, Counts
+from runner.store.statement import Statement
 from runner.store.tables import batch_counts, batches
 
 _COUNTS = [column for column in batch_counts.c if column.name != "batch_id"]
-_BATCHES = select(batches, *_COUNTS).join(batch_counts, batch_counts.c.batch_id == batches.c.id)
-_RUNNABLE = _BATCHES.where(
-    batches.c.state.in_((BatchState.ACTIVE, BatchState.LOADING)),
-    batch_counts.c.ready + batch_counts.c.waiting + batch_counts.c.running + batch_counts.c.pending
-    > 0,
-).order_by(batches.c.id)
+_BATCHES = (
+    select(batches, *_COUNTS)
+    .join(batch_counts, batch_counts.c.batch_id == batches.c.id)
+    .where(batches.c.deleted_at_ms.is_(None))
+)
+AGAIN = "#"
+"""Behind a digest, before the number of the batch that asks all of it afresh."""
+
+_RUNNABLE = Statement(
+    _BATCHES.where(
+        batches.c.state.in_((literal_column("'active'"), literal_column("'loading'"))),
+        batch_counts.c.ready
+        + batch_counts.c.waiting
+        + batch_counts.c.running
+        + batch_counts.c.pending
+        > literal_column("0"),
+    ).order_by(batches.c.id)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +44,9 @@ class NewBatch:
     """What is known of a batch before it has an id.
 
     A part names the batch that it is a part of, which part it is, and the rows it is about: every
-    `row_step`-th from `first_row` on.
+    `row_step`-th from `first_row` on. `job_path` is that of its job file, `selection` which rows of
+    the input were selected; both are empty where there is none. The results of a batch that has an
+    `output` are written there, the requests that failed to `error_output`.
     """
 
     name: str
@@ -50,11 +65,16 @@ class NewBatch:
     part: str = ""
     first_row: int | None = None
     row_step: int = 1
+    job_path: str = ""
+    selection: str = ""
+    output: str | None = None
+    error_output: str | None = None
+    is_trial: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One job file applied to one input, or a part of it."""
+    """One job file applied to one input, or a part of it; tables.py describes the columns."""
 
     id: int
     name: str
@@ -82,6 +102,12 @@ class Batch:
     part: str = ""
     first_row: int = 1
     row_step: int = 1
+    job_path: str = ""
+    selection: str = ""
+    output: str | None = None
+    error_output: str | None = None
+    is_trial: bool = False
+    replaced_by: int | None = None
 
     @property
     def calls_left(self) -> int | None:
@@ -106,6 +132,11 @@ class Batch:
     def left(self) -> int:
         """How many rows have neither a result nor a failure, those not yet queued included."""
         return self.rows - self.rows_loaded + self.counts.unfinished
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing of it is asked any more, unless somebody takes it up again."""
+        return self.done or self.state is BatchState.CANCELLED
 
     @property
     def done(self) -> bool:
@@ -137,6 +168,11 @@ async def create_batch(connection: AsyncConnection, new: NewBatch, now: int) -> 
         "reuse_answers": int(new.reuse_answers),
         **_packing_values(new.packing),
         "created_at_ms": now,
+        "job_path": new.job_path,
+        "selection": new.selection,
+        "output": new.output,
+        "error_output": new.error_output,
+        "is_trial": int(new.is_trial),
     }
     batch_id = await connection.scalar(insert(batches).values(values).returning(batches.c.id))
     await connection.execute(insert(batch_counts).values(batch_id=batch_id))
@@ -144,9 +180,60 @@ async def create_batch(connection: AsyncConnection, new: NewBatch, now: int) -> 
 
 
 async def find_batch(connection: AsyncConnection, digest: str) -> Batch | None:
-    """The batch of this job file and input, if it was submitted before."""
-    row = (await connection.execute(_BATCHES.where(batches.c.digest == digest))).first()
+    """The newest batch of this job file and input, if it was submitted before."""
+    again = batches.c.digest.startswith(f"{digest}{AGAIN}", autoescape=True)
+    same = _BATCHES.where(or_(batches.c.digest == digest, again & batches.c.part_of.is_(None)))
+    row = (await connection.execute(same.order_by(batches.c.id.desc()).limit(1))).first()
     return _batch(row) if row else None
+
+
+async def find_predecessor(connection: AsyncConnection, batch: Batch) -> Batch | None:
+    """The newest other batch of the same job file, input and selection that nothing replaces."""
+    if not batch.job_path:
+        return None
+    same = [
+        batches.c.job_path == batch.job_path,
+        batches.c.input == batch.input,
+        batches.c.selection == batch.selection,
+        batches.c.id != batch.id,
+        batches.c.is_trial == 0,
+        batches.c.part_of.is_(None),
+        batches.c.replaced_by.is_(None),
+    ]
+    found = _BATCHES.where(*same).order_by(batches.c.id.desc()).limit(1)
+    row = (await connection.execute(found)).first()
+    return _batch(row) if row else None
+
+
+async def replace_batch(connection: AsyncConnection, old: Batch, new: Batch) -> None:
+    """Ask no more of `old` and its parts: `new` asks the same in a newer way."""
+    family = or_(batches.c.id == old.id, batches.c.part_of == old.id)
+    await connection.execute(update(batches).where(family).values(replaced_by=new.id))
+    for part in await parts_of(connection, old.id):
+        if not part.done:
+            await set_batch_state(connection, part.id, BatchState.CANCELLED)
+
+
+async def set_output(
+    connection: AsyncConnection, batch_id: int, output: str | None, errors: str | None = None
+) -> None:
+    """Have the results of a batch written to a file, which is then no other batch's."""
+    if output is not None:
+        others = update(batches).where(batches.c.output == output, batches.c.id != batch_id)
+        await connection.execute(others.values(output=None, error_output=None))
+    own = update(batches).where(batches.c.id == batch_id)
+    await connection.execute(own.values(output=output, error_output=errors))
+
+
+async def set_priority(connection: AsyncConnection, batch_id: int, priority: int) -> None:
+    """Give a batch or a part of it another priority; lower goes first."""
+    own = update(batches).where(batches.c.id == batch_id)
+    await connection.execute(own.values(priority=priority))
+
+
+async def rename(connection: AsyncConnection, batch: Batch, name: str) -> None:
+    """Give a batch or a part of it another name."""
+    await connection.execute(update(batches).where(batches.c.id == batch.id).values(name=name))
 
 
 async def get_batch(connection: AsyncConnection, batch_id: int) -> Batch | None:
@@ -170,7 +257,7 @@ async def list_batches(connection: AsyncConnection) -> list[Batch]:
 
 async def runnable(connection: AsyncConnection) -> list[Batch]:
     """The batches that may run and have jobs left, oldest first."""
-    return await _counted(connection, map(_batch, await connection.execute(_RUNNABLE)))
+    return await _counted(connection, map(_batch, await _RUNNABLE.fetch(connection)))
 
 
 async def parts_of(connection: AsyncConnection, batch_id: int) -> list[Batch]:
@@ -180,10 +267,16 @@ async def parts_of(connection: AsyncConnection, batch_id: int) -> list[Batch]:
     return [_batch(row) for row in found]
 
 
-async def set_job(connection: AsyncConnection, batch_id: int, new: NewBatch) -> None:
-    """Give a batch a new name, new limits and a new priority; what it asks stays the same."""
+async def set_job(connection: AsyncConnection, batch: Batch, new: NewBatch) -> None:
+    """Give a batch new limits and a new priority; what it asks stays the same.
+
+    It gets a new name if its job file has one now; until then a name that was given to it stays.
+    """
+    renamed = _job_name(batch.job_json) != _job_name(new.job_json)
     values = {
-        "name": new.name,
+        "name": new.name if renamed else batch.name,
+        "job_path": new.job_path or batch.job_path,
+        "selection": new.selection,
         "job_json": new.job_json,
         "priority": new.priority,
         "rotate": new.rotate,
@@ -191,7 +284,11 @@ async def set_job(connection: AsyncConnection, batch_id: int, new: NewBatch) -> 
         "reuse_answers": int(new.reuse_answers),
         **_packing_values(new.packing),
     }
-    await connection.execute(update(batches).where(batches.c.id == batch_id).values(values))
+    await connection.execute(update(batches).where(batches.c.id == batch.id).values(values))
+
+
+def _job_name(job_json: str) -> object:
+    return orjson.loads(job_json).get("job", {}).get("name")
 
 
 async def set_batch_state(
@@ -199,9 +296,12 @@ async def set_batch_state(
 ) -> None:
     """Activate, pause or cancel a batch; its jobs stay as they are.
 
-    One that is activated gets a fresh chance: rejections so far no longer count.
+    One that is activated gets a fresh chance: rejections so far no longer count, and nothing
+    replaces it any more.
     """
-    values = {"state": state, "pause_reason": reason}
+    values: dict[str, object] = {"state": state, "pause_reason": reason}
+    if state is BatchState.ACTIVE:
+        values["replaced_by"] = None
     await connection.execute(update(batches).where(batches.c.id == batch_id).values(values))
     if state is BatchState.ACTIVE:
         own = batch_counts.c.batch_id == batch_id
@@ -260,4 +360,10 @@ def _batch(row: Row[tuple[object, ...]]) -> Batch:
         part=row.part,
         first_row=row.first_row,
         row_step=row.row_step,
+        job_path=row.job_path,
+        selection=row.selection,
+        output=row.output,
+        error_output=row.error_output,
+        is_trial=bool(row.is_trial),
+        replaced_by=row.replaced_by,
     )

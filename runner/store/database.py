@@ -117,6 +117,20 @@ class Database:
             async with engine.begin() as connection:
                 await sqlite.write_copy(connection, target)
 
+    async def give_back_space(self) -> None:
+        """Make the file smaller; no runner may be at work, which would take it for another file.
+
+        Raises:
+            StoreError: There is no room for it, or the database is in use.
+        """
+        self.check_files()
+        with sqlite.translated(self.path), anyio.CancelScope(shield=True):
+            async with self._writer.begin() as connection:
+                self._writes += 1
+                await sqlite.give_back_space(connection)
+        self.watch.forget([str(self.path)])
+        self.watch.learn(str(self.path), only_grows=True)
+
     async def revision(self, connection: AsyncConnection) -> tuple[int, int]:
         """Return two numbers that tell a writer whether anybody else has written.
 

@@ -8,16 +8,20 @@ connection inside the caller's transaction; what a fingerprint is made of is the
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from sqlalchemy import (
+    ColumnElement,
     Integer,
     LargeBinary,
     bindparam,
     delete,
+    exists,
     func,
     insert,
     literal,
     literal_column,
+    or_,
     select,
     update,
 )
@@ -117,6 +121,41 @@ _COPY_RESULT = Statement(
     )
 )
 
+# Ready jobs of a batch about a row that an earlier batch has answered, whatever it asked of it.
+_new_job, _new_row, _old_row = jobs.alias("new"), rows.alias("new_row"), rows.alias("old_row")
+
+
+def _bound(name: str) -> ColumnElement[int]:
+    return bindparam(name, type_=Integer)
+
+
+def _row_of(number: ColumnElement[int], whose: str) -> ColumnElement[int]:
+    return _bound(f"{whose}_first_row") + number * _bound(f"{whose}_step")
+
+
+_NUMBER = _new_job.c.id - _bound("new_first_job")
+_ANSWERED_TO_ROW = Statement(
+    select(_new_job.c.id.label("job_id"), result_rows.c.job_id.label("source"))
+    .join(_new_row, _new_row.c.id == _row_of(_NUMBER, "new"))
+    .join(_old_row, _old_row.c.id == _row_of(_NUMBER, "old"))
+    .join(result_rows, result_rows.c.job_id == _bound("old_first_job") + _NUMBER)
+    .where(
+        _new_job.c.id.between(_FIRST, _LAST),
+        _new_job.c.state == literal_column("'ready'"),
+        _bound("old_rows") > _NUMBER,
+        _new_row.c.body == _old_row.c.body,
+        result_rows.c.answer.is_not(None),
+    )
+)
+_ANY_ELSEWHERE = Statement(
+    select(
+        or_(
+            exists().where(result_rows.c.job_id < _FIRST),
+            exists().where(result_rows.c.job_id > _LAST),
+        ).label("found")
+    )
+)
+
 
 async def enqueue(
     connection: AsyncConnection,
@@ -186,7 +225,7 @@ async def _add_deduplicated(
     }
     await _add(connection, batch, job_ids, originals, changes)
     originals |= await _deduplicate_earlier(connection, batch, job_ids, firsts, originals, changes)
-    if batch.reuse_answers:
+    if batch.reuse_answers and await has_answers_elsewhere(connection, batch):
         own = [job_id for job_id in firsts.values() if job_id not in originals]
         await reuse_answers(connection, batch, own, now, changes)
     await results.end_duplicates(connection, sorted(set(originals.values())), now, changes)
@@ -266,6 +305,12 @@ async def answered_before(connection: AsyncConnection, asked: Sequence[bytes]) -
     return known
 
 
+async def has_answers_elsewhere(connection: AsyncConnection, batch: Batch) -> bool:
+    """Whether any other batch has a result; it costs next to nothing."""
+    own = {"first": batch.first_job, "last": batch.last_job}
+    return bool((await _ANY_ELSEWHERE.fetch(connection, **own))[0].found)
+
+
 async def reuse_answers(
     connection: AsyncConnection, batch: Batch, job_ids: Sequence[int], now: int, changes: Changes
 ) -> set[int]:
@@ -273,6 +318,48 @@ async def reuse_answers(
     found = await _ANSWERED_ELSEWHERE.fetch(
         connection, first=batch.first_job, last=batch.last_job, jobs=listed(job_ids)
     )
+    return await _copy_answers(connection, batch, found, now, changes)
+
+
+async def adopt_answers(
+    connection: AsyncConnection, batch: Batch, old: Batch, start: int, number: int, now: int
+) -> Batch:
+    """Give ready jobs the answers that `old` has to the same rows, whatever it asked of them.
+
+    Rows are the same if they have the same number in their batches, and the same contents.
+
+    Args:
+        connection: Inside the transaction that has queued the jobs.
+        batch: Whose jobs.
+        old: The batch, or the same part of the batch, that has the answers.
+        start: The number of the first of the jobs.
+        number: How many there are.
+        now: The present moment (ms since the epoch).
+    """
+    first, changes = batch.first_job + start, Changes()
+    places = {
+        f"{name}_{key}": value
+        for name, one in (("new", batch), ("old", old))
+        for key, value in (("first_row", one.first_row), ("step", one.row_step))
+    }
+    found = await _ANSWERED_TO_ROW.fetch(
+        connection,
+        **places,
+        new_first_job=batch.first_job,
+        old_first_job=old.first_job,
+        old_rows=old.rows,
+        first=first,
+        last=first + number - 1,
+    )
+    await _copy_answers(connection, batch, found, now, changes)
+    await changes.write(connection)
+    return await batches.get_batch(connection, batch.id) or batch
+
+
+async def _copy_answers(
+    connection: AsyncConnection, batch: Batch, found: Sequence[Any], now: int, changes: Changes
+) -> set[int]:
+    """Give ready jobs (`job_id`) the answers to others (`source`); returns which got one."""
     if not found:
         return set()
     succeeded = after(JobState.READY, JobEvent.ANSWERED)

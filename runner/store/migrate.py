@@ -22,10 +22,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.errors import BusyError, NewerDatabaseError, StoreError
 from runner.resources import shipped
-from runner.store import sqlite
+from runner.store import api_tables, sqlite, tables  # noqa: F401 - they enter their tables
+from runner.store.columns import metadata
 from runner.store.database import Database
 from runner.store.runners import living_processes
-from runner.store.tables import metadata
 
 # As Alembic makes it.
 _VERSION = Table(

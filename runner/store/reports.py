@@ -72,7 +72,7 @@ class DayReport:
 
 
 _REFUSED = (CallState.THROTTLED, CallState.SPENT)
-_BROKEN = (
+BROKEN = (
     CallState.UNSEEN,
     CallState.TRANSIENT,
     CallState.REJECTED,
@@ -86,14 +86,14 @@ async def daily(
 ) -> list[DayReport]:
     """The ledger by quota day and account (and model), oldest first."""
     model = calls.c.model if by_model else literal_column("''")
-    credit_quotas = await _credit_quotas(connection)
+    quotas = await credit_quotas(connection)
     query = (
         select(
             calls.c.period_key.label("day"),
             calls.c.account,
             model.label("model"),
             *_sums(),
-            _cost(credit_quotas),
+            cost(quotas),
         )
         .where(calls.c.state != CallState.LOCAL)
         .group_by(calls.c.period_key, calls.c.account, *([calls.c.model] if by_model else []))
@@ -107,14 +107,14 @@ async def daily(
         for row in (await connection.execute(query)).mappings()
     ]
     return [
-        await _with_balance(connection, day, _cost(credit_quotas))
-        if day.account in credit_quotas
+        await _with_balance(connection, day, cost(quotas))
+        if day.account in quotas
         else replace(day, credits=None)
         for day in days
     ]
 
 
-async def _credit_quotas(connection: AsyncConnection) -> dict[str, str]:
+async def credit_quotas(connection: AsyncConnection) -> dict[str, str]:
     """By account, the name of its quota of credits; of those of which a balance was seen."""
     found = await connection.execute(
         select(windows.c.account, windows.c.quota)
@@ -124,7 +124,7 @@ async def _credit_quotas(connection: AsyncConnection) -> dict[str, str]:
     return {row.account: row.quota for row in found}
 
 
-def _cost(credit_quotas: Mapping[str, str]) -> Label[int | None]:
+def cost(credit_quotas: Mapping[str, str]) -> Label[int | None]:
     """What calls have reserved of their account's credits, if they may have been charged."""
     free = [CallState(kind) for kind in UNCHARGED]
     prices = [
@@ -138,7 +138,7 @@ def _cost(credit_quotas: Mapping[str, str]) -> Label[int | None]:
 
 
 async def _with_balance(
-    connection: AsyncConnection, day: DayReport, cost: Label[int | None]
+    connection: AsyncConnection, day: DayReport, spent: Label[int | None]
 ) -> DayReport:
     """`day` with its account's balance at its end; without credits, where none was seen.
 
@@ -153,7 +153,7 @@ async def _with_balance(
     if seen is None:
         return replace(day, credits=None)
     since = await connection.scalar(
-        select(cost).where(
+        select(spent).where(
             calls.c.period_key == day.day,
             calls.c.account == day.account,
             calls.c.settled_at_ms > seen.until,
@@ -162,7 +162,7 @@ async def _with_balance(
     return replace(day, balance=max(0, seen.available + seen.frozen - (since or 0)))
 
 
-_UNCOUNTED = and_(
+UNCOUNTED = and_(
     calls.c.state == CallState.DONE,
     calls.c.prompt_tokens.is_(None),
     calls.c.completion_tokens.is_(None),
@@ -176,14 +176,14 @@ def _sums() -> list[Label[int]]:
     return [
         func.count().label("calls"),
         number([CallState.DONE], "succeeded"),
-        number(_BROKEN, "failed"),
+        number(BROKEN, "failed"),
         number(_REFUSED, "throttled"),
         number([CallState.RESERVED], "in_flight"),
         number([CallState.UNSEEN], "unseen"),
         func.sum(calls.c.rows_finished).label("rows"),
         func.sum(calls.c.prompt_tokens).label("prompt_tokens"),
         func.sum(calls.c.completion_tokens).label("completion_tokens"),
-        func.sum(case((_UNCOUNTED, 1), else_=0)).label("uncounted"),
+        func.sum(case((UNCOUNTED, 1), else_=0)).label("uncounted"),
     ]
 
 

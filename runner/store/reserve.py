@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.settlement import Call
 from runner.core.states import JobEvent, JobState, after
+from runner.store import job_spans
 from runner.store.counts import Changes
 from runner.store.statement import Statement
 from runner.store.tables import calls, jobs
@@ -33,6 +34,7 @@ _RESERVED = (
     "id",
     "batch_id",
     "rows_asked",
+    "jobs_asked",
     "runner_id",
     "account",
     "model",
@@ -41,6 +43,7 @@ _RESERVED = (
     "state",
     "probe",
     "reserved_at_ms",
+    "client",
 )
 _RESERVE = Statement(insert(calls).values({name: bindparam(name) for name in _RESERVED}))
 _LAST_CALL = Statement(select(func.max(calls.c.id)))
@@ -87,6 +90,7 @@ def _call_rows(new: Sequence[Call], runner_id: int, now: int) -> list[dict[str, 
                 "id": call.id,
                 "batch_id": call.batch_id,
                 "rows_asked": len(call.jobs),
+                "jobs_asked": job_spans.spelled([job.job_id for job in call.jobs]),
                 "runner_id": runner_id,
                 "account": account,
                 "model": model,
@@ -95,6 +99,7 @@ def _call_rows(new: Sequence[Call], runner_id: int, now: int) -> list[dict[str, 
                 "state": "reserved",
                 "probe": int(permit.probe),
                 "reserved_at_ms": now,
+                "client": call.client,
             }
         )
     return rows

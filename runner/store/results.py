@@ -24,7 +24,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from runner.core.states import JobEvent, JobState, after
+from runner.core.states import BatchState, JobEvent, JobState, after
+from runner.store import batches
 from runner.store.batches import Batch
 from runner.store.counts import Changes
 from runner.store.expressions import OneOf, listed
@@ -226,6 +227,38 @@ async def end_duplicates(
         await _FORGET_FAILED_DUPLICATES.run(connection, [which])
         await _COPY_TO_DUPLICATES.run(connection, [which | {"now": now}])
         await _END_DUPLICATES.run(connection, [which])
+
+
+async def retry_family(connection: AsyncConnection, batch_id: int) -> int:
+    """Queue the failed jobs of a batch and its parts again, and let them be asked."""
+    retried = 0
+    for part in await batches.parts_of(connection, batch_id):
+        again = await retry_failed(connection, part)
+        if again and part.state is BatchState.PAUSED:
+            await batches.set_batch_state(connection, part.id, BatchState.ACTIVE)
+        retried += again
+    return retried
+
+
+async def retry_jobs(connection: AsyncConnection, job_ids: Sequence[int]) -> int:
+    """Queue these failed jobs, and the failed duplicates of them, again; how many there were."""
+    changes = Changes()
+    await requeue_failed(connection, job_ids, changes)
+    await connection.execute(
+        update(jobs)
+        .where(jobs.c.state == JobState.READY, OneOf(jobs.c.id, "jobs"))
+        .values(dict.fromkeys(_TRIES, 0)),
+        {"jobs": listed(job_ids)},
+    )
+    await connection.execute(
+        delete(invalid_replies).where(OneOf(invalid_replies.c.job_id, "jobs")),
+        {"jobs": listed(job_ids)},
+    )
+    await changes.write(connection)
+    return -sum(counter[JobState.FAILED] for counter in changes.by_batch.values())
+
+
+_TRIES = ("attempts", "crashes", "faults", "invalid_replies", "splits")
 
 
 async def retry_failed(connection: AsyncConnection, batch: Batch) -> int:

@@ -14,16 +14,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
-from sqlalchemy import case, insert, select, update
+from sqlalchemy import bindparam, case, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.errors import BusyError, StoreError
 from runner.store.database import Database
 from runner.store.rescue import rescue
+from runner.store.statement import Statement
 from runner.store.tables import runners
 
 if TYPE_CHECKING:
     from filelock import FileLock
+
+_UNENDED = Statement(
+    select(runners.c.id)
+    .where(runners.c.ended_at_ms.is_(None), runners.c.id != bindparam("own"))
+    .order_by(runners.c.id)
+)
 
 Now = Callable[[], int]
 """Tells the present moment, in ms since the epoch."""
@@ -85,7 +92,7 @@ async def alive(database: Database) -> list[int]:
 async def living_processes(database: Database, connection: AsyncConnection) -> list[int]:
     """The process ids of the runners at work, read in the caller's transaction."""
     living = await alive(database)
-    query = select(runners.c.pid).where(runners.c.id.in_(living))
+    query = select(runners.c.pid).where(runners.c.id.in_(living)).order_by(runners.c.id)
     return list((await connection.scalars(query)).all()) if living else []
 
 
@@ -105,12 +112,7 @@ async def _retire(database: Database, runner_id: int, now: int, *, died: bool) -
 
 async def _unended(database: Database, own_id: int) -> list[int]:
     async with database.read() as connection:
-        found = await connection.scalars(
-            select(runners.c.id)
-            .where(runners.c.ended_at_ms.is_(None), runners.c.id != own_id)
-            .order_by(runners.c.id)
-        )
-        return list(found)
+        return [row.id for row in await _UNENDED.fetch(connection, own=own_id)]
 
 
 def _lock(database: Database, runner_id: int) -> FileLock:

@@ -61,6 +61,7 @@ def engine(path: Path, *, pool_size: int, writes: bool, durable: bool, inline: b
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=3600,
+        pool_reset_on_return=None,  # every transaction is committed, or rolled back, as it ends
         hide_parameters=True,  # an error must not quote the rows that it is about: it is logged
     )
     pragmas = ["query_only = ON", "cache_size = -256"]  # KiB; readers are short
@@ -86,9 +87,12 @@ def engine(path: Path, *, pool_size: int, writes: bool, durable: bool, inline: b
             connection.close()  # SQLAlchemy 2.0 forgets it, and its thread
             raise
 
+    begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
+
     @event.listens_for(made.sync_engine, "begin")
     def on_begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        adapted: Any = connection.connection.dbapi_connection
+        adapted.run_async(lambda driver: driver.execute_fetchall(begin))  # in one round trip
 
     return made
 
@@ -148,8 +152,8 @@ def files_beside(path: Path) -> tuple[str, str]:
 
 async def revision(connection: AsyncConnection) -> int:
     """Return a number that changes when another connection has written, inside the write lock."""
-    found = await connection.exec_driver_sql("PRAGMA data_version")
-    number: int = found.scalar_one()
+    [(number,)] = await _fetch(connection, "PRAGMA data_version", ())
+    assert isinstance(number, int)  # noqa: S101 - as SQLite documents it
     return number
 
 
@@ -177,6 +181,19 @@ async def write_copy(connection: AsyncConnection, target: Path) -> None:
     finally:
         await connection.exec_driver_sql("PRAGMA query_only = ON")
         await connection.exec_driver_sql("BEGIN")
+
+
+async def give_back_space(connection: AsyncConnection) -> None:
+    """Make the file as small as what is in it; it takes as much space again meanwhile.
+
+    VACUUM runs in no transaction, and the file shrinks when the WAL is copied into it.
+    """
+    await connection.exec_driver_sql("COMMIT")
+    try:
+        await connection.exec_driver_sql("VACUUM")
+        await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    finally:
+        await connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def prepare_upgrade(connection: Connection) -> None:

@@ -13,59 +13,29 @@ What every call changes (`jobs`, `batch_counts`, `windows`) is small; texts are 
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 from sqlalchemy import (
-    BigInteger,
     CheckConstraint,
     Column,
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     Table,
     Text,
     UniqueConstraint,
-    text,
 )
 
 from runner.core.demand import Rotate
 from runner.core.gate import ParkReason
 from runner.core.states import BatchState, CallState, JobState
 from runner.core.window import Source, Unit
-
-metadata = MetaData(
-    naming_convention={
-        "ix": "%(table_name)s_%(column_0_N_name)s",
-        "uq": "%(table_name)s_%(column_0_N_name)s_key",
-        "ck": "%(table_name)s_%(constraint_name)s",
-        "pk": "%(table_name)s_pkey",
-    }
+from runner.store.columns import (
+    Int64,
+    count_column,
+    metadata,
+    not_negative,
+    one_of,
+    partial_index,
 )
-
-# SQLite's integers have 64 bits under any name, and only INTEGER names its row ids.
-Int64 = BigInteger().with_variant(Integer, "sqlite")
-
-
-def _one_of(column: str, states: type[StrEnum]) -> CheckConstraint:
-    words = ", ".join(f"'{state.value}'" for state in states)
-    return CheckConstraint(f"{column} IN ({words})", name=f"known_{column}")
-
-
-def _not_negative(*columns: str) -> CheckConstraint:
-    rule = " AND ".join(f"{column} >= 0" for column in columns)
-    return CheckConstraint(rule, name="counts_not_negative")
-
-
-def _partial(name: str, *columns: str, where: str, unique: bool = False) -> Index:
-    """Make an index over some of the rows: its cost does not grow with the others."""
-    # Naming another dialect's option here would load all of that dialect, which takes 25 ms.
-    return Index(name, *columns, unique=unique, sqlite_where=text(where), info={"where": where})
-
-
-def _count(name: str) -> Column[int]:
-    return Column(name, Int64, nullable=False, server_default="0")
-
 
 batches = Table(
     "batches",
@@ -92,12 +62,19 @@ batches = Table(
     Column("reuse_answers", Integer, nullable=False, server_default="0"),  # of other batches
     Column("rows", Int64, nullable=False),
     Column("created_at_ms", Int64, nullable=False),
+    Column("job_path", Text, nullable=False, server_default=""),  # of the job file, if it has one
+    Column("selection", Text, nullable=False, server_default=""),  # of the input's rows; "": all
+    Column("output", Text),  # the file that its results are written to; NULL: none is named
+    Column("error_output", Text),  # that of the requests that failed
+    Column("is_trial", Integer, nullable=False, server_default="0"),
+    Column("replaced_by", Int64),  # the batch that asks the same in a newer way
+    Column("deleted_at_ms", Int64),  # its ids are not given again, since the ledger names them
     UniqueConstraint("digest"),
-    _one_of("state", BatchState),
-    _one_of("rotate", Rotate),
+    one_of("state", BatchState),
+    one_of("rotate", Rotate),
     CheckConstraint("max_rows_per_call >= 1 AND row_step >= 1", name="steps_forward"),
     CheckConstraint("(part_of IS NULL) = (part = '')", name="part_is_named"),
-    _partial("batches_parts", "part_of", where="part_of IS NOT NULL"),
+    partial_index("batches_parts", "part_of", where="part_of IS NOT NULL"),
 )
 
 # What every call changes of its batch; so the texts above are not rewritten with it.
@@ -105,18 +82,18 @@ batch_counts = Table(
     "batch_counts",
     metadata,
     Column("batch_id", Int64, primary_key=True),
-    _count("rows_loaded"),  # queued so far
-    _count("ready"),
-    _count("waiting"),
-    _count("running"),
-    _count("succeeded"),
-    _count("failed"),
-    _count("pending"),
-    _count("duplicate"),
-    _count("reused"),  # of those succeeded: without a call
-    _count("calls_made"),
-    _count("calls_rejected"),  # since its last answer
-    _not_negative(
+    count_column("rows_loaded"),  # queued so far
+    count_column("ready"),
+    count_column("waiting"),
+    count_column("running"),
+    count_column("succeeded"),
+    count_column("failed"),
+    count_column("pending"),
+    count_column("duplicate"),
+    count_column("reused"),  # of those succeeded: without a call
+    count_column("calls_made"),
+    count_column("calls_rejected"),  # since its last answer
+    not_negative(
         "ready",
         "waiting",
         "running",
@@ -148,16 +125,16 @@ jobs = Table(
     Column("due_at_ms", Int64),  # when a waiting job is ready again
     Column("runner_id", Int64),  # the epoch that has claimed it
     Column("duplicate_of", Int64),  # the job of the same batch that asks the same
-    _one_of("state", JobState),
-    _not_negative("attempts", "crashes", "faults", "invalid_replies", "splits"),
+    one_of("state", JobState),
+    not_negative("attempts", "crashes", "faults", "invalid_replies", "splits"),
     CheckConstraint("(state = 'waiting') = (due_at_ms IS NOT NULL)", name="due_while_waiting"),
     CheckConstraint("(state = 'running') = (runner_id IS NOT NULL)", name="owned_while_running"),
     CheckConstraint("state <> 'duplicate' OR duplicate_of IS NOT NULL", name="duplicate_of_a_job"),
-    _partial("jobs_ready", "splits", "id", where="state = 'ready'"),
-    _partial("jobs_waiting", "due_at_ms", where="state = 'waiting'"),
-    _partial("jobs_running", "runner_id", where="state = 'running'"),
-    _partial("jobs_failed", "id", where="state = 'failed'"),
-    _partial("jobs_duplicates", "duplicate_of", "state", where="duplicate_of IS NOT NULL"),
+    partial_index("jobs_ready", "splits", "id", where="state = 'ready'"),
+    partial_index("jobs_waiting", "due_at_ms", where="state = 'waiting'"),
+    partial_index("jobs_running", "runner_id", where="state = 'running'"),
+    partial_index("jobs_failed", "id", where="state = 'failed'"),
+    partial_index("jobs_duplicates", "duplicate_of", "state", where="duplicate_of IS NOT NULL"),
 )
 
 rows = Table(
@@ -197,7 +174,7 @@ image_tasks = Table(
     Column("due_at_ms", Int64, nullable=False),  # when to poll it
     Column("runner_id", Int64),  # the epoch that polls it now; NULL: nobody does
     Index("image_tasks_due_at_ms", "due_at_ms"),
-    _partial("image_tasks_leased", "runner_id", where="runner_id IS NOT NULL"),
+    partial_index("image_tasks_leased", "runner_id", where="runner_id IS NOT NULL"),
 )
 
 results = Table(
@@ -219,6 +196,7 @@ calls = Table(
     Column("id", Int64, primary_key=True),
     Column("batch_id", Int64),  # NULL: it was made for no batch
     Column("rows_asked", Integer, nullable=False, server_default="1"),
+    Column("jobs_asked", Text, nullable=False, server_default=""),  # "17", or "17-36,40"
     Column("runner_id", Int64, nullable=False),
     Column("account", Text, nullable=False),
     Column("model", Text, nullable=False),
@@ -233,11 +211,13 @@ calls = Table(
     Column("completion_tokens", Int64),
     Column("reserved_at_ms", Int64, nullable=False),
     Column("settled_at_ms", Int64),
-    _one_of("state", CallState),
+    Column("client", Text),  # whose request it was; NULL: it was made for a batch
+    one_of("state", CallState),
     CheckConstraint("(state = 'reserved') = (settled_at_ms IS NULL)", name="settled_once"),
     CheckConstraint("settled_at_ms >= reserved_at_ms", name="settled_after_reserved"),
     Index("calls_period_key", "period_key"),
-    _partial("calls_reserved", "runner_id", where="state = 'reserved'"),
+    partial_index("calls_reserved", "runner_id", where="state = 'reserved'"),
+    partial_index("calls_clients", "client", "reserved_at_ms", where="client IS NOT NULL"),
 )
 
 windows = Table(
@@ -260,6 +240,7 @@ windows = Table(
     Column("spent", Int64, nullable=False),
     Column("reserved", Int64, nullable=False),
     Column("previous_spent", Int64, nullable=False),
+    Column("by_clients", Int64, nullable=False, server_default="0"),  # spent or reserved
     Column("last_start_at_ms", Int64),  # when its latest call was let in
     Column("counted_at_ms", Int64, nullable=False),  # when `spent` was true
     # [[moment, amount], …]: what was spent when; of a balance, what expires when
@@ -273,15 +254,17 @@ windows = Table(
     Column("faults", Integer, nullable=False),
     Column("answered", Integer, nullable=False),
     Column("park_message", Text, nullable=False),  # what the provider said
-    _one_of("unit", Unit),
-    _one_of("limit_source", Source),
-    _one_of("park_reason", ParkReason),
-    _not_negative("reserve", "spent", "reserved", "previous_spent", "refusals", "faults"),
+    one_of("unit", Unit),
+    one_of("limit_source", Source),
+    one_of("park_reason", ParkReason),
+    not_negative("reserve", "spent", "reserved", "previous_spent", "refusals", "faults"),
     CheckConstraint("starts_at_ms < resets_at_ms", name="has_length"),
     CheckConstraint("probe_in_flight <= needs_probe", name="only_a_probe_is_in_flight"),
     # However many days have passed, the windows of now are as many as there are quotas.
-    _partial("windows_latest", "account", "model", "quota", where="is_latest = 1", unique=True),
-    _partial("windows_reserved", "account", where="reserved > 0"),
+    partial_index(
+        "windows_latest", "account", "model", "quota", where="is_latest = 1", unique=True
+    ),
+    partial_index("windows_reserved", "account", where="reserved > 0"),
 )
 
 # What the balance endpoint said, a row for each change: grants are inferred from them.
@@ -295,7 +278,7 @@ balances = Table(
     Column("frozen", Int64, nullable=False),
     Column("charged", Int64, nullable=False),  # what our calls had cost since the row before
     Column("counted", Int64, nullable=False),  # the window's `spent` from which to go on
-    _not_negative("available", "frozen", "charged", "counted"),
+    not_negative("available", "frozen", "charged", "counted"),
     CheckConstraint("at_ms <= until_ms", name="seen_in_order"),
 )
 
@@ -307,7 +290,7 @@ runners = Table(
     Column("host", Text, nullable=False),
     Column("started_at_ms", Int64, nullable=False),
     Column("ended_at_ms", Int64),  # NULL: running, or dead; its lock file tells
-    _partial("runners_unended", "id", where="ended_at_ms IS NULL"),
+    partial_index("runners_unended", "id", where="ended_at_ms IS NULL"),
 )
 
 # Settlements that could not be stored as they were: kept whole, for a person to look at.

@@ -63,7 +63,7 @@ class TomlFile(Generic[Model]):
             reason = getattr(error, "strerror", None) or str(error)
             message = f"the {self.noun} cannot be read ({reason})"
             raise self._refused(path, message, "check the path and its permissions") from error
-        return self._decode(data, path)
+        return self.decode(data, str(path))
 
     def tables(self, text: str, where: str) -> dict[str, Any]:
         """Parse `text` without validating it; `where` names it in errors.
@@ -106,16 +106,21 @@ class TomlFile(Generic[Model]):
         lines = "".join(f"\n  {one.field}: {one.what}; {one.remedy}" for one in errors)
         return self._refused(where, f"{len(errors)} things are wrong:{lines}", self.remedy)
 
-    def _decode(self, data: bytes, path: Path) -> str:
+    def decode(self, data: bytes, where: str) -> str:
+        """Return the text of a file's bytes; `where` names it in errors.
+
+        Raises:
+            RunnerError: It is not UTF-8 text; of the class `error`.
+        """
         try:
             text = data.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             line = data.count(b"\n", 0, error.start) + 1
             what = f"a {self.noun} is UTF-8 text, and this is not"
-            raise self._refused(f"{path}:{line}", what, "save it as UTF-8") from error
+            raise self._refused(f"{where}:{line}", what, "save it as UTF-8") from error
         if "\0" in text:
             remedy = f"name a {self.noun} written in TOML"
-            raise self._refused(path, "this is a binary file", remedy)
+            raise self._refused(where, "this is a binary file", remedy)
         return text
 
     def _refused(self, where: Path | str, what: str, remedy: str) -> RunnerError:

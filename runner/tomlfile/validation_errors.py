@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import accumulate, takewhile
 from typing import Any, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, RootModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from runner.tomlfile.problem import did_you_mean, listed
@@ -102,6 +102,8 @@ def _kinds(place: _Place, model: type[BaseModel]) -> list[Any]:
 
 def _inside(kind: Any, part: int | str) -> Any:
     """Return the type of the item `part` of a value of type `kind`; None when it is unknown."""
+    if _is_model(kind) and issubclass(kind, RootModel):
+        kind = kind.model_fields["root"].annotation
     if _is_model(kind):
         field = kind.model_fields.get(str(part))
         return field.annotation if field else None

@@ -16,10 +16,10 @@ from runner.app.application import open_application
 from runner.app.responses import Ran
 from runner.app.submission import check_submission
 from runner.cli.exit_codes import WORK_LEFT, code_of
-from runner.cli.render import messages
 from runner.core.ending import Ending
 from runner.core.pacing import Pace
 from runner.settings import ProviderTable, RunSettings
+from runner.wording import messages
 
 START = 1_767_571_200_000  # 2026-01-05 08:00 in UTC+8
 SECOND, MINUTE = 1_000, 60_000

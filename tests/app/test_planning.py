@@ -54,7 +54,7 @@ async def foretell(_calls: int) -> Any:
 
 
 async def known(_fingerprints: Sequence[bytes]) -> set[bytes]:
-    raise AssertionError("asked only if answers may be reused")
+    return set()
 
 
 @given(st.lists(st.integers(0, 5_000)), st.sampled_from([0, 100, 1_000, 10**9]))

@@ -59,16 +59,22 @@ def test_a_providers_table_that_no_account_uses_is_told(midnight: Any, tmp_path:
         "plan",
         "rehearse",
         "status",
+        "watch",
         "quota",
         "report",
         "export",
         "failures",
         "retry",
+        "show",
+        "diff",
         "pause",
         "resume",
         "cancel",
+        "rename",
+        "delete",
         "doctor",
         "models",
+        "presets",
         "init",
         "simulate",
         "db",
@@ -78,7 +84,7 @@ def test_every_command_has_a_sentence_and_an_example(midnight: Any, command: str
     said = midnight(command, "--help")
     assert said.code == 0
     assert said.out.splitlines()[2].startswith("  ")
-    assert "Example" in said.out or command == "db"
+    assert "Example" in said.out or command in ("db", "presets")
 
 
 def test_global_options_stand_before_or_after_the_command(midnight: Any, tmp_path: Path) -> None:
@@ -237,10 +243,10 @@ def test_report_adds_up(midnight: Any, work: Any, provider: Any) -> None:
     assert "no call was made yet" in midnight("report").out
     assert midnight("run", *work).code == 0
     (day,) = midnight("report", "--json").json["days"]
-    assert (day["calls"], day["succeeded"], day["rows"]) == (6, 6, 6)
+    assert (day["calls"], day["answered"], day["rows"]) == (6, 6, 6)
     assert day["share_of_allowance"] == 0.12
     assert "TOTAL" in midnight("report", "label reviews").out
-    assert "Qwen/Qwen3-8B" in midnight("report", "--by-model").out
+    assert "Qwen/Qwen3-8B" in midnight("report", "--by", "day,model").out
     (line,) = csv.DictReader(io.StringIO(midnight("report", "--csv").out))
     assert (line["calls"], line["tokens"]) == ("6", str(day["tokens"]))
 

@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 import pytest
 
 from runner.app.credits import Credits
-from runner.cli.render import fmt, messages
 from runner.core.demand import Waiting
 from runner.core.gate import Gate, ParkReason
 from runner.core.grants import Expiry
 from runner.core.period import Calendar, Period, Refill, Rolling
 from runner.core.window import Source, Window
+from runner.wording import fmt, messages
 
 NOW = round(datetime(2026, 11, 24, 8, 48, tzinfo=UTC).timestamp() * 1000)
 H = fmt.HOUR_MS
@@ -99,7 +99,7 @@ def test_a_spent_day_says_how_much_until_when_and_what_then() -> None:
     reason = Waiting(1, ParkReason.SPENT, "", WINDOW.resets_at, WINDOW)
     assert messages.wait(reason, NOW, UTC) == (
         "waiting for the reset: 2,000 of 2,000 calls spent today; "
-        "sleeping until 15:48 (in 7 h 0 min), then one probe"
+        "sleeping until 15:48 (in 7 h 0 min; 23:48 in Asia/Shanghai), then one probe"
     )
 
 

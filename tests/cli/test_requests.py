@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from openai.types import CreateEmbeddingResponse
+from openai.types import Completion, CreateEmbeddingResponse
 from openai.types.chat import ChatCompletion
+from openai.types.responses import Response
 
 from runner.simulator import answer
 
@@ -74,6 +75,47 @@ def test_embeddings_are_handed_on_too(midnight: Any, provider: Any) -> None:
     for line in lines("out.jsonl"):
         found = CreateEmbeddingResponse.model_validate(line["response"]["body"])
         assert [each.index for each in found.data] == [0, 1]
+
+
+OWN = """
+[accounts.mine]
+provider = "openai-compatible"
+token = "env:MODELSCOPE_API_KEY"
+"""
+
+
+@pytest.mark.parametrize(
+    ("url", "key", "shape"),
+    [("/v1/completions", "prompt", Completion), ("/v1/responses", "input", Response)],
+)
+def test_completions_and_responses_pass_through_where_the_provider_has_them(
+    midnight: Any, provider: Any, url: str, key: str, shape: Any
+) -> None:
+    provider()
+    Path("midnight.toml").write_text(OWN)
+    path = write(3, lambda number: {"model": MODEL, key: f"row {number}"}, url)
+    said = midnight("run", path, "-o", "out.jsonl")
+    assert said.code == 0, said
+    for number, line in enumerate(lines("out.jsonl")):
+        assert (line["custom_id"], line["response"]["status_code"]) == (f"r-{number}", 200)
+        found = shape.model_validate(line["response"]["body"])
+        text = found.output_text if url == "/v1/responses" else found.choices[0].text
+        assert text == answer(body(number)["messages"])
+    (day,) = midnight("report", "--json").json["days"]
+    assert (day["calls"], day["tokens"] > 0) == (3, True)
+
+
+def test_they_are_refused_before_a_call_where_it_has_not(midnight: Any, provider: Any) -> None:
+    simulator = provider()
+    path = write(2, lambda number: {"model": MODEL, "input": f"row {number}"}, "/v1/responses")
+    for command in ("plan", "run", "submit"):
+        said = midnight(command, path)
+        assert said.code == 2
+        assert "ModelScope API-Inference is not known to have /v1/responses" in said.err
+        assert '[providers.modelscope] endpoints = ["/v1/responses"]' in said.err
+    assert simulator.stats().calls == 0
+    Path("midnight.toml").write_text('[providers.modelscope]\nendpoints = ["/v1/responses"]\n')
+    assert midnight("run", path).code == 0
 
 
 def test_another_model_may_be_asked(midnight: Any, provider: Any) -> None:

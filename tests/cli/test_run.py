@@ -90,7 +90,7 @@ def test_a_paused_or_cancelled_batch_says_how_it_goes_on(
     midnight("submit", *work)
     for verb, state in (("pause", BatchState.PAUSED), ("cancel", BatchState.CANCELLED)):
         midnight(verb, 1)
-        said = midnight("run", *work)
+        said = midnight("run", *work, "--no-wait")
         assert said.code == 3
         assert state.value in said.out
         assert "midnight resume 1" in said.out

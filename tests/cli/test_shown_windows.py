@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from runner.cli.render import messages, shown_windows
 from runner.core.demand import WaitCause, Waiting
 from runner.core.period import Calendar, Rolling
 from runner.core.window import Source, Unit, Window
+from runner.wording import messages, shown_windows
 
 DAY = Calendar("day", "UTC")
 MINUTE = Rolling(60_000)

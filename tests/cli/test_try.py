@@ -80,7 +80,7 @@ def test_the_ledger_has_its_calls_and_the_batch_itself_is_still_to_do(
     provider()
     midnight("try", *work)
     assert midnight("report", "--json").json["days"][0]["calls"] == 3
-    assert "try: label reviews" in midnight("status").out
+    assert "try: label reviews" in midnight("status", "--trials").out
     assert midnight("run", *work, "--json").json["succeeded"] == 6
 
 

@@ -85,3 +85,22 @@ def test_a_number_is_an_id_before_it_is_a_name(midnight: Any, work: Any) -> None
     assert [batch["id"] for batch in found["7"]] == [4]
     assert [batch["id"] for batch in found["1"]] == [1]
     assert "'8'" in midnight("status", "8").err
+
+
+def test_an_account_that_may_call_none_of_its_models_is_blamed(
+    midnight: Any, work: Any, provider: Any
+) -> None:
+    """Though it lists them: the batch pauses at once, and its rows stay queued."""
+    models = ("Qwen/Qwen3-8B", "Qwen/Qwen3-32B", "ZhipuAI/GLM-4.5")
+    seen = provider(retired=frozenset(models))
+    job, data = work
+    named = ", ".join(f'"{model}"' for model in models)
+    text = Path(job).read_text().replace('model = "Qwen/Qwen3-8B"', f"models = [{named}]")
+    Path(job).write_text(text)
+    said = midnight("run", job, data)
+    assert said.code == 3
+    (batch,) = midnight("status", "--json").json["batches"]
+    assert (batch["state"], batch["left"]) == ("paused", 6)
+    assert "serves none of the models that the account modelscope has asked" in said.out
+    assert "see whether it is verified" in " ".join(said.out.split())
+    assert seen.stats().calls == len(models)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from dataclasses import dataclass, replace
 
 import pytest
@@ -82,6 +83,18 @@ def test_a_log_tells_what_is_awaited_once(stream: io.StringIO) -> None:
     assert len(told) == 2
 
 
+def test_a_log_tells_of_no_wait_that_is_over_before_anybody_reads_of_it(
+    stream: io.StringIO,
+) -> None:
+    log = log_of(stream)
+    for second in range(20):
+        at = NOW + second * 1000
+        log(progress(0, Waiting(1, ParkReason.THROTTLED, "", at + 2_000), at=at))
+    log(progress(0, Waiting(1, ParkReason.THROTTLED, "", NOW + 80_000), at=NOW + 20_000))
+    told = [line for line in stream.getvalue().splitlines() if "slower pace; going on" in line]
+    assert len(told) == 1
+
+
 def test_a_log_tells_of_trouble_and_of_the_end(stream: io.StringIO) -> None:
     log = log_of(stream)
     for _ in range(3):
@@ -154,3 +167,26 @@ def test_a_screen_at_rest_draws_nothing(stream: io.StringIO) -> None:
         clock.ms += HOUR
         screen.draw()
         assert len(stream.getvalue()) > drawn
+
+
+def test_no_finish_is_told_while_the_provider_refuses_and_none_to_the_second() -> None:
+    viewer = RunViewer()
+    throttled = Waiting(1, ParkReason.THROTTLED, "", NOW + 30_000)
+    finish = viewer.view(progress(0, throttled), NOW).finish
+    assert finish == "cannot be told while the provider asks for a slower pace"
+    soon = Forecast(3, 1, NOW + 65_000, 2000, 1988)
+    told = viewer.view(progress(0, forecast=soon), NOW).finish
+    assert re.fullmatch(r"about \d\d:\d\d( tomorrow)?", told)
+
+
+def test_each_batch_has_a_line_and_an_output_is_named() -> None:
+    (one,) = progress(40).batches
+    two = replace(one, id=2, name="评论", output="/somewhere/out.csv")
+    viewer = RunViewer()
+    for second in range(0, 30, 10):
+        done = replace(one, counts=Counts(ready=60 - second, succeeded=40 + second))
+        at = NOW + second * 1000
+        view = viewer.view(progress(at=at, batches=(done, two)), at)
+    assert [line.name for line in view.batches] == ["label reviews (batch 1)", "评论 (batch 2)"]
+    assert (view.done, view.rows, view.outputs) == (100, 200, "/somewhere/out.csv")
+    assert view.speed == "60 rows a minute"

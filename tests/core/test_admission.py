@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.core import admission, controller, selection
+from runner.core import admission, controller, quota, selection
 from runner.core.calendar import day_at
 from runner.core.demand import Demand, Rotate, Rules, Waiting
 from runner.core.gate import Gate, ParkReason
@@ -433,7 +433,7 @@ def test_a_permit_knows_its_probe_its_route_and_a_circuit_that_is_open() -> None
     states = {QWEN: state(window(gate=broken)), OTHER: state(window(100))}
     both = ruled([ways(QWEN, OTHER)], Rules(Pace.ASAP))
     [permit] = admission.admit(State(states), both, NOW).permits
-    assert (permit.probe, permit.circuit_open, permit.only_route) == (True, True, False)
+    assert (permit.probe, permit.circuit_open) == (True, True)
 
 
 def test_what_a_batch_may_still_make_and_needs_shrinks_with_each_permit() -> None:
@@ -453,3 +453,21 @@ def test_a_provider_that_asked_for_fewer_calls_is_asked_again_at_its_moment() ->
     waits = State({QWEN: replace(state(), controller=held)}, loop_ms=2_000)
     found = selection.decide(waits, ruled([demand()], Rules(Pace.ASAP)), NOW)
     assert (reason(found).cause, reason(found).until) == (ParkReason.THROTTLED, NOW + 4_000)
+
+
+def test_those_that_somebody_waits_for_go_first_and_may_take_the_reserve() -> None:
+    kept = replace(window(spent=90), reserve=10)
+    batch = demand(1, 5, priority=-100)
+    client = replace(demand(-1, 3), interactive=True, rules=Rules(Pace.ASAP))
+    found = admission.admit(State({QWEN: state(kept)}), [batch, client], NOW)
+    assert [(permit.key, permit.by_client) for permit in found.permits] == [(-1, True)] * 3
+    [refused] = [one for one in found.wait.reasons if one.key == 1]
+    assert refused.cause is ParkReason.SPENT
+    [left] = found.state.routes[QWEN].windows
+    assert (left.by_clients, left.kept, left.remaining) == (3, 7, 0)
+
+
+def test_what_clients_take_of_a_minute_is_no_part_of_the_reserve() -> None:
+    flow = replace(window(), period=Rolling(60_000), reserve=10)
+    [after] = quota.reserve([flow], 1, NOW, by_client=True)
+    assert (after.by_clients, after.kept) == (0, 10)

@@ -27,7 +27,6 @@ from runner.core.settlement import (
     ParsedAnswer,
     RouteEvidence,
     Settlement,
-    gone_reasons,
     settle,
     settle_windows,
 )
@@ -141,17 +140,3 @@ def test_the_windows_of_calls_that_end_together_are_settled_once_for_each() -> N
 
 def test_a_window_that_is_gone_is_nobodys_concern() -> None:
     assert settle_windows({}, [settled(Verdict(Kind.SPENT))], NOW) == {}
-
-
-GONE = Verdict(Kind.GONE, "HTTP 404", remedy="check the model's name")
-
-
-def test_a_batch_stops_for_a_model_that_is_gone_unless_another_may_serve() -> None:
-    why = "the provider does not serve this model: HTTP 404; check the model's name"
-    assert gone_reasons([settled(GONE), settled(Verdict(Kind.SPENT))]) == {1: why}
-    several = call(permit=replace(PERMIT, only_route=False))
-    assert gone_reasons([settled(GONE, of=several)]) == {}
-
-
-def test_a_call_for_no_batch_stops_none() -> None:
-    assert gone_reasons([settled(GONE, of=replace(call(), batch_id=None))]) == {}

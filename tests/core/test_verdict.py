@@ -164,6 +164,16 @@ def test_a_bare_429_is_ambiguous_until_it_says_how_long() -> None:
     assert (told.ambiguous, told.wait_ms) == (False, 7_000)
 
 
+def test_a_page_is_a_gateways_which_knows_no_allowance() -> None:
+    """What limit_req of nginx refuses, and deny of HAProxy."""
+    page = Reply(429, {"content-type": "text/html; charset=utf-8"}, message="not JSON: 429")
+    assert classify(page, ()) == Verdict(
+        Kind.THROTTLED, "HTTP 429, not JSON: 429", Scope.MODEL, overloaded=True
+    )
+    text = Reply(429, {"content-type": "text/plain"}, message="not JSON: Too Many Requests")
+    assert classify(text, ()).ambiguous
+
+
 @pytest.mark.parametrize("status", [400, 402, 404, 408, 429, 500, 502, 503, 504, 529])
 def test_a_wait_that_is_asked_for_is_heard_with_any_status(status: int) -> None:
     """RFC 9110, 10.2.3: Retry-After comes with a 503, and may come with others."""

@@ -14,7 +14,8 @@ from runner.core.ending import Ending
 from runner.core.pacing import Pace
 from runner.core.verdict import Kind
 from runner.engine.run import RunOptions
-from runner.providers.endpoint import CallResult, Endpoint
+from runner.providers.call_result import CallResult
+from runner.providers.endpoint import Endpoint
 from runner.store import set_aside
 from tests.store.promises import broken_promises
 from tests.store.releases import rows

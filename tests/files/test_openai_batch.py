@@ -84,6 +84,22 @@ def test_the_address_may_be_spelled_as_any_house_spells_it(tmp_path: Path, url: 
     assert keys.of(json.dumps(asked(1, url=url))) == keys.of(json.dumps(asked(1)))
 
 
+@pytest.mark.parametrize(
+    ("url", "key"), [("/v1/completions", "prompt"), ("/v1/responses", "input")]
+)
+def test_the_older_and_the_newer_address_are_read(tmp_path: Path, url: str, key: str) -> None:
+    body = {"model": "Qwen/Qwen3-8B", key: "hello"}
+    path = write(tmp_path / "in.jsonl", asked(1, url=url, body=body))
+    assert check_requests(path).url == url
+    for changed, told in (
+        ({"model": "Qwen/Qwen3-8B"}, f'the body has no "{key}"'),
+        (body | {"background": True}, "in the background"),
+    ):
+        path = write(tmp_path / "in.jsonl", asked(1, url=url, body=changed))
+        with pytest.raises(InputError, match=told):
+            check_requests(path)
+
+
 @pytest.mark.parametrize("key", ["custom_id", "method", "url", "body"])
 def test_a_first_line_that_lacks_a_key_is_named_with_its_line(tmp_path: Path, key: str) -> None:
     first = {name: value for name, value in asked(1).items() if name != key}
@@ -104,7 +120,7 @@ BODY = asked(0)["body"]
         ({"custom_id": ""}, "custom_id is not a text"),
         ({"custom_id": "r-1"}, 'another line has the same custom_id "r-1"'),
         ({"method": "GET"}, 'the method is "GET", not POST'),
-        ({"url": "/v1/responses"}, 'the url "/v1/responses" is not served'),
+        ({"url": "/v1/moderations"}, 'the url "/v1/moderations" is not served'),
         ({"url": ["x"]}, 'the url ["x"] is not served'),
         (
             {"url": "/v1/embeddings"},

@@ -2,6 +2,7 @@
 
 import csv
 import errno
+import gzip
 import json
 import os
 import resource
@@ -45,6 +46,33 @@ def test_a_table_has_the_input_columns_and_then_the_result(tmp_path: Path) -> No
         '1,"x, y",good,m,succeeded,\n'
         '"é\n",,good,m,succeeded,\n'
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("rows", [0, 1, 2, 2_500])
+@pytest.mark.parametrize("suffix", [".json", ".JSON.gz"])
+def test_a_json_file_is_one_list_whatever_the_rows_hold(
+    tmp_path: Path, rows: int, suffix: str
+) -> None:
+    path = tmp_path / f"out{suffix}"
+    given = [{"id": number, "text": f"a\nb,{number}]\u2028"} for number in range(rows)]
+    with open_output(path, ["id", "text"]) as out:
+        for row in given:
+            out.write(json.dumps(row, indent=1), ("good", "m", "succeeded", None))
+    data = path.read_bytes()
+    found = json.loads(gzip.decompress(data) if suffix.endswith(".gz") else data)
+    ours = {"answer": "good", "model": "m", "state": "succeeded", "error": None}
+    assert found == [row | ours for row in given]
+
+
+def test_a_json_file_is_the_input_of_another_job_with_every_digit(tmp_path: Path) -> None:
+    path = tmp_path / "out.json"
+    with open_output(path, ["id"]) as out:
+        out.write('{"id":80241446968629135069.10}', ("good", None, "succeeded", None))
+    assert written(tmp_path / "a.json.csv", ["a"], '{"a":"1"}').startswith("a,answer")
+    dataset = check(path)
+    (row,) = read_rows(dataset)
+    assert '"id":80241446968629135069.10' in row
+    assert dataset.columns == ("id", "answer", "model", "state", "error")
 
 
 def test_cells_are_separated_by_tabs_in_a_tsv(tmp_path: Path) -> None:

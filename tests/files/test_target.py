@@ -16,7 +16,7 @@ needs_a_mortal = pytest.mark.skipif(os.geteuid() == 0, reason="root may write an
     [
         ("out.doc", 'the suffix ".doc" is unknown'),
         ("out.xls", 'no results are written as ".xls"'),
-        ("out.json", 'no results are written as ".json"'),
+        ("out.feather", 'no results are written as ".feather"'),
         ("out.csv.zip", 'no results are written as ".zip"'),
         ("out.xlsx.gz", 'the suffix ".gz" is unknown'),
         ("out", "the name has no suffix"),

@@ -31,6 +31,39 @@ def rows(path: Path, **options: str) -> list[dict[str, object]]:
     return [exact_json.loads(row) for row in read_rows(found)]
 
 
+def quoted(text: str) -> str:
+    doubled = text.replace('"', '""')
+    return f'"{doubled}"'
+
+
+def dumped(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "tsv", "jsonl"])
+@pytest.mark.parametrize("encoding", ["gbk", "gb18030", "utf-16"])
+def test_any_text_format_may_be_in_another_encoding(
+    tmp_path: Path, suffix: str, encoding: str
+) -> None:
+    """Also one whose quotes have to be looked at first."""
+    told = ["酒店很好", '“不错”、下次 "还" 来。', "服务员很好"]
+    lines = {
+        "csv": ["编号,评论", *(f"{n},{quoted(x)}" for n, x in enumerate(told))],
+        "tsv": ["编号\t评论", *(f"{n}\t{x}" for n, x in enumerate(told))],
+        "jsonl": [f'{{"编号": "{n}", "评论": {dumped(x)}}}' for n, x in enumerate(told)],
+    }
+    text = "".join(f"{line}\n" for line in lines[suffix])
+    path = write(tmp_path, f"rows.{suffix}", text.encode(encoding))
+    assert rows(path) == [{"编号": str(n), "评论": one} for n, one in enumerate(told)]
+
+
+@pytest.mark.parametrize("suffix", ["csv", "tsv", "jsonl"])
+def test_what_is_in_no_known_encoding_is_told_in_every_format(tmp_path: Path, suffix: str) -> None:
+    text = '{"name": "Zoë Müller", "town": "Köln"}\n' if suffix == "jsonl" else "name\nZoë Müller\n"
+    error = refused(write(tmp_path, f"rows.{suffix}", text.encode("latin-1")))
+    assert "not UTF-8" in error.what
+
+
 def refused(path: Path) -> InputError:
     with pytest.raises(InputError) as caught:
         check(path)
@@ -208,7 +241,7 @@ def test_a_header_is_not_suspected(tmp_path: Path, header: str) -> None:
     [
         ("sep.csv", b"sep=,\nid,text\n1,a\n", "this is Excel's sep= line", "leave it out"),
         ("sep.csv", b"SEP=;\nid;text\n1;a\n", "this is Excel's sep= line", "leave it out"),
-        ("a.csv", gzip.compress(b"a\n1\n"), "the file is compressed with gzip", ".gz"),
+        ("a.csv", gzip.compress(b"a\n1\n", mtime=0), "the file is compressed with gzip", ".gz"),
         ("a.jsonl", bz2.compress(b"a\n1\n"), "the file is compressed with bzip2", ".bz2"),
         ("a.csv", b"PAR1xxxx", "the file is a Parquet file", ".parquet"),
         ("a.csv", b"PK\3\4xxxx", "the file is a workbook or a zip archive", ".xlsx"),

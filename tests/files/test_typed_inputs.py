@@ -211,3 +211,39 @@ def test_the_columns_that_folders_name_are_kept(tmp_path: Path) -> None:
         {"text": "en", "year": "2024", "lang": "en"},
         {"text": "zh", "year": "2024", "lang": "zh CN"},
     ]
+
+
+def ods(path: Path, *rows: str) -> Path:
+    """A minimal OpenDocument sheet; each row is the XML of its cells."""
+    kinds = "urn:oasis:names:tc:opendocument:xmlns"
+    names = " ".join(f'xmlns:{name}="{kinds}:{name}:1.0"' for name in ("office", "table", "text"))
+    table = "".join(f"<table:table-row>{row}</table:table-row>" for row in rows)
+    content = (
+        f"<office:document-content {names}><office:body><office:spreadsheet>"
+        f'<table:table table:name="S">{table}</table:table>'
+        "</office:spreadsheet></office:body></office:document-content>"
+    )
+    with ZipFile(path, "w") as book:
+        book.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        book.writestr("META-INF/manifest.xml", "<x/>")
+        book.writestr("content.xml", content)
+    return path
+
+
+def ods_text(text: str) -> str:
+    return (
+        f'<table:table-cell office:value-type="string"><text:p>{text}</text:p></table:table-cell>'
+    )
+
+
+def test_an_empty_cell_of_any_workbook_is_null_and_a_text_stays_as_it_is(tmp_path: Path) -> None:
+    """To the library for old workbooks it is an empty text; only .xlsx has escapes in texts."""
+    number = '<table:table-cell office:value-type="float" office:value="3"/>'
+    path = ods(
+        tmp_path / "a.ods",
+        ods_text("a") + ods_text("b"),
+        "<table:table-cell/>" + ods_text("_x0041_"),
+        number + "<table:table-cell/>",
+    )
+    found = [json.loads(row) for row in read_rows(check(path))]
+    assert found == [{"a": None, "b": "_x0041_"}, {"a": 3, "b": None}]

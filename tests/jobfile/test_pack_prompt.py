@@ -18,13 +18,17 @@ def prompt(lines: str, more: str = "") -> Prompt:
     return Prompt(parse(f"{JOB}{lines}\n{more}", "reviews.toml"))
 
 
+def pack(asked: Prompt, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return asked.pack_messages([asked.messages(row) for row in rows])
+
+
 def items(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in messages[-1]["content"].split("\n") if line[:1] == "{"]
 
 
 def test_a_pack_is_asked_in_one_message_a_row_a_line() -> None:
     asked = prompt('system = "Be kind."\nuser = "Review: {{ text }}"', LABEL)
-    system, user = asked.pack_messages([{"text": "nice"}, {"text": "dirty"}])
+    system, user = pack(asked, [{"text": "nice"}, {"text": "dirty"}])
     assert system == asked.messages({"text": "x"})[0]
     told, blank, *lines = user["content"].rsplit("\n", 3)
     assert told.startswith("Here are 2 items, one JSON object a line.")
@@ -39,7 +43,7 @@ def test_a_pack_is_asked_in_one_message_a_row_a_line() -> None:
 
 @given(st.lists(st.text(min_size=1).filter(str.strip), min_size=1, max_size=5))
 def test_no_text_of_a_row_breaks_out_of_its_line(texts: list[str]) -> None:
-    messages = prompt('user = "{{ text }}"').pack_messages([{"text": text} for text in texts])
+    messages = pack(prompt('user = "{{ text }}"'), [{"text": text} for text in texts])
     rendered = [prompt('user = "{{ text }}"').messages({"text": text})[-1] for text in texts]
     assert [item["item"] for item in items(messages)] == [row["content"] for row in rendered]
     assert [item["n"] for item in items(messages)] == list(range(1, len(texts) + 1))
@@ -47,7 +51,7 @@ def test_no_text_of_a_row_breaks_out_of_its_line(texts: list[str]) -> None:
 
 def test_examples_come_before_the_pack() -> None:
     examples = 'examples = [{ text = "fine", answer = "good" }]\nuser = "{{ text }}"'
-    roles = [one["role"] for one in prompt(examples, LABEL).pack_messages([{"text": "x"}])]
+    roles = [one["role"] for one in pack(prompt(examples, LABEL), [{"text": "x"}])]
     assert roles == ["system", "user", "assistant", "user"]
 
 
@@ -79,4 +83,4 @@ def test_what_cannot_be_packed_is_told(lines: str, why: str) -> None:
 
 def test_a_row_that_leaves_nothing_to_ask_is_refused() -> None:
     with pytest.raises(JobFileError, match="empty for this row"):
-        prompt('user = "{{ text }}"').pack_messages([{"text": "x"}, {"text": " "}])
+        pack(prompt('user = "{{ text }}"'), [{"text": "x"}, {"text": " "}])

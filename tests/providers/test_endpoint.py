@@ -17,7 +17,8 @@ from runner.core.verdict import Kind, Scope
 from runner.core.window import Count
 from runner.providers.account import Account, QuotaOverrides, quotas_of
 from runner.providers.balance import ask_balance, ask_price
-from runner.providers.endpoint import CallResult, Endpoint
+from runner.providers.call_result import CallResult
+from runner.providers.endpoint import Endpoint
 from runner.providers.images import Unreachable
 from runner.providers.presets import preset
 from runner.providers.transport import NoReply, NotSent, open_transport

@@ -16,8 +16,9 @@ from runner import magic, virtual
 from runner.core.verdict import Kind
 from runner.core.window import Count
 from runner.providers.account import Account
+from runner.providers.call_result import CallResult
 from runner.providers.downloads import Expired, Image, Unfit
-from runner.providers.endpoint import CallResult, Endpoint
+from runner.providers.endpoint import Endpoint
 from runner.providers.images import TaskDone, TaskFailed, TaskLost, TaskPending, TaskStatus
 from runner.providers.presets import preset
 from runner.providers.transport import open_transport

@@ -70,7 +70,6 @@ def test_an_answer_takes_its_latency_and_a_refusal_the_least_of_it(world: Any) -
         (asked(messages=["hi"]), "Missing or invalid required parameter: 'messages'."),
         (asked(messages=[{"role": "user"}]), "Missing or invalid required parameter: 'messages'."),
         (asked(messages=[{"content": ""}]), "Missing or invalid required parameter: 'messages'."),
-        (asked(stream=True), "The simulator answers non-streaming calls only."),
         (asked(model="no/such"), "Model id : no/such , has no provider supported"),
     ],
 )

@@ -71,6 +71,10 @@ def prompt(spec: AnswerSpec, **more: Any) -> Prompt:
     return Prompt(JobFile(job=JobSpec(name="x", model="m"), prompt=text, answer=spec))
 
 
+def packed(asked: Prompt, rows: list[dict[str, str]]) -> list[dict[str, Any]]:
+    return asked.pack_messages([asked.messages(row) for row in rows])
+
+
 def alone(spec: AnswerSpec, row: dict[str, str]) -> Valid | Invalid:
     return read_answer(spec, answer(prompt(spec).messages(row)))
 
@@ -84,7 +88,7 @@ def test_every_kind_of_answer_is_given_as_it_is_recorded(spec: AnswerSpec) -> No
 
 @pytest.mark.parametrize("spec", SPECS, ids=KINDS)
 def test_an_item_of_a_pack_is_answered_as_it_is_alone(spec: AnswerSpec) -> None:
-    said = answer(prompt(spec).pack_messages(ROWS))
+    said = answer(packed(prompt(spec), ROWS))
     assert read_pack(spec, said, len(ROWS)) == tuple(alone(spec, row) for row in ROWS)
 
 
@@ -92,7 +96,7 @@ def test_an_item_of_a_pack_is_answered_as_it_is_alone(spec: AnswerSpec) -> None:
 @given(st.sampled_from(SPECS), st.lists(st.text().filter(str.strip), min_size=1, max_size=4))
 def test_so_it_is_whatever_the_rows_say(spec: AnswerSpec, texts: list[str]) -> None:
     rows = [{"text": text} for text in texts]
-    said = answer(prompt(spec).pack_messages(rows))
+    said = answer(packed(prompt(spec), rows))
     assert read_pack(spec, said, len(rows)) == tuple(alone(spec, row) for row in rows)
 
 
@@ -101,7 +105,7 @@ def test_so_it_is_whatever_the_rows_say(spec: AnswerSpec, texts: list[str]) -> N
 def test_of_a_reply_cut_anywhere_an_item_is_right_or_asked_again(
     spec: AnswerSpec, style: str, share: float
 ) -> None:
-    pack = prompt(spec).pack_messages(ROWS)
+    pack = packed(prompt(spec), ROWS)
     said = styled(answer(pack), style, requested_answer(pack))
     read = read_pack(spec, said[: int(share * len(said))], len(ROWS))
     for row, one in zip(ROWS, read, strict=True):
@@ -123,11 +127,11 @@ def test_a_number_is_in_any_range(least: float | None, span: float | None, *, wh
 @pytest.mark.parametrize("spec", SPECS, ids=KINDS)
 @pytest.mark.parametrize("style", STYLES)
 def test_what_is_put_around_an_answer_does_not_change_it(spec: AnswerSpec, style: str) -> None:
-    messages, pack = prompt(spec).messages(ROWS[0]), prompt(spec).pack_messages(ROWS)
+    messages, pack = prompt(spec).messages(ROWS[0]), packed(prompt(spec), ROWS)
     said = styled(answer(messages), style, requested_answer(messages))
     assert read_answer(spec, said) == alone(spec, ROWS[0])
-    packed = styled(answer(pack), style, requested_answer(pack))
-    assert read_pack(spec, packed, 12) == tuple(alone(spec, row) for row in ROWS)
+    said = styled(answer(pack), style, requested_answer(pack))
+    assert read_pack(spec, said, 12) == tuple(alone(spec, row) for row in ROWS)
 
 
 def test_examples_and_corrections_do_not_change_whose_answer_it_is() -> None:
@@ -137,8 +141,8 @@ def test_examples_and_corrections_do_not_change_whose_answer_it_is() -> None:
     assert set(given_answers.values()) == {"good", "bad"}
     corrected = [shown.messages(row, [InvalidReply("hm", "no")]) for row in ROWS]
     assert [answer(messages) for messages in corrected] == list(given_answers.values())
-    packed = read_pack(spec, answer(shown.pack_messages(ROWS)), len(ROWS))
-    assert packed == tuple(map(Valid, given_answers.values()))
+    answers = read_pack(spec, answer(packed(shown, ROWS)), len(ROWS))
+    assert answers == tuple(map(Valid, given_answers.values()))
 
 
 # Faults of items
@@ -151,7 +155,7 @@ def outcome(found: Valid | Invalid, right: Valid | Invalid) -> str:
 
 
 def outcomes(spec: AnswerSpec, **faults: float) -> Counter[str]:
-    messages = prompt(spec).pack_messages(ROWS)
+    messages = packed(prompt(spec), ROWS)
     found: Counter[str] = Counter()
     for seed in range(50):
         read = read_pack(

@@ -16,10 +16,10 @@ from sqlalchemy import create_engine
 from runner.errors import NewerDatabaseError, StoreError
 from runner.resources import shipped
 from runner.store import migrate
+from runner.store.columns import metadata
 from runner.store.database import Database
 from runner.store.migrate import copy_to, revisions
 from runner.store.opening import open_database
-from runner.store.tables import metadata
 from tests.store.kit import OURS, SqliteStore, start, submit
 from tests.store.promises import broken_promises
 from tests.store.releases import raw, rows, schema

@@ -108,6 +108,18 @@ TABLES = {
     "asks": "invalid_replies",
     "tasks": "image_tasks",
 }
+NEW_IN_0004 = {
+    "batches": {
+        "job_path": "",
+        "selection": "",
+        "output": None,
+        "error_output": None,
+        "is_trial": 0,
+        "replaced_by": None,
+        "deleted_at_ms": None,
+    },
+    "calls": {"jobs_asked": ""},
+}
 COUNTS = (
     "rows_loaded",
     "ready",
@@ -173,14 +185,19 @@ def as_upgraded(release: str, before: Records) -> Records:
     for job in after["jobs"]:
         job |= {"crashes": 0, "state": WORDS.get(job["state"], job["state"])}
     for window in after["windows"]:
+        window["by_clients"] = 0
         window["park_reason"] = WORDS.get(window["park_reason"], window["park_reason"])
     for task in after["image_tasks"]:
         task["runner_id"] = None
     for call in after["calls"]:
         if call["settled_at_ms"] is not None:
             call["settled_at_ms"] = max(call["settled_at_ms"], call["reserved_at_ms"])
+        call["client"] = None
+    for name, new in NEW_IN_0004.items():
+        after[name] = [row | new for row in after[name]]
     after["alembic_version"] = [{"version_num": migrate.revisions()[-1]}]
-    return after | {"set_aside": []}
+    empty: Records = {"set_aside": [], "client_keys": [], "api_files": [], "api_batches": []}
+    return after | empty
 
 
 def _renamed(table: str, found: list[dict[str, Any]]) -> list[dict[str, Any]]:

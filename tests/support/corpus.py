@@ -335,6 +335,35 @@ OPENAI_COMPATIBLE = (
     Case(200, "429", "slow down", THROTTLED, MODEL, "", ambiguous=True),
     Case(402, "", "pay first", SPENT, ACCOUNT),
 )
+NVIDIA = (
+    Case(404, "", "404 page not found", GONE),
+    Case(404, "", "Function 'a1': Not found for account 'b2'", GONE),
+    Case(429, "", "Too Many Requests", THROTTLED, MODEL, "", ambiguous=True),
+    Case(401, "", "Authentication failed", UNAUTHORISED, ACCOUNT),
+)
+TRIAL = "You are using a Trial key, which is limited to"
+COHERE = (
+    Case(429, "", f"{TRIAL} 1000 API calls / month.", SPENT, ACCOUNT, "calls_per_month"),
+    Case(429, "", f"{TRIAL} 20 API calls / minute.", THROTTLED, ACCOUNT, MINUTE),
+)
+ZAI = (
+    Case(429, "1113", "Insufficient balance or no resource package", SPENT, ACCOUNT),
+    Case(429, "1308", "Usage limit reached for 5 hours", SPENT, ACCOUNT),
+    Case(429, "1310", "Weekly/Monthly Limit Exhausted", SPENT, ACCOUNT),
+    Case(429, "1304", "The daily limit of this API is reached", SPENT, MODEL, MODEL_DAY),
+    Case(429, "1302", "High concurrency usage of this API", THROTTLED),
+    Case(429, "1303", "High frequency usage of this API", THROTTLED),
+    Case(429, "1305", "The model is overloaded", THROTTLED),
+    Case(429, "1312", "The model is too much in demand", THROTTLED),
+    Case(400, "1211", "Unknown Model, please check the model code", GONE),
+    Case(429, "1311", "Your plan does not include this model", GONE),
+    Case(400, "1301", "Potentially unsafe content", REJECTED, None),
+    Case(429, "1110", "Your account is inactive", UNAUTHORISED, ACCOUNT),
+    Case(429, "1112", "Your account is locked", UNAUTHORISED, ACCOUNT),
+    Case(429, "1121", "Your account has violations", UNAUTHORISED, ACCOUNT),
+    Case(429, "1309", "Your plan has expired", UNAUTHORISED, ACCOUNT),
+    Case(429, "1313", "Your use is restricted", UNAUTHORISED, ACCOUNT),
+)
 CORPUS = {
     "modelscope": MODELSCOPE,
     "model-studio": MODEL_STUDIO,
@@ -344,6 +373,9 @@ CORPUS = {
     "zhipu": ZHIPU,
     "siliconflow": SILICONFLOW,
     "cloudflare": CLOUDFLARE,
+    "nvidia": NVIDIA,
+    "cohere": COHERE,
+    "zai": ZAI,
     "gemini": GEMINI,
     "openai-compatible": OPENAI_COMPATIBLE,
 }

@@ -13,9 +13,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from runner.cli.render import fmt
 from runner.cli.render.layout import facts, table
 from runner.core.agreement import Accuracy, Agreement, Pair
+from runner.wording import fmt
 
 if TYPE_CHECKING:
     from runner.app.quality import Quality

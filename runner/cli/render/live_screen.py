@@ -17,23 +17,24 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from runner.cli.render import fmt
-from runner.cli.render.run_view import RunView, RunViewer
+from runner.cli.render.run_view import STOP_HINT, RunView, RunViewer
 from runner.clock import Clock, SystemClock
 from runner.engine.progress import Progress
+from runner.wording import fmt
 
 CHECK_EVERY_S = 0.25
 CHECKS_WHILE_QUIET = 4  # without news, the countdown is updated once a second
-BAR_WIDTH = 24
+BAR_WIDTH = 16
+MOST_BATCHES = 12
 
 
 class LiveScreen:
     """A watcher that draws the run; enter it before the run and leave it afterwards."""
 
-    def __init__(self, console: Console, clock: Clock | None = None) -> None:
+    def __init__(self, console: Console, clock: Clock | None = None, hint: str = STOP_HINT) -> None:
         self._console = console
         self._live = Live(console=console, auto_refresh=False, transient=True)
-        self._viewer = RunViewer()
+        self._viewer = RunViewer(hint=hint)
         self._clock = clock or SystemClock()
         self._latest: Progress | None = None
         self._shown: tuple[RunView, int] | None = None
@@ -80,32 +81,42 @@ class LiveScreen:
             view = self._viewer.view(self._latest, self._clock.now())
             if (view, self._console.width) != self._shown:
                 self._shown = view, self._console.width
-                self._live.update(drawn(view), refresh=True)
+                self._live.update(drawn(view, self._console.width), refresh=True)
 
 
-def drawn(view: RunView) -> RenderableType:
-    """The layout of `view`."""
+def drawn(view: RunView, width: int = 80) -> RenderableType:
+    """The layout of `view` in so many columns."""
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(overflow="fold")
-    grid.add_row("rows", _rows(view))
-    _add(grid, "today", view.today)
     _add(grid, "now", view.now, "cyan")
-    if view.finish:
-        grid.add_row("finish", Text(view.finish))
+    _add(grid, "speed", (view.speed,) if view.speed else ())
+    _add(grid, "today", view.today)
+    _add(grid, "finish", (view.finish,) if view.finish else ())
+    _add(grid, "output", (view.outputs,) if view.outputs else ())
     if view.trouble:
         grid.add_row("trouble", Text(f"{view.trouble}; trying again", "bold red"))
-    return Group(Text(view.title, "bold"), grid, Text(view.hint, "dim"))
+    return Group(_batches(view, width), grid, Text(view.hint, "dim"))
 
 
-def _rows(view: RunView) -> RenderableType:
-    line = Table.grid(padding=(0, 2))
-    line.add_row(
-        ProgressBar(total=max(1, view.rows), completed=view.done, width=BAR_WIDTH),
-        Text(f"{fmt.out_of(view.done, view.rows)} ({fmt.percent(view.done, view.rows)})"),
-        Text(f"{fmt.number(view.failed)} failed", "red" if view.failed else "dim"),
-    )
-    return line
+def _batches(view: RunView, width: int) -> RenderableType:
+    """A line a batch: those with work first, as many as there is room for."""
+    lines = sorted(view.batches, key=lambda line: line.done >= line.rows)
+    shown, hidden = lines[:MOST_BATCHES], len(lines) - MOST_BATCHES
+    table = Table.grid(padding=(0, 2))
+    table.add_column(overflow="ellipsis", no_wrap=True, max_width=max(24, width - 52))
+    for _ in range(3):
+        table.add_column(no_wrap=True)
+    for line in shown:
+        failed = Text(f"{fmt.number(line.failed)} failed", "red") if line.failed else Text("")
+        table.add_row(
+            Text(line.name, "bold"),
+            ProgressBar(total=max(1, line.rows), completed=line.done, width=BAR_WIDTH),
+            Text(f"{fmt.out_of(line.done, line.rows)} ({fmt.percent(line.done, line.rows)})"),
+            Text("paused", "yellow") if line.paused else failed,
+        )
+    more = [Text(f"and {fmt.count(hidden, 'other batch', 'other batches')}", "dim")]
+    return Group(table, *more * (hidden > 0))
 
 
 def _add(grid: Table, name: str, lines: tuple[str, ...], style: str = "") -> None:

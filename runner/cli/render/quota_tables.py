@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import groupby
 
 from rich.console import Group, RenderableType
+from rich.table import Table
 from rich.text import Text
 
 from runner.app.responses import QuotaLine
-from runner.cli.render import fmt, messages, shown_windows
 from runner.cli.render.layout import table
 from runner.core.gate import ParkReason
 from runner.core.window import NEVER, Window
+from runner.wording import fmt, messages, shown_windows
 
 
 def quota(lines: Sequence[QuotaLine], now: int) -> RenderableType:
@@ -20,19 +22,34 @@ def quota(lines: Sequence[QuotaLine], now: int) -> RenderableType:
     lines = [line for line in lines if line.window in shown]
     kept = any(line.window.reserve for line in lines)
     numbers = ("Limit", "Spent", "In flight", *(["Kept"] if kept else []), "Left", "Resets")
-    made = table("Allowance", *numbers, "Source", right=numbers)
-    account = model = None
-    for line in lines:
-        window = line.window
-        if (window.account, window.model) != (account, model):
-            account, model = window.account, window.model
-            made.add_row(Text(f"  {model}" if model else account, "" if model else "bold"))
-        made.add_row(*_quota_line(line, now, kept=kept))
+    names = ("Allowance", *numbers, "Source")
+    rows = [_quota_line(line, now, kept=kept) for line in lines]
+    widths = [max(map(len, column)) for column in zip(names, *rows, strict=True)]
+    parts: list[RenderableType] = [_rows([], names, widths, header=True)]
+    owners = [(line.window.account, line.window.model) for line in lines]
+    for (account, model), group in groupby(range(len(lines)), owners.__getitem__):
+        # A name may be longer than any column: it stands in a line of its own.
+        parts.append(Text(f"  {model}" if model else account, "" if model else "bold"))
+        parts.append(_rows([rows[place] for place in group], names, widths, header=False))
     windows = [line.window for line in lines]
     resets = sorted({window.resets_at for window in windows if window.resets_at < NEVER})
     notes = [f"resets at {fmt.when(moment, now)} here" for moment in resets]
     told = (*credit_lines(lines, now), *refusals(windows), Text("; ".join(notes), "dim"))
-    return Group(made, Text(), *told)
+    return Group(*parts, Text(), *told)
+
+
+def _rows(
+    rows: Sequence[Sequence[str]], names: Sequence[str], widths: Sequence[int], *, header: bool
+) -> Table:
+    """Some of the rows of one table: its columns are as wide in all of them."""
+    made = table(*names, right=names[1:-1])
+    made.show_header = header
+    made.collapse_padding = True
+    for column, width in zip(made.columns, widths, strict=True):
+        column.min_width, column.no_wrap = width, True
+    for row in rows:
+        made.add_row(*row)
+    return made
 
 
 def credit_lines(lines: Sequence[QuotaLine], now: int) -> list[Text]:

@@ -13,12 +13,13 @@ from rich.table import Table
 from rich.text import Text
 
 from runner.app.rehearsal import Rehearsal
-from runner.cli.render import fmt, messages, report_tables
+from runner.cli.render import report_tables
 from runner.clock import moment
 from runner.core.ending import Ending
 from runner.core.states import Counts
 from runner.engine.progress import Progress
 from runner.simulator import DayStats, SimulatedProvider, Stats
+from runner.wording import fmt, messages
 
 REFRESH_EVERY_S = 0.25
 NO_CALLS = DayStats(calls=0, answered=0, refused=0, spent=0)
@@ -127,7 +128,7 @@ def closing(found: Rehearsal, real_s: float, output: str | None) -> RenderableTy
     left = f", {fmt.number(found.ran.left)} left" if found.ran.left else ""
     parts: list[RenderableType] = [
         Text("\nThe ledger", "bold"),
-        report_tables.report(found.days),
+        report_tables.daily(found.days),
         Text(),
         Text(
             f"{fmt.count(batch.rows, 'row')}: {fmt.number(counts.succeeded)} succeeded, "

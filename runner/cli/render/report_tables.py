@@ -3,54 +3,103 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import groupby
 from pathlib import Path
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from runner.cli.render import fmt
+from runner.app.reporting import Line, Report
+from runner.cli.render import report_pictures
 from runner.cli.render.layout import table
 from runner.core.window import Unit
-from runner.store.batch_rows import Failure
 from runner.store.batches import Batch
 from runner.store.reports import DayReport
+from runner.wording import fmt
+
+OUTCOMES = ("answered", "wasted", "failed", "throttled", "refused", "in_flight")
+NEEDED = ("answered",)
+"""Outcomes with a column even where no call came to them."""
 
 
-def report(days: Sequence[DayReport], *, by_model: bool = False) -> RenderableType:
-    """The ledger by day, and its total."""
-    if not days:
-        return Text("no call was made yet; start with: midnight run JOBFILE INPUT -o OUT")
-    paid = any(found.credits is not None for found in days)
-    last = ("Credits", "Left") if paid else ("Spent",)
-    numbers = ("Calls", "Succeeded", "Failed", "Throttled", "Rows", "Tokens", *last)
-    made = table("Day", *numbers, right=numbers)
-    made.collapse_padding = paid  # or a column more would not fit
-    several = len({found.account for found in days}) > 1
-    for label, of_day in groupby(days, lambda d: f"{d.day} {d.account}" if several else d.day):
-        if by_model:
-            made.add_row(label)
-        for found in of_day:
-            shown = Text(f"  {found.model}") if by_model else label
-            made.add_row(shown, *_figures([found], paid=paid))
+def report(found: Report) -> RenderableType:
+    """The ledger in lines, its total, and a picture of the days."""
+    if not found.lines:
+        return Text(_nothing(found))
+    shown = [n for n in OUTCOMES if n in NEEDED or getattr(found.total.figures, n)]
+    paid = found.total.paid
+    shares = any(line.share is not None for line in found.lines)
+    last = ("Credits", "Left") if paid else ("Spent",) if shares else ()
+    outcomes = [name.replace("_", " ").capitalize() for name in shown]
+    numbers = ("Calls", *outcomes, "Rows", "Tokens", *last)
+    names = _label_columns(found)
+    made = table(*(name.capitalize() for name in names), *numbers, right=numbers)
+    made.collapse_padding = True
+    for line in found.lines:
+        labels = [Text(line.labels.get(name, "") or "-") for name in names]
+        made.add_row(*labels, *_figures(line, shown, last))
     made.add_section()
-    made.add_row("TOTAL", *_figures(days, paid=paid), style="bold")
-    notes = _notes(days)
-    return Group(made, Text(), *notes) if notes else made
+    blank = [""] * (len(names) - 1)
+    made.add_row("TOTAL", *blank, *_figures(found.total, shown, last), style="bold")
+    notes = _notes(found)
+    picture = report_pictures.picture(found)
+    return Group(made, *([Text()] if notes else []), *notes, *picture)
 
 
-def _notes(days: Sequence[DayReport]) -> list[Text]:
-    """Below the table: how many rows a call had, and how many calls are still open."""
-    rows, calls = sum(d.rows for d in days), sum(d.succeeded for d in days)
-    full = f"{rows / calls:.1f} rows a call" if rows > calls > 0 else ""
-    open_calls = sum(found.in_flight for found in days)
-    still = f"{fmt.count(open_calls, 'call')} still open" if open_calls else ""
-    uncounted = sum(found.uncounted for found in days)
+def _nothing(found: Report) -> str:
+    if found.wanted.since or found.wanted.until or found.wanted.batch:
+        return "no call was made for that, or then"
+    return "no call was made yet; start with: midnight run JOBFILE INPUT -o OUT"
+
+
+def _label_columns(found: Report) -> list[str]:
+    """The columns of labels; the account only where there are several, or it was asked for."""
+    names = list(dict.fromkeys(name for line in found.lines for name in line.labels))
+    accounts = {line.labels.get("account") for line in found.lines}
+    asked = [key.value for key in found.wanted.by]
+    if len(accounts) == 1 and "account" not in asked:
+        names = [name for name in names if name != "account"]
+    return names
+
+
+def _figures(line: Line, outcomes: Sequence[str], last: Sequence[str]) -> list[str]:
+    figures = line.figures
+    tokens = "unknown" if figures.tokens is None else fmt.number(figures.tokens)
+    cost = fmt.amount(figures.credits, Unit.CREDITS) if line.paid else ""
+    left = "" if line.balance is None else fmt.amount(line.balance, Unit.CREDITS)
+    spent = "" if line.share is None else fmt.percent(line.spent or 0, line.limit or 1)
+    ends = {"Credits": cost, "Left": left, "Spent": spent}
+    return [
+        fmt.number(figures.calls),
+        *(fmt.number(getattr(figures, name)) for name in outcomes),
+        fmt.number(figures.rows),
+        tokens,
+        *(ends[name] for name in last),
+    ]
+
+
+def _notes(found: Report) -> list[Text]:
+    """Below the table: how many rows a call had, and what is not known."""
+    figures = found.total.figures
+    per_call = figures.rows_per_call or 0
+    full = f"{per_call:.1f} rows a call" if per_call > 1 else ""
+    still = f"{fmt.count(figures.in_flight, 'call')} still open" if figures.in_flight else ""
+    uncounted = figures.uncounted
     untold = f"the tokens of {fmt.count(uncounted, 'call')} are unknown" if uncounted else ""
     return [Text(note, "dim") for note in (full, untold, still) if note]
 
 
-def _figures(days: Sequence[DayReport], *, paid: bool) -> list[str]:
+def daily(days: Sequence[DayReport]) -> RenderableType:
+    """The ledger of a rehearsal by day, and its total."""
+    numbers = ("Calls", "Succeeded", "Failed", "Throttled", "Rows", "Tokens", "Spent")
+    made = table("Day", *numbers, right=numbers)
+    for found in days:
+        made.add_row(found.day, *_day_figures([found]))
+    made.add_section()
+    made.add_row("TOTAL", *_day_figures(days), style="bold")
+    return made
+
+
+def _day_figures(days: Sequence[DayReport]) -> list[str]:
     sums = (
         sum(found.calls for found in days),
         sum(found.succeeded for found in days),
@@ -60,17 +109,7 @@ def _figures(days: Sequence[DayReport], *, paid: bool) -> list[str]:
     )
     tokens = [found.tokens for found in days if found.tokens is not None]
     told = fmt.number(sum(tokens)) if tokens else "unknown"
-    return [*map(fmt.number, sums), told, *(_money(days) if paid else [_share(days)])]
-
-
-def _money(days: Sequence[DayReport]) -> list[str]:
-    """The credits spent, and those left at the end of a day; "" where unknown."""
-    costs = [found.credits for found in days if found.credits is not None]
-    left = days[0].balance if len(days) == 1 else None
-    return [
-        fmt.amount(sum(costs), Unit.CREDITS) if costs else "",
-        "" if left is None else fmt.amount(left, Unit.CREDITS),
-    ]
+    return [*map(fmt.number, sums), told, _share(days)]
 
 
 def _share(days: Sequence[DayReport]) -> str:
@@ -81,25 +120,7 @@ def _share(days: Sequence[DayReport]) -> str:
     return fmt.percent(sum(spent for spent, _ in known), sum(limit for _, limit in known))
 
 
-def failures(found: Sequence[Failure], batch: Batch, retry: str) -> RenderableType:
-    """Failed rows, why they failed, and the command that queues them again."""
-    if not found:
-        return Text(f"no row of {batch.name} (batch {batch.id}) has failed", "green")
-    made = table("Row", "Why", "The model said", "Input", right=("Row",))
-    for each in found:
-        made.add_row(
-            fmt.number(each.row),
-            Text(fmt.shortened(each.error, 200)),
-            Text(fmt.shortened(each.replies[-1] if each.replies else "", 80)),
-            Text(fmt.shortened(each.payload, 80), "dim"),
-        )
-    hidden = batch.counts.failed - len(found)
-    more = [Text(f"and {fmt.number(hidden)} more; see them with --limit", "dim")] * (hidden > 0)
-    again = Text(f"queue them again with: {retry}", "dim")
-    return Group(made, Text(), *more, again)
-
-
-def written(path: Path, rows: int, batch: Batch) -> str:
+def written(path: str | Path, rows: int, batch: Batch) -> str:
     """What was exported, in one line."""
     counts = batch.counts
     parts = [f"{fmt.number(counts.succeeded)} succeeded"]

@@ -7,15 +7,17 @@ from datetime import tzinfo
 
 from rich.console import Console
 
-from runner.cli.render import messages
 from runner.cli.render.run_view import RunView, RunViewer
 from runner.clock import moment
 from runner.core.demand import WaitCause, Waiting
 from runner.engine.progress import Progress
+from runner.wording import messages
 
 PROGRESS_EVERY_MS = 30_000
 # These come and go with every call: progress shows them well enough.
 PASSING = frozenset({WaitCause.IN_FLIGHT, WaitCause.CONCURRENCY, WaitCause.RATE})
+# A wait as short as this is over before anybody reads of it, and another may follow each call.
+SHORT_WAIT_MS = 15_000
 
 Awaited = tuple[str, str, str, int | None]
 
@@ -47,7 +49,8 @@ class RunLog:
     def _tell_rows(self, progress: Progress, view: RunView) -> None:
         at = progress.at
         if self._told_at is None and progress.batches:
-            self._write(at, f"started: {view.title}; {self._rows(view)}")
+            output = f"; output {view.outputs}" if view.outputs else ""
+            self._write(at, f"started: {view.title}; {self._rows(view)}{output}")
         elif self._told_at is None or abs(at - self._told_at) < PROGRESS_EVERY_MS:
             return
         elif view.rows_done != self._told_rows:
@@ -59,7 +62,7 @@ class RunLog:
     def _rows(self, view: RunView) -> str:
         finish = f"finish {view.finish}" if view.finish else ""
         today = f"today {', '.join(view.today)}" if view.today else ""
-        return "; ".join(part for part in (view.rows_done, today, finish) if part)
+        return "; ".join(part for part in (view.rows_done, view.speed, today, finish) if part)
 
     def _tell_troubles(self, progress: Progress, view: RunView) -> None:
         if progress.trouble and progress.trouble != self._trouble:
@@ -75,7 +78,7 @@ class RunLog:
         self._paused = frozenset(batch.id for batch in progress.paused)
 
     def _tell_waits(self, progress: Progress) -> None:
-        worth = [reason for reason in progress.waiting if reason.cause not in PASSING]
+        worth = [reason for reason in progress.waiting if _is_worth_telling(reason, progress.at)]
         awaited = frozenset(map(_identity, worth))
         if progress.stopping or not awaited or awaited <= self._awaited:
             return
@@ -86,6 +89,11 @@ class RunLog:
     def _write(self, at: int, text: str) -> None:
         stamp = f"{moment(at, self._zone):%Y-%m-%d %H:%M:%S}"
         self._console.print(f"{stamp}  {text}", soft_wrap=True)
+
+
+def _is_worth_telling(reason: Waiting, at: int) -> bool:
+    short = reason.until is not None and reason.until - at < SHORT_WAIT_MS
+    return reason.cause not in PASSING and not short
 
 
 def _identity(reason: Waiting) -> Awaited:

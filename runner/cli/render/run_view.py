@@ -9,13 +9,27 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import tzinfo
 
-from runner.cli.render import credit_messages, fmt, messages, shown_windows
+from runner.app.rates import Rates
 from runner.core.window import Window
 from runner.engine.progress import Progress
+from runner.path_text import to_path
 from runner.store.batches import Batch
+from runner.wording import credit_messages, fmt, messages, shown_windows
 
 STOP_HINT = "Ctrl-C: finish the calls in flight and stop"
 STOP_NOW_HINT = "Ctrl-C again: stop at once; nothing is lost, calls in flight count as spent"
+
+
+@dataclass(frozen=True, slots=True)
+class BatchLine:
+    """One batch of a run: its name, its rows, and the file that its results go to."""
+
+    name: str
+    done: int
+    rows: int
+    failed: int
+    output: str = ""
+    paused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +37,33 @@ class RunView:
     """What is shown of a run. Two views that are equal look the same."""
 
     title: str
-    done: int
-    rows: int
-    failed: int
+    batches: tuple[BatchLine, ...]
     now: tuple[str, ...]
+    speed: str
     today: tuple[str, ...]
     finish: str
     trouble: str | None
     hint: str
+
+    @property
+    def done(self) -> int:
+        """Rows with a result or a failure, in all batches."""
+        return sum(line.done for line in self.batches)
+
+    @property
+    def rows(self) -> int:
+        """Rows in all batches."""
+        return sum(line.rows for line in self.batches)
+
+    @property
+    def failed(self) -> int:
+        """Rows that have failed, in all batches."""
+        return sum(line.failed for line in self.batches)
+
+    @property
+    def outputs(self) -> str:
+        """The files that results go to."""
+        return ", ".join(line.output for line in self.batches if line.output)
 
     @property
     def rows_done(self) -> str:
@@ -40,32 +73,35 @@ class RunView:
 
 
 class RunViewer:
-    """Makes the views of one run."""
+    """Makes the views of one run; `hint` says how it is stopped."""
 
-    def __init__(self, zone: tzinfo | None = None) -> None:
+    def __init__(self, zone: tzinfo | None = None, hint: str = STOP_HINT) -> None:
         self._zone = zone
+        self._hint = hint
         self._batches: dict[int, Batch] = {}
         self._windows: tuple[Window, ...] = ()
         self._days: dict[str, None] = {}
+        self._rates = Rates()
 
     def view(self, progress: Progress, now: int) -> RunView:
         """The view of `progress` at `now` (ms since the epoch)."""
         self._remember(progress)
+        paused = {batch.id for batch in progress.paused}
         known = self._batches.values()
         return RunView(
             title=", ".join(f"{batch.name} (batch {batch.id})" for batch in known),
-            done=sum(batch.counts.succeeded + batch.counts.failed for batch in known),
-            rows=sum(batch.rows for batch in known),
-            failed=sum(batch.counts.failed for batch in known),
+            batches=tuple(_line(batch, paused=batch.id in paused) for batch in known),
             now=self._now(progress, now),
+            speed=fmt.speed(self._rates.rows_a_minute, self._rates.rows_a_call),
             today=self._today(progress),
             finish=self._finish(progress, now),
             trouble=progress.trouble,
-            hint=STOP_NOW_HINT if progress.stopping else STOP_HINT,
+            hint=STOP_NOW_HINT if progress.stopping else self._hint,
         )
 
     def _remember(self, progress: Progress) -> None:
         known = (*progress.paused, *progress.batches)
+        self._rates.add(progress.at, known)
         self._batches.update({batch.id: batch for batch in known})
         self._windows = progress.windows or self._windows
         self._days.update(
@@ -77,6 +113,8 @@ class RunViewer:
         )
 
     def _today(self, progress: Progress) -> tuple[str, ...]:
+        if progress.paused and not progress.batches:
+            return ()  # nothing is read of windows that nobody needs now
         return tuple(messages.window_lines(shown_windows.today(self._windows, progress.waiting)))
 
     def _now(self, progress: Progress, now: int) -> tuple[str, ...]:
@@ -89,8 +127,10 @@ class RunViewer:
 
     def _finish(self, progress: Progress, now: int) -> str:
         found = progress.forecast
-        if found is None:
+        if found is None or (progress.paused and not progress.batches):
             return ""
+        if (hindrance := messages.hindrance(progress.waiting)) is not None:
+            return f"cannot be told while {hindrance}"
         text = messages.finish(found, now, self._zone)
         if due := credit_messages.login_due(found, now, self._zone):
             text = f"{text}; {due}"
@@ -99,3 +139,11 @@ class RunViewer:
         if not self._days or not found.days or days == 1:
             return text
         return f"{text}; today is day {len(self._days)} of {days}"
+
+
+def _line(batch: Batch, *, paused: bool) -> BatchLine:
+    counts = batch.counts
+    output = fmt.place(to_path(batch.output)) if batch.output else ""
+    name = f"{batch.name} (batch {batch.id})"
+    done = counts.succeeded + counts.failed
+    return BatchLine(name, done, batch.rows, counts.failed, output, paused)

@@ -8,10 +8,10 @@ from pathlib import Path
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from runner.cli.render import fmt
 from runner.cli.render.layout import table
 from runner.clock import SystemClock
 from runner.store.set_aside import SetAside
+from runner.wording import fmt
 
 LONGEST_ERROR = 200
 

@@ -10,9 +10,9 @@ from rich.text import Text
 
 from runner.app.doctor import Check
 from runner.app.models import Models
-from runner.cli.render import fmt
 from runner.cli.render.layout import table
 from runner.simulator import SimulatorConfig, Stats
+from runner.wording import fmt
 
 SIGNS = {True: ("✓", "green"), False: ("✗", "bold red"), None: ("?", "yellow")}
 

@@ -6,12 +6,14 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from runner.app.publishing import STALE_MS, Published
 from runner.app.responses import BatchStatus, Status
-from runner.cli.render import credit_messages, fmt, messages, shown_windows
 from runner.cli.render.layout import table
 from runner.cli.render.quota_tables import refusals
 from runner.core.states import BatchState
+from runner.path_text import to_path
 from runner.store.batches import Batch
+from runner.wording import credit_messages, fmt, messages, remarks, shown_windows
 
 STATE_STYLES = {
     BatchState.LOADING: "cyan",
@@ -36,13 +38,14 @@ def status(found: Status, command: str, *, why: bool = False) -> RenderableType:
         parts: list[RenderableType] = [Text(f"{NOTHING_QUEUED}; {FIRST_STEPS}")]
         return Group(*parts, *_set_aside(found, command))
     remarks = _explanations(found) if why else _remarks(found)
+    runners = _runners(found, f"{command} run")
     waiting = [line.waiting for line in found.batches if line.waiting is not None]
     today = messages.window_lines(shown_windows.today(found.windows, waiting))
-    parts = [_batches(found), *remarks, Text(), Text("Today", "bold")]
+    parts = [*runners, Text(), _batches(found), *remarks, Text(), Text("Today", "bold")]
     parts += [Text(f"  {line}") for line in today]
     parts += [Text(f"  {credit_messages.purchase(each)}") for each in found.purchases]
-    parts += [Text(), *refusals(found.windows), *_set_aside(found, command)]
-    return Group(*parts, _runners(found, f"{command} run"))
+    rest = [*refusals(found.windows), *_set_aside(found, command)]
+    return Group(*parts, *([Text()] if rest else []), *rest)
 
 
 def _set_aside(found: Status, command: str) -> list[Text]:
@@ -61,7 +64,7 @@ def _batches(found: Status) -> Table:
         ended = counts.succeeded + counts.failed
         made.add_row(
             str(batch.id),
-            Text(batch.name),
+            _name(batch, found.at),
             _state(batch),
             fmt.out_of(ended, batch.rows),
             fmt.percent(ended, batch.rows),
@@ -71,7 +74,20 @@ def _batches(found: Status) -> Table:
     return made
 
 
+def _name(batch: Batch, now: int) -> Text:
+    """Its name, and below it the input, which of its rows, and how old the batch is."""
+    if batch.part_of is not None:
+        return Text(batch.name)
+    source = to_path(batch.input).name
+    words = " ".join(filter(None, (source, batch.selection)))
+    output = f" → {to_path(batch.output).name}" if batch.output else ""
+    line = f"{words}{output}, {fmt.age(now - batch.created_at)}"
+    return Text.assemble(batch.name, "\n", (line, "dim"))
+
+
 def _state(batch: Batch) -> Text:
+    if batch.replaced_by is not None:
+        return Text(f"replaced by {batch.replaced_by}", "dim")
     if batch.done:
         return Text("done", "green")
     return Text(batch.state.value, STATE_STYLES[batch.state])
@@ -86,26 +102,9 @@ def _finish(line: BatchStatus, found: Status) -> str:
 
 def _remarks(found: Status) -> list[Text]:
     """What each batch waits for, why one was paused, and which no account serves."""
-    lines = [(line.batch, _remark(line, found)) for line in found.batches]
+    lines = [(line.batch, remarks.of_batch(line, found)) for line in found.batches]
     said = [Text(f"{batch.id} {batch.name}: {remark}") for batch, remark in lines if remark]
     return [Text(), *said] if said else []
-
-
-def _remark(line: BatchStatus, found: Status) -> str:
-    batch, waiting = line.batch, line.waiting
-    if line.unserved:
-        return messages.unserved(line.unserved)
-    if waiting is not None and waiting.cause == "pace":
-        if not found.runners:
-            return ""
-        due = credit_messages.login_due(line.forecast, found.at)
-        told = f"at the configured pace: {messages.wait(waiting, found.at)}"
-        return f"{told}; {due}" if due else told
-    if waiting is not None:
-        return messages.wait(waiting, found.at)
-    if due := credit_messages.login_due(line.forecast, found.at):
-        return due
-    return "" if batch.done else batch.pause_reason
 
 
 def _explanations(found: Status) -> list[Text]:
@@ -130,9 +129,32 @@ def _at_rest(line: BatchStatus) -> str:
     return batch.pause_reason or f"it is {batch.state.value}"
 
 
-def _runners(found: Status, run: str) -> Text:
-    if found.runners:
-        return Text(f"{fmt.count(found.runners, 'runner')} at work", "green")
+def _runners(found: Status, run: str) -> list[Text]:
+    """Who is at work, and what each says of itself; or what to do, if nobody is."""
+    if not found.runners:
+        return [_nobody(found, run)]
+    head = Text(f"{fmt.count(found.runners, 'runner')} at work", "green")
+    return [head, *(Text(f"  {_said(one, found.at)}") for one in found.published)]
+
+
+def _said(one: Published, now: int) -> str:
+    """``process 4242, since 08:10: 3 calls in flight, 42 rows a minute``."""
+    who = f"process {one.pid}, since {fmt.when(one.since, now)}"
+    if now - one.at > STALE_MS:
+        return f"{who}: it has said nothing for {fmt.duration(now - one.at)}"
+    if one.stopping:
+        return f"{who}: stopping"
+    if one.trouble:
+        return f"{who}: {one.trouble}; trying again"
+    flying = f"{fmt.count(one.in_flight, 'call')} in flight" if one.in_flight else ""
+    told = [flying, fmt.speed(one.rows_a_minute, one.rows_a_call)]
+    if one.paused and not one.batches:
+        told = ["all that it works on is paused"]
+    said = ", ".join(filter(None, told)) or "waiting"
+    return f"{who}: {said}"
+
+
+def _nobody(found: Status, run: str) -> Text:
     if any(runnable(line.batch) and not line.unserved for line in found.batches):
         return Text(f"{NOBODY} {run}", "yellow")
     paused = [b for b in (line.batch for line in found.batches) if b.state is BatchState.PAUSED]

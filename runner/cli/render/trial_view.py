@@ -12,12 +12,12 @@ from rich.text import Text
 
 from runner import exact_json
 from runner.app.trial import Trial
-from runner.cli.render import fmt, messages
 from runner.core.ending import Ending
 from runner.core.retry import Accept, Succeed
 from runner.core.settlement import JobOutcome
 from runner.core.verdict import Kind
 from runner.engine.call import CallTrace
+from runner.wording import fmt, messages
 
 NARROW = 100  # columns; with fewer the panels are stacked
 MOST = 3_000  # characters of a text; the rest is only counted

@@ -11,7 +11,8 @@ from typing import Any, Protocol
 
 from runner.core.settlement import ParsedAnswer
 from runner.jobfile import Invalid, Valid
-from runner.providers.endpoint import CallResult, Endpoint
+from runner.providers.call_result import CallResult
+from runner.providers.endpoint import Endpoint
 
 
 @dataclass(frozen=True, slots=True)

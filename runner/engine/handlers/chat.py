@@ -22,7 +22,8 @@ from runner.jobfile import (
     read_pack,
     response_format,
 )
-from runner.providers.endpoint import CallResult, Endpoint
+from runner.providers.call_result import CallResult
+from runner.providers.endpoint import Endpoint
 
 BROKE_OFF = "the reply broke off at its limit of tokens"
 FILTERED = "the provider's filter of contents stopped the reply"
@@ -36,16 +37,14 @@ _SHOWN = 80  # characters of an answer that broke off
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """A row and its messages.
+    """What is asked of a row.
 
     Attributes:
-        row: The row.
         messages: With the images in them.
         named: With the names of the images.
         broke_off: Whether an answer to it has broken off before.
     """
 
-    row: dict[str, Any]
     messages: list[Message]
     named: list[Message]
     broke_off: bool = False
@@ -73,7 +72,7 @@ class ChatHandler:
         named = messages = self._prompt.messages(values, asked)
         if self._jobfile.prompt.image_templates:
             messages = [await self._with_images(message) for message in named]
-        return _Question(values, messages, named, broke_off)
+        return _Question(messages, named, broke_off)
 
     def shown(self, asked: Sequence[_Question]) -> list[Message]:
         """The messages, with the names of images."""
@@ -131,7 +130,7 @@ class ChatHandler:
         return parameters | {name: times * cap + extra for name, cap in self._caps.items()}
 
     def _packed(self, asked: Sequence[_Question]) -> list[Message]:
-        return self._prompt.pack_messages([one.row for one in asked])
+        return self._prompt.pack_messages([one.messages for one in asked])
 
     async def _with_images(self, message: Message) -> Message:
         """The message with the images themselves in the place of their paths."""

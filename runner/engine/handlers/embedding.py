@@ -8,7 +8,8 @@ from runner import exact_json
 from runner.core.settlement import ParsedAnswer
 from runner.engine.handlers.base import JobRow
 from runner.jobfile import JobFile, Prompt
-from runner.providers.endpoint import CallResult, Endpoint
+from runner.providers.call_result import CallResult
+from runner.providers.endpoint import Endpoint
 
 
 class EmbeddingHandler:

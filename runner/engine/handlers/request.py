@@ -10,7 +10,8 @@ from runner.core.settlement import ParsedAnswer
 from runner.engine.handlers.base import JobRow
 from runner.jobfile import JobFile
 from runner.jobfile.request_url import standard_url
-from runner.providers.endpoint import CallResult, Endpoint
+from runner.providers.call_result import CallResult
+from runner.providers.endpoint import Endpoint
 
 
 class RequestHandler:

@@ -6,11 +6,15 @@ from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO
 
 from runner.errors import InputError
-from runner.files.readers.excel_reader import ExcelTable
+from runner.files.readers.excel_reader import ExcelTable, plain
 
 
 class CalamineTable(ExcelTable):
     """The rows of one workbook; its sheet is held in memory as a whole."""
+
+    def _value(self, cell: Any) -> Any:
+        """Return a cell's value; an empty one, which is a text to the library, is None."""
+        return (cell or None) if isinstance(cell, str) else plain(cell)
 
     def _sheet_rows(self, file: BinaryIO) -> Iterator[Sequence[Any]]:
         from python_calamine import CalamineError, CalamineWorkbook  # noqa: PLC0415 - an extra

@@ -58,7 +58,7 @@ class ExcelTable:
         self.all = 0
         self._cells = self._sheet_rows(file)
         header = _trimmed(next(self._filled(), ()))
-        names = ["" if name is None else str(_value(name)) for name in header]
+        names = ["" if name is None else str(self._value(name)) for name in header]
         self.columns, remarks = named_columns(names)
         self.remarks += tuple(f"{path.name}: {remark}" for remark in remarks)
         if not self.columns:
@@ -79,8 +79,14 @@ class ExcelTable:
                 what = f"{len(row)} cells, where the header has {width}"
                 where = f"{self._path}: row {self.line}"
                 raise InputError(what, where=where, remedy="name every column in the header")
-            values = [*map(_value, row), *[None] * (width - len(row))]
+            values = [*map(self._value, row), *[None] * (width - len(row))]
             yield to_json_text(dict(zip(self.columns, values, strict=True)))
+
+    def _value(self, cell: Any) -> Any:
+        """Return a cell's value; a text without the escapes of the format."""
+        if isinstance(cell, str):
+            return _unescaped(cell) if "_x" in cell else cell
+        return plain(cell)
 
     def _filled(self) -> Iterator[Sequence[Any]]:
         for cells in self._cells:
@@ -152,10 +158,8 @@ def _trimmed(cells: Sequence[Any]) -> Sequence[Any]:
     return cells[:width]
 
 
-def _value(cell: Any) -> Any:
-    """Return a cell's value; a whole number as an integer, and a time at midnight as a date."""
-    if isinstance(cell, str):
-        return _unescaped(cell) if "_x" in cell else cell
+def plain(cell: Any) -> Any:
+    """Return a value: a whole number as an integer, and a moment at midnight as a date."""
     if isinstance(cell, float) and cell.is_integer() and abs(cell) < _MAX_WHOLE:
         return int(Decimal(repr(cell)))  # int(cell) would make up digits behind the seventeenth
     if isinstance(cell, datetime) and cell.time() == time():

@@ -1,4 +1,4 @@
-"""Writes result files that are text: CSV, TSV and JSON Lines, compressed or not."""
+"""Writes result files that are text: CSV, TSV, JSON Lines and JSON lists, compressed or not."""
 
 from __future__ import annotations
 
@@ -37,8 +37,9 @@ class TextSink:
             self._flush()
 
     def finish(self) -> None:
-        """Write the last rows."""
+        """Write the last rows, and what ends the file."""
         self._flush()
+        self._write_end()
         if self._compressed:
             self._file.close()
 
@@ -50,4 +51,28 @@ class TextSink:
 
     def _flush(self) -> None:
         held, self._held, self._size = self._held, [], 0
-        self._file.write(self._encode(held).encode("utf-8", "replace"))
+        self._write(self._encode(held))
+
+    def _write(self, lines: str) -> None:
+        """Write whole lines, each with its end."""
+        self._file.write(lines.encode("utf-8", "replace"))
+
+    def _write_end(self) -> None:
+        """Write what stands behind the last row."""
+
+
+class JsonListSink(TextSink):
+    """Writes the rows as the items of one JSON list, each on a line of its own."""
+
+    def __init__(self, file: BinaryIO, file_type: FileType, layout: Layout) -> None:
+        super().__init__(file, file_type, layout)
+        self._before = "[\n"
+
+    def _write(self, lines: str) -> None:
+        if lines:  # a row's object is one line, whatever it holds
+            items = lines[:-1].replace("\n", ",\n")
+            super()._write(self._before + items)
+            self._before = ",\n"
+
+    def _write_end(self) -> None:
+        super()._write("[]\n" if self._before == "[\n" else "\n]\n")

@@ -10,6 +10,7 @@ from runner.providers.transport.exchange import (
     NoReply,
     NotSent,
     Response,
+    StreamedReply,
     TooLarge,
     Transport,
 )
@@ -20,6 +21,7 @@ __all__ = [
     "NoReply",
     "NotSent",
     "Response",
+    "StreamedReply",
     "TooLarge",
     "Transport",
     "open_transport",

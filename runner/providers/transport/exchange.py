@@ -7,7 +7,8 @@ may have been charged. An implementation that is in doubt returns `NoReply`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -56,6 +57,19 @@ class TooLarge:
     limit_bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class StreamedReply:
+    """A reply whose body comes piece by piece: status, headers (names in lower case).
+
+    `read` returns the next piece, as soon as there is one; it is empty at the end, and `NoReply`
+    when the body broke off.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    read: Callable[[], Awaitable[bytes | NoReply]]
+
+
 class Transport(Protocol):
     """Connections to any number of hosts. It follows no redirect and keeps no cookie.
 
@@ -76,6 +90,14 @@ class Transport(Protocol):
         A reply of more than `limit_bytes`, unpacked, is none.
         """
 
+    def stream(
+        self, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float
+    ) -> AbstractAsyncContextManager[StreamedReply | NotSent | NoReply]:
+        """Send `body` to `url`; the reply is read inside the block, and given up at its end.
+
+        The head, and then each piece, may take `timeout_s` seconds.
+        """
+
     async def get(
         self, url: str, headers: Mapping[str, str], timeout_s: float
     ) -> Response | NotSent | NoReply:
@@ -89,6 +111,11 @@ class Transport(Protocol):
         At most `limit_bytes` of the body are read. The body is as it was sent: a server that
         compresses it, although the request forbids that, could make it unfold to any size.
         """
+
+
+def not_compressed(headers: Mapping[str, str]) -> dict[str, str]:
+    """`headers` for a stream, which a compressor would hold back."""
+    return {**headers, "Accept-Encoding": "identity"}
 
 
 def connect_timeout(timeout_s: float) -> float:

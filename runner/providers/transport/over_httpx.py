@@ -32,8 +32,10 @@ from runner.providers.transport.exchange import (  # noqa: E402
     NoReply,
     NotSent,
     Response,
+    StreamedReply,
     TooLarge,
     connect_timeout,
+    not_compressed,
     timed_out,
     too_large,
 )
@@ -80,6 +82,26 @@ class HttpxTransport:
     ) -> Response | NotSent | NoReply:
         """Send `body` to `url`, and read a reply of up to `limit_bytes`."""
         return await self._exchange("POST", url, headers, body, timeout_s, limit_bytes)
+
+    @asynccontextmanager
+    async def stream(
+        self, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float
+    ) -> AsyncIterator[StreamedReply | NotSent | NoReply]:
+        """Send `body` to `url`; the reply is read inside the block, and given up at its end."""
+        asked = {"User-Agent": USER_AGENT, **not_compressed(headers)}
+
+        async def send() -> httpx.Response:
+            return await self._send("POST", url, asked, body, timeout_s)
+
+        reply = await _outcome(send, timeout_s)
+        if not isinstance(reply, httpx.Response):
+            yield self._told(url, reply)
+            return
+        try:
+            yield _streamed(reply, timeout_s)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await reply.aclose()
 
     async def get(
         self, url: str, headers: Mapping[str, str], timeout_s: float
@@ -162,6 +184,20 @@ async def _outcome(exchange: Callable[[], Awaitable[T]], timeout_s: float) -> T 
         return NotSent(_in_words(error))
     except httpx.HTTPError as error:
         return NoReply(_in_words(error))
+
+
+def _streamed(reply: httpx.Response, timeout_s: float) -> StreamedReply:
+    pieces = iter([reply.content]) if reply.is_stream_consumed else None
+    chunks = reply.aiter_raw()
+
+    async def next_piece() -> bytes:
+        return next(pieces, b"") if pieces else await anext(chunks, b"")
+
+    async def read() -> bytes | NoReply:
+        found = await _outcome(next_piece, timeout_s)
+        return NoReply(found.why) if isinstance(found, NotSent) else found
+
+    return StreamedReply(reply.status_code, dict(reply.headers.items()), read)
 
 
 def _response(reply: httpx.Response, body: bytes) -> Response:

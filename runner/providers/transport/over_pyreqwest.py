@@ -11,7 +11,7 @@ import atexit
 import os
 import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -28,6 +28,7 @@ from pyreqwest.exceptions import PyreqwestError  # noqa: E402
 from pyreqwest.http import HeaderMap  # noqa: E402
 from pyreqwest.proxy import ProxyBuilder  # noqa: E402
 from pyreqwest.request import RequestBuilder  # noqa: E402
+from pyreqwest.response import Response as PyreqwestResponse  # noqa: E402
 
 from runner.errors import ConfigError  # noqa: E402
 from runner.providers.transport.exchange import (  # noqa: E402
@@ -40,8 +41,10 @@ from runner.providers.transport.exchange import (  # noqa: E402
     NoReply,
     NotSent,
     Response,
+    StreamedReply,
     TooLarge,
     connect_timeout,
+    not_compressed,
     timed_out,
     too_large,
 )
@@ -83,6 +86,30 @@ class PyreqwestTransport:
         except ValueError as error:
             return NotSent(f"{type(error).__name__}: {error}")
         return self._told(url, await _exchange(request, timeout_s, limit_bytes, self._large))
+
+    @asynccontextmanager
+    async def stream(
+        self, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float
+    ) -> AsyncIterator[StreamedReply | NotSent | NoReply]:
+        """Send `body` to `url`; the reply is read inside the block, and given up at its end."""
+        opened: StreamedReply | NotSent | NoReply
+        async with AsyncExitStack() as stack:
+            try:
+                client = self._client(url, connect_timeout(timeout_s))
+                request = client.post(url).headers(not_compressed(headers)).body_bytes(body)
+                streamed = request.streamed_read_buffer_limit(0).build_streamed()
+                with anyio.fail_after(timeout_s):
+                    reply = await stack.enter_async_context(streamed)
+                opened = _streamed(reply, timeout_s)
+            except TimeoutError:
+                opened = timed_out(timeout_s)
+            except PyreqwestError as error:
+                opened = _failure(error, timeout_s)
+            except ValueError as error:
+                opened = NotSent(f"{type(error).__name__}: {error}")
+            if isinstance(opened, NotSent):
+                opened = NotSent(opened.why + self._network.path_to(url))
+            yield opened
 
     async def get(
         self, url: str, headers: Mapping[str, str], timeout_s: float
@@ -154,6 +181,20 @@ async def _exchange(
             return Response(reply.status, _headers(reply.headers), body)
     except PyreqwestError as error:
         return _failure(error, timeout_s)
+
+
+def _streamed(reply: PyreqwestResponse, timeout_s: float) -> StreamedReply:
+    async def read() -> bytes | NoReply:
+        try:
+            with anyio.fail_after(timeout_s):
+                return bytes(await reply.body_reader.read_chunk() or b"")
+        except TimeoutError:
+            return timed_out(timeout_s)
+        except PyreqwestError as error:
+            found = _failure(error, timeout_s)
+            return NoReply(found.why)
+
+    return StreamedReply(reply.status, _headers(reply.headers), read)
 
 
 def _failure(error: PyreqwestError, timeout_s: float) -> NotSent | NoReply:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, tzinfo
+from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from runner.clock import moment
 from runner.core.window import CREDIT, Unit
@@ -31,6 +33,17 @@ def count(value: int, noun: str, plural: str | None = None) -> str:
     return f"{value:,} {noun if value == 1 else plural or noun + 's'}"
 
 
+def listed(words: Sequence[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1]))) if words else ""
+
+
+def place(path: Path) -> str:
+    """A file by the shortest name that it has where one stands."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+
+
 def model_names(names: Sequence[str]) -> str:
     """``Qwen/Qwen3-8B``, or ``Qwen/Qwen3-8B or another of 3``."""
     return names[0] if len(names) == 1 else f"{names[0]} or another of {len(names)}"
@@ -49,6 +62,24 @@ def one_of(unit: Unit) -> int:
 def percent(part: int, whole: int) -> str:
     """``47 %``, rounded down: only what is complete is 100 %."""
     return f"{100 * part // whole if whole else 100} %"
+
+
+def size(number: int) -> str:
+    """``312 bytes``, ``4.2 MB``: decimal units, as disks have them."""
+    if number < 1_000:  # noqa: PLR2004
+        return f"{number} bytes"
+    for unit, factor in (("GB", 1_000_000_000), ("MB", 1_000_000), ("kB", 1_000)):
+        if number >= factor:
+            return f"{number / factor:.1f} {unit}"
+    return ""
+
+
+def age(ms: int) -> str:
+    """``just now``, ``5 min ago``, ``3 h ago``, ``12 d ago``."""
+    for factor, unit in ((DAY_MS, "d"), (HOUR_MS, "h"), (MINUTE_MS, "min")):
+        if ms >= factor:
+            return f"{ms // factor} {unit} ago"
+    return "just now"
 
 
 def duration(ms: int) -> str:
@@ -84,8 +115,17 @@ def time_left(ms: int) -> str:
 
 def when(ms: int, now: int, zone: tzinfo | None = None) -> str:
     """``16:00``, ``00:00 tomorrow`` or ``Thu 27 Nov 09:40``, as seen from `now`."""
+    return _when(ms, now, zone, "%H:%M:%S" if 0 <= ms - now < SHORT_MS else "%H:%M")
+
+
+def minute(ms: int, now: int, zone: tzinfo | None = None) -> str:
+    """As `when`, but always to the minute, rounded up."""
+    return _when(-(-ms // MINUTE_MS) * MINUTE_MS, now, zone, "%H:%M")
+
+
+def _when(ms: int, now: int, zone: tzinfo | None, form: str) -> str:
     then, today = moment(ms, zone), moment(now, zone)
-    clock = f"{then:%H:%M:%S}" if 0 <= ms - now < SHORT_MS else f"{then:%H:%M}"
+    clock = format(then, form)
     days = (then.date() - today.date()).days
     if days == 0:
         return clock
@@ -95,9 +135,14 @@ def when(ms: int, now: int, zone: tzinfo | None = None) -> str:
     return f"{then:%a} {then.day} {then:%b}{year} {clock}"
 
 
-def until(ms: int, now: int, zone: tzinfo | None = None) -> str:
-    """``00:00 tomorrow (in 7 h 12 min)``."""
-    return f"{when(ms, now, zone)} ({time_left(ms - now)})"
+def until(ms: int, now: int, zone: tzinfo | None = None, provider_zone: str | None = None) -> str:
+    """``00:00 tomorrow (in 7 h 12 min)``, or ``16:00 (in 7 h 12 min; 00:00 in Asia/Shanghai)``."""
+    theirs = ""
+    if provider_zone is not None:
+        there, here = moment(ms, ZoneInfo(provider_zone)), moment(ms, zone)
+        if there.utcoffset() != here.utcoffset():
+            theirs = f"; {there:%H:%M} in {provider_zone}"
+    return f"{when(ms, now, zone)} ({time_left(ms - now)}{theirs})"
 
 
 def day(name: str) -> str:
@@ -115,3 +160,14 @@ def shortened(text: str, most: int) -> str:
     """`text` on one line, at most `most` characters long."""
     line = " ".join(text.split())
     return line if len(line) <= most else line[: most - 1].rstrip() + "…"
+
+
+def speed(rows_a_minute: float | None, rows_a_call: float | None) -> str:
+    """``42 rows a minute, 18.5 rows a call``; empty where it is not known."""
+    told = []
+    if rows_a_minute:
+        shown = f"{rows_a_minute:,.0f}" if rows_a_minute >= 10 else f"{rows_a_minute:.1f}"  # noqa: PLR2004
+        told.append(f"{shown} rows a minute")
+    if rows_a_call and rows_a_call > 1.05:  # noqa: PLR2004 - else it says nothing
+        told.append(f"{rows_a_call:.1f} rows a call")
+    return ", ".join(told)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import tzinfo
 from typing import TYPE_CHECKING
 
-from runner.cli.render import fmt
 from runner.core.window import Unit
+from runner.wording import fmt
 
 if TYPE_CHECKING:
     from runner.app.credits import Purchase

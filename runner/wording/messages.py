@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from datetime import tzinfo
 
 from runner.app.credits import Credits
-from runner.cli.render import fmt
 from runner.core.demand import Waiting
 from runner.core.forecast import Forecast
 from runner.core.gate import ParkReason
@@ -15,6 +14,7 @@ from runner.core.period import Calendar, Grant, Period, Refill, Rolling
 from runner.core.verdict import is_of_calls
 from runner.core.window import CREDIT, NEVER, Source, Unit, Window
 from runner.store.batches import Batch
+from runner.wording import fmt
 
 SOURCES = {
     Source.PRESET: "limit as published",
@@ -46,8 +46,8 @@ def usage(window: Window, *, when: bool = True) -> str:
         said += f" {period_name(window.period)}"
     if window.reserved:
         said += f", {fmt.amount(window.reserved, unit)} in flight"
-    if window.reserve:
-        said += f", {fmt.amount(window.reserve, unit)} kept for you"
+    if window.kept:
+        said += f", {fmt.amount(window.kept, unit)} kept for you"
     return said
 
 
@@ -120,8 +120,9 @@ def unserved(models: Sequence[str]) -> str:
 
 
 def paused(batch: Batch) -> str:
-    """That a batch was paused, and why if a reason was given."""
-    why = f": {batch.pause_reason}" if batch.pause_reason else ""
+    """That a batch was paused, and why if a reason was given; by a person, how it goes on."""
+    go_on = f"; it goes on with: midnight resume {batch.part_of or batch.id}"
+    why = f": {batch.pause_reason}" if batch.pause_reason else go_on
     return f"{batch.name} (batch {batch.id}) is paused{why}"
 
 
@@ -193,8 +194,17 @@ def wait(reason: Waiting, now: int, zone: tzinfo | None = None) -> str:
         return "one probe call is under way; the others follow when it is answered"
     if window is not None and reason.until is None:
         return "the calls in flight finish, then one probe call goes first"
-    moment = fmt.until(reason.until, now, zone) if reason.until is not None else "any moment"
+    moment = "any moment"
+    if reason.until is not None:
+        period = window.period if window is not None else None
+        theirs = period.zone if isinstance(period, Calendar) and _is_far(reason, now) else None
+        moment = fmt.until(reason.until, now, zone, theirs)
     return _SENTENCES[reason.cause](reason, moment)
+
+
+def _is_far(reason: Waiting, now: int) -> bool:
+    """Whether somebody will want to know what time it is where the provider is."""
+    return reason.until is not None and reason.until - now > fmt.HOUR_MS
 
 
 def _reset(_reason: Waiting, moment: str) -> str:
@@ -293,7 +303,7 @@ def _pace(reason: Waiting, moment: str) -> str:
         return f"spreading {left} credits until they expire; the next call at {moment}"
     room = window.remaining if window else None
     left = "today's budget" if room is None else f"today's {fmt.count(room, 'call')} left"
-    return f"spreading {left} over the day; the next call at {moment}"
+    return f"spreading {left} over the day (--pace asap does not); the next call at {moment}"
 
 
 def _quote(reason: Waiting) -> str:
@@ -321,8 +331,23 @@ _SENTENCES = {
 }
 
 
+_HINDRANCES = {
+    ParkReason.THROTTLED.value: "the provider asks for a slower pace",
+    ParkReason.AMBIGUOUS.value: "the provider refuses calls",
+    ParkReason.OFFLINE.value: "the provider cannot be reached",
+    ParkReason.GONE.value: "the provider does not serve the model",
+    ParkReason.CIRCUIT_OPEN.value: "call after call fails",
+    ParkReason.REFUSED.value: "the provider refuses the account",
+}
+
+
+def hindrance(reasons: Iterable[Waiting]) -> str | None:
+    """What keeps a forecast from meaning anything, if anything does."""
+    return next((_HINDRANCES[r.cause] for r in reasons if r.cause in _HINDRANCES), None)
+
+
 def finish(found: Forecast, now: int, zone: tzinfo | None = None) -> str:
-    """``about Thu 27 Nov 09:40``."""
+    """``about Thu 27 Nov 09:40``; never to the second, since nobody knows that."""
     if found.calls == 0:
         return "done"
     if found.beyond:
@@ -330,7 +355,7 @@ def finish(found: Forecast, now: int, zone: tzinfo | None = None) -> str:
     if found.days == 0:
         return "never: no call a day is allowed"
     assumed = ", with a login each day" if found.paid_until is not None else ""
-    return f"about {fmt.when(found.finish_at, now, zone)}{assumed}"
+    return f"about {fmt.minute(found.finish_at, now, zone)}{assumed}"
 
 
 def calls_a_day(found: Forecast) -> str:

@@ -1,0 +1,140 @@
+"""The file of a batch of the OpenAI Batch API, checked line by line before anything is queued."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from runner import jobfile
+from runner.app.submission import Checked
+from runner.files.openai_batch import CONTENT_KEYS, check_requests
+from runner.jobfile import Prompt
+from runner.jobfile.request_url import standard_url
+
+MOST_REQUESTS = 50_000
+MOST_ERRORS = 100
+MOST_LINE_BYTES = 32 << 20
+_JOB = '[job]\nkind = "request"\nname = {}\n{} = {}\n'
+
+Models = Callable[[str], tuple[str, ...] | None]
+"""The models that answer for the one that a request names; None: it is not served."""
+
+
+@dataclass(frozen=True, slots=True)
+class LineError:
+    """What is wrong with a line, in OpenAI's words; without a line, with the whole file."""
+
+    code: str
+    message: str
+    line: int | None = None
+    param: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """As its clients read it."""
+        return asdict(self)
+
+
+def check_lines(path: Path, endpoint: str, models: Models) -> list[LineError]:
+    """What is wrong with a file; the first errors only."""
+    checker, errors = _Checker(endpoint, models), list[LineError]()
+    with path.open("rb") as file:
+        for number, line in enumerate(iter(lambda: file.readline(MOST_LINE_BYTES), b""), 1):
+            if line.strip():
+                errors += checker.errors(number, line)
+            if len(errors) >= MOST_ERRORS or checker.requests > MOST_REQUESTS:
+                break
+    return [*checker.errors_of_all(), *errors][:MOST_ERRORS]
+
+
+def checked(path: Path, batch_id: str, name: str, models: Models) -> Checked:
+    """The file as a dataset that may be queued; the same batch has the same.
+
+    Raises:
+        InputError: It is none.
+    """
+    found = check_requests([path])
+    answering = models(found.model) or (found.model,)
+    key = "model" if len(answering) == 1 else "models"
+    value = json.dumps(answering[0] if len(answering) == 1 else list(answering))
+    made = jobfile.parse(_JOB.format(json.dumps(name), key, value), name)
+    return Checked(made, Prompt(made), found.dataset, salt=batch_id)
+
+
+class _Checker:
+    """Checks each line, and what must be unique or equal among all lines."""
+
+    def __init__(self, endpoint: str, models: Models) -> None:
+        self.requests = 0
+        self._endpoint = endpoint
+        self._models = models
+        self._model = ""
+        self._seen: set[int] = set()  # hashes: a tenth of the memory
+
+    def errors(self, number: int, line: bytes) -> Iterator[LineError]:
+        """What is wrong with a line: the first thing."""
+        self.requests += 1
+        try:
+            request: Any = orjson.loads(line)
+        except orjson.JSONDecodeError:
+            yield LineError("invalid_json_line", "this line is not valid JSON", number)
+            return
+        if not isinstance(request, dict):
+            yield LineError("invalid_json_line", "this line is not a JSON object", number)
+            return
+        found = self._of_request(request) or self._of_body(request["body"])
+        if found is not None:
+            code, message, param = found
+            yield LineError(code, message, number, param)
+
+    def errors_of_all(self) -> Iterator[LineError]:
+        """What is wrong with the file as a whole."""
+        if not self.requests:
+            yield LineError("empty_file", "the file holds no request")
+        if self.requests > MOST_REQUESTS:
+            message = f"the file holds more than {MOST_REQUESTS:,} requests"
+            yield LineError("too_many_tasks", message)
+
+    def _of_request(self, request: dict[str, Any]) -> tuple[str, str, str] | None:
+        for name in ("custom_id", "method", "url", "body"):
+            if not request.get(name):
+                return "missing_required_parameter", f"the line lacks {name}", name
+        custom_id, url = request["custom_id"], standard_url(request["url"])
+        if not isinstance(custom_id, str):
+            return "invalid_custom_id", "custom_id is not a text", "custom_id"
+        if hash(custom_id) in self._seen:
+            said = f"another line has the same custom_id {custom_id[:80]!r}"
+            return "duplicate_custom_id", said, "custom_id"
+        self._seen.add(hash(custom_id))
+        if request["method"] != "POST":
+            return "invalid_method", "the method is not POST", "method"
+        if url != self._endpoint:
+            return "invalid_url", f"the url is not the batch's endpoint {self._endpoint}", "url"
+        return None
+
+    def _of_body(self, body: Any) -> tuple[str, str, str] | None:
+        if not isinstance(body, dict):
+            return "invalid_body", "the body is not an object", "body"
+        model = body.get("model")
+        if not isinstance(model, str) or not model:
+            return "missing_required_parameter", "the body names no model", "body.model"
+        if self._model and model != self._model:
+            return "mismatched_model", "all requests of a batch name the same model", "body.model"
+        self._model = model
+        if self._models(model) is None:
+            return "model_not_found", f"the model {model!r} is not served here", "body.model"
+        if body.get("stream"):
+            return "streaming_unsupported", "a batch cannot return streams", "body.stream"
+        key = CONTENT_KEYS.get(self._endpoint, "")
+        if key and not body.get(key):
+            return "missing_required_parameter", f"the body lacks {key}", f"body.{key}"
+        return None
+
+
+def as_text(errors: Sequence[LineError]) -> str:
+    """As it is stored."""
+    return orjson.dumps([error.as_json() for error in errors]).decode()

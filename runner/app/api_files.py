@@ -1,0 +1,156 @@
+"""The files of the OpenAI Batch API: bytes in a folder beside the database, the rest in it.
+
+A file is whole on the disk before the database knows of it. What a crash leaves half-written has a
+name that no file has, and is removed when the next server starts.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from runner.clock import Clock
+from runner.errors import NotFoundError, OutputError
+from runner.files.target import as_output_errors, sync_folder
+from runner.store import api_batches, api_files
+from runner.store.api_files import ApiFile, Paging
+from runner.store.database import Database
+
+# As OpenAI keeps the files of batches, and the bounds of what a client may ask for.
+USUAL_LIFE_S = 30 * 24 * 3_600
+SHORTEST_LIFE_S, LONGEST_LIFE_S = 3_600, 2_592_000
+_ID = re.compile(r"file-[0-9a-f]{24}")
+_PART = ".part"
+
+
+class ApiFiles:
+    """The files of all clients; each client sees its own."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self._folder = Path(f"{database.path}-files")
+
+    def new_part(self, suffix: str = "") -> Path:
+        """Where a file may be written before it is kept, with this suffix if need be.
+
+        Raises:
+            OutputError: There is no such place.
+        """
+        with as_output_errors(self._folder):
+            self._folder.mkdir(exist_ok=True)
+        return self._folder / f"{secrets.token_hex(12)}{_PART}{suffix}"
+
+    def path_of(self, file_id: str) -> Path:
+        """Where the bytes of a file are."""
+        return self._folder / f"{file_id}.jsonl"
+
+    async def keep(
+        self,
+        part: Path,
+        client: str,
+        purpose: str,
+        filename: str,
+        *,
+        file_id: str | None = None,
+        life_s: int | None = None,
+    ) -> ApiFile:
+        """Keep what was written to `part`.
+
+        Args:
+            part: Where it was written.
+            client: Whose it is.
+            purpose: In OpenAI's words.
+            filename: As the client calls it.
+            file_id: Its id; a new one unless given.
+            life_s: How long it is kept; as long as usual unless given.
+
+        Raises:
+            OutputError: It cannot be kept.
+        """
+        own_id = file_id or f"file-{secrets.token_hex(12)}"
+        size = self._put_in_place(part, own_id)
+        now = self._clock.now()
+        expires_at = now + (life_s or USUAL_LIFE_S) * 1000
+        file = ApiFile(own_id, client, purpose, filename, size, now, expires_at)
+        async with self._database.write() as connection:
+            await api_files.add(connection, file)
+        return file
+
+    async def get(self, client: str, file_id: str) -> ApiFile:
+        """A file of a client.
+
+        Raises:
+            NotFoundError: It has none with this id.
+        """
+        if _ID.fullmatch(file_id):
+            async with self._database.read() as connection:
+                found = await api_files.get(connection, file_id, client)
+            if found is not None and self._is_there(file_id):
+                return found
+        raise NotFoundError(f"no such file: {file_id[:80]!r}")
+
+    async def page(self, client: str, paging: Paging, purpose: str | None) -> Sequence[ApiFile]:
+        """A client's files, one more than is wanted if there are more."""
+        async with self._database.read() as connection:
+            return await api_files.page(connection, client, paging, purpose)
+
+    async def delete(self, client: str, file_id: str) -> None:
+        """Delete a file of a client.
+
+        Raises:
+            NotFoundError: It has none with this id, or a batch is about to read it.
+        """
+        await self.get(client, file_id)
+        async with self._database.write() as connection:
+            if await api_batches.uses(connection, file_id):
+                raise NotFoundError(f"{file_id} is being read by a batch: try again in a moment")
+            await api_files.forget(connection, file_id)
+        self._unlink(file_id)
+
+    async def delete_expired(self) -> None:
+        """Delete the files that are kept no longer."""
+        async with self._database.read() as connection:
+            found = await api_files.expired(connection, self._clock.now())
+        for file in found:
+            with suppress(NotFoundError):
+                await self.delete(file.client, file.id)
+
+    def remove_parts(self, older_than_s: float) -> None:
+        """Remove what uploads that broke off have left."""
+        before = self._clock.now() / 1000 - older_than_s
+        with suppress(OSError):
+            for part in self._folder.glob(f"*{_PART}*"):
+                if part.stat().st_mtime < before:
+                    part.unlink(missing_ok=True)
+
+    def _put_in_place(self, part: Path, file_id: str) -> int:
+        """Give a file its name; how large it is."""
+        with as_output_errors(part):
+            size = part.stat().st_size
+            part.replace(self.path_of(file_id))
+            sync_folder(self._folder)
+        return size
+
+    def _is_there(self, file_id: str) -> bool:
+        return self.path_of(file_id).exists()
+
+    def _unlink(self, file_id: str) -> None:
+        try:
+            self.path_of(file_id).unlink(missing_ok=True)
+        except OSError as error:
+            raise OutputError(f"the file cannot be deleted ({error.strerror})") from error
+
+
+def has_content(path: Path) -> bool:
+    """Whether a file holds anything."""
+    return path.stat().st_size > 0
+
+
+def remove(path: Path) -> None:
+    """Remove a file that was not kept."""
+    with suppress(OSError):
+        path.unlink(missing_ok=True)

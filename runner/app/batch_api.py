@@ -1,0 +1,318 @@
+"""The batches of the OpenAI Batch API: each is a batch of ours once its file is queued.
+
+What is to be done next for one stands in its state, and each step may be done again: so a server
+that dies goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import anyio
+import orjson
+
+from runner.app import queueing, request_results
+from runner.app.api_batch_input import LineError, Models, as_text, check_lines, checked
+from runner.app.api_files import ApiFiles, has_content, remove
+from runner.app.clients import Client
+from runner.clock import Clock
+from runner.core.states import ApiBatchState, BatchState
+from runner.errors import InputError, NotFoundError, RunnerError
+from runner.store import api_batches, batches
+from runner.store.api_batches import ApiBatch
+from runner.store.api_files import Paging
+from runner.store.batches import Batch
+from runner.store.database import Database
+from runner.threads import in_thread
+
+log = logging.getLogger(__name__)
+
+# How often it is seen how far the batches are, and old files are deleted.
+LOOK_EVERY_S = 1.0
+DELETE_EVERY_S = 3_600.0
+OUTPUT = "batch_output"
+DAY_MS = 24 * 3_600_000
+
+
+@dataclass(frozen=True, slots=True)
+class NewApiBatch:
+    """What a client asks for."""
+
+    input_file_id: str
+    endpoint: str
+    completion_window: str
+    metadata: dict[str, str] | None = None
+    output_expires_s: int | None = None
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ApiBatchStatus:
+    """A batch as it stands, and ours that it is; `expires_at`: when it is done at the latest."""
+
+    found: ApiBatch
+    batch: Batch | None
+    expires_at: int
+
+
+class BatchApi:
+    """The batches of all clients; each client sees its own.
+
+    Args:
+        database: Where they are.
+        files: Their files.
+        clock: Tells the hour.
+        models_for: By client, the models that answer for one that a request names.
+        changed: Called when the queue has changed.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        files: ApiFiles,
+        clock: Clock,
+        models_for: Callable[[str], Models],
+        changed: Callable[[], None],
+    ) -> None:
+        self._database = database
+        self._files = files
+        self._clock = clock
+        self._models_for = models_for
+        self._changed = changed
+        self._woken = anyio.Event()
+
+    # ---- what clients ask for
+
+    async def create(self, client: Client, new: NewApiBatch) -> ApiBatchStatus:
+        """Take a batch in; its file is checked and queued soon.
+
+        Raises:
+            NotFoundError: There is no such file.
+        """
+        await self._files.get(client.name, new.input_file_id)
+        made = ApiBatch(
+            id=f"batch_{secrets.token_hex(12)}",
+            client=client.name,
+            state=ApiBatchState.VALIDATING,
+            input_file_id=new.input_file_id,
+            endpoint=new.endpoint,
+            completion_window=new.completion_window,
+            created_at=self._clock.now(),
+            metadata_json=None if new.metadata is None else orjson.dumps(new.metadata).decode(),
+            idempotency_key=new.idempotency_key,
+            output_expires_s=new.output_expires_s,
+        )
+        async with self._database.write() as connection:
+            found = await api_batches.add(connection, made)
+        self._woken.set()
+        return await self._status(found)
+
+    async def get(self, client: Client, batch_id: str) -> ApiBatchStatus:
+        """A batch of a client.
+
+        Raises:
+            NotFoundError: It has none with this id.
+        """
+        return await self._status(await self._get(client, batch_id))
+
+    async def page(self, client: Client, paging: Paging) -> Sequence[ApiBatchStatus]:
+        """A client's batches, newest first, one more than is wanted if there are more."""
+        async with self._database.read() as connection:
+            found = await api_batches.page(connection, client.name, paging)
+        return [await self._status(one) for one in found]
+
+    async def cancel(self, client: Client, batch_id: str) -> ApiBatchStatus | None:
+        """Cancel a batch: calls in flight end, and what was answered is kept; None: it has ended.
+
+        Raises:
+            NotFoundError: The client has none with this id.
+        """
+        found, now = await self._get(client, batch_id), self._clock.now()
+        while found.state in (ApiBatchState.VALIDATING, ApiBatchState.IN_PROGRESS):
+            # It may have gone on since it was read: then it is read again.
+            await self._set(found, ApiBatchState.CANCELLING, cancelling_at_ms=now)
+            found = await self._get(client, batch_id)
+        self._woken.set()
+        return await self._status(found) if found.state is ApiBatchState.CANCELLING else None
+
+    async def _get(self, client: Client, batch_id: str) -> ApiBatch:
+        async with self._database.read() as connection:
+            found = await api_batches.get(connection, batch_id, client.name)
+        if found is None:
+            raise NotFoundError(f"no such batch: {batch_id[:80]!r}")
+        return found
+
+    async def _status(self, found: ApiBatch) -> ApiBatchStatus:
+        batch = await self._batch_of(found)
+        now = self._clock.now()
+        # It waits for allowance as long as it takes: an open one never is about to expire.
+        ends = max(now, found.created_at) if found.is_open else found.created_at
+        return ApiBatchStatus(found, batch, ends + DAY_MS)
+
+    async def _batch_of(self, found: ApiBatch) -> Batch | None:
+        if found.batch_id is None:
+            return None
+        async with self._database.read() as connection:
+            return await batches.get_batch(connection, found.batch_id)
+
+    # ---- what is done for them
+
+    async def work(self) -> None:
+        """Bring every batch on, until cancelled."""
+        self._files.remove_parts(24 * 3_600)
+        delete_at = float("-inf")
+        while True:
+            self._woken, is_open = anyio.Event(), True
+            try:
+                async with self._database.read() as connection:
+                    found = await api_batches.still_open(connection)
+                for one in found:
+                    await self._advance_safely(one)
+                if anyio.current_time() >= delete_at:
+                    delete_at = anyio.current_time() + DELETE_EVERY_S
+                    await self._files.delete_expired()
+                is_open = bool(found)
+            except RunnerError as error:  # the engine meets it as well, and says so
+                log.warning("batches of clients cannot be read: %s", error.what)
+            with anyio.move_on_after(LOOK_EVERY_S if is_open else DELETE_EVERY_S):
+                await self._woken.wait()
+
+    async def _advance_safely(self, found: ApiBatch) -> None:
+        """Bring one batch on; one that cannot be is tried again later, and holds up no other."""
+        try:
+            await self._advance(found)
+        except RunnerError as error:
+            log.warning("batch of a client not brought on: %s", error.what)
+        except Exception:
+            log.exception("batch of a client not brought on")
+
+    async def _advance(self, found: ApiBatch) -> None:
+        batch = await self._batch_of(found)
+        match found.state:
+            case ApiBatchState.VALIDATING:
+                await self._queue(found)
+            case ApiBatchState.IN_PROGRESS if batch is not None:
+                if batch.state is BatchState.CANCELLED:
+                    now = self._clock.now()
+                    await self._set(found, ApiBatchState.CANCELLING, cancelling_at_ms=now)
+                elif batch.done:
+                    now = self._clock.now()
+                    await self._set(found, ApiBatchState.FINALIZING, finalizing_at_ms=now)
+                    await self._finish(found, batch)
+            case ApiBatchState.FINALIZING if batch is not None:
+                await self._finish(found, batch)
+            case ApiBatchState.IN_PROGRESS | ApiBatchState.FINALIZING:
+                await self._fail(found, [LineError("batch_deleted", "the batch was deleted here")])
+            case ApiBatchState.CANCELLING:
+                await self._wind_up(found, batch)
+            case _:
+                pass
+
+    async def _queue(self, found: ApiBatch) -> None:
+        """Check the file and queue it, or tell what is wrong with it."""
+        path, models = self._files.path_of(found.input_file_id), self._models_for(found.client)
+        try:
+            errors = await in_thread(check_lines, path, found.endpoint, models)
+        except OSError as error:
+            errors = [LineError("invalid_file", f"the file cannot be read ({error.strerror})")]
+        if errors:
+            await self._fail(found, errors)
+            return
+        name = f"{found.client}: {found.id}"
+        try:
+            dataset = await in_thread(partial(checked, path, found.id, name, models))
+        except InputError as error:
+            await self._fail(found, [LineError("invalid_file", error.what)])
+            return
+        batch = (await queueing.submit(self._database, dataset, self._clock.now())).batch
+        async with self._database.write() as connection:
+            facts: dict[str, Any] = {
+                "batch_id": batch.id,
+                "model": batch.models[0],
+                "total": batch.rows,
+            }
+            await api_batches.change(connection, found.id, **facts)
+            # It may have been cancelled meanwhile.
+            await api_batches.change(
+                connection,
+                found.id,
+                ApiBatchState.VALIDATING,
+                state=ApiBatchState.IN_PROGRESS,
+                in_progress_at_ms=self._clock.now(),
+            )
+        self._changed()
+
+    async def _fail(self, found: ApiBatch, errors: Sequence[LineError]) -> None:
+        now = self._clock.now()
+        await self._set(found, ApiBatchState.FAILED, errors_json=as_text(errors), failed_at_ms=now)
+
+    async def _wind_up(self, found: ApiBatch, batch: Batch | None) -> None:
+        """Cancel it, and write what was answered once no call of it is in flight."""
+        if batch is None:
+            now = self._clock.now()
+            await self._set(found, ApiBatchState.CANCELLED, cancelled_at_ms=now)
+            return
+        if batch.state is not BatchState.CANCELLED:
+            async with self._database.write() as connection:
+                await batches.set_batch_state(connection, batch.id, BatchState.CANCELLED)
+            self._changed()
+        elif not batch.counts.running:
+            await self._finish(found, batch, cancelled=True)
+
+    async def _finish(self, found: ApiBatch, batch: Batch, *, cancelled: bool = False) -> None:
+        """Write the files of its results, and say that it has ended."""
+        output, errors = await self._write_results(found, batch)
+        now = self._clock.now()
+        async with self._database.write() as connection:
+            told = await api_batches.tokens(connection, batch)
+            ended: dict[str, Any] = (
+                {"state": ApiBatchState.CANCELLED, "cancelled_at_ms": now}
+                if cancelled
+                else {"state": ApiBatchState.COMPLETED, "completed_at_ms": now}
+            )
+            await api_batches.change(
+                connection,
+                found.id,
+                output_file_id=output,
+                error_file_id=errors,
+                completed=batch.counts.succeeded,
+                failed=batch.counts.failed,
+                prompt_tokens=told[0],
+                completion_tokens=told[1],
+                **ended,
+            )
+
+    async def _write_results(self, found: ApiBatch, batch: Batch) -> tuple[str | None, str | None]:
+        """The ids of the files with the answers and with the failures; None: there are none."""
+        output, errors = (self._files.new_part(".jsonl") for _ in range(2))
+        try:
+            await request_results.write_results(self._database.read, [batch], output, errors)
+            kept = [
+                await self._keep(found, path, kind) if has_content(path) else None
+                for path, kind in ((output, "output"), (errors, "error"))
+            ]
+        finally:
+            for path in (output, errors):
+                remove(path)
+        return kept[0], kept[1]
+
+    async def _keep(self, found: ApiBatch, path: Path, kind: str) -> str:
+        """Keep a file of results under an id that is the same however often it is written."""
+        drawn = hashlib.sha256(f"{found.id} {kind}".encode()).hexdigest()[:24]
+        name, life_s = f"{found.id}_{kind}.jsonl", found.output_expires_s
+        file = await self._files.keep(
+            path, found.client, OUTPUT, name, file_id=f"file-{drawn}", life_s=life_s
+        )
+        return file.id
+
+    async def _set(self, found: ApiBatch, state: ApiBatchState, **values: object) -> None:
+        """Change the state of a batch, unless it has changed since it was read."""
+        async with self._database.write() as connection:
+            await api_batches.change(connection, found.id, found.state, state=state, **values)

@@ -1,0 +1,164 @@
+"""What clients of `midnight serve` ask for: calls, and what may be called.
+
+Each call takes the engine's way: a permit, a row in the ledger, and its settlement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from runner.app import accounts, refusals
+from runner.app.api_batch_input import Models
+from runner.app.api_files import ApiFiles
+from runner.app.batch_api import BatchApi
+from runner.app.clients import NOBODY, Client, Clients, ClientUse, DailyCalls, wait_ms
+from runner.app.engine_host import EngineHost, OnStart
+from runner.app.image_results import ImageResults
+from runner.app.model_list import ListedModel, ModelList
+from runner.app.refusals import Refusal
+from runner.clock import Clock
+from runner.core.demand import Rules
+from runner.core.ending import Ending
+from runner.core.period import read_length
+from runner.core.verdict import Kind
+from runner.engine.client_call import (
+    Answered,
+    ClientQuestion,
+    ClientRequest,
+    NotAdmitted,
+    Outcome,
+)
+from runner.engine.progress import Watcher
+from runner.engine.run import RunOptions
+from runner.engine.snapshot import routes_of
+from runner.settings import Settings
+from runner.store.database import Database
+
+LONGEST_WAIT_MS = 7 * 24 * 3_600_000
+
+
+class Gateway:
+    """The door for clients. Made by `Application.gateway`.
+
+    Attributes:
+        clients: Who they are.
+        files: Their files.
+        batches: Their batches, which somebody has to `work` on.
+    """
+
+    def __init__(
+        self, settings: Settings, database: Database, clock: Clock, host: EngineHost
+    ) -> None:
+        self.clients = Clients(settings, database)
+        self.settings = settings
+        self._clock = clock
+        self._host = host
+        self._daily = DailyCalls(settings, database, clock)
+        self._models = ModelList(settings, database, clock, host)
+        self.files = ApiFiles(database, clock)
+        self.batches = BatchApi(database, self.files, clock, self._models_of, host.reread)
+        self._images = ImageResults(host.endpoints, clock)
+        self._timeout_s = read_length(settings.serve.timeout) / 1000
+
+    async def run(
+        self, on_start: OnStart, *, signals: bool = False, watcher: Watcher | None = None
+    ) -> Ending:
+        """Make calls for clients and for all that is queued, until it is stopped.
+
+        Raises:
+            ConfigError: A token or a base URL is missing.
+            RunnerError: As `Application.run`.
+        """
+        rules: Rules = accounts.rules_for(self.settings)
+        options = RunOptions(rules=rules, lasting=True, watcher=watcher)
+        ending, _ = await self._host.run(options, on_start, signals=signals)
+        return ending
+
+    def reread(self) -> None:
+        """Tell the engine that somebody in this process has changed the queue."""
+        self._host.reread()
+
+    async def used_today(self) -> list[ClientUse]:
+        """How many calls each client has made today; of one that made none only if it has a key."""
+        keys = {key.client for key in await self.clients.keys()}
+        names = sorted({NOBODY, *self.settings.serve.clients, *keys})
+        found = await self._daily.used(map(self.clients.named, names))
+        return [one for one in found if one.calls or one.name in keys]
+
+    async def models(self, client: Client) -> list[ListedModel]:
+        """What `client` may ask, and how much is left today; asking costs nothing."""
+        return await self._models.models(client)
+
+    async def ask(
+        self,
+        client: Client,
+        url: str,
+        body: Mapping[str, Any],
+        *,
+        stream: bool = False,
+        waits_ms: int | None = None,
+    ) -> ClientRequest | Refusal:
+        """Have a call made for a client; nothing is made if it is refused.
+
+        Args:
+            client: Who asks.
+            url: Of OpenAI's API, as ``/v1/chat/completions``.
+            body: As the client sent it; it names a model.
+            stream: Whether the reply is to come piece by piece.
+            waits_ms: How long it waits for allowance; None: as the client's settings say.
+        """
+        model = body["model"]
+        models = self._models_for(client, model)
+        if models is None:
+            return refusals.unserved(model)
+        if (until := await self._daily.take(client)) is not None:
+            most = client.settings.max_calls_per_day or 0
+            return refusals.of_client(most, until, self._clock.now())
+        waits = wait_ms(client, self.settings) if waits_ms is None else waits_ms
+        question = ClientQuestion(
+            client.name, models, url, body, stream, min(waits, LONGEST_WAIT_MS), self._timeout_s
+        )
+        return await self._host.ask(question)
+
+    @contextmanager
+    def waiting_for(self, client: Client, request: ClientRequest) -> Iterator[None]:
+        """While the block lasts, somebody waits for what comes of `request`."""
+        try:
+            yield
+        finally:
+            request.leave()
+            if not request.is_charged:
+                self._daily.give_back(client)
+
+    async def images(self, answered: Answered, *, as_base64: bool) -> bytes | Refusal:
+        """The body of a reply with images, once they are made."""
+        return await self._images.finished(answered, as_base64=as_base64)
+
+    def refusal(self, outcome: Outcome, model: str) -> Refusal | None:
+        """What a client is told in the place of an answer; None: there is one."""
+        if isinstance(outcome, NotAdmitted):
+            if outcome.waiting is not None:
+                return refusals.of_waiting(outcome.waiting, self._clock.now())
+            return refusals.unavailable(outcome.why) if outcome.why else refusals.unserved(model)
+        if isinstance(outcome, Answered) and outcome.result.verdict.kind is not Kind.DONE:
+            return refusals.of_result(outcome.result)
+        return None
+
+    def _models_of(self, name: str) -> Models:
+        """What answers for the models that a client names."""
+        client = self.clients.named(name)
+        accounts_ = accounts.accounts_of(self.settings)
+
+        def models(model: str) -> tuple[str, ...] | None:
+            found = self._models_for(client, model)
+            return found if found is not None and routes_of(found, accounts_) else None
+
+        return models
+
+    def _models_for(self, client: Client, model: str) -> tuple[str, ...] | None:
+        """The models that answer for the one that `client` names; None: it is not served."""
+        if own := client.settings.models:
+            return own.get(model)
+        return self.settings.serve.models.get(model, (model,))

@@ -1,0 +1,67 @@
+"""Images for clients: as the provider hands them over, or once its task has made them."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+
+import anyio
+import orjson
+
+from runner.app.refusals import SERVER, Refusal
+from runner.clock import Clock
+from runner.engine.client_call import Answered
+from runner.providers.downloads import Image
+from runner.providers.endpoint import Endpoint
+from runner.providers.images import MOST_REPLY_BYTES, TaskDone, TaskFailed, TaskLost
+
+POLL_EVERY_S = 1.0  # somebody waits
+POLL_TIMEOUT_S = 30.0
+FETCH_TIMEOUT_S = 120.0
+LONGEST_TASK_S = 600.0
+
+
+class ImageResults:
+    """Makes OpenAI's reply of what a call for images brought."""
+
+    def __init__(
+        self, endpoints: Callable[[], Awaitable[Mapping[str, Endpoint]]], clock: Clock
+    ) -> None:
+        self._endpoints = endpoints
+        self._clock = clock
+
+    async def finished(self, answered: Answered, *, as_base64: bool) -> bytes | Refusal:
+        """The body of the reply, or why there is no image; the call is paid in either case."""
+        reply = answered.result.reply
+        if reply is None or not reply.task_id:
+            return answered.result.body.encode()
+        endpoint = (await self._endpoints())[answered.route[0]]
+        urls = await self._made(endpoint, reply.task_id)
+        if isinstance(urls, Refusal):
+            return urls
+        data: list[dict[str, str]] = [{"url": url} for url in urls]
+        if as_base64:
+            data = []
+            for url in urls:
+                image = await endpoint.fetch(url, MOST_REPLY_BYTES, FETCH_TIMEOUT_S)
+                if not isinstance(image, Image):
+                    return Refusal(502, "the image was made, and cannot be fetched", SERVER)
+                data.append({"b64_json": base64.b64encode(image.data).decode()})
+        return orjson.dumps({"created": self._clock.now() // 1000, "data": data})
+
+    async def _made(self, endpoint: Endpoint, task_id: str) -> tuple[str, ...] | Refusal:
+        """Where the images are, once the provider has made them."""
+        poll = partial(endpoint.task, task_id, POLL_TIMEOUT_S)
+        with anyio.move_on_after(LONGEST_TASK_S):
+            while True:
+                match await poll():
+                    case TaskDone(urls):
+                        return urls
+                    case TaskFailed(code, message):
+                        return Refusal(502, f"the image was not made: {message or code}", SERVER)
+                    case TaskLost(why):
+                        return Refusal(502, f"the provider has lost the image: {why}", SERVER)
+                    case _:
+                        await anyio.sleep(POLL_EVERY_S)
+        return Refusal(504, "the image was not made within ten minutes", SERVER)

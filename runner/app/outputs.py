@@ -1,0 +1,178 @@
+"""The files that batches remember as their outputs: named, kept up to date, never lost.
+
+A file belongs to one batch. Where another batch, or another database, has written more answers to
+it than this one has, it is kept under another name first.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import anyio
+
+from runner import path_text
+from runner.core.states import Counts
+from runner.engine.progress import Progress, Watcher
+from runner.errors import InputError, OutputError, RunnerError
+from runner.store.batches import Batch
+
+log = logging.getLogger(__name__)
+
+# While rows come in, a file is written anew so often, but that takes no more of the time than this.
+EVERY_S = 120.0
+SHARE_OF_TIME = 0.05
+# A wait that is shorter than this is no sleep.
+SLEEP_MS = 20_000
+
+Signature = tuple[tuple[Counts, int], ...]
+"""What changes whenever the results of a batch or of its parts do."""
+
+Family = Callable[[Batch], Awaitable[list[Batch]]]
+Write = Callable[[Batch], Awaitable[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """An output file, as it was written last; `error` says why it could not be."""
+
+    batch_id: int
+    path: Path
+    rows: int = 0
+    error: OutputError | None = None
+
+
+def named(path: Path) -> str:
+    """How an output file is stored."""
+    return path_text.to_text(Path(os.path.abspath(path)))  # noqa: PTH100 - keeps links
+
+
+def set_aside(path: Path, answers: int, state_column: str, owner: Batch | None) -> Path | None:
+    """Keep the file at `path` under another name, too, if it has more than so many answers.
+
+    Args:
+        path: An output file, which is about to be written.
+        answers: How many answers it will have.
+        state_column: The column that tells what has become of a row.
+        owner: The batch whose output it was, if that is known.
+
+    Raises:
+        OutputError: It cannot be kept.
+    """
+    if not path.is_file() or answers_in(path, state_column) <= answers:
+        return None
+    kept = _free_name(path, f"batch-{owner.id}" if owner else "previous")
+    try:
+        try:
+            os.link(path, kept)
+        except OSError:  # a file system without hard links
+            shutil.copy2(path, kept)
+    except OSError as error:
+        what = f"it has more answers than this batch, and cannot be kept as {kept.name}"
+        remedy = "name another file with -o"
+        raise OutputError(f"{what} ({error.strerror})", where=str(path), remedy=remedy) from error
+    return kept
+
+
+def answers_in(path: Path, state_column: str) -> int:
+    """How many rows of an output file have an answer; 0 if it is none that can be read."""
+    from runner import exact_json, files  # noqa: PLC0415 - seldom needed
+
+    with suppress(InputError):
+        dataset = files.check(path)
+        if state_column in dataset.columns:
+            rows = map(exact_json.loads, files.read_rows(dataset))
+            return sum(row.get(state_column) == "succeeded" for row in rows)
+        if "response" in dataset.columns:  # as OpenAI's Batch API writes results
+            rows = map(exact_json.loads, files.read_rows(dataset))
+            return sum(row.get("response") is not None for row in rows)
+    return 0
+
+
+def _free_name(path: Path, word: str) -> Path:
+    stem, dot, suffixes = path.name.partition(".")
+    names = (f"{stem}.{word}{number}{dot}{suffixes}" for number in ("", *range(-2, -1000, -1)))
+    return next(place for name in names if not (place := path.with_name(name)).exists())
+
+
+class OutputKeeper:
+    """Writes the outputs of batches while a run goes on; a watcher of that run.
+
+    Args:
+        find: Finds the batches with an output that the run is about.
+        family: Finds a batch's parts.
+        write: Writes the output of a batch; returns its rows.
+        watcher: Who else watches.
+    """
+
+    def __init__(
+        self,
+        find: Callable[[], Awaitable[list[Batch]]],
+        family: Family,
+        write: Write,
+        watcher: Watcher | None,
+    ) -> None:
+        self._find = find
+        self._family = family
+        self._write = write
+        self._watcher = watcher
+        self._asleep = anyio.Event()
+        self._was_asleep = False
+        self._seen: dict[int, Signature] = {}
+        self.written: dict[int, Written] = {}
+
+    def __call__(self, progress: Progress) -> None:
+        """Note whether the run sleeps, and show the progress to whoever else watches."""
+        asleep = _sleeps(progress)
+        if asleep and not self._was_asleep:
+            self._asleep.set()
+        self._was_asleep = asleep
+        if self._watcher is not None:
+            self._watcher(progress)
+
+    async def keep_up(self) -> None:
+        """Write what has changed at every sleep, and every few minutes; until it is cancelled."""
+        pause = EVERY_S
+        while True:
+            with anyio.move_on_after(pause):
+                await self._asleep.wait()
+            self._asleep = anyio.Event()
+            began = anyio.current_time()
+            with suppress(RunnerError):  # the run itself tells what is wrong with the database
+                await self.write_changed()
+            pause = max(EVERY_S, (anyio.current_time() - began) / SHARE_OF_TIME)
+
+    async def write_changed(self) -> Sequence[Written]:
+        """Write the outputs whose batches have changed; all that were written so far."""
+        for batch in await self._find():
+            family = await self._family(batch)
+            signature = tuple((part.counts, part.calls_made) for part in family)
+            if self._seen.get(batch.id) != signature:
+                self._seen[batch.id] = signature
+                await self._write_one(batch)
+        return tuple(self.written.values())
+
+    async def _write_one(self, batch: Batch) -> None:
+        path = path_text.to_path(batch.output or "")
+        try:
+            self.written[batch.id] = Written(batch.id, path, await self._write(batch))
+        except OutputError as error:
+            self._seen.pop(batch.id)  # it is tried again
+            self.written[batch.id] = Written(batch.id, path, error=error)
+            log.warning("output cannot be written", extra={"batch": batch.id, "why": error.what})
+
+
+def _sleeps(progress: Progress) -> bool:
+    if progress.in_flight or not progress.waiting:
+        return bool(progress.paused) and not progress.batches
+    return progress.until is None or progress.until - progress.at > SLEEP_MS
+
+
+def with_output(found: Collection[Batch], only: frozenset[int] | None) -> list[Batch]:
+    """Those of the batches that have an output, and that a run of `only` is about."""
+    return [b for b in found if b.output is not None and (only is None or b.id in only)]

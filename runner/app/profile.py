@@ -1,0 +1,56 @@
+"""What a batch asks, what came of it, and what it cost: for whoever looks at one batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from runner.app.rows import Reading
+from runner.jobfile import JobFile
+from runner.store import batch_rows, reports, stories
+from runner.store.batch_rows import Cause
+from runner.store.batches import Batch
+from runner.store.reports import DayReport
+
+MOST_ANSWERS = 12
+MOST_CAUSES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A batch in full.
+
+    Attributes:
+        family: The batch and its parts.
+        jobfile: What it asks.
+        replaces: The batches that it has replaced.
+        answers: The short answers that most rows have, and how many have each.
+        causes: Why rows have failed, the most frequent cause first.
+        days: What it cost, by day.
+    """
+
+    family: tuple[Batch, ...]
+    jobfile: JobFile
+    replaces: tuple[Batch, ...]
+    answers: tuple[tuple[str, int], ...]
+    causes: tuple[Cause, ...]
+    days: tuple[DayReport, ...]
+
+    @property
+    def batch(self) -> Batch:
+        """The batch itself."""
+        return self.family[0]
+
+
+async def profile(reading: Reading, every: Sequence[Batch], family: Sequence[Batch]) -> Profile:
+    """Read what there is of a batch; `every` are all batches."""
+    whole = family[0]
+    async with reading() as connection:
+        answers = await stories.common_answers(
+            connection, whole.first_job, whole.last_job, MOST_ANSWERS
+        )
+        causes = await batch_rows.causes(connection, family, MOST_CAUSES)
+        days = await reports.daily(connection, batch_ids=[part.id for part in family])
+    replaces = tuple(b for b in every if b.replaced_by == whole.id and b.part_of is None)
+    jobfile = JobFile.from_json(whole.job_json)
+    return Profile(tuple(family), jobfile, replaces, tuple(answers), tuple(causes), tuple(days))

@@ -1,0 +1,69 @@
+"""Batches are deleted, and the space that they took is given back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from runner.errors import BusyError
+from runner.store import batches, pruning, runners
+from runner.store.batches import Batch
+from runner.store.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """What was deleted.
+
+    Attributes:
+        batches: The batches, without their parts.
+        bytes_freed: By how much the database became smaller; None: it did not, because a runner is
+            at work, and new rows use the space.
+    """
+
+    batches: tuple[Batch, ...]
+    bytes_freed: int | None
+
+
+async def delete(database: Database, found: Sequence[Batch], now: int) -> Pruned:
+    """Delete batches with their rows and results; what they cost stays in the ledger.
+
+    Raises:
+        BusyError: A runner works on one of them.
+    """
+    alive = await runners.alive(database)
+    async with database.write() as connection:
+        families = [await batches.parts_of(connection, batch.id) for batch in found]
+        busy = [part for family in families for part in family if part.counts.running]
+        if alive and busy:
+            name = f"{busy[0].name} (batch {busy[0].part_of or busy[0].id})"
+            remedy = f"first: midnight cancel {busy[0].part_of or busy[0].id}"
+            raise BusyError(f"a runner works on {name}", remedy=remedy)
+        ids = [part.id for family in families for part in family]
+        await pruning.hide(connection, ids, now)
+    return Pruned(tuple(found), await _empty(database, may_shrink=not alive))
+
+
+async def old_batches(database: Database, before: int) -> list[Batch]:
+    """The batches that are done, cancelled or trials, and that nothing was recorded for since."""
+    async with database.read() as connection:
+        every = await batches.list_batches(connection)
+        families = {b.id: [p for p in every if b.id in (p.id, p.part_of)] for b in every}
+        return [
+            batch
+            for batch in every
+            if batch.part_of is None
+            and all(part.over for part in families[batch.id])
+            and await pruning.last_used(connection, batch) < before
+        ]
+
+
+async def _empty(database: Database, *, may_shrink: bool) -> int | None:
+    before, more = database.path.stat().st_size, True
+    while more:
+        async with database.write() as connection:
+            more = await pruning.empty_some(connection)
+    if not may_shrink:
+        return None
+    await database.give_back_space()
+    return max(0, before - database.path.stat().st_size)

@@ -1,0 +1,70 @@
+"""What a report page shows beside the ledger: models, reasons, answers, and when all is done."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from runner.app.report_page import Extras
+from runner.app.reporting import By, Wanted, make_report
+from runner.app.responses import Status
+from runner.app.rows import Reading
+from runner.core.rejections import pattern_of
+from runner.store import batches, ledger, stories
+from runner.store.batches import Batch
+
+MOST_REASONS = 8
+MOST_BATCHES = 4
+MOST_ANSWERS = 12
+
+
+async def extras(reading: Reading, wanted: Wanted, status: Status) -> Extras:
+    """Read what there is; `status` tells when the queue will be done."""
+    by_model = Wanted((By.MODEL,), wanted.since, wanted.until, wanted.batch)
+    models = (await make_report(reading, by_model)).lines
+    async with reading() as connection:
+        every = await batches.list_batches(connection)
+        own = [b for b in every if wanted.batch is None or wanted.batch.id in (b.id, b.part_of)]
+        ids = None if wanted.batch is None else [batch.id for batch in own]
+        lost = [
+            (error, number)
+            for day, error, number in await ledger.reasons(connection, ids)
+            if (not wanted.since or day >= wanted.since)
+            and (not wanted.until or day <= wanted.until)
+        ]
+        answers = []
+        for batch in _labelled(own):
+            found = await stories.common_answers(
+                connection, batch.first_job, batch.last_job, MOST_ANSWERS
+            )
+            if 1 < len(found) < MOST_ANSWERS:
+                answers.append((f"{batch.name} (batch {batch.id})", found))
+    return Extras(models, _grouped(lost), answers, _finish(status, {b.id for b in own}))
+
+
+def _labelled(found: list[Batch]) -> list[Batch]:
+    """The newest batches that have answers."""
+    whole = [b for b in found if b.part_of is None and not b.is_trial and b.counts.succeeded]
+    return whole[::-1][:MOST_BATCHES]
+
+
+def _grouped(lost: list[tuple[str, int]]) -> list[tuple[str, int]]:
+    """Reasons that differ in numbers and quoted words only are one; the first stands for all."""
+    counts, first = Counter[str](), dict[str, str]()
+    for error, number in lost:
+        pattern = pattern_of(error)
+        counts[pattern] += number
+        first.setdefault(pattern, error)
+    return [(first[pattern], number) for pattern, number in counts.most_common(MOST_REASONS)]
+
+
+def _finish(status: Status, own: set[int]) -> tuple[int, int] | None:
+    open_lines = [
+        line
+        for line in status.batches
+        if line.batch.id in own and not line.batch.over and line.batch.left
+    ]
+    known = [line.forecast for line in open_lines if line.forecast and not line.forecast.beyond]
+    if not known or len(known) < len(open_lines):
+        return None
+    left = sum(line.batch.left for line in open_lines)
+    return max(one.finish_at for one in known), left

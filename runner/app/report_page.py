@@ -1,0 +1,213 @@
+"""A report as one HTML page: no network, no script; for light and dark screens, phones, paper."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from html import escape
+
+from runner.app import charts
+from runner.app.charts import Stack
+from runner.app.reporting import Line, Report
+
+OUTCOMES = ("answered", "wasted", "failed", "throttled", "refused", "in_flight")
+"""In the order in which they are stacked; each is a colour, too."""
+
+_MOST_DAYS = 60
+_STYLE = """
+* { box-sizing: border-box; }
+body { margin: 0 auto; padding: 24px 16px 48px; max-width: 800px; background: var(--paper);
+  color: var(--ink); font: 15px/1.5 system-ui, sans-serif; }
+h1 { font-size: 22px; margin: 0 0 4px; } h2 { font-size: 16px; margin: 32px 0 8px; }
+p, .dim { color: var(--dim); margin: 0 0 8px; }
+.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(120px, 1fr)); gap: 8px; }
+.card { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: 10px; }
+.card b { display: block; font-size: 20px; }
+.legend span { margin-right: 14px; white-space: nowrap; }
+.legend i { display: inline-block; width: 10px; height: 10px; border-radius: 2px;
+  margin-right: 5px; }
+.wide { overflow-x: auto; } .wide svg { min-width: 520px; }
+table { border-collapse: collapse; width: 100%; font-size: 13px; white-space: nowrap;
+  font-variant-numeric: tabular-nums; }
+th, td { padding: 4px 6px; text-align: right; border-bottom: 1px solid var(--line); }
+th:first-child, td:first-child { text-align: left; }
+tfoot td { font-weight: 600; }
+section { break-inside: avoid; }
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Extras:
+    """What a page shows beside the ledger.
+
+    Attributes:
+        models: The ledger by model.
+        reasons: Why calls have failed or were refused, and how many did.
+        answers: By batch, the answers that most of its rows have.
+        finish: When all that is queued will be done (ms since the epoch), and how many rows that
+            is; None: nothing is queued, or it cannot be told.
+    """
+
+    models: Sequence[Line] = ()
+    reasons: Sequence[tuple[str, int]] = ()
+    answers: Sequence[tuple[str, Sequence[tuple[str, int]]]] = ()
+    finish: tuple[int, int] | None = None
+
+
+def page(report: Report, extras: Extras, made_at: datetime) -> str:
+    """The page, as a whole document."""
+    batch = report.wanted.batch
+    subject = f"{batch.name} (batch {batch.id})" if batch else "Calls spent"
+    parts = [
+        f"<h1>{escape(subject)}</h1>",
+        f"<p>{escape(_span(report))}; made {made_at:%Y-%m-%d %H:%M}</p>",
+        _cards(report),
+    ]
+    if report.days:
+        parts += [
+            _section("Calls per day", _days(report), _legend()),
+            _section("Calls by hour of the provider's day", _hours(report)),
+            _section("Rows done", _rows(report, extras)),
+            _section("Seconds per answered call", _latency(report)),
+            _section("Tokens per day", _tokens(report)),
+        ]
+    if extras.models:
+        pairs = [(line.labels.get("model", ""), line.figures.calls) for line in extras.models]
+        parts.append(_section("Calls per model", charts.bars(pairs, "Calls per model")))
+    if extras.reasons:
+        drawn = charts.bars(extras.reasons, "Why calls came to nothing", "failed")
+        parts.append(_section("Why calls came to nothing", drawn))
+    for name, answers in extras.answers:
+        drawn = charts.bars(answers, f"Answers of {name}", "answered")
+        parts.append(_section(f"Answers of {name}", drawn))
+    parts.append(_section("Figures", _table(report)))
+    return _document(subject, "".join(parts))
+
+
+def _document(title: str, body: str) -> str:
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        '<meta name="color-scheme" content="light dark">'
+        f"<title>{escape(title)} · Midnight Runner</title>"
+        f"<style>{charts.STYLE}{_STYLE}</style></head><body>{body}</body></html>\n"
+    )
+
+
+def _section(title: str, drawn: str, below: str = "") -> str:
+    return f'<section><h2>{escape(title)}</h2><div class="wide">{drawn}</div>{below}</section>'
+
+
+def _span(report: Report) -> str:
+    days = sorted({line.labels["day"] for line in report.days})
+    if not days:
+        return "no call was made"
+    return days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
+
+
+def _cards(report: Report) -> str:
+    figures, total = report.total.figures, report.total
+    rows_per_call = figures.rows_per_call
+    shown = [
+        ("calls", f"{figures.calls:,}"),
+        ("rows", f"{figures.rows:,}"),
+        ("rows a call", "-" if rows_per_call is None else f"{rows_per_call:.1f}"),
+        ("tokens", "unknown" if figures.tokens is None else f"{figures.tokens:,}"),
+        ("of the allowance", "-" if total.share is None else f"{total.share:.0%}"),
+    ]
+    cards = [f'<div class="card"><b>{value}</b>{name}</div>' for name, value in shown]
+    return f'<div class="cards">{"".join(cards)}</div>'
+
+
+def _legend() -> str:
+    marks = [
+        f'<span><i style="background:var(--{name})"></i>{name.replace("_", " ")}</span>'
+        for name in OUTCOMES
+    ]
+    return f'<p class="legend">{"".join(marks)}<span>┄ the limit</span></p>'
+
+
+def _days(report: Report) -> str:
+    stacks = []
+    for day, lines in _by_day(report):
+        figures = [(name, sum(getattr(one.figures, name) for one in lines)) for name in OUTCOMES]
+        limits = [one.limit for one in lines if one.limit]
+        stacks.append(Stack(day, tuple(figures), sum(limits) or None))
+    return charts.stacked_bars(stacks, "Calls per day, by what they came to")
+
+
+def _by_day(report: Report) -> list[tuple[str, list[Line]]]:
+    days: dict[str, list[Line]] = {}
+    for line in report.days:
+        days.setdefault(line.labels["day"], []).append(line)
+    return sorted(days.items())[-_MOST_DAYS:]
+
+
+def _hours(report: Report) -> str:
+    return charts.heat_map(list(report.hours.items())[-_MOST_DAYS:], "Calls by hour")
+
+
+def _rows(report: Report, extras: Extras) -> str:
+    points, done = [], 0
+    for day, lines in _by_day(report):
+        done += sum(one.figures.rows for one in lines)
+        points.append((_noon(day), float(done), f"{day}: {done:,} rows done"))
+    forecast = None
+    if extras.finish is not None:
+        at, left = extras.finish
+        moment = datetime.fromtimestamp(at / 1000).astimezone()
+        told = f"{moment:%Y-%m-%d}: {done + left:,} rows, if all goes on as it does"
+        forecast = (max(at / 1000, points[-1][0]), float(done + left), told)
+    return charts.curve(points, "Rows done over time", forecast=forecast)
+
+
+def _latency(report: Report) -> str:
+    points = []
+    for day, lines in _by_day(report):
+        took = sum(one.figures.latency_ms for one in lines)
+        calls = sum(one.figures.succeeded for one in lines)
+        if calls:
+            seconds = took / calls / 1000
+            points.append((_noon(day), seconds, f"{day}: {seconds:.1f} s a call"))
+    return charts.curve(points, "Seconds per call") if points else "<p>no call was answered</p>"
+
+
+def _tokens(report: Report) -> str:
+    stacks = [
+        Stack(
+            day,
+            (
+                ("series", sum(one.figures.prompt_tokens for one in lines)),
+                ("in_flight", sum(one.figures.completion_tokens for one in lines)),
+            ),
+        )
+        for day, lines in _by_day(report)
+    ]
+    return charts.stacked_bars(stacks, "Tokens sent, and received above them")
+
+
+def _noon(day: str) -> float:
+    return datetime.fromisoformat(f"{day}T12:00:00+00:00").timestamp()
+
+
+def _table(report: Report) -> str:
+    names = list(dict.fromkeys(key for line in report.lines for key in line.labels))
+    heads = [*names, "calls", *(name.replace("_", " ") for name in OUTCOMES), "rows", "tokens"]
+    head = "".join(f"<th>{escape(name)}</th>" for name in heads)
+    body = "".join(f"<tr>{_cells(line, names)}</tr>" for line in report.lines)
+    total = _cells(report.total, names, "total")
+    return (
+        f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
+        f"<tfoot><tr>{total}</tr></tfoot></table>"
+    )
+
+
+def _cells(line: Line, names: Sequence[str], title: str = "") -> str:
+    figures = line.figures
+    labels = [line.labels.get(name, "") for name in names] or [""]
+    labels[0] = title or labels[0]
+    tokens = "unknown" if figures.tokens is None else f"{figures.tokens:,}"
+    numbers = [figures.calls, *(getattr(figures, name) for name in OUTCOMES), figures.rows]
+    shown = [*map(escape, labels), *(f"{number:,}" for number in numbers), tokens]
+    return "".join(f"<td>{value}</td>" for value in shown)

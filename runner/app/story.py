@@ -1,0 +1,79 @@
+"""The whole story of one row: what was asked, every call, every reply, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from runner import exact_json
+from runner.app.rows import Reading
+from runner.errors import JobFileError, NotFoundError
+from runner.jobfile import JobFile, Prompt
+from runner.store import jobs, stories
+from runner.store.batches import Batch
+from runner.store.stories import JobStory
+
+
+@dataclass(frozen=True, slots=True)
+class RowStory:
+    """One row of a batch.
+
+    Attributes:
+        batch: The batch.
+        number: Which row it is, from 1.
+        row: Its columns, as JSON.
+        prompt: The messages that it is asked with, each with its role; empty where the row is a
+            request itself, or its prompt cannot be made.
+        parts: By the name of the part ("" for the batch itself), the story of its job.
+    """
+
+    batch: Batch
+    number: int
+    row: str
+    prompt: tuple[tuple[str, str], ...]
+    parts: tuple[tuple[str, JobStory], ...]
+
+
+async def story(reading: Reading, family: Sequence[Batch], number: int) -> RowStory:
+    """All that is known of row `number` (from 1).
+
+    Raises:
+        NotFoundError: There is no such row.
+    """
+    whole = family[0]
+    if not 1 <= number <= whole.rows_loaded:
+        what = f"batch {whole.id} has no row {number}"
+        raise NotFoundError(what, remedy=f"its rows are 1 to {whole.rows_loaded}")
+    row_id, found = whole.first_row + number - 1, []
+    async with reading() as connection:
+        bodies = await jobs.read_bodies(connection, [row_id])
+        for part in family:
+            job_id, apart = divmod(number - 1, part.row_step)
+            if apart:
+                continue
+            one = await stories.story_of(connection, part.id, part.first_job + job_id)
+            if one is not None:
+                found.append((part.part, one))
+    body = bodies[row_id]
+    return RowStory(whole, number, body, _prompt(whole, body), tuple(found))
+
+
+def _prompt(batch: Batch, body: str) -> tuple[tuple[str, str], ...]:
+    jobfile = JobFile.from_json(batch.job_json)
+    values, prompt = exact_json.loads(body), Prompt(jobfile)
+    try:
+        match jobfile.job.kind:
+            case "request":
+                return ()
+            case "chat":
+                return tuple((m["role"], _text(m["content"])) for m in prompt.messages(values))
+            case _:
+                return (("text", prompt.text(values)),)
+    except JobFileError:
+        return ()
+
+
+def _text(content: object) -> str:
+    if isinstance(content, str):
+        return content
+    return exact_json.dumps(content).decode()

@@ -1,0 +1,145 @@
+"""`midnight init FILE`: a commented job file for a dataset of one's own, from three answers."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import orjson
+import typer
+
+from runner import exact_json, files, jobfile
+from runner.errors import ConfigError, OutputError
+from runner.files import Dataset
+
+MODEL = "Qwen/Qwen3-8B"
+SEEN = 50  # rows that are looked at to find the column with the texts
+FEWEST_LABELS = 2
+# What a template reads as it is; any other column is read as row["…"].
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_TAKEN = {"row", "true", "false", "none", "loop", "self"}
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What the user has answered: the dataset, what to do with a row, and the labels, if any."""
+
+    data: Path
+    task: str
+    labels: tuple[str, ...]
+
+
+def suggested() -> list[Path]:
+    """Files where one stands that may be datasets."""
+    suffixes = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet", ".xlsx")
+    return sorted(path for path in Path().iterdir() if path.name.endswith(suffixes))
+
+
+def ask(data: Path | None, task: str | None, labels: str | None) -> Answers | None:
+    """Ask for what is not given; None: no file is named, and the sample will do."""
+    if data is None:
+        found = suggested()
+        here = f" ({', '.join(map(str, found[:5]))})" if found else ""
+        named = typer.prompt(f"Which file{here}? Enter: a sample", default="", show_default=False)
+        if not named.strip():
+            return None
+        data = Path(named.strip()).expanduser()
+    if task is None:
+        task = typer.prompt("What is to be done with each row?")
+    if labels is None:
+        said = "Which labels, with commas? Enter: a text of any kind"
+        labels = typer.prompt(said, default="", show_default=False)
+    return Answers(data, task.strip(), read_labels(labels))
+
+
+def read_labels(text: str) -> tuple[str, ...]:
+    """``good, bad`` as labels; Chinese commas separate, too.
+
+    Raises:
+        ConfigError: There is only one.
+    """
+    labels = tuple(dict.fromkeys(filter(None, (w.strip() for w in re.split("[,，、;；]", text)))))  # noqa: RUF001
+    if labels and len(labels) < FEWEST_LABELS:
+        raise ConfigError("one label is no choice", where="labels", remedy="name two at least")
+    return labels
+
+
+def write(answers: Answers) -> Path:
+    """Write the job file beside nothing of its name; where it is.
+
+    Raises:
+        InputError: The dataset cannot be read.
+        OutputError: There is such a file, or it cannot be written.
+    """
+    if not answers.task:
+        raise ConfigError("there is nothing to do", where="task", remedy="say what, in a sentence")
+    dataset = files.check(answers.data)
+    target = Path(f"{answers.data.name.partition('.')[0] or 'job'}.toml")
+    text = job_text(answers, dataset)
+    jobfile.parse(text, str(target))
+    try:
+        with target.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        remedy = "move it away, or change it by hand"
+        raise OutputError("this file is here already", where=str(target), remedy=remedy) from None
+    except OSError as error:
+        what = f"the file cannot be written ({error.strerror})"
+        raise OutputError(what, where=str(target), remedy="go to another folder") from error
+    return target
+
+
+def job_text(answers: Answers, dataset: Dataset) -> str:
+    """The job file."""
+    main, others = _columns(dataset)
+    more = "".join(f"\n# also here: {_variable(name)}" for name in others)
+    return f"""# Made by `midnight init {answers.data.name}`. What each key means: docs/jobs.md
+
+[job]
+model = "{MODEL}"          # `midnight models` lists what your account can call
+pack  = 20                       # rows in one call; 1 asks each row alone
+
+[prompt]
+system = {_quoted(answers.task)}
+user   = {_quoted(_variable(main))}{more}
+
+[parameters]
+temperature     = 0
+enable_thinking = false
+
+[answer]
+{_answer(answers.labels)}
+"""
+
+
+def _answer(labels: Sequence[str]) -> str:
+    if not labels:
+        return 'kind = "text"                    # or "label", "number", "json", "regex"'
+    listed = ", ".join(map(_quoted, labels))
+    return f'kind   = "label"\nlabels = [{listed}]'
+
+
+def _columns(dataset: Dataset) -> tuple[str, list[str]]:
+    """The column with the longest texts, and the others."""
+    rows = [exact_json.loads(row) for row in islice(files.read_rows(dataset), SEEN)]
+
+    def length(name: str) -> int:
+        return sum(len(str(row.get(name) or "")) for row in rows)
+
+    main = max(dataset.columns, key=length)
+    return main, [name for name in dataset.columns if name != main]
+
+
+def _variable(name: str) -> str:
+    plain = _PLAIN.fullmatch(name) and not keyword.iskeyword(name) and name.lower() not in _TAKEN
+    inner = name if plain else f"row[{orjson.dumps(name).decode()}]"
+    return f"{{{{ {inner} }}}}"
+
+
+def _quoted(text: str) -> str:
+    """A TOML string; JSON's are among them, but for one character."""
+    return orjson.dumps(text).decode().replace("\x7f", "\\u007f")

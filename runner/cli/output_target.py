@@ -1,0 +1,62 @@
+"""Where the results of a batch go, as it was given on the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from runner.cli.options import refuse_overwriting
+from runner.errors import OutputError
+
+
+@dataclass(frozen=True, slots=True)
+class OutputTarget:
+    """Where the results go, if anywhere.
+
+    Attributes:
+        path: The file of the results; None: they are not exported.
+        errors: The file of the requests that failed, for results as the OpenAI Batch API has them.
+        details: Whether to add the account, the call and the reply of each row.
+    """
+
+    path: Path | None = None
+    errors: Path | None = None
+    details: bool = False
+
+    def to_argv(self) -> list[str | Path]:
+        """The options that name the same target again."""
+        named = (("-o", self.path), ("--errors", self.errors))
+        return [word for name, path in named if path for word in (name, path)]
+
+    def as_json(self, rows: int | None) -> dict[str, Any] | None:
+        """The file and how many rows were written to it; None if nothing is exported."""
+        return {"path": str(self.path), "rows": rows} if self.path else None
+
+    def check(self, kind: str, rows: int, sources: Iterable[Path]) -> None:
+        """Check that results of `kind` can be written, and replace none of `sources`.
+
+        Raises:
+            OutputError: They cannot be written, or not in this format.
+        """
+        from runner.app.targets import check_target  # noqa: PLC0415 - a plain run writes nothing
+
+        if self.path is None:
+            if self.errors:
+                raise OutputError("--errors goes with -o", where=str(self.errors))
+            return
+        for file in check_target(self.path, kind, rows=rows, errors=self.errors):
+            refuse_overwriting(file, sources)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file, which appears whole or not at all.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    from runner.files.target import as_output_errors, atomic_write  # noqa: PLC0415
+
+    with as_output_errors(path), atomic_write(path) as file:
+        file.write(text.encode())

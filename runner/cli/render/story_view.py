@@ -1,0 +1,105 @@
+"""`midnight show BATCH ROW`: what was asked of a row, every call, every reply, its answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from runner import exact_json
+from runner.app.story import RowStory
+from runner.core.states import CallState, JobState
+from runner.store.stories import CallRecord, JobStory
+from runner.wording import calls, fmt
+
+
+def as_object(found: RowStory) -> dict[str, Any]:
+    """As JSON: the row, its prompt, and the story of each of its jobs."""
+    return {
+        "batch": found.batch.id,
+        "row": found.number,
+        "input": exact_json.loads(found.row),
+        "prompt": [{"role": role, "content": content} for role, content in found.prompt],
+        "jobs": [_job_object(part, one) for part, one in found.parts],
+    }
+
+
+def _job_object(part: str, one: JobStory) -> dict[str, Any]:
+    return {
+        "part": part or None,
+        "state": one.state,
+        "answer": one.answer,
+        "error": one.error,
+        "reused": one.reused,
+        "recorded_at": None if one.recorded_at is None else fmt.iso(one.recorded_at),
+        "calls": [
+            {
+                "id": call.id,
+                "account": call.account,
+                "model": call.model,
+                "verdict": call.state.value,
+                "status": call.status,
+                "error": call.error or None,
+                "rows": call.rows_asked,
+                "prompt_tokens": call.prompt_tokens,
+                "completion_tokens": call.completion_tokens,
+                "started_at": fmt.iso(call.reserved_at),
+                "ended_at": None if call.settled_at is None else fmt.iso(call.settled_at),
+                "reply": call.reply,
+                "why_not": call.reason,
+            }
+            for call in one.calls
+        ],
+    }
+
+
+def story(found: RowStory, now: int) -> RenderableType:
+    """The row, the prompt, and each call in order."""
+    batch = found.batch
+    parts: list[RenderableType] = [
+        Text(f"row {found.number} of {batch.name} (batch {batch.id})", "bold"),
+        Text(found.row, "dim"),
+    ]
+    for role, content in found.prompt:
+        parts += [Text(), Text(role, "bold cyan"), Text(content)]
+    for name, one in found.parts:
+        parts += [Text(), Text(name, "bold")] if name else [Text()]
+        for call in one.calls:
+            parts += _call(call, now)
+        parts += _end(one, now)
+    return Group(*parts)
+
+
+def _call(call: CallRecord, now: int) -> list[RenderableType]:
+    took = (
+        "" if call.settled_at is None else f", {(call.settled_at - call.reserved_at) / 1000:.1f} s"
+    )
+    status = f" {call.status}" if call.status is not None else ""
+    shared = f", with {fmt.count(call.rows_asked - 1, 'other row')}" if call.rows_asked > 1 else ""
+    head = (
+        f"call {call.id}, {fmt.when(call.reserved_at, now)}{took}: {call.model} on {call.account}"
+    )
+    colour = "green" if call.state is CallState.DONE and call.reason is None else "yellow"
+    told: list[RenderableType] = [
+        Text(f"{head}{shared}"),
+        Text(f"  {calls.STATES[call.state]}{status}", colour),
+    ]
+    if call.error:
+        told.append(Text(f"  {call.error}", "yellow"))
+    if call.reply is not None:
+        told.append(Text(f"  reply: {call.reply}"))
+    if call.reason:
+        told.append(Text(f"  no valid answer: {call.reason}", "yellow"))
+    return told
+
+
+def _end(one: JobStory, now: int) -> list[RenderableType]:
+    if one.answer is not None:
+        how = ", from another row's call" if one.reused else ""
+        return [Text(f"answer: {one.answer}{how}", "bold green")]
+    if one.error is not None:
+        return [Text(f"failed: {one.error}", "bold red")]
+    if one.state == JobState.WAITING and one.due_at is not None:
+        return [Text(f"asked again at {fmt.until(one.due_at, now)}", "cyan")]
+    return [Text(calls.WAITS.get(one.state, one.state), "cyan")]

@@ -1,0 +1,142 @@
+"""`midnight report`: from its arguments to a table, a file, or lines for a machine."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from runner.cli import exit_codes, report_json
+from runner.cli.options import read_age
+from runner.cli.output_target import write_text
+from runner.cli.session import Session, print_json
+from runner.clock import SystemClock, moment
+from runner.errors import ConfigError
+
+if TYPE_CHECKING:
+    from runner.app.application import Application
+    from runner.app.quality import Quality
+    from runner.app.reporting import Report, Wanted
+    from runner.app.responses import QuotaLine
+
+
+@dataclass(frozen=True, slots=True)
+class ReportRequest:
+    """What `midnight report` was asked for, as it was given."""
+
+    batch: str | None
+    by: tuple[str, ...]
+    since: str | None
+    until: str | None
+    parquet: Path | None
+    html: Path | None
+    csv: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What was read: the report, the page if one is wanted, and what is shown below a table."""
+
+    report: Report
+    page: str | None
+    quality: Quality | None
+    quota: list[QuotaLine]
+
+
+def show_report(session: Session, request: ReportRequest) -> int:
+    """Read, and print or write; the exit code.
+
+    Raises:
+        ConfigError: A key or a day is none.
+        OutputError: A file cannot be written.
+    """
+    if request.csv and session.json:
+        raise typer.BadParameter("--csv and --json exclude each other: name one of them")
+    found = session.query(lambda midnight: _read(midnight, request))
+    if request.html and found.page is not None:
+        write_text(request.html, found.page)
+    if request.parquet:
+        _write_parquet(request.parquet, found.report)
+    if session.json:
+        print_json(report_json.report(found.report, found.quality, found.quota))
+    elif request.csv:
+        columns, rows = report_json.rows(found.report)
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(rows)
+    else:
+        _print(session, request, found)
+    return exit_codes.DONE
+
+
+def _print(session: Session, request: ReportRequest, found: _Found) -> None:
+    from runner.cli.render import quota_tables, report_tables  # noqa: PLC0415 - not for --json
+
+    for path in filter(None, (request.html, request.parquet)):
+        session.print(f"written: {path}")
+    if request.html or request.parquet:
+        return
+    session.print(report_tables.report(found.report))
+    session.print(*quota_tables.credit_lines(found.quota, SystemClock().now()))
+    if found.quality is not None:
+        from runner.cli.render.agreement_tables import quality  # noqa: PLC0415
+
+        session.print(*quality(found.quality))
+
+
+async def _read(midnight: Application, request: ReportRequest) -> _Found:
+    only = await midnight.batch(request.batch) if request.batch else None
+    wanted = _wanted(request, only)
+    report = await midnight.ledger_report(wanted)
+    page = await midnight.report_page(wanted) if request.html else None
+    quality = await midnight.quality(only) if only else None
+    return _Found(report, page, quality, await midnight.quota())
+
+
+def _wanted(request: ReportRequest, only: object) -> Wanted:
+    from runner.app.reporting import By, Wanted  # noqa: PLC0415 - not for --help
+    from runner.store.batches import Batch  # noqa: PLC0415
+
+    words = [word.strip() for text in request.by for word in text.split(",")]
+    if unknown := [word for word in words if word not in [*By]]:
+        remedy = f"one of: {', '.join(By)}"
+        raise ConfigError(f"a report has no {unknown[0]!r}", where="--by", remedy=remedy)
+    by = tuple(dict.fromkeys(map(By, words))) or (By.DAY,)
+    batch = only if isinstance(only, Batch) else None
+    return Wanted(by, _day(request.since, "--since"), _day(request.until, "--until"), batch)
+
+
+def _day(text: str | None, option: str) -> str:
+    """``2026-11-24`` as it is, ``7d`` as the day that was so long ago, none as none."""
+    if not text:
+        return ""
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        pass
+    try:
+        ago = timedelta(milliseconds=read_age(text))
+    except ConfigError:
+        remedy = "write YYYY-MM-DD, or how long ago it was: 7d, 4w"
+        raise ConfigError(f"{text!r} is not a day", where=option, remedy=remedy) from None
+    return (moment(SystemClock().now()) - ago).date().isoformat()
+
+
+def _write_parquet(path: Path, report: Report) -> None:
+    import orjson  # noqa: PLC0415
+
+    from runner.errors import OutputError  # noqa: PLC0415
+    from runner.files import open_output  # noqa: PLC0415
+
+    if path.suffix != ".parquet":
+        raise OutputError("this is no .parquet file", where=str(path), remedy="name one")
+    columns, rows = report_json.rows(report)
+    first, *rest = columns
+    with open_output(path, [first], rest) as output:
+        for values in rows:
+            output.write(orjson.dumps({first: values[0]}).decode(), values[1:])

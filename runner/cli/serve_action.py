@@ -1,0 +1,47 @@
+"""`midnight serve`: from its options to its exit code."""
+
+from __future__ import annotations
+
+from runner.app.application import Application
+from runner.cli import exit_codes
+from runner.cli.session import Session, print_json_line
+from runner.clock import SystemClock
+from runner.core.ending import Ending
+from runner.core.states import BatchState
+from runner.listening import url_of
+from runner.server.serve import serve
+from runner.store.batches import Batch
+
+
+def serve_clients(session: Session, host: str, port: int) -> int:
+    """Serve until stopped; the exit code tells whether work is left."""
+
+    def ready(real_port: int) -> None:
+        url = url_of(host, real_port)
+        if session.json:
+            print_json_line({"listening": url})
+        session.err.print(f"Listening on {url}", style="bold", highlight=False)
+        session.err.print(f"  dashboard: {url}/", highlight=False, soft_wrap=True)
+        told = f"  base URL for clients: {url}/v1; Ctrl-C stops it, once calls in flight have ended"
+        session.err.print(told, highlight=False, soft_wrap=True)
+
+    async def main() -> bool:
+        async with session.open() as midnight:
+            ending = await serve(midnight, host, port, ready=ready)
+            queued = [one for one in await midnight.batches() if not is_settled(one)]
+            return ending is not Ending.DONE and bool(queued)
+
+    left = session.run(main)
+    if not session.json:
+        session.print("stopped; what is queued goes on with the next: midnight serve, or run")
+    return exit_codes.WORK_LEFT if left else exit_codes.DONE
+
+
+def is_settled(batch: Batch) -> bool:
+    """Whether no call of `batch` is to be made any more."""
+    return batch.done or batch.state is BatchState.CANCELLED
+
+
+async def add_key(midnight: Application, name: str) -> str:
+    """Make a key for a client."""
+    return await midnight.gateway().clients.add_key(name, SystemClock().now())

@@ -1,0 +1,143 @@
+"""The command `midnight serve`, the keys of its clients, and how these are set up."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from runner.cli import exit_codes
+from runner.cli.options import examples
+from runner.cli.session import print_json, session_of
+
+app = typer.Typer(rich_markup_mode=None)
+server = typer.Typer(rich_markup_mode=None)
+key = typer.Typer(rich_markup_mode=None)
+
+ClientName = Annotated[str, typer.Argument(help="What the client is called.", metavar="NAME")]
+
+
+@server.callback(
+    invoke_without_command=True,
+    epilog=examples(
+        "midnight serve",
+        "midnight serve key add laptop && midnight serve --host 0.0.0.0",
+    ),
+)
+def serve(
+    context: typer.Context,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on.", metavar="ADDRESS")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int,
+        typer.Option(help="Port to listen on, 0 for a free one.", min=0, max=65535, metavar="N"),
+    ] = 8765,
+) -> int:
+    """Serve OpenAI's API to other programs, and run what is queued."""
+    if context.invoked_subcommand is not None:
+        return exit_codes.DONE
+    from runner.cli.serve_action import serve_clients
+
+    return serve_clients(session_of(context), host, port)
+
+
+@key.callback()
+def keys() -> None:
+    """Look after the keys of clients: with one in the database, only those are served."""
+
+
+@key.command("add", epilog=examples("midnight serve key add laptop"))
+def key_add(context: typer.Context, name: ClientName) -> int:
+    """Make a key for a client, and print it this once; an older one of it is void."""
+    from runner.cli.serve_action import add_key
+
+    session = session_of(context)
+    made = session.query(lambda midnight: add_key(midnight, name), must_exist=False)
+    if session.json:
+        print_json({"client": name, "key": made})
+    else:
+        typer.echo(made)
+        session.err.print(f"the key of {name}: it is shown this once", style="dim")
+    return exit_codes.DONE
+
+
+@key.command("list", epilog=examples("midnight serve key list"))
+def key_list(context: typer.Context) -> int:
+    """List the clients that have a key."""
+    from runner.clock import SystemClock
+    from runner.wording import fmt
+
+    session = session_of(context)
+    found = session.query(lambda midnight: midnight.gateway().clients.keys())
+    if session.json:
+        print_json(
+            {"keys": [{"client": k.client, "created_at": fmt.iso(k.created_at)} for k in found]}
+        )
+    elif not found:
+        add = session.command("serve", "key", "add")
+        session.print(f"no client has a key; make one with: {add} NAME")
+    else:
+        now = SystemClock().now()
+        session.print(*(f"{k.client}  since {fmt.when(k.created_at, now)}" for k in found))
+    return exit_codes.DONE
+
+
+@key.command("remove", epilog=examples("midnight serve key remove laptop"))
+def key_remove(context: typer.Context, name: ClientName) -> int:
+    """Accept a client's key no more."""
+    session = session_of(context)
+    session.query(lambda midnight: midnight.gateway().clients.remove_key(name))
+    if session.json:
+        print_json({"client": name, "removed": True})
+    else:
+        session.print(f"the key of {name} is void")
+    return exit_codes.DONE
+
+
+@app.command(epilog=examples("midnight setup cherry-studio", "midnight setup litellm --key mn-…"))
+def setup(
+    context: typer.Context,
+    program: Annotated[
+        str,
+        typer.Argument(
+            help="cherry-studio, open-webui, openai-python, litellm or continue.", metavar="PROGRAM"
+        ),
+    ],
+    url: Annotated[
+        str, typer.Option(help="Where the server listens.", metavar="URL")
+    ] = "http://127.0.0.1:8765",
+    key_: Annotated[
+        str,
+        typer.Option(
+            "--key", help="The client's key; default: any, for a server without.", metavar="KEY"
+        ),
+    ] = "",
+    model: Annotated[
+        list[str] | None, typer.Option(help="A model; may be repeated.", metavar="MODEL")
+    ] = None,
+) -> int:
+    """Show what to enter in another program so that it asks `midnight serve`."""
+    from dataclasses import asdict
+
+    from runner.app import client_setups
+    from runner.errors import ConfigError
+
+    if program not in client_setups.PROGRAMS:
+        remedy = f"one of: {', '.join(client_setups.PROGRAMS)}"
+        raise ConfigError(f'"{program}" is not known', where="midnight setup", remedy=remedy)
+    session = session_of(context)
+    models = model or list(session.settings.serve.models)
+    found = client_setups.setup(program, url, models, key_)
+    if session.json:
+        print_json(asdict(found))
+        return exit_codes.DONE
+    session.print(f"{found.title}:", *(f"  {step}" for step in found.steps))
+    if found.snippet:
+        session.print(f"\n{found.snippet_name}:")
+        typer.echo(found.snippet, nl=False)
+    return exit_codes.DONE
+
+
+server.add_typer(key, name="key")
+app.add_typer(server, name="serve")

@@ -1,0 +1,127 @@
+"""What run, submit, plan and try share: a job file and a dataset are checked, and queued."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from runner.cli.arguments import DatasetFiles, JobArguments
+from runner.cli.output_target import OutputTarget
+from runner.cli.render.consoles import bar
+from runner.cli.session import Session
+from runner.errors import ConfigError, JobFileError
+
+if TYPE_CHECKING:
+    from runner.app.application import Application
+    from runner.app.queueing import Wishes
+    from runner.app.responses import Submitted
+    from runner.app.submission import Checked, Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """What is wanted of rows that were asked before; as usual, if nothing is said."""
+
+    fresh: bool = False
+    retry_failed: bool = False
+
+    def __bool__(self) -> bool:
+        return self.fresh or self.retry_failed
+
+    def check(self) -> None:
+        """Refuse options that contradict each other.
+
+        Raises:
+            ConfigError: They do.
+        """
+        if self.fresh and self.retry_failed:
+            what = "--fresh asks every row again, --retry-failed only those that have failed"
+            raise ConfigError(what, remedy="name one of them")
+
+    @property
+    def wishes(self) -> Wishes:
+        """As the queue takes them."""
+        from runner.app.queueing import Wishes  # noqa: PLC0415 - only what queues
+
+        return Wishes(self.fresh, self.retry_failed)
+
+    def apply(self, checked: Checked) -> Checked:
+        """What was checked, without reuse of answers if all is to be asked again."""
+        if not self.fresh:
+            return checked
+        job = checked.jobfile.job.model_copy(update={"reuse": False})
+        return replace(checked, jobfile=checked.jobfile.model_copy(update={"job": job}))
+
+
+AS_USUAL = Again()
+
+
+def check(session: Session, job: JobArguments, target: OutputTarget | None = None) -> Checked:
+    """Read the job file and the dataset, and check that the results can be written to `target`.
+
+    Raises:
+        JobFileError: The job file is wrong.
+        InputError: The dataset is wrong.
+        OutputError: The results cannot be written there, or not in this format.
+    """
+    from runner.app.accounts import require_endpoint  # noqa: PLC0415 - as below
+    from runner.app.data_use import data_uses  # noqa: PLC0415 - a plain run sends what was told of
+    from runner.jobfile import load  # noqa: PLC0415 - a plain run reads no job file
+
+    requests = job.find_requests()
+    files = requests or job.find_dataset()
+    first = files.paths[0]
+    if first.suffix == ".toml" and job.first.suffix != ".toml":
+        remedy = f"change places: {first} {job.first}"
+        raise JobFileError("the job file comes first", where=str(job.first), remedy=remedy)
+    target = target or OutputTarget()
+    kind = "request" if requests else load(job.first).job.kind
+    target.check(kind, 0, files.paths)
+    with bar(session.err, f"reading {files.name}") as tick:
+        checked = _read(job, files, tick, requests=requests is not None)
+    target.check(kind, checked.dataset.rows, files.paths)
+    require_endpoint(session.settings, checked.url)
+    uses = [found.told for found in data_uses(session.settings)]
+    for remark in (*checked.remarks, *uses):
+        session.err.print(f"note: {remark}", style="yellow", highlight=False, soft_wrap=True)
+    beside = target.path.parent if target.path else None
+    return replace(checked, beside=beside, job_path=None if requests else job.first)
+
+
+def _read(job: JobArguments, files: DatasetFiles, tick: Progress, *, requests: bool) -> Checked:
+    from runner.app.submission import check_batch_file, check_submission  # noqa: PLC0415
+
+    if requests:
+        return check_batch_file(
+            files.paths, job.model, tick, selection=files.selection, dedupe=job.dedupe
+        )
+    return check_submission(
+        job.first,
+        files.paths,
+        tick,
+        options=files.options,
+        selection=files.selection,
+        constant_prompt=job.constant_prompt,
+    )
+
+
+async def submit(
+    session: Session,
+    midnight: Application,
+    checked: Checked,
+    again: Again = AS_USUAL,
+    target: OutputTarget | None = None,
+) -> Submitted:
+    """Queue what was checked, with a progress bar; say what it has to do with earlier batches."""
+    from runner.cli.render import lineage_view  # noqa: PLC0415 - only what queues
+
+    with bar(session.err, "queueing") as tick:
+        found = await midnight.submit(again.apply(checked), tick, again.wishes)
+    told = lineage_view.told(found)
+    if target is not None and target.path is not None:
+        batch, kept = await midnight.name_output(found.batch, target.path, target.errors)
+        found = replace(found, batch=batch)
+        told += lineage_view.kept(target.path, kept)
+    for line in told:
+        session.err.print(line, style="cyan", highlight=False, soft_wrap=True)
+    return found

@@ -1,0 +1,75 @@
+"""What bounds the calls of a process: the state that admission is decided on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+
+from runner.core import controller, start_bucket
+from runner.core.demand import Demand
+from runner.core.route import Route, RouteState
+from runner.core.selection import AccountState, State
+from runner.core.window import Window
+from runner.engine.call import loop_ms
+from runner.engine.memory import Memory
+from runner.engine.route_stats import RouteStats
+from runner.engine.snapshot import windows_of
+from runner.providers.account import Account
+
+
+def _not_sure() -> bool:
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What bounds the calls of this process, beside what it has in memory.
+
+    Attributes:
+        max_concurrency: Calls in flight, at most.
+        reset_jitter_ms: How long it waits after a reset.
+        is_sure: Whether the provider has confirmed the hour.
+    """
+
+    max_concurrency: int
+    reset_jitter_ms: int = 0
+    is_sure: Callable[[], bool] = _not_sure
+
+    def state(
+        self, memory: Memory, accounts: Sequence[Account], demands: Collection[Demand], now: int
+    ) -> State:
+        """What admission depends on, for the routes of these demands."""
+        by_name = {account.name: account for account in accounts}
+        routes = {route for demand in demands for route in demand.routes}
+        found = windows_of(
+            memory.snapshot.latest,
+            accounts,
+            routes,
+            now,
+            self.reset_jitter_ms,
+            sure=self.is_sure(),
+        )
+        states = {
+            route: self._route_state(memory, by_name[route[0]], route, own)
+            for route, own in found.items()
+        }
+        of_accounts = {name: _of_account(memory, account) for name, account in by_name.items()}
+        return State(states, of_accounts, memory.in_flight, self.max_concurrency, loop_ms())
+
+    def _route_state(
+        self, memory: Memory, account: Account, route: Route, own: tuple[Window, ...]
+    ) -> RouteState:
+        stats = memory.routes.get(route) or self._new_route(account)
+        cost = account.cost(route[1], round(stats.tokens))
+        return RouteState(own, stats.controller, stats.in_flight, cost, stats.refusal)
+
+    def _new_route(self, account: Account) -> RouteStats:
+        start = min(account.preset.start_concurrency, self.max_concurrency)
+        return RouteStats(controller.new(start, self.max_concurrency))
+
+
+def _of_account(memory: Memory, account: Account) -> AccountState:
+    rate = memory.rates.get(account.name)
+    if rate is None and account.calls_per_second:
+        rate = start_bucket.full(account.calls_per_second)
+    return AccountState(memory.in_flight_of(account.name), account.max_concurrency, rate)

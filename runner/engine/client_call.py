@@ -1,0 +1,218 @@
+"""A client's request: what is asked, what comes of it, and the call that is made for it.
+
+One task of the client waits for what comes of it; the engine makes calls for it until one is
+answered, or no more is to be made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import anyio
+import anyio.lowlevel
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+
+from runner.core import client_request
+from runner.core.demand import Waiting
+from runner.core.retry import Limits
+from runner.core.route import Route
+from runner.core.settlement import Call, Settlement
+from runner.core.verdict import Kind, Verdict
+from runner.engine.call import EndedCall, loop_ms
+from runner.providers.call_result import CallResult
+from runner.providers.endpoint import Endpoint
+
+# Pieces of a stream that a slow client may be behind; then the provider is read no further.
+PIECES_AHEAD = 16
+NO_JOBS = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class ClientQuestion:
+    """What a client asks.
+
+    Attributes:
+        client: Who asks.
+        models: The models that may answer, the preferred one first.
+        url: Of OpenAI's API, as ``/v1/chat/completions``.
+        body: What is sent, but for the model.
+        stream: Whether the reply is to come piece by piece.
+        wait_ms: How long it waits for allowance.
+        timeout_s: How long an answer may take, or of a stream each piece, in seconds.
+    """
+
+    client: str
+    models: tuple[str, ...]
+    url: str
+    body: Mapping[str, Any]
+    stream: bool = False
+    wait_ms: int = 0
+    timeout_s: float = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A whole reply of the provider's: an answer, or its last refusal."""
+
+    result: CallResult
+    route: Route
+
+
+@dataclass(frozen=True, slots=True)
+class Streaming:
+    """A stream has begun, which ends where `pieces` do.
+
+    Attributes:
+        pieces: Whole events, as they come.
+        broken_off: Asked at the end: why it is not complete; empty if it is.
+        route: The route that it came by.
+    """
+
+    pieces: MemoryObjectReceiveStream[bytes]
+    broken_off: Callable[[], str]
+    route: Route
+
+
+@dataclass(frozen=True, slots=True)
+class NotAdmitted:
+    """No call could start soon enough.
+
+    Attributes:
+        waiting: What it would have to wait for, if it is that.
+        why: Else what keeps calls from being made; empty: no account serves its models.
+    """
+
+    waiting: Waiting | None
+    why: str = ""
+
+
+Outcome = Answered | Streaming | NotAdmitted
+
+
+class ClientRequest:
+    """A client's question on its way.
+
+    Attributes:
+        until: How long it waits for allowance (ms since the epoch, by the provider's clock).
+        has_left: Whether nobody waits for it any more.
+        is_charged: Whether its last call may have been charged; False while none was made.
+    """
+
+    def __init__(self, question: ClientQuestion, until: int) -> None:
+        self.question = question
+        self.until = until
+        self.has_left = False
+        self._free_calls = 0
+        self._charged_calls = 0
+        self._outcome: Outcome | None = None
+        self._happened = anyio.Event()
+        self._scope = anyio.CancelScope()
+        self._pieces: MemoryObjectSendStream[bytes] | None = None
+        self._broken_off = "the server stops"
+        self.is_charged = False
+
+    @property
+    def has_outcome(self) -> bool:
+        """Whether anything came of it yet."""
+        return self._outcome is not None
+
+    async def outcome(self) -> Outcome:
+        """What comes of it."""
+        await self._happened.wait()
+        assert self._outcome is not None  # noqa: S101 - it was set before
+        return self._outcome
+
+    def leave(self) -> None:
+        """Nobody waits any more: what is under way is given up."""
+        self.has_left = True
+        self.end(NotAdmitted(None, "the client has left"))
+        self._scope.cancel()
+
+    def end(self, outcome: Outcome) -> None:
+        """That is what came of it, unless something did before."""
+        if self._outcome is None:
+            self._outcome = outcome
+            self._happened.set()
+
+    def settled(self, settlement: Settlement, result: CallResult) -> bool:
+        """A call for it was settled; whether another one is to be made."""
+        if self._outcome is not None or self.has_left:
+            return False
+        verdict = settlement.outcome.verdict
+        free = client_request.is_free(verdict)
+        self._free_calls += free
+        self._charged_calls += not free
+        if client_request.asks_again(verdict, self._free_calls, self._charged_calls):
+            return True
+        self.end(Answered(result, settlement.call.permit.route))
+        return False
+
+    async def send(self, route: Route, endpoint: Endpoint, now: int) -> CallResult:
+        """Make one call for it; an answer is handed over at once."""
+        if self.has_left:
+            return CallResult(Verdict(Kind.LOCAL, "the client left before it was sent", scope=None))
+        result: CallResult | None = None
+        self.is_charged = True
+        with anyio.CancelScope() as self._scope:
+            try:
+                result = await self._send(route, endpoint, now)
+                self._broken_off = "" if result.verdict.kind is Kind.DONE else result.verdict.why
+            except anyio.get_cancelled_exc_class():
+                # A transport may raise one of its own, which the scope does not take for its own.
+                await anyio.lowlevel.checkpoint()
+                raise
+            finally:
+                if self._pieces is not None:
+                    self._pieces.close()
+        if result is None:
+            return _given_up(begun=self._pieces is not None)
+        if client_request.is_free(result.verdict):
+            self.is_charged = False
+        if result.verdict.kind is Kind.DONE:
+            self.end(Answered(result, route))
+        return result
+
+    async def _send(self, route: Route, endpoint: Endpoint, now: int) -> CallResult:
+        question = self.question
+        body = {**question.body, "model": route[1]}
+        if not question.stream:
+            return await endpoint.forward(question.url, body, question.timeout_s, now)
+
+        async def deliver(piece: bytes) -> None:
+            if self._pieces is None:
+                self._pieces, received = anyio.create_memory_object_stream[bytes](PIECES_AHEAD)
+                self.end(Streaming(received, lambda: self._broken_off, route))
+            await self._pieces.send(piece)
+
+        return await endpoint.stream(question.url, body, question.timeout_s, now, deliver)
+
+
+def _given_up(*, begun: bool) -> CallResult:
+    """The end of a call whose client has left; it may have been charged."""
+    if begun:  # the provider has answered it
+        return CallResult(Verdict(Kind.DONE, "the client left"))
+    return CallResult(Verdict(Kind.TRANSIENT, "the client left before the answer", scope=None))
+
+
+@dataclass(frozen=True, slots=True)
+class ClientCall:
+    """A call for a client's request."""
+
+    call: Call
+    request: ClientRequest
+    limits: Limits = NO_JOBS
+
+    async def make(self, endpoint: Endpoint, now: Callable[[], int], *, watched: bool) -> EndedCall:
+        """Send it; see `PreparedCall`."""
+        sent_at, sent_ms = now(), loop_ms()
+        result = await self.request.send(self.call.permit.route, endpoint, sent_at)
+        return EndedCall(
+            self,
+            result,
+            sent_at=sent_at,
+            ended_at=now(),
+            sent_ms=sent_ms,
+            sent=self.request.question.body if watched else None,
+        )

@@ -1,0 +1,94 @@
+"""The ASGI application of `midnight serve`: its addresses, and what is checked before any."""
+
+from __future__ import annotations
+
+import re
+
+from starlette.types import Receive, Scope, Send
+
+from runner.app.clients import Client
+from runner.app.gateway import Gateway
+from runner.app.refusals import SERVER, Refusal
+from runner.errors import NotFoundError, RunnerError
+from runner.server.access import Access
+from runner.server.batch_routes import BatchRoutes
+from runner.server.dashboard.site import Dashboard, is_of_dashboard
+from runner.server.proxy import CALLS, Proxy
+from runner.server.replies import (
+    Headers,
+    Problem,
+    invalid,
+    send_json,
+    send_refusal,
+    send_whole,
+)
+
+_VERSION = re.compile(r"^(?:/+v1(?=/|$))*", re.IGNORECASE)
+
+
+def api_path(path: str) -> str:
+    """The address that is meant: some clients write the version twice, others leave it out."""
+    return "/v1/" + _VERSION.sub("", path).strip("/")
+
+
+class ServerApp:
+    """Answers every request."""
+
+    def __init__(self, gateway: Gateway, access: Access, dashboard: Dashboard) -> None:
+        self._dashboard = dashboard
+        self._gateway = gateway
+        self._access = access
+        self._proxy = Proxy(gateway)
+        self._batch_routes = BatchRoutes(gateway)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            return
+        cors = self._access.cors(scope)
+        try:
+            self._access.check_host(scope)
+            if scope["method"] == "OPTIONS":
+                await send_whole(send, 204, b"", self._access.preflight(scope))
+                return
+            if is_of_dashboard(scope["path"]):
+                await self._dashboard(scope, receive, send)
+                return
+            client = await self._access.client(scope)
+            await self._answer(client, scope, receive, send, cors)
+        except Problem as problem:
+            await send_refusal(send, problem.refusal, cors)
+        except NotFoundError as error:
+            await send_refusal(send, Refusal(404, error.what), cors)
+        except RunnerError as error:
+            await send_refusal(send, Refusal(503, error.what, SERVER), cors)
+
+    async def _answer(
+        self, client: Client, scope: Scope, receive: Receive, send: Send, cors: Headers
+    ) -> None:
+        path, method = api_path(scope["path"]), scope["method"]
+        if path in CALLS and method == "POST":
+            await self._proxy.answer(client, scope, receive, send, path, cors)
+        elif path == "/v1/models" and method == "GET":
+            await send_json(send, await self._models(client), headers=cors)
+        elif path.startswith("/v1/models/") and method == "GET":
+            await send_json(send, await self._model(client, path[11:]), headers=cors)
+        elif path.startswith(("/v1/files", "/v1/batches")):
+            await self._batch_routes.answer(client, scope, receive, send, path, cors)
+        else:
+            raise invalid(f"there is nothing at {method} {scope['path']}", status=404)
+
+    async def _models(self, client: Client) -> dict[str, object]:
+        found = await self._gateway.models(client)
+        data = [_listed(model.id, model.title) for model in found]
+        return {"object": "list", "data": data}
+
+    async def _model(self, client: Client, name: str) -> dict[str, object]:
+        for model in await self._gateway.models(client):
+            if model.id == name:
+                return _listed(model.id, model.title)
+        raise invalid(f"the model {name!r} is not listed", status=404, code="model_not_found")
+
+
+def _listed(name: str, title: str) -> dict[str, object]:
+    return {"id": name, "object": "model", "created": 0, "owned_by": "midnight", "name": title}

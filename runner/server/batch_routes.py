@@ -1,0 +1,247 @@
+"""The addresses of the OpenAI Batch API: files and batches."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+import orjson
+from starlette.types import Receive, Scope, Send
+
+from runner.app.api_files import LONGEST_LIFE_S, SHORTEST_LIFE_S, remove
+from runner.app.batch_api import NewApiBatch
+from runner.app.clients import Client
+from runner.app.gateway import Gateway
+from runner.errors import OutputError
+from runner.server.batch_objects import batch_object, file_object, page_object
+from runner.server.proxy import CALLS
+from runner.server.replies import Headers, Problem, header, invalid, read_body, send_json
+from runner.server.upload import Form, read_form
+from runner.store.api_files import Paging
+from runner.threads import in_thread
+
+_PIECE = 1 << 20
+_MOST_BODY = 64 << 10
+_MOST_PAIRS, _MOST_NAME, _MOST_VALUE = 16, 64, 512
+_MOST_KEY = 255
+
+
+class BatchRoutes:
+    """Answers requests about files and batches."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._files = gateway.files
+        self._batches = gateway.batches
+
+    async def answer(
+        self, client: Client, scope: Scope, receive: Receive, send: Send, path: str, cors: Headers
+    ) -> None:
+        """Answer one request.
+
+        Raises:
+            Problem: It is wrong.
+            NotFoundError: What it names is not there.
+        """
+        parts = path.split("/")[2:]
+        if parts[0] == "files" and parts[2:] == ["content"] and scope["method"] == "GET":
+            await self._download(client, parts[1], send, cors)
+            return
+        answer = self._of_files if parts[0] == "files" else self._of_batches
+        found = await answer(client, scope, receive, parts)
+        if found is not None:  # else the client has left
+            await send_json(send, found, headers=cors)
+
+    async def _of_files(
+        self, client: Client, scope: Scope, receive: Receive, parts: list[str]
+    ) -> dict[str, Any] | None:
+        match (scope["method"], parts):
+            case ("POST", ["files"]):
+                return await self._upload(client, scope, receive)
+            case ("GET", ["files"]):
+                return await self._list_files(client, scope)
+            case ("GET", ["files", file_id]):
+                return file_object(await self._files.get(client.name, file_id))
+            case ("DELETE", ["files", file_id]):
+                await self._files.delete(client.name, file_id)
+                return {"id": file_id, "object": "file", "deleted": True}
+            case _:
+                raise _nothing_at(scope)
+
+    async def _of_batches(
+        self, client: Client, scope: Scope, receive: Receive, parts: list[str]
+    ) -> dict[str, Any] | None:
+        match (scope["method"], parts):
+            case ("POST", ["batches"]):
+                return await self._create(client, scope, receive)
+            case ("GET", ["batches"]):
+                paging = _paging(scope, 20, 100)
+                page = await self._batches.page(client, paging)
+                return page_object(page, paging.limit, batch_object)
+            case ("GET", ["batches", batch_id]):
+                return batch_object(await self._batches.get(client, batch_id))
+            case ("POST", ["batches", batch_id, "cancel"]):
+                return await self._cancel(client, batch_id)
+            case _:
+                raise _nothing_at(scope)
+
+    async def _upload(
+        self, client: Client, scope: Scope, receive: Receive
+    ) -> dict[str, Any] | None:
+        part = self._files.new_part()
+        try:
+            form = await read_form(scope, receive, part)
+            if form is None:
+                return None
+            life_s = _checked_form(form)
+            name = form.filename or "requests.jsonl"
+            file = await self._files.keep(
+                part, client.name, form.fields["purpose"], name, life_s=life_s
+            )
+        finally:
+            remove(part)
+        return file_object(file)
+
+    async def _list_files(self, client: Client, scope: Scope) -> dict[str, Any]:
+        paging = _paging(scope, 10_000, 10_000)
+        found = await self._files.page(client.name, paging, _query(scope).get("purpose"))
+        return page_object(found, paging.limit, file_object)
+
+    async def _download(self, client: Client, file_id: str, send: Send, cors: Headers) -> None:
+        """Send the bytes of a file, piece by piece."""
+        file = await self._files.get(client.name, file_id)
+        opened = await in_thread(_open, self._files.path_of(file_id))
+        try:
+            headers = [
+                (b"content-type", b"application/octet-stream"),
+                (b"content-length", b"%d" % file.bytes),
+                (b"content-disposition", b"attachment"),
+                *cors,
+            ]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            while piece := await in_thread(opened.read, _PIECE):
+                body = {"type": "http.response.body", "body": piece, "more_body": True}
+                await send(body)
+            await send({"type": "http.response.body", "body": b""})
+        finally:
+            opened.close()
+
+    async def _create(
+        self, client: Client, scope: Scope, receive: Receive
+    ) -> dict[str, Any] | None:
+        data = await read_body(receive, _MOST_BODY)
+        if data is None:
+            return None
+        key = header(scope, b"idempotency-key")
+        if key is not None and len(key) > _MOST_KEY:
+            raise invalid("the Idempotency-Key is too long", param="Idempotency-Key")
+        return batch_object(await self._batches.create(client, _new_batch(data, key)))
+
+    async def _cancel(self, client: Client, batch_id: str) -> dict[str, Any]:
+        status = await self._batches.cancel(client, batch_id)
+        if status is None:
+            found = (await self._batches.get(client, batch_id)).found
+            message = f"a batch that is {found.state.value} cannot be cancelled"
+            raise invalid(message, status=409, code="batch_not_cancellable")
+        return batch_object(status)
+
+
+def _nothing_at(scope: Scope) -> Problem:
+    return invalid(f"there is nothing at {scope['method']} {scope['path']}", status=404)
+
+
+def _open(path: Path) -> Any:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise OutputError(f"the file cannot be read ({error.strerror})") from error
+
+
+def _checked_form(form: Form) -> int | None:
+    """How long the file is kept; None: as long as usual.
+
+    Raises:
+        Problem: The form lacks something.
+    """
+    if form.filename is None:
+        raise invalid("the form holds no file", param="file")
+    if form.fields.get("purpose") != "batch":
+        raise invalid("files are taken for the purpose batch", param="purpose")
+    seconds = form.fields.get("expires_after[seconds]")
+    return None if seconds is None else _life_s(seconds, "expires_after")
+
+
+def _life_s(seconds: Any, param: str) -> int:
+    try:
+        found = int(seconds)
+    except (TypeError, ValueError):
+        found = 0
+    if not SHORTEST_LIFE_S <= found <= LONGEST_LIFE_S:
+        message = f"{param}.seconds is {SHORTEST_LIFE_S} to {LONGEST_LIFE_S}"
+        raise invalid(message, param=param)
+    return found
+
+
+def _new_batch(data: bytes, key: str | None) -> NewApiBatch:
+    """What a client asks for.
+
+    Raises:
+        Problem: It is wrong.
+    """
+    try:
+        body: Any = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise invalid(f"the body is not JSON: {error}") from None
+    if not isinstance(body, dict):
+        raise invalid("the body is not a JSON object")
+    for name in ("input_file_id", "endpoint", "completion_window"):
+        if not isinstance(body.get(name), str):
+            raise invalid(f"you must provide {name}", param=name)
+    if body["endpoint"] not in CALLS:
+        known = ", ".join(sorted(CALLS))
+        raise invalid(f"the endpoint is one of {known}", param="endpoint")
+    if body["completion_window"] != "24h":
+        raise invalid('the completion_window is "24h"', param="completion_window")
+    after = body.get("output_expires_after")
+    life_s = None
+    if after is not None:
+        seconds = after.get("seconds") if isinstance(after, dict) else None
+        life_s = _life_s(seconds, "output_expires_after")
+    return NewApiBatch(
+        body["input_file_id"],
+        body["endpoint"],
+        body["completion_window"],
+        _metadata(body.get("metadata")),
+        life_s,
+        key,
+    )
+
+
+def _metadata(value: Any) -> dict[str, str] | None:
+    if value is None:
+        return None
+    fits = isinstance(value, dict) and len(value) <= _MOST_PAIRS
+    if not fits or not all(
+        isinstance(text, str) and len(name) <= _MOST_NAME and len(text) <= _MOST_VALUE
+        for name, text in value.items()
+    ):
+        message = "metadata is up to 16 pairs of texts, of up to 64 and 512 characters"
+        raise invalid(message, param="metadata")
+    found: dict[str, str] = value
+    return found
+
+
+def _query(scope: Scope) -> dict[str, str]:
+    text = scope["query_string"].decode("latin-1")
+    return {name: values[-1] for name, values in parse_qs(text).items()}
+
+
+def _paging(scope: Scope, usual: int, most: int) -> Paging:
+    query = _query(scope)
+    text = query.get("limit", str(usual))
+    if not text.isdecimal() or not 1 <= int(text[:9]) <= most:
+        raise invalid(f"limit is 1 to {most}", param="limit")
+    order = query.get("order", "desc")
+    if order not in ("asc", "desc"):
+        raise invalid("order is asc or desc", param="order")
+    return Paging(int(text), query.get("after"), newest_first=order == "desc")

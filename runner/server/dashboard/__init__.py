@@ -1,0 +1,1 @@
+"""The dashboard of `midnight serve`: pages for a browser, kept live by server-sent events."""

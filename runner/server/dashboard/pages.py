@@ -1,0 +1,49 @@
+"""Pages as HTML: the templates, and the headers that every page has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.responses import HTMLResponse
+
+from runner.core.window import NEVER
+from runner.wording import calls, fmt, messages
+
+HERE = Path(__file__).parent
+HEADERS = {
+    "content-security-policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "same-origin",  # else a form's Origin would be null
+    "cross-origin-opener-policy": "same-origin",
+    "cache-control": "no-store",
+}
+
+_ENVIRONMENT = Environment(
+    loader=FileSystemLoader(HERE / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_ENVIRONMENT.globals |= {
+    "fmt": fmt,
+    "messages": messages,
+    "never": NEVER,
+    "call_states": calls.STATES,
+    "job_waits": calls.WAITS,
+}
+
+
+def render(template: str, **values: Any) -> str:
+    """The text of a template; what is put into it is escaped."""
+    return _ENVIRONMENT.get_template(template).render(values)
+
+
+def page(template: str, status: int = 200, **values: Any) -> HTMLResponse:
+    """A page."""
+    return HTMLResponse(render(template, **values), status, HEADERS)

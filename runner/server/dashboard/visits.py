@@ -1,0 +1,95 @@
+"""Who looks at the dashboard: cookies, the key where one is needed, and tokens of forms.
+
+A form is taken from a page of this server alone: it has to bring a token that only such a page
+knows (it is bound to the visitor's cookie), and the browser must not say that it comes from
+elsewhere. The cookies are forgotten when the server stops.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from runner.app.clients import Clients
+
+COOKIE = "midnight_session"
+CSRF_FIELD = "csrf"
+_TOKEN_CHARS = 43  # of 256 bits
+_MOST_VISITORS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One who may look, and change; `token` is in their cookie."""
+
+    token: str
+    csrf: str
+
+
+class Visits:
+    """Knows the visitors of one server."""
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+        self._secret = secrets.token_bytes(32)
+        self._keys: dict[str, str] = {}  # by token, the key that it was given for
+
+    async def find(self, request: Request) -> Visit | None:
+        """Who asks; None: they have to show a key first."""
+        token = request.cookies.get(COOKIE, "")
+        if token in self._keys:
+            return self._visit(token) if await self._may_look(self._keys[token]) else None
+        if await self._clients.find("") is None:
+            return None
+        if len(token) != _TOKEN_CHARS or not token.isascii():
+            token = secrets.token_urlsafe(32)
+        return self._visit(token)
+
+    async def enter(self, key: str) -> Visit | None:
+        """Let the owner of a key in; None: it opens nothing."""
+        if not await self._may_look(key):
+            return None
+        while len(self._keys) >= _MOST_VISITORS:
+            del self._keys[next(iter(self._keys))]
+        token = secrets.token_urlsafe(32)
+        self._keys[token] = key
+        return self._visit(token)
+
+    def leave(self, visit: Visit) -> None:
+        """Forget a visitor."""
+        self._keys.pop(visit.token, None)
+
+    def accepts(self, request: Request, visit: Visit, token: str) -> bool:
+        """Whether a form comes from a page that this visitor was given."""
+        return comes_from_here(request) and hmac.compare_digest(
+            token.encode("utf-8", "replace"), visit.csrf.encode()
+        )
+
+    async def _may_look(self, key: str) -> bool:
+        client = await self._clients.find(key)
+        return client is not None and client.settings.dashboard
+
+    def _visit(self, token: str) -> Visit:
+        made = hmac.new(self._secret, token.encode("utf-8", "replace"), hashlib.sha256)
+        return Visit(token, made.hexdigest())
+
+
+def comes_from_here(request: Request) -> bool:
+    """Whether the browser does not say that another site's page has sent this."""
+    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        return False
+    origin = request.headers.get("origin")
+    return origin is None or urlsplit(origin).netloc == request.headers.get("host", "")
+
+
+def keep_cookie(request: Request, response: Response, visit: Visit) -> None:
+    """Give a visitor their cookie, unless they have it."""
+    if request.cookies.get(COOKIE) != visit.token:
+        secure = request.url.scheme == "https"
+        response.set_cookie(COOKIE, visit.token, httponly=True, samesite="strict", secure=secure)

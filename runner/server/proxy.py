@@ -1,0 +1,253 @@
+"""Calls of clients: read, handed to the engine, and answered as the provider answers.
+
+One request is one task; the call itself is the engine's, which settles it whatever becomes of the
+client.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import orjson
+from starlette.types import Receive, Scope, Send
+
+from runner.app.clients import Client
+from runner.app.gateway import Gateway
+from runner.app.refusals import Refusal
+from runner.core.verdict import succeeded
+from runner.engine.client_call import Answered, ClientRequest, Streaming
+from runner.server.checks import Checks, is_check
+from runner.server.replies import (
+    JSON,
+    Headers,
+    envelope,
+    header,
+    invalid,
+    read_body,
+    send_refusal,
+    send_whole,
+)
+
+CALLS = frozenset(
+    {
+        "/v1/chat/completions",
+        "/v1/completions",
+        "/v1/embeddings",
+        "/v1/images/generations",
+        "/v1/responses",
+    }
+)
+"""The addresses of calls."""
+
+# Images in messages are sent in base64.
+MOST_BODY_BYTES = 32 << 20
+_EVENTS = (
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-cache"),
+    (b"x-accel-buffering", b"no"),
+)
+# While a stream waits for allowance, its client is told now and then that it goes on.
+KEEP_ALIVE_S = 15.0
+_KEEP_ALIVE = b": waiting\n\n"
+
+
+class Proxy:
+    """Answers calls."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self._checks = Checks(enabled=gateway.settings.serve.remember_checks)
+
+    async def answer(
+        self, client: Client, scope: Scope, receive: Receive, send: Send, url: str, cors: Headers
+    ) -> None:
+        """Answer one call.
+
+        Raises:
+            Problem: The request is wrong.
+        """
+        data = await read_body(receive, MOST_BODY_BYTES)
+        if data is None:
+            return
+        body = _read(data)
+        check = is_check(url, body)
+        if check and (known := self._checks.known(client, url, data)) is not None:
+            await send_whole(send, 200, *known.as_reply(cors))
+            return
+        stream = body.get("stream") is True
+        waits_ms = 0 if check else _waits_ms(scope)
+        found = await self._gateway.ask(client, url, body, stream=stream, waits_ms=waits_ms)
+        if isinstance(found, Refusal):
+            await send_refusal(send, found, cors)
+            return
+        with self._gateway.waiting_for(client, found):
+            watch = asyncio.ensure_future(_leave_with_client(receive, found))
+            try:
+                reply = _Reply(self._gateway, found, send, cors, body["model"])
+                if stream:
+                    await reply.stream()
+                elif url == "/v1/images/generations":
+                    await reply.images(as_base64=body.get("response_format") == "b64_json")
+                else:
+                    answer = await reply.whole()
+                    if check and answer is not None:
+                        self._checks.remember(client, url, data, answer)
+            finally:
+                watch.cancel()
+
+
+class _Reply:
+    """The reply to one call."""
+
+    def __init__(
+        self, gateway: Gateway, request: ClientRequest, send: Send, cors: Headers, model: str
+    ) -> None:
+        self._gateway = gateway
+        self._request = request
+        self._send = send
+        self._cors = cors
+        self._model = model
+
+    async def whole(self) -> bytes | None:
+        """Send the answer as it came; returns it, or None if there is none."""
+        answered = await self._answered()
+        if answered is None:
+            return None
+        body = answered.result.body.encode()
+        status = answered.result.reply.status if answered.result.reply else 200
+        await send_whole(self._send, status, body, [JSON, *self._told(answered.route[1])])
+        return body if succeeded(status) else None
+
+    async def images(self, *, as_base64: bool) -> None:
+        """Send images, which the provider may make in a task."""
+        answered = await self._answered()
+        if answered is None:
+            return
+        found = await self._gateway.images(answered, as_base64=as_base64)
+        if isinstance(found, Refusal):
+            await send_refusal(self._send, found, self._cors)
+            return
+        await send_whole(self._send, 200, found, [JSON, *self._told(answered.route[1])])
+
+    async def _answered(self) -> Answered | None:
+        """The answer; None if there is none, which is told then."""
+        outcome = await self._request.outcome()
+        if self._request.has_left:
+            return None
+        refusal = self._gateway.refusal(outcome, self._model)
+        if refusal is not None:
+            await send_refusal(self._send, refusal, self._cors)
+            return None
+        assert isinstance(outcome, Answered)  # noqa: S101 - a stream was not asked for
+        return outcome
+
+    async def stream(self) -> None:
+        """Send a stream as it comes. One that waits long begins before it is known how it ends."""
+        begun = await self._await_outcome()
+        outcome = await self._request.outcome()
+        if self._request.has_left:
+            return
+        if (refusal := self._gateway.refusal(outcome, self._model)) is not None:
+            if begun:
+                await self._piece(b"data: %b\n\n" % envelope(refusal), last=True)
+            else:
+                await send_refusal(self._send, refusal, self._cors)
+        elif isinstance(outcome, Streaming):
+            await self._relay(outcome, begun=begun)
+        elif isinstance(outcome, Answered):
+            await self._begin(outcome.route[1], begun=begun)
+            await self._piece(as_events(outcome.result.body), last=True)
+
+    async def _await_outcome(self) -> bool:
+        """Keep the connection alive until something comes of the request; whether it was begun."""
+        begun = False
+        while not self._request.has_outcome:
+            try:
+                async with asyncio.timeout(KEEP_ALIVE_S):
+                    await self._request.outcome()
+            except TimeoutError:
+                if not begun:
+                    await self._begin(self._model, begun=False)
+                    begun = True
+                await self._piece(_KEEP_ALIVE)
+        return begun
+
+    async def _relay(self, stream: Streaming, *, begun: bool) -> None:
+        await self._begin(stream.route[1], begun=begun)
+        async with stream.pieces as pieces:
+            async for piece in pieces:
+                await self._piece(piece)
+        if self._request.has_left:
+            return
+        why = stream.broken_off()
+        error = Refusal(502, f"the provider's stream broke off: {why}", "server_error")
+        await self._piece(b"data: %b\n\n" % envelope(error) if why else b"", last=True)
+
+    async def _begin(self, model: str, *, begun: bool) -> None:
+        if not begun:
+            headers = [*_EVENTS, *self._told(model)]
+            await self._send({"type": "http.response.start", "status": 200, "headers": headers})
+
+    async def _piece(self, data: bytes, *, last: bool = False) -> None:
+        await self._send({"type": "http.response.body", "body": data, "more_body": not last})
+
+    def _told(self, model: str) -> Headers:
+        return ((b"x-midnight-model", model.encode("utf-8", "replace")), *self._cors)
+
+
+def as_events(body: str) -> bytes:
+    """A whole answer as a stream, for a client that wanted one of a provider that has none."""
+    try:
+        reply = orjson.loads(body)
+        choices = [
+            {
+                "index": choice.get("index", number),
+                "delta": choice.get("message") or {"content": choice.get("text", "")},
+                "finish_reason": choice.get("finish_reason"),
+            }
+            for number, choice in enumerate(reply["choices"])
+        ]
+    except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError):
+        return b"data: %b\n\ndata: [DONE]\n\n" % body.replace("\n", " ").encode()
+    chunk = {**reply, "object": "chat.completion.chunk", "choices": choices}
+    return b"data: %b\n\ndata: [DONE]\n\n" % orjson.dumps(chunk)
+
+
+def _read(data: bytes) -> dict[str, Any]:
+    """The body of a call.
+
+    Raises:
+        Problem: It is none.
+    """
+    try:
+        body: Any = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise invalid(f"the body is not JSON: {error}") from None
+    if not isinstance(body, dict):
+        raise invalid("the body is not a JSON object")
+    model = body.get("model")
+    if not isinstance(model, str) or not model:
+        raise invalid("you must provide a model parameter", param="model")
+    return body
+
+
+def _waits_ms(scope: Scope) -> int | None:
+    """How long a request says that it waits for allowance; None: it does not say.
+
+    Raises:
+        Problem: It says no number.
+    """
+    text = header(scope, b"x-midnight-wait")
+    if text is None:
+        return None
+    if not text.strip().isdecimal() or len(text) > 9:  # noqa: PLR2004
+        raise invalid("X-Midnight-Wait is a number of seconds", param="X-Midnight-Wait")
+    return int(text) * 1000
+
+
+async def _leave_with_client(receive: Receive, request: ClientRequest) -> None:
+    """Give the call up when its client has gone."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    request.leave()

@@ -1,0 +1,88 @@
+"""`midnight serve`: one engine for clients and for all that is queued, and the port they ask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import anyio
+
+from runner.app.application import Application
+from runner.app.gateway import Gateway
+from runner.app.live import LiveOverview
+from runner.core.ending import Ending
+from runner.errors import ConfigError, RunnerError
+from runner.listening import serve_app
+from runner.server.access import Access, is_loopback
+from runner.server.app import ServerApp
+from runner.server.dashboard.site import Dashboard
+
+ANY_ADDRESS = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 - it is recognised, not chosen
+
+
+async def serve(
+    midnight: Application,
+    host: str,
+    port: int,
+    *,
+    ready: Callable[[int], None],
+    signals: bool = True,
+    on_start: Callable[[Callable[[], None]], None] = lambda _stop: None,
+) -> Ending:
+    """Serve until told to stop; calls in flight finish then, up to a deadline.
+
+    Args:
+        midnight: What is served.
+        host: Address to listen on.
+        port: Port to listen on; 0 chooses a free one.
+        ready: Called with the port once connections are accepted.
+        signals: Whether SIGINT, SIGTERM and SIGHUP stop it; a second one at once.
+        on_start: Given what stops it when it is called.
+
+    Raises:
+        ConfigError: The address cannot be listened on, or needs keys, of which there are none.
+        RunnerError: The engine has failed.
+    """
+    gateway = midnight.gateway()
+    live = LiveOverview(midnight, gateway)
+    app = await _application(midnight, gateway, live, host)
+    stopped, ending = anyio.Event(), Ending.STOPPED
+    failure: RunnerError | None = None
+    async with anyio.create_task_group() as tasks:
+
+        async def run() -> None:
+            nonlocal ending, failure
+            try:
+                ending = await gateway.run(on_start, signals=signals, watcher=live.watch)
+            except RunnerError as error:
+                failure = error
+            stopped.set()
+
+        tasks.start_soon(run)
+        tasks.start_soon(gateway.batches.work)
+        try:
+            await serve_app(app, host, port, ready=ready, until=stopped)
+        except ConfigError as error:
+            failure = error
+        tasks.cancel_scope.cancel()
+    if failure is not None:
+        raise failure
+    return ending
+
+
+async def _application(
+    midnight: Application, gateway: Gateway, live: LiveOverview, host: str
+) -> ServerApp:
+    """What answers at an address.
+
+    Raises:
+        ConfigError: It can be reached from elsewhere, and there is no key.
+    """
+    await gateway.clients.read()
+    if not is_loopback(host) and not gateway.clients.need_keys:
+        what = "beyond this machine only clients with a key are served, and there is no key yet"
+        remedy = "make one: midnight serve key add NAME; or listen on 127.0.0.1"
+        raise ConfigError(what, where=f"--host {host}", remedy=remedy)
+    settings = gateway.settings.serve
+    hosts = None if host in ANY_ADDRESS else {host, *settings.hosts}
+    access = Access(gateway.clients, hosts, settings.cors_origins)
+    return ServerApp(gateway, access, Dashboard(midnight, gateway, live))

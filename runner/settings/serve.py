@@ -1,0 +1,83 @@
+"""The tables of midnight.toml about `midnight serve` and its clients."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from runner.core.period import read_length
+from runner.settings.fields import Name
+from runner.tomlfile import TomlTable, problem
+
+LONGEST_WAIT_MS = 7 * 24 * 3_600_000
+
+
+def _wait(text: str) -> str:
+    try:
+        length = read_length(text)
+    except ValueError as error:
+        raise problem(str(error), 'write how long a request waits as "10m"') from None
+    if length > LONGEST_WAIT_MS:
+        raise problem("a request cannot wait longer than 7 days")
+    return text
+
+
+def _several(names: object) -> object:
+    """Let one model stand for a list of it."""
+    return (names,) if isinstance(names, str) else names
+
+
+def _origin(text: str) -> str:
+    if text != "*" and not text.startswith(("http://", "https://")):
+        raise problem("an origin starts with http:// or https://", 'or write "*" for any')
+    return text.rstrip("/")
+
+
+Wait = Annotated[str, AfterValidator(_wait)]
+Models = Annotated[
+    tuple[Name, ...], BeforeValidator(_several), Field(strict=False, min_length=1, max_length=64)
+]
+
+
+class ClientSettings(TomlTable):
+    """``[serve.clients.NAME]``: what one client may do.
+
+    Attributes:
+        max_calls_per_day: The most calls a day; None: as many as the accounts allow.
+        models: The models that it may ask, each with the models that answer for it, the preferred
+            one first; if there are any, no others are served to it.
+        wait: How long its requests wait for allowance, as ``10m``; None: as ``[serve]`` says.
+        dashboard: Whether its key opens the dashboard, which shows and changes everything.
+    """
+
+    max_calls_per_day: Annotated[int, Field(ge=1)] | None = None
+    models: dict[Name, Models] = Field(default_factory=dict)
+    wait: Wait | None = None
+    dashboard: bool = True
+
+
+class ServeSettings(TomlTable):
+    """``[serve]``: the options of ``midnight serve``.
+
+    Attributes:
+        models: Names that stand for other models, as ``auto``: each with the models that answer
+            for it, the preferred one first.
+        wait: How long requests wait for allowance, as ``10m``; None: they are refused at once.
+        timeout: How long an answer may take, as ``10m``; of a stream, each piece of it.
+        hosts: Further names under which the server may be asked for.
+        cors_origins: Pages whose scripts may ask it, as ``https://example.org``; ``*`` for any.
+        remember_checks: Whether a client's check of its connection that is repeated within five
+            minutes is answered from memory.
+        clients: By name, what each client may do.
+    """
+
+    models: dict[Name, Models] = Field(default_factory=dict)
+    wait: Wait | None = None
+    timeout: Wait = "10m"
+    hosts: Annotated[tuple[Name, ...], Field(strict=False)] = ()
+    cors_origins: Annotated[
+        tuple[Annotated[str, AfterValidator(_origin)], ...], Field(strict=False)
+    ] = ()
+    remember_checks: bool = True
+    clients: dict[Name, ClientSettings] = Field(default_factory=dict)

@@ -1,0 +1,104 @@
+"""Files of the OpenAI Batch API: what is known of each; their bytes are beside the database.
+
+Functions take a connection inside the caller's transaction.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row, delete, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from runner.store.api_tables import api_files
+
+
+@dataclass(frozen=True, slots=True)
+class ApiFile:
+    """One file. Moments are ms since the epoch."""
+
+    id: str
+    client: str
+    purpose: str
+    filename: str
+    bytes: int
+    created_at: int
+    expires_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Paging:
+    """Which part of a list is wanted.
+
+    Attributes:
+        limit: At most so many.
+        after: The id behind which it begins; None: at the beginning.
+        newest_first: The order.
+    """
+
+    limit: int
+    after: str | None = None
+    newest_first: bool = True
+
+
+async def add(connection: AsyncConnection, file: ApiFile) -> None:
+    """Store a file, unless it is there."""
+    if await get(connection, file.id, file.client) is not None:
+        return
+    values = {
+        "id": file.id,
+        "client": file.client,
+        "purpose": file.purpose,
+        "filename": file.filename,
+        "bytes": file.bytes,
+        "created_at_ms": file.created_at,
+        "expires_at_ms": file.expires_at,
+    }
+    await connection.execute(insert(api_files).values(values))
+
+
+async def get(connection: AsyncConnection, file_id: str, client: str) -> ApiFile | None:
+    """The file with this id, if it is this client's."""
+    query = select(api_files).where(api_files.c.id == file_id, api_files.c.client == client)
+    row = (await connection.execute(query)).first()
+    return _file(row) if row else None
+
+
+async def page(
+    connection: AsyncConnection, client: str, paging: Paging, purpose: str | None
+) -> list[ApiFile]:
+    """A client's files, one more than is wanted if there are more."""
+    number, own = api_files.c.number, api_files.c.client == client
+    query = select(api_files).where(own)
+    if purpose is not None:
+        query = query.where(api_files.c.purpose == purpose)
+    if paging.after is not None:
+        behind = select(number).where(own, api_files.c.id == paging.after).scalar_subquery()
+        query = query.where(number < behind if paging.newest_first else number > behind)
+    query = query.order_by(number.desc() if paging.newest_first else number)
+    found = await connection.execute(query.limit(paging.limit + 1))
+    return [_file(row) for row in found]
+
+
+async def forget(connection: AsyncConnection, file_id: str) -> None:
+    """Delete a file."""
+    await connection.execute(delete(api_files).where(api_files.c.id == file_id))
+
+
+async def expired(connection: AsyncConnection, now: int) -> list[ApiFile]:
+    """Files that are kept no longer."""
+    query = select(api_files).where(api_files.c.expires_at_ms <= now)
+    return [_file(row) for row in await connection.execute(query)]
+
+
+def _file(row: Row[Any]) -> ApiFile:
+    return ApiFile(
+        row.id,
+        row.client,
+        row.purpose,
+        row.filename,
+        row.bytes,
+        row.created_at_ms,
+        row.expires_at_ms,
+    )

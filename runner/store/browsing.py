@@ -1,0 +1,130 @@
+"""Pages of the rows of a batch, by the key of the last one, filtered and searched.
+
+No page costs more the further back it is. What no index finds is looked for among so many rows at
+a time; whoever wants more goes on from there. Functions take a connection inside the caller's short
+read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, func, literal_column, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from runner.core.states import JobState
+from runner.store.batches import Batch
+from runner.store.tables import jobs, results, rows
+
+PAGE = 50
+SEARCHED = 20_000
+"""So many rows are looked through for one page."""
+LONGEST_TEXT = 300
+FILTERS: Mapping[str, tuple[JobState, ...]] = {
+    "queued": (JobState.READY, JobState.WAITING, JobState.DUPLICATE),
+    "running": (JobState.RUNNING,),
+    "pending": (JobState.PENDING,),
+    "succeeded": (JobState.SUCCEEDED,),
+    "failed": (JobState.FAILED,),
+}
+"""By the word for people, the states of the jobs that are meant."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which rows.
+
+    Attributes:
+        state: One of `FILTERS`; empty for all.
+        text: What the row, its answer or its error contains; empty for anything.
+        after: The number of the row behind which the page begins; 0 for the first.
+    """
+
+    state: str = ""
+    text: str = ""
+    after: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RowLine:
+    """A row in a list; long texts are cut off."""
+
+    number: int  # from 1
+    state: str
+    body: str
+    answer: str | None
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RowPage:
+    """A page of rows.
+
+    Attributes:
+        lines: The rows.
+        searched_to: The number of the last row that was looked at.
+        more: Whether there are rows behind it.
+    """
+
+    lines: tuple[RowLine, ...]
+    searched_to: int
+    more: bool
+
+
+async def rows_page(connection: AsyncConnection, batch: Batch, wanted: Wanted) -> RowPage:
+    """The next rows of `batch` that are `wanted`."""
+    end = batch.rows_loaded
+    # The failed jobs have an index of their own, in their order.
+    indexed = wanted.state == "failed" and not wanted.text
+    filtered = bool(wanted.state or wanted.text)
+    last = end if indexed or not filtered else min(end, wanted.after + SEARCHED)
+    query = _query(batch, wanted, last)
+    found = (await connection.execute(query)).all()
+    lines = tuple(
+        RowLine(row.id - batch.first_job + 1, _word(row.state), row.body, row.answer, row.error)
+        for row in found[:PAGE]
+    )
+    if len(found) > PAGE:
+        return RowPage(lines, lines[-1].number, more=True)
+    return RowPage(lines, last, more=last < end)
+
+
+def _query(batch: Batch, wanted: Wanted, last: int) -> Select[Any]:
+    first_job = batch.first_job
+    cut = {name: func.substr(results.c[name], 1, LONGEST_TEXT) for name in ("answer", "error")}
+    row_id: ColumnElement[int] = literal_column(str(batch.first_row - first_job)) + jobs.c.id
+    return (
+        select(
+            jobs.c.id,
+            jobs.c.state,
+            func.substr(rows.c.body, 1, LONGEST_TEXT).label("body"),
+            *(value.label(name) for name, value in cut.items()),
+        )
+        .select_from(jobs)
+        .join(rows, rows.c.id == row_id)
+        .outerjoin(results, results.c.job_id == jobs.c.id)
+        .where(jobs.c.id.between(first_job + wanted.after, first_job + last - 1))
+        .where(*_conditions(wanted))
+        .order_by(jobs.c.id)
+        .limit(PAGE + 1)
+    )
+
+
+def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    if wanted.state:
+        # As literals, for the index on the failed ones to be used.
+        states: list[ColumnElement[str]] = [
+            literal_column(f"'{state.value}'") for state in FILTERS[wanted.state]
+        ]
+        found.append(or_(*(jobs.c.state == state for state in states)))
+    if wanted.text:
+        texts = (rows.c.body, results.c.answer, results.c.error)
+        found.append(or_(*(text.contains(wanted.text, autoescape=True) for text in texts)))
+    return found
+
+
+def _word(state: str) -> str:
+    return next(word for word, states in FILTERS.items() if state in states)

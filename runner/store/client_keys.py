@@ -1,0 +1,56 @@
+"""The keys of clients, by their hashes; and how many calls each client has made.
+
+Functions take a connection inside the caller's transaction.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import delete, func, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from runner.core.charging import UNCHARGED
+from runner.store.api_tables import client_keys
+from runner.store.tables import calls
+
+
+@dataclass(frozen=True, slots=True)
+class ClientKey:
+    """The key of one client."""
+
+    client: str
+    key_hash: str
+    created_at: int
+
+
+async def keep(connection: AsyncConnection, key: ClientKey) -> None:
+    """Store a key; the client's key before is no longer accepted."""
+    await forget(connection, key.client)
+    values = {"client": key.client, "key_hash": key.key_hash, "created_at_ms": key.created_at}
+    await connection.execute(insert(client_keys).values(values))
+
+
+async def forget(connection: AsyncConnection, client: str) -> bool:
+    """Accept the key of a client no more; whether it had one."""
+    found = await connection.execute(delete(client_keys).where(client_keys.c.client == client))
+    return found.rowcount > 0
+
+
+async def read(connection: AsyncConnection) -> list[ClientKey]:
+    """Every key, by the client's name."""
+    query = select(client_keys).order_by(client_keys.c.client)
+    found = await connection.execute(query)
+    return [ClientKey(row.client, row.key_hash, row.created_at_ms) for row in found]
+
+
+async def calls_since(connection: AsyncConnection, client: str, since: int) -> int:
+    """How many calls were made for a client since then that may have been charged."""
+    free = [kind.value for kind in UNCHARGED]
+    query = select(func.count()).where(
+        calls.c.client == client,
+        calls.c.reserved_at_ms >= since,
+        calls.c.state.not_in(free),
+    )
+    found: int = await connection.scalar(query) or 0
+    return found

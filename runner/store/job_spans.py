@@ -1,0 +1,30 @@
+"""Which jobs a call was about, in a short text: ``17``, or ``17-36,40``.
+
+The jobs of a pack nearly always follow each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def spelled(job_ids: Sequence[int]) -> str:
+    """The text for these jobs, whatever their order."""
+    if len(job_ids) == 1:
+        return str(job_ids[0])
+    spans: list[list[int]] = []
+    for job_id in sorted(job_ids):
+        if spans and job_id == spans[-1][1] + 1:
+            spans[-1][1] = job_id
+        else:
+            spans.append([job_id, job_id])
+    return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in spans)
+
+
+def include(text: str, job_id: int) -> bool:
+    """Whether this job is among those that the text names."""
+    for span in text.split(","):
+        first, _, last = span.partition("-")
+        if first and int(first) <= job_id <= int(last or first):
+            return True
+    return False

@@ -1,0 +1,99 @@
+"""Batches are deleted, a little at a time; their calls stay in the ledger.
+
+A deleted batch is hidden at once, and emptied afterwards: a crash in between leaves something to
+empty. Its row stays, so that its id and those of its jobs, which the ledger names, are not given
+again. Functions take a connection inside the caller's transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Integer, bindparam, delete, func, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from runner.core.states import BatchState, JobState
+from runner.store.batches import Batch
+from runner.store.statement import Statement
+from runner.store.tables import (
+    batch_counts,
+    batches,
+    fingerprints,
+    image_tasks,
+    invalid_replies,
+    jobs,
+    results,
+    rows,
+)
+
+AT_ONCE = 20_000
+"""Jobs in one transaction."""
+
+_FIRST, _LAST = bindparam("first", type_=Integer), bindparam("last", type_=Integer)
+_EMPTY = [
+    Statement(delete(table).where(column.between(_FIRST, _LAST)))
+    for table, column in (
+        (jobs, jobs.c.id),
+        (rows, rows.c.id),
+        (fingerprints, fingerprints.c.job_id),
+        (invalid_replies, invalid_replies.c.job_id),
+        (image_tasks, image_tasks.c.job_id),
+        (results, results.c.job_id),
+    )
+]
+
+
+async def hide(connection: AsyncConnection, batch_ids: Sequence[int], now: int) -> None:
+    """Delete batches for everybody who looks; what they hold is still there."""
+    for batch_id in batch_ids:
+        values = {
+            "deleted_at_ms": now,
+            "state": BatchState.CANCELLED,
+            "digest": f"deleted {batch_id}",
+            "output": None,
+            "error_output": None,
+        }
+        await connection.execute(update(batches).where(batches.c.id == batch_id).values(values))
+
+
+async def empty_some(connection: AsyncConnection) -> bool:
+    """Delete some of what deleted batches hold; whether there may be more."""
+    counted = batch_counts.c.rows_loaded > 0
+    hidden = (
+        select(batches.c.id, batches.c.first_job, batch_counts.c.rows_loaded)
+        .join(batch_counts, batch_counts.c.batch_id == batches.c.id)
+        .where(batches.c.deleted_at_ms.is_not(None), counted)
+        .order_by(batches.c.id.desc())  # parts before what they are parts of
+        .limit(1)
+    )
+    found = (await connection.execute(hidden)).first()
+    if found is None:
+        return False
+    left = max(0, found.rows_loaded - AT_ONCE)
+    span = {"first": found.first_job + left, "last": found.first_job + found.rows_loaded - 1}
+    gone = await _states(connection, **span)
+    for statement in _EMPTY:
+        await statement.run(connection, [span])
+    counts = {name: batch_counts.c[name] - number for name, number in gone.items()}
+    own = update(batch_counts).where(batch_counts.c.batch_id == found.id)
+    await connection.execute(own.values({"rows_loaded": left, **counts}))
+    if not left:
+        texts = {"job_json": "{}", "columns_json": "[]", "input": "", "selection": ""}
+        await connection.execute(update(batches).where(batches.c.id == found.id).values(texts))
+    return True
+
+
+async def _states(connection: AsyncConnection, first: int, last: int) -> dict[str, int]:
+    found = await connection.execute(
+        select(jobs.c.state, func.count())
+        .where(jobs.c.id.between(first, last))
+        .group_by(jobs.c.state)
+    )
+    return {JobState(state).value: number for state, number in found}
+
+
+async def last_used(connection: AsyncConnection, batch: Batch) -> int:
+    """When something was last recorded for a batch, or when it was queued (ms)."""
+    own = results.c.job_id.between(batch.first_job, batch.last_job)
+    found = await connection.scalar(select(func.max(results.c.recorded_at_ms)).where(own))
+    return max(batch.created_at, found or 0)

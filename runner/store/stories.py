@@ -1,0 +1,145 @@
+"""What happened to one job: the calls that it was part of, and what was said to it.
+
+Functions take a connection inside the caller's short read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from runner.core.states import CallState
+from runner.store import job_spans
+from runner.store.tables import calls, invalid_replies, jobs, results
+
+
+@dataclass(frozen=True, slots=True)
+class CallRecord:
+    """A call of the ledger, as far as it concerns one job.
+
+    Attributes:
+        reply: What the model said to this job, if that was kept.
+        reason: Why that is no valid answer, if it is none.
+    """
+
+    id: int
+    account: str
+    model: str
+    state: CallState
+    status: int | None
+    error: str
+    rows_asked: int
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    reserved_at: int
+    settled_at: int | None
+    reply: str | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobStory:
+    """A job, its calls from the first to the last, and how it ended; None where it has not."""
+
+    job_id: int
+    state: str
+    attempts: int
+    faults: int
+    due_at: int | None
+    duplicate_of: int | None
+    calls: tuple[CallRecord, ...]
+    answer: str | None = None
+    reply: str | None = None
+    error: str | None = None
+    reused: bool = False
+    recorded_at: int | None = None
+
+
+async def story_of(connection: AsyncConnection, batch_id: int, job_id: int) -> JobStory | None:
+    """The story of a job; None if there is no such job."""
+    job = (await connection.execute(select(jobs).where(jobs.c.id == job_id))).first()
+    if job is None:
+        return None
+    ended = (await connection.execute(select(results).where(results.c.job_id == job_id))).first()
+    told = await connection.execute(
+        select(invalid_replies).where(invalid_replies.c.job_id == job_id)
+    )
+    replies = {row.call_id: (row.reply, row.reason) for row in told}
+    known = {*replies, *([ended.call_id] if ended and ended.call_id else [])}
+    if ended is not None and ended.call_id is not None and not ended.reused:
+        said = ended.reply if ended.reply is not None else ended.answer
+        replies[ended.call_id] = (said, ended.error)
+    made = await _calls(connection, batch_id, job_id, sorted(known), replies)
+    ending = (
+        {}
+        if ended is None
+        else {
+            "answer": ended.answer,
+            "reply": ended.reply,
+            "error": ended.error,
+            "reused": bool(ended.reused),
+            "recorded_at": ended.recorded_at_ms,
+        }
+    )
+    return JobStory(
+        job_id, job.state, job.attempts, job.faults, job.due_at_ms, job.duplicate_of, made, **ending
+    )
+
+
+async def _calls(
+    connection: AsyncConnection,
+    batch_id: int,
+    job_id: int,
+    known: Sequence[int],
+    replies: dict[int, tuple[str | None, str | None]],
+) -> tuple[CallRecord, ...]:
+    """The calls of a batch that this job was part of, and those that are known otherwise."""
+    # Only calls that asked several jobs have to be looked at here.
+    asked = calls.c.jobs_asked
+    may_be = or_(asked == str(job_id), asked.contains("-"), asked.contains(","))
+    own = select(calls.c.id, asked).where(calls.c.batch_id == batch_id, may_be)
+    found = await connection.execute(own)
+    ids = {row.id for row in found if job_spans.include(row.jobs_asked, job_id)} | {*known}
+    rows = await connection.execute(
+        select(calls).where(calls.c.id.in_(sorted(ids))).order_by(calls.c.id)
+    )
+    return tuple(
+        CallRecord(
+            row.id,
+            row.account,
+            row.model,
+            CallState(row.state),
+            row.status,
+            row.error,
+            row.rows_asked,
+            row.prompt_tokens,
+            row.completion_tokens,
+            row.reserved_at_ms,
+            row.settled_at_ms,
+            *replies.get(row.id, (None, None)),
+        )
+        for row in rows
+    )
+
+
+async def common_answers(
+    connection: AsyncConnection, first_job: int, last_job: int, most: int
+) -> list[tuple[str, int]]:
+    """The answers that most of these jobs have, and how many have each; not long ones."""
+    own = results.c.job_id.between(first_job, last_job)
+    short = func.length(results.c.answer) <= LONGEST_LABEL
+    number = func.count().label("number")
+    query = (
+        select(results.c.answer, number)
+        .where(own, short)
+        .group_by(results.c.answer)
+        .order_by(number.desc(), results.c.answer)
+        .limit(most)
+    )
+    return [(row.answer, row.number) for row in await connection.execute(query)]
+
+
+LONGEST_LABEL = 60

@@ -1,0 +1,1 @@
+"""What people are told, as text: numbers, moments, waits and their causes; no layout."""

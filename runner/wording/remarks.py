@@ -1,0 +1,27 @@
+"""What holds a batch back, in a sentence."""
+
+from __future__ import annotations
+
+from runner.app.responses import BatchStatus, Status
+from runner.core.states import BatchState
+from runner.wording import credit_messages, messages
+
+
+def of_batch(line: BatchStatus, found: Status) -> str:
+    """What a batch waits for, why it was paused, or that no account serves it; empty if nothing."""
+    batch, waiting = line.batch, line.waiting
+    if line.unserved:
+        return messages.unserved(line.unserved)
+    if not batch.done and batch.state is BatchState.PAUSED:
+        return messages.paused(batch).removeprefix(f"{batch.name} (batch {batch.id}) ")
+    if waiting is not None and waiting.cause == "pace":
+        if not found.runners:
+            return ""
+        due = credit_messages.login_due(line.forecast, found.at)
+        told = f"at the configured pace: {messages.wait(waiting, found.at)}"
+        return f"{told}; {due}" if due else told
+    if waiting is not None:
+        return messages.wait(waiting, found.at)
+    if due := credit_messages.login_due(line.forecast, found.at):
+        return due
+    return "" if batch.done else batch.pause_reason

@@ -1,0 +1,130 @@
+"""The server as a process that is killed again and again, with a batch in it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import openai
+import pytest
+from support.processes import MIDNIGHT, ROOT, popen, simulating, stats
+
+from runner.simulator import answer
+from tests.store.promises import broken_promises
+from tests.store.releases import rows
+
+MODEL = "Qwen/Qwen3-8B"
+CHAT = "/v1/chat/completions"
+CONFIG = """
+[accounts.mine]
+token = "env:MODELSCOPE_API_KEY"
+limits = { calls_per_second = 1000 }
+[run]
+pace = "asap"
+"""
+
+
+def serve(folder: Path, address: str) -> tuple[subprocess.Popen[Any], str]:
+    """The server in `folder`, and where it listens."""
+    (folder / "midnight.toml").write_text(CONFIG)
+    environ = os.environ | {
+        "MIDNIGHT_BASE_URL": f"{address}/v1",
+        "MODELSCOPE_API_KEY": "sim-token",
+        "NO_PROXY": "127.0.0.1",
+        "PYTHONPATH": str(ROOT),
+    }
+    command = [*MIDNIGHT, "--db", "queue.db", "--json", "serve", "--port", "0"]
+    process = popen(command, env=environ, cwd=folder, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    return process, json.loads(process.stdout.readline())["listening"]
+
+
+def client_of(url: str) -> openai.OpenAI:
+    return openai.OpenAI(base_url=f"{url}/v1", api_key="any", max_retries=0, timeout=60)
+
+
+def messages(number: int) -> Any:
+    return [{"role": "user", "content": f"question {number}"}]
+
+
+@pytest.mark.parametrize(
+    ("requests", "kills"), [(200, 2), pytest.param(50_000, 10, marks=pytest.mark.slow)]
+)
+def test_a_batch_survives_kills_of_its_server_and_nothing_is_paid_twice(
+    tmp_path: Path, requests: int, kills: int
+) -> None:
+    """What was in flight at a kill counts as spent, and is asked again; nothing else is."""
+    lines = [
+        {
+            "custom_id": f"r-{n}",
+            "method": "POST",
+            "url": CHAT,
+            "body": {"model": MODEL, "messages": messages(n)},
+        }
+        for n in range(requests)
+    ]
+    data = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
+    with simulating("--latency", "5-20") as address:
+        process, url = serve(tmp_path, address)
+        with client_of(url) as client:
+            file = client.files.create(file=("in.jsonl", data), purpose="batch")
+            made = client.batches.create(
+                input_file_id=file.id, endpoint=CHAT, completion_window="24h"
+            )
+        for number in range(1, kills + 1):
+            wanted, until = requests * number // (kills + 1), time.monotonic() + 300
+            with client_of(url) as client:
+                while client.batches.retrieve(made.id).request_counts.completed < wanted:
+                    assert time.monotonic() < until
+                    time.sleep(0.02)
+            process.kill()
+            process.communicate()
+            process, url = serve(tmp_path, address)
+        with client_of(url) as client:
+            until = time.monotonic() + 600
+            while (found := client.batches.retrieve(made.id)).status != "completed":
+                assert time.monotonic() < until
+                time.sleep(0.1)
+            assert found.output_file_id is not None
+            text = client.files.content(found.output_file_id).text
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=30)
+        assert process.returncode == 0
+        calls = stats(address)["calls"]
+    said = {row["custom_id"]: row for row in map(json.loads, text.splitlines())}
+    assert len(said) == requests
+    for number in range(requests):
+        body = said[f"r-{number}"]["response"]["body"]
+        assert body["choices"][0]["message"]["content"] == answer(messages(number))
+    states = dict(rows(tmp_path / "queue.db", "SELECT state, count(*) FROM calls GROUP BY state"))
+    assert states["done"] == requests, "each request was answered once"
+    assert calls <= sum(states.values()), "the ledger never under-counts"
+    assert states.keys() <= {"done", "unseen"}
+    assert broken_promises(tmp_path / "queue.db") == []
+
+
+def test_a_call_of_a_client_counts_as_spent_when_its_server_is_killed(tmp_path: Path) -> None:
+    with simulating("--latency", "3000-3000") as address:
+        process, url = serve(tmp_path, address)
+        # The server dies while the provider works on the call.
+        killer = subprocess.Popen(["sh", "-c", f"sleep 1; kill -9 {process.pid}"])
+        with client_of(url) as client, pytest.raises(openai.APIConnectionError):
+            client.chat.completions.create(model=MODEL, messages=messages(1))
+        killer.wait()
+        process.communicate()
+        query = "SELECT client, state FROM calls"
+        assert rows(tmp_path / "queue.db", query) == [("local", "reserved")]
+        process, url = serve(tmp_path, address)
+        until = time.monotonic() + 10
+        while rows(tmp_path / "queue.db", query) != [("local", "unseen")]:
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        spent = rows(tmp_path / "queue.db", "SELECT spent FROM windows WHERE quota LIKE 'calls%'")
+        assert {one for (one,) in spent} == {1}
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=30)
