@@ -15,6 +15,7 @@ from runner.core.charging import (
     settle_unseen,
     settle_window,
 )
+from runner.core.demand import Demand, Rules
 from runner.core.gate import (
     AMBIGUOUS_WAIT_MS,
     CIRCUIT_WAITS_MS,
@@ -31,9 +32,12 @@ from runner.core.gate import (
     opened,
     retry_at,
 )
+from runner.core.pacing import SAFETY_MS, Pace
 from runner.core.period import Calendar, Grant, Period, Refill, Rolling
 from runner.core.quota import Admitted, Refused, admit, reserve
 from runner.core.renewal import WEEK_MS, roll_over
+from runner.core.route import RouteState
+from runner.core.selection import State, Wait, decide
 from runner.core.verdict import Kind, Scope, Verdict
 from runner.core.window import Count, Quota, Source, Unit, Window, open_window
 
@@ -262,6 +266,18 @@ def test_a_limit_learned_from_a_refusal_is_tried_again_each_day_with_one_call() 
     assert (answered.remaining, answered.gate) == (5, OPEN)
     following = roll_over(answered, DAY_OF_TEN, MIDNIGHT + DAY, 0)
     assert (following.limit, following.limit_source) == (5, Source.REFUSAL)
+
+
+@pytest.mark.parametrize(("source", "part"), [(Source.REFUSAL, 2 / 3), (Source.HEADER, 1)])
+def test_a_learned_limit_is_planned_to_be_used_up_while_something_of_the_day_is_left(
+    source: Source, part: float
+) -> None:
+    started = replace(learned(0, limit_source=source), last_start_at=MIDNIGHT, gate=OPEN)
+    route = ("mine", "qwen")
+    demand = Demand(1, (route,), 10**6, rules=Rules(Pace.EVEN))
+    waits = decide(State({route: RouteState((started,))}), [demand], MIDNIGHT)
+    assert isinstance(waits, Wait)
+    assert waits.until == MIDNIGHT + (round(part * DAY) - SAFETY_MS) // 5
 
 
 def test_beyond_a_learned_limit_one_call_at_a_time_is_made() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from random import Random
 
 import anyio
+import httpx
 import pytest
 
 from runner.core.demand import Rules
@@ -17,7 +18,8 @@ from runner.core.forecast import Forecast
 from runner.core.pacing import Pace
 from runner.engine.progress import Progress
 from runner.engine.run import Run, RunOptions
-from runner.simulator import Stats
+from runner.errors import UnauthorisedError
+from runner.simulator import SimulatorTransport, Stats, build_app
 from tests.support.world import EVENING, MODEL, World, ms, simulate
 
 HOUR = 3_600_000
@@ -149,3 +151,22 @@ def test_the_finish_is_foretold_to_within_two_hours_if_one_logs_in_each_day(
     for _, told in days.foretold:
         assert told is not None
         assert abs(told.finish_at - days.calls[-1]) <= 2 * HOUR
+
+
+def test_a_good_balance_and_calls_that_are_refused_are_told_apart(tmp_path: Path) -> None:
+    async def story(world: World) -> None:
+        inner = SimulatorTransport(build_app(world.simulator))
+
+        async def answer(request: httpx.Request) -> httpx.Response:
+            if request.method == "POST":
+                return httpx.Response(403, json={"message": "Forbidden"})
+            return await inner.handle_async_request(request)
+
+        await world.queue(10)
+        with pytest.raises(UnauthorisedError) as caught:
+            await world.run(transport=httpx.MockTransport(answer))
+        assert "verify the account's e-mail" in (caught.value.remedy or "")
+        assert world.simulator.stats().calls == 0
+
+    credits_of_a_day = {"calls_per_day": None, "calls_per_day_per_model": None, "credits": 250.0}
+    simulate(tmp_path, story, **credits_of_a_day)

@@ -74,8 +74,8 @@ def test_without_headers_a_lower_limit_is_learned_from_a_refusal_and_a_probe(
         await all_answered(world, batch)
         first, *later = await world.days()
         in_flight = world.simulator.stats().max_in_flight
-        assert 2 <= first.throttled <= in_flight + 1
-        assert [day.throttled for day in later] == [0] * len(later)
+        assert 2 <= first.throttled <= in_flight + 2, "and a try in the evening"
+        assert all(day.throttled <= 1 for day in later), "the limit is tried once a day"
         assert [day.succeeded for day in (first, *later)] == [150] * 4
 
     simulate(tmp_path, story, calls_per_day=150, headers=False)
@@ -89,8 +89,9 @@ def test_an_ambiguous_refusal_costs_one_probe_more(tmp_path: Path) -> None:
         await world.run()
         await all_answered(world, batch)
         first, *later = await world.days()
-        assert 2 <= first.throttled <= 1 + world.simulator.stats().max_in_flight
-        assert [(day.succeeded, day.throttled) for day in later] == [(100, 0), (100, 0)]
+        assert 2 <= first.throttled <= 2 + world.simulator.stats().max_in_flight
+        assert [day.succeeded for day in later] == [100, 100]
+        assert all(day.throttled <= 1 for day in later), "the limit is tried once a day"
 
     simulate(tmp_path, story, calls_per_day=100, headers=False, account_refusal="ambiguous")
 

@@ -84,3 +84,16 @@ def test_one_calendar_answers_for_moments_in_any_order() -> None:
         fresh = QuotaCalendar(CALIFORNIA, 45).day(moment)
         assert calendar.day(moment) == fresh
         assert fresh.begins_ms <= moment < fresh.ends_ms
+
+
+def test_days_may_end_early_and_late_in_turn() -> None:
+    """Twenty minutes early, then ninety minutes late, over and over."""
+    calendar = QuotaCalendar(shifts_s=(-1_200, 5_400))
+    first = calendar.day(1_767_628_800_000)
+    shifts = [0, 0]
+    for number in range(first.number, first.number + 4):
+        midnight = QuotaCalendar().begins_ms(number)
+        assert calendar.day(calendar.begins_ms(number)).number == number
+        assert calendar.day(calendar.begins_ms(number) - 1).number == number - 1
+        shifts[number % 2] = (calendar.begins_ms(number) - midnight) // 1000
+    assert shifts == [-1_200, 5_400]
