@@ -224,10 +224,10 @@ def test_a_request_that_was_admitted_while_the_engine_stops_is_not_sent(tmp_path
             request = engine.ask(question())
             [demand] = engine._clients.demands(engine._accounts.accounts)
             engine._clients.close()
-            assert await request.outcome() == NotAdmitted(None, "the server is stopping")
             permit = Permit(demand.key, ("mine", MODEL), {})
             [call] = engine._clients.calls([permit], 9)
             engine._clients.started([call])
+            assert await request.outcome() == NotAdmitted(None, "the server is stopping")
             endpoint = engine._accounts.endpoints["mine"]
             ended = await call.make(endpoint, world.clock.now, watched=False)
             assert ended.result.verdict.kind is Kind.LOCAL
