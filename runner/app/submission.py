@@ -175,7 +175,7 @@ def check_submission(
     jobfile.check_columns(prompt.required_columns, found.columns, where, loaded.output)
     remarks = jobfile.check_prompt_reads(prompt, found.columns, where)
     _check_gold(loaded, prompt, found, where)
-    replaced = _results_of_ours(loaded, prompt, found)
+    replaced = _results_of_ours(loaded, prompt, found, selection)
     checked = Checked(loaded, prompt, found, replaced=replaced)
     told = (*found.remarks, *remarks, *_renamed(loaded, checked.columns), *_replaced(replaced))
     checked = replace(checked, remarks=told)
@@ -196,15 +196,18 @@ def _loaded(job: Path | JobFile, *, constant_prompt: bool) -> tuple[JobFile, str
     return loaded, where
 
 
-def _results_of_ours(loaded: JobFile, prompt: Prompt, dataset: Dataset) -> frozenset[str]:
-    """The columns that an earlier output has added, if the dataset is one.
+def _results_of_ours(
+    loaded: JobFile, prompt: Prompt, dataset: Dataset, selection: Selection
+) -> frozenset[str]:
+    """The columns that an earlier output has added, where rows are selected by one of them.
 
-    Those that the prompt reads stay.
+    Who selects the failed rows of an output wants new answers in the place of those. Otherwise an
+    output is a dataset like any other. Columns that the prompt reads stay.
     """
-    if prompt.columns_read is None:
-        return frozenset()
     usual = loaded.output.names((*files.RESULT_COLUMNS, *VOTE_COLUMNS, *DETAIL_COLUMNS), ())
-    if not set(usual[: len(files.RESULT_COLUMNS)]) <= set(dataset.columns):
+    by_result = {canonical(one.column) for one in selection.where} & set(map(canonical, usual))
+    whole = set(usual[: len(files.RESULT_COLUMNS)]) <= set(dataset.columns)
+    if prompt.columns_read is None or not (by_result and whole):
         return frozenset()
     read = {*prompt.required_columns, canonical(loaded.job.gold or "")}
     return frozenset(n for n in usual if n in dataset.columns and canonical(n) not in read)
