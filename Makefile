@@ -1,6 +1,7 @@
 # make demo   set up, then rehearse the main job: no token, no network, nothing spent
 # make test   set up, then the checks and the tests: a few minutes
 # make slow   the simulations of many days that `make test` leaves out; a change lands with both
+# make nightly  a real small model under llama.cpp, out of PyPI packages: some minutes
 # make bench  measure speed and memory beside the peers: a quarter of an hour (not part of the tests)
 # make bench-quick   the same with fewer rows, in a few minutes
 
@@ -11,7 +12,7 @@ PEERS  := .venv-bench
 JOBS   ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test slow bench bench-quick clean
+.PHONY: help demo test slow nightly bench bench-quick clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -28,11 +29,14 @@ test: $(VENV)/ready-to-test
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest tests/core -n $(JOBS) --cov --cov-report=term:skip-covered
-	$(BIN)/pytest tests -n $(JOBS) --ignore tests/core -m "not slow"
+	$(BIN)/pytest tests -n $(JOBS) --ignore tests/core -m "not slow and not nightly"
 
 slow: $(VENV)/ready-to-test
 	$(BIN)/pytest tests -n $(JOBS) -m slow
 	MIDNIGHT_FAULTS=60 $(BIN)/pytest tests/faults/test_injected.py -n $(JOBS)
+
+nightly: $(VENV)/ready-to-test
+	$(BIN)/pytest tests/nightly -m nightly
 
 bench: $(VENV)/installed $(PEERS)/peers
 	$(BIN)/python benchmarks/all.py

@@ -21,6 +21,7 @@ FULL = (
     ("start.py",),
     ("queueing.py",),
     ("formats.py",),
+    ("proxy.py",),
     ("rehearsal.py",),
 )
 QUICK = (
@@ -28,6 +29,7 @@ QUICK = (
     ("refusals.py", "--short"),
     ("start.py", "--rows", "100000", "--times", "3", "--seconds", "10"),
     ("queueing.py", "--rows", "100000"),
+    ("proxy.py", "--seconds", "2"),
     ("rehearsal.py", "--rows", "3000"),
 )
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
-from dataclasses import replace
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING
-
-import anyio
+from typing import TYPE_CHECKING, Literal
 
 from runner.app import accounts
 from runner.app.catalogue import Catalogue
+from runner.app.credits import Purchase
 from runner.app.engine_host import EngineHost, OnStart
 from runner.app.forecasting import Forecaster
 from runner.app.responses import QuotaLine, Ran, Status, Submitted
@@ -23,7 +21,6 @@ from runner.core.forecast import Forecast
 from runner.core.pacing import Pace
 from runner.core.states import BatchState
 from runner.core.window import Window
-from runner.errors import RunnerError
 from runner.settings import Settings
 from runner.store import reports, set_aside
 from runner.store.batches import Batch
@@ -37,15 +34,14 @@ if TYPE_CHECKING:
     import httpx
 
     from runner.app.gateway import Gateway
-    from runner.app.outputs import Written
-    from runner.app.publishing import Publisher
+    from runner.app.notifying import Sent
     from runner.app.queueing import Wishes
     from runner.app.reporting import Report, Wanted
     from runner.app.submission import Checked
     from runner.app.submission import Progress as OnProgress
+    from runner.app.suggestions import Suggestion
     from runner.engine.call import Observer
     from runner.engine.progress import Progress, Watcher
-    from runner.engine.run import RunOptions
 
 
 @asynccontextmanager
@@ -80,18 +76,24 @@ async def open_application(
         ) as database,
         EngineHost(settings, database, environ, clock or SystemClock(), transport, random) as host,
     ):
-        yield Application(settings, database, clock or SystemClock(), host)
+        yield Application(settings, database, clock or SystemClock(), host, environ)
 
 
 class Application(Catalogue):
     """What one can ask for. Made by `open_application`."""
 
     def __init__(
-        self, settings: Settings, database: Database, clock: Clock, host: EngineHost
+        self,
+        settings: Settings,
+        database: Database,
+        clock: Clock,
+        host: EngineHost,
+        environ: Mapping[str, str],
     ) -> None:
         super().__init__(database, clock)
         self.settings = settings
         self._host = host
+        self._environ = environ
         self._forecaster = Forecaster(accounts.accounts_of(settings), accounts.rules_for(settings))
         self._status = StatusReader(database, settings, self._forecaster)
 
@@ -137,7 +139,7 @@ class Application(Catalogue):
         self,
         *,
         only: Batch | None = None,
-        wait: bool = True,
+        wait: bool | Literal["forever"] = True,
         pace: Pace | None = None,
         watcher: Watcher | None = None,
         signals: bool = False,
@@ -149,7 +151,8 @@ class Application(Catalogue):
 
         Args:
             only: The batch to work on, with its parts; None for all.
-            wait: Whether to sleep until the reset when the allowance is spent.
+            wait: Whether to sleep until the reset when the allowance is spent; ``forever``: also
+                until somebody queues more, when nothing is left to do.
             pace: How to spend a day's budget; as configured unless given.
             watcher: Shown what happens.
             signals: Whether SIGINT and SIGTERM stop the run, the second one at once. Such a run
@@ -172,64 +175,34 @@ class Application(Catalogue):
         rules = accounts.rules_for(self.settings, pace)
         held = tuple(batch for batch in in_play if _is_held(batch) and batch.id not in unserved)
         options = RunOptions(
-            chosen, rules, wait, wait and signals, held, patience_ms, watcher, observer
+            only=chosen,
+            rules=rules,
+            wait=bool(wait),
+            hold=bool(wait) and signals,
+            forever=wait == "forever",
+            held=held,
+            patience_ms=patience_ms,
+            watcher=watcher,
+            observer=observer,
         )
-        publisher = self._publisher(watcher) if signals else None
-        options = replace(options, watcher=publisher or watcher)
-        try:
-            async with self._outputs_kept(options, touched) as (watched, written):
-                ending, waiting = await self._host.run(watched, on_start, signals=signals)
-        finally:
-            if publisher is not None:
-                publisher.close()
+        from runner.app.attendance import Attendance  # noqa: PLC0415 - only a run
+
+        helpers = Attendance(self, self.quota, self.settings, self._environ, self._clock.now())
+        async with helpers.watching(options, touched, attended=signals) as (watched, written):
+            ending, waiting = await self._host.run(watched, on_start, signals=signals)
         worked_on = [batch for batch in await self.batches() if batch.id in touched]
         return Ran(ending, tuple(worked_on), waiting, unserved, tuple(written))
-
-    def _publisher(self, watcher: Watcher | None) -> Publisher:
-        """Tells other processes how a run stands."""
-        from runner.app import publishing  # noqa: PLC0415 - only a run
-
-        path = publishing.place(self._database.path, os.getpid())
-        return publishing.Publisher(path, self._clock.now(), watcher)
 
     async def watched(self) -> list[Progress]:
         """How the runs of all processes stand, as far as they tell."""
         return await self._status.watched()
 
-    @asynccontextmanager
-    async def _outputs_kept(
-        self, options: RunOptions, touched: Collection[int]
-    ) -> AsyncIterator[tuple[RunOptions, list[Written]]]:
-        """Write the outputs of a run's batches while it goes on, and at its end.
+    async def notify_test(self) -> list[Sent]:
+        """Send an event every way that is configured, and say how that went."""
+        from runner.app.events import sample  # noqa: PLC0415 - seldom needed
+        from runner.app.notifying import send  # noqa: PLC0415
 
-        The options are those for the run; the list is filled at the end.
-        """
-        written: list[Written] = []
-        has_outputs = any(b.output for b in await self.batches() if b.id in touched)
-        if options.only is not None and not has_outputs:
-            yield options, written
-            return
-        from runner.app.outputs import OutputKeeper, with_output  # noqa: PLC0415 - only a run
-
-        async def find() -> list[Batch]:
-            new = [b for b in await self.batches() if options.only or b.id not in done_before]
-            return with_output(new, options.only)
-
-        done_before = {b.id for b in await self.batches() if b.done}
-        keeper = OutputKeeper(find, self.family, self.write_output, options.watcher)
-        failure: Exception | None = None
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(keeper.keep_up)
-            try:
-                yield replace(options, watcher=keeper), written
-            except Exception as error:  # noqa: BLE001 - raised below, in no group
-                failure = error
-            tasks.cancel_scope.cancel()
-        if failure is not None:
-            with suppress(RunnerError):  # what is wrong with the database is told by the run
-                await keeper.write_changed()
-            raise failure
-        written += await keeper.write_changed()
+        return await send(sample(self._clock.now()), self.settings.notify, self._environ)
 
     def _unserved(self, in_play: Sequence[Batch]) -> dict[int, tuple[str, ...]]:
         """The models of each batch that no account serves; it stops no other batch.
@@ -261,6 +234,24 @@ class Application(Catalogue):
         `most` is how many of them the user allows; None: all.
         """
         return await self._status.forecast(models, calls, most, self._clock.now())
+
+    async def purchases(self, models: Sequence[str], rows_a_call: int) -> tuple[Purchase, ...]:
+        """What the credits pay for by each route to `models`, as far as is known."""
+        return await self._status.purchases(models, rows_a_call, self._clock.now())
+
+    async def suggestions(
+        self, models: Sequence[str], environ: Mapping[str, str] = os.environ
+    ) -> tuple[Suggestion, ...]:
+        """Other models that have more left, or cost less; the providers are asked, at no cost."""
+        from runner.app.suggestions import suggest  # noqa: PLC0415 - a status asks nobody
+
+        now = self._clock.now()
+        return await suggest(
+            self.settings,
+            environ,
+            models,
+            lambda names, known: self._status.states(names, known, now),
+        )
 
     async def windows(self, models: Sequence[str]) -> tuple[Window, ...]:
         """The windows that calls to any of `models` would touch now, each once."""

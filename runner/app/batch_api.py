@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import anyio
 import orjson
@@ -133,14 +134,13 @@ class BatchApi:
         Raises:
             NotFoundError: The client has none with this id.
         """
-        found = await self._get(client, batch_id)
-        if found.state is ApiBatchState.CANCELLING:
-            return await self._status(found)
-        if found.state not in (ApiBatchState.VALIDATING, ApiBatchState.IN_PROGRESS):
-            return None
-        await self._set(found, ApiBatchState.CANCELLING, cancelling_at_ms=self._clock.now())
+        found, now = await self._get(client, batch_id), self._clock.now()
+        while found.state in (ApiBatchState.VALIDATING, ApiBatchState.IN_PROGRESS):
+            # It may have gone on since it was read: then it is read again.
+            await self._set(found, ApiBatchState.CANCELLING, cancelling_at_ms=now)
+            found = await self._get(client, batch_id)
         self._woken.set()
-        return await self._status(await self._get(client, batch_id))
+        return await self._status(found) if found.state is ApiBatchState.CANCELLING else None
 
     async def _get(self, client: Client, batch_id: str) -> ApiBatch:
         async with self._database.read() as connection:
@@ -169,15 +169,19 @@ class BatchApi:
         self._files.remove_parts(24 * 3_600)
         delete_at = float("-inf")
         while True:
-            self._woken = anyio.Event()
-            async with self._database.read() as connection:
-                found = await api_batches.still_open(connection)
-            for one in found:
-                await self._advance_safely(one)
-            if anyio.current_time() >= delete_at:
-                delete_at = anyio.current_time() + DELETE_EVERY_S
-                await self._files.delete_expired()
-            with anyio.move_on_after(LOOK_EVERY_S if found else DELETE_EVERY_S):
+            self._woken, is_open = anyio.Event(), True
+            try:
+                async with self._database.read() as connection:
+                    found = await api_batches.still_open(connection)
+                for one in found:
+                    await self._advance_safely(one)
+                if anyio.current_time() >= delete_at:
+                    delete_at = anyio.current_time() + DELETE_EVERY_S
+                    await self._files.delete_expired()
+                is_open = bool(found)
+            except RunnerError as error:  # the engine meets it as well, and says so
+                log.warning("batches of clients cannot be read: %s", error.what)
+            with anyio.move_on_after(LOOK_EVERY_S if is_open else DELETE_EVERY_S):
                 await self._woken.wait()
 
     async def _advance_safely(self, found: ApiBatch) -> None:
@@ -204,6 +208,8 @@ class BatchApi:
                     await self._finish(found, batch)
             case ApiBatchState.FINALIZING if batch is not None:
                 await self._finish(found, batch)
+            case ApiBatchState.IN_PROGRESS | ApiBatchState.FINALIZING:
+                await self._fail(found, [LineError("batch_deleted", "the batch was deleted here")])
             case ApiBatchState.CANCELLING:
                 await self._wind_up(found, batch)
             case _:
@@ -227,14 +233,19 @@ class BatchApi:
             return
         batch = (await queueing.submit(self._database, dataset, self._clock.now())).batch
         async with self._database.write() as connection:
+            facts: dict[str, Any] = {
+                "batch_id": batch.id,
+                "model": batch.models[0],
+                "total": batch.rows,
+            }
+            await api_batches.change(connection, found.id, **facts)
+            # It may have been cancelled meanwhile.
             await api_batches.change(
                 connection,
                 found.id,
-                batch_id=batch.id,
+                ApiBatchState.VALIDATING,
                 state=ApiBatchState.IN_PROGRESS,
                 in_progress_at_ms=self._clock.now(),
-                model=batch.models[0],
-                total=batch.rows,
             )
         self._changed()
 
@@ -261,7 +272,7 @@ class BatchApi:
         now = self._clock.now()
         async with self._database.write() as connection:
             told = await api_batches.tokens(connection, batch)
-            ended = (
+            ended: dict[str, Any] = (
                 {"state": ApiBatchState.CANCELLED, "cancelled_at_ms": now}
                 if cancelled
                 else {"state": ApiBatchState.COMPLETED, "completed_at_ms": now}
@@ -302,5 +313,6 @@ class BatchApi:
         return file.id
 
     async def _set(self, found: ApiBatch, state: ApiBatchState, **values: object) -> None:
+        """Change the state of a batch, unless it has changed since it was read."""
         async with self._database.write() as connection:
-            await api_batches.change(connection, found.id, state=state, **values)
+            await api_batches.change(connection, found.id, found.state, state=state, **values)

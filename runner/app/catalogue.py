@@ -38,6 +38,11 @@ class Catalogue:
         self._clock = clock
 
     @property
+    def database_path(self) -> Path:
+        """The file of the database."""
+        return self._database.path
+
+    @property
     def reading(self) -> Reading:
         """Opens a short read of the database."""
         return self._database.read

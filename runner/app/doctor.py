@@ -165,7 +165,7 @@ def _token(reply: Response, *, conclusive: bool) -> Check:
         return Check("token accepted", False, f"HTTP {reply.status}", remedy)
     if reply.status != 200 or not conclusive:  # noqa: PLR2004
         return Check("token accepted", None, f"HTTP {reply.status}; only a call can tell")
-    return Check("token accepted", True, "the balance was shown")
+    return Check("token accepted", True, "the balance was shown; only a call can tell the rest")
 
 
 def _clock(reply: Response, sent_at: int, now: int) -> Check:

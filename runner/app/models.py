@@ -35,10 +35,11 @@ async def list_models(settings: Settings, environ: Mapping[str, str]) -> list[Mo
         ConfigError: A token or a base URL is missing.
     """
     async with accounts.open_endpoints(settings, environ) as endpoints:
-        return [await _of(endpoint) for endpoint in endpoints]
+        return [await models_of(endpoint) for endpoint in endpoints]
 
 
-async def _of(endpoint: Endpoint) -> Models:
+async def models_of(endpoint: Endpoint) -> Models:
+    """Ask one account."""
     account = endpoint.account
     reply = await endpoint.get(f"{endpoint.base_url}/models", TIMEOUT_S)
     if not isinstance(reply, Response):

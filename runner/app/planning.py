@@ -10,11 +10,13 @@ from itertools import islice
 import anyio.lowlevel
 
 from runner import exact_json
+from runner.app.credits import Purchase
 from runner.app.distinct import DistinctKeys
 from runner.app.parts import BYTES_PER_TOKEN, Fingerprints, Part, request_keys
 from runner.app.queueing import CHUNK
 from runner.app.rows import CHECK
 from runner.app.submission import Checked, Progress, unseen_progress
+from runner.app.suggestions import Suggestion
 from runner.core.forecast import Forecast
 
 # The prompts of the first rows are rendered, so that a wrong template is noticed; and those of as
@@ -47,6 +49,8 @@ class Plan:
             of a large dataset, from the prompts of a sample. Rows that share a call share what is
             the same for all.
         forecast: When it would be finished if it started now, with nothing else queued.
+        purchases: What the credits of the accounts pay for.
+        suggestions: Other models that might do it sooner, where it takes more than today.
     """
 
     name: str
@@ -60,6 +64,8 @@ class Plan:
     prompt_tokens: int
     forecast: Forecast
     packed: Packed | None = None
+    purchases: tuple[Purchase, ...] = ()
+    suggestions: tuple[Suggestion, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

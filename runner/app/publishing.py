@@ -86,9 +86,14 @@ class Published:
         )
 
 
+def folder(database: Path) -> Path:
+    """Where runners have their locks, and what they say."""
+    return Path(f"{database}-runners")
+
+
 def place(database: Path, pid: int) -> Path:
     """The file of a runner."""
-    return Path(f"{database}-runners") / f"{pid}.json"
+    return folder(database) / f"{pid}.json"
 
 
 @dataclass(slots=True)

@@ -19,6 +19,7 @@ from runner.store.ledger import QUARTER_MS, Cell, Figures
 from runner.store.reports import DayReport
 
 DELETED = "deleted"
+FOR_BATCHES = "(batches)"
 
 
 class By(StrEnum):
@@ -29,6 +30,7 @@ class By(StrEnum):
     ACCOUNT = "account"
     MODEL = "model"
     BATCH = "batch"
+    CLIENT = "client"
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +165,7 @@ class _Places:
             By.ACCOUNT: lambda one: one.account,
             By.MODEL: lambda one: one.model,
             By.BATCH: self.batch,
+            By.CLIENT: lambda one: one.client or FOR_BATCHES,
         }
         named = [*by, *([By.ACCOUNT] if By.DAY in by or By.HOUR in by else [])]
         return {key.value: reads[key](cell) for key in dict.fromkeys(named)}
@@ -192,7 +195,7 @@ class _LineMaker:
         figures = sum((cell.figures for cell in found), Figures())
         days = self._windows(found, by)
         own = [one for one in days if one.limit and one.spent is not None]
-        some = self.some or By.BATCH in by
+        some = self.some or By.BATCH in by or By.CLIENT in by
         spent = figures.charged if some else sum(one.spent or 0 for one in own)
         known = bool(own) and By.HOUR not in by
         whole_day = len(days) == 1 and not some and by == (By.DAY,)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from runner.app.credits import Credits
+from runner.app.credits import Credits, Purchase
 from runner.core.demand import Waiting
 from runner.core.ending import Ending
 from runner.core.forecast import Forecast
@@ -84,6 +84,7 @@ class Status:
     windows: tuple[Window, ...]
     runners: int  # at work on this database now
     set_aside: int = 0  # settlements that could not be stored
+    purchases: tuple[Purchase, ...] = ()  # what the credits pay for
     published: tuple[Published, ...] = ()  # what the runners at work say of themselves
 
 

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.app import accounts, publishing
-from runner.app.credits import Credits, credits_of
+from runner.app.credits import Credits, Purchase, credits_of, priced, purchases_of
 from runner.app.forecasting import Forecaster, Windows, place
 from runner.app.publishing import Published
 from runner.app.responses import BatchStatus, QuotaLine, Status
 from runner.core.demand import Waiting
 from runner.core.forecast import Forecast
 from runner.core.renewal import windows_at
+from runner.core.route import Route, RouteState
 from runner.core.states import BatchState
 from runner.core.verdict import Scope
 from runner.core.window import Key, Unit, Window
 from runner.engine.progress import Progress
-from runner.engine.snapshot import read_snapshot, windows_of
+from runner.engine.snapshot import read_snapshot, route_states, windows_of
+from runner.providers.account import Account
 from runner.settings import DEFAULT, Settings
 from runner.store import batches, runners, set_aside
 from runner.store.batches import Batch
@@ -37,10 +41,11 @@ class StatusReader:
         """Every batch, what it waits for, and the windows."""
         names = [account.name for account in self.forecaster.accounts]
         async with self.database.read() as connection:
+            forecaster = await self._priced(connection, now)
             snapshot = await read_snapshot(connection, names)
             every = await batches.list_batches(connection)
             aside = await set_aside.count(connection)
-        outlook = self.forecaster.outlook(snapshot, now)
+        outlook = forecaster.outlook(snapshot, now)
         said = await self._published()
         waiting = {**outlook.waiting, **_said_of(said, snapshot.latest)}
         alive = await runners.alive(self.database)
@@ -55,7 +60,22 @@ class StatusReader:
             for batch in every
         )
         windows = tuple(line.window for line in await self.quota(now))
-        return Status(now, lines, windows, len(alive), aside, tuple(said))
+        bought: dict[Purchase, None] = {}
+        for line in lines:
+            if not _settled(line.batch):
+                own = {route: outlook.state.routes[route].windows for route in line.routes}
+                rows = line.batch.packing.most
+                bought |= dict.fromkeys(purchases_of(own, forecaster.accounts, rows))
+        told = tuple(each for each in bought if each.amount is not None)
+        return Status(
+            now,
+            lines,
+            windows,
+            runners=len(alive),
+            set_aside=aside,
+            purchases=told,
+            published=tuple(said),
+        )
 
     async def watched(self) -> list[Progress]:
         """How the runs of all processes stand, as far as they tell."""
@@ -76,7 +96,32 @@ class StatusReader:
         self, models: Sequence[str], calls: int, most: int | None, now: int
     ) -> Forecast:
         """When so many calls to any of `models`, of which `most` are allowed, would be done."""
-        return self.forecaster.forecast(calls, await self._windows(models, now), now, most)
+        async with self.database.read() as connection:
+            forecaster = await self._priced(connection, now)
+        return forecaster.forecast(calls, await self._windows(models, now), now, most)
+
+    async def purchases(
+        self, models: Sequence[str], rows_a_call: int, now: int
+    ) -> tuple[Purchase, ...]:
+        """What the credits pay for by each route to `models`."""
+        async with self.database.read() as connection:
+            forecaster = await self._priced(connection, now)
+        return purchases_of(await self._windows(models, now), forecaster.accounts, rows_a_call)
+
+    async def states(
+        self, models: Sequence[str], accounts: Sequence[Account], now: int
+    ) -> Mapping[Route, RouteState]:
+        """The routes to `models` on some accounts, as they are now."""
+        forecaster = replace(self.forecaster, accounts=tuple(accounts))
+        routes = forecaster.routes(models)
+        async with self.database.read() as connection:
+            known = await latest_windows(connection, [account.name for account in accounts])
+        return route_states(windows_of(known, accounts, routes, now), accounts)
+
+    async def _priced(self, connection: AsyncConnection, now: int) -> Forecaster:
+        """The forecaster, with the prices that balances have shown."""
+        accounts = [await priced(connection, each, now) for each in self.forecaster.accounts]
+        return replace(self.forecaster, accounts=tuple(accounts))
 
     async def windows(self, models: Sequence[str], now: int) -> tuple[Window, ...]:
         """The windows that calls to any of `models` would touch, each once."""

@@ -46,6 +46,8 @@ COMMANDS = {
     "cancel": "batch_commands",
     "rename": "batch_commands",
     "delete": "batch_commands",
+    "service": "service_commands",
+    "notify": "notify_commands",
     "doctor": "setup_commands",
     "models": "setup_commands",
     "serve": "serve_commands",

@@ -11,7 +11,7 @@ from runner.core.window import CREDIT, NEVER, Unit
 from runner.wording.fmt import iso
 
 if TYPE_CHECKING:
-    from runner.app.credits import Credits
+    from runner.app.credits import Credits, Purchase
     from runner.app.doctor import Check
     from runner.app.models import Models
     from runner.app.outputs import Written
@@ -80,6 +80,8 @@ def forecast(found: Forecast | None) -> JSON | None:
         "calls_left_today": found.today,
         "calls_beyond": found.beyond,
         "finish_at": None if never else iso(found.finish_at),
+        "calls_paid": found.paid,
+        "login_by": None if found.paid_until is None else iso(found.paid_until),
     }
 
 
@@ -165,6 +167,29 @@ def plan(found: Plan) -> JSON:
         "days": found.forecast.days,
         "finish_at": (forecast(found.forecast) or {})["finish_at"],
         "forecast": forecast(found.forecast),
+        "credits": [purchase(each) for each in found.purchases],
+        "other_models": [
+            {
+                "account": each.account,
+                "model": each.model,
+                "calls_left": each.calls_left,
+                "credits_a_call": in_credits(each.price),
+            }
+            for each in found.suggestions
+        ],
+    }
+
+
+def purchase(found: Purchase) -> JSON:
+    """What credits pay for; `available` is null where nobody has seen a balance."""
+    return {
+        "account": found.account,
+        "model": found.model,
+        "available": in_credits(found.amount),
+        "granted_a_day": in_credits(found.daily),
+        "credits_a_call": in_credits(found.price),
+        "calls": found.calls,
+        "rows": found.rows,
     }
 
 
@@ -209,6 +234,7 @@ def status(found: Status) -> JSON:
         "set_aside": found.set_aside,
         "batches": [batch_status(line) for line in found.batches],
         "windows": [window(each) for each in found.windows],
+        "credits": [purchase(each) for each in found.purchases],
     }
 
 

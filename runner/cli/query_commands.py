@@ -104,8 +104,8 @@ def report(
     by: Annotated[
         list[str] | None,
         typer.Option(
-            help="What the lines are about: day, hour, account, model, batch; several with commas; "
-            "default: day, by the provider's own calendar.",
+            help="What the lines are about: day, hour, account, model, batch, client; several with "
+            "commas; default: day, by the provider's own calendar.",
             metavar="KEY",
         ),
     ] = None,

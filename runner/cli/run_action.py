@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -38,6 +39,7 @@ class RunRequest:
     target: OutputTarget
     pace: Pace | None
     no_wait: bool
+    forever: bool = False
     again: Again = AS_USUAL
 
     @property
@@ -50,7 +52,8 @@ class RunRequest:
         job = self.job.to_argv() if self.job else []
         pace = ["--pace", self.pace.value] if self.pace else []
         no_wait = ["--no-wait"] if self.no_wait else []
-        return ["run", *job, *self.target.to_argv(), *pace, *no_wait]
+        forever = ["--forever"] if self.forever else []
+        return ["run", *job, *self.target.to_argv(), *pace, *no_wait, *forever]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,8 @@ class RunReport:
 def run_batches(session: Session, request: RunRequest) -> int:
     """Check, queue, run, export, and print how it ended; the exit code."""
     checked = None
+    if request.forever and hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a terminal that is closed does not end it
     if request.job:
         checked = check(session, request.job, request.target)
 
@@ -83,10 +88,13 @@ async def _run(
     if checked:
         queued = await submit(session, midnight, checked, request.again, request.target)
         only = queued.batch
+    if await midnight.is_worked_on():
+        told = "another runner is at work on this database: both share the allowance"
+        session.err.print(told, style="dim", highlight=False, soft_wrap=True)
     with watching(session.err, midnight) as watcher:
         ran = await midnight.run(
             only=only,
-            wait=not request.no_wait,
+            wait="forever" if request.forever else not request.no_wait,
             pace=request.effective_pace,
             watcher=watcher,
             signals=True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -55,6 +56,7 @@ app = typer.Typer(rich_markup_mode=None)
         "zcat reviews.csv.gz | midnight run label_reviews.toml - -o labelled.csv",
         "midnight run requests.jsonl -o results.jsonl    # made for the OpenAI Batch API",
         "midnight run --no-wait          # what today allows of all that is queued",
+        "midnight run --forever          # all that is queued, now and later",
     )
 )
 def run(
@@ -92,6 +94,14 @@ def run(
             "is renewed; implies --pace asap.",
         ),
     ] = False,
+    forever: Annotated[
+        bool,
+        typer.Option(
+            "--forever",
+            help="Work off whatever is queued, now and later, until it is stopped; a terminal that "
+            "is closed does not stop it.",
+        ),
+    ] = False,
 ) -> int:
     """Queue a dataset, work it off, write the results; repeatable."""
     from runner.cli.output_target import OutputTarget
@@ -110,8 +120,13 @@ def run(
     if jobfile is None and again:
         remedy = "name the job file and the dataset too, or use: midnight retry BATCH"
         raise ConfigError("--fresh and --retry-failed need a dataset", where="run", remedy=remedy)
+    if forever and (jobfile is not None or no_wait):
+        remedy = "queue the dataset with: midnight submit JOBFILE INPUT -o OUT"
+        raise ConfigError("--forever works off all that is queued", where="run", remedy=remedy)
     job = JobArguments(jobfile, wanted, model, constant_prompt, dedupe) if jobfile else None
-    request = RunRequest(job, OutputTarget(output, errors), pace, no_wait=no_wait, again=again)
+    request = RunRequest(
+        job, OutputTarget(output, errors), pace, no_wait=no_wait, forever=forever, again=again
+    )
     return run_batches(session_of(context), request)
 
 
@@ -219,6 +234,7 @@ def plan(
             reused=found.reused,
             alone=found.single_calls,
             tokens=found.prompt_tokens,
+            more=summaries.ways_to_pay(found.purchases, found.suggestions),
         )
     )
     if (advice := summaries.packing_advice(found)) is not None:
@@ -233,12 +249,17 @@ async def _planned(session: Session, midnight: Application, checked: Checked) ->
 
     models, most = checked.jobfile.job.choices, checked.jobfile.limits.max_calls
     with bar(session.err, "reckoning") as tick:
-        return await make_plan(
+        found = await make_plan(
             checked,
             lambda calls: midnight.forecast(models, calls, most),
             midnight.answered_before,
             tick,
         )
+    purchases = await midnight.purchases(models, found.pack)
+    writes = checked.jobfile.job.kind in ("chat", "request")
+    long = found.forecast.days > 1 or found.forecast.paid_until is not None
+    suggestions = await midnight.suggestions(models) if writes and long else ()
+    return replace(found, purchases=purchases, suggestions=suggestions)
 
 
 @app.command(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from runner.cli import exit_codes
+from runner.cli import as_json, exit_codes
 from runner.cli.session import Session
 from runner.engine.progress import Progress
 
@@ -27,7 +27,9 @@ def watch(session: Session) -> int:
     from runner.cli.render import status_tables  # noqa: PLC0415 - not for --help
 
     found = session.query(lambda midnight: _watch(session.err, midnight))
-    session.print(status_tables.status(found, session.command()))
+    session.answer(
+        lambda: as_json.status(found), lambda: status_tables.status(found, session.command())
+    )
     return exit_codes.DONE
 
 

@@ -13,21 +13,16 @@ from itertools import takewhile
 
 from runner.core import gate as gates
 from runner.core import quota, rolling
+from runner.core.doubts import concerns, is_doubtful, maybe_spent, reset_is_late
 from runner.core.gate import Gate, ParkReason
 from runner.core.period import Calendar, Refill, Rolling
 from runner.core.renewal import refreshed
-from runner.core.verdict import Kind, Verdict
+from runner.core.verdict import ANSWERED, Kind, Verdict
 from runner.core.window import Count, Source, Unit, Window
 
 # Refusals are not charged. Whatever else was answered may have been, so it counts until the
 # provider's own figures say otherwise.
 UNCHARGED = frozenset({Kind.LOCAL, Kind.THROTTLED, Kind.SPENT, Kind.UNAUTHORISED})
-# The provider has taken the call in and judged it.
-ANSWERED = frozenset({Kind.DONE, Kind.REJECTED})
-# With at most this part of a limit left, a refusal is believed at once: it costs less than to ask.
-SMALL_PART = 50
-# Where a reply names the moment of the reset, too, it is believed with so much left.
-TOLD_PART, FEW_LEFT = 10, 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,14 +112,15 @@ def settle_window(window: Window, outcome: Outcome, now: int, held: int = 1) -> 
     """
     probe = outcome.probe and window.gate.probe_in_flight
     verdict, count = outcome.verdict, outcome.counts.get(window.quota)
-    if doubtful := _is_doubtful(window, verdict, count, now, probe=probe):
+    if doubtful := is_doubtful(window, verdict, count, now, probe=probe):
         count = None
         if verdict.kind is Kind.SPENT:
-            verdict = _maybe_spent(verdict, window)
-    verdict = _unmask(verdict, window, count, probe=probe)
+            verdict = maybe_spent(verdict, window)
+    else:
+        verdict = _unmask(verdict, window, count, probe=probe)
     until = quota.header_reset(window, count, now)
     late = isinstance(window.period, Calendar) and until is None
-    if late and _reset_is_late(window, verdict, count, probe=probe, now=now):
+    if late and reset_is_late(window, verdict, count, probe=probe, now=now):
         return _await_reset(window, verdict, now, held, probe=probe)
     charged = _charged(window, verdict, outcome.tokens, held)
     settled = quota.settle(
@@ -140,20 +136,16 @@ def settle_window(window: Window, outcome: Outcome, now: int, held: int = 1) -> 
     retried = window.is_retried
     if verdict.kind is Kind.SPENT and concerns(verdict, window):
         settled = _learn_spent(settled, verdict, now)
-    shown = _maybe_spent(verdict, window) if doubtful else verdict
+    shown = maybe_spent(verdict, window) if doubtful else verdict
     gate = _gate_after(settled, shown, now, probe=probe, parks=doubtful or outcome.parks)
+    if doubtful and verdict.kind in ANSWERED:
+        gate = replace(gate, refusals=0)  # none of it was a refusal
     if retried and gate.reason is ParkReason.SPENT:
         gate = replace(gate, parked_until=max(gate.parked_until, window.resets_at))
     if until is not None and gate.parked_until < until:
         why = verdict.why or "nothing is left, as the provider tells"
         gate = gates.park(gate, until, ParkReason.SPENT, why, probe=probe)
     return replace(settled, gate=gate)
-
-
-def concerns(verdict: Verdict, window: Window) -> bool:
-    """Whether `verdict` speaks of `window`: of its quota, or of no quota in particular."""
-    named = window.quota == verdict.quota if verdict.quota else window.primary
-    return verdict.scope is window.scope and named
 
 
 def _charged(window: Window, verdict: Verdict, tokens: int | None, held: int) -> int:
@@ -195,100 +187,6 @@ def _unmask(verdict: Verdict, window: Window, count: Count | None, *, probe: boo
     if probe and window.gate.reason in (ParkReason.AMBIGUOUS, ParkReason.SPENT):
         return replace(verdict, kind=Kind.SPENT)
     return verdict
-
-
-def _is_doubtful(
-    window: Window, verdict: Verdict, count: Count | None, now: int, *, probe: bool
-) -> bool:
-    """Whether a reply says that an allowance is gone of which much should be left.
-
-    Some providers say so in passing, when they are too busy, and some headers are wrong. So a
-    probe is to tell, in a minute. If that is refused, too, it is believed; if it is answered,
-    what was said before was not true, and what its own header says is no better.
-    """
-    left, limit = window.remaining, window.limit
-    if left is None or limit is None or not isinstance(window.period, Calendar):
-        return False
-    if left <= _little(limit, count):
-        return False
-    if count is not None and (count.remaining > 0 or 0 < (count.limit or 0) < limit):
-        return False  # something is left, or the limit has been lowered
-    if verdict.kind in ANSWERED:
-        return count is not None and not _shows_yesterday(window, count, now, probe=probe)
-    refused = verdict.kind is Kind.SPENT and concerns(verdict, window)
-    asked_again = probe and window.gate.reason in (ParkReason.AMBIGUOUS, ParkReason.SPENT)
-    sure = asked_again or _unanswered(window) or _may_be_late(window, now)
-    return refused and not sure
-
-
-def _little(limit: int, count: Count | None) -> int:
-    """How much of `limit` is so little that a reply which says that it is gone is believed."""
-    if count is not None and count.resets_in is not None:
-        return max(FEW_LEFT, limit // TOLD_PART)
-    return max(1, limit // SMALL_PART)
-
-
-def _shows_yesterday(window: Window, count: Count, now: int, *, probe: bool) -> bool:
-    """Whether the count of a day's first answer may be that of the day before."""
-    soon = now - window.starts_at <= gates.LATE_RESET_MS
-    return soon and probe and _unanswered(window) and _goes_on(window, count)
-
-
-def _may_be_late(window: Window, now: int) -> bool:
-    """Whether a refusal may come of a late reset: soon after it, if no count has shown it."""
-    told = window.limit_source is Source.HEADER and window.gate.answered
-    return now - window.starts_at <= gates.LATE_RESET_MS and not told
-
-
-def _maybe_spent(verdict: Verdict, window: Window) -> Verdict:
-    """What a doubtful reply comes to: a refusal that may be one for pace."""
-    scope, why = window.scope, verdict.why or "the provider says that nothing is left"
-    return Verdict(Kind.THROTTLED, why, scope, ambiguous=True, quota=window.quota)
-
-
-def _reset_is_late(
-    window: Window,
-    verdict: Verdict,
-    count: Count | None,
-    *,
-    probe: bool,
-    now: int,
-) -> bool:
-    """Whether a call in a fresh window has met yesterday's allowance; `now` by the provider."""
-    spent = verdict.kind is Kind.SPENT and concerns(verdict, window)
-    first = probe and _unanswered(window)
-    if spent and first:
-        return True
-    if now - window.starts_at > gates.LATE_RESET_MS:
-        return False
-    if count is None:
-        return spent and _may_be_late(window, now) and _of_yesterday(window)
-    return first and _goes_on(window, count)
-
-
-def _goes_on(window: Window, count: Count) -> bool:
-    """Whether `count`, of a day's first answer, goes on from the day before's.
-
-    It may be less than `previous_spent`, which has faults that the provider did not charge.
-    """
-    spent = count.spent(window.limit or 0 if count.limit is None else count.limit)
-    return window.previous_spent > 0 and spent > max(1, window.previous_spent // 2)
-
-
-def _of_yesterday(window: Window) -> bool:
-    """Whether a full day is no explanation: the day before allowed more, or had as much left.
-
-    Without counts its last calls look like today's first, when the reset is late.
-    """
-    left = 0 if window.limit is None else window.limit - window.previous_spent
-    return window.previous_spent > 0 and (
-        window.spent < window.previous_spent or window.spent <= left
-    )
-
-
-def _unanswered(window: Window) -> bool:
-    """Whether no call has been answered in it: what was spent, if anything, were faults."""
-    return window.untouched or not window.gate.answered
 
 
 def _await_reset(window: Window, verdict: Verdict, now: int, held: int, *, probe: bool) -> Window:

@@ -17,8 +17,8 @@ HOUR_MS = 60 * MINUTE_MS
 
 # How long to wait after the n-th refused probe of what has no reset of its own.
 PROBE_WAITS_MS = tuple(n * MINUTE_MS for n in (1, 2, 5, 10, 20, 30, 60, 120, 240))
-# How long to wait after the n-th refusal of a fresh window, whose reset may be late: by ten minutes,
-# or by an hour and a half. A day is spread over what is left of it, so that waiting costs nothing.
+# How long to wait after the n-th refusal of a fresh window, whose reset may be late: by ten
+# minutes, or by an hour and a half. A day is spread over what is left of it: waiting costs nothing.
 LATE_WAITS_MS = tuple(n * MINUTE_MS for n in (10, 81))
 # A reset later than this is not late: somebody else has spent the day.
 LATE_RESET_MS = 2 * HOUR_MS

@@ -72,14 +72,19 @@ class GrantBalance:
     expires_by: int
 
     @property
+    def is_of_a_day(self) -> bool:
+        """Whether it lasts no longer than a day."""
+        return self.expires_by - self.by <= DAY_MS
+
+    @property
     def expires_from(self) -> int:
         """The first moment at which it may end: as if it was granted right after `after`.
 
-        What was there at the first sample may end right after it.
+        What was there at the first sample, and is of a day, may end right after it.
         """
-        if self.expires_by == NEVER:
-            return NEVER
-        return self.by if self.after is None else self.expires_by - (self.by - self.after)
+        if self.after is None:
+            return self.by if self.is_of_a_day else self.expires_by
+        return self.expires_by - (self.by - self.after) if self.expires_by < NEVER else NEVER
 
 
 GrantBalances = tuple[GrantBalance, ...]  # the earliest to expire first
@@ -137,20 +142,22 @@ def expiries(balances: GrantBalances, last: int | None, spent_so_far: int) -> Re
     """What expires when, as `Window.expiries` has it.
 
     The moments are the first possible ones: what is spent by then does not expire. The latest of
-    them lies behind the `last` grant, spent or not: by then the next one is due.
+    them lies behind the `last` grant, spent or not: by then the next one is due. What lasts longer
+    than a day is no reason to hurry, nor to wait.
 
     Args:
         balances: What is left of each grant.
         last: When the last one was seen; None: there was none.
         spent_so_far: What is spent by now.
     """
-    ends = [(each.expires_from, each.left) for each in balances if each.expires_from < NEVER]
-    if last is not None and all(moment <= last for moment, _ in ends):
-        ends.append((last + DAY_MS, 0))
+    ends = [(each.expires_from, each.is_of_a_day, each.left) for each in balances]
+    if last is not None and all(moment <= last for moment, of_day, _ in ends if of_day):
+        ends.append((last + DAY_MS, True, 0))
     found: dict[int, int] = {}
-    for moment, left in sorted(ends):
+    for moment, of_day, left in sorted(ends):
         spent_so_far += left
-        found[moment] = spent_so_far
+        if of_day:
+            found[moment] = spent_so_far
     return tuple(found.items())
 
 

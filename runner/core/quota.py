@@ -55,12 +55,14 @@ def admit(
 
     When a gate asks for a probe, one call is admitted, however many are wanted, and none before
     the calls that were under way when it shut have ended: beside them no count would be exact.
+    Nor is more than one in flight beyond a limit that was learned from a refusal: the next one
+    may come at any moment.
     """
     for window in windows:
         if (refused := _closed(window, now, cost)) is not None:
             return refused
     probe = any(window.gate.needs_probe for window in windows)
-    count = 1 if probe else want
+    count = 1 if probe or any(window.is_retried for window in windows) else want
     for window in windows:
         if (left := window.calls_left(cost)) is not None:
             count = min(count, left)
@@ -110,6 +112,8 @@ def _closed(window: Window, now: int, cost: Cost) -> Refused | None:
         return Refused(None, "a probe is under way", window)
     if gate.needs_probe and window.reserved:
         return Refused(None, "waiting for the calls in flight, then one probe", window)
+    if window.is_retried and window.reserved:
+        return Refused(None, "beyond a limit that was learned, one call at a time", window)
     if window.calls_left(cost) == 0:
         return Refused(room_at(window, cost, now), _full(window), window)
     return None

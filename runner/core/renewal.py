@@ -20,6 +20,8 @@ WEEK_MS = 7 * 24 * 3600 * 1000
 SET_BACK_MS = 60_000
 # What clocks differ by, and replies take on their way.
 CLOCK_TOLERANCE_MS = 120_000
+# After so many answers without a count, the replies tell of it no more.
+MOST_UNTOLD = 10
 
 
 def windows_at(
@@ -140,16 +142,29 @@ def _set_back(window: Window, now: int) -> Window:
 
 
 def effective(windows: tuple[Window, ...]) -> tuple[Window, ...]:
-    """`windows`, the published allowances of calls left out where a balance is known.
+    """`windows` by the regime that the account reveals, where a balance is known.
 
     A provider that counts credits counts no calls of a day, whatever was once published; what it
     reveals of calls is believed all the same, and how many it takes a minute is another matter.
+    One whose replies tell how many calls of the day are left counts those, and no credits, unless
+    it has refused a call for credits.
     """
-    if not any(window.limit_source is Source.BALANCE for window in windows):
+    balances = [window for window in windows if window.limit_source is Source.BALANCE]
+    if not balances:
         return windows
+    spent = any(window.gate.reason is ParkReason.SPENT for window in balances)
+    if not spent and any(map(_tells_of_calls, windows)):
+        return tuple(replace(w, limit=None) if w in balances else w for w in windows)
     return tuple(
         replace(w, limit=None, reserve=0) if _published_allowance(w) else w for w in windows
     )
+
+
+def _tells_of_calls(window: Window) -> bool:
+    """Whether replies tell what is left of the account's calls of a day, and still do."""
+    told = (window.unit, window.limit_source) == (Unit.CALLS, Source.HEADER)
+    daily = isinstance(window.period, Calendar) and not window.model
+    return told and daily and rolling.total(window.unconfirmed) < MOST_UNTOLD
 
 
 def _published_allowance(window: Window) -> bool:
@@ -195,7 +210,7 @@ def _tried(window: Window, quota: Quota, now: int) -> Window:
     they came, as the replies of others told.
     """
     if _may_be_retried(window, now):
-        gate = replace(window.gate, needs_probe=True, reason=ParkReason.AMBIGUOUS, refusals=0)
+        gate = replace(window.gate, needs_probe=True, reason=ParkReason.AMBIGUOUS, refusals=1)
         # Under the limit that is tried, the day before would seem to have left something, and a
         # refusal to come of a late reset.
         window = replace(window, limit_source=quota.source, gate=gate, previous_spent=0)
@@ -219,8 +234,10 @@ def _may_be_retried(window: Window, now: int) -> bool:
 
 def _inherit_limit(fresh: Window, old: Window) -> Window:
     learned_at = old.limit_learned_at
-    if learned_at is None or old.is_retried:
+    if learned_at is None:
         return fresh
+    if old.is_retried:  # as much as was spent is known to be allowed
+        old = replace(old, limit=old.spent, limit_source=Source.REFUSAL)
     if old.limit_source is Source.REFUSAL and fresh.starts_at - learned_at > WEEK_MS:
         # As for a limit that is tried.
         return replace(fresh, previous_spent=0) if old.spent >= (old.limit or 0) else fresh

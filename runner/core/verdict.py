@@ -16,6 +16,13 @@ _OF_A_DAY = re.compile(
     r"(?!.*\bmodel\b).*\b(today|tomorrow|daily|per[ -]day|a day)\b", re.IGNORECASE | re.DOTALL
 )
 
+# A price that depends on how much may be answered: what is left pays for a shorter answer.
+_PAYMENT = 402
+_FEWER_TOKENS = re.compile(
+    r"(fewer|lower|less|reduce)\b.{0,20}\bmax_?(completion_?)?tokens", re.IGNORECASE
+)
+_AFFORDED = re.compile(r"\bafford (\d{1,9})\b", re.IGNORECASE)
+
 # What an error in words alone means, where no rule knows it: of a token, and of load.
 _OF_TOKEN = re.compile(
     r"login fail"
@@ -42,6 +49,10 @@ class Kind(StrEnum):
     UNAUTHORISED = "unauthorised"  # the token or the account is refused
     GONE = "gone"  # the model is not served (any more)
     LOCAL = "local"  # the call provably never left this machine
+
+
+ANSWERED = frozenset({Kind.DONE, Kind.REJECTED})
+"""The provider has taken the call in and judged it."""
 
 
 class Scope(StrEnum):
@@ -123,6 +134,11 @@ _OVERLOADED = frozenset({429, 503, 529})
 # Statuses of a request that is wrong, or comes at a wrong time.
 _VAGUE = frozenset({400, 403, 404, 413, 422})
 _CHECK_TOKEN = "check the account's token and its standing with the provider"  # noqa: S105 - words
+_VERIFY = (
+    "the token is good, for it shows the balance, but calls are refused: verify the account's "
+    "e-mail on the provider's site, bind the account that it asks for, then run again"
+)
+_FORBIDDEN = "HTTP 403"
 _SLOWER_MAY_HELP = frozenset({Kind.THROTTLED, Kind.TRANSIENT})
 
 
@@ -157,10 +173,28 @@ def classify(reply: Reply, rules: Sequence[Rule]) -> Verdict:
     if succeeded(reply.status) and not reply.refused:
         return _of_success(reply)
     why = _in_words(reply)
+    if reply.status == _PAYMENT and _FEWER_TOKENS.search(reply.message):
+        return Verdict(Kind.REJECTED, why, remedy=_ask_for_less(reply.message))
     for rule in rules:
         if rule.matches(reply):
             return _as_told(replace(rule.verdict, why=why), reply)
     return _as_told(_of_words(reply, why) or _of_status(reply, why), reply)
+
+
+def with_good_token(verdict: Verdict) -> Verdict:
+    """`verdict` on a call of an account whose token is known to be good: what else may be wrong.
+
+    A rule that knows a remedy of its own knows better.
+    """
+    vague = verdict.remedy in (None, _CHECK_TOKEN)
+    if verdict.kind is Kind.UNAUTHORISED and vague and verdict.why.startswith(_FORBIDDEN):
+        return replace(verdict, remedy=_VERIFY)
+    return verdict
+
+
+def is_of_calls(why: str) -> bool:
+    """Whether a refusal of an account, in words, is one of its calls rather than of its token."""
+    return why.startswith(_FORBIDDEN)
 
 
 def succeeded(status: int) -> bool:
@@ -228,6 +262,13 @@ def _of_status(reply: Reply, why: str) -> Verdict:
 def _is_page(reply: Reply) -> bool:
     """Whether a gateway has answered, with a page: it counts requests and knows no allowance."""
     return reply.headers.get("content-type", "").lower().startswith("text/html")
+
+
+def _ask_for_less(message: str) -> str:
+    """The remedy where fewer tokens would be paid for."""
+    found = _AFFORDED.search(message)
+    most = f"at most {found[1]}" if found else "fewer"
+    return f"set max_tokens to {most} under [parameters] in the job file, or add credits"
 
 
 def _of_words(reply: Reply, why: str) -> Verdict | None:

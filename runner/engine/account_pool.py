@@ -10,7 +10,7 @@ from anyio.abc import TaskGroup
 
 from runner.clock import Clock
 from runner.core.route import Route
-from runner.core.verdict import Kind, Verdict
+from runner.core.verdict import Kind, Verdict, with_good_token
 from runner.engine.balance_poller import BalancePoller
 from runner.engine.posts import Post
 from runner.errors import UnauthorisedError
@@ -66,7 +66,8 @@ class AccountPool:
     def learn(self, name: str, verdict: Verdict) -> None:
         """Learn what a verdict tells of an account as a whole."""
         if verdict.kind is Kind.UNAUTHORISED:
-            self._refuse(name, verdict)
+            good = self._pollers[name].token_is_good
+            self._refuse(name, with_good_token(verdict) if good else verdict)
         credits_rule = self._endpoints[name].account.credits
         if verdict.kind is Kind.SPENT and credits_rule and verdict.quota == credits_rule.name:
             self._pollers[name].poll_now()

@@ -19,7 +19,7 @@ from runner.core import gate, grants, quota
 from runner.core.gate import ParkReason
 from runner.core.prices import learned_prices
 from runner.core.renewal import windows_at
-from runner.core.verdict import Kind, Scope, Verdict
+from runner.core.verdict import Kind, Scope, Verdict, is_of_calls
 from runner.core.window import CREDIT, NEVER, Quota, Window
 from runner.engine.posts import Post
 from runner.errors import StoreError
@@ -52,6 +52,7 @@ class BalancePoller:
         self._ask_at = 0
         self._hurried = anyio.Event()
         self.polled = self.account.credits is None
+        self.token_is_good = False  # the balance was shown
         self.models: frozenset[str] = frozenset()
         self.prices: dict[str, float] = {}
 
@@ -101,6 +102,7 @@ class BalancePoller:
             await self._post(partial(write_refusal, account=self.account, why=found.why, now=now))
             return Verdict(Kind.UNAUTHORISED, found.why, remedy=REMEDY)
         if isinstance(found, Balance):
+            self.token_is_good = True
             if found.available == 0:
                 self._ask_at = min(self._ask_at, now + EVERY_MS_WITHOUT)
             await self._ask_prices()
@@ -176,7 +178,9 @@ async def _note(
 
 
 def _clear_refusal(window: Window) -> Window:
-    if window.gate.reason is not ParkReason.REFUSED:
+    """`window` without a refusal of the token; one of its calls is no matter of the token."""
+    refused = window.gate.reason is ParkReason.REFUSED
+    if not refused or is_of_calls(window.gate.why):
         return window
     return replace(window, gate=replace(window.gate, reason=ParkReason.NONE, why=""))
 

@@ -151,8 +151,9 @@ class ClientRequest:
 
     async def send(self, route: Route, endpoint: Endpoint, now: int) -> CallResult:
         """Make one call for it; an answer is handed over at once."""
-        if self.has_left:
-            return CallResult(Verdict(Kind.LOCAL, "the client left before it was sent", scope=None))
+        if self.has_outcome:
+            why = "its client had left, or was told no, before it was sent"
+            return CallResult(Verdict(Kind.LOCAL, why, scope=None))
         result: CallResult | None = None
         self.is_charged = True
         with anyio.CancelScope() as self._scope:

@@ -67,10 +67,10 @@ class ClientQueue:
         return request
 
     def demands(self, accounts: Sequence[Account]) -> list[Demand]:
-        """What clients want. Those who have left, or whom no account serves, want nothing."""
+        """What clients want. Those who have left, or who were told no, want nothing."""
         found = []
         for group in list(self._groups.values()):
-            group.waiting = deque(one for one in group.waiting if not one.has_left)
+            group.waiting = deque(one for one in group.waiting if not one.has_outcome)
             routes = routes_of(group.models, accounts)
             if not routes:
                 _refuse(group.waiting, "" if accounts else REFUSED)
@@ -119,11 +119,14 @@ class ClientQueue:
                 group.waiting.remove(one)
 
     def close(self) -> None:
-        """No call starts any more."""
+        """No call starts any more.
+
+        A turn may be under way that has admitted some: so the requests stay where they are.
+        """
         self._closed = True
         for group in self._groups.values():
-            _refuse(group.waiting, CLOSED)
-        self._groups.clear()
+            for one in group.waiting:
+                one.end(NotAdmitted(None, CLOSED))
 
     def _put(self, request: ClientRequest, *, first: bool = False) -> None:
         if self._closed:

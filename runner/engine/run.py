@@ -29,6 +29,7 @@ class RunOptions:
         wait: Whether to sleep until the reset when the allowance is spent.
         hold: Whether to wait, with nothing else to do, until a batch that a person has paused is
             resumed.
+        forever: Whether to wait for work that somebody queues, once there is none.
         held: Batches that the run is about, and that somebody had paused before.
         patience_ms: How long to go on while no row is brought to an end; None: for ever.
         watcher: Shown what happens, from time to time.
@@ -40,6 +41,7 @@ class RunOptions:
     rules: Rules = field(default_factory=Rules)
     wait: bool = True
     hold: bool = False
+    forever: bool = False
     held: tuple[Batch, ...] = ()
     patience_ms: int | None = None
     watcher: Watcher | None = None

@@ -163,13 +163,13 @@ def _ending(run: Run, memory: Memory, wait: Wait, status: EngineStatus) -> Endin
         return Ending.STOPPED
     if status.open_calls_of(run) or (run.options.lasting and not run.stopping):
         return None
-    if not own and not run.is_held:
+    if not own and not run.is_held and not run.options.forever:
         return Ending.DONE
     if run.stopping or status.refusal is not None:
         return Ending.STOPPED
     if stalled:
         return Ending.STALLED
-    if not own:
+    if not own or run.options.forever:
         return None
     return _worth_waiting(run, status)
 

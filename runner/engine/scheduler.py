@@ -16,11 +16,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core import admission, settlement
 from runner.core.admission import Admission, Permit
-from runner.core.charging import ANSWERED
 from runner.core.demand import Demand, Rules
 from runner.core.retry import RetryAt
 from runner.core.route import Route
 from runner.core.settlement import Call, CallJob, RouteEvidence, Settlement
+from runner.core.verdict import ANSWERED
 from runner.core.window import Window
 from runner.engine.account_pool import AccountPool
 from runner.engine.bounds import Bounds

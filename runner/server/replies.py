@@ -6,6 +6,7 @@ needs here.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from typing import Any
 
@@ -16,6 +17,8 @@ from runner.app.refusals import INVALID, Refusal
 
 Headers = Iterable[tuple[bytes, bytes]]
 JSON = (b"content-type", b"application/json")
+# So long may the body of a call take to come.
+LONGEST_BODY_S = 120.0
 
 
 async def send_json(send: Send, value: Any, status: int = 200, headers: Headers = ()) -> None:
@@ -70,8 +73,16 @@ async def read_body(receive: Receive, limit_bytes: int) -> bytes | None:
     """The body of a request; None: the client has left before its end.
 
     Raises:
-        Problem: It is larger than is allowed.
+        Problem: It is larger than is allowed, or does not come.
     """
+    try:
+        async with asyncio.timeout(LONGEST_BODY_S):
+            return await _whole_body(receive, limit_bytes)
+    except TimeoutError:
+        raise invalid("the request did not come in time", status=408) from None
+
+
+async def _whole_body(receive: Receive, limit_bytes: int) -> bytes | None:
     parts, size = [], 0
     while True:
         message = await receive()

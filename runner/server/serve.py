@@ -7,6 +7,7 @@ from collections.abc import Callable
 import anyio
 
 from runner.app.application import Application
+from runner.app.gateway import Gateway
 from runner.app.live import LiveOverview
 from runner.core.ending import Ending
 from runner.errors import ConfigError, RunnerError
@@ -42,16 +43,8 @@ async def serve(
         RunnerError: The engine has failed.
     """
     gateway = midnight.gateway()
-    await gateway.clients.read()
-    if not is_loopback(host) and not gateway.clients.need_keys:
-        what = "beyond this machine only clients with a key are served, and there is no key yet"
-        remedy = "make one: midnight serve key add NAME; or listen on 127.0.0.1"
-        raise ConfigError(what, where=f"--host {host}", remedy=remedy)
-    settings = gateway.settings.serve
-    hosts = None if host in ANY_ADDRESS else {host, *settings.hosts}
     live = LiveOverview(midnight, gateway)
-    access = Access(gateway.clients, hosts, settings.cors_origins)
-    app = ServerApp(gateway, access, Dashboard(midnight, gateway, live))
+    app = await _application(midnight, gateway, live, host)
     stopped, ending = anyio.Event(), Ending.STOPPED
     failure: RunnerError | None = None
     async with anyio.create_task_group() as tasks:
@@ -74,3 +67,22 @@ async def serve(
     if failure is not None:
         raise failure
     return ending
+
+
+async def _application(
+    midnight: Application, gateway: Gateway, live: LiveOverview, host: str
+) -> ServerApp:
+    """What answers at an address.
+
+    Raises:
+        ConfigError: It can be reached from elsewhere, and there is no key.
+    """
+    await gateway.clients.read()
+    if not is_loopback(host) and not gateway.clients.need_keys:
+        what = "beyond this machine only clients with a key are served, and there is no key yet"
+        remedy = "make one: midnight serve key add NAME; or listen on 127.0.0.1"
+        raise ConfigError(what, where=f"--host {host}", remedy=remedy)
+    settings = gateway.settings.serve
+    hosts = None if host in ANY_ADDRESS else {host, *settings.hosts}
+    access = Access(gateway.clients, hosts, settings.cors_origins)
+    return ServerApp(gateway, access, Dashboard(midnight, gateway, live))

@@ -47,6 +47,9 @@ async def read_form(scope: Scope, receive: Receive, target: Path) -> Form | None
     kind, options = parse_options_header(header(scope, b"content-type") or "")
     if kind != b"multipart/form-data" or not options.get(b"boundary"):
         raise invalid("a file is sent as multipart/form-data, with a boundary")
+    told = header(scope, b"content-length") or ""
+    if told.isdecimal() and int(told[:18]) > MOST_FILE_BYTES + _MOST_FIELDS * _MOST_FIELD_BYTES:
+        raise invalid(f"the file is larger than {MOST_FILE_BYTES:,} bytes", status=413)
     with as_output_errors(target), target.open("xb") as file:
         reader = _Reader(file)
         parser = MultipartParser(options[b"boundary"], reader.callbacks())

@@ -5,6 +5,7 @@ Every command imports it, so importing it must stay fast.
 
 from runner.settings.config_file import AccountLimits, AccountSettings, RunSettings
 from runner.settings.load import Settings, load_settings
+from runner.settings.notify import EventKind, NotifySettings
 from runner.settings.paths import DEFAULT, presets_path
 from runner.settings.provider import (
     ErrorSettings,
@@ -14,7 +15,7 @@ from runner.settings.provider import (
     laid_over,
 )
 from runner.settings.serve import ClientSettings, ServeSettings
-from runner.settings.tokens import read_token
+from runner.settings.tokens import read_secret, read_token
 
 __all__ = [
     "DEFAULT",
@@ -22,7 +23,9 @@ __all__ = [
     "AccountSettings",
     "ClientSettings",
     "ErrorSettings",
+    "EventKind",
     "HeaderSettings",
+    "NotifySettings",
     "ProviderTable",
     "QuotaSettings",
     "RunSettings",
@@ -31,5 +34,6 @@ __all__ = [
     "laid_over",
     "load_settings",
     "presets_path",
+    "read_secret",
     "read_token",
 ]

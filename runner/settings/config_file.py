@@ -23,6 +23,7 @@ from pydantic import (
 from runner.core.hours import read_hours
 from runner.core.pacing import Pace
 from runner.settings.fields import BaseUrl, Name
+from runner.settings.notify import NotifySettings
 from runner.settings.provider import MAX_CALLS_PER_SECOND, ProviderTable, Zone
 from runner.settings.serve import ServeSettings
 from runner.tomlfile import TomlTable, problem
@@ -156,6 +157,8 @@ class RunSettings(TomlTable):
         zone: The time zone of `hours`; None: this machine's.
         max_concurrency: The most calls in flight of the whole process, 1 to 4,096. How many of them
             a provider bears, the runner learns.
+        max_failed: A batch is paused when so many of its rows have failed, as ``"50%"``, once
+            fifty rows have ended in a run; ``"100%"``: never.
         transport: The HTTP client: ``pyreqwest``, ``httpx``, or ``auto`` for the fastest of them
             that is installed.
     """
@@ -165,6 +168,7 @@ class RunSettings(TomlTable):
     hours: Annotated[str, AfterValidator(_hours)] | None = None
     zone: Zone | None = None
     max_concurrency: Annotated[int, Field(ge=1, le=4096)] = 256
+    max_failed: Annotated[str, Field(pattern=r"^([1-9][0-9]?|100)%$")] = "50%"
     transport: Literal["auto", "pyreqwest", "httpx"] = "auto"
 
 
@@ -178,3 +182,4 @@ class ConfigFile(TomlTable):
     providers: dict[Name, ProviderTable] = Field(default_factory=dict)
     run: RunSettings = RunSettings()
     serve: ServeSettings = ServeSettings()
+    notify: NotifySettings = NotifySettings()

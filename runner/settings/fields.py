@@ -36,7 +36,8 @@ def _base_url(url: str) -> str:
     return _ROUTE.sub("", url.rstrip("/"))
 
 
-def _page(url: str) -> str:
+def page(url: str) -> str:
+    """Refuse the parts of the address of a page that could hold a secret."""
     if "@" in _http(url).netloc or "#" in url:
         raise problem("must be a URL without a user or a fragment")
     return url
@@ -57,5 +58,5 @@ Name = Annotated[str, AfterValidator(one_line)]
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
 """Without a trailing slash, a user, a query or a fragment."""
 
-PageUrl = Annotated[str, AfterValidator(_page)]
+PageUrl = Annotated[str, AfterValidator(page)]
 """May have a query."""

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from runner.errors import ConfigError
 from runner.settings.config_file import AccountSettings, ConfigFile, RunSettings
+from runner.settings.notify import NotifySettings
 from runner.settings.paths import DEFAULT, anchored, config_path, db_path, variable
 from runner.settings.provider import ProviderTable
 from runner.settings.serve import ServeSettings
@@ -46,6 +47,7 @@ class Settings:
             ``environment MIDNIGHT_DB``, a file's path, or ``default``.
         providers: By name, the user's changes to a preset, or a provider without a preset.
         serve: The options of the server, and of its clients.
+        notify: Who is told what happens while nobody looks.
     """
 
     db: Path
@@ -56,6 +58,7 @@ class Settings:
     origins: Mapping[str, str]
     providers: Mapping[str, ProviderTable] = field(default_factory=dict)
     serve: ServeSettings = field(default_factory=ServeSettings)
+    notify: NotifySettings = field(default_factory=NotifySettings)
 
     @property
     def account(self) -> str:
@@ -104,6 +107,7 @@ def load_settings(
         origins=MappingProxyType(origins),
         providers=MappingProxyType(file.providers),
         serve=file.serve,
+        notify=file.notify,
     )
 
 

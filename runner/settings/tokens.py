@@ -55,6 +55,15 @@ def read_token(
             return _checked(*_from_keyring(name, example))
 
 
+def read_secret(named: str, environ: Mapping[str, str]) -> str:
+    """Return what ``env:NAME``, ``file:PATH`` or ``keyring:NAME`` names: one printable word.
+
+    Raises:
+        ConfigError: It is not where it should be, or is more than a word.
+    """
+    return read_token(AccountSettings(token=named), environ)
+
+
 def _from_environment(name: str, environ: Mapping[str, str]) -> tuple[str, str, str]:
     """Return the text, where it was found, and how to put a token there."""
     remedy = f"export {name}=YOUR_TOKEN (in PowerShell: $env:{name} = 'YOUR_TOKEN')"

@@ -87,10 +87,14 @@ async def add(connection: AsyncConnection, new: ApiBatch) -> ApiBatch:
     return new
 
 
-async def change(connection: AsyncConnection, api_id: str, **values: Any) -> None:
-    """Change columns of a batch, by their names."""
-    query = update(api_batches).where(api_batches.c.id == api_id).values(values)
-    await connection.execute(query)
+async def change(
+    connection: AsyncConnection, api_id: str, before: ApiBatchState | None = None, **values: Any
+) -> bool:
+    """Change columns of a batch, by their names, if it is in the state `before`, or in any."""
+    query = update(api_batches).where(api_batches.c.id == api_id)
+    if before is not None:
+        query = query.where(api_batches.c.state == before)
+    return (await connection.execute(query.values(values))).rowcount > 0
 
 
 async def get(connection: AsyncConnection, batch_id: str, client: str) -> ApiBatch | None:

@@ -275,6 +275,8 @@ async def set_job(connection: AsyncConnection, batch: Batch, new: NewBatch) -> N
     renamed = _job_name(batch.job_json) != _job_name(new.job_json)
     values = {
         "name": new.name if renamed else batch.name,
+        "job_path": new.job_path or batch.job_path,
+        "selection": new.selection,
         "job_json": new.job_json,
         "priority": new.priority,
         "rotate": new.rotate,

@@ -97,13 +97,14 @@ class Cell:
     account: str
     model: str
     batch_id: int | None
+    client: str  # empty: it was made for a batch
     figures: Figures
 
 
 async def cells(connection: AsyncConnection, batch_ids: Sequence[int] | None = None) -> list[Cell]:
     """The whole ledger, oldest first; or the calls of some batches."""
     quarter = _quarter()
-    keys = (calls.c.period_key, calls.c.account, calls.c.model, calls.c.batch_id)
+    keys = (calls.c.period_key, calls.c.account, calls.c.model, calls.c.batch_id, calls.c.client)
     quotas = await credit_quotas(connection)
     query = (
         select(quarter, *keys, *_figures(), func.coalesce(cost(quotas), 0).label("credits"))
@@ -124,14 +125,21 @@ def _quarter() -> Label[int]:
 def _cell(row: Any) -> Cell:
     figures = Figures(**{one.name: row[one.name] or 0 for one in fields(Figures)})
     return Cell(
-        row["quarter"], row["period_key"], row["account"], row["model"], row["batch_id"], figures
+        row["quarter"],
+        row["period_key"],
+        row["account"],
+        row["model"],
+        row["batch_id"],
+        row["client"] or "",
+        figures,
     )
 
 
 def _figures() -> list[Label[Any]]:
     done = calls.c.state == CallState.DONE
     at_work = calls.c.id.in_(select(image_tasks.c.call_id))
-    useful = or_(calls.c.rows_finished > 0, at_work)
+    # A client's call is about no row: whatever answers it is useful.
+    useful = or_(calls.c.rows_finished > 0, at_work, calls.c.client.is_not(None))
     free = [*(CallState(kind) for kind in UNCHARGED), CallState.RESERVED]
 
     def number(condition: ColumnElement[bool], name: str) -> Label[int]:

@@ -11,6 +11,7 @@ from runner.core.forecast import Forecast
 from runner.core.gate import ParkReason
 from runner.core.grants import Expiry
 from runner.core.period import Calendar, Grant, Period, Refill, Rolling
+from runner.core.verdict import is_of_calls
 from runner.core.window import CREDIT, NEVER, Source, Unit, Window
 from runner.store.batches import Batch
 from runner.wording import fmt
@@ -30,6 +31,7 @@ LEARNED = {
     Source.BALANCE: "learned from the balance endpoint",
 }
 LONGEST_QUOTE = 110
+_VERIFY = "verify the account's e-mail and bind what the provider asks for"
 
 
 def usage(window: Window, *, when: bool = True) -> str:
@@ -127,6 +129,9 @@ def paused(batch: Batch) -> str:
 def refused(window: Window) -> str:
     """That the provider refuses an account, and what to do."""
     quote = f' ("{fmt.shortened(window.gate.why, LONGEST_QUOTE)}")' if window.gate.why else ""
+    if is_of_calls(window.gate.why):
+        told = f"{window.account}: the provider refuses the calls of this account{quote}"
+        return f"{told}; the token may be good: {_VERIFY}, then run again"
     return (
         f"{window.account}: the provider refuses this account{quote}; "
         "mend it or its token, then run again"
@@ -135,6 +140,8 @@ def refused(window: Window) -> str:
 
 def _refused(reason: Waiting, _moment: str) -> str:
     told = f"the provider refuses this account{_quote(reason)}"
+    if is_of_calls(reason.why):
+        return f"{told}; the token may be good: {_VERIFY}, then one probe goes first"
     return f"{told}; mend it or its token, then one probe goes first"
 
 
@@ -290,7 +297,11 @@ def _concurrency(_reason: Waiting, _moment: str) -> str:
 
 
 def _pace(reason: Waiting, moment: str) -> str:
-    room = reason.window.remaining if reason.window else None
+    window = reason.window
+    if window is not None and window.unit is Unit.CREDITS:
+        left = fmt.amount(window.remaining or 0, Unit.CREDITS)
+        return f"spreading {left} credits until they expire; the next call at {moment}"
+    room = window.remaining if window else None
     left = "today's budget" if room is None else f"today's {fmt.count(room, 'call')} left"
     return f"spreading {left} over the day (--pace asap does not); the next call at {moment}"
 
@@ -343,7 +354,8 @@ def finish(found: Forecast, now: int, zone: tzinfo | None = None) -> str:
         return f"not known: {fmt.count(found.beyond, 'call')} beyond what is allowed or paid for"
     if found.days == 0:
         return "never: no call a day is allowed"
-    return f"about {fmt.minute(found.finish_at, now, zone)}"
+    assumed = ", with a login each day" if found.paid_until is not None else ""
+    return f"about {fmt.minute(found.finish_at, now, zone)}{assumed}"
 
 
 def calls_a_day(found: Forecast) -> str:

@@ -39,6 +39,7 @@ def test_odd_columns_and_chinese_answers_are_spelled_as_they_must_be(midnight: A
 
 
 def test_mistakes_are_told_and_nothing_is_written(midnight: Any, work: Any) -> None:
+    del work
     assert "two at least" in midnight("init", "data.csv", "--task", "x", "--labels", "good").err
     assert "nothing to do" in midnight("init", "data.csv", "--task", " ").err
     Path("empty.csv").write_text("")

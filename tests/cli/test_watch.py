@@ -77,6 +77,7 @@ def test_watching_ends_with_the_run_and_says_how_things_stand(
 def test_watching_nobody_says_so_first(midnight: Any, work: Any) -> None:
     midnight("submit", *work)
     said = midnight("watch")
+    assert midnight("watch", "--json").json["runs"] == []
     assert said.out.splitlines()[0] == "nobody is working on it; start with: midnight run"
 
 

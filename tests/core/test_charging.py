@@ -32,7 +32,7 @@ from runner.core.gate import (
     retry_at,
 )
 from runner.core.period import Calendar, Grant, Period, Refill, Rolling
-from runner.core.quota import Admitted, admit, reserve
+from runner.core.quota import Admitted, Refused, admit, reserve
 from runner.core.renewal import WEEK_MS, roll_over
 from runner.core.verdict import Kind, Scope, Verdict
 from runner.core.window import Count, Quota, Source, Unit, Window, open_window
@@ -223,6 +223,15 @@ def test_an_answer_proves_that_a_count_of_nothing_was_not_true() -> None:
     assert refused.gate.parked_until == refused.resets_at
 
 
+def test_a_wrong_count_and_a_wrong_refusal_in_a_row_cost_two_minutes() -> None:
+    counted = after(window(40, limit=100), DONE, Count(100, 0), now=NOON)
+    refused = after(probed_again(counted, NOON + MINUTE_MS), SPENT, now=NOON + MINUTE_MS)
+    assert (refused.gate.reason, refused.limit) == (ParkReason.AMBIGUOUS, 100)
+    again = NOON + 2 * MINUTE_MS
+    believed = after(probed_again(refused, again), SPENT, now=again)
+    assert (believed.gate.reason, believed.limit) == (ParkReason.SPENT, 41)
+
+
 def test_a_limit_of_nothing_beside_an_answer_is_waited_for_a_minute_and_not_for_ever() -> None:
     ended = after(window(40, limit=100), DONE, Count(0, 0), now=NOON)
     assert (ended.limit, ended.gate.reason) == (100, ParkReason.AMBIGUOUS)
@@ -252,7 +261,16 @@ def test_a_limit_learned_from_a_refusal_is_tried_again_each_day_with_one_call() 
     answered = after(probed_again(tried, NOW), DONE)
     assert (answered.remaining, answered.gate) == (5, OPEN)
     following = roll_over(answered, DAY_OF_TEN, MIDNIGHT + DAY, 0)
-    assert (following.limit, following.limit_source) == (10, Source.PRESET)
+    assert (following.limit, following.limit_source) == (5, Source.REFUSAL)
+
+
+def test_beyond_a_learned_limit_one_call_at_a_time_is_made() -> None:
+    tried = roll_over(learned(4), DAY_OF_TEN, NOW, 0)
+    answered = after(probed_again(tried, NOW), DONE)
+    assert admit([answered], 5, NOW) == Admitted(1, probe=False)
+    refused = admit([replace(answered, reserved=1)], 5, NOW)
+    assert isinstance(refused, Refused)
+    assert refused.until is None
 
 
 def test_a_try_that_is_refused_is_the_last_one_of_the_day() -> None:

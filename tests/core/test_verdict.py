@@ -2,7 +2,16 @@
 
 import pytest
 
-from runner.core.verdict import Kind, Reply, Rule, Scope, Verdict, classify
+from runner.core.verdict import (
+    Kind,
+    Reply,
+    Rule,
+    Scope,
+    Verdict,
+    classify,
+    is_of_calls,
+    with_good_token,
+)
 
 SPENT_MODEL = Verdict(Kind.SPENT, scope=Scope.MODEL, remedy="use another model")
 SPENT_ACCOUNT = Verdict(Kind.SPENT, scope=Scope.ACCOUNT)
@@ -225,3 +234,48 @@ def test_a_429_that_no_rule_knows_concerns_the_account_if_it_speaks_of_a_day(
     """And is ambiguous all the same: the next probe tells."""
     verdict = classify(Reply(429, message=message), ())
     assert (verdict.kind, verdict.scope, verdict.ambiguous) == (Kind.THROTTLED, scope, True)
+
+
+# a payment that would do for less
+
+
+@pytest.mark.parametrize(
+    ("message", "remedy"),
+    [
+        (
+            "This request requires more credits, or fewer max_tokens. You can only afford 1234.",
+            "set max_tokens to at most 1234 under",
+        ),
+        ("Please reduce your max_tokens, or top up.", "set max_tokens to fewer under"),
+    ],
+)
+def test_a_402_that_names_fewer_tokens_is_told_as_that(message: str, remedy: str) -> None:
+    """A preset's own rule for a spent balance is not asked."""
+    spent = Rule(Verdict(Kind.SPENT, scope=Scope.ACCOUNT, remedy="pay"), status=402)
+    verdict = classify(Reply(402, message=message), [spent])
+    assert verdict.kind is Kind.REJECTED
+    assert (verdict.remedy or "").startswith(remedy)
+    assert classify(Reply(402, message="pay first"), [spent]).kind is Kind.SPENT
+
+
+# a token that is known to be good
+
+
+def test_a_refusal_of_the_calls_of_a_good_token_tells_what_else_may_be_wrong() -> None:
+    vague = classify(Reply(403, message="Forbidden"), [])
+    told = with_good_token(vague)
+    assert told.kind is Kind.UNAUTHORISED
+    assert "verify the account's e-mail" in (told.remedy or "")
+    assert is_of_calls(told.why)
+
+
+@pytest.mark.parametrize(
+    "verdict",
+    [
+        Verdict(Kind.UNAUTHORISED, "HTTP 403, bind it", remedy="bind it"),
+        Verdict(Kind.UNAUTHORISED, "HTTP 401, no token", remedy=None),
+        Verdict(Kind.REJECTED, "HTTP 403, no"),
+    ],
+)
+def test_what_has_a_remedy_of_its_own_or_is_no_403_keeps_it(verdict: Verdict) -> None:
+    assert with_good_token(verdict) == verdict

@@ -17,8 +17,8 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from support.packages import debian, npm, pypi
 from support.processes import ROOT
-from support.real_data import debian, npm, pypi
 
 from runner.files import check, open_output, read_rows
 from runner.files.formats import ReadOptions

@@ -250,3 +250,20 @@ def test_a_restarted_server_goes_on_with_its_batches(serving: Serving) -> None:
         found = ended(again.client(), made.id)
         assert found.request_counts.completed == 15
         assert again.simulator.stats().answered == 15
+
+
+def test_a_batch_that_is_deleted_here_has_failed_for_its_client(serving: Serving) -> None:
+    with serving(ASAP, calls_per_day=2) as served:
+        client = served.client()
+        made = create(client, upload(client, lines(*map(request, range(5)))))
+        until = time.monotonic() + 10
+        while client.batches.retrieve(made.id).request_counts.completed < 2:
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        [(own,)] = served.ledger("SELECT batch_id FROM api_batches")
+        from tests.store.releases import raw  # noqa: PLC0415
+
+        with raw(served.database) as connection:
+            connection.execute("UPDATE batches SET deleted_at_ms = 1 WHERE id = ?", (own,))
+        found = ended(client, made.id)
+        assert [one.code for one in found.errors.data] == ["batch_deleted"]

@@ -9,6 +9,7 @@ from typing import Any
 import anyio
 import orjson
 
+from runner.core.admission import Permit
 from runner.core.demand import Rules
 from runner.core.gate import ParkReason
 from runner.core.pacing import Pace
@@ -210,5 +211,26 @@ def test_an_engine_that_has_ended_refuses(tmp_path: Path) -> None:
         async with world.engine() as engine:
             await ask(engine)
         assert await ask(engine) == NotAdmitted(None, "the server is stopping")
+
+    simulate(tmp_path, story)
+
+
+def test_a_request_that_was_admitted_while_the_engine_stops_is_not_sent(tmp_path: Path) -> None:
+    """Its client was told no already; its call is in the ledger, and costs nothing."""
+
+    async def story(world: World) -> None:
+        async with world.engine() as engine:
+            await ask(engine)
+            request = engine.ask(question())
+            [demand] = engine._clients.demands(engine._accounts.accounts)
+            engine._clients.close()
+            permit = Permit(demand.key, ("mine", MODEL), {})
+            [call] = engine._clients.calls([permit], 9)
+            engine._clients.started([call])
+            assert await request.outcome() == NotAdmitted(None, "the server is stopping")
+            endpoint = engine._accounts.endpoints["mine"]
+            ended = await call.make(endpoint, world.clock.now, watched=False)
+            assert ended.result.verdict.kind is Kind.LOCAL
+        assert world.simulator.stats().calls == 1
 
     simulate(tmp_path, story)

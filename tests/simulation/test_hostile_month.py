@@ -6,27 +6,46 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.hostile import Hostility, Month
+from runner.core.pacing import Pace
+from tests.support.hostile import DayUsed, Hostility, Month
 from tests.support.world import World, simulate
 
 
-def live(folder: Path, hostility: Hostility) -> Month:
-    months: list[Month] = []
+def live(folder: Path, hostility: Hostility) -> list[DayUsed]:
+    """The days of a month, but the first and the last."""
+    days: list[DayUsed] = []
 
     async def story(world: World) -> None:
         month = Month(world, hostility)
-        months.append(month)
         await month.live()
-        month.shares = month.used()
+        days.extend(month.days)
 
     simulate(folder, story, tick_s=600, **hostility.provider())
-    return months[0]
+    return days
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_days(tmp_path: Path, seed: int) -> None:
-    month = live(tmp_path, Hostility(seed, days=9, limit=60))
-    for line in month.log:
-        print(line)
-    for day, share in month.shares.items():
-        print(day, f"{share:.1%}", month.refused[day])
+def check(days: list[DayUsed]) -> None:
+    told = "\n".join(f"{d.name}: {d.used:.1%} of {d.limit}, {d.refused} refused" for d in days)
+    assert min(day.used for day in days) >= 0.97, told
+    assert max(day.refused for day in days) <= 4, told
+
+
+@pytest.mark.parametrize("pace", [Pace.AUTO, Pace.ASAP])
+def test_a_hostile_week_is_used_up(tmp_path: Path, pace: Pace) -> None:
+    """What is added to a day that was spent at once, nobody tells before the next."""
+    changes = pace is Pace.AUTO
+    check(live(tmp_path, Hostility(seed=3, days=5, limit=40, pace=pace, changes=changes)))
+
+
+@pytest.mark.slow
+def test_without_headers_a_month_of_false_refusals_and_late_resets_is_used_up(
+    tmp_path: Path,
+) -> None:
+    hostility = Hostility(seed=5, days=12, limit=60, headers=False, changes=False, stranger=0)
+    check(live(tmp_path, hostility))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(2))
+def test_a_hostile_month_is_used_up(tmp_path: Path, seed: int) -> None:
+    check(live(tmp_path, Hostility(seed=seed, limit=100)))

@@ -1,4 +1,4 @@
-"""A hostile month: what befalls a runner on each day of it, and how much of each day it has used."""
+"""A hostile month: what befalls a runner on each day, and how much of each day is used."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from random import Random
+from typing import Any, NamedTuple
 
 import anyio
 import httpx
@@ -23,7 +24,7 @@ HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 EARLY_S, LATE_S = -20 * 60, 90 * 60
 FALSE_REFUSAL = "You have exceeded today's quota, please try again tomorrow"
-LIES = ("modelscope-ratelimit-requests-remaining",)
+REMAINING = "modelscope-ratelimit-requests-remaining"
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ class Hostility:
     resets: tuple[int, ...] = (0, EARLY_S, LATE_S)
     asleep: bool = True
     headers: bool = True
+    pace: Pace = Pace.AUTO
 
     def random(self, what: str) -> Random:
         return Random(f"{self.seed}:{what}")
@@ -65,7 +67,7 @@ class Hostility:
             found.append((ms(EVENING) + (day + 1) * DAY + 6 * HOUR, self.limit))
         return tuple(found) if self.changes else ()
 
-    def provider(self) -> dict[str, object]:
+    def provider(self) -> dict[str, Any]:
         """How the simulator is configured."""
         return {
             "calls_per_day": self.limit,
@@ -76,6 +78,15 @@ class Hostility:
         }
 
 
+class DayUsed(NamedTuple):
+    """A day: its limit at its end, the share of it that was used, and our refused calls."""
+
+    name: str
+    limit: int
+    used: float
+    refused: int
+
+
 @dataclass
 class Month:
     """One run through it, and the books of the provider."""
@@ -83,7 +94,7 @@ class Month:
     world: World
     hostility: Hostility
     refused: Counter[str] = field(default_factory=Counter)  # our calls, by the day of UTC+8
-    log: list[str] = field(default_factory=list)
+    days: list[DayUsed] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._inner = SimulatorTransport(build_app(self.world.simulator))
@@ -105,16 +116,11 @@ class Month:
             reply = httpx.Response(429, json={"errors": {"message": FALSE_REFUSAL}})
         else:
             reply = await self._inner.handle_async_request(request)
-            if self._random.random() < self.hostility.lies and LIES[0] in reply.headers:
-                reply.headers.update(dict.fromkeys(LIES, "0"))
+            if self._random.random() < self.hostility.lies and REMAINING in reply.headers:
+                reply.headers[REMAINING] = "0"
         if reply.status_code == 429:
             self.refused[f"{self.world.local():%Y-%m-%d}"] += 1
-            self.log.append(f"{self.world.local():%m-%d %H:%M} {await self._said(reply)}")
         return reply
-
-    @staticmethod
-    async def _said(reply: httpx.Response) -> str:
-        return (await reply.aread()).decode()[:90] + str(dict(reply.headers).get(LIES[0]))
 
     async def stranger(self) -> None:
         """Calls of somebody else on the account, in bursts."""
@@ -139,7 +145,7 @@ class Month:
                 self.world.clock.jump(3 * HOUR)
 
     async def _until(self, moment: int) -> None:
-        while (left := moment - self.world.clock.now()) > 0:
+        while (left := moment - self.world.clock.now()) > 0:  # noqa: ASYNC110 - a clock may jump
             await anyio.sleep(min(left / 1000, 300))
 
     async def live(self) -> None:
@@ -147,29 +153,30 @@ class Month:
         days = self.hostility.days
         await self.world.queue(days * self.hostility.limit * 2)
         transport = httpx.MockTransport(self.answer)
-        async with self.world.engine(transport=transport) as engine:
-            async with anyio.create_task_group() as tasks:
-                run = Run(RunOptions(rules=Rules(Pace.AUTO)))
-                tasks.start_soon(self.stranger)
-                tasks.start_soon(self.sleep)
+        async with (
+            self.world.engine(transport=transport) as engine,
+            anyio.create_task_group() as tasks,
+        ):
+            run = Run(RunOptions(rules=Rules(self.hostility.pace)))
+            tasks.start_soon(self.stranger)
+            tasks.start_soon(self.sleep)
 
-                async def stop() -> None:
-                    await self._until(ms(EVENING) + days * DAY)
-                    engine.stop(run)
+            async def stop() -> None:
+                await self._until(ms(EVENING) + days * DAY)
+                engine.stop(run)
 
-                tasks.start_soon(stop)
-                await engine.run(run)
-                tasks.cancel_scope.cancel()
+            tasks.start_soon(stop)
+            await engine.run(run)
+            tasks.cancel_scope.cancel()
+        self._reckon()
 
-    def used(self) -> dict[str, float]:
-        """The share of each whole day's allowance that was used, by anybody."""
-        stats, found = self.world.simulator.stats(), {}
+    def _reckon(self) -> None:
+        """The share of each whole day's allowance that was used, by anybody; our refusals."""
+        stats = self.world.simulator.stats()
         for day in range(1, self.hostility.days - 1):
-            name = (
-                f"{datetime.fromtimestamp(ms(EVENING) / 1000, UTC8) + timedelta(days=day):%Y-%m-%d}"
-            )
+            begun = datetime.fromtimestamp(ms(EVENING) / 1000, UTC8) + timedelta(days=day)
             end = ms(EVENING) + (day + 1) * DAY - HOUR // 2
             limit = self.world.simulator.config.day_limit(end) or 0
-            spent = stats.by_day[name].spent
-            found[name] = min(1.0, spent / limit)
-        return found
+            name = f"{begun:%Y-%m-%d}"
+            used = min(1.0, stats.by_day[name].spent / limit)
+            self.days.append(DayUsed(name, limit, used, self.refused[name]))

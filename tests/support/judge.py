@@ -35,10 +35,11 @@ class Call:
 # How long a gate may stay shut after the reply that shut it.
 LONGEST_WAITS = {
     ParkReason.THROTTLED: 15 * MINUTE,
-    ParkReason.SPENT: 4 * HOUR,
+    ParkReason.AMBIGUOUS: MINUTE,
+    ParkReason.SPENT: 18 * HOUR,  # three quarters of a day
 }
-# After a reset that is up to 7 minutes late it is tried 1, 3 and 8 minutes after midnight.
-LATE_WAIT = 5 * MINUTE
+# After a reset that is up to 7 minutes late it is tried 10 minutes after midnight.
+LATE_WAIT = 10 * MINUTE
 FLOWS = {"minute", "tokens"}  # that replies may tell of
 SHOWS = 9 * DAY  # a limit learned from a refusal is tried again after a week
 

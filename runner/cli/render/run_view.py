@@ -14,7 +14,7 @@ from runner.core.window import Window
 from runner.engine.progress import Progress
 from runner.path_text import to_path
 from runner.store.batches import Batch
-from runner.wording import fmt, messages, shown_windows
+from runner.wording import credit_messages, fmt, messages, shown_windows
 
 STOP_HINT = "Ctrl-C: finish the calls in flight and stop"
 STOP_NOW_HINT = "Ctrl-C again: stop at once; nothing is lost, calls in flight count as spent"
@@ -132,6 +132,8 @@ class RunViewer:
         if (hindrance := messages.hindrance(progress.waiting)) is not None:
             return f"cannot be told while {hindrance}"
         text = messages.finish(found, now, self._zone)
+        if due := credit_messages.login_due(found, now, self._zone):
+            text = f"{text}; {due}"
         # A day that is spent already is not among the forecast's days.
         days = len(self._days) + found.days - (found.today != 0)
         if not self._days or not found.days or days == 1:

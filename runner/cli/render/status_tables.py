@@ -13,7 +13,7 @@ from runner.cli.render.quota_tables import refusals
 from runner.core.states import BatchState
 from runner.path_text import to_path
 from runner.store.batches import Batch
-from runner.wording import fmt, messages, remarks, shown_windows
+from runner.wording import credit_messages, fmt, messages, remarks, shown_windows
 
 STATE_STYLES = {
     BatchState.LOADING: "cyan",
@@ -43,6 +43,7 @@ def status(found: Status, command: str, *, why: bool = False) -> RenderableType:
     today = messages.window_lines(shown_windows.today(found.windows, waiting))
     parts = [*runners, Text(), _batches(found), *remarks, Text(), Text("Today", "bold")]
     parts += [Text(f"  {line}") for line in today]
+    parts += [Text(f"  {credit_messages.purchase(each)}") for each in found.purchases]
     rest = [*refusals(found.windows), *_set_aside(found, command)]
     return Group(*parts, *([Text()] if rest else []), *rest)
 
@@ -95,7 +96,8 @@ def _state(batch: Batch) -> Text:
 def _finish(line: BatchStatus, found: Status) -> str:
     if line.batch.done or line.forecast is None:
         return ""
-    return messages.finish(line.forecast, found.at).removeprefix("about ")
+    told = messages.finish(line.forecast, found.at).removeprefix("about ")
+    return told.removesuffix(", with a login each day")
 
 
 def _remarks(found: Status) -> list[Text]:

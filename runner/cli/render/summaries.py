@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from runner.app.credits import Purchase
 from runner.app.outputs import Written
 from runner.app.responses import Ran
 from runner.cli.render import report_tables
@@ -18,10 +19,11 @@ from runner.core.forecast import Forecast
 from runner.core.states import BatchState
 from runner.core.window import Window
 from runner.store.batches import Batch
-from runner.wording import fmt, messages, shown_windows
+from runner.wording import credit_messages, fmt, messages, shown_windows
 
 if TYPE_CHECKING:
     from runner.app.planning import Plan
+    from runner.app.suggestions import Suggestion
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +140,7 @@ def cost(
     reused: int = 0,
     alone: int = 0,
     tokens: int = 0,
+    more: Sequence[tuple[str, str]] = (),
 ) -> RenderableType:
     """What a batch takes: calls, tokens, days.
 
@@ -149,6 +152,7 @@ def cost(
         reused: Rows whose answer another batch has.
         alone: Calls if each row had one of its own.
         tokens: Tokens of all prompts.
+        more: What else is to be told, with a name.
     """
     pairs = [("rows", fmt.number(rows))]
     if distinct is not None:
@@ -164,4 +168,14 @@ def cost(
         ("days of allowance", fmt.number(forecast.days)),
         ("finish", messages.finish(forecast, now)),
     ]
-    return facts(pairs)
+    if due := credit_messages.login_due(forecast, now):
+        pairs.append(("next login", due))
+    return facts([*pairs, *more])
+
+
+def ways_to_pay(
+    purchases: Sequence[Purchase], suggestions: Sequence[Suggestion]
+) -> list[tuple[str, str]]:
+    """What credits pay for, and other models that might do it sooner."""
+    told = [("credits", credit_messages.purchase(each)) for each in purchases]
+    return told + [("other model", credit_messages.suggestion(each)) for each in suggestions]

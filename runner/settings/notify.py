@@ -1,0 +1,57 @@
+"""``[notify]`` of midnight.toml: who is told what happens while nobody looks."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from runner.settings.fields import page
+from runner.tomlfile import TomlTable, problem
+
+EventKind = Literal["done", "failing", "spent", "credits", "refused", "unreachable", "test"]
+
+_NAMED = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|(?:keyring|file):\S(?:.*\S)?")
+
+
+def _named(text: str) -> str:
+    if not _NAMED.fullmatch(text):
+        remedy = 'name where it is: "env:NAME", "file:PATH" or "keyring:NAME"'
+        raise problem("a secret is never written here, only named", remedy)
+    return text
+
+
+Secret = Annotated[str, AfterValidator(_named)]
+
+
+def _plain_or_named(text: str) -> str:
+    return text if _NAMED.fullmatch(text) else page(text)
+
+
+class NotifySettings(TomlTable):
+    """``[notify]``: where events are sent.
+
+    Attributes:
+        command: A program with its arguments; the event is its standard input, as JSON.
+        webhook: A URL to which the event is posted; one that holds a secret is named, as a token.
+        secret: Names the key with which the posts are signed.
+        apprise: Names URLs of Apprise, which hold secrets; needs ``midnight-runner[apprise]``.
+        events: The kinds of events; all, unless given.
+    """
+
+    command: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    webhook: Annotated[str, AfterValidator(_plain_or_named)] | None = None
+    secret: Secret | None = None
+    apprise: Annotated[tuple[Secret, ...], Field(strict=False)] = ()
+    events: Annotated[tuple[EventKind, ...], Field(strict=False)] = (
+        "done",
+        "failing",
+        "spent",
+        "credits",
+        "refused",
+        "unreachable",
+    )
+
+    def __bool__(self) -> bool:
+        return bool(self.command or self.webhook or self.apprise)

@@ -1,0 +1,90 @@
+"""What is worth telling: found in the progress of a run, and named so that it is told once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from runner.app.credits import Credits
+from runner.app.events import EXPIRING_MS, JUDGED_ROWS, UNREACHABLE_MS, EventFinder, expiring
+from runner.app.responses import QuotaLine
+from runner.core.demand import Waiting
+from runner.core.gate import ParkReason
+from runner.core.grants import Expiry
+from runner.core.states import BatchState, Counts
+from tests.app.test_publishing import NOW, WINDOW, batch, progress
+
+
+@pytest.fixture
+def finder() -> EventFinder:
+    return EventFinder(0.5)
+
+
+def offline(at: int) -> Waiting:
+    return Waiting(1, ParkReason.OFFLINE, "no connection", at + 30_000)
+
+
+def test_a_spent_allowance_is_the_same_event_as_long_as_its_day_lasts(finder: EventFinder) -> None:
+    spent = Waiting(1, ParkReason.SPENT, "", NOW + 9_000, WINDOW)
+    first, second = (next(finder.found(progress(NOW + later, [spent]))) for later in (0, 60_000))
+    assert first.kind == "spent"
+    assert first.key == second.key
+    other = replace(spent, window=replace(WINDOW, period_key="2026-11-25"))
+    assert next(finder.found(progress(NOW, [other]))).key != first.key
+
+
+def test_a_provider_is_unreachable_after_an_hour_and_not_before(finder: EventFinder) -> None:
+    told = []
+    for minute in range(75):
+        at = NOW + minute * 60_000
+        told += list(finder.found(replace(progress(at, [offline(at)]), in_flight=0)))
+    assert {event.kind for event in told} == {"unreachable"}
+    assert len({event.key for event in told}) == 1
+    assert told[0].at == NOW + UNREACHABLE_MS
+    assert list(finder.found(progress(NOW + 2 * UNREACHABLE_MS))) == []
+    again = NOW + 3 * UNREACHABLE_MS
+    assert list(finder.found(replace(progress(again, [offline(again)]), in_flight=0))) == []
+
+
+def test_a_batch_that_was_paused_for_a_reason_is_told_and_one_that_a_person_paused_is_not(
+    finder: EventFinder,
+) -> None:
+    paused = replace(batch(), state=BatchState.PAUSED, pause_reason="the model is gone")
+    (event,) = finder.found(replace(progress(), batches=(), paused=(paused,)))
+    assert (event.kind, "midnight resume 1" in event.text) == ("failing", True)
+    by_hand = replace(paused, pause_reason="")
+    assert list(finder.found(replace(progress(), batches=(), paused=(by_hand,)))) == []
+
+
+def test_too_many_failures_of_this_run_stop_a_batch(finder: EventFinder) -> None:
+    def ended(succeeded: int, failed: int) -> list[str]:
+        counts = Counts(ready=500, succeeded=succeeded, failed=failed)
+        one = replace(batch(), rows=1_000, rows_loaded=1_000, counts=counts)
+        return list(finder.failing(replace(progress(), batches=(one,))).values())
+
+    assert ended(0, 100) == [], "what failed before this run is not its fault"
+    assert ended(10, 100 + JUDGED_ROWS - 11) == []
+    assert ended(25, 125) == [], "half is not more than half"
+    (reason,) = ended(25, 126)
+    assert "26 of the last 51 rows have failed" in reason
+
+
+def test_a_batch_that_is_resumed_is_judged_anew(finder: EventFinder) -> None:
+    counts = Counts(ready=500, failed=0)
+    one = replace(batch(), rows=1_000, rows_loaded=1_000, counts=counts)
+    failed = replace(one, counts=replace(counts, failed=60))
+    finder.failing(replace(progress(), batches=(one,)))
+    assert finder.failing(replace(progress(), batches=(failed,)))
+    finder.failing(replace(progress(), batches=()))
+    assert not finder.failing(replace(progress(), batches=(failed,)))
+
+
+@pytest.mark.parametrize(("left", "told"), [(EXPIRING_MS, 1), (EXPIRING_MS + 1, 0), (0, 0)])
+def test_credits_that_expire_soon_are_told(left: int, told: int) -> None:
+    soon = Credits(
+        at=NOW, since=0, available=90_000, frozen=0, expiring=Expiry(50_000, NOW + left, None)
+    )
+    found = list(expiring([QuotaLine(WINDOW, 0, soon), QuotaLine(WINDOW, 0, None)], NOW))
+    assert len(found) == told
+    assert all("about 50 credits of mine expire" in event.text for event in found)

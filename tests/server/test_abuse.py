@@ -1,0 +1,114 @@
+"""What no client should do, and some will."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runner.server import upload
+from tests.server.conftest import MODEL, Served, Serving
+
+FORM = {"Content-Type": "multipart/form-data; boundary=x"}
+HEAD = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
+
+
+def test_an_upload_that_is_announced_too_large_is_refused_before_it_comes(served: Served) -> None:
+    port = int(served.url.rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as one:
+        lines = ["POST /v1/files HTTP/1.1", "Host: localhost", "Content-Length: 5000000000"]
+        lines.append(f"Content-Type: {FORM['Content-Type']}")
+        one.sendall("\r\n".join([*lines, "", ""]).encode())
+        assert one.recv(100).startswith(b"HTTP/1.1 413")
+
+
+def test_an_upload_that_grows_too_large_is_refused_and_leaves_nothing(
+    served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upload, "MOST_FILE_BYTES", 1_000)
+    body = HEAD + b"y" * 2_000 + b"\r\n--x--\r\n"
+    with served.http() as http:
+        assert http.post("/v1/files", content=body, headers=FORM).status_code == 413
+    assert list((tmp_path / "queue.db-files").glob("*")) == []
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a disk that is full")  # noqa: PTH110
+def test_a_full_disk_ends_an_upload_with_an_error(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Path.open
+
+    def opened(self: Path, *args: Any, **more: Any) -> Any:
+        if self.suffix == ".part":
+            return open("/dev/full", "wb")  # noqa: PTH123
+        return real(self, *args, **more)
+
+    monkeypatch.setattr(Path, "open", opened)
+    body = HEAD + b"y" * 2_000_000 + b"\r\n--x--\r\n"
+    with served.http() as http:
+        found = http.post("/v1/files", content=body, headers=FORM)
+    assert found.status_code == 503
+    assert "no room" in found.json()["error"]["message"]
+
+
+def test_two_servers_cannot_have_one_port(served: Served, tmp_path: Path) -> None:
+    import anyio  # noqa: PLC0415
+
+    from runner.app.application import open_application  # noqa: PLC0415
+    from runner.errors import ConfigError  # noqa: PLC0415
+    from runner.server.serve import serve  # noqa: PLC0415
+    from runner.settings import load_settings  # noqa: PLC0415
+
+    port = int(served.url.rpartition(":")[2])
+
+    async def main() -> None:
+        settings = load_settings(
+            db=tmp_path / "other.db",
+            config=tmp_path / "midnight.toml",
+            account=None,
+            environ={},
+            cwd=tmp_path,
+        )
+        async with open_application(settings, environ={"MY_TOKEN": "x"}) as midnight:
+            await serve(midnight.gateway(), "127.0.0.1", port, ready=print, signals=False)
+
+    with pytest.raises(ConfigError, match="cannot listen"):
+        anyio.run(main)
+
+
+def test_beyond_this_machine_a_key_is_needed(serving: Serving) -> None:
+    from runner.errors import ConfigError  # noqa: PLC0415
+    from runner.server.serve import serve  # noqa: PLC0415
+
+    with serving() as served:
+
+        async def beyond() -> None:
+            gateway = served.application.gateway()
+            await serve(gateway, "0.0.0.0", 0, ready=print, signals=False)  # noqa: S104
+
+        with pytest.raises(ConfigError, match="only clients with a key"):
+            served.do(beyond)
+
+
+def test_values_of_any_shape_get_an_answer_in_the_envelope(served: Served) -> None:
+    odd: list[Any] = [
+        {"model": MODEL, "messages": [{"role": None}]},
+        {"model": MODEL, "messages": 7, "stream": "yes"},
+        {"model": MODEL, "stream": True, "stream_options": 3, "messages": []},
+        {"model": ["a"]},
+        {"model": "m" * 100_000, "messages": []},
+    ]
+    with served.http() as http:
+        for body in odd:
+            found = http.post("/v1/chat/completions", json=body)
+            assert 400 <= found.status_code < 500, (body, found.text)
+            assert found.json()["error"]["message"]
+        for method, path in (
+            ("PUT", "/v1/files"),
+            ("GET", "/v1/nothing"),
+            ("DELETE", "/v1/models"),
+        ):
+            assert http.request(method, path).status_code == 404
