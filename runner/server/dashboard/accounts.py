@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import groupby
 
+import anyio
 from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
@@ -11,7 +12,7 @@ from starlette.responses import Response
 from runner.app.application import Application
 from runner.app.live import LiveOverview
 from runner.app.report_page import OUTCOMES, days_chart, hours_chart
-from runner.app.reporting import Wanted
+from runner.app.reporting import Report, Wanted
 from runner.core.gate import ParkReason
 from runner.server.dashboard.pages import page
 from runner.server.dashboard.visits import Visit
@@ -26,6 +27,9 @@ class AccountPages:
     def __init__(self, midnight: Application, live: LiveOverview) -> None:
         self._midnight = midnight
         self._live = live
+        self._reporting = anyio.Lock()
+        self._kept: Report | None = None
+        self._kept_until = 0.0
 
     async def accounts(self, _request: Request, visit: Visit, *, keyed: bool) -> Response:
         """Every window, and where each of its figures is known from."""
@@ -49,7 +53,7 @@ class AccountPages:
 
     async def calls(self, _request: Request, visit: Visit, *, keyed: bool) -> Response:
         """The calls of each day, as the reports have them."""
-        report = await self._midnight.ledger_report(Wanted())
+        report = await self._report()
         return page(
             "calls.html",
             visit=visit,
@@ -62,3 +66,14 @@ class AccountPages:
             days=Markup(days_chart(report)) if report.days else "",  # noqa: S704
             hours=Markup(hours_chart(report)) if report.days else "",  # noqa: S704
         )
+
+    async def _report(self) -> Report:
+        """The ledger by day, kept for ten times as long as it took: a long one takes seconds."""
+        async with self._reporting:
+            if self._kept is not None and anyio.current_time() < self._kept_until:
+                return self._kept
+            began = anyio.current_time()
+            self._kept = await self._midnight.ledger_report(Wanted())
+            ended = anyio.current_time()
+            self._kept_until = ended + 10 * (ended - began)
+            return self._kept
