@@ -66,8 +66,8 @@ def page(report: Report, extras: Extras, made_at: datetime) -> str:
     ]
     if report.days:
         parts += [
-            _section("Calls per day", _days(report), _legend()),
-            _section("Calls by hour of the provider's day", _hours(report)),
+            _section("Calls per day", days_chart(report), _legend()),
+            _section("Calls by hour of the provider's day", hours_chart(report)),
             _section("Rows done", _rows(report, extras)),
             _section("Seconds per answered call", _latency(report)),
             _section("Tokens per day", _tokens(report)),
@@ -128,7 +128,8 @@ def _legend() -> str:
     return f'<p class="legend">{"".join(marks)}<span>┄ the limit</span></p>'
 
 
-def _days(report: Report) -> str:
+def days_chart(report: Report) -> str:
+    """The calls of each day, stacked by what they came to, against the limit."""
     stacks = []
     for day, lines in _by_day(report):
         figures = [(name, sum(getattr(one.figures, name) for one in lines)) for name in OUTCOMES]
@@ -144,7 +145,8 @@ def _by_day(report: Report) -> list[tuple[str, list[Line]]]:
     return sorted(days.items())[-_MOST_DAYS:]
 
 
-def _hours(report: Report) -> str:
+def hours_chart(report: Report) -> str:
+    """The calls of each hour of each day."""
     return charts.heat_map(list(report.hours.items())[-_MOST_DAYS:], "Calls by hour")
 
 

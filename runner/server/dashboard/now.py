@@ -10,6 +10,7 @@ import anyio
 
 from runner.app.live import LiveOverview, Overview
 from runner.app.responses import BatchStatus
+from runner.core.demand import WaitCause
 from runner.core.states import BatchState
 from runner.engine.progress import Progress
 from runner.server.dashboard.pages import render
@@ -18,6 +19,8 @@ from runner.wording import fmt, messages, remarks, shown_windows
 
 EVERY_S = 1.0
 KEEP_ALIVE_S = 15.0
+# What holds calls back for a moment, while others are under way.
+PASSING = frozenset({WaitCause.IN_FLIGHT, WaitCause.CONCURRENCY, WaitCause.RATE})
 _RECENT = 5
 _OPEN = (BatchState.LOADING, BatchState.ACTIVE, BatchState.PAUSED)
 
@@ -88,7 +91,8 @@ def _remark(line: BatchStatus, found: Overview) -> str:
     progress, now = found.progress, found.status.at
     if progress is None or not _works_on(progress, line.batch):
         return remarks.of_batch(line, found.status)
-    waits = [one for one in progress.waiting if one.key == line.batch.id]
+    own = (one for one in progress.waiting if one.key == line.batch.id)
+    waits = [one for one in own if one.cause not in PASSING]
     return "; ".join(messages.waits(waits, now))
 
 

@@ -24,6 +24,7 @@ from runner.app.gateway import Gateway
 from runner.app.live import LiveOverview
 from runner.errors import InputError, NotFoundError, RunnerError
 from runner.server.dashboard import now
+from runner.server.dashboard.accounts import AccountPages
 from runner.server.dashboard.batches import BatchPages, Page
 from runner.server.dashboard.pages import HEADERS, HERE, page
 from runner.server.dashboard.visits import (
@@ -65,12 +66,14 @@ class Dashboard:
         self._live = live
         self._visits = Visits(gateway.clients)
         self._watchers = 0
-        pages = BatchPages(midnight, live)
+        pages, accounts = BatchPages(midnight, live), AccountPages(midnight, live)
         self._app = Starlette(
             routes=[
                 Route("/", self._look(self._now)),
                 Route(ROOT, self._look(self._now)),
                 Route(f"{ROOT}/live", self._look(self._events)),
+                Route(f"{ROOT}/accounts", self._look(accounts.accounts)),
+                Route(f"{ROOT}/calls", self._look(accounts.calls)),
                 Route(f"{ROOT}/batches", self._look(pages.listed)),
                 Route(f"{ROOT}/batches/{{batch}}", self._look(pages.one)),
                 Route(f"{ROOT}/batches/{{batch}}/failures", self._look(pages.failures)),
