@@ -114,6 +114,7 @@ def test_a_provider_that_nobody_has_heard_of_runs_by_the_docs_dozen_lines(
         "https://api.nightowl.example/v1", os.environ["MIDNIGHT_BASE_URL"]
     )
     assert len(text.splitlines()) == 12
+    text = text.replace("limit = 500 }", "limit = 5 }")  # far from it, a refusal is doubted first
     (tmp_path / "midnight.toml").write_text(text)
     monkeypatch.delenv("MIDNIGHT_BASE_URL")
     monkeypatch.setenv("NIGHTOWL_API_KEY", "anything")

@@ -85,7 +85,7 @@ def test_a_served_simulator_answers_as_it_does_in_process() -> None:
 
 def test_a_reply_in_two_segments_does_not_wait_for_an_acknowledgement() -> None:
     """Nagle's algorithm and a delayed acknowledgement would cost 40 ms a call."""
-    with import_module("runner.simulator.serve")._listen(LOCAL, 0) as listener:
+    with import_module("runner.listening")._listen(LOCAL, 0) as listener:
         assert listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
@@ -127,7 +127,7 @@ def test_a_hung_call_does_not_keep_the_server_from_stopping(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     subject = simulator(faults={"hang": 1.0})
-    monkeypatch.setattr(import_module("runner.simulator.serve"), "_GRACE_S", 0)
+    monkeypatch.setattr(import_module("runner.listening"), "_GRACE_S", 0)
 
     async def main() -> None:
         async with served(subject) as client, anyio.create_task_group() as callers:
