@@ -57,8 +57,9 @@ def _offences(ask: Ask) -> Iterator[tuple[str, Any]]:
     )
     yield (
         "calls that are said to have finished more or fewer rows than they have",
-        ask("""SELECT id, rows_finished FROM calls WHERE rows_finished <> (
-                 SELECT count(*) FROM results WHERE call_id = calls.id AND reused = 0)
+        ask("""SELECT id, rows_finished FROM calls LEFT JOIN (
+                 SELECT call_id, count(*) AS found FROM results WHERE reused = 0 GROUP BY call_id)
+               ON call_id = id WHERE rows_finished <> coalesce(found, 0)
                AND coalesce(batch_id, 0) NOT IN (
                  SELECT id FROM batches WHERE deleted_at_ms IS NOT NULL)"""),
     )
