@@ -68,7 +68,7 @@ def update(
     """Install the presets of a file; it is checked as a whole first, and no token is sent."""
     import os
 
-    from runner.app.presets import update_presets
+    from runner.app.preset_update import update_presets
     from runner.cli import preset_json
 
     session = session_of(context)

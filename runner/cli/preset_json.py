@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from runner.app.presets import KnownPreset, Update
+from runner.app.preset_update import Update
+from runner.app.presets import KnownPreset
 from runner.core.period import spell
 from runner.providers.presets import QuotaTable
 

@@ -9,7 +9,8 @@ from rich.text import Text
 
 from runner.app.data_use import sentence
 from runner.app.doctor import months_since
-from runner.app.presets import KnownPreset, Update
+from runner.app.preset_update import Update
+from runner.app.presets import KnownPreset
 from runner.cli.render.layout import facts, table
 from runner.core.verdict import Scope
 from runner.providers.presets import QuotaTable

@@ -1,0 +1,158 @@
+"""Newer presets, from a file or a URL that the user names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from runner.errors import ConfigError, OutputError
+from runner.files.target import atomic_write
+from runner.providers.preset_files import (
+    MOST_BYTES,
+    InstalledPreset,
+    load_installed,
+    pack,
+    read_presets,
+)
+from runner.providers.presets import is_newer, preset, shipped
+from runner.providers.transport import Response, TooLarge, open_transport
+from runner.settings import ProviderTable, presets_path
+
+TIMEOUT_S = 30.0
+
+Change = Literal["new", "changed", "unchanged", "older"]
+"""What a file of presets does to one: an older one than what is shipped is kept, but not used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """What an update has done.
+
+    Attributes:
+        path: Where the presets are kept.
+        changes: By name, what became of each preset of the file.
+        moved: By name, the new address of each known provider whose address has changed; the
+            tokens of its accounts are sent there.
+    """
+
+    path: Path
+    changes: Mapping[str, Change]
+    moved: Mapping[str, str]
+
+
+async def update_presets(source: str, environ: Mapping[str, str]) -> Update:
+    """Install the presets of the file, or behind the https URL, `source`.
+
+    All of it is checked before anything is kept. Presets of other names stay as they are.
+
+    Args:
+        source: The path or the URL.
+        environ: Names proxies and certificates.
+
+    Raises:
+        ConfigError: It cannot be read, or is not a whole file of presets.
+        OutputError: The presets cannot be kept.
+    """
+    if "://" in source:
+        return _install(await _fetch(source, environ), source, source)
+    return _install(_read(Path(source)), source, str(Path(source).absolute()))  # noqa: ASYNC240
+
+
+def _install(data: bytes, source: str, origin: str) -> Update:
+    """Keep the presets in `data`; `source` names the file in errors, `origin` for ever."""
+    path = presets_path()
+    found, kept = read_presets(data, source), load_installed(path)
+    before = {name: one.table for name, one in kept.items()}
+    fresh = {name: replace(one, source=origin) for name, one in found.items()}
+    _keep(path, pack({**kept, **fresh}))
+    changes = {name: _change(name, one, before) for name, one in found.items()}
+    return Update(path, changes, _moved(found, before))
+
+
+def _keep(path: Path, content: bytes) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        what = f"the folder of the presets cannot be made ({error.strerror or error})"
+        raise OutputError(what, where=str(path.parent), remedy="check its permissions") from error
+    with atomic_write(path) as file:
+        file.write(content)
+
+
+def _change(name: str, one: InstalledPreset, before: Mapping[str, ProviderTable]) -> Change:
+    if not is_newer(one.table, name):
+        return "older"
+    if name not in shipped() and name not in before:
+        return "new"
+    installed = {name: one.table}
+    return "unchanged" if preset(name, {}, installed) == preset(name, {}, before) else "changed"
+
+
+def _moved(
+    found: Mapping[str, InstalledPreset], before: Mapping[str, ProviderTable]
+) -> dict[str, str]:
+    moved = {}
+    for name in found.keys() & {*shipped(), *before}:
+        old = preset(name, {}, before)
+        new = preset(name, {}, {name: found[name].table})
+        addresses = [
+            url
+            for url in (new.base_url, new.balance_url, new.price_url)
+            if url and url not in (old.base_url, old.balance_url, old.price_url)
+        ]
+        if addresses:
+            moved[name] = ", ".join(addresses)
+    return moved
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            data = file.read(MOST_BYTES + 1)
+    except (OSError, ValueError) as error:
+        what = f"the preset file cannot be read ({getattr(error, 'strerror', None) or error})"
+        raise ConfigError(what, where=str(path), remedy="name a file, or an https URL") from error
+    if len(data) > MOST_BYTES:
+        raise _too_large(str(path))
+    return data
+
+
+async def _fetch(url: str, environ: Mapping[str, str]) -> bytes:
+    """The content behind a URL. No token is sent, and no redirect is followed.
+
+    Raises:
+        ConfigError: It is no https URL, or does not answer with a file of presets.
+    """
+    if not url.startswith("https://") or not _host(url):
+        what = "presets say where tokens are sent: they are read over https only"
+        raise ConfigError(what, where=url, remedy="name an https URL, or a file")
+    async with open_transport(environ=environ) as transport:
+        reply = await transport.download(url, MOST_BYTES, TIMEOUT_S)
+    if isinstance(reply, TooLarge):
+        raise _too_large(url)
+    if not isinstance(reply, Response):
+        remedy = "check the URL and the network, or name a file"
+        raise ConfigError(f"the URL cannot be read ({reply.why})", where=url, remedy=remedy)
+    if target := reply.headers.get("location"):
+        what = f"the URL redirects to {target[:200]}"
+        raise ConfigError(what, where=url, remedy="name that URL, if you trust it")
+    if reply.status != 200:  # noqa: PLR2004
+        what = f"the URL answers with HTTP {reply.status}"
+        raise ConfigError(what, where=url, remedy="check the URL, or name a file")
+    return reply.body
+
+
+def _host(url: str) -> str | None:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return None
+    return None if "@" in parts.netloc else parts.hostname
+
+
+def _too_large(where: str) -> ConfigError:
+    what = f"a preset file has at most {MOST_BYTES:,} bytes, and this has more"
+    return ConfigError(what, where=where, remedy="name a file of presets")
