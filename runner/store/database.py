@@ -14,13 +14,13 @@ from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from runner.errors import MovedDatabaseError
-from runner.store import sqlite
+from runner.store import sqlite, sqlite_errors
 from runner.store.file_watch import FileWatch
 
 
 def is_failure(error: Exception) -> bool:
     """Whether the database itself has failed (its file, its disk, its lock), not a statement."""
-    return sqlite.is_failure(error)
+    return sqlite_errors.is_failure(error)
 
 
 class Database:
@@ -85,7 +85,7 @@ class Database:
             MovedDatabaseError: See `check_files`.
         """
         self.check_files()
-        with sqlite.translated(self.path), anyio.CancelScope(shield=True):
+        with sqlite_errors.translated(self.path), anyio.CancelScope(shield=True):
             async with self._writer.begin() as connection:
                 self._writes += 1  # under the lock: one that waits for it has not written yet
                 yield connection
@@ -103,7 +103,7 @@ class Database:
         self.check_files()
         if self.moved is not None:
             raise self.moved_error()
-        with sqlite.translated(self.path), anyio.CancelScope(shield=True):
+        with sqlite_errors.translated(self.path), anyio.CancelScope(shield=True):
             async with self._reader.begin() as connection:
                 yield connection
 
@@ -113,7 +113,7 @@ class Database:
         If the database was moved, the writing connection makes it: that has the old file open.
         """
         engine = self._reader if self.moved is None else self._writer
-        with sqlite.translated(self.path), anyio.CancelScope(shield=True):
+        with sqlite_errors.translated(self.path), anyio.CancelScope(shield=True):
             async with engine.begin() as connection:
                 await sqlite.write_copy(connection, target)
 
@@ -124,7 +124,7 @@ class Database:
             StoreError: There is no room for it, or the database is in use.
         """
         self.check_files()
-        with sqlite.translated(self.path), anyio.CancelScope(shield=True):
+        with sqlite_errors.translated(self.path), anyio.CancelScope(shield=True):
             async with self._writer.begin() as connection:
                 self._writes += 1
                 await sqlite.give_back_space(connection)

@@ -13,7 +13,7 @@ import anyio
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from runner.errors import MovedDatabaseError, StoreError
-from runner.store import sqlite
+from runner.store import sqlite, sqlite_errors
 from runner.store.database import Database
 from runner.store.migrate import bring_up_to_date, copy_to
 
@@ -41,7 +41,7 @@ async def open_database(
     """
     path = _real(path)
     _make_folder(path)
-    with sqlite.translated(path):
+    with sqlite_errors.translated(path):
         sqlite.create(path)
     _refuse_second_name(path)
     async with AsyncExitStack() as stack:
@@ -117,7 +117,7 @@ def _refuse_second_name(path: Path) -> None:
     try:
         names = path.stat().st_nlink
     except OSError as error:
-        raise sqlite.cannot_open(path, error) from error
+        raise sqlite_errors.cannot_open(path, error) from error
     if names > 1:
         raise StoreError(
             "the database's file has a second name (a hard link), under which another program "

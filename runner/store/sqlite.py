@@ -1,16 +1,15 @@
-"""Everything that is SQLite's own: connections, transactions, expressions, and error codes.
+"""What is SQLite's own: connections, transactions and expressions. Errors are in sqlite_errors.py.
 
-A second database needs a file like this one: `engine`, `create`, `files_beside`, `revision`,
-`table_names`, `integrity_findings`, `write_copy`, `prepare_upgrade`, `translated`, `is_failure`,
-`cannot_open`, its entry in `drivers`, and how it spells what is in expressions.py.
+A second database needs files like these: `engine`, `create`, `files_beside`, `revision`,
+`table_names`, `integrity_findings`, `write_copy`, `give_back_space`, `prepare_upgrade`, its entry
+in `drivers`, how it spells what is in expressions.py; `translated`, `is_failure`, `cannot_open`.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
@@ -18,18 +17,9 @@ from typing import Any
 import aiosqlite
 from sqlalchemy import URL, Connection, event
 from sqlalchemy.dialects.sqlite import insert
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.ext.compiler import compiles
 
-from runner.errors import (
-    BusyError,
-    DiskError,
-    DiskFullError,
-    MovedDatabaseError,
-    StoreError,
-    UnavailableError,
-)
 from runner.store.expressions import ByteLength, Elements, OneOf, ReservedAmount
 from runner.store.statement import Driver, drivers
 
@@ -64,6 +54,28 @@ def engine(path: Path, *, pool_size: int, writes: bool, durable: bool, inline: b
         pool_reset_on_return=None,  # every transaction is committed, or rolled back, as it ends
         hide_parameters=True,  # an error must not quote the rows that it is about: it is logged
     )
+    prepare = partial(_prepare, writes=writes, durable=durable)
+    event.listen(made.sync_engine, "connect", prepare)
+    event.listen(made.sync_engine, "begin", _begin_to_write if writes else _begin_to_read)
+    return made
+
+
+def _begin_to_write(connection: Connection) -> None:
+    _at_once(connection, "BEGIN IMMEDIATE")
+
+
+def _begin_to_read(connection: Connection) -> None:
+    _at_once(connection, "BEGIN")
+
+
+def _at_once(connection: Connection, statement: str) -> None:
+    """Run a statement in one round trip to the driver's thread; SQLAlchemy would take three."""
+    adapted: Any = connection.connection.dbapi_connection
+    adapted.run_async(lambda driver: driver.execute_fetchall(statement))
+
+
+def _prepare(connection: Any, _record: Any, *, writes: bool, durable: bool) -> None:
+    """Set a new connection up for reading or for writing."""
     pragmas = ["query_only = ON", "cache_size = -256"]  # KiB; readers are short
     if writes:
         # WAL with FULL keeps an acknowledged commit through a power cut. The one writer also
@@ -73,28 +85,16 @@ def engine(path: Path, *, pool_size: int, writes: bool, durable: bool, inline: b
             f"synchronous = {'FULL' if durable else 'OFF'}",
             f"wal_autocheckpoint = {_CHECKPOINT_PAGES}",
         ]
-
-    @event.listens_for(made.sync_engine, "connect")
-    def on_connect(connection: Any, _record: Any) -> None:
-        try:
-            cursor = connection.cursor()
-            if writes:
-                _use_wal(cursor)
-            for pragma in pragmas:
-                cursor.execute(f"PRAGMA {pragma}")
-            cursor.close()
-        except sqlite3.Error:
-            connection.close()  # SQLAlchemy 2.0 forgets it, and its thread
-            raise
-
-    begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
-
-    @event.listens_for(made.sync_engine, "begin")
-    def on_begin(connection: Connection) -> None:
-        adapted: Any = connection.connection.dbapi_connection
-        adapted.run_async(lambda driver: driver.execute_fetchall(begin))  # in one round trip
-
-    return made
+    try:
+        cursor = connection.cursor()
+        if writes:
+            _use_wal(cursor)
+        for pragma in pragmas:
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+    except sqlite3.Error:
+        connection.close()  # SQLAlchemy 2.0 forgets it, and its thread
+        raise
 
 
 def _connector(path: Path, *, inline: bool) -> Callable[[], Any]:
@@ -199,117 +199,6 @@ async def give_back_space(connection: AsyncConnection) -> None:
 def prepare_upgrade(connection: Connection) -> None:
     """Do not wipe the pages of dropped tables: that takes twice the memory."""
     connection.exec_driver_sql("PRAGMA secure_delete = OFF")
-
-
-@contextmanager
-def translated(path: Path) -> Iterator[None]:
-    """Turn SQLite's errors into ours, with the remedy. One about a value is left as it is.
-
-    They are told apart by their codes. Their texts differ between versions and builds.
-    """
-    try:
-        yield
-    except (DBAPIError, sqlite3.Error, UnicodeDecodeError) as error:
-        found = _complaint(_cause(error), path)
-        if found is None:
-            raise
-        raise found from error
-
-
-def is_failure(error: BaseException) -> bool:
-    """Whether `translated` has something to tell of it."""
-    return _told_of(_cause(error)) is not None
-
-
-def _cause(error: BaseException) -> BaseException | None:
-    return error.orig if isinstance(error, DBAPIError) else error
-
-
-def cannot_open(path: Path, error: OSError) -> StoreError:
-    """What is told when the operating system refuses the file."""
-    what = f"{_NOT_OPENED.what} ({error.strerror})"
-    return StoreError(what, where=str(path), remedy=_NOT_OPENED.remedy)
-
-
-@dataclass(frozen=True, slots=True)
-class _Complaint:
-    """What the user is told of an error."""
-
-    kind: type[StoreError]
-    what: str
-    remedy: str
-
-
-def _complaint(error: BaseException | None, path: Path) -> StoreError | None:
-    told = _told_of(error)
-    if told is None:
-        return None
-    detail = getattr(error, "sqlite_errorname", None) or type(error).__name__
-    return told.kind(f"{told.what} ({detail}: {error})", where=str(path), remedy=told.remedy)
-
-
-def _told_of(error: BaseException | None) -> _Complaint | None:
-    code = getattr(error, "sqlite_errorcode", None)
-    if code is None:  # Python's own: text that it cannot decode; and what is about a value
-        undecodable = isinstance(error, UnicodeDecodeError | sqlite3.OperationalError)
-        return _DAMAGED if undecodable else None
-    return _BY_CODE.get(code) or _BY_CODE.get(code & 0xFF)  # the low byte is the primary code
-
-
-_GOES_ON = "run the same command again; it goes on where it stopped"
-_RESTORE = "restore a backup, or move the file away and submit again"
-_ELSEWHERE = "choose another with --db or MIDNIGHT_DB"
-_FULL = _Complaint(DiskFullError, "the disk is full", f"free some space and {_GOES_ON}")
-_IO_ERROR = _Complaint(
-    DiskError,
-    "the database could not be read or written",
-    f"check the disk and {_GOES_ON}",
-)
-_NO_MEMORY = _Complaint(
-    UnavailableError, "there is not enough memory", f"close other programs and {_GOES_ON}"
-)
-_LOCKED = _Complaint(
-    BusyError,
-    "the database is locked by another program",
-    "close the program that holds the database, or wait for it",
-)
-_READ_ONLY = _Complaint(
-    StoreError, "the database is read-only", f"check its permissions, or {_ELSEWHERE}"
-)
-_MOVED = _Complaint(
-    MovedDatabaseError,
-    "the database was moved, deleted or replaced while it was in use",
-    f"put it back and {_GOES_ON}",
-)
-_NOT_OPENED = _Complaint(
-    StoreError,
-    "the database cannot be opened",
-    f"check the path and its permissions, or {_ELSEWHERE}",
-)
-_DAMAGED = _Complaint(StoreError, "the database is damaged", _RESTORE)
-_NO_DATABASE = _Complaint(StoreError, "the file is no database", _ELSEWHERE)
-# "no such column", and columns of other types: the file has tables of these names, and not ours.
-_NOT_OURS = _Complaint(StoreError, "this is not a database of this program", _RESTORE)
-
-_BY_CODE = {
-    sqlite3.SQLITE_FULL: _FULL,
-    sqlite3.SQLITE_IOERR: _IO_ERROR,
-    sqlite3.SQLITE_NOMEM: _NO_MEMORY,
-    sqlite3.SQLITE_IOERR_NOMEM: _NO_MEMORY,
-    sqlite3.SQLITE_BUSY: _LOCKED,
-    sqlite3.SQLITE_LOCKED: _LOCKED,
-    sqlite3.SQLITE_PROTOCOL: _LOCKED,
-    sqlite3.SQLITE_READONLY: _READ_ONLY,
-    sqlite3.SQLITE_PERM: _READ_ONLY,
-    sqlite3.SQLITE_AUTH: _READ_ONLY,
-    sqlite3.SQLITE_READONLY_DBMOVED: _MOVED,
-    sqlite3.SQLITE_CANTOPEN: _NOT_OPENED,
-    sqlite3.SQLITE_CORRUPT: _DAMAGED,
-    sqlite3.SQLITE_FORMAT: _NO_DATABASE,
-    sqlite3.SQLITE_NOTADB: _NO_DATABASE,
-    sqlite3.SQLITE_ERROR: _NOT_OURS,
-    sqlite3.SQLITE_MISMATCH: _NOT_OURS,
-}
 
 
 async def _run(connection: AsyncConnection, text: str, rows: Sequence[tuple[Any, ...]]) -> int:

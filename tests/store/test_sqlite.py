@@ -20,6 +20,7 @@ from runner.errors import (
 )
 from runner.store import batches, image_tasks, jobs, results, windows
 from runner.store import sqlite as dialect
+from runner.store import sqlite_errors as errors
 from runner.store.batches import Batch
 from runner.store.counts import Changes
 from runner.store.database import Database
@@ -82,7 +83,7 @@ def test_each_error_is_told_by_its_code_whatever_its_text(name: str, extended: i
     error = sqlite3.OperationalError("disk full, database locked, no such table, malformed")
     code = getattr(sqlite3, name)
     error.sqlite_errorcode = code | extended if code <= 0xFF else code
-    with pytest.raises(kind) as told, dialect.translated(Path("queue.db")):
+    with pytest.raises(kind) as told, errors.translated(Path("queue.db")):
         raise error
     assert type(told.value) is kind
     what = told.value.what.partition(" (")[0]
@@ -101,8 +102,8 @@ def test_each_error_is_told_by_its_code_whatever_its_text(name: str, extended: i
 )
 def test_what_is_wrong_with_a_value_is_no_fault_of_the_database(error: Exception) -> None:
     """The engine sets such a settlement aside; the database goes on."""
-    assert not dialect.is_failure(error)
-    with pytest.raises(type(error)), dialect.translated(Path("queue.db")):
+    assert not errors.is_failure(error)
+    with pytest.raises(type(error)), errors.translated(Path("queue.db")):
         raise error
 
 

@@ -1,0 +1,131 @@
+"""What SQLite's errors mean to a user: each in one of ours, with the remedy."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy.exc import DBAPIError
+
+from runner.errors import (
+    BusyError,
+    DiskError,
+    DiskFullError,
+    MovedDatabaseError,
+    StoreError,
+    UnavailableError,
+)
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Turn SQLite's errors into ours, with the remedy. One about a value is left as it is.
+
+    They are told apart by their codes. Their texts differ between versions and builds.
+    """
+    try:
+        yield
+    except (DBAPIError, sqlite3.Error, UnicodeDecodeError) as error:
+        found = _complaint(_cause(error), path)
+        if found is None:
+            raise
+        raise found from error
+
+
+def is_failure(error: BaseException) -> bool:
+    """Whether `translated` has something to tell of it."""
+    return _told_of(_cause(error)) is not None
+
+
+def _cause(error: BaseException) -> BaseException | None:
+    return error.orig if isinstance(error, DBAPIError) else error
+
+
+def cannot_open(path: Path, error: OSError) -> StoreError:
+    """What is told when the operating system refuses the file."""
+    what = f"{_NOT_OPENED.what} ({error.strerror})"
+    return StoreError(what, where=str(path), remedy=_NOT_OPENED.remedy)
+
+
+@dataclass(frozen=True, slots=True)
+class _Complaint:
+    """What the user is told of an error."""
+
+    kind: type[StoreError]
+    what: str
+    remedy: str
+
+
+def _complaint(error: BaseException | None, path: Path) -> StoreError | None:
+    told = _told_of(error)
+    if told is None:
+        return None
+    detail = getattr(error, "sqlite_errorname", None) or type(error).__name__
+    return told.kind(f"{told.what} ({detail}: {error})", where=str(path), remedy=told.remedy)
+
+
+def _told_of(error: BaseException | None) -> _Complaint | None:
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is None:  # Python's own: text that it cannot decode; and what is about a value
+        undecodable = isinstance(error, UnicodeDecodeError | sqlite3.OperationalError)
+        return _DAMAGED if undecodable else None
+    return _BY_CODE.get(code) or _BY_CODE.get(code & 0xFF)  # the low byte is the primary code
+
+
+_GOES_ON = "run the same command again; it goes on where it stopped"
+_RESTORE = "restore a backup, or move the file away and submit again"
+_ELSEWHERE = "choose another with --db or MIDNIGHT_DB"
+_FULL = _Complaint(DiskFullError, "the disk is full", f"free some space and {_GOES_ON}")
+_IO_ERROR = _Complaint(
+    DiskError,
+    "the database could not be read or written",
+    f"check the disk and {_GOES_ON}",
+)
+_NO_MEMORY = _Complaint(
+    UnavailableError, "there is not enough memory", f"close other programs and {_GOES_ON}"
+)
+_LOCKED = _Complaint(
+    BusyError,
+    "the database is locked by another program",
+    "close the program that holds the database, or wait for it",
+)
+_READ_ONLY = _Complaint(
+    StoreError, "the database is read-only", f"check its permissions, or {_ELSEWHERE}"
+)
+_MOVED = _Complaint(
+    MovedDatabaseError,
+    "the database was moved, deleted or replaced while it was in use",
+    f"put it back and {_GOES_ON}",
+)
+_NOT_OPENED = _Complaint(
+    StoreError,
+    "the database cannot be opened",
+    f"check the path and its permissions, or {_ELSEWHERE}",
+)
+_DAMAGED = _Complaint(StoreError, "the database is damaged", _RESTORE)
+_NO_DATABASE = _Complaint(StoreError, "the file is no database", _ELSEWHERE)
+# "no such column", and columns of other types: the file has tables of these names, and not ours.
+_NOT_OURS = _Complaint(StoreError, "this is not a database of this program", _RESTORE)
+
+_BY_CODE = {
+    sqlite3.SQLITE_FULL: _FULL,
+    sqlite3.SQLITE_IOERR: _IO_ERROR,
+    sqlite3.SQLITE_NOMEM: _NO_MEMORY,
+    sqlite3.SQLITE_IOERR_NOMEM: _NO_MEMORY,
+    sqlite3.SQLITE_BUSY: _LOCKED,
+    sqlite3.SQLITE_LOCKED: _LOCKED,
+    sqlite3.SQLITE_PROTOCOL: _LOCKED,
+    sqlite3.SQLITE_READONLY: _READ_ONLY,
+    sqlite3.SQLITE_PERM: _READ_ONLY,
+    sqlite3.SQLITE_AUTH: _READ_ONLY,
+    sqlite3.SQLITE_READONLY_DBMOVED: _MOVED,
+    sqlite3.SQLITE_CANTOPEN: _NOT_OPENED,
+    sqlite3.SQLITE_CORRUPT: _DAMAGED,
+    sqlite3.SQLITE_FORMAT: _NO_DATABASE,
+    sqlite3.SQLITE_NOTADB: _NO_DATABASE,
+    sqlite3.SQLITE_ERROR: _NOT_OURS,
+    sqlite3.SQLITE_MISMATCH: _NOT_OURS,
+}
