@@ -208,7 +208,7 @@ def plan(
     fresh: Fresh = False,
 ) -> int:
     """Say what a dataset would cost; it spends nothing."""
-    from runner.cli import as_json
+    from runner.cli import account_json, as_json
     from runner.cli.submit_action import Again, check
     from runner.clock import SystemClock
 
@@ -218,7 +218,7 @@ def plan(
     checked, now = Again(fresh).apply(check(session, job)), SystemClock().now()
     found = session.query(lambda midnight: _planned(session, midnight, checked), must_exist=False)
     if session.json:
-        print_json(as_json.plan(found) | {"data_use": as_json.data_uses(session.settings)})
+        print_json(as_json.plan(found) | {"data_use": account_json.data_uses(session.settings)})
         return exit_codes.DONE
     from runner.cli.render import summaries
     from runner.wording import fmt
