@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from runner.app.suggestions import Suggestion
     from runner.engine.call import Observer
     from runner.engine.progress import Progress, Watcher
+    from runner.engine.run import RunOptions
 
 
 @asynccontextmanager
@@ -168,7 +169,6 @@ class Application(Catalogue):
         chosen = None if only is None else frozenset(b.id for b in await self.family(only))
         in_play = [batch for batch in await self.batches() if _in_play(batch, chosen)]
         unserved = self._unserved(in_play)
-        touched = {batch.id for batch in in_play}
 
         from runner.engine.run import RunOptions  # noqa: PLC0415 - only a run needs it
 
@@ -183,8 +183,21 @@ class Application(Catalogue):
             watcher=watcher,
             observer=observer,
         )
+        return await self._drain(options, in_play, unserved, on_start, signals=signals)
+
+    async def _drain(
+        self,
+        options: RunOptions,
+        in_play: Sequence[Batch],
+        unserved: dict[int, tuple[str, ...]],
+        on_start: OnStart | None,
+        *,
+        signals: bool,
+    ) -> Ran:
+        """Run, with outputs kept up to date, and with people told where somebody can signal it."""
         from runner.app.attendance import Attendance  # noqa: PLC0415 - only a run
 
+        touched = {batch.id for batch in in_play}
         helpers = Attendance(self, self.quota, self.settings, self._environ, self._clock.now())
         async with helpers.watching(options, touched, attended=signals) as (watched, written):
             ending, waiting = await self._host.run(watched, on_start, signals=signals)

@@ -25,7 +25,7 @@ from runner.app.clients import Client
 from runner.clock import Clock
 from runner.core.states import ApiBatchState, BatchState
 from runner.errors import InputError, NotFoundError, RunnerError
-from runner.store import api_batches, batches
+from runner.store import api_batches, batch_updates, batches
 from runner.store.api_batches import ApiBatch
 from runner.store.api_files import Paging
 from runner.store.batches import Batch
@@ -261,7 +261,7 @@ class BatchApi:
             return
         if batch.state is not BatchState.CANCELLED:
             async with self._database.write() as connection:
-                await batches.set_batch_state(connection, batch.id, BatchState.CANCELLED)
+                await batch_updates.set_batch_state(connection, batch.id, BatchState.CANCELLED)
             self._changed()
         elif not batch.counts.running:
             await self._finish(found, batch, cancelled=True)

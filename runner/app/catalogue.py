@@ -14,7 +14,7 @@ from runner.clock import Clock
 from runner.core.states import BatchState
 from runner.errors import NotFoundError
 from runner.path_text import to_path
-from runner.store import batches
+from runner.store import batch_updates, batches
 from runner.store.batches import Batch
 from runner.store.database import Database
 
@@ -123,14 +123,14 @@ class Catalogue:
         async with self._database.write() as connection:
             for part in await batches.parts_of(connection, batch.id):
                 own = f"{name}, {part.part}" if part.part else name
-                await batches.rename(connection, part, own)
+                await batch_updates.rename(connection, part, own)
         return replace(batch, name=name)
 
     async def set_priority(self, batch: Batch, priority: int) -> Batch:
         """Have `batch` and its parts go earlier (a lower number) or later than others."""
         async with self._database.write() as connection:
             for part in await batches.parts_of(connection, batch.id):
-                await batches.set_priority(connection, part.id, priority)
+                await batch_updates.set_priority(connection, part.id, priority)
         return replace(batch, priority=priority)
 
     async def browse(self, batch: Batch, wanted: Wanted) -> RowPage:
@@ -203,7 +203,7 @@ class Catalogue:
             kept = outputs.set_aside(path, batch.counts.succeeded, state, owner)
         async with self._database.write() as connection:
             named_errors = None if errors is None else outputs.named(errors)
-            await batches.set_output(connection, batch.id, name, named_errors)
+            await batch_updates.set_output(connection, batch.id, name, named_errors)
             return await batches.get_batch(connection, batch.id) or batch, kept
 
     async def write_output(self, batch: Batch) -> int:
@@ -252,12 +252,12 @@ class Catalogue:
                 return await results.retry_family(connection, batch.id)
             for part in await batches.parts_of(connection, batch.id):
                 if part.state is BatchState.PAUSED:
-                    await batches.set_batch_state(connection, part.id, BatchState.ACTIVE)
+                    await batch_updates.set_batch_state(connection, part.id, BatchState.ACTIVE)
             return await results.retry_jobs(connection, cause.job_ids)
 
     async def set_state(self, batch: Batch, state: BatchState, reason: str = "") -> Batch:
         """Pause, resume or cancel `batch` and its parts. Rows in flight finish; nothing is lost."""
         async with self._database.write() as connection:
             for part in await batches.parts_of(connection, batch.id):
-                await batches.set_batch_state(connection, part.id, state, reason)
+                await batch_updates.set_batch_state(connection, part.id, state, reason)
         return replace(batch, state=state, pause_reason=reason)

@@ -18,7 +18,7 @@ from runner.app.parts import Fingerprints, Part, request_keys
 from runner.app.submission import Checked, Progress, unseen_progress
 from runner.core.states import BatchState
 from runner.errors import NotFoundError
-from runner.store import batches, enqueue, results, reuse
+from runner.store import batch_updates, batches, enqueue, results, reuse
 from runner.store.batches import Batch, NewBatch
 from runner.store.database import Database
 from runner.threads import both, in_thread
@@ -183,7 +183,7 @@ async def _find_or_create(
     if found is None:
         return await batches.create_batch(connection, new, now), True
     # New limits and so on take effect; what is asked is the same by its digest.
-    await batches.set_job(connection, found, new)
+    await batch_updates.set_job(connection, found, new)
     return await batches.get_batch(connection, found.id) or found, False
 
 
@@ -191,9 +191,9 @@ async def _take_up(connection: AsyncConnection, batch: Batch, old: Batch | None)
     """All rows of the batch and of its parts are queued: let them be asked, and `old` no more."""
     for one in await batches.parts_of(connection, batch.id):
         if one.state is BatchState.LOADING or one.replaced_by is not None:
-            await batches.set_batch_state(connection, one.id, BatchState.ACTIVE)
+            await batch_updates.set_batch_state(connection, one.id, BatchState.ACTIVE)
     if old is not None:
-        await batches.replace_batch(connection, old, batch)
+        await batch_updates.replace_batch(connection, old, batch)
 
 
 async def _load_all(

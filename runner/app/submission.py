@@ -163,10 +163,9 @@ def check_submission(
     if loaded.job.kind == "request":
         asked = check_requests(dataset, selection=selection, on_progress=on_progress)
         return Checked(loaded, prompt, replace(asked.dataset, alias=alias), url=asked.url)
-    gold = loaded.job.gold
     found = files.check(
         dataset,
-        required=prompt.required_columns | ({canonical(gold)} if gold else set()),
+        required=_columns_needed(loaded, prompt),
         options=options,
         selection=selection,
         on_progress=on_progress,
@@ -178,10 +177,15 @@ def check_submission(
     replaced = _results_of_ours(loaded, prompt, found, selection)
     checked = Checked(loaded, prompt, found, replaced=replaced)
     told = (*found.remarks, *remarks, *_renamed(loaded, checked.columns), *_replaced(replaced))
-    checked = replace(checked, remarks=told)
     if loaded.prompt.image_templates:
         check_shown(loaded, prompt, checked.rows(), checked.folder, str(found.path))
-    return checked
+    return replace(checked, remarks=told)
+
+
+def _columns_needed(loaded: JobFile, prompt: Prompt) -> frozenset[str]:
+    """The columns that the dataset must have, as they are compared."""
+    gold = loaded.job.gold
+    return prompt.required_columns | ({canonical(gold)} if gold else set())
 
 
 def _loaded(job: Path | JobFile, *, constant_prompt: bool) -> tuple[JobFile, str]:
@@ -209,8 +213,8 @@ def _results_of_ours(
     whole = set(usual[: len(files.RESULT_COLUMNS)]) <= set(dataset.columns)
     if prompt.columns_read is None or not (by_result and whole):
         return frozenset()
-    read = {*prompt.required_columns, canonical(loaded.job.gold or "")}
-    return frozenset(n for n in usual if n in dataset.columns and canonical(n) not in read)
+    needed = _columns_needed(loaded, prompt)
+    return frozenset(n for n in usual if n in dataset.columns and canonical(n) not in needed)
 
 
 def _replaced(names: frozenset[str]) -> tuple[str, ...]:

@@ -27,9 +27,9 @@ USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[2]
 # The module of each command, the commands in the order in which one needs them.
 COMMANDS = {
     "init": "setup_commands",
-    "plan": "run_commands",
-    "rehearse": "run_commands",
-    "try": "run_commands",
+    "plan": "plan_commands",
+    "rehearse": "plan_commands",
+    "try": "plan_commands",
     "run": "run_commands",
     "submit": "run_commands",
     "status": "query_commands",

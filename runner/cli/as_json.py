@@ -5,25 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from runner import exact_json
-from runner.core.gate import ParkReason
-from runner.core.period import spell
-from runner.core.window import CREDIT, NEVER, Unit
+from runner.cli import account_json
 from runner.wording.fmt import iso
 
 if TYPE_CHECKING:
-    from runner.app.credits import Credits, Purchase
-    from runner.app.doctor import Check
-    from runner.app.models import Models
     from runner.app.outputs import Written
     from runner.app.planning import Plan
     from runner.app.publishing import Published
-    from runner.app.responses import BatchStatus, QuotaLine, Ran, Status, Submitted
+    from runner.app.responses import BatchStatus, Ran, Status, Submitted
     from runner.core.demand import Waiting
     from runner.core.forecast import Forecast
     from runner.core.window import Window
     from runner.errors import RunnerError
-    from runner.settings import Settings
-    from runner.simulator import SimulatorConfig, Stats
     from runner.store.batch_rows import Failure
     from runner.store.batches import Batch
 
@@ -100,32 +93,6 @@ def waiting(found: Waiting | None) -> JSON | None:
     }
 
 
-def window(found: Window) -> JSON:
-    """One period of one quota; `model` is null for the account's own."""
-    factor = CREDIT if found.unit is Unit.CREDITS else 1
-
-    def amount(value: int | None) -> float | int | None:
-        return value if value is None or factor == 1 else value / factor
-
-    return {
-        "account": found.account,
-        "model": found.model or None,
-        "quota": found.quota,
-        "unit": found.unit.value,
-        "period": spell(found.period),
-        "period_key": found.period_key or None,
-        "limit": amount(found.limit),
-        "spent": amount(found.spent),
-        "reserved": amount(found.reserved),
-        "reserve": amount(found.reserve),
-        "left": amount(found.remaining),
-        "source": found.limit_source.value,
-        "learned_at": None if found.limit_learned_at is None else iso(found.limit_learned_at),
-        "resets_at": iso(found.resets_at) if found.resets_at < NEVER else None,
-        "refused": found.gate.why or "refused" if found.gate.reason is ParkReason.REFUSED else None,
-    }
-
-
 def submitted(found: Submitted) -> JSON:
     """A queued batch and its forecast."""
     old = found.replaces
@@ -167,37 +134,17 @@ def plan(found: Plan) -> JSON:
         "days": found.forecast.days,
         "finish_at": (forecast(found.forecast) or {})["finish_at"],
         "forecast": forecast(found.forecast),
-        "credits": [purchase(each) for each in found.purchases],
+        "credits": [account_json.purchase(each) for each in found.purchases],
         "other_models": [
             {
                 "account": each.account,
                 "model": each.model,
                 "calls_left": each.calls_left,
-                "credits_a_call": in_credits(each.price),
+                "credits_a_call": account_json.in_credits(each.price),
             }
             for each in found.suggestions
         ],
     }
-
-
-def purchase(found: Purchase) -> JSON:
-    """What credits pay for; `available` is null where nobody has seen a balance."""
-    return {
-        "account": found.account,
-        "model": found.model,
-        "available": in_credits(found.amount),
-        "granted_a_day": in_credits(found.daily),
-        "credits_a_call": in_credits(found.price),
-        "calls": found.calls,
-        "rows": found.rows,
-    }
-
-
-def data_uses(settings: Settings) -> list[JSON]:
-    """What each provider that is used does with what is sent."""
-    from runner.app.data_use import data_uses as found  # noqa: PLC0415 - for plans alone
-
-    return [{"provider": one.provider, "use": one.use, "told": one.told} for one in found(settings)]
 
 
 def ran(found: Ran, windows: tuple[Window, ...]) -> JSON:
@@ -211,7 +158,7 @@ def ran(found: Ran, windows: tuple[Window, ...]) -> JSON:
         "unserved": sorted(found.unserved),
         "batches": [batch(each) for each in found.batches],
         "outputs": [output(each) for each in found.outputs],
-        "windows": [window(each) for each in windows],
+        "windows": [account_json.window(each) for each in windows],
     }
 
 
@@ -233,8 +180,8 @@ def status(found: Status) -> JSON:
         "runs": [run(one) for one in found.published],
         "set_aside": found.set_aside,
         "batches": [batch_status(line) for line in found.batches],
-        "windows": [window(each) for each in found.windows],
-        "credits": [purchase(each) for each in found.purchases],
+        "windows": [account_json.window(each) for each in found.windows],
+        "credits": [account_json.purchase(each) for each in found.purchases],
     }
 
 
@@ -268,46 +215,6 @@ def batch_status(found: BatchStatus) -> JSON:
     }
 
 
-def quota(lines: list[QuotaLine]) -> list[JSON]:
-    """Every window; `balance` is null unless it is of credits, and the balance is known."""
-    return [
-        window(line.window)
-        | {
-            "resets_in_s": _seconds(line),
-            "balance": None if line.credits is None else credits_of(line.credits),
-        }
-        for line in lines
-    ]
-
-
-def credits_of(found: Credits) -> JSON:
-    """A balance, in credits; `expiring` is an estimate, null where nothing is known to expire."""
-    expiry = found.expiring
-    seen = None if expiry is None or expiry.seen is None else [iso(at) for at in expiry.seen]
-    return {
-        "told_at": iso(found.at),
-        "spent_since": in_credits(found.since),
-        "available": in_credits(found.available),
-        "frozen": in_credits(found.frozen),
-        "expiring": expiry
-        and {
-            "estimate": True,
-            "amount": in_credits(expiry.amount),
-            "by": iso(expiry.by),
-            "granted_between": seen,
-        },
-    }
-
-
-def in_credits(amount: int | None) -> float | None:
-    """Thousandths of credits as credits."""
-    return None if amount is None else amount / CREDIT
-
-
-def _seconds(line: QuotaLine) -> int | None:
-    return max(0, line.resets_in_ms) // 1000 if line.window.resets_at < NEVER else None
-
-
 def failures(found: list[Failure]) -> list[JSON]:
     """Failed rows; `input` is the row."""
     return [
@@ -319,55 +226,3 @@ def failures(found: list[Failure]) -> list[JSON]:
         }
         for each in found
     ]
-
-
-def listening(config: SimulatorConfig, url: str) -> JSON:
-    """A simulated provider that has begun to serve."""
-    return {
-        "base_url": url,
-        "calls_per_day": config.calls_per_day,
-        "calls_per_day_per_model": config.calls_per_day_per_model,
-    }
-
-
-def stats(found: Stats) -> JSON:
-    """What a simulated provider saw."""
-    return {
-        "calls": found.calls,
-        "answered": found.answered,
-        "refused": found.refused,
-        "max_in_flight": found.max_in_flight,
-        "prompts": found.prompts,
-        "images": found.images,
-        "image_prompts": found.image_prompts,
-        "by_day": {
-            name: {
-                "calls": each.calls,
-                "answered": each.answered,
-                "refused": each.refused,
-                "spent": each.spent,
-            }
-            for name, each in found.by_day.items()
-        },
-    }
-
-
-def models(found: list[Models]) -> list[JSON]:
-    """What each account can call; `why_not` says why it lists nothing."""
-    return [
-        {"account": each.account, "models": list(each.names), "why_not": each.why_not}
-        for each in found
-    ]
-
-
-def checks(found: list[Check]) -> list[JSON]:
-    """What `doctor` found; `ok` is null where it is not known."""
-    return [
-        {"name": each.name, "ok": each.ok, "detail": each.detail, "remedy": remedy_of(each)}
-        for each in found
-    ]
-
-
-def remedy_of(check: Check) -> str | None:
-    """What to do about a check that failed or is not known."""
-    return None if check.ok else check.remedy

@@ -9,12 +9,17 @@ from typing import Annotated
 
 import typer
 
+from runner.core.pacing import Pace
 from runner.errors import ConfigError, OutputError
 
 JOBFILE_HELP = (
     "The job file (.toml); or a file made for the OpenAI Batch API (.jsonl), which needs no INPUT."
 )
 JobFile = Annotated[Path, typer.Argument(help=JOBFILE_HELP, metavar="JOBFILE")]
+JobFileIfAny = Annotated[
+    Path | None,
+    typer.Argument(help=f"{JOBFILE_HELP} Default: all that is queued.", metavar="JOBFILE"),
+]
 INPUT_HELP = (
     "The dataset (.csv, .tsv, .jsonl, also with .gz or .zst; .parquet; .xlsx); several files or a "
     "pattern are one dataset; - is standard input."
@@ -110,6 +115,29 @@ RetryFailed = Annotated[
         "--retry-failed",
         help="Ask only the rows that have failed again, also with a prompt that has changed; the "
         "other answers are kept.",
+    ),
+]
+PaceName = Annotated[
+    Pace | None,
+    typer.Option(
+        help="How to spend a day's allowance: asap, even over the day, or auto: evenly only "
+        "when the work does not fit; default: as configured (auto).",
+    ),
+]
+NoWait = Annotated[
+    bool,
+    typer.Option(
+        "--no-wait",
+        help="End when today's allowance is spent, instead of sleeping till it "
+        "is renewed; implies --pace asap.",
+    ),
+]
+Forever = Annotated[
+    bool,
+    typer.Option(
+        "--forever",
+        help="Work off whatever is queued, now and later, until it is stopped; a terminal that "
+        "is closed does not stop it.",
     ),
 ]
 CallsPerDay = Annotated[

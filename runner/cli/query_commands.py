@@ -76,12 +76,12 @@ def watch(context: typer.Context) -> int:
 @app.command(epilog=examples("midnight quota", "midnight quota --json"))
 def quota(context: typer.Context) -> int:
     """Show every allowance: spent, left, and when it resets."""
-    from runner.cli import as_json
+    from runner.cli import account_json
 
     session = session_of(context)
     found = session.query(lambda midnight: midnight.quota())
     if session.json:
-        print_json(as_json.quota(found))
+        print_json(account_json.quota(found))
         return exit_codes.DONE
     from runner.cli.render import quota_tables
     from runner.clock import SystemClock

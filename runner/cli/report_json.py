@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from runner.cli import as_json
+from runner.cli import account_json, as_json, simulator_json
 from runner.wording.fmt import iso
 
 if TYPE_CHECKING:
@@ -82,7 +82,9 @@ def report(
         "total": line(found.total),
         "hours": {day: list(numbers) for day, numbers in found.hours.items()},
         "credits": {
-            line.window.account: as_json.credits_of(line.credits) for line in quota if line.credits
+            line.window.account: account_json.credits_of(line.credits)
+            for line in quota
+            if line.credits
         },
         "agreement": agreement(compared) if compared else None,
         "check": pair(check) if check else None,
@@ -100,8 +102,8 @@ def line(found: Line) -> dict[str, Any]:
         "spent": found.spent,
         "limit": found.limit,
         "share_of_allowance": None if share is None else round(share, 4),
-        "credits": as_json.in_credits(figures.credits) if found.paid else None,
-        "balance": as_json.in_credits(found.balance),
+        "credits": account_json.in_credits(figures.credits) if found.paid else None,
+        "balance": account_json.in_credits(found.balance),
     }
     own = {name: reckoned[name] if name in reckoned else getattr(figures, name) for name in FIGURES}
     return {**found.labels, **own}
@@ -125,8 +127,8 @@ def day(found: DayReport) -> dict[str, Any]:
         "rows_per_call": round(found.rows / found.succeeded, 2) if found.succeeded else None,
         "tokens": found.tokens,
         "share_of_allowance": share_of(found),
-        "credits": as_json.in_credits(found.credits),
-        "balance": as_json.in_credits(found.balance),
+        "credits": account_json.in_credits(found.credits),
+        "balance": account_json.in_credits(found.balance),
     }
     return {
         name: reckoned[name] if name in reckoned else getattr(found, name) for name in DAY_COLUMNS
@@ -144,7 +146,7 @@ def rehearsal(found: Rehearsal, real_s: float) -> dict[str, Any]:
     """A rehearsal."""
     return as_json.ran(found.ran, ()) | {
         "days": [day(each) for each in found.days],
-        "provider": as_json.stats(found.provider),
+        "provider": simulator_json.stats(found.provider),
         "started_at": iso(found.started_at),
         "ended_at": iso(found.ended_at),
         "virtual_s": (found.ended_at - found.started_at) / 1000,

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.cli import as_json
-from runner.cli.arguments import JobArguments
+from runner.cli.arguments import DatasetArguments, JobArguments
 from runner.cli.exit_codes import code_of
 from runner.cli.output_target import OutputTarget
 from runner.cli.session import Session, print_json
 from runner.cli.submit_action import AS_USUAL, Again, check, submit
 from runner.clock import SystemClock
 from runner.core.pacing import Pace
+from runner.errors import ConfigError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -46,6 +47,29 @@ class RunRequest:
     def effective_pace(self) -> Pace | None:
         """The pace; with --no-wait, as fast as today allows unless a pace was given."""
         return Pace.ASAP if self.no_wait and self.pace is None else self.pace
+
+    def check(self, dataset: DatasetArguments) -> None:
+        """Refuse options that contradict each other, or that need a job file.
+
+        Raises:
+            ConfigError: They do.
+        """
+        self.again.check()
+        if self.forever and (self.job or self.no_wait):
+            remedy = "queue the dataset with: midnight submit JOBFILE INPUT -o OUT"
+            raise ConfigError("--forever works off all that is queued", where="run", remedy=remedy)
+        if self.job:
+            return
+        words, both = dataset.to_argv(), "name the job file and the dataset too"
+        if self.target.path is not None:
+            remedy = f"{both}, or use: midnight export BATCH -o OUT"
+            raise ConfigError("-o needs a batch to write", where="run", remedy=remedy)
+        if words:
+            raise ConfigError(f"{words[0]} needs a dataset", where="run", remedy=both)
+        if self.again:
+            what = "--fresh and --retry-failed need a dataset"
+            remedy = f"{both}, or use: midnight retry BATCH"
+            raise ConfigError(what, where="run", remedy=remedy)
 
     def to_argv(self) -> list[str | Path]:
         """The arguments that ask for the same again."""

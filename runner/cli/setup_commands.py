@@ -25,12 +25,12 @@ def doctor(context: typer.Context) -> int:
     import os
 
     from runner.app.doctor import examine
-    from runner.cli import as_json
+    from runner.cli import account_json
 
     session = session_of(context)
     found = run_async(lambda: examine(session.settings, os.environ))
     if session.json:
-        print_json(as_json.checks(found))
+        print_json(account_json.checks(found))
     else:
         from runner.cli.render import setup_views
 
@@ -44,14 +44,14 @@ def models(context: typer.Context) -> int:
     import os
 
     from runner.app.models import list_models, nothing_listed
-    from runner.cli import as_json
+    from runner.cli import account_json
 
     session = session_of(context)
     found = run_async(lambda: list_models(session.settings, os.environ))
     if (nothing := nothing_listed(found)) is not None:
         raise nothing
     if session.json:
-        print_json(as_json.models(found))
+        print_json(account_json.models(found))
         return exit_codes.DONE
     from runner.cli.render import setup_views
 

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from runner.app.rehearsal import configured_simulator
-from runner.cli import as_json, exit_codes
+from runner.cli import exit_codes, simulator_json
 from runner.cli.options import read_faults
 from runner.cli.render import setup_views
 from runner.cli.session import Session, print_json_line, run_async
@@ -29,7 +29,7 @@ def serve_simulator(session: Session, host: str, port: int, options: Mapping[str
     def ready(real_port: int) -> None:
         url = f"http://{address}:{real_port}/v1"
         if session.json:
-            print_json_line(as_json.listening(config, url))
+            print_json_line(simulator_json.listening(config, url))
         session.err.print(
             setup_views.simulating(config, url, token=bool(config.tokens)), soft_wrap=True
         )
@@ -37,7 +37,7 @@ def serve_simulator(session: Session, host: str, port: int, options: Mapping[str
     run_async(partial(serve, provider, host, port, ready=ready))
     session.err.print()  # the terminal has just shown ^C
     if session.json:
-        print_json_line(as_json.stats(provider.stats()))
+        print_json_line(simulator_json.stats(provider.stats()))
     else:
         session.print(setup_views.seen(provider.stats()))
     return exit_codes.DONE

@@ -17,7 +17,7 @@ from runner.core.window import Window
 from runner.engine.memory import Memory
 from runner.engine.snapshot import Snapshot, routes_of
 from runner.providers.account import Account
-from runner.store import batches, results
+from runner.store import batch_updates, results
 from runner.store.counts import Changes
 
 
@@ -28,7 +28,7 @@ async def pause(
     left = dict(snapshot.batches)
     for batch_id, reason in reasons.items():
         if left.pop(batch_id, None) is not None:
-            await batches.set_batch_state(connection, batch_id, BatchState.PAUSED, reason)
+            await batch_updates.set_batch_state(connection, batch_id, BatchState.PAUSED, reason)
     return replace(snapshot, batches=left)
 
 

@@ -1,4 +1,4 @@
-"""Batches and their parts: created, found, renamed, paused; each with its exact counts.
+"""Batches and their parts: created and found, each with its exact counts.
 
 Functions take a connection inside the caller's transaction, and return frozen values.
 """
@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import orjson
-from sqlalchemy import Row, insert, literal_column, or_, select, update
+from sqlalchemy import Row, insert, literal_column, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.demand import Rotate
@@ -166,7 +166,7 @@ async def create_batch(connection: AsyncConnection, new: NewBatch, now: int) -> 
         "part_of": new.part_of,
         "part": new.part,
         "reuse_answers": int(new.reuse_answers),
-        **_packing_values(new.packing),
+        **packing_values(new.packing),
         "created_at_ms": now,
         "job_path": new.job_path,
         "selection": new.selection,
@@ -205,37 +205,6 @@ async def find_predecessor(connection: AsyncConnection, batch: Batch) -> Batch |
     return _batch(row) if row else None
 
 
-async def replace_batch(connection: AsyncConnection, old: Batch, new: Batch) -> None:
-    """Ask no more of `old` and its parts: `new` asks the same in a newer way."""
-    family = or_(batches.c.id == old.id, batches.c.part_of == old.id)
-    await connection.execute(update(batches).where(family).values(replaced_by=new.id))
-    for part in await parts_of(connection, old.id):
-        if not part.done:
-            await set_batch_state(connection, part.id, BatchState.CANCELLED)
-
-
-async def set_output(
-    connection: AsyncConnection, batch_id: int, output: str | None, errors: str | None = None
-) -> None:
-    """Have the results of a batch written to a file, which is then no other batch's."""
-    if output is not None:
-        others = update(batches).where(batches.c.output == output, batches.c.id != batch_id)
-        await connection.execute(others.values(output=None, error_output=None))
-    own = update(batches).where(batches.c.id == batch_id)
-    await connection.execute(own.values(output=output, error_output=errors))
-
-
-async def set_priority(connection: AsyncConnection, batch_id: int, priority: int) -> None:
-    """Give a batch or a part of it another priority; lower goes first."""
-    own = update(batches).where(batches.c.id == batch_id)
-    await connection.execute(own.values(priority=priority))
-
-
-async def rename(connection: AsyncConnection, batch: Batch, name: str) -> None:
-    """Give a batch or a part of it another name."""
-    await connection.execute(update(batches).where(batches.c.id == batch.id).values(name=name))
-
-
 async def get_batch(connection: AsyncConnection, batch_id: int) -> Batch | None:
     """The batch with this id."""
     found = await connection.execute(_BATCHES.where(batches.c.id == batch_id))
@@ -267,48 +236,8 @@ async def parts_of(connection: AsyncConnection, batch_id: int) -> list[Batch]:
     return [_batch(row) for row in found]
 
 
-async def set_job(connection: AsyncConnection, batch: Batch, new: NewBatch) -> None:
-    """Give a batch new limits and a new priority; what it asks stays the same.
-
-    It gets a new name if its job file has one now; until then a name that was given to it stays.
-    """
-    renamed = _job_name(batch.job_json) != _job_name(new.job_json)
-    values = {
-        "name": new.name if renamed else batch.name,
-        "job_path": new.job_path or batch.job_path,
-        "selection": new.selection,
-        "job_json": new.job_json,
-        "priority": new.priority,
-        "rotate": new.rotate,
-        "max_calls": new.max_calls,
-        "reuse_answers": int(new.reuse_answers),
-        **_packing_values(new.packing),
-    }
-    await connection.execute(update(batches).where(batches.c.id == batch.id).values(values))
-
-
-def _job_name(job_json: str) -> object:
-    return orjson.loads(job_json).get("job", {}).get("name")
-
-
-async def set_batch_state(
-    connection: AsyncConnection, batch_id: int, state: BatchState, reason: str = ""
-) -> None:
-    """Activate, pause or cancel a batch; its jobs stay as they are.
-
-    One that is activated gets a fresh chance: rejections so far no longer count, and nothing
-    replaces it any more.
-    """
-    values: dict[str, object] = {"state": state, "pause_reason": reason}
-    if state is BatchState.ACTIVE:
-        values["replaced_by"] = None
-    await connection.execute(update(batches).where(batches.c.id == batch_id).values(values))
-    if state is BatchState.ACTIVE:
-        own = batch_counts.c.batch_id == batch_id
-        await connection.execute(update(batch_counts).where(own).values(calls_rejected=0))
-
-
-def _packing_values(packing: Packing) -> dict[str, object]:
+def packing_values(packing: Packing) -> dict[str, object]:
+    """How rows share calls, as columns."""
     return {"max_rows_per_call": packing.most, "max_bytes_per_call": packing.budget}
 
 

@@ -25,7 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.states import BatchState, JobEvent, JobState, after
-from runner.store import batches
+from runner.store import batch_updates, batches
 from runner.store.batches import Batch
 from runner.store.counts import Changes
 from runner.store.expressions import OneOf, listed
@@ -235,7 +235,7 @@ async def retry_family(connection: AsyncConnection, batch_id: int) -> int:
     for part in await batches.parts_of(connection, batch_id):
         again = await retry_failed(connection, part)
         if again and part.state is BatchState.PAUSED:
-            await batches.set_batch_state(connection, part.id, BatchState.ACTIVE)
+            await batch_updates.set_batch_state(connection, part.id, BatchState.ACTIVE)
         retried += again
     return retried
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from runner.app.responses import BatchStatus, Status
 from runner.core.states import BatchState
-from runner.wording import credit_messages, messages
+from runner.wording import credit_messages, messages, wait_messages
 
 
 def of_batch(line: BatchStatus, found: Status) -> str:
@@ -18,10 +18,10 @@ def of_batch(line: BatchStatus, found: Status) -> str:
         if not found.runners:
             return ""
         due = credit_messages.login_due(line.forecast, found.at)
-        told = f"at the configured pace: {messages.wait(waiting, found.at)}"
+        told = f"at the configured pace: {wait_messages.wait(waiting, found.at)}"
         return f"{told}; {due}" if due else told
     if waiting is not None:
-        return messages.wait(waiting, found.at)
+        return wait_messages.wait(waiting, found.at)
     if due := credit_messages.login_due(line.forecast, found.at):
         return due
     return "" if batch.done else batch.pause_reason

@@ -19,7 +19,7 @@ from runner.cli.exit_codes import WORK_LEFT, code_of
 from runner.core.ending import Ending
 from runner.core.pacing import Pace
 from runner.settings import ProviderTable, RunSettings
-from runner.wording import messages
+from runner.wording import wait_messages
 
 START = 1_767_571_200_000  # 2026-01-05 08:00 in UTC+8
 SECOND, MINUTE = 1_000, 60_000
@@ -80,7 +80,7 @@ def run(
             batch = (await midnight.submit(checked)).batch
             began = clock.now()
             ran = await midnight.run(only=batch, wait=False, pace=Pace.ASAP)
-            why = "; ".join(messages.end_reasons(ran.waiting, clock.now()))
+            why = "; ".join(wait_messages.end_reasons(ran.waiting, clock.now()))
             return Seen(ran, clock.now() - began, why)
 
     return virtual.run(main)

@@ -16,7 +16,7 @@ from runner.core.states import BatchState
 from runner.engine import balance_poller
 from runner.engine.run import Run, RunOptions
 from runner.errors import EngineError
-from runner.store.batches import set_batch_state
+from runner.store.batch_updates import set_batch_state
 from tests.store.releases import raw
 from tests.support.world import World, simulate
 

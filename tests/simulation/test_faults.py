@@ -17,7 +17,7 @@ from runner.core.pacing import Pace
 from runner.core.states import BatchState
 from runner.engine.run import RunOptions
 from runner.errors import JobFileError, UnauthorisedError
-from runner.store.batches import set_batch_state
+from runner.store.batch_updates import set_batch_state
 from runner.store.tables import batches
 
 KINDS = (

@@ -9,14 +9,14 @@ import anyio
 from runner.core.ending import Ending
 from runner.core.states import BatchState
 from runner.engine.run import RunOptions
-from runner.store import batches
+from runner.store import batch_updates
 from runner.store.batches import Batch
 from tests.support.world import World, simulate
 
 
 async def change(world: World, batch: Batch, state: BatchState, reason: str = "") -> None:
     async with world.database.write() as connection:
-        await batches.set_batch_state(connection, batch.id, state, reason)
+        await batch_updates.set_batch_state(connection, batch.id, state, reason)
 
 
 def test_a_paused_batch_goes_on_in_the_same_run_when_it_is_resumed(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from runner.core.ending import Ending
 from runner.core.pacing import Pace
 from runner.core.states import BatchState
 from runner.engine.run import RunOptions
-from runner.store import batches
+from runner.store import batch_updates
 from tests.support.world import World, simulate
 
 ASAP = RunOptions(rules=Rules(Pace.ASAP))
@@ -71,7 +71,7 @@ def test_rejections_from_some_moment_on_pause_the_batch_and_fail_no_row(
         assert await world.defects() == []
         provider.script = lambda _n: answered()
         async with world.database.write() as connection:
-            await batches.set_batch_state(connection, batch.id, BatchState.ACTIVE)
+            await batch_updates.set_batch_state(connection, batch.id, BatchState.ACTIVE)
         assert await drain(world, provider) is Ending.DONE
         assert (await world.batch(batch)).counts.succeeded == 400
         assert await world.defects() == []
@@ -92,7 +92,7 @@ def test_a_batch_that_is_resumed_although_nothing_has_changed_stops_again_and_ro
             await drain(world, provider, 1)
             failed.append((await world.batch(batch)).counts.failed)
             async with world.database.write() as connection:
-                await batches.set_batch_state(connection, batch.id, BatchState.ACTIVE)
+                await batch_updates.set_batch_state(connection, batch.id, BatchState.ACTIVE)
         assert failed[0] == 0
         assert failed[-1] == 8
         assert await world.defects() == []

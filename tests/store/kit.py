@@ -29,7 +29,7 @@ from runner.core.settlement import Call, CallJob, JobOutcome, Settlement, settle
 from runner.core.states import BatchState
 from runner.core.verdict import Kind, Scope, Verdict
 from runner.core.window import ONE_CALL, Cost, Count, Quota
-from runner.store import batches, enqueue, jobs, reuse, windows
+from runner.store import batch_updates, batches, enqueue, jobs, reuse, windows
 from runner.store.apply import apply, unsettled
 from runner.store.batches import Batch, NewBatch
 from runner.store.counts import Changes
@@ -202,7 +202,7 @@ async def submit(
     batch = await batches.create_batch(connection, new_batch(number, digest, model, **more), NOON)
     rows = bodies or [f'{{"n":{n}}}' for n in range(1, number + 1)]
     await enqueue.enqueue(connection, batch, 0, rows, list(map(fingerprint, asks)), NOON)
-    await batches.set_batch_state(connection, batch.id, BatchState.ACTIVE)
+    await batch_updates.set_batch_state(connection, batch.id, BatchState.ACTIVE)
     return await reread(connection, batch)
 
 

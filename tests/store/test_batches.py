@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.states import BatchState, Counts
-from runner.store import batches, enqueue
+from runner.store import batch_updates, batches, enqueue
 from runner.store.database import Database
 from tests.store.kit import (
     NOON,
@@ -74,7 +74,7 @@ def test_batches_that_are_paused_cancelled_or_finished_are_not_runnable(store: S
     async def scene(connection: AsyncConnection) -> None:
         for state in (BatchState.PAUSED, BatchState.CANCELLED, BatchState.ACTIVE):
             batch = await submit(connection, 1, digest=state)
-            await batches.set_batch_state(connection, batch.id, state, "why")
+            await batch_updates.set_batch_state(connection, batch.id, state, "why")
         await submit(connection, 0, digest="no rows")
         assert [one.digest for one in await batches.runnable(connection)] == ["active"]
         await settle(connection, done(await start_one(connection, batch)))

@@ -6,7 +6,7 @@ from runner.core.packing import Packing
 from runner.core.retry import Fail, Reask, RetryAt, SplitPack, Succeed
 from runner.core.settlement import Call
 from runner.core.states import Counts
-from runner.store import batches, jobs
+from runner.store import batch_updates, jobs
 from runner.store.rescue import rescue
 from tests.store.kit import (
     NOON,
@@ -141,7 +141,7 @@ def test_smaller_packs_from_now_on_leave_no_row_behind(store: Store) -> None:
         batch = await submit(connection, 4, packing=FOUR)
         one = await start_one(connection, batch)
         await settle(connection, each(one, *[SplitPack()] * 4))
-        await batches.set_job(connection, batch, new_batch(4))
+        await batch_updates.set_job(connection, batch, new_batch(4))
         alone = await reread(connection, batch)
         assert [ids(call) for call in await start(connection, alone, 9)] == [[1], [2], [3], [4]]
 

@@ -30,7 +30,7 @@ from runner.core.settlement import Call, Settlement
 from runner.core.states import BatchState
 from runner.core.verdict import Scope
 from runner.core.window import Quota
-from runner.store import batches, image_tasks, results
+from runner.store import batch_updates, batches, image_tasks, results
 from runner.store.rescue import rescue
 from tests.store.kit import (
     ACCOUNT,
@@ -233,7 +233,7 @@ class QueueMachine(RuleBasedStateMachine):
 
     @rule(batch_id=st.sampled_from([1, 2]), state=st.sampled_from(BatchState))
     def a_batch_is_paused_or_goes_on(self, batch_id: int, state: BatchState) -> None:
-        self.write(lambda connection: batches.set_batch_state(connection, batch_id, state))
+        self.write(lambda connection: batch_updates.set_batch_state(connection, batch_id, state))
 
     @rule()
     def what_is_due_is_promoted(self) -> None:

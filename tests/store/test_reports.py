@@ -10,7 +10,7 @@ from runner.core.renewal import windows_at
 from runner.core.states import BatchState
 from runner.core.verdict import Scope
 from runner.core.window import Quota, Source, Unit
-from runner.store import balances, batch_rows, batches, reports, windows
+from runner.store import balances, batch_rows, batch_updates, reports, windows
 from runner.store.database import Database
 from runner.store.rescue import rescue
 from tests.store.kit import (
@@ -262,7 +262,7 @@ def test_rows_of_a_cancelled_batch_say_so_unless_they_have_ended(
             await open_gates(connection, batch)
             late, waiting, _ = await start(connection, batch, 3)
             await settle(connection, faulted(waiting, NOON))
-            await batches.set_batch_state(connection, batch.id, state)
+            await batch_updates.set_batch_state(connection, batch.id, state)
             batch = await reread(connection, batch)
             page = await batch_rows.export_page(connection, batch, 0, 10)
             assert [row.state for row in page] == ["succeeded", "running", word, "running"]

@@ -16,7 +16,7 @@ from sqlalchemy.engine import Engine
 from runner.core.ending import Ending
 from runner.core.states import BatchState
 from runner.errors import BusyError, StoreError
-from runner.store import batches, enqueue, migrate
+from runner.store import batch_updates, batches, enqueue, migrate
 from runner.store import sqlite as dialect
 from runner.store.batches import Batch
 from runner.store.opening import open_database
@@ -311,7 +311,7 @@ async def load_the_rest(world: World, batch: Batch) -> None:
     asks = list(map(fingerprint, texts))
     async with world.database.write() as connection:
         await enqueue.enqueue(connection, batch, batch.rows_loaded, texts, asks, world.clock.now())
-        await batches.set_batch_state(connection, batch.id, BatchState.ACTIVE)
+        await batch_updates.set_batch_state(connection, batch.id, BatchState.ACTIVE)
 
 
 async def all_is_answered(world: World, batch: Batch) -> None:

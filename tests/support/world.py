@@ -34,7 +34,7 @@ from runner.simulator import (
     answer,
     build_app,
 )
-from runner.store import batch_rows, batches, enqueue, integrity, reports
+from runner.store import batch_rows, batch_updates, batches, enqueue, integrity, reports
 from runner.store.batch_rows import ExportRow
 from runner.store.batches import Batch, NewBatch
 from runner.store.database import Database
@@ -96,7 +96,7 @@ class World:
             batch = await batches.create_batch(connection, new, self.clock.now())
             texts = [f'{{"text":"{name} {number}"}}' for number in range(rows)]
             await enqueue.enqueue(connection, batch, 0, texts)
-            await batches.set_batch_state(connection, batch.id, BatchState.ACTIVE)
+            await batch_updates.set_batch_state(connection, batch.id, BatchState.ACTIVE)
         return batch
 
     @asynccontextmanager

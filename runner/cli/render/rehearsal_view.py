@@ -19,7 +19,7 @@ from runner.core.ending import Ending
 from runner.core.states import Counts
 from runner.engine.progress import Progress
 from runner.simulator import DayStats, SimulatedProvider, Stats
-from runner.wording import fmt, messages
+from runner.wording import fmt, wait_messages
 
 REFRESH_EVERY_S = 0.25
 NO_CALLS = DayStats(calls=0, answered=0, refused=0, spent=0)
@@ -139,7 +139,7 @@ def closing(found: Rehearsal, real_s: float, output: str | None) -> RenderableTy
         _agreement(found),
     ]
     if found.ran.ending is Ending.STALLED:
-        why = "; ".join(messages.waits(found.ran.waiting, found.ended_at))
+        why = "; ".join(wait_messages.waits(found.ran.waiting, found.ended_at))
         parts.append(Text(f"It would never end: no row was done for two weeks. {why}", "bold red"))
     parts += [Text(f"written to {output}")] if output else []
     parts.append(Text("Nothing real was spent: every answer above is made up.", "dim"))

@@ -11,7 +11,7 @@ from runner.cli.render.run_view import RunView, RunViewer
 from runner.clock import moment
 from runner.core.demand import WaitCause, Waiting
 from runner.engine.progress import Progress
-from runner.wording import messages
+from runner.wording import messages, wait_messages
 
 PROGRESS_EVERY_MS = 30_000
 # These come and go with every call: progress shows them well enough.
@@ -83,7 +83,7 @@ class RunLog:
         if progress.stopping or not awaited or awaited <= self._awaited:
             return
         self._awaited = awaited
-        for sentence in messages.waits(worth, progress.at, self._zone):
+        for sentence in wait_messages.waits(worth, progress.at, self._zone):
             self._write(progress.at, sentence)
 
     def _write(self, at: int, text: str) -> None:

@@ -14,7 +14,7 @@ from runner.core.window import Window
 from runner.engine.progress import Progress
 from runner.path_text import to_path
 from runner.store.batches import Batch
-from runner.wording import credit_messages, fmt, messages, shown_windows
+from runner.wording import credit_messages, fmt, messages, shown_windows, wait_messages
 
 STOP_HINT = "Ctrl-C: finish the calls in flight and stop"
 STOP_NOW_HINT = "Ctrl-C again: stop at once; nothing is lost, calls in flight count as spent"
@@ -121,7 +121,7 @@ class RunViewer:
         flying = f"{fmt.count(progress.in_flight, 'call')} in flight"
         if progress.stopping:
             return (f"stopping: {flying}, starting nothing new",)
-        awaited = messages.waits(progress.waiting, now, self._zone)
+        awaited = wait_messages.waits(progress.waiting, now, self._zone)
         told = [*map(messages.paused, progress.paused), *awaited]
         return (*([flying] if progress.in_flight or not told else []), *told)
 
@@ -129,7 +129,7 @@ class RunViewer:
         found = progress.forecast
         if found is None or (progress.paused and not progress.batches):
             return ""
-        if (hindrance := messages.hindrance(progress.waiting)) is not None:
+        if (hindrance := wait_messages.hindrance(progress.waiting)) is not None:
             return f"cannot be told while {hindrance}"
         text = messages.finish(found, now, self._zone)
         if due := credit_messages.login_due(found, now, self._zone):

@@ -13,7 +13,7 @@ from runner.cli.render.quota_tables import refusals
 from runner.core.states import BatchState
 from runner.path_text import to_path
 from runner.store.batches import Batch
-from runner.wording import credit_messages, fmt, messages, remarks, shown_windows
+from runner.wording import credit_messages, fmt, messages, remarks, shown_windows, wait_messages
 
 STATE_STYLES = {
     BatchState.LOADING: "cyan",
@@ -115,7 +115,11 @@ def _explanations(found: Status) -> list[Text]:
         if not line.routes:
             said.append(Text(f"  {_at_rest(line)}"))
         for (account, model), waiting in line.routes.items():
-            told = "may go on now" if waiting is None else messages.explain_wait(waiting, found.at)
+            told = (
+                "may go on now"
+                if waiting is None
+                else wait_messages.explain_wait(waiting, found.at)
+            )
             said.append(Text(f"  {model} on {account}: {told}"))
     return said
 

@@ -19,7 +19,7 @@ from runner.core.forecast import Forecast
 from runner.core.states import BatchState
 from runner.core.window import Window
 from runner.store.batches import Batch
-from runner.wording import credit_messages, fmt, messages, shown_windows
+from runner.wording import credit_messages, fmt, messages, shown_windows, wait_messages
 
 if TYPE_CHECKING:
     from runner.app.planning import Plan
@@ -77,7 +77,7 @@ def _headline(found: Summary) -> Text:
         return Text(f"done{failed}", "bold yellow" if ran.failed else "bold green")
     left = f"{fmt.count(ran.left, 'row')} left, nothing is lost"
     if ran.ending is Ending.SPENT:
-        reasons = "; ".join(messages.end_reasons(ran.waiting, found.now))
+        reasons = "; ".join(wait_messages.end_reasons(ran.waiting, found.now))
         return Text(f"{reasons or 'what today allows is done'}; {left}", "bold yellow")
     return Text(f"stopped; {left}", "bold yellow")
 

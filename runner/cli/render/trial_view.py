@@ -17,7 +17,7 @@ from runner.core.retry import Accept, Succeed
 from runner.core.settlement import JobOutcome
 from runner.core.verdict import Kind
 from runner.engine.call import CallTrace
-from runner.wording import fmt, messages
+from runner.wording import fmt, wait_messages
 
 NARROW = 100  # columns; with fewer the panels are stacked
 MOST = 3_000  # characters of a text; the rest is only counted
@@ -135,7 +135,7 @@ def _end(found: Trial, now: int) -> Text:
     if not ran.left:
         return Text(told, "yellow" if ran.failed else "green")
     reasons = (
-        "; ".join(messages.end_reasons(ran.waiting, now)) if ran.ending is Ending.SPENT else ""
+        "; ".join(wait_messages.end_reasons(ran.waiting, now)) if ran.ending is Ending.SPENT else ""
     )
     why = reasons or found.batch.pause_reason or "stopped"
     return Text(f"{why}; {told}, {fmt.count(ran.left, 'row')} not", "bold yellow")

@@ -15,7 +15,7 @@ from runner.core.states import BatchState
 from runner.engine.progress import Progress
 from runner.server.dashboard.pages import render
 from runner.store.batches import Batch
-from runner.wording import fmt, messages, remarks, shown_windows
+from runner.wording import fmt, messages, remarks, shown_windows, wait_messages
 
 EVERY_S = 1.0
 KEEP_ALIVE_S = 15.0
@@ -93,7 +93,7 @@ def _remark(line: BatchStatus, found: Overview) -> str:
         return remarks.of_batch(line, found.status)
     own = (one for one in progress.waiting if one.key == line.batch.id)
     waits = [one for one in own if one.cause not in PASSING]
-    return "; ".join(messages.waits(waits, now))
+    return "; ".join(wait_messages.waits(waits, now))
 
 
 def _works_on(progress: Progress, batch: Batch) -> bool:

@@ -1,0 +1,209 @@
+"""Commands that tell what a dataset would take: plan, rehearse, try."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from runner.cli import exit_codes
+from runner.cli.arguments import DatasetArguments, JobArguments
+from runner.cli.options import (
+    CallsPerDay,
+    CallsPerModel,
+    ConstantPrompt,
+    Dedupe,
+    Encoding,
+    Errors,
+    Faults,
+    Foreign,
+    Fresh,
+    Html,
+    Input,
+    InputFormat,
+    JobFile,
+    Limit,
+    Model,
+    NoHeaders,
+    Output,
+    SampleSize,
+    Seed,
+    Sheet,
+    Where,
+    examples,
+    read_faults,
+)
+from runner.cli.session import Session, print_json, session_of
+
+if TYPE_CHECKING:
+    from runner.app.application import Application
+    from runner.app.planning import Plan
+    from runner.app.submission import Checked
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command(
+    epilog=examples(
+        "midnight plan label_reviews.toml reviews.csv",
+        "midnight plan label_reviews.toml 'parts/*.parquet' --where 'stars >= 4' --sample 2%",
+    )
+)
+def plan(
+    context: typer.Context,
+    jobfile: JobFile,
+    dataset: Input = None,
+    model: Model = None,
+    input_format: InputFormat = None,
+    encoding: Encoding = None,
+    sheet: Sheet = None,
+    constant_prompt: ConstantPrompt = False,
+    dedupe: Dedupe = False,
+    where: Where = None,
+    sample: SampleSize = None,
+    limit: Limit = None,
+    fresh: Fresh = False,
+) -> int:
+    """Say what a dataset would cost; it spends nothing."""
+    from runner.cli import account_json, as_json
+    from runner.cli.submit_action import Again, check
+    from runner.clock import SystemClock
+
+    session = session_of(context)
+    wanted = DatasetArguments.of(dataset, input_format, encoding, sheet, where, sample, limit)
+    job = JobArguments(jobfile, wanted, model, constant_prompt, dedupe)
+    checked, now = Again(fresh).apply(check(session, job)), SystemClock().now()
+    found = session.query(lambda midnight: _planned(session, midnight, checked), must_exist=False)
+    if session.json:
+        print_json(as_json.plan(found) | {"data_use": account_json.data_uses(session.settings)})
+        return exit_codes.DONE
+    from runner.cli.render import summaries
+    from runner.wording import fmt
+
+    models = fmt.model_names(found.models)
+    session.print(f"{found.name} on {models}: what it would cost; nothing was spent")
+    session.print(
+        summaries.cost(
+            found.rows,
+            found.forecast,
+            now,
+            distinct=found.distinct,
+            reused=found.reused,
+            alone=found.single_calls,
+            tokens=found.prompt_tokens,
+            more=summaries.ways_to_pay(found.purchases, found.suggestions),
+        )
+    )
+    if (advice := summaries.packing_advice(found)) is not None:
+        session.print(advice)
+    session.print(f"try it in virtual time: {session.command('rehearse', *job.to_argv())}")
+    return exit_codes.DONE
+
+
+async def _planned(session: Session, midnight: Application, checked: Checked) -> Plan:
+    from runner.app.planning import make_plan
+    from runner.cli.render.consoles import bar
+
+    models, most = checked.jobfile.job.choices, checked.jobfile.limits.max_calls
+    with bar(session.err, "reckoning") as tick:
+        found = await make_plan(
+            checked,
+            lambda calls: midnight.forecast(models, calls, most),
+            midnight.answered_before,
+            tick,
+        )
+    purchases = await midnight.purchases(models, found.pack)
+    writes = checked.jobfile.job.kind in ("chat", "request")
+    long = found.forecast.days > 1 or found.forecast.paid_until is not None
+    suggestions = await midnight.suggestions(models) if writes and long else ()
+    return replace(found, purchases=purchases, suggestions=suggestions)
+
+
+@app.command(
+    "try",
+    epilog=examples(
+        "midnight try label_reviews.toml reviews.csv",
+        "midnight try label_reviews.toml reviews.csv -n 5 --where 'stars <= 2' --sample 100",
+    ),
+)
+def try_(
+    context: typer.Context,
+    jobfile: JobFile,
+    dataset: Input = None,
+    rows: Annotated[
+        int, typer.Option("-n", help="Rows to ask; default: 3.", min=1, max=100, metavar="N")
+    ] = 3,
+    model: Model = None,
+    input_format: InputFormat = None,
+    encoding: Encoding = None,
+    sheet: Sheet = None,
+    constant_prompt: ConstantPrompt = False,
+    dedupe: Dedupe = False,
+    where: Where = None,
+    sample: SampleSize = None,
+) -> int:
+    """Ask a few rows now, and show prompt, reply and answer.
+
+    The calls are in the ledger like any other. Each trial asks anew, unless the job file has
+    reuse = true; it never waits for an allowance.
+    """
+    from runner.cli.try_action import try_rows
+
+    wanted = DatasetArguments.of(dataset, input_format, encoding, sheet, where, sample, rows)
+    job = JobArguments(jobfile, wanted, model, constant_prompt, dedupe)
+    return try_rows(session_of(context), job)
+
+
+@app.command(
+    epilog=examples(
+        "midnight rehearse label_reviews.toml reviews.csv",
+        "midnight rehearse label_reviews.toml reviews.csv --calls-per-day 100 --fault drop=0.02",
+    )
+)
+def rehearse(
+    context: typer.Context,
+    jobfile: JobFile,
+    dataset: Input = None,
+    output: Output = None,
+    errors: Errors = None,
+    model: Model = None,
+    input_format: InputFormat = None,
+    encoding: Encoding = None,
+    sheet: Sheet = None,
+    constant_prompt: ConstantPrompt = False,
+    dedupe: Dedupe = False,
+    where: Where = None,
+    sample: SampleSize = None,
+    limit: Limit = None,
+    calls_per_day: CallsPerDay = None,
+    calls_per_model: CallsPerModel = None,
+    no_headers: NoHeaders = False,
+    fault: Faults = None,
+    foreign: Foreign = None,
+    seed: Seed = None,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            help="The moment at which virtual time begins, as ISO 8601; default: now.",
+            metavar="MOMENT",
+        ),
+    ] = None,
+    html: Html = None,
+) -> int:
+    """Rehearse a dataset in virtual time: days in seconds, no call."""
+    from runner.cli.output_target import OutputTarget
+    from runner.cli.rehearse_action import RehearsalRequest, rehearse_batch
+
+    changes = {
+        "calls_per_day": calls_per_day,
+        "calls_per_day_per_model": calls_per_model,
+        "headers": False if no_headers else None,
+        "faults": read_faults(fault) or None,
+        "foreign_calls_per_day": foreign,
+        "seed": seed,
+    }
+    wanted = DatasetArguments.of(dataset, input_format, encoding, sheet, where, sample, limit)
+    job = JobArguments(jobfile, wanted, model, constant_prompt, dedupe)
+    request = RehearsalRequest(job, OutputTarget(output, errors), start, changes, html)
+    return rehearse_batch(session_of(context), request)

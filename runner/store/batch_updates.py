@@ -1,0 +1,87 @@
+"""What changes of a batch: its state, its output, its name and its limits.
+
+Functions take a connection inside the caller's transaction.
+"""
+
+from __future__ import annotations
+
+import orjson
+from sqlalchemy import or_, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from runner.core.states import BatchState
+from runner.store.batches import Batch, NewBatch, packing_values, parts_of
+from runner.store.tables import batch_counts, batches
+
+
+async def replace_batch(connection: AsyncConnection, old: Batch, new: Batch) -> None:
+    """Ask no more of `old` and its parts: `new` asks the same in a newer way."""
+    family = or_(batches.c.id == old.id, batches.c.part_of == old.id)
+    await connection.execute(update(batches).where(family).values(replaced_by=new.id))
+    for part in await parts_of(connection, old.id):
+        if not part.done:
+            await set_batch_state(connection, part.id, BatchState.CANCELLED)
+
+
+async def set_output(
+    connection: AsyncConnection, batch_id: int, output: str | None, errors: str | None = None
+) -> None:
+    """Have the results of a batch written to a file, which is then no other batch's."""
+    if output is not None:
+        others = update(batches).where(batches.c.output == output, batches.c.id != batch_id)
+        await connection.execute(others.values(output=None, error_output=None))
+    await _set(connection, batch_id, {"output": output, "error_output": errors})
+
+
+async def set_priority(connection: AsyncConnection, batch_id: int, priority: int) -> None:
+    """Give a batch or a part of it another priority; lower goes first."""
+    await _set(connection, batch_id, {"priority": priority})
+
+
+async def rename(connection: AsyncConnection, batch: Batch, name: str) -> None:
+    """Give a batch or a part of it another name."""
+    await _set(connection, batch.id, {"name": name})
+
+
+async def set_job(connection: AsyncConnection, batch: Batch, new: NewBatch) -> None:
+    """Give a batch new limits and a new priority; what it asks stays the same.
+
+    It gets a new name if its job file has one now; until then a name that was given to it stays.
+    """
+    renamed = _job_name(batch.job_json) != _job_name(new.job_json)
+    values = {
+        "name": new.name if renamed else batch.name,
+        "job_path": new.job_path or batch.job_path,
+        "selection": new.selection,
+        "job_json": new.job_json,
+        "priority": new.priority,
+        "rotate": new.rotate,
+        "max_calls": new.max_calls,
+        "reuse_answers": int(new.reuse_answers),
+        **packing_values(new.packing),
+    }
+    await _set(connection, batch.id, values)
+
+
+def _job_name(job_json: str) -> object:
+    return orjson.loads(job_json).get("job", {}).get("name")
+
+
+async def set_batch_state(
+    connection: AsyncConnection, batch_id: int, state: BatchState, reason: str = ""
+) -> None:
+    """Activate, pause or cancel a batch; its jobs stay as they are.
+
+    One that is activated gets a fresh chance: rejections so far no longer count, and nothing
+    replaces it any more.
+    """
+    values: dict[str, object] = {"state": state, "pause_reason": reason}
+    if state is BatchState.ACTIVE:
+        values["replaced_by"] = None
+        own = batch_counts.c.batch_id == batch_id
+        await connection.execute(update(batch_counts).where(own).values(calls_rejected=0))
+    await _set(connection, batch_id, values)
+
+
+async def _set(connection: AsyncConnection, batch_id: int, values: dict[str, object]) -> None:
+    await connection.execute(update(batches).where(batches.c.id == batch_id).values(values))

@@ -1,0 +1,208 @@
+"""What is waited for, until when, and what then: a sentence each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import tzinfo
+
+from runner.core.demand import Waiting
+from runner.core.gate import ParkReason
+from runner.core.period import Calendar, Grant
+from runner.core.verdict import is_of_calls
+from runner.core.window import NEVER, Unit, Window
+from runner.wording import fmt
+from runner.wording.messages import VERIFY, limit_source, owner, quote, usage
+
+
+def _refused(reason: Waiting, _moment: str) -> str:
+    told = f"the provider refuses this account{quote(reason.why)}"
+    if is_of_calls(reason.why):
+        return f"{told}; the token may be good: {VERIFY}, then one probe goes first"
+    return f"{told}; mend it or its token, then one probe goes first"
+
+
+def explain_wait(reason: Waiting, now: int, zone: tzinfo | None = None) -> str:
+    """Why a batch waits: the window that binds it, how its limit is known, and what comes next."""
+    window = reason.window
+    if window is None:
+        return wait(reason, now, zone)
+    told = f"{usage(window)} of {owner(window)} ({limit_source(window, now, zone)})"
+    if window.resets_at < NEVER:
+        told += f"; resets {fmt.time_left(window.resets_at - now)}"
+    return f"{told}; {wait(reason, now, zone)}"
+
+
+def waits(reasons: Iterable[Waiting], now: int, zone: tzinfo | None = None) -> list[str]:
+    """What is waited for, each thing said once."""
+    return list(dict.fromkeys(wait(reason, now, zone) for reason in reasons))
+
+
+def end_reasons(reasons: Iterable[Waiting], now: int, zone: tzinfo | None = None) -> list[str]:
+    """Why a run that was asked not to wait has ended, each thing said once."""
+    return list(dict.fromkeys(_end(reason, now, zone) for reason in reasons))
+
+
+def _end(reason: Waiting, now: int, zone: tzinfo | None) -> str:
+    window = reason.window
+    if reason.cause == ParkReason.SPENT and window is not None and reason.until is not None:
+        whose = f" of {window.model}" if window.model else ""
+        if isinstance(window.period, Grant):
+            site = "a grant needs a login on the provider's site"
+            return f"the {window.unit}{whose} are spent: {site}"
+        until = fmt.until(reason.until, now, zone)
+        return f"{_allowance(window)}{whose} is spent until {until}"
+    return wait(reason, now, zone)
+
+
+def wait(reason: Waiting, now: int, zone: tzinfo | None = None) -> str:
+    """Why a batch does not go on, and until when."""
+    window = reason.window
+    if window is not None and window.gate.probe_in_flight:
+        return "one probe call is under way; the others follow when it is answered"
+    if window is not None and reason.until is None:
+        return "the calls in flight finish, then one probe call goes first"
+    moment = "any moment"
+    if reason.until is not None:
+        period = window.period if window is not None else None
+        theirs = period.zone if isinstance(period, Calendar) and _is_far(reason, now) else None
+        moment = fmt.until(reason.until, now, zone, theirs)
+    return _SENTENCES[reason.cause](reason, moment)
+
+
+def _is_far(reason: Waiting, now: int) -> bool:
+    """Whether somebody will want to know what time it is where the provider is."""
+    return reason.until is not None and reason.until - now > fmt.HOUR_MS
+
+
+def _reset(_reason: Waiting, moment: str) -> str:
+    return f"a new day's allowance opens at {moment}, with one probe"
+
+
+def _spent(reason: Waiting, moment: str) -> str:
+    window = reason.window
+    if window is None:
+        return f"waiting for the reset: sleeping until {moment}, then one probe"
+    whose = f" of {window.model}" if window.model else ""
+    if isinstance(window.period, Grant):
+        reply = quote(reason.why) if window.gate.why else ""
+        return (
+            f"the {window.unit}{whose} on {window.account} are spent{reply}: a grant needs a login "
+            "on the provider's web site; watching the balance, which costs nothing"
+        )
+    if window.remaining == 0:
+        told = f"waiting for the reset{whose}: {usage(window)}"
+        return f"{told}; sleeping until {moment}, then one probe"
+    told = f"the provider says that {_allowance(window)}{whose} is spent{quote(reason.why)}"
+    return f"{told}; sleeping until {moment}, then one probe"
+
+
+def _allowance(window: Window) -> str:
+    match window.period:
+        case Calendar(unit=unit):
+            return "today's allowance" if unit == "day" else "this month's allowance"
+        case _:
+            return "the allowance"
+
+
+def _throttled(reason: Waiting, moment: str) -> str:
+    return f"the provider asks for a slower pace{quote(reason.why)}; going on at {moment}"
+
+
+def _ambiguous(reason: Waiting, moment: str) -> str:
+    told = f"refused for pace or for allowance, the provider does not say which{quote(reason.why)}"
+    return f"{told}; one probe at {moment} tells"
+
+
+def _offline(reason: Waiting, moment: str) -> str:
+    return f"the provider cannot be reached{quote(reason.why)}; trying again at {moment}"
+
+
+def _gone(reason: Waiting, moment: str) -> str:
+    model = reason.window.model if reason.window and reason.window.model else "this model"
+    told = f"the provider does not serve {model} any more{quote(reason.why)}"
+    return f"{told}; name another in the job file, or it is tried again at {moment}"
+
+
+def _faulty(reason: Waiting, moment: str) -> str:
+    told = f"call after call fails by a fault of the provider's{quote(reason.why)}"
+    return f"{told}; one probe at {moment}"
+
+
+def _hours(_reason: Waiting, moment: str) -> str:
+    return f"outside the hours that you configured; going on at {moment}"
+
+
+def _capped(reason: Waiting, _moment: str) -> str:
+    window = reason.window
+    if window is None:
+        return "the batch has had as many calls as [limits] max_calls of its job file allows"
+    allowed = fmt.count(window.limit or 0, "call")
+    return f"the account {window.account} has made the {allowed} that its {window.quota} allows"
+
+
+def _rate(_reason: Waiting, moment: str) -> str:
+    return f"calls start no faster than the account's rate allows; the next one at {moment}"
+
+
+def _flow(reason: Waiting, moment: str) -> str:
+    window = reason.window
+    held = f": {usage(window)}" if window else ""
+    return f"as fast as the provider allows{held}; the next call at {moment}"
+
+
+def _due(_reason: Waiting, moment: str) -> str:
+    return f"rows are asked again after a fault, the first at {moment}"
+
+
+def _in_flight(_reason: Waiting, _moment: str) -> str:
+    return "the last calls are in flight"
+
+
+def _concurrency(_reason: Waiting, _moment: str) -> str:
+    return "that is as many at once as the provider bears"
+
+
+def _pace(reason: Waiting, moment: str) -> str:
+    window = reason.window
+    if window is not None and window.unit is Unit.CREDITS:
+        left = fmt.amount(window.remaining or 0, Unit.CREDITS)
+        return f"spreading {left} credits until they expire; the next call at {moment}"
+    room = window.remaining if window else None
+    left = "today's budget" if room is None else f"today's {fmt.count(room, 'call')} left"
+    return f"spreading {left} over the day (--pace asap does not); the next call at {moment}"
+
+
+_SENTENCES = {
+    ParkReason.NONE.value: _reset,
+    ParkReason.RESET.value: _reset,
+    ParkReason.SPENT.value: _spent,
+    ParkReason.THROTTLED.value: _throttled,
+    ParkReason.AMBIGUOUS.value: _ambiguous,
+    ParkReason.OFFLINE.value: _offline,
+    ParkReason.GONE.value: _gone,
+    ParkReason.CIRCUIT_OPEN.value: _faulty,
+    ParkReason.REFUSED.value: _refused,
+    "hours": _hours,
+    "capped": _capped,
+    "flow": _flow,
+    "rate": _rate,
+    "due": _due,
+    "in flight": _in_flight,
+    "concurrency": _concurrency,
+    "pace": _pace,
+}
+
+
+_HINDRANCES = {
+    ParkReason.THROTTLED.value: "the provider asks for a slower pace",
+    ParkReason.AMBIGUOUS.value: "the provider refuses calls",
+    ParkReason.OFFLINE.value: "the provider cannot be reached",
+    ParkReason.GONE.value: "the provider does not serve the model",
+    ParkReason.CIRCUIT_OPEN.value: "call after call fails",
+    ParkReason.REFUSED.value: "the provider refuses the account",
+}
+
+
+def hindrance(reasons: Iterable[Waiting]) -> str | None:
+    """What keeps a forecast from meaning anything, if anything does."""
+    return next((_HINDRANCES[r.cause] for r in reasons if r.cause in _HINDRANCES), None)
