@@ -60,7 +60,7 @@ def period_name(found: Period) -> str:
             return "today"
         case Rolling(ms) | Refill(ms):
             return f"in any {fmt.round_duration(ms)}"
-        case _:
+        case Grant():
             return "in all"
 
 
@@ -233,7 +233,7 @@ def _allowance(window: Window) -> str:
     match window.period:
         case Calendar(unit=unit):
             return "today's allowance" if unit == "day" else "this month's allowance"
-        case _:
+        case Rolling() | Refill() | Grant():
             return "the allowance"
 
 
