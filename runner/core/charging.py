@@ -15,7 +15,7 @@ from runner.core import gate as gates
 from runner.core import quota, rolling
 from runner.core.doubts import concerns, is_doubtful, maybe_spent, reset_is_late
 from runner.core.gate import Gate, ParkReason
-from runner.core.period import Calendar, Refill, Rolling
+from runner.core.period import Calendar, Grant, Refill, Rolling
 from runner.core.renewal import refreshed
 from runner.core.verdict import ANSWERED, Kind, Verdict
 from runner.core.window import Count, Source, Unit, Window
@@ -243,5 +243,5 @@ def _renewed_at(window: Window, verdict: Verdict, now: int) -> int:
             return window.resets_at
         case Rolling(ms) | Refill(ms):
             return now + min(ms, verdict.wait_ms or ms)
-        case _:  # no clock knows when a balance is filled up
+        case Grant():  # no clock knows when a balance is filled up
             return now + gates.probe_wait(window.gate)

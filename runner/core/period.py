@@ -86,5 +86,5 @@ def spell(period: Period) -> str:
             return f"rolling {ms}ms"
         case Refill(ms):
             return f"refill {ms}ms"
-        case _:
+        case Grant():
             return "grant"

@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from runner.core import gate as gates
 from runner.core import rolling
 from runner.core.gate import ParkReason
-from runner.core.period import Calendar, Refill, Rolling
+from runner.core.period import Calendar, Grant, Refill, Rolling
 from runner.core.renewal import refreshed
 from runner.core.window import ONE_CALL, Cost, Count, Source, Window
 
@@ -125,7 +125,7 @@ def _full(window: Window) -> str:
             return f"the {unit}'s allowance is spent"
         case Rolling() | Refill():
             return f"as many {window.unit} as are allowed at once"
-        case _:
+        case Grant():
             return f"the {window.unit} are spent"
 
 
@@ -140,7 +140,7 @@ def room_at(window: Window, cost: Cost, now: int) -> int | None:
             if window.reserved > bound or not window.limit:
                 return None
             return window.counted_at + -(-excess * ms // window.limit)
-        case _:
+        case Calendar() | Grant():
             return max(window.resets_at, now + 1)
 
 
@@ -199,7 +199,7 @@ def header_reset(window: Window, count: Count | None, now: int) -> int | None:
             shortest, longest = 0, LONGEST_MS[unit]
         case Rolling(ms) | Refill(ms):
             shortest, longest = ms, LONGEST_MS["day"]
-        case _:
+        case Grant():
             return None
     if not shortest < count.resets_in <= longest:
         return None
@@ -253,7 +253,7 @@ def _spend(window: Window, amount: int, now: int) -> Window:
         case Rolling(ms):
             recent = rolling.add(window.recent, now, amount, rolling.grain(ms))
             return replace(window, recent=recent, spent=rolling.total(recent))
-        case _:
+        case Calendar() | Refill() | Grant():
             return replace(window, spent=max(0, window.spent + amount))
 
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from runner.core import gate as gates
 from runner.core import rolling
 from runner.core.gate import ParkReason
-from runner.core.period import Calendar, Refill, Rolling
+from runner.core.period import Calendar, Grant, Refill, Rolling
 from runner.core.verdict import Scope
 from runner.core.window import Key, Quota, Source, Unit, Window, open_window
 
@@ -183,7 +183,7 @@ def refreshed(window: Window, now: int) -> Window:
         case Refill(ms) if window.limit is not None:
             spent, exact = rolling.leaked(window.spent, window.counted_at, window.limit, ms, now)
             return replace(window, spent=spent, counted_at=exact)
-        case _:
+        case Refill() | Calendar() | Grant():
             return window
 
 

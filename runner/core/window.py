@@ -14,7 +14,7 @@ from enum import StrEnum
 from runner.core import rolling
 from runner.core.calendar import Day, day_at, month_at
 from runner.core.gate import Gate
-from runner.core.period import Calendar, Period
+from runner.core.period import Calendar, Grant, Period, Refill, Rolling
 from runner.core.verdict import Scope
 
 # The end of what no calendar ends: the year 9999.
@@ -208,5 +208,5 @@ def span_of(period: Period, now: int) -> Day:
             return month_at(now, zone)
         case Calendar(_, zone):
             return day_at(now, zone)
-        case _:
+        case Rolling() | Refill() | Grant():
             return Day("", now, NEVER)

@@ -8,7 +8,7 @@ from datetime import tzinfo
 from runner.app.credits import Credits
 from runner.core.forecast import Forecast
 from runner.core.grants import Expiry
-from runner.core.period import Calendar, Period, Refill, Rolling
+from runner.core.period import Calendar, Grant, Period, Refill, Rolling
 from runner.core.verdict import is_of_calls
 from runner.core.window import CREDIT, Source, Unit, Window
 from runner.store.batches import Batch
@@ -58,7 +58,7 @@ def period_name(found: Period) -> str:
             return "today"
         case Rolling(ms) | Refill(ms):
             return f"in any {fmt.round_duration(ms)}"
-        case _:
+        case Grant():
             return "in all"
 
 

@@ -7,7 +7,7 @@ from datetime import tzinfo
 
 from runner.core.demand import Waiting
 from runner.core.gate import ParkReason
-from runner.core.period import Calendar, Grant
+from runner.core.period import Calendar, Grant, Refill, Rolling
 from runner.core.verdict import is_of_calls
 from runner.core.window import NEVER, Unit, Window
 from runner.wording import fmt
@@ -100,7 +100,7 @@ def _allowance(window: Window) -> str:
     match window.period:
         case Calendar(unit=unit):
             return "today's allowance" if unit == "day" else "this month's allowance"
-        case _:
+        case Rolling() | Refill() | Grant():
             return "the allowance"
 
 
