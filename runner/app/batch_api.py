@@ -22,6 +22,7 @@ from runner.app import queueing, request_results
 from runner.app.api_batch_input import LineError, Models, as_text, check_lines, checked
 from runner.app.api_files import ApiFiles, has_content, remove
 from runner.app.clients import Client
+from runner.app.submission import Checked
 from runner.clock import Clock
 from runner.core.states import ApiBatchState, BatchState
 from runner.errors import InputError, NotFoundError, RunnerError
@@ -231,23 +232,27 @@ class BatchApi:
         except InputError as error:
             await self._fail(found, [LineError("invalid_file", error.what)])
             return
-        batch = (await queueing.submit(self._database, dataset, self._clock.now())).batch
-        async with self._database.write() as connection:
-            facts: dict[str, Any] = {
-                "batch_id": batch.id,
-                "model": batch.models[0],
-                "total": batch.rows,
-            }
-            await api_batches.change(connection, found.id, **facts)
-            # It may have been cancelled meanwhile.
-            await api_batches.change(
-                connection,
-                found.id,
-                ApiBatchState.VALIDATING,
-                state=ApiBatchState.IN_PROGRESS,
-                in_progress_at_ms=self._clock.now(),
-            )
+        if not await self._link(found, dataset):
+            return
+        await queueing.submit(self._database, dataset, self._clock.now())
+        now = self._clock.now()
+        await self._set(found, ApiBatchState.IN_PROGRESS, in_progress_at_ms=now)
         self._changed()
+
+    async def _link(self, found: ApiBatch, dataset: Checked) -> bool:
+        """Tell which batch of ours it is before any row is queued; False: it is cancelled.
+
+        So whatever is queued of it when a server dies can be cancelled.
+        """
+        async with self._database.write() as connection:
+            if not await api_batches.change(
+                connection, found.id, ApiBatchState.VALIDATING, total=dataset.dataset.rows
+            ):
+                return False
+            batch = await queueing.find_or_create_whole(connection, dataset, self._clock.now())
+            return await api_batches.change(
+                connection, found.id, batch_id=batch.id, model=batch.models[0]
+            )
 
     async def _fail(self, found: ApiBatch, errors: Sequence[LineError]) -> None:
         now = self._clock.now()
