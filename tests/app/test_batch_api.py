@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from runner.app.api_files import ApiFiles
