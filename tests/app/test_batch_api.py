@@ -25,9 +25,12 @@ ROWS, ROW_BYTES = 160, 150_000  # a few commits
 
 def batch_api(database: Database) -> tuple[BatchApi, ApiFiles]:
     files = ApiFiles(database, SystemClock())
-    return BatchApi(
-        database, files, SystemClock(), lambda _: lambda model: (model,), lambda: None
-    ), files
+    models_for, clock = (lambda _: lambda model: (model,)), SystemClock()
+    return BatchApi(database, files, clock, models_for, lambda: None, no_forecast), files
+
+
+async def no_forecast(_now: int) -> dict[int, int]:
+    return {}
 
 
 def write_requests(path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import openai
 import pytest
 
 from runner.simulator import answer
-from tests.server.conftest import MODEL, Served, Serving
+from tests.server.conftest import MODEL, MORNING, UTC8, Served, Serving
 
 CHAT = "/v1/chat/completions"
 ASAP = '[run]\npace = "asap"'
@@ -250,6 +251,19 @@ def test_a_restarted_server_goes_on_with_its_batches(serving: Serving) -> None:
         found = ended(again.client(), made.id)
         assert found.request_counts.completed == 15
         assert again.simulator.stats().answered == 15
+
+
+def test_a_batch_expires_on_the_day_that_the_forecast_has_it_done(serving: Serving) -> None:
+    with serving(ASAP, calls_per_day=10) as served:
+        client = served.client()
+        made = create(client, upload(client, lines(*map(request, range(35)))))
+        until = time.monotonic() + 10
+        while (found := client.batches.retrieve(made.id)).request_counts.completed < 10:
+            assert time.monotonic() < until
+            time.sleep(0.1)
+        told = [found.expires_at, client.batches.list().data[0].expires_at]
+        days = [datetime.fromtimestamp(one, UTC8).date() for one in told]
+        assert days == [(MORNING + timedelta(days=3)).date()] * 2
 
 
 def test_a_batch_that_is_deleted_here_has_failed_for_its_client(serving: Serving) -> None:
