@@ -97,6 +97,14 @@ def test_a_file_that_is_no_batch_is_told_line_by_line(served: Served) -> None:
     assert [one.code for one in empty.errors.data] == ["empty_file"]
 
 
+def test_a_request_in_the_background_is_told_with_its_line(served: Served) -> None:
+    client = served.client()
+    wrong = request(2, body={**request(2)["body"], "background": True})
+    found = ended(client, create(client, upload(client, lines(request(1), wrong))).id)
+    told = [(one.line, one.code, one.param) for one in found.errors.data]
+    assert told == [(2, "background_unsupported", "body.background")]
+
+
 def test_a_batch_whose_requests_all_fail_has_an_error_file_alone(serving: Serving) -> None:
     with serving() as served:
         client = served.client()
