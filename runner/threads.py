@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import anyio
+import anyio.lowlevel
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -36,4 +37,6 @@ async def both(main: Callable[[], Awaitable[T]], beside: Callable[[], Awaitable[
         await do(0, main)
     for _, error in sorted(errors.items()):
         raise error
+    # A shielded `main` ends although its caller is cancelled; then `beside` has no result.
+    await anyio.lowlevel.checkpoint_if_cancelled()
     return results[0], results[1]

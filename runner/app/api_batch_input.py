@@ -129,6 +129,9 @@ class _Checker:
             return "model_not_found", f"the model {model!r} is not served here", "body.model"
         if body.get("stream"):
             return "streaming_unsupported", "a batch cannot return streams", "body.stream"
+        if body.get("background"):
+            said = "a batch cannot return responses in the background"
+            return "background_unsupported", said, "body.background"
         key = CONTENT_KEYS.get(self._endpoint, "")
         if key and not body.get(key):
             return "missing_required_parameter", f"the body lacks {key}", f"body.{key}"

@@ -6,6 +6,7 @@ name that no file has, and is removed when the next server starts.
 
 from __future__ import annotations
 
+import os
 import re
 import secrets
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ from runner.files.target import as_output_errors, sync_folder
 from runner.store import api_batches, api_files
 from runner.store.api_files import ApiFile, Paging
 from runner.store.database import Database
+from runner.threads import in_thread
 
 # As OpenAI keeps the files of batches, and the bounds of what a client may ask for.
 USUAL_LIFE_S = 30 * 24 * 3_600
@@ -72,7 +74,7 @@ class ApiFiles:
             OutputError: It cannot be kept.
         """
         own_id = file_id or f"file-{secrets.token_hex(12)}"
-        size = self._put_in_place(part, own_id)
+        size = await in_thread(self._put_in_place, part, own_id)
         now = self._clock.now()
         expires_at = now + (life_s or USUAL_LIFE_S) * 1000
         file = ApiFile(own_id, client, purpose, filename, size, now, expires_at)
@@ -128,8 +130,10 @@ class ApiFiles:
                     part.unlink(missing_ok=True)
 
     def _put_in_place(self, part: Path, file_id: str) -> int:
-        """Give a file its name; how large it is."""
+        """Give a file its name once its bytes are on the disk; how large it is."""
         with as_output_errors(part):
+            with part.open("rb+") as file:
+                os.fsync(file.fileno())
             size = part.stat().st_size
             part.replace(self.path_of(file_id))
             sync_folder(self._folder)

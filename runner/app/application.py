@@ -231,7 +231,9 @@ class Application(Catalogue):
         """What clients of `midnight serve` can ask for."""
         from runner.app.gateway import Gateway  # noqa: PLC0415 - only a server has clients
 
-        return Gateway(self.settings, self._database, self._clock, self._host)
+        return Gateway(
+            self.settings, self._database, self._clock, self._host, self._status.finish_times
+        )
 
     async def status(self) -> Status:
         """Every batch, what it waits for, and the windows."""

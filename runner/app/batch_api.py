@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,7 @@ from runner.app import queueing, request_results
 from runner.app.api_batch_input import LineError, Models, as_text, check_lines, checked
 from runner.app.api_files import ApiFiles, has_content, remove
 from runner.app.clients import Client
+from runner.app.submission import Checked
 from runner.clock import Clock
 from runner.core.states import ApiBatchState, BatchState
 from runner.errors import InputError, NotFoundError, RunnerError
@@ -39,6 +40,9 @@ LOOK_EVERY_S = 1.0
 DELETE_EVERY_S = 3_600.0
 OUTPUT = "batch_output"
 DAY_MS = 24 * 3_600_000
+
+FinishTimes = Callable[[int], Awaitable[Mapping[int, int]]]
+"""Given the moment: by batch that may run, when it will be done (ms since the epoch)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,7 @@ class BatchApi:
         clock: Tells the hour.
         models_for: By client, the models that answer for one that a request names.
         changed: Called when the queue has changed.
+        finish_times: Forecasts when batches will be done.
     """
 
     def __init__(
@@ -80,12 +85,14 @@ class BatchApi:
         clock: Clock,
         models_for: Callable[[str], Models],
         changed: Callable[[], None],
+        finish_times: FinishTimes,
     ) -> None:
         self._database = database
         self._files = files
         self._clock = clock
         self._models_for = models_for
         self._changed = changed
+        self._finish_times = finish_times
         self._woken = anyio.Event()
 
     # ---- what clients ask for
@@ -112,7 +119,7 @@ class BatchApi:
         async with self._database.write() as connection:
             found = await api_batches.add(connection, made)
         self._woken.set()
-        return await self._status(found)
+        return await self._one_status(found)
 
     async def get(self, client: Client, batch_id: str) -> ApiBatchStatus:
         """A batch of a client.
@@ -120,13 +127,13 @@ class BatchApi:
         Raises:
             NotFoundError: It has none with this id.
         """
-        return await self._status(await self._get(client, batch_id))
+        return await self._one_status(await self._get(client, batch_id))
 
     async def page(self, client: Client, paging: Paging) -> Sequence[ApiBatchStatus]:
         """A client's batches, newest first, one more than is wanted if there are more."""
         async with self._database.read() as connection:
             found = await api_batches.page(connection, client.name, paging)
-        return [await self._status(one) for one in found]
+        return await self._statuses(found)
 
     async def cancel(self, client: Client, batch_id: str) -> ApiBatchStatus | None:
         """Cancel a batch: calls in flight end, and what was answered is kept; None: it has ended.
@@ -140,7 +147,7 @@ class BatchApi:
             await self._set(found, ApiBatchState.CANCELLING, cancelling_at_ms=now)
             found = await self._get(client, batch_id)
         self._woken.set()
-        return await self._status(found) if found.state is ApiBatchState.CANCELLING else None
+        return await self._one_status(found) if found.state is ApiBatchState.CANCELLING else None
 
     async def _get(self, client: Client, batch_id: str) -> ApiBatch:
         async with self._database.read() as connection:
@@ -149,12 +156,17 @@ class BatchApi:
             raise NotFoundError(f"no such batch: {batch_id[:80]!r}")
         return found
 
-    async def _status(self, found: ApiBatch) -> ApiBatchStatus:
-        batch = await self._batch_of(found)
+    async def _one_status(self, found: ApiBatch) -> ApiBatchStatus:
+        return (await self._statuses([found]))[0]
+
+    async def _statuses(self, found: Sequence[ApiBatch]) -> list[ApiBatchStatus]:
         now = self._clock.now()
-        # It waits for allowance as long as it takes: an open one never is about to expire.
-        ends = max(now, found.created_at) if found.is_open else found.created_at
-        return ApiBatchStatus(found, batch, ends + DAY_MS)
+        waiting = any(one.is_open and one.batch_id is not None for one in found)
+        finish_times = await self._finish_times(now) if waiting else {}
+        return [
+            ApiBatchStatus(one, await self._batch_of(one), _expires_at(one, finish_times, now))
+            for one in found
+        ]
 
     async def _batch_of(self, found: ApiBatch) -> Batch | None:
         if found.batch_id is None:
@@ -231,23 +243,27 @@ class BatchApi:
         except InputError as error:
             await self._fail(found, [LineError("invalid_file", error.what)])
             return
-        batch = (await queueing.submit(self._database, dataset, self._clock.now())).batch
-        async with self._database.write() as connection:
-            facts: dict[str, Any] = {
-                "batch_id": batch.id,
-                "model": batch.models[0],
-                "total": batch.rows,
-            }
-            await api_batches.change(connection, found.id, **facts)
-            # It may have been cancelled meanwhile.
-            await api_batches.change(
-                connection,
-                found.id,
-                ApiBatchState.VALIDATING,
-                state=ApiBatchState.IN_PROGRESS,
-                in_progress_at_ms=self._clock.now(),
-            )
+        if not await self._link(found, dataset):
+            return
+        await queueing.submit(self._database, dataset, self._clock.now())
+        now = self._clock.now()
+        await self._set(found, ApiBatchState.IN_PROGRESS, in_progress_at_ms=now)
         self._changed()
+
+    async def _link(self, found: ApiBatch, dataset: Checked) -> bool:
+        """Tell which batch of ours it is before any row is queued; False: it is cancelled.
+
+        So whatever is queued of it when a server dies can be cancelled.
+        """
+        async with self._database.write() as connection:
+            if not await api_batches.change(
+                connection, found.id, ApiBatchState.VALIDATING, total=dataset.dataset.rows
+            ):
+                return False
+            batch = await queueing.find_or_create_whole(connection, dataset, self._clock.now())
+            return await api_batches.change(
+                connection, found.id, batch_id=batch.id, model=batch.models[0]
+            )
 
     async def _fail(self, found: ApiBatch, errors: Sequence[LineError]) -> None:
         now = self._clock.now()
@@ -316,3 +332,14 @@ class BatchApi:
         """Change the state of a batch, unless it has changed since it was read."""
         async with self._database.write() as connection:
             await api_batches.change(connection, found.id, found.state, state=state, **values)
+
+
+def _expires_at(found: ApiBatch, finish_times: Mapping[int, int], now: int) -> int:
+    """A day after it was created; of an open batch when it will be done, if that is later.
+
+    It waits for allowance as long as it takes: where no forecast is known it moves on.
+    """
+    tomorrow = found.created_at + DAY_MS
+    if not found.is_open:
+        return tomorrow
+    return max(tomorrow, finish_times.get(found.batch_id or 0, now + DAY_MS))

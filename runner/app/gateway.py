@@ -12,7 +12,7 @@ from typing import Any
 from runner.app import accounts, refusals
 from runner.app.api_batch_input import Models
 from runner.app.api_files import ApiFiles
-from runner.app.batch_api import BatchApi
+from runner.app.batch_api import BatchApi, FinishTimes
 from runner.app.clients import NOBODY, Client, Clients, ClientUse, DailyCalls, wait_ms
 from runner.app.engine_host import EngineHost, OnStart
 from runner.app.image_results import ImageResults
@@ -49,7 +49,12 @@ class Gateway:
     """
 
     def __init__(
-        self, settings: Settings, database: Database, clock: Clock, host: EngineHost
+        self,
+        settings: Settings,
+        database: Database,
+        clock: Clock,
+        host: EngineHost,
+        finish_times: FinishTimes,
     ) -> None:
         self.clients = Clients(settings, database)
         self.settings = settings
@@ -58,7 +63,9 @@ class Gateway:
         self._daily = DailyCalls(settings, database, clock)
         self._models = ModelList(settings, database, clock, host)
         self.files = ApiFiles(database, clock)
-        self.batches = BatchApi(database, self.files, clock, self._models_of, host.reread)
+        self.batches = BatchApi(
+            database, self.files, clock, self._models_of, host.reread, finish_times
+        )
         self._images = ImageResults(host.endpoints, clock)
         self._timeout_s = read_length(settings.serve.timeout) / 1000
 

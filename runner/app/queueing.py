@@ -145,6 +145,12 @@ async def submit(
         return Queued(await _reread(connection, batch), created, old, retried)
 
 
+async def find_or_create_whole(connection: AsyncConnection, checked: Checked, now: int) -> Batch:
+    """The batch that `submit` queues the rows of a dataset for, without its parts."""
+    batch, _ = await _find_or_create(connection, checked.new_batch(checked.parts[0]), now)
+    return batch
+
+
 async def _again(connection: AsyncConnection, known: Batch | None, wishes: Wishes) -> str:
     """What follows the digest: which time all of it is asked afresh, if any.
 

@@ -18,7 +18,7 @@ from runner.core.renewal import windows_at
 from runner.core.route import Route, RouteState
 from runner.core.states import BatchState
 from runner.core.verdict import Scope
-from runner.core.window import Key, Unit, Window
+from runner.core.window import NEVER, Key, Unit, Window
 from runner.engine.progress import Progress
 from runner.engine.snapshot import read_snapshot, route_states, windows_of
 from runner.providers.account import Account
@@ -76,6 +76,21 @@ class StatusReader:
             purchases=told,
             published=tuple(said),
         )
+
+    async def finish_times(self, now: int) -> dict[int, int]:
+        """By batch that may run, when it will be done (ms since the epoch), where that is known."""
+        async with self.database.read() as connection:
+            forecaster = await self._priced(connection, now)
+            names = [account.name for account in forecaster.accounts]
+            snapshot = await read_snapshot(connection, names)
+            every = await batches.runnable(connection)
+        outlook, said = forecaster.outlook(snapshot, now), await self._published()
+        found = {one.id: _finish_said(said, one) or outlook.finish(one) for one in every}
+        return {
+            key: told.finish_at
+            for key, told in found.items()
+            if told is not None and told.days and told.finish_at < NEVER
+        }
 
     async def watched(self) -> list[Progress]:
         """How the runs of all processes stand, as far as they tell."""

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
-import orjson
 from starlette.types import Receive, Scope, Send
 
 from runner.app.api_files import LONGEST_LIFE_S, SHORTEST_LIFE_S, remove
@@ -16,7 +15,15 @@ from runner.app.gateway import Gateway
 from runner.errors import OutputError
 from runner.server.batch_objects import batch_object, file_object, page_object
 from runner.server.proxy import CALLS
-from runner.server.replies import Headers, Problem, header, invalid, read_body, send_json
+from runner.server.replies import (
+    Headers,
+    Problem,
+    header,
+    invalid,
+    json_object,
+    read_body,
+    send_json,
+)
 from runner.server.upload import Form, read_form
 from runner.store.api_files import Paging
 from runner.threads import in_thread
@@ -188,12 +195,7 @@ def _new_batch(data: bytes, key: str | None) -> NewApiBatch:
     Raises:
         Problem: It is wrong.
     """
-    try:
-        body: Any = orjson.loads(data)
-    except orjson.JSONDecodeError as error:
-        raise invalid(f"the body is not JSON: {error}") from None
-    if not isinstance(body, dict):
-        raise invalid("the body is not a JSON object")
+    body = json_object(data)
     for name in ("input_file_id", "endpoint", "completion_window"):
         if not isinstance(body.get(name), str):
             raise invalid(f"you must provide {name}", param=name)

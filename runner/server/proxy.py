@@ -17,6 +17,7 @@ from runner.app.gateway import Gateway
 from runner.app.refusals import Refusal
 from runner.core.verdict import succeeded
 from runner.engine.client_call import Answered, ClientRequest, Streaming
+from runner.jobfile.request_url import URLS
 from runner.server.checks import Checks, is_check
 from runner.server.replies import (
     JSON,
@@ -24,20 +25,13 @@ from runner.server.replies import (
     envelope,
     header,
     invalid,
+    json_object,
     read_body,
     send_refusal,
     send_whole,
 )
 
-CALLS = frozenset(
-    {
-        "/v1/chat/completions",
-        "/v1/completions",
-        "/v1/embeddings",
-        "/v1/images/generations",
-        "/v1/responses",
-    }
-)
+CALLS = frozenset[str](URLS)
 """The addresses of calls."""
 
 # Images in messages are sent in base64.
@@ -220,12 +214,7 @@ def _read(data: bytes) -> dict[str, Any]:
     Raises:
         Problem: It is none.
     """
-    try:
-        body: Any = orjson.loads(data)
-    except orjson.JSONDecodeError as error:
-        raise invalid(f"the body is not JSON: {error}") from None
-    if not isinstance(body, dict):
-        raise invalid("the body is not a JSON object")
+    body = json_object(data)
     model = body.get("model")
     if not isinstance(model, str) or not model:
         raise invalid("you must provide a model parameter", param="model")

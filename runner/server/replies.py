@@ -97,6 +97,21 @@ async def _whole_body(receive: Receive, limit_bytes: int) -> bytes | None:
             return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
+def json_object(data: bytes) -> dict[str, Any]:
+    """The JSON object that is the body of a request.
+
+    Raises:
+        Problem: It is none.
+    """
+    try:
+        body: Any = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise invalid(f"the body is not JSON: {error}") from None
+    if not isinstance(body, dict):
+        raise invalid("the body is not a JSON object")
+    return body
+
+
 def header(scope: Scope, name: bytes) -> str | None:
     """A header of a request, by its name in lower case."""
     for key, value in scope["headers"]:

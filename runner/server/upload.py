@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import MultipartParser, parse_options_header
-from starlette.types import Receive, Scope
+from starlette.types import Message, Receive, Scope
 
 from runner.files.target import as_output_errors
 from runner.server.replies import header, invalid
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 # As OpenAI's batches have it.
 MOST_FILE_BYTES = 200_000_000
+# So long may each piece of an upload take to come.
+LONGEST_PIECE_S = 120.0
 _MOST_FIELD_BYTES = 64 << 10
 _MOST_FIELDS = 32
 _MOST_NAME = 255
@@ -41,7 +44,7 @@ async def read_form(scope: Scope, receive: Receive, target: Path) -> Form | None
     """Read a form whose file goes to `target`; None: the client has left before its end.
 
     Raises:
-        Problem: It is no form, or is too large.
+        Problem: It is no form, is too large, or does not go on.
         OutputError: The file cannot be written.
     """
     kind, options = parse_options_header(header(scope, b"content-type") or "")
@@ -55,7 +58,7 @@ async def read_form(scope: Scope, receive: Receive, target: Path) -> Form | None
         parser = MultipartParser(options[b"boundary"], reader.callbacks())
         try:
             while True:
-                message = await receive()
+                message = await _next_piece(receive)
                 if message["type"] == "http.disconnect":
                     return None
                 parser.write(message.get("body", b""))
@@ -67,6 +70,14 @@ async def read_form(scope: Scope, receive: Receive, target: Path) -> Form | None
     if not reader.is_complete:
         raise invalid("the form is cut off")
     return reader.form
+
+
+async def _next_piece(receive: Receive) -> Message:
+    try:
+        async with asyncio.timeout(LONGEST_PIECE_S):
+            return await receive()
+    except TimeoutError:
+        raise invalid("the upload did not go on in time", status=408) from None
 
 
 class _Reader:

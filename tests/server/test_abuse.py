@@ -54,6 +54,35 @@ def test_a_full_disk_ends_an_upload_with_an_error(
     assert "no room" in found.json()["error"]["message"]
 
 
+def test_an_upload_is_on_the_disk_before_its_client_is_told(
+    served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, synced = os.fsync, set[int]()
+
+    def fsync(handle: int) -> None:
+        synced.add(os.fstat(handle).st_ino)
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    purpose = b'\r\n--x\r\nContent-Disposition: form-data; name="purpose"\r\n\r\nbatch\r\n--x--\r\n'
+    with served.http() as http:
+        found = http.post("/v1/files", content=HEAD + b"{}" + purpose, headers=FORM).json()
+    assert (tmp_path / "queue.db-files" / f"{found['id']}.jsonl").stat().st_ino in synced
+
+
+def test_an_upload_that_stalls_is_given_up_and_leaves_nothing(
+    served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upload, "LONGEST_PIECE_S", 0.1)
+    port = int(served.url.rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port), timeout=3) as one:
+        lines = ["POST /v1/files HTTP/1.1", "Host: localhost", "Content-Length: 5000"]
+        lines.append(f"Content-Type: {FORM['Content-Type']}")
+        one.sendall("\r\n".join([*lines, "", ""]).encode() + HEAD)
+        assert one.recv(100).startswith(b"HTTP/1.1 408")
+    assert list((tmp_path / "queue.db-files").glob("*")) == []
+
+
 def test_two_servers_cannot_have_one_port(served: Served, tmp_path: Path) -> None:
     import anyio  # noqa: PLC0415
 

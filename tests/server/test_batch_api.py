@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import openai
 import pytest
 
 from runner.simulator import answer
-from tests.server.conftest import MODEL, Served, Serving
+from tests.server.conftest import MODEL, MORNING, UTC8, Served, Serving
 
 CHAT = "/v1/chat/completions"
 ASAP = '[run]\npace = "asap"'
@@ -94,6 +95,14 @@ def test_a_file_that_is_no_batch_is_told_line_by_line(served: Served) -> None:
     assert served.simulator.stats().calls == 0
     empty = ended(client, create(client, upload(client, b"\n")).id)
     assert [one.code for one in empty.errors.data] == ["empty_file"]
+
+
+def test_a_request_in_the_background_is_told_with_its_line(served: Served) -> None:
+    client = served.client()
+    wrong = request(2, body={**request(2)["body"], "background": True})
+    found = ended(client, create(client, upload(client, lines(request(1), wrong))).id)
+    told = [(one.line, one.code, one.param) for one in found.errors.data]
+    assert told == [(2, "background_unsupported", "body.background")]
 
 
 def test_a_batch_whose_requests_all_fail_has_an_error_file_alone(serving: Serving) -> None:
@@ -250,6 +259,19 @@ def test_a_restarted_server_goes_on_with_its_batches(serving: Serving) -> None:
         found = ended(again.client(), made.id)
         assert found.request_counts.completed == 15
         assert again.simulator.stats().answered == 15
+
+
+def test_a_batch_expires_on_the_day_that_the_forecast_has_it_done(serving: Serving) -> None:
+    with serving(ASAP, calls_per_day=10) as served:
+        client = served.client()
+        made = create(client, upload(client, lines(*map(request, range(35)))))
+        until = time.monotonic() + 10
+        while (found := client.batches.retrieve(made.id)).request_counts.completed < 10:
+            assert time.monotonic() < until
+            time.sleep(0.1)
+        told = [found.expires_at, client.batches.list().data[0].expires_at]
+        days = [datetime.fromtimestamp(one, UTC8).date() for one in told]
+        assert days == [(MORNING + timedelta(days=3)).date()] * 2
 
 
 def test_a_batch_that_is_deleted_here_has_failed_for_its_client(serving: Serving) -> None:
