@@ -330,7 +330,7 @@ def _in_play(batch: Batch, only: frozenset[int] | None) -> bool:
     """Whether a run would concern itself with this batch."""
     if only is not None:
         return batch.id in only
-    return batch.state is not BatchState.CANCELLED and not batch.done
+    return not batch.over
 
 
 def _is_held(batch: Batch) -> bool:

@@ -81,7 +81,6 @@ class EventFinder:
     def _unreachable(self, progress: Progress) -> Iterator[Event]:
         offline = [one for one in progress.waiting if one.cause is ParkReason.OFFLINE]
         if not offline:
-            self._offline_since = None if not progress.waiting else self._offline_since
             if progress.in_flight or not progress.waiting:
                 self._offline_since = None
             return

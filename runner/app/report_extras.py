@@ -28,8 +28,7 @@ async def extras(reading: Reading, wanted: Wanted, status: Status) -> Extras:
         lost = [
             (error, number)
             for day, error, number in await ledger.reasons(connection, ids)
-            if (not wanted.since or day >= wanted.since)
-            and (not wanted.until or day <= wanted.until)
+            if wanted.includes(day)
         ]
         answers = []
         for batch in _labelled(own):
@@ -58,11 +57,7 @@ def _grouped(lost: list[tuple[str, int]]) -> list[tuple[str, int]]:
 
 
 def _finish(status: Status, own: set[int]) -> tuple[int, int] | None:
-    open_lines = [
-        line
-        for line in status.batches
-        if line.batch.id in own and not line.batch.over and line.batch.left
-    ]
+    open_lines = [line for line in status.batches if line.batch.id in own and not line.batch.over]
     known = [line.forecast for line in open_lines if line.forecast and not line.forecast.beyond]
     if not known or len(known) < len(open_lines):
         return None

@@ -49,6 +49,10 @@ class Wanted:
     until: str = ""
     batch: Batch | None = None
 
+    def includes(self, day: str) -> bool:
+        """Whether it is about a day, YYYY-MM-DD."""
+        return (not self.since or day >= self.since) and (not self.until or day <= self.until)
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -108,12 +112,7 @@ async def make_report(reading: Reading, wanted: Wanted) -> Report:
         allowances = await reports.daily(connection)
         of_models = await reports.daily(connection, by_model=True)
     places = _Places(zones, names)
-    chosen = [
-        cell
-        for cell in found
-        if (not wanted.since or places.day(cell) >= wanted.since)
-        and (not wanted.until or places.day(cell) <= wanted.until)
-    ]
+    chosen = [cell for cell in found if wanted.includes(places.day(cell))]
     windows = {(one.account, one.model, one.day): one for one in (*allowances, *of_models)}
     make = _LineMaker(places, windows, some=family is not None)
     return Report(

@@ -16,7 +16,6 @@ from runner.core.demand import Waiting
 from runner.core.forecast import Forecast
 from runner.core.renewal import windows_at
 from runner.core.route import Route, RouteState
-from runner.core.states import BatchState
 from runner.core.verdict import Scope
 from runner.core.window import NEVER, Key, Unit, Window
 from runner.engine.progress import Progress
@@ -55,14 +54,14 @@ class StatusReader:
                 waiting.get(batch.id),
                 _finish_said(said, batch) or outlook.finish(batch),
                 outlook.routes(batch),
-                () if _settled(batch) or self.forecaster.serves(batch) else batch.models,
+                () if batch.over or self.forecaster.serves(batch) else batch.models,
             )
             for batch in every
         )
         windows = tuple(line.window for line in await self.quota(now))
         bought: dict[Purchase, None] = {}
         for line in lines:
-            if not _settled(line.batch):
+            if not line.batch.over:
                 own = {route: outlook.state.routes[route].windows for route in line.routes}
                 rows = line.batch.packing.most
                 bought |= dict.fromkeys(purchases_of(own, forecaster.accounts, rows))
@@ -184,8 +183,3 @@ def _said_of(said: Sequence[Published], windows: Mapping[Key, Window]) -> dict[i
 def _finish_said(said: Sequence[Published], batch: Batch) -> Forecast | None:
     """When a batch will be done, if a runner works on it alone, which has measured its speed."""
     return next((one.forecast for one in said if one.batches == (batch.id,)), None)
-
-
-def _settled(batch: Batch) -> bool:
-    """Whether no call of `batch` is to be made any more."""
-    return batch.done or batch.state is BatchState.CANCELLED

@@ -7,10 +7,8 @@ from runner.cli import exit_codes
 from runner.cli.session import Session, print_json_line
 from runner.clock import SystemClock
 from runner.core.ending import Ending
-from runner.core.states import BatchState
 from runner.listening import url_of
 from runner.server.serve import serve
-from runner.store.batches import Batch
 
 
 def serve_clients(session: Session, host: str, port: int) -> int:
@@ -28,18 +26,13 @@ def serve_clients(session: Session, host: str, port: int) -> int:
     async def main() -> bool:
         async with session.open() as midnight:
             ending = await serve(midnight, host, port, ready=ready)
-            queued = [one for one in await midnight.batches() if not is_settled(one)]
+            queued = [one for one in await midnight.batches() if not one.over]
             return ending is not Ending.DONE and bool(queued)
 
     left = session.run(main)
     if not session.json:
         session.print("stopped; what is queued goes on with the next: midnight serve, or run")
     return exit_codes.WORK_LEFT if left else exit_codes.DONE
-
-
-def is_settled(batch: Batch) -> bool:
-    """Whether no call of `batch` is to be made any more."""
-    return batch.done or batch.state is BatchState.CANCELLED
 
 
 async def add_key(midnight: Application, name: str) -> str:
