@@ -42,8 +42,13 @@ class Event:
 
     def as_object(self) -> dict[str, Any]:
         """As it is sent."""
-        when = moment(self.at).isoformat(timespec="seconds")
-        return {"event": self.kind, "id": self.key, "at": when, "text": self.text, **self.facts}
+        at = _spelt(self.at)
+        return {"event": self.kind, "id": self.key, "at": at, "text": self.text, **self.facts}
+
+
+def _spelt(ms: int) -> str:
+    """A moment for a program (RFC 3339)."""
+    return moment(ms).isoformat(timespec="seconds")
 
 
 @dataclass(slots=True)
@@ -95,9 +100,9 @@ def _spent(reason: Waiting, at: int) -> Iterator[Event]:
     if reason.cause is not ParkReason.SPENT or window is None or reason.until is None:
         return
     whose = window.model or window.account
-    until = f"{moment(reason.until):%a %H:%M}"
-    text = f"the allowance of {whose} is spent; the run goes on at {until}"
+    text = f"the allowance of {whose} is spent; the run goes on at {moment(reason.until):%a %H:%M}"
     key = f"spent {window.account} {window.model} {window.quota} {window.period_key}"
+    until = _spelt(reason.until)
     facts = {"account": window.account, "model": window.model or None, "until": until}
     yield Event("spent", key, text, at, facts)
 
@@ -134,11 +139,11 @@ def expiring(lines: Sequence[QuotaLine], at: int) -> Iterator[Event]:
         soon = None if line.credits is None else line.credits.expiring
         if soon is None or not 0 < soon.by - at <= EXPIRING_MS or soon.amount < CREDIT:
             continue
-        account, by = line.window.account, f"{moment(soon.by):%H:%M}"
-        amount = f"{soon.amount / CREDIT:,.0f}"
+        account, amount = line.window.account, f"{soon.amount / CREDIT:,.0f}"
+        by = f"{moment(soon.by):%H:%M}"
         text = f"about {amount} credits of {account} expire by {by}, and rows wait: log in before"
         key = f"credits {account} {soon.by // 3_600_000}"
-        yield Event("credits", key, text, at, {"account": account, "by": by})
+        yield Event("credits", key, text, at, {"account": account, "by": _spelt(soon.by)})
 
 
 def sample(at: int) -> Event:

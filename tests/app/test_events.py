@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 
@@ -88,3 +89,18 @@ def test_credits_that_expire_soon_are_told(left: int, told: int) -> None:
     found = list(expiring([QuotaLine(WINDOW, 0, soon), QuotaLine(WINDOW, 0, None)], NOW))
     assert len(found) == told
     assert all("about 50 credits of mine expire" in event.text for event in found)
+    assert [_moment(event.facts["by"]) for event in found] == [NOW + left] * told
+
+
+def test_a_program_is_told_the_whole_moment_at_which_a_run_goes_on(finder: EventFinder) -> None:
+    spent = Waiting(1, ParkReason.SPENT, "", NOW + 9_000, WINDOW)
+    event = next(finder.found(progress(NOW, [spent])))
+    assert _moment(event.as_object()["until"]) == NOW + 9_000
+    assert _moment(event.as_object()["at"]) == NOW
+
+
+def _moment(text: str) -> int:
+    """In ms since the epoch; it fails without a zone."""
+    told = datetime.fromisoformat(text)
+    assert told.tzinfo is not None
+    return round(told.timestamp() * 1000)
