@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from operator import is_
 
+from runner.core.calendar import Day
 from runner.core.credits import (
     NO_GRANTS,
     DailyGrants,
@@ -23,7 +26,7 @@ from runner.core.demand import Rules
 from runner.core.pacing import SAFETY_MS, Pace
 from runner.core.period import Calendar, Refill, Rolling
 from runner.core.route import Route, RouteState, room_of
-from runner.core.window import NEVER, Unit, Window, span_of
+from runner.core.window import NEVER, Key, Unit, Window, span_of
 
 # What a call takes and how many run at once, when nothing was measured yet.
 USUAL_CALL_MS = 1_500
@@ -113,12 +116,20 @@ def _reckoned(
     raise AssertionError("periods never end")  # pragma: no cover
 
 
-def _changed(states: RouteStates, change: Callable[[Window], Window]) -> dict[Route, RouteState]:
-    """The states with every window changed."""
-    return {
-        route: replace(state, windows=tuple(map(change, state.windows)))
-        for route, state in states.items()
-    }
+def _changed(states: RouteStates, change: Callable[[Window], Window]) -> RouteStates:
+    """The states with every window changed; one that several routes share, once."""
+    known: dict[Key, Window] = {}
+    after: dict[Route, RouteState] = {}
+    for route, state in states.items():
+        windows = []
+        for window in state.windows:
+            key = (window.account, window.model, window.quota)
+            if (changed := known.get(key)) is None:
+                changed = known[key] = change(window)
+            windows.append(changed)
+        same = all(map(is_, windows, state.windows))
+        after[route] = state if same else replace(state, windows=tuple(windows))
+    return after
 
 
 def _as_shut(window: Window) -> Window:
@@ -218,8 +229,14 @@ def _renewed(states: RouteStates, at: int, grants: DailyGrants) -> RouteStates:
 def _next(window: Window, at: int) -> Window:
     if not isinstance(window.period, Calendar) or window.resets_at > at:
         return window
-    span = span_of(window.period, window.resets_at)
+    span = _span(window.period, window.resets_at)
     return replace(window, starts_at=span.starts_at, resets_at=span.ends_at, spent=0, reserved=0)
+
+
+@lru_cache(maxsize=256)
+def _span(period: Calendar, at: int) -> Day:
+    """A day or month to come: each forecast of a queue that waits asks for the same ones."""
+    return span_of(period, at)
 
 
 def _of_credits(
@@ -234,22 +251,22 @@ def _of_credits(
 
 def _spent(states: RouteStates, calls: int) -> RouteStates:
     """The states once `calls` calls were made on them, the preferred ones first."""
-    after = dict(states)
     for route in states:
-        room = after[route].remaining
+        room = states[route].remaining
         made = calls if room is None else min(calls, room)
-        after, calls = _after(after, route, made), calls - made
-    return after
+        if made:
+            states, calls = _after(states, route, made), calls - made
+    return states
 
 
-def _after(states: RouteStates, route: Route, made: int) -> dict[Route, RouteState]:
+def _after(states: RouteStates, route: Route, made: int) -> RouteStates:
     """The states once `made` calls went by `route`; its account's windows are others', too."""
     cost = states[route].cost
 
     def spend(window: Window) -> Window:
         touched = window.account == route[0] and window.model in ("", route[1])
         more = made * window.cost_of(cost) if touched else 0
-        return replace(window, spent=window.spent + more)
+        return replace(window, spent=window.spent + more) if more else window
 
     return _changed(states, spend)
 
