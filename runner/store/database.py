@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import count
 from pathlib import Path
 
 import anyio
@@ -41,6 +42,7 @@ class Database:
         self._writer = writer
         self._reader = reader
         self._writes = 0
+        self._numbers = count()
         self.watch.learn(str(path), only_grows=True)
         event.listen(writer.sync_engine, "connect", self._on_connect)
 
@@ -130,6 +132,16 @@ class Database:
                 await sqlite.give_back_space(connection)
         self.watch.forget([str(self.path)])
         self.watch.learn(str(self.path), only_grows=True)
+
+    async def version(self, connection: AsyncConnection) -> tuple[int, int]:
+        """Return two numbers that tell a reader whether anybody has written, this process included.
+
+        The first number names the connection, because the second has a meaning on that one only.
+        """
+        assert connection.sync_connection is not None  # noqa: S101 - it has begun
+        info = connection.sync_connection.info
+        number: int = info.setdefault("number", next(self._numbers))
+        return number, await sqlite.revision(connection)
 
     async def revision(self, connection: AsyncConnection) -> tuple[int, int]:
         """Return two numbers that tell a writer whether anybody else has written.

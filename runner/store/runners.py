@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -63,10 +63,15 @@ async def registered(database: Database, now: Now) -> AsyncIterator[int]:
         _remove(lock)
 
 
-async def rescue_dead(database: Database, own_id: int, now: int) -> int:
-    """Take back the jobs of every runner that has died; returns how many there were."""
+async def unended(connection: AsyncConnection, own_id: int = 0) -> list[int]:
+    """The epochs, other than the own one, that were not ended: of living runners, or of dead."""
+    return [row.id for row in await _UNENDED.fetch(connection, own=own_id)]
+
+
+async def rescue_dead(database: Database, suspects: Iterable[int], now: int) -> int:
+    """Take back the jobs of those runners that have died; returns how many there were."""
     rescued = 0
-    for runner_id in await _unended(database, own_id):
+    for runner_id in suspects:
         lock = _lock(database, runner_id)
         if not _acquired(lock):
             continue  # it lives
@@ -80,7 +85,9 @@ async def rescue_dead(database: Database, own_id: int, now: int) -> int:
 async def alive(database: Database) -> list[int]:
     """The epochs of the runners that are at work on this database now."""
     living = []
-    for runner_id in await _unended(database, 0):
+    async with database.read() as connection:
+        found = await unended(connection)
+    for runner_id in found:
         lock = _lock(database, runner_id)
         if _acquired(lock):
             _release(lock)
@@ -108,11 +115,6 @@ async def _retire(database: Database, runner_id: int, now: int, *, died: bool) -
             .values(ended_at_ms=ended_at)
         )
     return rescued
-
-
-async def _unended(database: Database, own_id: int) -> list[int]:
-    async with database.read() as connection:
-        return [row.id for row in await _UNENDED.fetch(connection, own=own_id)]
 
 
 def _lock(database: Database, runner_id: int) -> FileLock:
