@@ -23,6 +23,7 @@ from runner.core.verdict import Kind, Scope, Verdict, is_of_calls
 from runner.core.window import CREDIT, NEVER, Quota, Window
 from runner.engine.posts import Post
 from runner.errors import StoreError
+from runner.language import _
 from runner.providers.account import Account
 from runner.providers.balance import Balance, TokenRefused, ask_balance, ask_price
 from runner.providers.endpoint import Endpoint
@@ -40,7 +41,7 @@ HISTORY_MS = 3 * grants.DAY_MS
 RETRY_WRITE_MS = 10_000
 # How long to sleep at once: longer, and a clock that was set on would not be noticed.
 REST_S = 60.0
-REMEDY = "make a new token and set the variable that the account names"
+REMEDY = _("make a new token and set the variable that the account names")
 
 
 class BalancePoller:

@@ -15,6 +15,7 @@ from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from runner.errors import MovedDatabaseError
+from runner.language import _
 from runner.store import sqlite, sqlite_errors
 from runner.store.file_watch import FileWatch
 
@@ -66,13 +67,13 @@ class Database:
 
     def moved_error(self) -> MovedDatabaseError:
         """What is told of a file that was moved."""
-        what = "was moved, deleted or replaced while the database was in use"
+        what = _("was moved, deleted or replaced while the database was in use")
         if self.moved == str(self.path):
-            what = "the database was moved, deleted or replaced while it was in use"
+            what = _("the database was moved, deleted or replaced while it was in use")
         return MovedDatabaseError(
             what,
             where=self.moved,
-            remedy="put it back, and run the same command again",
+            remedy=_("put it back, and run the same command again"),
         )
 
     @asynccontextmanager

@@ -18,6 +18,7 @@ from sqlalchemy import bindparam, case, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.errors import BusyError, StoreError
+from runner.language import _
 from runner.store.database import Database
 from runner.store.rescue import rescue
 from runner.store.statement import Statement
@@ -144,19 +145,21 @@ def _acquired(lock: FileLock) -> bool:
 def _unlockable(path: Path, error: Exception) -> StoreError:
     reason = getattr(error, "strerror", None) or str(error)
     return StoreError(
-        f"the lock of a runner cannot be made ({reason})",
+        _("the lock of a runner cannot be made ({reason})").format(reason=reason),
         where=str(path),
-        remedy="check the disk and the permissions of its folder, or choose another database "
-        "with --db or MIDNIGHT_DB",
+        remedy=_(
+            "check the disk and the permissions of its folder, or choose another database "
+            "with --db or MIDNIGHT_DB"
+        ),
     )
 
 
 def _held(lock: FileLock) -> BusyError:
     """No runner of this database can hold the lock of an epoch that is only being given."""
     return BusyError(
-        "a runner on another database has this lock: the database was replaced under it",
+        _("a runner on another database has this lock: the database was replaced under it"),
         where=lock.lock_file,
-        remedy="stop that runner with Ctrl-C, and run the same command again",
+        remedy=_("stop that runner with Ctrl-C, and run the same command again"),
     )
 
 
