@@ -152,8 +152,8 @@ class RunSettings(TomlTable):
 
     Attributes:
         accounts: The accounts that are used, the preferred one first; empty: the first of all.
-        pace: How a day's budget is spread: ``auto`` spreads it evenly when the work does not fit what
-            is left of the day; ``asap`` never spreads it; ``even`` always does.
+        pace: How a day's budget is spread: ``auto`` spreads it evenly when the work does not fit
+            what is left of the day; ``asap`` never spreads it; ``even`` always does.
         hours: When calls may start, by the clock of `zone`, as ``22:00-08:00``; None: always.
         zone: The time zone of `hours`; None: this machine's.
         max_concurrency: The most calls in flight of the whole process. How many of them a provider

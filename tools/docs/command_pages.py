@@ -16,11 +16,14 @@ def commands() -> str:
     """The page."""
     top = typer.main.get_command(app.program([]))
     names = top.list_commands(top.context_class(top, info_name=app.PROGRAM))
-    listed = [(f"[`{name}`](#midnight-{name})", _first(top.commands[name].help)) for name in names]
+    listed = [
+        (f"[`{name}`](#midnight-{name})", _plain(top.commands[name].help).partition("\n\n")[0])
+        for name in names
+    ]
     return "\n".join(
         [
             "# Commands\n",
-            "`midnight` and `python -m runner` are the same program. Each command takes `--help`.\n",
+            "`midnight` and `python -m runner` are the same. Each command takes `--help`.\n",
             table(["command", "does"], listed),
             "## Options of every command\n",
             "They may stand before or after the name of the command.\n",
@@ -56,10 +59,6 @@ def _options(command: Any) -> str:
 
 def _help(text: str) -> str:
     return re.sub(r"\s*\[default: 0\]", "", text).strip()
-
-
-def _first(text: str) -> str:
-    return _plain(text).partition("\n\n")[0]
 
 
 def _plain(text: str) -> str:

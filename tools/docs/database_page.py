@@ -10,6 +10,12 @@ from markdown import code, table
 from runner.store import tables as module
 from runner.store.columns import metadata
 
+_INTRO = """\
+The database is one SQLite file; `midnight db path` names it. Read it as you like, for example
+with `sqlite3 -readonly`. Only the program may write to it. The tables may change with a new
+version; `midnight report --json` and `midnight export` stay as they are.
+"""
+
 # Tables in the order in which somebody with questions needs them.
 _FIRST = ("calls", "batches", "batch_counts", "jobs", "rows", "results", "windows", "balances")
 
@@ -21,9 +27,7 @@ def database() -> str:
     return "\n".join(
         [
             "# The database\n",
-            "The database is one SQLite file; `midnight db path` names it. Read it as you like, for "
-            "example with `sqlite3 -readonly`. Only the program may write to it. The tables may change "
-            "with a new version; `midnight report --json` and `midnight export` stay as they are.\n",
+            _INTRO + "\n",
             intro.replace("``", "`") + "\n",
             *(_section(name) for name in names),
         ]
@@ -50,6 +54,8 @@ def _section(name: str) -> str:
 def _comment(name: str, column: str) -> str:
     """The comment beside a column, or on the line above it."""
     source = inspect.getsource(module).partition(f'Table(\n    "{name}",')[2].partition("\n)\n")[0]
-    made = rf'(?:^ +# (?P<above>.+)\n)?^ +(?:Column|count_column)\("{column}"[^#\n]*(?:# (?P<beside>.+))?'
+    above = r"(?:^ +# (?P<above>.+)\n)?"
+    beside = r"[^#\n]*(?:# (?P<beside>.+))?"
+    made = rf'{above}^ +(?:Column|count_column)\("{column}"{beside}'
     found = re.search(made, source, re.MULTILINE)
     return "" if found is None else (found["beside"] or found["above"] or "").replace("`", "")

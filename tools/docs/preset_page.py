@@ -11,6 +11,12 @@ from runner.core.verdict import Scope
 from runner.providers.presets import Preset, preset, shipped
 from runner.wording import fmt
 
+_INTRO = """\
+What is known of each provider. A provider may change its rules at any time;
+[providers](../providers.md) says how to correct a preset, or to describe another provider.
+`midnight presets show NAME` shows one in full.
+"""
+
 _USES = {"training": "yes", "no-training": "no", None: "your own server"}
 
 
@@ -24,9 +30,7 @@ def presets() -> str:
     return "\n".join(
         [
             "# Presets\n",
-            "What is known of each provider. A provider may change its rules at any time; "
-            "[providers](../providers.md) says how to correct a preset, or to describe another "
-            "provider. `midnight presets show NAME` shows one in full.\n",
+            _INTRO + "\n",
             table(["name", "provider", "trains on what is sent", "as of"], rows),
             *(part for one in found for part in _preset(one)),
         ]

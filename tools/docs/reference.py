@@ -27,7 +27,9 @@ PAGES: dict[str, Callable[[], str]] = {
     "database.md": database_page.database,
 }
 
-_NOTE = "<!-- Generated from the program by `make reference`. Change the program, not this page. -->\n"
+_NOTE = (
+    "<!-- Generated from the program by `make reference`. Change the program, not this page. -->\n"
+)
 
 
 def pages() -> dict[Path, str]:

@@ -20,6 +20,20 @@ from runner.settings.provider import (
 )
 from runner.settings.serve import ClientSettings
 
+_CONFIGURATION = """\
+`midnight.toml` is looked for where you stand, then in the configuration folder of your system.
+The environment overrides the file, and options override both. No file is needed: without one,
+`MODELSCOPE_API_KEY` is the account `modelscope`. `midnight doctor -v` says where each setting
+comes from. An unknown key is an error that names the nearest one. [Accounts](../accounts.md) and
+[providers](../providers.md) explain how to use the keys.
+"""
+
+_JOB_FILE = """\
+A job file says what to do with a row. It is [TOML](https://toml.io). An unknown key is an error
+that names the nearest one. Only `[job]` and, except for requests, `[prompt]` are needed. [Write a
+job file](../jobs.md) explains how to use the keys.
+"""
+
 _TYPES = {
     "string": "text",
     "integer": "whole number",
@@ -64,9 +78,7 @@ def job_file() -> str:
     return "\n".join(
         [
             "# The job file\n",
-            "A job file says what to do with a row. It is [TOML](https://toml.io). An unknown key is an "
-            "error that names the nearest one. Only `[job]` and, except for requests, `[prompt]` are "
-            "needed. [Write a job file](../jobs.md) explains how to use the keys.\n",
+            _JOB_FILE + "\n",
             *(part for name, model in tables.items() for part in _table(f"[{name}]", model)),
             "## `[parameters]`\n",
             f"{attributes(JobFile)['parameters']}\n",
@@ -94,11 +106,7 @@ def configuration() -> str:
     return "\n".join(
         [
             "# Configuration\n",
-            "`midnight.toml` is looked for where you stand, then in the configuration folder of your "
-            "system. The environment overrides the file, and options override both. No file is needed: "
-            "without one, `MODELSCOPE_API_KEY` is the account `modelscope`. `midnight doctor -v` says "
-            "where each setting comes from. An unknown key is an error that names the nearest one. "
-            "[Accounts](../accounts.md) and [providers](../providers.md) explain how to use the keys.\n",
+            _CONFIGURATION + "\n",
             *(part for name, model in tables for part in _table(name, model)),
             "## Environment variables\n",
             "An empty variable counts as not set.\n",
@@ -129,7 +137,9 @@ def _kind(shape: dict[str, Any], defs: dict[str, Any]) -> str:
     if "$ref" in shape:
         return _kind(defs[shape["$ref"].rpartition("/")[2]], defs)
     if "anyOf" in shape:
-        kinds = dict.fromkeys(_kind(each, defs) for each in shape["anyOf"] if each != {"type": "null"})
+        kinds = dict.fromkeys(
+            _kind(each, defs) for each in shape["anyOf"] if each != {"type": "null"}
+        )
         return " or ".join(kinds)
     if "enum" in shape or "const" in shape:
         return ", ".join(code(str(each)) for each in shape.get("enum") or [shape["const"]])
@@ -157,4 +167,10 @@ def _default(field: Any) -> str:
         return code(str(value).lower())
     if isinstance(value, tuple):
         return "all of them"
-    return code(f"{value:,}" if isinstance(value, int) else f"{value:g}" if isinstance(value, float) else str(value))
+    return code(
+        f"{value:,}"
+        if isinstance(value, int)
+        else f"{value:g}"
+        if isinstance(value, float)
+        else str(value)
+    )
