@@ -33,18 +33,19 @@ class AnswerSpec(TomlTable):
 
     Attributes:
         kind: ``text`` accepts any reply that is not empty; ``label`` one of `labels`; ``labels``
-            several of them; ``number`` a number; ``json`` JSON that fits `schema_`; ``regex``
+            several of them; ``number`` a number; ``json`` JSON that fits `schema`; ``regex``
             text that matches `pattern` as a whole.
-        labels: The labels, spelled as they are recorded.
+        labels: The labels, spelled as they are recorded; at least two.
         synonyms: By label, other names that models use: ``{ positive = ["pos", "good"] }``.
         min: The least number; for ``labels``, the least number of labels, 0 by default.
         max: The greatest number; for ``labels``, the greatest number of labels.
         integer: Whether the number must be whole.
-        schema_: The JSON Schema as JSON text, its keys in the author's order. A job file calls it
-            ``schema`` and gives a file's name or a table.
-        pattern: A regular expression of Rust's ``regex`` crate. Matching takes linear time, so
-            there are no back references and no look-arounds.
-        max_asks: How often a row may be asked in all when replies are invalid, 1 to 10.
+        schema_: A JSON Schema; by default any object or array is valid. A job file gives a file's
+            name, relative to the job file, or a table; kept is its JSON text, the keys in the
+            author's order. Draft 2020-12, unless it says otherwise.
+        pattern: A regular expression of Rust's ``regex`` crate, for the whole answer. Matching
+            takes linear time, so there are no back references and no look-arounds.
+        max_asks: How often a row may be asked in all when replies are invalid.
     """
 
     kind: AnswerKind = "text"

@@ -28,8 +28,8 @@ class JobLimits(TomlTable):
 
     Attributes:
         max_calls: The most calls that the batch may cost in all; None: no limit.
-        max_attempts: The most tries of one row after transient errors, 1 to 20.
-        timeout_s: The most seconds that one call may take, 5 to 3600.
+        max_attempts: The most tries of one row when the provider or the network fails.
+        timeout_s: The most seconds that one call may take.
     """
 
     max_calls: Annotated[int, Field(ge=1)] | None = None

@@ -21,22 +21,25 @@ class JobSpec(TomlTable):
     """``[job]``: the batch's name, the models that may answer, and how they are asked.
 
     Attributes:
-        name: What people call it; by default the file's stem.
+        name: What `status` calls it; by default the job file's name.
         kind: What is asked for: ``chat``, an ``embedding``, an ``image``; or ``request``: the row
             is a whole request, as in a file for the OpenAI Batch API.
-        model: The one model's name, as the provider spells it.
-        models: Instead of `model`: several models, the preferred one first.
-        rotate: Whether the next model is used when the one before is spent, or all take turns.
-        priority: Batches with a lower number go first, -100 to 100; equal ones share.
-        pack: Rows in one call, 1 to 256; or ``auto``: as many as fit into `pack_tokens`.
-        pack_tokens: The approximate tokens of rows in one call when `pack` is ``auto``.
-        check: The share of packed rows that are also asked alone, to measure what packing costs:
-            0 to 1.
+        model: The model, as the provider spells it; ``midnight models`` lists them.
+        models: Instead of `model`: several models, the preferred one first; at most 50.
+        rotate: ``prefer`` uses the next model when the one before is spent; ``spread`` uses all of
+            them at once.
+        priority: Batches with a lower number go first; equal ones share.
+        pack: Rows in one call; or ``auto``: as many as fit into `pack_tokens`, at most 50. By
+            default 1, for embeddings 16.
+        pack_tokens: The tokens of rows in one call when `pack` is ``auto``, estimated at four
+            bytes each.
+        check: The share of packed rows that are also asked alone, to measure what packing costs.
         reuse: Whether an answer to the same request in another batch is reused.
         dedupe: Whether equal requests with a temperature, or for several choices, are asked once
             (``kind = "request"``).
-        votes: How often each row is asked, 1 to 15; the models, if there are several, take turns.
-        gold: The column with the right answers, to which the report compares.
+        votes: How often each row is asked; several models take turns.
+        gold: The column with the right answers, to which the report compares; no model is shown
+            it.
     """
 
     name: NonBlank
@@ -99,9 +102,11 @@ class ImageSpec(TomlTable):
     """``[images]``: the images that are sent, and those that are generated.
 
     Attributes:
-        folder: Where generated images are stored; by default the job's name with ``-images``.
-        max_bytes: The largest image that is sent or stored.
-        longest_side: The most pixels of a side of an image that is sent; larger ones are resized.
+        folder: Where generated images are stored, relative to where you stand. By default the
+            job's name with ``-images``, beside the results or where you stand.
+        max_bytes: The largest image, in bytes, that is sent or stored.
+        longest_side: The most pixels of a side of an image that is sent; larger ones are resized,
+            which needs ``midnight-runner[vision]``. By default none is resized.
     """
 
     folder: NonBlank | None = None

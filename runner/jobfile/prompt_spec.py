@@ -47,15 +47,19 @@ class PromptSpec(TomlTable):
     """``[prompt]``: the Jinja2 templates of the messages; a row's columns are the variables.
 
     Attributes:
-        system: The system message.
-        user: The user's message; or else `turns`, or `conversation`.
-        turns: Several messages, of which the last is the user's.
-        conversation: The column that holds the messages: a list of ``{role, content}``.
-        examples: Rows with their answers, which precede each question. Each is JSON text with
-            the columns that `user` reads, and ``answer``. A job file names a file of them.
+        system: The system message, which the model is told first.
+        user: The user's message; for embeddings and images, the text itself.
+        turns: Instead of `user`: several messages, each with a ``role`` and its ``content``, of
+            which the last is the user's.
+        conversation: Instead of `user`: the column that holds the messages, a list of
+            ``{role, content}``.
+        examples: Rows with their answers, which precede each question: a file of JSON Lines, or a
+            list of tables. Each has the columns that `user` reads, and ``answer``; kept is its
+            JSON text.
         image: The template of the URL or path of an image that goes with the question.
         images: Instead of `image`: several such; one that is blank for a row is left out.
-        constant: Whether the messages may be the same for all rows.
+        constant: Whether the messages may be the same for all rows, as with
+            ``--constant-prompt``.
     """
 
     system: TemplateText | None = None

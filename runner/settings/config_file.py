@@ -155,11 +155,12 @@ class RunSettings(TomlTable):
 
     Attributes:
         accounts: The accounts that are used, the preferred one first; empty: the first of all.
-        pace: How a day's budget is spread.
-        hours: When calls may start, as ``22:00-08:00``; None: always.
+        pace: How a day's budget is spread: ``auto`` spreads it evenly when the work does not fit
+            what is left of the day; ``asap`` never spreads it; ``even`` always does.
+        hours: When calls may start, by the clock of `zone`, as ``22:00-08:00``; None: always.
         zone: The time zone of `hours`; None: this machine's.
-        max_concurrency: The most calls in flight of the whole process, 1 to 4,096. How many of them
-            a provider bears, the runner learns.
+        max_concurrency: The most calls in flight of the whole process. How many of them a provider
+            bears, the runner learns.
         max_failed: A batch is paused when so many of its rows have failed, as ``"50%"``, once
             fifty rows have ended in a run; ``"100%"``: never.
         transport: The HTTP client: ``pyreqwest``, ``httpx``, or ``auto`` for the fastest of them
