@@ -5,6 +5,7 @@
 # make docs   build the pages into build/site, which needs no network to be read
 # make reference  write docs/reference anew, from the program
 # make pictures   draw docs/pictures anew: the terminal, from real runs, and the drawings
+# make messages   collect the messages of the sources into the translations, and compile these
 # make bench  measure speed and memory beside the peers: a quarter of an hour (not part of the tests)
 # make bench-quick   the same with fewer rows, in a few minutes
 
@@ -15,7 +16,7 @@ PEERS  := .venv-bench
 JOBS   ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test slow nightly docs reference pictures bench bench-quick clean
+.PHONY: help demo test slow nightly docs reference pictures messages bench bench-quick clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -52,6 +53,12 @@ reference: $(VENV)/installed
 pictures: $(VENV)/ready-for-docs
 	$(BIN)/python tools/docs/drawings.py
 	$(BIN)/python tools/docs/screens.py
+
+messages: $(VENV)/ready-to-test
+	$(BIN)/python tools/messages.py
+
+# What these write is in English, whoever has them written.
+docs reference pictures: export MIDNIGHT_LANG = en
 
 bench: $(VENV)/installed $(PEERS)/peers
 	$(BIN)/python benchmarks/all.py

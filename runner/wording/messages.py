@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import tzinfo
 
+from runner.app import reasons
 from runner.app.credits import Credits
 from runner.core.forecast import Forecast
 from runner.core.grants import Expiry
@@ -150,7 +151,7 @@ def paused(batch: Batch) -> str:
 def is_paused(batch: Batch) -> str:
     """``is paused: too many rows fail``; by a person, how it goes on."""
     if batch.pause_reason:
-        return _("is paused: {reason}").format(reason=batch.pause_reason)
+        return _("is paused: {reason}").format(reason=reasons.told(batch.pause_reason))
     number = batch.part_of or batch.id
     return _("is paused; it goes on with: midnight resume {id}").format(id=number)
 

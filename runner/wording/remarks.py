@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from runner.app import reasons
 from runner.app.responses import BatchStatus, Status
 from runner.core.states import BatchState
 from runner.language import _
@@ -27,4 +28,4 @@ def of_batch(line: BatchStatus, found: Status) -> str:
         return wait_messages.wait(waiting, found.at)
     if due := credit_messages.login_due(line.forecast, found.at):
         return due
-    return "" if batch.done else batch.pause_reason
+    return "" if batch.done else reasons.told(batch.pause_reason)

@@ -6,6 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from runner.app import reasons
 from runner.app.publishing import STALE_MS, Published
 from runner.app.responses import BatchStatus, Status
 from runner.cli.render.layout import table
@@ -151,7 +152,9 @@ def _at_rest(line: BatchStatus) -> str:
         return _("every row has its result or its failure")
     if line.unserved:
         return messages.unserved(line.unserved)
-    return batch.pause_reason or _("it is {state}").format(state=words.BATCH_STATES[batch.state])
+    return reasons.told(batch.pause_reason) or _("it is {state}").format(
+        state=words.BATCH_STATES[batch.state]
+    )
 
 
 def _runners(found: Status, run: str) -> list[Text]:

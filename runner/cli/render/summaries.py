@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from runner.app import reasons
 from runner.app.credits import Purchase
 from runner.app.outputs import Written
 from runner.app.responses import Ran
@@ -84,8 +85,9 @@ def _headline(found: Summary) -> Text:
         )
     left = _("{rows} left, nothing is lost").format(rows=fmt.count(ran.left, "row"))
     if ran.ending is Ending.SPENT:
-        reasons = "; ".join(wait_messages.end_reasons(ran.waiting, found.now))
-        return Text(f"{reasons or 'what today allows is done'}; {left}", "bold yellow")
+        waits = "; ".join(wait_messages.end_reasons(ran.waiting, found.now))
+        why = waits or _("what today allows is done")
+        return Text(_("{why}; {left}").format(why=why, left=left), "bold yellow")
     return Text(_("stopped; {left}").format(left=left), "bold yellow")
 
 
@@ -129,7 +131,7 @@ def _advice(batch: Batch, found: Summary) -> list[tuple[str, str]]:
         command = f"{prefix} failures {batch.id}"
         pairs.append((_("failed"), _("see why: {command}").format(command=command)))
     if not batch.done and batch.state in (BatchState.PAUSED, BatchState.CANCELLED):
-        why = f" ({batch.pause_reason})" if batch.pause_reason else ""
+        why = f" ({reasons.told(batch.pause_reason)})" if batch.pause_reason else ""
         pairs.append(
             (
                 words.BATCH_STATES[batch.state],

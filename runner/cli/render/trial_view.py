@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from runner import exact_json
+from runner.app import reasons
 from runner.app.trial import Trial
 from runner.core.ending import Ending
 from runner.core.retry import Accept, Succeed
@@ -111,10 +112,10 @@ def _answer(found: Trial, end: JobOutcome) -> str:
         case Succeed(answer):
             told = answer
         case Accept():
-            told = row.answer or row.error or _("it is being made")
+            told = row.answer or reasons.told(row.error or "") or _("it is being made")
         case _:
             told = _("none: {why}").format(
-                why=getattr(end.action, "why", "") or _("it is asked again")
+                why=reasons.told(getattr(end.action, "why", "")) or _("it is asked again")
             )
     return f"{found.number(end.job.job_id)}: {fmt.shortened(told, MOST_OF_A_ROW)}"
 
@@ -126,7 +127,7 @@ def _without_call(found: Trial) -> list[Text]:
     for row in found.rows:
         if row.job_id in asked:
             continue
-        answer = fmt.shortened(row.answer or row.error or "", MOST_OF_A_ROW)
+        answer = fmt.shortened(row.answer or reasons.told(row.error or ""), MOST_OF_A_ROW)
         how = (
             _("reused, without a call: {answer}").format(answer=answer)
             if row.reused
@@ -146,10 +147,10 @@ def _end(found: Trial, now: int) -> Text:
     )
     if not ran.left:
         return Text(told, "yellow" if ran.failed else "green")
-    reasons = (
+    waits = (
         "; ".join(wait_messages.end_reasons(ran.waiting, now)) if ran.ending is Ending.SPENT else ""
     )
-    why = reasons or found.batch.pause_reason or _("stopped")
+    why = waits or reasons.told(found.batch.pause_reason) or _("stopped")
     return Text(
         _("{why}; {told}, {rows} not").format(why=why, told=told, rows=fmt.count(ran.left, "row")),
         "bold yellow",
