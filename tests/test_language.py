@@ -162,3 +162,22 @@ def test_every_reason_that_is_stored_can_be_told_again(path: str) -> None:
 def test_a_reason_in_english_is_told_as_it_is() -> None:
     assert reasons.told("the reply is empty") == "the reply is empty"
     assert reasons.told("") == ""
+
+
+@pytest.mark.parametrize("name", ["README.zh-TW.md", "README.zh-CN.md"])
+def test_a_translated_readme_says_as_much_as_the_original(name: str) -> None:
+    """The same headings, rows of tables, links, and blocks of code to the letter."""
+    original, translated = ((ROOT / one).read_text(encoding="utf-8") for one in ("README.md", name))
+
+    def of(pattern: str, text: str) -> list[str]:
+        return re.findall(pattern, text, re.MULTILINE | re.DOTALL)
+
+    code = r"^```.*?^```$"
+    assert of(code, translated) == of(code, original)
+    prose, told = (re.sub(code, "", text, flags=re.MULTILINE | re.DOTALL) for text in (original, translated))
+    for pattern in (r"^#+ ", r"^\| ", r"^- ", r"^\d\. "):
+        assert len(of(pattern, told)) == len(of(pattern, prose)), pattern
+    pages = r"\]\((docs/[^)]*)\)"
+    assert set(of(pages, told)) == set(of(pages, prose))
+    for other in {"README.md", "README.zh-TW.md", "README.zh-CN.md"} - {name}:
+        assert f"({other})" in translated.split("\n## ")[0]
