@@ -174,7 +174,9 @@ def test_a_translated_readme_says_as_much_as_the_original(name: str) -> None:
 
     code = r"^```.*?^```$"
     assert of(code, translated) == of(code, original)
-    prose, told = (re.sub(code, "", text, flags=re.MULTILINE | re.DOTALL) for text in (original, translated))
+    prose, told = (
+        re.sub(code, "", text, flags=re.MULTILINE | re.DOTALL) for text in (original, translated)
+    )
     for pattern in (r"^#+ ", r"^\| ", r"^- ", r"^\d\. "):
         assert len(of(pattern, told)) == len(of(pattern, prose)), pattern
     pages = r"\]\((docs/[^)]*)\)"

@@ -88,7 +88,8 @@ def window_line(window: Window, *, several: bool = False) -> str:
     """
     known = SOURCES[window.limit_source] if window.limit is not None else _("limit not known yet")
     label = owner(window) if several else window.model or window.account
-    return f"{label}: {usage(window, when=False)} ({known})"
+    told = _("{label}: {usage} ({known})")
+    return told.format(label=label, usage=usage(window, when=False), known=known)
 
 
 def owner(window: Window) -> str:
@@ -113,7 +114,7 @@ def balance(found: Credits, now: int, zone: tzinfo | None = None) -> str:
         available=fmt.amount(found.available, Unit.CREDITS), frozen=frozen, at=at
     )
     left = found.available or found.frozen
-    return f"{told}; {_expiry(found.expiring, now, zone)}" if left else told
+    return f"{told}{fmt.SEMICOLON}{_expiry(found.expiring, now, zone)}" if left else told
 
 
 def _expiry(found: Expiry | None, now: int, zone: tzinfo | None) -> str:
@@ -144,8 +145,12 @@ def unserved(models: Sequence[str]) -> str:
 
 def paused(batch: Batch) -> str:
     """That a batch was paused, and why if a reason was given; by a person, how it goes on."""
-    name = _("{name} (batch {id})").format(name=batch.name, id=batch.id)
-    return f"{name} {is_paused(batch)}"
+    return f"{titled(batch)} {is_paused(batch)}"
+
+
+def titled(batch: Batch) -> str:
+    """``label reviews (batch 1)``."""
+    return _("{name} (batch {id})").format(name=batch.name, id=batch.id)
 
 
 def is_paused(batch: Batch) -> str:

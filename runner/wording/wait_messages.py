@@ -34,7 +34,7 @@ def explain_wait(reason: Waiting, now: int, zone: tzinfo | None = None) -> str:
     )
     if window.resets_at < NEVER:
         told += _("; resets {time_left}").format(time_left=fmt.time_left(window.resets_at - now))
-    return f"{told}; {wait(reason, now, zone)}"
+    return f"{told}{fmt.SEMICOLON}{wait(reason, now, zone)}"
 
 
 def waits(reasons: Iterable[Waiting], now: int, zone: tzinfo | None = None) -> list[str]:

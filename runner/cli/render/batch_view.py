@@ -102,9 +102,9 @@ def _stands(found: Profile, now: int) -> list[tuple[str, str]]:
     paid = [day.credits for day in found.days if day.credits is not None]
     pairs = [
         (_("state"), state_in_words(batch)),
-        (_("queued"), f"{fmt.when(batch.created_at, now)} ({fmt.age(now - batch.created_at)})"),
+        (_("queued"), fmt.beside(fmt.when(batch.created_at, now), fmt.age(now - batch.created_at))),
         (_("replaces"), ", ".join(_("batch {id}").format(id=one.id) for one in found.replaces)),
-        (_("rows"), ", ".join(filter(None, (rows, reused)))),
+        (_("rows"), fmt.COMMA.join(filter(None, (rows, reused)))),
         *(
             (part.part, _("{left} left").format(left=fmt.number(part.left)))
             for part in found.family[1:]

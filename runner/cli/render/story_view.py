@@ -80,7 +80,9 @@ def story(found: RowStory, now: int) -> RenderableType:
 
 def _call(call: CallRecord, now: int) -> list[RenderableType]:
     took = (
-        "" if call.settled_at is None else f", {(call.settled_at - call.reserved_at) / 1000:.1f} s"
+        ""
+        if call.settled_at is None
+        else _(", {seconds:.1f} s").format(seconds=(call.settled_at - call.reserved_at) / 1000)
     )
     status = f" {call.status}" if call.status is not None else ""
     shared = (

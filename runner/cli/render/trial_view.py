@@ -140,7 +140,9 @@ def _without_call(found: Trial) -> list[Text]:
 def _end(found: Trial, now: int) -> Text:
     ran, counts = found.ran, found.batch.counts
     stand = (
-        f"{fmt.count(len(found.calls), 'call')}, {fmt.out_of(counts.succeeded, found.batch.rows)}"
+        fmt.count(len(found.calls), "call")
+        + fmt.COMMA
+        + fmt.out_of(counts.succeeded, found.batch.rows)
     )
     told = _("{stand} answered").format(stand=stand) + (
         _(", {failed} failed").format(failed=fmt.number(counts.failed)) if ran.failed else ""
@@ -148,7 +150,9 @@ def _end(found: Trial, now: int) -> Text:
     if not ran.left:
         return Text(told, "yellow" if ran.failed else "green")
     waits = (
-        "; ".join(wait_messages.end_reasons(ran.waiting, now)) if ran.ending is Ending.SPENT else ""
+        fmt.SEMICOLON.join(wait_messages.end_reasons(ran.waiting, now))
+        if ran.ending is Ending.SPENT
+        else ""
     )
     why = waits or reasons.told(found.batch.pause_reason) or _("stopped")
     return Text(
