@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from runner.app.profile import Profile
     from runner.app.pruning import Pruned
     from runner.app.quality import Quality
+    from runner.app.reviewing import Reviewing
     from runner.app.rows import Reading, RowResult
     from runner.app.story import RowStory
     from runner.app.submission import Progress as OnProgress
@@ -165,6 +166,17 @@ class Catalogue:
         from runner.app.story import story  # noqa: PLC0415 - only to show a row
 
         return await story(self._database.read, await self.family(batch), number)
+
+    async def reviewing(self, batch: Batch, reviewer: str) -> Reviewing:
+        """A person's review of the rows of `batch`.
+
+        Raises:
+            ConfigError: It has no answers of a chat.
+        """
+        from runner.app.reviewing import Reviewing  # noqa: PLC0415 - only to review
+
+        whole = batch if batch.part_of is None else await self.batch(str(batch.part_of))
+        return Reviewing(self._database, self._clock, await self.family(whole), reviewer)
 
     async def profile(self, batch: Batch) -> Profile:
         """What `batch` asks, what came of it, and what it cost."""

@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from runner import column_names, exact_json
-from runner.app.rows import CHECK, LEAST_AGREEMENT, PAGE, Reading, results, voters
+from runner.app.rows import LEAST_AGREEMENT, PAGE, Reading, check_of, results, voters
 from runner.core.agreement import Agreement, Pair, Tally
 from runner.jobfile import JobFile
 from runner.store import batch_rows
@@ -39,7 +38,7 @@ async def quality(reading: Reading, family: Sequence[Batch]) -> Quality:
                 if row.open:
                     continue
                 answers = [one.answer for one in row.votes]
-                tally.add(answers, _gold(row.first.payload, job.gold) if job.gold else None)
+                tally.add(answers, row.right)
     compared = tally.agreement() if job.votes > 1 or job.gold else None
     return Quality(compared, await _checked(reading, family))
 
@@ -49,16 +48,9 @@ def _rater(part: Batch) -> str:
     return f"{number}: {' or '.join(part.models)}"
 
 
-def _gold(payload: str, column: str) -> str | None:
-    value = column_names.value_of(exact_json.loads(payload), column)
-    if value is None or value == "":
-        return None
-    return value if isinstance(value, str) else exact_json.dumps(value).decode()
-
-
 async def _checked(reading: Reading, family: Sequence[Batch]) -> Pair | None:
     """How far rows that shared a call agree with the same rows asked alone."""
-    check = next((part for part in family if part.part == CHECK), None)
+    check = check_of(family)
     if check is None:
         return None
     tally = Tally(("packed", "alone"))
