@@ -10,6 +10,7 @@ from rich.text import Text
 from runner import exact_json
 from runner.app.story import RowStory
 from runner.core.states import CallState, JobState
+from runner.store.reviews import Review
 from runner.store.stories import CallRecord, JobStory
 from runner.wording import calls, fmt
 
@@ -22,6 +23,17 @@ def as_object(found: RowStory) -> dict[str, Any]:
         "input": exact_json.loads(found.row),
         "prompt": [{"role": role, "content": content} for role, content in found.prompt],
         "jobs": [_job_object(part, one) for part, one in found.parts],
+        "reviews": [_review_object(one) for one in found.reviews],
+    }
+
+
+def _review_object(found: Review) -> dict[str, Any]:
+    taken_back = found.taken_back_at
+    return {
+        "answer": found.answer,
+        "reviewer": found.reviewer,
+        "reviewed_at": fmt.iso(found.reviewed_at),
+        "taken_back_at": None if taken_back is None else fmt.iso(taken_back),
     }
 
 
@@ -68,7 +80,16 @@ def story(found: RowStory, now: int) -> RenderableType:
         for call in one.calls:
             parts += _call(call, now)
         parts += _end(one, now)
+    for review in found.reviews:
+        parts.append(_review(review, now))
     return Group(*parts)
+
+
+def _review(found: Review, now: int) -> RenderableType:
+    told = f"review: {found.answer}, by {found.reviewer}, {fmt.when(found.reviewed_at, now)}"
+    if found.taken_back_at is not None:
+        return Text(f"{told}; taken back {fmt.when(found.taken_back_at, now)}", "dim")
+    return Text(told, "bold green")
 
 
 def _call(call: CallRecord, now: int) -> list[RenderableType]:

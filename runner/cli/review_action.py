@@ -1,0 +1,210 @@
+"""`midnight review`: on a terminal, by files, or as a list for a machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runner.cli import exit_codes
+from runner.cli.session import Session, print_json
+from runner.errors import ConfigError, OutputError
+from runner.path_text import to_path
+
+if TYPE_CHECKING:
+    from runner.app.application import Application
+    from runner.app.review_rows import Found, Wanted
+    from runner.app.reviewing import Reviewing
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewRequest:
+    """What `midnight review` was asked for, as it was given."""
+
+    batch: str
+    row: int | None
+    every: bool
+    where: tuple[str, ...]
+    sample: str | None
+    reviewer: str | None
+    source: Path | None
+    target: Path | None
+
+    def check(self) -> None:
+        """Refuse options that contradict each other.
+
+        Raises:
+            ConfigError: They do.
+        """
+        chosen = self.every or self.where or self.sample
+        if self.source and (self.target or self.row or chosen):
+            what = "--import takes the rows that its file names"
+            raise ConfigError(what, where="review", remedy="leave out what else chooses rows")
+        if self.row and chosen:
+            what = "a row was named, and rows were chosen by options"
+            raise ConfigError(what, where="review", remedy="leave out one of them")
+
+    def to_argv(self) -> list[str]:
+        """The arguments that ask for the same again."""
+        row = [str(self.row)] if self.row else []
+        every = ["--all"] if self.every else []
+        where = [word for text in self.where for word in ("--where", text)]
+        sample = ["--sample", self.sample] if self.sample else []
+        reviewer = ["--as", self.reviewer] if self.reviewer else []
+        return [self.batch, *row, *every, *where, *sample, *reviewer]
+
+    @property
+    def wanted(self) -> Wanted:
+        """Which rows it is about."""
+        from runner.app.review_rows import Wanted  # noqa: PLC0415 - not for --help
+        from runner.files import parse_selection  # noqa: PLC0415
+
+        return Wanted(self.every, parse_selection(self.where, self.sample, None))
+
+
+def review(session: Session, request: ReviewRequest) -> int:
+    """Go through rows, or read or write them; the exit code.
+
+    Raises:
+        ConfigError: There is no terminal, or options contradict each other.
+        InputError: A file of answers cannot be read, or has one that is not valid.
+        OutputError: A file cannot be written.
+    """
+    from runner.cli.render import keys  # noqa: PLC0415 - not for --help
+
+    request.check()
+    by_hand = not (request.source or request.target or session.json)
+    if by_hand and not (keys.can_read() and session.out.is_terminal):
+        remedy = (
+            "write the rows to a file with --export, fill in its answers, read it with --import"
+        )
+        raise ConfigError("a review needs a terminal", where="review", remedy=remedy)
+    act = _import if request.source else _export if request.target else _list
+    session.query(lambda midnight: (_by_hand if by_hand else act)(session, midnight, request))
+    return exit_codes.DONE
+
+
+async def _begin(midnight: Application, request: ReviewRequest) -> Reviewing:
+    from runner.app.reviewing import reviewer_named  # noqa: PLC0415
+
+    batch = await midnight.batch(request.batch)
+    return await midnight.reviewing(batch, reviewer_named(request.reviewer))
+
+
+async def _find(
+    session: Session, midnight: Application, reviewing: Reviewing, request: ReviewRequest
+) -> Found:
+    from runner.app.review_rows import Found, find  # noqa: PLC0415
+    from runner.cli.render.consoles import bar  # noqa: PLC0415
+
+    if request.row is not None:
+        return Found([request.row], [])
+    family = await midnight.family(reviewing.batch)
+    with bar(session.err, "looking for rows to review") as tick:
+        return await find(midnight.reading, family, request.wanted, tick)
+
+
+async def _list(session: Session, midnight: Application, request: ReviewRequest) -> None:
+    """Print which rows are left, for a machine."""
+    reviewing = await _begin(midnight, request)
+    found = await _find(session, midnight, reviewing, request)
+    value = {"to_review": len(found.left), "reviewed": len(found.reviewed), "rows": found.left}
+    print_json({"batch": reviewing.batch.id, **value})
+
+
+async def _export(session: Session, midnight: Application, request: ReviewRequest) -> None:
+    """Write the rows that are left to a file."""
+    from runner.app.review_files import write_rows  # noqa: PLC0415
+    from runner.files import check_output  # noqa: PLC0415
+    from runner.wording import fmt  # noqa: PLC0415
+
+    path = request.target or Path()
+    if path.exists():
+        what, remedy = "this file exists, and may hold answers", "name another, or delete it"
+        raise OutputError(what, where=str(path), remedy=remedy)
+    check_output(path)
+    reviewing = await _begin(midnight, request)
+    found = await _find(session, midnight, reviewing, request)
+    rows = await write_rows(reviewing, found.left, path)
+    if session.json:
+        print_json({"batch": reviewing.batch.id, "path": str(path), "rows": rows})
+        return
+    go_on = session.command("review", str(reviewing.batch.id), "--import", path)
+    session.print(f"written: {path} ({fmt.count(rows, 'row')})")
+    session.print(f"fill in its column answer, then: {go_on}")
+
+
+async def _import(session: Session, midnight: Application, request: ReviewRequest) -> None:
+    """Store the answers in a file."""
+    from runner.app.review_files import read_answers  # noqa: PLC0415
+    from runner.wording import fmt  # noqa: PLC0415
+
+    reviewing = await _begin(midnight, request)
+    found = await read_answers(reviewing, request.source or Path())
+    if session.json:
+        counted = {"recorded": found.recorded, "unchanged": found.unchanged, "empty": found.empty}
+        print_json({"batch": reviewing.batch.id, **counted})
+    else:
+        told = f"{fmt.count(found.recorded, 'answer')} by {reviewing.reviewer} stored"
+        known = f", {fmt.number(found.unchanged)} known already" if found.unchanged else ""
+        empty = f", {fmt.count(found.empty, 'row')} without an answer" if found.empty else ""
+        session.print(f"{told}{known}{empty}")
+    if found.recorded:
+        await _write_output(session, midnight, reviewing)
+
+
+async def _by_hand(session: Session, midnight: Application, request: ReviewRequest) -> None:
+    """Go through the rows with keys."""
+    from runner.cli.render.review_terminal import ReviewTerminal  # noqa: PLC0415
+    from runner.cli.render.review_view import draw, ended, nothing_left  # noqa: PLC0415
+    from runner.cli.review_session import ReviewSession  # noqa: PLC0415
+
+    reviewing = await _begin(midnight, request)
+    found = await _find(session, midnight, reviewing, request)
+    go_on = session.command("review", *request.to_argv())
+    if not found.left:
+        session.print(nothing_left(reviewing.batch, found))
+        return
+    terminal = ReviewTerminal(session.out)
+
+    async def view_all(number: int) -> None:
+        with terminal.left():
+            await _view_all(session, midnight, reviewing, number)
+
+    steps = ReviewSession(
+        reviewing,
+        found,
+        terminal.key,
+        lambda view: draw(session.out, view),
+        view_all,
+        again=request.row is not None,
+    )
+    try:
+        async with terminal.opened():
+            last = await steps.run()
+    finally:
+        if steps.done:
+            await _write_output(session, midnight, reviewing)
+    session.print(*ended(last, steps.done, go_on))
+
+
+async def _view_all(
+    session: Session, midnight: Application, reviewing: Reviewing, number: int
+) -> None:
+    """Show the story of a row in the system's pager."""
+    from runner.cli.render import story_view  # noqa: PLC0415
+    from runner.clock import SystemClock  # noqa: PLC0415
+
+    found = await midnight.story(reviewing.batch, number)
+    with session.out.pager(styles=False):
+        session.out.print(story_view.story(found, SystemClock().now()))
+
+
+async def _write_output(session: Session, midnight: Application, reviewing: Reviewing) -> None:
+    """Write the output that the batch remembers, if it does."""
+    batch = await midnight.batch(str(reviewing.batch.id))
+    rows = await midnight.write_output(batch)
+    if rows and batch.output and not session.json:
+        from runner.wording import fmt  # noqa: PLC0415
+
+        session.print(f"output: {fmt.place(to_path(batch.output))} ({fmt.count(rows, 'row')})")
