@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import getpass
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
+import anyio
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.app.rows import RowReader, RowResult, voters
@@ -20,7 +23,10 @@ from runner.jobfile import AnswerSpec, Invalid, JobFile, read_answer
 from runner.store import batch_rows, batches, reviews
 from runner.store.batches import Batch
 from runner.store.database import Database
+from runner.store.opening import open_database
 from runner.store.reviews import NewReview, Review
+
+Opened = Callable[[], AbstractAsyncContextManager[Database]]
 
 LONGEST_NAME = 64
 # In the order in which answers get them; the other letters are for what else one can do.
@@ -70,6 +76,27 @@ class Question:
     alone: str | None = None
     right: str | None = None
     review: Review | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """The numbers of the rows that an answer was stored for, and what had been answered before."""
+
+    numbers: tuple[int, ...]
+    before: Review | None = None
+
+
+@asynccontextmanager
+async def reopened(path: Path) -> AsyncIterator[Database]:
+    """Open a database that was open before.
+
+    Raises:
+        NotFoundError: It is not there any more.
+    """
+    if not await anyio.Path(path).exists():
+        raise NotFoundError("the database was moved or deleted meanwhile", where=str(path))
+    async with open_database(path) as database:
+        yield database
 
 
 def reviewer_named(name: str | None) -> str:
@@ -137,17 +164,20 @@ def require_answers(batch: Batch) -> JobFile:
 
 
 class Reviewing:
-    """One person's review of one batch, which is given with its parts."""
+    """One person's review of one batch, which is given with its parts.
+
+    `opened` opens the database for each step: between two of them somebody thinks, maybe for hours.
+    """
 
     def __init__(
-        self, database: Database, clock: Clock, family: Sequence[Batch], reviewer: str
+        self, opened: Opened, clock: Clock, family: Sequence[Batch], reviewer: str
     ) -> None:
         self.batch = family[0]
         self.spec = require_answers(self.batch).answer
         self.reviewer = reviewer
         self.choices = choices_of(self.spec)
         self._ids = [part.id for part in family]
-        self._database = database
+        self._opened = opened
         self._clock = clock
 
     async def question(self, number: int) -> Question:
@@ -157,25 +187,25 @@ class Reviewing:
             NotFoundError: There is no such row, or the batch was deleted.
             InputError: It has not ended.
         """
-        async with self._database.read() as connection:
+        async with self._opened() as database, database.read() as connection:
             return _question(await self._row(connection, number))
 
-    async def record(self, number: int, text: str) -> list[int]:
-        """Store an answer to a row, and to all that ask the same; the numbers of these.
+    async def record(self, number: int, text: str) -> Recorded:
+        """Store an answer to a row, and to all that ask the same.
 
         Raises:
             NotFoundError: There is no such row, or the batch was deleted.
             InputError: The answer is not valid, or the row has not ended.
         """
         answer = answer_of(self.spec, text)
-        async with self._database.write() as connection:
+        async with self._opened() as database, database.write() as connection:
             row = await self._row(connection, number)
-            own = row.first.job_id
+            own, before = row.first.job_id, row.review
             alike = await reviews.alike_jobs(connection, own)
             alike.sort(key=lambda job_id: job_id == own)  # the latest is the one that was shown
             given = [NewReview(job_id, answer, self.reviewer) for job_id in alike]
             await reviews.record(connection, self.batch, given, self._clock.now())
-        return self._numbers(sorted(alike))
+        return Recorded(tuple(self._numbers(sorted(alike))), before)
 
     async def record_all(self, answers: Mapping[int, str]) -> int:
         """Store valid answers by the numbers of their rows; how many this person has not given yet.
@@ -184,7 +214,7 @@ class Reviewing:
             NotFoundError: The batch was deleted.
             InputError: A row has not ended; then none is stored.
         """
-        async with self._database.write() as connection:
+        async with self._opened() as database, database.write() as connection:
             whole, *others = await self._family(connection)
             first = whole.first_job
             for part in voters([whole, *others]):
@@ -204,7 +234,7 @@ class Reviewing:
         Raises:
             NotFoundError: The batch was deleted.
         """
-        async with self._database.write() as connection:
+        async with self._opened() as database, database.write() as connection:
             await self._family(connection)
             latest = await reviews.latest_of(connection, self.batch, self.reviewer)
             if latest is None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from runner.app.application import Application
     from runner.app.review_rows import Found, Wanted
     from runner.app.reviewing import Reviewing
+    from runner.cli.render.review_view import ReviewView
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,16 +80,21 @@ def review(session: Session, request: ReviewRequest) -> int:
             "write the rows to a file with --export, fill in its answers, read it with --import"
         )
         raise ConfigError("a review needs a terminal", where="review", remedy=remedy)
+    if by_hand:
+        _by_hand(session, request)
+        return exit_codes.DONE
     act = _import if request.source else _export if request.target else _list
-    session.query(lambda midnight: (_by_hand if by_hand else act)(session, midnight, request))
+    session.query(lambda midnight: act(session, midnight, request))
     return exit_codes.DONE
 
 
-async def _begin(midnight: Application, request: ReviewRequest) -> Reviewing:
+async def _begin(
+    midnight: Application, request: ReviewRequest, *, reopens: bool = False
+) -> Reviewing:
     from runner.app.reviewing import reviewer_named  # noqa: PLC0415
 
     batch = await midnight.batch(request.batch)
-    return await midnight.reviewing(batch, reviewer_named(request.reviewer))
+    return await midnight.reviewing(batch, reviewer_named(request.reviewer), reopens=reopens)
 
 
 async def _find(
@@ -153,23 +159,36 @@ async def _import(session: Session, midnight: Application, request: ReviewReques
         await _write_output(session, midnight, reviewing)
 
 
-async def _by_hand(session: Session, midnight: Application, request: ReviewRequest) -> None:
-    """Go through the rows with keys."""
-    from runner.cli.render.review_terminal import ReviewTerminal  # noqa: PLC0415
-    from runner.cli.render.review_view import draw, ended, nothing_left  # noqa: PLC0415
-    from runner.cli.review_session import ReviewSession  # noqa: PLC0415
+def _by_hand(session: Session, request: ReviewRequest) -> None:
+    """Go through the rows with keys; the database is open only while it is used."""
+    from runner.cli.render.review_view import ended, nothing_left  # noqa: PLC0415
 
-    reviewing = await _begin(midnight, request)
-    found = await _find(session, midnight, reviewing, request)
-    go_on = session.command("review", *request.to_argv())
+    async def found_rows(midnight: Application) -> tuple[Reviewing, Found]:
+        reviewing = await _begin(midnight, request, reopens=True)
+        return reviewing, await _find(session, midnight, reviewing, request)
+
+    reviewing, found = session.query(found_rows)
     if not found.left:
         session.print(nothing_left(reviewing.batch, found))
         return
+    again = request.row is not None
+    last, done = session.run(lambda: _go_through(session, reviewing, found, again=again))
+    session.print(*ended(last, done, session.command("review", *request.to_argv())))
+
+
+async def _go_through(
+    session: Session, reviewing: Reviewing, found: Found, *, again: bool
+) -> tuple[ReviewView, int]:
+    """What was shown last, and how many answers were given."""
+    from runner.cli.render.review_terminal import ReviewTerminal  # noqa: PLC0415
+    from runner.cli.render.review_view import draw  # noqa: PLC0415
+    from runner.cli.review_session import ReviewSession  # noqa: PLC0415
+
     terminal = ReviewTerminal(session.out)
 
     async def view_all(number: int) -> None:
         with terminal.left():
-            await _view_all(session, midnight, reviewing, number)
+            await _view_all(session, reviewing, number)
 
     steps = ReviewSession(
         reviewing,
@@ -177,25 +196,23 @@ async def _by_hand(session: Session, midnight: Application, request: ReviewReque
         terminal.key,
         lambda view: draw(session.out, view),
         view_all,
-        again=request.row is not None,
+        again=again,
     )
-    try:
-        async with terminal.opened():
-            last = await steps.run()
-    finally:
-        if steps.done:
+    async with terminal.opened():
+        last = await steps.run()
+    if steps.done:
+        async with session.open() as midnight:
             await _write_output(session, midnight, reviewing)
-    session.print(*ended(last, steps.done, go_on))
+    return last, steps.done
 
 
-async def _view_all(
-    session: Session, midnight: Application, reviewing: Reviewing, number: int
-) -> None:
+async def _view_all(session: Session, reviewing: Reviewing, number: int) -> None:
     """Show the story of a row in the system's pager."""
     from runner.cli.render import story_view  # noqa: PLC0415
     from runner.clock import SystemClock  # noqa: PLC0415
 
-    found = await midnight.story(reviewing.batch, number)
+    async with session.open() as midnight:
+        found = await midnight.story(reviewing.batch, number)
     with session.out.pager(styles=False):
         session.out.print(story_view.story(found, SystemClock().now()))
 

@@ -172,17 +172,20 @@ class ReviewSession:
 
     async def _record(self, question: Question, text: str) -> bool:
         try:
-            numbers = await self.reviewing.record(question.number, text)
+            found = await self.reviewing.record(question.number, text)
         except InputError as error:
             self._say(
                 error.what if not error.remedy else f"{error.what}; {error.remedy}", wrong=True
             )
             return False
-        self._answered.update(numbers)
+        self._answered.update(found.numbers)
         self.done += 1
         self._at += 1
-        alike = len(numbers) - 1
-        self._say(f"and {fmt.count(alike, 'row')} that ask the same" if alike else "")
+        alike, before = len(found.numbers) - 1, found.before
+        if before is not None and before != question.review:
+            self._say(f"{before.reviewer} had answered it meanwhile; u takes yours back")
+        elif alike:
+            self._say(f"answered with it: {fmt.count(alike, 'row')} with the same request")
         return True
 
     async def _undo(self) -> bool:

@@ -76,7 +76,7 @@ async def _play(
             async with midnight._database.write() as connection:
                 await reviewed.ended(connection, answers, **more)
         batch = (await midnight.batches())[0]
-        reviewing = await midnight.reviewing(batch, "ann")
+        reviewing = await midnight.reviewing(batch, "ann", reopens=True)
         found = await find(midnight.reading, await midnight.family(batch))
         screens: list[ReviewView] = []
         left = iter(keys)
@@ -193,6 +193,23 @@ def test_what_somebody_else_answers_meanwhile_is_not_asked_again(db: Path) -> No
     found = play(db, "!1", meanwhile=bob, more=VOTES)
     assert found.rows == [2, 5]
     assert found.last.note == "row 3 was answered by bob meanwhile"
+
+
+def test_who_answers_a_row_that_somebody_else_has_answered_meanwhile_is_told(db: Path) -> None:
+    async def bob(midnight: Application, batch: Batch) -> None:
+        await (await midnight.reviewing(batch, "bob")).record(2, P)
+
+    found = play(db, "!2", meanwhile=bob, more=VOTES)
+    assert found.answers == {2: N}
+    assert found.last.note == "bob had answered it meanwhile; u takes yours back"
+    assert play(db, "uq").answers == {2: P}
+
+
+def test_rows_that_ask_the_same_are_answered_together(db: Path) -> None:
+    rows = [{"text": text} for text in "aba"]
+    found = play(db, "1", {"": [None, None]}, rows=rows)
+    assert found.answers == {1: P, 3: P}
+    assert found.last.note == "answered with it: 1 row with the same request"
 
 
 # the screen
