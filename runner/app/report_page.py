@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from html import escape
 
-from runner.app import charts
+from runner.app import charts, quality_page
 from runner.app.charts import Stack
+from runner.app.quality import Quality
 from runner.app.reporting import Line, Report
 
 OUTCOMES = ("answered", "wasted", "failed", "throttled", "refused", "in_flight")
@@ -45,6 +46,7 @@ class Extras:
         models: The ledger by model.
         reasons: Why calls have failed or were refused, and how many did.
         answers: By batch, the answers that most of its rows have.
+        quality: Of a report of one batch: how good its answers are.
         finish: When all that is queued will be done (ms since the epoch), and how many rows that
             is; None: nothing is queued, or it cannot be told.
     """
@@ -53,6 +55,7 @@ class Extras:
     reasons: Sequence[tuple[str, int]] = ()
     answers: Sequence[tuple[str, Sequence[tuple[str, int]]]] = ()
     finish: tuple[int, int] | None = None
+    quality: Quality | None = None
 
 
 def page(report: Report, extras: Extras, made_at: datetime) -> str:
@@ -81,6 +84,8 @@ def page(report: Report, extras: Extras, made_at: datetime) -> str:
     for name, answers in extras.answers:
         drawn = charts.bars(answers, f"Answers of {name}", "answered")
         parts.append(_section(f"Answers of {name}", drawn))
+    if extras.quality is not None:
+        parts += [_section(title, shown) for title, shown in quality_page.sections(extras.quality)]
     parts.append(_section("Figures", _table(report)))
     return _document(subject, "".join(parts))
 

@@ -26,6 +26,7 @@ T = TypeVar("T")
 P, N, M = "positive", "negative", "neutral"
 DISPUTED = {"": [P, P, None, P, N, P], "vote 2": [P, N, None, P, P, None]}
 VOTES = "votes = 2"
+LABELS = 'kind = "labels"\nlabels = ["a", "b", "c"]'
 
 Scene = Callable[[Application, Batch], Awaitable[T]]
 
@@ -334,3 +335,58 @@ def test_only_answers_of_chats_are_reviewed(tmp_path: Path) -> None:
 
     answer = 'kind = "text"'
     play(tmp_path, scene, {"": ["[1]"]}, more='kind = "embedding"', answer=answer)
+
+
+# reports
+
+
+def test_a_report_counts_the_answers_that_count_and_compares_models_with_people(
+    tmp_path: Path,
+) -> None:
+    async def scene(midnight: Application, batch: Batch) -> None:
+        for person, number, answer in (("ann", 2, N), ("bob", 3, M), ("ann", 6, P)):
+            await (await midnight.reviewing(batch, person)).record(number, answer)
+        batch = await midnight.batch(str(batch.id))
+        found = await midnight.quality(batch)
+        given = [one["answer"] for one in await exported(midnight, batch, tmp_path / "out.csv")]
+        assert dict(found.labels) == {P: 3, N: 2, M: 1} == {a: given.count(a) for a in given}
+        assert found.people is not None
+        assert dict(found.people.confusion) == {(N, P): 1, (P, P): 1}
+        assert (found.people.correct, found.people.rows, found.people.missing) == (1, 2, 1)
+        assert found.reviewed == (("ann", 2), ("bob", 1))
+        assert found.to_review == len(await marked(midnight, batch)) == 1
+        page = await midnight.report_page(wanted_of(batch))
+        for part in ("Agreement of the votes", "Rows that people have looked at", "ann: 2, bob: 1",
+                     "50.0 % (1 of 2); 1 without an answer", "1 row is for a person"):  # fmt: skip
+            assert part in page, part
+
+    play(tmp_path, scene, more=VOTES)
+
+
+def wanted_of(batch: Batch) -> Any:
+    from runner.app.reporting import Wanted as WantedReport  # noqa: PLC0415
+
+    return WantedReport(batch=batch)
+
+
+@pytest.mark.parametrize(
+    ("answer", "answers", "said", "labels"),
+    [
+        (reviewed.LABELS, [P, P, None], N, [(P, 2), (N, 1), (M, 0)]),
+        (LABELS, ['["a","b"]', '["a"]', None], '["b"]', [("a", 2), ("b", 2), ("c", 0)]),
+        ('kind = "number"', ["10", "9", None], "9", [("9", 2), ("10", 1)]),
+        ('kind = "text"', ["one", "one", None], "two", [("one", 2), ("two", 1)]),
+        ('kind = "text"', ["one", "x" * 99, None], "two", []),
+        ('kind = "text"', ["one", "two", None], "x" * 99, []),
+        ('kind = "text"', ["one", "one", None], "one", []),
+    ],
+)
+def test_answers_are_counted_where_they_are_few(
+    tmp_path: Path, answer: str, answers: list[str], said: str, labels: list[tuple[str, int]]
+) -> None:
+    async def scene(midnight: Application, batch: Batch) -> None:
+        await (await midnight.reviewing(batch, "ann")).record(3, said)
+        found = await midnight.quality(await midnight.batch("reviews"))
+        assert list(found.labels) == labels
+
+    play(tmp_path, scene, {"": answers}, answer=answer)

@@ -99,6 +99,11 @@ def test_votes_are_put_together_and_the_report_tells_how_far_they_agree(
     marked = {row["word"] for row in rows if row["review"] == "true"}
     assert 0 < len(wrong) < len(marked) <= len(wrong) + 20 - found["check"]["agreed"]
     assert wrong < marked
+    assert found["review"]["to_review"] == len(marked)
+    answers = [row["answer"] for row in rows]
+    assert {one["answer"]: one["rows"] for one in found["labels"]} == {
+        name: answers.count(name) for name in ("noun", "verb")
+    }
     assert found["agreement"]["accuracy"]["rows"] == 40
     right = sum(row["answer"] == row["kind"] for row in rows)
     assert found["agreement"]["accuracy"]["correct"] == right

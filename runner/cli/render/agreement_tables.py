@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
+from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
@@ -24,17 +25,54 @@ if TYPE_CHECKING:
 WIDEST = 6
 COMMONEST = 10
 LONGEST_NAME = 20
+LONGEST_LABEL = 30
+BAR_WIDTH = 24
 UNDEFINED = "not defined"
 
 
-def quality(found: Quality) -> Iterator[RenderableType]:
-    """How good the answers of a batch are; nothing if they cannot be compared with others."""
+def quality(found: Quality, go_on: str) -> Iterator[RenderableType]:
+    """How good the answers of a batch are; nothing of what cannot be compared.
+
+    `go_on` is the command that shows the rows that a person should look at.
+    """
+    if found.labels:
+        yield from (Text(), labels(found.labels))
     if found.agreement is not None:
         yield from (Text(), agreement(found.agreement))
     if found.check is not None:
         same = fmt.percent(found.check.agreed, found.check.rows) if found.check.rows else "none"
         told = f"{same} of {fmt.count(found.check.rows, 'row')} had the same answer asked alone"
         yield from (Text(), facts([("packing", told)]))
+    if found.to_review or found.reviewed:
+        yield from (Text(), facts(_reviews(found, go_on)))
+    if found.people is not None and found.people.rows:
+        yield from (Text(), _confusion(found.people, "Person"))
+
+
+def labels(found: Sequence[tuple[str, int]]) -> Table:
+    """A bar an answer."""
+    made = table("Answer", "", "Rows", "Share", right=("Rows", "Share"))
+    rows = sum(number for _, number in found) or 1
+    most = max(number for _, number in found) or 1
+    for answer, number in found:
+        bar = ProgressBar(total=most, completed=number, width=BAR_WIDTH)
+        name = Text(fmt.shortened(answer, LONGEST_LABEL))
+        made.add_row(name, bar, fmt.number(number), fmt.percent(number, rows))
+    return made
+
+
+def _reviews(found: Quality, go_on: str) -> list[tuple[str, str]]:
+    told = []
+    if found.to_review:
+        told.append(("to review", f"{fmt.count(found.to_review, 'row')}: {go_on}"))
+    if found.reviewed:
+        rows = sum(number for _, number in found.reviewed)
+        names = fmt.listed([name for name, _ in found.reviewed])
+        told.append(("reviewed", f"{fmt.count(rows, 'row')} by {names}"))
+    if found.people is not None:
+        right = f"{_accuracy(found.people)} of the rows that people have looked at"
+        told.append(("models", right))
+    return told
 
 
 def agreement(found: Agreement) -> RenderableType:
@@ -45,9 +83,14 @@ def agreement(found: Agreement) -> RenderableType:
     parts.append(facts(_facts(found)))
     accuracy = found.accuracy
     if accuracy is not None and accuracy.rows:
-        small = len(accuracy.labels) <= WIDEST
-        parts += [Text(), _square(accuracy) if small else _commonest(accuracy)]
+        parts += [Text(), _confusion(accuracy, "Right")]
     return Group(*parts)
+
+
+def _confusion(found: Accuracy, right: str) -> Table:
+    """How often what is right was given, or what instead."""
+    small = len(found.labels) <= WIDEST
+    return _square(found, right) if small else _commonest(found, right)
 
 
 def _facts(found: Agreement) -> list[tuple[str, str]]:
@@ -55,7 +98,6 @@ def _facts(found: Agreement) -> list[tuple[str, str]]:
     if found.pairs:
         over = f" over {fmt.count(found.fleiss_rows, 'row')} with two answers or more"
         told.append(("Fleiss' kappa", f"{_kappa(found.fleiss)}{over}"))
-    told.append(("to review", f"{fmt.count(found.review, 'row')} (a tie, or too few agree)"))
     if found.accuracy is not None:
         told.append(("accuracy", _accuracy(found.accuracy)))
     return told
@@ -82,10 +124,10 @@ def _pairs(pairs: Sequence[Pair]) -> Table:
     return made
 
 
-def _square(found: Accuracy) -> Table:
+def _square(found: Accuracy, title: str) -> Table:
     """The confusion matrix: a line for each right answer, a column for each that was given."""
     short = {label: fmt.shortened(label, 80 // (WIDEST + 2)) for label in found.labels}
-    made = table("Right \\ given")
+    made = table(f"{title} \\ given")
     for label in found.labels:
         made.add_column(Text(short[label]), justify="right", no_wrap=True)
     for right in found.labels:
@@ -100,9 +142,9 @@ def _cell(found: Accuracy, right: str, given: str) -> Text:
     return Text(fmt.number(count), style)
 
 
-def _commonest(found: Accuracy) -> Table:
+def _commonest(found: Accuracy, title: str) -> Table:
     wrong = Counter({pair: n for pair, n in found.confusion.items() if pair[0] != pair[1]})
-    made = table("Right", "Given instead", "Rows", right=("Rows",))
+    made = table(title, "Given instead", "Rows", right=("Rows",))
     for (right, given), count in wrong.most_common(COMMONEST):
         made.add_row(Text(right), Text(given), fmt.number(count))
     return made
