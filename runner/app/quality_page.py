@@ -8,6 +8,7 @@ from html import escape
 from runner.app import charts
 from runner.app.quality import Quality
 from runner.core.agreement import Accuracy, Agreement
+from runner.language import _
 
 WIDEST = 12
 """So many labels fit beside each other."""
@@ -16,17 +17,18 @@ WIDEST = 12
 def sections(found: Quality) -> Iterator[tuple[str, str]]:
     """Each with its title; nothing of what cannot be compared."""
     if found.labels:
-        yield "Answers", charts.bars(found.labels, "Answers", "answered")
+        yield _("Answers"), charts.bars(found.labels, _("Answers"), "answered")
     compared = found.agreement
     if compared is not None and compared.pairs:
-        yield "Agreement of the votes", _pairs(compared)
+        yield _("Agreement of the votes"), _pairs(compared)
     if compared is not None and compared.accuracy is not None:
-        yield "The right answers", _accuracy(compared.accuracy, "right")
+        yield _("The right answers"), _accuracy(compared.accuracy, _("Right"))
     if found.people is not None:
-        yield "Rows that people have looked at", _people(found) + _accuracy(found.people, "person")
+        people = _people(found) + _accuracy(found.people, _("Person"))
+        yield _("Rows that people have looked at"), people
     if found.to_review:
-        rows = f"{found.to_review:,} rows are" if found.to_review > 1 else "1 row is"
-        yield "To review", f"<p>{rows} for a person to look at</p>"
+        rows = f"{found.to_review:,}"
+        yield _("To review"), f"<p>{rows}</p>"
 
 
 def _people(found: Quality) -> str:
@@ -35,27 +37,31 @@ def _people(found: Quality) -> str:
 
 
 def _pairs(found: Agreement) -> str:
-    heads = ("first", "second", "rows", "agree", "Cohen's kappa")
+    heads = (_("First"), _("Second"), _("Rows"), _("Agree"), _("Cohen's kappa"))
     lines = [
         (escape(one.first), escape(one.second), f"{one.rows:,}", _share(one.agreed, one.rows),
          _kappa(one.kappa))
         for one in found.pairs
     ]  # fmt: skip
-    told = f"<p>Fleiss' kappa {_kappa(found.fleiss)} over {found.fleiss_rows:,} rows</p>"
-    return told + _table(heads, lines)
+    fleiss = _("Fleiss' kappa")
+    return f"<p>{escape(fleiss)} {_kappa(found.fleiss)}</p>{_table(heads, lines)}"
 
 
 def _accuracy(found: Accuracy, right: str) -> str:
-    missing = f"; {found.missing:,} without an answer" if found.missing else ""
-    told = f"{_share(found.correct, found.rows)} ({found.correct:,} of {found.rows:,}){missing}"
+    missing = ""
+    if found.missing:
+        missing = _("; {missing} without an answer").format(missing=f"{found.missing:,}")
+    told = _("the models were right in {share} ({part:,} of {whole:,})").format(
+        share=_share(found.correct, found.rows), part=found.correct, whole=found.rows
+    )
     if not found.rows or len(found.labels) > WIDEST:
-        return f"<p>{told}</p>"
+        return f"<p>{told}{missing}</p>"
     lines = [
         (escape(label), *(f"{found.confusion.get((label, given), 0):,}" for given in found.labels))
         for label in found.labels
     ]
-    heads = (f"{right} \\ given", *map(escape, found.labels))
-    return f"<p>the models were right in {told}</p>{_table(heads, lines)}"
+    heads = (_("{right} \\ given").format(right=right), *map(escape, found.labels))
+    return f"<p>{told}{missing}</p>{_table(heads, lines)}"
 
 
 def _table(heads: tuple[str, ...], lines: Sequence[tuple[str, ...]]) -> str:
@@ -65,8 +71,8 @@ def _table(heads: tuple[str, ...], lines: Sequence[tuple[str, ...]]) -> str:
 
 
 def _share(part: int, whole: int) -> str:
-    return f"{100 * part / whole:.1f} %" if whole else "none"
+    return f"{100 * part / whole:.1f} %" if whole else _("none")
 
 
 def _kappa(value: float | None) -> str:
-    return "not defined" if value is None else f"{value:.3f}"
+    return _("not defined") if value is None else f"{value:.3f}"

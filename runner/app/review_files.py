@@ -14,10 +14,11 @@ from typing import Any
 import orjson
 
 from runner import column_names, exact_json, files
-from runner.app.reviewing import Question, Reviewing, told
+from runner.app.reviewing import Question, Reviewing
 from runner.errors import InputError
 from runner.jobfile import Invalid, read_answer, read_value
 from runner.jobfile.output_spec import OutputSpec
+from runner.language import _
 from runner.store.batches import Batch
 
 ROW, ANSWER = "row", "answer"
@@ -100,14 +101,16 @@ class _Answers:
         """Read one of them."""
         number = _number(row)
         if number is None or not 1 <= number <= self._reviewing.batch.rows_loaded:
-            self._wrong.append(f"there is no row {str(row)[:20]!r}")
+            self._wrong.append(_("there is no row {row!r}").format(row=str(row)[:20]))
             return
         spec = self._reviewing.spec
         found = read_answer(spec, value) if isinstance(value, str) else read_value(spec, value)
         if isinstance(found, Invalid):
-            self._wrong.append(f"row {number}: {told(found)}")
+            told = _("row {number}: {reason}").format(number=number, reason=found.reason)
+            self._wrong.append(told)
         elif self.found.setdefault(number, found.value) != found.value:
-            self._wrong.append(f"row {number}: there are two answers to it")
+            told = _("row {number}: there are two answers to it").format(number=number)
+            self._wrong.append(told)
 
     def valid(self) -> dict[int, str]:
         """All of them.
@@ -117,9 +120,10 @@ class _Answers:
         """
         if self._wrong:
             more = len(self._wrong) - MOST_TOLD
-            rest = f"; and {more:,} more" if more > 0 else ""
-            what = f"nothing is stored: {'; '.join(self._wrong[:MOST_TOLD])}{rest}"
-            remedy = "correct them in the file, and import it again"
+            rest = _("; and {more:,} more").format(more=more) if more > 0 else ""
+            told = "; ".join(self._wrong[:MOST_TOLD])
+            what = _("nothing is stored: {told}{rest}").format(told=told, rest=rest)
+            remedy = _("correct them in the file, and import it again")
             raise InputError(what, where=str(self._path), remedy=remedy)
         return self.found
 

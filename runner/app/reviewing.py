@@ -20,6 +20,7 @@ from runner.clock import Clock
 from runner.core.review import Reason
 from runner.errors import ConfigError, InputError, NotFoundError
 from runner.jobfile import AnswerSpec, Invalid, JobFile, read_answer
+from runner.language import _
 from runner.store import batch_rows, batches, reviews
 from runner.store.batches import Batch
 from runner.store.database import Database
@@ -94,7 +95,7 @@ async def reopened(path: Path) -> AsyncIterator[Database]:
         NotFoundError: It is not there any more.
     """
     if not await anyio.Path(path).exists():
-        raise NotFoundError("the database was moved or deleted meanwhile", where=str(path))
+        raise NotFoundError(_("the database was moved or deleted meanwhile"), where=str(path))
     async with open_database(path) as database:
         yield database
 
@@ -112,8 +113,8 @@ def reviewer_named(name: str | None) -> str:
             name = "unknown"
     found = " ".join(name.split())
     if not 0 < len(found) <= LONGEST_NAME:
-        what = f"a reviewer's name has 1 to {LONGEST_NAME} characters"
-        raise ConfigError(what, where="--as", remedy="name yourself: --as ann")
+        what = _("a reviewer's name has 1 to {most} characters").format(most=LONGEST_NAME)
+        raise ConfigError(what, where="--as", remedy=_("name yourself: --as ann"))
     return found
 
 
@@ -142,11 +143,11 @@ def answer_of(spec: AnswerSpec, text: str) -> str:
 
 def told(found: Invalid) -> str:
     """Why something is not a valid answer, of what a person has written."""
-    return found.reason.replace("the reply", "the answer")
+    return _("this is no valid answer: {reason}").format(reason=found.reason)
 
 
 def _remedy(spec: AnswerSpec) -> str | None:
-    return f"one of: {', '.join(spec.labels)}" if spec.labels else None
+    return _("one of: {labels}").format(labels=", ".join(spec.labels)) if spec.labels else None
 
 
 def require_answers(batch: Batch) -> JobFile:
@@ -157,8 +158,10 @@ def require_answers(batch: Batch) -> JobFile:
     """
     jobfile = JobFile.from_json(batch.job_json)
     if jobfile.job.kind != "chat":
-        what = f'batch {batch.id} is of kind "{jobfile.job.kind}"'
-        remedy = 'only answers of kind "chat" can be reviewed'
+        what = _('batch {number} is of kind "{kind}"').format(
+            number=batch.id, kind=jobfile.job.kind
+        )
+        remedy = _('only answers of kind "chat" can be reviewed')
         raise ConfigError(what, where=batch.name, remedy=remedy)
     return jobfile
 
@@ -250,18 +253,22 @@ class Reviewing:
         family = await self._family(connection)
         whole = family[0]
         if not 1 <= number <= whole.rows_loaded:
-            what = f"batch {whole.id} has no row {number}"
-            raise NotFoundError(what, remedy=f"its rows are 1 to {whole.rows_loaded}")
+            what = _("batch {batch} has no row {row}").format(batch=whole.id, row=number)
+            raise NotFoundError(
+                what, remedy=_("its rows are 1 to {rows}").format(rows=whole.rows_loaded)
+            )
         (row,) = await RowReader.of(family).page(connection, number - 1, 1)
         if row.open and row.review is None:
-            what = f"row {number} has no answer yet"
-            raise InputError(what, where=f"batch {whole.id}", remedy="run the batch first")
+            what = _("row {number} has no answer yet").format(number=number)
+            where = _("batch {number}").format(number=whole.id)
+            raise InputError(what, where=where, remedy=_("run the batch first"))
         return row
 
     async def _family(self, connection: AsyncConnection) -> list[Batch]:
         found = await batches.parts_of(connection, self.batch.id)
         if [part.id for part in found] != self._ids:
-            raise NotFoundError(f"batch {self.batch.id} was deleted meanwhile")
+            what = _("batch {number} was deleted meanwhile").format(number=self.batch.id)
+            raise NotFoundError(what)
         return found
 
 
@@ -276,8 +283,8 @@ async def _require_ended(
     ended = await batch_rows.ended(connection, part.first_job, part.last_job, part.rows)
     missing = set(numbers) - {job_id - part.first_job + 1 for job_id in ended}
     if missing:
-        what = f"row {min(missing)} has no answer yet"
-        raise InputError(what, remedy="run the batch first; nothing is stored")
+        what = _("row {number} has no answer yet").format(number=min(missing))
+        raise InputError(what, remedy=_("run the batch first; nothing is stored"))
 
 
 def _is_known(new: NewReview, known: Review | None) -> bool:

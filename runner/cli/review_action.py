@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from runner.cli import exit_codes
 from runner.cli.session import Session, print_json
 from runner.errors import ConfigError, OutputError
+from runner.language import _
 from runner.path_text import to_path
 
 if TYPE_CHECKING:
@@ -39,11 +40,11 @@ class ReviewRequest:
         """
         chosen = self.every or self.where or self.sample
         if self.source and (self.target or self.row or chosen):
-            what = "--import takes the rows that its file names"
-            raise ConfigError(what, where="review", remedy="leave out what else chooses rows")
+            what = _("--import takes the rows that its file names")
+            raise ConfigError(what, where="review", remedy=_("leave out what else chooses rows"))
         if self.row and chosen:
-            what = "a row was named, and rows were chosen by options"
-            raise ConfigError(what, where="review", remedy="leave out one of them")
+            what = _("a row was named, and rows were chosen by options")
+            raise ConfigError(what, where="review", remedy=_("leave out one of them"))
 
     def to_argv(self) -> list[str]:
         """The arguments that ask for the same again."""
@@ -76,10 +77,10 @@ def review(session: Session, request: ReviewRequest) -> int:
     request.check()
     by_hand = not (request.source or request.target or session.json)
     if by_hand and not (keys.can_read() and session.out.is_terminal):
-        remedy = (
+        remedy = _(
             "write the rows to a file with --export, fill in its answers, read it with --import"
         )
-        raise ConfigError("a review needs a terminal", where="review", remedy=remedy)
+        raise ConfigError(_("a review needs a terminal"), where="review", remedy=remedy)
     if by_hand:
         _by_hand(session, request)
         return exit_codes.DONE
@@ -106,7 +107,7 @@ async def _find(
     if request.row is not None:
         return Found([request.row], [])
     family = await midnight.family(reviewing.batch)
-    with bar(session.err, "looking for rows to review") as tick:
+    with bar(session.err, _("looking for rows to review")) as tick:
         return await find(midnight.reading, family, request.wanted, tick)
 
 
@@ -126,7 +127,8 @@ async def _export(session: Session, midnight: Application, request: ReviewReques
 
     path = request.target or Path()
     if path.exists():
-        what, remedy = "this file exists, and may hold answers", "name another, or delete it"
+        what = _("this file exists, and may hold answers")
+        remedy = _("name another, or delete it")
         raise OutputError(what, where=str(path), remedy=remedy)
     check_output(path)
     reviewing = await _begin(midnight, request)
@@ -136,8 +138,8 @@ async def _export(session: Session, midnight: Application, request: ReviewReques
         print_json({"batch": reviewing.batch.id, "path": str(path), "rows": rows})
         return
     go_on = session.command("review", str(reviewing.batch.id), "--import", path)
-    session.print(f"written: {path} ({fmt.count(rows, 'row')})")
-    session.print(f"fill in its column answer, then: {go_on}")
+    session.print(_("written: {path} ({rows})").format(path=path, rows=fmt.count(rows, "row")))
+    session.print(_("fill in its column answer, then: {command}").format(command=go_on))
 
 
 async def _import(session: Session, midnight: Application, request: ReviewRequest) -> None:
@@ -151,10 +153,15 @@ async def _import(session: Session, midnight: Application, request: ReviewReques
         counted = {"recorded": found.recorded, "unchanged": found.unchanged, "empty": found.empty}
         print_json({"batch": reviewing.batch.id, **counted})
     else:
-        told = f"{fmt.count(found.recorded, 'answer')} by {reviewing.reviewer} stored"
-        known = f", {fmt.number(found.unchanged)} known already" if found.unchanged else ""
-        empty = f", {fmt.count(found.empty, 'row')} without an answer" if found.empty else ""
-        session.print(f"{told}{known}{empty}")
+        told = _("{answers} by {name} stored, {known} known already, {rows} without an answer")
+        session.print(
+            told.format(
+                answers=fmt.count(found.recorded, "answer"),
+                name=reviewing.reviewer,
+                known=fmt.number(found.unchanged),
+                rows=fmt.count(found.empty, "row"),
+            )
+        )
     if found.recorded:
         await _write_output(session, midnight, reviewing)
 
@@ -224,4 +231,6 @@ async def _write_output(session: Session, midnight: Application, reviewing: Revi
     if rows and batch.output and not session.json:
         from runner.wording import fmt  # noqa: PLC0415
 
-        session.print(f"output: {fmt.place(to_path(batch.output))} ({fmt.count(rows, 'row')})")
+        place = fmt.place(to_path(batch.output))
+        told = _("output: {path} ({rows})").format(path=place, rows=fmt.count(rows, "row"))
+        session.print(told)

@@ -9,6 +9,7 @@ import typer
 
 from runner.cli.options import BatchName, SampleSize, Where, examples
 from runner.cli.session import session_of
+from runner.language import _
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -25,28 +26,32 @@ def review(
     batch: BatchName,
     row: Annotated[
         int | None,
-        typer.Argument(help="Only this row, counted from 1, also again.", metavar="ROW", min=1),
+        typer.Argument(help=_("Only this row, counted from 1, also again."), metavar="ROW", min=1),
     ] = None,
     every: Annotated[
         bool,
-        typer.Option("--all", help="Every row that has ended, not only those that are marked."),
+        typer.Option("--all", help=_("Every row that has ended, not only those that are marked.")),
     ] = False,
     where: Where = None,
     sample: SampleSize = None,
     reviewer: Annotated[
         str | None,
-        typer.Option("--as", help="Who reviews; default: the user of the system.", metavar="NAME"),
+        typer.Option(
+            "--as", help=_("Who reviews; default: the user of the system."), metavar="NAME"
+        ),
     ] = None,
     source: Annotated[
         Path | None,
         typer.Option(
-            "--import", help="Read answers from a file with row and answer.", metavar="FILE"
+            "--import", help=_("Read answers from a file with row and answer."), metavar="FILE"
         ),
     ] = None,
     target: Annotated[
         Path | None,
         typer.Option(
-            "--export", help="Write the rows to a file, to be answered elsewhere.", metavar="FILE"
+            "--export",
+            help=_("Write the rows to a file, to be answered elsewhere."),
+            metavar="FILE",
         ),
     ] = None,
 ) -> int:

@@ -12,8 +12,9 @@ from runner.app.review_rows import Found
 from runner.app.reviewing import Question, Reviewing
 from runner.cli.render.line_editor import EditedText
 from runner.cli.render.review_terminal import END, REDRAW
-from runner.cli.render.review_view import ReviewView
+from runner.cli.render.review_view import ReviewView, title_of
 from runner.errors import InputError
+from runner.language import _
 from runner.wording import fmt
 
 Key = Callable[[], Awaitable[str]]
@@ -82,7 +83,7 @@ class ReviewSession:
         batch = self.reviewing.batch
         left = len(set(self._numbers) - self._answered)
         return ReviewView(
-            title=f"{batch.name} (batch {batch.id})",
+            title=title_of(batch),
             reviewer=self.reviewing.reviewer,
             reviewed=len(self._answered),
             left=left,
@@ -104,7 +105,8 @@ class ReviewSession:
                     self._begin(question)
                     return question
                 self._answered.add(number)
-                self._say(f"row {number} was answered by {question.review.reviewer} meanwhile")
+                told = _("row {number} was answered by {name} meanwhile")
+                self._say(told.format(number=number, name=question.review.reviewer))
             self._at += 1
         return None
 
@@ -183,15 +185,17 @@ class ReviewSession:
         self._at += 1
         alike, before = len(found.numbers) - 1, found.before
         if before is not None and before != question.review:
-            self._say(f"{before.reviewer} had answered it meanwhile; u takes yours back")
+            told = _("{name} had answered it meanwhile; u takes yours back")
+            self._say(told.format(name=before.reviewer))
         elif alike:
-            self._say(f"answered with it: {fmt.count(alike, 'row')} with the same request")
+            told = _("answered with it: {rows} with the same request")
+            self._say(told.format(rows=fmt.count(alike, "row")))
         return True
 
     async def _undo(self) -> bool:
         numbers = await self.reviewing.take_back()
         if not numbers:
-            self._say("there is no answer of yours to take back", wrong=True)
+            self._say(_("there is no answer of yours to take back"), wrong=True)
             return False
         self.done -= 1
         self._answered.difference_update(numbers)
@@ -200,7 +204,7 @@ class ReviewSession:
             self._at = self._numbers.index(first)
         else:  # of an earlier session
             self._numbers.insert(self._at, first)
-        self._say(f"taken back: row {first}")
+        self._say(_("taken back: row {number}").format(number=first))
         return True
 
     def _say(self, note: str, *, wrong: bool = False) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from runner.app.reviewing import Opinion, Question
 from runner.core.review import Reason
+from runner.language import _
 from runner.wording import fmt
 
 LONGEST_ANSWER = 60
@@ -17,21 +18,25 @@ def reasons(found: Question) -> list[str]:
 def _reason(found: Question, reason: Reason) -> str:
     match reason:
         case Reason.FAILED:
-            return f"no answer: {found.error}" if found.error else "no answer"
+            return _reason_failed(found.error)
         case Reason.VOTES:
             return _votes(found.opinions)
         case Reason.CHECK:
-            return f"asked alone, it was answered {_quoted(found.alone)}"
+            return _("asked alone, it was answered {answer}").format(answer=_quoted(found.alone))
         case Reason.GOLD:
-            return f"the right answer is {_quoted(found.right)}"
+            return _("the right answer is {answer}").format(answer=_quoted(found.right))
+
+
+def _reason_failed(error: str | None) -> str:
+    return _("no answer: {error}").format(error=error) if error else _("no answer")
 
 
 def _votes(opinions: tuple[Opinion, ...]) -> str:
     given = [one for one in opinions if one.answer is not None]
     most, votes = given[0].votes, sum(one.votes for one in given)
     if sum(one.votes == most for one in given) > 1:
-        return f"the votes are tied, {most} of {votes} each"
-    return f"only {most} of {votes} votes agree"
+        return _("the votes are tied, {most} of {votes} each").format(most=most, votes=votes)
+    return _("only {most} of {votes} votes agree").format(most=most, votes=votes)
 
 
 def _quoted(answer: str | None) -> str:
@@ -40,7 +45,7 @@ def _quoted(answer: str | None) -> str:
 
 def progress(reviewed: int, left: int) -> str:
     """``5 of 41 reviewed``."""
-    return f"{fmt.out_of(reviewed, reviewed + left)} reviewed"
+    return _("{count} reviewed").format(count=fmt.out_of(reviewed, reviewed + left))
 
 
 def models(opinion: Opinion) -> str:

@@ -167,9 +167,9 @@ def test_rows_that_ask_the_same_are_answered_and_taken_back_together(tmp_path: P
 @pytest.mark.parametrize(
     ("number", "answer", "error", "said"),
     [
-        (2, "splendid", InputError, "the answer is not one of the labels"),
+        (2, "splendid", InputError, "no valid answer: the reply is not one of the labels"),
         (2, "positive or negative", InputError, "not one of the labels"),
-        (2, "", InputError, "the answer is empty"),
+        (2, "", InputError, "the reply is empty"),
         (4, P, InputError, "row 4 has no answer yet"),
         (0, P, NotFoundError, "no row 0"),
         (5, P, NotFoundError, "no row 5"),
@@ -265,7 +265,7 @@ def test_a_file_of_marked_rows_is_filled_in_and_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("row,answer\n2,bad\n3,positive\n", "nothing is stored: row 2: the answer is not one of"),
+        ("row,answer\n2,bad\n3,positive\n", "nothing is stored: row 2: the reply is not one of"),
         ("row,answer\n99,positive\n", "there is no row '99'"),
         ("row,answer\nx,positive\n", "there is no row 'x'"),
         ("row,answer\n2,positive\n2,negative\n", "row 2: there are two answers"),
@@ -357,7 +357,7 @@ def test_a_report_counts_the_answers_that_count_and_compares_models_with_people(
         assert found.to_review == len(await marked(midnight, batch)) == 1
         page = await midnight.report_page(wanted_of(batch))
         for part in ("Agreement of the votes", "Rows that people have looked at", "ann: 2, bob: 1",
-                     "50.0 % (1 of 2); 1 without an answer", "1 row is for a person"):  # fmt: skip
+                     "50.0 % (1 of 2); 1 without an answer", "To review"):  # fmt: skip
             assert part in page, part
 
     play(tmp_path, scene, more=VOTES)

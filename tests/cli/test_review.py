@@ -155,7 +155,8 @@ def test_an_answer_is_written_and_one_that_is_none_is_refused_and_kept_to_be_men
     assert found.answers == {2: M}
     (refused,) = {one.note for one in found.screens if one.is_error}
     assert refused == (
-        'the answer is not one of the labels: "neutr"; one of: positive, negative, neutral'
+        'this is no valid answer: the reply is not one of the labels: "neutr"; '
+        "one of: positive, negative, neutral"
     )
 
 
@@ -166,7 +167,7 @@ def test_several_labels_are_chosen_and_saved(db: Path) -> None:
     assert found.rows == [2, 3, None]
     assert found.answers == {2: "[]", 3: '["a","c"]'}
     assert [one.note for one in found.screens if one.is_error] == [
-        "the answer has 3 of the labels, not 0 to 2; one of: a, b, c"
+        "this is no valid answer: the reply has 3 of the labels, not 0 to 2; one of: a, b, c"
     ]
 
 
@@ -307,7 +308,7 @@ def test_rows_go_out_to_a_file_and_answers_come_back(voted: Any, tmp_path: Path)
     )
     voted("export", 1, "-o", "before.csv")
     said = voted("review", 1, "--import", path, "--as", "bob")
-    assert "1 answer by bob stored, 2 rows without an answer" in said.out
+    assert "1 answer by bob stored, 0 known already, 2 rows without an answer" in said.out
     again = voted("review", 1, "--import", path, "--as", "bob", "--json").json
     assert again == {"batch": 1, "recorded": 0, "unchanged": 1, "empty": 2}
     voted("export", 1, "-o", "after.csv")

@@ -15,6 +15,7 @@ from runner import exact_json
 from runner.app.review_rows import Found
 from runner.app.reviewing import Choice, Opinion, Question
 from runner.cli.render.line_editor import EditedText
+from runner.language import _
 from runner.store.batches import Batch
 from runner.wording import fmt, review_messages
 
@@ -58,7 +59,7 @@ def draw(console: Console, view: ReviewView) -> None:
     room = max(_LEAST_LINES, console.height - 1 - len(head) - len(foot))
     body = _lines(console, _body(view.question)) if view.question else []
     if len(body) > room:
-        more = Text("… v: all of it", "dim")
+        more = Text(_("… v: all of it"), "dim")
         body = [*body[: room - 1], *_lines(console, more)]
     shown = [*head, *body, *[[Segment("")]] * (room - len(body)), *foot]
     console.clear()
@@ -74,7 +75,9 @@ def _lines(console: Console, shown: RenderableType) -> list[list[Segment]]:
 
 def _head(view: ReviewView) -> RenderableType:
     title = Text(view.title, "bold")
-    row = f" · row {fmt.number(view.question.number)}" if view.question else ""
+    row = ""
+    if view.question:
+        row = _(" · row {number}").format(number=fmt.number(view.question.number))
     told = f"{row} · {review_messages.progress(view.reviewed, view.left)} · {view.reviewer}"
     parts: list[RenderableType] = [Text.assemble(title, (told, "dim"))]
     if view.question:
@@ -116,13 +119,13 @@ def _opinions(found: Question) -> RenderableType:
         grid.add_row(shown, counted, review_messages.models(one))
     if found.review is not None:
         given = Text(fmt.shortened(printable(found.review.answer), 200), "bold green")
-        grid.add_row(given, "", f"answered by {found.review.reviewer}")
+        grid.add_row(given, "", _("answered by {name}").format(name=found.review.reviewer))
     return grid
 
 
 def _answer(one: Opinion, found: Question) -> Text:
     if one.answer is None:
-        return Text("(no answer)", "dim")
+        return Text(_("(no answer)"), "dim")
     counts = found.review is None and one.answer == found.suggested
     return Text(fmt.shortened(printable(one.answer), 200), "bold" if counts else "")
 
@@ -145,7 +148,7 @@ def _edited(found: EditedText) -> RenderableType:
         _in_line(part) for part in (found.text[: found.cursor], found.text[found.cursor :])
     )
     under = after[:1] or " "
-    return Text.assemble(("answer: ", "dim"), before, (under, "reverse"), after[1:])
+    return Text.assemble((_("answer: "), "dim"), before, (under, "reverse"), after[1:])
 
 
 def _in_line(text: str) -> str:
@@ -155,15 +158,16 @@ def _in_line(text: str) -> str:
 def hint(view: ReviewView) -> str:
     """What each key does."""
     if view.edited is not None:
-        return "Enter: save · Esc: leave it · Ctrl-U: clear · Ctrl-N: a new line"
+        return _("Enter: save · Esc: leave it · Ctrl-U: clear · Ctrl-N: a new line")
     if view.question is None:
-        return "u: take back the last answer · any other key: end"
+        return _("u: take back the last answer · any other key: end")
     keys = []
     if view.chosen is not None:
-        keys = ["Enter: save these"]
+        keys = [_("Enter: save these")]
     elif view.question.suggested is not None:
-        keys = [f"Enter: keep {_short(view.question.suggested)}"]
-    return " · ".join([*keys, "e: write", "s: skip", "u: undo", "v: view all", "q: end"])
+        keys = [_("Enter: keep {answer}").format(answer=_short(view.question.suggested))]
+    others = _("e: write · s: skip · u: undo · v: view all · q: end")
+    return " · ".join([*keys, others])
 
 
 def _short(answer: str) -> str:
@@ -189,9 +193,11 @@ def _replaced(control: str) -> str:
 
 def ended(view: ReviewView, done: int, go_on: str) -> Sequence[RenderableType]:
     """What is told after a review of `done` answers."""
-    told = f"{view.title}: {fmt.count(done, 'answer')} by {view.reviewer}"
+    told = _("{batch}: {answers} by {name}").format(
+        batch=view.title, answers=fmt.count(done, "answer"), name=view.reviewer
+    )
     if not view.left:
-        return [Text(f"{told}; nothing is left to review", "green")]
+        return [Text(_("{told}; nothing is left to review").format(told=told), "green")]
     return [
         Text(f"{told}; {fmt.count(view.left, 'row')} left to review", "yellow"),
         f"go on with: {go_on}",
@@ -200,10 +206,14 @@ def ended(view: ReviewView, done: int, go_on: str) -> Sequence[RenderableType]:
 
 def nothing_left(batch: Batch, found: Found) -> RenderableType:
     """What is told where there is nothing to review."""
-    title = f"{batch.name} (batch {batch.id})"
+    title = title_of(batch)
     if found.reviewed:
-        number = fmt.count(len(found.reviewed), "row was", "rows were")
-        again = "one of them again: name its row"
-        return Text(f"{title}: nothing is left to review; {number} reviewed; {again}")
-    left = "" if batch.done else "; rows without an answer yet are not"
-    return Text(f"{title}: no row is marked for review{left}; all that have ended: --all")
+        number = fmt.count(len(found.reviewed), "row")
+        told = _("{batch}: nothing is left to review; {rows} reviewed; again: name a row")
+        return Text(told.format(batch=title, rows=number))
+    return Text(_("{batch}: no row is marked; all that have ended: --all").format(batch=title))
+
+
+def title_of(batch: Batch) -> str:
+    """A batch, as it is named."""
+    return _("{name} (batch {number})").format(name=batch.name, number=batch.id)
