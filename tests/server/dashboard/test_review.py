@@ -63,6 +63,7 @@ def test_rows_in_doubt_are_answered_with_buttons_one_after_the_other(
     page = checked(http.get("/dashboard/batches/1"))
     assert PATH in [one.attrs["href"] for one in page.all("a")]
     page = checked(http.get(PATH, params={"as": "ann"}))
+    assert "Log out" not in page.text
     assert (shown(page), "0 of 3 reviewed" in page.text) == ("Review row 2", True)
     assert "the votes are tied, 1 of 2 each" in page.text
     buttons = [one.text for one in page.all("button")]
@@ -133,6 +134,7 @@ def test_who_has_shown_a_key_reviews_under_its_name(served: Served, http: httpx.
     entered = http.post("/dashboard/enter", data={"key": key, "to": PATH})
     page = checked(entered)
     assert "You are laptop" in page.text
+    assert "Log out" in page.text
     press(http, page, answer=N)
     assert answers(served) == [(2, N, "laptop")]
 
