@@ -26,7 +26,7 @@ from runner.threads import in_thread
 
 
 class TableLike(Protocol):
-    """A table of pandas, Polars or PyArrow."""
+    """A table of pandas, Polars or PyArrow, or a dataset of Hugging Face Datasets."""
 
     @property
     def columns(self) -> Any:
@@ -34,7 +34,8 @@ class TableLike(Protocol):
 
 
 Rows: TypeAlias = Iterable[Mapping[str, Any]] | TableLike | str | os.PathLike[str]
-"""Mappings; a table of pandas, Polars or PyArrow; or the path of a dataset, or a pattern of paths.
+"""Mappings; a table of pandas, Polars or PyArrow; a dataset of Hugging Face Datasets; or the path
+of a dataset, or a pattern of paths.
 
 Values are what JSON has. Dates and times become ISO 8601, decimals texts, an image's bytes a
 ``data:`` URL, other bytes base64, NumPy's numbers numbers, and NaN null.
@@ -96,6 +97,12 @@ def _check(jobfile: JobFile, path: Path) -> Checked:
 
 def _mappings(rows: Any) -> Iterator[Any]:
     """The rows of a list, a generator or a table; a table is recognised by its methods."""
+    if isinstance(rows, Mapping) and all(map(_is_hugging_face, rows.values())):
+        splits = ", ".join(map(str, rows))
+        remedy = f'give one of its splits ({splits}): dataset["…"]'
+        raise InputError("this is a dataset with splits", where="rows", remedy=remedy)
+    if _is_hugging_face(rows):
+        return iter(rows)
     if callable(each := getattr(rows, "iter_rows", None)):  # Polars
         return iter(each(named=True))
     if callable(batches := getattr(rows, "to_batches", None)):  # PyArrow
@@ -106,3 +113,8 @@ def _mappings(rows: Any) -> Iterator[Any]:
         what = f"rows are given as a {type(rows).__name__}"
         raise InputError(what, where="rows", remedy="give a list of dicts, one for each row")
     return iter(rows)
+
+
+def _is_hugging_face(rows: Any) -> bool:
+    """Whether it is a dataset of Hugging Face Datasets, in memory or streamed."""
+    return hasattr(rows, "features") and hasattr(rows, "column_names")
