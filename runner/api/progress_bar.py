@@ -11,6 +11,8 @@ from html import escape
 from typing import Any
 
 from runner.api.batch_progress import BatchProgress, OnProgress
+from runner.language import _
+from runner.wording import fmt
 
 DRAW_EVERY_S = 0.1
 BAR_WIDTH = 30
@@ -41,17 +43,20 @@ def progress_bar(also: OnProgress | None, *, wanted: bool | None) -> Iterator[On
 
 
 def line_of(progress: BatchProgress) -> str:
-    """``146 of 300 rows, 2 failed, 9 calls in flight``, then what is waited for."""
-    parts = [f"{progress.done:,} of {progress.rows:,} rows"]
+    """``146 of 300 rows, 2 failed, 9 calls in flight``, or what is waited for."""
+    rows = _("{done} of {rows}").format(
+        done=fmt.number(progress.done), rows=fmt.count(progress.rows, "row")
+    )
+    parts = [rows]
     if progress.failed:
-        parts.append(f"{progress.failed:,} failed")
+        parts.append(_("{number} failed").format(number=fmt.number(progress.failed)))
+    calls = fmt.count(progress.in_flight, "call")
     if progress.in_flight:
-        calls = "call" if progress.in_flight == 1 else "calls"
-        parts.append(f"{progress.in_flight:,} {calls} in flight")
+        parts.append(_("{calls} in flight").format(calls=calls))
     elif progress.waiting:
         parts.append(progress.waiting)
     elif progress.share == 1:
-        parts.append(f"{progress.calls:,} call{'s' * (progress.calls != 1)}")
+        parts.append(fmt.count(progress.calls, "call"))
     return ", ".join(parts)
 
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel, TypeAdapter
 from runner.api.result import Result
 from runner.errors import ConfigError
 from runner.jobfile.output_spec import OutputSpec
+from runner.language import _
 
 if TYPE_CHECKING:
     import datasets
@@ -94,7 +95,7 @@ def _needing(library: str) -> Iterator[None]:
     try:
         yield
     except ImportError as absent:
-        what = f"this needs {library}, which is not installed"
+        what = _("this needs {library}, which is not installed").format(library=library)
         raise ConfigError(what, remedy=f"pip install {library}") from absent
 
 

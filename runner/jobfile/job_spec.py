@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from runner.core.demand import Rotate
 from runner.jobfile.text_fields import NonBlank
+from runner.language import _
 from runner.tomlfile import TomlTable, problem
 
 # Texts in one call for embeddings by default; packing them changes no vector.
@@ -71,22 +72,29 @@ class JobSpec(TomlTable):
     def _names_its_models_once(self) -> Self:
         if (self.model is None) == (not self.models):
             raise problem(
-                "needs either a model or a list of models", 'write model = "…" or models = ["…"]'
+                _("needs either a model or a list of models"),
+                _('write model = "…" or models = ["…"]'),
             )
         if len(set(self.models)) < len(self.models):
-            raise problem("a model is named twice in models", "name each model once")
+            raise problem(_("a model is named twice in models"), _("name each model once"))
         return self
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> Self:
         if self.rows_per_call != 1 and self.kind in ("image", "request"):
-            raise problem(f'kind = "{self.kind}" asks each row alone', "remove pack")
+            raise problem(
+                _('kind = "{kind}" asks each row alone').format(kind=self.kind), _("remove pack")
+            )
         if self.dedupe and self.kind != "request":
-            raise problem('dedupe is for kind = "request"', "remove dedupe")
+            raise problem(_('dedupe is for kind = "request"'), _("remove dedupe"))
         if self.check and self.rows_per_call == 1:
-            raise problem("check compares packed rows with single ones, and no row is packed")
+            raise problem(_("check compares packed rows with single ones, and no row is packed"))
         if self.kind != "chat" and (self.votes > 1 or self.check or self.gold):
-            raise problem(f'votes, check and gold are for kind = "chat", not "{self.kind}"')
+            raise problem(
+                _('votes, check and gold are for kind = "chat", not "{kind}"').format(
+                    kind=self.kind
+                )
+            )
         return self
 
 

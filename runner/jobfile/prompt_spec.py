@@ -8,6 +8,7 @@ import orjson
 from pydantic import BeforeValidator, Field, model_validator
 
 from runner.jobfile.text_fields import NonBlank, TemplateText
+from runner.language import _
 from runner.tomlfile import TomlTable, problem
 
 ANSWER = "answer"
@@ -19,11 +20,11 @@ def _example(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     if value.get(ANSWER) is None:
-        raise problem(f'an example needs an "{ANSWER}"')
+        raise problem(_('an example needs an "{answer}"').format(answer=ANSWER))
     try:
         return orjson.dumps(value).decode()
     except TypeError as error:
-        raise problem(f"this cannot be written as JSON ({error})") from None
+        raise problem(_("this cannot be written as JSON ({error})").format(error=error)) from None
 
 
 Example = Annotated[str, BeforeValidator(_example)]
@@ -85,25 +86,26 @@ class PromptSpec(TomlTable):
         sources = {"user": self.user, "turns": self.turns, "conversation": self.conversation}
         given = [name for name, value in sources.items() if value]
         if not given:
-            raise problem("needs a user message", 'write user = "… {{ column }} …"')
+            raise problem(_("needs a user message"), _('write user = "… {{ column }} …"'))
         if len(given) > 1:
-            raise problem(f"has both {given[0]} and {given[1]}", "keep one of them")
+            told = _("has both {first} and {second}").format(first=given[0], second=given[1])
+            raise problem(told, _("keep one of them"))
         return self
 
     @model_validator(mode="after")
     def _turns_end_with_a_question(self) -> Self:
         if self.turns and self.turns[-1].role != "user":
-            raise problem("the last turn must be the user's", 'give it role = "user"')
+            raise problem(_("the last turn must be the user's"), _('give it role = "user"'))
         if self.system and any(turn.role == "system" for turn in self.turns):
-            raise problem("has both system and a turn of the system's", "keep one of them")
+            raise problem(_("has both system and a turn of the system's"), _("keep one of them"))
         return self
 
     @model_validator(mode="after")
     def _images_and_examples_fit(self) -> Self:
         if self.image and self.images:
-            raise problem("has both image and images", "put them all into images")
+            raise problem(_("has both image and images"), _("put them all into images"))
         if self.conversation and self.image_templates:
-            raise problem("images cannot be combined with a conversation, which holds its own")
+            raise problem(_("images cannot be combined with a conversation, which holds its own"))
         if self.examples and not self.user:
-            raise problem("examples need a user template, which formats them")
+            raise problem(_("examples need a user template, which formats them"))
         return self

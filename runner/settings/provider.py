@@ -21,6 +21,7 @@ from pydantic import (
 
 from runner.core.period import Calendar, read_length, read_period
 from runner.core.verdict import Kind, Scope
+from runner.language import _
 from runner.settings.fields import BaseUrl, Name, PageUrl, one_line
 from runner.tomlfile import TomlTable, did_you_mean, problem
 
@@ -35,7 +36,7 @@ def _zone(name: str) -> str:
     except (KeyError, ValueError, OSError):
         near = did_you_mean(name, available_timezones())
         raise problem(
-            "this is not a known time zone", near or 'name one as "Asia/Shanghai"'
+            _("this is not a known time zone"), near or _('name one as "Asia/Shanghai"')
         ) from None
     return name
 
@@ -62,23 +63,23 @@ def _pattern(text: str) -> str:
     try:
         re.compile(text)
     except (re.error, OverflowError, RecursionError) as error:
-        raise problem(f"this is not a regular expression ({error})") from None
+        raise problem(_("this is not a regular expression ({error})").format(error=error)) from None
     return text
 
 
 def _error_kind(kind: Kind) -> Kind:
     if kind in _NOT_ERRORS:
         known = ", ".join(f"'{other}'" for other in Kind if other not in _NOT_ERRORS)
-        raise problem(f"an error's verdict is one of {known}")
+        raise problem(_("an error's verdict is one of {known}").format(known=known))
     return kind
 
 
 def _quota_name(name: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name):
-        raise problem("a quota's name is letters, digits, - and _")
+        raise problem(_("a quota's name is letters, digits, - and _"))
     if name == "calls_per_second":
-        remedy = "write it beside the quotas: [providers.NAME] calls_per_second = 10"
-        raise problem("calls_per_second is not a quota but a rate", remedy)
+        remedy = _("write it beside the quotas: [providers.NAME] calls_per_second = 10")
+        raise problem(_("calls_per_second is not a quota but a rate"), remedy)
     return name
 
 
@@ -181,7 +182,7 @@ class ErrorSettings(TomlTable):
     @model_validator(mode="after")
     def _has_a_condition(self) -> Self:
         if self.message is None and self.code is None and self.status is None:
-            raise problem("a rule without a condition matches every error", "add message = …")
+            raise problem(_("a rule without a condition matches every error"), _("add message = …"))
         return self
 
 

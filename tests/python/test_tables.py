@@ -35,7 +35,7 @@ for given in (rows, rows.to_iterable_dataset()):
 try:
     run(letters(), DatasetDict(train=rows), simulator=simulator())
 except InputError as error:
-    assert "splits (train)" in str(error)
+    assert error.remedy == "give one of its splits: train"
 print("right")
 """
 
