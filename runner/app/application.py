@@ -99,6 +99,10 @@ class Application(Catalogue):
         self._forecaster = Forecaster(accounts.accounts_of(settings), accounts.rules_for(settings))
         self._status = StatusReader(database, settings, self._forecaster)
 
+    def now(self) -> int:
+        """The present moment (ms since the epoch), in virtual time where that passes."""
+        return self._clock.now()
+
     async def submit(
         self,
         checked: Checked,
