@@ -1,7 +1,8 @@
 """The catalogues of translations: collect the messages of the sources, merge, compile.
 
 ``make messages`` runs it. A message is whatever is handed to ``_``, ``ngettext`` or
-``gettext_noop``, a noun that is counted by ``count``, and the docstring of a command.
+``gettext_noop``, a noun that is counted by ``count``, a comment of ``examples``, and the docstring
+of a command.
 """
 
 from __future__ import annotations
@@ -57,6 +58,8 @@ def _called(call: ast.Call) -> Iterator[Message]:
     match _name(call.func):
         case "_" | "gettext_noop" if words:
             yield words[0]
+        case "examples":
+            yield from (word.partition("# ")[2] for word in words if "# " in word)
         case "ngettext" if len(words) > 1:
             yield words[0], words[1]
         case "count" if len(call.args) > 1 and words:  # no method of a text

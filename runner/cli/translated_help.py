@@ -44,8 +44,9 @@ COMPLAINTS = (
     gettext_noop("Input should be greater than or equal to {least}"),
     gettext_noop("Input should be less than or equal to {most}"),
 )
-# After these a line may end; before a closing mark it may not.
+# After each of these a line may end, but not before a closing mark, nor after an opening one.
 _PIECES = re.compile(r"\s+|[\x21-\u2e7f]+|.", re.DOTALL)
+_OPENING = frozenset("（「『")  # noqa: RUF001
 _CLOSING = frozenset("，。；：、）」！？％")  # noqa: RUF001
 
 
@@ -89,11 +90,14 @@ def _lines(text: str, width: int) -> list[str]:
         return text.removeprefix("\b\n").splitlines()
     lines, line = [], ""
     for piece in _PIECES.findall(" ".join(text.split())):
-        if cell_len(line) + cell_len(piece.rstrip()) > width and piece not in _CLOSING:
-            lines.append(line.rstrip())
-            line = piece.lstrip()
-        else:
+        if cell_len(line) + cell_len(piece.rstrip()) <= width:
             line += piece
+            continue
+        stays = len(line)
+        while stays and (piece in _CLOSING or line[stays - 1] in _OPENING):
+            stays, piece = stays - 1, line[stays - 1] + piece  # noqa: PLW2901
+        lines.append(line[:stays].rstrip())
+        line = piece.lstrip()
     return [*lines, line.rstrip()] if line.strip() else lines
 
 

@@ -199,8 +199,11 @@ def ended(view: ReviewView, done: int, go_on: str) -> Sequence[RenderableType]:
     if not view.left:
         return [Text(_("{told}; nothing is left to review").format(told=told), "green")]
     return [
-        Text(f"{told}; {fmt.count(view.left, 'row')} left to review", "yellow"),
-        f"go on with: {go_on}",
+        Text(
+            _("{told}; {rows} left to review").format(told=told, rows=fmt.count(view.left, "row")),
+            "yellow",
+        ),
+        _("go on with: {command}").format(command=go_on),
     ]
 
 
