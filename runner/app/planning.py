@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
+from typing import TYPE_CHECKING
 
 import anyio.lowlevel
 
@@ -18,6 +19,9 @@ from runner.app.rows import CHECK
 from runner.app.submission import Checked, Progress, unseen_progress
 from runner.app.suggestions import Suggestion
 from runner.core.forecast import Forecast
+
+if TYPE_CHECKING:
+    from runner.app.application import Application
 
 # The prompts of the first rows are rendered, so that a wrong template is noticed; and those of as
 # many rows more, spread evenly over the dataset, to estimate the tokens. Of fewer than twice as
@@ -75,6 +79,28 @@ class Packed:
 
     rows: int
     forecast: Forecast
+
+
+async def full_plan(
+    midnight: Application, checked: Checked, on_progress: Progress = unseen_progress
+) -> Plan:
+    """What a batch would cost, what pays for it, and what might do it sooner.
+
+    Raises:
+        RunnerError: As `make_plan`.
+    """
+    models, most = checked.jobfile.job.choices, checked.jobfile.limits.max_calls
+    found = await make_plan(
+        checked,
+        lambda calls: midnight.forecast(models, calls, most),
+        midnight.answered_before,
+        on_progress,
+    )
+    purchases = await midnight.purchases(models, found.pack)
+    writes = checked.jobfile.job.kind in ("chat", "request")
+    long = found.forecast.days > 1 or found.forecast.paid_until is not None
+    suggestions = await midnight.suggestions(models) if writes and long else ()
+    return replace(found, purchases=purchases, suggestions=suggestions)
 
 
 async def make_plan(

@@ -123,12 +123,15 @@ def submit(
     if session.json:
         print_json(as_json.submitted(found))
         return exit_codes.DONE
-    from runner.cli.render import status_tables, summaries
+    from runner.cli.render import status_tables
+    from runner.cli.render.layout import facts
     from runner.clock import SystemClock
+    from runner.wording import plan_messages
 
     word = "queued as" if found.created else "queued before as"
     session.print(f"{found.batch.name}: {word} batch {found.batch.id}")
-    session.print(summaries.cost(found.batch.rows, found.forecast, SystemClock().now()))
+    cost = plan_messages.cost(found.batch.rows, found.forecast, SystemClock().now())
+    session.print(facts(cost))
     go_on = (
         session.command("run")
         if status_tables.runnable(found.batch)

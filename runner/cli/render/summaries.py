@@ -9,21 +9,18 @@ from typing import TYPE_CHECKING
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from runner.app.credits import Purchase
 from runner.app.outputs import Written
 from runner.app.responses import Ran
 from runner.cli.render import report_tables
 from runner.cli.render.layout import facts
 from runner.core.ending import Ending
-from runner.core.forecast import Forecast
 from runner.core.states import BatchState
 from runner.core.window import Window
 from runner.store.batches import Batch
-from runner.wording import credit_messages, fmt, messages, shown_windows, wait_messages
+from runner.wording import fmt, messages, shown_windows, wait_messages
 
 if TYPE_CHECKING:
-    from runner.app.planning import Plan
-    from runner.app.suggestions import Suggestion
+    pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,67 +112,3 @@ def _advice(batch: Batch, found: Summary) -> list[tuple[str, str]]:
         why = f" ({batch.pause_reason})" if batch.pause_reason else ""
         pairs.append((f"{batch.state}", f"go on with: {prefix} resume {batch.id}{why}"))
     return pairs
-
-
-def packing_advice(found: Plan) -> str | None:
-    """``pack = 20: 1,500 calls, 1 day instead of 15``; None where it would change little."""
-    if found.packed is None:
-        return None
-    packed, alone = found.packed.forecast, found.forecast
-    days = ""
-    if 0 < packed.days < alone.days:
-        days = f", {fmt.count(packed.days, 'day')} of allowance instead of {fmt.number(alone.days)}"
-    return (
-        f"pack = {found.packed.rows} in [job]: {fmt.count(packed.calls, 'call')}{days}; "
-        "check = 0.02 measures what it costs in quality"
-    )
-
-
-def cost(
-    rows: int,
-    forecast: Forecast,
-    now: int,
-    *,
-    distinct: int | None = None,
-    reused: int = 0,
-    alone: int = 0,
-    tokens: int = 0,
-    more: Sequence[tuple[str, str]] = (),
-) -> RenderableType:
-    """What a batch takes: calls, tokens, days.
-
-    Args:
-        rows: Its rows.
-        forecast: When its calls would be done.
-        now: The present moment (ms since the epoch).
-        distinct: Requests that differ from one another; None: not known yet.
-        reused: Rows whose answer another batch has.
-        alone: Calls if each row had one of its own.
-        tokens: Tokens of all prompts.
-        more: What else is to be told, with a name.
-    """
-    pairs = [("rows", fmt.number(rows))]
-    if distinct is not None:
-        pairs.append(("distinct requests", fmt.number(distinct)))
-    if reused:
-        pairs.append(("answered before", f"{fmt.number(reused)}: they cost nothing"))
-    saved = f" ({fmt.number(alone)} if each row were asked alone)" * (alone > forecast.calls)
-    pairs.append(("calls to make", f"{fmt.number(forecast.calls)}{saved}"))
-    if tokens:
-        pairs.append(("tokens to send", f"about {fmt.number(tokens)}"))
-    pairs += [
-        ("calls a day", messages.calls_a_day(forecast)),
-        ("days of allowance", fmt.number(forecast.days)),
-        ("finish", messages.finish(forecast, now)),
-    ]
-    if due := credit_messages.login_due(forecast, now):
-        pairs.append(("next login", due))
-    return facts([*pairs, *more])
-
-
-def ways_to_pay(
-    purchases: Sequence[Purchase], suggestions: Sequence[Suggestion]
-) -> list[tuple[str, str]]:
-    """What credits pay for, and other models that might do it sooner."""
-    told = [("credits", credit_messages.purchase(each)) for each in purchases]
-    return told + [("other model", credit_messages.suggestion(each)) for each in suggestions]
