@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING
-
-import anyio.lowlevel
 
 from runner import exact_json
 from runner.app.credits import Purchase
@@ -19,6 +17,7 @@ from runner.app.rows import CHECK
 from runner.app.submission import Checked, Progress, unseen_progress
 from runner.app.suggestions import Suggestion
 from runner.core.forecast import Forecast
+from runner.threads import in_thread
 
 if TYPE_CHECKING:
     from runner.app.application import Application
@@ -130,7 +129,7 @@ async def make_plan(
             for part in parts
         }
         size = await _read(checked, keys, on_progress)
-        asked = {stride: distinct.count() for stride, distinct in keys.items()}
+        asked = {one: await in_thread(distinct.count) for one, distinct in keys.items()}
         left = [
             asked[part.stride] - await _answered(checked, part, keys[part.stride], known)
             for part in parts
@@ -183,14 +182,18 @@ async def _read(checked: Checked, keys: Mapping[int, DistinctKeys], on_progress:
     request_key = request_keys(checked.jobfile, checked.prompt, checked.folder).of
     sample, rows = _Sample(checked), iter(checked.rows())
     number, total = 0, checked.dataset.rows
-    while chunk := list(islice(rows, CHUNK)):
+
+    def read_some() -> int:
+        chunk = list(islice(rows, CHUNK))
         found = list(map(request_key, chunk))
         for stride, distinct in keys.items():
             distinct.add(found[-number % stride :: stride])
         sample.add(number, chunk, found)
-        number += len(chunk)
+        return len(chunk)
+
+    while some := await in_thread(read_some):  # a chunk takes some hundredths of a second
+        number += some
         on_progress(number, total)
-        await anyio.lowlevel.checkpoint()  # a chunk takes some hundredths of a second
     return _Size(sample.mean_bytes, sample.mean_shared)
 
 
@@ -254,6 +257,10 @@ async def _answered(checked: Checked, part: Part, keys: DistinctKeys, known: Kno
     found = 0
     for partition in keys.partitions():
         fingerprints = map(prints.of, partition)
-        while some := list(islice(fingerprints, CHUNK)):
-            found += len(await known(some))
+
+        def some(of: Iterator[bytes] = fingerprints) -> list[bytes]:
+            return list(islice(of, CHUNK))
+
+        while chunk := await in_thread(some):
+            found += len(await known(chunk))
     return found

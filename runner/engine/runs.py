@@ -87,13 +87,16 @@ class Runs:
             run.end(Ending.STOPPED, failure)
 
     def rules_of(self, key: int) -> Rules | None:
-        """What is wanted of a demand's calls: of a batch's, by the first run that is about it."""
+        """What is wanted of a demand's calls: of a batch's, by a run that names it, else by any."""
         if is_of_client(key):
             return CLIENT_RULES
+        found = None
         for run in self._runs:
             if not run.stopping and run.covers(key):
-                return run.options.rules
-        return None
+                if run.options.only is not None:
+                    return run.options.rules
+                found = found or run.options.rules
+        return found
 
     def observers(self, batch_id: int) -> list[Observer]:
         """Who is shown what is said in the calls of a batch."""
