@@ -43,6 +43,11 @@ class Catalogue:
         return self._database.path
 
     @property
+    def clock(self) -> Clock:
+        """Tells the hour."""
+        return self._clock
+
+    @property
     def reading(self) -> Reading:
         """Opens a short read of the database."""
         return self._database.read

@@ -16,6 +16,7 @@ from runner.app.application import Application
 from runner.clock import Clock
 from runner.errors import InputError
 from runner.files.target import as_output_errors
+from runner.path_text import to_path
 from runner.threads import in_thread
 
 LIFE_S = 3_600.0
@@ -28,7 +29,7 @@ class DraftFolders:
     def __init__(self, midnight: Application, clock: Clock) -> None:
         self._midnight = midnight
         self._clock = clock
-        self._top = Path(f"{midnight.database_path}-inputs")
+        self._top = Path(f"{midnight.database_path}-inputs").resolve()
 
     def make(self) -> Path:
         """Make an empty one.
@@ -51,16 +52,21 @@ class DraftFolders:
 
     async def remove_unused(self) -> None:
         """Remove the folders that no batch remembers, and that were not used for an hour."""
-        remembered = {
-            Path(batch.input).parent
-            for batch in await self._midnight.batches()
-            if not batch.is_trial
-        }
-        await in_thread(self._remove, remembered, self._clock.now() / 1000 - LIFE_S)
+        remembered, before = await self._remembered(), self._clock.now() / 1000 - LIFE_S
+        await in_thread(self._remove, remembered, before)
+
+    async def remove(self, folder: Path) -> None:
+        """Remove a folder, unless a batch remembers it."""
+        if folder not in await self._remembered():
+            await in_thread(remove_folder, folder)
+
+    async def _remembered(self) -> set[Path]:
+        batches = await self._midnight.batches()
+        return {to_path(one.input).parent for one in batches if not one.is_trial}
 
     def _remove(self, remembered: set[Path], before: float) -> None:
         with suppress(OSError):
-            for folder in self._top.resolve().iterdir():
+            for folder in self._top.iterdir():
                 if folder not in remembered and folder.stat().st_mtime < before:
                     remove_folder(folder)
             self._top.rmdir()  # unless there are others

@@ -18,7 +18,7 @@ from anyio.abc import TaskGroup
 from runner.app.accounts import require_endpoint
 from runner.app.application import Application
 from runner.app.data_use import data_uses
-from runner.app.draft_folders import DraftFolders, remove_folder
+from runner.app.draft_folders import DraftFolders
 from runner.app.images import put_into
 from runner.app.planning import Plan, full_plan
 from runner.app.responses import Submitted
@@ -98,10 +98,6 @@ class Draft:
     def job_path(self) -> Path:
         """The job file."""
         return self.folder / self.job
-
-    def told(self) -> str:
-        """What is wrong, as the command line says it where the files are."""
-        return str(self.problem).replace(f"{self.folder}/", "") if self.problem else ""
 
 
 class Drafts:
@@ -187,23 +183,27 @@ class Drafts:
         """
         self._start(draft, self._queue)
 
-    def discard(self, draft: Draft) -> None:
+    async def discard(self, draft: Draft) -> None:
         """Forget a draft and its files, unless a batch has them.
 
         Raises:
             InputError: Something is being done for it.
         """
-        self._require_idle(draft)
+        self.require_idle(draft)
         del self._drafts[draft.id]
-        if draft.queued is None:
-            remove_folder(draft.folder)
+        await self.folders.remove(draft.folder)
 
-    def _require_idle(self, draft: Draft) -> None:
+    def require_idle(self, draft: Draft) -> None:
+        """Check that nothing is being done for a draft.
+
+        Raises:
+            InputError: Something is.
+        """
         if draft.doing:
             raise InputError(f"{draft.dataset}: {draft.doing}", remedy="wait until that is done")
 
     def _start(self, draft: Draft, work: Callable[[Draft], Awaitable[None]]) -> None:
-        self._require_idle(draft)
+        self.require_idle(draft)
         if self._tasks is None:
             raise InputError("the server is starting", remedy="try again in a moment")
         draft.doing, draft.ready = Doing.CHECKING, anyio.Event()
@@ -265,6 +265,11 @@ def _checked(draft: Draft, selection: Selection) -> Checked:
     )
     own = put_into(found.jobfile, draft.folder / "images")
     return replace(found, jobfile=own, beside=draft.folder, job_path=draft.job_path)
+
+
+def told(error: Exception, folder: Path) -> str:
+    """What is wrong, as the command line says it to one who stands in the folder."""
+    return str(error).replace(f"{folder}/", "").replace(str(folder), "the dataset's folder")
 
 
 def _at(error: RunnerError) -> Field:

@@ -42,8 +42,13 @@ def arguments(files: Sequence[Path]) -> list[str]:
     return [str(file) for file in files if file.parent == Path() and file.stem == _name(file)]
 
 
-def copy(name: str, folder: Path) -> list[Path]:
+def copy(name: str, folder: Path, *, keep: bool = False) -> list[Path]:
     """Copy the ready job `name` to `folder`; its files, relative to that, the job file first.
+
+    Args:
+        name: Its name.
+        folder: Where to.
+        keep: Whether a file of the same name that is there already is left as it is.
 
     Raises:
         NotFoundError: There is none of this name.
@@ -53,11 +58,14 @@ def copy(name: str, folder: Path) -> list[Path]:
     if not files:
         known = ", ".join(each["name"] for each in listed())
         raise NotFoundError(f"no ready job file {name!r}", remedy=f"one of: {known}")
+    there = {file for file in files if (folder / file).exists()}
     for file in files:
-        if (folder / file).exists():
+        if file in there and not keep:
             remedy = "go to another folder, or move it away"
             raise OutputError("this file is here already", where=str(file), remedy=remedy)
     for file in files:
+        if file in there:
+            continue
         _copy(shipped("jobs") / file, folder / file)
     return files
 

@@ -20,6 +20,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from runner.app.application import Application
+from runner.app.drafts import Drafts
 from runner.app.gateway import Gateway
 from runner.app.live import LiveOverview
 from runner.errors import InputError, NotFoundError, RunnerError
@@ -27,6 +28,7 @@ from runner.server.dashboard import now
 from runner.server.dashboard.accounts import AccountPages
 from runner.server.dashboard.batches import BatchPages, Page
 from runner.server.dashboard.pages import HEADERS, HERE, page
+from runner.server.dashboard.submission import SubmissionPages
 from runner.server.dashboard.visits import (
     CSRF_FIELD,
     Visit,
@@ -34,6 +36,8 @@ from runner.server.dashboard.visits import (
     comes_from_here,
     keep_cookie,
 )
+from runner.server.replies import invalid
+from runner.server.upload import Form
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +54,8 @@ _STATIC = {
 
 Fields = dict[str, str]
 Change = Callable[[Request, Fields], Awaitable[Response]]
+Take = Callable[..., Awaitable[Response]]
+_FOREIGN = "this form is not from a page of this server, or the server was restarted"
 
 
 def is_of_dashboard(path: str) -> bool:
@@ -60,13 +66,16 @@ def is_of_dashboard(path: str) -> bool:
 class Dashboard:
     """The dashboard as an ASGI application."""
 
-    def __init__(self, midnight: Application, gateway: Gateway, live: LiveOverview) -> None:
+    def __init__(
+        self, midnight: Application, gateway: Gateway, live: LiveOverview, drafts: Drafts
+    ) -> None:
         self._midnight = midnight
         self._gateway = gateway
         self._live = live
         self._visits = Visits(gateway.clients)
         self._watchers = 0
         pages, accounts = BatchPages(midnight, live), AccountPages(midnight, live)
+        submission, submit = SubmissionPages(drafts, live), f"{ROOT}/submit"
         self._app = Starlette(
             routes=[
                 Route("/", self._look(self._now)),
@@ -81,6 +90,15 @@ class Dashboard:
                 Route(
                     f"{ROOT}/batches/{{batch}}/{{action}}",
                     self._change(pages.change),
+                    methods=["POST"],
+                ),
+                Route(submit, self._look(submission.empty)),
+                Route(submit, self._take(submission.take), methods=["POST"]),
+                Route(f"{submit}/{{draft}}", self._look(submission.show)),
+                Route(f"{submit}/{{draft}}", self._take(submission.retake), methods=["POST"]),
+                Route(
+                    f"{submit}/{{draft}}/{{action}}",
+                    self._change(submission.change),
                     methods=["POST"],
                 ),
                 Route(f"{ROOT}/enter", self._enter, methods=["POST"]),
@@ -122,9 +140,26 @@ class Dashboard:
                 return page("enter.html", 401, refused=False, to="/")
             fields = await read_fields(request)
             if not self._visits.accepts(request, visit, fields.pop(CSRF_FIELD, "")):
-                what = "this form is not from a page of this server, or the server was restarted"
-                return _error(403, what, "load the page again, then repeat it")
+                return _error(403, _FOREIGN, "load the page again, then repeat it")
             return await change(request, fields)
+
+        return answer
+
+    def _take(self, take: Take) -> Callable[[Request], Awaitable[Response]]:
+        """Files that are handed in by a form of a page of this server."""
+
+        async def answer(request: Request) -> Response:
+            visit = await self._visits.find(request)
+            if visit is None:
+                return page("enter.html", 401, refused=False, to="/")
+
+            def allow(form: Form) -> None:
+                if not self._visits.accepts(request, visit, form.fields.get(CSRF_FIELD, "")):
+                    raise invalid(f"{_FOREIGN}; load the page again", status=403)
+
+            if not comes_from_here(request):
+                return _error(403, _FOREIGN, "load the page again, then repeat it")
+            return await take(request, visit, allow, keyed=self._gateway.clients.need_keys)
 
         return answer
 
