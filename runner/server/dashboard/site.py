@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from urllib.parse import parse_qs
 
 from starlette.applications import Starlette
@@ -24,10 +24,11 @@ from runner.app.drafts import Drafts
 from runner.app.gateway import Gateway
 from runner.app.live import LiveOverview
 from runner.errors import InputError, NotFoundError, RunnerError
-from runner.server.dashboard import now
+from runner.server.dashboard import live, now
 from runner.server.dashboard.accounts import AccountPages
 from runner.server.dashboard.batches import BatchPages, Page
-from runner.server.dashboard.pages import HEADERS, HERE, page
+from runner.server.dashboard.live import Piece
+from runner.server.dashboard.pages import HEADERS, HERE, ROOT, page, show
 from runner.server.dashboard.submission import SubmissionPages
 from runner.server.dashboard.visits import (
     CSRF_FIELD,
@@ -41,7 +42,6 @@ from runner.server.upload import Form
 
 log = logging.getLogger(__name__)
 
-ROOT = "/dashboard"
 _MOST_FORM_BYTES = 64 << 10
 _MOST_FIELDS = 50
 _MOST_WATCHERS = 64
@@ -55,6 +55,7 @@ _STATIC = {
 Fields = dict[str, str]
 Change = Callable[[Request, Fields], Awaitable[Response]]
 Take = Callable[..., Awaitable[Response]]
+MakePieces = Callable[[Request, Visit], Awaitable[Sequence[Piece]]]
 _FOREIGN = "this form is not from a page of this server, or the server was restarted"
 
 
@@ -67,26 +68,30 @@ class Dashboard:
     """The dashboard as an ASGI application."""
 
     def __init__(
-        self, midnight: Application, gateway: Gateway, live: LiveOverview, drafts: Drafts
+        self, midnight: Application, gateway: Gateway, overview: LiveOverview, drafts: Drafts
     ) -> None:
         self._midnight = midnight
         self._gateway = gateway
-        self._live = live
+        self._live = overview
         self._visits = Visits(gateway.clients)
         self._watchers = 0
-        pages, accounts = BatchPages(midnight, live), AccountPages(midnight, live)
-        submission, submit = SubmissionPages(drafts, live), f"{ROOT}/submit"
+        pages, accounts = BatchPages(midnight, overview), AccountPages(midnight, overview)
+        submission, submit = SubmissionPages(drafts, overview), f"{ROOT}/submit"
+        batch = "/batches/{batch}"
+        shown: Sequence[tuple[str, Page, MakePieces]] = (
+            ("", self._now, self._now_pieces),
+            ("/accounts", accounts.accounts, accounts.account_pieces),
+            ("/calls", accounts.calls, accounts.call_pieces),
+            ("/batches", pages.listed, pages.list_pieces),
+            (batch, pages.one, pages.one_pieces),
+            (f"{batch}/failures", pages.failures, pages.failure_pieces),
+            (f"{batch}/rows/{{row}}", pages.row, pages.row_pieces),
+        )
         self._app = Starlette(
             routes=[
                 Route("/", self._look(self._now)),
-                Route(ROOT, self._look(self._now)),
-                Route(f"{ROOT}/live", self._look(self._events)),
-                Route(f"{ROOT}/accounts", self._look(accounts.accounts)),
-                Route(f"{ROOT}/calls", self._look(accounts.calls)),
-                Route(f"{ROOT}/batches", self._look(pages.listed)),
-                Route(f"{ROOT}/batches/{{batch}}", self._look(pages.one)),
-                Route(f"{ROOT}/batches/{{batch}}/failures", self._look(pages.failures)),
-                Route(f"{ROOT}/batches/{{batch}}/rows/{{row}}", self._look(pages.row)),
+                *(Route(f"{ROOT}{path}", self._look(look)) for path, look, _ in shown),
+                *(Route(f"{ROOT}/live{path}", self._follow(make)) for path, _, make in shown),
                 Route(
                     f"{ROOT}/batches/{{batch}}/{{action}}",
                     self._change(pages.change),
@@ -163,32 +168,36 @@ class Dashboard:
 
         return answer
 
-    async def _now(self, _request: Request, visit: Visit, *, keyed: bool) -> Response:
-        found = await self._live.latest()
-        return page(
-            "now.html",
-            visit=visit,
-            at="now",
-            pieces=now.pieces(found),
-            structure=now.structure(found),
-            keyed=keyed,
-        )
+    def _follow(self, make: MakePieces) -> Callable[[Request], Awaitable[Response]]:
+        """The pieces of a page as events, while somebody looks at it."""
 
-    async def _events(self, request: Request, _visit: Visit, *, keyed: bool) -> Response:
-        del keyed
-        if self._watchers >= _MOST_WATCHERS:
-            return _error(503, "too many pages are open", "close some")
-
-        async def watched() -> AsyncIterator[bytes]:
+        async def watched(request: Request, visit: Visit) -> AsyncIterator[bytes]:
             self._watchers += 1
             try:
-                async for piece in now.events(self._live, request.query_params.get("seen", "")):
+                shown = request.query_params.get("seen", "")
+                async for piece in live.events(lambda: make(request, visit), shown):
                     yield piece
             finally:
                 self._watchers -= 1
 
-        headers = HEADERS | {"x-accel-buffering": "no"}
-        return StreamingResponse(watched(), media_type="text/event-stream", headers=headers)
+        async def answer(request: Request) -> Response:
+            visit = await self._visits.find(request)
+            if visit is None:
+                return _error(401, "this page needs a key", "load it again")
+            if self._watchers >= _MOST_WATCHERS:
+                return _error(503, "too many pages are open", "close some")
+            headers = HEADERS | {"x-accel-buffering": "no"}
+            kind = "text/event-stream"
+            return StreamingResponse(watched(request, visit), media_type=kind, headers=headers)
+
+        return answer
+
+    async def _now(self, request: Request, visit: Visit, *, keyed: bool) -> Response:
+        pieces = await self._now_pieces(request, visit)
+        return show("now.html", request, pieces, visit=visit, at="now", keyed=keyed)
+
+    async def _now_pieces(self, _request: Request, _visit: Visit) -> list[Piece]:
+        return now.pieces(await self._live.latest())
 
     async def _enter(self, request: Request) -> Response:
         if not comes_from_here(request):
