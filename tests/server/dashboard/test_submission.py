@@ -6,7 +6,6 @@ import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -15,10 +14,17 @@ from support.files import JOB
 from runner.app import draft_folders
 from tests.server.conftest import Served, Serving
 from tests.server.dashboard import pages
-from tests.server.dashboard.pages import HOSTILE, Tag, checked, csrf
-
-CSV = "text\n" + "".join(f"row {n}\n" for n in range(7))
-SUBMIT = "/dashboard/submit"
+from tests.server.dashboard.pages import (
+    CSV,
+    HOSTILE,
+    SUBMIT,
+    Tag,
+    checked,
+    csrf,
+    hand_in,
+    post,
+    settled,
+)
 
 
 @pytest.fixture
@@ -32,31 +38,9 @@ def kept(served: Served) -> list[Path]:
     return sorted(folder.iterdir()) if folder.exists() else []
 
 
-def hand_in(
-    http: httpx.Client, rows: str | None = CSV, name: str = "in.csv", **fields: str
-) -> httpx.Response:
-    token = csrf(checked(http.get(SUBMIT)))
-    files: list[tuple[str, Any]] = [("dataset", (name, rows))] if rows is not None else []
-    data = {"csrf": token, "ready": "", "text": "", **fields}
-    return http.post(SUBMIT, data=data, files=files or [("dataset", ("", ""))])
-
-
-def settled(http: httpx.Client, reply: httpx.Response) -> tuple[str, Tag]:
-    """The address of a draft, and its page once nothing is done for it any more."""
-    until = time.monotonic() + 20
-    while "Look again" in reply.text:
-        assert time.monotonic() < until
-        reply = http.get(reply.url)
-    return str(reply.url), checked(reply)
-
-
 def facts(page: Tag) -> dict[str, str]:
     names = [one.text for one in page.all("dt")]
     return dict(zip(names, [one.text for one in page.all("dd")], strict=True))
-
-
-def post(http: httpx.Client, url: str, action: str, page: Tag) -> httpx.Response:
-    return http.post(f"{url}/{action}", data={"csrf": csrf(page)})
 
 
 def errors(page: Tag) -> dict[str, str]:
