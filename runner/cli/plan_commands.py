@@ -34,6 +34,7 @@ from runner.cli.options import (
     read_faults,
 )
 from runner.cli.session import Session, print_json, session_of
+from runner.language import _
 
 if TYPE_CHECKING:
     from runner.app.application import Application
@@ -81,11 +82,19 @@ def plan(
     from runner.wording import fmt, plan_messages
 
     models = fmt.model_names(found.models)
-    session.print(f"{found.name} on {models}: what it would cost; nothing was spent")
+    session.print(
+        _("{name} on {models}: what it would cost; nothing was spent").format(
+            name=found.name, models=models
+        )
+    )
     session.print(facts(plan_messages.plan(found, now)))
     if (advice := plan_messages.packing_advice(found)) is not None:
         session.print(advice)
-    session.print(f"try it in virtual time: {session.command('rehearse', *job.to_argv())}")
+    session.print(
+        _("try it in virtual time: {command}").format(
+            command=session.command("rehearse", *job.to_argv())
+        )
+    )
     return exit_codes.DONE
 
 
@@ -93,7 +102,7 @@ async def _planned(session: Session, midnight: Application, checked: Checked) ->
     from runner.app.planning import full_plan
     from runner.cli.render.consoles import bar
 
-    with bar(session.err, "reckoning") as tick:
+    with bar(session.err, _("reckoning")) as tick:
         return await full_plan(midnight, checked, tick)
 
 
@@ -109,7 +118,7 @@ def try_(
     jobfile: JobFile,
     dataset: Input = None,
     rows: Annotated[
-        int, typer.Option("-n", help="Rows to ask; default: 3.", min=1, max=100, metavar="N")
+        int, typer.Option("-n", help=_("Rows to ask; default: 3."), min=1, max=100, metavar="N")
     ] = 3,
     model: Model = None,
     input_format: InputFormat = None,
@@ -162,7 +171,7 @@ def rehearse(
     start: Annotated[
         str | None,
         typer.Option(
-            help="The moment at which virtual time begins, as ISO 8601; default: now.",
+            help=_("The moment at which virtual time begins, as ISO 8601; default: now."),
             metavar="MOMENT",
         ),
     ] = None,

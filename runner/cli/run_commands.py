@@ -31,6 +31,7 @@ from runner.cli.options import (
     examples,
 )
 from runner.cli.session import Session, print_json, session_of
+from runner.language import _
 
 if TYPE_CHECKING:
     from runner.store.batches import Batch
@@ -128,8 +129,10 @@ def submit(
     from runner.clock import SystemClock
     from runner.wording import plan_messages
 
-    word = "queued as" if found.created else "queued before as"
-    session.print(f"{found.batch.name}: {word} batch {found.batch.id}")
+    word = _("queued as") if found.created else _("queued before as")
+    session.print(
+        _("{name}: {word} batch {id}").format(name=found.batch.name, word=word, id=found.batch.id)
+    )
     cost = plan_messages.cost(found.batch.rows, found.forecast, SystemClock().now())
     session.print(facts(cost))
     go_on = (
@@ -137,7 +140,7 @@ def submit(
         if status_tables.runnable(found.batch)
         else _how_to_resume(session, found.batch)
     )
-    session.print(f"go on with: {go_on}")
+    session.print(_("go on with: {go_on}").format(go_on=go_on))
     return exit_codes.DONE
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from runner.app.credits import Purchase
 from runner.core.forecast import Forecast
+from runner.language import _
 from runner.wording import credit_messages, fmt, messages
 
 if TYPE_CHECKING:
@@ -35,11 +36,12 @@ def packing_advice(found: Plan) -> str | None:
     packed, alone = found.packed.forecast, found.forecast
     days = ""
     if 0 < packed.days < alone.days:
-        days = f", {fmt.count(packed.days, 'day')} of allowance instead of {fmt.number(alone.days)}"
-    return (
-        f"pack = {found.packed.rows} in [job]: {fmt.count(packed.calls, 'call')}{days}; "
-        "check = 0.02 measures what it costs in quality"
-    )
+        days = _(", {days} of allowance instead of {alone_days}").format(
+            days=fmt.count(packed.days, "day"), alone_days=fmt.number(alone.days)
+        )
+    return _(
+        "pack = {rows} in [job]: {calls}{days}; check = 0.02 measures what it costs in quality"
+    ).format(rows=found.packed.rows, calls=fmt.count(packed.calls, "call"), days=days)
 
 
 def cost(
@@ -63,22 +65,29 @@ def cost(
         alone: Calls if each row had one of its own.
         tokens: Tokens of all prompts.
     """
-    pairs = [("rows", fmt.number(rows))]
+    pairs = [(_("rows"), fmt.number(rows))]
     if distinct is not None:
-        pairs.append(("distinct requests", fmt.number(distinct)))
+        pairs.append((_("distinct requests"), fmt.number(distinct)))
     if reused:
-        pairs.append(("answered before", f"{fmt.number(reused)}: they cost nothing"))
-    saved = f" ({fmt.number(alone)} if each row were asked alone)" * (alone > forecast.calls)
-    pairs.append(("calls to make", f"{fmt.number(forecast.calls)}{saved}"))
+        pairs.append(
+            (
+                _("answered before"),
+                _("{reused}: they cost nothing").format(reused=fmt.number(reused)),
+            )
+        )
+    saved = _(" ({alone} if each row were asked alone)").format(alone=fmt.number(alone)) * (
+        alone > forecast.calls
+    )
+    pairs.append((_("calls to make"), f"{fmt.number(forecast.calls)}{saved}"))
     if tokens:
-        pairs.append(("tokens to send", f"about {fmt.number(tokens)}"))
+        pairs.append((_("tokens to send"), _("about {tokens}").format(tokens=fmt.number(tokens))))
     pairs += [
-        ("calls a day", messages.calls_a_day(forecast)),
-        ("days of allowance", fmt.number(forecast.days)),
-        ("finish", messages.finish(forecast, now)),
+        (_("calls a day"), messages.calls_a_day(forecast)),
+        (_("days of allowance"), fmt.number(forecast.days)),
+        (_("finish"), messages.finish(forecast, now)),
     ]
     if due := credit_messages.login_due(forecast, now):
-        pairs.append(("next login", due))
+        pairs.append((_("next login"), due))
     return pairs
 
 
@@ -86,5 +95,5 @@ def _ways_to_pay(
     purchases: Sequence[Purchase], suggestions: Sequence[Suggestion]
 ) -> list[tuple[str, str]]:
     """What credits pay for, and other models that might do it sooner."""
-    told = [("credits", credit_messages.purchase(each)) for each in purchases]
-    return told + [("other model", credit_messages.suggestion(each)) for each in suggestions]
+    told = [(_("credits"), credit_messages.purchase(each)) for each in purchases]
+    return told + [(_("other model"), credit_messages.suggestion(each)) for each in suggestions]

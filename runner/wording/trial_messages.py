@@ -12,6 +12,7 @@ from runner.core.retry import Accept, Succeed
 from runner.core.settlement import JobOutcome
 from runner.core.verdict import Kind
 from runner.engine.call import CallTrace
+from runner.language import _, ngettext
 from runner.wording import fmt, wait_messages
 
 MOST = 3_000  # characters of a text; the rest is only counted
@@ -21,15 +22,22 @@ MOST_OF_A_ROW = 400
 def title(found: Trial, each: CallTrace, number: int) -> str:
     """``call 1: rows 1, 2, Qwen/Qwen3-8B on mine``."""
     rows = [str(found.number(end.job.job_id)) for end in each.jobs]
-    noun = "row" if len(rows) == 1 else "rows"
     account, model = each.call.permit.route
-    return f"call {number}: {noun} {', '.join(rows)}, {model} on {account}"
+    return ngettext(
+        "call {number}: row {rows}, {model} on {account}",
+        "call {number}: rows {rows}, {model} on {account}",
+        len(rows),
+    ).format(number=number, rows=", ".join(rows), model=model, account=account)
 
 
 def said(found: Trial, each: CallTrace) -> list[tuple[str, str]]:
     """The prompt, the reply and the answers of a call, each with its name."""
     answers = "\n".join(_answer(found, end) for end in each.jobs)
-    texts = (("prompt", _prompt(each.sent)), ("reply", _reply(each)), ("answer", answers))
+    texts = (
+        (_("prompt"), _prompt(each.sent)),
+        (_("reply"), _reply(each)),
+        (_("answer"), answers),
+    )
     return [(name, _cut(text)) for name, text in texts]
 
 
@@ -55,7 +63,7 @@ def _parts(content: list[Any]) -> Iterator[str]:
     for part in content:
         match part:
             case {"type": "image_url", "image_url": {"url": str(url)}}:
-                yield f"[image: {fmt.shortened(url, 80)}]"
+                yield _("[image: {url}]").format(url=fmt.shortened(url, 80))
             case {"text": str(text)}:
                 yield text
             case _:
@@ -81,9 +89,11 @@ def _answer(found: Trial, end: JobOutcome) -> str:
         case Succeed(answer):
             told = answer
         case Accept():
-            told = row.answer or row.error or "it is being made"
+            told = row.answer or row.error or _("it is being made")
         case _:
-            told = f"none: {getattr(end.action, 'why', '') or 'it is asked again'}"
+            told = _("none: {why}").format(
+                why=getattr(end.action, "why", "") or _("it is asked again")
+            )
     return f"{found.number(end.job.job_id)}: {fmt.shortened(told, MOST_OF_A_ROW)}"
 
 
@@ -95,8 +105,12 @@ def without_call(found: Trial) -> list[str]:
         if row.job_id in asked:
             continue
         answer = fmt.shortened(row.answer or row.error or "", MOST_OF_A_ROW)
-        how = f"reused, without a call: {answer}" if row.reused else answer or "not asked"
-        told.append(f"row {found.number(row.job_id)}: {how}")
+        how = (
+            _("reused, without a call: {answer}").format(answer=answer)
+            if row.reused
+            else answer or _("not asked")
+        )
+        told.append(_("row {number}: {how}").format(number=found.number(row.job_id), how=how))
     return told
 
 
@@ -106,16 +120,24 @@ def end(found: Trial, now: int) -> str:
     stand = (
         f"{fmt.count(len(found.calls), 'call')}, {fmt.out_of(counts.succeeded, found.batch.rows)}"
     )
-    told = f"{stand} answered" + (f", {fmt.number(counts.failed)} failed" if ran.failed else "")
+    told = _("{stand} answered").format(stand=stand) + (
+        _(", {failed} failed").format(failed=fmt.number(counts.failed)) if ran.failed else ""
+    )
     if not ran.left:
         return told
     reasons = (
         "; ".join(wait_messages.end_reasons(ran.waiting, now)) if ran.ending is Ending.SPENT else ""
     )
-    why = reasons or found.batch.pause_reason or "stopped"
-    return f"{why}; {told}, {fmt.count(ran.left, 'row')} not"
+    why = reasons or found.batch.pause_reason or _("stopped")
+    return _("{why}; {told}, {rows} not").format(
+        why=why, told=told, rows=fmt.count(ran.left, "row")
+    )
 
 
 def _cut(text: str) -> str:
     more = len(text) - MOST
-    return text if more <= 0 else f"{text[:MOST]}…\n({fmt.number(more)} characters more)"
+    return (
+        text
+        if more <= 0
+        else _("{text}…\n({more} characters more)").format(text=text[:MOST], more=fmt.number(more))
+    )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from runner.language import _
 from runner.store.batch_rows import Cause, Failure
 from runner.store.batches import Batch
 from runner.wording import fmt
@@ -24,19 +25,32 @@ def failures(
     `command` is ``midnight`` with the global options that were given.
     """
     if not rows:
-        return Text(f"no row of {batch.name} (batch {batch.id}) has failed", "green")
+        return Text(
+            _("no row of {name} (batch {id}) has failed").format(name=batch.name, id=batch.id),
+            "green",
+        )
     examples = {(failure.row, failure.error): failure for failure in rows}
     parts: list[RenderableType] = []
     for number, cause in enumerate(causes, 1):
         parts += _cause(number, cause, examples.get((cause.example, cause.error)))
     listed = ", ".join(str(failure.row) for failure in rows)
     hidden = sum(cause.count for cause in causes) - len(rows)
-    more = f" and {fmt.number(hidden)} more (--limit)" if hidden > 0 else ""
+    more = _(" and {hidden} more (--limit)").format(hidden=fmt.number(hidden)) if hidden > 0 else ""
     return Group(
         *parts,
-        Text(f"rows {listed}{more}", "dim"),
-        Text(f"one in full: {command} show {batch.id} {rows[0].row}", "dim"),
-        Text(f"again: {command} retry {batch.id}, or one cause: retry {batch.id} --cause 1", "dim"),
+        Text(_("rows {listed}{more}").format(listed=listed, more=more), "dim"),
+        Text(
+            _("one in full: {command} show {id} {row}").format(
+                command=command, id=batch.id, row=rows[0].row
+            ),
+            "dim",
+        ),
+        Text(
+            _("again: {command} retry {id}, or one cause: retry {id} --cause 1").format(
+                command=command, id=batch.id
+            ),
+            "dim",
+        ),
     )
 
 
@@ -47,12 +61,12 @@ def _cause(number: int, cause: Cause, example: Failure | None) -> list[Renderabl
     ]
     if example is not None:
         row = fmt.shortened(example.payload, LONGEST_QUOTE)
-        parts.append(Text(f"   row {example.row}: {row}", "dim"))
+        parts.append(Text(_("   row {number}: {row}").format(number=example.row, row=row), "dim"))
         if example.replies:
             said = fmt.shortened(example.replies[-1], LONGEST_QUOTE)
-            parts.append(Text(f"   the model said: {said}"))
+            parts.append(Text(_("   the model said: {said}").format(said=said)))
     else:
-        parts.append(Text(f"   for example row {cause.example}", "dim"))
+        parts.append(Text(_("   for example row {example}").format(example=cause.example), "dim"))
     if (remedy := remedy_for(cause.error)) is not None:
-        parts.append(Text(f"   try: {remedy}", "cyan"))
+        parts.append(Text(_("   try: {remedy}").format(remedy=remedy), "cyan"))
     return [*parts, Text()]

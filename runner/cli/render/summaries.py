@@ -16,8 +16,9 @@ from runner.cli.render.layout import facts
 from runner.core.ending import Ending
 from runner.core.states import BatchState
 from runner.core.window import Window
+from runner.language import _
 from runner.store.batches import Batch
-from runner.wording import fmt, messages, shown_windows, wait_messages
+from runner.wording import fmt, messages, shown_windows, wait_messages, words
 
 if TYPE_CHECKING:
     pass
@@ -44,12 +45,14 @@ def summary(found: Summary) -> RenderableType:
     """How a run ended, and what to type next."""
     batches = found.ran.batches
     if not batches:
-        return Text("nothing is queued; queue a dataset with: midnight submit JOBFILE INPUT")
+        return Text(_("nothing is queued; queue a dataset with: midnight submit JOBFILE INPUT"))
     parts: list[RenderableType] = [_headline(found)]
-    pairs = [(f"batch {batch.id}", f"{batch.name}: {_stand(batch)}") for batch in batches]
+    pairs = [
+        (_("batch {id}").format(id=batch.id), f"{batch.name}: {_stand(batch)}") for batch in batches
+    ]
     today = shown_windows.today(found.windows, found.ran.waiting)
-    pairs += [("today", line) for line in messages.window_lines(today)]
-    pairs += [("output", _output(one, batches)) for one in found.ran.outputs]
+    pairs += [(_("today"), line) for line in messages.window_lines(today)]
+    pairs += [(_("output"), _output(one, batches)) for one in found.ran.outputs]
     for batch in batches:
         pairs += _advice(batch, found)
     parts.append(facts(pairs))
@@ -70,19 +73,25 @@ _RUNNING = (BatchState.ACTIVE, BatchState.LOADING)
 def _headline(found: Summary) -> Text:
     ran = found.ran
     if not ran.left:
-        failed = f", {fmt.count(ran.failed, 'row')} failed" if ran.failed else ""
-        return Text(f"done{failed}", "bold yellow" if ran.failed else "bold green")
-    left = f"{fmt.count(ran.left, 'row')} left, nothing is lost"
+        failed = (
+            _(", {rows} failed").format(rows=fmt.count(ran.failed, "row")) if ran.failed else ""
+        )
+        return Text(
+            _("done{failed}").format(failed=failed), "bold yellow" if ran.failed else "bold green"
+        )
+    left = _("{rows} left, nothing is lost").format(rows=fmt.count(ran.left, "row"))
     if ran.ending is Ending.SPENT:
         reasons = "; ".join(wait_messages.end_reasons(ran.waiting, found.now))
         return Text(f"{reasons or 'what today allows is done'}; {left}", "bold yellow")
-    return Text(f"stopped; {left}", "bold yellow")
+    return Text(_("stopped; {left}").format(left=left), "bold yellow")
 
 
 def _output(one: Written, batches: Sequence[Batch]) -> str:
     """``labelled.csv (70 rows: 70 succeeded)``, or why it could not be written."""
     if one.error is not None:
-        return f"{fmt.place(one.path)} could not be written: {one.error.what}"
+        return _("{path} could not be written: {what}").format(
+            path=fmt.place(one.path), what=one.error.what
+        )
     batch = next((each for each in batches if each.id == one.batch_id), None)
     if batch is None:
         return f"{fmt.place(one.path)} ({fmt.count(one.rows, 'row')})"
@@ -92,10 +101,13 @@ def _output(one: Written, batches: Sequence[Batch]) -> str:
 def _stand(batch: Batch) -> str:
     counts = batch.counts
     left = batch.rows - counts.succeeded - counts.failed
-    state = f" ({batch.state})" if batch.state not in _RUNNING and left else ""
-    return (
-        f"{fmt.count(batch.rows, 'row')}, {fmt.number(counts.succeeded)} succeeded, "
-        f"{fmt.number(counts.failed)} failed, {fmt.number(left)} left{state}"
+    state = f" ({words.BATCH_STATES[batch.state]})" if batch.state not in _RUNNING and left else ""
+    return _("{rows}, {succeeded} succeeded, {failed} failed, {left} left{state}").format(
+        rows=fmt.count(batch.rows, "row"),
+        succeeded=fmt.number(counts.succeeded),
+        failed=fmt.number(counts.failed),
+        left=fmt.number(left),
+        state=state,
     )
 
 
@@ -103,12 +115,24 @@ def _advice(batch: Batch, found: Summary) -> list[tuple[str, str]]:
     pairs, prefix = [], found.prefix
     if batch.id in found.ran.unserved:
         pairs.append(
-            ("not run", f"batch {batch.id}: {messages.unserved(found.ran.unserved[batch.id])}")
+            (
+                _("not run"),
+                _("batch {id}: {unserved}").format(
+                    id=batch.id, unserved=messages.unserved(found.ran.unserved[batch.id])
+                ),
+            )
         )
     if batch.counts.failed:
         command = f"{prefix} failures {batch.id}"
-        pairs.append(("failed", f"see why: {command}"))
+        pairs.append((_("failed"), _("see why: {command}").format(command=command)))
     if not batch.done and batch.state in (BatchState.PAUSED, BatchState.CANCELLED):
         why = f" ({batch.pause_reason})" if batch.pause_reason else ""
-        pairs.append((f"{batch.state}", f"go on with: {prefix} resume {batch.id}{why}"))
+        pairs.append(
+            (
+                words.BATCH_STATES[batch.state],
+                _("go on with: {prefix} resume {id}{why}").format(
+                    prefix=prefix, id=batch.id, why=why
+                ),
+            )
+        )
     return pairs
