@@ -69,6 +69,13 @@ class Run:
         """Whether the run is about this batch."""
         return self.options.only is None or batch_id in self.options.only
 
+    def concerns(self, batch: Batch) -> bool:
+        """Whether the run asks for this batch: for a trial only one that names it.
+
+        Whoever looks on wants to be shown all that is said, from the first call on.
+        """
+        return self.covers(batch.id) and (self.options.only is not None or not batch.is_trial)
+
     @property
     def is_held(self) -> bool:
         """Whether a person has paused batches of it, and may resume them."""

@@ -271,6 +271,18 @@ def test_the_same_again_is_the_batch_that_it_was(served: Served, http: httpx.Cli
     assert len(kept(served)) == 1
 
 
+def test_a_trial_goes_before_a_batch_that_is_spread_over_the_day_and_shows_every_call(
+    serving: Serving, tmp_path: Path
+) -> None:
+    with serving(calls_per_day=120) as served, served.http(follow_redirects=True) as http:
+        pages.submit(served, tmp_path, [f"text {n}" for n in range(300)])
+        for rows in ("text\na\n", "text\nb\n", "text\nc\n"):
+            url, page = settled(http, hand_in(http, rows, text=JOB))
+            _, page = settled(http, post(http, url, "try", page))
+            assert "1 call, 1 of 1 answered" in page.text
+            assert "Which letter is" in page.text
+
+
 def test_a_trial_says_that_the_day_is_spent_and_asks_nothing_later(serving: Serving) -> None:
     with serving(calls_per_day=1) as served, served.http(follow_redirects=True) as http:
         url, page = settled(http, hand_in(http, text=JOB))
