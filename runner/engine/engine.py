@@ -240,6 +240,7 @@ class Engine:
 
     async def _turn(self, scheduler: Scheduler) -> Wait:
         """Read if it is time, then write if there is anything to write."""
+        self._runs.begin_turn()
         self._provider_clock.check_jump()
         memory = await self._current_memory()
         self._trouble.check_disk()

@@ -76,6 +76,11 @@ class Runs:
         if self._are_over:
             run.end(Ending.STOPPED, self._failure)
 
+    def begin_turn(self) -> None:
+        """A turn begins: it knows the runs of now, and tells nothing of one that comes later."""
+        for run in self._runs:
+            run.is_known = True
+
     def remove(self, run: Run) -> None:
         """Work no more for `run`."""
         if run in self._runs:
@@ -120,6 +125,8 @@ class Runs:
         await self._note_paused(memory)
         expired = []
         for run in self:
+            if not run.is_known:
+                continue
             if (ending := _ending(run, memory, wait, status)) is not None:
                 if status.open_calls_of(run) and run.stopping:
                     expired.append(run.deadline)

@@ -27,6 +27,7 @@ from runner.errors import InputError, NotFoundError, RunnerError
 from runner.server.dashboard import live, now
 from runner.server.dashboard.accounts import AccountPages
 from runner.server.dashboard.batches import BatchPages, Page
+from runner.server.dashboard.clients import ClientPages
 from runner.server.dashboard.live import Piece
 from runner.server.dashboard.pages import HEADERS, HERE, ROOT, page, show
 from runner.server.dashboard.submission import SubmissionPages
@@ -97,6 +98,7 @@ class Dashboard:
                     self._change(pages.change),
                     methods=["POST"],
                 ),
+                Route(f"{ROOT}/clients", self._look(ClientPages(gateway, overview).setups)),
                 Route(submit, self._look(submission.empty)),
                 Route(submit, self._take(submission.take), methods=["POST"]),
                 Route(f"{submit}/{{draft}}", self._look(submission.show)),

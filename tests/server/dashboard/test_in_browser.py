@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from support.files import JOB
 
 from runner.core.states import BatchState
@@ -34,6 +35,7 @@ PAGES = {
     "accounts": "/dashboard/accounts",
     "calls": "/dashboard/calls",
     "submit": "/dashboard/submit",
+    "clients": "/dashboard/clients",
 }
 
 pytestmark = [
@@ -93,7 +95,12 @@ class Watched:
         if pictures := os.environ.get("PICTURES"):
             scheme = self.page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
             shade = "dark" if scheme else "light"
-            self.page.screenshot(path=f"{pictures}/dashboard-{name}-{width}-{shade}.png")
+            path = Path(pictures, f"dashboard-{name}-{width}-{shade}.png")
+            self.page.screenshot(path=path)
+            with Image.open(path) as drawn:
+                drawn.convert("RGB").quantize(64, dither=Image.Dither.NONE).save(
+                    path, optimize=True
+                )
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -131,7 +138,7 @@ def test_figures_change_without_loading_again_and_the_keyboard_reaches_all(
     for _ in range(30):
         page.keyboard.press("Tab")
         reached.add(page.evaluate("document.activeElement.textContent"))
-    pages = {"Now", "Batches", "Submit", "Accounts", "Calls"}
+    pages = {"Now", "Batches", "Submit", "Accounts", "Calls", "Clients"}
     assert {*pages, "came later", "film reviews"} <= reached
     page.close()
 

@@ -283,6 +283,17 @@ def test_a_trial_goes_before_a_batch_that_is_spread_over_the_day_and_shows_every
             assert "Which letter is" in page.text
 
 
+def test_a_trial_that_comes_while_calls_are_stored_is_made_to_its_end(
+    serving: Serving, tmp_path: Path
+) -> None:
+    with serving(calls_per_day=5_000) as served, served.http(follow_redirects=True) as http:
+        pages.submit(served, tmp_path, [f"text {n}" for n in range(2_000)])
+        url, page = settled(http, hand_in(http, text=JOB))
+        for _ in range(8):
+            _, page = settled(http, post(http, url, "try", page))
+            assert "3 calls, 3 of 3 answered" in page.text
+
+
 def test_a_trial_says_that_the_day_is_spent_and_asks_nothing_later(serving: Serving) -> None:
     with serving(calls_per_day=1) as served, served.http(follow_redirects=True) as http:
         url, page = settled(http, hand_in(http, text=JOB))
