@@ -30,6 +30,7 @@ from runner.server.dashboard.batches import BatchPages, Page
 from runner.server.dashboard.clients import ClientPages
 from runner.server.dashboard.live import Piece
 from runner.server.dashboard.pages import HEADERS, HERE, ROOT, page, show
+from runner.server.dashboard.review import ReviewPages
 from runner.server.dashboard.submission import SubmissionPages
 from runner.server.dashboard.visits import (
     CSRF_FIELD,
@@ -50,6 +51,7 @@ _STATIC = {
     "dashboard.css": "text/css",
     "htmx.min.js": "text/javascript",
     "htmx-sse.min.js": "text/javascript",
+    "review.js": "text/javascript",
     "icon.svg": "image/svg+xml",
 }
 
@@ -76,6 +78,7 @@ class Dashboard:
         self._live = overview
         self._visits = Visits(gateway.clients)
         self._watchers = 0
+        self._review = ReviewPages(midnight, self._visits.name_of)
         pages, accounts = BatchPages(midnight, overview), AccountPages(midnight, overview)
         submission, submit = SubmissionPages(drafts, overview), f"{ROOT}/submit"
         batch = "/batches/{batch}"
@@ -93,6 +96,8 @@ class Dashboard:
                 Route("/", self._look(self._now)),
                 *(Route(f"{ROOT}{path}", self._look(look)) for path, look, _ in shown),
                 *(Route(f"{ROOT}/live{path}", self._follow(make)) for path, _, make in shown),
+                Route(f"{ROOT}{batch}/review", self._look(self._review.show)),
+                Route(f"{ROOT}{batch}/review", self._change(self._review.change), methods=["POST"]),
                 Route(
                     f"{ROOT}/batches/{{batch}}/{{action}}",
                     self._change(pages.change),
@@ -125,6 +130,10 @@ class Dashboard:
         """Answer one request."""
         await self._app(scope, receive, send)
 
+    async def work(self) -> None:
+        """Do what is left to do after requests, until it is cancelled."""
+        await self._review.work()
+
     def _look(self, show: Page) -> Callable[[Request], Awaitable[Response]]:
         """A page for those who may look; others are asked for a key."""
 
@@ -148,6 +157,7 @@ class Dashboard:
             fields = await read_fields(request)
             if not self._visits.accepts(request, visit, fields.pop(CSRF_FIELD, "")):
                 return _error(403, _FOREIGN, "load the page again, then repeat it")
+            request.state.visit = visit
             return await change(request, fields)
 
         return answer
