@@ -2,10 +2,27 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 ANY_KEY = "any"
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """What a program needs to know of the server.
+
+    Attributes:
+        base: The base URL, with ``/v1``.
+        key: Its key; any where the server needs none.
+        models: The models that it is to ask; at least one.
+    """
+
+    base: str
+    key: str
+    models: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +43,8 @@ class Setup:
 
 
 _CHERRY = (
-    "Settings, Model Provider, Add: a name, and the type OpenAI",
+    "open this link, and confirm: {link}",
+    "or by hand: Settings, Model Provider, Add: a name, and the type OpenAI",
     "API Host: {base}",
     "API Key: {key}",
     "Manage: add {models}; the names shown tell what is left today",
@@ -38,9 +56,16 @@ _OPEN_WEBUI = (
     "Key: {key}",
     (
         "Open WebUI asks up to four calls a message: turn off titles, tags and follow-ups under"
-        " Settings, Interface, where an allowance is small"
+        " Admin Panel, Settings, Interface, where an allowance is small"
+    ),
+    (
+        "before its first start the environment does it, too: docker run --env-file .env …;"
+        " later only with ENABLE_PERSISTENT_CONFIG=False"
     ),
 )
+_ENVIRONMENT = """OPENAI_API_BASE_URLS={base}
+OPENAI_API_KEYS={key}
+"""
 _PYTHON = """from openai import OpenAI
 
 client = OpenAI(base_url="{base}", api_key="{key}")
@@ -50,15 +75,14 @@ answer = client.chat.completions.create(
 )
 print(answer.choices[0].message.content)
 """
-_LITELLM = """model_list:
-  - model_name: {model}
+_SDK = "pip install openai; or, without a change of code: export OPENAI_BASE_URL={base}"
+_LITELLM_MODEL = """  - model_name: {model}
     litellm_params:
       model: openai/{model}
       api_base: {base}
       api_key: {key}
 """
-_CONTINUE = """models:
-  - name: {model}
+_CONTINUE_MODEL = """  - name: {model}
     provider: openai
     model: {model}
     apiBase: {base}
@@ -67,52 +91,61 @@ _CONTINUE = """models:
 
 _SETUPS: Mapping[str, Setup] = {
     "cherry-studio": Setup("Cherry Studio", _CHERRY),
-    "open-webui": Setup("Open WebUI", _OPEN_WEBUI),
+    "open-webui": Setup("Open WebUI", _OPEN_WEBUI, _ENVIRONMENT, ".env"),
     "openai-python": Setup(
-        "the openai package",
-        (
-            (
-                "pip install openai; or, without a change of code: export OPENAI_BASE_URL={base}"
-                " OPENAI_API_KEY={key}"
-            ),
-        ),
-        _PYTHON,
-        "a script",
+        "the openai package", (f"{_SDK} OPENAI_API_KEY={{key}}",), _PYTHON, "a script"
     ),
     "litellm": Setup(
         "LiteLLM",
-        ("add the model to the proxy's config.yaml, or name api_base in litellm.completion",),
-        _LITELLM,
+        (
+            "add the models to the config.yaml of its proxy: litellm --config config.yaml",
+            'or in Python: litellm.completion("openai/{model}", …, api_base="{base}")',
+        ),
+        "model_list:\n",
         "config.yaml",
     ),
     "continue": Setup(
-        "Continue", ("add the model to ~/.continue/config.yaml",), _CONTINUE, "config.yaml"
+        "Continue", ("add the models to ~/.continue/config.yaml",), "models:\n", "config.yaml"
     ),
 }
+_EACH_MODEL = {"litellm": _LITELLM_MODEL, "continue": _CONTINUE_MODEL}
 
 PROGRAMS = tuple(_SETUPS)
 """The programs that can be set up."""
 
 
-def setup(program: str, url: str, models: Sequence[str], key: str = "") -> Setup:
-    """How `program`, one of `PROGRAMS`, is set up for the server at `url`.
-
-    Args:
-        program: Its name here.
-        url: Where the server listens, without ``/v1``.
-        models: The models that may be asked.
-        key: Its key; empty: the server needs none.
-    """
+def setup(program: str, connection: Connection) -> Setup:
+    """How `program`, one of `PROGRAMS`, is set up."""
     found = _SETUPS[program]
     words = {
-        "base": f"{url.rstrip('/')}/v1",
-        "key": key or ANY_KEY,
-        "model": models[0] if models else "Qwen/Qwen3-8B",
-        "models": ", ".join(models) or "Qwen/Qwen3-8B",
+        "base": connection.base,
+        "key": connection.key,
+        "model": connection.models[0],
+        "models": ", ".join(connection.models),
+        "link": cherry_link(connection),
     }
-    return Setup(
-        found.title,
-        tuple(step.format(**words) for step in found.steps),
-        found.snippet.format(**words),
-        found.snippet_name,
+    each = _EACH_MODEL.get(program, "")
+    snippet = found.snippet.format(**words) + "".join(
+        each.format(**{**words, "model": model}) for model in connection.models
     )
+    steps = tuple(step.format(**words) for step in found.steps)
+    return Setup(found.title, steps, snippet, found.snippet_name)
+
+
+def cherry_link(connection: Connection) -> str:
+    """The link that Cherry Studio takes a provider from; it asks before it keeps it."""
+    provider = {
+        "id": "midnight",
+        "name": "Midnight",
+        "type": "openai",
+        "baseUrl": connection.base,
+        "apiKey": connection.key,
+    }
+    data = base64.b64encode(json.dumps(provider).encode()).decode()
+    return f"cherrystudio://providers/api-keys?v=1&data={data}"
+
+
+def connection(url: str, key: str, models: Sequence[str]) -> Connection:
+    """What is to be known of the server at `url`, with or without ``/v1``."""
+    base = url.rstrip("/").removesuffix("/v1").rstrip("/")
+    return Connection(f"{base}/v1", key or ANY_KEY, tuple(models))
