@@ -7,7 +7,7 @@ from runner.cli import exit_codes
 from runner.cli.session import Session, print_json_line
 from runner.clock import SystemClock
 from runner.core.ending import Ending
-from runner.listening import url_of
+from runner.listening import allow_more_connections, url_of
 from runner.server.serve import serve
 
 
@@ -29,6 +29,7 @@ def serve_clients(session: Session, host: str, port: int) -> int:
             queued = [one for one in await midnight.batches() if not one.over]
             return ending is not Ending.DONE and bool(queued)
 
+    allow_more_connections()
     left = session.run(main)
     if not session.json:
         session.print("stopped; what is queued goes on with the next: midnight serve, or run")

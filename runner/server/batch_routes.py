@@ -111,7 +111,7 @@ class BatchRoutes:
 
     async def _list_files(self, client: Client, scope: Scope) -> dict[str, Any]:
         paging = _paging(scope, 10_000, 10_000)
-        found = await self._files.page(client.name, paging, _query(scope).get("purpose"))
+        found = await self._files.page(client.name, paging, _query(scope).get("purpose") or None)
         return page_object(found, paging.limit, file_object)
 
     async def _download(self, client: Client, file_id: str, send: Send, cors: Headers) -> None:
@@ -235,7 +235,7 @@ def _metadata(value: Any) -> dict[str, str] | None:
 
 def _query(scope: Scope) -> dict[str, str]:
     text = scope["query_string"].decode("latin-1")
-    return {name: values[-1] for name, values in parse_qs(text).items()}
+    return {name: values[-1] for name, values in parse_qs(text, keep_blank_values=True).items()}
 
 
 def _paging(scope: Scope, usual: int, most: int) -> Paging:
@@ -246,4 +246,4 @@ def _paging(scope: Scope, usual: int, most: int) -> Paging:
     order = query.get("order", "desc")
     if order not in ("asc", "desc"):
         raise invalid("order is asc or desc", param="order")
-    return Paging(int(text), query.get("after"), newest_first=order == "desc")
+    return Paging(int(text), query.get("after") or None, newest_first=order == "desc")

@@ -62,7 +62,7 @@ def _call_paths() -> dict[str, Any]:
 
 
 def _call(url: str, summary: str, own: _Schema) -> dict[str, Any]:
-    body = {
+    body: _Schema = {
         "type": "object",
         "required": ["model", *own],
         "properties": {"model": {**_TEXT, "minLength": 1}, **own},

@@ -228,6 +228,14 @@ def test_garbage_is_no_upload(
     assert list((tmp_path / "queue.db-files").glob("*")) == []
 
 
+@pytest.mark.parametrize("query", ["limit=", "limit=0", "limit=x", "order=", "order=up"])
+def test_a_list_that_cannot_be_is_told(served: Served, query: str) -> None:
+    with served.http() as http:
+        found = http.get(f"/v1/files?{query}")
+        assert (found.status_code, found.json()["error"]["param"]) == (400, query.partition("=")[0])
+        assert http.get("/v1/files?after=&purpose=").status_code == 200
+
+
 @pytest.mark.parametrize(
     ("changes", "param"),
     [
