@@ -174,11 +174,13 @@ def _checked_form(form: Form) -> int | None:
         raise invalid("the form holds no file", param="file")
     if form.fields.get("purpose") != "batch":
         raise invalid("files are taken for the purpose batch", param="purpose")
-    seconds = form.fields.get("expires_after[seconds]")
-    return None if seconds is None else _life_s(seconds, "expires_after")
+    anchor, seconds = (form.fields.get(f"expires_after[{name}]") for name in ("anchor", "seconds"))
+    return None if anchor is seconds is None else _life_s(anchor, seconds, "expires_after")
 
 
-def _life_s(seconds: Any, param: str) -> int:
+def _life_s(anchor: Any, seconds: Any, param: str) -> int:
+    if anchor != "created_at":
+        raise invalid(f'{param}.anchor is "created_at"', param=param)
     try:
         found = int(seconds)
     except (TypeError, ValueError):
@@ -207,8 +209,8 @@ def _new_batch(data: bytes, key: str | None) -> NewApiBatch:
     after = body.get("output_expires_after")
     life_s = None
     if after is not None:
-        seconds = after.get("seconds") if isinstance(after, dict) else None
-        life_s = _life_s(seconds, "output_expires_after")
+        given = after if isinstance(after, dict) else {}
+        life_s = _life_s(given.get("anchor"), given.get("seconds"), "output_expires_after")
     return NewApiBatch(
         body["input_file_id"],
         body["endpoint"],

@@ -228,6 +228,17 @@ def test_garbage_is_no_upload(
     assert list((tmp_path / "queue.db-files").glob("*")) == []
 
 
+@pytest.mark.parametrize(
+    "after", [{"anchor": "now", "seconds": 4_000}, {"seconds": 4_000}, {"anchor": "created_at"}]
+)
+def test_a_life_of_a_file_that_cannot_be_is_told(served: Served, after: Any) -> None:
+    with pytest.raises(openai.BadRequestError) as caught:
+        served.client().files.create(
+            file=("in.jsonl", lines(request(1))), purpose="batch", expires_after=after
+        )
+    assert caught.value.param == "expires_after"
+
+
 @pytest.mark.parametrize("query", ["limit=", "limit=0", "limit=x", "order=", "order=up"])
 def test_a_list_that_cannot_be_is_told(served: Served, query: str) -> None:
     with served.http() as http:
@@ -243,6 +254,8 @@ def test_a_list_that_cannot_be_is_told(served: Served, query: str) -> None:
         ({"completion_window": "48h"}, "completion_window"),
         ({"metadata": {"k": "v" * 600}}, "metadata"),
         ({"output_expires_after": {"anchor": "created_at", "seconds": 5}}, "output_expires_after"),
+        ({"output_expires_after": {"anchor": "now", "seconds": 5_000}}, "output_expires_after"),
+        ({"output_expires_after": 7}, "output_expires_after"),
     ],
 )
 def test_what_a_batch_may_not_be_is_told(
