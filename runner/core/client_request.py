@@ -14,7 +14,7 @@ MOST_FREE_CALLS = 20
 MOST_CHARGED_CALLS = 2
 _FREE = UNCHARGED | {Kind.GONE}
 # Nobody waits for what may come back, but need not.
-_LASTING = (WaitCause.CAPPED, ParkReason.GONE, ParkReason.REFUSED)
+_LASTING = (WaitCause.CAPPED, WaitCause.DAILY, ParkReason.GONE, ParkReason.REFUSED)
 
 
 def asks_again(verdict: Verdict, free_calls: int, charged_calls: int) -> bool:

@@ -211,7 +211,7 @@ calls = Table(
     Column("completion_tokens", Int64),
     Column("reserved_at_ms", Int64, nullable=False),
     Column("settled_at_ms", Int64),
-    Column("client", Text),  # whose request it was; NULL: it was made for a batch
+    Column("client", Text),  # whose request or batch it was; NULL: of no client of the server
     one_of("state", CallState),
     CheckConstraint("(state = 'reserved') = (settled_at_ms IS NULL)", name="settled_once"),
     CheckConstraint("settled_at_ms >= reserved_at_ms", name="settled_after_reserved"),

@@ -140,6 +140,10 @@ def _capped(reason: Waiting, _moment: str) -> str:
     return f"the account {window.account} has made the {allowed} that its {window.quota} allows"
 
 
+def _daily(reason: Waiting, moment: str) -> str:
+    return f"{reason.why}; going on at {moment}"
+
+
 def _rate(_reason: Waiting, moment: str) -> str:
     return f"calls start no faster than the account's rate allows; the next one at {moment}"
 
@@ -184,6 +188,7 @@ _SENTENCES = {
     ParkReason.REFUSED.value: _refused,
     "hours": _hours,
     "capped": _capped,
+    "daily": _daily,
     "flow": _flow,
     "rate": _rate,
     "due": _due,

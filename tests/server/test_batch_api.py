@@ -157,6 +157,40 @@ def test_a_batch_drains_over_days_while_chat_has_its_reserve(serving: Serving) -
         assert served.simulator.stats().answered == 30 + 15
 
 
+def test_a_client_has_so_many_calls_a_day_for_chats_and_batches_together(serving: Serving) -> None:
+    config = """
+    [run]
+    pace = "asap"
+    zone = "Asia/Shanghai"
+    [serve.clients.child]
+    max_calls_per_day = 5
+    """
+    with serving(config) as served:
+        client, other = (served.client(served.add_key(name)) for name in ("child", "other"))
+        messages: Any = [{"role": "user", "content": "hi"}]
+        for _ in range(2):
+            client.chat.completions.create(model=MODEL, messages=messages)
+        made = create(client, upload(client, lines(*map(request, range(8)))))
+        until = time.monotonic() + 15
+        while client.batches.retrieve(made.id).request_counts.completed < 3:
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        with pytest.raises(openai.RateLimitError, match="the 5 calls a day that child may make"):
+            client.chat.completions.create(model=MODEL, messages=messages)
+        assert other.chat.completions.create(model=MODEL, messages=messages).choices
+        use = {one.name: (one.calls, one.most) for one in served.do(gateway(served).used_today)}
+        assert use == {"child": (5, 5), "other": (1, None)}
+        assert client.batches.retrieve(made.id).request_counts.completed == 3
+        served.clock.jump(hours=17)
+        assert ended(client, made.id).request_counts.completed == 8
+        told = served.ledger("SELECT client, count(*) FROM calls GROUP BY client ORDER BY client")
+        assert told == [("child", 10), ("other", 1)]
+
+
+def gateway(served: Served) -> Any:
+    return served.application.gateway()
+
+
 def test_lists_are_paged_by_the_last_id(served: Served) -> None:
     client = served.client()
     files = [upload(client, lines(request(n))) for n in range(5)]
