@@ -22,6 +22,7 @@ from runner.app.submission import Checked, check_submission
 from runner.errors import InputError
 from runner.files.readers.typed_json import to_json_text
 from runner.jobfile import JobFile
+from runner.language import _
 from runner.threads import in_thread
 
 
@@ -69,17 +70,20 @@ async def _spool(rows: Iterable[Any], path: Path) -> None:
             if number % _AT_ONCE == 0:
                 await anyio.lowlevel.checkpoint()
     if not number:
-        raise InputError("there are no rows", where="rows", remedy="give at least one")
+        raise InputError(_("there are no rows"), where="rows", remedy=_("give at least one"))
 
 
 def _line(number: int, row: Any) -> str:
     if not isinstance(row, Mapping):
-        what = f"this is a {type(row).__name__}, not a mapping"
-        raise InputError(what, where=f"rows:{number}", remedy='give a dict: {"text": …}')
+        what = _("this is a {name}, not a mapping").format(name=type(row).__name__)
+        raise InputError(what, where=f"rows:{number}", remedy=_('give a dict: {"text": …}'))
     try:
         return to_json_text(dict(row)) + "\n"
     except ValueError as error:
-        what, remedy = f"this cannot be said in JSON ({error})", "give values that JSON has"
+        what, remedy = (
+            _("this cannot be said in JSON ({error})").format(error=error),
+            _("give values that JSON has"),
+        )
         raise InputError(what, where=f"rows:{number}", remedy=remedy) from error
 
 
@@ -90,7 +94,9 @@ def _check(jobfile: JobFile, path: Path) -> Checked:
     except InputError as error:  # of rows, not of lines of a file that nobody knows
         where = (error.where or "").replace(str(path), "rows").replace(str(alias), "rows")
         what = error.what.replace("\n  line ", "\n  row ")
-        remedy = "give every row each key that the prompt reads" if ":" in where else error.remedy
+        remedy = (
+            _("give every row each key that the prompt reads") if ":" in where else error.remedy
+        )
         raise InputError(what, where=where, remedy=remedy) from error
 
 
@@ -103,6 +109,6 @@ def _mappings(rows: Any) -> Iterator[Any]:
     if callable(records := getattr(rows, "to_dict", None)) and not isinstance(rows, Mapping):
         return iter(records("records"))  # pandas
     if isinstance(rows, Mapping) or not isinstance(rows, Iterable):
-        what = f"rows are given as a {type(rows).__name__}"
-        raise InputError(what, where="rows", remedy="give a list of dicts, one for each row")
+        what = _("rows are given as a {name}").format(name=type(rows).__name__)
+        raise InputError(what, where="rows", remedy=_("give a list of dicts, one for each row"))
     return iter(rows)

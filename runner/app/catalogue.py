@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from runner.clock import Clock
 from runner.core.states import BatchState
 from runner.errors import NotFoundError
+from runner.language import _
 from runner.path_text import to_path
 from runner.store import batch_updates, batches
 from runner.store.batches import Batch
@@ -69,8 +70,12 @@ class Catalogue:
         for batch in (*by_id, *by_name):
             return batch
         listed = ", ".join(f"{batch.id} ({batch.name})" for batch in known[-10:])
-        remedy = f"one of: {listed}" if listed else "queue one with: midnight submit JOBFILE INPUT"
-        raise NotFoundError(f"no batch {name!r}", remedy=remedy)
+        remedy = (
+            _("one of: {listed}").format(listed=listed)
+            if listed
+            else _("queue one with: midnight submit JOBFILE INPUT")
+        )
+        raise NotFoundError(_("no batch {name!r}").format(name=name), remedy=remedy)
 
     async def quality(self, batch: Batch) -> Quality:
         """How far the answers of `batch` agree: votes, the right answers, packed against single."""

@@ -19,12 +19,14 @@ from typing import Any
 from runner.app.client_setups import Connection
 from runner.errors import ConfigError
 from runner.files.target import as_output_errors, atomic_write
+from runner.language import _
 
 _SECRET = re.compile(r"(?i)((?:key|token|secret|password)\w*[\"']?\s*[:=]\s*).+")
 _LIST = re.compile(
     r"^( *)[^\s#-].*:[ \t]*(?:#.*)?\r?\n(?:[ \t]*(?:#.*)?\r?\n)*( *)- ", re.MULTILINE
 )
 _NEW_CONTINUE = "name: Local Config\nversion: 1.0.0\nschema: v1\nmodels: []\n"
+_MIGRATION = "https://docs.continue.dev/yaml-migration"
 _PRIVATE = 0o600  # there is a key in it
 
 
@@ -58,8 +60,10 @@ def check_has_file(program: str) -> None:
         ConfigError: It has none.
     """
     if program not in _FILES:
-        what = f"{program} reads no file in which this could be written"
-        remedy = f"enter what midnight setup {program} shows; a file have {', '.join(_FILES)}"
+        what = _("{program} reads no file in which this could be written").format(program=program)
+        remedy = _("enter what midnight setup {program} shows; a file have {others}").format(
+            program=program, others=", ".join(_FILES)
+        )
         raise ConfigError(what, where="--write", remedy=remedy)
 
 
@@ -84,7 +88,7 @@ def write(program: str, connection: Connection, path: Path | None = None) -> Wri
     try:
         after = known.add(before or "", connection)
     except _NotUnderstood as error:
-        remedy = "correct the file, or name another with --file"
+        remedy = _("correct the file, or name another with --file")
         raise ConfigError(str(error), where=str(target), remedy=remedy) from None
     if before is not None and "\r\n" in before:
         after = after.replace("\r\n", "\n").replace("\n", "\r\n")
@@ -103,8 +107,10 @@ def _check_json(target: Path) -> None:
     """Refuse to make Continue's YAML file beside the JSON file of old, which it would replace."""
     old = target.with_suffix(".json")
     if old.exists() and not target.exists():
-        what = f"Continue reads {old} here, and would no more once there is a config.yaml"
-        remedy = "move what it holds over first: https://docs.continue.dev/yaml-migration"
+        what = _(
+            "Continue reads {path} here, and would no more once there is a config.yaml"
+        ).format(path=old)
+        remedy = _("move what it holds over first: {url}").format(url=_MIGRATION)
         raise ConfigError(what, where=str(target), remedy=remedy)
 
 
@@ -165,15 +171,15 @@ def _in_yaml(
         data = yaml.load(text)
     except YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        place = f", line {mark.line + 1}" if mark else ""
-        raise _NotUnderstood(f"this is not YAML{place}") from None
+        line = mark.line + 1 if mark else 1
+        raise _NotUnderstood(_("this is not YAML, line {line}").format(line=line)) from None
     if not isinstance(data, dict):
-        raise _NotUnderstood("this is no mapping of settings")
+        raise _NotUnderstood(_("this is no mapping of settings"))
     if not data.get(key):
         data[key] = CommentedSeq()
     entries = data[key]
     if not isinstance(entries, list):
-        raise _NotUnderstood(f"{key} is no list")
+        raise _NotUnderstood(_("{key} is no list").format(key=key))
     for model in models:
         known = [one for one in entries if isinstance(one, dict) and is_ours(one, model)]
         if known:
@@ -255,10 +261,11 @@ def _read(path: Path) -> str | None:
     except FileNotFoundError:
         return None
     except UnicodeDecodeError:
-        raise ConfigError("this is not UTF-8", where=str(path), remedy="save it so") from None
+        raise ConfigError(_("this is not UTF-8"), where=str(path), remedy=_("save it so")) from None
     except OSError as error:
-        what = f"the file cannot be read ({error.strerror})"
-        raise ConfigError(what, where=str(path), remedy="name another with --file") from None
+        what = _("the file cannot be read ({reason})").format(reason=error.strerror)
+        remedy = _("name another with --file")
+        raise ConfigError(what, where=str(path), remedy=remedy) from None
 
 
 def _back_up(path: Path) -> Path:

@@ -7,6 +7,8 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from runner.language import _
+
 ANY_KEY = "any"
 
 
@@ -43,22 +45,22 @@ class Setup:
 
 
 _CHERRY = (
-    "open this link, and confirm: {link}",
-    "or by hand: Settings, Model Provider, Add: a name, and the type OpenAI",
-    "API Host: {base}",
-    "API Key: {key}",
-    "Manage: add {models}; the names shown tell what is left today",
-    "Check answers at once, and costs one call; the next within five minutes none",
+    _("open this link, and confirm: {link}"),
+    _("or by hand: Settings, Model Provider, Add: a name, and the type OpenAI"),
+    _("API Host: {base}"),
+    _("API Key: {key}"),
+    _("Manage: add {models}; the names shown tell what is left today"),
+    _("Check answers at once, and costs one call; the next within five minutes none"),
 )
 _OPEN_WEBUI = (
-    "Admin Panel, Settings, Connections, OpenAI API, add a connection",
-    "URL: {base}",
-    "Key: {key}",
-    (
+    _("Admin Panel, Settings, Connections, OpenAI API, add a connection"),
+    _("URL: {base}"),
+    _("Key: {key}"),
+    _(
         "Open WebUI asks up to four calls a message: turn off titles, tags and follow-ups under"
         " Admin Panel, Settings, Interface, where an allowance is small"
     ),
-    (
+    _(
         "before its first start the environment does it, too: docker run --env-file .env …;"
         " later only with ENABLE_PERSISTENT_CONFIG=False"
     ),
@@ -75,7 +77,6 @@ answer = client.chat.completions.create(
 )
 print(answer.choices[0].message.content)
 """
-_SDK = "pip install openai; or, without a change of code: export OPENAI_BASE_URL={base}"
 _LITELLM_MODEL = """  - model_name: {model}
     litellm_params:
       model: openai/{model}
@@ -93,19 +94,27 @@ _SETUPS: Mapping[str, Setup] = {
     "cherry-studio": Setup("Cherry Studio", _CHERRY),
     "open-webui": Setup("Open WebUI", _OPEN_WEBUI, _ENVIRONMENT, ".env"),
     "openai-python": Setup(
-        "the openai package", (f"{_SDK} OPENAI_API_KEY={{key}}",), _PYTHON, "a script"
+        _("the openai package"),
+        (
+            _(
+                "pip install openai; or, without a change of code: "
+                "export OPENAI_BASE_URL={base} OPENAI_API_KEY={key}"
+            ),
+        ),
+        _PYTHON,
+        _("a script"),
     ),
     "litellm": Setup(
         "LiteLLM",
         (
-            "add the models to the config.yaml of its proxy: litellm --config config.yaml",
-            'or in Python: litellm.completion("openai/{model}", …, api_base="{base}")',
+            _("add the models to the config.yaml of its proxy: litellm --config config.yaml"),
+            _('or in Python: litellm.completion("openai/{model}", …, api_base="{base}")'),
         ),
         "model_list:\n",
         "config.yaml",
     ),
     "continue": Setup(
-        "Continue", ("add the models to ~/.continue/config.yaml",), "models:\n", "config.yaml"
+        "Continue", (_("add the models to ~/.continue/config.yaml"),), "models:\n", "config.yaml"
     ),
 }
 _EACH_MODEL = {"litellm": _LITELLM_MODEL, "continue": _CONTINUE_MODEL}

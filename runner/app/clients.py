@@ -15,6 +15,7 @@ from runner.clock import LocalZone
 from runner.core.period import read_length
 from runner.engine.client_caps import ClientCaps, day_of
 from runner.errors import ConfigError, NotFoundError
+from runner.language import _
 from runner.settings import ClientSettings, Settings
 from runner.store import client_keys
 from runner.store.client_keys import ClientKey
@@ -72,8 +73,10 @@ class Clients:
             ConfigError: The name cannot be one.
         """
         if not _is_name(name):
-            what = f'a client\'s name is a line of up to {LONGEST_NAME} characters, not "{NOBODY}"'
-            raise ConfigError(what, where=name[:LONGEST_NAME], remedy="name it as laptop")
+            what = _(
+                'a client\'s name is a line of up to {most} characters, not "{nobody}"'
+            ).format(most=LONGEST_NAME, nobody=NOBODY)
+            raise ConfigError(what, where=name[:LONGEST_NAME], remedy=_("name it as laptop"))
         key = PREFIX + secrets.token_urlsafe(32)
         async with self._database.write() as connection:
             await client_keys.keep(connection, ClientKey(name, hashed(key), now))
@@ -88,7 +91,10 @@ class Clients:
         async with self._database.write() as connection:
             removed = await client_keys.forget(connection, name)
         if not removed:
-            raise NotFoundError(f'no client "{name}" has a key', remedy="midnight serve key list")
+            raise NotFoundError(
+                _('no client "{name}" has a key').format(name=name),
+                remedy="midnight serve key list",
+            )
 
     async def keys(self) -> list[ClientKey]:
         """The keys, by their clients' names."""

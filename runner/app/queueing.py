@@ -18,6 +18,7 @@ from runner.app.parts import Fingerprints, Part, request_keys
 from runner.app.submission import Checked, Progress, unseen_progress
 from runner.core.states import BatchState
 from runner.errors import NotFoundError
+from runner.language import _
 from runner.store import batch_updates, batches, enqueue, results, reuse
 from runner.store.batches import Batch, NewBatch
 from runner.store.database import Database
@@ -165,8 +166,10 @@ async def _again(connection: AsyncConnection, known: Batch | None, wishes: Wishe
 
 
 def _nothing_to_retry(checked: Checked) -> NotFoundError:
-    what = "no earlier batch of this job file and this input has failed rows"
-    return NotFoundError(what, where=str(checked.dataset.path), remedy="leave out --retry-failed")
+    what = _("no earlier batch of this job file and this input has failed rows")
+    return NotFoundError(
+        what, where=str(checked.dataset.path), remedy=_("leave out --retry-failed")
+    )
 
 
 async def _predecessor(connection: AsyncConnection, batch: Batch, *, created: bool) -> Batch | None:
@@ -272,7 +275,9 @@ async def _add(
 async def _reread(connection: AsyncConnection, batch: Batch) -> Batch:
     found = await batches.get_batch(connection, batch.id)
     if found is None:
-        raise NotFoundError(f"batch {batch.id} was deleted while its rows were queued")
+        raise NotFoundError(
+            _("batch {id} was deleted while its rows were queued").format(id=batch.id)
+        )
     return found
 
 

@@ -9,6 +9,7 @@ from runner.app.reporting import By, Wanted, make_report
 from runner.app.responses import Status
 from runner.app.rows import Reading
 from runner.core.rejections import pattern_of
+from runner.language import _
 from runner.store import batches, ledger, stories
 from runner.store.batches import Batch
 
@@ -36,7 +37,9 @@ async def extras(reading: Reading, wanted: Wanted, status: Status) -> Extras:
                 connection, batch.first_job, batch.last_job, MOST_ANSWERS
             )
             if 1 < len(found) < MOST_ANSWERS:
-                answers.append((f"{batch.name} (batch {batch.id})", found))
+                answers.append(
+                    (_("{name} (batch {id})").format(name=batch.name, id=batch.id), found)
+                )
     return Extras(models, _grouped(lost), answers, _finish(status, {b.id for b in own}))
 
 

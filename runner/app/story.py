@@ -9,6 +9,7 @@ from runner import exact_json
 from runner.app.rows import Reading
 from runner.errors import JobFileError, NotFoundError
 from runner.jobfile import JobFile, Prompt
+from runner.language import _
 from runner.store import jobs, stories
 from runner.store.batches import Batch
 from runner.store.stories import JobStory
@@ -42,8 +43,10 @@ async def story(reading: Reading, family: Sequence[Batch], number: int) -> RowSt
     """
     whole = family[0]
     if not 1 <= number <= whole.rows_loaded:
-        what = f"batch {whole.id} has no row {number}"
-        raise NotFoundError(what, remedy=f"its rows are 1 to {whole.rows_loaded}")
+        what = _("batch {id} has no row {number}").format(id=whole.id, number=number)
+        raise NotFoundError(
+            what, remedy=_("its rows are 1 to {last}").format(last=whole.rows_loaded)
+        )
     row_id, found = whole.first_row + number - 1, []
     async with reading() as connection:
         bodies = await jobs.read_bodies(connection, [row_id])

@@ -22,6 +22,7 @@ from runner.files import ALL, AS_NAMED, Dataset, ReadOptions, Selection
 from runner.files.openai_batch import check_requests
 from runner.jobfile import JobFile, Prompt
 from runner.jobfile.output_spec import PREFIX
+from runner.language import _
 from runner.store.batches import Batch, NewBatch
 
 # The job file that a file of requests is run by.
@@ -221,7 +222,11 @@ def _replaced(names: frozenset[str]) -> tuple[str, ...]:
     if not names:
         return ()
     listed = ", ".join(sorted(names))
-    return (f"the dataset is an output of this program: its columns {listed} are replaced",)
+    return (
+        _("the dataset is an output of this program: its columns {listed} are replaced").format(
+            listed=listed
+        ),
+    )
 
 
 def _renamed(loaded: JobFile, columns: Sequence[str]) -> tuple[str, ...]:
@@ -229,13 +234,17 @@ def _renamed(loaded: JobFile, columns: Sequence[str]) -> tuple[str, ...]:
     added = (*files.RESULT_COLUMNS, *(VOTE_COLUMNS if loaded.job.votes > 1 else ()))
     names = loaded.output.names(added, columns)
     changed = [
-        f'"{usual}" is called "{name}"'
+        _('"{usual}" is called "{name}"').format(usual=usual, name=name)
         for usual, name in zip(added, names, strict=True)
         if name.startswith(PREFIX)
     ]
     if not changed:
         return ()
-    return (f"the dataset has columns named like ours, so in the output {', '.join(changed)}",)
+    return (
+        _("the dataset has columns named like ours, so in the output {changed}").format(
+            changed=", ".join(changed)
+        ),
+    )
 
 
 def check_batch_file(
@@ -271,8 +280,10 @@ def _check_gold(loaded: JobFile, prompt: Prompt, dataset: Dataset, where: str) -
     if gold is None:
         return
     if spelling(gold, dataset.columns) is None:
-        what = f'there is no column "{gold}"; the columns are {", ".join(dataset.columns[:30])}'
-        raise JobFileError(what, where=where, remedy="name the column with the right answers")
+        what = _('there is no column "{gold}"; the columns are {columns}').format(
+            gold=gold, columns=", ".join(dataset.columns[:30])
+        )
+        raise JobFileError(what, where=where, remedy=_("name the column with the right answers"))
     if canonical(gold) in prompt.required_columns:
-        what = f'the prompt reads "{gold}", which holds the right answers'
-        raise JobFileError(what, where=where, remedy="leave it out of the prompt")
+        what = _('the prompt reads "{gold}", which holds the right answers').format(gold=gold)
+        raise JobFileError(what, where=where, remedy=_("leave it out of the prompt"))

@@ -13,6 +13,7 @@ from runner.app import client_files, client_setups
 from runner.cli import exit_codes
 from runner.cli.session import Session, print_json, run_async
 from runner.errors import ConfigError, RunnerError
+from runner.language import _
 
 if TYPE_CHECKING:
     from runner.app.client_files import Written
@@ -53,18 +54,24 @@ def set_up(
         _show_written(session, written)
     if not key and _needs_key(session):
         made = session.command("serve", "key", "add", program)
-        session.err.print(f"this server serves only clients with a key; make one: {made}")
+        session.err.print(
+            _("this server serves only clients with a key; make one: {command}").format(
+                command=made
+            )
+        )
     return exit_codes.DONE
 
 
 def _check(program: str, url: str) -> None:
     if program not in client_setups.PROGRAMS:
-        remedy = f"one of: {', '.join(client_setups.PROGRAMS)}"
-        raise ConfigError(f'"{program}" is not known', where="midnight setup", remedy=remedy)
+        remedy = _("one of: {known}").format(known=", ".join(client_setups.PROGRAMS))
+        what = _('"{program}" is not known').format(program=program)
+        raise ConfigError(what, where="midnight setup", remedy=remedy)
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
-        remedy = "name it as http://127.0.0.1:8765"
-        raise ConfigError("this is no address of a server", where=f"--url {url}", remedy=remedy)
+        remedy = _("name it as {url}").format(url="http://127.0.0.1:8765")
+        what = _("this is no address of a server")
+        raise ConfigError(what, where=f"--url {url}", remedy=remedy)
 
 
 def _models(session: Session, named: Sequence[str], *, write: bool) -> list[str]:
@@ -78,9 +85,12 @@ def _models(session: Session, named: Sequence[str], *, write: bool) -> list[str]
         return found[:MOST_UNNAMED] if not named else found
     if not write:
         return [EXAMPLE]
-    what = f"there are {len(found)} models" if found else "no account lists its models"
-    some = f", as --model {found[0]}" if found else ""
-    raise ConfigError(what, where="--write", remedy=f"name those that you want{some}")
+    if not found:
+        what = _("no account lists its models")
+        raise ConfigError(what, where="--write", remedy=_("name one with --model"))
+    what = _("there are {count} models").format(count=len(found))
+    remedy = _("name those that you want, as --model {model}").format(model=found[0])
+    raise ConfigError(what, where="--write", remedy=remedy)
 
 
 def _listed(session: Session) -> list[str]:
@@ -117,8 +127,9 @@ def _show(session: Session, found: Setup) -> None:
 
 def _show_written(session: Session, written: Written) -> None:
     if not written.diff:
-        session.print(f"{written.path} has it already")
+        session.print(_("{path} has it already").format(path=written.path))
         return
     print(written.diff)  # noqa: T201 - as it is
-    kept = "" if written.backup is None else f"; what was there is kept as {written.backup}"
-    session.print(f"\nwritten: {written.path}{kept}")
+    session.print("\n" + _("written: {path}").format(path=written.path))
+    if written.backup is not None:
+        session.print(_("what was there is kept as {path}").format(path=written.backup))

@@ -9,6 +9,7 @@ from pydantic import model_validator
 
 from runner.column_names import canonical
 from runner.jobfile.text_fields import NonBlank
+from runner.language import _
 from runner.tomlfile import TomlTable, problem
 
 PREFIX = "midnight_"
@@ -46,7 +47,7 @@ class OutputSpec(TomlTable):
     def _names_differ(self) -> Self:
         given = [canonical(name) for _, name in self if name is not None]
         if len(set(given)) < len(given):
-            raise problem("two columns have the same name", "give each another name")
+            raise problem(_("two columns have the same name"), _("give each another name"))
         return self
 
     def names(self, added: Sequence[str], columns: Sequence[str]) -> tuple[str, ...]:

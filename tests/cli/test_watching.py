@@ -95,6 +95,21 @@ def test_a_log_tells_of_no_wait_that_is_over_before_anybody_reads_of_it(
     assert len(told) == 1
 
 
+def test_a_log_tells_a_provider_s_words_once_however_short_the_wait(stream: io.StringIO) -> None:
+    """A run of a few seconds in which every call is refused must not end without a word of why."""
+    log = log_of(stream)
+    for second in range(20):
+        at = NOW + second * 1000
+        why = f"System is too busy now, request {second}"
+        log(progress(0, Waiting(1, ParkReason.THROTTLED, why, at + 2_000), at=at))
+    told = [line for line in stream.getvalue().splitlines() if "too busy" in line]
+    assert len(told) == 1
+    for number in "abcdefgh":
+        at = NOW + 20_000
+        log(progress(0, Waiting(1, ParkReason.THROTTLED, number * 5, at + 2_000), at=at))
+    assert stream.getvalue().count("slower pace") == 3
+
+
 def test_a_log_tells_of_trouble_and_of_the_end(stream: io.StringIO) -> None:
     log = log_of(stream)
     for _ in range(3):

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from runner.cli.render.layout import facts, table
 from runner.core.agreement import Accuracy, Agreement, Pair
+from runner.language import _
 from runner.wording import fmt
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 WIDEST = 6
 COMMONEST = 10
 LONGEST_NAME = 20
-UNDEFINED = "not defined"
+UNDEFINED = _("not defined")
 
 
 def quality(found: Quality) -> Iterator[RenderableType]:
@@ -32,9 +33,11 @@ def quality(found: Quality) -> Iterator[RenderableType]:
     if found.agreement is not None:
         yield from (Text(), agreement(found.agreement))
     if found.check is not None:
-        same = fmt.percent(found.check.agreed, found.check.rows) if found.check.rows else "none"
-        told = f"{same} of {fmt.count(found.check.rows, 'row')} had the same answer asked alone"
-        yield from (Text(), facts([("packing", told)]))
+        same = fmt.percent(found.check.agreed, found.check.rows) if found.check.rows else _("none")
+        told = _("{same} of {rows} had the same answer asked alone").format(
+            same=same, rows=fmt.count(found.check.rows, "row")
+        )
+        yield from (Text(), facts([(_("packing"), told)]))
 
 
 def agreement(found: Agreement) -> RenderableType:
@@ -51,21 +54,34 @@ def agreement(found: Agreement) -> RenderableType:
 
 
 def _facts(found: Agreement) -> list[tuple[str, str]]:
-    told = [("rows", fmt.number(found.rows))]
+    told = [(_("rows"), fmt.number(found.rows))]
     if found.pairs:
-        over = f" over {fmt.count(found.fleiss_rows, 'row')} with two answers or more"
-        told.append(("Fleiss' kappa", f"{_kappa(found.fleiss)}{over}"))
-    told.append(("to review", f"{fmt.count(found.review, 'row')} (a tie, or too few agree)"))
+        over = _(" over {rows} with two answers or more").format(
+            rows=fmt.count(found.fleiss_rows, "row")
+        )
+        told.append((_("Fleiss' kappa"), f"{_kappa(found.fleiss)}{over}"))
+    told.append(
+        (
+            _("to review"),
+            _("{rows} (a tie, or too few agree)").format(rows=fmt.count(found.review, "row")),
+        )
+    )
     if found.accuracy is not None:
-        told.append(("accuracy", _accuracy(found.accuracy)))
+        told.append((_("accuracy"), _accuracy(found.accuracy)))
     return told
 
 
 def _accuracy(found: Accuracy) -> str:
-    missing = f"; {fmt.number(found.missing)} without an answer" if found.missing else ""
+    missing = (
+        _("; {missing} without an answer").format(missing=fmt.number(found.missing))
+        if found.missing
+        else ""
+    )
     if found.share is None:
-        return f"no row has an answer{missing}"
-    return f"{100 * found.share:.1f} % ({fmt.out_of(found.correct, found.rows)} right{missing})"
+        return _("no row has an answer{missing}").format(missing=missing)
+    return _("{share:.1f} % ({correct} right{missing})").format(
+        share=100 * found.share, correct=fmt.out_of(found.correct, found.rows), missing=missing
+    )
 
 
 def _kappa(value: float | None) -> str:
@@ -73,8 +89,8 @@ def _kappa(value: float | None) -> str:
 
 
 def _pairs(pairs: Sequence[Pair]) -> Table:
-    numbers = ("Rows", "Agree", "Cohen's kappa")
-    made = table("First", "Second", *numbers, right=numbers)
+    numbers = (_("Rows"), _("Agree"), _("Cohen's kappa"))
+    made = table(_("First"), _("Second"), *numbers, right=numbers)
     for pair in pairs:
         agree = fmt.percent(pair.agreed, pair.rows) if pair.rows else ""
         kappa = _kappa(pair.kappa)
@@ -85,7 +101,7 @@ def _pairs(pairs: Sequence[Pair]) -> Table:
 def _square(found: Accuracy) -> Table:
     """The confusion matrix: a line for each right answer, a column for each that was given."""
     short = {label: fmt.shortened(label, 80 // (WIDEST + 2)) for label in found.labels}
-    made = table("Right \\ given")
+    made = table(_("Right \\ given"))
     for label in found.labels:
         made.add_column(Text(short[label]), justify="right", no_wrap=True)
     for right in found.labels:
@@ -102,7 +118,7 @@ def _cell(found: Accuracy, right: str, given: str) -> Text:
 
 def _commonest(found: Accuracy) -> Table:
     wrong = Counter({pair: n for pair, n in found.confusion.items() if pair[0] != pair[1]})
-    made = table("Right", "Given instead", "Rows", right=("Rows",))
+    made = table(_("Right"), _("Given instead"), _("Rows"), right=(_("Rows"),))
     for (right, given), count in wrong.most_common(COMMONEST):
         made.add_row(Text(right), Text(given), fmt.number(count))
     return made

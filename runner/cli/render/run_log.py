@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from datetime import tzinfo
 
@@ -10,7 +11,9 @@ from rich.console import Console
 from runner.cli.render.run_view import RunView, RunViewer
 from runner.clock import moment
 from runner.core.demand import WaitCause, Waiting
+from runner.core.gate import ParkReason
 from runner.engine.progress import Progress
+from runner.language import _
 from runner.wording import messages, wait_messages
 
 PROGRESS_EVERY_MS = 30_000
@@ -18,6 +21,8 @@ PROGRESS_EVERY_MS = 30_000
 PASSING = frozenset({WaitCause.IN_FLIGHT, WaitCause.CONCURRENCY, WaitCause.RATE})
 # A wait as short as this is over before anybody reads of it, and another may follow each call.
 SHORT_WAIT_MS = 15_000
+# Of a provider that words each refusal anew, so many are told.
+MOST_REFUSALS = 3
 
 Awaited = tuple[str, str, str, int | None]
 
@@ -32,6 +37,7 @@ class RunLog:
         self._told_at: int | None = None
         self._told_rows = ""
         self._awaited: frozenset[Awaited] = frozenset()
+        self._refusals: set[str] = set()  # the provider's words, of waits however short
         self._trouble: str | None = None
         self._stopping = False
         self._paused: frozenset[int] = frozenset()
@@ -49,8 +55,13 @@ class RunLog:
     def _tell_rows(self, progress: Progress, view: RunView) -> None:
         at = progress.at
         if self._told_at is None and progress.batches:
-            output = f"; output {view.outputs}" if view.outputs else ""
-            self._write(at, f"started: {view.title}; {self._rows(view)}{output}")
+            output = _("; output {outputs}").format(outputs=view.outputs) if view.outputs else ""
+            self._write(
+                at,
+                _("started: {title}; {rows}{output}").format(
+                    title=view.title, rows=self._rows(view), output=output
+                ),
+            )
         elif self._told_at is None or abs(at - self._told_at) < PROGRESS_EVERY_MS:
             return
         elif view.rows_done != self._told_rows:
@@ -60,13 +71,15 @@ class RunLog:
         self._told_at, self._told_rows = at, view.rows_done
 
     def _rows(self, view: RunView) -> str:
-        finish = f"finish {view.finish}" if view.finish else ""
-        today = f"today {', '.join(view.today)}" if view.today else ""
+        finish = _("finish {finish}").format(finish=view.finish) if view.finish else ""
+        today = _("today {today}").format(today=", ".join(view.today)) if view.today else ""
         return "; ".join(part for part in (view.rows_done, view.speed, today, finish) if part)
 
     def _tell_troubles(self, progress: Progress, view: RunView) -> None:
         if progress.trouble and progress.trouble != self._trouble:
-            self._write(progress.at, f"trouble: {progress.trouble}; trying again")
+            self._write(
+                progress.at, _("trouble: {trouble}; trying again").format(trouble=progress.trouble)
+            )
         if progress.stopping and not self._stopping:
             self._write(progress.at, view.now[0])
         self._trouble, self._stopping = progress.trouble, progress.stopping
@@ -78,7 +91,9 @@ class RunLog:
         self._paused = frozenset(batch.id for batch in progress.paused)
 
     def _tell_waits(self, progress: Progress) -> None:
-        worth = [reason for reason in progress.waiting if _is_worth_telling(reason, progress.at)]
+        worth = [
+            reason for reason in progress.waiting if self._is_worth_telling(reason, progress.at)
+        ]
         awaited = frozenset(map(_identity, worth))
         if progress.stopping or not awaited or awaited <= self._awaited:
             return
@@ -86,14 +101,23 @@ class RunLog:
         for sentence in wait_messages.waits(worth, progress.at, self._zone):
             self._write(progress.at, sentence)
 
+    def _is_worth_telling(self, reason: Waiting, at: int) -> bool:
+        """Whether it lasts, or is the first time that the provider gives this as its reason."""
+        new = reason.cause == ParkReason.THROTTLED and self._is_new(reason.why)
+        short = reason.until is not None and reason.until - at < SHORT_WAIT_MS
+        return reason.cause not in PASSING and (new or not short)
+
+    def _is_new(self, why: str) -> bool:
+        """Whether these words were not told yet; numbers and ids in them make no others."""
+        words = " ".join(re.findall(r"[^\W\d_]{3,}", why))
+        new = bool(words) and words not in self._refusals and len(self._refusals) < MOST_REFUSALS
+        if new:
+            self._refusals.add(words)
+        return new
+
     def _write(self, at: int, text: str) -> None:
         stamp = f"{moment(at, self._zone):%Y-%m-%d %H:%M:%S}"
         self._console.print(f"{stamp}  {text}", soft_wrap=True)
-
-
-def _is_worth_telling(reason: Waiting, at: int) -> bool:
-    short = reason.until is not None and reason.until - at < SHORT_WAIT_MS
-    return reason.cause not in PASSING and not short
 
 
 def _identity(reason: Waiting) -> Awaited:
