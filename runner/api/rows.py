@@ -27,7 +27,7 @@ from runner.threads import in_thread
 
 
 class TableLike(Protocol):
-    """A table of pandas, Polars or PyArrow."""
+    """A table of pandas, Polars or PyArrow, or a dataset of Hugging Face Datasets."""
 
     @property
     def columns(self) -> Any:
@@ -35,7 +35,8 @@ class TableLike(Protocol):
 
 
 Rows: TypeAlias = Iterable[Mapping[str, Any]] | TableLike | str | os.PathLike[str]
-"""Mappings; a table of pandas, Polars or PyArrow; or the path of a dataset, or a pattern of paths.
+"""Mappings; a table of pandas, Polars or PyArrow; a dataset of Hugging Face Datasets; or the path
+of a dataset, or a pattern of paths.
 
 Values are what JSON has. Dates and times become ISO 8601, decimals texts, an image's bytes a
 ``data:`` URL, other bytes base64, NumPy's numbers numbers, and NaN null.
@@ -102,6 +103,11 @@ def _check(jobfile: JobFile, path: Path) -> Checked:
 
 def _mappings(rows: Any) -> Iterator[Any]:
     """The rows of a list, a generator or a table; a table is recognised by its methods."""
+    if isinstance(rows, Mapping) and rows and all(map(_is_hugging_face, rows.values())):
+        remedy = _("give one of its splits: {splits}").format(splits=", ".join(map(str, rows)))
+        raise InputError(_("this is a dataset with splits"), where="rows", remedy=remedy)
+    if _is_hugging_face(rows):
+        return iter(rows)
     if callable(each := getattr(rows, "iter_rows", None)):  # Polars
         return iter(each(named=True))
     if callable(batches := getattr(rows, "to_batches", None)):  # PyArrow
@@ -112,3 +118,8 @@ def _mappings(rows: Any) -> Iterator[Any]:
         what = _("rows are given as a {name}").format(name=type(rows).__name__)
         raise InputError(what, where="rows", remedy=_("give a list of dicts, one for each row"))
     return iter(rows)
+
+
+def _is_hugging_face(rows: Any) -> bool:
+    """Whether it is a dataset of Hugging Face Datasets, in memory or streamed."""
+    return hasattr(rows, "features") and hasattr(rows, "column_names")

@@ -8,9 +8,12 @@ The pages are committed, so that they can be read without building the site. A t
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+
+os.environ["MIDNIGHT_LANG"] = "en"  # before the program is imported
 
 import command_pages
 import database_page

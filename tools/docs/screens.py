@@ -56,6 +56,7 @@ def stage(*simulated: str) -> Iterator[Stage]:
         environ = {
             **{key: os.environ[key] for key in ("PATH", "PYTHONPATH") if key in os.environ},
             "HOME": name,
+            "MIDNIGHT_LANG": "en",
             "LANG": "C.UTF-8",
             "TZ": "Europe/Lisbon",
             "MIDNIGHT_DB": str(folder / "queue.db"),

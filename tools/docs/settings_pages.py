@@ -51,6 +51,7 @@ VARIABLES = {
     "MIDNIGHT_MAX_CONCURRENCY": "As `max_concurrency` in `[run]`.",
     "MIDNIGHT_TRANSPORT": "As `transport` in `[run]`.",
     "MIDNIGHT_LOG_FILE": "The file to which the log is appended; as `--log-file`.",
+    "MIDNIGHT_LANG": "The language of messages: `en`, `zh_TW`, `zh_CN`; as `LANG` unless given.",
     "MODELSCOPE_API_KEY": "The token of the account `modelscope`, where no file names accounts.",
     "MODELSCOPE_API_TOKEN": "The same.",
     "MODELSCOPE_SDK_TOKEN": "The same.",

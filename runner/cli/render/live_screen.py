@@ -119,7 +119,9 @@ def _batches(view: RunView, width: int) -> RenderableType:
         )
         table.add_row(
             Text(line.name, "bold"),
-            ProgressBar(total=max(1, line.rows), completed=line.done, width=BAR_WIDTH),
+            ProgressBar(
+                total=max(1, line.rows), completed=line.done, width=BAR_WIDTH, style="bright_black"
+            ),
             Text(f"{fmt.out_of(line.done, line.rows)} ({fmt.percent(line.done, line.rows)})"),
             Text(_("paused"), "yellow") if line.paused else failed,
         )
