@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from typing import Any
 import openai
 import pytest
 
+from runner.app.clients import Client
+from runner.core.states import ApiBatchState
 from runner.simulator import answer
 from tests.server.conftest import MODEL, MORNING, UTC8, Served, Serving
 
@@ -327,6 +330,22 @@ def test_a_batch_expires_on_the_day_that_the_forecast_has_it_done(serving: Servi
         told = [found.expires_at, client.batches.list().data[0].expires_at]
         days = [datetime.fromtimestamp(one, UTC8).date() for one in told]
         assert days == [(MORNING + timedelta(days=3)).date()] * 2
+
+
+def test_a_batch_that_another_server_has_finished_stays_as_it_was_told(served: Served) -> None:
+    client = served.client()
+    made = ended(client, create(client, upload(client, lines(request(1)))).id)
+    batches = gateway(served).batches
+
+    async def finish_again() -> None:
+        status = await batches.get(Client("local"), made.id)
+        stale = replace(status.found, state=ApiBatchState.FINALIZING)
+        await batches._finish(stale, status.batch)
+
+    served.clock.jump(hours=1)
+    served.do(finish_again)
+    again = client.batches.retrieve(made.id)
+    assert again == made
 
 
 def test_a_batch_that_is_deleted_here_has_failed_for_its_client(serving: Serving) -> None:
