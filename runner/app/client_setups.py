@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from runner.language import _
 
 ANY_KEY = "any"
+EXAMPLE = "Qwen/Qwen3-8B"
+"""A model to name where none is known."""
 
 
 @dataclass(frozen=True, slots=True)

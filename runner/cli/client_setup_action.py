@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 # So many models are entered without being named; more would fill another program's menus.
 MOST_UNNAMED = 8
-EXAMPLE = "Qwen/Qwen3-8B"
 
 
 def set_up(
@@ -84,7 +83,7 @@ def _models(session: Session, named: Sequence[str], *, write: bool) -> list[str]
     if found and (named or not write or len(found) <= MOST_UNNAMED):
         return found[:MOST_UNNAMED] if not named else found
     if not write:
-        return [EXAMPLE]
+        return [client_setups.EXAMPLE]
     if not found:
         what = _("no account lists its models")
         raise ConfigError(what, where="--write", remedy=_("name one with --model"))
