@@ -95,7 +95,7 @@ async def _play(
         await steps.run()
         rows = [row async for row in midnight.rows(await midnight.batch(str(batch.id)))]
         given = {row.number: row.review.answer for row in rows if row.review is not None}
-        return Played(given, screens, steps.done)
+        return Played(given, screens, steps.given)
 
 
 @pytest.fixture
