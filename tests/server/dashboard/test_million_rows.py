@@ -16,8 +16,9 @@ from tests.server.dashboard.pages import checked, submit, wait_until_done
 pytestmark = pytest.mark.slow
 
 ROWS = 1_000_000
-SLOWER = ("/dashboard/calls", "/rows/777777")
-"""These read the whole ledger, which has no index by batch or by row."""
+SLOWER = {"/rows/777777": 2.0, "/dashboard/accounts": 0.5, "/dashboard/calls": 0.5}
+"""The whole ledger is read for these: it has no index by row, and is added up beside the page."""
+KEPT = ("/dashboard/accounts", "/dashboard/calls")
 NUMBERS = "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < :most)"
 TABLES = {
     "rows (id, body)": """SELECT :job + i, json_object(
@@ -74,7 +75,6 @@ def test_every_page_of_a_million_rows_comes_at_once(served: Served, batch_id: in
     pages = [
         "/",
         "/dashboard/batches",
-        "/dashboard/accounts",
         batch,
         f"{batch}?after=999900",
         f"{batch}?state=failed",
@@ -84,17 +84,21 @@ def test_every_page_of_a_million_rows_comes_at_once(served: Served, batch_id: in
         f"{batch}?text=nowhere&state=succeeded&after=500000",
         f"{batch}/failures",
         f"{batch}/rows/777777",
+        "/dashboard/accounts",
         "/dashboard/calls",
     ]
     with served.http() as http:
         for page in pages:
-            took[page] = min(_seconds(http, page) for _ in range(3))
+            # What was read once may be kept for the next time.
+            first = _seconds(http, page)
+            again = first if page in KEPT else min(_seconds(http, page) for _ in range(2))
+            took[page] = min(first, again)
         assert "Call 778776: answered" in http.get(f"{batch}/rows/777777").text
         last = checked(http.get(f"{batch}?after=999900"))
         assert [one.text for one in last.all("a") if one.text == "999,950"]
     print(took)  # noqa: T201 - for whoever measures
-    slow = {page for page, seconds in took.items() if seconds > 0.1}
-    assert not [page for page in slow if not page.endswith(SLOWER)], took
+    allowed = {page: s for page in pages for end, s in SLOWER.items() if page.endswith(end)}
+    assert not {page: s for page, s in took.items() if s > allowed.get(page, 0.1)}, took
 
 
 def _seconds(http: httpx.Client, path: str) -> float:
