@@ -2,6 +2,9 @@
 # make test   set up, then the checks and the tests: a few minutes
 # make slow   the simulations of many days that `make test` leaves out; a change lands with both
 # make nightly  a real small model under llama.cpp, out of PyPI packages: some minutes
+# make docs   build the pages into build/site, which needs no network to be read
+# make reference  write docs/reference anew, from the program
+# make pictures   draw docs/pictures anew: the terminal, from real runs, and the drawings
 # make bench  measure speed and memory beside the peers: a quarter of an hour (not part of the tests)
 # make bench-quick   the same with fewer rows, in a few minutes
 
@@ -12,7 +15,7 @@ PEERS  := .venv-bench
 JOBS   ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test slow nightly bench bench-quick clean
+.PHONY: help demo test slow nightly docs reference pictures bench bench-quick clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -38,6 +41,18 @@ slow: $(VENV)/ready-to-test
 nightly: $(VENV)/ready-to-test
 	$(BIN)/pytest tests/nightly -m nightly
 
+docs: $(VENV)/ready-for-docs
+	$(BIN)/python tools/docs/reference.py --check
+	$(BIN)/zensical build --clean --strict
+	@echo "built: build/site/index.html"
+
+reference: $(VENV)/installed
+	$(BIN)/python tools/docs/reference.py
+
+pictures: $(VENV)/ready-for-docs
+	$(BIN)/python tools/docs/drawings.py
+	$(BIN)/python tools/docs/screens.py
+
 bench: $(VENV)/installed $(PEERS)/peers
 	$(BIN)/python benchmarks/all.py
 
@@ -58,6 +73,10 @@ $(VENV)/installed: pyproject.toml | $(VENV)/bin/python
 
 $(VENV)/ready-to-test: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+$(VENV)/ready-for-docs: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
 	@touch $@
 
 # The peers of the measurements live apart from the program, each where it can be installed.

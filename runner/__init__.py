@@ -9,7 +9,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from runner.api import Answer, Batch, Job, Midnight, Result, Simulator, open_midnight, run
+    from runner.api import (
+        Allowance,
+        Answer,
+        Batch,
+        BatchProgress,
+        CallDay,
+        Estimate,
+        Job,
+        Midnight,
+        Result,
+        Results,
+        Simulator,
+        open_midnight,
+        run,
+    )
     from runner.errors import (
         ConfigError,
         EngineError,
@@ -25,10 +39,14 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Allowance",
     "Answer",
     "Batch",
+    "BatchProgress",
+    "CallDay",
     "ConfigError",
     "EngineError",
+    "Estimate",
     "InputError",
     "Job",
     "JobFileError",
@@ -36,6 +54,7 @@ __all__ = [
     "NotFoundError",
     "OutputError",
     "Result",
+    "Results",
     "RunnerError",
     "Simulator",
     "StoreError",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from runner.errors import ConfigError
+from runner.language import _
 
 if TYPE_CHECKING:
     import uvicorn
@@ -76,8 +77,8 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         listener = socket.create_server((host, port), family=family)
     except (OSError, OverflowError) as error:
-        what = f"cannot listen: {error}"
-        raise ConfigError(what, where=f"{host}:{port}", remedy="choose another port") from error
+        what = _("cannot listen: {error}").format(error=error)
+        raise ConfigError(what, where=f"{host}:{port}", remedy=_("choose another port")) from error
     # asyncio sets this only on sockets made with IPPROTO_TCP. Without it, every reply that is sent
     # in two segments waits 40 ms for the client's delayed acknowledgement.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

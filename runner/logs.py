@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.errors import ConfigError
+from runner.language import _
 
 log = logging.getLogger(__name__)
 
@@ -189,8 +190,8 @@ def _open(file: Path) -> logging.Handler:
     try:
         return Handler(file, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
-        what = f"the log file cannot be opened ({error.strerror})"
-        remedy = "name another file with --log-file or MIDNIGHT_LOG_FILE"
+        what = _("the log file cannot be opened ({reason})").format(reason=error.strerror)
+        remedy = _("name another file with --log-file or MIDNIGHT_LOG_FILE")
         raise ConfigError(what, where=str(file), remedy=remedy) from None
 
 

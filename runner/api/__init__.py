@@ -5,10 +5,27 @@ It decides nothing and prints nothing: it gives Python's types to what `runner.a
 
 from runner.api.answer import Answer
 from runner.api.batch import Batch
+from runner.api.batch_progress import BatchProgress
 from runner.api.blocking import run
+from runner.api.figures import Allowance, CallDay, Estimate
 from runner.api.job import Job
 from runner.api.midnight import Midnight, open_midnight
 from runner.api.result import Result
+from runner.api.results import Results
 from runner.api.simulator import Simulator
 
-__all__ = ["Answer", "Batch", "Job", "Midnight", "Result", "Simulator", "open_midnight", "run"]
+__all__ = [
+    "Allowance",
+    "Answer",
+    "Batch",
+    "BatchProgress",
+    "CallDay",
+    "Estimate",
+    "Job",
+    "Midnight",
+    "Result",
+    "Results",
+    "Simulator",
+    "open_midnight",
+    "run",
+]

@@ -13,9 +13,11 @@ from typing import Any, TypeVar
 import anyio
 from anyio.from_thread import start_blocking_portal
 
+from runner.api.batch_progress import OnProgress
 from runner.api.job import Job
 from runner.api.midnight import open_midnight
-from runner.api.result import Result
+from runner.api.progress_bar import progress_bar
+from runner.api.results import Results
 from runner.api.rows import Rows
 from runner.api.simulator import Simulator
 from runner.virtual import VirtualTimeLoop
@@ -23,7 +25,7 @@ from runner.virtual import VirtualTimeLoop
 T = TypeVar("T")
 
 
-def run(
+def run(  # noqa: PLR0913 - each is worth its name
     job: Job[T],
     rows: Rows,
     *,
@@ -32,7 +34,9 @@ def run(
     config: str | os.PathLike[str] | None = None,
     account: str | None = None,
     simulator: Simulator | None = None,
-) -> list[Result[T]]:
+    progress: bool | None = None,
+    on_progress: OnProgress | None = None,
+) -> Results[T]:
     """Ask `job` of every row, and return the results in the order of the rows.
 
     It works in a notebook, too, where an event loop is running: it then has one of its own in a
@@ -48,20 +52,23 @@ def run(
         config: The configuration file.
         account: The account to use.
         simulator: Stands in for the provider; days then pass in virtual time.
+        progress: Whether to draw a progress bar; unless given, in a terminal and in a notebook.
+        on_progress: As for `Midnight.results`.
 
     Raises:
         RunnerError: As `Midnight.submit` and `Midnight.run`.
     """
+    with progress_bar(on_progress, wanted=progress) as tell:
 
-    async def main() -> list[Result[T]]:
-        async with open_midnight(
-            db=db, config=config, account=account, simulator=simulator
-        ) as midnight:
-            batch = await midnight.submit(job, rows)
-            await midnight.run(batch, wait=wait)
-            return await midnight.collect(batch)
+        async def main() -> Results[T]:
+            async with open_midnight(
+                db=db, config=config, account=account, simulator=simulator
+            ) as midnight:
+                batch = await midnight.submit(job, rows)
+                await midnight.run(batch, wait=wait, on_progress=tell)
+                return await midnight.collect(batch)
 
-    return _complete(main, {"loop_factory": VirtualTimeLoop} if simulator else {})
+        return _complete(main, {"loop_factory": VirtualTimeLoop} if simulator else {})
 
 
 def _complete(main: Callable[[], Awaitable[T]], options: dict[str, Any]) -> T:

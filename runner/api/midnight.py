@@ -17,17 +17,27 @@ import anyio
 from anyio.abc import TaskGroup
 
 from runner.api.background_run import BackgroundRun
-from runner.api.batch import Batch, batch_of
+from runner.api.batch import Batch
+from runner.api.batch_progress import OnProgress, Teller, progress_of
+from runner.api.figures import (
+    Allowance,
+    CallDay,
+    Estimate,
+    allowance_of,
+    call_day_of,
+    estimate_of,
+)
 from runner.api.job import Job, of_jobfile
+from runner.api.progress_bar import progress_bar
 from runner.api.result import Result, result_of
 from runner.api.result_feed import ResultFeed
+from runner.api.results import Results
 from runner.api.rows import Rows, checked
 from runner.api.simulator import Simulator
 from runner.app import application
 from runner.app.engine_host import OnStart
-from runner.app.planning import Plan, make_plan
+from runner.app.planning import make_plan
 from runner.app.quality import Quality
-from runner.app.responses import QuotaLine
 from runner.app.rows import RowResult, results
 from runner.core.pacing import Pace
 from runner.core.states import BatchState
@@ -35,7 +45,6 @@ from runner.engine.progress import Watcher
 from runner.jobfile import JobFile
 from runner.settings import load_settings
 from runner.store import batch_rows
-from runner.store.reports import DayReport
 
 T = TypeVar("T")
 
@@ -123,9 +132,9 @@ class Midnight:
         async with checked(job.jobfile, rows) as found:
             submitted = await self._program.submit(found)
         family = await self._program.family(submitted.batch)
-        return batch_of(family, job, created=submitted.created)
+        return Batch(family, job, created=submitted.created)
 
-    async def plan(self, job: Job[Any], rows: Rows) -> Plan:
+    async def plan(self, job: Job[Any], rows: Rows) -> Estimate:
         """What a batch would cost: calls, tokens, days. Nothing is queued or spent.
 
         Raises:
@@ -134,21 +143,31 @@ class Midnight:
         """
         async with checked(job.jobfile, rows) as found:
             foretell = partial(self._program.forecast, found.jobfile.job.choices)
-            return await make_plan(found, foretell, self._program.answered_before)
+            return estimate_of(await make_plan(found, foretell, self._program.answered_before))
 
     async def results(
-        self, batch: Batch[T], *, wait: bool = True, pace: PaceName | None = None
+        self,
+        batch: Batch[T],
+        *,
+        wait: bool = True,
+        pace: PaceName | None = None,
+        progress: bool | None = False,
+        on_progress: OnProgress | None = None,
     ) -> AsyncGenerator[Result[T], None]:
         """Run the batch, and have each row's result as it comes, once.
 
         Those of earlier runs come first. It ends when every row has a result or a failure, or when
-        the run cannot go on: `refresh` then tells how many are left. Leaving the loop stops the
+        the run cannot go on: `batch.left` then tells how many are left. Leaving the loop stops the
         run: calls in flight still end, nothing is lost, and the rest stays queued.
 
         Args:
-            batch: Whose results.
+            batch: Whose results. Its counts are kept up to date.
             wait: Whether to sleep until the reset when the allowance is spent; otherwise it ends.
-            pace: ``auto``, ``asap`` or ``even``; as configured unless given.
+            pace: ``auto``, ``asap`` or ``even``; as configured unless given. Without `wait`, the
+                default is ``asap``.
+            progress: Whether to draw a progress bar; None: in a terminal or a notebook.
+            on_progress: Told how the batch stands, a few times a second while calls are made. What
+                it raises stops the run, and is raised here.
 
         Raises:
             UnauthorisedError: The provider refuses the token or the account.
@@ -156,43 +175,55 @@ class Midnight:
         """
         family = await self._program.family(batch.stored)
         feed = ResultFeed(self._program.reading, family)
-        run = self._begin(batch, wait=wait, pace=pace)
-        try:
-            over = False
-            while not over:
-                over, changed = run.over, run.next_change()
-                while found := await feed.next_page():
-                    for result in await self._results(batch.job, found):
-                        yield result
-                if not over:
-                    await changed.wait()
-                    await anyio.sleep(_GATHER_S)
-        finally:
-            run.stop()
+        with progress_bar(on_progress, wanted=progress) as tell:
+            run = self._begin(batch, wait=wait, pace=pace, tell=tell)
+            try:
+                over = False
+                while not over:
+                    over, changed = run.over, run.next_change()
+                    while found := await feed.next_page():
+                        await self.refresh(batch)
+                        for result in await self._results(batch.job, found):
+                            yield result
+                    if not over:
+                        await changed.wait()
+                        await anyio.sleep(_GATHER_S)
+            finally:
+                run.stop()
+        await self.refresh(batch)
         if run.failure is not None:
             raise run.failure
 
     async def run(
-        self, batch: Batch[T], *, wait: bool = True, pace: PaceName | None = None
+        self,
+        batch: Batch[T],
+        *,
+        wait: bool = True,
+        pace: PaceName | None = None,
+        progress: bool | None = False,
+        on_progress: OnProgress | None = None,
     ) -> Batch[T]:
-        """Run the batch until every row has a result or a failure; the batch as it is then.
+        """Run the batch until every row has a result or a failure; the same batch, up to date.
 
         Args:
             batch: The batch.
-            wait: Whether to sleep until the reset when the allowance is spent; otherwise it ends.
-            pace: ``auto``, ``asap`` or ``even``; as configured unless given.
+            wait: As for `results`, as are the others.
+            pace: How the day's budget is spread.
+            progress: Whether to draw a progress bar.
+            on_progress: Told how the batch stands.
 
         Raises:
             UnauthorisedError: The provider refuses the token or the account.
             ConfigError: A token is missing, or no account serves the model.
         """
-        await self._drain(batch, wait=wait, pace=pace)
+        with progress_bar(on_progress, wanted=progress) as tell:
+            await self._drain(batch, wait=wait, pace=pace, tell=tell)
         return await self.refresh(batch)
 
-    async def collect(self, batch: Batch[T]) -> list[Result[T]]:
+    async def collect(self, batch: Batch[T]) -> Results[T]:
         """The results so far, one for each row in the order of the rows; nothing is run."""
         family = await self._program.family(batch.stored)
-        found: list[Result[T]] = []
+        found: Results[T] = Results()
         async for page in results(self._program.reading, family):
             found += await self._results(batch.job, page)
         return found
@@ -211,8 +242,9 @@ class Midnight:
         return await self._program.export(batch.stored, Path(path), details=details)
 
     async def refresh(self, batch: Batch[T]) -> Batch[T]:
-        """The batch as it stands now."""
-        return batch_of(await self._program.family(batch.stored), batch.job)
+        """Bring the batch up to date; it is the same object."""
+        batch.family = tuple(await self._program.family(batch.stored))
+        return batch
 
     async def batch(self, name: str | int) -> Batch[Any]:
         """The batch with this number, or the newest with this name, whoever queued it.
@@ -222,7 +254,7 @@ class Midnight:
         """
         stored = await self._program.batch(str(name))
         job = of_jobfile(JobFile.from_json(stored.job_json))
-        return batch_of(await self._program.family(stored), job)
+        return Batch(await self._program.family(stored), job)
 
     async def batches(self) -> list[Batch[Any]]:
         """Every batch in the queue, oldest first."""
@@ -231,42 +263,51 @@ class Midnight:
 
     async def report(
         self, batch: Batch[Any] | None = None, *, by_model: bool = False
-    ) -> list[DayReport]:
+    ) -> list[CallDay]:
         """The calls that were spent, by quota day and account; of `batch`, or of all."""
         stored = None if batch is None else batch.stored
-        return await self._program.report(batch=stored, by_model=by_model)
+        found = await self._program.report(batch=stored, by_model=by_model)
+        return [call_day_of(day) for day in found]
 
     async def quality(self, batch: Batch[Any]) -> Quality:
         """How far answers agree: of votes, with the right ones (`gold`), packed with single."""
         return await self._program.quality(batch.stored)
 
-    async def quota(self) -> list[QuotaLine]:
-        """Every window: what is left of it, and when it resets."""
-        return await self._program.quota()
+    async def quota(self) -> list[Allowance]:
+        """Every allowance: what is left of it, and when it comes back."""
+        return [allowance_of(line) for line in await self._program.quota()]
 
     async def retry(self, batch: Batch[Any]) -> int:
         """Queue the rows that failed again; how many."""
-        return await self._program.retry(batch.stored)
+        queued = await self._program.retry(batch.stored)
+        await self.refresh(batch)
+        return queued
 
     async def pause(self, batch: Batch[Any]) -> None:
         """Start no more calls for the batch, whoever runs it."""
-        await self._program.set_state(batch.stored, BatchState.PAUSED)
+        await self._set_state(batch, BatchState.PAUSED)
 
     async def resume(self, batch: Batch[Any]) -> None:
         """Let a batch that was paused or cancelled go on, when it is run."""
-        await self._program.set_state(batch.stored, BatchState.ACTIVE)
+        await self._set_state(batch, BatchState.ACTIVE)
 
     async def cancel(self, batch: Batch[Any]) -> None:
         """Ask no more rows of the batch; its results stay."""
-        await self._program.set_state(batch.stored, BatchState.CANCELLED)
+        await self._set_state(batch, BatchState.CANCELLED)
 
     def stop(self) -> None:
         """Stop every run in the background; calls in flight may end."""
         for run in self._started:
             run.stop()
 
-    def _begin(self, batch: Batch[Any], *, wait: bool, pace: PaceName | None) -> BackgroundRun:
-        run = BackgroundRun(partial(self._drain, batch, wait=wait, pace=pace))
+    async def _set_state(self, batch: Batch[Any], state: BatchState) -> None:
+        await self._program.set_state(batch.stored, state)
+        await self.refresh(batch)
+
+    def _begin(
+        self, batch: Batch[Any], *, wait: bool, pace: PaceName | None, tell: OnProgress | None
+    ) -> BackgroundRun:
+        run = BackgroundRun(partial(self._drain, batch, wait=wait, pace=pace, tell=tell))
         self._started = [one for one in self._started if not one.over] + [run]
         self._tasks.start_soon(run.run)
         return run
@@ -279,14 +320,25 @@ class Midnight:
         *,
         wait: bool,
         pace: PaceName | None,
+        tell: OnProgress | None,
     ) -> None:
         """Run what is left of the batch, if anything is."""
-        if (await self.refresh(batch)).done:
+        teller = None
+        if tell is not None:
+            teller = Teller(batch.family, tell, watcher)
+            watcher, on_start = teller, teller.on_start(on_start)
+        if not (await self.refresh(batch)).done:
+            how = Pace(pace) if pace is not None else None if wait else Pace.ASAP
+            await self._program.run(
+                only=batch.stored, wait=wait, pace=how, watcher=watcher, on_start=on_start
+            )
+        if teller is None:
             return
-        how = None if pace is None else Pace(pace)
-        await self._program.run(
-            only=batch.stored, wait=wait, pace=how, watcher=watcher, on_start=on_start
-        )
+        if teller.failure is None:
+            family = (await self.refresh(batch)).family
+            teller.tell(progress_of(family, self._program.now()))
+        if teller.failure is not None:
+            raise teller.failure
 
     async def _results(self, job: Job[T], found: list[RowResult]) -> list[Result[T]]:
         jobs = [one.job_id for row in found for one in row.votes]

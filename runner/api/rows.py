@@ -22,11 +22,12 @@ from runner.app.submission import Checked, check_submission
 from runner.errors import InputError
 from runner.files.readers.typed_json import to_json_text
 from runner.jobfile import JobFile
+from runner.language import _
 from runner.threads import in_thread
 
 
 class TableLike(Protocol):
-    """A table of pandas, Polars or PyArrow."""
+    """A table of pandas, Polars or PyArrow, or a dataset of Hugging Face Datasets."""
 
     @property
     def columns(self) -> Any:
@@ -34,7 +35,8 @@ class TableLike(Protocol):
 
 
 Rows: TypeAlias = Iterable[Mapping[str, Any]] | TableLike | str | os.PathLike[str]
-"""Mappings; a table of pandas, Polars or PyArrow; or the path of a dataset, or a pattern of paths.
+"""Mappings; a table of pandas, Polars or PyArrow; a dataset of Hugging Face Datasets; or the path
+of a dataset, or a pattern of paths.
 
 Values are what JSON has. Dates and times become ISO 8601, decimals texts, an image's bytes a
 ``data:`` URL, other bytes base64, NumPy's numbers numbers, and NaN null.
@@ -69,17 +71,20 @@ async def _spool(rows: Iterable[Any], path: Path) -> None:
             if number % _AT_ONCE == 0:
                 await anyio.lowlevel.checkpoint()
     if not number:
-        raise InputError("there are no rows", where="rows", remedy="give at least one")
+        raise InputError(_("there are no rows"), where="rows", remedy=_("give at least one"))
 
 
 def _line(number: int, row: Any) -> str:
     if not isinstance(row, Mapping):
-        what = f"this is a {type(row).__name__}, not a mapping"
-        raise InputError(what, where=f"rows:{number}", remedy='give a dict: {"text": …}')
+        what = _("this is a {name}, not a mapping").format(name=type(row).__name__)
+        raise InputError(what, where=f"rows:{number}", remedy=_('give a dict: {"text": …}'))
     try:
         return to_json_text(dict(row)) + "\n"
     except ValueError as error:
-        what, remedy = f"this cannot be said in JSON ({error})", "give values that JSON has"
+        what, remedy = (
+            _("this cannot be said in JSON ({error})").format(error=error),
+            _("give values that JSON has"),
+        )
         raise InputError(what, where=f"rows:{number}", remedy=remedy) from error
 
 
@@ -90,12 +95,19 @@ def _check(jobfile: JobFile, path: Path) -> Checked:
     except InputError as error:  # of rows, not of lines of a file that nobody knows
         where = (error.where or "").replace(str(path), "rows").replace(str(alias), "rows")
         what = error.what.replace("\n  line ", "\n  row ")
-        remedy = "give every row each key that the prompt reads" if ":" in where else error.remedy
+        remedy = (
+            _("give every row each key that the prompt reads") if ":" in where else error.remedy
+        )
         raise InputError(what, where=where, remedy=remedy) from error
 
 
 def _mappings(rows: Any) -> Iterator[Any]:
     """The rows of a list, a generator or a table; a table is recognised by its methods."""
+    if isinstance(rows, Mapping) and rows and all(map(_is_hugging_face, rows.values())):
+        remedy = _("give one of its splits: {splits}").format(splits=", ".join(map(str, rows)))
+        raise InputError(_("this is a dataset with splits"), where="rows", remedy=remedy)
+    if _is_hugging_face(rows):
+        return iter(rows)
     if callable(each := getattr(rows, "iter_rows", None)):  # Polars
         return iter(each(named=True))
     if callable(batches := getattr(rows, "to_batches", None)):  # PyArrow
@@ -103,6 +115,11 @@ def _mappings(rows: Any) -> Iterator[Any]:
     if callable(records := getattr(rows, "to_dict", None)) and not isinstance(rows, Mapping):
         return iter(records("records"))  # pandas
     if isinstance(rows, Mapping) or not isinstance(rows, Iterable):
-        what = f"rows are given as a {type(rows).__name__}"
-        raise InputError(what, where="rows", remedy="give a list of dicts, one for each row")
+        what = _("rows are given as a {name}").format(name=type(rows).__name__)
+        raise InputError(what, where="rows", remedy=_("give a list of dicts, one for each row"))
     return iter(rows)
+
+
+def _is_hugging_face(rows: Any) -> bool:
+    """Whether it is a dataset of Hugging Face Datasets, in memory or streamed."""
+    return hasattr(rows, "features") and hasattr(rows, "column_names")

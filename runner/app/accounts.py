@@ -13,6 +13,7 @@ from runner.core.demand import Rules
 from runner.core.hours import read_hours
 from runner.core.pacing import Pace
 from runner.errors import ConfigError
+from runner.language import _
 from runner.logs import add_secret
 from runner.providers.account import Account, QuotaOverrides, quotas_of
 from runner.providers.presets import preset
@@ -74,12 +75,16 @@ def require_endpoint(settings: Settings, url: str) -> None:
     for account in accounts_of(settings):
         preset = account.preset
         if url in get_args(OptionalUrl) and url not in preset.endpoints:
-            remedy = (
+            remedy = _(
                 "use another account; or, if it has it, say so in midnight.toml: "
-                f'[providers.{preset.name}] endpoints = ["{url}"]'
+                '[providers.{name}] endpoints = ["{url}"]'
+            ).format(name=preset.name, url=url)
+            what = _("{title} is not known to have {url}, which the requests name").format(
+                title=preset.title, url=url
             )
-            what = f"{preset.title} is not known to have {url}, which the requests name"
-            raise ConfigError(what, where=f"account {account.name}", remedy=remedy)
+            raise ConfigError(
+                what, where=_("account {name}").format(name=account.name), remedy=remedy
+            )
 
 
 def rules_for(settings: Settings, pace: Pace | None = None) -> Rules:

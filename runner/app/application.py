@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Literal
@@ -97,6 +98,10 @@ class Application(Catalogue):
         self._environ = environ
         self._forecaster = Forecaster(accounts.accounts_of(settings), accounts.rules_for(settings))
         self._status = StatusReader(database, settings, self._forecaster)
+
+    def now(self) -> int:
+        """The present moment (ms since the epoch), in virtual time where that passes."""
+        return self._clock.now()
 
     async def submit(
         self,
@@ -287,6 +292,8 @@ class Application(Catalogue):
 
         found = await self.ledger_report(wanted)
         more = await extras(self.reading, wanted, await self.status())
+        if wanted.batch is not None:
+            more = replace(more, quality=await self.quality(wanted.batch))
         return page(found, more, moment(self._clock.now()))
 
     async def report(

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
+from runner.app.report_words import OUTCOMES
+
 WIDTH = 720
 LEFT, RIGHT, TOP, BOTTOM = 56, 12, 10, 28
 BAR_ROW = 24
@@ -68,7 +70,7 @@ def stacked_bars(stacks: Sequence[Stack], title: str) -> str:
                 continue
             tall = plot * amount / most
             base -= tall
-            told = f"{stack.label}: {amount:,} {name.replace('_', ' ')}"
+            told = f"{stack.label}: {amount:,} {OUTCOMES.get(name, name)}"
             marks.append(_rect(left, base, bar, tall, f"var(--{name})", told, amount))
         if stack.limit:
             y = height - BOTTOM - plot * stack.limit / most

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from runner.language import _
+
 ANY_KEY = "any"
 
 
@@ -26,19 +28,21 @@ class Setup:
 
 
 _CHERRY = (
-    "Settings, Model Provider, Add: a name, and the type OpenAI",
-    "API Host: {base}",
-    "API Key: {key}",
-    "Manage: add {models}; the names shown tell what is left today",
-    "Check answers at once, and costs one call; the next within five minutes none",
+    _("Settings, Model Provider, Add: a name, and the type OpenAI"),
+    _("API Host: {base}"),
+    _("API Key: {key}"),
+    _("Manage: add {models}; the names shown tell what is left today"),
+    _("Check answers at once, and costs one call; the next within five minutes none"),
 )
 _OPEN_WEBUI = (
-    "Admin Panel, Settings, Connections, OpenAI API, add a connection",
-    "URL: {base}",
-    "Key: {key}",
+    _("Admin Panel, Settings, Connections, OpenAI API, add a connection"),
+    _("URL: {base}"),
+    _("Key: {key}"),
     (
-        "Open WebUI asks up to four calls a message: turn off titles, tags and follow-ups under"
-        " Settings, Interface, where an allowance is small"
+        _(
+            "Open WebUI asks up to four calls a message: turn off titles, tags and follow-ups under"
+            " Settings, Interface, where an allowance is small"
+        )
     ),
 )
 _PYTHON = """from openai import OpenAI
@@ -69,24 +73,26 @@ _SETUPS: Mapping[str, Setup] = {
     "cherry-studio": Setup("Cherry Studio", _CHERRY),
     "open-webui": Setup("Open WebUI", _OPEN_WEBUI),
     "openai-python": Setup(
-        "the openai package",
+        _("the openai package"),
         (
             (
-                "pip install openai; or, without a change of code: export OPENAI_BASE_URL={base}"
-                " OPENAI_API_KEY={key}"
+                _(
+                    "pip install openai; or, without a change of code: "
+                    "export OPENAI_BASE_URL={base} OPENAI_API_KEY={key}"
+                )
             ),
         ),
         _PYTHON,
-        "a script",
+        _("a script"),
     ),
     "litellm": Setup(
         "LiteLLM",
-        ("add the model to the proxy's config.yaml, or name api_base in litellm.completion",),
+        (_("add the model to the proxy's config.yaml, or name api_base in litellm.completion"),),
         _LITELLM,
         "config.yaml",
     ),
     "continue": Setup(
-        "Continue", ("add the model to ~/.continue/config.yaml",), _CONTINUE, "config.yaml"
+        "Continue", (_("add the model to ~/.continue/config.yaml"),), _CONTINUE, "config.yaml"
     ),
 }
 

@@ -14,6 +14,7 @@ import anyio
 from runner.clock import Clock, LocalZone, moment
 from runner.core.period import read_length
 from runner.errors import ConfigError, NotFoundError
+from runner.language import _
 from runner.settings import ClientSettings, Settings
 from runner.store import client_keys
 from runner.store.client_keys import ClientKey
@@ -71,8 +72,10 @@ class Clients:
             ConfigError: The name cannot be one.
         """
         if not _is_name(name):
-            what = f'a client\'s name is a line of up to {LONGEST_NAME} characters, not "{NOBODY}"'
-            raise ConfigError(what, where=name[:LONGEST_NAME], remedy="name it as laptop")
+            what = _(
+                'a client\'s name is a line of up to {most} characters, not "{nobody}"'
+            ).format(most=LONGEST_NAME, nobody=NOBODY)
+            raise ConfigError(what, where=name[:LONGEST_NAME], remedy=_("name it as laptop"))
         key = PREFIX + secrets.token_urlsafe(32)
         async with self._database.write() as connection:
             await client_keys.keep(connection, ClientKey(name, hashed(key), now))
@@ -87,7 +90,10 @@ class Clients:
         async with self._database.write() as connection:
             removed = await client_keys.forget(connection, name)
         if not removed:
-            raise NotFoundError(f'no client "{name}" has a key', remedy="midnight serve key list")
+            raise NotFoundError(
+                _('no client "{name}" has a key').format(name=name),
+                remedy="midnight serve key list",
+            )
 
     async def keys(self) -> list[ClientKey]:
         """The keys, by their clients' names."""
@@ -103,6 +109,10 @@ class Clients:
     def named(self, name: str) -> Client:
         """The client of this name."""
         return Client(name, self._settings.get(name) or ClientSettings())
+
+    def name_of(self, key: str) -> str | None:
+        """The name of the client with this key, as far as was read; None: there is none."""
+        return self._by_hash.get(hashed(key))
 
     async def find(self, key: str) -> Client | None:
         """The client with this key; None: there is none."""

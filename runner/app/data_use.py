@@ -8,14 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from runner.app.accounts import accounts_of
+from runner.language import _
 from runner.providers.presets import Preset
 from runner.settings import Settings
 
 _SENTENCES = {
-    "training": "{title} may use what you send for training",
-    "no-training": "{title} does not use what you send for training",
-    "depends": "it depends whether {title} uses what you send for training",
-    "unknown": "it is not known whether {title} uses what you send for training",
+    "training": _("{title} may use what you send for training"),
+    "no-training": _("{title} does not use what you send for training"),
+    "depends": _("it depends whether {title} uses what you send for training"),
+    "unknown": _("it is not known whether {title} uses what you send for training"),
 }
 
 

@@ -11,6 +11,7 @@ from typing import IO, Self
 
 from runner.errors import OutputError
 from runner.jobfile.request_key import KEY_BYTES
+from runner.language import _
 
 # Keys that are held in memory at a time, about; 70 bytes each.
 KEYS_IN_MEMORY = 250_000
@@ -91,6 +92,8 @@ def _disk_errors() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        what = f"a temporary file cannot be written ({error.strerror or error})"
-        remedy = "free some space, or set TMPDIR to another folder"
+        what = _("a temporary file cannot be written ({reason})").format(
+            reason=error.strerror or error
+        )
+        remedy = _("free some space, or set TMPDIR to another folder")
         raise OutputError(what, where=tempfile.tempdir, remedy=remedy) from error

@@ -15,6 +15,7 @@ from runner.clock import Clock, SystemClock
 from runner.core.renewal import CLOCK_TOLERANCE_MS
 from runner.core.window import CREDIT
 from runner.errors import RunnerError
+from runner.language import _
 from runner.providers.balance import Balance, balance_url, read_balance
 from runner.providers.endpoint import Endpoint
 from runner.providers.headers import read_date
@@ -29,7 +30,7 @@ SQLITE_FIXED = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
 LOW_DISK_MB = 256
 # Free tiers change within weeks; what is older than this is likely to be wrong somewhere.
 OLD_MONTHS = 6
-LOG_IN = "log in on the provider's site: free credits are granted there, and nowhere else"
+LOG_IN = _("log in on the provider's site: free credits are granted there, and nowhere else")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +63,10 @@ def idle_providers(settings: Settings) -> list[Check]:
 def _idle(name: str, used: Collection[str]) -> Check:
     known = presets.names()
     near = None if name in known else did_you_mean(name, {*used, *known})
-    remedy = near or f'name it in an account: provider = "{name}"'
-    return Check(f"provider {name}", None, "described, but no account uses it", remedy)
+    remedy = near or _('name it in an account: provider = "{name}"').format(name=name)
+    return Check(
+        _("provider {name}").format(name=name), None, _("described, but no account uses it"), remedy
+    )
 
 
 async def _account(
@@ -73,12 +76,14 @@ async def _account(
     try:
         async with accounts.open_endpoints(alone, environ) as [endpoint]:
             named = settings.accounts[name].token is not None
-            detail = "found" if named else "none is named; a server of one's own may need none"
-            found = Check(f"token of {name}", True, detail)
+            detail = (
+                _("found") if named else _("none is named; a server of one's own may need none")
+            )
+            found = Check(_("token of {name}").format(name=name), True, detail)
             about = _preset(settings, settings.accounts[name].provider, clock)
             return [found, *about, *await _provider(endpoint, clock)]
     except RunnerError as error:
-        return [Check(f"token of {name}", False, error.what, error.remedy)]
+        return [Check(_("token of {name}").format(name=name), False, error.what, error.remedy)]
 
 
 def _preset(settings: Settings, name: str, clock: Clock) -> list[Check]:
@@ -87,14 +92,17 @@ def _preset(settings: Settings, name: str, clock: Clock) -> list[Check]:
     checks = []
     if (about := found.preset).as_of:
         age = months_since(about.as_of, clock.now())
-        detail = f"as of {about.as_of}, {found.origin}" + ", corrected" * found.corrected
-        remedy = "providers change their rules: midnight presets update FILE|URL"
+        detail = (
+            _("as of {as_of}, {origin}").format(as_of=about.as_of, origin=found.origin)
+            + _(", corrected") * found.corrected
+        )
+        remedy = _("providers change their rules: midnight presets update FILE|URL")
         fresh = True if age <= OLD_MONTHS else None
-        checks.append(Check(f"preset {name}", fresh, detail, remedy))
+        checks.append(Check(_("preset {name}").format(name=name), fresh, detail, remedy))
     if (told := sentence(about)) is not None:
         private = about.data_use == "no-training"
-        remedy = "read its terms before you send private data"
-        checks.append(Check("data use", True if private else None, told, remedy))
+        remedy = _("read its terms before you send private data")
+        checks.append(Check(_("data use"), True if private else None, told, remedy))
     return checks
 
 
@@ -107,7 +115,7 @@ def months_since(as_of: str, now: int) -> int:
 
 def _configuration(settings: Settings) -> Check:
     origins = ", ".join(f"{key} from {origin}" for key, origin in settings.origins.items())
-    return Check("configuration", True, origins or "defaults")
+    return Check(_("configuration"), True, origins or _("defaults"))
 
 
 def _sqlite() -> Check:
@@ -116,25 +124,32 @@ def _sqlite() -> Check:
         version[:2] == good[:2] and version >= good for good in SQLITE_FIXED[1:]
     )
     note = (
-        "" if fixed else " (before the WAL-reset fix of 3.51.3; safe here: one connection writes)"
+        ""
+        if fixed
+        else _(" (before the WAL-reset fix of 3.51.3; safe here: one connection writes)")
     )
-    return Check("sqlite", True, f"{sqlite3.sqlite_version}{note}")
+    return Check(_("sqlite"), True, f"{sqlite3.sqlite_version}{note}")
 
 
 async def _database(settings: Settings) -> Check:
     try:
         async with open_database(settings.db):
-            return Check("database", True, str(settings.db))
+            return Check(_("database"), True, str(settings.db))
     except RunnerError as error:
-        return Check("database", False, f"{settings.db}: {error.what}", error.remedy)
+        return Check(_("database"), False, f"{settings.db}: {error.what}", error.remedy)
 
 
 def _disk(settings: Settings) -> Check:
     folder = settings.db.parent
     if not folder.is_dir():
-        return Check("disk", None, f"{folder} does not exist yet")
+        return Check(_("disk"), None, _("{folder} does not exist yet").format(folder=folder))
     free = shutil.disk_usage(folder).free // 1024**2
-    return Check("disk", free >= LOW_DISK_MB, f"{free:,} MB free", "free some space")
+    return Check(
+        _("disk"),
+        free >= LOW_DISK_MB,
+        _("{free:,} MB free").format(free=free),
+        _("free some space"),
+    )
 
 
 async def _provider(endpoint: Endpoint, clock: Clock) -> list[Check]:
@@ -142,36 +157,53 @@ async def _provider(endpoint: Endpoint, clock: Clock) -> list[Check]:
     url, sent_at = balance_url(endpoint), clock.now()
     reply = await endpoint.get(url or f"{endpoint.base_url}/models", TIMEOUT_S)
     if not isinstance(reply, Response):
-        remedy = "check the network and the account's base_url"
-        return [Check("network", False, reply.why, remedy)]
+        remedy = _("check the network and the account's base_url")
+        return [Check(_("network"), False, reply.why, remedy)]
     checks = [
-        Check("network", True, f"{urlsplit(endpoint.base_url).netloc} answers"),
+        Check(
+            _("network"),
+            True,
+            _("{host} answers").format(host=urlsplit(endpoint.base_url).netloc),
+        ),
         _token(reply, conclusive=url is not None),
         _clock(reply, sent_at, clock.now()),
     ]
     if (balance := read_balance(reply.body)) is not None:
-        checks.append(Check("credits", balance.available > 0, _credits(balance), LOG_IN))
+        checks.append(Check(_("credits"), balance.available > 0, _credits(balance), LOG_IN))
     return checks
 
 
 def _credits(balance: Balance) -> str:
-    frozen = f", {balance.frozen / CREDIT:g} frozen" if balance.frozen else ""
-    return f"{balance.available / CREDIT:g} to spend{frozen}"
+    frozen = (
+        _(", {frozen:g} frozen").format(frozen=balance.frozen / CREDIT) if balance.frozen else ""
+    )
+    return _("{available:g} to spend{frozen}").format(
+        available=balance.available / CREDIT, frozen=frozen
+    )
 
 
 def _token(reply: Response, *, conclusive: bool) -> Check:
     if reply.status in (401, 403):
-        remedy = "make a new token and set the variable that the account names"
-        return Check("token accepted", False, f"HTTP {reply.status}", remedy)
+        remedy = _("make a new token and set the variable that the account names")
+        return Check(_("token accepted"), False, f"HTTP {reply.status}", remedy)
     if reply.status != 200 or not conclusive:  # noqa: PLR2004
-        return Check("token accepted", None, f"HTTP {reply.status}; only a call can tell")
-    return Check("token accepted", True, "the balance was shown; only a call can tell the rest")
+        return Check(
+            _("token accepted"),
+            None,
+            _("HTTP {status}; only a call can tell").format(status=reply.status),
+        )
+    return Check(
+        _("token accepted"), True, _("the balance was shown; only a call can tell the rest")
+    )
 
 
 def _clock(reply: Response, sent_at: int, now: int) -> Check:
     date = read_date(reply.headers)
     if date is None:
-        return Check("clock", None, "the provider's reply has no Date")
+        return Check(_("clock"), None, _("the provider's reply has no Date"))
     skew = date - (sent_at + now) // 2
-    detail = f"{abs(skew) / 1000:.0f} s {'behind' if skew > 0 else 'ahead of'} the provider's"
-    return Check("clock", abs(skew) <= CLOCK_TOLERANCE_MS, detail, "set this machine's clock")
+    told = _("{skew:.0f} s behind the provider's")
+    if skew <= 0:
+        told = _("{skew:.0f} s ahead of the provider's")
+    detail = told.format(skew=abs(skew) / 1000)
+    return Check(_("clock"), abs(skew) <= CLOCK_TOLERANCE_MS, detail, _("set this machine's clock"))

@@ -12,6 +12,7 @@ from runner.core.demand import Waiting
 from runner.core.gate import ParkReason
 from runner.core.window import CREDIT
 from runner.engine.progress import Progress
+from runner.language import _
 from runner.path_text import to_path
 from runner.settings import EventKind
 from runner.store.batches import Batch
@@ -91,7 +92,9 @@ class EventFinder:
             return
         self._offline_since = self._offline_since or progress.at
         if progress.at - self._offline_since >= UNREACHABLE_MS:
-            text = f"the provider cannot be reached for an hour ({offline[0].why})"
+            text = _("the provider cannot be reached for an hour ({why})").format(
+                why=offline[0].why
+            )
             yield Event("unreachable", f"unreachable {self._offline_since}", text, progress.at)
 
 
@@ -100,7 +103,9 @@ def _spent(reason: Waiting, at: int) -> Iterator[Event]:
     if reason.cause is not ParkReason.SPENT or window is None or reason.until is None:
         return
     whose = window.model or window.account
-    text = f"the allowance of {whose} is spent; the run goes on at {moment(reason.until):%a %H:%M}"
+    text = _("the allowance of {whose} is spent; the run goes on at {moment:%a %H:%M}").format(
+        whose=whose, moment=moment(reason.until)
+    )
     key = f"spent {window.account} {window.model} {window.quota} {window.period_key}"
     until = _spelt(reason.until)
     facts = {"account": window.account, "model": window.model or None, "until": until}
@@ -110,25 +115,29 @@ def _spent(reason: Waiting, at: int) -> Iterator[Event]:
 def refused(account: str, why: str, at: int) -> Event:
     """The provider refuses an account."""
     said = f' ("{why}")' if why else ""
-    text = f"the provider refuses the account {account}{said}; mend it or its token"
+    text = _("the provider refuses the account {account}{said}; mend it or its token").format(
+        account=account, said=said
+    )
     return Event("refused", f"refused {account} {at // 86_400_000}", text, at, {"account": account})
 
 
 def _paused(batch: Batch, at: int) -> Event:
     number = batch.part_of or batch.id
-    text = (
-        f"{batch.name} (batch {number}) is paused: {batch.pause_reason}; "
-        f"it goes on with: midnight resume {number}"
-    )
+    text = _(
+        "{name} (batch {number}) is paused: {pause_reason}; it goes on with: "
+        "midnight resume {number}"
+    ).format(name=batch.name, number=number, pause_reason=batch.pause_reason)
     return Event("failing", f"failing {number} {batch.pause_reason}", text, at, {"batch": number})
 
 
 def done(batch: Batch, at: int) -> Event:
     """A batch has come to its end."""
     counts = batch.counts
-    failed = f", {counts.failed:,} failed" if counts.failed else ""
-    output = f"; results in {to_path(batch.output)}" if batch.output else ""
-    text = f"{batch.name} (batch {batch.id}) is done: {counts.succeeded:,} rows{failed}{output}"
+    failed = _(", {failed:,} failed").format(failed=counts.failed) if counts.failed else ""
+    output = _("; results in {output}").format(output=to_path(batch.output)) if batch.output else ""
+    text = _("{name} (batch {id}) is done: {succeeded:,} rows{failed}{output}").format(
+        name=batch.name, id=batch.id, succeeded=counts.succeeded, failed=failed, output=output
+    )
     facts = {"batch": batch.id, "succeeded": counts.succeeded, "failed": counts.failed}
     return Event("done", f"done {batch.id} {batch.calls_made}", text, at, facts)
 
@@ -141,11 +150,13 @@ def expiring(lines: Sequence[QuotaLine], at: int) -> Iterator[Event]:
             continue
         account, amount = line.window.account, f"{soon.amount / CREDIT:,.0f}"
         by = f"{moment(soon.by):%H:%M}"
-        text = f"about {amount} credits of {account} expire by {by}, and rows wait: log in before"
+        text = _(
+            "about {amount} credits of {account} expire by {by}, and rows wait: log in before"
+        ).format(amount=amount, account=account, by=by)
         key = f"credits {account} {soon.by // 3_600_000}"
         yield Event("credits", key, text, at, {"account": account, "by": _spelt(soon.by)})
 
 
 def sample(at: int) -> Event:
     """What `midnight notify test` sends."""
-    return Event("test", f"test {at}", "a test of midnight: this is how an event looks", at)
+    return Event("test", f"test {at}", _("a test of midnight: this is how an event looks"), at)

@@ -23,6 +23,7 @@ from runner.engine.snapshot import (
     routes_of,
 )
 from runner.errors import ConfigError
+from runner.language import _
 from runner.providers.account import Account
 from runner.store.batches import Batch
 
@@ -96,10 +97,12 @@ class Forecaster:
         routes = routes_of(models, self.accounts)
         if not routes:
             raise ConfigError(
-                f"no account serves {' or '.join(models)}",
+                _("no account serves {models}").format(models=_(" or ").join(models)),
                 where=", ".join(account.name for account in self.accounts),
-                remedy="add it to the models of an account, use another account, or name another "
-                "model in the job file",
+                remedy=_(
+                    "add it to the models of an account, use another account, or name another "
+                    "model in the job file"
+                ),
             )
         return routes
 

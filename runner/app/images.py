@@ -14,6 +14,7 @@ from pathlib import Path
 from runner import exact_json
 from runner.errors import InputError, JobFileError, OutputError
 from runner.jobfile import JobFile, Prompt
+from runner.language import _
 from runner.path_text import to_text
 
 MOST_NAMED = 5
@@ -49,15 +50,18 @@ def check_folder(jobfile: JobFile) -> None:
         return
     folder = Path(jobfile.images.folder)
     if to_text(folder) != str(folder):
-        what, remedy = "the name of the folder is not UTF-8", "name another in [images] folder"
+        what, remedy = (
+            _("the name of the folder is not UTF-8"),
+            _("name another in [images] folder"),
+        )
         raise OutputError(what, where=str(folder), remedy=remedy)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        what = f"no image can be written there ({error.strerror or error})"
-        remedy = "name another folder in [images] folder"
+        what = _("no image can be written there ({reason})").format(reason=error.strerror or error)
+        remedy = _("name another folder in [images] folder")
         raise OutputError(what, where=str(folder), remedy=remedy) from error
 
 
@@ -88,12 +92,14 @@ def check_shown(
         lacking = [url for url in _shown(prompt, row) if is_missing(url, folder)]
         missing += len(lacking)
         if len(named) < MOST_NAMED:
-            named += [f"row {number}: {url}" for url in lacking]
+            named += [_("row {number}: {url}").format(number=number, url=url) for url in lacking]
     if missing:
         more = missing - len(named)
         listed = "\n  ".join([*named, *([f"and {more:,} more"] if more > 0 else [])])
-        what = f"{missing:,} of the images that the rows show are not there:\n  {listed}"
-        remedy = f"check the paths; relative ones start from {folder}"
+        what = _("{missing:,} of the images that the rows show are not there:\n  {listed}").format(
+            missing=missing, listed=listed
+        )
+        remedy = _("check the paths; relative ones start from {folder}").format(folder=folder)
         raise InputError(what, where=where, remedy=remedy)
 
 

@@ -10,7 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from runner.jobfile import JobFile
+from runner.language import _
 from runner.store.batches import Batch
+
+PROMPT, ANSWER_KIND = _("the prompt"), _("the kind of answer")
+# Of what may have changed, what is one thing: in English it takes another verb.
+SINGULAR = frozenset({PROMPT, ANSWER_KIND})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +48,11 @@ def _changes(old: JobFile, new: JobFile) -> list[str]:
     answers = [_answer(one) for one in (old, new)]
     labels = old.answer.labels != new.answer.labels
     compared: dict[str, tuple[Any, Any]] = {
-        "the models": (old.job.choices, new.job.choices),
-        "the prompt": (old.prompt, new.prompt),
-        "the parameters": (old.parameters, new.parameters),
-        "the labels" if labels else "the kind of answer": (answers[0], answers[1]),
-        "the votes": (old.job.votes, new.job.votes),
+        _("the models"): (old.job.choices, new.job.choices),
+        PROMPT: (old.prompt, new.prompt),
+        _("the parameters"): (old.parameters, new.parameters),
+        _("the labels") if labels else ANSWER_KIND: (answers[0], answers[1]),
+        _("the votes"): (old.job.votes, new.job.votes),
     }
     return [name for name, (before, after) in compared.items() if before != after]
 

@@ -10,6 +10,7 @@ import orjson
 
 from runner.app import accounts
 from runner.errors import RunnerError
+from runner.language import _
 from runner.providers.balance import TIMEOUT_S
 from runner.providers.endpoint import Endpoint
 from runner.providers.transport import Response
@@ -47,7 +48,7 @@ async def models_of(endpoint: Endpoint) -> Models:
     if reply.status != OK:
         return Models(account.name, account.preset.title, (), f"HTTP {reply.status}")
     names = read_names(reply.body)
-    return Models(account.name, account.preset.title, names, None if names else "an empty list")
+    return Models(account.name, account.preset.title, names, None if names else _("an empty list"))
 
 
 def read_names(body: bytes) -> tuple[str, ...]:
@@ -67,4 +68,4 @@ def nothing_listed(found: list[Models]) -> RunnerError | None:
     if any(each.names for each in found):
         return None
     reasons = "; ".join(f"{each.account}: {each.why_not}" for each in found)
-    return RunnerError("no models are listed", where=reasons, remedy="midnight doctor")
+    return RunnerError(_("no models are listed"), where=reasons, remedy="midnight doctor")

@@ -16,6 +16,7 @@ from runner.app.events import Event, EventFinder, done, expiring, refused
 from runner.app.responses import QuotaLine
 from runner.engine.progress import Progress, Watcher
 from runner.errors import ConfigError, RunnerError, UnauthorisedError
+from runner.language import _
 from runner.settings import NotifySettings, read_secret
 from runner.store.batches import Batch
 from runner.threads import in_thread
@@ -55,7 +56,11 @@ def _run(command: tuple[str, ...], body: bytes) -> str | None:
         )
     except (OSError, subprocess.SubprocessError) as error:
         return getattr(error, "strerror", None) or type(error).__name__
-    return f"it ended with exit code {ended.returncode}" if ended.returncode else None
+    return (
+        _("it ended with exit code {code}").format(code=ended.returncode)
+        if ended.returncode
+        else None
+    )
 
 
 async def _post(
@@ -77,16 +82,16 @@ async def _apprise(event: Event, named: str, environ: Mapping[str, str]) -> str 
     try:
         from apprise import Apprise  # noqa: PLC0415 - an extra
     except ImportError:
-        return "Apprise is not installed: pip install midnight-runner[apprise]"
+        return _("Apprise is not installed: pip install midnight-runner[apprise]")
     try:
         url = read_secret(named, environ)
     except ConfigError as error:
         return error.what
     target = Apprise()
     if not target.add(url):
-        return f"{named} holds no URL that Apprise knows"
+        return _("{named} holds no URL that Apprise knows").format(named=named)
     taken = await target.async_notify(body=event.text, title=f"midnight: {event.kind}")
-    return None if taken else "Apprise could not send it"
+    return None if taken else _("Apprise could not send it")
 
 
 @dataclass(slots=True)

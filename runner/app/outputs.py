@@ -20,6 +20,7 @@ from runner import path_text
 from runner.core.states import Counts
 from runner.engine.progress import Progress, Watcher
 from runner.errors import InputError, OutputError, RunnerError
+from runner.language import _
 from runner.store.batches import Batch
 
 log = logging.getLogger(__name__)
@@ -73,8 +74,10 @@ def set_aside(path: Path, answers: int, state_column: str, owner: Batch | None) 
         except OSError:  # a file system without hard links
             shutil.copy2(path, kept)
     except OSError as error:
-        what = f"it has more answers than this batch, and cannot be kept as {kept.name}"
-        remedy = "name another file with -o"
+        what = _("it has more answers than this batch, and cannot be kept as {name}").format(
+            name=kept.name
+        )
+        remedy = _("name another file with -o")
         raise OutputError(f"{what} ({error.strerror})", where=str(path), remedy=remedy) from error
     return kept
 

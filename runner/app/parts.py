@@ -16,6 +16,7 @@ from runner.app.rows import CHECK
 from runner.core.packing import ALONE, Packing
 from runner.errors import JobFileError
 from runner.jobfile import JobFile, Prompt, RequestKeys
+from runner.language import _
 from runner.store.enqueue import FINGERPRINT_BYTES
 
 # A rough measure that holds for English and Chinese alike: one token to four bytes of UTF-8.
@@ -71,9 +72,9 @@ def packing_of(jobfile: JobFile, prompt: Prompt, rows: Callable[[], Iterable[str
     if wanted == 1:
         return ALONE
     if jobfile.job.kind == "chat" and (why := prompt.unpackable):
-        remedy = "leave out pack, or put what depends on the row into [prompt] user"
+        remedy = _("leave out pack, or put what depends on the row into [prompt] user")
         raise JobFileError(
-            f"several rows cannot be asked in one call: {why}",
+            _("several rows cannot be asked in one call: {why}").format(why=why),
             where=f"{jobfile.job.name}: [job] pack",
             remedy=remedy,
         )

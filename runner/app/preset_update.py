@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from runner.errors import ConfigError, OutputError
 from runner.files.target import atomic_write
+from runner.language import _
 from runner.providers.preset_files import (
     MOST_BYTES,
     InstalledPreset,
@@ -76,8 +77,12 @@ def _keep(path: Path, content: bytes) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        what = f"the folder of the presets cannot be made ({error.strerror or error})"
-        raise OutputError(what, where=str(path.parent), remedy="check its permissions") from error
+        what = _("the folder of the presets cannot be made ({reason})").format(
+            reason=error.strerror or error
+        )
+        raise OutputError(
+            what, where=str(path.parent), remedy=_("check its permissions")
+        ) from error
     with atomic_write(path) as file:
         file.write(content)
 
@@ -113,8 +118,12 @@ def _read(path: Path) -> bytes:
         with path.open("rb") as file:
             data = file.read(MOST_BYTES + 1)
     except (OSError, ValueError) as error:
-        what = f"the preset file cannot be read ({getattr(error, 'strerror', None) or error})"
-        raise ConfigError(what, where=str(path), remedy="name a file, or an https URL") from error
+        what = _("the preset file cannot be read ({reason})").format(
+            reason=getattr(error, "strerror", None) or error
+        )
+        raise ConfigError(
+            what, where=str(path), remedy=_("name a file, or an https URL")
+        ) from error
     if len(data) > MOST_BYTES:
         raise _too_large(str(path))
     return data
@@ -127,21 +136,23 @@ async def _fetch(url: str, environ: Mapping[str, str]) -> bytes:
         ConfigError: It is no https URL, or does not answer with a file of presets.
     """
     if not url.startswith("https://") or not _host(url):
-        what = "presets say where tokens are sent: they are read over https only"
-        raise ConfigError(what, where=url, remedy="name an https URL, or a file")
+        what = _("presets say where tokens are sent: they are read over https only")
+        raise ConfigError(what, where=url, remedy=_("name an https URL, or a file"))
     async with open_transport(environ=environ) as transport:
         reply = await transport.download(url, MOST_BYTES, TIMEOUT_S)
     if isinstance(reply, TooLarge):
         raise _too_large(url)
     if not isinstance(reply, Response):
-        remedy = "check the URL and the network, or name a file"
-        raise ConfigError(f"the URL cannot be read ({reply.why})", where=url, remedy=remedy)
+        remedy = _("check the URL and the network, or name a file")
+        raise ConfigError(
+            _("the URL cannot be read ({why})").format(why=reply.why), where=url, remedy=remedy
+        )
     if target := reply.headers.get("location"):
-        what = f"the URL redirects to {target[:200]}"
-        raise ConfigError(what, where=url, remedy="name that URL, if you trust it")
+        what = _("the URL redirects to {target}").format(target=target[:200])
+        raise ConfigError(what, where=url, remedy=_("name that URL, if you trust it"))
     if reply.status != 200:  # noqa: PLR2004
-        what = f"the URL answers with HTTP {reply.status}"
-        raise ConfigError(what, where=url, remedy="check the URL, or name a file")
+        what = _("the URL answers with HTTP {status}").format(status=reply.status)
+        raise ConfigError(what, where=url, remedy=_("check the URL, or name a file"))
     return reply.body
 
 
@@ -154,5 +165,5 @@ def _host(url: str) -> str | None:
 
 
 def _too_large(where: str) -> ConfigError:
-    what = f"a preset file has at most {MOST_BYTES:,} bytes, and this has more"
-    return ConfigError(what, where=where, remedy="name a file of presets")
+    what = _("a preset file has at most {most:,} bytes, and this has more").format(most=MOST_BYTES)
+    return ConfigError(what, where=where, remedy=_("name a file of presets"))

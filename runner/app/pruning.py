@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from runner.errors import BusyError
+from runner.language import _
 from runner.store import batches, pruning, runners
 from runner.store.batches import Batch
 from runner.store.database import Database
@@ -36,9 +37,10 @@ async def delete(database: Database, found: Sequence[Batch], now: int) -> Pruned
         families = [await batches.parts_of(connection, batch.id) for batch in found]
         busy = [part for family in families for part in family if part.counts.running]
         if alive and busy:
-            name = f"{busy[0].name} (batch {busy[0].part_of or busy[0].id})"
-            remedy = f"first: midnight cancel {busy[0].part_of or busy[0].id}"
-            raise BusyError(f"a runner works on {name}", remedy=remedy)
+            number = busy[0].part_of or busy[0].id
+            name = _("{name} (batch {id})").format(name=busy[0].name, id=number)
+            remedy = _("first: midnight cancel {id}").format(id=number)
+            raise BusyError(_("a runner works on {name}").format(name=name), remedy=remedy)
         ids = [part.id for family in families for part in family]
         await pruning.hide(connection, ids, now)
     return Pruned(tuple(found), await _empty(database, may_shrink=not alive))

@@ -18,7 +18,8 @@ from runner.app.parts import Fingerprints, Part, request_keys
 from runner.app.submission import Checked, Progress, unseen_progress
 from runner.core.states import BatchState
 from runner.errors import NotFoundError
-from runner.store import batch_updates, batches, enqueue, results, reuse
+from runner.language import _
+from runner.store import batch_updates, batches, enqueue, results, reuse, reviews
 from runner.store.batches import Batch, NewBatch
 from runner.store.database import Database
 from runner.threads import both, in_thread
@@ -138,7 +139,7 @@ async def submit(
             loadings.append(_Loading(part, own, adopted.get(part.name)))
     await _load_all(database, checked, loadings, now, on_progress)
     async with database.write() as connection:
-        await _take_up(connection, batch, old)
+        await _take_up(connection, batch, old, by_row=wishes.retry_failed)
         retried = 0
         if wishes.retry_failed and old is None:
             retried = await results.retry_family(connection, batch.id)
@@ -165,8 +166,10 @@ async def _again(connection: AsyncConnection, known: Batch | None, wishes: Wishe
 
 
 def _nothing_to_retry(checked: Checked) -> NotFoundError:
-    what = "no earlier batch of this job file and this input has failed rows"
-    return NotFoundError(what, where=str(checked.dataset.path), remedy="leave out --retry-failed")
+    what = _("no earlier batch of this job file and this input has failed rows")
+    return NotFoundError(
+        what, where=str(checked.dataset.path), remedy=_("leave out --retry-failed")
+    )
 
 
 async def _predecessor(connection: AsyncConnection, batch: Batch, *, created: bool) -> Batch | None:
@@ -193,13 +196,16 @@ async def _find_or_create(
     return await batches.get_batch(connection, found.id) or found, False
 
 
-async def _take_up(connection: AsyncConnection, batch: Batch, old: Batch | None) -> None:
+async def _take_up(
+    connection: AsyncConnection, batch: Batch, old: Batch | None, *, by_row: bool
+) -> None:
     """All rows of the batch and of its parts are queued: let them be asked, and `old` no more."""
     for one in await batches.parts_of(connection, batch.id):
         if one.state is BatchState.LOADING or one.replaced_by is not None:
             await batch_updates.set_batch_state(connection, one.id, BatchState.ACTIVE)
     if old is not None:
         await batch_updates.replace_batch(connection, old, batch)
+        await reviews.carry_over(connection, old, batch, by_row=by_row)
 
 
 async def _load_all(
@@ -272,7 +278,9 @@ async def _add(
 async def _reread(connection: AsyncConnection, batch: Batch) -> Batch:
     found = await batches.get_batch(connection, batch.id)
     if found is None:
-        raise NotFoundError(f"batch {batch.id} was deleted while its rows were queued")
+        raise NotFoundError(
+            _("batch {id} was deleted while its rows were queued").format(id=batch.id)
+        )
     return found
 
 

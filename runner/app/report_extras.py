@@ -9,6 +9,7 @@ from runner.app.reporting import By, Wanted, make_report
 from runner.app.responses import Status
 from runner.app.rows import Reading
 from runner.core.rejections import pattern_of
+from runner.language import _
 from runner.store import batches, ledger, stories
 from runner.store.batches import Batch
 
@@ -31,12 +32,14 @@ async def extras(reading: Reading, wanted: Wanted, status: Status) -> Extras:
             if wanted.includes(day)
         ]
         answers = []
-        for batch in _labelled(own):
+        for batch in _labelled(own if wanted.batch is None else []):
             found = await stories.common_answers(
                 connection, batch.first_job, batch.last_job, MOST_ANSWERS
             )
             if 1 < len(found) < MOST_ANSWERS:
-                answers.append((f"{batch.name} (batch {batch.id})", found))
+                answers.append(
+                    (_("{name} (batch {id})").format(name=batch.name, id=batch.id), found)
+                )
     return Extras(models, _grouped(lost), answers, _finish(status, {b.id for b in own}))
 
 

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from html import escape
 
-from runner.app import charts
+from runner.app import charts, quality_page
 from runner.app.charts import Stack
+from runner.app.quality import Quality
+from runner.app.report_words import LABELS, OUTCOMES
 from runner.app.reporting import Line, Report
+from runner.language import _
 
-OUTCOMES = ("answered", "wasted", "failed", "throttled", "refused", "in_flight")
 """In the order in which they are stacked; each is a colour, too."""
 
 _MOST_DAYS = 60
@@ -45,6 +47,7 @@ class Extras:
         models: The ledger by model.
         reasons: Why calls have failed or were refused, and how many did.
         answers: By batch, the answers that most of its rows have.
+        quality: Of a report of one batch: how good its answers are.
         finish: When all that is queued will be done (ms since the epoch), and how many rows that
             is; None: nothing is queued, or it cannot be told.
     """
@@ -53,12 +56,15 @@ class Extras:
     reasons: Sequence[tuple[str, int]] = ()
     answers: Sequence[tuple[str, Sequence[tuple[str, int]]]] = ()
     finish: tuple[int, int] | None = None
+    quality: Quality | None = None
 
 
 def page(report: Report, extras: Extras, made_at: datetime) -> str:
     """The page, as a whole document."""
     batch = report.wanted.batch
-    subject = f"{batch.name} (batch {batch.id})" if batch else "Calls spent"
+    subject = (
+        _("{name} (batch {id})").format(name=batch.name, id=batch.id) if batch else _("Calls spent")
+    )
     parts = [
         f"<h1>{escape(subject)}</h1>",
         f"<p>{escape(_span(report))}; made {made_at:%Y-%m-%d %H:%M}</p>",
@@ -66,22 +72,24 @@ def page(report: Report, extras: Extras, made_at: datetime) -> str:
     ]
     if report.days:
         parts += [
-            _section("Calls per day", days_chart(report), _legend()),
-            _section("Calls by hour of the provider's day", hours_chart(report)),
-            _section("Rows done", _rows(report, extras)),
-            _section("Seconds per answered call", _latency(report)),
-            _section("Tokens per day", _tokens(report)),
+            _section(_("Calls per day"), days_chart(report), _legend()),
+            _section(_("Calls by hour of the provider's day"), hours_chart(report)),
+            _section(_("Rows done"), _rows(report, extras)),
+            _section(_("Seconds per answered call"), _latency(report)),
+            _section(_("Tokens per day"), _tokens(report)),
         ]
     if extras.models:
         pairs = [(line.labels.get("model", ""), line.figures.calls) for line in extras.models]
-        parts.append(_section("Calls per model", charts.bars(pairs, "Calls per model")))
+        parts.append(_section(_("Calls per model"), charts.bars(pairs, _("Calls per model"))))
     if extras.reasons:
-        drawn = charts.bars(extras.reasons, "Why calls came to nothing", "failed")
-        parts.append(_section("Why calls came to nothing", drawn))
+        drawn = charts.bars(extras.reasons, _("Why calls came to nothing"), "failed")
+        parts.append(_section(_("Why calls came to nothing"), drawn))
     for name, answers in extras.answers:
-        drawn = charts.bars(answers, f"Answers of {name}", "answered")
-        parts.append(_section(f"Answers of {name}", drawn))
-    parts.append(_section("Figures", _table(report)))
+        drawn = charts.bars(answers, _("Answers of {name}").format(name=name), "answered")
+        parts.append(_section(_("Answers of {name}").format(name=name), drawn))
+    if extras.quality is not None:
+        parts += [_section(title, shown) for title, shown in quality_page.sections(extras.quality)]
+    parts.append(_section(_("Figures"), _table(report)))
     return _document(subject, "".join(parts))
 
 
@@ -102,19 +110,21 @@ def _section(title: str, drawn: str, below: str = "") -> str:
 def _span(report: Report) -> str:
     days = sorted({line.labels["day"] for line in report.days})
     if not days:
-        return "no call was made"
-    return days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
+        return _("no call was made")
+    if len(days) == 1:
+        return days[0]
+    return _("{first} to {last}").format(first=days[0], last=days[-1])
 
 
 def _cards(report: Report) -> str:
     figures, total = report.total.figures, report.total
     rows_per_call = figures.rows_per_call
     shown = [
-        ("calls", f"{figures.calls:,}"),
-        ("rows", f"{figures.rows:,}"),
-        ("rows a call", "-" if rows_per_call is None else f"{rows_per_call:.1f}"),
-        ("tokens", "unknown" if figures.tokens is None else f"{figures.tokens:,}"),
-        ("of the allowance", "-" if total.share is None else f"{total.share:.0%}"),
+        (_("calls"), f"{figures.calls:,}"),
+        (_("rows"), f"{figures.rows:,}"),
+        (_("rows a call"), "-" if rows_per_call is None else f"{rows_per_call:.1f}"),
+        (_("tokens"), _("unknown") if figures.tokens is None else f"{figures.tokens:,}"),
+        (_("of the allowance"), "-" if total.share is None else f"{total.share:.0%}"),
     ]
     cards = [f'<div class="card"><b>{value}</b>{name}</div>' for name, value in shown]
     return f'<div class="cards">{"".join(cards)}</div>'
@@ -122,10 +132,10 @@ def _cards(report: Report) -> str:
 
 def _legend() -> str:
     marks = [
-        f'<span><i style="background:var(--{name})"></i>{name.replace("_", " ")}</span>'
-        for name in OUTCOMES
+        f'<span><i style="background:var(--{name})"></i>{word}</span>'
+        for name, word in OUTCOMES.items()
     ]
-    return f'<p class="legend">{"".join(marks)}<span>┄ the limit</span></p>'
+    return f'<p class="legend">{"".join(marks)}<span>┄ {_("the limit")}</span></p>'
 
 
 def days_chart(report: Report) -> str:
@@ -135,7 +145,7 @@ def days_chart(report: Report) -> str:
         figures = [(name, sum(getattr(one.figures, name) for one in lines)) for name in OUTCOMES]
         limits = [one.limit for one in lines if one.limit]
         stacks.append(Stack(day, tuple(figures), sum(limits) or None))
-    return charts.stacked_bars(stacks, "Calls per day, by what they came to")
+    return charts.stacked_bars(stacks, _("Calls per day, by what they came to"))
 
 
 def _by_day(report: Report) -> list[tuple[str, list[Line]]]:
@@ -147,21 +157,25 @@ def _by_day(report: Report) -> list[tuple[str, list[Line]]]:
 
 def hours_chart(report: Report) -> str:
     """The calls of each hour of each day."""
-    return charts.heat_map(list(report.hours.items())[-_MOST_DAYS:], "Calls by hour")
+    return charts.heat_map(list(report.hours.items())[-_MOST_DAYS:], _("Calls by hour"))
 
 
 def _rows(report: Report, extras: Extras) -> str:
     points, done = [], 0
     for day, lines in _by_day(report):
         done += sum(one.figures.rows for one in lines)
-        points.append((_noon(day), float(done), f"{day}: {done:,} rows done"))
+        points.append(
+            (_noon(day), float(done), _("{day}: {done:,} rows done").format(day=day, done=done))
+        )
     forecast = None
     if extras.finish is not None:
         at, left = extras.finish
         moment = datetime.fromtimestamp(at / 1000).astimezone()
-        told = f"{moment:%Y-%m-%d}: {done + left:,} rows, if all goes on as it does"
+        told = _("{moment:%Y-%m-%d}: {done:,} rows, if all goes on as it does").format(
+            moment=moment, done=done + left
+        )
         forecast = (max(at / 1000, points[-1][0]), float(done + left), told)
-    return charts.curve(points, "Rows done over time", forecast=forecast)
+    return charts.curve(points, _("Rows done over time"), forecast=forecast)
 
 
 def _latency(report: Report) -> str:
@@ -171,8 +185,18 @@ def _latency(report: Report) -> str:
         calls = sum(one.figures.succeeded for one in lines)
         if calls:
             seconds = took / calls / 1000
-            points.append((_noon(day), seconds, f"{day}: {seconds:.1f} s a call"))
-    return charts.curve(points, "Seconds per call") if points else "<p>no call was answered</p>"
+            points.append(
+                (
+                    _noon(day),
+                    seconds,
+                    _("{day}: {seconds:.1f} s a call").format(day=day, seconds=seconds),
+                )
+            )
+    return (
+        charts.curve(points, _("Seconds per call"))
+        if points
+        else f"<p>{_('no call was answered')}</p>"
+    )
 
 
 def _tokens(report: Report) -> str:
@@ -186,7 +210,7 @@ def _tokens(report: Report) -> str:
         )
         for day, lines in _by_day(report)
     ]
-    return charts.stacked_bars(stacks, "Tokens sent, and received above them")
+    return charts.stacked_bars(stacks, _("Tokens sent, and received above them"))
 
 
 def _noon(day: str) -> float:
@@ -195,10 +219,16 @@ def _noon(day: str) -> float:
 
 def _table(report: Report) -> str:
     names = list(dict.fromkeys(key for line in report.lines for key in line.labels))
-    heads = [*names, "calls", *(name.replace("_", " ") for name in OUTCOMES), "rows", "tokens"]
+    heads = [
+        *(LABELS.get(name, name) for name in names),
+        _("calls"),
+        *OUTCOMES.values(),
+        _("rows"),
+        _("tokens"),
+    ]
     head = "".join(f"<th>{escape(name)}</th>" for name in heads)
     body = "".join(f"<tr>{_cells(line, names)}</tr>" for line in report.lines)
-    total = _cells(report.total, names, "total")
+    total = _cells(report.total, names, _("total"))
     return (
         f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
         f"<tfoot><tr>{total}</tr></tfoot></table>"
@@ -209,7 +239,7 @@ def _cells(line: Line, names: Sequence[str], title: str = "") -> str:
     figures = line.figures
     labels = [line.labels.get(name, "") for name in names] or [""]
     labels[0] = title or labels[0]
-    tokens = "unknown" if figures.tokens is None else f"{figures.tokens:,}"
+    tokens = _("unknown") if figures.tokens is None else f"{figures.tokens:,}"
     numbers = [figures.calls, *(getattr(figures, name) for name in OUTCOMES), figures.rows]
     shown = [*map(escape, labels), *(f"{number:,}" for number in numbers), tokens]
     return "".join(f"<td>{value}</td>" for value in shown)

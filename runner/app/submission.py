@@ -14,7 +14,7 @@ import orjson
 from runner import exact_json, files, jobfile, path_text
 from runner.app.images import check_shown, with_image_folder
 from runner.app.parts import Part, packing_of, parts_of
-from runner.app.rows import DETAIL_COLUMNS, VOTE_COLUMNS
+from runner.app.rows import ADDED_COLUMNS, AGREEMENT_COLUMN, REVIEW_COLUMN
 from runner.column_names import canonical, spelling
 from runner.core.packing import Packing
 from runner.errors import JobFileError
@@ -22,6 +22,7 @@ from runner.files import ALL, AS_NAMED, Dataset, ReadOptions, Selection
 from runner.files.openai_batch import check_requests
 from runner.jobfile import JobFile, Prompt
 from runner.jobfile.output_spec import PREFIX
+from runner.language import _
 from runner.store.batches import Batch, NewBatch
 
 # The job file that a file of requests is run by.
@@ -208,7 +209,7 @@ def _results_of_ours(
     Who selects the failed rows of an output wants new answers in the place of those. Otherwise an
     output is a dataset like any other. Columns that the prompt reads stay.
     """
-    usual = loaded.output.names((*files.RESULT_COLUMNS, *VOTE_COLUMNS, *DETAIL_COLUMNS), ())
+    usual = loaded.output.names((*files.RESULT_COLUMNS, *ADDED_COLUMNS), ())
     by_result = {canonical(one.column) for one in selection.where} & set(map(canonical, usual))
     whole = set(usual[: len(files.RESULT_COLUMNS)]) <= set(dataset.columns)
     if prompt.columns_read is None or not (by_result and whole):
@@ -221,21 +222,32 @@ def _replaced(names: frozenset[str]) -> tuple[str, ...]:
     if not names:
         return ()
     listed = ", ".join(sorted(names))
-    return (f"the dataset is an output of this program: its columns {listed} are replaced",)
+    return (
+        _("the dataset is an output of this program: its columns {listed} are replaced").format(
+            listed=listed
+        ),
+    )
 
 
 def _renamed(loaded: JobFile, columns: Sequence[str]) -> tuple[str, ...]:
     """Tell which columns of the output are called otherwise than usual, because of the dataset."""
-    added = (*files.RESULT_COLUMNS, *(VOTE_COLUMNS if loaded.job.votes > 1 else ()))
+    job = loaded.job
+    votes, marks = job.votes > 1, job.votes > 1 or job.check > 0 or job.gold is not None
+    more = (*[AGREEMENT_COLUMN] * votes, *[REVIEW_COLUMN] * marks)
+    added = (*files.RESULT_COLUMNS, *more)
     names = loaded.output.names(added, columns)
     changed = [
-        f'"{usual}" is called "{name}"'
+        _('"{usual}" is called "{name}"').format(usual=usual, name=name)
         for usual, name in zip(added, names, strict=True)
         if name.startswith(PREFIX)
     ]
     if not changed:
         return ()
-    return (f"the dataset has columns named like ours, so in the output {', '.join(changed)}",)
+    return (
+        _("the dataset has columns named like ours, so in the output {changed}").format(
+            changed=", ".join(changed)
+        ),
+    )
 
 
 def check_batch_file(
@@ -271,8 +283,10 @@ def _check_gold(loaded: JobFile, prompt: Prompt, dataset: Dataset, where: str) -
     if gold is None:
         return
     if spelling(gold, dataset.columns) is None:
-        what = f'there is no column "{gold}"; the columns are {", ".join(dataset.columns[:30])}'
-        raise JobFileError(what, where=where, remedy="name the column with the right answers")
+        what = _('there is no column "{gold}"; the columns are {columns}').format(
+            gold=gold, columns=", ".join(dataset.columns[:30])
+        )
+        raise JobFileError(what, where=where, remedy=_("name the column with the right answers"))
     if canonical(gold) in prompt.required_columns:
-        what = f'the prompt reads "{gold}", which holds the right answers'
-        raise JobFileError(what, where=where, remedy="leave it out of the prompt")
+        what = _('the prompt reads "{gold}", which holds the right answers').format(gold=gold)
+        raise JobFileError(what, where=where, remedy=_("leave it out of the prompt"))

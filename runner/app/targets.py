@@ -12,6 +12,7 @@ from runner.errors import OutputError
 from runner.files.openai_results import check_results, errors_path
 from runner.files.target import output_type
 from runner.jobfile import JobFile
+from runner.language import _
 from runner.store.batches import Batch
 
 
@@ -41,7 +42,7 @@ def check_target(path: Path, kind: str, *, rows: int = 0, errors: Path | None = 
         check_results(path, errors)
         return [path, errors or errors_path(path)]
     if errors:
-        what = "only results of requests for the OpenAI Batch API, as .jsonl, have an error file"
-        raise OutputError(what, where=str(errors), remedy="leave out --errors")
+        what = _("only results of requests for the OpenAI Batch API, as .jsonl, have an error file")
+        raise OutputError(what, where=str(errors), remedy=_("leave out --errors"))
     files.check_output(path, rows=rows, vectors=kind == "embedding")
     return [path]

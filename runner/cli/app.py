@@ -19,6 +19,7 @@ from runner.cli import exit_codes, global_options
 from runner.cli.global_options import GlobalOptionsGroup, parted, wants_json, wants_traceback
 from runner.cli.session import Session, print_json
 from runner.errors import EngineError, RunnerError
+from runner.language import _
 
 PROGRAM = "midnight"
 # The base of Typer's own errors about arguments, wherever this Typer takes them from.
@@ -39,6 +40,7 @@ COMMANDS = {
     "export": "query_commands",
     "show": "show_commands",
     "diff": "show_commands",
+    "review": "review_commands",
     "failures": "query_commands",
     "retry": "batch_commands",
     "pause": "batch_commands",
@@ -71,7 +73,7 @@ def program(args: Sequence[str]) -> typer.Typer:
 
     To load and describe all commands takes a tenth of what `status` may take.
     """
-    _, rest = parted(args)
+    _front, rest = parted(args)
     named = COMMANDS.get(rest[0]) if rest else None
     modules = [named] if named else dict.fromkeys(COMMANDS.values())
     made = typer.Typer(
@@ -79,10 +81,12 @@ def program(args: Sequence[str]) -> typer.Typer:
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-        epilog="\b\nThe global options may stand before or after the command's name.\n"
-        "Exit codes: 0 all done; 1 done, with failed rows; 2 usage or configuration;\n"
-        "3 stopped with work left; 70 a defect of the program.\n\n\b\nExample:\n"
-        "  midnight init && midnight rehearse label_reviews.toml label_reviews.csv",
+        epilog=_(
+            "\b\nThe global options may stand before or after the command's name.\n"
+            "Exit codes: 0 all done; 1 done, with failed rows; 2 usage or configuration;\n"
+            "3 stopped with work left; 70 a defect of the program.\n\n\b\nExample:\n"
+            "  midnight init && midnight rehearse label_reviews.toml label_reviews.csv"
+        ),
     )
     for name in modules:
         made.add_typer(import_module(f"runner.cli.{name}").app)
@@ -221,10 +225,12 @@ def _report_refusal(error: OSError, args: Sequence[str], *, logged: bool = False
     from runner import logs  # noqa: PLC0415 - seldom needed
 
     names = [str(name) for name in (error.filename, error.filename2) if name is not None]
-    what = f"the system refuses this ({error.strerror or type(error).__name__})"
+    what = _("the system refuses this ({reason})").format(
+        reason=error.strerror or type(error).__name__
+    )
     place = _traced(error, args, logged=logged)
-    remedy = f"check the disk and its permissions, and run it again; {place}"
-    where = " and ".join(names) or None
+    remedy = _("check the disk and its permissions, and run it again; {place}").format(place=place)
+    where = _(" and ").join(names) or None
     told = RunnerError(logs.redacted(what), where=where, remedy=remedy)
     return _report_error(told, args)
 
@@ -236,9 +242,15 @@ def _report_defect(error: BaseException, args: Sequence[str], *, logged: bool = 
     """
     from runner import logs  # noqa: PLC0415 - seldom needed
 
-    what = logs.redacted(f"internal error: {type(error).__name__}: {error}".rstrip(": "))
+    what = logs.redacted(
+        _("internal error: {name}: {error}")
+        .format(name=type(error).__name__, error=error)
+        .rstrip(": ")
+    )
     place = _traced(error, args, logged=logged)
-    remedy = f"run it again, it goes on where it stopped; and report it: {place}"
+    remedy = _("run it again, it goes on where it stopped; and report it: {place}").format(
+        place=place
+    )
     return _report_error(EngineError(what, remedy=remedy), args, exit_codes.INTERNAL)
 
 
@@ -255,7 +267,11 @@ def _traced(error: BaseException, args: Sequence[str], *, logged: bool = False) 
     if wants_traceback(args):
         lines = "".join(traceback.format_exception(error))
         sys.stderr.write(logs.redacted(lines))
-    return f"the traceback is in {file}" if file else "run it again with -vv for the traceback"
+    return (
+        _("the traceback is in {file}").format(file=file)
+        if file
+        else _("run it again with -vv for the traceback")
+    )
 
 
 def _crash_file() -> Path:

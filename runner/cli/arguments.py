@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.errors import ConfigError
+from runner.language import _
 
 if TYPE_CHECKING:
     from runner.files import ReadOptions, Selection
@@ -28,7 +29,7 @@ class DatasetFiles:
     def name(self) -> str:
         """The name of the dataset in a message."""
         more = len(self.paths) - 1
-        return self.paths[0].name + (f" and {more} more" if more else "")
+        return self.paths[0].name + (_(" and {more} more").format(more=more) if more else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +80,12 @@ class DatasetArguments:
         from runner import files  # noqa: PLC0415 - not for --help
 
         if self.format is not None and self.format not in files.FORMATS:
-            remedy = f"one of: {', '.join(files.FORMATS)}"
-            raise ConfigError(f"{self.format!r} is not a format", where="--format", remedy=remedy)
+            remedy = _("one of: {known}").format(known=", ".join(files.FORMATS))
+            raise ConfigError(
+                _("{format!r} is not a format").format(format=self.format),
+                where="--format",
+                remedy=remedy,
+            )
         form = files.FORMATS[self.format] if self.format is not None else None
         selection = files.parse_selection(self.where, self.sample, self.limit)
         if self.encoding is not None:
@@ -98,9 +103,9 @@ def _check_encoding(name: str) -> None:
     try:
         "".encode(name)
     except LookupError as error:
-        remedy = "for example: gb18030, big5, shift_jis, euc-kr, cp1252, utf-16"
+        remedy = _("for example: gb18030, big5, shift_jis, euc-kr, cp1252, utf-16")
         raise ConfigError(
-            f"{name!r} is not an encoding", where="--encoding", remedy=remedy
+            _("{name!r} is not an encoding").format(name=name), where="--encoding", remedy=remedy
         ) from error
 
 
@@ -157,12 +162,12 @@ class JobArguments:
         if not self.dataset.places:
             remedy = f"midnight run {self.first} INPUT.csv -o OUT.csv"
             raise ConfigError(
-                "a job file needs a dataset too", where=str(self.first), remedy=remedy
+                _("a job file needs a dataset too"), where=str(self.first), remedy=remedy
             )
         if self.model is not None:
-            remedy = "name the model in the job file"
+            remedy = _("name the model in the job file")
             raise ConfigError(
-                "--model is for requests made for the OpenAI Batch API",
+                _("--model is for requests made for the OpenAI Batch API"),
                 where=str(self.first),
                 remedy=remedy,
             )

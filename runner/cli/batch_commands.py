@@ -11,6 +11,7 @@ from runner.cli.options import BatchName, examples
 from runner.cli.session import Session, print_json, session_of
 from runner.core.states import BatchState
 from runner.errors import NotFoundError
+from runner.language import _
 
 if TYPE_CHECKING:
     from runner.app.application import Application
@@ -27,7 +28,7 @@ def retry(
     cause: Annotated[
         int | None,
         typer.Option(
-            min=1, help="Only the rows of this cause, as `failures` numbers them.", metavar="N"
+            min=1, help=_("Only the rows of this cause, as `failures` numbers them."), metavar="N"
         ),
     ] = None,
 ) -> int:
@@ -40,10 +41,14 @@ def retry(
     if session.json:
         print_json({"batch": as_json.batch(found), "retried": retried})
     elif not retried:
-        session.print(f"{_title(found)}: no row has failed")
+        session.print(_("{title}: no row has failed").format(title=_title(found)))
     else:
         go_on = _go_on(session, found)
-        session.print(f"{_title(found)}: {fmt.count(retried, 'row')} queued again; {go_on}")
+        session.print(
+            _("{title}: {rows} queued again; {go_on}").format(
+                title=_title(found), rows=fmt.count(retried, "row"), go_on=go_on
+            )
+        )
     return exit_codes.DONE
 
 
@@ -52,8 +57,10 @@ async def _retry(midnight: Application, name: str, cause: int | None) -> tuple[B
     if cause is not None:
         causes = await midnight.causes(batch)
         if cause > len(causes):
-            remedy = f"see them with: midnight failures {batch.id}"
-            raise NotFoundError(f"batch {batch.id} has no cause {cause}", remedy=remedy)
+            remedy = _("see them with: midnight failures {id}").format(id=batch.id)
+            raise NotFoundError(
+                _("batch {id} has no cause {cause}").format(id=batch.id, cause=cause), remedy=remedy
+            )
         chosen = causes[cause - 1]
     retried = await midnight.retry(batch, chosen)
     found = await midnight.batch(name)
@@ -64,8 +71,10 @@ async def _retry(midnight: Application, name: str, cause: int | None) -> tuple[B
 
 def _go_on(session: Session, batch: Batch) -> str:
     if batch.state is BatchState.CANCELLED:
-        return f"it is cancelled, resume it with: {session.command('resume', str(batch.id))}"
-    return f"go on with: {session.command('run')}"
+        return _("it is cancelled, resume it with: {command}").format(
+            command=session.command("resume", str(batch.id))
+        )
+    return _("go on with: {command}").format(command=session.command("run"))
 
 
 @app.command(epilog=examples("midnight pause 1"))
@@ -90,7 +99,7 @@ def cancel(context: typer.Context, batch: BatchName) -> int:
 def rename(
     context: typer.Context,
     batch: BatchName,
-    name: Annotated[str, typer.Argument(help="Its new name.", metavar="NAME")],
+    name: Annotated[str, typer.Argument(help=_("Its new name."), metavar="NAME")],
 ) -> int:
     """Give a batch another name."""
     from runner.cli import as_json
@@ -98,7 +107,7 @@ def rename(
 
     session = session_of(context)
     if not name.strip():
-        raise ConfigError("a batch needs a name", where="rename", remedy="give it one")
+        raise ConfigError(_("a batch needs a name"), where="rename", remedy=_("give it one"))
 
     async def renamed(midnight: Application) -> Batch:
         return await midnight.rename(await midnight.batch(batch), name.strip())
@@ -107,7 +116,7 @@ def rename(
     if session.json:
         print_json({"batch": as_json.batch(found)})
     else:
-        session.print(f"batch {found.id} is called {found.name} now")
+        session.print(_("batch {id} is called {name} now").format(id=found.id, name=found.name))
     return exit_codes.DONE
 
 
@@ -115,7 +124,7 @@ def rename(
 def delete(
     context: typer.Context,
     batch: Annotated[
-        list[str], typer.Argument(help="Batches: their numbers or names.", metavar="BATCH")
+        list[str], typer.Argument(help=_("Batches: their numbers or names."), metavar="BATCH")
     ],
 ) -> int:
     """Delete batches: their rows, results and replies; the calls stay in reports.
@@ -167,19 +176,27 @@ async def _set(midnight: Application, name: str, state: BatchState) -> tuple[Bat
 
 def _told(session: Session, before: Batch, after: Batch, *, working: bool) -> str:
     if after.done:
-        return "it is done already, there is nothing left to change"
-    again = "is" if before.state is not after.state else "was already"
-    resume_it = session.command("resume", str(after.id))
+        return _("it is done already, there is nothing left to change")
+    new = before.state is not after.state
     match after.state:
         case BatchState.PAUSED:
-            return f"{again} paused; go on with: {resume_it}"
+            told = _("is paused; go on with: {command}")
+            told = told if new else _("was already paused; go on with: {command}")
         case BatchState.CANCELLED:
-            return f"{again} cancelled, its results stay; take it up again with: {resume_it}"
+            told = _("is cancelled, its results stay; take it up again with: {command}")
+            if not new:
+                told = _(
+                    "was already cancelled, its results stay; take it up again with: {command}"
+                )
         case _ if working:
-            return f"{again} active; the runner at work goes on with it"
+            told = _("is active; the runner at work goes on with it")
+            return told if new else _("was already active; the runner at work goes on with it")
         case _:
-            return f"{again} active; go on with: {session.command('run')}"
+            told = _("is active; go on with: {command}")
+            told = told if new else _("was already active; go on with: {command}")
+            return told.format(command=session.command("run"))
+    return told.format(command=session.command("resume", str(after.id)))
 
 
 def _title(batch: Batch) -> str:
-    return f"{batch.name} (batch {batch.id})"
+    return _("{name} (batch {id})").format(name=batch.name, id=batch.id)

@@ -15,6 +15,16 @@ INTERNAL = 70  # a defect of the program (EX_SOFTWARE of sysexits.h)
 INTERRUPTED = 130  # as the shell reports a SIGINT
 PIPE_CLOSED = 141  # as the shell reports a SIGPIPE
 
+MEANINGS = {
+    DONE: "all done",
+    FAILED: "all done, with failed rows; or `doctor` or `db check` has found something wrong",
+    USAGE: "usage or configuration; the message says what to try",
+    WORK_LEFT: "stopped with work left: interrupted, or `--no-wait` and the allowance is spent",
+    INTERNAL: "a defect of the program, whose traceback is in the file that the message names",
+    INTERRUPTED: "interrupted before anything was queued, as the shell reports a SIGINT",
+    PIPE_CLOSED: "whoever read the output has closed it, as the shell reports a SIGPIPE",
+}
+
 
 def code_of(ran: Ran) -> int:
     """The exit code of a run."""

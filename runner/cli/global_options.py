@@ -13,24 +13,26 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from runner.language import _
+
 Db = Annotated[
     Path | None,
     typer.Option(
-        help="The database file; default: MIDNIGHT_DB, or one in your data folder.",
+        help=_("The database file; default: MIDNIGHT_DB, or one in your data folder."),
         metavar="FILE",
     ),
 ]
 Config = Annotated[
     Path | None,
     typer.Option(
-        help="The configuration; default: midnight.toml here or in your configuration folder.",
+        help=_("The configuration; default: midnight.toml here or in your configuration folder."),
         metavar="FILE",
     ),
 ]
 Account = Annotated[
     str | None,
     typer.Option(
-        help="The account to use, by its name in the configuration; default: the first.",
+        help=_("The account to use, by its name in the configuration; default: the first."),
         metavar="NAME",
     ),
 ]
@@ -41,7 +43,9 @@ Verbose = Annotated[
         "--verbose",
         count=True,
         metavar="",
-        help="Log what happens to stderr, and where each setting comes from; -vv: each call, too.",
+        help=_(
+            "Log what happens to stderr, and where each setting comes from; -vv: each call, too."
+        ),
     ),
 ]
 LogFile = Annotated[
@@ -49,18 +53,18 @@ LogFile = Annotated[
     typer.Option(
         envvar="MIDNIGHT_LOG_FILE",
         show_envvar=False,
-        help="Append the log to a file instead; default: MIDNIGHT_LOG_FILE.",
+        help=_("Append the log to a file instead; default: MIDNIGHT_LOG_FILE."),
         metavar="FILE",
     ),
 ]
-LogJson = Annotated[bool, typer.Option("--log-json", help="Log a JSON object a line.")]
+LogJson = Annotated[bool, typer.Option("--log-json", help=_("Log a JSON object a line."))]
 LogContent = Annotated[
-    bool, typer.Option("--log-content", help="Log prompts and replies as well; implies -vv.")
+    bool, typer.Option("--log-content", help=_("Log prompts and replies as well; implies -vv."))
 ]
 Json = Annotated[
-    bool, typer.Option("--json", help="JSON on stdout; everything for people goes to stderr.")
+    bool, typer.Option("--json", help=_("JSON on stdout; everything for people goes to stderr."))
 ]
-Version = Annotated[bool, typer.Option("--version", help="Print the version and exit.")]
+Version = Annotated[bool, typer.Option("--version", help=_("Print the version and exit."))]
 
 _FLAGS = frozenset({"--verbose", "--json", "--version", "--log-json", "--log-content"})
 _VALUED = frozenset({"--db", "--config", "--account", "--log-file"})
@@ -131,5 +135,5 @@ def _is_flag(word: str) -> bool:
 def _value_of(option: str, words: Iterator[str]) -> str:
     value = next(words, None)
     if value is None:
-        raise typer.BadParameter(f"the option {option} needs a value")
+        raise typer.BadParameter(_("the option {option} needs a value").format(option=option))
     return value

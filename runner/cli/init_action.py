@@ -15,6 +15,7 @@ import typer
 from runner import exact_json, files, jobfile
 from runner.errors import ConfigError, OutputError
 from runner.files import Dataset
+from runner.language import _
 
 MODEL = "Qwen/Qwen3-8B"
 SEEN = 50  # rows that are looked at to find the column with the texts
@@ -44,14 +45,16 @@ def ask(data: Path | None, task: str | None, labels: str | None) -> Answers | No
     if data is None:
         found = suggested()
         here = f" ({', '.join(map(str, found[:5]))})" if found else ""
-        named = typer.prompt(f"Which file{here}? Enter: a sample", default="", show_default=False)
+        named = typer.prompt(
+            _("Which file{here}? Enter: a sample").format(here=here), default="", show_default=False
+        )
         if not named.strip():
             return None
         data = Path(named.strip()).expanduser()
     if task is None:
-        task = typer.prompt("What is to be done with each row?")
+        task = typer.prompt(_("What is to be done with each row?"))
     if labels is None:
-        said = "Which labels, with commas? Enter: a text of any kind"
+        said = _("Which labels, with commas? Enter: a text of any kind")
         labels = typer.prompt(said, default="", show_default=False)
     return Answers(data, task.strip(), read_labels(labels))
 
@@ -64,7 +67,9 @@ def read_labels(text: str) -> tuple[str, ...]:
     """
     labels = tuple(dict.fromkeys(filter(None, (w.strip() for w in re.split("[,，、;；]", text)))))  # noqa: RUF001
     if labels and len(labels) < FEWEST_LABELS:
-        raise ConfigError("one label is no choice", where="labels", remedy="name two at least")
+        raise ConfigError(
+            _("one label is no choice"), where="labels", remedy=_("name two at least")
+        )
     return labels
 
 
@@ -76,7 +81,9 @@ def write(answers: Answers) -> Path:
         OutputError: There is such a file, or it cannot be written.
     """
     if not answers.task:
-        raise ConfigError("there is nothing to do", where="task", remedy="say what, in a sentence")
+        raise ConfigError(
+            _("there is nothing to do"), where="task", remedy=_("say what, in a sentence")
+        )
     dataset = files.check(answers.data)
     target = Path(f"{answers.data.name.partition('.')[0] or 'job'}.toml")
     text = job_text(answers, dataset)
@@ -85,11 +92,13 @@ def write(answers: Answers) -> Path:
         with target.open("x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
-        remedy = "move it away, or change it by hand"
-        raise OutputError("this file is here already", where=str(target), remedy=remedy) from None
+        remedy = _("move it away, or change it by hand")
+        raise OutputError(
+            _("this file is here already"), where=str(target), remedy=remedy
+        ) from None
     except OSError as error:
-        what = f"the file cannot be written ({error.strerror})"
-        raise OutputError(what, where=str(target), remedy="go to another folder") from error
+        what = _("the file cannot be written ({reason})").format(reason=error.strerror)
+        raise OutputError(what, where=str(target), remedy=_("go to another folder")) from error
     return target
 
 

@@ -8,6 +8,7 @@ from runner.cli import exit_codes
 from runner.cli.options import examples
 from runner.cli.session import print_json, session_of
 from runner.errors import ConfigError
+from runner.language import _
 
 app = typer.Typer(rich_markup_mode=None)
 notify = typer.Typer(rich_markup_mode=None)
@@ -25,8 +26,8 @@ def notify_test(context: typer.Context) -> int:
     """Send an event every way that is configured; exit code 1 if one fails."""
     session = session_of(context)
     if not session.settings.notify:
-        remedy = "add [notify] to midnight.toml: command, webhook or apprise (docs/notify.md)"
-        raise ConfigError("nobody is to be told anything", where="notify", remedy=remedy)
+        remedy = _("add [notify] to midnight.toml: command, webhook or apprise (docs/notify.md)")
+        raise ConfigError(_("nobody is to be told anything"), where="notify", remedy=remedy)
     found = session.query(lambda midnight: midnight.notify_test())
     if session.json:
         print_json([{"way": one.way, "sent": one.why is None, "why": one.why} for one in found])

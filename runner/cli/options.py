@@ -11,16 +11,20 @@ import typer
 
 from runner.core.pacing import Pace
 from runner.errors import ConfigError, OutputError
+from runner.language import _
 
-JOBFILE_HELP = (
+JOBFILE_HELP = _(
     "The job file (.toml); or a file made for the OpenAI Batch API (.jsonl), which needs no INPUT."
 )
 JobFile = Annotated[Path, typer.Argument(help=JOBFILE_HELP, metavar="JOBFILE")]
 JobFileIfAny = Annotated[
     Path | None,
-    typer.Argument(help=f"{JOBFILE_HELP} Default: all that is queued.", metavar="JOBFILE"),
+    typer.Argument(
+        help=_("{help} Default: all that is queued.").format(help=JOBFILE_HELP),
+        metavar="JOBFILE",
+    ),
 ]
-INPUT_HELP = (
+INPUT_HELP = _(
     "The dataset (.csv, .tsv, .jsonl, also with .gz or .zst; .parquet; .xlsx); several files or a "
     "pattern are one dataset; - is standard input."
 )
@@ -28,7 +32,7 @@ Input = Annotated[list[Path] | None, typer.Argument(help=INPUT_HELP, metavar="IN
 Model = Annotated[
     str | None,
     typer.Option(
-        help="The model to ask, instead of the one that a file for the OpenAI Batch API names.",
+        help=_("The model to ask, instead of the one that a file for the OpenAI Batch API names."),
         metavar="NAME",
     ),
 ]
@@ -36,60 +40,68 @@ InputFormat = Annotated[
     str | None,
     typer.Option(
         "--format",
-        help="What the dataset is: csv, tsv, jsonl, parquet or xlsx; default: as its suffix says.",
+        help=_(
+            "What the dataset is: csv, tsv, jsonl, parquet or xlsx; default: as its suffix says."
+        ),
         metavar="NAME",
     ),
 ]
 Encoding = Annotated[
     str | None,
     typer.Option(
-        help="How the texts of the dataset are encoded, such as gb18030 or cp1252; default: UTF-8, "
-        "or what the bytes show.",
+        help=_(
+            "How the texts of the dataset are encoded, such as gb18030 or cp1252; default: UTF-8, "
+            "or what the bytes show."
+        ),
         metavar="NAME",
     ),
 ]
 Sheet = Annotated[
     str | None,
-    typer.Option(help="The sheet of a workbook; default: the first.", metavar="NAME|N"),
+    typer.Option(help=_("The sheet of a workbook; default: the first."), metavar="NAME|N"),
 ]
 ConstantPrompt = Annotated[
     bool,
-    typer.Option("--constant-prompt", help="Allow a prompt that reads no column."),
+    typer.Option("--constant-prompt", help=_("Allow a prompt that reads no column.")),
 ]
 Dedupe = Annotated[
     bool,
     typer.Option(
         "--dedupe",
-        help="Ask equal requests of a file for the OpenAI Batch API once, even with a temperature.",
+        help=_(
+            "Ask equal requests of a file for the OpenAI Batch API once, even with a temperature."
+        ),
     ),
 ]
 Where = Annotated[
     list[str] | None,
     typer.Option(
-        help="Only rows whose column fulfils a condition, as in 'stars >= 4': == != < <= > >= in "
-        "contains; may be repeated.",
+        help=_(
+            "Only rows whose column fulfils a condition, as in 'stars >= 4': == != < <= > >= in "
+            "contains; may be repeated."
+        ),
         metavar="CONDITION",
     ),
 ]
 SampleSize = Annotated[
     str | None,
-    typer.Option("--sample", help="Only so many rows, drawn; always the same.", metavar="N|P%"),
+    typer.Option("--sample", help=_("Only so many rows, drawn; always the same."), metavar="N|P%"),
 ]
 Limit = Annotated[
-    int | None, typer.Option(help="Only the first rows, after the above.", min=1, metavar="N")
+    int | None, typer.Option(help=_("Only the first rows, after the above."), min=1, metavar="N")
 ]
 Html = Annotated[
     Path | None,
     typer.Option(
         "--html",
-        help="Write a page with charts, which needs no network and no server.",
+        help=_("Write a page with charts, which needs no network and no server."),
         metavar="FILE",
     ),
 ]
 BatchName = Annotated[
-    str, typer.Argument(help="A batch: its number, or its name (the newest).", metavar="BATCH")
+    str, typer.Argument(help=_("A batch: its number, or its name (the newest)."), metavar="BATCH")
 ]
-OUTPUT_HELP = (
+OUTPUT_HELP = _(
     "Where to write the results (.csv, .tsv, .jsonl, .json, also with .gz or .zst; .parquet; "
     ".xlsx; of embeddings also .npy)."
 )
@@ -100,88 +112,104 @@ Output = Annotated[
 Errors = Annotated[
     Path | None,
     typer.Option(
-        help="Where the failed requests of a file for the OpenAI Batch API go; default: "
-        "OUT.errors.jsonl.",
+        help=_(
+            "Where the failed requests of a file for the OpenAI Batch API go; default: "
+            "OUT.errors.jsonl."
+        ),
         metavar="FILE",
     ),
 ]
 Fresh = Annotated[
     bool,
-    typer.Option("--fresh", help="Ask every row again, whatever other batches have had answered."),
+    typer.Option(
+        "--fresh", help=_("Ask every row again, whatever other batches have had answered.")
+    ),
 ]
 RetryFailed = Annotated[
     bool,
     typer.Option(
         "--retry-failed",
-        help="Ask only the rows that have failed again, also with a prompt that has changed; the "
-        "other answers are kept.",
+        help=_(
+            "Ask only the rows that have failed again, also with a prompt that has changed; the "
+            "other answers are kept."
+        ),
     ),
 ]
 PaceName = Annotated[
     Pace | None,
     typer.Option(
-        help="How to spend a day's allowance: asap, even over the day, or auto: evenly only "
-        "when the work does not fit; default: as configured (auto).",
+        help=_(
+            "How to spend a day's allowance: asap, even over the day, or auto: evenly only "
+            "when the work does not fit; default: as configured (auto)."
+        ),
     ),
 ]
 NoWait = Annotated[
     bool,
     typer.Option(
         "--no-wait",
-        help="End when today's allowance is spent, instead of sleeping till it "
-        "is renewed; implies --pace asap.",
+        help=_(
+            "End when today's allowance is spent, instead of sleeping till it "
+            "is renewed; implies --pace asap."
+        ),
     ),
 ]
 Forever = Annotated[
     bool,
     typer.Option(
         "--forever",
-        help="Work off whatever is queued, now and later, until it is stopped; a terminal that "
-        "is closed does not stop it.",
+        help=_(
+            "Work off whatever is queued, now and later, until it is stopped; a terminal that "
+            "is closed does not stop it."
+        ),
     ),
 ]
 CallsPerDay = Annotated[
     int | None,
     typer.Option(
-        help="Calls the simulated account allows a day; default: as the account's settings say.",
+        help=_("Calls the simulated account allows a day; default: as the account's settings say."),
         metavar="N",
     ),
 ]
 CallsPerModel = Annotated[
     int | None,
     typer.Option(
-        help="Calls it allows a day on one model; default: as the account's settings say.",
+        help=_("Calls it allows a day on one model; default: as the account's settings say."),
         metavar="N",
     ),
 ]
 NoHeaders = Annotated[
-    bool, typer.Option("--no-headers", help="Leave out the headers that tell what is left.")
+    bool, typer.Option("--no-headers", help=_("Leave out the headers that tell what is left."))
 ]
 Faults = Annotated[
     list[str] | None,
     typer.Option(
         "--fault",
-        help="A kind of fault and its probability for each call, from 0 to 1; may be repeated. "
-        "Kinds: error_500, bad_gateway, drop, hang, truncated, error_in_200, empty_shell, "
-        "throttle, bad_answer; for each item of a pack: item_missing, item_wrong, item_twice, "
-        "item_swapped; of images: task_failed, task_lost, url_expired, image_garbage, image_html, "
-        "image_too_large. Default: none.",
+        help=_(
+            "A kind of fault and its probability for each call, from 0 to 1; may be repeated. "
+            "Kinds: error_500, bad_gateway, drop, hang, truncated, error_in_200, empty_shell, "
+            "throttle, bad_answer; for each item of a pack: item_missing, item_wrong, item_twice, "
+            "item_swapped; of images: task_failed, task_lost, url_expired, image_garbage, "
+            "image_html, image_too_large. Default: none."
+        ),
         metavar="KIND=P",
     ),
 ]
 Foreign = Annotated[
     int | None,
-    typer.Option(help="Calls a day that somebody else spends; default: 0.", metavar="N"),
+    typer.Option(help=_("Calls a day that somebody else spends; default: 0."), metavar="N"),
 ]
 Seed = Annotated[
     int | None,
-    typer.Option(help="Decides every draw; the same seed, the same run; default: 0.", metavar="N"),
+    typer.Option(
+        help=_("Decides every draw; the same seed, the same run; default: 0."), metavar="N"
+    ),
 ]
 
 
 def examples(*lines: str) -> str:
     """The epilog of a command's help."""
-    title = "Example:" if len(lines) == 1 else "Examples:"
+    title = _("Example:") if len(lines) == 1 else _("Examples:")
     return "\b\n" + "\n".join([title, *(f"  {line}" for line in lines)])
 
 
@@ -193,12 +221,14 @@ def read_faults(texts: Iterable[str] | None) -> dict[str, float]:
     """
     found = {}
     for text in texts or ():
-        kind, _, value = text.partition("=")
+        kind, _sign, value = text.partition("=")
         try:
             found[kind.strip()] = float(value)
         except ValueError:
-            remedy = "write a kind and a probability, as in --fault drop=0.05"
-            raise ConfigError(f"{text!r} is not a fault", where="--fault", remedy=remedy) from None
+            remedy = _("write a kind and a probability, as in --fault drop=0.05")
+            raise ConfigError(
+                _("{text!r} is not a fault").format(text=text), where="--fault", remedy=remedy
+            ) from None
     return found
 
 
@@ -213,8 +243,8 @@ def read_age(text: str) -> int:
         ConfigError: The text is no age.
     """
     if (found := _AGE.fullmatch(text.strip())) is None:
-        remedy = "write a number of minutes, hours, days or weeks: 90m, 12h, 30d, 8w"
-        raise ConfigError(f"{text!r} is not an age", remedy=remedy)
+        remedy = _("write a number of minutes, hours, days or weeks: 90m, 12h, 30d, 8w")
+        raise ConfigError(_("{text!r} is not an age").format(text=text), remedy=remedy)
     return int(found[1]) * _MS[found[2]]
 
 
@@ -225,5 +255,5 @@ def refuse_overwriting(output: Path, datasets: Iterable[Path]) -> None:
         OutputError: They would.
     """
     if output.resolve() in {dataset.resolve() for dataset in datasets}:
-        what = "the results would replace the dataset they come from"
-        raise OutputError(what, where=str(output), remedy="name another file with -o")
+        what = _("the results would replace the dataset they come from")
+        raise OutputError(what, where=str(output), remedy=_("name another file with -o"))

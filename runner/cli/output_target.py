@@ -9,6 +9,7 @@ from typing import Any
 
 from runner.cli.options import refuse_overwriting
 from runner.errors import OutputError
+from runner.language import _
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class OutputTarget:
 
         if self.path is None:
             if self.errors:
-                raise OutputError("--errors goes with -o", where=str(self.errors))
+                raise OutputError(_("--errors goes with -o"), where=str(self.errors))
             return
         for file in check_target(self.path, kind, rows=rows, errors=self.errors):
             refuse_overwriting(file, sources)

@@ -35,6 +35,7 @@ from runner.cli.options import (
     read_faults,
 )
 from runner.cli.session import Session, print_json, session_of
+from runner.language import _
 
 if TYPE_CHECKING:
     from runner.app.application import Application
@@ -82,7 +83,11 @@ def plan(
     from runner.wording import fmt
 
     models = fmt.model_names(found.models)
-    session.print(f"{found.name} on {models}: what it would cost; nothing was spent")
+    session.print(
+        _("{name} on {models}: what it would cost; nothing was spent").format(
+            name=found.name, models=models
+        )
+    )
     session.print(
         summaries.cost(
             found.rows,
@@ -97,7 +102,11 @@ def plan(
     )
     if (advice := summaries.packing_advice(found)) is not None:
         session.print(advice)
-    session.print(f"try it in virtual time: {session.command('rehearse', *job.to_argv())}")
+    session.print(
+        _("try it in virtual time: {command}").format(
+            command=session.command("rehearse", *job.to_argv())
+        )
+    )
     return exit_codes.DONE
 
 
@@ -106,7 +115,7 @@ async def _planned(session: Session, midnight: Application, checked: Checked) ->
     from runner.cli.render.consoles import bar
 
     models, most = checked.jobfile.job.choices, checked.jobfile.limits.max_calls
-    with bar(session.err, "reckoning") as tick:
+    with bar(session.err, _("reckoning")) as tick:
         found = await make_plan(
             checked,
             lambda calls: midnight.forecast(models, calls, most),
@@ -132,7 +141,7 @@ def try_(
     jobfile: JobFile,
     dataset: Input = None,
     rows: Annotated[
-        int, typer.Option("-n", help="Rows to ask; default: 3.", min=1, max=100, metavar="N")
+        int, typer.Option("-n", help=_("Rows to ask; default: 3."), min=1, max=100, metavar="N")
     ] = 3,
     model: Model = None,
     input_format: InputFormat = None,
@@ -185,7 +194,7 @@ def rehearse(
     start: Annotated[
         str | None,
         typer.Option(
-            help="The moment at which virtual time begins, as ISO 8601; default: now.",
+            help=_("The moment at which virtual time begins, as ISO 8601; default: now."),
             metavar="MOMENT",
         ),
     ] = None,

@@ -9,6 +9,7 @@ import typer
 from runner.cli import exit_codes
 from runner.cli.options import examples
 from runner.cli.session import print_json, run_async, session_of
+from runner.language import _
 
 app = typer.Typer(rich_markup_mode=None)
 presets = typer.Typer(rich_markup_mode=None, no_args_is_help=False)
@@ -25,7 +26,7 @@ def group(context: typer.Context) -> None:
 def show(
     context: typer.Context,
     name: Annotated[
-        str | None, typer.Argument(help="One provider, in full; default: all.", metavar="NAME")
+        str | None, typer.Argument(help=_("One provider, in full; default: all."), metavar="NAME")
     ] = None,
 ) -> int:
     """Show every preset with its age and data use, or one in full."""
@@ -62,7 +63,7 @@ def show(
 def update(
     context: typer.Context,
     source: Annotated[
-        str, typer.Argument(help="A file of presets, or an https URL.", metavar="FILE|URL")
+        str, typer.Argument(help=_("A file of presets, or an https URL."), metavar="FILE|URL")
     ],
 ) -> int:
     """Install the presets of a file; it is checked as a whole first, and no token is sent."""

@@ -11,6 +11,7 @@ import typer
 from runner.cli import exit_codes
 from runner.cli.options import OUTPUT_HELP, BatchName, Errors, Html, examples
 from runner.cli.session import Session, print_json, session_of
+from runner.language import _
 
 if TYPE_CHECKING:
     from runner.app.application import Application
@@ -24,7 +25,7 @@ app = typer.Typer(rich_markup_mode=None)
 OneBatch = Annotated[
     str | None,
     typer.Argument(
-        help="A batch: its number, or its name (the newest); default: all.", metavar="BATCH"
+        help=_("A batch: its number, or its name (the newest); default: all."), metavar="BATCH"
     ),
 ]
 
@@ -36,10 +37,10 @@ def status(
     context: typer.Context,
     batch: OneBatch = None,
     trials: Annotated[
-        bool, typer.Option("--trials", help="Show the batches of midnight try, too.")
+        bool, typer.Option("--trials", help=_("Show the batches of midnight try, too."))
     ] = False,
     why: Annotated[
-        bool, typer.Option("--why", help="Say what holds each batch back, down to the window.")
+        bool, typer.Option("--why", help=_("Say what holds each batch back, down to the window."))
     ] = False,
 ) -> int:
     """Show how far each batch is, and what it waits for."""
@@ -104,19 +105,21 @@ def report(
     by: Annotated[
         list[str] | None,
         typer.Option(
-            help="What the lines are about: day, hour, account, model, batch, client; several with "
-            "commas; default: day, by the provider's own calendar.",
+            help=_(
+                "What the lines are about: day, hour, account, model, batch, client; several with "
+                "commas; default: day, by the provider's own calendar."
+            ),
             metavar="KEY",
         ),
     ] = None,
     since: Annotated[
         str | None,
-        typer.Option(help="From this day on: YYYY-MM-DD, or 7d for so long ago.", metavar="DAY"),
+        typer.Option(help=_("From this day on: YYYY-MM-DD, or 7d for so long ago."), metavar="DAY"),
     ] = None,
-    until: Annotated[str | None, typer.Option(help="Up to this day.", metavar="DAY")] = None,
-    csv: Annotated[bool, typer.Option("--csv", help="CSV instead of a table.")] = False,
+    until: Annotated[str | None, typer.Option(help=_("Up to this day."), metavar="DAY")] = None,
+    csv: Annotated[bool, typer.Option("--csv", help=_("CSV instead of a table."))] = False,
     parquet: Annotated[
-        Path | None, typer.Option(help="Write the lines to a Parquet file.", metavar="FILE")
+        Path | None, typer.Option(help=_("Write the lines to a Parquet file."), metavar="FILE")
     ] = None,
     html: Html = None,
 ) -> int:
@@ -145,8 +148,10 @@ def export(
         bool,
         typer.Option(
             "--details",
-            help="Add the account, the call in the ledger, whether that was another row's, and "
-            "the reply.",
+            help=_(
+                "Add the account, the call in the ledger, whether that was another row's, and "
+                "the reply."
+            ),
         ),
     ] = False,
 ) -> int:
@@ -175,7 +180,7 @@ async def _export(
     batch = await midnight.batch(name)
     target.check(kind_of(batch), batch.rows, [to_path(batch.input)])
     path = target.path or Path()
-    with bar(session.err, f"writing {path.name}") as tick:
+    with bar(session.err, _("writing {name}").format(name=path.name)) as tick:
         written = midnight.export(batch, path, tick, errors=target.errors, details=target.details)
         return batch, await written
 
@@ -185,7 +190,7 @@ def failures(
     context: typer.Context,
     batch: BatchName,
     limit: Annotated[
-        int, typer.Option(min=1, help="Rows shown at most; default: 20.", metavar="N")
+        int, typer.Option(min=1, help=_("Rows shown at most; default: 20."), metavar="N")
     ] = 20,
 ) -> int:
     """Show why rows failed, each cause with an example and what to do; then the rows."""

@@ -18,6 +18,7 @@ from runner.cli.session import Session, print_json
 from runner.cli.submit_action import check
 from runner.clock import SystemClock
 from runner.errors import ConfigError
+from runner.language import _
 from runner.wording import fmt
 
 
@@ -71,8 +72,10 @@ def read_moment(text: str | None) -> int:
     try:
         return round(datetime.fromisoformat(text).timestamp() * 1000)
     except (ValueError, OverflowError, OSError):
-        remedy = "write it as 2026-11-24T08:00 or 2026-11-24T08:00+08:00"
-        raise ConfigError(f"{text!r} is not a moment", where="--start", remedy=remedy) from None
+        remedy = _("write it as 2026-11-24T08:00 or 2026-11-24T08:00+08:00")
+        raise ConfigError(
+            _("{text!r} is not a moment").format(text=text), where="--start", remedy=remedy
+        ) from None
 
 
 def _print(session: Session, request: RehearsalRequest, found: Rehearsal, real_s: float) -> None:
@@ -86,4 +89,4 @@ def _print(session: Session, request: RehearsalRequest, found: Rehearsal, real_s
         written = report_tables.written(path, found.rows_written, found.ran.batches[0])
     session.print(rehearsal_view.closing(found, real_s, written))
     again = session.command("run", *request.job.to_argv(), "-o")
-    session.print(f"for real: {again} OUT")
+    session.print(_("for real: {again} OUT").format(again=again))

@@ -17,6 +17,7 @@ from runner.cli.output_target import write_text
 from runner.cli.session import Session, print_json
 from runner.clock import SystemClock, moment
 from runner.errors import ConfigError
+from runner.language import _
 
 if TYPE_CHECKING:
     from runner.app.application import Application
@@ -56,7 +57,7 @@ def show_report(session: Session, request: ReportRequest) -> int:
         OutputError: A file cannot be written.
     """
     if request.csv and session.json:
-        raise typer.BadParameter("--csv and --json exclude each other: name one of them")
+        raise typer.BadParameter(_("--csv and --json exclude each other: name one of them"))
     found = session.query(lambda midnight: _read(midnight, request))
     if request.html and found.page is not None:
         write_text(request.html, found.page)
@@ -78,7 +79,7 @@ def _print(session: Session, request: ReportRequest, found: _Found) -> None:
     from runner.cli.render import quota_tables, report_tables  # noqa: PLC0415 - not for --json
 
     for path in filter(None, (request.html, request.parquet)):
-        session.print(f"written: {path}")
+        session.print(_("written: {path}").format(path=path))
     if request.html or request.parquet:
         return
     session.print(report_tables.report(found.report))
@@ -86,7 +87,9 @@ def _print(session: Session, request: ReportRequest, found: _Found) -> None:
     if found.quality is not None:
         from runner.cli.render.agreement_tables import quality  # noqa: PLC0415
 
-        session.print(*quality(found.quality))
+        batch = found.report.wanted.batch
+        review = session.command("review", str(batch.id) if batch else "")
+        session.print(*quality(found.quality, review))
 
 
 async def _read(midnight: Application, request: ReportRequest) -> _Found:
@@ -104,8 +107,10 @@ def _wanted(request: ReportRequest, only: object) -> Wanted:
 
     words = [word.strip() for text in request.by for word in text.split(",")]
     if unknown := [word for word in words if word not in [*By]]:
-        remedy = f"one of: {', '.join(By)}"
-        raise ConfigError(f"a report has no {unknown[0]!r}", where="--by", remedy=remedy)
+        remedy = _("one of: {known}").format(known=", ".join(By))
+        raise ConfigError(
+            _("a report has no {unknown!r}").format(unknown=unknown[0]), where="--by", remedy=remedy
+        )
     by = tuple(dict.fromkeys(map(By, words))) or (By.DAY,)
     batch = only if isinstance(only, Batch) else None
     return Wanted(by, _day(request.since, "--since"), _day(request.until, "--until"), batch)
@@ -122,8 +127,10 @@ def _day(text: str | None, option: str) -> str:
     try:
         ago = timedelta(milliseconds=read_age(text))
     except ConfigError:
-        remedy = "write YYYY-MM-DD, or how long ago it was: 7d, 4w"
-        raise ConfigError(f"{text!r} is not a day", where=option, remedy=remedy) from None
+        remedy = _("write YYYY-MM-DD, or how long ago it was: 7d, 4w")
+        raise ConfigError(
+            _("{text!r} is not a day").format(text=text), where=option, remedy=remedy
+        ) from None
     return (moment(SystemClock().now()) - ago).date().isoformat()
 
 
@@ -134,7 +141,7 @@ def _write_parquet(path: Path, report: Report) -> None:
     from runner.files import open_output  # noqa: PLC0415
 
     if path.suffix != ".parquet":
-        raise OutputError("this is no .parquet file", where=str(path), remedy="name one")
+        raise OutputError(_("this is no .parquet file"), where=str(path), remedy=_("name one"))
     columns, rows = report_json.rows(report)
     first, *rest = columns
     with open_output(path, [first], rest) as output:

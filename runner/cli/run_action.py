@@ -18,6 +18,7 @@ from runner.cli.submit_action import AS_USUAL, Again, check, submit
 from runner.clock import SystemClock
 from runner.core.pacing import Pace
 from runner.errors import ConfigError
+from runner.language import _
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -56,19 +57,23 @@ class RunRequest:
         """
         self.again.check()
         if self.forever and (self.job or self.no_wait):
-            remedy = "queue the dataset with: midnight submit JOBFILE INPUT -o OUT"
-            raise ConfigError("--forever works off all that is queued", where="run", remedy=remedy)
+            remedy = _("queue the dataset with: midnight submit JOBFILE INPUT -o OUT")
+            raise ConfigError(
+                _("--forever works off all that is queued"), where="run", remedy=remedy
+            )
         if self.job:
             return
-        words, both = dataset.to_argv(), "name the job file and the dataset too"
+        words, both = dataset.to_argv(), _("name the job file and the dataset too")
         if self.target.path is not None:
-            remedy = f"{both}, or use: midnight export BATCH -o OUT"
-            raise ConfigError("-o needs a batch to write", where="run", remedy=remedy)
+            remedy = _("{both}, or use: midnight export BATCH -o OUT").format(both=both)
+            raise ConfigError(_("-o needs a batch to write"), where="run", remedy=remedy)
         if words:
-            raise ConfigError(f"{words[0]} needs a dataset", where="run", remedy=both)
+            raise ConfigError(
+                _("{option} needs a dataset").format(option=words[0]), where="run", remedy=both
+            )
         if self.again:
-            what = "--fresh and --retry-failed need a dataset"
-            remedy = f"{both}, or use: midnight retry BATCH"
+            what = _("--fresh and --retry-failed need a dataset")
+            remedy = _("{both}, or use: midnight retry BATCH").format(both=both)
             raise ConfigError(what, where="run", remedy=remedy)
 
     def to_argv(self) -> list[str | Path]:
@@ -113,7 +118,7 @@ async def _run(
         queued = await submit(session, midnight, checked, request.again, request.target)
         only = queued.batch
     if await midnight.is_worked_on():
-        told = "another runner is at work on this database: both share the allowance"
+        told = _("another runner is at work on this database: both share the allowance")
         session.err.print(told, style="dim", highlight=False, soft_wrap=True)
     with watching(session.err, midnight) as watcher:
         ran = await midnight.run(
@@ -167,6 +172,6 @@ def _print(session: Session, request: RunRequest, report: RunReport) -> None:
         found = summaries.Summary(ran, report.windows, session.command(), now)
         session.print(summaries.summary(found))
         if summaries.unfinished(ran):
-            session.print(f"go on with: {resume}")
+            session.print(_("go on with: {resume}").format(resume=resume))
     if own is not None and own.error is not None:
         raise own.error

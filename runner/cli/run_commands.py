@@ -31,6 +31,7 @@ from runner.cli.options import (
     examples,
 )
 from runner.cli.session import Session, print_json, session_of
+from runner.language import _
 
 if TYPE_CHECKING:
     from runner.store.batches import Batch
@@ -126,15 +127,17 @@ def submit(
     from runner.cli.render import status_tables, summaries
     from runner.clock import SystemClock
 
-    word = "queued as" if found.created else "queued before as"
-    session.print(f"{found.batch.name}: {word} batch {found.batch.id}")
+    word = _("queued as") if found.created else _("queued before as")
+    session.print(
+        _("{name}: {word} batch {id}").format(name=found.batch.name, word=word, id=found.batch.id)
+    )
     session.print(summaries.cost(found.batch.rows, found.forecast, SystemClock().now()))
     go_on = (
         session.command("run")
         if status_tables.runnable(found.batch)
         else _how_to_resume(session, found.batch)
     )
-    session.print(f"go on with: {go_on}")
+    session.print(_("go on with: {go_on}").format(go_on=go_on))
     return exit_codes.DONE
 
 

@@ -12,9 +12,10 @@ from runner.cli.render.keys import Handlers
 from runner.core.states import BatchState
 from runner.engine.progress import Progress, Watcher
 from runner.errors import RunnerError
+from runner.language import _
 from runner.store.batches import Batch
 
-KEYS_HINT = "q or Ctrl-C: finish the calls in flight and stop · p: pause, and go on"
+KEYS_HINT = _("q or Ctrl-C: finish the calls in flight and stop · p: pause, and go on")
 
 
 class RunKeys:

@@ -7,6 +7,7 @@ from runner.cli import exit_codes
 from runner.cli.session import Session, print_json_line
 from runner.clock import SystemClock
 from runner.core.ending import Ending
+from runner.language import _
 from runner.listening import url_of
 from runner.server.serve import serve
 
@@ -18,9 +19,11 @@ def serve_clients(session: Session, host: str, port: int) -> int:
         url = url_of(host, real_port)
         if session.json:
             print_json_line({"listening": url})
-        session.err.print(f"Listening on {url}", style="bold", highlight=False)
-        session.err.print(f"  dashboard: {url}/", highlight=False, soft_wrap=True)
-        told = f"  base URL for clients: {url}/v1; Ctrl-C stops it, once calls in flight have ended"
+        session.err.print(_("Listening on {url}").format(url=url), style="bold", highlight=False)
+        session.err.print(_("  dashboard: {url}/").format(url=url), highlight=False, soft_wrap=True)
+        told = _(
+            "  base URL for clients: {url}/v1; Ctrl-C stops it, once calls in flight have ended"
+        ).format(url=url)
         session.err.print(told, highlight=False, soft_wrap=True)
 
     async def main() -> bool:
@@ -31,7 +34,7 @@ def serve_clients(session: Session, host: str, port: int) -> int:
 
     left = session.run(main)
     if not session.json:
-        session.print("stopped; what is queued goes on with the next: midnight serve, or run")
+        session.print(_("stopped; what is queued goes on with the next: midnight serve, or run"))
     return exit_codes.WORK_LEFT if left else exit_codes.DONE
 
 

@@ -9,12 +9,13 @@ import typer
 from runner.cli import exit_codes
 from runner.cli.options import examples
 from runner.cli.session import print_json, session_of
+from runner.language import _
 
 app = typer.Typer(rich_markup_mode=None)
 server = typer.Typer(rich_markup_mode=None)
 key = typer.Typer(rich_markup_mode=None)
 
-ClientName = Annotated[str, typer.Argument(help="What the client is called.", metavar="NAME")]
+ClientName = Annotated[str, typer.Argument(help=_("What the client is called."), metavar="NAME")]
 
 
 @server.callback(
@@ -27,11 +28,11 @@ ClientName = Annotated[str, typer.Argument(help="What the client is called.", me
 def serve(
     context: typer.Context,
     host: Annotated[
-        str, typer.Option(help="Address to listen on.", metavar="ADDRESS")
+        str, typer.Option(help=_("Address to listen on."), metavar="ADDRESS")
     ] = "127.0.0.1",
     port: Annotated[
         int,
-        typer.Option(help="Port to listen on, 0 for a free one.", min=0, max=65535, metavar="N"),
+        typer.Option(help=_("Port to listen on, 0 for a free one."), min=0, max=65535, metavar="N"),
     ] = 8765,
 ) -> int:
     """Serve OpenAI's API to other programs, and run what is queued."""
@@ -58,7 +59,9 @@ def key_add(context: typer.Context, name: ClientName) -> int:
         print_json({"client": name, "key": made})
     else:
         typer.echo(made)
-        session.err.print(f"the key of {name}: it is shown this once", style="dim")
+        session.err.print(
+            _("the key of {name}: it is shown this once").format(name=name), style="dim"
+        )
     return exit_codes.DONE
 
 
@@ -76,10 +79,17 @@ def key_list(context: typer.Context) -> int:
         )
     elif not found:
         add = session.command("serve", "key", "add")
-        session.print(f"no client has a key; make one with: {add} NAME")
+        session.print(_("no client has a key; make one with: {add} NAME").format(add=add))
     else:
         now = SystemClock().now()
-        session.print(*(f"{k.client}  since {fmt.when(k.created_at, now)}" for k in found))
+        session.print(
+            *(
+                _("{client}  since {when}").format(
+                    client=k.client, when=fmt.when(k.created_at, now)
+                )
+                for k in found
+            )
+        )
     return exit_codes.DONE
 
 
@@ -91,7 +101,7 @@ def key_remove(context: typer.Context, name: ClientName) -> int:
     if session.json:
         print_json({"client": name, "removed": True})
     else:
-        session.print(f"the key of {name} is void")
+        session.print(_("the key of {name} is void").format(name=name))
     return exit_codes.DONE
 
 
@@ -101,20 +111,21 @@ def setup(
     program: Annotated[
         str,
         typer.Argument(
-            help="cherry-studio, open-webui, openai-python, litellm or continue.", metavar="PROGRAM"
+            help=_("cherry-studio, open-webui, openai-python, litellm or continue."),
+            metavar="PROGRAM",
         ),
     ],
     url: Annotated[
-        str, typer.Option(help="Where the server listens.", metavar="URL")
+        str, typer.Option(help=_("Where the server listens."), metavar="URL")
     ] = "http://127.0.0.1:8765",
     key_: Annotated[
         str,
         typer.Option(
-            "--key", help="The client's key; default: any, for a server without.", metavar="KEY"
+            "--key", help=_("The client's key; default: any, for a server without."), metavar="KEY"
         ),
     ] = "",
     model: Annotated[
-        list[str] | None, typer.Option(help="A model; may be repeated.", metavar="MODEL")
+        list[str] | None, typer.Option(help=_("A model; may be repeated."), metavar="MODEL")
     ] = None,
 ) -> int:
     """Show what to enter in another program so that it asks `midnight serve`."""
@@ -124,8 +135,12 @@ def setup(
     from runner.errors import ConfigError
 
     if program not in client_setups.PROGRAMS:
-        remedy = f"one of: {', '.join(client_setups.PROGRAMS)}"
-        raise ConfigError(f'"{program}" is not known', where="midnight setup", remedy=remedy)
+        remedy = _("one of: {known}").format(known=", ".join(client_setups.PROGRAMS))
+        raise ConfigError(
+            _('"{program}" is not known').format(program=program),
+            where="midnight setup",
+            remedy=remedy,
+        )
     session = session_of(context)
     models = model or list(session.settings.serve.models)
     found = client_setups.setup(program, url, models, key_)

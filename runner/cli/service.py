@@ -13,6 +13,7 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 from runner.errors import ConfigError
+from runner.language import _
 
 NAME = "midnight-runner"
 LABEL = "midnight-runner.run"
@@ -104,7 +105,7 @@ def install(service: Service, options: Sequence[str]) -> list[str]:
         ConfigError: The file cannot be written, or the system refuses it.
     """
     if service.path is None:
-        neither = "there is neither systemd nor launchd here; add this with: crontab -e"
+        neither = _("there is neither systemd nor launchd here; add this with: crontab -e")
         return [neither, cron_line(options)]
     command = command_line(options)
     environment = service.environment or Path()
@@ -113,53 +114,59 @@ def install(service: Service, options: Sequence[str]) -> list[str]:
         service.path.parent.mkdir(parents=True, exist_ok=True)
         service.path.write_text(text, encoding="utf-8")
     except OSError as error:
-        what = f"the service cannot be written ({error.strerror})"
-        raise ConfigError(what, where=str(service.path), remedy="check the folder") from error
+        what = _("the service cannot be written ({reason})").format(reason=error.strerror)
+        raise ConfigError(what, where=str(service.path), remedy=_("check the folder")) from error
     told = [f"written: {service.path}"]
     if service.kind == "systemd":
         _call("systemctl", "--user", "daemon-reload")
         _call("systemctl", "--user", "enable", "--now", NAME)
-        tokens = (
-            f"it does not see the variables of this shell: put tokens into {environment}, a line "
-            "each (NAME=VALUE), readable by you alone; then: systemctl --user restart " + NAME
-        )
-        told += [tokens, "to have it run while you are logged out: loginctl enable-linger"]
+        tokens = _(
+            "it does not see the variables of this shell: put tokens into {environment}, "
+            "a line each (NAME=VALUE), readable by you alone; then: systemctl --user "
+            "restart {name}"
+        ).format(environment=environment, name=NAME)
+        told += [tokens, _("to have it run while you are logged out: loginctl enable-linger")]
     else:
         _call("launchctl", "load", "-w", str(service.path))
-        told.append("it does not see the variables of this shell: name tokens as file: or keyring:")
+        told.append(
+            _("it does not see the variables of this shell: name tokens as file: or keyring:")
+        )
     return told
 
 
 def status(service: Service) -> str:
     """Whether it is installed, and at work."""
     if service.path is None or not service.path.exists():
-        return "not installed"
+        return _("not installed")
     words = {
         "systemd": ("systemctl", "--user", "is-active", NAME),
         "launchd": ("launchctl", "list", LABEL),
     }[service.kind]
     code, said = _run(*words)
     state = said.strip().splitlines()[0] if service.kind == "systemd" and said.strip() else ""
-    return f"installed, {state or ('loaded' if code == 0 else 'not loaded')}: {service.path}"
+    state = state or (_("loaded") if code == 0 else _("not loaded"))
+    return _("installed, {state}: {path}").format(state=state, path=service.path)
 
 
 def remove(service: Service) -> str:
     """Stop it and delete its file; what is told."""
     if service.path is None or not service.path.exists():
-        return "not installed"
+        return _("not installed")
     if service.kind == "systemd":
         _run("systemctl", "--user", "disable", "--now", NAME)
     else:
         _run("launchctl", "unload", "-w", str(service.path))
     service.path.unlink()
-    return f"stopped and removed: {service.path}"
+    return _("stopped and removed: {path}").format(path=service.path)
 
 
 def _call(*words: str) -> None:
     code, said = _run(*words)
     if code:
-        what = f"the system refuses this: {' '.join(words)} ({said.strip() or f'exit code {code}'})"
-        raise ConfigError(what, remedy="run that by hand, or use cron: midnight run --no-wait")
+        what = _("the system refuses this: {words} ({said})").format(
+            words=" ".join(words), said=said.strip() or _("exit code {code}").format(code=code)
+        )
+        raise ConfigError(what, remedy=_("run that by hand, or use cron: midnight run --no-wait"))
 
 
 def _run(*words: str) -> tuple[int, str]:

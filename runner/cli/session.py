@@ -11,6 +11,8 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from runner.language import _
+
 if TYPE_CHECKING:
     import typer
     from rich.console import Console, RenderableType
@@ -60,7 +62,9 @@ class Session:
             yield midnight
 
     def _announce_upgrade(self, copy: Path) -> None:
-        told = f"Bringing the database up to date; a copy of it as it was is kept: {copy}"
+        told = _("Bringing the database up to date; a copy of it as it was is kept: {copy}").format(
+            copy=copy
+        )
         self.err.print(told, style="dim", highlight=False, soft_wrap=True)
 
     def query(
@@ -97,9 +101,11 @@ class Session:
 
         origin, path = self.settings.origins["db"], self.settings.db
         if origin != DEFAULT and not os.path.exists(path):  # noqa: PTH110 - never raises
-            remedy = "correct the path, or queue something there first: midnight submit"
+            remedy = _("correct the path, or queue something there first: midnight submit")
             raise StoreError(
-                f"{origin} names a database that is not there", where=str(path), remedy=remedy
+                _("{origin} names a database that is not there").format(origin=origin),
+                where=str(path),
+                remedy=remedy,
             )
 
     @cached_property

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from runner.cli import exit_codes
 from runner.cli.session import Session
 from runner.errors import OutputError
+from runner.language import _
 
 if TYPE_CHECKING:
     from runner.app.application import Application
@@ -26,7 +27,9 @@ def show_set_aside(session: Session, output: Path | None, *, forget: bool) -> in
         OutputError: The file exists, or cannot be written; nothing is deleted.
     """
     if output is not None and output.exists():
-        raise OutputError("this file exists", where=str(output), remedy="name another with -o")
+        raise OutputError(
+            _("this file exists"), where=str(output), remedy=_("name another with -o")
+        )
 
     async def main(midnight: Application) -> list[SetAside]:
         found = await midnight.set_aside()

@@ -10,6 +10,7 @@ import typer
 from runner.cli import exit_codes
 from runner.cli.options import examples
 from runner.cli.session import Session, print_json, run_async, session_of
+from runner.language import _
 
 if TYPE_CHECKING:
     from runner.app.application import Application
@@ -72,20 +73,22 @@ def init(
     name: Annotated[
         str | None,
         typer.Argument(
-            help="A ready job file, or a dataset of your own; default, where nobody can be asked: "
-            "label_reviews.",
+            help=_(
+                "A ready job file, or a dataset of your own; default, where nobody can be asked: "
+                "label_reviews."
+            ),
             metavar="NAME|FILE",
         ),
     ] = None,
     task: Annotated[
         str | None,
-        typer.Option(help="What is to be done with each row of the dataset.", metavar="TEXT"),
+        typer.Option(help=_("What is to be done with each row of the dataset."), metavar="TEXT"),
     ] = None,
     labels: Annotated[
         str | None,
-        typer.Option(help="The labels, with commas; empty: a text of any kind.", metavar="A,B"),
+        typer.Option(help=_("The labels, with commas; empty: a text of any kind."), metavar="A,B"),
     ] = None,
-    show: Annotated[bool, typer.Option("--list", help="Only list the ready ones.")] = False,
+    show: Annotated[bool, typer.Option("--list", help=_("Only list the ready ones."))] = False,
 ) -> int:
     """Write a job file for your data, or copy a ready one; none is replaced."""
     from runner.cli import templates
@@ -102,10 +105,14 @@ def init(
     if session.json:
         print_json({"copied": [path.as_posix() for path in copied]})
         return exit_codes.DONE
-    session.print(f"copied {', '.join(map(str, copied))}")
+    session.print(_("copied {copied}").format(copied=", ".join(map(str, copied))))
     job = templates.arguments(copied)
-    session.print(f"what would it cost:     {session.command('plan', *job)}")
-    session.print(f"try it, spending none:  {session.command('rehearse', *job)}")
+    session.print(
+        _("what would it cost:     {command}").format(command=session.command("plan", *job))
+    )
+    session.print(
+        _("try it, spending none:  {command}").format(command=session.command("rehearse", *job))
+    )
     return exit_codes.DONE
 
 
@@ -136,10 +143,16 @@ def _job_for_own_data(
         print_json({"written": str(target)})
         return exit_codes.DONE
     job = (str(target), str(answers.data))
-    session.print(f"written: {target}; read it, it is short")
-    session.print(f"what would it cost:       {session.command('plan', *job)}")
-    session.print(f"try it, spending none:    {session.command('rehearse', *job)}")
-    session.print(f"ask three rows for real:  {session.command('try', *job)}")
+    session.print(_("written: {target}; read it, it is short").format(target=target))
+    session.print(
+        _("what would it cost:       {command}").format(command=session.command("plan", *job))
+    )
+    session.print(
+        _("try it, spending none:    {command}").format(command=session.command("rehearse", *job))
+    )
+    session.print(
+        _("ask three rows for real:  {command}").format(command=session.command("try", *job))
+    )
     return exit_codes.DONE
 
 
@@ -170,9 +183,9 @@ def db_check(context: typer.Context) -> int:
     if session.json:
         print_json({"path": str(session.settings.db), "ok": not wrong, "defects": wrong})
     elif wrong:
-        session.print(*wrong, "restore a copy, or report this: it should never happen")
+        session.print(*wrong, _("restore a copy, or report this: it should never happen"))
     else:
-        session.print(f"{session.settings.db} is whole")
+        session.print(_("{db} is whole").format(db=session.settings.db))
     return exit_codes.FAILED if wrong else exit_codes.DONE
 
 
@@ -186,12 +199,12 @@ def db_set_aside(
         typer.Option(
             "-o",
             "--output",
-            help="Write them to a new file, a JSON object a line, with the replies.",
+            help=_("Write them to a new file, a JSON object a line, with the replies."),
             metavar="FILE",
         ),
     ] = None,
     forget: Annotated[
-        bool, typer.Option("--forget", help="Delete them once they were shown or written.")
+        bool, typer.Option("--forget", help=_("Delete them once they were shown or written."))
     ] = False,
 ) -> int:
     """Show the settlements of calls that could not be stored."""
@@ -204,7 +217,7 @@ def db_set_aside(
 def db_backup(
     context: typer.Context,
     target: Annotated[
-        Path, typer.Argument(help="The copy; it must not exist yet.", metavar="FILE")
+        Path, typer.Argument(help=_("The copy; it must not exist yet."), metavar="FILE")
     ],
 ) -> int:
     """Copy the database, even while a runner is at work on it."""
@@ -217,7 +230,7 @@ def db_backup(
     if session.json:
         print_json({"path": str(target), "bytes": target.stat().st_size})
     else:
-        session.print(f"copied to {target}")
+        session.print(_("copied to {target}").format(target=target))
     return exit_codes.DONE
 
 
@@ -230,11 +243,12 @@ def db_prune(
     older_than: Annotated[
         str,
         typer.Option(
-            help="Batches for which nothing was recorded for so long: 12h, 30d, 8w.", metavar="AGE"
+            help=_("Batches for which nothing was recorded for so long: 12h, 30d, 8w."),
+            metavar="AGE",
         ),
     ],
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Name the batches, and delete nothing.")
+        bool, typer.Option("--dry-run", help=_("Name the batches, and delete nothing."))
     ] = False,
 ) -> int:
     """Delete batches that are done or cancelled, and give their space back.

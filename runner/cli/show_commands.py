@@ -9,6 +9,7 @@ import typer
 from runner.cli import exit_codes
 from runner.cli.options import BatchName, examples
 from runner.cli.session import session_of
+from runner.language import _
 
 if TYPE_CHECKING:
     from runner.app.application import Application
@@ -25,7 +26,7 @@ def show(
     batch: BatchName,
     row: Annotated[
         int | None,
-        typer.Argument(help="A row, counted from 1: its whole story.", metavar="ROW"),
+        typer.Argument(help=_("A row, counted from 1: its whole story."), metavar="ROW"),
     ] = None,
 ) -> int:
     """Show a batch in full; or a row: its prompt, every call, every reply."""
@@ -67,8 +68,8 @@ def _show_row(context: typer.Context, batch: str, row: int) -> int:
 @app.command(epilog=examples("midnight diff 1 2"))
 def diff(
     context: typer.Context,
-    first: Annotated[str, typer.Argument(help="The earlier batch.", metavar="BATCH")],
-    second: Annotated[str, typer.Argument(help="The later one.", metavar="BATCH")],
+    first: Annotated[str, typer.Argument(help=_("The earlier batch."), metavar="BATCH")],
+    second: Annotated[str, typer.Argument(help=_("The later one."), metavar="BATCH")],
 ) -> int:
     """Show how the answers of two batches to the same rows differ."""
     session = session_of(context)

@@ -15,6 +15,7 @@ from runner.cli.render import setup_views
 from runner.cli.session import Session, print_json_line, run_async
 from runner.clock import SystemClock
 from runner.errors import ConfigError
+from runner.language import _
 from runner.simulator import SimulatedProvider, serve
 
 DAY_LIMITS = ("calls_per_day", "calls_per_day_per_model")
@@ -66,12 +67,14 @@ def read_latency(text: str) -> tuple[int, int]:
     Raises:
         ConfigError: It is neither.
     """
-    least, _, most = text.partition("-")
+    least, _sign, most = text.partition("-")
     try:
         return int(least), int(most or least)
     except ValueError:
-        remedy = "write the least and the most in milliseconds, as in --latency 300-1200"
-        raise ConfigError(f"{text!r} is not a latency", where="--latency", remedy=remedy) from None
+        remedy = _("write the least and the most in milliseconds, as in --latency 300-1200")
+        raise ConfigError(
+            _("{text!r} is not a latency").format(text=text), where="--latency", remedy=remedy
+        ) from None
 
 
 def read_refill(text: str) -> tuple[int, int]:
@@ -80,12 +83,14 @@ def read_refill(text: str) -> tuple[int, int]:
     Raises:
         ConfigError: It is not of this form.
     """
-    calls, _, seconds = text.partition("/")
+    calls, _sign, seconds = text.partition("/")
     try:
         return int(calls), round(float(seconds) * 1000)
     except (ValueError, OverflowError):
-        remedy = "write calls and the seconds that refill them, as in --refill 1000/86400"
-        raise ConfigError(f"{text!r} is not a refill", where="--refill", remedy=remedy) from None
+        remedy = _("write calls and the seconds that refill them, as in --refill 1000/86400")
+        raise ConfigError(
+            _("{text!r} is not a refill").format(text=text), where="--refill", remedy=remedy
+        ) from None
 
 
 def read_prices(texts: Iterable[str]) -> dict[str, float]:
@@ -96,14 +101,16 @@ def read_prices(texts: Iterable[str]) -> dict[str, float]:
     """
     prices = {}
     for text in texts:
-        model, _, credits_ = text.rpartition("=")
+        model, _sign, credits_ = text.rpartition("=")
         try:
             prices[model.strip()] = float(credits_)
         except ValueError:
             model = ""
         if not model.strip():
-            remedy = "write a model and its price in credits, as in --price Qwen/Qwen3-8B=0.5"
-            raise ConfigError(f"{text!r} is not a price", where="--price", remedy=remedy)
+            remedy = _("write a model and its price in credits, as in --price Qwen/Qwen3-8B=0.5")
+            raise ConfigError(
+                _("{text!r} is not a price").format(text=text), where="--price", remedy=remedy
+            )
     return prices
 
 

@@ -16,41 +16,46 @@ from runner.cli.options import (
     examples,
 )
 from runner.cli.session import session_of
+from runner.language import _
 
 Count = int | None
-Host = Annotated[str, typer.Option(help="Address to listen on.", metavar="ADDRESS")]
+Host = Annotated[str, typer.Option(help=_("Address to listen on."), metavar="ADDRESS")]
 Port = Annotated[
     int,
-    typer.Option(help="Port to listen on, 0 for a free one.", min=0, max=65535, metavar="N"),
+    typer.Option(help=_("Port to listen on, 0 for a free one."), min=0, max=65535, metavar="N"),
 ]
 CallsPerMonth = Annotated[
-    Count, typer.Option(help="Calls it allows a calendar month; default: no limit.", metavar="N")
+    Count, typer.Option(help=_("Calls it allows a calendar month; default: no limit."), metavar="N")
 ]
 TokensPerMonth = Annotated[
-    Count, typer.Option(help="Tokens it allows a calendar month; default: no limit.", metavar="N")
+    Count,
+    typer.Option(help=_("Tokens it allows a calendar month; default: no limit."), metavar="N"),
 ]
 CallsPerMinute = Annotated[
-    Count, typer.Option(help="Calls it allows in any 60 seconds; default: no limit.", metavar="N")
+    Count,
+    typer.Option(help=_("Calls it allows in any 60 seconds; default: no limit."), metavar="N"),
 ]
 TokensPerMinute = Annotated[
     Count,
     typer.Option(
-        help="Tokens, of prompts and answers, it allows in any 60 seconds; default: no limit.",
+        help=_("Tokens, of prompts and answers, it allows in any 60 seconds; default: no limit."),
         metavar="N",
     ),
 ]
 Refill = Annotated[
     str | None,
     typer.Option(
-        help="Calls that its token bucket holds, and the seconds in which an empty one is full "
-        "again; default: no bucket.",
+        help=_(
+            "Calls that its token bucket holds, and the seconds in which an empty one is full "
+            "again; default: no bucket."
+        ),
         metavar="CALLS/SECONDS",
     ),
 ]
 Credits = Annotated[
     float | None,
     typer.Option(
-        help="Credits it is granted a day, one for each call, instead of calls; default: none.",
+        help=_("Credits it is granted a day, one for each call, instead of calls; default: none."),
         metavar="X",
     ),
 ]
@@ -58,77 +63,84 @@ Prices = Annotated[
     list[str] | None,
     typer.Option(
         "--price",
-        help="Credits that a call of a model costs; may be repeated; default: 1.",
+        help=_("Credits that a call of a model costs; may be repeated; default: 1."),
         metavar="MODEL=X",
     ),
 ]
 Retired = Annotated[
     list[str] | None,
-    typer.Option(help="A model that is always refused; may be repeated.", metavar="MODEL"),
+    typer.Option(help=_("A model that is always refused; may be repeated."), metavar="MODEL"),
 ]
 Zone = Annotated[
     str | None,
     typer.Option(
-        help="Zone whose midnight resets its day, as in Europe/Paris; default: Asia/Shanghai.",
+        help=_("Zone whose midnight resets its day, as in Europe/Paris; default: Asia/Shanghai."),
         metavar="NAME",
     ),
 ]
 RetryAfter = Annotated[
     bool,
     typer.Option(
-        "--retry-after", help="Send Retry-After with refusals that clear within a minute."
+        "--retry-after", help=_("Send Retry-After with refusals that clear within a minute.")
     ),
 ]
 Latency = Annotated[
     str | None,
     typer.Option(
-        help="The least and the most time an answer takes, in milliseconds; default: 300-1200.",
+        help=_("The least and the most time an answer takes, in milliseconds; default: 300-1200."),
         metavar="MIN-MAX",
     ),
 ]
 Parallel = Annotated[
     Count,
     typer.Option(
-        help="Calls that the server processes at once; with more in flight, answers take longer "
-        "in proportion; default: load does not change the latency.",
+        help=_(
+            "Calls that the server processes at once; with more in flight, answers take longer "
+            "in proportion; default: load does not change the latency."
+        ),
         metavar="N",
     ),
 ]
 MaxConcurrency = Annotated[
     Count,
     typer.Option(
-        help="Calls answered at once; more get ModelScope's throttling message after the least "
-        "latency; default: no limit.",
+        help=_(
+            "Calls answered at once; more get ModelScope's throttling message after the least "
+            "latency; default: no limit."
+        ),
         metavar="N",
     ),
 ]
 MaxInFlight = Annotated[
     Count,
     typer.Option(
-        help="Calls in flight at once; one more gets a plain 429 at once; default: no limit.",
+        help=_("Calls in flight at once; one more gets a plain 429 at once; default: no limit."),
         metavar="N",
     ),
 ]
 LimitReq = Annotated[
     Count,
     typer.Option(
-        help="Requests a minute that pass, as by nginx's limit_req; default: no limit.",
+        help=_("Requests a minute that pass, as by nginx's limit_req; default: no limit."),
         metavar="N",
     ),
 ]
 LimitReqBurst = Annotated[
-    Count, typer.Option(help="Requests by which they may exceed it; default: 0.", metavar="N")
+    Count, typer.Option(help=_("Requests by which they may exceed it; default: 0."), metavar="N")
 ]
 LimitReqStatus = Annotated[
-    Count, typer.Option(help="Status of the requests that do not pass; default: 503.", metavar="N")
+    Count,
+    typer.Option(help=_("Status of the requests that do not pass; default: 503."), metavar="N"),
 ]
 LimitReqDelay = Annotated[
     bool,
-    typer.Option("--limit-req-delay", help="Delay requests within the burst to the rate."),
+    typer.Option("--limit-req-delay", help=_("Delay requests within the burst to the rate.")),
 ]
 Tokens = Annotated[
     list[str] | None,
-    typer.Option(help="A token that is accepted; may be repeated; default: any.", metavar="TOKEN"),
+    typer.Option(
+        help=_("A token that is accepted; may be repeated; default: any."), metavar="TOKEN"
+    ),
 ]
 
 app = typer.Typer(rich_markup_mode=None)

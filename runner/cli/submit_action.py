@@ -10,6 +10,7 @@ from runner.cli.output_target import OutputTarget
 from runner.cli.render.consoles import bar
 from runner.cli.session import Session
 from runner.errors import ConfigError, JobFileError
+from runner.language import _
 
 if TYPE_CHECKING:
     from runner.app.application import Application
@@ -35,8 +36,8 @@ class Again:
             ConfigError: They do.
         """
         if self.fresh and self.retry_failed:
-            what = "--fresh asks every row again, --retry-failed only those that have failed"
-            raise ConfigError(what, remedy="name one of them")
+            what = _("--fresh asks every row again, --retry-failed only those that have failed")
+            raise ConfigError(what, remedy=_("name one of them"))
 
     @property
     def wishes(self) -> Wishes:
@@ -72,18 +73,23 @@ def check(session: Session, job: JobArguments, target: OutputTarget | None = Non
     files = requests or job.find_dataset()
     first = files.paths[0]
     if first.suffix == ".toml" and job.first.suffix != ".toml":
-        remedy = f"change places: {first} {job.first}"
-        raise JobFileError("the job file comes first", where=str(job.first), remedy=remedy)
+        remedy = _("change places: {first} {job_first}").format(first=first, job_first=job.first)
+        raise JobFileError(_("the job file comes first"), where=str(job.first), remedy=remedy)
     target = target or OutputTarget()
     kind = "request" if requests else load(job.first).job.kind
     target.check(kind, 0, files.paths)
-    with bar(session.err, f"reading {files.name}") as tick:
+    with bar(session.err, _("reading {name}").format(name=files.name)) as tick:
         checked = _read(job, files, tick, requests=requests is not None)
     target.check(kind, checked.dataset.rows, files.paths)
     require_endpoint(session.settings, checked.url)
     uses = [found.told for found in data_uses(session.settings)]
     for remark in (*checked.remarks, *uses):
-        session.err.print(f"note: {remark}", style="yellow", highlight=False, soft_wrap=True)
+        session.err.print(
+            _("note: {remark}").format(remark=remark),
+            style="yellow",
+            highlight=False,
+            soft_wrap=True,
+        )
     beside = target.path.parent if target.path else None
     return replace(checked, beside=beside, job_path=None if requests else job.first)
 
@@ -115,7 +121,7 @@ async def submit(
     """Queue what was checked, with a progress bar; say what it has to do with earlier batches."""
     from runner.cli.render import lineage_view  # noqa: PLC0415 - only what queues
 
-    with bar(session.err, "queueing") as tick:
+    with bar(session.err, _("queueing")) as tick:
         found = await midnight.submit(again.apply(checked), tick, again.wishes)
     told = lineage_view.told(found)
     if target is not None and target.path is not None:

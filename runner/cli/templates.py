@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from runner.errors import NotFoundError, OutputError
+from runner.language import _
 from runner.resources import shipped
 
 DEFAULT = "label_reviews"
 
 # Requests made for the OpenAI Batch API need no job file, and have no room for a comment.
-_REQUESTS = "Requests made for the OpenAI Batch API, run as they are."
+_REQUESTS = _("Requests made for the OpenAI Batch API, run as they are.")
 
 
 def listed() -> list[dict[str, Any]]:
@@ -52,11 +53,14 @@ def copy(name: str, folder: Path) -> list[Path]:
     files = _files(name.partition(".")[0].replace("-", "_"))
     if not files:
         known = ", ".join(each["name"] for each in listed())
-        raise NotFoundError(f"no ready job file {name!r}", remedy=f"one of: {known}")
+        raise NotFoundError(
+            _("no ready job file {name!r}").format(name=name),
+            remedy=_("one of: {known}").format(known=known),
+        )
     for file in files:
         if (folder / file).exists():
-            remedy = "go to another folder, or move it away"
-            raise OutputError("this file is here already", where=str(file), remedy=remedy)
+            remedy = _("go to another folder, or move it away")
+            raise OutputError(_("this file is here already"), where=str(file), remedy=remedy)
     for file in files:
         _copy(shipped("jobs") / file, folder / file)
     return files
@@ -68,8 +72,8 @@ def _copy(source: Path, target: Path) -> None:
         with source.open("rb") as data, target.open("xb") as made:
             shutil.copyfileobj(data, made)
     except OSError as error:
-        what = f"the file cannot be written ({error.strerror})"
-        remedy = "go to a folder that you may write to"
+        what = _("the file cannot be written ({reason})").format(reason=error.strerror)
+        remedy = _("go to a folder that you may write to")
         raise OutputError(what, where=str(target), remedy=remedy) from error
 
 

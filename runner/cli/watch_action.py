@@ -11,6 +11,7 @@ import anyio
 from runner.cli import as_json, exit_codes
 from runner.cli.session import Session
 from runner.engine.progress import Progress
+from runner.language import _
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from runner.app.responses import Status
 
 EVERY_S = 1.0
-HINT = "q: watch no more; the run goes on"
+HINT = _("q: watch no more; the run goes on")
 
 
 def watch(session: Session) -> int:
@@ -46,7 +47,7 @@ async def _watch(console: Console, midnight: Application) -> Status:
         over = True
 
     live = console.is_terminal and not console.is_dumb_terminal
-    screen = LiveScreen(console, hint=HINT if keys.can_read() else "Ctrl-C: watch no more")
+    screen = LiveScreen(console, hint=HINT if keys.can_read() else _("Ctrl-C: watch no more"))
     with screen if live else nullcontext(), keys.reading({"q": leave}):
         watcher = screen if live else RunLog(console)
         while not over and (found := await midnight.watched()):

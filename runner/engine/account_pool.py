@@ -14,6 +14,7 @@ from runner.core.verdict import Kind, Verdict, with_good_token
 from runner.engine.balance_poller import BalancePoller
 from runner.engine.posts import Post
 from runner.errors import UnauthorisedError
+from runner.language import _
 from runner.providers.account import Account
 from runner.providers.endpoint import Endpoint
 
@@ -87,5 +88,7 @@ class AccountPool:
     def _refuse(self, name: str, verdict: Verdict) -> None:
         """Call this account no more: the provider refuses it."""
         log.warning("account refused", extra={"account": name, "why": verdict.why or None})
-        where = f"account {name} ({self._endpoints[name].account.preset.title})"
+        where = _("account {name} ({title})").format(
+            name=name, title=self._endpoints[name].account.preset.title
+        )
         self._refused[name] = UnauthorisedError(verdict.why, where=where, remedy=verdict.remedy)

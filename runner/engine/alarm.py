@@ -19,7 +19,8 @@ class Alarm:
         """End the sleep, or the next one."""
         self._rung.set()
 
-    async def sleep(self, seconds: float = float("inf")) -> None:
-        """Sleep until it rings, or as long as this."""
-        with anyio.move_on_after(seconds):
+    async def rings(self, within_s: float = float("inf")) -> bool:
+        """Sleep until it rings, or as long as this; whether it rang."""
+        with anyio.move_on_after(within_s):
             await self._rung.wait()
+        return self._rung.is_set()

@@ -23,6 +23,7 @@ from runner.core.verdict import Kind, Scope, Verdict, is_of_calls
 from runner.core.window import CREDIT, NEVER, Quota, Window
 from runner.engine.posts import Post
 from runner.errors import StoreError
+from runner.language import _
 from runner.providers.account import Account
 from runner.providers.balance import Balance, TokenRefused, ask_balance, ask_price
 from runner.providers.endpoint import Endpoint
@@ -38,7 +39,9 @@ EXPIRED_MS = 60_000
 # From what was seen for so long, it is inferred what expires when: what is granted for a day.
 HISTORY_MS = 3 * grants.DAY_MS
 RETRY_WRITE_MS = 10_000
-REMEDY = "make a new token and set the variable that the account names"
+# How long to sleep at once: longer, and a clock that was set on would not be noticed.
+REST_S = 60.0
+REMEDY = _("make a new token and set the variable that the account names")
 
 
 class BalancePoller:
@@ -90,7 +93,7 @@ class BalancePoller:
     async def _rest(self) -> None:
         """Until it is time to ask; the clock may be set meanwhile, and the machine may sleep."""
         while (left_ms := self._ask_at - self._clock.now()) > 0:
-            with anyio.move_on_after(min(self._clock.tick_s, left_ms / 1000)):
+            with anyio.move_on_after(min(max(self._clock.tick_s, REST_S), left_ms / 1000)):
                 await self._hurried.wait()
 
     async def _poll(self, rule: Quota) -> Verdict | None:

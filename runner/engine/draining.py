@@ -36,7 +36,7 @@ async def drain(
         while calls:
             alarm.arm()
             if not calls.ended:
-                await alarm.sleep()
+                await alarm.rings()
                 continue
             try:
                 await settle()

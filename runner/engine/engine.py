@@ -38,6 +38,7 @@ from runner.engine.open_calls import OpenCalls
 from runner.engine.options import EngineOptions
 from runner.engine.posts import Posts
 from runner.engine.provider_clock import ProviderClock
+from runner.engine.queue_reader import QueueReader
 from runner.engine.run import Run
 from runner.engine.runs import EngineStatus, Runs
 from runner.engine.scheduler import Scheduler
@@ -53,6 +54,8 @@ log = logging.getLogger(__name__)
 # How long the first call may wait for the balances; one that comes later is heeded then.
 FIRST_POLL_S = 5.0
 LONGEST_JITTER_MS = 3_000
+# How long nothing may happen until everything is looked at again, and shown.
+LONGEST_SLEEP_S = 45.0
 
 
 class Engine:
@@ -70,27 +73,27 @@ class Engine:
         self._clock = clock
         self._options = options
         self._random = random or Random()  # noqa: S311 - jitter
-        self._provider_clock = ProviderClock(clock, endpoints, self._wake)
+        self._alarm = Alarm()
+        self._provider_clock = ProviderClock(clock, endpoints, self._alarm.ring)
         self._now = self._provider_clock.now
-        self._posts = Posts(self._wake)
+        self._posts = Posts(self._alarm.ring)
         self._accounts = AccountPool(endpoints, self._posts.post, clock)
         self._images = ImageTaskPoller(
-            database, self._posts.post, self._accounts.endpoints, clock, self._wake
+            database, self._posts.post, self._accounts.endpoints, clock, self._alarm.ring
         )
         self._runs = Runs(database)
-        self._clients = ClientQueue(self._now, self._wake)
+        self._clients = ClientQueue(self._now, self._alarm.ring)
         self._log = EventLog()
-        self._calls = OpenCalls(self._accounts, self._now, self._runs.observers, self._wake)
+        self._calls = OpenCalls(self._accounts, self._now, self._runs.observers, self._alarm.ring)
         self._tasks: asyncio.TaskGroup
+        self._reader: QueueReader
         self._writer: TurnWriter
         self._memory: Memory | None = None
-        self._alarm = Alarm()
         self._closing = False
         self._trouble = Trouble(database.path.parent, lambda: self._images.trouble, self._log)
         self._unstored: RunnerError | None = None  # what is told of replies that could not be
         self._ready = False  # the balances and the hour were asked for
         self._admitting = False  # whether calls may start in this turn
-        self._read_at = float("-inf")
         self._deadline = float("inf")  # of the loop's time: when calls in flight are given up
 
     @asynccontextmanager
@@ -110,13 +113,16 @@ class Engine:
                 scheduler = Scheduler(
                     self._database, self._accounts, self._clients, bounds, self._random, runner_id
                 )
+                self._reader = QueueReader(
+                    self._database, self._accounts, self._clock.tick_s, runner_id
+                )
                 self._writer = TurnWriter(self._database, scheduler, self._posts, self._now)
                 async with anyio.create_task_group() as pollers:
                     pollers.start_soon(self._images.run, runner_id)
-                    self._accounts.start_polling(pollers, self._wake)
+                    self._accounts.start_polling(pollers, self._alarm.ring)
                     pollers.start_soon(self._provider_clock.run)
                     async with anyio.create_task_group() as tasks:
-                        tasks.start_soon(self._serve, scheduler, runner_id)
+                        tasks.start_soon(self._serve, scheduler)
                         try:
                             yield
                         except Exception as error:  # noqa: BLE001 - raised below, in no group
@@ -138,7 +144,7 @@ class Engine:
         """
         event_log.run_started(run)
         self._runs.add(run)
-        self._wake(reread=True)
+        self.reread()
         try:
             await run.over.wait()
         finally:
@@ -153,7 +159,8 @@ class Engine:
 
     def reread(self) -> None:
         """Somebody in this process has changed the queue."""
-        self._wake(reread=True)
+        self._reader.hurry()
+        self._alarm.ring()
 
     def stop(self, run: Run) -> None:
         """Start nothing new for `run`; it ends when the calls in flight have, or at a deadline."""
@@ -163,7 +170,7 @@ class Engine:
             event_log.run_stopping(run)
             run.stopping = True
             run.deadline = anyio.current_time() + self._options.drain_s
-        self._wake()
+        self._alarm.ring()
 
     def abort(self) -> None:
         """Stop at once: calls in flight count as spent, and their jobs are queued again."""
@@ -172,13 +179,13 @@ class Engine:
 
     # ---- the loop
 
-    async def _serve(self, scheduler: Scheduler, runner_id: int) -> None:
+    async def _serve(self, scheduler: Scheduler) -> None:
         """The loop, around which the calls live."""
         failure: RunnerError | None = None
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
             try:
-                await self._loop(scheduler, runner_id)
+                await self._loop(scheduler)
             except RunnerError as error:
                 failure = error
             except Exception as error:  # noqa: BLE001 - the runs end with it
@@ -197,21 +204,22 @@ class Engine:
             self._runs.end_all(failure)
             self._posts.close()
 
-    async def _loop(self, scheduler: Scheduler, runner_id: int) -> None:
+    async def _loop(self, scheduler: Scheduler) -> None:
         await self._await_balances(scheduler)
         self._ready = True
-        while self._calls or not self._closing:
+        while not self._is_over:
             self._alarm.arm()
-            wait: Wait | None
             try:
-                wait = await self._turn(scheduler, runner_id)
+                wait = await self._turn(scheduler)
+                if not self._is_over:
+                    await self._sleep(wait.until)
             except UnavailableError as error:
                 await self._wait_out(error)
-                wait = None
-            if self._closing and not self._runs:
-                return
-            if wait is not None:
-                await self._sleep(wait.until)
+
+    @property
+    def _is_over(self) -> bool:
+        """Whether the loop has nothing to do any more."""
+        return self._closing and not (self._calls and self._runs)
 
     async def _wait_out(self, error: UnavailableError) -> None:
         """Nothing can be stored: show it, wait, and end the runs that were stopped long enough ago.
@@ -229,10 +237,10 @@ class Engine:
                 await self._conclude(self._memory, Wait(None))
         self._trouble.retry()
 
-    async def _turn(self, scheduler: Scheduler, runner_id: int) -> Wait:
+    async def _turn(self, scheduler: Scheduler) -> Wait:
         """Read if it is time, then write if there is anything to write."""
         self._provider_clock.check_jump()
-        memory = await self._current_memory(scheduler, runner_id)
+        memory = await self._current_memory()
         self._trouble.check_disk()
         self._admitting = (
             self._ready and self._provider_clock.is_settled and self._trouble.what is None
@@ -283,7 +291,7 @@ class Engine:
 
     async def _await_balances(self, scheduler: Scheduler) -> None:
         """Wait a little for what the provider tells: the balances, and the hour."""
-        self._memory = await scheduler.reread(self._memory)
+        self._memory = await self._current_memory()
         self._accounts.want_prices(scheduler.routes(self._memory))
         with anyio.move_on_after(FIRST_POLL_S):
             while not (
@@ -293,39 +301,33 @@ class Engine:
                 if self._posts:
                     await self._write(self._memory)
                 else:
-                    await self._alarm.sleep()
+                    await self._alarm.rings()
 
-    async def _current_memory(self, scheduler: Scheduler, runner_id: int) -> Memory:
-        """What is in memory; at every tick, and when a run begins, read anew."""
-        now = anyio.current_time()
-        if self._memory is None or now - self._read_at >= self._clock.tick_s:
-            rescued = await runners.rescue_dead(self._database, runner_id, self._now())
-            event_log.jobs_rescued(rescued)
-            self._memory = await scheduler.reread(self._memory)
-            self._read_at = now
+    async def _current_memory(self) -> Memory:
+        """What is in memory, with what others have written since the last tick."""
+        memory = await self._reader.current(self._memory, self._now())
+        if memory is not self._memory:
+            self._memory = memory
             self._images.poll_now()
-        return self._memory
+        return memory
 
     async def _sleep(self, until: int | None) -> None:
-        """Until something happens, `until` comes, or it is time to look again."""
-        left_s = self._clock.tick_s
+        """Until something happens, somebody has written, or `until` comes."""
+        end = anyio.current_time() + max(self._clock.tick_s, LONGEST_SLEEP_S)
         if until is not None:
-            left_s = min(left_s, max(0.0, (until - self._now()) / 1000))
-        left_s = max(0.0, min(left_s, self._runs.next_deadline - anyio.current_time()))
-        await self._alarm.sleep(left_s)
-
-    def _wake(self, *, reread: bool = False) -> None:
-        """Have the loop take another turn; each of its sleeps has an event of its own."""
-        if reread:
-            self._read_at = float("-inf")
-        self._alarm.ring()
+            end = min(end, anyio.current_time() + (until - self._now()) / 1000)
+        end, memory = min(end, self._runs.next_deadline), self._memory
+        while not await self._alarm.rings(min(end - anyio.current_time(), self._clock.tick_s)):
+            self._provider_clock.check_jump()
+            if await self._current_memory() is not memory or anyio.current_time() >= end:
+                return
 
     def _close(self) -> None:
         self._closing = True
         self._clients.close()
         for run in self._runs:
             self.stop(run)
-        self._wake()
+        self._alarm.ring()
 
     async def _conclude(self, memory: Memory, wait: Wait) -> None:
         """Tell clients no who wait in vain, end the runs that are over, show the others."""

@@ -20,6 +20,7 @@ from runner.engine.posts import Post
 from runner.errors import OutputError, RunnerError, StoreError, UnavailableError
 from runner.files.target import as_output_errors, atomic_write
 from runner.jobfile import JobFile
+from runner.language import _
 from runner.providers.downloads import Expired, Image, Unfit
 from runner.providers.endpoint import Endpoint
 from runner.providers.images import TaskDone, TaskFailed, TaskLost, TaskPending, Unreachable
@@ -218,7 +219,9 @@ class ImageTaskPoller:
         try:
             end = await self._polled(task, target)
         except OutputError as error:
-            why = f"images cannot be written to {target.folder} ({error.what})"
+            why = _("images cannot be written to {folder} ({what})").format(
+                folder=target.folder, what=error.what
+            )
             end = _later(task, why)
             if next_poll_at(task.started_at, self._clock.now()) is not None:
                 self._unwritten[task.job_id] = why

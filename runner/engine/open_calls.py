@@ -13,6 +13,7 @@ from runner.core.settlement import Settlement
 from runner.engine import event_log
 from runner.engine.account_pool import AccountPool
 from runner.engine.call import CallTrace, EndedCall, Observer, PreparedCall, make_call
+from runner.language import _
 from runner.store import set_aside
 
 GATHER_S = 0.002
@@ -88,8 +89,12 @@ class OpenCalls:
         try:
             path = set_aside.write_beside(database, kept)
         except OSError as error:
-            return f"what came of {len(kept)} calls could not be kept ({error.strerror})"
-        return f"what came of {len(kept)} calls could not be stored and is kept in {path}"
+            return _("what came of {kept} calls could not be kept ({reason})").format(
+                kept=len(kept), reason=error.strerror
+            )
+        return _("what came of {kept} calls could not be stored and is kept in {path}").format(
+            kept=len(kept), path=path
+        )
 
     def settled(self, ended: Sequence[EndedCall], settlements: Sequence[Settlement]) -> None:
         """The ends of the first of them are stored: forget them, and tell who watches."""

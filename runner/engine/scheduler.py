@@ -65,14 +65,6 @@ class Scheduler:
         self._read_ahead = ReadAhead()
         self._preparer = Preparer()
 
-    async def reread(self, memory: Memory | None) -> Memory:
-        """What there is, read without the write lock."""
-        async with self._database.read() as connection:
-            snapshot = await read_snapshot(connection, self._accounts.names)
-        if memory is None:
-            return Memory(snapshot, (-1, -1))
-        return replace(memory, snapshot=snapshot, revision=(-1, -1))
-
     async def take_turn(
         self,
         connection: AsyncConnection,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from runner.engine.event_log import EventLog
 from runner.errors import EngineError, RunnerError
+from runner.language import _
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +60,7 @@ class Trouble:
             free = shutil.disk_usage(self._folder).free
         except OSError:  # the folder has gone, or its disk fails: the next transaction tells
             return
-        low = f"only {free // 1024**2} MB left on the disk; waiting for room"
+        low = _("only {free} MB left on the disk; waiting for room").format(free=free // 1024**2)
         self._low_disk = low if free < DISK_FLOOR else None
         if self._low_disk is not None:
             self._events.trouble(self.what)
@@ -68,7 +69,7 @@ class Trouble:
 def defect(error: Exception) -> EngineError:
     """The error that runs end with after one that nobody has foreseen, which is logged."""
     log.error("the engine has failed", exc_info=error)
-    remedy = "report it, with a log (--log-file)"
-    failure = EngineError(f"internal error: {error!r}", remedy=remedy)
+    remedy = _("report it, with a log (--log-file)")
+    failure = EngineError(_("internal error: {error!r}").format(error=error), remedy=remedy)
     failure.__cause__ = error
     return failure

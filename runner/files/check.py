@@ -16,6 +16,7 @@ from runner.files.input_errors import require_columns, unusable
 from runner.files.rows import all_rows
 from runner.files.scan import FileScan, Requirements, scan_file
 from runner.files.selection import ALL, Selection
+from runner.language import _
 
 
 def check(
@@ -76,7 +77,7 @@ def _join(scans: Sequence[FileScan], selection: Selection) -> Dataset:
     if selection:
         rows = selection.count(matched)
     if not rows:
-        raise unusable(first, "no row meets the conditions")
+        raise unusable(first, _("no row meets the conditions"))
     remarks = tuple(dict.fromkeys(remark for scan in scans for remark in scan.remarks))
     digest = _digest(scans, selection)
     return Dataset(source_files, columns, rows, matched, digest, selection, remarks=remarks)
@@ -88,8 +89,10 @@ def _columns(scans: Sequence[FileScan]) -> tuple[str, ...]:
     for table in tables[1:]:
         if odd := sorted(set(tables[0].columns).symmetric_difference(table.columns)):
             names = ", ".join(f'"{name}"' for name in odd)
-            what = f"its columns differ from those of {tables[0].file.path}: only one has {names}"
-            remedy = "give the tables the same columns, or submit them separately"
+            what = _("its columns differ from those of {path}: only one has {names}").format(
+                path=tables[0].file.path, names=names
+            )
+            remedy = _("give the tables the same columns, or submit them separately")
             raise InputError(what, where=str(table.file.path), remedy=remedy)
     return tuple(dict.fromkeys(name for scan in scans for name in scan.columns))
 

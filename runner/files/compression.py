@@ -12,6 +12,7 @@ from typing import BinaryIO, Protocol, cast
 
 from runner.errors import InputError, OutputError
 from runner.files.formats import Compression, require_extra
+from runner.language import _
 
 _BLOCK = 1 << 13  # a block of zstd may expand to a thousand times its size: keep it small
 _WINDOW = 1 << 31  # of zstd --long=31; a frame takes the memory only if it asks for it
@@ -66,7 +67,9 @@ def compressed(file: BinaryIO, compression: Compression | None, path: Path) -> B
         case "xz":
             return cast("BinaryIO", lzma.LZMAFile(file, "wb"))
         case "zip":
-            raise OutputError("no results are written as .zip", where=str(path), remedy="use .gz")
+            raise OutputError(
+                _("no results are written as .zip"), where=str(path), remedy=_("use .gz")
+            )
         case "zst":
             with require_extra("zstd", path, OutputError):
                 import zstandard  # noqa: PLC0415 - an extra
@@ -89,12 +92,12 @@ def _only_member(file: BinaryIO, path: Path) -> ByteSource:
         names = zip_members(file)
         if len(names) == 1:
             return cast("ByteSource", zipfile.ZipFile(file).open(names[0]))
-        what = f"the archive holds {len(names)} files"
+        what = _("the archive holds {names} files").format(names=len(names))
     except zipfile.BadZipFile:
-        what = "this is not a zip archive, or it is damaged"
+        what = _("this is not a zip archive, or it is damaged")
     except (RuntimeError, NotImplementedError) as error:  # a password, or a rare compression
-        what = f"the archive cannot be unpacked ({error})"
-    raise InputError(what, where=str(path), remedy="unpack it, and name the file you mean")
+        what = _("the archive cannot be unpacked ({error})").format(error=error)
+    raise InputError(what, where=str(path), remedy=_("unpack it, and name the file you mean"))
 
 
 class _Strict:
@@ -112,8 +115,10 @@ class _Strict:
         try:
             return self._file.read(size)
         except self._errors as error:
-            what = f"the file is damaged or truncated, and cannot be decompressed ({error})"
-            remedy = "download or compress it again"
+            what = _(
+                "the file is damaged or truncated, and cannot be decompressed ({error})"
+            ).format(error=error)
+            remedy = _("download or compress it again")
             raise InputError(what, where=str(self._path), remedy=remedy) from error
 
 
@@ -140,5 +145,5 @@ class _ZstdFrames:
             if found:
                 return found
         if self._inside:
-            raise EOFError("the last frame has no end")
+            raise EOFError(_("the last frame has no end"))
         return b""

@@ -12,6 +12,7 @@ from typing import Any, Literal, cast
 
 from runner import column_names, exact_json
 from runner.errors import ConfigError
+from runner.language import _
 
 Operator = Literal["==", "!=", "<=", ">=", "<", ">", "in", "contains"]
 
@@ -57,11 +58,13 @@ class Condition:
         """
         found = next((match for form in _FORMS if (match := form.fullmatch(text))), None)
         if found is None:
-            remedy = (
+            remedy = _(
                 "write a column, one of == != < <= > >= in contains, and a value, "
                 "as in --where 'stars >= 4' or --where 'language in en,fr'"
             )
-            raise ConfigError(f"{text!r} is not a condition", where="--where", remedy=remedy)
+            raise ConfigError(
+                _("{text!r} is not a condition").format(text=text), where="--where", remedy=remedy
+            )
         value = found["value"].strip()
         column, sign = _unquote(found["column"].strip()), cast("Operator", found["operator"])
         if sign == "in":

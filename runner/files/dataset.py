@@ -24,6 +24,7 @@ from runner.files.formats import (
 )
 from runner.files.input_errors import unreadable_error
 from runner.files.selection import Selection
+from runner.language import _
 
 _MOST_NAMED = 5
 
@@ -106,7 +107,7 @@ def input_type(path: Path, options: ReadOptions) -> FileType:
     found = file_type_of(path, options.form) or _inside(path)
     if found:
         return replace(found, encoding=options.encoding, sheet=options.sheet)
-    remedy = f"use one of {SUPPORTED}; or name the format with --format"
+    remedy = _("use one of {known}; or name the format with --format").format(known=SUPPORTED)
     raise InputError(unknown_suffix(path), where=str(path), remedy=remedy)
 
 
@@ -120,8 +121,8 @@ def _inside(path: Path) -> FileType | None:
         if inner is not None and inner.format in TEXTS and inner.compression is None:
             return replace(inner, compression="zip")
         shown = ", ".join(names[:_MOST_NAMED]) or "nothing"
-        what = f"the archive does not hold one file of text, but {shown}"
-        raise InputError(what, where=str(path), remedy="unpack it, and name the file you mean")
+        what = _("the archive does not hold one file of text, but {shown}").format(shown=shown)
+        raise InputError(what, where=str(path), remedy=_("unpack it, and name the file you mean"))
     return None
 
 
@@ -134,13 +135,13 @@ def open_input(path: Path) -> BinaryIO:
     where = str(path)
     try:
         if path.is_dir():
-            raise InputError("this is a folder", where=where, remedy="name a file in it")
+            raise InputError(_("this is a folder"), where=where, remedy=_("name a file in it"))
         if path.exists() and not stat.S_ISREG(path.stat().st_mode):
-            remedy = "save the rows to a file first, or pass them as standard input: -"
-            raise InputError("this is not a regular file", where=where, remedy=remedy)
+            remedy = _("save the rows to a file first, or pass them as standard input: -")
+            raise InputError(_("this is not a regular file"), where=where, remedy=remedy)
         return path.open("rb", buffering=0)
     except FileNotFoundError as error:
-        raise InputError("no such file", where=where, remedy="check the path") from error
+        raise InputError(_("no such file"), where=where, remedy=_("check the path")) from error
     except (OSError, ValueError) as error:
         raise unreadable_error(path, error) from error
 

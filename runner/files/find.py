@@ -15,6 +15,7 @@ from typing import BinaryIO
 from runner.errors import InputError
 from runner.files.compression import decompressed
 from runner.files.formats import TEXTS, Compression, Format
+from runner.language import _
 
 STANDARD_INPUT = Path("-")
 _HEAD = 1 << 16  # bytes from which the format is guessed
@@ -43,14 +44,16 @@ def find_inputs(
     """
     if STANDARD_INPUT in words:
         if len(words) > 1:
-            what = "standard input cannot be combined with other files"
-            remedy = "name files only, or only -"
+            what = _("standard input cannot be combined with other files")
+            remedy = _("name files only, or only -")
             raise InputError(what, where="-", remedy=remedy)
         try:
             return (_copy(stdin or sys.stdin.buffer, form),)
         except OSError as error:
-            what = f"standard input cannot be copied to a file ({error.strerror or error})"
-            remedy = "save it to a file first, and name that file"
+            what = _("standard input cannot be copied to a file ({reason})").format(
+                reason=error.strerror or error
+            )
+            remedy = _("save it to a file first, and name that file")
             raise InputError(what, where="-", remedy=remedy) from error
     return tuple(sorted({path for word in words for path in _matches(word)}))
 
@@ -62,7 +65,7 @@ def _matches(word: Path) -> Iterable[Path]:
     pattern = text.removeprefix(word.anchor)
     found = [path for path in Path(word.anchor or ".").glob(pattern) if path.is_file()]
     if not found:
-        raise InputError("no file matches", where=text, remedy="check the pattern")
+        raise InputError(_("no file matches"), where=text, remedy=_("check the pattern"))
     return found
 
 
@@ -70,7 +73,7 @@ def _copy(stdin: BinaryIO, form: Format | None) -> Path:
     """Copy standard input to a file whose suffixes name its type."""
     head = stdin.read(_HEAD)
     if not head.strip():
-        what, remedy = "standard input is empty", "pipe a dataset into the command"
+        what, remedy = _("standard input is empty"), _("pipe a dataset into the command")
         raise InputError(what, where="-", remedy=remedy)
     folder = Path(tempfile.mkdtemp(prefix="midnight-input-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)

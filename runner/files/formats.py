@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from runner.errors import RunnerError
+from runner.language import _
 
 Format = Literal["csv", "tsv", "jsonl", "json", "parquet", "arrow", "xlsx", "xls", "ods", "npy"]
 """``json``, a list of objects, is a format of results; a ``.json`` dataset is read as ``jsonl``."""
@@ -44,22 +45,26 @@ _COMPRESSIONS: dict[str, Compression] = {
     "zip": "zip",
 }
 
-_PACKED = "text also with .gz, .zst, .bz2, .xz"
-SUPPORTED = f"{', '.join(f'.{name}' for name in FORMATS)}; {_PACKED} or .zip behind it"
+_PACKED = _("text also with .gz, .zst, .bz2, .xz")
+SUPPORTED = _("{known}; {packed} or .zip behind it").format(
+    known=", ".join(f".{name}" for name in FORMATS), packed=_PACKED
+)
 """The suffixes of datasets, for messages."""
 
-WRITABLE = f".csv, .tsv, .jsonl, .json, .parquet, .xlsx; {_PACKED} behind it"
+WRITABLE = _(".csv, .tsv, .jsonl, .json, .parquet, .xlsx; {packed} behind it").format(
+    packed=_PACKED
+)
 """The suffixes of results, for messages."""
 
 _MAGIC: tuple[tuple[bytes, str, str], ...] = (
-    (b"\x1f\x8b", "compressed with gzip", ".gz"),
-    (b"\x28\xb5\x2f\xfd", "compressed with zstd", ".zst"),
-    (b"BZh", "compressed with bzip2", ".bz2"),
-    (b"\xfd7zXZ\0", "compressed with xz", ".xz"),
-    (b"PK\3\4", "a workbook or a zip archive", ".zip or .xlsx"),
-    (b"PAR1", "a Parquet file", ".parquet"),
-    (b"ARROW1", "an Arrow file", ".arrow"),
-    (b"\xd0\xcf\x11\xe0", "an old workbook", ".xls"),
+    (b"\x1f\x8b", _("compressed with gzip"), ".gz"),
+    (b"\x28\xb5\x2f\xfd", _("compressed with zstd"), ".zst"),
+    (b"BZh", _("compressed with bzip2"), ".bz2"),
+    (b"\xfd7zXZ\0", _("compressed with xz"), ".xz"),
+    (b"PK\3\4", _("a workbook or a zip archive"), _(".zip or .xlsx")),
+    (b"PAR1", _("a Parquet file"), ".parquet"),
+    (b"ARROW1", _("an Arrow file"), ".arrow"),
+    (b"\xd0\xcf\x11\xe0", _("an old workbook"), ".xls"),
 )
 
 
@@ -134,7 +139,11 @@ def not_text(head: bytes) -> tuple[str, str] | None:
 
 def unknown_suffix(path: Path) -> str:
     """Return the message about a name that `file_type_of` does not know."""
-    return f'the suffix "{path.suffix}" is unknown' if path.suffix else "the name has no suffix"
+    return (
+        _('the suffix "{suffix}" is unknown').format(suffix=path.suffix)
+        if path.suffix
+        else _("the name has no suffix")
+    )
 
 
 def delimiter_of(form: Format) -> str:
@@ -157,5 +166,7 @@ def require_extra(extra: Extra, path: Path, error: type[RunnerError]) -> Iterato
 
 def missing_extra(extra: Extra, path: Path, error: type[RunnerError]) -> RunnerError:
     """Return the error for a file that cannot be handled without `extra`."""
-    what = f'this kind of file needs the extra "{extra}", which is not installed'
+    what = _('this kind of file needs the extra "{extra}", which is not installed').format(
+        extra=extra
+    )
     return error(what, where=str(path), remedy=f"pip install 'midnight-runner[{extra}]'")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from runner.column_names import canonical
 from runner.errors import InputError
+from runner.language import _, ngettext
 
 _MAX_COLUMNS_SHOWN = 30
 _MAX_ROWS_SHOWN = 20
@@ -24,9 +25,9 @@ def header_error(columns: Iterable[str]) -> str | None:
     seen: set[str] = set()
     for position, name in enumerate(columns, 1):
         if not name.strip():
-            return f"column {position} has no name"
+            return _("column {position} has no name").format(position=position)
         if canonical(name) in seen:
-            return f'two columns are named "{name}"'
+            return _('two columns are named "{name}"').format(name=name)
         seen.add(canonical(name))
     return None
 
@@ -42,11 +43,18 @@ def named_columns(header: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ..
     nameless = [_quoted(name) for name, given in zip(names, header, strict=True) if name != given]
     remarks = []
     if nameless:
-        many = "columns without a name are" if len(nameless) > 1 else "a column without a name is"
-        remarks.append(f"{many} called {', '.join(nameless)}")
+        told = ngettext(
+            "a column without a name is called {names}",
+            "columns without a name are called {names}",
+            len(nameless),
+        )
+        remarks.append(told.format(names=", ".join(nameless)))
     if value := next(filter(_LIKE_A_VALUE.fullmatch, map(str.strip, header)), None):
-        told = f"the first line seems to be a row and not a header, for it holds {_quoted(value)}"
-        remarks.append(f"{told}; a dataset begins with the names of its columns")
+        told = _(
+            "the first line seems to be a row and not a header, for it holds {value}; "
+            "a dataset begins with the names of its columns"
+        )
+        remarks.append(told.format(value=_quoted(value)))
     return tuple(names), tuple(remarks)
 
 
@@ -60,36 +68,42 @@ def require_columns(path: Path, required: Iterable[str], columns: tuple[str, ...
     if not (absent := sorted(set(map(canonical, required)) - known)):
         return
     if len(columns) == 1 and ";" in columns[0]:
-        what = f"the header is one column, {_quoted(columns[0])}; its cells seem to be separated"
-        remedy = "save it with commas, as .tsv with tabs, or as .xlsx"
-        raise InputError(f"{what} by semicolons", where=str(path), remedy=remedy)
+        what = _(
+            "the header is one column, {column}; its cells seem to be separated by semicolons"
+        ).format(column=_quoted(columns[0]))
+        remedy = _("save it with commas, as .tsv with tabs, or as .xlsx")
+        raise InputError(what, where=str(path), remedy=remedy)
     near = [match for name in absent for match in get_close_matches(name, columns, n=1)]
     shown = ", ".join(map(_quoted, columns[:_MAX_COLUMNS_SHOWN]))
     hidden = len(columns) - _MAX_COLUMNS_SHOWN
-    rest = f" and {hidden} more" if hidden > 0 else ""
+    rest = _(" and {hidden} more").format(hidden=hidden) if hidden > 0 else ""
     raise InputError(
-        f"there is no column {', '.join(map(_quoted, absent))}; the columns are {shown}{rest}",
+        _("there is no column {absent}; the columns are {shown}{rest}").format(
+            absent=", ".join(map(_quoted, absent)), shown=shown, rest=rest
+        ),
         where=str(path),
-        remedy=f"did you mean {', '.join(map(_quoted, near))}?" if near else "add the column",
+        remedy=_("did you mean {near}?").format(near=", ".join(map(_quoted, near)))
+        if near
+        else _("add the column"),
     )
 
 
 def unusable(path: Path, what: str) -> InputError:
     """Return the error for a readable file that is not a dataset."""
-    return InputError(what, where=str(path), remedy="check that it is the file you mean")
+    return InputError(what, where=str(path), remedy=_("check that it is the file you mean"))
 
 
 def unreadable_error(path: Path, error: OSError | ValueError) -> InputError:
     """Return the error for a file that the operating system refuses to read."""
     reason = getattr(error, "strerror", None) or str(error)
-    what = f"the file cannot be read ({reason})"
-    return InputError(what, where=str(path), remedy="check the path and its permissions")
+    what = _("the file cannot be read ({reason})").format(reason=reason)
+    return InputError(what, where=str(path), remedy=_("check the path and its permissions"))
 
 
 def changed_error(path: Path, since: str) -> InputError:
     """Return the error for a file that was modified between two readings."""
-    what = f"the file changed {since}"
-    return InputError(what, where=str(path), remedy="restore it, or submit it as a new batch")
+    what = _("the file changed {since}").format(since=since)
+    return InputError(what, where=str(path), remedy=_("restore it, or submit it as a new batch"))
 
 
 class RowErrors:
@@ -125,8 +139,10 @@ class RowErrors:
             return self._first[0][1]
         shown = "".join(f"\n  line {line}: {what}" for line, what in self._first)
         more = self._count - len(self._first)
-        rest = f"\n  and {more} more" if more else ""
-        return f"{self._count} rows cannot be used:{shown}{rest}"
+        rest = _("\n  and {more} more").format(more=more) if more else ""
+        return _("{count} rows cannot be used:{shown}{rest}").format(
+            count=self._count, shown=shown, rest=rest
+        )
 
 
 def _quoted(name: str) -> str:

@@ -21,6 +21,7 @@ from runner.files.formats import ReadOptions, file_type_of
 from runner.files.scan import Requirements
 from runner.files.selection import ALL, Selection
 from runner.jobfile.request_url import Url, standard_url
+from runner.language import _
 
 KEYS = ("custom_id", "method", "url", "body")
 """The keys of every line."""
@@ -34,10 +35,10 @@ CONTENT_KEYS: dict[str, str] = {
 }
 """By URL, what the body of a request has to hold."""
 _HEAD = 1 << 16  # bytes in which the first line's keys must appear
-_REMEDY = (
-    "write each line as the OpenAI Batch API requires: a unique custom_id, the method POST, and "
-    f"the same url (as {next(iter(CONTENT_KEYS))}) and model in the whole file"
-)
+_REMEDY = _(
+    "write each line as the OpenAI Batch API requires: a unique custom_id, the "
+    "method POST, and the same url (as {url}) and model in the whole file"
+).format(url=next(iter(CONTENT_KEYS)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,39 +120,47 @@ class _Inspector:
 
     def _id_error(self, custom_id: Any) -> str | None:
         if not isinstance(custom_id, str) or not custom_id:
-            return "custom_id is not a text"
+            return _("custom_id is not a text")
         hashed = hash(custom_id)
         if hashed in self._seen:
-            return f'another line has the same custom_id "{custom_id}"'
+            return _('another line has the same custom_id "{custom_id}"').format(
+                custom_id=custom_id
+            )
         self._seen.add(hashed)
         return None
 
     def _address_error(self, method: Any, url: Any) -> str | None:
         if method != "POST":
-            return f"the method is {_shown(method)}, not POST"
+            return _("the method is {shown}, not POST").format(shown=_shown(method))
         found = standard_url(url)
         if found is None:
-            return f"the url {_shown(url)} is not served, only {', '.join(CONTENT_KEYS)}"
+            return _("the url {shown} is not served, only {known}").format(
+                shown=_shown(url), known=", ".join(CONTENT_KEYS)
+            )
         self.url = self.url or found
         if found == self.url:
             return None
-        return f"the url is {url}, and that of the lines before {self.url}"
+        return _("the url is {url}, and that of the lines before {earlier}").format(
+            url=url, earlier=self.url
+        )
 
     def _body_error(self, body: Any) -> str | None:
         if not isinstance(body, dict):
-            return "the body is not an object"
+            return _("the body is not an object")
         model = body.get("model")
         if not isinstance(model, str) or not model:
-            return "the body names no model"
+            return _("the body names no model")
         self.model = self.model or model
         if model != self.model:
-            return f'the model is "{model}", and that of the lines before "{self.model}"'
+            return _('the model is "{model}", and that of the lines before "{earlier}"').format(
+                model=model, earlier=self.model
+            )
         if body.get("stream"):
-            return "the body asks for a stream, which a batch cannot return"
+            return _("the body asks for a stream, which a batch cannot return")
         if body.get("background"):
-            return "the body asks for a response in the background, which a batch cannot return"
+            return _("the body asks for a response in the background, which a batch cannot return")
         key = CONTENT_KEYS[self.url]
-        return None if body.get(key) else f'the body has no "{key}"'
+        return None if body.get(key) else _('the body has no "{key}"').format(key=key)
 
 
 def _shown(value: Any) -> str:

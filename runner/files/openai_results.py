@@ -24,6 +24,7 @@ from runner.files.target import (
     real_target,
 )
 from runner.files.writers.encode import replace_surrogates
+from runner.language import _
 
 _GOOD = range(200, 300)
 
@@ -126,10 +127,13 @@ def check_results(path: Path, errors: Path | None = None) -> None:
     for each in (path, beside):
         check_output(each)
         if output_type(each).format != "jsonl":
-            what, remedy = "results of requests are JSON Lines", "name a .jsonl file"
+            what, remedy = _("results of requests are JSON Lines"), _("name a .jsonl file")
             raise OutputError(what, where=str(each), remedy=remedy)
     if real_target(path) == real_target(beside):
-        what, remedy = "results and errors would be the same file", "name another with --errors"
+        what, remedy = (
+            _("results and errors would be the same file"),
+            _("name another with --errors"),
+        )
         raise OutputError(what, where=str(path), remedy=remedy)
 
 

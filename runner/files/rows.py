@@ -17,6 +17,7 @@ from runner.files.readers.jsonl_reader import JsonLines
 from runner.files.readers.lines import Lines
 from runner.files.readers.text_source import text_source
 from runner.files.readers.typed_table import open_table
+from runner.language import _
 
 
 def read_rows(dataset: Dataset, start: int = 0) -> Iterator[str]:
@@ -45,16 +46,16 @@ def all_rows(files: Sequence[SourceFile], start: int = 0) -> Iterator[str]:
 def _rows_of(file: SourceFile, start: int) -> Iterator[str]:
     with open_input(file.path) as handle:
         if _is_modified(file, handle):
-            raise changed_error(file.path, "since it was checked")
+            raise changed_error(file.path, _("since it was checked"))
         try:
             rows = _json_rows(file, handle, start)
             yield from _with_partition(rows, file.partition) if file.partition else rows
         except OSError as error:
             raise unreadable_error(file.path, error) from error
         except (csv.Error, ValueError) as error:  # every row was valid when the file was checked
-            raise changed_error(file.path, "while it was read") from error
+            raise changed_error(file.path, _("while it was read")) from error
         if _is_modified(file, handle):
-            raise changed_error(file.path, "while it was read")
+            raise changed_error(file.path, _("while it was read"))
 
 
 def _with_partition(rows: Iterable[str], partition: Sequence[tuple[str, str]]) -> Iterator[str]:

@@ -38,6 +38,7 @@ from runner.files.readers.jsonl_reader import (
 from runner.files.readers.lines import Lines, NotUtf8Error
 from runner.files.readers.text_source import text_source
 from runner.files.readers.typed_table import open_table
+from runner.language import _
 
 _ROWS_BETWEEN_REPORTS = 10_000
 _HASH_CHUNK = 1 << 18  # bytes
@@ -46,9 +47,9 @@ _HEAD = 1 << 12  # bytes that show an encoding of two bytes
 _SAMPLE = 1 << 16  # bytes from which another encoding is guessed
 
 _REMEDIES: dict[Format, str] = {
-    "csv": "put quotes around cells that hold commas, quotes or line ends",
-    "tsv": "give every row as many cells as the header; a cell holds no tab and no line end",
-    "jsonl": "write one whole JSON object on each line, with every key that the prompt reads",
+    "csv": _("put quotes around cells that hold commas, quotes or line ends"),
+    "tsv": _("give every row as many cells as the header; a cell holds no tab and no line end"),
+    "jsonl": _("write one whole JSON object on each line, with every key that the prompt reads"),
 }
 
 
@@ -106,9 +107,9 @@ def scan_file(path: Path, requirements: Requirements, report: Callable[[int], No
             scan = _Scan(path, file_type, file, size, requirements, report)
             columns, rows, digest = scan.run()
             if not rows:
-                raise unusable(path, "the file has no rows")
+                raise unusable(path, _("the file has no rows"))
             if size_and_mtime(file) != before:
-                raise changed_error(path, "while it was read")
+                raise changed_error(path, _("while it was read"))
         except OSError as error:
             raise unreadable_error(path, error) from error
     own = tuple(pair for pair in partition if pair[0] not in columns)
@@ -147,7 +148,7 @@ class _Scan:
     def _count(self, rows: Iterable[object], bytes_read: Callable[[int], int]) -> int:
         """Exhaust `rows` and return their number; `bytes_read` maps that to bytes."""
         count = 0
-        for _ in rows:
+        for _row in rows:
             count += 1
             if count % _ROWS_BETWEEN_REPORTS == 0:
                 self.report(min(self.size, bytes_read(count)))
@@ -202,8 +203,10 @@ class _Scan:
         """Refuse a file that is no text, whatever its name says."""
         found = not_text(self.file.read(_MAGIC)) if self.type.compression is None else None
         if found:
-            remedy = f"give its name the suffix {found[1]}"
-            raise InputError(f"the file is {found[0]}", where=str(self.path), remedy=remedy)
+            remedy = _("give its name the suffix {found}").format(found=found[1])
+            raise InputError(
+                _("the file is {found}").format(found=found[0]), where=str(self.path), remedy=remedy
+            )
 
     def _head(self) -> bytes:
         self.file.seek(0)
@@ -221,7 +224,11 @@ class _Scan:
 
     def _assume(self, encoding: str) -> None:
         self.type = replace(self.type, encoding=encoding)
-        self.remarks.append(f"{self.path.name}: read as {encoding}; --encoding names another")
+        self.remarks.append(
+            _("{name}: read as {encoding}; --encoding names another").format(
+                name=self.path.name, encoding=encoding
+            )
+        )
 
     def _scan_table(self, lines: Lines, errors: RowErrors) -> tuple[tuple[str, ...], int]:
         """Return the columns of a CSV or TSV file, and its number of valid rows."""
@@ -231,7 +238,7 @@ class _Scan:
             remedy = table.header_remedy
             raise InputError(table.header_error, where=where, remedy=remedy)
         if not table.columns:
-            raise unusable(self.path, "the file is empty")
+            raise unusable(self.path, _("the file is empty"))
         self.remarks += [f"{self.path.name}: {remark}" for remark in table.remarks]
         require_columns(self.path, self.requirements.required, table.columns)
         return table.columns, self._count(table.validate(errors.add), self._position)
@@ -244,8 +251,8 @@ class _Scan:
             valid = objects.validate(errors.add, wanted.required, wanted.row_check)
             rows = self._count(valid, self._position)
         except TooManyColumnsError as error:
-            what = f"the rows have more than {MAX_COLUMNS:,} different keys"
-            remedy = "put what varies into a list or an object under one key"
+            what = _("the rows have more than {most:,} different keys").format(most=MAX_COLUMNS)
+            remedy = _("put what varies into a list or an object under one key")
             raise InputError(what, where=f"{self.path}:{objects.line}", remedy=remedy) from error
         if objects.columns and wanted.row_check is None:
             require_columns(self.path, wanted.required, objects.columns)

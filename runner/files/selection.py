@@ -16,6 +16,7 @@ import orjson
 from runner import exact_json
 from runner.errors import ConfigError
 from runner.files.condition import Condition
+from runner.language import _
 
 _ALL_PERCENT = 100
 
@@ -106,8 +107,10 @@ def _parse_sample(text: str) -> Sample:
             return Sample(count, percent=False)
     except ValueError:
         pass
-    remedy = "write a number of rows, as in --sample 100, or a percentage, as in --sample 2%"
-    raise ConfigError(f"{text!r} is not a sample size", where="--sample", remedy=remedy)
+    remedy = _("write a number of rows, as in --sample 100, or a percentage, as in --sample 2%")
+    raise ConfigError(
+        _("{text!r} is not a sample size").format(text=text), where="--sample", remedy=remedy
+    )
 
 
 def _sampled(rows: Iterable[str], remaining: int, wanted: int) -> Iterator[str]:

@@ -24,6 +24,7 @@ from runner.files.formats import (
     missing_extra,
     unknown_suffix,
 )
+from runner.language import _
 
 EXCEL_ROWS = 1_048_576
 """The most rows of a sheet, the header included."""
@@ -49,15 +50,19 @@ def check_output(path: Path, *, rows: int = 0, vectors: bool | None = None) -> N
     file_type = output_type(path)
     _check_extras(path, file_type)
     if file_type.format == "npy" and vectors is False:
-        what = "a .npy file holds embeddings, and the answers are not embeddings"
-        raise OutputError(what, where=str(path), remedy=f"use one of {WRITABLE}")
+        what = _("a .npy file holds embeddings, and the answers are not embeddings")
+        raise OutputError(
+            what, where=str(path), remedy=_("use one of {known}").format(known=WRITABLE)
+        )
     if file_type.format == "xlsx" and rows >= EXCEL_ROWS:
-        what = f"a sheet holds {EXCEL_ROWS:,} rows with its header, and there are {rows:,}"
-        raise OutputError(what, where=str(path), remedy="name a .parquet, .csv or .jsonl file")
+        what = _("a sheet holds {most:,} rows with its header, and there are {rows:,}").format(
+            most=EXCEL_ROWS, rows=rows
+        )
+        raise OutputError(what, where=str(path), remedy=_("name a .parquet, .csv or .jsonl file"))
     with as_output_errors(path):
         target = real_target(path)
         if target.is_dir():
-            raise OutputError("this is a folder", where=str(path), remedy="name a file in it")
+            raise OutputError(_("this is a folder"), where=str(path), remedy=_("name a file in it"))
         if target.exists():
             _check_file(path, target)
         _check_folder(path, target.parent)
@@ -75,8 +80,12 @@ def output_type(path: Path) -> FileType:
         named = path.with_suffix("") if file_type.compression else path
         in_list = named.suffix.lower() == ".json"
         return replace(file_type, format="json") if in_list else file_type
-    what = f'no results are written as "{path.suffix}"' if file_type else unknown_suffix(path)
-    raise OutputError(what, where=str(path), remedy=f"use one of {WRITABLE}")
+    what = (
+        _('no results are written as "{suffix}"').format(suffix=path.suffix)
+        if file_type
+        else unknown_suffix(path)
+    )
+    raise OutputError(what, where=str(path), remedy=_("use one of {known}").format(known=WRITABLE))
 
 
 def _check_extras(path: Path, file_type: FileType) -> None:
@@ -111,20 +120,20 @@ def as_output_errors(path: Path) -> Iterator[None]:
 
 def _check_file(path: Path, target: Path) -> None:
     if not target.is_file():
-        what = "this is not a regular file"
-        raise OutputError(what, where=str(path), remedy="name another file")
+        what = _("this is not a regular file")
+        raise OutputError(what, where=str(path), remedy=_("name another file"))
     if not os.access(target, os.W_OK):
-        what = "the file is read-only"
-        raise OutputError(what, where=str(path), remedy="name another file")
+        what = _("the file is read-only")
+        raise OutputError(what, where=str(path), remedy=_("name another file"))
 
 
 def _check_folder(path: Path, folder: Path) -> None:
     if not folder.is_dir():
-        what = f"there is no folder {folder}"
-        raise OutputError(what, where=str(path), remedy="create it, or name another file")
+        what = _("there is no folder {folder}").format(folder=folder)
+        raise OutputError(what, where=str(path), remedy=_("create it, or name another file"))
     if not os.access(folder, os.W_OK | os.X_OK):
-        what = f"the folder {folder} cannot be written"
-        raise OutputError(what, where=str(path), remedy="name a file in another folder")
+        what = _("the folder {folder} cannot be written").format(folder=folder)
+        raise OutputError(what, where=str(path), remedy=_("name a file in another folder"))
     # Permissions are not enough to know: some folders accept no files from anybody.
     with tempfile.TemporaryFile(dir=folder):
         pass
@@ -134,12 +143,18 @@ def unwritable_error(path: Path, error: OSError | ValueError) -> OutputError:
     """Return the error for a file that the operating system refuses to write."""
     code = getattr(error, "errno", None)
     if code in _FULL:
-        what, remedy = "there is no room left for the file", "free some space and export again"
+        what, remedy = (
+            _("there is no room left for the file"),
+            _("free some space and export again"),
+        )
     elif code in _FORBIDDEN:
-        what, remedy = "the folder cannot be written", "name a file in another folder"
+        what, remedy = _("the folder cannot be written"), _("name a file in another folder")
     else:
         reason = getattr(error, "strerror", None) or str(error)
-        what, remedy = f"the file cannot be written ({reason})", "name another file"
+        what, remedy = (
+            _("the file cannot be written ({reason})").format(reason=reason),
+            _("name another file"),
+        )
     return OutputError(what, where=str(path), remedy=remedy)
 
 

@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from runner.jobfile.normalise import is_one_line, normalise
 from runner.jobfile.pattern import check_pattern
 from runner.jobfile.schema import check_schema, schema_text
+from runner.language import _
 from runner.tomlfile import TomlTable, problem
 
 AnswerKind = Literal["text", "label", "labels", "number", "json", "regex"]
@@ -32,18 +33,19 @@ class AnswerSpec(TomlTable):
 
     Attributes:
         kind: ``text`` accepts any reply that is not empty; ``label`` one of `labels`; ``labels``
-            several of them; ``number`` a number; ``json`` JSON that fits `schema_`; ``regex``
+            several of them; ``number`` a number; ``json`` JSON that fits `schema`; ``regex``
             text that matches `pattern` as a whole.
-        labels: The labels, spelled as they are recorded.
+        labels: The labels, spelled as they are recorded; at least two.
         synonyms: By label, other names that models use: ``{ positive = ["pos", "good"] }``.
         min: The least number; for ``labels``, the least number of labels, 0 by default.
         max: The greatest number; for ``labels``, the greatest number of labels.
         integer: Whether the number must be whole.
-        schema_: The JSON Schema as JSON text, its keys in the author's order. A job file calls it
-            ``schema`` and gives a file's name or a table.
-        pattern: A regular expression of Rust's ``regex`` crate. Matching takes linear time, so
-            there are no back references and no look-arounds.
-        max_asks: How often a row may be asked in all when replies are invalid, 1 to 10.
+        schema_: A JSON Schema; by default any object or array is valid. A job file gives a file's
+            name, relative to the job file, or a table; kept is its JSON text, the keys in the
+            author's order. Draft 2020-12, unless it says otherwise.
+        pattern: A regular expression of Rust's ``regex`` crate, for the whole answer. Matching
+            takes linear time, so there are no back references and no look-arounds.
+        max_asks: How often a row may be asked in all when replies are invalid.
     """
 
     kind: AnswerKind = "text"
@@ -102,7 +104,7 @@ class AnswerSpec(TomlTable):
     @classmethod
     def _bound_is_finite(cls, bound: float | None) -> float | None:
         if bound is not None and not math.isfinite(bound):
-            raise problem("must be a finite number")
+            raise problem(_("must be a finite number"))
         return bound
 
     @field_validator("labels")
@@ -115,13 +117,15 @@ class AnswerSpec(TomlTable):
     def _keys_fit_the_kind(self) -> Self:
         for key, kinds in _KINDS_BY_KEY.items():
             if self.kind not in kinds and getattr(self, key) != _default(key):
-                verb = "is" if key in {"min", "max", "integer", "schema_", "pattern"} else "are"
-                known = " or ".join(f'"{kind}"' for kind in kinds)
-                raise problem(f"{key.rstrip('_')} {verb} only for kind = {known}")
+                told = _("{key} are only for kind = {known}")
+                if key in {"min", "max", "integer", "schema_", "pattern"}:
+                    told = _("{key} is only for kind = {known}")
+                known = _(" or ").join(f'"{kind}"' for kind in kinds)
+                raise problem(told.format(key=key.rstrip("_"), known=known))
         if self.kind in _KINDS_BY_KEY["labels"] and len(self.labels) < _FEWEST_LABELS:
-            raise problem(f'kind = "{self.kind}" needs at least two labels')
+            raise problem(_('kind = "{kind}" needs at least two labels').format(kind=self.kind))
         if self.kind == "regex" and self.pattern is None:
-            raise problem('kind = "regex" needs a pattern')
+            raise problem(_('kind = "regex" needs a pattern'))
         return self
 
     @model_validator(mode="after")
@@ -134,7 +138,7 @@ class AnswerSpec(TomlTable):
         if self.kind == "labels":
             _check_label_counts(self.min, self.max, len(self.labels))
         if self.min is not None and self.max is not None and self.min > self.max:
-            raise problem("min is greater than max")
+            raise problem(_("min is greater than max"))
         if self.integer and self.min is not None and self.max is not None:
             _check_whole_between(self.min, self.max)
         return self
@@ -150,7 +154,11 @@ def _check_labels(labels: Iterable[str]) -> dict[str, str]:
     for label in labels:
         key = _normalised(label)
         if key in seen:
-            raise problem(f'"{seen[key]}" and "{label}" cannot be distinguished in a reply')
+            raise problem(
+                _('"{seen}" and "{label}" cannot be distinguished in a reply').format(
+                    seen=seen[key], label=label
+                )
+            )
         seen[key] = label
     return seen
 
@@ -160,28 +168,40 @@ def _check_synonyms(labels: Iterable[str], synonyms: Mapping[str, Iterable[str]]
     seen = _check_labels(labels)
     for label, others in synonyms.items():
         if label not in seen.values():
-            raise problem(f'synonyms are given for "{label}", which is not one of the labels')
+            raise problem(
+                _('synonyms are given for "{label}", which is not one of the labels').format(
+                    label=label
+                )
+            )
         for other in others:
             if (meant := seen.setdefault(_normalised(other), label)) != label:
-                raise problem(f'"{other}" could mean "{meant}" as well as "{label}"')
+                raise problem(
+                    _('"{other}" could mean "{meant}" as well as "{label}"').format(
+                        other=other, meant=meant, label=label
+                    )
+                )
 
 
 def _normalised(label: str) -> str:
     if not (key := normalise(label)):
-        raise problem("a label must not be blank")
+        raise problem(_("a label must not be blank"))
     if not is_one_line(label):
-        raise problem(f"the label {label!r} must be one line of text")
+        raise problem(_("the label {label!r} must be one line of text").format(label=label))
     return key
 
 
 def _check_label_counts(least: float | None, most: float | None, labels: int) -> None:
     for name, bound in (("min", least), ("max", most)):
         if bound is not None and not (isinstance(bound, int) and 0 <= bound <= labels):
-            raise problem(f"{name} is a number of labels: a whole number from 0 to {labels}")
+            raise problem(
+                _("{name} is a number of labels: a whole number from 0 to {labels}").format(
+                    name=name, labels=labels
+                )
+            )
     if most == 0:
-        raise problem("max is a number of labels: at least 1")
+        raise problem(_("max is a number of labels: at least 1"))
 
 
 def _check_whole_between(least: float, most: float) -> None:
     if math.floor(most) < math.ceil(least):
-        raise problem("there is no whole number from min to max")
+        raise problem(_("there is no whole number from min to max"))

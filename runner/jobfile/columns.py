@@ -9,6 +9,7 @@ from runner.column_names import canonical
 from runner.errors import JobFileError
 from runner.jobfile.output_spec import OutputSpec
 from runner.jobfile.prompt import Prompt
+from runner.language import _, ngettext
 from runner.tomlfile import listed, nearest
 
 _MAX_SHOWN = 30
@@ -41,13 +42,15 @@ def check_columns(
     for key, name in output:
         if name is not None and canonical(name) in known:
             raise JobFileError(
-                f'the dataset has a column "{name}"',
+                _('the dataset has a column "{name}"').format(name=name),
                 where=f"{where}: [output] {key}",
-                remedy="give it another name",
+                remedy=_("give it another name"),
             )
     if unknown := sorted(set(prompt_columns) - known):
         raise JobFileError(
-            f"the prompt reads {_columns(unknown)}; the dataset has {_some(columns)}",
+            _("the prompt reads {unknown}; the dataset has {columns}").format(
+                unknown=_columns(unknown), columns=_some(columns)
+            ),
             where=f"{where}: [prompt]",
             remedy=_advice(unknown, columns),
         )
@@ -66,14 +69,20 @@ def check_prompt_reads(prompt: Prompt, columns: Sequence[str], where: str) -> tu
     """
     meant = _placeholders(prompt, columns)
     if prompt.reads_nothing and not prompt.may_be_constant:
-        what = "the prompt reads no column, so every row would get the same answer"
+        what = _("the prompt reads no column, so every row would get the same answer")
         advice = ", ".join(f"{_expression(name)} for {found}" for found, name in meant)
         example = _expression(columns[0]) if columns else "{{ column }}"
-        remedy = f"did you mean {advice}?" if meant else f"write {example}, for example"
-        allow = "; or allow it: --constant-prompt, or constant = true in [prompt]"
+        remedy = (
+            _("did you mean {advice}?").format(advice=advice)
+            if meant
+            else _("write {example}, for example").format(example=example)
+        )
+        allow = _("; or allow it: --constant-prompt, or constant = true in [prompt]")
         raise JobFileError(what, where=f"{where}: [prompt]", remedy=f"{remedy}{allow}")
     return tuple(
-        f"the prompt has {found}, which is sent as it stands; did you mean {_expression(name)}?"
+        _("the prompt has {found}, which is sent as it stands; did you mean {example}?").format(
+            found=found, example=_expression(name)
+        )
         for found, name in meant
     )
 
@@ -98,17 +107,24 @@ def _expression(column: str) -> str:
 
 
 def _columns(names: Sequence[str]) -> str:
-    return f"the column{'s' if len(names) > 1 else ''} {listed(names)}"
+    told = ngettext("the column {names}", "the columns {names}", len(names))
+    return told.format(names=listed(names))
 
 
 def _some(columns: Sequence[str]) -> str:
     rest = len(columns) - _MAX_SHOWN
-    return listed(columns[:_MAX_SHOWN]) + (f" and {rest} more" if rest > 0 else "")
+    return listed(columns[:_MAX_SHOWN]) + (
+        _(" and {rest} more").format(rest=rest) if rest > 0 else ""
+    )
 
 
 def _advice(unknown: Iterable[str], columns: Sequence[str]) -> str:
     near = [_reference(found) for name in unknown if (found := _meant(name, columns))]
-    return f"did you mean {', '.join(near)}?" if near else "use a column that the dataset has"
+    return (
+        _("did you mean {near}?").format(near=", ".join(near))
+        if near
+        else _("use a column that the dataset has")
+    )
 
 
 def _meant(name: str, columns: Sequence[str]) -> str | None:

@@ -12,6 +12,7 @@ from runner.errors import JobFileError
 from runner.jobfile.answer_spec import AnswerSpec
 from runner.jobfile.answers.reply import Invalid, read_value
 from runner.jobfile.prompt_spec import ANSWER
+from runner.language import _
 
 
 def example_turns(
@@ -47,18 +48,22 @@ def _row(text: str, place: str) -> dict[str, Any]:
     try:
         row = exact_json.loads(text)
     except orjson.JSONDecodeError as error:
-        raise JobFileError(f"this is not JSON ({error})", where=place, remedy=_WANTED) from error
+        raise JobFileError(
+            _("this is not JSON ({error})").format(error=error), where=place, remedy=_WANTED
+        ) from error
     if not isinstance(row, dict) or row.get(ANSWER) is None:
-        raise JobFileError(f'an example needs an "{ANSWER}"', where=place, remedy=_WANTED)
+        raise JobFileError(
+            _('an example needs an "{answer}"').format(answer=ANSWER), where=place, remedy=_WANTED
+        )
     return row
 
 
-_WANTED = 'write {"text": "…", "answer": "…"}, with the columns that the user template reads'
+_WANTED = _('write {"text": "…", "answer": "…"}, with the columns that the user template reads')
 
 
 def _answer(spec: AnswerSpec, value: Any, place: str) -> str:
     found = read_value(spec, value)
     if isinstance(found, Invalid):
-        what = f"the example's answer is not valid: {found.reason}"
-        raise JobFileError(what, where=place, remedy="write an answer that [answer] accepts")
+        what = _("the example's answer is not valid: {reason}").format(reason=found.reason)
+        raise JobFileError(what, where=place, remedy=_("write an answer that [answer] accepts"))
     return found.value

@@ -15,6 +15,7 @@ from runner.jobfile.job_spec import ImageSpec, JobSpec
 from runner.jobfile.output_spec import OutputSpec
 from runner.jobfile.parameters import check_parameters
 from runner.jobfile.prompt_spec import PromptSpec
+from runner.language import _
 from runner.tomlfile import TomlTable, problem
 
 # Every digest covers these keys. A later key is part of it only when it is set, so that an older
@@ -27,8 +28,8 @@ class JobLimits(TomlTable):
 
     Attributes:
         max_calls: The most calls that the batch may cost in all; None: no limit.
-        max_attempts: The most tries of one row after transient errors, 1 to 20.
-        timeout_s: The most seconds that one call may take, 5 to 3600.
+        max_attempts: The most tries of one row when the provider or the network fails.
+        timeout_s: The most seconds that one call may take.
     """
 
     max_calls: Annotated[int, Field(ge=1)] | None = None
@@ -61,11 +62,17 @@ class JobFile(TomlTable):
     def _prompt_fits_the_kind(self) -> Self:
         kind, prompt = self.job.kind, self.prompt
         if kind != "request" and "prompt" not in self.model_fields_set:
-            raise problem("needs a table [prompt]", 'write [prompt] with user = "… {{ column }} …"')
+            raise problem(
+                _("needs a table [prompt]"), _('write [prompt] with user = "… {{ column }} …"')
+            )
         if kind in ("embedding", "image") and prompt.has_more_than_user:
-            raise problem(f'kind = "{kind}" takes one text, [prompt] user, and no other messages')
+            raise problem(
+                _('kind = "{kind}" takes one text, [prompt] user, and no other messages').format(
+                    kind=kind
+                )
+            )
         if kind != "chat" and self.answer != AnswerSpec():
-            raise problem(f'kind = "{kind}" has no [answer] to validate')
+            raise problem(_('kind = "{kind}" has no [answer] to validate').format(kind=kind))
         return self
 
     @classmethod
@@ -79,9 +86,9 @@ class JobFile(TomlTable):
             return cls.model_validate(orjson.loads(text))
         except (orjson.JSONDecodeError, ValidationError) as error:
             raise JobFileError(
-                "a stored job file cannot be read",
+                _("a stored job file cannot be read"),
                 where="database",
-                remedy="submit the batch again from its job file",
+                remedy=_("submit the batch again from its job file"),
             ) from error
 
     def to_json(self) -> str:

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from runner.core.demand import Rotate
 from runner.jobfile.text_fields import NonBlank
+from runner.language import _
 from runner.tomlfile import TomlTable, problem
 
 # Texts in one call for embeddings by default; packing them changes no vector.
@@ -20,22 +21,25 @@ class JobSpec(TomlTable):
     """``[job]``: the batch's name, the models that may answer, and how they are asked.
 
     Attributes:
-        name: What people call it; by default the file's stem.
+        name: What `status` calls it; by default the job file's name.
         kind: What is asked for: ``chat``, an ``embedding``, an ``image``; or ``request``: the row
             is a whole request, as in a file for the OpenAI Batch API.
-        model: The one model's name, as the provider spells it.
-        models: Instead of `model`: several models, the preferred one first.
-        rotate: Whether the next model is used when the one before is spent, or all take turns.
-        priority: Batches with a lower number go first, -100 to 100; equal ones share.
-        pack: Rows in one call, 1 to 256; or ``auto``: as many as fit into `pack_tokens`.
-        pack_tokens: The approximate tokens of rows in one call when `pack` is ``auto``.
-        check: The share of packed rows that are also asked alone, to measure what packing costs:
-            0 to 1.
+        model: The model, as the provider spells it; ``midnight models`` lists them.
+        models: Instead of `model`: several models, the preferred one first; at most 50.
+        rotate: ``prefer`` uses the next model when the one before is spent; ``spread`` uses all of
+            them at once.
+        priority: Batches with a lower number go first; equal ones share.
+        pack: Rows in one call; or ``auto``: as many as fit into `pack_tokens`, at most 50. By
+            default 1, for embeddings 16.
+        pack_tokens: The tokens of rows in one call when `pack` is ``auto``, estimated at four
+            bytes each.
+        check: The share of packed rows that are also asked alone, to measure what packing costs.
         reuse: Whether an answer to the same request in another batch is reused.
         dedupe: Whether equal requests with a temperature, or for several choices, are asked once
             (``kind = "request"``).
-        votes: How often each row is asked, 1 to 15; the models, if there are several, take turns.
-        gold: The column with the right answers, to which the report compares.
+        votes: How often each row is asked; several models take turns.
+        gold: The column with the right answers, to which the report compares; no model is shown
+            it.
     """
 
     name: NonBlank
@@ -68,22 +72,29 @@ class JobSpec(TomlTable):
     def _names_its_models_once(self) -> Self:
         if (self.model is None) == (not self.models):
             raise problem(
-                "needs either a model or a list of models", 'write model = "…" or models = ["…"]'
+                _("needs either a model or a list of models"),
+                _('write model = "…" or models = ["…"]'),
             )
         if len(set(self.models)) < len(self.models):
-            raise problem("a model is named twice in models", "name each model once")
+            raise problem(_("a model is named twice in models"), _("name each model once"))
         return self
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> Self:
         if self.rows_per_call != 1 and self.kind in ("image", "request"):
-            raise problem(f'kind = "{self.kind}" asks each row alone', "remove pack")
+            raise problem(
+                _('kind = "{kind}" asks each row alone').format(kind=self.kind), _("remove pack")
+            )
         if self.dedupe and self.kind != "request":
-            raise problem('dedupe is for kind = "request"', "remove dedupe")
+            raise problem(_('dedupe is for kind = "request"'), _("remove dedupe"))
         if self.check and self.rows_per_call == 1:
-            raise problem("check compares packed rows with single ones, and no row is packed")
+            raise problem(_("check compares packed rows with single ones, and no row is packed"))
         if self.kind != "chat" and (self.votes > 1 or self.check or self.gold):
-            raise problem(f'votes, check and gold are for kind = "chat", not "{self.kind}"')
+            raise problem(
+                _('votes, check and gold are for kind = "chat", not "{kind}"').format(
+                    kind=self.kind
+                )
+            )
         return self
 
 
@@ -91,9 +102,11 @@ class ImageSpec(TomlTable):
     """``[images]``: the images that are sent, and those that are generated.
 
     Attributes:
-        folder: Where generated images are stored; by default the job's name with ``-images``.
-        max_bytes: The largest image that is sent or stored.
-        longest_side: The most pixels of a side of an image that is sent; larger ones are resized.
+        folder: Where generated images are stored, relative to where you stand. By default the
+            job's name with ``-images``, beside the results or where you stand.
+        max_bytes: The largest image, in bytes, that is sent or stored.
+        longest_side: The most pixels of a side of an image that is sent; larger ones are resized,
+            which needs ``midnight-runner[vision]``. By default none is resized.
     """
 
     folder: NonBlank | None = None

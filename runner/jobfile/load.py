@@ -9,13 +9,14 @@ from typing import Any
 from runner.errors import JobFileError
 from runner.jobfile.job_file import JobFile
 from runner.jobfile.prompt import Prompt
+from runner.language import _
 from runner.tomlfile import TomlFile
 
 _JOB_FILE = TomlFile(
     model=JobFile,
     error=JobFileError,
-    noun="job file",
-    remedy="correct them, or start from a ready job file (midnight init)",
+    noun=_("job file"),
+    remedy=_("correct them, or start from a ready job file (midnight init)"),
 )
 
 
@@ -99,10 +100,14 @@ def _read(folder: Path, name: str, where: str) -> str:
     try:
         return (folder / name).read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise JobFileError(f'"{name}" is not UTF-8 text', where=where) from error
+        raise JobFileError(
+            _('"{name}" is not UTF-8 text').format(name=name), where=where
+        ) from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        remedy = "name a file; its path is relative to the job file"
+        remedy = _("name a file; its path is relative to the job file")
         raise JobFileError(
-            f'"{name}" cannot be read ({reason})', where=where, remedy=remedy
+            _('"{name}" cannot be read ({reason})').format(name=name, reason=reason),
+            where=where,
+            remedy=remedy,
         ) from error

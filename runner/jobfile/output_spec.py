@@ -9,6 +9,7 @@ from pydantic import model_validator
 
 from runner.column_names import canonical
 from runner.jobfile.text_fields import NonBlank
+from runner.language import _
 from runner.tomlfile import TomlTable, problem
 
 PREFIX = "midnight_"
@@ -29,6 +30,9 @@ class OutputSpec(TomlTable):
         call: The number of the call.
         reused: Whether the answer is another row's.
         reply: What the model said.
+        reviewed_by: The person who has reviewed the row.
+        reviewed_at: When that was.
+        model_answer: The answer of the model, whatever a person has answered.
     """
 
     answer: NonBlank | None = None
@@ -41,12 +45,15 @@ class OutputSpec(TomlTable):
     call: NonBlank | None = None
     reused: NonBlank | None = None
     reply: NonBlank | None = None
+    reviewed_by: NonBlank | None = None
+    reviewed_at: NonBlank | None = None
+    model_answer: NonBlank | None = None
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:
         given = [canonical(name) for _, name in self if name is not None]
         if len(set(given)) < len(given):
-            raise problem("two columns have the same name", "give each another name")
+            raise problem(_("two columns have the same name"), _("give each another name"))
         return self
 
     def names(self, added: Sequence[str], columns: Sequence[str]) -> tuple[str, ...]:

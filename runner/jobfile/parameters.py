@@ -9,13 +9,14 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from runner.language import _
 from runner.tomlfile import problem
 
 _REFUSED = {
-    "model": "the model is named in [job] model",
-    "messages": "the messages are written by [prompt]",
-    "stream": "a reply is read whole",
-    "n": "a row has one answer",
+    "model": _("the model is named in [job] model"),
+    "messages": _("the messages are written by [prompt]"),
+    "stream": _("a reply is read whole"),
+    "n": _("a row has one answer"),
 }
 
 
@@ -27,7 +28,9 @@ def check_parameters(parameters: Mapping[str, Any]) -> None:
     """
     for name, reason in _REFUSED.items():
         if name in parameters:
-            raise problem(f'"{name}" cannot be set here: {reason}')
+            raise problem(
+                _('"{name}" cannot be set here: {reason}').format(name=name, reason=reason)
+            )
     _check_value(parameters, "")
 
 
@@ -44,6 +47,6 @@ def _check_value(value: Any, path: str) -> None:
 
 def _check_number(value: Any, path: str) -> None:
     if not isinstance(value, int | float):
-        raise problem(f'"{path}" is a date or time; write it in quotes')
+        raise problem(_('"{path}" is a date or time; write it in quotes').format(path=path))
     if not math.isfinite(value):
-        raise problem(f'"{path}" must be a finite number')
+        raise problem(_('"{path}" must be a finite number').format(path=path))

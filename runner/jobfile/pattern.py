@@ -10,9 +10,10 @@ from functools import lru_cache
 
 from pydantic_core import SchemaError, SchemaValidator, core_schema
 
+from runner.language import _
 from runner.tomlfile import problem
 
-_ADVICE = "write it without look-arounds (?=…) and back references \\1, which are not supported"
+_ADVICE = _("write it without look-arounds (?=…) and back references \\1, which are not supported")
 
 
 def check_pattern(pattern: str) -> None:
@@ -22,13 +23,15 @@ def check_pattern(pattern: str) -> None:
         PydanticCustomError: The pattern is invalid; the message shows where.
     """
     if not pattern or not pattern.isprintable():
-        raise problem("a pattern must be one line of printable text")
+        raise problem(_("a pattern must be one line of printable text"))
     try:
         _searcher(pattern)  # alone too: inside the brackets of _matcher "a)|(b" would be valid
         _matcher(pattern)
     except SchemaError as error:
         reason = str(error).strip().rsplit("error: ", 1)[-1]
-        raise problem(f"this is not a regular expression ({reason})", _ADVICE) from error
+        raise problem(
+            _("this is not a regular expression ({reason})").format(reason=reason), _ADVICE
+        ) from error
 
 
 def matches(pattern: str, text: str) -> bool:

@@ -8,6 +8,7 @@ import orjson
 from pydantic import BeforeValidator, Field, model_validator
 
 from runner.jobfile.text_fields import NonBlank, TemplateText
+from runner.language import _
 from runner.tomlfile import TomlTable, problem
 
 ANSWER = "answer"
@@ -19,11 +20,11 @@ def _example(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     if value.get(ANSWER) is None:
-        raise problem(f'an example needs an "{ANSWER}"')
+        raise problem(_('an example needs an "{answer}"').format(answer=ANSWER))
     try:
         return orjson.dumps(value).decode()
     except TypeError as error:
-        raise problem(f"this cannot be written as JSON ({error})") from None
+        raise problem(_("this cannot be written as JSON ({error})").format(error=error)) from None
 
 
 Example = Annotated[str, BeforeValidator(_example)]
@@ -46,15 +47,19 @@ class PromptSpec(TomlTable):
     """``[prompt]``: the Jinja2 templates of the messages; a row's columns are the variables.
 
     Attributes:
-        system: The system message.
-        user: The user's message; or else `turns`, or `conversation`.
-        turns: Several messages, of which the last is the user's.
-        conversation: The column that holds the messages: a list of ``{role, content}``.
-        examples: Rows with their answers, which precede each question. Each is JSON text with
-            the columns that `user` reads, and ``answer``. A job file names a file of them.
+        system: The system message, which the model is told first.
+        user: The user's message; for embeddings and images, the text itself.
+        turns: Instead of `user`: several messages, each with a ``role`` and its ``content``, of
+            which the last is the user's.
+        conversation: Instead of `user`: the column that holds the messages, a list of
+            ``{role, content}``.
+        examples: Rows with their answers, which precede each question: a file of JSON Lines, or a
+            list of tables. Each has the columns that `user` reads, and ``answer``; kept is its
+            JSON text.
         image: The template of the URL or path of an image that goes with the question.
         images: Instead of `image`: several such; one that is blank for a row is left out.
-        constant: Whether the messages may be the same for all rows.
+        constant: Whether the messages may be the same for all rows, as with
+            ``--constant-prompt``.
     """
 
     system: TemplateText | None = None
@@ -81,25 +86,26 @@ class PromptSpec(TomlTable):
         sources = {"user": self.user, "turns": self.turns, "conversation": self.conversation}
         given = [name for name, value in sources.items() if value]
         if not given:
-            raise problem("needs a user message", 'write user = "… {{ column }} …"')
+            raise problem(_("needs a user message"), _('write user = "… {{ column }} …"'))
         if len(given) > 1:
-            raise problem(f"has both {given[0]} and {given[1]}", "keep one of them")
+            told = _("has both {first} and {second}").format(first=given[0], second=given[1])
+            raise problem(told, _("keep one of them"))
         return self
 
     @model_validator(mode="after")
     def _turns_end_with_a_question(self) -> Self:
         if self.turns and self.turns[-1].role != "user":
-            raise problem("the last turn must be the user's", 'give it role = "user"')
+            raise problem(_("the last turn must be the user's"), _('give it role = "user"'))
         if self.system and any(turn.role == "system" for turn in self.turns):
-            raise problem("has both system and a turn of the system's", "keep one of them")
+            raise problem(_("has both system and a turn of the system's"), _("keep one of them"))
         return self
 
     @model_validator(mode="after")
     def _images_and_examples_fit(self) -> Self:
         if self.image and self.images:
-            raise problem("has both image and images", "put them all into images")
+            raise problem(_("has both image and images"), _("put them all into images"))
         if self.conversation and self.image_templates:
-            raise problem("images cannot be combined with a conversation, which holds its own")
+            raise problem(_("images cannot be combined with a conversation, which holds its own"))
         if self.examples and not self.user:
-            raise problem("examples need a user template, which formats them")
+            raise problem(_("examples need a user template, which formats them"))
         return self

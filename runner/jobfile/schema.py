@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from runner.jobfile.pattern import check_pattern, occurs
+from runner.language import _
 from runner.tomlfile import problem
 
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator
 
-_NAME_A_FILE = 'write a table, or name a file: schema = "schema.json"'
+_NAME_A_FILE = _('write a table, or name a file: schema = "schema.json"')
 _DATA = frozenset({"const", "enum", "default", "examples", "example"})
 _NAMED = frozenset({"properties", "$defs", "definitions", "dependentSchemas"})
 _LEAST = ("minItems", "minLength", "minProperties", "minContains")
@@ -41,7 +42,7 @@ def schema_text(schema: Any) -> Any:
     except orjson.JSONDecodeError:
         return schema
     except (TypeError, UnicodeEncodeError) as error:
-        raise problem(f"this cannot be written as JSON ({error})") from None
+        raise problem(_("this cannot be written as JSON ({error})").format(error=error)) from None
 
 
 def check_schema(text: str) -> None:
@@ -54,9 +55,9 @@ def check_schema(text: str) -> None:
     try:
         schema = orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        raise problem(f"this is not JSON ({error})", _NAME_A_FILE) from None
+        raise problem(_("this is not JSON ({error})").format(error=error), _NAME_A_FILE) from None
     if not isinstance(schema, dict):
-        raise problem("a JSON Schema is an object", _NAME_A_FILE)
+        raise problem(_("a JSON Schema is an object"), _NAME_A_FILE)
     _check_keywords(schema)
 
 
@@ -75,7 +76,7 @@ def schema_error(text: str, value: Any) -> str | None:
     place = "".join(f"[{part!r}]" for part in error.absolute_path)
     message = " ".join(error.message.split())
     shown = message if len(message) <= _SHOWN else f"{message[:_SHOWN]}…"
-    return f"at {place}: {shown}" if place else shown
+    return _("at {place}: {shown}").format(place=place, shown=shown) if place else shown
 
 
 def _check_keywords(schema: dict[str, Any]) -> None:
@@ -87,34 +88,43 @@ def _check_keywords(schema: dict[str, Any]) -> None:
         for error in validator.of_schemas().errors(schema):
             place = ".".join(map(str, error.absolute_path))
             message = f"{place}: {error.message}" if place else error.message
-            raise problem(f"this is not a JSON Schema ({message})")
+            raise problem(_("this is not a JSON Schema ({message})").format(message=message))
         for pattern in _patterns(schema):
             check_pattern(pattern)
         _resolve(schema)
         for probe in _PROBES:
             any(validator.errors(probe))
     except Unresolvable as error:
-        what = f'the schema refers to "{error.ref}", which is not in it'
-        raise problem(what, 'put it under "$defs"') from None
+        what = _('the schema refers to "{ref}", which is not in it').format(ref=error.ref)
+        raise problem(what, _('put it under "$defs"')) from None
     except RecursionError:
-        what = "the schema refers to itself without end, or is nested too deeply"
+        what = _("the schema refers to itself without end, or is nested too deeply")
         raise problem(what) from None
     except _TooManyStepsError:
-        what = "the schema takes too many steps to check a value"
-        raise problem(what, "let it refer to the same part less often") from None
+        what = _("the schema takes too many steps to check a value")
+        raise problem(what, _("let it refer to the same part less often")) from None
 
 
 def _check_size(schema: dict[str, Any]) -> None:
     """Refuse what is too large to be checked, and what asks for more than a reply can hold."""
     if len(orjson.dumps(schema)) > _LONGEST:
-        raise problem(f"the schema is longer than {_LONGEST:,} characters", "make it shorter")
+        raise problem(
+            _("the schema is longer than {most:,} characters").format(most=_LONGEST),
+            _("make it shorter"),
+        )
     for number, keywords in enumerate(_subschemas(schema), 1):
         if number > _MOST_SUBSCHEMAS:
-            raise problem(f"the schema has more than {_MOST_SUBSCHEMAS:,} parts", "use fewer")
+            raise problem(
+                _("the schema has more than {most:,} parts").format(most=_MOST_SUBSCHEMAS),
+                _("use fewer"),
+            )
         for key in _LEAST:
             least = keywords.get(key)
             if isinstance(least, int | float) and least > _MOST_WANTED:
-                raise problem(f"no reply can have {key} = {least:,}", f"use a smaller {key}")
+                raise problem(
+                    _("no reply can have {key} = {least:,}").format(key=key, least=least),
+                    _("use a smaller {key}").format(key=key),
+                )
 
 
 class _TooManyStepsError(Exception):
@@ -255,7 +265,9 @@ def _patterns(schema: Any) -> Iterator[str]:
         if isinstance(keywords.get("pattern"), str):
             yield keywords["pattern"]
         if "patternProperties" in keywords:  # matched by Python's engine, which may hang
-            raise problem("patternProperties cannot be used in a schema here", "name the keys")
+            raise problem(
+                _("patternProperties cannot be used in a schema here"), _("name the keys")
+            )
 
 
 def _subschemas(node: Any) -> Iterator[dict[str, Any]]:

@@ -26,6 +26,7 @@ from jinja2.visitor import NodeTransformer
 
 from runner import column_names, exact_json
 from runner.jobfile.metering import MeteredEnvironment, RenderNamespace
+from runner.language import _
 
 ROW = "row"
 """The variable that holds the whole row, for columns whose names are not identifiers."""
@@ -171,11 +172,11 @@ def compile_template(source: str) -> CompiledTemplate:
     try:
         tree = _ENVIRONMENT.parse(source)
         if any(meta.find_referenced_templates(tree)):
-            raise TemplateSyntaxError("a prompt cannot include or extend another template", 1)
+            raise TemplateSyntaxError(_("a prompt cannot include or extend another template"), 1)
         tree, charged = (_resolved(_ENVIRONMENT.parse(source)) for _ in range(2))
         return CompiledTemplate(_ENVIRONMENT.compile_metered(charged), tree)
     except (RecursionError, SyntaxError, MemoryError) as error:  # Python's own compiler gave up
-        raise TemplateSyntaxError("the template is nested too deeply", 1) from error
+        raise TemplateSyntaxError(_("the template is nested too deeply"), 1) from error
 
 
 def _resolved(tree: nodes.Template) -> nodes.Template:

@@ -8,12 +8,13 @@ from jinja2 import TemplateSyntaxError
 from pydantic import AfterValidator
 
 from runner.jobfile.template import compile_template
+from runner.language import _
 from runner.tomlfile import problem
 
 
 def _not_blank(text: str) -> str:
     if not text.strip():
-        raise problem("must not be blank")
+        raise problem(_("must not be blank"))
     return text
 
 
@@ -21,7 +22,9 @@ def _valid_template(source: str) -> str:
     try:
         compile_template(source)
     except TemplateSyntaxError as error:
-        message = f"template error on line {error.lineno} of the text: {error.message}"
+        message = _("template error on line {line} of the text: {message}").format(
+            line=error.lineno, message=error.message
+        )
         raise problem(message) from error
     return source
 

@@ -16,6 +16,7 @@ from runner.core.period import Refill, Rolling
 from runner.core.verdict import Kind, Reply, Scope, Verdict, classify, succeeded
 from runner.core.window import Count
 from runner.errors import ConfigError
+from runner.language import _
 from runner.providers import downloads, embeddings, headers, images, openai
 from runner.providers.account import Account
 from runner.providers.call_result import CallResult
@@ -79,8 +80,8 @@ class Endpoint:
         """
         if self.account.base_url is None:
             where = f"[accounts.{self.account.name}]"
-            remedy = 'add base_url = "https://…/v1"'
-            raise ConfigError("this provider needs a base_url", where=where, remedy=remedy)
+            remedy = _('add base_url = "https://…/v1"')
+            raise ConfigError(_("this provider needs a base_url"), where=where, remedy=remedy)
         return self.account.base_url
 
     async def chat(

@@ -16,6 +16,7 @@ import orjson
 from pydantic import RootModel, ValidationError
 
 from runner.errors import ConfigError
+from runner.language import _
 from runner.providers.presets import build
 from runner.settings import ProviderTable
 from runner.settings.fields import Name
@@ -31,7 +32,10 @@ class _PresetFile(RootModel[dict[Name, ProviderTable]]):
 
 
 _FILE = TomlFile(
-    model=_PresetFile, error=ConfigError, noun="preset file", remedy="correct them in the file"
+    model=_PresetFile,
+    error=ConfigError,
+    noun=_("preset file"),
+    remedy=_("correct them in the file"),
 )
 
 
@@ -59,8 +63,8 @@ def read_presets(data: bytes, source: str) -> dict[str, InstalledPreset]:
     text = _FILE.decode(data, source)
     raw = _FILE.tables(text, source)
     if not raw:
-        remedy = "name a file with a table for each provider, as docs/providers.md has it"
-        raise ConfigError("the file describes no provider", where=source, remedy=remedy)
+        remedy = _("name a file with a table for each provider, as docs/providers.md has it")
+        raise ConfigError(_("the file describes no provider"), where=source, remedy=remedy)
     try:
         tables = _FILE.check(raw, source).root
         for name, table in tables.items():
@@ -74,7 +78,7 @@ def _check_whole(name: str, table: ProviderTable, source: str) -> None:
     for key in ("as_of", "source"):
         if getattr(table, key) is None:
             where = f"{source}: [{name}] {key}"
-            raise ConfigError("this key is required", where=where, remedy="add the key")
+            raise ConfigError(_("this key is required"), where=where, remedy=_("add the key"))
     build(name, table, f"{source}: [")
 
 
@@ -111,6 +115,6 @@ def load_installed(path: Path) -> Mapping[str, InstalledPreset]:
     except FileNotFoundError:
         return MappingProxyType({})
     except (OSError, ValidationError, ValueError, LookupError, TypeError, AttributeError) as error:
-        what = "the installed presets cannot be read"
-        remedy = "delete the file, and install them again: midnight presets update FILE"
+        what = _("the installed presets cannot be read")
+        remedy = _("delete the file, and install them again: midnight presets update FILE")
         raise ConfigError(what, where=str(path), remedy=remedy) from error

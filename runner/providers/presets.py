@@ -18,6 +18,7 @@ from runner.core.period import Period, read_length, read_period
 from runner.core.verdict import Rule, Scope, Verdict
 from runner.core.window import CREDIT
 from runner.errors import ConfigError
+from runner.language import _
 from runner.providers.headers import HeaderNames
 from runner.settings.provider import (
     DataUse,
@@ -118,9 +119,13 @@ class Preset:
         for name in names:
             if name not in known:
                 near = did_you_mean(name, known)
-                remedy = f"{near or 'use another:'} its quotas are {listed(known)}"
-                what = f'the provider "{self.name}" has no quota "{name}"'
-                raise ConfigError(what, where="limits of the account", remedy=remedy)
+                remedy = _("{near} its quotas are {known}").format(
+                    near=near or _("use another:"), known=listed(known)
+                )
+                what = _('the provider "{provider}" has no quota "{name}"').format(
+                    provider=self.name, name=name
+                )
+                raise ConfigError(what, where=_("limits of the account"), remedy=remedy)
 
 
 def shipped() -> tuple[str, ...]:
@@ -147,9 +152,9 @@ def preset(
     """
     if not any(name in tables for tables in (overrides, _tables(), installed)):
         known = dict.fromkeys((*_tables(), *installed, *overrides))
-        near = did_you_mean(name, known) or "name another:"
-        remedy = f"{near} the providers are {listed(known)}"
-        raise ConfigError(f'unknown provider "{name}"', remedy=remedy)
+        near = did_you_mean(name, known) or _("name another:")
+        remedy = _("{near} the providers are {known}").format(near=near, known=listed(known))
+        raise ConfigError(_('unknown provider "{name}"').format(name=name), remedy=remedy)
     base = installed[name] if name in installed and is_newer(installed[name], name) else None
     table = laid_over(base or _shipped(name), overrides.get(name, ProviderTable()))
     return build(name, table)
@@ -230,10 +235,10 @@ class _PresetBuilder:
         if quota.scope is None or quota.unit is None or quota.period is None:
             required = ("scope", "unit", "period")
             missing = next(key for key in required if getattr(quota, key) is None)
-            raise self._refused(f"{place}] {missing}", "this key is required", "add the key")
+            raise self._refused(f"{place}] {missing}", _("this key is required"), _("add the key"))
         if (scope := CALLS_A_DAY.get(name, quota.scope)) is not quota.scope:
-            what = f"a quota of this name concerns the {scope}"
-            raise self._refused(f"{place}] scope", what, "give it another name")
+            what = _("a quota of this name concerns the {scope}").format(scope=scope)
+            raise self._refused(f"{place}] scope", what, _("give it another name"))
         headers = HeaderNames(**quota.headers.model_dump(exclude_none=True))
         period = read_period(quota.period, self._table.zone)
         return QuotaTable(name, scope, quota.unit, period, quota.limit, headers)
@@ -241,7 +246,7 @@ class _PresetBuilder:
     def _grant(self, name: str, grant: GrantSettings) -> GrantTerms:
         if grant.lasts is None:
             place = f".grants.{name}] lasts"
-            raise self._refused(place, "this key is required", "add the key")
+            raise self._refused(place, _("this key is required"), _("add the key"))
         amount = None if grant.amount is None else round(grant.amount * CREDIT)
         return GrantTerms(amount, read_length(grant.lasts))
 
@@ -260,13 +265,17 @@ class _PresetBuilder:
         if rule.quota is None:
             return rule.scope
         if rule.quota not in self._quotas:
-            near = did_you_mean(rule.quota, self._quotas) or "use another:"
-            remedy = f"{near} the quotas are {listed(self._quotas)}"
-            raise self._refused(f"{place} quota", f'there is no quota "{rule.quota}"', remedy)
+            near = did_you_mean(rule.quota, self._quotas) or _("use another:")
+            remedy = _("{near} the quotas are {quotas}").format(
+                near=near, quotas=listed(self._quotas)
+            )
+            raise self._refused(
+                f"{place} quota", _('there is no quota "{quota}"').format(quota=rule.quota), remedy
+            )
         scope = self._quotas[rule.quota].scope
         if rule.scope not in (None, scope):
-            what = f"its quota concerns the {scope}"
-            raise self._refused(f"{place} scope", what, "leave the scope out")
+            what = _("its quota concerns the {scope}").format(scope=scope)
+            raise self._refused(f"{place} scope", what, _("leave the scope out"))
         return scope
 
     def _refused(self, place: str, what: str, remedy: str) -> ConfigError:

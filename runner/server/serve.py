@@ -11,6 +11,7 @@ from runner.app.gateway import Gateway
 from runner.app.live import LiveOverview
 from runner.core.ending import Ending
 from runner.errors import ConfigError, RunnerError
+from runner.language import _
 from runner.listening import serve_app
 from runner.server.access import Access, is_loopback
 from runner.server.app import ServerApp
@@ -59,6 +60,7 @@ async def serve(
 
         tasks.start_soon(run)
         tasks.start_soon(gateway.batches.work)
+        tasks.start_soon(app.work)
         try:
             await serve_app(app, host, port, ready=ready, until=stopped)
         except ConfigError as error:
@@ -79,8 +81,8 @@ async def _application(
     """
     await gateway.clients.read()
     if not is_loopback(host) and not gateway.clients.need_keys:
-        what = "beyond this machine only clients with a key are served, and there is no key yet"
-        remedy = "make one: midnight serve key add NAME; or listen on 127.0.0.1"
+        what = _("beyond this machine only clients with a key are served, and there is no key yet")
+        remedy = _("make one: midnight serve key add NAME; or listen on 127.0.0.1")
         raise ConfigError(what, where=f"--host {host}", remedy=remedy)
     settings = gateway.settings.serve
     hosts = None if host in ANY_ADDRESS else {host, *settings.hosts}

@@ -22,6 +22,7 @@ from pydantic import (
 
 from runner.core.hours import read_hours
 from runner.core.pacing import Pace
+from runner.language import _
 from runner.settings.fields import BaseUrl, Name
 from runner.settings.notify import NotifySettings
 from runner.settings.provider import MAX_CALLS_PER_SECOND, ProviderTable, Zone
@@ -50,7 +51,9 @@ def _reserve(value: object) -> int | str:
     whole = isinstance(value, int) and not isinstance(value, bool) and value >= 0
     part = isinstance(value, str) and re.fullmatch(r"[1-9]?[0-9]%", value)
     if not whole and not part:
-        raise problem("must be a whole number of calls, or a percentage", 'write 200, or "10%"')
+        raise problem(
+            _("must be a whole number of calls, or a percentage"), _('write 200, or "10%"')
+        )
     return value if isinstance(value, int) else str(value)
 
 
@@ -58,7 +61,7 @@ def _hours(text: str) -> str:
     try:
         read_hours(text, UTC)
     except ValueError as error:
-        raise problem(str(error), 'write the hours as "22:00-08:00"') from None
+        raise problem(str(error), _('write the hours as "22:00-08:00"')) from None
     return text
 
 
@@ -132,18 +135,18 @@ class AccountSettings(TomlTable):
     def _token_is_named(cls, token: str | None, info: ValidationInfo) -> str | None:
         if token is not None and not _NAMED_TOKEN.fullmatch(token):
             example = token_example(info.data.get("provider", ""))
-            remedy = (
-                "put the token in an environment variable, a file or the keyring, and name it: "
-                f'{example} (or "file:PATH", "keyring:NAME")'
-            )
-            raise problem("a token is never written here, only named", remedy)
+            remedy = _(
+                "put the token in an environment variable, a file or the keyring, and name "
+                'it: {example} (or "file:PATH", "keyring:NAME")'
+            ).format(example=example)
+            raise problem(_("a token is never written here, only named"), remedy)
         return token
 
     @model_validator(mode="after")
     def _reserve_leaves_calls(self) -> Self:
         limit = self.limits.calls_per_day
         if limit is not None and self.reserved_calls >= limit:
-            raise problem("reserve leaves none of limits.calls_per_day", "lower the reserve")
+            raise problem(_("reserve leaves none of limits.calls_per_day"), _("lower the reserve"))
         return self
 
 
@@ -152,11 +155,12 @@ class RunSettings(TomlTable):
 
     Attributes:
         accounts: The accounts that are used, the preferred one first; empty: the first of all.
-        pace: How a day's budget is spread.
-        hours: When calls may start, as ``22:00-08:00``; None: always.
+        pace: How a day's budget is spread: ``auto`` spreads it evenly when the work does not fit
+            what is left of the day; ``asap`` never spreads it; ``even`` always does.
+        hours: When calls may start, by the clock of `zone`, as ``22:00-08:00``; None: always.
         zone: The time zone of `hours`; None: this machine's.
-        max_concurrency: The most calls in flight of the whole process, 1 to 4,096. How many of them
-            a provider bears, the runner learns.
+        max_concurrency: The most calls in flight of the whole process. How many of them a provider
+            bears, the runner learns.
         max_failed: A batch is paused when so many of its rows have failed, as ``"50%"``, once
             fifty rows have ended in a run; ``"100%"``: never.
         transport: The HTTP client: ``pyreqwest``, ``httpx``, or ``auto`` for the fastest of them

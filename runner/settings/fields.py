@@ -11,13 +11,14 @@ from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator
 
+from runner.language import _
 from runner.tomlfile import problem
 
 
 def one_line(name: str) -> str:
     """Refuse what is more than a line of text, or cannot be shown."""
     if name != name.strip() or not name or not name.isprintable():
-        raise problem("a name must be one line of printable text")
+        raise problem(_("a name must be one line of printable text"))
     return name
 
 
@@ -31,15 +32,15 @@ def _base_url(url: str) -> str:
     """
     parts = _http(url)
     if "@" in parts.netloc or "?" in url or "#" in url:
-        remedy = "name the token with `token`, and remove it from the URL"
-        raise problem("must be a URL without a user, a query or a fragment", remedy)
+        remedy = _("name the token with `token`, and remove it from the URL")
+        raise problem(_("must be a URL without a user, a query or a fragment"), remedy)
     return _ROUTE.sub("", url.rstrip("/"))
 
 
 def page(url: str) -> str:
     """Refuse the parts of the address of a page that could hold a secret."""
     if "@" in _http(url).netloc or "#" in url:
-        raise problem("must be a URL without a user or a fragment")
+        raise problem(_("must be a URL without a user or a fragment"))
     return url
 
 
@@ -50,7 +51,7 @@ def _http(url: str) -> SplitResult:
     except ValueError:
         fits = False
     if not fits or not url.isprintable() or " " in url:
-        raise problem("must be a URL that starts with http:// or https:// and names a host")
+        raise problem(_("must be a URL that starts with http:// or https:// and names a host"))
     return parts
 
 

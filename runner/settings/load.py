@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from runner.errors import ConfigError
+from runner.language import _
 from runner.settings.config_file import AccountSettings, ConfigFile, RunSettings
 from runner.settings.notify import NotifySettings
 from runner.settings.paths import DEFAULT, anchored, config_path, db_path, variable
@@ -22,8 +23,8 @@ from runner.tomlfile import TomlFile, did_you_mean, first_message, listed
 _CONFIG_FILE = TomlFile(
     model=ConfigFile,
     error=ConfigError,
-    noun="configuration file",
-    remedy="correct them, or rename the file to go on without it",
+    noun=_("configuration file"),
+    remedy=_("correct them, or rename the file to go on without it"),
 )
 _RUN_VARIABLES = {
     "pace": "MIDNIGHT_PACE",
@@ -140,7 +141,7 @@ def _used(
     """
     names: tuple[str, ...]
     if flag is not None:
-        names, origin = (flag,), "flag --account"
+        names, origin = (flag,), _("flag --account")
     elif named := environ.get("MIDNIGHT_ACCOUNT"):
         names, origin = (named,), variable("MIDNIGHT_ACCOUNT")
     elif run.accounts:
@@ -149,9 +150,13 @@ def _used(
         return (next(iter(accounts)),), DEFAULT
     for name in names:
         if name not in accounts:
-            near = did_you_mean(name, accounts) or "name another:"
-            remedy = f"{near} the accounts are {listed(accounts)}"
-            raise ConfigError(f'unknown account "{name}"', where=origin, remedy=remedy)
+            near = did_you_mean(name, accounts) or _("name another:")
+            remedy = _("{near} the accounts are {accounts}").format(
+                near=near, accounts=listed(accounts)
+            )
+            raise ConfigError(
+                _('unknown account "{name}"').format(name=name), where=origin, remedy=remedy
+            )
     return names, origin
 
 
@@ -172,7 +177,7 @@ def _from_environment(
             try:
                 found[key] = getattr(model.model_validate_strings({key: text}), key)
             except ValidationError as error:
-                remedy = "correct the value, or unset the variable"
+                remedy = _("correct the value, or unset the variable")
                 raise ConfigError(
                     first_message(error), where=variable(name), remedy=remedy
                 ) from error

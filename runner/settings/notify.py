@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
+from runner.language import _
 from runner.settings.fields import page
 from runner.tomlfile import TomlTable, problem
 
@@ -17,8 +18,8 @@ _NAMED = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|(?:keyring|file):\S(?:.*\S)?")
 
 def _named(text: str) -> str:
     if not _NAMED.fullmatch(text):
-        remedy = 'name where it is: "env:NAME", "file:PATH" or "keyring:NAME"'
-        raise problem("a secret is never written here, only named", remedy)
+        remedy = _('name where it is: "env:NAME", "file:PATH" or "keyring:NAME"')
+        raise problem(_("a secret is never written here, only named"), remedy)
     return text
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from runner.errors import ConfigError
+from runner.language import _
 
 FILE_NAME = "midnight.toml"
 APP_NAME = "midnight-runner"
@@ -18,7 +19,7 @@ DEFAULT = "default"
 
 def variable(name: str) -> str:
     """Return the origin of a setting from the environment variable `name`."""
-    return f"environment {name}"
+    return _("environment {name}").format(name=name)
 
 
 def config_path(
@@ -32,8 +33,10 @@ def config_path(
     if named := _named("config", flag, environ, cwd):
         path, origin = named
         if not _exists(path):
-            what = f"{origin} names a configuration file that does not exist"
-            raise ConfigError(what, where=str(path), remedy="correct the path, or remove it")
+            what = _("{origin} names a configuration file that does not exist").format(
+                origin=origin
+            )
+            raise ConfigError(what, where=str(path), remedy=_("correct the path, or remove it"))
         return named
     here = cwd / FILE_NAME
     if _exists(here):
@@ -72,7 +75,7 @@ def _named(
     name: str, flag: Path | None, environ: Mapping[str, str], cwd: Path
 ) -> tuple[Path, str] | None:
     if flag is not None:
-        return anchored(flag, cwd), f"flag --{name}"
+        return anchored(flag, cwd), _("flag --{name}").format(name=name)
     key = f"MIDNIGHT_{name.upper()}"
     text = environ.get(key)
     return (anchored(Path(text), cwd), variable(key)) if text else None

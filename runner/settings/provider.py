@@ -21,6 +21,7 @@ from pydantic import (
 
 from runner.core.period import Calendar, read_length, read_period
 from runner.core.verdict import Kind, Scope
+from runner.language import _
 from runner.settings.fields import BaseUrl, Name, PageUrl, one_line
 from runner.tomlfile import TomlTable, did_you_mean, problem
 
@@ -35,7 +36,7 @@ def _zone(name: str) -> str:
     except (KeyError, ValueError, OSError):
         near = did_you_mean(name, available_timezones())
         raise problem(
-            "this is not a known time zone", near or 'name one as "Asia/Shanghai"'
+            _("this is not a known time zone"), near or _('name one as "Asia/Shanghai"')
         ) from None
     return name
 
@@ -62,23 +63,23 @@ def _pattern(text: str) -> str:
     try:
         re.compile(text)
     except (re.error, OverflowError, RecursionError) as error:
-        raise problem(f"this is not a regular expression ({error})") from None
+        raise problem(_("this is not a regular expression ({error})").format(error=error)) from None
     return text
 
 
 def _error_kind(kind: Kind) -> Kind:
     if kind in _NOT_ERRORS:
         known = ", ".join(f"'{other}'" for other in Kind if other not in _NOT_ERRORS)
-        raise problem(f"an error's verdict is one of {known}")
+        raise problem(_("an error's verdict is one of {known}").format(known=known))
     return kind
 
 
 def _quota_name(name: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name):
-        raise problem("a quota's name is letters, digits, - and _")
+        raise problem(_("a quota's name is letters, digits, - and _"))
     if name == "calls_per_second":
-        remedy = "write it beside the quotas: [providers.NAME] calls_per_second = 10"
-        raise problem("calls_per_second is not a quota but a rate", remedy)
+        remedy = _("write it beside the quotas: [providers.NAME] calls_per_second = 10")
+        raise problem(_("calls_per_second is not a quota but a rate"), remedy)
     return name
 
 
@@ -123,8 +124,10 @@ class QuotaSettings(TomlTable):
     Attributes:
         scope: Whether it applies to the ``account`` or to each ``model``.
         unit: The unit that it counts.
-        period: As `runner.core.period.read_period` parses it.
-        limit: A whole number of its unit; None: only the provider knows it.
+        period: ``day`` or ``month``, of the calendar in `zone`; ``rolling 1m``, what was spent in
+            the last minute; ``refill 24h``, which drips and is full after that long; ``grant``,
+            which comes back when somebody grants it. Lengths are in s, m, h or d.
+        limit: A whole number of its unit; None: it is learned.
         headers: The reply headers that report it.
     """
 
@@ -154,11 +157,14 @@ class ErrorSettings(TomlTable):
         message: A regular expression, searched in the error's message, ignoring case.
         code: The error's code, ignoring case.
         status: The HTTP status.
-        verdict: The meaning of the error.
+        verdict: The meaning: ``throttled`` for seconds or minutes; ``spent`` until the reset;
+            ``transient``, likely to pass; ``rejected``, this request, always; ``unauthorised``,
+            the token or the account; ``gone``, the model.
         scope: Whether the account or the model is affected; None: as its quota, or else only the
             one job.
         quota: The quota that is spent, or that throttles.
-        wait_s: The time to wait, in seconds, if it is known.
+        wait_s: The seconds to wait, where neither the reply's ``Retry-After`` nor its words name a
+            time.
         ambiguous: Whether it may be a burst or a spent allowance; the next probe decides.
         remedy: What the user can do.
     """
@@ -176,7 +182,7 @@ class ErrorSettings(TomlTable):
     @model_validator(mode="after")
     def _has_a_condition(self) -> Self:
         if self.message is None and self.code is None and self.status is None:
-            raise problem("a rule without a condition matches every error", "add message = …")
+            raise problem(_("a rule without a condition matches every error"), _("add message = …"))
         return self
 
 
@@ -186,18 +192,22 @@ class ProviderTable(TomlTable):
     Attributes:
         title: The provider's name, for people; by default the table's.
         base_url: The URL of the API; None: the account must name one.
-        balance_url: A URL that checks a token at no cost.
+        balance_url: A URL that tells the balance, or checks a token, at no cost. It is asked with
+            the token.
         price_url: A URL that tells a model's price; ``{model}`` stands for its name.
         as_of: When the facts were gathered, YYYY-MM.
         source: Where the facts are from.
-        data_use: Whether what is sent may be used for training; None: the server is one's own.
+        data_use: Whether what is sent may be used for training, which is told before anything is
+            sent; None: the server is one's own.
         data_note: Of whom that is true, or where it is written.
         zone: The time zone of the quotas' days and months.
         start_concurrency: Calls in flight at the beginning.
-        calls_per_second: The most calls that start in a second; None, in the file 0: no limit.
+        calls_per_second: The most calls that start in a second, at most 1,000,000; None, in the
+            file 0: no limit.
         response_format: The types of ``response_format`` that every chat model supports.
         endpoints: Which optional addresses it has, for requests that somebody else has written.
-        images: Whether a call for images returns them, or the id of a task.
+        images: Whether a call for images returns them (``direct``), or the id of a task, in
+            ModelScope's manner (``tasks``).
         quotas: By name, in the order of their windows; the first of each scope is its primary.
         prices: Credits per call, by model; ``default`` is any other model's.
         grants: Credits that expire, by the reason for which they are granted.

@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from runner.core.period import read_length
+from runner.language import _
 from runner.settings.fields import Name
 from runner.tomlfile import TomlTable, problem
 
@@ -17,9 +18,9 @@ def _wait(text: str) -> str:
     try:
         length = read_length(text)
     except ValueError as error:
-        raise problem(str(error), 'write how long a request waits as "10m"') from None
+        raise problem(str(error), _('write how long a request waits as "10m"')) from None
     if length > LONGEST_WAIT_MS:
-        raise problem("a request cannot wait longer than 7 days")
+        raise problem(_("a request cannot wait longer than 7 days"))
     return text
 
 
@@ -30,7 +31,7 @@ def _several(names: object) -> object:
 
 def _origin(text: str) -> str:
     if text != "*" and not text.startswith(("http://", "https://")):
-        raise problem("an origin starts with http:// or https://", 'or write "*" for any')
+        raise problem(_("an origin starts with http:// or https://"), _('or write "*" for any'))
     return text.rstrip("/")
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from runner.errors import ConfigError
+from runner.language import _
 from runner.settings.config_file import AccountSettings, token_example
 
 ENVIRONMENT = ("MODELSCOPE_API_KEY", "MODELSCOPE_API_TOKEN", "MODELSCOPE_SDK_TOKEN")
@@ -44,8 +45,10 @@ def read_token(
     if settings.token is None:
         if not required:
             return ""
-        raise ConfigError("the account names no token", remedy=f"add {example} to it")
-    scheme, _, name = settings.token.partition(":")
+        raise ConfigError(
+            _("the account names no token"), remedy=_("add {example} to it").format(example=example)
+        )
+    scheme, _colon, name = settings.token.partition(":")
     match scheme:
         case "env":
             return _checked(*_from_environment(name, environ))
@@ -66,23 +69,33 @@ def read_secret(named: str, environ: Mapping[str, str]) -> str:
 
 def _from_environment(name: str, environ: Mapping[str, str]) -> tuple[str, str, str]:
     """Return the text, where it was found, and how to put a token there."""
-    remedy = f"export {name}=YOUR_TOKEN (in PowerShell: $env:{name} = 'YOUR_TOKEN')"
+    remedy = _("export {name}=YOUR_TOKEN (in PowerShell: $env:{name} = 'YOUR_TOKEN')").format(
+        name=name
+    )
     if name not in environ:
-        raise ConfigError(f"the environment variable {name} is not set", remedy=remedy)
-    return environ[name], f"the environment variable {name}", remedy
+        raise ConfigError(
+            _("the environment variable {name} is not set").format(name=name), remedy=remedy
+        )
+    return environ[name], _("the environment variable {name}").format(name=name), remedy
 
 
 def _from_file(name: str) -> tuple[str, str, str]:
     """Return the file's first line, where it was found, and how to put a token there."""
-    remedy = "write the token to the file's first line, readable by you alone"
+    remedy = _("write the token to the file's first line, readable by you alone")
     try:
         with Path(name).expanduser().open("rb") as file:
             line = file.readline(_MAX_LINE)
     except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: "~" of an unknown user
         reason = getattr(error, "strerror", None) or str(error)
-        what = f"the token's file {name} cannot be read ({reason})"
+        what = _("the token's file {name} cannot be read ({reason})").format(
+            name=name, reason=reason
+        )
         raise ConfigError(what, remedy=remedy) from error
-    return line.decode("utf-8-sig", errors="replace"), f"the first line of {name}", remedy
+    return (
+        line.decode("utf-8-sig", errors="replace"),
+        _("the first line of {name}").format(name=name),
+        remedy,
+    )
 
 
 def _from_keyring(name: str, example: str) -> tuple[str, str, str]:
@@ -90,23 +103,31 @@ def _from_keyring(name: str, example: str) -> tuple[str, str, str]:
     try:
         keyring = importlib.import_module("keyring")
     except ImportError as error:
-        what = f'the token "keyring:{name}" needs the package keyring, which is not installed'
+        what = _(
+            'the token "keyring:{name}" needs the package keyring, which is not installed'
+        ).format(name=name)
         raise ConfigError(what, remedy="pip install midnight-runner[keyring]") from error
     try:
         held = keyring.get_password(KEYRING_SERVICE, name)
     except keyring.errors.KeyringError as error:
-        what = f"the keyring cannot be read ({type(error).__name__})"
-        remedy = f"unlock it, or name a variable instead: {example}"
+        what = _("the keyring cannot be read ({name})").format(name=type(error).__name__)
+        remedy = _("unlock it, or name a variable instead: {example}").format(example=example)
         raise ConfigError(what, remedy=remedy) from error
-    where = f'"{name}" of the service {KEYRING_SERVICE} in the keyring'
+    where = _('"{name}" of the service {service} in the keyring').format(
+        name=name, service=KEYRING_SERVICE
+    )
     return held or "", where, f'keyring set {KEYRING_SERVICE} "{name}"'
 
 
 def _checked(held: str, where: str, remedy: str) -> str:
     token = held.strip()
     if not token:
-        raise ConfigError(f"{where} is empty", remedy=remedy)
+        raise ConfigError(_("{where} is empty").format(where=where), remedy=remedy)
     if not token.isascii() or not token.isprintable() or " " in token:
-        what = f"{where} is not a token: it contains white space or special characters"
-        raise ConfigError(what, remedy="copy the token again: one word, nothing before or after it")
+        what = _("{where} is not a token: it contains white space or special characters").format(
+            where=where
+        )
+        raise ConfigError(
+            what, remedy=_("copy the token again: one word, nothing before or after it")
+        )
     return token

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
+from runner.language import _
 from runner.simulator import validation
 
 FaultKind = Literal[
@@ -248,14 +249,14 @@ class SimulatorConfig:
         validation.in_range("limit_req_status", self.limit_req_status, *_ERROR_STATUSES)
         for name, default in _OF_LIMIT_REQ.items():
             if self.limit_req is None and getattr(self, name) != default:
-                raise validation.invalid(name, getattr(self, name), "set limit_req, too")
+                raise validation.invalid(name, getattr(self, name), _("set limit_req, too"))
 
     def _check_limit_changes(self) -> None:
         moments = [moment for moment, _ in self.limit_changes]
         if moments != sorted(set(moments)):
-            remedy = "give the moments in order, each once"
+            remedy = _("give the moments in order, each once")
             raise validation.invalid("limit_changes", self.limit_changes, remedy)
-        for _, limit in self.limit_changes:
+        for _moment, limit in self.limit_changes:
             validation.at_least("limit_changes", limit, 0)
 
     def _check_times(self) -> None:
@@ -274,7 +275,7 @@ class SimulatorConfig:
             validation.amount(f"prices.{model}", price)
         for name in ("credits_need_login", "prices"):
             if getattr(self, name) and self.credits is None:
-                remedy = "set credits, if only to 0"
+                remedy = _("set credits, if only to 0")
                 raise validation.invalid(name, getattr(self, name), remedy)
 
     def _check_choices(self) -> None:

@@ -8,6 +8,7 @@ from random import Random
 from typing import NamedTuple
 
 from runner.errors import ConfigError
+from runner.language import _
 from runner.simulator import validation
 from runner.simulator.accounting import Accounting
 from runner.simulator.call import Call
@@ -113,7 +114,7 @@ class SimulatedProvider:
         """
         validation.grant(amount, ttl_ms)
         if not self._accounting.grant(account_token, amount, self.now(), ttl_ms):
-            what, remedy = "calls cost no credits here", "set credits, if only to 0"
+            what, remedy = _("calls cost no credits here"), _("set credits, if only to 0")
             raise ConfigError(what, where="simulator.credits", remedy=remedy)
 
     def balance(self, account_token: str) -> CreditBalance | None:

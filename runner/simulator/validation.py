@@ -7,6 +7,7 @@ from math import isfinite
 from zoneinfo import ZoneInfo
 
 from runner.errors import ConfigError
+from runner.language import _
 
 # Ten times 0.1 adds up to slightly more than 1.
 _ROUNDING_ERROR = 1e-9
@@ -19,7 +20,7 @@ def at_least(name: str, value: int | None, minimum: int) -> None:
         ConfigError: It is less.
     """
     if value is not None and value < minimum:
-        raise invalid(name, value, f"choose {minimum} or more")
+        raise invalid(name, value, _("choose {minimum} or more").format(minimum=minimum))
 
 
 def in_range(name: str, value: int, minimum: int, maximum: int, unit: str = "") -> None:
@@ -29,7 +30,13 @@ def in_range(name: str, value: int, minimum: int, maximum: int, unit: str = "") 
         ConfigError: It is not.
     """
     if not minimum <= value <= maximum:
-        raise invalid(name, value, f"choose from {minimum} to {maximum} {unit}".rstrip())
+        raise invalid(
+            name,
+            value,
+            _("choose from {minimum} to {maximum} {unit}")
+            .format(minimum=minimum, maximum=maximum, unit=unit)
+            .rstrip(),
+        )
 
 
 def interval(name: str, bounds: tuple[int, int]) -> None:
@@ -40,7 +47,7 @@ def interval(name: str, bounds: tuple[int, int]) -> None:
     """
     minimum, maximum = bounds
     if not 0 <= minimum <= maximum:
-        raise invalid(name, bounds, "give the least and the most, in order")
+        raise invalid(name, bounds, _("give the least and the most, in order"))
 
 
 def amount(name: str, value: float) -> None:
@@ -50,7 +57,7 @@ def amount(name: str, value: float) -> None:
         ConfigError: It is not.
     """
     if not (isfinite(value) and value >= 0):
-        raise invalid(name, value, "choose 0 or more")
+        raise invalid(name, value, _("choose 0 or more"))
 
 
 def one_of(name: str, value: str, choices: Sequence[str]) -> None:
@@ -60,7 +67,7 @@ def one_of(name: str, value: str, choices: Sequence[str]) -> None:
         ConfigError: It is not.
     """
     if value not in choices:
-        raise invalid(name, value, f"choose one of {', '.join(choices)}")
+        raise invalid(name, value, _("choose one of {choices}").format(choices=", ".join(choices)))
 
 
 def time_zone(name: str, value: str) -> None:
@@ -72,7 +79,7 @@ def time_zone(name: str, value: str) -> None:
     try:
         ZoneInfo(value)
     except (KeyError, ValueError, OSError):  # not found; not a name; the name of a folder
-        remedy = "choose a zone by its IANA name, such as Asia/Shanghai"
+        remedy = _("choose a zone by its IANA name, such as Asia/Shanghai")
         raise invalid(name, value, remedy) from None
 
 
@@ -86,10 +93,10 @@ def probabilities(name: str, values: Mapping[str, float], *groups: Sequence[str]
     for kind, probability in values.items():
         one_of(name, kind, known)
         if not 0 <= probability <= 1:
-            raise invalid(f"{name}.{kind}", probability, "choose a probability from 0 to 1")
+            raise invalid(f"{name}.{kind}", probability, _("choose a probability from 0 to 1"))
     for group in groups:
         if sum(values.get(kind, 0.0) for kind in group) > 1 + _ROUNDING_ERROR:
-            raise invalid(name, dict(values), "let the probabilities add up to at most 1")
+            raise invalid(name, dict(values), _("let the probabilities add up to at most 1"))
 
 
 def grant(amount_: float, ttl_ms: int) -> None:
@@ -99,10 +106,12 @@ def grant(amount_: float, ttl_ms: int) -> None:
         ConfigError: It has none, or it does.
     """
     if not (isfinite(amount_) and amount_ > 0):
-        raise invalid("grant.amount", amount_, "choose more than 0")
+        raise invalid("grant.amount", amount_, _("choose more than 0"))
     at_least("grant.ttl_ms", ttl_ms, 1)
 
 
 def invalid(name: str, value: object, remedy: str) -> ConfigError:
     """Return the error for a value that is not allowed in the field `name`."""
-    return ConfigError(f"{value!r} makes no sense", where=f"simulator.{name}", remedy=remedy)
+    return ConfigError(
+        _("{value!r} makes no sense").format(value=value), where=f"simulator.{name}", remedy=remedy
+    )

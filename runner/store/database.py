@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import count
 from pathlib import Path
 
 import anyio
@@ -14,6 +15,7 @@ from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from runner.errors import MovedDatabaseError
+from runner.language import _
 from runner.store import sqlite, sqlite_errors
 from runner.store.file_watch import FileWatch
 
@@ -41,6 +43,7 @@ class Database:
         self._writer = writer
         self._reader = reader
         self._writes = 0
+        self._numbers = count()
         self.watch.learn(str(path), only_grows=True)
         event.listen(writer.sync_engine, "connect", self._on_connect)
 
@@ -64,13 +67,13 @@ class Database:
 
     def moved_error(self) -> MovedDatabaseError:
         """What is told of a file that was moved."""
-        what = "was moved, deleted or replaced while the database was in use"
+        what = _("was moved, deleted or replaced while the database was in use")
         if self.moved == str(self.path):
-            what = "the database was moved, deleted or replaced while it was in use"
+            what = _("the database was moved, deleted or replaced while it was in use")
         return MovedDatabaseError(
             what,
             where=self.moved,
-            remedy="put it back, and run the same command again",
+            remedy=_("put it back, and run the same command again"),
         )
 
     @asynccontextmanager
@@ -130,6 +133,16 @@ class Database:
                 await sqlite.give_back_space(connection)
         self.watch.forget([str(self.path)])
         self.watch.learn(str(self.path), only_grows=True)
+
+    async def version(self, connection: AsyncConnection) -> tuple[int, int]:
+        """Return two numbers that tell a reader whether anybody has written, this process included.
+
+        The first number names the connection, because the second has a meaning on that one only.
+        """
+        assert connection.sync_connection is not None  # noqa: S101 - it has begun
+        info = connection.sync_connection.info
+        number: int = info.setdefault("number", next(self._numbers))
+        return number, await sqlite.revision(connection)
 
     async def revision(self, connection: AsyncConnection) -> tuple[int, int]:
         """Return two numbers that tell a writer whether anybody else has written.

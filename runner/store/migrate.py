@@ -21,6 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.errors import BusyError, NewerDatabaseError, StoreError
+from runner.language import _
 from runner.resources import shipped
 from runner.store import api_tables, sqlite, tables  # noqa: F401 - they enter their tables
 from runner.store.columns import metadata
@@ -85,9 +86,9 @@ async def current_revision(connection: AsyncConnection, path: Path) -> str | Non
         return None
     if not {"alembic_version", "batches"} <= names:
         raise StoreError(
-            "this is the database of another program",
+            _("this is the database of another program"),
             where=str(path),
-            remedy="choose another file with --db or MIDNIGHT_DB",
+            remedy=_("choose another file with --db or MIDNIGHT_DB"),
         )
     found: str | None = await connection.scalar(text("SELECT version_num FROM alembic_version"))
     return found
@@ -96,10 +97,12 @@ async def current_revision(connection: AsyncConnection, path: Path) -> str | Non
 def _refuse_unknown(revision: str, known: list[str], path: Path) -> None:
     if revision not in known:
         raise NewerDatabaseError(
-            f"a newer midnight-runner has written this database (revision {revision}; "
-            f"this one knows up to {known[-1]})",
+            _(
+                "a newer midnight-runner has written this database (revision {revision}; "
+                "this one knows up to {known})"
+            ).format(revision=revision, known=known[-1]),
             where=str(path),
-            remedy="upgrade with: pip install --upgrade midnight-runner",
+            remedy=_("upgrade with: pip install --upgrade midnight-runner"),
         )
 
 
@@ -113,10 +116,11 @@ async def _refuse_living(connection: AsyncConnection, database: Database) -> Non
     if not pids:
         return
     raise BusyError(
-        "a runner of an older version is at work on this database "
-        f"(process {', '.join(map(str, pids))})",
+        _("a runner of an older version is at work on this database (process {pids})").format(
+            pids=", ".join(map(str, pids))
+        ),
         where=str(database.path),
-        remedy="stop it with Ctrl-C, which loses nothing, and run the same command again",
+        remedy=_("stop it with Ctrl-C, which loses nothing, and run the same command again"),
     )
 
 
@@ -148,21 +152,23 @@ async def copy_to(database: Database, target: Path) -> None:
         part.rename(target)
     except OSError as error:
         raise StoreError(
-            f"the copy cannot be written ({error.strerror})",
+            _("the copy cannot be written ({reason})").format(reason=error.strerror),
             where=str(target),
-            remedy="free some space, or choose another place",
+            remedy=_("free some space, or choose another place"),
         ) from None
 
 
 def _refuse_target(target: Path) -> None:
     if target.is_dir():
-        remedy = f"name a file in it: {target / 'backup.db'}"
-        raise StoreError("this is a folder", where=str(target), remedy=remedy)
+        remedy = _("name a file in it: {target}").format(target=target / "backup.db")
+        raise StoreError(_("this is a folder"), where=str(target), remedy=remedy)
     if target.exists():
-        raise StoreError("there is such a file already", where=str(target), remedy="name another")
+        raise StoreError(
+            _("there is such a file already"), where=str(target), remedy=_("name another")
+        )
     if not target.parent.is_dir():
-        remedy = "make the folder, or name another place"
-        raise StoreError("there is no such folder", where=str(target.parent), remedy=remedy)
+        remedy = _("make the folder, or name another place")
+        raise StoreError(_("there is no such folder"), where=str(target.parent), remedy=remedy)
 
 
 def _create(connection: Connection, revision: str) -> None:

@@ -13,6 +13,7 @@ import anyio
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from runner.errors import MovedDatabaseError, StoreError
+from runner.language import _
 from runner.store import sqlite, sqlite_errors
 from runner.store.database import Database
 from runner.store.migrate import bring_up_to_date, copy_to
@@ -85,10 +86,16 @@ async def _rescued(database: Database) -> MovedDatabaseError:
     try:
         await copy_to(database, copy)
     except StoreError as error:
-        what = f"{told.what}; what was in it could not be kept: {error.what}"
+        what = _("{what}; what was in it could not be kept: {reason}").format(
+            what=told.what, reason=error.what
+        )
         return MovedDatabaseError(what, where=told.where, remedy=told.remedy)
-    what = f"{told.what}; no call was made since, and all that was in it is kept in {copy}"
-    remedy = f"go on with --db {shlex.quote(str(copy))}, or move it to {database.path}"
+    what = _("{what}; no call was made since, and all that was in it is kept in {copy}").format(
+        what=told.what, copy=copy
+    )
+    remedy = _("go on with --db {copy}, or move it to {path}").format(
+        copy=shlex.quote(str(copy)), path=database.path
+    )
     return MovedDatabaseError(what, where=told.where, remedy=remedy)
 
 
@@ -120,11 +127,14 @@ def _refuse_second_name(path: Path) -> None:
         raise sqlite_errors.cannot_open(path, error) from error
     if names > 1:
         raise StoreError(
-            "the database's file has a second name (a hard link), under which another program "
-            "could damage it",
+            _(
+                "the database's file has a second name (a hard link), under which another program "
+                "could damage it"
+            ),
             where=str(path),
-            remedy=f"remove the other name, or copy the file: cp {path.name} copy.db && "
-            f"mv copy.db {path.name}",
+            remedy=_(
+                "remove the other name, or copy the file: cp {name} copy.db && mv copy.db {name}"
+            ).format(name=path.name),
         )
 
 
@@ -138,7 +148,7 @@ def _make_folder(path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(
-            f"its folder cannot be made ({error.strerror})",
+            _("its folder cannot be made ({reason})").format(reason=error.strerror),
             where=str(path),
-            remedy="name another place with --db or MIDNIGHT_DB",
+            remedy=_("name another place with --db or MIDNIGHT_DB"),
         ) from None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from sqlalchemy import bindparam, case, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.errors import BusyError, StoreError
+from runner.language import _
 from runner.store.database import Database
 from runner.store.rescue import rescue
 from runner.store.statement import Statement
@@ -63,10 +64,15 @@ async def registered(database: Database, now: Now) -> AsyncIterator[int]:
         _remove(lock)
 
 
-async def rescue_dead(database: Database, own_id: int, now: int) -> int:
-    """Take back the jobs of every runner that has died; returns how many there were."""
+async def unended(connection: AsyncConnection, own_id: int = 0) -> list[int]:
+    """The epochs, other than the own one, that were not ended: of living runners, or of dead."""
+    return [row.id for row in await _UNENDED.fetch(connection, own=own_id)]
+
+
+async def rescue_dead(database: Database, suspects: Iterable[int], now: int) -> int:
+    """Take back the jobs of those runners that have died; returns how many there were."""
     rescued = 0
-    for runner_id in await _unended(database, own_id):
+    for runner_id in suspects:
         lock = _lock(database, runner_id)
         if not _acquired(lock):
             continue  # it lives
@@ -80,7 +86,9 @@ async def rescue_dead(database: Database, own_id: int, now: int) -> int:
 async def alive(database: Database) -> list[int]:
     """The epochs of the runners that are at work on this database now."""
     living = []
-    for runner_id in await _unended(database, 0):
+    async with database.read() as connection:
+        found = await unended(connection)
+    for runner_id in found:
         lock = _lock(database, runner_id)
         if _acquired(lock):
             _release(lock)
@@ -110,11 +118,6 @@ async def _retire(database: Database, runner_id: int, now: int, *, died: bool) -
     return rescued
 
 
-async def _unended(database: Database, own_id: int) -> list[int]:
-    async with database.read() as connection:
-        return [row.id for row in await _UNENDED.fetch(connection, own=own_id)]
-
-
 def _lock(database: Database, runner_id: int) -> FileLock:
     from filelock import FileLock  # noqa: PLC0415 - a status seldom needs one
 
@@ -142,19 +145,21 @@ def _acquired(lock: FileLock) -> bool:
 def _unlockable(path: Path, error: Exception) -> StoreError:
     reason = getattr(error, "strerror", None) or str(error)
     return StoreError(
-        f"the lock of a runner cannot be made ({reason})",
+        _("the lock of a runner cannot be made ({reason})").format(reason=reason),
         where=str(path),
-        remedy="check the disk and the permissions of its folder, or choose another database "
-        "with --db or MIDNIGHT_DB",
+        remedy=_(
+            "check the disk and the permissions of its folder, or choose another database "
+            "with --db or MIDNIGHT_DB"
+        ),
     )
 
 
 def _held(lock: FileLock) -> BusyError:
     """No runner of this database can hold the lock of an epoch that is only being given."""
     return BusyError(
-        "a runner on another database has this lock: the database was replaced under it",
+        _("a runner on another database has this lock: the database was replaced under it"),
         where=lock.lock_file,
-        remedy="stop that runner with Ctrl-C, and run the same command again",
+        remedy=_("stop that runner with Ctrl-C, and run the same command again"),
     )
 
 

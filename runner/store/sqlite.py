@@ -51,6 +51,7 @@ def engine(path: Path, *, pool_size: int, writes: bool, durable: bool, inline: b
         async_creator=_connector(path, inline=inline),
         pool_size=pool_size,
         max_overflow=0,
+        pool_use_lifo=True,  # one reader at a time has the same connection: see `revision`
         pool_timeout=3600,
         pool_reset_on_return=None,  # every transaction is committed, or rolled back, as it ends
         hide_parameters=True,  # an error must not quote the rows that it is about: it is logged
@@ -156,7 +157,7 @@ def files_beside(path: Path) -> tuple[str, str]:
 
 
 async def revision(connection: AsyncConnection) -> int:
-    """Return a number that changes when another connection has written, inside the write lock."""
+    """Return a number that changes on this connection when another one has written."""
     [(number,)] = await _fetch(connection, "PRAGMA data_version", ())
     assert isinstance(number, int)  # noqa: S101 - as SQLite documents it
     return number

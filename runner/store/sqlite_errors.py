@@ -18,6 +18,7 @@ from runner.errors import (
     StoreError,
     UnavailableError,
 )
+from runner.language import _
 
 
 @contextmanager
@@ -75,40 +76,48 @@ def _told_of(error: BaseException | None) -> _Complaint | None:
     return _BY_CODE.get(code) or _BY_CODE.get(code & 0xFF)  # the low byte is the primary code
 
 
-_GOES_ON = "run the same command again; it goes on where it stopped"
-_RESTORE = "restore a backup, or move the file away and submit again"
-_ELSEWHERE = "choose another with --db or MIDNIGHT_DB"
-_FULL = _Complaint(DiskFullError, "the disk is full", f"free some space and {_GOES_ON}")
+_GOES_ON = _("run the same command again; it goes on where it stopped")
+_RESTORE = _("restore a backup, or move the file away and submit again")
+_ELSEWHERE = _("choose another with --db or MIDNIGHT_DB")
+_FULL = _Complaint(
+    DiskFullError,
+    _("the disk is full"),
+    _("free some space and {goes_on}").format(goes_on=_GOES_ON),
+)
 _IO_ERROR = _Complaint(
     DiskError,
-    "the database could not be read or written",
-    f"check the disk and {_GOES_ON}",
+    _("the database could not be read or written"),
+    _("check the disk and {goes_on}").format(goes_on=_GOES_ON),
 )
 _NO_MEMORY = _Complaint(
-    UnavailableError, "there is not enough memory", f"close other programs and {_GOES_ON}"
+    UnavailableError,
+    _("there is not enough memory"),
+    _("close other programs and {goes_on}").format(goes_on=_GOES_ON),
 )
 _LOCKED = _Complaint(
     BusyError,
-    "the database is locked by another program",
-    "close the program that holds the database, or wait for it",
+    _("the database is locked by another program"),
+    _("close the program that holds the database, or wait for it"),
 )
 _READ_ONLY = _Complaint(
-    StoreError, "the database is read-only", f"check its permissions, or {_ELSEWHERE}"
+    StoreError,
+    _("the database is read-only"),
+    _("check its permissions, or {elsewhere}").format(elsewhere=_ELSEWHERE),
 )
 _MOVED = _Complaint(
     MovedDatabaseError,
-    "the database was moved, deleted or replaced while it was in use",
-    f"put it back and {_GOES_ON}",
+    _("the database was moved, deleted or replaced while it was in use"),
+    _("put it back and {goes_on}").format(goes_on=_GOES_ON),
 )
 _NOT_OPENED = _Complaint(
     StoreError,
-    "the database cannot be opened",
-    f"check the path and its permissions, or {_ELSEWHERE}",
+    _("the database cannot be opened"),
+    _("check the path and its permissions, or {elsewhere}").format(elsewhere=_ELSEWHERE),
 )
-_DAMAGED = _Complaint(StoreError, "the database is damaged", _RESTORE)
-_NO_DATABASE = _Complaint(StoreError, "the file is no database", _ELSEWHERE)
+_DAMAGED = _Complaint(StoreError, _("the database is damaged"), _RESTORE)
+_NO_DATABASE = _Complaint(StoreError, _("the file is no database"), _ELSEWHERE)
 # "no such column", and columns of other types: the file has tables of these names, and not ours.
-_NOT_OURS = _Complaint(StoreError, "this is not a database of this program", _RESTORE)
+_NOT_OURS = _Complaint(StoreError, _("this is not a database of this program"), _RESTORE)
 
 _BY_CODE = {
     sqlite3.SQLITE_FULL: _FULL,

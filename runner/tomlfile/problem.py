@@ -7,11 +7,13 @@ from difflib import get_close_matches
 
 from pydantic_core import PydanticCustomError
 
+from runner.language import _
+
 PROBLEM_TYPE = "refused"
 """Pydantic's error type of every problem raised by our own validators."""
 
 
-def problem(message: str, remedy: str = "correct the value") -> PydanticCustomError:
+def problem(message: str, remedy: str = _("correct the value")) -> PydanticCustomError:
     """Return the error that a validator raises; Pydantic adds the place of the value.
 
     Braces in the message are not taken for Pydantic's placeholders.
@@ -29,7 +31,7 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:
     """Return ``did you mean "user"?`` when some known name is close to `name`, else None."""
     near = nearest(name, known)
-    return f'did you mean "{near}"?' if near else None
+    return _('did you mean "{near}"?').format(near=near) if near else None
 
 
 def listed(names: Iterable[str]) -> str:

@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from runner.errors import RunnerError
+from runner.language import _
 from runner.tomlfile.validation_errors import field_errors
 
 _TOML_PLACE = re.compile(r"\s*\(at (?:line (\d+), column \d+|end of document)\)$")
@@ -55,14 +56,17 @@ class TomlFile(Generic[Model]):
         try:
             data = path.read_bytes()
         except FileNotFoundError as error:
-            raise self._refused(path, f"no such {self.noun}", "check the path") from error
+            message = _("no such {noun}").format(noun=self.noun)
+            raise self._refused(path, message, _("check the path")) from error
         except IsADirectoryError as error:
-            remedy = f"name a {self.noun} in it"
-            raise self._refused(path, "this is a folder", remedy) from error
+            remedy = _("name a {noun} in it").format(noun=self.noun)
+            raise self._refused(path, _("this is a folder"), remedy) from error
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)
-            message = f"the {self.noun} cannot be read ({reason})"
-            raise self._refused(path, message, "check the path and its permissions") from error
+            message = _("the {noun} cannot be read ({reason})").format(
+                noun=self.noun, reason=reason
+            )
+            raise self._refused(path, message, _("check the path and its permissions")) from error
         return self.decode(data, str(path))
 
     def tables(self, text: str, where: str) -> dict[str, Any]:
@@ -77,12 +81,12 @@ class TomlFile(Generic[Model]):
             message = str(error)
             place = _TOML_PLACE.search(message)
             line = f":{place[1] or text.count(chr(10)) + 1}" if place else ""
-            what = f"this is not TOML: {_TOML_PLACE.sub('', message)}"
+            what = _("this is not TOML: {message}").format(message=_TOML_PLACE.sub("", message))
             remedy = _remedy(text, place)
             raise self._refused(f"{where}{line}", what, remedy) from error
         except RecursionError as error:
-            what = "the values are nested too deeply"
-            raise self._refused(where, what, "nest them less") from error
+            what = _("the values are nested too deeply")
+            raise self._refused(where, what, _("nest them less")) from error
 
     def check(self, tables: dict[str, Any], where: str) -> Model:
         """Validate `tables`.
@@ -92,7 +96,7 @@ class TomlFile(Generic[Model]):
                 `error`.
         """
         for path, wrong in _unusable(tables):
-            raise self._refused(f"{where}: {path}", wrong, "correct the value")
+            raise self._refused(f"{where}: {path}", wrong, _("correct the value"))
         try:
             return self.model.model_validate(tables)
         except ValidationError as error:
@@ -104,7 +108,8 @@ class TomlFile(Generic[Model]):
             (only,) = errors
             return self._refused(f"{where}: {only.field}", only.what, only.remedy)
         lines = "".join(f"\n  {one.field}: {one.what}; {one.remedy}" for one in errors)
-        return self._refused(where, f"{len(errors)} things are wrong:{lines}", self.remedy)
+        message = _("{number} things are wrong:{lines}").format(number=len(errors), lines=lines)
+        return self._refused(where, message, self.remedy)
 
     def decode(self, data: bytes, where: str) -> str:
         """Return the text of a file's bytes; `where` names it in errors.
@@ -116,11 +121,11 @@ class TomlFile(Generic[Model]):
             text = data.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             line = data.count(b"\n", 0, error.start) + 1
-            what = f"a {self.noun} is UTF-8 text, and this is not"
-            raise self._refused(f"{where}:{line}", what, "save it as UTF-8") from error
+            what = _("a {noun} is UTF-8 text, and this is not").format(noun=self.noun)
+            raise self._refused(f"{where}:{line}", what, _("save it as UTF-8")) from error
         if "\0" in text:
-            remedy = f"name a {self.noun} written in TOML"
-            raise self._refused(where, "this is a binary file", remedy)
+            remedy = _("name a {noun} written in TOML").format(noun=self.noun)
+            raise self._refused(where, _("this is a binary file"), remedy)
         return text
 
     def _refused(self, where: Path | str, what: str, remedy: str) -> RunnerError:
@@ -132,8 +137,8 @@ def _remedy(text: str, place: re.Match[str] | None) -> str:
     lines = text.split("\n")
     line = lines[int(place[1]) - 1] if place and place[1] else lines[-1]
     if "\\" in line and '"' in line:
-        return "in double quotes a backslash begins an escape: write '...' in single quotes"
-    return "correct the line; text goes in quotes, and a table's name in [brackets]"
+        return _("in double quotes a backslash begins an escape: write '...' in single quotes")
+    return _("correct the line; text goes in quotes, and a table's name in [brackets]")
 
 
 def _unusable(tables: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -142,11 +147,11 @@ def _unusable(tables: dict[str, Any]) -> Iterator[tuple[str, str]]:
     while rest:
         path, value, depth = rest.pop()
         if depth > _DEEPEST:
-            yield f"{path[:40]}…", "the values are nested too deeply"
+            yield f"{path[:40]}…", _("the values are nested too deeply")
         elif isinstance(value, dict):
             names = ((f"{path}.{key}" if path else str(key), one) for key, one in value.items())
             rest.extend((name, one, depth + 1) for name, one in names)
         elif isinstance(value, list):
             rest.extend((path, one, depth + 1) for one in value)
         elif isinstance(value, int) and not _LEAST <= value <= _MOST:
-            yield path, "the number does not fit into 64 bits"
+            yield path, _("the number does not fit into 64 bits")

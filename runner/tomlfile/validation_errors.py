@@ -12,18 +12,19 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel, RootModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from runner.language import _
 from runner.tomlfile.problem import did_you_mean, listed
 
 _EXPECTED = {
-    "string_type": "must be text in quotes",
-    "int_type": "must be a whole number",
-    "int_from_float": "must be a whole number",
-    "int_parsing": "must be a whole number",
-    "float_type": "must be a number",
-    "tuple_type": 'must be a list: ["…", "…"]',
-    "dict_type": "must be a table",
-    "model_type": "must be a table",
-    "model_attributes_type": "must be a table",
+    "string_type": _("must be text in quotes"),
+    "int_type": _("must be a whole number"),
+    "int_from_float": _("must be a whole number"),
+    "int_parsing": _("must be a whole number"),
+    "float_type": _("must be a number"),
+    "tuple_type": _('must be a list: ["…", "…"]'),
+    "dict_type": _("must be a table"),
+    "model_type": _("must be a table"),
+    "model_attributes_type": _("must be a table"),
 }
 
 _KEY = "[key]"  # Pydantic's last part of a place whose key is wrong, and not the value
@@ -59,17 +60,20 @@ def _field_error(detail: ErrorDetails, model: type[BaseModel]) -> FieldError:
     if detail["type"] == "extra_forbidden":
         return _unknown(place, field, model)
     if detail["type"] == "missing":
-        noun = "table" if _is_table(_kinds(place, model)[-1]) else "key"
-        return FieldError(field, f"this {noun} is required", f"add the {noun}")
-    remedy = detail.get("ctx", {}).get("remedy", "correct the value")
+        if _is_table(_kinds(place, model)[-1]):
+            return FieldError(field, _("this table is required"), _("add the table"))
+        return FieldError(field, _("this key is required"), _("add the key"))
+    remedy = detail.get("ctx", {}).get("remedy", _("correct the value"))
     return FieldError(field, _what(detail), remedy)
 
 
 def _unknown(place: _Place, field: str, model: type[BaseModel]) -> FieldError:
     known = _fields(_kinds(place[:-1], model)[-1])
-    noun = "table or key" if len(place) == 1 else "key"
-    remedy = did_you_mean(str(place[-1]), known) or f"use one of {listed(known)}"
-    return FieldError(field, f'unknown {noun} "{place[-1]}"', remedy)
+    told = _('unknown table or key "{name}"') if len(place) == 1 else _('unknown key "{name}"')
+    remedy = did_you_mean(str(place[-1]), known) or _("use one of {known}").format(
+        known=listed(known)
+    )
+    return FieldError(field, told.format(name=place[-1]), remedy)
 
 
 def _what(detail: ErrorDetails) -> str:
@@ -81,7 +85,7 @@ def _what(detail: ErrorDetails) -> str:
 def _name(place: _Place, model: type[BaseModel]) -> str:
     """Return a place as the file spells it: ``[prompt] user``, ``[answer] labels item 2``."""
     if not place:
-        return "the file"
+        return _("the file")
     inner = _kinds(place, model)[2:]
     steps = zip(place[1:], inner, strict=False)
     depth = 1 + sum(1 for _ in takewhile(_is_named_table, steps))

@@ -6,6 +6,7 @@ from datetime import tzinfo
 from typing import TYPE_CHECKING
 
 from runner.core.window import Unit
+from runner.language import _
 from runner.wording import fmt
 
 if TYPE_CHECKING:
@@ -19,13 +20,13 @@ def login_due(found: Forecast | None, now: int, zone: tzinfo | None = None) -> s
     if found is None or found.paid_until is None or found.paid is None:
         return ""
     if found.paid == 0:
-        return "no credits are left: log in on the provider's site to be granted more"
+        return _("no credits are left: log in on the provider's site to be granted more")
     calls = fmt.count(found.paid, "call")
     until = fmt.when(found.paid_until, now, zone)
-    return (
-        f"the credits at hand pay for {calls}, until about {until}: "
-        "log in on the provider's site again by then"
-    )
+    return _(
+        "the credits at hand pay for {calls}, until about {until}: log in on the "
+        "provider's site again by then"
+    ).format(calls=calls, until=until)
 
 
 def purchase(found: Purchase) -> str:
@@ -33,20 +34,28 @@ def purchase(found: Purchase) -> str:
     price = fmt.amount(found.price, Unit.CREDITS)
     what = fmt.count(found.calls, "call")
     if found.rows_a_call > 1:
-        what += f", {fmt.count(found.rows, 'row')} at {found.rows_a_call} a call"
+        what += _(", {rows} at {rows_a_call} a call").format(
+            rows=fmt.count(found.rows, "row"), rows_a_call=found.rows_a_call
+        )
     if found.amount is None:
-        whose = f"if they are counted, the {fmt.amount(found.daily, Unit.CREDITS)} of a day"
+        whose = _("if they are counted, the {daily} of a day").format(
+            daily=fmt.amount(found.daily, Unit.CREDITS)
+        )
     else:
-        whose = f"{fmt.amount(found.amount, Unit.CREDITS)} credits"
-    return f"{whose} pay for {what} of {found.model} ({price} a call)"
+        whose = _("{amount} credits").format(amount=fmt.amount(found.amount, Unit.CREDITS))
+    return _("{whose} pay for {what} of {model} ({price} a call)").format(
+        whose=whose, what=what, model=found.model, price=price
+    )
 
 
 def suggestion(found: Suggestion) -> str:
     """``Qwen/Qwen3-32B on mine: 180 calls left, 0.5 credits a call``."""
-    left = "no limit is known"
+    left = _("no limit is known")
     if found.calls_left is not None:
-        left = f"{fmt.count(found.calls_left, 'call')} left"
+        left = _("{calls} left").format(calls=fmt.count(found.calls_left, "call"))
     price = ""
     if found.price is not None:
-        price = f", {fmt.amount(found.price, Unit.CREDITS)} credits a call"
-    return f"{found.model} on {found.account}: {left}{price}"
+        price = _(", {price} credits a call").format(price=fmt.amount(found.price, Unit.CREDITS))
+    return _("{model} on {account}: {left}{price}").format(
+        model=found.model, account=found.account, left=left, price=price
+    )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, tzinfo
+from datetime import date, datetime, tzinfo
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from runner.clock import moment
 from runner.core.window import CREDIT, Unit
+from runner.language import _, ngettext
 
 SECOND_MS = 1_000
 MINUTE_MS = 60 * SECOND_MS
@@ -16,6 +17,11 @@ HOUR_MS = 60 * MINUTE_MS
 DAY_MS = 24 * HOUR_MS
 # Below this, seconds matter to a person.
 SHORT_MS = 10 * MINUTE_MS
+WEEKDAYS = (_("Mon"), _("Tue"), _("Wed"), _("Thu"), _("Fri"), _("Sat"), _("Sun"))
+MONTHS = (
+    *(_("Jan"), _("Feb"), _("Mar"), _("Apr"), _("May"), _("Jun")),
+    *(_("Jul"), _("Aug"), _("Sep"), _("Oct"), _("Nov"), _("Dec")),
+)
 
 
 def number(value: float) -> str:
@@ -25,17 +31,19 @@ def number(value: float) -> str:
 
 def out_of(part: int, whole: int) -> str:
     """``4,000 of 8,400``."""
-    return f"{part:,} of {whole:,}"
+    return _("{part:,} of {whole:,}").format(part=part, whole=whole)
 
 
 def count(value: int, noun: str, plural: str | None = None) -> str:
     """``1 row``, ``2 rows``."""
-    return f"{value:,} {noun if value == 1 else plural or noun + 's'}"
+    several = plural or noun + "s"
+    one, more = "{number} " + noun, "{number} " + several
+    return ngettext(one, more, value).format(number=f"{value:,}")
 
 
 def listed(words: Sequence[str]) -> str:
     """``a``, ``a and b``, ``a, b and c``."""
-    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1]))) if words else ""
+    return _(" and ").join(filter(None, (", ".join(words[:-1]), words[-1]))) if words else ""
 
 
 def place(path: Path) -> str:
@@ -46,7 +54,9 @@ def place(path: Path) -> str:
 
 def model_names(names: Sequence[str]) -> str:
     """``Qwen/Qwen3-8B``, or ``Qwen/Qwen3-8B or another of 3``."""
-    return names[0] if len(names) == 1 else f"{names[0]} or another of {len(names)}"
+    if len(names) == 1:
+        return names[0]
+    return _("{name} or another of {number}").format(name=names[0], number=len(names))
 
 
 def amount(value: int, unit: Unit) -> str:
@@ -67,7 +77,7 @@ def percent(part: int, whole: int) -> str:
 def size(number: int) -> str:
     """``312 bytes``, ``4.2 MB``: decimal units, as disks have them."""
     if number < 1_000:  # noqa: PLR2004
-        return f"{number} bytes"
+        return _("{number} bytes").format(number=number)
     for unit, factor in (("GB", 1_000_000_000), ("MB", 1_000_000), ("kB", 1_000)):
         if number >= factor:
             return f"{number / factor:.1f} {unit}"
@@ -76,41 +86,48 @@ def size(number: int) -> str:
 
 def age(ms: int) -> str:
     """``just now``, ``5 min ago``, ``3 h ago``, ``12 d ago``."""
-    for factor, unit in ((DAY_MS, "d"), (HOUR_MS, "h"), (MINUTE_MS, "min")):
-        if ms >= factor:
-            return f"{ms // factor} {unit} ago"
-    return "just now"
+    if ms >= DAY_MS:
+        return _("{number} d ago").format(number=ms // DAY_MS)
+    if ms >= HOUR_MS:
+        return _("{number} h ago").format(number=ms // HOUR_MS)
+    if ms >= MINUTE_MS:
+        return _("{number} min ago").format(number=ms // MINUTE_MS)
+    return _("just now")
 
 
 def duration(ms: int) -> str:
     """``4 d 0 h 2 min``, ``7 h 12 min``, ``3 min 5 s``, ``43 s``."""
     if ms < MINUTE_MS:
-        return f"{max(0, ms) // SECOND_MS} s"
+        return _("{seconds} s").format(seconds=max(0, ms) // SECOND_MS)
     minutes, seconds = ms // MINUTE_MS % 60, ms // SECOND_MS % 60
     if ms < SHORT_MS and seconds:
-        return f"{minutes} min {seconds} s"
+        return _("{minutes} min {seconds} s").format(minutes=minutes, seconds=seconds)
     if ms < HOUR_MS:
-        return f"{minutes} min"
+        return _("{minutes} min").format(minutes=minutes)
     hours = ms // HOUR_MS % 24
     if ms < DAY_MS:
-        return f"{hours} h {minutes} min"
-    return f"{ms // DAY_MS} d {hours} h {minutes} min"
+        return _("{hours} h {minutes} min").format(hours=hours, minutes=minutes)
+    days = ms // DAY_MS
+    return _("{days} d {hours} h {minutes} min").format(days=days, hours=hours, minutes=minutes)
 
 
 def round_duration(ms: int) -> str:
     """``1 min``, ``24 h``, ``90 s``: a whole number of the largest unit that divides it."""
-    for unit_ms, name in ((HOUR_MS, "h"), (MINUTE_MS, "min"), (SECOND_MS, "s")):
-        if ms % unit_ms == 0:
-            return f"{ms // unit_ms} {name}"
-    return f"{ms} ms"
+    if ms % HOUR_MS == 0:
+        return _("{hours} h").format(hours=ms // HOUR_MS)
+    if ms % MINUTE_MS == 0:
+        return _("{minutes} min").format(minutes=ms // MINUTE_MS)
+    if ms % SECOND_MS == 0:
+        return _("{seconds} s").format(seconds=ms // SECOND_MS)
+    return _("{milliseconds} ms").format(milliseconds=ms)
 
 
 def time_left(ms: int) -> str:
     """``in 7 h 12 min``, rounded up to what `duration` shows; ``now`` when it is past."""
     if ms <= 0:
-        return "now"
+        return _("now")
     unit = SECOND_MS if ms < SHORT_MS else MINUTE_MS
-    return f"in {duration(-(-ms // unit) * unit)}"
+    return _("in {duration}").format(duration=duration(-(-ms // unit) * unit))
 
 
 def when(ms: int, now: int, zone: tzinfo | None = None) -> str:
@@ -130,9 +147,17 @@ def _when(ms: int, now: int, zone: tzinfo | None, form: str) -> str:
     if days == 0:
         return clock
     if days == 1:
-        return f"{clock} tomorrow"
-    year = f" {then.year}" if then.year != today.year else ""
-    return f"{then:%a} {then.day} {then:%b}{year} {clock}"
+        return _("{clock} tomorrow").format(clock=clock)
+    return dated(then, clock, year=then.year != today.year)
+
+
+def dated(then: datetime, clock: str, *, year: bool) -> str:
+    """``Thu 27 Nov 09:40``, or ``Thu 27 Nov 2026 09:40`` with the year."""
+    told = _("{weekday} {day} {month} {clock}")
+    if year:
+        told = _("{weekday} {day} {month} {year} {clock}")
+    weekday, month = WEEKDAYS[then.weekday()], MONTHS[then.month - 1]
+    return told.format(weekday=weekday, day=then.day, month=month, year=then.year, clock=clock)
 
 
 def until(ms: int, now: int, zone: tzinfo | None = None, provider_zone: str | None = None) -> str:
@@ -141,14 +166,16 @@ def until(ms: int, now: int, zone: tzinfo | None = None, provider_zone: str | No
     if provider_zone is not None:
         there, here = moment(ms, ZoneInfo(provider_zone)), moment(ms, zone)
         if there.utcoffset() != here.utcoffset():
-            theirs = f"; {there:%H:%M} in {provider_zone}"
-    return f"{when(ms, now, zone)} ({time_left(ms - now)}{theirs})"
+            theirs = _("; {there:%H:%M} in {zone}").format(there=there, zone=provider_zone)
+    told = _("{when} ({time_left}{theirs})")
+    return told.format(when=when(ms, now, zone), time_left=time_left(ms - now), theirs=theirs)
 
 
 def day(name: str) -> str:
     """``Tue 24 Nov`` for ``2026-11-24``."""
     found = date.fromisoformat(name)
-    return f"{found:%a} {found.day:2} {found:%b}"
+    weekday, month = WEEKDAYS[found.weekday()], MONTHS[found.month - 1]
+    return _("{weekday} {day:2} {month}").format(weekday=weekday, day=found.day, month=month)
 
 
 def iso(ms: int) -> str:
@@ -167,7 +194,7 @@ def speed(rows_a_minute: float | None, rows_a_call: float | None) -> str:
     told = []
     if rows_a_minute:
         shown = f"{rows_a_minute:,.0f}" if rows_a_minute >= 10 else f"{rows_a_minute:.1f}"  # noqa: PLR2004
-        told.append(f"{shown} rows a minute")
+        told.append(_("{shown} rows a minute").format(shown=shown))
     if rows_a_call and rows_a_call > 1.05:  # noqa: PLR2004 - else it says nothing
-        told.append(f"{rows_a_call:.1f} rows a call")
+        told.append(_("{rows_a_call:.1f} rows a call").format(rows_a_call=rows_a_call))
     return ", ".join(told)

@@ -11,25 +11,26 @@ from runner.core.grants import Expiry
 from runner.core.period import Calendar, Grant, Period, Refill, Rolling
 from runner.core.verdict import is_of_calls
 from runner.core.window import CREDIT, Source, Unit, Window
+from runner.language import _
 from runner.store.batches import Batch
-from runner.wording import fmt
+from runner.wording import fmt, words
 
 SOURCES = {
-    Source.PRESET: "limit as published",
-    Source.CONFIGURED: "limit as configured",
-    Source.REFUSAL: "limit learned from a refusal",
-    Source.HEADER: "told by the provider",
-    Source.BALANCE: "told by the balance",
+    Source.PRESET: _("limit as published"),
+    Source.CONFIGURED: _("limit as configured"),
+    Source.REFUSAL: _("limit learned from a refusal"),
+    Source.HEADER: _("told by the provider"),
+    Source.BALANCE: _("told by the balance"),
 }
 LEARNED = {
-    Source.PRESET: "as published",
-    Source.CONFIGURED: "as configured",
-    Source.REFUSAL: "learned from a refusal",
-    Source.HEADER: "learned from the reply header",
-    Source.BALANCE: "learned from the balance endpoint",
+    Source.PRESET: _("as published"),
+    Source.CONFIGURED: _("as configured"),
+    Source.REFUSAL: _("learned from a refusal"),
+    Source.HEADER: _("learned from the reply header"),
+    Source.BALANCE: _("learned from the balance endpoint"),
 }
 LONGEST_QUOTE = 110
-VERIFY = "verify the account's e-mail and bind what the provider asks for"
+VERIFY = _("verify the account's e-mail and bind what the provider asks for")
 
 
 def usage(window: Window, *, when: bool = True) -> str:
@@ -37,29 +38,36 @@ def usage(window: Window, *, when: bool = True) -> str:
     unit = window.unit
     counted = fmt.amount(window.spent, unit)
     if window.limit is not None:
-        counted += f" of {fmt.amount(window.limit, unit)}"
+        limit = fmt.amount(window.limit, unit)
+        counted = _("{spent} of {limit}").format(spent=counted, limit=limit)
     one = window.limit is None and window.spent == fmt.one_of(unit)
-    said = f"{counted} {unit.removesuffix('s') if one else unit} spent"
+    noun = words.ONE[unit] if one else words.UNITS[unit]
+    said = _("{counted} {unit} spent").format(counted=counted, unit=noun)
     if (when or not _daily(window)) and window.limit_source is not Source.BALANCE:
-        said += f" {period_name(window.period)}"
+        said = _("{said} {period}").format(said=said, period=period_name(window.period))
     if window.reserved:
-        said += f", {fmt.amount(window.reserved, unit)} in flight"
+        said += _(", {reserved} in flight").format(reserved=fmt.amount(window.reserved, unit))
     if window.kept:
-        said += f", {fmt.amount(window.kept, unit)} kept for you"
+        said += _(", {kept} kept for you").format(kept=fmt.amount(window.kept, unit))
     return said
+
+
+def counted(unit: Unit, period: Period) -> str:
+    """``calls today``: what a quota counts, and in which time."""
+    return _("{unit} {period}").format(unit=words.UNITS[unit], period=period_name(period))
 
 
 def period_name(found: Period) -> str:
     """``today``, ``this month``, ``in any 1 min``, ``in all``."""
     match found:
         case Calendar("month", _):
-            return "this month"
+            return _("this month")
         case Calendar():
-            return "today"
+            return _("today")
         case Rolling(ms) | Refill(ms):
-            return f"in any {fmt.round_duration(ms)}"
+            return _("in any {duration}").format(duration=fmt.round_duration(ms))
         case Grant():
-            return "in all"
+            return _("in all")
 
 
 def _daily(window: Window) -> bool:
@@ -77,51 +85,74 @@ def window_line(window: Window, *, several: bool = False) -> str:
 
     `several`: whether windows of several accounts are shown, so that each names its account.
     """
-    known = SOURCES[window.limit_source] if window.limit is not None else "limit not known yet"
+    known = SOURCES[window.limit_source] if window.limit is not None else _("limit not known yet")
     label = owner(window) if several else window.model or window.account
     return f"{label}: {usage(window, when=False)} ({known})"
 
 
 def owner(window: Window) -> str:
     """``Qwen/Qwen3-8B on modelscope``, or the account alone."""
-    return f"{window.model} on {window.account}" if window.model else window.account
+    return (
+        _("{model} on {account}").format(model=window.model, account=window.account)
+        if window.model
+        else window.account
+    )
 
 
 def balance(found: Credits, now: int, zone: tzinfo | None = None) -> str:
     """``180.5 credits, 20 frozen (told at 09:20); about 130 of them expire by 09:12 (…)``."""
-    frozen = f", {fmt.amount(found.frozen, Unit.CREDITS)} frozen" if found.frozen else ""
-    less = ", less our calls since" if found.since else ""
-    at = f"told at {fmt.when(found.at, now, zone)}{less}"
-    told = f"{fmt.amount(found.available, Unit.CREDITS)} credits{frozen} ({at})"
+    frozen = (
+        _(", {frozen} frozen").format(frozen=fmt.amount(found.frozen, Unit.CREDITS))
+        if found.frozen
+        else ""
+    )
+    less = _(", less our calls since") if found.since else ""
+    at = _("told at {when}{less}").format(when=fmt.when(found.at, now, zone), less=less)
+    told = _("{available} credits{frozen} ({at})").format(
+        available=fmt.amount(found.available, Unit.CREDITS), frozen=frozen, at=at
+    )
     left = found.available or found.frozen
     return f"{told}; {_expiry(found.expiring, now, zone)}" if left else told
 
 
 def _expiry(found: Expiry | None, now: int, zone: tzinfo | None) -> str:
     if found is None:
-        return "none of them is known to expire"
-    amount = fmt.number(round(found.amount / CREDIT)) if found.amount >= CREDIT else "fewer than 1"
-    told = f"about {amount} of them expire by {fmt.when(found.by, now, zone)}"
+        return _("none of them is known to expire")
+    amount = (
+        fmt.number(round(found.amount / CREDIT)) if found.amount >= CREDIT else _("fewer than 1")
+    )
+    told = _("about {amount} of them expire by {when}").format(
+        amount=amount, when=fmt.when(found.by, now, zone)
+    )
     if found.seen is None:
-        return f"{told} (estimate: they were granted before anybody looked)"
+        return _("{told} (estimate: they were granted before anybody looked)").format(told=told)
     first, last = (fmt.when(at, now, zone) for at in found.seen)
-    return f"{told} (estimate: a grant was seen between {first} and {last})"
+    return _("{told} (estimate: a grant was seen between {first} and {last})").format(
+        told=told, first=first, last=last
+    )
 
 
 def unserved(models: Sequence[str]) -> str:
     """That none of the accounts that are used serves any of `models`, and what to do."""
-    names = " or ".join(models)
-    return (
-        f"no account serves {names}; add it to the models of an account, use another account, "
-        "or name another model in the job file"
-    )
+    names = _(" or ").join(models)
+    return _(
+        "no account serves {names}; add it to the models of an account, use another "
+        "account, or name another model in the job file"
+    ).format(names=names)
 
 
 def paused(batch: Batch) -> str:
     """That a batch was paused, and why if a reason was given; by a person, how it goes on."""
-    go_on = f"; it goes on with: midnight resume {batch.part_of or batch.id}"
-    why = f": {batch.pause_reason}" if batch.pause_reason else go_on
-    return f"{batch.name} (batch {batch.id}) is paused{why}"
+    name = _("{name} (batch {id})").format(name=batch.name, id=batch.id)
+    return f"{name} {is_paused(batch)}"
+
+
+def is_paused(batch: Batch) -> str:
+    """``is paused: too many rows fail``; by a person, how it goes on."""
+    if batch.pause_reason:
+        return _("is paused: {reason}").format(reason=batch.pause_reason)
+    number = batch.part_of or batch.id
+    return _("is paused; it goes on with: midnight resume {id}").format(id=number)
 
 
 def quote(reply: str) -> str:
@@ -132,40 +163,58 @@ def quote(reply: str) -> str:
 def refused(window: Window) -> str:
     """That the provider refuses an account, and what to do."""
     if is_of_calls(window.gate.why):
-        told = f"{window.account}: the provider refuses the calls of this account"
-        told += quote(window.gate.why)
-        return f"{told}; the token may be good: {VERIFY}, then run again"
-    return (
-        f"{window.account}: the provider refuses this account{quote(window.gate.why)}; "
-        "mend it or its token, then run again"
-    )
+        told = _(
+            "{account}: the provider refuses the calls of this account{reply}; the token may be "
+            "good: {verify}, then run again"
+        )
+    else:
+        told = _(
+            "{account}: the provider refuses this account{reply}; "
+            "mend it or its token, then run again"
+        )
+    reply = quote(window.gate.why)
+    return told.format(account=window.account, reply=reply, verify=VERIFY)
 
 
 def limit_source(window: Window, now: int, zone: tzinfo | None = None) -> str:
     """How the limit is known, and since when."""
     if window.limit is None:
-        return "the limit is not known yet"
+        return _("the limit is not known yet")
     if window.limit_learned_at is None:
         return SOURCES[window.limit_source]
-    return f"{LEARNED[window.limit_source]} at {fmt.when(window.limit_learned_at, now, zone)}"
+    return _("{learned} at {when}").format(
+        learned=LEARNED[window.limit_source], when=fmt.when(window.limit_learned_at, now, zone)
+    )
 
 
-def finish(found: Forecast, now: int, zone: tzinfo | None = None) -> str:
-    """``about Thu 27 Nov 09:40``; never to the second, since nobody knows that."""
+def finish(found: Forecast, now: int, zone: tzinfo | None = None, *, brief: bool = False) -> str:
+    """``about Thu 27 Nov 09:40``; never to the second, since nobody knows that.
+
+    `brief`: as a table has it, without ``about`` and without what it assumes.
+    """
     if found.calls == 0:
-        return "done"
+        return _("done")
     if found.beyond:
-        return f"not known: {fmt.count(found.beyond, 'call')} beyond what is allowed or paid for"
+        return _("not known: {calls} beyond what is allowed or paid for").format(
+            calls=fmt.count(found.beyond, "call")
+        )
     if found.days == 0:
-        return "never: no call a day is allowed"
-    assumed = ", with a login each day" if found.paid_until is not None else ""
-    return f"about {fmt.minute(found.finish_at, now, zone)}{assumed}"
+        return _("never: no call a day is allowed")
+    at = fmt.minute(found.finish_at, now, zone)
+    if brief:
+        return at
+    told = _("about {when}")
+    if found.paid_until is not None:
+        told = _("about {when}, with a login each day")
+    return told.format(when=at)
 
 
 def calls_a_day(found: Forecast) -> str:
     """What an untouched day allows, and what is left of this one."""
     if found.per_day is None:
-        return "no limit is known"
+        return _("no limit is known")
     if found.today is None or found.today == found.per_day:
         return fmt.number(found.per_day)
-    return f"{fmt.number(found.per_day)}, {fmt.number(found.today)} of them left today"
+    return _("{per_day}, {today} of them left today").format(
+        per_day=fmt.number(found.per_day), today=fmt.number(found.today)
+    )

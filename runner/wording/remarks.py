@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from runner.app.responses import BatchStatus, Status
 from runner.core.states import BatchState
+from runner.language import _
 from runner.wording import credit_messages, messages, wait_messages
 
 
@@ -13,12 +14,14 @@ def of_batch(line: BatchStatus, found: Status) -> str:
     if line.unserved:
         return messages.unserved(line.unserved)
     if not batch.done and batch.state is BatchState.PAUSED:
-        return messages.paused(batch).removeprefix(f"{batch.name} (batch {batch.id}) ")
+        return messages.is_paused(batch)
     if waiting is not None and waiting.cause == "pace":
         if not found.runners:
             return ""
         due = credit_messages.login_due(line.forecast, found.at)
-        told = f"at the configured pace: {wait_messages.wait(waiting, found.at)}"
+        told = _("at the configured pace: {wait}").format(
+            wait=wait_messages.wait(waiting, found.at)
+        )
         return f"{told}; {due}" if due else told
     if waiting is not None:
         return wait_messages.wait(waiting, found.at)

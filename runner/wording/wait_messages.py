@@ -10,15 +10,18 @@ from runner.core.gate import ParkReason
 from runner.core.period import Calendar, Grant, Refill, Rolling
 from runner.core.verdict import is_of_calls
 from runner.core.window import NEVER, Unit, Window
-from runner.wording import fmt
+from runner.language import _
+from runner.wording import fmt, words
 from runner.wording.messages import VERIFY, limit_source, owner, quote, usage
 
 
 def _refused(reason: Waiting, _moment: str) -> str:
-    told = f"the provider refuses this account{quote(reason.why)}"
+    told = _("the provider refuses this account{reply}").format(reply=quote(reason.why))
     if is_of_calls(reason.why):
-        return f"{told}; the token may be good: {VERIFY}, then one probe goes first"
-    return f"{told}; mend it or its token, then one probe goes first"
+        return _("{told}; the token may be good: {verify}, then one probe goes first").format(
+            told=told, verify=VERIFY
+        )
+    return _("{told}; mend it or its token, then one probe goes first").format(told=told)
 
 
 def explain_wait(reason: Waiting, now: int, zone: tzinfo | None = None) -> str:
@@ -26,9 +29,11 @@ def explain_wait(reason: Waiting, now: int, zone: tzinfo | None = None) -> str:
     window = reason.window
     if window is None:
         return wait(reason, now, zone)
-    told = f"{usage(window)} of {owner(window)} ({limit_source(window, now, zone)})"
+    told = _("{usage} of {owner} ({limit_source})").format(
+        usage=usage(window), owner=owner(window), limit_source=limit_source(window, now, zone)
+    )
     if window.resets_at < NEVER:
-        told += f"; resets {fmt.time_left(window.resets_at - now)}"
+        told += _("; resets {time_left}").format(time_left=fmt.time_left(window.resets_at - now))
     return f"{told}; {wait(reason, now, zone)}"
 
 
@@ -45,12 +50,16 @@ def end_reasons(reasons: Iterable[Waiting], now: int, zone: tzinfo | None = None
 def _end(reason: Waiting, now: int, zone: tzinfo | None) -> str:
     window = reason.window
     if reason.cause == ParkReason.SPENT and window is not None and reason.until is not None:
-        whose = f" of {window.model}" if window.model else ""
+        whose = _(" of {model}").format(model=window.model) if window.model else ""
         if isinstance(window.period, Grant):
-            site = "a grant needs a login on the provider's site"
-            return f"the {window.unit}{whose} are spent: {site}"
+            site = _("a grant needs a login on the provider's site")
+            return _("the {unit}{whose} are spent: {site}").format(
+                unit=words.UNITS[window.unit], whose=whose, site=site
+            )
         until = fmt.until(reason.until, now, zone)
-        return f"{_allowance(window)}{whose} is spent until {until}"
+        return _("{allowance}{whose} is spent until {until}").format(
+            allowance=_allowance(window), whose=whose, until=until
+        )
     return wait(reason, now, zone)
 
 
@@ -58,10 +67,10 @@ def wait(reason: Waiting, now: int, zone: tzinfo | None = None) -> str:
     """Why a batch does not go on, and until when."""
     window = reason.window
     if window is not None and window.gate.probe_in_flight:
-        return "one probe call is under way; the others follow when it is answered"
+        return _("one probe call is under way; the others follow when it is answered")
     if window is not None and reason.until is None:
-        return "the calls in flight finish, then one probe call goes first"
-    moment = "any moment"
+        return _("the calls in flight finish, then one probe call goes first")
+    moment = _("any moment")
     if reason.until is not None:
         period = window.period if window is not None else None
         theirs = period.zone if isinstance(period, Calendar) and _is_far(reason, now) else None
@@ -75,101 +84,131 @@ def _is_far(reason: Waiting, now: int) -> bool:
 
 
 def _reset(_reason: Waiting, moment: str) -> str:
-    return f"a new day's allowance opens at {moment}, with one probe"
+    return _("a new day's allowance opens at {moment}, with one probe").format(moment=moment)
 
 
 def _spent(reason: Waiting, moment: str) -> str:
     window = reason.window
     if window is None:
-        return f"waiting for the reset: sleeping until {moment}, then one probe"
-    whose = f" of {window.model}" if window.model else ""
+        return _("waiting for the reset: sleeping until {moment}, then one probe").format(
+            moment=moment
+        )
+    whose = _(" of {model}").format(model=window.model) if window.model else ""
     if isinstance(window.period, Grant):
         reply = quote(reason.why) if window.gate.why else ""
-        return (
-            f"the {window.unit}{whose} on {window.account} are spent{reply}: a grant needs a login "
-            "on the provider's web site; watching the balance, which costs nothing"
-        )
+        return _(
+            "the {unit}{whose} on {account} are spent{reply}: a grant needs a login on "
+            "the provider's web site; watching the balance, which costs nothing"
+        ).format(unit=words.UNITS[window.unit], whose=whose, account=window.account, reply=reply)
     if window.remaining == 0:
-        told = f"waiting for the reset{whose}: {usage(window)}"
-        return f"{told}; sleeping until {moment}, then one probe"
-    told = f"the provider says that {_allowance(window)}{whose} is spent{quote(reason.why)}"
-    return f"{told}; sleeping until {moment}, then one probe"
+        told = _("waiting for the reset{whose}: {usage}").format(whose=whose, usage=usage(window))
+        return _("{told}; sleeping until {moment}, then one probe").format(told=told, moment=moment)
+    told = _("the provider says that {allowance}{whose} is spent{reply}").format(
+        allowance=_allowance(window), whose=whose, reply=quote(reason.why)
+    )
+    return _("{told}; sleeping until {moment}, then one probe").format(told=told, moment=moment)
 
 
 def _allowance(window: Window) -> str:
     match window.period:
         case Calendar(unit=unit):
-            return "today's allowance" if unit == "day" else "this month's allowance"
+            return _("today's allowance") if unit == "day" else _("this month's allowance")
         case Rolling() | Refill() | Grant():
-            return "the allowance"
+            return _("the allowance")
 
 
 def _throttled(reason: Waiting, moment: str) -> str:
-    return f"the provider asks for a slower pace{quote(reason.why)}; going on at {moment}"
+    return _("the provider asks for a slower pace{reply}; going on at {moment}").format(
+        reply=quote(reason.why), moment=moment
+    )
 
 
 def _ambiguous(reason: Waiting, moment: str) -> str:
-    told = f"refused for pace or for allowance, the provider does not say which{quote(reason.why)}"
-    return f"{told}; one probe at {moment} tells"
+    told = _("refused for pace or for allowance, the provider does not say which{reply}").format(
+        reply=quote(reason.why)
+    )
+    return _("{told}; one probe at {moment} tells").format(told=told, moment=moment)
 
 
 def _offline(reason: Waiting, moment: str) -> str:
-    return f"the provider cannot be reached{quote(reason.why)}; trying again at {moment}"
+    return _("the provider cannot be reached{reply}; trying again at {moment}").format(
+        reply=quote(reason.why), moment=moment
+    )
 
 
 def _gone(reason: Waiting, moment: str) -> str:
-    model = reason.window.model if reason.window and reason.window.model else "this model"
-    told = f"the provider does not serve {model} any more{quote(reason.why)}"
-    return f"{told}; name another in the job file, or it is tried again at {moment}"
+    model = reason.window.model if reason.window and reason.window.model else _("this model")
+    told = _("the provider does not serve {model} any more{reply}").format(
+        model=model, reply=quote(reason.why)
+    )
+    return _("{told}; name another in the job file, or it is tried again at {moment}").format(
+        told=told, moment=moment
+    )
 
 
 def _faulty(reason: Waiting, moment: str) -> str:
-    told = f"call after call fails by a fault of the provider's{quote(reason.why)}"
-    return f"{told}; one probe at {moment}"
+    told = _("call after call fails by a fault of the provider's{reply}").format(
+        reply=quote(reason.why)
+    )
+    return _("{told}; one probe at {moment}").format(told=told, moment=moment)
 
 
 def _hours(_reason: Waiting, moment: str) -> str:
-    return f"outside the hours that you configured; going on at {moment}"
+    return _("outside the hours that you configured; going on at {moment}").format(moment=moment)
 
 
 def _capped(reason: Waiting, _moment: str) -> str:
     window = reason.window
     if window is None:
-        return "the batch has had as many calls as [limits] max_calls of its job file allows"
+        return _("the batch has had as many calls as [limits] max_calls of its job file allows")
     allowed = fmt.count(window.limit or 0, "call")
-    return f"the account {window.account} has made the {allowed} that its {window.quota} allows"
+    return _("the account {account} has made the {allowed} that its {quota} allows").format(
+        account=window.account, allowed=allowed, quota=window.quota
+    )
 
 
 def _rate(_reason: Waiting, moment: str) -> str:
-    return f"calls start no faster than the account's rate allows; the next one at {moment}"
+    return _(
+        "calls start no faster than the account's rate allows; the next one at {moment}"
+    ).format(moment=moment)
 
 
 def _flow(reason: Waiting, moment: str) -> str:
     window = reason.window
     held = f": {usage(window)}" if window else ""
-    return f"as fast as the provider allows{held}; the next call at {moment}"
+    return _("as fast as the provider allows{held}; the next call at {moment}").format(
+        held=held, moment=moment
+    )
 
 
 def _due(_reason: Waiting, moment: str) -> str:
-    return f"rows are asked again after a fault, the first at {moment}"
+    return _("rows are asked again after a fault, the first at {moment}").format(moment=moment)
 
 
 def _in_flight(_reason: Waiting, _moment: str) -> str:
-    return "the last calls are in flight"
+    return _("the last calls are in flight")
 
 
 def _concurrency(_reason: Waiting, _moment: str) -> str:
-    return "that is as many at once as the provider bears"
+    return _("that is as many at once as the provider bears")
 
 
 def _pace(reason: Waiting, moment: str) -> str:
     window = reason.window
     if window is not None and window.unit is Unit.CREDITS:
         left = fmt.amount(window.remaining or 0, Unit.CREDITS)
-        return f"spreading {left} credits until they expire; the next call at {moment}"
+        return _("spreading {left} credits until they expire; the next call at {moment}").format(
+            left=left, moment=moment
+        )
     room = window.remaining if window else None
-    left = "today's budget" if room is None else f"today's {fmt.count(room, 'call')} left"
-    return f"spreading {left} over the day (--pace asap does not); the next call at {moment}"
+    left = (
+        _("today's budget")
+        if room is None
+        else _("today's {calls} left").format(calls=fmt.count(room, "call"))
+    )
+    return _(
+        "spreading {left} over the day (--pace asap does not); the next call at {moment}"
+    ).format(left=left, moment=moment)
 
 
 _SENTENCES = {
@@ -194,12 +233,12 @@ _SENTENCES = {
 
 
 _HINDRANCES = {
-    ParkReason.THROTTLED.value: "the provider asks for a slower pace",
-    ParkReason.AMBIGUOUS.value: "the provider refuses calls",
-    ParkReason.OFFLINE.value: "the provider cannot be reached",
-    ParkReason.GONE.value: "the provider does not serve the model",
-    ParkReason.CIRCUIT_OPEN.value: "call after call fails",
-    ParkReason.REFUSED.value: "the provider refuses the account",
+    ParkReason.THROTTLED.value: _("the provider asks for a slower pace"),
+    ParkReason.AMBIGUOUS.value: _("the provider refuses calls"),
+    ParkReason.OFFLINE.value: _("the provider cannot be reached"),
+    ParkReason.GONE.value: _("the provider does not serve the model"),
+    ParkReason.CIRCUIT_OPEN.value: _("call after call fails"),
+    ParkReason.REFUSED.value: _("the provider refuses the account"),
 }
 
 

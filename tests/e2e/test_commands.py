@@ -29,7 +29,7 @@ def environ(tmp_path: Path) -> dict[str, str]:
     rows = [f"{number},review {number}" for number in range(60)]
     assert "text" in lines[0]
     (tmp_path / "data.csv").write_text("\n".join(["id,text", *rows]) + "\n", encoding="utf-8")
-    kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
+    kept = {name: os.environ[name] for name in ("PATH", "MIDNIGHT_LANG") if name in os.environ}
     return kept | {
         "HOME": str(tmp_path),
         "PYTHONPATH": ROOT,

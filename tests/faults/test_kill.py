@@ -15,7 +15,7 @@ import anyio
 from runner.store import runners
 from runner.store.opening import open_database
 from tests.faults import victim
-from tests.store.kit import NOON, submit
+from tests.store.kit import rescue_dead, submit
 from tests.store.promises import broken_promises
 from tests.store.releases import rows
 
@@ -76,7 +76,7 @@ async def load(path: Path, jobs: int) -> None:
 
 async def rescue(path: Path) -> None:
     async with open_database(path) as database:
-        await runners.rescue_dead(database, 0, NOON)
+        await rescue_dead(database)
         assert await runners.alive(database) == []
 
 

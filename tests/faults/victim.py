@@ -28,6 +28,7 @@ from tests.store.kit import (
     failed,
     faulted,
     promote,
+    rescue_dead,
     settle,
     throttled,
     try_start,
@@ -69,7 +70,7 @@ class Victim:
 
     async def turn(self) -> bool:
         """Rescue, claim a block, settle each call of it on its own; False when all is done."""
-        await runners.rescue_dead(self.database, self.runner_id, NOON)
+        await rescue_dead(self.database, self.runner_id)
         async with self.database.write() as connection:
             await promote(connection, NOON)
             batch = await batches.get_batch(connection, 1)

@@ -33,7 +33,7 @@ def test_an_example_runs_as_a_script(number: int, tmp_path: Path) -> None:
     assert (ended.returncode, ended.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("number", [0, 2])
+@pytest.mark.parametrize("number", [0, 2, 3])
 def test_the_one_liners_run_inside_a_running_loop(number: int) -> None:
     """As a notebook does."""
 

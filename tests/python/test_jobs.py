@@ -156,7 +156,7 @@ def test_a_batch_is_found_again_by_its_name_with_its_types() -> None:
             assert [one.id for one in await midnight.batches()] == [batch.id]
             assert {type(one.answer) for one in await midnight.collect(batch)} == {float}
             assert [day.calls for day in await midnight.report(batch)] == [20]
-            assert (await midnight.quota())[0].window.spent == 20
+            assert (await midnight.quota())[0].spent == 20
 
     provider.rehearse(main)
 

@@ -7,7 +7,7 @@ from typing import Any, assert_type
 
 from pydantic import BaseModel
 
-from runner import Answer, Batch, Job, Result, Simulator, open_midnight, run
+from runner import Answer, Batch, Job, Result, Results, Simulator, open_midnight, run
 
 MODEL = "Qwen/Qwen3-8B"
 
@@ -39,6 +39,6 @@ async def main() -> None:
             assert_type(result, Result[Order])
             assert_type(result.answer, Order | None)
         assert_type(await midnight.run(batch, pace="asap"), Batch[Order])
-        assert_type(await midnight.collect(batch), list[Result[Order]])
+        assert_type(await midnight.collect(batch), Results[Order])
         assert_type(await midnight.batch("name"), Batch[Any])
-    assert_type(run(job, ({"a": n} for n in range(3))), list[Result[Order]])
+    assert_type(run(job, ({"a": n} for n in range(3))), Results[Order])

@@ -29,6 +29,7 @@ from tests.store.kit import (
     each,
     promote,
     reread,
+    rescue_dead,
     settle,
     start,
     start_one,
@@ -100,7 +101,7 @@ def test_an_epoch_ends_at_the_moment_it_ends(store: Store) -> None:
         async with runners.registered(database, lambda: clock[0]) as runner_id:
             clock[0] += 8 * HOUR
         clock[0] += HOUR
-        await runners.rescue_dead(database, 0, clock[0])
+        await rescue_dead(database, now=clock[0])
         assert runner_id == 1
 
     store.run(main)
@@ -126,7 +127,7 @@ def test_a_living_runner_is_never_rescued(store: Store) -> None:
         ):
             async with database.write() as connection:
                 await start(connection, await submit(connection), runner_id=one)
-            assert await runners.rescue_dead(database, two, NOON) == 0
+            assert await rescue_dead(database, two) == 0
             assert store.one("SELECT runner_id FROM jobs WHERE state = 'running'") == one
 
     store.run(main)
@@ -169,8 +170,8 @@ def test_a_dead_runner_is_rescued_at_once_and_its_lock_file_goes(path: Path) -> 
                     async with database.write() as connection:
                         await start(connection, await submit(connection), runner_id=dead)
                     assert await runners.alive(database) == [living]
-                    assert await runners.rescue_dead(database, living, NOON) == 1
-                    assert await runners.rescue_dead(database, living, NOON) == 0
+                    assert await rescue_dead(database, living) == 1
+                    assert await rescue_dead(database, living) == 0
                     assert locks(path) == [f"{living}.lock"]
 
     anyio.run(main)
@@ -191,7 +192,7 @@ def test_several_rescuers_at_once_rescue_once(path: Path) -> None:
                 rescued: list[int] = []
 
                 async def rescue(database: Database) -> None:
-                    rescued.append(await runners.rescue_dead(database, 0, NOON))
+                    rescued.append(await rescue_dead(database))
 
                 async with anyio.create_task_group() as tasks:
                     for database in databases:
@@ -228,7 +229,7 @@ def test_a_runner_that_cannot_record_its_end_is_found_dead(
                 other.execute("COMMIT")
             assert kept.value
             assert await runners.alive(database) == []
-            await runners.rescue_dead(database, 0, NOON)
+            await rescue_dead(database)
 
     anyio.run(main)
     assert rows(path, "SELECT id FROM runners WHERE ended_at_ms IS NULL") == []
@@ -241,8 +242,8 @@ def test_a_lock_that_another_process_holds_is_alive(path: Path) -> None:
             with died(path) as other:
                 with lock_of(path, other):
                     assert await runners.alive(database) == [other]
-                    assert await runners.rescue_dead(database, 0, NOON) == 0
-                assert await runners.rescue_dead(database, 0, NOON) == 0
+                    assert await rescue_dead(database) == 0
+                assert await rescue_dead(database) == 0
                 assert await runners.alive(database) == []
 
     anyio.run(main)

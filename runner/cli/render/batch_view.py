@@ -12,9 +12,10 @@ from runner.cli import as_json
 from runner.cli.render.layout import facts, table
 from runner.core.window import Unit
 from runner.jobfile import JobFile
+from runner.language import _
 from runner.path_text import to_path
 from runner.store.batches import Batch
-from runner.wording import fmt
+from runner.wording import fmt, words
 
 BAR = 24
 LONGEST_PROMPT = 400
@@ -42,16 +43,21 @@ def profile(found: Profile, command: str, now: int) -> RenderableType:
     """
     batch = found.batch
     parts: list[RenderableType] = [
-        Text(f"{batch.name} (batch {batch.id})", "bold"),
+        Text(_("{name} (batch {id})").format(name=batch.name, id=batch.id), "bold"),
         facts([*_asks(found), *_stands(found, now)]),
     ]
     if found.answers:
-        parts += [Text(), Text("Answers", "bold"), _answers(found)]
+        parts += [Text(), Text(_("Answers"), "bold"), _answers(found)]
     if found.causes:
-        parts += [Text(), Text("Failures", "bold"), _failures(found)]
-        parts.append(Text(f"more: {command} failures {batch.id}", "dim"))
+        parts += [Text(), Text(_("Failures"), "bold"), _failures(found)]
+        parts.append(
+            Text(_("more: {command} failures {id}").format(command=command, id=batch.id), "dim")
+        )
     if batch.counts.succeeded or batch.counts.failed:
-        parts += [Text(), Text(f"one row: {command} show {batch.id} ROW", "dim")]
+        parts += [
+            Text(),
+            Text(_("one row: {command} show {id} ROW").format(command=command, id=batch.id), "dim"),
+        ]
     return Group(*parts)
 
 
@@ -59,13 +65,13 @@ def _asks(found: Profile) -> list[tuple[str, str]]:
     batch, jobfile = found.batch, found.jobfile
     where = f" {batch.selection}" if batch.selection else ""
     pairs = [
-        ("job file", fmt.place(to_path(batch.job_path)) if batch.job_path else ""),
-        ("input", f"{fmt.place(to_path(batch.input))}{where}"),
-        ("output", fmt.place(to_path(batch.output)) if batch.output else ""),
-        ("models", ", ".join(jobfile.job.choices)),
-        ("system", fmt.shortened(jobfile.prompt.system or "", LONGEST_PROMPT)),
-        ("user", fmt.shortened(jobfile.prompt.user or "", LONGEST_PROMPT)),
-        ("answer", _answer_kind(jobfile)),
+        (_("job file"), fmt.place(to_path(batch.job_path)) if batch.job_path else ""),
+        (_("input"), f"{fmt.place(to_path(batch.input))}{where}"),
+        (_("output"), fmt.place(to_path(batch.output)) if batch.output else ""),
+        (_("models"), ", ".join(jobfile.job.choices)),
+        (_("system"), fmt.shortened(jobfile.prompt.system or "", LONGEST_PROMPT)),
+        (_("user"), fmt.shortened(jobfile.prompt.user or "", LONGEST_PROMPT)),
+        (_("answer"), _answer_kind(jobfile)),
     ]
     return [(name, value) for name, value in pairs if value]
 
@@ -79,23 +85,32 @@ def _answer_kind(jobfile: JobFile) -> str:
 
 def _stands(found: Profile, now: int) -> list[tuple[str, str]]:
     batch, counts = found.batch, found.batch.counts
-    rows = (
-        f"{fmt.number(batch.rows)}: {fmt.number(counts.succeeded)} succeeded, "
-        f"{fmt.number(counts.failed)} failed, {fmt.number(batch.left)} left"
+    rows = _("{rows}: {succeeded} succeeded, {failed} failed, {left} left").format(
+        rows=fmt.number(batch.rows),
+        succeeded=fmt.number(counts.succeeded),
+        failed=fmt.number(counts.failed),
+        left=fmt.number(batch.left),
     )
-    reused = f"{fmt.number(batch.reused)} of them without a call" if batch.reused else ""
+    reused = (
+        _("{reused} of them without a call").format(reused=fmt.number(batch.reused))
+        if batch.reused
+        else ""
+    )
     calls = fmt.number(sum(day.calls for day in found.days))
     tokens = _tokens(found)
     paid = [day.credits for day in found.days if day.credits is not None]
     pairs = [
-        ("state", state_in_words(batch)),
-        ("queued", f"{fmt.when(batch.created_at, now)} ({fmt.age(now - batch.created_at)})"),
-        ("replaces", ", ".join(f"batch {one.id}" for one in found.replaces)),
-        ("rows", ", ".join(filter(None, (rows, reused)))),
-        *((part.part, f"{fmt.number(part.left)} left") for part in found.family[1:]),
-        ("calls", calls),
-        ("tokens", "" if tokens is None else fmt.number(tokens)),
-        ("credits", fmt.amount(sum(paid), Unit.CREDITS) if paid else ""),
+        (_("state"), state_in_words(batch)),
+        (_("queued"), f"{fmt.when(batch.created_at, now)} ({fmt.age(now - batch.created_at)})"),
+        (_("replaces"), ", ".join(_("batch {id}").format(id=one.id) for one in found.replaces)),
+        (_("rows"), ", ".join(filter(None, (rows, reused)))),
+        *(
+            (part.part, _("{left} left").format(left=fmt.number(part.left)))
+            for part in found.family[1:]
+        ),
+        (_("calls"), calls),
+        (_("tokens"), "" if tokens is None else fmt.number(tokens)),
+        (_("credits"), fmt.amount(sum(paid), Unit.CREDITS) if paid else ""),
     ]
     return [(name, value) for name, value in pairs if value]
 
@@ -103,10 +118,11 @@ def _stands(found: Profile, now: int) -> list[tuple[str, str]]:
 def state_in_words(batch: Batch) -> str:
     """``done``, ``active``, ``replaced by batch 2``, ``paused: …``."""
     if batch.replaced_by is not None:
-        return f"replaced by batch {batch.replaced_by}"
+        return _("replaced by batch {id}").format(id=batch.replaced_by)
     if batch.done:
-        return "done"
-    return f"{batch.state.value}: {batch.pause_reason}" if batch.pause_reason else batch.state.value
+        return _("done")
+    state = words.BATCH_STATES[batch.state]
+    return f"{state}: {batch.pause_reason}" if batch.pause_reason else state
 
 
 def _tokens(found: Profile) -> int | None:
@@ -115,7 +131,7 @@ def _tokens(found: Profile) -> int | None:
 
 
 def _answers(found: Profile) -> RenderableType:
-    made = table("Rows", "Share", "", "Answer", right=("Rows", "Share"))
+    made = table(_("Rows"), _("Share"), "", _("Answer"), right=(_("Rows"), _("Share")))
     total = max(1, found.batch.counts.succeeded)
     most = max(number for _, number in found.answers)
     for answer, number in found.answers:
@@ -126,8 +142,10 @@ def _answers(found: Profile) -> RenderableType:
 
 
 def _failures(found: Profile) -> RenderableType:
-    made = table("Rows", "Example", "Cause", right=("Rows", "Example"))
+    made = table(_("Rows"), _("Example"), _("Cause"), right=(_("Rows"), _("Example")))
     for one in found.causes:
         cause = Text(fmt.shortened(one.error, 200))
-        made.add_row(fmt.number(one.count), f"row {fmt.number(one.example)}", cause)
+        made.add_row(
+            fmt.number(one.count), _("row {number}").format(number=fmt.number(one.example)), cause
+        )
     return made

@@ -8,6 +8,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from runner.app.pruning import Pruned
+from runner.language import _
 from runner.wording import fmt
 
 
@@ -19,10 +20,14 @@ def as_object(found: Pruned) -> dict[str, Any]:
 def deleted(found: Pruned, *, dry_run: bool = False) -> RenderableType:
     """A line for each batch, and what was gained."""
     if not found.batches:
-        return Text("no batch is that old and over; nothing was deleted")
-    verb = "would be deleted" if dry_run else "is deleted"
+        return Text(_("no batch is that old and over; nothing was deleted"))
+    verb = _("would be deleted") if dry_run else _("is deleted")
     lines = [
-        Text(f"{one.name} (batch {one.id}, {fmt.count(one.rows, 'row')}) {verb}")
+        Text(
+            _("{name} (batch {id}, {rows}) {verb}").format(
+                name=one.name, id=one.id, rows=fmt.count(one.rows, "row"), verb=verb
+            )
+        )
         for one in found.batches
     ]
     return Group(*lines) if dry_run else Group(*lines, Text(_space(found.bytes_freed)))
@@ -30,5 +35,5 @@ def deleted(found: Pruned, *, dry_run: bool = False) -> RenderableType:
 
 def _space(freed: int | None) -> str:
     if freed is None:
-        return "a runner is at work, so the database stays as large; new rows use the space"
-    return f"{fmt.size(freed)} given back; the calls stay in reports"
+        return _("a runner is at work, so the database stays as large; new rows use the space")
+    return _("{freed} given back; the calls stay in reports").format(freed=fmt.size(freed))

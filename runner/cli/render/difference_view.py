@@ -10,10 +10,11 @@ from rich.text import Text
 from runner import exact_json
 from runner.app.difference import Difference
 from runner.cli.render.layout import table
+from runner.language import _
 from runner.wording import fmt
 
 MOST_CHANGES = 15
-NO_ANSWER = "(no answer)"
+NO_ANSWER = _("(no answer)")
 
 
 def as_object(found: Difference) -> dict[str, Any]:
@@ -44,24 +45,43 @@ def as_object(found: Difference) -> dict[str, Any]:
 def difference(found: Difference) -> RenderableType:
     """Counts, the changes that most rows share, and the first rows that have changed."""
     both = found.same + found.changed
-    first, second = (f"batch {one.id}" for one in (found.first, found.second))
-    head = f"{fmt.count(both, 'row')} in both: {fmt.number(found.same)} the same, "
-    head += f"{fmt.number(found.changed)} changed ({fmt.percent(found.changed, both or 1)})"
+    first, second = (_("batch {id}").format(id=one.id) for one in (found.first, found.second))
+    head = _("{rows} in both: {same} the same, {changed} changed ({share})").format(
+        rows=fmt.count(both, "row"),
+        same=fmt.number(found.same),
+        changed=fmt.number(found.changed),
+        share=fmt.percent(found.changed, both or 1),
+    )
     parts: list[RenderableType] = [Text(head, "bold")]
     for number, whose in ((found.only_first, first), (found.only_second, second)):
         if number:
-            parts.append(Text(f"{fmt.count(number, 'row')} only in {whose}", "dim"))
+            parts.append(
+                Text(
+                    _("{rows} only in {whose}").format(rows=fmt.count(number, "row"), whose=whose),
+                    "dim",
+                )
+            )
     if not found.changed:
         return Group(*parts)
-    counted = table("Rows", f"In {first}", f"In {second}", right=("Rows",))
+    counted = table(
+        _("Rows"),
+        _("In {first}").format(first=first),
+        _("In {second}").format(second=second),
+        right=(_("Rows"),),
+    )
     for (before, after), number in found.changes.most_common(MOST_CHANGES):
         counted.add_row(fmt.number(number), _answer(before), _answer(after))
-    shown = table("Row", "Was", "Is", "Input", right=("Row",))
+    shown = table(_("Row"), _("Was"), _("Is"), _("Input"), right=(_("Row"),))
     for one in found.examples:
         text = Text(fmt.shortened(one.row, 80), "dim")
         shown.add_row(fmt.number(one.number), _answer(one.before), _answer(one.after), text)
     more = len(found.changes) - MOST_CHANGES
-    rest = [Text(f"and {fmt.count(more, 'other change')}; all of them: --json", "dim")] * (more > 0)
+    rest = [
+        Text(
+            _("and {changes}; all of them: --json").format(changes=fmt.count(more, "other change")),
+            "dim",
+        )
+    ] * (more > 0)
     return Group(*parts, Text(), counted, *rest, Text(), shown)
 
 

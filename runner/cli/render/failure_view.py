@@ -8,30 +8,31 @@ from collections.abc import Sequence
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from runner.language import _
 from runner.store.batch_rows import Cause, Failure
 from runner.store.batches import Batch
 from runner.wording import fmt
 
 # What failures say, and what to do about it; the first that fits is told.
-FILTERED = (
+FILTERED = _(
     "the provider's filter of contents refuses these rows: another model may not, or leave them "
     "out with --where"
 )
-TOO_LONG = "the row is too long for the model: shorten it, or name a model with a larger context"
-UNCLEAR = (
+TOO_LONG = _("the row is too long for the model: shorten it, or name a model with a larger context")
+UNCLEAR = _(
     "say in [prompt] more plainly what the answer looks like, or allow it in [answer] (labels, "
     "synonyms, range, schema); then: run … --retry-failed"
 )
-EMPTY = "more max_tokens, thinking turned off in [parameters], or another model"
+EMPTY = _("more max_tokens, thinking turned off in [parameters], or another model")
 REMEDIES = (
-    (r"broke off|finish_reason", "raise max_tokens in [parameters]"),
+    (r"broke off|finish_reason", _("raise max_tokens in [parameters]")),
     (r"filter|inspection|moderat|inappropriate|sensitive", FILTERED),
     (r"context|too (long|large)|maximum.*tokens", TOO_LONG),
     (r"reply is empty|thinking", EMPTY),
     (r"not one of|the labels|two different|no JSON|does not fit|no valid answer", UNCLEAR),
-    (r"tried \d+ times|time.?out|overload", "a fault of the provider's: try these again"),
-    (r"image|picture|photo", "look at the path or the URL in the row"),
-    (r"program died", "this row may crash the program: report it, with the row"),
+    (r"tried \d+ times|time.?out|overload", _("a fault of the provider's: try these again")),
+    (r"image|picture|photo", _("look at the path or the URL in the row")),
+    (r"program died", _("this row may crash the program: report it, with the row")),
 )
 LONGEST_CAUSE = 240
 LONGEST_QUOTE = 150
@@ -45,19 +46,32 @@ def failures(
     `command` is ``midnight`` with the global options that were given.
     """
     if not rows:
-        return Text(f"no row of {batch.name} (batch {batch.id}) has failed", "green")
+        return Text(
+            _("no row of {name} (batch {id}) has failed").format(name=batch.name, id=batch.id),
+            "green",
+        )
     examples = {(failure.row, failure.error): failure for failure in rows}
     parts: list[RenderableType] = []
     for number, cause in enumerate(causes, 1):
         parts += _cause(number, cause, examples.get((cause.example, cause.error)))
     listed = ", ".join(str(failure.row) for failure in rows)
     hidden = sum(cause.count for cause in causes) - len(rows)
-    more = f" and {fmt.number(hidden)} more (--limit)" if hidden > 0 else ""
+    more = _(" and {hidden} more (--limit)").format(hidden=fmt.number(hidden)) if hidden > 0 else ""
     return Group(
         *parts,
-        Text(f"rows {listed}{more}", "dim"),
-        Text(f"one in full: {command} show {batch.id} {rows[0].row}", "dim"),
-        Text(f"again: {command} retry {batch.id}, or one cause: retry {batch.id} --cause 1", "dim"),
+        Text(_("rows {listed}{more}").format(listed=listed, more=more), "dim"),
+        Text(
+            _("one in full: {command} show {id} {row}").format(
+                command=command, id=batch.id, row=rows[0].row
+            ),
+            "dim",
+        ),
+        Text(
+            _("again: {command} retry {id}, or one cause: retry {id} --cause 1").format(
+                command=command, id=batch.id
+            ),
+            "dim",
+        ),
     )
 
 
@@ -68,14 +82,14 @@ def _cause(number: int, cause: Cause, example: Failure | None) -> list[Renderabl
     ]
     if example is not None:
         row = fmt.shortened(example.payload, LONGEST_QUOTE)
-        parts.append(Text(f"   row {example.row}: {row}", "dim"))
+        parts.append(Text(_("   row {number}: {row}").format(number=example.row, row=row), "dim"))
         if example.replies:
             said = fmt.shortened(example.replies[-1], LONGEST_QUOTE)
-            parts.append(Text(f"   the model said: {said}"))
+            parts.append(Text(_("   the model said: {said}").format(said=said)))
     else:
-        parts.append(Text(f"   for example row {cause.example}", "dim"))
+        parts.append(Text(_("   for example row {example}").format(example=cause.example), "dim"))
     if (remedy := remedy_for(cause.error)) is not None:
-        parts.append(Text(f"   try: {remedy}", "cyan"))
+        parts.append(Text(_("   try: {remedy}").format(remedy=remedy), "cyan"))
     return [*parts, Text()]
 
 

@@ -20,6 +20,7 @@ from rich.text import Text
 from runner.cli.render.run_view import STOP_HINT, RunView, RunViewer
 from runner.clock import Clock, SystemClock
 from runner.engine.progress import Progress
+from runner.language import _
 from runner.wording import fmt
 
 CHECK_EVERY_S = 0.25
@@ -89,13 +90,16 @@ def drawn(view: RunView, width: int = 80) -> RenderableType:
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(overflow="fold")
-    _add(grid, "now", view.now, "cyan")
-    _add(grid, "speed", (view.speed,) if view.speed else ())
-    _add(grid, "today", view.today)
-    _add(grid, "finish", (view.finish,) if view.finish else ())
-    _add(grid, "output", (view.outputs,) if view.outputs else ())
+    _add(grid, _("now"), view.now, "cyan")
+    _add(grid, _("speed"), (view.speed,) if view.speed else ())
+    _add(grid, _("today"), view.today)
+    _add(grid, _("finish"), (view.finish,) if view.finish else ())
+    _add(grid, _("output"), (view.outputs,) if view.outputs else ())
     if view.trouble:
-        grid.add_row("trouble", Text(f"{view.trouble}; trying again", "bold red"))
+        grid.add_row(
+            _("trouble"),
+            Text(_("{trouble}; trying again").format(trouble=view.trouble), "bold red"),
+        )
     return Group(_batches(view, width), grid, Text(view.hint, "dim"))
 
 
@@ -105,17 +109,28 @@ def _batches(view: RunView, width: int) -> RenderableType:
     shown, hidden = lines[:MOST_BATCHES], len(lines) - MOST_BATCHES
     table = Table.grid(padding=(0, 2))
     table.add_column(overflow="ellipsis", no_wrap=True, max_width=max(24, width - 52))
-    for _ in range(3):
+    for _line in range(3):
         table.add_column(no_wrap=True)
     for line in shown:
-        failed = Text(f"{fmt.number(line.failed)} failed", "red") if line.failed else Text("")
+        failed = (
+            Text(_("{failed} failed").format(failed=fmt.number(line.failed)), "red")
+            if line.failed
+            else Text("")
+        )
         table.add_row(
             Text(line.name, "bold"),
-            ProgressBar(total=max(1, line.rows), completed=line.done, width=BAR_WIDTH),
+            ProgressBar(
+                total=max(1, line.rows), completed=line.done, width=BAR_WIDTH, style="bright_black"
+            ),
             Text(f"{fmt.out_of(line.done, line.rows)} ({fmt.percent(line.done, line.rows)})"),
-            Text("paused", "yellow") if line.paused else failed,
+            Text(_("paused"), "yellow") if line.paused else failed,
         )
-    more = [Text(f"and {fmt.count(hidden, 'other batch', 'other batches')}", "dim")]
+    more = [
+        Text(
+            _("and {batches}").format(batches=fmt.count(hidden, "other batch", "other batches")),
+            "dim",
+        )
+    ]
     return Group(table, *more * (hidden > 0))
 
 

@@ -13,7 +13,8 @@ from runner.app.responses import QuotaLine
 from runner.cli.render.layout import table
 from runner.core.gate import ParkReason
 from runner.core.window import NEVER, Window
-from runner.wording import fmt, messages, shown_windows
+from runner.language import _
+from runner.wording import fmt, messages, shown_windows, words
 
 
 def quota(lines: Sequence[QuotaLine], now: int) -> RenderableType:
@@ -21,8 +22,15 @@ def quota(lines: Sequence[QuotaLine], now: int) -> RenderableType:
     shown = shown_windows.in_quota([line.window for line in lines])
     lines = [line for line in lines if line.window in shown]
     kept = any(line.window.reserve for line in lines)
-    numbers = ("Limit", "Spent", "In flight", *(["Kept"] if kept else []), "Left", "Resets")
-    names = ("Allowance", *numbers, "Source")
+    numbers = (
+        _("Limit"),
+        _("Spent"),
+        _("In flight"),
+        *([_("Kept")] if kept else []),
+        _("Left"),
+        _("Resets"),
+    )
+    names = (_("Allowance"), *numbers, _("Source"))
     rows = [_quota_line(line, now, kept=kept) for line in lines]
     widths = [max(map(len, column)) for column in zip(names, *rows, strict=True)]
     parts: list[RenderableType] = [_rows([], names, widths, header=True)]
@@ -33,7 +41,7 @@ def quota(lines: Sequence[QuotaLine], now: int) -> RenderableType:
         parts.append(_rows([rows[place] for place in group], names, widths, header=False))
     windows = [line.window for line in lines]
     resets = sorted({window.resets_at for window in windows if window.resets_at < NEVER})
-    notes = [f"resets at {fmt.when(moment, now)} here" for moment in resets]
+    notes = [_("resets at {when} here").format(when=fmt.when(moment, now)) for moment in resets]
     told = (*credit_lines(lines, now), *refusals(windows), Text("; ".join(notes), "dim"))
     return Group(*parts, Text(), *told)
 
@@ -74,7 +82,7 @@ def _quota_line(line: QuotaLine, now: int, *, kept: bool) -> list[str]:
         return "?" if value is None else fmt.amount(value, window.unit)
 
     return [
-        f"{'    ' if window.model else '  '}{window.unit} {messages.period_name(window.period)}",
+        ("    " if window.model else "  ") + messages.counted(window.unit, window.period),
         told(window.limit),
         told(window.spent),
         told(window.reserved),
@@ -88,7 +96,7 @@ def _quota_line(line: QuotaLine, now: int, *, kept: bool) -> list[str]:
 def _source(window: Window, now: int) -> str:
     """Where the limit is known from, and since when if it was learned."""
     if window.limit is None:
-        return "unknown"
+        return _("unknown")
     learned = window.limit_learned_at
     since = "" if learned is None else f" {fmt.when(learned, now)}"
-    return f"{window.limit_source.value}{since}"
+    return f"{words.SOURCES[window.limit_source]}{since}"

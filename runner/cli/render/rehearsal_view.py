@@ -6,6 +6,7 @@ import time
 from types import TracebackType
 from typing import Self
 
+from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
@@ -18,11 +19,14 @@ from runner.clock import moment
 from runner.core.ending import Ending
 from runner.core.states import Counts
 from runner.engine.progress import Progress
+from runner.language import _
 from runner.simulator import DayStats, SimulatedProvider, Stats
 from runner.wording import fmt, wait_messages
 
 REFRESH_EVERY_S = 0.25
 NO_CALLS = DayStats(calls=0, answered=0, refused=0, spent=0)
+
+DAY_WIDTH = max(10, cell_len(fmt.day("2026-11-24")))
 
 
 class RehearsalView:
@@ -73,23 +77,24 @@ class RehearsalView:
 
     def heading(self) -> None:
         """Name the columns."""
-        self._console.print(
-            Text(f"{'day':<10}  {'calls':>7}  {'answered':>8}  {'refused':>7}  rows done", "bold")
-        )
+        line = _grid()
+        names = (_("day"), _("calls"), _("answered"), _("refused"), _("rows done"))
+        line.add_row(*names, style="bold")
+        self._console.print(line)
 
     def _print_day(self, stats: Stats) -> None:
         seen = stats.by_day.get(self._day or "", NO_CALLS)
         if not seen.calls:
             return
-        line = Table.grid(padding=(0, 2))
-        for width in (10, 7, 8, 7):
-            line.add_column(width=width, justify="left" if width == 10 else "right")  # noqa: PLR2004
+        line = _grid()
         line.add_row(
             fmt.day(self._day or ""),
             fmt.number(seen.calls),
             fmt.number(seen.answered),
             Text(fmt.number(seen.refused), "yellow" if seen.refused else "dim"),
-            ProgressBar(total=max(1, self._rows), completed=self._done, width=16),
+            ProgressBar(
+                total=max(1, self._rows), completed=self._done, width=16, style="bright_black"
+            ),
             fmt.out_of(self._done, self._rows),
         )
         self._console.print(line)
@@ -104,17 +109,30 @@ class RehearsalView:
             return
         self._drawn_at = now
         hour = moment(progress.at)
-        text = f"{hour:%a} {hour.day} {hour:%b %H:%M}  {fmt.out_of(self._done, self._rows)} rows"
-        self._live.update(Text(f"it is {text}", "dim"), refresh=True)
+        text = _("it is {when}  {done} rows").format(
+            when=fmt.dated(hour, f"{hour:%H:%M}", year=False),
+            done=fmt.out_of(self._done, self._rows),
+        )
+        self._live.update(Text(text, "dim"), refresh=True)
 
 
 def opening(name: str, model: str, rows: int, start: int) -> RenderableType:
     """What is about to be rehearsed."""
     begins = moment(start)
     return Group(
-        Text(f"Rehearsing {name}: {fmt.count(rows, 'row')} on {model}", "bold"),
-        Text("A simulated provider in virtual time: no token, no network, no real call."),
-        Text(f"It begins on {begins:%a} {begins.day} {begins:%b %Y %H:%M} (virtual time)\n", "dim"),
+        Text(
+            _("Rehearsing {name}: {rows} on {model}").format(
+                name=name, rows=fmt.count(rows, "row"), model=model
+            ),
+            "bold",
+        ),
+        Text(_("A simulated provider in virtual time: no token, no network, no real call.")),
+        Text(
+            _("It begins on {when} (virtual time)\n").format(
+                when=fmt.dated(begins, f"{begins:%H:%M}", year=True)
+            ),
+            "dim",
+        ),
     )
 
 
@@ -125,24 +143,37 @@ def closing(found: Rehearsal, real_s: float, output: str | None) -> RenderableTy
     days = fmt.count(len({day.day for day in found.days}), "day")
     virtual = fmt.duration(found.ended_at - found.started_at)
     style = "bold yellow" if counts.failed or found.ran.left else "bold green"
-    left = f", {fmt.number(found.ran.left)} left" if found.ran.left else ""
+    left = _(", {left} left").format(left=fmt.number(found.ran.left)) if found.ran.left else ""
     parts: list[RenderableType] = [
-        Text("\nThe ledger", "bold"),
+        Text(_("\nThe ledger"), "bold"),
         report_tables.daily(found.days),
         Text(),
         Text(
-            f"{fmt.count(batch.rows, 'row')}: {fmt.number(counts.succeeded)} succeeded, "
-            f"{fmt.number(counts.failed)} failed{left}",
+            _("{rows}: {succeeded} succeeded, {failed} failed{left}").format(
+                rows=fmt.count(batch.rows, "row"),
+                succeeded=fmt.number(counts.succeeded),
+                failed=fmt.number(counts.failed),
+                left=left,
+            ),
             style,
         ),
-        Text(f"{days} of allowance, {virtual} of virtual time, in {real_s:.1f} s"),
+        Text(
+            _("{days} of allowance, {virtual} of virtual time, in {real:.1f} s").format(
+                days=days, virtual=virtual, real=real_s
+            )
+        ),
         _agreement(found),
     ]
     if found.ran.ending is Ending.STALLED:
         why = "; ".join(wait_messages.waits(found.ran.waiting, found.ended_at))
-        parts.append(Text(f"It would never end: no row was done for two weeks. {why}", "bold red"))
-    parts += [Text(f"written to {output}")] if output else []
-    parts.append(Text("Nothing real was spent: every answer above is made up.", "dim"))
+        parts.append(
+            Text(
+                _("It would never end: no row was done for two weeks. {why}").format(why=why),
+                "bold red",
+            )
+        )
+    parts += [Text(_("written to {output}").format(output=output))] if output else []
+    parts.append(Text(_("Nothing real was spent: every answer above is made up."), "dim"))
     return Group(*parts)
 
 
@@ -150,8 +181,21 @@ def _agreement(found: Rehearsal) -> Text:
     """Whether the ledger has every call that the provider saw."""
     ledger, provider = sum(day.calls for day in found.days), found.provider.calls
     if ledger == provider:
-        return Text(f"The ledger and the provider agree: {fmt.count(ledger, 'call')}.")
+        return Text(
+            _("The ledger and the provider agree: {calls}.").format(calls=fmt.count(ledger, "call"))
+        )
     return Text(
-        f"The ledger has {fmt.count(ledger, 'call')}, the provider saw {fmt.number(provider)}.",
+        _("The ledger has {calls}, the provider saw {provider}.").format(
+            calls=fmt.count(ledger, "call"), provider=fmt.number(provider)
+        ),
         "yellow",
     )
+
+
+def _grid() -> Table:
+    """The columns of a day's line: the day, its calls, how they ended, and the progress."""
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(width=DAY_WIDTH)
+    for width in (7, 8, 7):
+        grid.add_column(width=width, justify="right")
+    return grid

@@ -9,6 +9,8 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from runner.app.reporting import By, Report
+from runner.language import _
+from runner.wording import fmt
 
 SPARKS = "▁▂▃▄▅▆▇█"
 SHADES = "·░▒▓█"
@@ -16,7 +18,7 @@ MOST_SPARKS = 60
 MOST_WEEKS = 26
 CALENDAR_FROM = 8  # days; below, a sparkline says as much
 MOST_DAYS_OF_HOURS = 14
-WEEKDAYS = ("Mon", "", "Wed", "", "Fri", "", "Sun")
+WEEKDAYS = tuple(name if day % 2 == 0 else "" for day, name in enumerate(fmt.WEEKDAYS))
 
 
 def picture(found: Report) -> list[RenderableType]:
@@ -29,7 +31,12 @@ def picture(found: Report) -> list[RenderableType]:
     filled = _filled(calls)
     shown = [
         Text(),
-        Text(f"{sparkline([n for _, n in filled][-MOST_SPARKS:])}  calls a day", "cyan"),
+        Text(
+            _("{sparkline}  calls a day").format(
+                sparkline=sparkline([n for _, n in filled][-MOST_SPARKS:])
+            ),
+            "cyan",
+        ),
     ]
     return [*shown, *(calendar(filled) if len(filled) >= CALENDAR_FROM else [])]
 

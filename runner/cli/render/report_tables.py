@@ -8,15 +8,17 @@ from pathlib import Path
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from runner.app.report_words import LABELS, OUTCOMES
 from runner.app.reporting import Line, Report
 from runner.cli.render import report_pictures
 from runner.cli.render.layout import table
 from runner.core.window import Unit
+from runner.language import _
 from runner.store.batches import Batch
 from runner.store.reports import DayReport
 from runner.wording import fmt
 
-OUTCOMES = ("answered", "wasted", "failed", "throttled", "refused", "in_flight")
+LAST = {"credits": _("Credits"), "left": _("Left"), "spent": _("Spent")}
 NEEDED = ("answered",)
 """Outcomes with a column even where no call came to them."""
 
@@ -28,18 +30,19 @@ def report(found: Report) -> RenderableType:
     shown = [n for n in OUTCOMES if n in NEEDED or getattr(found.total.figures, n)]
     paid = found.total.paid
     shares = any(line.share is not None for line in found.lines)
-    last = ("Credits", "Left") if paid else ("Spent",) if shares else ()
-    outcomes = [name.replace("_", " ").capitalize() for name in shown]
-    numbers = ("Calls", *outcomes, "Rows", "Tokens", *last)
+    last = ("credits", "left") if paid else ("spent",) if shares else ()
+    outcomes = [OUTCOMES[name].capitalize() for name in shown]
+    ends = [LAST[name] for name in last]
+    numbers = (_("Calls"), *outcomes, _("Rows"), _("Tokens"), *ends)
     names = _label_columns(found)
-    made = table(*(name.capitalize() for name in names), *numbers, right=numbers)
+    made = table(*(LABELS.get(name, name).capitalize() for name in names), *numbers, right=numbers)
     made.collapse_padding = True
     for line in found.lines:
         labels = [Text(line.labels.get(name, "") or "-") for name in names]
         made.add_row(*labels, *_figures(line, shown, last))
     made.add_section()
     blank = [""] * (len(names) - 1)
-    made.add_row("TOTAL", *blank, *_figures(found.total, shown, last), style="bold")
+    made.add_row(_("TOTAL"), *blank, *_figures(found.total, shown, last), style="bold")
     notes = _notes(found)
     picture = report_pictures.picture(found)
     return Group(made, *([Text()] if notes else []), *notes, *picture)
@@ -47,8 +50,8 @@ def report(found: Report) -> RenderableType:
 
 def _nothing(found: Report) -> str:
     if found.wanted.since or found.wanted.until or found.wanted.batch:
-        return "no call was made for that, or then"
-    return "no call was made yet; start with: midnight run JOBFILE INPUT -o OUT"
+        return _("no call was made for that, or then")
+    return _("no call was made yet; start with: midnight run JOBFILE INPUT -o OUT")
 
 
 def _label_columns(found: Report) -> list[str]:
@@ -63,11 +66,11 @@ def _label_columns(found: Report) -> list[str]:
 
 def _figures(line: Line, outcomes: Sequence[str], last: Sequence[str]) -> list[str]:
     figures = line.figures
-    tokens = "unknown" if figures.tokens is None else fmt.number(figures.tokens)
+    tokens = _("unknown") if figures.tokens is None else fmt.number(figures.tokens)
     cost = fmt.amount(figures.credits, Unit.CREDITS) if line.paid else ""
     left = "" if line.balance is None else fmt.amount(line.balance, Unit.CREDITS)
     spent = "" if line.share is None else fmt.percent(line.spent or 0, line.limit or 1)
-    ends = {"Credits": cost, "Left": left, "Spent": spent}
+    ends = {"credits": cost, "left": left, "spent": spent}
     return [
         fmt.number(figures.calls),
         *(fmt.number(getattr(figures, name)) for name in outcomes),
@@ -81,21 +84,37 @@ def _notes(found: Report) -> list[Text]:
     """Below the table: how many rows a call had, and what is not known."""
     figures = found.total.figures
     per_call = figures.rows_per_call or 0
-    full = f"{per_call:.1f} rows a call" if per_call > 1 else ""
-    still = f"{fmt.count(figures.in_flight, 'call')} still open" if figures.in_flight else ""
+    full = _("{per_call:.1f} rows a call").format(per_call=per_call) if per_call > 1 else ""
+    still = (
+        _("{calls} still open").format(calls=fmt.count(figures.in_flight, "call"))
+        if figures.in_flight
+        else ""
+    )
     uncounted = figures.uncounted
-    untold = f"the tokens of {fmt.count(uncounted, 'call')} are unknown" if uncounted else ""
+    untold = (
+        _("the tokens of {calls} are unknown").format(calls=fmt.count(uncounted, "call"))
+        if uncounted
+        else ""
+    )
     return [Text(note, "dim") for note in (full, untold, still) if note]
 
 
 def daily(days: Sequence[DayReport]) -> RenderableType:
     """The ledger of a rehearsal by day, and its total."""
-    numbers = ("Calls", "Succeeded", "Failed", "Throttled", "Rows", "Tokens", "Spent")
-    made = table("Day", *numbers, right=numbers)
+    numbers = (
+        _("Calls"),
+        _("Succeeded"),
+        _("Failed"),
+        _("Throttled"),
+        _("Rows"),
+        _("Tokens"),
+        _("Spent"),
+    )
+    made = table(_("Day"), *numbers, right=numbers)
     for found in days:
         made.add_row(found.day, *_day_figures([found]))
     made.add_section()
-    made.add_row("TOTAL", *_day_figures(days), style="bold")
+    made.add_row(_("TOTAL"), *_day_figures(days), style="bold")
     return made
 
 
@@ -108,7 +127,7 @@ def _day_figures(days: Sequence[DayReport]) -> list[str]:
         sum(found.rows for found in days),
     )
     tokens = [found.tokens for found in days if found.tokens is not None]
-    told = fmt.number(sum(tokens)) if tokens else "unknown"
+    told = fmt.number(sum(tokens)) if tokens else _("unknown")
     return [*map(fmt.number, sums), told, _share(days)]
 
 
@@ -123,8 +142,8 @@ def _share(days: Sequence[DayReport]) -> str:
 def written(path: str | Path, rows: int, batch: Batch) -> str:
     """What was exported, in one line."""
     counts = batch.counts
-    parts = [f"{fmt.number(counts.succeeded)} succeeded"]
-    parts += [f"{fmt.number(counts.failed)} failed"] * bool(counts.failed)
+    parts = [_("{succeeded} succeeded").format(succeeded=fmt.number(counts.succeeded))]
+    parts += [_("{failed} failed").format(failed=fmt.number(counts.failed))] * bool(counts.failed)
     left = batch.rows - counts.succeeded - counts.failed
-    parts += [f"{fmt.number(left)} without a result yet"] * bool(left)
+    parts += [_("{left} without a result yet").format(left=fmt.number(left))] * bool(left)
     return f"{path} ({fmt.count(rows, 'row')}: {', '.join(parts)})"

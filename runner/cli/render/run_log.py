@@ -13,6 +13,7 @@ from runner.clock import moment
 from runner.core.demand import WaitCause, Waiting
 from runner.core.gate import ParkReason
 from runner.engine.progress import Progress
+from runner.language import _
 from runner.wording import messages, wait_messages
 
 PROGRESS_EVERY_MS = 30_000
@@ -54,8 +55,13 @@ class RunLog:
     def _tell_rows(self, progress: Progress, view: RunView) -> None:
         at = progress.at
         if self._told_at is None and progress.batches:
-            output = f"; output {view.outputs}" if view.outputs else ""
-            self._write(at, f"started: {view.title}; {self._rows(view)}{output}")
+            output = _("; output {outputs}").format(outputs=view.outputs) if view.outputs else ""
+            self._write(
+                at,
+                _("started: {title}; {rows}{output}").format(
+                    title=view.title, rows=self._rows(view), output=output
+                ),
+            )
         elif self._told_at is None or abs(at - self._told_at) < PROGRESS_EVERY_MS:
             return
         elif view.rows_done != self._told_rows:
@@ -65,13 +71,15 @@ class RunLog:
         self._told_at, self._told_rows = at, view.rows_done
 
     def _rows(self, view: RunView) -> str:
-        finish = f"finish {view.finish}" if view.finish else ""
-        today = f"today {', '.join(view.today)}" if view.today else ""
+        finish = _("finish {finish}").format(finish=view.finish) if view.finish else ""
+        today = _("today {today}").format(today=", ".join(view.today)) if view.today else ""
         return "; ".join(part for part in (view.rows_done, view.speed, today, finish) if part)
 
     def _tell_troubles(self, progress: Progress, view: RunView) -> None:
         if progress.trouble and progress.trouble != self._trouble:
-            self._write(progress.at, f"trouble: {progress.trouble}; trying again")
+            self._write(
+                progress.at, _("trouble: {trouble}; trying again").format(trouble=progress.trouble)
+            )
         if progress.stopping and not self._stopping:
             self._write(progress.at, view.now[0])
         self._trouble, self._stopping = progress.trouble, progress.stopping

@@ -12,12 +12,13 @@ from datetime import tzinfo
 from runner.app.rates import Rates
 from runner.core.window import Window
 from runner.engine.progress import Progress
+from runner.language import _
 from runner.path_text import to_path
 from runner.store.batches import Batch
 from runner.wording import credit_messages, fmt, messages, shown_windows, wait_messages
 
-STOP_HINT = "Ctrl-C: finish the calls in flight and stop"
-STOP_NOW_HINT = "Ctrl-C again: stop at once; nothing is lost, calls in flight count as spent"
+STOP_HINT = _("Ctrl-C: finish the calls in flight and stop")
+STOP_NOW_HINT = _("Ctrl-C again: stop at once; nothing is lost, calls in flight count as spent")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +69,12 @@ class RunView:
     @property
     def rows_done(self) -> str:
         """``4,000 of 8,400 rows done, 10 failed``."""
-        failed = f", {fmt.number(self.failed)} failed" if self.failed else ""
-        return f"{fmt.out_of(self.done, self.rows)} rows done{failed}"
+        failed = (
+            _(", {failed} failed").format(failed=fmt.number(self.failed)) if self.failed else ""
+        )
+        return _("{done} rows done{failed}").format(
+            done=fmt.out_of(self.done, self.rows), failed=failed
+        )
 
 
 class RunViewer:
@@ -118,9 +123,9 @@ class RunViewer:
         return tuple(messages.window_lines(shown_windows.today(self._windows, progress.waiting)))
 
     def _now(self, progress: Progress, now: int) -> tuple[str, ...]:
-        flying = f"{fmt.count(progress.in_flight, 'call')} in flight"
+        flying = _("{calls} in flight").format(calls=fmt.count(progress.in_flight, "call"))
         if progress.stopping:
-            return (f"stopping: {flying}, starting nothing new",)
+            return (_("stopping: {flying}, starting nothing new").format(flying=flying),)
         awaited = wait_messages.waits(progress.waiting, now, self._zone)
         told = [*map(messages.paused, progress.paused), *awaited]
         return (*([flying] if progress.in_flight or not told else []), *told)
@@ -130,7 +135,7 @@ class RunViewer:
         if found is None or (progress.paused and not progress.batches):
             return ""
         if (hindrance := wait_messages.hindrance(progress.waiting)) is not None:
-            return f"cannot be told while {hindrance}"
+            return _("cannot be told while {hindrance}").format(hindrance=hindrance)
         text = messages.finish(found, now, self._zone)
         if due := credit_messages.login_due(found, now, self._zone):
             text = f"{text}; {due}"
@@ -138,12 +143,14 @@ class RunViewer:
         days = len(self._days) + found.days - (found.today != 0)
         if not self._days or not found.days or days == 1:
             return text
-        return f"{text}; today is day {len(self._days)} of {days}"
+        return _("{text}; today is day {day} of {days}").format(
+            text=text, day=len(self._days), days=days
+        )
 
 
 def _line(batch: Batch, *, paused: bool) -> BatchLine:
     counts = batch.counts
     output = fmt.place(to_path(batch.output)) if batch.output else ""
-    name = f"{batch.name} (batch {batch.id})"
+    name = _("{name} (batch {id})").format(name=batch.name, id=batch.id)
     done = counts.succeeded + counts.failed
     return BatchLine(name, done, batch.rows, counts.failed, output, paused)

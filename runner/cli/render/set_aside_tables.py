@@ -10,6 +10,7 @@ from rich.text import Text
 
 from runner.cli.render.layout import table
 from runner.clock import SystemClock
+from runner.language import _
 from runner.store.set_aside import SetAside
 from runner.wording import fmt
 
@@ -21,9 +22,15 @@ def set_aside(
 ) -> RenderableType:
     """Which calls they settle, why they could not be stored, and what to do with them."""
     if not found:
-        return Text("every settlement was stored", "green")
+        return Text(_("every settlement was stored"), "green")
     now = SystemClock().now()
-    made = table("Call", "Batch", "At", "Why it could not be stored", right=("Call", "Batch"))
+    made = table(
+        _("Call"),
+        _("Batch"),
+        _("At"),
+        _("Why it could not be stored"),
+        right=(_("Call"), _("Batch")),
+    )
     for each in found:
         made.add_row(
             str(each.call_id),
@@ -37,11 +44,16 @@ def set_aside(
 
 def _notes(command: str, output: Path | None, *, forgotten: bool) -> list[str]:
     if forgotten:
-        where = f"they are in {output}, and " if output else ""
-        return [f"{where}they were deleted from the database"]
+        if output is None:
+            return [_("they were deleted from the database")]
+        told = _("they are in {output}, and they were deleted from the database")
+        return [told.format(output=output)]
     if output:
-        return [f"written to {output}", f"delete them with: {command} --forget"]
+        return [
+            _("written to {output}").format(output=output),
+            _("delete them with: {command} --forget").format(command=command),
+        ]
     return [
-        "their rows have failed; the replies were paid for and are kept",
-        f"write them to a file, with the replies: {command} -o FILE",
+        _("their rows have failed; the replies were paid for and are kept"),
+        _("write them to a file, with the replies: {command} -o FILE").format(command=command),
     ]

@@ -11,6 +11,7 @@ from rich.text import Text
 from runner.app.doctor import Check
 from runner.app.models import Models
 from runner.cli.render.layout import table
+from runner.language import _
 from runner.simulator import SimulatorConfig, Stats
 from runner.wording import fmt
 
@@ -27,10 +28,10 @@ def checks(found: Sequence[Check]) -> RenderableType:
         sign, style = SIGNS[check.ok]
         grid.add_row(Text(sign, style), check.name, Text(check.detail))
         if check.remedy and not check.ok:
-            grid.add_row("", "", Text(f"try: {check.remedy}", "yellow"))
+            grid.add_row("", "", Text(_("try: {remedy}").format(remedy=check.remedy), "yellow"))
     wrong = sum(check.ok is False for check in found)
-    verdict = Text(f"{fmt.count(wrong, 'thing')} to mend", "bold red")
-    return Group(grid, verdict if wrong else Text("all is well", "bold green"))
+    verdict = Text(_("{things} to mend").format(things=fmt.count(wrong, "thing")), "bold red")
+    return Group(grid, verdict if wrong else Text(_("all is well"), "bold green"))
 
 
 def models(found: Sequence[Models]) -> RenderableType:
@@ -40,35 +41,39 @@ def models(found: Sequence[Models]) -> RenderableType:
         parts.append(Text(f"{each.account} ({each.provider})", "bold"))
         parts += [Text(f"  {name}") for name in each.names]
         if each.why_not:
-            parts.append(Text(f"  none listed: {each.why_not}", "yellow"))
+            parts.append(Text(_("  none listed: {why_not}").format(why_not=each.why_not), "yellow"))
     return Group(*parts)
 
 
 def simulating(config: SimulatorConfig, url: str, *, token: bool) -> RenderableType:
     """Where the provider is, what it allows, and how to use it."""
     account, model = (
-        "no limit" if limit is None else fmt.count(limit, "call")
+        _("no limit") if limit is None else fmt.count(limit, "call")
         for limit in (config.calls_per_day, config.calls_per_day_per_model)
     )
     zone = "UTC+8" if config.zone == "Asia/Shanghai" else config.zone
     key = "ONE_OF_ITS_TOKENS" if token else "anything"
     return Group(
-        Text(f"A simulated provider listens on {url}", "bold"),
-        Text(f"  a day: {account}; on each model: {model}; the reset is at 00:00 {zone}"),
+        Text(_("A simulated provider listens on {url}").format(url=url), "bold"),
+        Text(
+            _("  a day: {account}; on each model: {model}; the reset is at 00:00 {zone}").format(
+                account=account, model=model, zone=zone
+            )
+        ),
         *map(Text, _further_limits(config)),
-        Text("  use it from another terminal, with a database of its own:"),
+        Text(_("  use it from another terminal, with a database of its own:")),
         Text(f"    export MIDNIGHT_BASE_URL={url}", "cyan"),
         Text(f"    export MODELSCOPE_API_KEY={key}", "cyan"),
         Text("    midnight --db rehearsal.db run JOBFILE INPUT -o OUT", "cyan"),
-        Text("  Ctrl-C stops it"),
+        Text(_("  Ctrl-C stops it")),
     )
 
 
 def _further_limits(config: SimulatorConfig) -> Iterator[str]:
     """A line on each kind of limit that few providers have."""
     for period, calls, tokens in (
-        ("in any 60 s", config.calls_per_minute, config.tokens_per_minute),
-        ("a month", config.calls_per_month, config.tokens_per_month),
+        (_("in any 60 s"), config.calls_per_minute, config.tokens_per_minute),
+        (_("a month"), config.calls_per_month, config.tokens_per_month),
     ):
         allowed = [(calls, "call"), (tokens, "token")]
         told = [fmt.count(limit, unit) for limit, unit in allowed if limit is not None]
@@ -76,39 +81,49 @@ def _further_limits(config: SimulatorConfig) -> Iterator[str]:
             yield f"  {period}: {', '.join(told)}"
     if config.refill_calls:
         size, period_ms = config.refill_calls
-        yield f"  a bucket of {fmt.count(size, 'call')}, refilled in {fmt.duration(period_ms)}"
+        yield _("  a bucket of {calls}, refilled in {duration}").format(
+            calls=fmt.count(size, "call"), duration=fmt.duration(period_ms)
+        )
     if config.credits is not None:
         prices = "".join(f"; one of {model} {cost:g}" for model, cost in config.prices.items())
-        granted = f"{config.credits:g} a day, granted at 00:00 UTC+8"
-        yield f"  credits: {granted}; each call costs 1{prices}"
+        granted = _("{credits:g} a day, granted at 00:00 UTC+8").format(credits=config.credits)
+        yield _("  credits: {granted}; each call costs 1{prices}").format(
+            granted=granted, prices=prices
+        )
     yield from _server_limits(config)
 
 
 def _server_limits(config: SimulatorConfig) -> Iterator[str]:
     """A line on each limit that belongs to the server rather than to an account."""
     if config.retired:
-        yield f"  retired: {', '.join(sorted(config.retired))}"
+        yield _("  retired: {retired}").format(retired=", ".join(sorted(config.retired)))
     if config.parallel:
-        yield f"  processes {fmt.count(config.parallel, 'call')} at once; more wait longer"
+        yield _("  processes {calls} at once; more wait longer").format(
+            calls=fmt.count(config.parallel, "call")
+        )
     limits = [limit for limit in (config.max_concurrency, config.max_in_flight) if limit]
     if limits:
-        yield f"  refuses more than {fmt.count(min(limits), 'call')} at once"
+        yield _("  refuses more than {calls} at once").format(calls=fmt.count(min(limits), "call"))
     if config.limit_req:
         rate, burst = fmt.count(config.limit_req, "request"), config.limit_req_burst
         status = config.limit_req_status
-        yield f"  lets {rate} a minute pass, burst {burst}; answers others with {status}"
+        yield _("  lets {rate} a minute pass, burst {burst}; answers others with {status}").format(
+            rate=rate, burst=burst, status=status
+        )
 
 
 def seen(found: Stats) -> RenderableType:
     """The calls a simulated provider saw, by day."""
     if not found.calls:
-        return Text("no call arrived")
-    numbers = ("Calls", "Answered", "Refused", "Spent")
-    made = table("Day", *numbers, right=numbers)
+        return Text(_("no call arrived"))
+    numbers = (_("Calls"), _("Answered"), _("Refused"), _("Spent"))
+    made = table(_("Day"), *numbers, right=numbers)
     for name, day in found.by_day.items():
         figures = (day.calls, day.answered, day.refused, day.spent)
         made.add_row(name, *map(fmt.number, figures))
-    notes = f"at most {found.max_in_flight} calls in flight at once"
+    notes = _("at most {max_in_flight} calls in flight at once").format(
+        max_in_flight=found.max_in_flight
+    )
     if found.images:
-        notes += f"; {fmt.number(found.images)} images paid for"
+        notes += _("; {images} images paid for").format(images=fmt.number(found.images))
     return Group(made, Text(notes, "dim"))

@@ -11,9 +11,18 @@ from runner.app.responses import BatchStatus, Status
 from runner.cli.render.layout import table
 from runner.cli.render.quota_tables import refusals
 from runner.core.states import BatchState
+from runner.language import _
 from runner.path_text import to_path
 from runner.store.batches import Batch
-from runner.wording import credit_messages, fmt, messages, remarks, shown_windows, wait_messages
+from runner.wording import (
+    credit_messages,
+    fmt,
+    messages,
+    remarks,
+    shown_windows,
+    wait_messages,
+    words,
+)
 
 STATE_STYLES = {
     BatchState.LOADING: "cyan",
@@ -21,9 +30,9 @@ STATE_STYLES = {
     BatchState.PAUSED: "yellow",
     BatchState.CANCELLED: "red",
 }
-NOTHING_QUEUED = "nothing is queued yet"
-FIRST_STEPS = "start with: midnight init, then midnight run JOBFILE INPUT -o OUT"
-NOBODY = "nobody is working on it; start with:"
+NOTHING_QUEUED = _("nothing is queued yet")
+FIRST_STEPS = _("start with: midnight init, then midnight run JOBFILE INPUT -o OUT")
+NOBODY = _("nobody is working on it; start with:")
 
 
 def status(found: Status, command: str, *, why: bool = False) -> RenderableType:
@@ -41,7 +50,7 @@ def status(found: Status, command: str, *, why: bool = False) -> RenderableType:
     runners = _runners(found, f"{command} run")
     waiting = [line.waiting for line in found.batches if line.waiting is not None]
     today = messages.window_lines(shown_windows.today(found.windows, waiting))
-    parts = [*runners, Text(), _batches(found), *remarks, Text(), Text("Today", "bold")]
+    parts = [*runners, Text(), _batches(found), *remarks, Text(), Text(_("Today"), "bold")]
     parts += [Text(f"  {line}") for line in today]
     parts += [Text(f"  {credit_messages.purchase(each)}") for each in found.purchases]
     rest = [*refusals(found.windows), *_set_aside(found, command)]
@@ -53,12 +62,19 @@ def _set_aside(found: Status, command: str) -> list[Text]:
     if not found.set_aside:
         return []
     number = fmt.count(found.set_aside, "settlement")
-    return [Text(f"{number} could not be stored: {command} db set-aside", "bold red")]
+    return [
+        Text(
+            _("{number} could not be stored: {command} db set-aside").format(
+                number=number, command=command
+            ),
+            "bold red",
+        )
+    ]
 
 
 def _batches(found: Status) -> Table:
-    made = table("Batch", "Name", "State", "Rows done", "", "Failed", "Finish",
-                 right=("Batch", "Rows done", "", "Failed"))  # fmt: skip
+    made = table(_("Batch"), _("Name"), _("State"), _("Rows done"), "", _("Failed"), _("Finish"),
+                 right=(_("Batch"), _("Rows done"), "", _("Failed")))  # fmt: skip
     for line in found.batches:
         batch, counts = line.batch, line.batch.counts
         ended = counts.succeeded + counts.failed
@@ -87,17 +103,16 @@ def _name(batch: Batch, now: int) -> Text:
 
 def _state(batch: Batch) -> Text:
     if batch.replaced_by is not None:
-        return Text(f"replaced by {batch.replaced_by}", "dim")
+        return Text(_("replaced by {id}").format(id=batch.replaced_by), "dim")
     if batch.done:
-        return Text("done", "green")
-    return Text(batch.state.value, STATE_STYLES[batch.state])
+        return Text(_("done"), "green")
+    return Text(words.BATCH_STATES[batch.state], STATE_STYLES[batch.state])
 
 
 def _finish(line: BatchStatus, found: Status) -> str:
     if line.batch.done or line.forecast is None:
         return ""
-    told = messages.finish(line.forecast, found.at).removeprefix("about ")
-    return told.removesuffix(", with a login each day")
+    return messages.finish(line.forecast, found.at, brief=True)
 
 
 def _remarks(found: Status) -> list[Text]:
@@ -116,45 +131,57 @@ def _explanations(found: Status) -> list[Text]:
             said.append(Text(f"  {_at_rest(line)}"))
         for (account, model), waiting in line.routes.items():
             told = (
-                "may go on now"
+                _("may go on now")
                 if waiting is None
                 else wait_messages.explain_wait(waiting, found.at)
             )
-            said.append(Text(f"  {model} on {account}: {told}"))
+            said.append(
+                Text(
+                    _("  {model} on {account}: {told}").format(
+                        model=model, account=account, told=told
+                    )
+                )
+            )
     return said
 
 
 def _at_rest(line: BatchStatus) -> str:
     batch = line.batch
     if batch.done:
-        return "every row has its result or its failure"
+        return _("every row has its result or its failure")
     if line.unserved:
         return messages.unserved(line.unserved)
-    return batch.pause_reason or f"it is {batch.state.value}"
+    return batch.pause_reason or _("it is {state}").format(state=words.BATCH_STATES[batch.state])
 
 
 def _runners(found: Status, run: str) -> list[Text]:
     """Who is at work, and what each says of itself; or what to do, if nobody is."""
     if not found.runners:
         return [_nobody(found, run)]
-    head = Text(f"{fmt.count(found.runners, 'runner')} at work", "green")
+    head = Text(_("{runners} at work").format(runners=fmt.count(found.runners, "runner")), "green")
     return [head, *(Text(f"  {_said(one, found.at)}") for one in found.published)]
 
 
 def _said(one: Published, now: int) -> str:
     """``process 4242, since 08:10: 3 calls in flight, 42 rows a minute``."""
-    who = f"process {one.pid}, since {fmt.when(one.since, now)}"
+    who = _("process {pid}, since {when}").format(pid=one.pid, when=fmt.when(one.since, now))
     if now - one.at > STALE_MS:
-        return f"{who}: it has said nothing for {fmt.duration(now - one.at)}"
+        return _("{who}: it has said nothing for {duration}").format(
+            who=who, duration=fmt.duration(now - one.at)
+        )
     if one.stopping:
-        return f"{who}: stopping"
+        return _("{who}: stopping").format(who=who)
     if one.trouble:
-        return f"{who}: {one.trouble}; trying again"
-    flying = f"{fmt.count(one.in_flight, 'call')} in flight" if one.in_flight else ""
+        return _("{who}: {trouble}; trying again").format(who=who, trouble=one.trouble)
+    flying = (
+        _("{calls} in flight").format(calls=fmt.count(one.in_flight, "call"))
+        if one.in_flight
+        else ""
+    )
     told = [flying, fmt.speed(one.rows_a_minute, one.rows_a_call)]
     if one.paused and not one.batches:
-        told = ["all that it works on is paused"]
-    said = ", ".join(filter(None, told)) or "waiting"
+        told = [_("all that it works on is paused")]
+    said = ", ".join(filter(None, told)) or _("waiting")
     return f"{who}: {said}"
 
 
@@ -163,10 +190,10 @@ def _nobody(found: Status, run: str) -> Text:
         return Text(f"{NOBODY} {run}", "yellow")
     paused = [b for b in (line.batch for line in found.batches) if b.state is BatchState.PAUSED]
     if any(not batch.done for batch in paused):
-        return Text("what is left is paused; go on with: midnight resume BATCH", "yellow")
+        return Text(_("what is left is paused; go on with: midnight resume BATCH"), "yellow")
     if any(line.unserved for line in found.batches):
-        return Text("nothing is left to do that an account serves", "yellow")
-    return Text("nothing is left to do", "green")
+        return Text(_("nothing is left to do that an account serves"), "yellow")
+    return Text(_("nothing is left to do"), "green")
 
 
 def runnable(batch: Batch) -> bool:

@@ -10,6 +10,8 @@ from rich.text import Text
 from runner import exact_json
 from runner.app.story import RowStory
 from runner.core.states import CallState, JobState
+from runner.language import _
+from runner.store.reviews import Review
 from runner.store.stories import CallRecord, JobStory
 from runner.wording import calls, fmt
 
@@ -22,6 +24,17 @@ def as_object(found: RowStory) -> dict[str, Any]:
         "input": exact_json.loads(found.row),
         "prompt": [{"role": role, "content": content} for role, content in found.prompt],
         "jobs": [_job_object(part, one) for part, one in found.parts],
+        "reviews": [_review_object(one) for one in found.reviews],
+    }
+
+
+def _review_object(found: Review) -> dict[str, Any]:
+    taken_back = found.taken_back_at
+    return {
+        "answer": found.answer,
+        "reviewer": found.reviewer,
+        "reviewed_at": fmt.iso(found.reviewed_at),
+        "taken_back_at": None if taken_back is None else fmt.iso(taken_back),
     }
 
 
@@ -58,7 +71,12 @@ def story(found: RowStory, now: int) -> RenderableType:
     """The row, the prompt, and each call in order."""
     batch = found.batch
     parts: list[RenderableType] = [
-        Text(f"row {found.number} of {batch.name} (batch {batch.id})", "bold"),
+        Text(
+            _("row {number} of {name} (batch {id})").format(
+                number=found.number, name=batch.name, id=batch.id
+            ),
+            "bold",
+        ),
         Text(found.row, "dim"),
     ]
     for role, content in found.prompt:
@@ -68,7 +86,20 @@ def story(found: RowStory, now: int) -> RenderableType:
         for call in one.calls:
             parts += _call(call, now)
         parts += _end(one, now)
+    for review in found.reviews:
+        parts.append(_review(review, now))
     return Group(*parts)
+
+
+def _review(found: Review, now: int) -> RenderableType:
+    when = fmt.when(found.reviewed_at, now)
+    told = _("review: {answer}, by {name}, {when}").format(
+        answer=found.answer, name=found.reviewer, when=when
+    )
+    if found.taken_back_at is None:
+        return Text(told, "bold green")
+    back = _("; taken back {when}").format(when=fmt.when(found.taken_back_at, now))
+    return Text(f"{told}{back}", "dim")
 
 
 def _call(call: CallRecord, now: int) -> list[RenderableType]:
@@ -76,9 +107,17 @@ def _call(call: CallRecord, now: int) -> list[RenderableType]:
         "" if call.settled_at is None else f", {(call.settled_at - call.reserved_at) / 1000:.1f} s"
     )
     status = f" {call.status}" if call.status is not None else ""
-    shared = f", with {fmt.count(call.rows_asked - 1, 'other row')}" if call.rows_asked > 1 else ""
-    head = (
-        f"call {call.id}, {fmt.when(call.reserved_at, now)}{took}: {call.model} on {call.account}"
+    shared = (
+        _(", with {rows}").format(rows=fmt.count(call.rows_asked - 1, "other row"))
+        if call.rows_asked > 1
+        else ""
+    )
+    head = _("call {id}, {when}{took}: {model} on {account}").format(
+        id=call.id,
+        when=fmt.when(call.reserved_at, now),
+        took=took,
+        model=call.model,
+        account=call.account,
     )
     colour = "green" if call.state is CallState.DONE and call.reason is None else "yellow"
     told: list[RenderableType] = [
@@ -88,18 +127,18 @@ def _call(call: CallRecord, now: int) -> list[RenderableType]:
     if call.error:
         told.append(Text(f"  {call.error}", "yellow"))
     if call.reply is not None:
-        told.append(Text(f"  reply: {call.reply}"))
+        told.append(Text(_("  reply: {reply}").format(reply=call.reply)))
     if call.reason:
-        told.append(Text(f"  no valid answer: {call.reason}", "yellow"))
+        told.append(Text(_("  no valid answer: {reason}").format(reason=call.reason), "yellow"))
     return told
 
 
 def _end(one: JobStory, now: int) -> list[RenderableType]:
     if one.answer is not None:
-        how = ", from another row's call" if one.reused else ""
-        return [Text(f"answer: {one.answer}{how}", "bold green")]
+        how = _(", from another row's call") if one.reused else ""
+        return [Text(_("answer: {answer}{how}").format(answer=one.answer, how=how), "bold green")]
     if one.error is not None:
-        return [Text(f"failed: {one.error}", "bold red")]
+        return [Text(_("failed: {error}").format(error=one.error), "bold red")]
     if one.state == JobState.WAITING and one.due_at is not None:
-        return [Text(f"asked again at {fmt.until(one.due_at, now)}", "cyan")]
+        return [Text(_("asked again at {until}").format(until=fmt.until(one.due_at, now)), "cyan")]
     return [Text(calls.WAITS.get(one.state, one.state), "cyan")]

@@ -18,8 +18,9 @@ from runner.core.ending import Ending
 from runner.core.forecast import Forecast
 from runner.core.states import BatchState
 from runner.core.window import Window
+from runner.language import _
 from runner.store.batches import Batch
-from runner.wording import credit_messages, fmt, messages, shown_windows, wait_messages
+from runner.wording import credit_messages, fmt, messages, shown_windows, wait_messages, words
 
 if TYPE_CHECKING:
     from runner.app.planning import Plan
@@ -47,12 +48,14 @@ def summary(found: Summary) -> RenderableType:
     """How a run ended, and what to type next."""
     batches = found.ran.batches
     if not batches:
-        return Text("nothing is queued; queue a dataset with: midnight submit JOBFILE INPUT")
+        return Text(_("nothing is queued; queue a dataset with: midnight submit JOBFILE INPUT"))
     parts: list[RenderableType] = [_headline(found)]
-    pairs = [(f"batch {batch.id}", f"{batch.name}: {_stand(batch)}") for batch in batches]
+    pairs = [
+        (_("batch {id}").format(id=batch.id), f"{batch.name}: {_stand(batch)}") for batch in batches
+    ]
     today = shown_windows.today(found.windows, found.ran.waiting)
-    pairs += [("today", line) for line in messages.window_lines(today)]
-    pairs += [("output", _output(one, batches)) for one in found.ran.outputs]
+    pairs += [(_("today"), line) for line in messages.window_lines(today)]
+    pairs += [(_("output"), _output(one, batches)) for one in found.ran.outputs]
     for batch in batches:
         pairs += _advice(batch, found)
     parts.append(facts(pairs))
@@ -73,19 +76,25 @@ _RUNNING = (BatchState.ACTIVE, BatchState.LOADING)
 def _headline(found: Summary) -> Text:
     ran = found.ran
     if not ran.left:
-        failed = f", {fmt.count(ran.failed, 'row')} failed" if ran.failed else ""
-        return Text(f"done{failed}", "bold yellow" if ran.failed else "bold green")
-    left = f"{fmt.count(ran.left, 'row')} left, nothing is lost"
+        failed = (
+            _(", {rows} failed").format(rows=fmt.count(ran.failed, "row")) if ran.failed else ""
+        )
+        return Text(
+            _("done{failed}").format(failed=failed), "bold yellow" if ran.failed else "bold green"
+        )
+    left = _("{rows} left, nothing is lost").format(rows=fmt.count(ran.left, "row"))
     if ran.ending is Ending.SPENT:
         reasons = "; ".join(wait_messages.end_reasons(ran.waiting, found.now))
         return Text(f"{reasons or 'what today allows is done'}; {left}", "bold yellow")
-    return Text(f"stopped; {left}", "bold yellow")
+    return Text(_("stopped; {left}").format(left=left), "bold yellow")
 
 
 def _output(one: Written, batches: Sequence[Batch]) -> str:
     """``labelled.csv (70 rows: 70 succeeded)``, or why it could not be written."""
     if one.error is not None:
-        return f"{fmt.place(one.path)} could not be written: {one.error.what}"
+        return _("{path} could not be written: {what}").format(
+            path=fmt.place(one.path), what=one.error.what
+        )
     batch = next((each for each in batches if each.id == one.batch_id), None)
     if batch is None:
         return f"{fmt.place(one.path)} ({fmt.count(one.rows, 'row')})"
@@ -95,10 +104,13 @@ def _output(one: Written, batches: Sequence[Batch]) -> str:
 def _stand(batch: Batch) -> str:
     counts = batch.counts
     left = batch.rows - counts.succeeded - counts.failed
-    state = f" ({batch.state})" if batch.state not in _RUNNING and left else ""
-    return (
-        f"{fmt.count(batch.rows, 'row')}, {fmt.number(counts.succeeded)} succeeded, "
-        f"{fmt.number(counts.failed)} failed, {fmt.number(left)} left{state}"
+    state = f" ({words.BATCH_STATES[batch.state]})" if batch.state not in _RUNNING and left else ""
+    return _("{rows}, {succeeded} succeeded, {failed} failed, {left} left{state}").format(
+        rows=fmt.count(batch.rows, "row"),
+        succeeded=fmt.number(counts.succeeded),
+        failed=fmt.number(counts.failed),
+        left=fmt.number(left),
+        state=state,
     )
 
 
@@ -106,14 +118,26 @@ def _advice(batch: Batch, found: Summary) -> list[tuple[str, str]]:
     pairs, prefix = [], found.prefix
     if batch.id in found.ran.unserved:
         pairs.append(
-            ("not run", f"batch {batch.id}: {messages.unserved(found.ran.unserved[batch.id])}")
+            (
+                _("not run"),
+                _("batch {id}: {unserved}").format(
+                    id=batch.id, unserved=messages.unserved(found.ran.unserved[batch.id])
+                ),
+            )
         )
     if batch.counts.failed:
         command = f"{prefix} failures {batch.id}"
-        pairs.append(("failed", f"see why: {command}"))
+        pairs.append((_("failed"), _("see why: {command}").format(command=command)))
     if not batch.done and batch.state in (BatchState.PAUSED, BatchState.CANCELLED):
         why = f" ({batch.pause_reason})" if batch.pause_reason else ""
-        pairs.append((f"{batch.state}", f"go on with: {prefix} resume {batch.id}{why}"))
+        pairs.append(
+            (
+                words.BATCH_STATES[batch.state],
+                _("go on with: {prefix} resume {id}{why}").format(
+                    prefix=prefix, id=batch.id, why=why
+                ),
+            )
+        )
     return pairs
 
 
@@ -124,11 +148,12 @@ def packing_advice(found: Plan) -> str | None:
     packed, alone = found.packed.forecast, found.forecast
     days = ""
     if 0 < packed.days < alone.days:
-        days = f", {fmt.count(packed.days, 'day')} of allowance instead of {fmt.number(alone.days)}"
-    return (
-        f"pack = {found.packed.rows} in [job]: {fmt.count(packed.calls, 'call')}{days}; "
-        "check = 0.02 measures what it costs in quality"
-    )
+        days = _(", {days} of allowance instead of {alone_days}").format(
+            days=fmt.count(packed.days, "day"), alone_days=fmt.number(alone.days)
+        )
+    return _(
+        "pack = {rows} in [job]: {calls}{days}; check = 0.02 measures what it costs in quality"
+    ).format(rows=found.packed.rows, calls=fmt.count(packed.calls, "call"), days=days)
 
 
 def cost(
@@ -154,22 +179,29 @@ def cost(
         tokens: Tokens of all prompts.
         more: What else is to be told, with a name.
     """
-    pairs = [("rows", fmt.number(rows))]
+    pairs = [(_("rows"), fmt.number(rows))]
     if distinct is not None:
-        pairs.append(("distinct requests", fmt.number(distinct)))
+        pairs.append((_("distinct requests"), fmt.number(distinct)))
     if reused:
-        pairs.append(("answered before", f"{fmt.number(reused)}: they cost nothing"))
-    saved = f" ({fmt.number(alone)} if each row were asked alone)" * (alone > forecast.calls)
-    pairs.append(("calls to make", f"{fmt.number(forecast.calls)}{saved}"))
+        pairs.append(
+            (
+                _("answered before"),
+                _("{reused}: they cost nothing").format(reused=fmt.number(reused)),
+            )
+        )
+    saved = _(" ({alone} if each row were asked alone)").format(alone=fmt.number(alone)) * (
+        alone > forecast.calls
+    )
+    pairs.append((_("calls to make"), f"{fmt.number(forecast.calls)}{saved}"))
     if tokens:
-        pairs.append(("tokens to send", f"about {fmt.number(tokens)}"))
+        pairs.append((_("tokens to send"), _("about {tokens}").format(tokens=fmt.number(tokens))))
     pairs += [
-        ("calls a day", messages.calls_a_day(forecast)),
-        ("days of allowance", fmt.number(forecast.days)),
-        ("finish", messages.finish(forecast, now)),
+        (_("calls a day"), messages.calls_a_day(forecast)),
+        (_("days of allowance"), fmt.number(forecast.days)),
+        (_("finish"), messages.finish(forecast, now)),
     ]
     if due := credit_messages.login_due(forecast, now):
-        pairs.append(("next login", due))
+        pairs.append((_("next login"), due))
     return facts([*pairs, *more])
 
 
@@ -177,5 +209,5 @@ def ways_to_pay(
     purchases: Sequence[Purchase], suggestions: Sequence[Suggestion]
 ) -> list[tuple[str, str]]:
     """What credits pay for, and other models that might do it sooner."""
-    told = [("credits", credit_messages.purchase(each)) for each in purchases]
-    return told + [("other model", credit_messages.suggestion(each)) for each in suggestions]
+    told = [(_("credits"), credit_messages.purchase(each)) for each in purchases]
+    return told + [(_("other model"), credit_messages.suggestion(each)) for each in suggestions]

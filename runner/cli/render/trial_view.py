@@ -17,6 +17,7 @@ from runner.core.retry import Accept, Succeed
 from runner.core.settlement import JobOutcome
 from runner.core.verdict import Kind
 from runner.engine.call import CallTrace
+from runner.language import _, ngettext
 from runner.wording import fmt, wait_messages
 
 NARROW = 100  # columns; with fewer the panels are stacked
@@ -34,9 +35,12 @@ def shown(found: Trial, width: int, now: int) -> RenderableType:
 
 def _title(found: Trial, each: CallTrace, number: int) -> Text:
     rows = [str(found.number(end.job.job_id)) for end in each.jobs]
-    noun = "row" if len(rows) == 1 else "rows"
     account, model = each.call.permit.route
-    told = f"call {number}: {noun} {', '.join(rows)}, {model} on {account}"
+    told = ngettext(
+        "call {number}: row {rows}, {model} on {account}",
+        "call {number}: rows {rows}, {model} on {account}",
+        len(rows),
+    ).format(number=number, rows=", ".join(rows), model=model, account=account)
     return Text(told, "bold")
 
 
@@ -45,9 +49,9 @@ def _panels(found: Trial, each: CallTrace, width: int) -> RenderableType:
     panels = [
         Panel(Text(_cut(text)), title=title, title_align="left", border_style="dim")
         for title, text in (
-            ("prompt", _prompt(each.sent)),
-            ("reply", _reply(each)),
-            ("answer", answers),
+            (_("prompt"), _prompt(each.sent)),
+            (_("reply"), _reply(each)),
+            (_("answer"), answers),
         )
     ]
     if width < NARROW:
@@ -81,7 +85,7 @@ def _parts(content: list[Any]) -> Iterator[str]:
     for part in content:
         match part:
             case {"type": "image_url", "image_url": {"url": str(url)}}:
-                yield f"[image: {fmt.shortened(url, 80)}]"
+                yield _("[image: {url}]").format(url=fmt.shortened(url, 80))
             case {"text": str(text)}:
                 yield text
             case _:
@@ -107,9 +111,11 @@ def _answer(found: Trial, end: JobOutcome) -> str:
         case Succeed(answer):
             told = answer
         case Accept():
-            told = row.answer or row.error or "it is being made"
+            told = row.answer or row.error or _("it is being made")
         case _:
-            told = f"none: {getattr(end.action, 'why', '') or 'it is asked again'}"
+            told = _("none: {why}").format(
+                why=getattr(end.action, "why", "") or _("it is asked again")
+            )
     return f"{found.number(end.job.job_id)}: {fmt.shortened(told, MOST_OF_A_ROW)}"
 
 
@@ -121,8 +127,12 @@ def _without_call(found: Trial) -> list[Text]:
         if row.job_id in asked:
             continue
         answer = fmt.shortened(row.answer or row.error or "", MOST_OF_A_ROW)
-        how = f"reused, without a call: {answer}" if row.reused else answer or "not asked"
-        told.append(Text(f"row {found.number(row.job_id)}: {how}"))
+        how = (
+            _("reused, without a call: {answer}").format(answer=answer)
+            if row.reused
+            else answer or _("not asked")
+        )
+        told.append(Text(_("row {number}: {how}").format(number=found.number(row.job_id), how=how)))
     return told
 
 
@@ -131,16 +141,25 @@ def _end(found: Trial, now: int) -> Text:
     stand = (
         f"{fmt.count(len(found.calls), 'call')}, {fmt.out_of(counts.succeeded, found.batch.rows)}"
     )
-    told = f"{stand} answered" + (f", {fmt.number(counts.failed)} failed" if ran.failed else "")
+    told = _("{stand} answered").format(stand=stand) + (
+        _(", {failed} failed").format(failed=fmt.number(counts.failed)) if ran.failed else ""
+    )
     if not ran.left:
         return Text(told, "yellow" if ran.failed else "green")
     reasons = (
         "; ".join(wait_messages.end_reasons(ran.waiting, now)) if ran.ending is Ending.SPENT else ""
     )
-    why = reasons or found.batch.pause_reason or "stopped"
-    return Text(f"{why}; {told}, {fmt.count(ran.left, 'row')} not", "bold yellow")
+    why = reasons or found.batch.pause_reason or _("stopped")
+    return Text(
+        _("{why}; {told}, {rows} not").format(why=why, told=told, rows=fmt.count(ran.left, "row")),
+        "bold yellow",
+    )
 
 
 def _cut(text: str) -> str:
     more = len(text) - MOST
-    return text if more <= 0 else f"{text[:MOST]}…\n({fmt.number(more)} characters more)"
+    return (
+        text
+        if more <= 0
+        else _("{text}…\n({more} characters more)").format(text=text[:MOST], more=fmt.number(more))
+    )

@@ -10,6 +10,7 @@ import pyarrow as pa
 from pyarrow import ipc
 
 from runner.files.readers.batch_table import BatchTable
+from runner.language import _
 
 _MAGIC = b"ARROW1"
 _ROWS = 1_000
@@ -19,7 +20,7 @@ class ArrowTable(BatchTable):
     """The rows of one Arrow file."""
 
     def __init__(self, file: BinaryIO, path: Path) -> None:
-        super().__init__(path, "an Arrow file")
+        super().__init__(path, _("an Arrow file"))
         is_file = file.read(len(_MAGIC)) == _MAGIC
         file.seek(0)
         with self._as_input_errors():

@@ -13,6 +13,7 @@ from runner.errors import InputError
 from runner.files.input_errors import header_error, named_columns
 from runner.files.readers.arrow_values import to_values
 from runner.files.readers.typed_json import to_json_text
+from runner.language import _
 
 
 class BatchTable:
@@ -66,7 +67,7 @@ class BatchTable:
         self.columns, remarks = named_columns(names)
         self.remarks = tuple(f"{self._path.name}: {remark}" for remark in remarks)
         if fault := header_error(self.columns):
-            raise InputError(fault, where=str(self._path), remedy="rename the columns")
+            raise InputError(fault, where=str(self._path), remedy=_("rename the columns"))
 
     def _values(self, batch: pa.RecordBatch) -> list[list[Any]]:
         """Return the values of each column as Python has them.
@@ -79,9 +80,11 @@ class BatchTable:
             try:
                 found.append(to_values(column))
             except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
-                what = f'the column "{name}" ({column.type}) cannot be read ({_brief(error)})'
-                where = f"{self._path}: row {self.line + 1}"
-                raise InputError(what, where=where, remedy="leave it out of the file") from error
+                what = _('the column "{name}" ({type}) cannot be read ({reason})').format(
+                    name=name, type=column.type, reason=_brief(error)
+                )
+                where = _("{path}: row {line}").format(path=self._path, line=self.line + 1)
+                raise InputError(what, where=where, remedy=_("leave it out of the file")) from error
         return found
 
     @contextmanager
@@ -89,9 +92,15 @@ class BatchTable:
         try:
             yield
         except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
-            what = f"this is not {self._noun}, or it is damaged ({_brief(error)})"
-            where = f"{self._path}: row {self.line + 1}" if self.line else str(self._path)
-            raise InputError(what, where=where, remedy="write it again") from error
+            what = _("this is not {noun}, or it is damaged ({reason})").format(
+                noun=self._noun, reason=_brief(error)
+            )
+            where = (
+                _("{path}: row {line}").format(path=self._path, line=self.line + 1)
+                if self.line
+                else str(self._path)
+            )
+            raise InputError(what, where=where, remedy=_("write it again")) from error
 
 
 def _brief(error: Exception) -> str:

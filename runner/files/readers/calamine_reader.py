@@ -7,6 +7,7 @@ from typing import Any, BinaryIO
 
 from runner.errors import InputError
 from runner.files.readers.excel_reader import ExcelTable, plain
+from runner.language import _
 
 
 class CalamineTable(ExcelTable):
@@ -25,5 +26,7 @@ class CalamineTable(ExcelTable):
             self.all = sheet.height
             yield from sheet.to_python(skip_empty_area=False)
         except CalamineError as error:
-            what = f"this is not a workbook, or it is damaged, or has a password ({error})"
-            raise InputError(what, where=str(self._path), remedy="save it again") from error
+            what = _(
+                "this is not a workbook, or it is damaged, or has a password ({error})"
+            ).format(error=error)
+            raise InputError(what, where=str(self._path), remedy=_("save it again")) from error

@@ -12,6 +12,7 @@ import orjson
 
 from runner.files.input_errors import header_error, named_columns
 from runner.files.readers.lines import ReportError
+from runner.language import _, ngettext
 
 _NEEDS_QUOTES = re.compile(r'[\t"\n\r,]|^$')  # Excel quotes a comma in a TSV file, too
 
@@ -83,7 +84,7 @@ class CsvTable:
         self._reader = csv.reader(lines, delimiter=delimiter, strict=True, quoting=quoting)
         self.columns: tuple[str, ...] = ()
         self.header_error: str | None = None
-        self.header_remedy = "correct the header"
+        self.header_remedy = _("correct the header")
         self.remarks: tuple[str, ...] = ()
         try:
             found = next((cells for cells in self._reader if _has_text(cells)), [])
@@ -91,7 +92,8 @@ class CsvTable:
             self.header_error = _reason(error)
             return
         if found and _SEPARATOR_LINE.fullmatch(delimiter.join(found).strip()):
-            self.header_error, self.header_remedy = "this is Excel's sep= line", "leave it out"
+            self.header_error = _("this is Excel's sep= line")
+            self.header_remedy = _("leave it out")
             return
         self.columns, self.remarks = named_columns(found)
         self.header_error = header_error(self.columns)
@@ -108,7 +110,12 @@ class CsvTable:
             if len(cells) == width:
                 yield None
             elif _has_text(cells):
-                report(first_line, f"{_cells(len(cells))}, where the header has {width}")
+                told = ngettext(
+                    "{number} cell, where the header has {width}",
+                    "{number} cells, where the header has {width}",
+                    len(cells),
+                )
+                report(first_line, told.format(number=len(cells), width=width))
 
     def json_rows(self, start: int) -> Iterator[str]:
         """Yield each row from number `start` as the text of a JSON object, keys in column order.
@@ -127,7 +134,7 @@ class CsvTable:
             if len(cells) == width:
                 yield cells
             elif _has_text(cells):
-                raise ValueError(_cells(len(cells)))
+                raise ValueError(len(cells))
 
     def _rows(self, report: ReportError) -> Iterator[tuple[int, list[str]]]:
         """Yield each row with its first line; report a row that cannot be parsed, and go on."""
@@ -149,17 +156,13 @@ def _has_text(cells: list[str]) -> bool:
     return len(cells) > 1 or any(map(str.strip, cells))
 
 
-def _cells(count: int) -> str:
-    return f"{count} cell{'' if count == 1 else 's'}"
-
-
 def _reason(error: csv.Error) -> str:
     """Return Python's message in words for people; it has no error codes to go by."""
     message = str(error)
     if "unexpected end of data" in message or "field larger" in message:
-        return "a quote opened in this row is never closed"
+        return _("a quote opened in this row is never closed")
     if "expected after" in message:
-        return "text follows a closing quote; a quote inside a cell is written twice"
+        return _("text follows a closing quote; a quote inside a cell is written twice")
     if "new-line character" in message:
-        return "a carriage return stands alone outside quotes"
+        return _("a carriage return stands alone outside quotes")
     return message

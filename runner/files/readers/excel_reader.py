@@ -19,6 +19,7 @@ import openpyxl
 from runner.errors import InputError
 from runner.files.input_errors import header_error, named_columns, unusable
 from runner.files.readers.typed_json import to_json_text
+from runner.language import _
 
 # The format's escape for a character that XML cannot hold (ECMA-376, 22.4.2.4, ST_Xstring).
 _ESCAPE = re.compile("_x([0-9A-Fa-f]{4})_")
@@ -62,9 +63,11 @@ class ExcelTable:
         self.columns, remarks = named_columns(names)
         self.remarks += tuple(f"{path.name}: {remark}" for remark in remarks)
         if not self.columns:
-            raise unusable(path, "the first sheet is empty")
+            raise unusable(path, _("the first sheet is empty"))
         if fault := header_error(self.columns):
-            raise InputError(fault, where=f"{path}: row {self.line}", remedy="correct the header")
+            raise InputError(
+                fault, where=f"{path}: row {self.line}", remedy=_("correct the header")
+            )
 
     def json_rows(self, start: int) -> Iterator[str]:
         """Yield each row from number `start` as the text of a JSON object.
@@ -76,9 +79,11 @@ class ExcelTable:
         for cells in islice(self._filled(), start, None):
             row = _trimmed(cells)
             if len(row) > width:
-                what = f"{len(row)} cells, where the header has {width}"
-                where = f"{self._path}: row {self.line}"
-                raise InputError(what, where=where, remedy="name every column in the header")
+                what = _("{row} cells, where the header has {width}").format(
+                    row=len(row), width=width
+                )
+                where = _("{path}: row {line}").format(path=self._path, line=self.line)
+                raise InputError(what, where=where, remedy=_("name every column in the header"))
             values = [*map(self._value, row), *[None] * (width - len(row))]
             yield to_json_text(dict(zip(self.columns, values, strict=True)))
 
@@ -107,9 +112,13 @@ class ExcelTable:
             while (cells := self._next(rows)) is not None:
                 yield cells
         except _OPENPYXL_ERRORS as error:
-            what = "this is not an Excel workbook (.xlsx), or it is damaged, or has a password"
-            where = f"{self._path}: row {self.line + 1}" if self.line else str(self._path)
-            raise InputError(what, where=where, remedy="save it again") from error
+            what = _("this is not an Excel workbook (.xlsx), or it is damaged, or has a password")
+            where = (
+                _("{path}: row {line}").format(path=self._path, line=self.line + 1)
+                if self.line
+                else str(self._path)
+            )
+            raise InputError(what, where=where, remedy=_("save it again")) from error
 
     def _chosen(self, names: Sequence[str]) -> int:
         """Return the position of the sheet to read.
@@ -120,16 +129,20 @@ class ExcelTable:
         if self._sheet is None:
             if len(names) > 1:
                 rest = ", ".join(f'"{name}"' for name in names[1:])
-                told = f'{self._path.name}: the sheet "{names[0]}" is read, and not {rest}'
-                self.remarks = (f"{told}; --sheet names another",)
+                told = _(
+                    '{file}: the sheet "{name}" is read, and not {rest}; --sheet names another'
+                )
+                self.remarks = (told.format(file=self._path.name, name=names[0], rest=rest),)
             return 0
         if self._sheet in names:
             return names.index(self._sheet)
         if self._sheet.isdecimal() and 0 < int(self._sheet) <= len(names):
             return int(self._sheet) - 1
         known = ", ".join(f'"{name}"' for name in names)
-        what = f'there is no sheet "{self._sheet}"; the sheets are {known}'
-        raise InputError(what, where=str(self._path), remedy="name one of them, or its number")
+        what = _('there is no sheet "{sheet}"; the sheets are {known}').format(
+            sheet=self._sheet, known=known
+        )
+        raise InputError(what, where=str(self._path), remedy=_("name one of them, or its number"))
 
     def _next(self, rows: Iterator[Sequence[Any]]) -> Sequence[Any] | None:
         """Return the next row.
@@ -142,10 +155,10 @@ class ExcelTable:
             cells = next(rows, None)
         for warning in told:  # openpyxl would read it as #VALUE!
             if found := _NO_DATE.search(str(warning.message)):
-                what = (
-                    f"the cell {found[1]} is formatted as a date, and its number {found[2]} is none"
-                )
-                remedy = "give it the format of a number"
+                what = _(
+                    "the cell {cell} is formatted as a date, and its number {number} is none"
+                ).format(cell=found[1], number=found[2])
+                remedy = _("give it the format of a number")
                 raise InputError(what, where=str(self._path), remedy=remedy)
         return cells
 

@@ -11,6 +11,7 @@ import orjson
 
 from runner import column_names, exact_json
 from runner.files.readers.lines import ReportError
+from runner.language import _
 
 MAX_COLUMNS = 10_000
 """The most different keys that all rows together may have; more would fill the memory."""
@@ -20,7 +21,13 @@ _MAX_DEPTH = 200  # orjson writes values that are nested 254 deep
 RowCheck = Callable[[dict[str, Any]], str | None]
 """Called with the values of a row; returns what is wrong with it, or None."""
 
-_NOUNS = {list: "a list", str: "a text", bool: "true or false", int: "a number", float: "a number"}
+_NOUNS = {
+    list: _("a list"),
+    str: _("a text"),
+    bool: _("true or false"),
+    int: _("a number"),
+    float: _("a number"),
+}
 
 
 class TooManyColumnsError(ValueError):
@@ -92,17 +99,21 @@ def _parse(text: str) -> tuple[dict[str, Any], str | None]:
         try:
             value = exact_json.loads(text)
         except orjson.JSONDecodeError as error:
-            return {}, f"this is not JSON: {error.msg} at column {error.colno}"
+            return {}, _("this is not JSON: {msg} at column {column}").format(
+                msg=error.msg, column=error.colno
+            )
     if not isinstance(value, dict):
-        return {}, f"this is {_NOUNS.get(type(value), 'null')}, not a JSON object"
+        return {}, _("this is {noun}, not a JSON object").format(
+            noun=_NOUNS.get(type(value), "null")
+        )
     if text.count("{") + text.count("[") > _MAX_DEPTH and _is_deep(value):
-        return {}, f"lists and objects are nested more than {_MAX_DEPTH} deep"
+        return {}, _("lists and objects are nested more than {most} deep").format(most=_MAX_DEPTH)
     return value, _repeated_key(text, value)
 
 
 def _is_deep(value: Any) -> bool:
     level = [value]
-    for _ in range(_MAX_DEPTH):
+    for _level in range(_MAX_DEPTH):
         items = [item.values() if isinstance(item, dict) else item for item in level]
         level = [item for some in items for item in some if isinstance(item, dict | list)]
     return bool(level)
@@ -122,7 +133,9 @@ def _repeated_key(text: str, row: dict[str, Any]) -> str | None:
     try:
         json.loads(text, object_pairs_hook=_refuse_repeated, parse_int=str, parse_float=str)
     except _RepeatedError as repeated:
-        return f"the key {json.dumps(repeated.args[0], ensure_ascii=False)} appears twice"
+        return _("the key {key} appears twice").format(
+            key=json.dumps(repeated.args[0], ensure_ascii=False)
+        )
     return None
 
 
@@ -141,7 +154,7 @@ class _RepeatedError(ValueError):
 
 def _refuse_repeated(pairs: list[tuple[str, Any]]) -> None:
     seen: set[str] = set()
-    for key, _ in pairs:
+    for key, _value in pairs:
         if key in seen:
             raise _RepeatedError(key)
         seen.add(key)
@@ -150,5 +163,5 @@ def _refuse_repeated(pairs: list[tuple[str, Any]]) -> None:
 def _key_error(row: dict[str, Any], required: frozenset[str]) -> str | None:
     if not required <= row.keys() and not required <= column_names.canonical_keys(row).keys():
         names = ", ".join(f'"{name}"' for name in sorted(required - row.keys()))
-        return f"the row lacks {names}"
-    return "a key is empty" if "" in row else None
+        return _("the row lacks {names}").format(names=names)
+    return _("a key is empty") if "" in row else None

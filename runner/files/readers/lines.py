@@ -13,6 +13,7 @@ from pathlib import Path
 
 from runner.errors import InputError
 from runner.files.compression import ByteSource
+from runner.language import _
 
 _BLOCK = 1 << 18
 _BOM = b"\xef\xbb\xbf"
@@ -97,12 +98,12 @@ class Lines:
     def _check(self, piece: bytes) -> None:
         zero = piece.find(b"\0")
         if zero >= 0:
-            raise self._not_text(piece, zero, "a NUL byte", "name a text file")
+            raise self._not_text(piece, zero, _("a NUL byte"), _("name a text file"))
         try:
             piece.decode()
         except UnicodeDecodeError as error:
-            byte = f"the byte 0x{piece[error.start]:02x}, which is not UTF-8"
-            remedy = "save the file as UTF-8, or name its encoding with --encoding, as in cp1252"
+            byte = _("the byte 0x{piece:02x}, which is not UTF-8").format(piece=piece[error.start])
+            remedy = _("save the file as UTF-8, or name its encoding with --encoding, as in cp1252")
             told = self._not_text(piece, error.start, byte, remedy)
             raise NotUtf8Error(told.what, where=told.where, remedy=told.remedy) from error
         self._done_lines += piece.count(b"\n")
@@ -110,12 +111,14 @@ class Lines:
 
     def _not_text(self, piece: bytes, at: int, found: str, remedy: str) -> InputError:
         line = self._done_lines + piece.count(b"\n", 0, at) + 1
-        what = f"the file holds {found} (at offset {self._done_bytes + at})"
+        what = _("the file holds {found} (at offset {offset})").format(
+            found=found, offset=self._done_bytes + at
+        )
         return InputError(what, where=f"{self._path}:{line}", remedy=remedy)
 
     def _too_long(self) -> InputError:
-        what = f"a line is longer than {MAX_LINE >> 20} MB"
-        remedy = "check that the file is a dataset with one row a line"
+        what = _("a line is longer than {most} MB").format(most=MAX_LINE >> 20)
+        remedy = _("check that the file is a dataset with one row a line")
         return InputError(what, where=str(self._path), remedy=remedy)
 
 

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 from pyarrow import parquet
 
 from runner.files.readers.batch_table import BatchTable
+from runner.language import _
 
 _BATCH = 1_000
 _BUFFER = 1 << 20  # of each column; without it a column's whole share of a row group is read
@@ -21,7 +22,7 @@ class ParquetTable(BatchTable):
     """The rows of one Parquet file."""
 
     def __init__(self, file: BinaryIO, path: Path) -> None:
-        super().__init__(path, "a Parquet file")
+        super().__init__(path, _("a Parquet file"))
         with self._as_input_errors():
             self._file = parquet.ParquetFile(file, buffer_size=_BUFFER, pre_buffer=False)
             names = self._file.schema_arrow.names

@@ -10,6 +10,7 @@ from typing import BinaryIO
 from runner.errors import InputError
 from runner.files.compression import ByteSource, decompressed
 from runner.files.formats import FileType
+from runner.language import _
 
 _BOM = b"\xef\xbb\xbf"
 # A whole text in quotes, or a sign with a meaning outside of texts.
@@ -44,8 +45,10 @@ class _Transcoded:
                 text = self._decoder.decode(block, final=not block)
             except UnicodeDecodeError as error:
                 byte = f"0x{error.object[error.start]:02x}"
-                what = f"the file holds the byte {byte}, which is not {self._encoding}"
-                remedy = "name its encoding with --encoding, or save it as UTF-8"
+                what = _("the file holds the byte {byte}, which is not {encoding}").format(
+                    byte=byte, encoding=self._encoding
+                )
+                remedy = _("name its encoding with --encoding, or save it as UTF-8")
                 raise InputError(what, where=str(self._path), remedy=remedy) from error
             if text or not block:
                 return text.encode()
@@ -91,8 +94,8 @@ class _ListLines:
             if lines := self._lines(self._held + block):
                 return lines
         if self._depth or self._in_text:
-            what = "the list of rows has no end"
-            raise InputError(what, where=str(self._path), remedy="download or export it again")
+            what = _("the list of rows has no end")
+            raise InputError(what, where=str(self._path), remedy=_("download or export it again"))
         return b""
 
     def _lines(self, block: bytes) -> bytes:

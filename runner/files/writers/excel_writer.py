@@ -17,6 +17,7 @@ from runner import exact_json
 from runner.files.target import EXCEL_ROWS
 from runner.files.writers.encode import CellValue, replace_surrogates, to_cells
 from runner.files.writers.sink import Layout
+from runner.language import _
 
 _MAX_CELL = 32_767  # characters
 _MAX_NUMBER = 10**15  # a number in Excel has 15 digits; more are lost
@@ -39,7 +40,9 @@ class ExcelSink:
         """Write one row."""
         self._rows += 1
         if self._rows >= EXCEL_ROWS:
-            raise self._layout.row_error(self._rows, f"a sheet ends at row {EXCEL_ROWS:,}")
+            raise self._layout.row_error(
+                self._rows, _("a sheet ends at row {most:,}").format(most=EXCEL_ROWS)
+            )
         cells = self._input_cells(row)
         self._sheet.append([*cells, *map(self._cell, values)])
 
@@ -69,7 +72,9 @@ class ExcelSink:
 
     def _text(self, text: str) -> Any:
         if len(text) > _MAX_CELL:
-            what = f"a text has {len(text):,} characters, and a cell holds {_MAX_CELL:,}"
+            what = _("a text has {text:,} characters, and a cell holds {most:,}").format(
+                text=len(text), most=_MAX_CELL
+            )
             raise self._layout.row_error(self._rows, what)
         safe = _NOT_IN_XML.sub(lambda found: f"_x{ord(found[0]):04X}_", replace_surrogates(text))
         if not safe.startswith(("=", "#")):

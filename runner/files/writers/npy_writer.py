@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 from runner.files.writers.encode import CellValue
 from runner.files.writers.sink import Layout
+from runner.language import _
 
 _HEADER = 128
 """Bytes before the numbers: a multiple of 64, as the format asks (numpy.lib.format, 1.0)."""
@@ -53,7 +54,9 @@ class NpySink:
         width = self._width or 0
         numbers = array("f", [math.nan] * width if vector is None else vector)
         if len(numbers) != width:
-            what = f"its embedding has {len(numbers)} numbers, where the first has {width}"
+            what = _("its embedding has {numbers} numbers, where the first has {width}").format(
+                numbers=len(numbers), width=width
+            )
             raise self._layout.row_error(self._rows, what)
         if sys.byteorder == "big":
             numbers.byteswap()

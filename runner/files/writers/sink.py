@@ -12,6 +12,7 @@ import orjson
 
 from runner.errors import OutputError
 from runner.files.writers.encode import CellValue
+from runner.language import _
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +50,14 @@ class Layout:
             found = orjson.loads(value) if isinstance(value, str) else value
             if isinstance(found, list) and all(type(item) in (int, float) for item in found):
                 return found
-        raise self.row_error(row, "the answer is not a list of numbers")
+        raise self.row_error(row, _("the answer is not a list of numbers"))
 
     def row_error(self, row: int, what: str) -> OutputError:
         """Return the error about row number `row`, counted from 1, that the format cannot hold."""
         return OutputError(
-            f"row {row}: {what}", where=str(self.path), remedy="export to a .jsonl or .csv file"
+            _("row {row}: {what}").format(row=row, what=what),
+            where=str(self.path),
+            remedy=_("export to a .jsonl or .csv file"),
         )
 
 

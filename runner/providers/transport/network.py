@@ -15,6 +15,7 @@ from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
 from runner.errors import ConfigError
+from runner.language import _
 
 PROXY_SCHEMES = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
 _PORTS = {"http": 80, "https": 443}
@@ -104,15 +105,17 @@ def _first_set(environ: Mapping[str, str], *names: str) -> str | None:
 def _proxy(text: str, variable: str) -> str:
     """A proxy's URL with its scheme; ``socks`` is what desktops call ``socks5``."""
     url = text.strip() if "://" in text else f"http://{text.strip()}"
-    scheme, _, rest = url.partition("://")
+    scheme, _sign, rest = url.partition("://")
     scheme = "socks5" if scheme.lower() == "socks" else scheme.lower()
-    remedy = f"set {variable} to http://HOST:PORT or socks5://HOST:PORT, or unset it"
-    where = f"environment {variable}"
+    remedy = _("set {variable} to http://HOST:PORT or socks5://HOST:PORT, or unset it").format(
+        variable=variable
+    )
+    where = _("environment {variable}").format(variable=variable)
     if scheme not in PROXY_SCHEMES:
-        what = f"there are no proxies of the scheme {scheme}://"
+        what = _("there are no proxies of the scheme {scheme}://").format(scheme=scheme)
         raise ConfigError(what, where=where, remedy=remedy)
     if not _has_host(f"{scheme}://{rest}"):
-        raise ConfigError("this is no URL of a proxy", where=where, remedy=remedy)
+        raise ConfigError(_("this is no URL of a proxy"), where=where, remedy=remedy)
     return f"{scheme}://{rest}"
 
 
@@ -143,16 +146,18 @@ def _certificates(environ: Mapping[str, str]) -> Path | None:
     name = "SSL_CERT_FILE"
     if not environ.get(name):
         return None
-    path, remedy = Path(environ[name]), f"correct {name}, or unset it"
+    path, remedy = Path(environ[name]), _("correct {name}, or unset it").format(name=name)
     try:
         held = _CERTIFICATE in path.read_bytes()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        what = f"{path} cannot be read ({reason})"
-        raise ConfigError(what, where=f"environment {name}", remedy=remedy) from error
+        what = _("{path} cannot be read ({reason})").format(path=path, reason=reason)
+        raise ConfigError(
+            what, where=_("environment {name}").format(name=name), remedy=remedy
+        ) from error
     if not held:
-        what = f"{path} holds no certificate in PEM format"
-        raise ConfigError(what, where=f"environment {name}", remedy=remedy)
+        what = _("{path} holds no certificate in PEM format").format(path=path)
+        raise ConfigError(what, where=_("environment {name}").format(name=name), remedy=remedy)
     return path
 
 
@@ -162,8 +167,11 @@ def _certificate_folder(environ: Mapping[str, str]) -> Path | None:
         return None
     path = Path(environ[name])
     if not path.is_dir():
-        what, remedy = f"there is no folder {path}", f"correct {name}, or unset it"
-        raise ConfigError(what, where=f"environment {name}", remedy=remedy)
+        what, remedy = (
+            _("there is no folder {path}").format(path=path),
+            _("correct {name}, or unset it").format(name=name),
+        )
+        raise ConfigError(what, where=_("environment {name}").format(name=name), remedy=remedy)
     return path
 
 
@@ -178,7 +186,7 @@ def _covers(entry: str, host: str, port: int | None) -> bool:
     entry = entry.rpartition("://")[2]
     if (address := _address(host)) is not None:
         return _covers_address(entry, address, port)
-    name, _, wanted_port = entry.partition(":")
+    name, _colon, wanted_port = entry.partition(":")
     name = name.removeprefix("*").removeprefix(".")
     if not name or (wanted_port and wanted_port != str(port)):
         return False
@@ -189,10 +197,10 @@ def _covers_address(
     entry: str, address: ipaddress.IPv4Address | ipaddress.IPv6Address, port: int | None
 ) -> bool:
     if entry.startswith("["):
-        entry, _, wanted_port = entry.removeprefix("[").partition("]")
+        entry, _bracket, wanted_port = entry.removeprefix("[").partition("]")
         wanted_port = wanted_port.removeprefix(":")
     elif entry.count(":") == 1:  # an IPv4 address and a port
-        entry, _, wanted_port = entry.partition(":")
+        entry, _colon, wanted_port = entry.partition(":")
     else:
         wanted_port = ""
     if wanted_port and wanted_port != str(port):

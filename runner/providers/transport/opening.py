@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from runner.errors import ConfigError
+from runner.language import _
 from runner.providers.transport.exchange import Transport
 from runner.providers.transport.network import read_network
 
@@ -56,8 +57,10 @@ def _pyreqwest(kind: str) -> ModuleType | None:
         ConfigError: There is no transport called `kind`, or it is not installed.
     """
     if kind not in {AUTO, PYREQWEST, HTTPX}:
-        remedy = f"use {AUTO}, {PYREQWEST} or {HTTPX}"
-        raise ConfigError(f'there is no transport "{kind}"', remedy=remedy)
+        remedy = _("use {auto}, {pyreqwest} or {httpx}").format(
+            auto=AUTO, pyreqwest=PYREQWEST, httpx=HTTPX
+        )
+        raise ConfigError(_('there is no transport "{kind}"').format(kind=kind), remedy=remedy)
     if kind == HTTPX:
         return None
     try:
@@ -65,7 +68,11 @@ def _pyreqwest(kind: str) -> ModuleType | None:
     except ImportError as error:  # not installed, or built for another system
         if kind == AUTO:
             return None
-        what = f"the transport {PYREQWEST} cannot be loaded ({error})"
-        remedy = f"install it (pip install {PYREQWEST}), or use {HTTPX}"
+        what = _("the transport {pyreqwest} cannot be loaded ({error})").format(
+            pyreqwest=PYREQWEST, error=error
+        )
+        remedy = _("install it (pip install {pyreqwest}), or use {httpx}").format(
+            pyreqwest=PYREQWEST, httpx=HTTPX
+        )
         raise ConfigError(what, remedy=remedy) from error
     return over_pyreqwest

@@ -24,6 +24,7 @@ sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]  # None: n
 import httpx  # noqa: E402
 
 from runner.errors import ConfigError  # noqa: E402
+from runner.language import _  # noqa: E402
 from runner.providers.transport.exchange import (  # noqa: E402
     KEEP_ALIVE_S,
     LARGE_REPLIES_AT_ONCE,
@@ -279,9 +280,9 @@ def _trusted(network: Network) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=file, capath=folder)
     except OSError as error:  # ssl.SSLError is one
-        what = f"the certificates cannot be used ({error})"
-        remedy = "correct the variable, or unset it"
-        raise ConfigError(what, where="environment SSL_CERT_FILE", remedy=remedy) from error
+        what = _("the certificates cannot be used ({error})").format(error=error)
+        remedy = _("correct the variable, or unset it")
+        raise ConfigError(what, where=_("environment SSL_CERT_FILE"), remedy=remedy) from error
 
 
 def _check_supported(proxy: str | None) -> None:
@@ -292,6 +293,8 @@ def _check_supported(proxy: str | None) -> None:
     """
     scheme = (proxy or "").partition("://")[0]
     if scheme.startswith("socks") and (scheme not in _SOCKS or find_spec("socksio") is None):
-        what = f"the transport httpx, as installed, knows no {scheme}:// proxy"
-        remedy = "pip install pyreqwest, or for socks5:// socksio; or unset the proxy's variable"
+        what = _("the transport httpx, as installed, knows no {scheme}:// proxy").format(
+            scheme=scheme
+        )
+        remedy = _("pip install pyreqwest, or for socks5:// socksio; or unset the proxy's variable")
         raise ConfigError(what, remedy=remedy)

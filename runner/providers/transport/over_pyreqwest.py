@@ -31,6 +31,7 @@ from pyreqwest.request import RequestBuilder  # noqa: E402
 from pyreqwest.response import Response as PyreqwestResponse  # noqa: E402
 
 from runner.errors import ConfigError  # noqa: E402
+from runner.language import _  # noqa: E402
 from runner.providers.transport.exchange import (  # noqa: E402
     CONNECT_TIMEOUT_S,
     KEEP_ALIVE_S,
@@ -245,9 +246,11 @@ def _built(network: Network, proxy: str | None, connect_s: float, decompress: bo
     except PyreqwestError as error:
         if network.certificates or network.certificate_folder:
             name = "SSL_CERT_FILE" if network.certificates else "SSL_CERT_DIR"
-            what = "no certificate could be read there"
-            remedy = f"correct {name}, or unset it"
-            raise ConfigError(what, where=f"environment {name}", remedy=remedy) from error
+            what = _("no certificate could be read there")
+            remedy = _("correct {name}, or unset it").format(name=name)
+            raise ConfigError(
+                what, where=_("environment {name}").format(name=name), remedy=remedy
+            ) from error
         # A machine without certificates of its own, as small container images are.
         import certifi  # noqa: PLC0415 - slow to load, and seldom needed
 

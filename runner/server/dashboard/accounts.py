@@ -11,7 +11,8 @@ from starlette.responses import Response
 
 from runner.app.application import Application
 from runner.app.live import LiveOverview
-from runner.app.report_page import OUTCOMES, days_chart, hours_chart
+from runner.app.report_page import days_chart, hours_chart
+from runner.app.report_words import OUTCOMES
 from runner.app.reporting import Report, Wanted
 from runner.core.gate import ParkReason
 from runner.server.dashboard.pages import page
@@ -61,7 +62,7 @@ class AccountPages:
             at="calls",
             report=report,
             lines=report.days[::-1][:_MOST_DAYS],
-            outcomes=OUTCOMES,
+            outcomes=tuple(OUTCOMES),
             # They escape what they are given.
             days=Markup(days_chart(report)) if report.days else "",  # noqa: S704
             hours=Markup(hours_chart(report)) if report.days else "",  # noqa: S704

@@ -1,0 +1,157 @@
+"""A progress bar in a terminal or in a notebook. It says what a run waits for while it sleeps."""
+
+from __future__ import annotations
+
+import sys
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from html import escape
+from typing import Any
+
+from runner.api.batch_progress import BatchProgress, OnProgress
+from runner.language import _
+from runner.wording import fmt
+
+DRAW_EVERY_S = 0.1
+BAR_WIDTH = 30
+
+
+@contextmanager
+def progress_bar(also: OnProgress | None, *, wanted: bool | None) -> Iterator[OnProgress | None]:
+    """What is to be told how a run stands: a bar, if one is `wanted`, and `also`.
+
+    Args:
+        also: A function of the user's.
+        wanted: Whether to draw one; None: where a person sees it, in a terminal or a notebook.
+    """
+    bar = _bar(wanted=wanted)
+    if bar is None:
+        yield also
+        return
+
+    def tell(progress: BatchProgress) -> None:
+        bar.show(progress)
+        if also is not None:
+            also(progress)
+
+    try:
+        yield tell
+    finally:
+        bar.close()
+
+
+def line_of(progress: BatchProgress) -> str:
+    """``146 of 300 rows, 2 failed, 9 calls in flight``, or what is waited for."""
+    rows = _("{done} of {rows}").format(
+        done=fmt.number(progress.done), rows=fmt.count(progress.rows, "row")
+    )
+    parts = [rows]
+    if progress.failed:
+        parts.append(_("{number} failed").format(number=fmt.number(progress.failed)))
+    calls = fmt.count(progress.in_flight, "call")
+    if progress.in_flight:
+        parts.append(_("{calls} in flight").format(calls=calls))
+    elif progress.waiting:
+        parts.append(progress.waiting)
+    elif progress.share == 1:
+        parts.append(fmt.count(progress.calls, "call"))
+    return ", ".join(parts)
+
+
+class Bar(ABC):
+    """A bar that is drawn at most ten times a second, however fast virtual time passes."""
+
+    def __init__(self) -> None:
+        self._drawn_at = 0.0
+        self._latest: BatchProgress | None = None
+        self._pending = False
+
+    def show(self, progress: BatchProgress) -> None:
+        """Show how the run stands, now or soon."""
+        now = time.monotonic()
+        self._latest, self._pending = progress, True
+        if now - self._drawn_at >= DRAW_EVERY_S or progress.share == 1:
+            self._drawn_at = now
+            self._draw()
+
+    def _draw(self) -> None:
+        if self._latest is not None and self._pending:
+            self._pending = False
+            self.draw(self._latest)
+
+    @abstractmethod
+    def draw(self, progress: BatchProgress) -> None:
+        """Draw it now."""
+
+    def close(self) -> None:
+        """Draw what is left to draw."""
+        self._draw()
+
+
+class TerminalBar(Bar):
+    """A bar below whatever is printed meanwhile, on standard error."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        from rich.console import Console  # noqa: PLC0415 - only who wants a bar
+        from rich.live import Live  # noqa: PLC0415
+
+        self._live = Live(console=Console(stderr=True), auto_refresh=False)
+        self._live.start()
+
+    def draw(self, progress: BatchProgress) -> None:
+        """Draw the bar and its line."""
+        from rich.progress_bar import ProgressBar  # noqa: PLC0415
+        from rich.table import Table  # noqa: PLC0415
+
+        grid = Table.grid(padding=(0, 2))
+        grid.add_column(no_wrap=True)
+        grid.add_column(width=BAR_WIDTH)
+        grid.add_column(overflow="fold")
+        bar = ProgressBar(1.0, progress.share, width=BAR_WIDTH, style="bright_black")
+        grid.add_row(progress.name, bar, line_of(progress))
+        self._live.update(grid, refresh=True)
+
+    def close(self) -> None:
+        """Leave the bar where it is."""
+        super().close()
+        self._live.stop()
+
+
+class NotebookBar(Bar):
+    """A bar in the output of a cell; it needs nothing but IPython, which is there."""
+
+    def __init__(self, display: Callable[..., Any]) -> None:
+        super().__init__()
+        self._display = display
+        # Made here, in the thread of the cell, so that it stands below it.
+        self._handle = display({"text/plain": ""}, raw=True, display_id=True)
+
+    def draw(self, progress: BatchProgress) -> None:
+        """Draw the bar and its line."""
+        name, line = escape(progress.name), escape(line_of(progress))
+        html = f'{name} <progress max="1" value="{progress.share:.4f}"></progress> {line}'
+        text = f"{progress.name}: {progress.share:.0%}, {line_of(progress)}"
+        self._handle.update({"text/html": f"<div>{html}</div>", "text/plain": text}, raw=True)
+
+
+def _bar(*, wanted: bool | None) -> Bar | None:
+    display = _notebook_display() if wanted is not False else None
+    if display is not None:
+        return NotebookBar(display)
+    if wanted or (wanted is None and sys.stderr is not None and sys.stderr.isatty()):
+        return TerminalBar()
+    return None
+
+
+def _notebook_display() -> Callable[..., Any] | None:
+    """What shows something below a cell, where this runs in a notebook's kernel."""
+    shell = sys.modules.get("IPython")
+    running = shell.get_ipython() if shell is not None else None
+    if running is None or not hasattr(running, "kernel"):
+        return None
+    from IPython.display import display  # noqa: PLC0415 - it is loaded already
+
+    return display  # type: ignore[no-any-return,unused-ignore]

@@ -1,0 +1,64 @@
+"""Reads at every tick what others have written, and takes back the jobs of runners that died.
+
+A runner may wait for days: a tick in which nobody has written is a single question.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import anyio
+
+from runner.engine import event_log
+from runner.engine.account_pool import AccountPool
+from runner.engine.memory import Memory
+from runner.engine.snapshot import read_snapshot
+from runner.store import runners
+from runner.store.database import Database
+
+_UNKNOWN = (-1, -1)
+
+
+class QueueReader:
+    """What others have written on one database."""
+
+    def __init__(
+        self, database: Database, accounts: AccountPool, tick_s: float, runner_id: int
+    ) -> None:
+        self._database = database
+        self._accounts = accounts
+        self._tick_s = tick_s
+        self._runner_id = runner_id
+        self._read_at = float("-inf")  # of the loop's time
+        self._version = _UNKNOWN
+        self._unended: list[int] = []  # the other runners that have not ended
+
+    def hurry(self) -> None:
+        """Read the next time, tick or not: somebody in this process has written."""
+        self._read_at = float("-inf")
+
+    async def current(self, memory: Memory | None, now: int) -> Memory:
+        """`memory`; from the next tick on, what there is, if anybody has written since.
+
+        A runner that dies writes nothing: its lock tells, which is tried at every tick.
+        """
+        if memory is not None and anyio.current_time() - self._read_at < self._tick_s:
+            return memory
+        memory = await self._read(memory)
+        if rescued := await runners.rescue_dead(self._database, self._unended, now):
+            event_log.jobs_rescued(rescued)
+            memory = await self._read(memory)
+        self._read_at = anyio.current_time()
+        return memory
+
+    async def _read(self, memory: Memory | None) -> Memory:
+        async with self._database.read() as connection:
+            version = await self._database.version(connection)
+            if memory is not None and version == self._version:
+                return memory
+            snapshot = await read_snapshot(connection, self._accounts.names)
+            self._unended = await runners.unended(connection, self._runner_id)
+        self._version = version
+        if memory is None:
+            return Memory(snapshot, _UNKNOWN)
+        return replace(memory, snapshot=snapshot, revision=_UNKNOWN)

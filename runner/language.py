@@ -1,0 +1,66 @@
+"""The language of messages for people, chosen once from the environment.
+
+``_("{count} rows of {name}").format(…)`` is a message in that language. Only what people read is
+translated: not names, keys and numbers in JSON, exports and HTTP replies, not logs, not what the
+database keeps, and not a word that is sent to a model. English loads nothing.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+DOMAIN = "midnight"
+FOLDER = Path(__file__).with_name("locale")
+TAIWAN, CHINA = "zh_TW", "zh_CN"
+# Where Chinese is written in traditional characters.
+_TRADITIONAL = frozenset({"hant", "tw", "hk", "mo"})
+
+
+def chosen(environment: Mapping[str, str]) -> str | None:
+    """Return the language that `environment` asks for: a folder in `FOLDER`, or None for English.
+
+    ``MIDNIGHT_LANG`` goes first, then what gettext looks at: ``LANGUAGE``, which may list several
+    and counts for nothing where the locale is C, then ``LC_ALL``, ``LC_MESSAGES`` and ``LANG``.
+    """
+    if own := environment.get("MIDNIGHT_LANG"):
+        return _first(own.split(":"))
+    names = (environment.get(name) for name in ("LC_ALL", "LC_MESSAGES", "LANG"))
+    locale = next(filter(None, names), "")
+    if locale.partition(".")[0] in {"C", "POSIX"}:
+        return None
+    return _first([*environment.get("LANGUAGE", "").split(":"), locale])
+
+
+def _first(tags: Iterable[str]) -> str | None:
+    """Return the translation for the first of `tags` that names a language at all."""
+    for tag in filter(None, tags):
+        words = tag.partition(".")[0].partition("@")[0].replace("-", "_").lower().split("_")
+        if words[0] != "zh":
+            return None
+        return TAIWAN if _TRADITIONAL.intersection(words) else CHINA
+    return None
+
+
+LANGUAGE = chosen(os.environ)
+
+if LANGUAGE is None:
+
+    def _(message: str) -> str:
+        return message
+
+    def ngettext(msgid1: str, msgid2: str, n: int) -> str:
+        """Return `msgid1` for one, else `msgid2`."""
+        return msgid1 if n == 1 else msgid2
+
+else:
+    from gettext import translation
+
+    _found = translation(DOMAIN, FOLDER, [LANGUAGE], fallback=True)
+    _, ngettext = _found.gettext, _found.ngettext
+
+
+def gettext_noop(message: str) -> str:
+    """Mark `message` for translation: it is translated where it is shown."""
+    return message

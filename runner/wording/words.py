@@ -1,0 +1,23 @@
+"""What people read for a unit, for the state of a batch, and for where a limit is known from."""
+
+from __future__ import annotations
+
+from runner.core.states import BatchState
+from runner.core.window import Source, Unit
+from runner.language import _
+
+UNITS = {Unit.CALLS: _("calls"), Unit.TOKENS: _("tokens"), Unit.CREDITS: _("credits")}
+ONE = {Unit.CALLS: _("call"), Unit.TOKENS: _("token"), Unit.CREDITS: _("credit")}
+BATCH_STATES = {
+    BatchState.LOADING: _("loading"),
+    BatchState.ACTIVE: _("active"),
+    BatchState.PAUSED: _("paused"),
+    BatchState.CANCELLED: _("cancelled"),
+}
+SOURCES = {
+    Source.PRESET: _("preset"),
+    Source.CONFIGURED: _("configured"),
+    Source.REFUSAL: _("refusal"),
+    Source.HEADER: _("header"),
+    Source.BALANCE: _("balance"),
+}
