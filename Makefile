@@ -1,10 +1,11 @@
 # make demo   set up, then rehearse the main job: no token, no network, nothing spent
 # make test   set up, then the checks and the tests: a few minutes
 # make slow   the simulations of many days that `make test` leaves out; a change lands with both
-# make nightly  a real small model under llama.cpp, out of PyPI packages: some minutes
+# make nightly  a real small model under llama.cpp, 300 injected faults, the largest files: half an hour
 # make docs   build the pages into build/site, which needs no network to be read
 # make reference  write docs/reference anew, from the program
-# make pictures   draw docs/pictures anew: the terminal, from real runs, and the drawings
+# make pictures   draw docs/pictures anew: the terminal, from real runs, the drawings, and the
+#                 dashboard in Chromium
 # make bench  measure speed and memory beside the peers: a quarter of an hour (not part of the tests)
 # make bench-quick   the same with fewer rows, in a few minutes
 
@@ -36,10 +37,11 @@ test: $(VENV)/ready-to-test
 
 slow: $(VENV)/ready-to-test
 	$(BIN)/pytest tests -n $(JOBS) -m slow
-	MIDNIGHT_FAULTS=60 $(BIN)/pytest tests/faults/test_injected.py -n $(JOBS)
+	MIDNIGHT_FAULTS=20 $(BIN)/pytest tests/faults/test_injected.py -n $(JOBS)
 
 nightly: $(VENV)/ready-to-test
-	$(BIN)/pytest tests/nightly -m nightly
+	$(BIN)/pytest tests -m nightly
+	MIDNIGHT_FAULTS=300 $(BIN)/pytest tests/faults/test_injected.py -n $(JOBS)
 
 docs: $(VENV)/ready-for-docs
 	$(BIN)/python tools/docs/reference.py --check
@@ -52,6 +54,9 @@ reference: $(VENV)/installed
 pictures: $(VENV)/ready-for-docs
 	$(BIN)/python tools/docs/drawings.py
 	$(BIN)/python tools/docs/screens.py
+	@mkdir -p build/pictures
+	PICTURES=build/pictures $(BIN)/pytest tests/server/dashboard/test_in_browser.py -k can_be_heard
+	@cd docs/pictures && for name in dashboard-*.png; do cp ../../build/pictures/$$name $$name; done
 
 bench: $(VENV)/installed $(PEERS)/peers
 	$(BIN)/python benchmarks/all.py
