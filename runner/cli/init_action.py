@@ -52,7 +52,7 @@ def ask(data: Path | None, task: str | None, labels: str | None) -> Answers | No
             return None
         data = Path(named.strip()).expanduser()
     if task is None:
-        task = typer.prompt(_("What is to be done with each row?"))
+        task = typer.prompt(_("What is to be done with each row?"), prompt_suffix=" ")
     if labels is None:
         said = _("Which labels, with commas? Enter: a text of any kind")
         labels = typer.prompt(said, default="", show_default=False)

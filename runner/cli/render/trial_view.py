@@ -28,7 +28,12 @@ MOST_OF_A_ROW = 400
 def shown(found: Trial, width: int, now: int) -> RenderableType:
     """The whole of a trial, for a console of `width` columns."""
     parts: list[RenderableType] = []
+    unsent = False
     for number, each in enumerate(found.calls, 1):
+        if each.result.verdict.kind is Kind.LOCAL:  # once: the end says why
+            if unsent:
+                continue
+            unsent = True
         parts += [_title(found, each, number), _panels(found, each, width), Text()]
     return Group(*parts, *_without_call(found), _end(found, now))
 
@@ -151,7 +156,7 @@ def _end(found: Trial, now: int) -> Text:
     )
     why = reasons or found.batch.pause_reason or _("stopped")
     return Text(
-        _("{why}; {told}, {rows} not").format(why=why, told=told, rows=fmt.count(ran.left, "row")),
+        _("{why}; {told}, {rows} left").format(why=why, told=told, rows=fmt.count(ran.left, "row")),
         "bold yellow",
     )
 
