@@ -24,7 +24,8 @@ class Result(Generic[T]):
         row: The row as it was queued: values are JSON's, so a date is a text.
         state: ``succeeded`` or ``failed``; before that ``queued``, ``running``, ``pending`` or
             ``cancelled``.
-        answer: The answer, of most votes if there are several; None unless it succeeded.
+        answer: The answer, of most votes if there are several; of a person who has reviewed the
+            row; None unless it succeeded.
         error: Why it failed.
         model: The model that gave the answer; of votes, all that gave it.
         account: Whose allowance it cost.
@@ -34,7 +35,10 @@ class Result(Generic[T]):
             where it is not the answer itself.
         votes: The answer of each vote, None where it has none; empty where nobody votes.
         agreement: The share of the votes that are the answer, 0 to 1; None where nobody votes.
-        review: Whether a person should look: a tie, or too little agreement.
+        review: Whether a person should look, and none has: a tie, too little agreement, no answer,
+            or one that differs from the right one, or from that of the row asked alone.
+        reviewed_by: The person whose answer it is.
+        model_answer: The answer of the model, whatever a person has answered.
     """
 
     number: int
@@ -50,6 +54,8 @@ class Result(Generic[T]):
     votes: tuple[T | None, ...] = ()
     agreement: float | None = None
     review: bool = False
+    reviewed_by: str | None = None
+    model_answer: T | None = None
 
     @property
     def ok(self) -> bool:
@@ -80,7 +86,9 @@ def result_of(found: RowResult, job: Job[T], said: Mapping[int, tuple[str, ...]]
         replies=tuple(reply for one in found.votes for reply in _replies(one, said)),
         votes=tuple(_read(job, one.answer) for one in votes),
         agreement=vote.share if vote else None,
-        review=bool(vote and vote.review),
+        review=bool(found.reasons),
+        reviewed_by=found.review.reviewer if found.review else None,
+        model_answer=_read(job, found.model_answer),
     )
 
 

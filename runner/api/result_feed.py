@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from runner.app.rows import PAGE, Reading, RowResult, page, voters
+from runner.app.rows import PAGE, Reading, RowReader, RowResult
 from runner.store import batch_rows
 from runner.store.batches import Batch
 
@@ -31,7 +31,7 @@ class ResultFeed:
 
     def __init__(self, reading: Reading, family: Sequence[Batch]) -> None:
         self._reading = reading
-        self._parts = voters(family)
+        self._reader = RowReader.of(family)
         self._rows = family[0].rows
         self._returned = bytearray(self._rows)
         starts = range(0, self._rows, BLOCK)
@@ -69,7 +69,7 @@ class ResultFeed:
         self, connection: AsyncConnection, first: int, last: int
     ) -> tuple[list[int], int]:
         """Rows of which every vote has ended; and the row from which to search on."""
-        *others, lead = self._parts
+        *others, lead = self._reader.voters
         rows = await _ended(connection, lead, first, last, PAGE)
         after = rows[-1] + 1 if len(rows) == PAGE else last + 1
         for part in others:
@@ -82,7 +82,7 @@ class ResultFeed:
     async def _read(self, connection: AsyncConnection, rows: Iterable[int]) -> list[RowResult]:
         found: list[RowResult] = []
         for start, size in _runs(rows):
-            found += await page(connection, self._parts, start, size)
+            found += await self._reader.page(connection, start, size)
         return found
 
     def _mark(self, rows: Iterable[int]) -> None:

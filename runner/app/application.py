@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Literal
@@ -291,6 +292,8 @@ class Application(Catalogue):
 
         found = await self.ledger_report(wanted)
         more = await extras(self.reading, wanted, await self.status())
+        if wanted.batch is not None:
+            more = replace(more, quality=await self.quality(wanted.batch))
         return page(found, more, moment(self._clock.now()))
 
     async def report(

@@ -6,6 +6,7 @@ It makes no call and needs no account.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from runner.app.profile import Profile
     from runner.app.pruning import Pruned
     from runner.app.quality import Quality
+    from runner.app.reviewing import Reviewing
     from runner.app.rows import Reading, RowResult
     from runner.app.story import RowStory
     from runner.app.submission import Progress as OnProgress
@@ -170,6 +172,22 @@ class Catalogue:
         from runner.app.story import story  # noqa: PLC0415 - only to show a row
 
         return await story(self._database.read, await self.family(batch), number)
+
+    async def reviewing(self, batch: Batch, reviewer: str, *, reopens: bool = False) -> Reviewing:
+        """A person's review of the rows of `batch`.
+
+        With `reopens` it goes on when this database is closed, and opens it again for each step; so
+        it is in nobody's way between them.
+
+        Raises:
+            ConfigError: It has no answers of a chat.
+        """
+        from runner.app.reviewing import Opened, Reviewing, reopened  # noqa: PLC0415 - as below
+
+        path, database = self.database_path, self._database
+        opened: Opened = (lambda: reopened(path)) if reopens else (lambda: nullcontext(database))
+        whole = batch if batch.part_of is None else await self.batch(str(batch.part_of))
+        return Reviewing(opened, self._clock, await self.family(whole), reviewer)
 
     async def profile(self, batch: Batch) -> Profile:
         """What `batch` asks, what came of it, and what it cost."""

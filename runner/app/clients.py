@@ -110,6 +110,10 @@ class Clients:
         """The client of this name."""
         return Client(name, self._settings.get(name) or ClientSettings())
 
+    def name_of(self, key: str) -> str | None:
+        """The name of the client with this key, as far as was read; None: there is none."""
+        return self._by_hash.get(hashed(key))
+
     async def find(self, key: str) -> Client | None:
         """The client with this key; None: there is none."""
         if anyio.current_time() - self._read_at > REREAD_S:

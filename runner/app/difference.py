@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import zip_longest
 
-from runner.app.rows import PAGE, Reading, RowResult, page, voters
+from runner.app.rows import PAGE, Reading, RowReader, RowResult
 from runner.store.batches import Batch
 
 MOST_EXAMPLES = 20
@@ -62,10 +62,11 @@ async def difference(
     Rows are paired by their contents. As long as they stand at the same numbers, memory stays flat.
     """
     pairing = _Pairing()
+    before, after = RowReader.of(first), RowReader.of(second)
     for start in range(0, max(first[0].rows_loaded, second[0].rows_loaded), PAGE):
         async with reading() as connection:
-            old = await page(connection, voters(first), start)
-            new = await page(connection, voters(second), start)
+            old = await before.page(connection, start)
+            new = await after.page(connection, start)
         for one, two in zip_longest(old, new):
             pairing.add(one, two)
     return pairing.result(first[0], second[0])

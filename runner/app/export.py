@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
 
-from runner.app.rows import DETAIL_COLUMNS, VOTE_COLUMNS, Reading, RowResult, results, voters
+from runner.app.rows import (
+    AGREEMENT_COLUMN,
+    DETAIL_COLUMNS,
+    REVIEW_COLUMN,
+    REVIEW_DETAIL_COLUMNS,
+    REVIEWER_COLUMN,
+    Reading,
+    RowReader,
+    RowResult,
+    results,
+)
+from runner.clock import moment
 from runner.files import RESULT_COLUMNS, CellValue, open_output
 from runner.jobfile import JobFile
 from runner.path_text import to_path
@@ -16,10 +28,72 @@ from runner.store.batches import Batch
 OnProgress = Callable[[int, int], None]
 
 
-def columns_of(family: Sequence[Batch], *, details: bool = False) -> tuple[str, ...]:
-    """What the output adds to the input's columns."""
-    votes = VOTE_COLUMNS if len(voters(family)) > 1 else ()
-    return (*RESULT_COLUMNS, *votes, *(DETAIL_COLUMNS if details else ()))
+@dataclass(frozen=True, slots=True)
+class AddedColumns:
+    """What an output adds to the columns of the input.
+
+    Attributes:
+        votes: Whether rows are voted on.
+        marks: Whether rows with an answer may be marked for a person to look at.
+        reviewed: Whether somebody has reviewed a row.
+        details: Whether the account, the call and the reply are wanted.
+        told: Whether an answer without a reply is what the model said.
+    """
+
+    votes: bool = False
+    marks: bool = False
+    reviewed: bool = False
+    details: bool = False
+    told: bool = False
+
+    @classmethod
+    def of(cls, family: Sequence[Batch], *, details: bool = False) -> AddedColumns:
+        """Those of a batch, which is given with its parts."""
+        reader = RowReader.of(family)
+        told = details and JobFile.from_json(family[0].job_json).job.kind == "chat"
+        reviewed = family[0].reviews_made > 0
+        return cls(len(reader.voters) > 1, reader.marks, reviewed, details, told)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Their usual names."""
+        return (
+            *RESULT_COLUMNS,
+            *[AGREEMENT_COLUMN] * self.votes,
+            *[REVIEW_COLUMN] * self.marks,
+            *[REVIEWER_COLUMN] * self.reviewed,
+            *DETAIL_COLUMNS * self.details,
+            *REVIEW_DETAIL_COLUMNS * (self.details and self.reviewed),
+        )
+
+    def values(self, row: RowResult) -> list[CellValue]:
+        """The values of a row."""
+        first = row.first
+        values: list[CellValue]
+        if row.vote is None and row.review is None:  # in a fifth of the time
+            error = None if first.answer is not None else first.error or None
+            values = [first.answer, first.model or None, first.state, error]
+        else:
+            values = [row.answer, row.model, row.state, row.error]
+        if self.votes:
+            share = None if row.open or row.vote is None else round(row.vote.share, 4)
+            values.append(share)
+        if self.marks:
+            values.append(None if row.open and row.review is None else bool(row.reasons))
+        if self.reviewed:
+            values.append(row.review.reviewer if row.review else None)
+        if self.details:
+            values += self._details(row)
+        return values
+
+    def _details(self, row: RowResult) -> list[CellValue]:
+        first = row.first
+        reply = first.answer if self.told and first.reply is None else first.reply
+        values: list[CellValue] = [first.account, first.call_id, first.reused, reply]
+        if self.reviewed:
+            at = moment(row.review.reviewed_at) if row.review else None
+            values += [row.model_answer, at.isoformat(timespec="seconds") if at else None]
+        return values
 
 
 async def write_results(
@@ -37,30 +111,13 @@ async def write_results(
         OutputError: The file cannot be written; an older one is left as it was.
     """
     batch, written = family[0], 0
-    told = details and JobFile.from_json(batch.job_json).job.kind == "chat"
-    columns, usual = orjson.loads(batch.columns_json), columns_of(family, details=details)
-    added = JobFile.from_json(batch.job_json).output.names(usual, columns)
-    with open_output(path, columns, added, vectors=vectors, source=to_path(batch.input)) as output:
+    added, columns = AddedColumns.of(family, details=details), orjson.loads(batch.columns_json)
+    names = JobFile.from_json(batch.job_json).output.names(added.names, columns)
+    with open_output(path, columns, names, vectors=vectors, source=to_path(batch.input)) as output:
         async for page in results(reading, family):
             for row in page:
-                output.write(row.first.payload, _values(row, details=details, told=told))
+                output.write(row.first.payload, added.values(row))
             written += len(page)
             if on_progress:
                 on_progress(written, batch.rows_loaded)
     return written
-
-
-def _values(row: RowResult, *, details: bool, told: bool) -> list[CellValue]:
-    """The added columns; `told`: an answer that was kept alone is what the model said."""
-    first = row.first
-    values: list[CellValue]
-    if row.vote is None:  # a single answer: what the properties say, in a fifth of the time
-        error = None if first.answer is not None else first.error or None
-        values = [first.answer, first.model or None, first.state, error]
-    else:
-        values = [row.answer, row.model, row.state, row.error]
-        values += [None, None] if row.open else [round(row.vote.share, 4), row.vote.review]
-    if details:
-        reply = first.answer if told and first.reply is None else first.reply
-        values += [first.account, first.call_id, first.reused, reply]
-    return values

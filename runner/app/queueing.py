@@ -19,7 +19,7 @@ from runner.app.submission import Checked, Progress, unseen_progress
 from runner.core.states import BatchState
 from runner.errors import NotFoundError
 from runner.language import _
-from runner.store import batch_updates, batches, enqueue, results, reuse
+from runner.store import batch_updates, batches, enqueue, results, reuse, reviews
 from runner.store.batches import Batch, NewBatch
 from runner.store.database import Database
 from runner.threads import both, in_thread
@@ -139,7 +139,7 @@ async def submit(
             loadings.append(_Loading(part, own, adopted.get(part.name)))
     await _load_all(database, checked, loadings, now, on_progress)
     async with database.write() as connection:
-        await _take_up(connection, batch, old)
+        await _take_up(connection, batch, old, by_row=wishes.retry_failed)
         retried = 0
         if wishes.retry_failed and old is None:
             retried = await results.retry_family(connection, batch.id)
@@ -196,13 +196,16 @@ async def _find_or_create(
     return await batches.get_batch(connection, found.id) or found, False
 
 
-async def _take_up(connection: AsyncConnection, batch: Batch, old: Batch | None) -> None:
+async def _take_up(
+    connection: AsyncConnection, batch: Batch, old: Batch | None, *, by_row: bool
+) -> None:
     """All rows of the batch and of its parts are queued: let them be asked, and `old` no more."""
     for one in await batches.parts_of(connection, batch.id):
         if one.state is BatchState.LOADING or one.replaced_by is not None:
             await batch_updates.set_batch_state(connection, one.id, BatchState.ACTIVE)
     if old is not None:
         await batch_updates.replace_batch(connection, old, batch)
+        await reviews.carry_over(connection, old, batch, by_row=by_row)
 
 
 async def _load_all(

@@ -32,7 +32,7 @@ async def extras(reading: Reading, wanted: Wanted, status: Status) -> Extras:
             if wanted.includes(day)
         ]
         answers = []
-        for batch in _labelled(own):
+        for batch in _labelled(own if wanted.batch is None else []):
             found = await stories.common_answers(
                 connection, batch.first_job, batch.last_job, MOST_ANSWERS
             )

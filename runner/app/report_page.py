@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from html import escape
 
-from runner.app import charts
+from runner.app import charts, quality_page
 from runner.app.charts import Stack
+from runner.app.quality import Quality
 from runner.app.report_words import LABELS, OUTCOMES
 from runner.app.reporting import Line, Report
 from runner.language import _
@@ -46,6 +47,7 @@ class Extras:
         models: The ledger by model.
         reasons: Why calls have failed or were refused, and how many did.
         answers: By batch, the answers that most of its rows have.
+        quality: Of a report of one batch: how good its answers are.
         finish: When all that is queued will be done (ms since the epoch), and how many rows that
             is; None: nothing is queued, or it cannot be told.
     """
@@ -54,6 +56,7 @@ class Extras:
     reasons: Sequence[tuple[str, int]] = ()
     answers: Sequence[tuple[str, Sequence[tuple[str, int]]]] = ()
     finish: tuple[int, int] | None = None
+    quality: Quality | None = None
 
 
 def page(report: Report, extras: Extras, made_at: datetime) -> str:
@@ -84,6 +87,8 @@ def page(report: Report, extras: Extras, made_at: datetime) -> str:
     for name, answers in extras.answers:
         drawn = charts.bars(answers, _("Answers of {name}").format(name=name), "answered")
         parts.append(_section(_("Answers of {name}").format(name=name), drawn))
+    if extras.quality is not None:
+        parts += [_section(title, shown) for title, shown in quality_page.sections(extras.quality)]
     parts.append(_section(_("Figures"), _table(report)))
     return _document(subject, "".join(parts))
 

@@ -10,8 +10,9 @@ from runner.app.rows import Reading
 from runner.errors import JobFileError, NotFoundError
 from runner.jobfile import JobFile, Prompt
 from runner.language import _
-from runner.store import jobs, stories
+from runner.store import jobs, reviews, stories
 from runner.store.batches import Batch
+from runner.store.reviews import Review
 from runner.store.stories import JobStory
 
 
@@ -26,6 +27,7 @@ class RowStory:
         prompt: The messages that it is asked with, each with its role; empty where the row is a
             request itself, or its prompt cannot be made.
         parts: By the name of the part ("" for the batch itself), the story of its job.
+        reviews: What people have answered, the first one first; the last that stands counts.
     """
 
     batch: Batch
@@ -33,6 +35,7 @@ class RowStory:
     row: str
     prompt: tuple[tuple[str, str], ...]
     parts: tuple[tuple[str, JobStory], ...]
+    reviews: tuple[Review, ...] = ()
 
 
 async def story(reading: Reading, family: Sequence[Batch], number: int) -> RowStory:
@@ -57,8 +60,9 @@ async def story(reading: Reading, family: Sequence[Batch], number: int) -> RowSt
             one = await stories.story_of(connection, part.id, part.first_job + job_id)
             if one is not None:
                 found.append((part.part, one))
+        said = await reviews.history(connection, whole.first_job + number - 1)
     body = bodies[row_id]
-    return RowStory(whole, number, body, _prompt(whole, body), tuple(found))
+    return RowStory(whole, number, body, _prompt(whole, body), tuple(found), tuple(said))
 
 
 def _prompt(batch: Batch, body: str) -> tuple[tuple[str, str], ...]:

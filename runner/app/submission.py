@@ -14,7 +14,7 @@ import orjson
 from runner import exact_json, files, jobfile, path_text
 from runner.app.images import check_shown, with_image_folder
 from runner.app.parts import Part, packing_of, parts_of
-from runner.app.rows import DETAIL_COLUMNS, VOTE_COLUMNS
+from runner.app.rows import ADDED_COLUMNS, AGREEMENT_COLUMN, REVIEW_COLUMN
 from runner.column_names import canonical, spelling
 from runner.core.packing import Packing
 from runner.errors import JobFileError
@@ -209,7 +209,7 @@ def _results_of_ours(
     Who selects the failed rows of an output wants new answers in the place of those. Otherwise an
     output is a dataset like any other. Columns that the prompt reads stay.
     """
-    usual = loaded.output.names((*files.RESULT_COLUMNS, *VOTE_COLUMNS, *DETAIL_COLUMNS), ())
+    usual = loaded.output.names((*files.RESULT_COLUMNS, *ADDED_COLUMNS), ())
     by_result = {canonical(one.column) for one in selection.where} & set(map(canonical, usual))
     whole = set(usual[: len(files.RESULT_COLUMNS)]) <= set(dataset.columns)
     if prompt.columns_read is None or not (by_result and whole):
@@ -231,7 +231,10 @@ def _replaced(names: frozenset[str]) -> tuple[str, ...]:
 
 def _renamed(loaded: JobFile, columns: Sequence[str]) -> tuple[str, ...]:
     """Tell which columns of the output are called otherwise than usual, because of the dataset."""
-    added = (*files.RESULT_COLUMNS, *(VOTE_COLUMNS if loaded.job.votes > 1 else ()))
+    job = loaded.job
+    votes, marks = job.votes > 1, job.votes > 1 or job.check > 0 or job.gold is not None
+    more = (*[AGREEMENT_COLUMN] * votes, *[REVIEW_COLUMN] * marks)
+    added = (*files.RESULT_COLUMNS, *more)
     names = loaded.output.names(added, columns)
     changed = [
         _('"{usual}" is called "{name}"').format(usual=usual, name=name)

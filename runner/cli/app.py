@@ -40,6 +40,7 @@ COMMANDS = {
     "export": "query_commands",
     "show": "show_commands",
     "diff": "show_commands",
+    "review": "review_commands",
     "failures": "query_commands",
     "retry": "batch_commands",
     "pause": "batch_commands",

@@ -87,7 +87,9 @@ def _print(session: Session, request: ReportRequest, found: _Found) -> None:
     if found.quality is not None:
         from runner.cli.render.agreement_tables import quality  # noqa: PLC0415
 
-        session.print(*quality(found.quality))
+        batch = found.report.wanted.batch
+        review = session.command("review", str(batch.id) if batch else "")
+        session.print(*quality(found.quality, review))
 
 
 async def _read(midnight: Application, request: ReportRequest) -> _Found:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from runner.app.rehearsal import Rehearsal
     from runner.app.reporting import Line, Report
     from runner.app.responses import QuotaLine
-    from runner.core.agreement import Agreement, Pair
+    from runner.core.agreement import Accuracy, Agreement, Pair
     from runner.store.reports import DayReport
 
 DAY_COLUMNS = (
@@ -88,6 +88,10 @@ def report(
         },
         "agreement": agreement(compared) if compared else None,
         "check": pair(check) if check else None,
+        "labels": [{"answer": name, "rows": rows} for name, rows in quality.labels]
+        if quality
+        else None,
+        "review": review(quality) if quality else None,
     }
 
 
@@ -164,25 +168,36 @@ def pair(found: Pair) -> dict[str, Any]:
     }
 
 
+def review(found: Quality) -> dict[str, Any]:
+    """What people have looked at, what is left to look at, and how often the models were right."""
+    return {
+        "to_review": found.to_review,
+        "reviewed": sum(rows for _, rows in found.reviewed),
+        "reviewers": [{"name": name, "rows": rows} for name, rows in found.reviewed],
+        "accuracy": None if found.people is None else accuracy(found.people, "person"),
+    }
+
+
 def agreement(found: Agreement) -> dict[str, Any]:
     """How far answers agree; a kappa is null where it is not defined."""
-    accuracy = found.accuracy
     return {
         "rows": found.rows,
-        "to_review": found.review,
         "pairs": [pair(each) for each in found.pairs],
         "fleiss_kappa": found.fleiss,
         "fleiss_rows": found.fleiss_rows,
-        "accuracy": None
-        if accuracy is None
-        else {
-            "rows": accuracy.rows,
-            "correct": accuracy.correct,
-            "missing": accuracy.missing,
-            "share": accuracy.share,
-            "confusion": [
-                {"gold": gold, "answer": answer, "rows": count}
-                for (gold, answer), count in accuracy.confusion.items()
-            ],
-        },
+        "accuracy": None if found.accuracy is None else accuracy(found.accuracy, "gold"),
+    }
+
+
+def accuracy(found: Accuracy, right: str) -> dict[str, Any]:
+    """The models' answers against those that are right, which are of `right`."""
+    return {
+        "rows": found.rows,
+        "correct": found.correct,
+        "missing": found.missing,
+        "share": found.share,
+        "confusion": [
+            {right: gold, "answer": answer, "rows": count}
+            for (gold, answer), count in found.confusion.items()
+        ],
     }

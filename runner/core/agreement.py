@@ -73,7 +73,6 @@ class Agreement:
 
     Attributes:
         rows: Rows that were rated.
-        review: Those of them that a person should look at.
         pairs: Every two raters.
         fleiss: The kappa over all raters; None: it is not defined.
         fleiss_rows: The rows that it is of.
@@ -81,7 +80,6 @@ class Agreement:
     """
 
     rows: int
-    review: int
     pairs: tuple[Pair, ...]
     fleiss: float | None
     fleiss_rows: int
@@ -178,52 +176,64 @@ def vote(answers: Sequence[str | None], least: float = 0.0) -> Vote:
     return Vote(value, share, review=tied or share < least)
 
 
+@dataclass(slots=True)
+class Comparison:
+    """Answers compared with what is right, row by row."""
+
+    _confusion: Counter[Labels] = field(default_factory=Counter)
+    _missing: int = 0
+
+    def add(self, right: str, answer: str | None) -> None:
+        """Take note of a row; None: it has no answer."""
+        if answer is None:
+            self._missing += 1
+        else:
+            self._confusion[right, answer] += 1
+
+    def accuracy(self) -> Accuracy | None:
+        """What the rows so far come to; None without rows."""
+        if not self._confusion and not self._missing:
+            return None
+        confusion = dict(sorted(self._confusion.items()))
+        return Accuracy(self._confusion.total(), _agreed(self._confusion), self._missing, confusion)
+
+
 class Tally:
     """All of it in one pass over the rows."""
 
-    def __init__(self, raters: Sequence[str], least: float = 0.0) -> None:
-        """`raters`: their names, in the order of each row's ratings; `least`: as for `vote`."""
+    def __init__(self, raters: Sequence[str]) -> None:
+        """`raters`: their names, in the order of each row's ratings."""
         self._raters = tuple(raters)
-        self._least = least
-        self._rows = self._review = self._missing = 0
+        self._rows = 0
         self._fleiss = Fleiss()
         self._tables = [Counter[Labels]() for _ in combinations(self._raters, 2)]
-        self._confusion = Counter[Labels]()
+        self._gold = Comparison()
 
     def add(self, ratings: Sequence[str | None], gold: str | None = None) -> Vote:
         """Take note of a row, None being a missing rating; what it comes to."""
-        found = vote(ratings, self._least)
+        found = vote(ratings)
         self._rows += 1
-        self._review += found.review
         self._fleiss.add(ratings)
         for table, (one, other) in zip(self._tables, combinations(ratings, 2), strict=True):
             if one is not None and other is not None:
                 table[one, other] += 1
-        if gold is not None and found.value is not None:
-            self._confusion[gold, found.value] += 1
-        elif gold is not None:
-            self._missing += 1
+        if gold is not None:
+            self._gold.add(gold, found.value)
         return found
 
     def agreement(self) -> Agreement:
         """What the rows so far come to."""
         names = combinations(self._raters, 2)
-        known = bool(self._confusion) or self._missing > 0
         return Agreement(
             rows=self._rows,
-            review=self._review,
             pairs=tuple(
                 Pair(first, second, table.total(), _agreed(table), cohen(table))
                 for (first, second), table in zip(names, self._tables, strict=True)
             ),
             fleiss=self._fleiss.kappa,
             fleiss_rows=self._fleiss.rows,
-            accuracy=self._accuracy() if known else None,
+            accuracy=self._gold.accuracy(),
         )
-
-    def _accuracy(self) -> Accuracy:
-        confusion = dict(sorted(self._confusion.items()))
-        return Accuracy(self._confusion.total(), _agreed(self._confusion), self._missing, confusion)
 
 
 def _agreed(table: Mapping[Labels, int]) -> int:

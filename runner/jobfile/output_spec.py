@@ -30,6 +30,9 @@ class OutputSpec(TomlTable):
         call: The number of the call.
         reused: Whether the answer is another row's.
         reply: What the model said.
+        reviewed_by: The person who has reviewed the row.
+        reviewed_at: When that was.
+        model_answer: The answer of the model, whatever a person has answered.
     """
 
     answer: NonBlank | None = None
@@ -42,6 +45,9 @@ class OutputSpec(TomlTable):
     call: NonBlank | None = None
     reused: NonBlank | None = None
     reply: NonBlank | None = None
+    reviewed_by: NonBlank | None = None
+    reviewed_at: NonBlank | None = None
+    model_answer: NonBlank | None = None
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:

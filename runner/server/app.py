@@ -41,6 +41,10 @@ class ServerApp:
         self._proxy = Proxy(gateway)
         self._batch_routes = BatchRoutes(gateway)
 
+    async def work(self) -> None:
+        """Do what is left to do after requests, until it is cancelled."""
+        await self._dashboard.work()
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http":

@@ -60,6 +60,7 @@ async def serve(
 
         tasks.start_soon(run)
         tasks.start_soon(gateway.batches.work)
+        tasks.start_soon(app.work)
         try:
             await serve_app(app, host, port, ready=ready, until=stopped)
         except ConfigError as error:

@@ -9,20 +9,29 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Integer, bindparam, literal_column, select
+from sqlalchemy import ColumnElement, Integer, bindparam, func, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.rejections import pattern_of
 from runner.core.states import BatchState, JobState
+from runner.store import reviews
 from runner.store.batches import Batch
 from runner.store.expressions import OneOf, listed
 from runner.store.statement import Statement
 from runner.store.tables import calls, invalid_replies, jobs, results, rows
 
 _FIRST, _LAST = bindparam("first", type_=Integer), bindparam("last", type_=Integer)
-_ROW_OF_JOB: ColumnElement[int] = bindparam("first_row", type_=Integer) + (
-    jobs.c.id - bindparam("first_job", type_=Integer)
-) * bindparam("row_step", type_=Integer)
+
+
+def row_of(job_id: ColumnElement[int]) -> ColumnElement[int]:
+    """The row that a job is about; `place_of` has the values of its parameters."""
+    first_row, first_job, step = (
+        bindparam(name, type_=Integer) for name in ("first_row", "first_job", "row_step")
+    )
+    return first_row + (job_id - first_job) * step
+
+
+_ROW_OF_JOB = row_of(jobs.c.id)
 
 _PAGE = Statement(
     select(
@@ -54,7 +63,11 @@ _FAILURES = Statement(
     .limit(bindparam("size"))
 )
 _ERRORS = Statement(
-    select(jobs.c.id, results.c.error)
+    select(
+        jobs.c.id,
+        results.c.error,
+        reviews.unreviewed(row_of(func.coalesce(jobs.c.duplicate_of, jobs.c.id))).label("is_open"),
+    )
     .join(results, results.c.job_id == jobs.c.id)
     .where(jobs.c.state == literal_column("'failed'"), jobs.c.id.between(_FIRST, _LAST))
     .order_by(jobs.c.id)
@@ -97,7 +110,7 @@ class Cause:
         error: What is said of the first of them.
         count: How many there are.
         example: The number of the first, from 1, in the input's order.
-        job_ids: The jobs.
+        job_ids: The jobs, but for those whose row a person has answered.
     """
 
     error: str
@@ -130,7 +143,7 @@ async def export_page(
 ) -> list[ExportRow]:
     """Up to `size` rows of `batch` behind job `after_job` (0 to begin), in the input's order."""
     found = await _PAGE.fetch(
-        connection, **_place(batch) | {"first": max(batch.first_job, after_job + 1)}, size=size
+        connection, **place_of(batch) | {"first": max(batch.first_job, after_job + 1)}, size=size
     )
     words = _state_words(batch)
     return [
@@ -165,7 +178,7 @@ async def export_page(
 
 async def failures(connection: AsyncConnection, batch: Batch, limit: int) -> list[Failure]:
     """The first `limit` failed rows of `batch`, in the input's order."""
-    found = await _FAILURES.fetch(connection, **_place(batch), size=limit)
+    found = await _FAILURES.fetch(connection, **place_of(batch), size=limit)
     told = await invalid_replies_of(connection, [row.id for row in found])
     return [
         Failure(
@@ -184,13 +197,21 @@ async def causes(
 ) -> list[Cause]:
     """Why rows of a batch and its parts have failed, the most frequent cause first."""
     found: dict[str, list[tuple[int, int, str]]] = {}
+    reviewed = set()
     for part in family:
-        for row in await _ERRORS.fetch(connection, first=part.first_job, last=part.last_job):
+        for row in await _ERRORS.fetch(connection, **place_of(part)):
             number = part.row(row.id) - family[0].first_row + 1
             found.setdefault(pattern_of(row.error), []).append((number, row.id, row.error))
+            if not row.is_open:
+                reviewed.add(row.id)
     grouped = sorted(found.values(), key=lambda rows_: (-len(rows_), min(rows_)))
     return [
-        Cause(min(group)[2], len(group), min(group)[0], tuple(job_id for _, job_id, _ in group))
+        Cause(
+            min(group)[2],
+            len(group),
+            min(group)[0],
+            tuple(job_id for _, job_id, _ in group if job_id not in reviewed),
+        )
         for group in grouped[:most]
     ]
 
@@ -218,7 +239,7 @@ async def answers(connection: AsyncConnection, job_ids: Sequence[int]) -> list[s
     return [known.get(job_id) for job_id in job_ids]
 
 
-def _place(batch: Batch) -> dict[str, Any]:
+def place_of(batch: Batch) -> dict[str, Any]:
     """Where the jobs of `batch`, and the rows that they are about, are."""
     return {
         "first": batch.first_job,

@@ -96,6 +96,7 @@ class Batch:
     reused: int = 0
     calls_made: int = 0
     calls_rejected: int = 0
+    reviews_made: int = 0
     packing: Packing = ALONE
     reuse_answers: bool = False
     part_of: int | None = None
@@ -283,6 +284,7 @@ def _batch(row: Row[tuple[object, ...]]) -> Batch:
         reused=row.reused,
         calls_made=row.calls_made,
         calls_rejected=row.calls_rejected,
+        reviews_made=row.reviews_made,
         packing=Packing(row.max_rows_per_call, row.max_bytes_per_call),
         reuse_answers=bool(row.reuse_answers),
         part_of=row.part_of,

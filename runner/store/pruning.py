@@ -23,6 +23,7 @@ from runner.store.tables import (
     invalid_replies,
     jobs,
     results,
+    reviews,
     rows,
 )
 
@@ -39,6 +40,7 @@ _EMPTY = [
         (invalid_replies, invalid_replies.c.job_id),
         (image_tasks, image_tasks.c.job_id),
         (results, results.c.job_id),
+        (reviews, reviews.c.job_id),
     )
 ]
 

@@ -25,7 +25,8 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.states import BatchState, JobEvent, JobState, after
-from runner.store import batch_updates, batches
+from runner.store import batch_updates, batches, reviews
+from runner.store.batch_rows import place_of, row_of
 from runner.store.batches import Batch
 from runner.store.counts import Changes
 from runner.store.expressions import OneOf, listed
@@ -98,9 +99,11 @@ _END_DUPLICATES = Statement(
     )
 )
 
+# Rows that a person has answered need no call.
 _OWN_FAILED = (
     jobs.c.state == literal_column("'failed'"),
     jobs.c.id.between(bindparam("first"), bindparam("last")),
+    reviews.unreviewed(row_of(func.coalesce(jobs.c.duplicate_of, jobs.c.id))),
 )
 _OF_FAILED = select(jobs.c.id).where(*_OWN_FAILED)
 _FAILED_BY = Statement(
@@ -263,7 +266,7 @@ _TRIES = ("attempts", "crashes", "faults", "invalid_replies", "splits")
 
 async def retry_failed(connection: AsyncConnection, batch: Batch) -> int:
     """Queue the failed jobs of `batch` again, as if never tried; returns how many there were."""
-    own = {"first": batch.first_job, "last": batch.last_job}
+    own = place_of(batch)
     ended_by = await _FAILED_BY.fetch(connection, **own)
     await count_finished(connection, {row.call_id: -row.number for row in ended_by})
     await _FORGET_ALL_FAILURES.run(connection, [own])

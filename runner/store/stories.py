@@ -125,12 +125,19 @@ async def _calls(
     )
 
 
+LONGEST_LABEL = 60
+
+
 async def common_answers(
-    connection: AsyncConnection, first_job: int, last_job: int, most: int
+    connection: AsyncConnection,
+    first_job: int,
+    last_job: int,
+    most: int,
+    longest: int = LONGEST_LABEL,
 ) -> list[tuple[str, int]]:
-    """The answers that most of these jobs have, and how many have each; not long ones."""
+    """The answers that most of these jobs have, and how many have each; not longer ones."""
     own = results.c.job_id.between(first_job, last_job)
-    short = func.length(results.c.answer) <= LONGEST_LABEL
+    short = func.length(results.c.answer) <= longest
     number = func.count().label("number")
     query = (
         select(results.c.answer, number)
@@ -140,6 +147,3 @@ async def common_answers(
         .limit(most)
     )
     return [(row.answer, row.number) for row in await connection.execute(query)]
-
-
-LONGEST_LABEL = 60

@@ -93,6 +93,7 @@ batch_counts = Table(
     count_column("reused"),  # of those succeeded: without a call
     count_column("calls_made"),
     count_column("calls_rejected"),  # since its last answer
+    count_column("reviews_made"),  # by people, those that were taken back included
     not_negative(
         "ready",
         "waiting",
@@ -188,6 +189,19 @@ results = Table(
     Column("error", Text),
     Column("recorded_at_ms", Int64, nullable=False),
     CheckConstraint("(answer IS NULL) = (error IS NOT NULL)", name="answer_or_error"),
+)
+
+# What people have answered; of those that stand, the last one of a job counts.
+reviews = Table(
+    "reviews",
+    metadata,
+    Column("id", Int64, primary_key=True),
+    Column("job_id", Int64, nullable=False),  # of the batch itself, never of a part
+    Column("answer", Text, nullable=False),
+    Column("reviewer", Text, nullable=False),
+    Column("reviewed_at_ms", Int64, nullable=False),
+    Column("taken_back_at_ms", Int64),  # NULL: it stands
+    Index("reviews_job_id_id", "job_id", "id"),
 )
 
 calls = Table(

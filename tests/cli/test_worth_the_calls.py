@@ -94,8 +94,16 @@ def test_votes_are_put_together_and_the_report_tells_how_far_they_agree(
     assert simulator.stats().calls == 3 * 2 + 20
     rows = exported()
     assert {row["agreement"] for row in rows} == {"1.0", "0.6667"}
-    assert {row["review"] for row in rows} == {"false"}
     found = midnight("report", "words", "--json").json
+    wrong = {row["word"] for row in rows if row["answer"] != row["kind"]}
+    marked = {row["word"] for row in rows if row["review"] == "true"}
+    assert 0 < len(wrong) < len(marked) <= len(wrong) + 20 - found["check"]["agreed"]
+    assert wrong < marked
+    assert found["review"]["to_review"] == len(marked)
+    answers = [row["answer"] for row in rows]
+    assert {one["answer"]: one["rows"] for one in found["labels"]} == {
+        name: answers.count(name) for name in ("noun", "verb")
+    }
     assert found["agreement"]["accuracy"]["rows"] == 40
     right = sum(row["answer"] == row["kind"] for row in rows)
     assert found["agreement"]["accuracy"]["correct"] == right

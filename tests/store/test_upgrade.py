@@ -133,6 +133,7 @@ COUNTS = (
     "calls_made",
     "calls_rejected",
 )
+NEW_COUNTS = {"reviews_made": 0}
 WORDS = {"following": "duplicate", "faulty": "circuit_open", "early": "reset"}
 
 
@@ -179,7 +180,7 @@ def as_upgraded(release: str, before: Records) -> Records:
     second = as_second_release(before) if release == "0001" else before
     after = {TABLES.get(name, name): _renamed(name, found) for name, found in second.items()}
     after["batch_counts"] = [
-        {"batch_id": batch["id"]} | {name: batch.pop(name) for name in COUNTS}
+        {"batch_id": batch["id"]} | {name: batch.pop(name) for name in COUNTS} | NEW_COUNTS
         for batch in after["batches"]
     ]
     for job in after["jobs"]:
@@ -196,8 +197,8 @@ def as_upgraded(release: str, before: Records) -> Records:
     for name, new in NEW_IN_0004.items():
         after[name] = [row | new for row in after[name]]
     after["alembic_version"] = [{"version_num": migrate.revisions()[-1]}]
-    empty: Records = {"set_aside": [], "client_keys": [], "api_files": [], "api_batches": []}
-    return after | empty
+    new = ("set_aside", "client_keys", "api_files", "api_batches", "reviews")
+    return after | {name: [] for name in new}
 
 
 def _renamed(table: str, found: list[dict[str, Any]]) -> list[dict[str, Any]]:

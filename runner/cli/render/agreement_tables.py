@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
+from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
@@ -25,11 +26,18 @@ if TYPE_CHECKING:
 WIDEST = 6
 COMMONEST = 10
 LONGEST_NAME = 20
+LONGEST_LABEL = 30
+BAR_WIDTH = 24
 UNDEFINED = _("not defined")
 
 
-def quality(found: Quality) -> Iterator[RenderableType]:
-    """How good the answers of a batch are; nothing if they cannot be compared with others."""
+def quality(found: Quality, go_on: str) -> Iterator[RenderableType]:
+    """How good the answers of a batch are; nothing of what cannot be compared.
+
+    `go_on` is the command that shows the rows that a person should look at.
+    """
+    if found.labels:
+        yield from (Text(), labels(found.labels))
     if found.agreement is not None:
         yield from (Text(), agreement(found.agreement))
     if found.check is not None:
@@ -38,6 +46,39 @@ def quality(found: Quality) -> Iterator[RenderableType]:
             same=same, rows=fmt.count(found.check.rows, "row")
         )
         yield from (Text(), facts([(_("packing"), told)]))
+    if found.to_review or found.reviewed:
+        yield from (Text(), facts(_reviews(found, go_on)))
+    if found.people is not None and found.people.rows:
+        yield from (Text(), _confusion(found.people, _("Person")))
+
+
+def labels(found: Sequence[tuple[str, int]]) -> Table:
+    """A bar an answer."""
+    rows, share = _("Rows"), _("Share")
+    made = table(_("Answer"), "", rows, share, right=(rows, share))
+    every = sum(number for _label, number in found) or 1
+    most = max(number for _label, number in found) or 1
+    for answer, number in found:
+        bar = ProgressBar(total=most, completed=number, width=BAR_WIDTH)
+        name = Text(fmt.shortened(answer, LONGEST_LABEL))
+        made.add_row(name, bar, fmt.number(number), fmt.percent(number, every))
+    return made
+
+
+def _reviews(found: Quality, go_on: str) -> list[tuple[str, str]]:
+    told = []
+    if found.to_review:
+        told.append((_("to review"), f"{fmt.count(found.to_review, 'row')}: {go_on}"))
+    if found.reviewed:
+        rows = fmt.count(sum(number for _name, number in found.reviewed), "row")
+        names = fmt.listed([name for name, _number in found.reviewed])
+        told.append((_("reviewed"), _("{rows} by {names}").format(rows=rows, names=names)))
+    if found.people is not None:
+        right = _("{accuracy} of the rows that people have looked at").format(
+            accuracy=_accuracy(found.people)
+        )
+        told.append((_("models"), right))
+    return told
 
 
 def agreement(found: Agreement) -> RenderableType:
@@ -48,9 +89,14 @@ def agreement(found: Agreement) -> RenderableType:
     parts.append(facts(_facts(found)))
     accuracy = found.accuracy
     if accuracy is not None and accuracy.rows:
-        small = len(accuracy.labels) <= WIDEST
-        parts += [Text(), _square(accuracy) if small else _commonest(accuracy)]
+        parts += [Text(), _confusion(accuracy, _("Right"))]
     return Group(*parts)
+
+
+def _confusion(found: Accuracy, right: str) -> Table:
+    """How often what is right was given, or what instead."""
+    small = len(found.labels) <= WIDEST
+    return _square(found, right) if small else _commonest(found, right)
 
 
 def _facts(found: Agreement) -> list[tuple[str, str]]:
@@ -60,12 +106,6 @@ def _facts(found: Agreement) -> list[tuple[str, str]]:
             rows=fmt.count(found.fleiss_rows, "row")
         )
         told.append((_("Fleiss' kappa"), f"{_kappa(found.fleiss)}{over}"))
-    told.append(
-        (
-            _("to review"),
-            _("{rows} (a tie, or too few agree)").format(rows=fmt.count(found.review, "row")),
-        )
-    )
     if found.accuracy is not None:
         told.append((_("accuracy"), _accuracy(found.accuracy)))
     return told
@@ -98,10 +138,10 @@ def _pairs(pairs: Sequence[Pair]) -> Table:
     return made
 
 
-def _square(found: Accuracy) -> Table:
+def _square(found: Accuracy, title: str) -> Table:
     """The confusion matrix: a line for each right answer, a column for each that was given."""
     short = {label: fmt.shortened(label, 80 // (WIDEST + 2)) for label in found.labels}
-    made = table(_("Right \\ given"))
+    made = table(_("{right} \\ given").format(right=title))
     for label in found.labels:
         made.add_column(Text(short[label]), justify="right", no_wrap=True)
     for right in found.labels:
@@ -116,9 +156,9 @@ def _cell(found: Accuracy, right: str, given: str) -> Text:
     return Text(fmt.number(count), style)
 
 
-def _commonest(found: Accuracy) -> Table:
+def _commonest(found: Accuracy, title: str) -> Table:
     wrong = Counter({pair: n for pair, n in found.confusion.items() if pair[0] != pair[1]})
-    made = table(_("Right"), _("Given instead"), _("Rows"), right=(_("Rows"),))
+    made = table(title, _("Given instead"), _("Rows"), right=(_("Rows"),))
     for (right, given), count in wrong.most_common(COMMONEST):
         made.add_row(Text(right), Text(given), fmt.number(count))
     return made

@@ -11,6 +11,7 @@ from runner import exact_json
 from runner.app.story import RowStory
 from runner.core.states import CallState, JobState
 from runner.language import _
+from runner.store.reviews import Review
 from runner.store.stories import CallRecord, JobStory
 from runner.wording import calls, fmt
 
@@ -23,6 +24,17 @@ def as_object(found: RowStory) -> dict[str, Any]:
         "input": exact_json.loads(found.row),
         "prompt": [{"role": role, "content": content} for role, content in found.prompt],
         "jobs": [_job_object(part, one) for part, one in found.parts],
+        "reviews": [_review_object(one) for one in found.reviews],
+    }
+
+
+def _review_object(found: Review) -> dict[str, Any]:
+    taken_back = found.taken_back_at
+    return {
+        "answer": found.answer,
+        "reviewer": found.reviewer,
+        "reviewed_at": fmt.iso(found.reviewed_at),
+        "taken_back_at": None if taken_back is None else fmt.iso(taken_back),
     }
 
 
@@ -74,7 +86,20 @@ def story(found: RowStory, now: int) -> RenderableType:
         for call in one.calls:
             parts += _call(call, now)
         parts += _end(one, now)
+    for review in found.reviews:
+        parts.append(_review(review, now))
     return Group(*parts)
+
+
+def _review(found: Review, now: int) -> RenderableType:
+    when = fmt.when(found.reviewed_at, now)
+    told = _("review: {answer}, by {name}, {when}").format(
+        answer=found.answer, name=found.reviewer, when=when
+    )
+    if found.taken_back_at is None:
+        return Text(told, "bold green")
+    back = _("; taken back {when}").format(when=fmt.when(found.taken_back_at, now))
+    return Text(f"{told}{back}", "dim")
 
 
 def _call(call: CallRecord, now: int) -> list[RenderableType]:

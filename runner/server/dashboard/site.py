@@ -27,6 +27,7 @@ from runner.server.dashboard import now
 from runner.server.dashboard.accounts import AccountPages
 from runner.server.dashboard.batches import BatchPages, Page
 from runner.server.dashboard.pages import HEADERS, HERE, page
+from runner.server.dashboard.review import ReviewPages
 from runner.server.dashboard.visits import (
     CSRF_FIELD,
     Visit,
@@ -45,6 +46,7 @@ _STATIC = {
     "dashboard.css": "text/css",
     "htmx.min.js": "text/javascript",
     "htmx-sse.min.js": "text/javascript",
+    "review.js": "text/javascript",
     "icon.svg": "image/svg+xml",
 }
 
@@ -66,6 +68,7 @@ class Dashboard:
         self._live = live
         self._visits = Visits(gateway.clients)
         self._watchers = 0
+        self._review = ReviewPages(midnight, self._visits.name_of)
         pages, accounts = BatchPages(midnight, live), AccountPages(midnight, live)
         self._app = Starlette(
             routes=[
@@ -78,6 +81,12 @@ class Dashboard:
                 Route(f"{ROOT}/batches/{{batch}}", self._look(pages.one)),
                 Route(f"{ROOT}/batches/{{batch}}/failures", self._look(pages.failures)),
                 Route(f"{ROOT}/batches/{{batch}}/rows/{{row}}", self._look(pages.row)),
+                Route(f"{ROOT}/batches/{{batch}}/review", self._look(self._review.show)),
+                Route(
+                    f"{ROOT}/batches/{{batch}}/review",
+                    self._change(self._review.change),
+                    methods=["POST"],
+                ),
                 Route(
                     f"{ROOT}/batches/{{batch}}/{{action}}",
                     self._change(pages.change),
@@ -99,6 +108,10 @@ class Dashboard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         await self._app(scope, receive, send)
+
+    async def work(self) -> None:
+        """Do what is left to do after requests, until it is cancelled."""
+        await self._review.work()
 
     def _look(self, show: Page) -> Callable[[Request], Awaitable[Response]]:
         """A page for those who may look; others are asked for a key."""
@@ -124,6 +137,7 @@ class Dashboard:
             if not self._visits.accepts(request, visit, fields.pop(CSRF_FIELD, "")):
                 what = "this form is not from a page of this server, or the server was restarted"
                 return _error(403, what, "load the page again, then repeat it")
+            request.state.visit = visit
             return await change(request, fields)
 
         return answer

@@ -61,6 +61,11 @@ class Visits:
         self._keys[token] = key
         return self._visit(token)
 
+    def name_of(self, visit: Visit) -> str | None:
+        """The client whose key a visitor has shown; None: none is needed."""
+        key = self._keys.get(visit.token)
+        return None if key is None else self._clients.name_of(key)
+
     def leave(self, visit: Visit) -> None:
         """Forget a visitor."""
         self._keys.pop(visit.token, None)

@@ -1,0 +1,58 @@
+"""Outputs are written anew a moment after somebody has changed what is in them."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import suppress
+
+import anyio
+
+from runner.app.catalogue import Catalogue
+from runner.errors import RunnerError
+
+log = logging.getLogger(__name__)
+
+QUIET_S = 2.0
+"""So long nothing must have been changed, or a big output would be written for each key."""
+
+
+class OutputRefresher:
+    """Writes the outputs of batches that were changed, as long as `work` runs."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+        self._changed: dict[int, float] = {}
+        self._news = anyio.Event()
+
+    def changed(self, batch_id: int) -> None:
+        """Take note of a change."""
+        self._changed[batch_id] = anyio.current_time()
+        self._news.set()
+
+    async def work(self) -> None:
+        """Write what has changed, until it is cancelled; what is left is written then."""
+        try:
+            while True:
+                await self._news.wait()
+                self._news = anyio.Event()
+                await self._write_quiet()
+        finally:
+            with anyio.CancelScope(shield=True):
+                for batch_id in self._changed:
+                    await self._write(batch_id)
+
+    async def _write_quiet(self) -> None:
+        while self._changed:
+            batch_id, at = min(self._changed.items(), key=lambda pair: pair[1])
+            quiet = anyio.current_time() - at
+            if quiet < QUIET_S:
+                await anyio.sleep(QUIET_S - quiet)
+                continue
+            del self._changed[batch_id]
+            await self._write(batch_id)
+
+    async def _write(self, batch_id: int) -> None:
+        with suppress(RunnerError):  # it may have been deleted
+            batch = await self._catalogue.batch(str(batch_id))
+            rows = await self._catalogue.write_output(batch)
+            log.info("output written", extra={"batch": batch_id, "rows": rows})

@@ -1,0 +1,106 @@
+"""The terminal of a review: its other screen, the keys that are pressed, and its signals.
+
+Keys need no Enter and are not echoed. However the block ends, the terminal is as it was.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from typing import Any
+
+import anyio
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+from rich.console import Console
+
+from runner.cli.render.key_names import KeyReader
+
+REDRAW = "redraw"
+END = "end of input"
+_CHUNK = 4096
+_ENDING = (signal.SIGINT, signal.SIGTERM)
+
+
+class ReviewTerminal:
+    """Where a review takes place."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self._file = sys.stdin.fileno()
+        self._send: MemoryObjectSendStream[str]
+        self._receive: MemoryObjectReceiveStream[str]
+        self._send, self._receive = anyio.create_memory_object_stream[str](_CHUNK)
+        self._before: list[Any] = []
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[ReviewTerminal]:
+        """Take the terminal as long as the block lasts."""
+        import termios  # noqa: PLC0415 - where there is a terminal of that kind
+
+        self._before = termios.tcgetattr(self._file)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._watch_signals)
+            try:
+                self._enter()
+                tasks.start_soon(self._read_keys)
+                yield self
+            finally:
+                self._leave()
+                tasks.cancel_scope.cancel()
+
+    async def key(self) -> str:
+        """The next key; `REDRAW` where the screen has to be drawn again; `END` to end."""
+        return await self._receive.receive()
+
+    @contextmanager
+    def left(self) -> Iterator[None]:
+        """Give the terminal to another program as long as the block lasts."""
+        self._leave()
+        try:
+            yield
+        finally:
+            self._enter()
+
+    def _enter(self) -> None:
+        import tty  # noqa: PLC0415
+
+        tty.setcbreak(self._file)
+        self.console.set_alt_screen(True)
+        self.console.show_cursor(False)
+
+    def _leave(self) -> None:
+        import termios  # noqa: PLC0415
+
+        with suppress(OSError):  # a terminal that is gone
+            self.console.show_cursor(True)
+            self.console.set_alt_screen(False)
+        with suppress(termios.error):
+            termios.tcsetattr(self._file, termios.TCSADRAIN, self._before)
+
+    async def _read_keys(self) -> None:
+        reader = KeyReader()
+        with suppress(OSError):
+            while True:
+                await anyio.wait_readable(self._file)
+                sent = os.read(self._file, _CHUNK)
+                if not sent:
+                    break
+                for key in reader.keys(sent):
+                    await self._send.send(key)
+        await self._send.send(END)
+
+    async def _watch_signals(self) -> None:
+        """End on those that ask for it; draw again after a stop, and in another size."""
+        hangup = [signal.SIGHUP] if hasattr(signal, "SIGHUP") else []
+        again = [signal.SIGCONT, signal.SIGWINCH]
+        with anyio.open_signal_receiver(*_ENDING, *hangup, *again) as signals:
+            async for one in signals:
+                if one not in again:
+                    await self._send.send(END)
+                    continue
+                if one is signal.SIGCONT:
+                    self._enter()
+                await self._send.send(REDRAW)

@@ -1,0 +1,219 @@
+"""The screen of a review: one row, what the models have answered, and what each key does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.segment import Segment
+from rich.table import Table
+from rich.text import Text
+
+from runner import exact_json
+from runner.app.review_rows import Found
+from runner.app.reviewing import Choice, Opinion, Question
+from runner.cli.render.line_editor import EditedText
+from runner.language import _
+from runner.store.batches import Batch
+from runner.wording import fmt, review_messages
+
+_LEAST_LINES = 4  # of the row, on however small a screen
+_LINE_END = "⏎"
+_MOST_CHOICES = 30
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewView:
+    """What is shown.
+
+    Attributes:
+        title: The batch.
+        reviewer: Who reviews.
+        reviewed: Rows that somebody has looked at.
+        left: Rows that nobody has.
+        question: The row; None: there is none left.
+        choices: The answers that have a key.
+        chosen: Those of several labels that are chosen so far; None: one key is an answer.
+        edited: The text that is being written; None: none is.
+        note: What came of the last key.
+        is_error: Whether that is an error.
+    """
+
+    title: str
+    reviewer: str
+    reviewed: int
+    left: int
+    question: Question | None = None
+    choices: tuple[Choice, ...] = ()
+    chosen: frozenset[str] | None = None
+    edited: EditedText | None = None
+    note: str = ""
+    is_error: bool = False
+
+
+def draw(console: Console, view: ReviewView) -> None:
+    """Fill the screen; of a long row, as much as there is room for."""
+    head, foot = _lines(console, _head(view)), _lines(console, _foot(view))
+    room = max(_LEAST_LINES, console.height - 1 - len(head) - len(foot))
+    body = _lines(console, _body(view.question)) if view.question else []
+    if len(body) > room:
+        more = Text(_("… v: all of it"), "dim")
+        body = [*body[: room - 1], *_lines(console, more)]
+    shown = [*head, *body, *[[Segment("")]] * (room - len(body)), *foot]
+    console.clear()
+    for number, line in enumerate(shown[: console.height]):
+        if number:
+            console.print()
+        console.print(*[Text(part.text, part.style or "") for part in line], sep="", end="")
+
+
+def _lines(console: Console, shown: RenderableType) -> list[list[Segment]]:
+    return console.render_lines(shown, pad=False)
+
+
+def _head(view: ReviewView) -> RenderableType:
+    title = Text(view.title, "bold")
+    row = ""
+    if view.question:
+        row = _(" · row {number}").format(number=fmt.number(view.question.number))
+    told = f"{row} · {review_messages.progress(view.reviewed, view.left)} · {view.reviewer}"
+    parts: list[RenderableType] = [Text.assemble(title, (told, "dim"))]
+    if view.question:
+        parts += [Text(printable(why), "yellow") for why in review_messages.reasons(view.question)]
+    return Group(*parts, Text())
+
+
+def _body(found: Question) -> RenderableType:
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim", overflow="fold", max_width=24)
+    grid.add_column(overflow="fold")
+    for name, value in exact_json.loads(found.row).items():
+        grid.add_row(Text(printable(name)), Text(printable(_cell(value))))
+    return grid
+
+
+def _foot(view: ReviewView) -> RenderableType:
+    parts: list[RenderableType] = [Text()]
+    if view.question is not None:
+        parts += [_opinions(view.question), Text()]
+        parts += _choices(view)
+    if view.edited is not None:
+        parts.append(_edited(view.edited))
+    if view.note:
+        parts.append(Text(printable(view.note), "red" if view.is_error else "green"))
+    return Group(*parts, Text(hint(view), "dim"))
+
+
+def _opinions(found: Question) -> RenderableType:
+    """A line an answer; the one that counts now is marked."""
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(overflow="fold")
+    grid.add_column(no_wrap=True, justify="right")
+    grid.add_column(style="dim", overflow="fold")
+    votes = sum(one.votes for one in found.opinions)
+    for one in found.opinions:
+        shown = _answer(one, found)
+        counted = fmt.out_of(one.votes, votes) if votes > 1 else ""
+        grid.add_row(shown, counted, review_messages.models(one))
+    if found.review is not None:
+        given = Text(fmt.shortened(printable(found.review.answer), 200), "bold green")
+        grid.add_row(given, "", _("answered by {name}").format(name=found.review.reviewer))
+    return grid
+
+
+def _answer(one: Opinion, found: Question) -> Text:
+    if one.answer is None:
+        return Text(_("(no answer)"), "dim")
+    counts = found.review is None and one.answer == found.suggested
+    return Text(fmt.shortened(printable(one.answer), 200), "bold" if counts else "")
+
+
+def _choices(view: ReviewView) -> list[RenderableType]:
+    if view.edited is not None or not view.choices:
+        return []
+    line = Text()
+    for one in view.choices[:_MOST_CHOICES]:
+        line.append(f"{one.key} ", "bold cyan")
+        name = fmt.shortened(printable(one.answer), 40).replace(" ", "\u00a0")
+        is_chosen = view.chosen is not None and one.answer in view.chosen
+        line.append(f"[{name}]" if is_chosen else name, "bold green" if is_chosen else "")
+        line.append("   ")
+    return [line]
+
+
+def _edited(found: EditedText) -> RenderableType:
+    before, after = (
+        _in_line(part) for part in (found.text[: found.cursor], found.text[found.cursor :])
+    )
+    under = after[:1] or " "
+    return Text.assemble((_("answer: "), "dim"), before, (under, "reverse"), after[1:])
+
+
+def _in_line(text: str) -> str:
+    return printable(text.replace("\n", _LINE_END))
+
+
+def hint(view: ReviewView) -> str:
+    """What each key does."""
+    if view.edited is not None:
+        return _("Enter: save · Esc: leave it · Ctrl-U: clear · Ctrl-N: a new line")
+    if view.question is None:
+        return _("u: take back the last answer · any other key: end")
+    keys = []
+    if view.chosen is not None:
+        keys = [_("Enter: save these")]
+    elif view.question.suggested is not None:
+        keys = [_("Enter: keep {answer}").format(answer=_short(view.question.suggested))]
+    others = _("e: write · s: skip · u: undo · v: view all · q: end")
+    return " · ".join([*keys, others])
+
+
+def _short(answer: str) -> str:
+    return f'"{fmt.shortened(printable(answer), 24)}"'
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else exact_json.dumps(value).decode()
+
+
+def printable(text: str) -> str:
+    """A text without what would make a terminal do something."""
+    if text.isprintable():
+        return text
+    return "".join(one if one == "\n" or one.isprintable() else _replaced(one) for one in text)
+
+
+def _replaced(control: str) -> str:
+    return "    " if control == "\t" else "\ufffd"
+
+
+def ended(view: ReviewView, done: int, go_on: str) -> Sequence[RenderableType]:
+    """What is told after a review of `done` answers."""
+    told = _("{batch}: {answers} by {name}").format(
+        batch=view.title, answers=fmt.count(done, "answer"), name=view.reviewer
+    )
+    if not view.left:
+        return [Text(_("{told}; nothing is left to review").format(told=told), "green")]
+    return [
+        Text(f"{told}; {fmt.count(view.left, 'row')} left to review", "yellow"),
+        f"go on with: {go_on}",
+    ]
+
+
+def nothing_left(batch: Batch, found: Found) -> RenderableType:
+    """What is told where there is nothing to review."""
+    title = title_of(batch)
+    if found.reviewed:
+        number = fmt.count(len(found.reviewed), "row")
+        told = _("{batch}: nothing is left to review; {rows} reviewed; again: name a row")
+        return Text(told.format(batch=title, rows=number))
+    return Text(_("{batch}: no row is marked; all that have ended: --all").format(batch=title))
+
+
+def title_of(batch: Batch) -> str:
+    """A batch, as it is named."""
+    return _("{name} (batch {number})").format(name=batch.name, number=batch.id)

@@ -1,0 +1,236 @@
+"""`midnight review`: on a terminal, by files, or as a list for a machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runner.cli import exit_codes
+from runner.cli.session import Session, print_json
+from runner.errors import ConfigError, OutputError
+from runner.language import _
+from runner.path_text import to_path
+
+if TYPE_CHECKING:
+    from runner.app.application import Application
+    from runner.app.review_rows import Found, Wanted
+    from runner.app.reviewing import Reviewing
+    from runner.cli.render.review_view import ReviewView
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewRequest:
+    """What `midnight review` was asked for, as it was given."""
+
+    batch: str
+    row: int | None
+    every: bool
+    where: tuple[str, ...]
+    sample: str | None
+    reviewer: str | None
+    source: Path | None
+    target: Path | None
+
+    def check(self) -> None:
+        """Refuse options that contradict each other.
+
+        Raises:
+            ConfigError: They do.
+        """
+        chosen = self.every or self.where or self.sample
+        if self.source and (self.target or self.row or chosen):
+            what = _("--import takes the rows that its file names")
+            raise ConfigError(what, where="review", remedy=_("leave out what else chooses rows"))
+        if self.row and chosen:
+            what = _("a row was named, and rows were chosen by options")
+            raise ConfigError(what, where="review", remedy=_("leave out one of them"))
+
+    def to_argv(self) -> list[str]:
+        """The arguments that ask for the same again."""
+        row = [str(self.row)] if self.row else []
+        every = ["--all"] if self.every else []
+        where = [word for text in self.where for word in ("--where", text)]
+        sample = ["--sample", self.sample] if self.sample else []
+        reviewer = ["--as", self.reviewer] if self.reviewer else []
+        return [self.batch, *row, *every, *where, *sample, *reviewer]
+
+    @property
+    def wanted(self) -> Wanted:
+        """Which rows it is about."""
+        from runner.app.review_rows import Wanted  # noqa: PLC0415 - not for --help
+        from runner.files import parse_selection  # noqa: PLC0415
+
+        return Wanted(self.every, parse_selection(self.where, self.sample, None))
+
+
+def review(session: Session, request: ReviewRequest) -> int:
+    """Go through rows, or read or write them; the exit code.
+
+    Raises:
+        ConfigError: There is no terminal, or options contradict each other.
+        InputError: A file of answers cannot be read, or has one that is not valid.
+        OutputError: A file cannot be written.
+    """
+    from runner.cli.render import keys  # noqa: PLC0415 - not for --help
+
+    request.check()
+    by_hand = not (request.source or request.target or session.json)
+    if by_hand and not (keys.can_read() and session.out.is_terminal):
+        remedy = _(
+            "write the rows to a file with --export, fill in its answers, read it with --import"
+        )
+        raise ConfigError(_("a review needs a terminal"), where="review", remedy=remedy)
+    if by_hand:
+        _by_hand(session, request)
+        return exit_codes.DONE
+    act = _import if request.source else _export if request.target else _list
+    session.query(lambda midnight: act(session, midnight, request))
+    return exit_codes.DONE
+
+
+async def _begin(
+    midnight: Application, request: ReviewRequest, *, reopens: bool = False
+) -> Reviewing:
+    from runner.app.reviewing import reviewer_named  # noqa: PLC0415
+
+    batch = await midnight.batch(request.batch)
+    return await midnight.reviewing(batch, reviewer_named(request.reviewer), reopens=reopens)
+
+
+async def _find(
+    session: Session, midnight: Application, reviewing: Reviewing, request: ReviewRequest
+) -> Found:
+    from runner.app.review_rows import Found, find  # noqa: PLC0415
+    from runner.cli.render.consoles import bar  # noqa: PLC0415
+
+    if request.row is not None:
+        return Found([request.row], [])
+    family = await midnight.family(reviewing.batch)
+    with bar(session.err, _("looking for rows to review")) as tick:
+        return await find(midnight.reading, family, request.wanted, tick)
+
+
+async def _list(session: Session, midnight: Application, request: ReviewRequest) -> None:
+    """Print which rows are left, for a machine."""
+    reviewing = await _begin(midnight, request)
+    found = await _find(session, midnight, reviewing, request)
+    value = {"to_review": len(found.left), "reviewed": len(found.reviewed), "rows": found.left}
+    print_json({"batch": reviewing.batch.id, **value})
+
+
+async def _export(session: Session, midnight: Application, request: ReviewRequest) -> None:
+    """Write the rows that are left to a file."""
+    from runner.app.review_files import write_rows  # noqa: PLC0415
+    from runner.files import check_output  # noqa: PLC0415
+    from runner.wording import fmt  # noqa: PLC0415
+
+    path = request.target or Path()
+    if path.exists():
+        what = _("this file exists, and may hold answers")
+        remedy = _("name another, or delete it")
+        raise OutputError(what, where=str(path), remedy=remedy)
+    check_output(path)
+    reviewing = await _begin(midnight, request)
+    found = await _find(session, midnight, reviewing, request)
+    rows = await write_rows(reviewing, found.left, path)
+    if session.json:
+        print_json({"batch": reviewing.batch.id, "path": str(path), "rows": rows})
+        return
+    go_on = session.command("review", str(reviewing.batch.id), "--import", path)
+    session.print(_("written: {path} ({rows})").format(path=path, rows=fmt.count(rows, "row")))
+    session.print(_("fill in its column answer, then: {command}").format(command=go_on))
+
+
+async def _import(session: Session, midnight: Application, request: ReviewRequest) -> None:
+    """Store the answers in a file."""
+    from runner.app.review_files import read_answers  # noqa: PLC0415
+    from runner.wording import fmt  # noqa: PLC0415
+
+    reviewing = await _begin(midnight, request)
+    found = await read_answers(reviewing, request.source or Path())
+    if session.json:
+        counted = {"recorded": found.recorded, "unchanged": found.unchanged, "empty": found.empty}
+        print_json({"batch": reviewing.batch.id, **counted})
+    else:
+        told = _("{answers} by {name} stored, {known} known already, {rows} without an answer")
+        session.print(
+            told.format(
+                answers=fmt.count(found.recorded, "answer"),
+                name=reviewing.reviewer,
+                known=fmt.number(found.unchanged),
+                rows=fmt.count(found.empty, "row"),
+            )
+        )
+    if found.recorded:
+        await _write_output(session, midnight, reviewing)
+
+
+def _by_hand(session: Session, request: ReviewRequest) -> None:
+    """Go through the rows with keys; the database is open only while it is used."""
+    from runner.cli.render.review_view import ended, nothing_left  # noqa: PLC0415
+
+    async def found_rows(midnight: Application) -> tuple[Reviewing, Found]:
+        reviewing = await _begin(midnight, request, reopens=True)
+        return reviewing, await _find(session, midnight, reviewing, request)
+
+    reviewing, found = session.query(found_rows)
+    if not found.left:
+        session.print(nothing_left(reviewing.batch, found))
+        return
+    again = request.row is not None
+    last, done = session.run(lambda: _go_through(session, reviewing, found, again=again))
+    session.print(*ended(last, done, session.command("review", *request.to_argv())))
+
+
+async def _go_through(
+    session: Session, reviewing: Reviewing, found: Found, *, again: bool
+) -> tuple[ReviewView, int]:
+    """What was shown last, and how many answers were given."""
+    from runner.cli.render.review_terminal import ReviewTerminal  # noqa: PLC0415
+    from runner.cli.render.review_view import draw  # noqa: PLC0415
+    from runner.cli.review_session import ReviewSession  # noqa: PLC0415
+
+    terminal = ReviewTerminal(session.out)
+
+    async def view_all(number: int) -> None:
+        with terminal.left():
+            await _view_all(session, reviewing, number)
+
+    steps = ReviewSession(
+        reviewing,
+        found,
+        terminal.key,
+        lambda view: draw(session.out, view),
+        view_all,
+        again=again,
+    )
+    async with terminal.opened():
+        last = await steps.run()
+    if steps.done:
+        async with session.open() as midnight:
+            await _write_output(session, midnight, reviewing)
+    return last, steps.done
+
+
+async def _view_all(session: Session, reviewing: Reviewing, number: int) -> None:
+    """Show the story of a row in the system's pager."""
+    from runner.cli.render import story_view  # noqa: PLC0415
+    from runner.clock import SystemClock  # noqa: PLC0415
+
+    async with session.open() as midnight:
+        found = await midnight.story(reviewing.batch, number)
+    with session.out.pager(styles=False):
+        session.out.print(story_view.story(found, SystemClock().now()))
+
+
+async def _write_output(session: Session, midnight: Application, reviewing: Reviewing) -> None:
+    """Write the output that the batch remembers, if it does."""
+    batch = await midnight.batch(str(reviewing.batch.id))
+    rows = await midnight.write_output(batch)
+    if rows and batch.output and not session.json:
+        from runner.wording import fmt  # noqa: PLC0415
+
+        place = fmt.place(to_path(batch.output))
+        told = _("output: {path} ({rows})").format(path=place, rows=fmt.count(rows, "row"))
+        session.print(told)

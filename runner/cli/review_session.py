@@ -1,0 +1,220 @@
+"""A person goes through rows with keys: what each key does, and which row is shown next."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+import orjson
+
+from runner.app.review_rows import Found
+from runner.app.reviewing import Question, Reviewing
+from runner.cli.render.line_editor import EditedText
+from runner.cli.render.review_terminal import END, REDRAW
+from runner.cli.render.review_view import ReviewView, title_of
+from runner.errors import InputError
+from runner.language import _
+from runner.wording import fmt
+
+Key = Callable[[], Awaitable[str]]
+Draw = Callable[[ReviewView], None]
+ViewAll = Callable[[int], Awaitable[None]]
+
+
+@dataclass(slots=True)
+class ReviewSession:
+    """The way of one person through the rows that were found.
+
+    Attributes:
+        reviewing: What is asked, and where answers go.
+        found: The numbers of the rows; those that are left are gone through in their order.
+        key: Waits for the next key.
+        draw: Shows how things stand.
+        view_all: Shows all that is known of a row.
+        again: Whether rows that somebody has answered are shown, too.
+        done: How many answers were given, less those that were taken back.
+    """
+
+    reviewing: Reviewing
+    found: Found
+    key: Key
+    draw: Draw
+    view_all: ViewAll
+    again: bool = False
+    done: int = 0
+    _numbers: list[int] = field(default_factory=list)
+    _answered: set[int] = field(default_factory=set)
+    _at: int = 0
+    _note: str = ""
+    _is_error: bool = False
+    _chosen: frozenset[str] | None = None
+    _edited: EditedText | None = None
+    _over: bool = False
+
+    async def run(self) -> ReviewView:
+        """Go through the rows until there is none left, or somebody ends it; what was shown last.
+
+        Raises:
+            NotFoundError: The batch was deleted meanwhile.
+        """
+        self._numbers = list(self.found.left)
+        self._answered = set(self.found.reviewed)
+        question = await self._next()
+        while True:
+            self.draw(self._view(question))
+            key = await self.key()
+            if key == END:
+                return self._view(question)
+            if key == REDRAW:
+                continue
+            if question is None:
+                moved = await self._press_at_the_end(_plain(key))
+            elif self._edited is not None:
+                moved = await self._write(question, key)
+            else:
+                moved = await self._press(question, _plain(key))
+            if self._over:
+                return self._view(question)
+            if moved:
+                question = await self._next()
+
+    def _view(self, question: Question | None) -> ReviewView:
+        batch = self.reviewing.batch
+        left = len(set(self._numbers) - self._answered)
+        return ReviewView(
+            title=title_of(batch),
+            reviewer=self.reviewing.reviewer,
+            reviewed=len(self._answered),
+            left=left,
+            question=question,
+            choices=self.reviewing.choices,
+            chosen=self._chosen,
+            edited=self._edited,
+            note=self._note,
+            is_error=self._is_error,
+        )
+
+    async def _next(self) -> Question | None:
+        """The next row that nobody has answered, not even meanwhile."""
+        while self._at < len(self._numbers):
+            number = self._numbers[self._at]
+            if number not in self._answered:
+                question = await self.reviewing.question(number)
+                if question.review is None or self.again:
+                    self._begin(question)
+                    return question
+                self._answered.add(number)
+                told = _("row {number} was answered by {name} meanwhile")
+                self._say(told.format(number=number, name=question.review.reviewer))
+            self._at += 1
+        return None
+
+    def _begin(self, question: Question) -> None:
+        self._edited, self._chosen = None, None
+        if self.reviewing.spec.kind == "labels":
+            self._chosen = _labels(question.suggested)
+
+    async def _press_at_the_end(self, key: str) -> bool:
+        if key in ("u", "backspace"):
+            return await self._undo()
+        self._over = True
+        return False
+
+    async def _press(self, question: Question, key: str) -> bool:
+        """Do what a key stands for; whether another row is to be shown."""
+        self._say("")
+        match key:
+            case "q":
+                self._over = True
+            case "u" | "backspace":
+                return await self._undo()
+            case "s":
+                self._at += 1
+                return True
+            case "v":
+                await self.view_all(question.number)
+            case "e":
+                self._edited = EditedText.of(question.suggested or "")
+            case "enter":
+                return await self._keep(question)
+            case _:
+                return await self._choose(question, key)
+        return False
+
+    async def _choose(self, question: Question, key: str) -> bool:
+        answer = next((one.answer for one in self.reviewing.choices if one.key == key), None)
+        if answer is None:
+            return False
+        if self._chosen is None:
+            return await self._record(question, answer)
+        self._chosen ^= {answer}
+        return False
+
+    async def _keep(self, question: Question) -> bool:
+        """Record what is chosen, or the answer that counts now."""
+        if self._chosen is not None:
+            labels = [one for one in self.reviewing.spec.labels if one in self._chosen]
+            return await self._record(question, orjson.dumps(labels).decode())
+        if question.suggested is None:
+            return False
+        return await self._record(question, question.suggested)
+
+    async def _write(self, question: Question, key: str) -> bool:
+        """Go on with the text that is being written."""
+        assert self._edited is not None  # noqa: S101 - as the caller sees to
+        self._say("")
+        if key == "escape":
+            self._edited = None
+        elif key == "enter":
+            return await self._record(question, self._edited.text)
+        else:
+            self._edited = self._edited.press(key)
+        return False
+
+    async def _record(self, question: Question, text: str) -> bool:
+        try:
+            found = await self.reviewing.record(question.number, text)
+        except InputError as error:
+            self._say(
+                error.what if not error.remedy else f"{error.what}; {error.remedy}", wrong=True
+            )
+            return False
+        self._answered.update(found.numbers)
+        self.done += 1
+        self._at += 1
+        alike, before = len(found.numbers) - 1, found.before
+        if before is not None and before != question.review:
+            told = _("{name} had answered it meanwhile; u takes yours back")
+            self._say(told.format(name=before.reviewer))
+        elif alike:
+            told = _("answered with it: {rows} with the same request")
+            self._say(told.format(rows=fmt.count(alike, "row")))
+        return True
+
+    async def _undo(self) -> bool:
+        numbers = await self.reviewing.take_back()
+        if not numbers:
+            self._say(_("there is no answer of yours to take back"), wrong=True)
+            return False
+        self.done -= 1
+        self._answered.difference_update(numbers)
+        first = numbers[0]
+        if first in self._numbers:
+            self._at = self._numbers.index(first)
+        else:  # of an earlier session
+            self._numbers.insert(self._at, first)
+        self._say(_("taken back: row {number}").format(number=first))
+        return True
+
+    def _say(self, note: str, *, wrong: bool = False) -> None:
+        self._note, self._is_error = note, wrong
+
+
+def _plain(key: str) -> str:
+    """A key without case or width: an input method may send a digit of full width."""
+    return unicodedata.normalize("NFKC", key).lower()
+
+
+def _labels(answer: str | None) -> frozenset[str]:
+    return frozenset() if answer is None else frozenset(orjson.loads(answer))

@@ -1,0 +1,115 @@
+"""Rows whose answers differ or are missing: those among which are the ones for a person to look at.
+
+Which of them are, is decided elsewhere. Functions take a connection inside the caller's short read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, FromClause, Select, and_, literal, literal_column, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from runner.store import reviews
+from runner.store.batches import Batch
+from runner.store.tables import jobs, results, rows
+
+SEARCHED = 20_000
+"""So many rows are looked through at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Disputed:
+    """A row that has ended, and what every part of its batch has answered.
+
+    Attributes:
+        number: Which row it is, from 1.
+        answers: That of each vote.
+        alone: What it was answered when it was asked alone, too.
+        body: Its columns, as JSON, where they are wanted.
+    """
+
+    number: int
+    answers: tuple[str | None, ...]
+    alone: str | None = None
+    body: str | None = None
+
+
+async def search(
+    connection: AsyncConnection,
+    voters: Sequence[Batch],
+    check: Batch | None,
+    first: int,
+    *,
+    every: bool = False,
+) -> tuple[list[Disputed], int]:
+    """Rows without a review that lack an answer, or have several, from number `first` (from 1) on.
+
+    Args:
+        connection: Inside a read.
+        voters: The parts of a batch that vote, the batch itself first.
+        check: The part that asks rows alone, if there is one.
+        first: Where to begin.
+        every: Whether rows with one answer are wanted, too; then each comes with its columns.
+
+    Returns:
+        The rows, in order; and the number of the last row that was looked at.
+    """
+    whole = voters[0]
+    indexed = len(voters) == 1 and check is None and not every
+    last = whole.rows_loaded if indexed else min(whole.rows_loaded, first + SEARCHED - 1)
+    query = _query(voters, check, every=every, indexed=indexed).where(
+        results.c.job_id.between(whole.first_job + first - 1, whole.first_job + last - 1)
+    )
+    found = await connection.execute(query.order_by(results.c.job_id))
+    return [_disputed(whole, tuple(row), len(voters)) for row in found], last
+
+
+def _query(
+    voters: Sequence[Batch], check: Batch | None, *, every: bool, indexed: bool
+) -> Select[Any]:
+    whole = voters[0]
+    others = [results.alias(f"vote_{number}") for number in range(2, len(voters) + 1)]
+    alone = results.alias("alone")
+    columns: list[ColumnElement[Any]] = [results.c.answer, *(one.c.answer for one in others)]
+    columns.append(alone.c.answer if check else literal_column("NULL"))
+    columns.append(rows.c.body if every else literal_column("NULL"))
+    query = select(results.c.job_id, *columns).select_from(results)
+    for part, other in zip(voters[1:], others, strict=True):
+        same_row = results.c.job_id + literal(part.first_job - whole.first_job)
+        query = query.join(other, other.c.job_id == same_row)
+    if check is not None:
+        query = query.outerjoin(alone, _is_same_row(alone, whole, check))
+    if every:
+        same_row = results.c.job_id + literal(whole.first_row - whole.first_job)
+        query = query.join(rows, rows.c.id == same_row)
+    else:
+        query = query.where(_differ(others, alone if check is not None else None))
+    if indexed:  # the failed jobs have an index of their own, in their order
+        query = query.join(jobs, jobs.c.id == results.c.job_id).where(
+            jobs.c.state == literal_column("'failed'"),
+        )
+    return query.where(reviews.unreviewed(results.c.job_id)) if whole.reviews_made else query
+
+
+def _is_same_row(alone: FromClause, whole: Batch, check: Batch) -> ColumnElement[bool]:
+    place = results.c.job_id - literal(whole.first_job)
+    step = literal(check.row_step)
+    own = alone.c.job_id == place // step + literal(check.first_job)
+    return and_(place % step == literal(0), own)
+
+
+def _differ(others: Sequence[FromClause], alone: FromClause | None) -> ColumnElement[bool]:
+    answer = results.c.answer
+    found = [one.c.answer.is_distinct_from(answer) for one in others]
+    if alone is not None:
+        found.append(alone.c.answer != answer)
+    return or_(answer.is_(None), *found)
+
+
+def _disputed(whole: Batch, row: tuple[Any, ...], votes: int) -> Disputed:
+    job_id, *values = row
+    answers = tuple(values[:votes])
+    return Disputed(job_id - whole.first_job + 1, answers, values[votes], values[votes + 1])
