@@ -106,7 +106,7 @@ def job_text(answers: Answers, dataset: Dataset) -> str:
     """The job file."""
     main, others = _columns(dataset)
     more = "".join(f"\n# also here: {_variable(name)}" for name in others)
-    return f"""# Made by `midnight init {answers.data.name}`. What each key means: docs/jobs.md
+    return f"""# Made by `midnight init {answers.data.name}`. The keys: docs/reference/job-file.md
 
 [job]
 model = "{MODEL}"          # `midnight models` lists what your account can call

@@ -12,6 +12,14 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 
 
+def test_every_page_has_its_place_in_the_navigation() -> None:
+    listed = set(
+        re.findall(r'"([\w/-]+\.md)"', (ROOT / "zensical.toml").read_text(encoding="utf-8"))
+    )
+    docs = ROOT / "docs"
+    assert listed == {page.relative_to(docs).as_posix() for page in docs.rglob("*.md")}
+
+
 class Loads(HTMLParser):
     """What a page loads by itself: not what it links to."""
 
