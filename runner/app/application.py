@@ -337,7 +337,7 @@ def _in_play(batch: Batch, only: frozenset[int] | None) -> bool:
     """Whether a run would concern itself with this batch."""
     if only is not None:
         return batch.id in only
-    return not batch.over
+    return not (batch.over or batch.is_trial)
 
 
 def _is_held(batch: Batch) -> bool:

@@ -46,6 +46,11 @@ class Catalogue:
         return self._database.path
 
     @property
+    def clock(self) -> Clock:
+        """Tells the hour."""
+        return self._clock
+
+    @property
     def reading(self) -> Reading:
         """Opens a short read of the database."""
         return self._database.read
@@ -265,6 +270,18 @@ class Catalogue:
         family = await self.family(batch)
         async with self._database.read() as connection:
             return await batch_rows.causes(connection, family)
+
+    async def example(self, batch: Batch, cause: Cause) -> Failure | None:
+        """The first of the rows that have failed for a cause; None: it has not, or no longer."""
+        from runner.store import batch_rows  # noqa: PLC0415 - only to show failures
+
+        job_id = cause.job_ids[0]
+        for part in await self.family(batch):
+            if part.first_job <= job_id <= part.last_job:
+                async with self._database.read() as connection:
+                    found = await batch_rows.failures(connection, part, 1, job_id)
+                return found[0] if found else None
+        return None
 
     async def retry(self, batch: Batch, cause: Cause | None = None) -> int:
         """Queue the failed rows of `batch` and its parts again, or those of one cause; how many."""

@@ -86,10 +86,12 @@ def check_shown(
 
     if jobfile.images.longest_side is not None:
         require_pillow()
+    inside = jobfile.images.inside_folder
     named: list[str] = []
     missing = 0
     for number, row in enumerate(rows, 1):
-        lacking = [url for url in _shown(prompt, row) if is_missing(url, folder)]
+        shown = _shown(prompt, row)
+        lacking = [url for url in shown if is_missing(url, folder, inside_folder=inside)]
         missing += len(lacking)
         if len(named) < MOST_NAMED:
             named += [_("row {number}: {url}").format(number=number, url=url) for url in lacking]

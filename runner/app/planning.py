@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
-
-import anyio.lowlevel
+from typing import TYPE_CHECKING
 
 from runner import exact_json
 from runner.app.credits import Purchase
@@ -18,6 +17,10 @@ from runner.app.rows import CHECK
 from runner.app.submission import Checked, Progress, unseen_progress
 from runner.app.suggestions import Suggestion
 from runner.core.forecast import Forecast
+from runner.threads import in_thread
+
+if TYPE_CHECKING:
+    from runner.app.application import Application
 
 # The prompts of the first rows are rendered, so that a wrong template is noticed; and those of as
 # many rows more, spread evenly over the dataset, to estimate the tokens. Of fewer than twice as
@@ -77,6 +80,28 @@ class Packed:
     forecast: Forecast
 
 
+async def full_plan(
+    midnight: Application, checked: Checked, on_progress: Progress = unseen_progress
+) -> Plan:
+    """What a batch would cost, what pays for it, and what might do it sooner.
+
+    Raises:
+        RunnerError: As `make_plan`.
+    """
+    models, most = checked.jobfile.job.choices, checked.jobfile.limits.max_calls
+    found = await make_plan(
+        checked,
+        lambda calls: midnight.forecast(models, calls, most),
+        midnight.answered_before,
+        on_progress,
+    )
+    purchases = await midnight.purchases(models, found.pack)
+    writes = checked.jobfile.job.kind in ("chat", "request")
+    long = found.forecast.days > 1 or found.forecast.paid_until is not None
+    suggestions = await midnight.suggestions(models) if writes and long else ()
+    return replace(found, purchases=purchases, suggestions=suggestions)
+
+
 async def make_plan(
     checked: Checked,
     foretell: Callable[[int], Awaitable[Forecast]],
@@ -104,7 +129,7 @@ async def make_plan(
             for part in parts
         }
         size = await _read(checked, keys, on_progress)
-        asked = {stride: distinct.count() for stride, distinct in keys.items()}
+        asked = {one: await in_thread(distinct.count) for one, distinct in keys.items()}
         left = [
             asked[part.stride] - await _answered(checked, part, keys[part.stride], known)
             for part in parts
@@ -157,14 +182,18 @@ async def _read(checked: Checked, keys: Mapping[int, DistinctKeys], on_progress:
     request_key = request_keys(checked.jobfile, checked.prompt, checked.folder).of
     sample, rows = _Sample(checked), iter(checked.rows())
     number, total = 0, checked.dataset.rows
-    while chunk := list(islice(rows, CHUNK)):
+
+    def read_some() -> int:
+        chunk = list(islice(rows, CHUNK))
         found = list(map(request_key, chunk))
         for stride, distinct in keys.items():
             distinct.add(found[-number % stride :: stride])
         sample.add(number, chunk, found)
-        number += len(chunk)
+        return len(chunk)
+
+    while some := await in_thread(read_some):  # a chunk takes some hundredths of a second
+        number += some
         on_progress(number, total)
-        await anyio.lowlevel.checkpoint()  # a chunk takes some hundredths of a second
     return _Size(sample.mean_bytes, sample.mean_shared)
 
 
@@ -228,6 +257,10 @@ async def _answered(checked: Checked, part: Part, keys: DistinctKeys, known: Kno
     found = 0
     for partition in keys.partitions():
         fingerprints = map(prints.of, partition)
-        while some := list(islice(fingerprints, CHUNK)):
-            found += len(await known(some))
+
+        def some(of: Iterator[bytes] = fingerprints) -> list[bytes]:
+            return list(islice(of, CHUNK))
+
+        while chunk := await in_thread(some):
+            found += len(await known(chunk))
     return found

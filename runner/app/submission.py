@@ -141,6 +141,7 @@ def check_submission(
     selection: Selection = ALL,
     alias: Path | None = None,
     constant_prompt: bool = False,
+    inside_folder: bool = False,
 ) -> Checked:
     """Read the job file and the whole dataset.
 
@@ -152,6 +153,7 @@ def check_submission(
         selection: Which of its rows are meant.
         alias: What a user knows it by, if not by its first file; see `Dataset`.
         constant_prompt: Whether the prompt may be the same for all rows.
+        inside_folder: Whether the job file and the rows may only name files of their own folders.
 
     Raises:
         JobFileError: The job file is wrong, or reads a column that the dataset lacks.
@@ -159,7 +161,10 @@ def check_submission(
             rows name images that are not there.
         ConfigError: Images are to be made smaller, and Pillow is not installed.
     """
-    loaded, where = _loaded(job, constant_prompt=constant_prompt)
+    loaded, where = _loaded(job, inside_folder=inside_folder)
+    if constant_prompt:
+        constant = loaded.prompt.model_copy(update={"constant": True})
+        loaded = loaded.model_copy(update={"prompt": constant})
     prompt = Prompt(loaded)
     if loaded.job.kind == "request":
         asked = check_requests(dataset, selection=selection, on_progress=on_progress)
@@ -189,16 +194,15 @@ def _columns_needed(loaded: JobFile, prompt: Prompt) -> frozenset[str]:
     return prompt.required_columns | ({canonical(gold)} if gold else set())
 
 
-def _loaded(job: Path | JobFile, *, constant_prompt: bool) -> tuple[JobFile, str]:
+def _loaded(job: Path | JobFile, *, inside_folder: bool) -> tuple[JobFile, str]:
     """The job file, and what errors call it."""
     if isinstance(job, JobFile):
-        loaded, where = job, job.job.name
-    else:
-        loaded, where = jobfile.load(job), str(job)
-    if constant_prompt:
-        prompt = loaded.prompt.model_copy(update={"constant": True})
-        loaded = loaded.model_copy(update={"prompt": prompt})
-    return loaded, where
+        return job, job.job.name
+    loaded = jobfile.load(job, inside_folder=inside_folder)
+    if inside_folder:
+        images = loaded.images.model_copy(update={"inside_folder": True})
+        loaded = loaded.model_copy(update={"images": images})
+    return loaded, str(job)
 
 
 def _results_of_ours(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass, replace
+from typing import Any
 
 import anyio
 
@@ -25,6 +26,8 @@ NOTE = "it was a trial"
 # Whoever looks on does not want to wait long for what may pass, or for what does not come.
 MOST_ATTEMPTS = 3
 PATIENCE_MS = 5 * 60_000
+# It goes before all that is queued.
+FIRST = -100
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,8 @@ def as_trial(checked: Checked) -> Checked:
     """What was checked, as a trial: asked anew each time, once a row, and not for long."""
     jobfile = with_image_folder(checked.jobfile)
     wanted = jobfile.job.reuse and "reuse" in jobfile.job.model_fields_set
-    once = {"name": f"try: {jobfile.job.name}", "votes": 1, "check": 0.0, "reuse": wanted}
+    once: dict[str, Any] = {"name": f"try: {jobfile.job.name}", "votes": 1, "check": 0.0}
+    once |= {"reuse": wanted, "priority": FIRST}
     most = min(MOST_ATTEMPTS, jobfile.limits.max_attempts)
     changed = {
         "job": jobfile.job.model_copy(update=once),
@@ -59,8 +63,13 @@ def as_trial(checked: Checked) -> Checked:
     return replace(checked, jobfile=changed_file, is_trial=True, salt=secrets.token_hex(8))
 
 
-async def run_trial(midnight: Application, checked: Checked) -> Trial:
+async def run_trial(midnight: Application, checked: Checked, *, signals: bool = True) -> Trial:
     """Ask the rows of `checked` now, as far as today allows.
+
+    Args:
+        midnight: Where to.
+        checked: The few rows, and what is asked of them.
+        signals: Whether SIGINT and SIGTERM stop it.
 
     Raises:
         RunnerError: As `Application.run`.
@@ -72,7 +81,7 @@ async def run_trial(midnight: Application, checked: Checked) -> Trial:
             only=batch,
             wait=False,
             pace=Pace.ASAP,
-            signals=True,
+            signals=signals,
             patience_ms=PATIENCE_MS,
             observer=calls.append,
         )

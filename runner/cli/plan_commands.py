@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -79,8 +78,8 @@ def plan(
     if session.json:
         print_json(as_json.plan(found) | {"data_use": account_json.data_uses(session.settings)})
         return exit_codes.DONE
-    from runner.cli.render import summaries
-    from runner.wording import fmt
+    from runner.cli.render.layout import facts
+    from runner.wording import fmt, plan_messages
 
     models = fmt.model_names(found.models)
     session.print(
@@ -88,19 +87,8 @@ def plan(
             name=found.name, models=models
         )
     )
-    session.print(
-        summaries.cost(
-            found.rows,
-            found.forecast,
-            now,
-            distinct=found.distinct,
-            reused=found.reused,
-            alone=found.single_calls,
-            tokens=found.prompt_tokens,
-            more=summaries.ways_to_pay(found.purchases, found.suggestions),
-        )
-    )
-    if (advice := summaries.packing_advice(found)) is not None:
+    session.print(facts(plan_messages.plan(found, now)))
+    if (advice := plan_messages.packing_advice(found)) is not None:
         session.print(advice)
     session.print(
         _("try it in virtual time: {command}").format(
@@ -111,22 +99,11 @@ def plan(
 
 
 async def _planned(session: Session, midnight: Application, checked: Checked) -> Plan:
-    from runner.app.planning import make_plan
+    from runner.app.planning import full_plan
     from runner.cli.render.consoles import bar
 
-    models, most = checked.jobfile.job.choices, checked.jobfile.limits.max_calls
     with bar(session.err, _("reckoning")) as tick:
-        found = await make_plan(
-            checked,
-            lambda calls: midnight.forecast(models, calls, most),
-            midnight.answered_before,
-            tick,
-        )
-    purchases = await midnight.purchases(models, found.pack)
-    writes = checked.jobfile.job.kind in ("chat", "request")
-    long = found.forecast.days > 1 or found.forecast.paid_until is not None
-    suggestions = await midnight.suggestions(models) if writes and long else ()
-    return replace(found, purchases=purchases, suggestions=suggestions)
+        return await full_plan(midnight, checked, tick)
 
 
 @app.command(

@@ -124,14 +124,17 @@ def submit(
     if session.json:
         print_json(as_json.submitted(found))
         return exit_codes.DONE
-    from runner.cli.render import status_tables, summaries
+    from runner.cli.render import status_tables
+    from runner.cli.render.layout import facts
     from runner.clock import SystemClock
+    from runner.wording import plan_messages
 
     word = _("queued as") if found.created else _("queued before as")
     session.print(
         _("{name}: {word} batch {id}").format(name=found.batch.name, word=word, id=found.batch.id)
     )
-    session.print(summaries.cost(found.batch.rows, found.forecast, SystemClock().now()))
+    cost = plan_messages.cost(found.batch.rows, found.forecast, SystemClock().now())
+    session.print(facts(cost))
     go_on = (
         session.command("run")
         if status_tables.runnable(found.batch)

@@ -91,7 +91,7 @@ def init(
     show: Annotated[bool, typer.Option("--list", help=_("Only list the ready ones."))] = False,
 ) -> int:
     """Write a job file for your data, or copy a ready one; none is replaced."""
-    from runner.cli import templates
+    from runner.app import templates
 
     session = session_of(context)
     if show:

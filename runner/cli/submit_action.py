@@ -119,15 +119,15 @@ async def submit(
     target: OutputTarget | None = None,
 ) -> Submitted:
     """Queue what was checked, with a progress bar; say what it has to do with earlier batches."""
-    from runner.cli.render import lineage_view  # noqa: PLC0415 - only what queues
+    from runner.wording import lineage_messages  # noqa: PLC0415 - only what queues
 
     with bar(session.err, _("queueing")) as tick:
         found = await midnight.submit(again.apply(checked), tick, again.wishes)
-    told = lineage_view.told(found)
+    told = lineage_messages.told(found)
     if target is not None and target.path is not None:
         batch, kept = await midnight.name_output(found.batch, target.path, target.errors)
         found = replace(found, batch=batch)
-        told += lineage_view.kept(target.path, kept)
+        told += lineage_messages.kept(target.path, kept)
     for line in told:
         session.err.print(line, style="cyan", highlight=False, soft_wrap=True)
     return found

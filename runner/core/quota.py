@@ -140,6 +140,8 @@ def room_at(window: Window, cost: Cost, now: int) -> int | None:
             if window.reserved > bound or not window.limit:
                 return None
             return window.counted_at + -(-excess * ms // window.limit)
+        case Calendar() if window.may_be_tried and now < window.limit_tried_at:
+            return window.limit_tried_at
         case Calendar() | Grant():
             return max(window.resets_at, now + 1)
 

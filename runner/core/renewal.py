@@ -223,13 +223,9 @@ def _tried(window: Window, quota: Quota, now: int) -> Window:
 
 
 def _may_be_retried(window: Window, now: int) -> bool:
-    """Whether a limit learned from a refusal is used up, and its gate lets a try in.
-
-    What is reserved for the user is not tried for: nobody knows how much of it is left.
-    """
-    learned = window.limit_source is Source.REFUSAL and isinstance(window.period, Calendar)
-    idle = window.reserved == 0 and window.reserve == 0
-    return learned and idle and window.remaining == 0 and window.gate.parked_until <= now
+    """Whether a limit learned from a refusal is used up, and it is time for its try."""
+    due = max(window.limit_tried_at, window.gate.parked_until) <= now
+    return window.may_be_tried and window.reserved == 0 and window.remaining == 0 and due
 
 
 def _inherit_limit(fresh: Window, old: Window) -> Window:

@@ -261,8 +261,7 @@ def _spread_until(window: Window, last_start: int) -> int:
     """
     if window.limit_source is not Source.REFUSAL:
         return window.resets_at
-    two_thirds = window.resets_at - (window.resets_at - window.starts_at) // 3
-    return max(two_thirds, (last_start + window.resets_at) // 2)
+    return max(window.limit_tried_at, (last_start + window.resets_at) // 2)
 
 
 def _idle(demand: Demand) -> Waiting:

@@ -130,6 +130,24 @@ class Window:
         return published and self.limit_learned_at is not None
 
     @property
+    def limit_tried_at(self) -> int:
+        """From when on a limit that was learned from a refusal is tried, where it is used up.
+
+        Two thirds into the period: late enough to notice most of what may have been added in it,
+        and early enough to spend that.
+        """
+        return self.resets_at - (self.resets_at - self.starts_at) // 3
+
+    @property
+    def may_be_tried(self) -> bool:
+        """Whether its limit was learned from a refusal, and may be tried.
+
+        What is reserved for the user is not tried for: nobody knows how much of it is left.
+        """
+        learned = self.limit_source is Source.REFUSAL and isinstance(self.period, Calendar)
+        return learned and self.reserve == 0
+
+    @property
     def scope(self) -> Scope:
         """Whom it concerns."""
         return Scope.MODEL if self.model else Scope.ACCOUNT

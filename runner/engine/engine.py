@@ -47,6 +47,7 @@ from runner.engine.turn_writer import TurnWriter
 from runner.errors import RunnerError, StoreError, UnavailableError
 from runner.providers.endpoint import Endpoint
 from runner.store import runners
+from runner.store.batches import Batch
 from runner.store.database import Database
 
 log = logging.getLogger(__name__)
@@ -239,6 +240,7 @@ class Engine:
 
     async def _turn(self, scheduler: Scheduler) -> Wait:
         """Read if it is time, then write if there is anything to write."""
+        self._runs.begin_turn()
         self._provider_clock.check_jump()
         memory = await self._current_memory()
         self._trouble.check_disk()
@@ -335,9 +337,9 @@ class Engine:
         expired = await self._runs.conclude(memory, wait, self._status())
         self._deadline = min([self._deadline, *expired])
 
-    def _rules_of(self, key: int) -> Rules | None:
-        """What is wanted of the calls of a demand; nothing while no call may start."""
-        return self._runs.rules_of(key) if self._admitting else None
+    def _rules_of(self, batch: Batch | None) -> Rules | None:
+        """What is wanted of the calls of a batch or of clients; nothing while none may start."""
+        return self._runs.rules_of(batch) if self._admitting else None
 
     def _status(self) -> EngineStatus:
         """What the runs need to know of the engine."""

@@ -55,6 +55,7 @@ class Run:
     def __init__(self, options: RunOptions) -> None:
         self.options = options
         self.stopping = False
+        self.is_known = False  # to the turn that is taken
         self.deadline = float("inf")  # of the loop's time, once it is stopping
         self.ending: Ending | None = None
         self.failure: RunnerError | None = None
@@ -68,6 +69,13 @@ class Run:
     def covers(self, batch_id: int) -> bool:
         """Whether the run is about this batch."""
         return self.options.only is None or batch_id in self.options.only
+
+    def concerns(self, batch: Batch) -> bool:
+        """Whether the run asks for this batch: for a trial only one that names it.
+
+        Whoever looks on wants to be shown all that is said, from the first call on.
+        """
+        return self.covers(batch.id) and (self.options.only is not None or not batch.is_trial)
 
     @property
     def is_held(self) -> bool:

@@ -13,7 +13,7 @@ from runner.core.selection import Wait
 from runner.core.states import BatchState
 from runner.engine import event_log
 from runner.engine.call import Observer
-from runner.engine.client_queue import CLIENT_RULES, is_of_client
+from runner.engine.client_queue import CLIENT_RULES
 from runner.engine.memory import Memory
 from runner.engine.run import Run
 from runner.engine.showing import progress_of
@@ -21,6 +21,7 @@ from runner.engine.snapshot import is_runnable
 from runner.errors import RunnerError, UnauthorisedError
 from runner.providers.account import Account
 from runner.store import batches
+from runner.store.batches import Batch
 from runner.store.database import Database
 
 # How often a watcher is shown what happens while calls are made.
@@ -75,6 +76,11 @@ class Runs:
         if self._are_over:
             run.end(Ending.STOPPED, self._failure)
 
+    def begin_turn(self) -> None:
+        """A turn begins: it knows the runs of now, and tells nothing of one that comes later."""
+        for run in self._runs:
+            run.is_known = True
+
     def remove(self, run: Run) -> None:
         """Work no more for `run`."""
         if run in self._runs:
@@ -86,14 +92,17 @@ class Runs:
         for run in self:
             run.end(Ending.STOPPED, failure)
 
-    def rules_of(self, key: int) -> Rules | None:
-        """What is wanted of a demand's calls: of a batch's, by the first run that is about it."""
-        if is_of_client(key):
+    def rules_of(self, batch: Batch | None) -> Rules | None:
+        """What a run that names the batch wants of its calls, or else any run; or of clients."""
+        if batch is None:
             return CLIENT_RULES
+        found = None
         for run in self._runs:
-            if not run.stopping and run.covers(key):
-                return run.options.rules
-        return None
+            if not run.stopping and run.concerns(batch):
+                if run.options.only is not None:
+                    return run.options.rules
+                found = found or run.options.rules
+        return found
 
     def observers(self, batch_id: int) -> list[Observer]:
         """Who is shown what is said in the calls of a batch."""
@@ -116,6 +125,8 @@ class Runs:
         await self._note_paused(memory)
         expired = []
         for run in self:
+            if not run.is_known:
+                continue
             if (ending := _ending(run, memory, wait, status)) is not None:
                 if status.open_calls_of(run) and run.stopping:
                     expired.append(run.deadline)
@@ -142,7 +153,7 @@ class Runs:
         """Find out which of the batches that have gone were paused, and which are no more."""
         for run in self:
             gone = run.gone(memory.snapshot.batches)
-            at_work = any(run.covers(batch_id) for batch_id in memory.snapshot.batches)
+            at_work = any(run.concerns(batch) for batch in memory.snapshot.batches.values())
             if not gone and (not run.paused or at_work):
                 continue
             async with self._database.read() as connection:
@@ -156,7 +167,7 @@ class Runs:
 
 def _ending(run: Run, memory: Memory, wait: Wait, status: EngineStatus) -> Ending | None:
     """Why `run` is over, if it is."""
-    own = [batch for batch in memory.snapshot.batches.values() if run.covers(batch.id)]
+    own = [batch for batch in memory.snapshot.batches.values() if run.concerns(batch)]
     run.waiting = tuple(reason for reason in wait.reasons if run.covers(reason.key))
     stalled = run.stalled(own, status.at)
     if run.stopping and anyio.current_time() >= run.deadline:

@@ -38,10 +38,10 @@ from runner.store.counts import Changes
 from runner.store.database import Database
 from runner.store.reserve import reserve
 
-RulesOf = Callable[[int], Rules | None]
-"""By the key of a demand, what is wanted of its calls; None: nobody wants them made now."""
+RulesOf = Callable[[Batch | None], Rules | None]
+"""Of a batch, or of clients, what is wanted of its calls; None: nobody wants them made now."""
 
-NOTHING: RulesOf = lambda _batch_id: None  # noqa: E731 - admits nothing
+NOTHING: RulesOf = lambda _batch: None  # noqa: E731 - admits nothing
 
 
 class Scheduler:
@@ -115,7 +115,7 @@ class Scheduler:
                 rules,
             )
             for batch in memory.snapshot.batches.values()
-            if (rules := rules_of(batch.id)) is not None
+            if (rules := rules_of(batch)) is not None
         ]
         demands = [*self._of_clients(rules_of), *(one for one in demands if one.routes)]
         return admission.admit(
@@ -125,7 +125,7 @@ class Scheduler:
     def _of_clients(self, rules_of: RulesOf) -> list[Demand]:
         """What clients want, if any call may start for them."""
         found = self._clients.demands(self._accounts.accounts)
-        return [one for one in found if rules_of(one.key) is not None]
+        return found if rules_of(None) is not None else []
 
     def routes(self, memory: Memory) -> set[Route]:
         """Every route that the calls of a batch may take."""
@@ -209,7 +209,7 @@ class Scheduler:
         free = self._bounds.max_concurrency - memory.in_flight
         wanted = []
         for batch in memory.snapshot.batches.values():
-            rules = rules_of(batch.id)
+            rules = rules_of(batch)
             if rules is not None and (routes := routes_of(batch.models, accounts)):
                 wanted.append((batch, rules, routes))
         asked = self._of_clients(rules_of)

@@ -40,7 +40,7 @@ def progress_of(
         in_flight: Calls under way.
         trouble: What keeps results from being written, if anything.
     """
-    own = tuple(batch for batch in memory.snapshot.batches.values() if run.covers(batch.id))
+    own = tuple(batch for batch in memory.snapshot.batches.values() if run.concerns(batch))
     routes = {route for batch in own for route in routes_of(batch.models, accounts)}
     found = windows_of(memory.snapshot.latest, accounts, routes, at + skew_ms)
     reasons = tuple(reason for reason in wait.reasons if run.covers(reason.key))

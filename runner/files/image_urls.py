@@ -30,10 +30,12 @@ class ImageLimits:
     Attributes:
         max_bytes: The most bytes of the image, before base64 adds a third to them.
         longest_side: The most pixels of a side; a larger image is resized. None: no limit.
+        inside_folder: Whether a file may only be in the folder in which relative paths start.
     """
 
     max_bytes: int
     longest_side: int | None = None
+    inside_folder: bool = False
 
 
 async def image_url(text: str, folder: Path, limits: ImageLimits) -> str:
@@ -66,6 +68,9 @@ def read_image_url(text: str, folder: Path, limits: ImageLimits) -> str:
     else:
         path = _path(text, folder)
         where = str(path)
+        if limits.inside_folder and not _is_inside(path, folder):
+            remedy = "hand the image in together with the dataset"
+            raise InputError("this image is elsewhere on this machine", where=where, remedy=remedy)
         data = _read(path, limits, folder)
     return _data_url(data, where, limits)
 
@@ -87,13 +92,14 @@ def image_identity(text: str, folder: Path) -> str:
     return f"{path} {found.st_size} {found.st_mtime_ns}"
 
 
-def is_missing(text: str, folder: Path) -> bool:
-    """Whether `text` names a local file that does not exist. Never raises."""
+def is_missing(text: str, folder: Path, *, inside_folder: bool = False) -> bool:
+    """Whether `text` names a local file that does not exist, or not there. Never raises."""
     text = text.strip()
     if is_remote(text) or magic.is_data_url(text):
         return False
     try:
-        return not _path(text, folder).is_file()
+        path = _path(text, folder)
+        return not path.is_file() or (inside_folder and not _is_inside(path, folder))
     except (InputError, OSError, ValueError):
         return True
 
@@ -114,6 +120,10 @@ def _path(text: str, folder: Path) -> Path:
     if not text:
         raise InputError("no image is named", remedy="put a path or a URL into the column")
     return Path(os.path.abspath(folder / text))  # noqa: PTH100 - resolve() would read the disk
+
+
+def _is_inside(path: Path, folder: Path) -> bool:
+    return path.resolve().is_relative_to(folder.resolve())
 
 
 def _of_file_url(url: str) -> str:

@@ -129,7 +129,7 @@ class JobFile(TomlTable):
                 "job": True,
                 "prompt": {"constant"},
                 "answer": {"max_asks"},
-                "images": {"folder", "max_bytes"},
+                "images": {"folder", "max_bytes", "inside_folder"},
                 "limits": True,
                 "output": True,
             },

@@ -107,8 +107,11 @@ class ImageSpec(TomlTable):
         max_bytes: The largest image, in bytes, that is sent or stored.
         longest_side: The most pixels of a side of an image that is sent; larger ones are resized,
             which needs ``midnight-runner[vision]``. By default none is resized.
+        inside_folder: Whether images of the dataset's folder alone are sent, and none from
+            elsewhere on this machine; so it always is for what is handed in by a browser.
     """
 
     folder: NonBlank | None = None
     max_bytes: Annotated[int, Field(ge=1_000, le=100_000_000)] = 20_000_000
     longest_side: Annotated[int, Field(ge=16, le=16_384)] | None = None
+    inside_folder: bool = False

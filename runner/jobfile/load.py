@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,23 +20,34 @@ _JOB_FILE = TomlFile(
     remedy=_("correct them, or start from a ready job file (midnight init)"),
 )
 
+# Where a job file may name a file.
+_FILES = (("answer", "schema"), ("prompt", "examples"))
 
-def load(path: Path) -> JobFile:
+
+def load(path: Path, *, inside_folder: bool = False) -> JobFile:
     """Read and validate the job file at `path`; its stem is the job's default name.
+
+    Args:
+        path: The file.
+        inside_folder: Whether the files that it names have to be in its folder.
 
     Raises:
         JobFileError: The file cannot be read, is not TOML, or is not a valid job file.
     """
-    return parse(_JOB_FILE.read(path), where=str(path), folder=path.parent)
+    text = _JOB_FILE.read(path)
+    return parse(text, where=str(path), folder=path.parent, inside_folder=inside_folder)
 
 
-def parse(text: str, where: str, folder: Path | None = None) -> JobFile:
+def parse(
+    text: str, where: str, folder: Path | None = None, *, inside_folder: bool = False
+) -> JobFile:
     """Validate the text of a job file.
 
     Args:
         text: TOML.
         where: Names the file in errors; its stem is the job's default name.
         folder: The folder of the files that it names; None: it cannot name any.
+        inside_folder: Whether these files have to be in it.
 
     Raises:
         JobFileError: The text is not TOML, or is not a valid job file.
@@ -44,7 +56,11 @@ def parse(text: str, where: str, folder: Path | None = None) -> JobFile:
     job = tables.get("job")
     if isinstance(job, dict):
         job.setdefault("name", Path(where).stem.encode(errors="replace").decode() or "job")
-    places = _include_files(tables, folder, where) if folder is not None else []
+    places = []
+    if folder is not None:
+        if inside_folder:
+            _check_inside(tables, folder, where)
+        places = _include_files(tables, folder, where)
     return build(tables, where, places)
 
 
@@ -63,6 +79,26 @@ def build(tables: dict[str, Any], where: str, places: Sequence[str] = ()) -> Job
     if jobfile.prompt.examples:
         Prompt(jobfile, places)  # raises when an example is invalid
     return jobfile
+
+
+def _check_inside(tables: dict[str, Any], folder: Path, where: str) -> None:
+    """Check that the files that a job file names are in its folder.
+
+    Raises:
+        JobFileError: One is elsewhere.
+    """
+    for table, key in _FILES:
+        values = tables.get(table)
+        name = values.get(key) if isinstance(values, dict) else None
+        if isinstance(name, str) and not _is_inside(folder, name):
+            what, remedy = f'"{name}" is elsewhere on this machine', "hand the file in, too"
+            raise JobFileError(what, where=f"{where}: [{table}] {key}", remedy=remedy)
+
+
+def _is_inside(folder: Path, name: str) -> bool:
+    with suppress(ValueError, OSError):  # it cannot be read either, which is told then
+        return (folder / name).resolve().is_relative_to(folder.resolve())
+    return True
 
 
 def _include_files(tables: dict[str, Any], folder: Path, where: str) -> list[str]:

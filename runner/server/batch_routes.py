@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -24,11 +25,12 @@ from runner.server.replies import (
     read_body,
     send_json,
 )
-from runner.server.upload import Form, read_form
+from runner.server.upload import Form, Limits, read_form
 from runner.store.api_files import Paging
 from runner.threads import in_thread
 
 _PIECE = 1 << 20
+_MOST = Limits(files=200_000_000)  # as OpenAI's batches have it
 _MOST_BODY = 64 << 10
 _MOST_PAIRS, _MOST_NAME, _MOST_VALUE = 16, 64, 512
 _MOST_KEY = 255
@@ -97,11 +99,11 @@ class BatchRoutes:
     ) -> dict[str, Any] | None:
         part = self._files.new_part()
         try:
-            form = await read_form(scope, receive, part)
+            form = await read_form(scope, receive, partial(_only_file, part), _MOST)
             if form is None:
                 return None
             life_s = _checked_form(form)
-            name = form.filename or "requests.jsonl"
+            name = form.files[0].filename or "requests.jsonl"
             file = await self._files.keep(
                 part, client.name, form.fields["purpose"], name, life_s=life_s
             )
@@ -164,13 +166,19 @@ def _open(path: Path) -> Any:
         raise OutputError(f"the file cannot be read ({error.strerror})") from error
 
 
+def _only_file(part: Path, form: Form, _field: str, _filename: str) -> Path:
+    if form.files:
+        raise invalid("a form holds one file", param="file")
+    return part
+
+
 def _checked_form(form: Form) -> int | None:
     """How long the file is kept; None: as long as usual.
 
     Raises:
         Problem: The form lacks something.
     """
-    if form.filename is None:
+    if not form.files:
         raise invalid("the form holds no file", param="file")
     if form.fields.get("purpose") != "batch":
         raise invalid("files are taken for the purpose batch", param="purpose")

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import anyio
 
 from runner.app.application import Application
+from runner.app.drafts import Drafts
 from runner.app.gateway import Gateway
 from runner.app.live import LiveOverview
 from runner.core.ending import Ending
@@ -45,7 +46,8 @@ async def serve(
     """
     gateway = midnight.gateway()
     live = LiveOverview(midnight, gateway)
-    app = await _application(midnight, gateway, live, host)
+    drafts = Drafts(midnight, midnight.clock, live.changed)
+    app = await _application(midnight, gateway, live, drafts, host)
     stopped, ending = anyio.Event(), Ending.STOPPED
     failure: RunnerError | None = None
     async with anyio.create_task_group() as tasks:
@@ -60,6 +62,7 @@ async def serve(
 
         tasks.start_soon(run)
         tasks.start_soon(gateway.batches.work)
+        tasks.start_soon(drafts.work)
         tasks.start_soon(app.work)
         try:
             await serve_app(app, host, port, ready=ready, until=stopped)
@@ -72,7 +75,7 @@ async def serve(
 
 
 async def _application(
-    midnight: Application, gateway: Gateway, live: LiveOverview, host: str
+    midnight: Application, gateway: Gateway, live: LiveOverview, drafts: Drafts, host: str
 ) -> ServerApp:
     """What answers at an address.
 
@@ -87,4 +90,4 @@ async def _application(
     settings = gateway.settings.serve
     hosts = None if host in ANY_ADDRESS else {host, *settings.hosts}
     access = Access(gateway.clients, hosts, settings.cors_origins)
-    return ServerApp(gateway, access, Dashboard(midnight, gateway, live))
+    return ServerApp(gateway, access, Dashboard(midnight, gateway, live, drafts))

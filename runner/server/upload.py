@@ -1,9 +1,13 @@
-"""Uploads: the one file of a form, written to the disk as it comes, and the form's other fields."""
+"""Uploads: the files of a form, written to the disk as they come, and the form's other fields.
+
+They are written in a thread: a disk that is slow holds up nobody else.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -13,63 +17,84 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.types import Message, Receive, Scope
 
 from runner.files.target import as_output_errors
-from runner.server.replies import header, invalid
+from runner.server.replies import Problem, header, invalid
+from runner.threads import in_thread
 
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
 
-# As OpenAI's batches have it.
-MOST_FILE_BYTES = 200_000_000
 # So long may each piece of an upload take to come.
 LONGEST_PIECE_S = 120.0
-_MOST_FIELD_BYTES = 64 << 10
 _MOST_FIELDS = 32
 _MOST_NAME = 255
 
 
+@dataclass(frozen=True, slots=True)
+class SentFile:
+    """One file of a form: the name of its field, its own, and where it was written."""
+
+    field: str
+    filename: str
+    path: Path
+
+
 @dataclass(slots=True)
 class Form:
-    """What was sent.
+    """What was sent, in the order in which it came: its fields by name, and its files."""
 
-    Attributes:
-        filename: Of the file; None: there was no file.
-        fields: The others, by name.
-    """
-
-    filename: str | None = None
     fields: dict[str, str] = field(default_factory=dict)
+    files: list[SentFile] = field(default_factory=list)
 
 
-async def read_form(scope: Scope, receive: Receive, target: Path) -> Form | None:
-    """Read a form whose file goes to `target`; None: the client has left before its end.
+# Where the next file of a form goes, with the names of its field and its own; None: nowhere. It
+# may refuse the form by what has come before.
+Place = Callable[[Form, str, str], Path | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much a form may hold: bytes of all files, and of each of the other fields."""
+
+    files: int
+    field: int = 64 << 10
+
+
+async def read_form(scope: Scope, receive: Receive, place: Place, limits: Limits) -> Form | None:
+    """Read a form; None: the client has left before its end.
+
+    Args:
+        scope: The request.
+        receive: What it consists of.
+        place: Tells where each file goes.
+        limits: How large it may be.
 
     Raises:
         Problem: It is no form, is too large, or does not go on.
-        OutputError: The file cannot be written.
+        OutputError: A file cannot be written.
     """
     kind, options = parse_options_header(header(scope, b"content-type") or "")
     if kind != b"multipart/form-data" or not options.get(b"boundary"):
         raise invalid("a file is sent as multipart/form-data, with a boundary")
     told = header(scope, b"content-length") or ""
-    if told.isdecimal() and int(told[:18]) > MOST_FILE_BYTES + _MOST_FIELDS * _MOST_FIELD_BYTES:
-        raise invalid(f"the file is larger than {MOST_FILE_BYTES:,} bytes", status=413)
-    with as_output_errors(target), target.open("xb") as file:
-        reader = _Reader(file)
+    if told.isdecimal() and int(told[:18]) > limits.files + _MOST_FIELDS * limits.field:
+        raise _too_large(limits)
+    with ExitStack() as opened:
+        reader = _Reader(place, limits, opened)
         parser = MultipartParser(options[b"boundary"], reader.callbacks())
         try:
             while True:
                 message = await _next_piece(receive)
                 if message["type"] == "http.disconnect":
                     return None
-                parser.write(message.get("body", b""))
+                await in_thread(parser.write, message.get("body", b""))
                 if not message.get("more_body", False):
                     break
             parser.finalize()
         except MultipartParseError as error:
             raise invalid(f"this is no form: {error}") from None
-    if not reader.is_complete:
-        raise invalid("the form is cut off")
-    return reader.form
+        if not reader.is_complete:
+            raise invalid("the form is cut off")
+        return reader.form
 
 
 async def _next_piece(receive: Receive) -> Message:
@@ -80,13 +105,27 @@ async def _next_piece(receive: Receive) -> Message:
         raise invalid("the upload did not go on in time", status=408) from None
 
 
-class _Reader:
-    """Takes the parts of a form as the parser finds them."""
+def _too_large(limits: Limits) -> Problem:
+    return invalid(f"the file is larger than {limits.files:,} bytes", status=413)
 
-    def __init__(self, file: BinaryIO) -> None:
+
+def _close_unfinished(file: BinaryIO) -> None:
+    """Close a file, unless it is; what could not be written has been told."""
+    with suppress(OSError):
+        file.close()
+
+
+class _Reader:
+    """Takes the parts of a form as the parser finds them; closes its files with `opened`."""
+
+    def __init__(self, place: Place, limits: Limits, opened: ExitStack) -> None:
         self.form = Form()
         self.is_complete = False
-        self._file = file
+        self._place = place
+        self._limits = limits
+        self._opened = opened
+        self._file: BinaryIO | None = None
+        self._path = Path()
         self._size = 0
         self._header_name = b""
         self._header_value = b""
@@ -102,6 +141,7 @@ class _Reader:
             "on_header_field": self._name,
             "on_header_value": self._text,
             "on_header_end": self._end_header,
+            "on_headers_finished": self._end_headers,
             "on_end": self._end,
         }
 
@@ -110,7 +150,7 @@ class _Reader:
         return b"filename" in self._disposition
 
     def _begin(self) -> None:
-        self._disposition, self._value = {}, bytearray()
+        self._disposition, self._value, self._file = {}, bytearray(), None
 
     def _name(self, data: bytes, start: int, end: int) -> None:
         self._header_name += data[start:end]
@@ -121,28 +161,44 @@ class _Reader:
     def _end_header(self) -> None:
         if self._header_name.lower() == b"content-disposition":
             _, self._disposition = parse_options_header(self._header_value)
-            if self._is_file:
-                if self.form.filename is not None:
-                    raise invalid("a form holds one file", param="file")
-                name = self._disposition[b"filename"].decode("utf-8", "replace")
-                self.form.filename = "".join(c for c in name if c.isprintable())[-_MOST_NAME:]
         self._header_name = self._header_value = b""
 
-    def _data(self, data: bytes, start: int, end: int) -> None:
-        if self._is_file:
-            self._size += end - start
-            if self._size > MOST_FILE_BYTES:
-                raise invalid(f"the file is larger than {MOST_FILE_BYTES:,} bytes", status=413)
-            self._file.write(data[start:end])
+    def _end_headers(self) -> None:
+        if not self._is_file:
             return
-        self._value += data[start:end]
-        if len(self._value) > _MOST_FIELD_BYTES:
-            raise invalid("a field of the form is too large", status=413)
+        sent = self._disposition[b"filename"].decode("utf-8", "replace")
+        filename = "".join(c for c in sent if c.isprintable())[-_MOST_NAME:]
+        path = self._place(self.form, self._field, filename)
+        if path is not None:
+            self._path = path
+            with as_output_errors(path):
+                self._file = path.open("xb")
+            self._opened.callback(_close_unfinished, self._file)
+            self.form.files.append(SentFile(self._field, filename, path))
+
+    @property
+    def _field(self) -> str:
+        return self._disposition.get(b"name", b"").decode("utf-8", "replace")
+
+    def _data(self, data: bytes, start: int, end: int) -> None:
+        if not self._is_file:
+            self._value += data[start:end]
+            if len(self._value) > self._limits.field:
+                raise invalid("a field of the form is too large", status=413)
+            return
+        self._size += end - start
+        if self._size > self._limits.files:
+            raise _too_large(self._limits)
+        if self._file is not None:
+            with as_output_errors(self._path):
+                self._file.write(data[start:end])
 
     def _end_part(self) -> None:
+        if self._file is not None:
+            with as_output_errors(self._path):
+                self._file.close()
         if not self._is_file and len(self.form.fields) < _MOST_FIELDS:
-            name = self._disposition.get(b"name", b"").decode("utf-8", "replace")
-            self.form.fields[name] = bytes(self._value).decode("utf-8", "replace")
+            self.form.fields[self._field] = bytes(self._value).decode("utf-8", "replace")
 
     def _end(self) -> None:
         self.is_complete = True

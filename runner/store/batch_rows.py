@@ -176,9 +176,12 @@ async def export_page(
     ]
 
 
-async def failures(connection: AsyncConnection, batch: Batch, limit: int) -> list[Failure]:
-    """The first `limit` failed rows of `batch`, in the input's order."""
-    found = await _FAILURES.fetch(connection, **place_of(batch), size=limit)
+async def failures(
+    connection: AsyncConnection, batch: Batch, limit: int, from_job: int = 0
+) -> list[Failure]:
+    """The first `limit` failed rows of `batch` from a job on, in the input's order."""
+    place = place_of(batch) | {"first": max(from_job, batch.first_job)}
+    found = await _FAILURES.fetch(connection, **place, size=limit)
     told = await invalid_replies_of(connection, [row.id for row in found])
     return [
         Failure(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from runner.cli.render.failure_view import remedy_for
+from runner.wording.failure_remedies import remedy_for
 
 LIMITS = (
     "\n[limits]\nmax_attempts = 1\n[answer]\nkind = 'label'\nlabels = ['a', 'b']\nmax_asks = 1\n"

@@ -48,6 +48,7 @@ HOUR = 60 * MINUTE_MS
 NOW = MIDNIGHT + 9 * HOUR
 DAY = 24 * HOUR
 LATER = retry_at(MIDNIGHT + DAY, NOW)
+TRIED_AT = MIDNIGHT + 16 * HOUR
 DAY_OF_TEN = Quota("day", Scope.ACCOUNT, 10, DAILY)
 OPEN = Gate(needs_probe=False, answered=True)
 PROBING = entered(Gate(reason=ParkReason.RESET))
@@ -260,12 +261,24 @@ def learned(spent: int, **changes: Any) -> Window:
 
 
 def test_a_limit_learned_from_a_refusal_is_tried_again_each_day_with_one_call() -> None:
-    tried = roll_over(learned(4), DAY_OF_TEN, NOW, 0)
+    tried = roll_over(learned(4), DAY_OF_TEN, TRIED_AT, 0)
     assert (tried.limit, tried.is_retried, tried.gate.needs_probe) == (10, True, True)
-    answered = after(probed_again(tried, NOW), DONE)
+    answered = after(probed_again(tried, TRIED_AT), DONE, now=TRIED_AT)
     assert (answered.remaining, answered.gate) == (5, OPEN)
     following = roll_over(answered, DAY_OF_TEN, MIDNIGHT + DAY, 0)
     assert (following.limit, following.limit_source) == (5, Source.REFUSAL)
+
+
+def test_a_learned_limit_that_is_used_up_early_is_not_tried_before_two_thirds_of_the_day() -> None:
+    """So that what is added until then is noticed, at the cost of no further refusal."""
+    early = roll_over(learned(4), DAY_OF_TEN, TRIED_AT - 1, 0)
+    assert not early.is_retried
+    refused = admit([early], 1, TRIED_AT - 1)
+    assert isinstance(refused, Refused)
+    assert refused.until == TRIED_AT == MIDNIGHT + 16 * HOUR
+    kept = admit([replace(early, reserve=1)], 1, NOW)
+    assert isinstance(kept, Refused)
+    assert kept.until == MIDNIGHT + DAY
 
 
 @pytest.mark.parametrize(("source", "part"), [(Source.REFUSAL, 2 / 3), (Source.HEADER, 1)])
@@ -281,16 +294,17 @@ def test_a_learned_limit_is_planned_to_be_used_up_while_something_of_the_day_is_
 
 
 def test_beyond_a_learned_limit_one_call_at_a_time_is_made() -> None:
-    tried = roll_over(learned(4), DAY_OF_TEN, NOW, 0)
-    answered = after(probed_again(tried, NOW), DONE)
-    assert admit([answered], 5, NOW) == Admitted(1, probe=False)
-    refused = admit([replace(answered, reserved=1)], 5, NOW)
+    tried = roll_over(learned(4), DAY_OF_TEN, TRIED_AT, 0)
+    answered = after(probed_again(tried, TRIED_AT), DONE, now=TRIED_AT)
+    assert admit([answered], 5, TRIED_AT) == Admitted(1, probe=False)
+    refused = admit([replace(answered, reserved=1)], 5, TRIED_AT)
     assert isinstance(refused, Refused)
     assert refused.until is None
 
 
 def test_a_try_that_is_refused_is_the_last_one_of_the_day() -> None:
-    refused = after(probed_again(roll_over(learned(4), DAY_OF_TEN, NOW, 0), NOW), SPENT)
+    tried = roll_over(learned(4), DAY_OF_TEN, TRIED_AT, 0)
+    refused = after(probed_again(tried, TRIED_AT), SPENT, now=TRIED_AT)
     assert (refused.limit, refused.limit_source) == (4, Source.REFUSAL)
     assert refused.gate.parked_until == refused.resets_at
     assert roll_over(refused, DAY_OF_TEN, refused.resets_at - 1, 0) == refused
@@ -313,7 +327,8 @@ def test_late_in_the_day_a_refused_day_is_given_up() -> None:
 @pytest.mark.parametrize("changes", [{"reserve": 1}, {"reserved": 1}, {"limit": 5}])
 def test_nothing_is_tried_that_the_user_keeps_or_that_is_in_flight(changes: Any) -> None:
     kept = learned(4, **changes)
-    assert not roll_over(kept, replace(DAY_OF_TEN, reserve=kept.reserve), NOW, 0).is_retried
+    rule = replace(DAY_OF_TEN, reserve=kept.reserve)
+    assert not roll_over(kept, rule, TRIED_AT, 0).is_retried
 
 
 def test_a_lower_limit_that_is_told_with_the_count_is_believed() -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import socket
 from pathlib import Path
+from threading import get_ident
 from typing import Any
 
 import pytest
 
-from runner.server import upload
+from runner.server import batch_routes, upload
+from runner.server.upload import Limits
 from tests.server.conftest import MODEL, Served, Serving
 
 FORM = {"Content-Type": "multipart/form-data; boundary=x"}
@@ -28,7 +30,7 @@ def test_an_upload_that_is_announced_too_large_is_refused_before_it_comes(served
 def test_an_upload_that_grows_too_large_is_refused_and_leaves_nothing(
     served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(upload, "MOST_FILE_BYTES", 1_000)
+    monkeypatch.setattr(batch_routes, "_MOST", Limits(files=1_000))
     body = HEAD + b"y" * 2_000 + b"\r\n--x--\r\n"
     with served.http() as http:
         assert http.post("/v1/files", content=body, headers=FORM).status_code == 413
@@ -52,6 +54,26 @@ def test_a_full_disk_ends_an_upload_with_an_error(
         found = http.post("/v1/files", content=body, headers=FORM)
     assert found.status_code == 503
     assert "no room" in found.json()["error"]["message"]
+
+
+def test_an_upload_is_written_by_another_thread_than_the_one_that_serves(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, writers = Path.open, set[int]()
+
+    def opened(self: Path, *args: Any, **more: Any) -> Any:
+        if self.suffix == ".part" and args == ("xb",):
+            writers.add(get_ident())
+        return real(self, *args, **more)
+
+    async def ident() -> int:
+        return get_ident()
+
+    monkeypatch.setattr(Path, "open", opened)
+    with served.http() as http:
+        http.post("/v1/files", content=HEAD + b"{}\r\n--x--\r\n", headers=FORM)
+    assert writers
+    assert served.do(ident) not in writers
 
 
 def test_an_upload_is_on_the_disk_before_its_client_is_told(

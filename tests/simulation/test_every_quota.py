@@ -263,6 +263,22 @@ def test_a_limit_that_changes_at_noon_is_learned_from_the_next_reply(tmp_path: P
     simulate(tmp_path, story, start=EVENING, calls_per_day=200, limit_changes=((noon, 150),))
 
 
+def test_without_headers_a_limit_raised_at_noon_is_used_that_day_though_all_was_spent_at_once(
+    tmp_path: Path,
+) -> None:
+    noon = ms(datetime(2026, 1, 6, 12, tzinfo=UTC8))
+
+    async def story(world: World) -> None:
+        await world.queue(200)
+        assert await world.run(ASAP) is Ending.DONE
+        days = list(world.simulator.stats().by_day.values())
+        assert [day.spent for day in days] == [40, 80, 40, 40]
+        assert days[1].refused <= 2
+
+    changes = ((noon, 80), (noon + 12 * 3_600_000, 40))
+    simulate(tmp_path, story, start=EVENING, calls_per_day=40, headers=False, limit_changes=changes)
+
+
 # what the user wants
 
 

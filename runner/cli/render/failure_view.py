@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from rich.console import Group, RenderableType
@@ -12,28 +11,8 @@ from runner.language import _
 from runner.store.batch_rows import Cause, Failure
 from runner.store.batches import Batch
 from runner.wording import fmt
+from runner.wording.failure_remedies import remedy_for
 
-# What failures say, and what to do about it; the first that fits is told.
-FILTERED = _(
-    "the provider's filter of contents refuses these rows: another model may not, or leave them "
-    "out with --where"
-)
-TOO_LONG = _("the row is too long for the model: shorten it, or name a model with a larger context")
-UNCLEAR = _(
-    "say in [prompt] more plainly what the answer looks like, or allow it in [answer] (labels, "
-    "synonyms, range, schema)"
-)
-EMPTY = _("more max_tokens, thinking turned off in [parameters], or another model")
-REMEDIES = (
-    (r"broke off|finish_reason", _("raise max_tokens in [parameters]")),
-    (r"filter|inspection|moderat|inappropriate|sensitive", FILTERED),
-    (r"context|too (long|large)|maximum.*tokens", TOO_LONG),
-    (r"reply is empty|thinking", EMPTY),
-    (r"not one of|the labels|two different|no JSON|does not fit|no valid answer", UNCLEAR),
-    (r"tried \d+ times|time.?out|overload", _("a fault of the provider's: try these again")),
-    (r"image|picture|photo", _("look at the path or the URL in the row")),
-    (r"program died", _("this row may crash the program: report it, with the row")),
-)
 LONGEST_CAUSE = 240
 LONGEST_QUOTE = 150
 
@@ -101,8 +80,3 @@ def _cause(number: int, cause: Cause, example: Failure | None) -> list[Renderabl
     if (remedy := remedy_for(cause.error)) is not None:
         parts.append(Text(_("   try: {remedy}").format(remedy=remedy), "cyan"))
     return [*parts, Text()]
-
-
-def remedy_for(error: str) -> str | None:
-    """What to do about a failure, if anything is known."""
-    return next((r for pattern, r in REMEDIES if re.search(pattern, error, re.IGNORECASE)), None)

@@ -9,22 +9,19 @@ from typing import TYPE_CHECKING
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from runner.app.credits import Purchase
 from runner.app.outputs import Written
 from runner.app.responses import Ran
 from runner.cli.render import report_tables
 from runner.cli.render.layout import facts
 from runner.core.ending import Ending
-from runner.core.forecast import Forecast
 from runner.core.states import BatchState
 from runner.core.window import Window
 from runner.language import _
 from runner.store.batches import Batch
-from runner.wording import credit_messages, fmt, messages, shown_windows, wait_messages, words
+from runner.wording import fmt, messages, shown_windows, wait_messages, words
 
 if TYPE_CHECKING:
-    from runner.app.planning import Plan
-    from runner.app.suggestions import Suggestion
+    pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,75 +136,3 @@ def _advice(batch: Batch, found: Summary) -> list[tuple[str, str]]:
             )
         )
     return pairs
-
-
-def packing_advice(found: Plan) -> str | None:
-    """``pack = 20: 1,500 calls, 1 day instead of 15``; None where it would change little."""
-    if found.packed is None:
-        return None
-    packed, alone = found.packed.forecast, found.forecast
-    days = ""
-    if 0 < packed.days < alone.days:
-        days = _(", {days} of allowance instead of {alone_days}").format(
-            days=fmt.count(packed.days, "day"), alone_days=fmt.number(alone.days)
-        )
-    return _(
-        "pack = {rows} in [job]: {calls}{days}; check = 0.02 measures what it costs in quality"
-    ).format(rows=found.packed.rows, calls=fmt.count(packed.calls, "call"), days=days)
-
-
-def cost(
-    rows: int,
-    forecast: Forecast,
-    now: int,
-    *,
-    distinct: int | None = None,
-    reused: int = 0,
-    alone: int = 0,
-    tokens: int = 0,
-    more: Sequence[tuple[str, str]] = (),
-) -> RenderableType:
-    """What a batch takes: calls, tokens, days.
-
-    Args:
-        rows: Its rows.
-        forecast: When its calls would be done.
-        now: The present moment (ms since the epoch).
-        distinct: Requests that differ from one another; None: not known yet.
-        reused: Rows whose answer another batch has.
-        alone: Calls if each row had one of its own.
-        tokens: Tokens of all prompts.
-        more: What else is to be told, with a name.
-    """
-    pairs = [(_("rows"), fmt.number(rows))]
-    if distinct is not None:
-        pairs.append((_("distinct requests"), fmt.number(distinct)))
-    if reused:
-        pairs.append(
-            (
-                _("answered before"),
-                _("{reused}: they cost nothing").format(reused=fmt.number(reused)),
-            )
-        )
-    saved = _(" ({alone} if each row were asked alone)").format(alone=fmt.number(alone)) * (
-        alone > forecast.calls
-    )
-    pairs.append((_("calls to make"), f"{fmt.number(forecast.calls)}{saved}"))
-    if tokens:
-        pairs.append((_("tokens to send"), _("about {tokens}").format(tokens=fmt.number(tokens))))
-    pairs += [
-        (_("calls a day"), messages.calls_a_day(forecast)),
-        (_("days of allowance"), fmt.number(forecast.days)),
-        (_("finish"), messages.finish(forecast, now)),
-    ]
-    if due := credit_messages.login_due(forecast, now):
-        pairs.append((_("next login"), due))
-    return facts([*pairs, *more])
-
-
-def ways_to_pay(
-    purchases: Sequence[Purchase], suggestions: Sequence[Suggestion]
-) -> list[tuple[str, str]]:
-    """What credits pay for, and other models that might do it sooner."""
-    told = [(_("credits"), credit_messages.purchase(each)) for each in purchases]
-    return told + [(_("other model"), credit_messages.suggestion(each)) for each in suggestions]

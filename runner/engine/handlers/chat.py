@@ -139,7 +139,7 @@ class ChatHandler:
         if isinstance(message["content"], str):
             return message
         images = self._jobfile.images
-        limits = ImageLimits(images.max_bytes, images.longest_side)
+        limits = ImageLimits(images.max_bytes, images.longest_side, images.inside_folder)
         parts = [
             part
             if part["type"] != "image_url"

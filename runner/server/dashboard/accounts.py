@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import groupby
 
-import anyio
 from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,7 +15,9 @@ from runner.app.report_page import days_chart, hours_chart
 from runner.app.report_words import OUTCOMES
 from runner.app.reporting import Report, Wanted
 from runner.core.gate import ParkReason
-from runner.server.dashboard.pages import page
+from runner.core.window import Unit, Window
+from runner.server.dashboard.live import Kept, Piece
+from runner.server.dashboard.pages import render, show
 from runner.server.dashboard.visits import Visit
 from runner.wording import messages, shown_windows
 
@@ -28,53 +30,73 @@ class AccountPages:
     def __init__(self, midnight: Application, live: LiveOverview) -> None:
         self._midnight = midnight
         self._live = live
-        self._reporting = anyio.Lock()
-        self._kept: Report | None = None
-        self._kept_until = 0.0
+        self._report = Kept(lambda: midnight.ledger_report(Wanted()))
 
-    async def accounts(self, _request: Request, visit: Visit, *, keyed: bool) -> Response:
+    async def accounts(self, request: Request, visit: Visit, *, keyed: bool) -> Response:
         """Every window, and where each of its figures is known from."""
-        now = (await self._live.latest()).status.at
-        lines = await self._midnight.quota()
+        pieces = await self.account_pieces(request, visit)
+        return show("accounts.html", request, pieces, visit=visit, keyed=keyed, at="accounts")
+
+    async def account_pieces(self, _request: Request, _visit: Visit) -> list[Piece]:
+        """The accounts, as one piece."""
+        latest = await self._live.latest()
+        now, lines = latest.status.at, await self._midnight.quota()
         shown = shown_windows.in_quota([line.window for line in lines])
         lines = [line for line in lines if line.window in shown]
         refused = [one.window for one in lines if one.window.gate.reason is ParkReason.REFUSED]
+        report = await self._report.get()
         accounts = [
             (name, list(own)) for name, own in groupby(lines, lambda one: one.window.account)
         ]
-        return page(
-            "accounts.html",
-            visit=visit,
-            keyed=keyed,
-            at="accounts",
+        html = render(
+            "_accounts.html",
             accounts=accounts,
+            spenders={name: _spenders(report, name, own[0].window) for name, own in accounts},
+            clients=latest.clients,
             refusals=dict.fromkeys(map(messages.refused, refused)),
             now=now,
         )
+        return [Piece("accounts", html)]
 
-    async def calls(self, _request: Request, visit: Visit, *, keyed: bool) -> Response:
+    async def calls(self, request: Request, visit: Visit, *, keyed: bool) -> Response:
         """The calls of each day, as the reports have them."""
-        report = await self._report()
-        return page(
-            "calls.html",
-            visit=visit,
-            keyed=keyed,
-            at="calls",
-            report=report,
+        pieces = await self.call_pieces(request, visit)
+        return show("calls.html", request, pieces, visit=visit, keyed=keyed, at="calls")
+
+    async def call_pieces(self, _request: Request, _visit: Visit) -> list[Piece]:
+        """The charts and the figures, as one piece."""
+        report = await self._report.get()
+        html = render(
+            "_calls.html",
             lines=report.days[::-1][:_MOST_DAYS],
             outcomes=tuple(OUTCOMES),
             # They escape what they are given.
             days=Markup(days_chart(report)) if report.days else "",  # noqa: S704
             hours=Markup(hours_chart(report)) if report.days else "",  # noqa: S704
         )
+        return [Piece("calls", html)]
 
-    async def _report(self) -> Report:
-        """The ledger by day, kept for ten times as long as it took: a long one takes seconds."""
-        async with self._reporting:
-            if self._kept is not None and anyio.current_time() < self._kept_until:
-                return self._kept
-            began = anyio.current_time()
-            self._kept = await self._midnight.ledger_report(Wanted())
-            ended = anyio.current_time()
-            self._kept_until = ended + 10 * (ended - began)
-            return self._kept
+
+@dataclass(frozen=True, slots=True)
+class Spenders:
+    """Who has spent an account's calls of a day: batches, clients, and others elsewhere.
+
+    `elsewhere` is what the provider has counted and the ledger has not.
+    """
+
+    batches: int
+    clients: int
+    elsewhere: int
+
+
+def _spenders(report: Report, account: str, window: Window) -> Spenders | None:
+    """Who has spent a window; None: the ledger has nothing of it."""
+    own = {"account": account, "day": window.period_key}
+    line = next((one for one in report.days if own.items() <= one.labels.items()), None)
+    if line is None or window.unit is not Unit.CALLS or window.model:
+        return None
+    figures = line.figures
+    charged = figures.calls - figures.throttled - figures.refused
+    clients = min(window.by_clients, charged)
+    spent = window.spent + window.reserved
+    return Spenders(charged - clients, clients, max(0, spent - charged))

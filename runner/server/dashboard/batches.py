@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
 from urllib.parse import urlencode
 
 from starlette.requests import Request
@@ -12,11 +14,14 @@ from runner.app.application import Application
 from runner.app.live import LiveOverview
 from runner.core.states import BatchState
 from runner.errors import InputError, NotFoundError
+from runner.server.dashboard.live import Kept, Piece
 from runner.server.dashboard.now import batch_view, state_of
-from runner.server.dashboard.pages import HEADERS, page
+from runner.server.dashboard.pages import HEADERS, render, show
 from runner.server.dashboard.visits import Visit
+from runner.store.batch_rows import Cause, Failure
 from runner.store.batches import Batch
 from runner.store.browsing import FILTERS, Wanted
+from runner.wording.failure_remedies import remedy_for
 
 PAGE = 50
 STATES = ("loading", "active", "paused", "done", "cancelled")
@@ -29,7 +34,16 @@ _MOST_DIGITS = 15
 _LONGEST_SEARCH = 200
 _LOWEST, _HIGHEST = -100, 100
 _MOST_CAUSES = 50
-_MOST_FAILURES = 50
+_MOST_KEPT = 16
+
+
+@dataclass(frozen=True, slots=True)
+class CauseView:
+    """Why rows have failed, with the first of them, and what to do about it if that is known."""
+
+    cause: Cause
+    example: Failure | None
+    remedy: str | None
 
 
 class BatchPages:
@@ -38,15 +52,32 @@ class BatchPages:
     def __init__(self, midnight: Application, live: LiveOverview) -> None:
         self._midnight = midnight
         self._live = live
+        self._causes: dict[int, Kept[list[CauseView]]] = {}
 
     async def listed(self, request: Request, visit: Visit, *, keyed: bool) -> Response:
         """The batches, the newest first."""
         query = request.query_params
+        return show(
+            "batches.html",
+            request,
+            await self.list_pieces(request, visit),
+            visit=visit,
+            keyed=keyed,
+            at="batches",
+            text=query.get("text", "")[:_LONGEST_SEARCH],
+            state=query.get("state", ""),
+            states=STATES,
+        )
+
+    async def list_pieces(self, request: Request, visit: Visit) -> list[Piece]:
+        """The list of batches, as one piece."""
+        query = request.query_params
         text, state = query.get("text", "")[:_LONGEST_SEARCH], query.get("state", "")
         before = number_of(query.get("before", ""))
+        known = [line.batch for line in (await self._live.latest()).status.batches]
         found = [
             batch
-            for batch in reversed(await self._midnight.batches())
+            for batch in reversed(known)
             if batch.part_of is None
             and (before is None or batch.id < before)
             and (state not in STATES or state_of(batch) == state)
@@ -55,66 +86,106 @@ class BatchPages:
         more = ""
         if len(found) > PAGE:
             more = urlencode({"text": text, "state": state, "before": found[PAGE - 1].id})
-        return page(
-            "batches.html",
-            visit=visit,
-            keyed=keyed,
-            at="batches",
-            found=[(batch, state_of(batch)) for batch in found[:PAGE]],
-            text=text,
-            state=state,
-            states=STATES,
-            more=more,
-        )
+        words = [(batch, state_of(batch)) for batch in found[:PAGE]]
+        return [Piece("list", render("_batches.html", visit=visit, found=words, more=more))]
 
     async def one(self, request: Request, visit: Visit, *, keyed: bool) -> Response:
         """A batch and its rows."""
         batch = await self._batch(request)
-        query = request.query_params
-        state = query.get("state", "")
-        wanted = Wanted(
-            state if state in FILTERS else "",
-            query.get("text", "")[:_LONGEST_SEARCH],
-            min(number_of(query.get("after", "")) or 0, batch.rows_loaded),
-        )
-        found = await self._midnight.browse(batch, wanted)
-        kept = {"text": wanted.text, "state": wanted.state}
-        return page(
+        wanted = _wanted(request, batch)
+        return show(
             "batch.html",
+            request,
+            [*await self._pieces(batch, visit), await self._rows(batch, wanted)],
             visit=visit,
             keyed=keyed,
             at="batches",
-            view=await self._view(batch),
             batch=batch,
-            word=state_of(batch),
-            rows=found,
             wanted=wanted,
             states=tuple(FILTERS),
-            more=urlencode(kept | {"after": found.searched_to}) if found.more else "",
+        )
+
+    async def one_pieces(self, request: Request, visit: Visit) -> list[Piece]:
+        """What moves of a batch; rows that were searched for stay as they were found."""
+        batch = await self._batch(request)
+        wanted = _wanted(request, batch)
+        rows = [] if wanted.text else [await self._rows(batch, wanted)]
+        return [*await self._pieces(batch, visit), *rows]
+
+    async def _pieces(self, batch: Batch, visit: Visit) -> list[Piece]:
+        status = await self._live.latest()
+        line = next((one for one in status.status.batches if one.batch.id == batch.id), None)
+        values = {"batch": batch, "word": state_of(batch), "visit": visit}
+        view = None if line is None else batch_view(line, status)
+        return [
+            Piece("state", render("_state.html", word=values["word"])),
+            Piece("progress", render("_batch_now.html", view=view) if view else ""),
+            Piece("actions", render("_actions.html", **values)),
+            Piece("facts", render("_facts.html", **values)),
+        ]
+
+    async def _rows(self, batch: Batch, wanted: Wanted) -> Piece:
+        found = await self._midnight.browse(batch, wanted)
+        kept = {"text": wanted.text, "state": wanted.state}
+        more = urlencode(kept | {"after": found.searched_to}) if found.more else ""
+        return Piece(
+            "rows", render("_rows.html", batch=batch, rows=found, wanted=wanted, more=more)
         )
 
     async def row(self, request: Request, visit: Visit, *, keyed: bool) -> Response:
         """The whole story of a row."""
         batch = await self._batch(request)
+        pieces = await self.row_pieces(request, visit)
         number = number_of(request.path_params["row"])
-        story = await self._midnight.story(batch, 0 if number is None else number)
-        now = (await self._live.latest()).status.at
-        return page(
-            "row.html", visit=visit, keyed=keyed, at="batches", batch=batch, story=story, now=now
-        )
-
-    async def failures(self, request: Request, visit: Visit, *, keyed: bool) -> Response:
-        """The causes of a batch's failures, and its first failed rows."""
-        batch = await self._batch(request)
-        return page(
-            "failures.html",
+        return show(
+            "row.html",
+            request,
+            pieces,
             visit=visit,
             keyed=keyed,
             at="batches",
             batch=batch,
-            causes=(await self._midnight.causes(batch))[:_MOST_CAUSES],
-            found=await self._midnight.failures(batch, _MOST_FAILURES),
+            number=number,
         )
+
+    async def row_pieces(self, request: Request, _visit: Visit) -> list[Piece]:
+        """The story of a row, as one piece."""
+        batch = await self._batch(request)
+        number = number_of(request.path_params["row"])
+        story = await self._midnight.story(batch, 0 if number is None else number)
+        now = (await self._live.latest()).status.at
+        key = repr(story.parts)
+        return [Piece("story", render("_story.html", batch=batch, story=story, now=now), key=key)]
+
+    async def failures(self, request: Request, visit: Visit, *, keyed: bool) -> Response:
+        """The causes of a batch's failures, and its first failed rows."""
+        return show(
+            "failures.html",
+            request,
+            await self.failure_pieces(request, visit),
+            visit=visit,
+            keyed=keyed,
+            at="batches",
+            batch=await self._batch(request),
+        )
+
+    async def failure_pieces(self, request: Request, visit: Visit) -> list[Piece]:
+        """The causes of a batch's failures, as one piece."""
+        batch = await self._batch(request)
+        while len(self._causes) > _MOST_KEPT:
+            del self._causes[next(iter(self._causes))]
+        find = partial(self._find_causes, batch)
+        causes = await self._causes.setdefault(batch.id, Kept(find)).get()
+        return [
+            Piece("causes", render("_causes.html", batch=batch, causes=causes, visit=visit)),
+        ]
+
+    async def _find_causes(self, batch: Batch) -> list[CauseView]:
+        found = (await self._midnight.causes(batch))[:_MOST_CAUSES]
+        return [
+            CauseView(one, await self._midnight.example(batch, one), remedy_for(one.error))
+            for one in found
+        ]
 
     async def change(self, request: Request, fields: dict[str, str]) -> Response:
         """Pause, resume or cancel a batch, or change its priority."""
@@ -128,8 +199,10 @@ class BatchPages:
             await self._midnight.set_state(batch, CHANGES[action])
         else:
             raise NotFoundError(f"nothing is called {action!r}")
+        self._causes.pop(batch.id, None)
         self._live.changed()
-        return RedirectResponse(f"/dashboard/batches/{batch.id}", 303, HEADERS)
+        back = "" if fields.get("back") == "batches" else f"/{batch.id}"
+        return RedirectResponse(f"/dashboard/batches{back}", 303, HEADERS)
 
     async def _prioritise(self, batch: Batch, text: str) -> None:
         value = number_of(text.removeprefix("-"))
@@ -157,10 +230,16 @@ class BatchPages:
                 return batch
         raise NotFoundError("there is no such batch", remedy="it may have been deleted")
 
-    async def _view(self, batch: Batch) -> object:
-        found = await self._live.latest()
-        line = next((one for one in found.status.batches if one.batch.id == batch.id), None)
-        return None if line is None else batch_view(line, found)
+
+def _wanted(request: Request, batch: Batch) -> Wanted:
+    """Which rows of a batch are asked for."""
+    query = request.query_params
+    state = query.get("state", "")
+    return Wanted(
+        state if state in FILTERS else "",
+        query.get("text", "")[:_LONGEST_SEARCH],
+        min(number_of(query.get("after", "")) or 0, batch.rows_loaded),
+    )
 
 
 Page = Callable[..., Awaitable[Response]]

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-import anyio
-
-from runner.app.live import LiveOverview, Overview
+from runner.app.live import Overview
 from runner.app.responses import BatchStatus
 from runner.core.demand import WaitCause
 from runner.core.states import BatchState
 from runner.engine.progress import Progress
+from runner.server.dashboard.live import Piece
 from runner.server.dashboard.pages import render
 from runner.store.batches import Batch
 from runner.wording import fmt, messages, remarks, shown_windows, wait_messages
 
-EVERY_S = 1.0
-KEEP_ALIVE_S = 15.0
 # What holds calls back for a moment, while others are under way.
 PASSING = frozenset({WaitCause.IN_FLIGHT, WaitCause.CONCURRENCY, WaitCause.RATE})
 _RECENT = 5
@@ -46,26 +41,23 @@ def state_of(batch: Batch) -> str:
     return "done" if batch.done else batch.state.value
 
 
-def pieces(found: Overview) -> dict[str, str]:
-    """By the name of its event, the HTML of each piece of the page."""
+def pieces(found: Overview) -> list[Piece]:
+    """The pieces of the page."""
     views = batch_views(found)
     made = {f"batch-{one.batch.id}": render("_batch_now.html", view=one) for one in views}
     waiting = [line.waiting for line in found.status.batches if line.waiting is not None]
     windows = shown_windows.today(found.status.windows, waiting)
     several = len({window.account for window in windows}) > 1
-    return {
-        "summary": render("_summary.html", found=found, views=views),
-        "batches": render("_batches_now.html", views=views, pieces=made),
-        **made,
-        "today": render("_today.html", windows=windows, several=several, now=found.status.at),
-        "clients": render("_clients.html", clients=found.clients),
-    }
-
-
-def structure(found: Overview) -> str:
-    """What the list of batches is made of: while it stays, only figures change."""
-    listed = [(one.batch.id, one.batch.name, one.state) for one in batch_views(found)]
-    return hashlib.sha256(repr(listed).encode("utf-8", "replace")).hexdigest()[:16]
+    today = render("_today.html", windows=windows, several=several, now=found.status.at)
+    batches = render("_batches_now.html", views=views, pieces=made)
+    listed = [(one.batch.id, one.batch.name, one.state) for one in views]
+    return [
+        Piece("summary", render("_summary.html", found=found, views=views)),
+        Piece("batches", batches, key=repr(listed)),
+        *(Piece(name, html, inside="batches") for name, html in made.items()),
+        Piece("today", today),
+        Piece("clients", render("_clients.html", clients=found.clients)),
+    ]
 
 
 def batch_views(found: Overview) -> list[BatchView]:
@@ -98,39 +90,3 @@ def _remark(line: BatchStatus, found: Overview) -> str:
 
 def _works_on(progress: Progress, batch: Batch) -> bool:
     return any(one.id == batch.id for one in progress.batches)
-
-
-async def events(live: LiveOverview, seen: str) -> AsyncIterator[bytes]:
-    """The pieces as events, each when it has changed; `seen` is the structure of the list."""
-    known: dict[str, str] = {}
-    sent_at = anyio.current_time()
-    while True:
-        found = await live.latest()
-        now, made = structure(found), pieces(found)
-        chosen = _changed(known, made, is_new=now != seen)
-        seen, known = now, made
-        for name, html in chosen.items():
-            yield event(name, html)
-        if chosen:
-            sent_at = anyio.current_time()
-        elif anyio.current_time() - sent_at >= KEEP_ALIVE_S:
-            sent_at = anyio.current_time()
-            yield b": still here\n\n"
-        await anyio.sleep(EVERY_S)
-
-
-def _changed(known: dict[str, str], made: dict[str, str], *, is_new: bool) -> dict[str, str]:
-    """What to send: a list that has changed as a whole, else the figures of each batch."""
-    return {
-        name: html
-        for name, html in made.items()
-        if known.get(name) != html
-        and (is_new if name == "batches" else not (is_new and name.startswith("batch-")))
-    }
-
-
-def event(name: str, html: str) -> bytes:
-    """One event; a lone carriage return would end a line of it."""
-    lines = html.replace("\r", "&#13;").split("\n")
-    data = "".join(f"data: {line}\n" for line in lines)
-    return f"event: {name}\n{data}\n".encode("utf-8", "replace")

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from runner.core.window import NEVER
+from runner.server.dashboard import live
+from runner.server.dashboard.live import Piece
 from runner.wording import calls, fmt, messages
 
+ROOT = "/dashboard"
 HERE = Path(__file__).parent
 HEADERS = {
     "content-security-policy": (
@@ -42,6 +48,14 @@ _ENVIRONMENT.globals |= {
 def render(template: str, **values: Any) -> str:
     """The text of a template; what is put into it is escaped."""
     return _ENVIRONMENT.get_template(template).render(values)
+
+
+def show(template: str, request: Request, pieces: Sequence[Piece], **values: Any) -> HTMLResponse:
+    """A page that is kept up to date, piece by piece."""
+    query = dict(request.query_params) | {"seen": live.seen(pieces)}
+    path = request.url.path.removeprefix(ROOT).rstrip("/")
+    address = f"{ROOT}/live{path}?{urlencode(query)}"
+    return page(template, pieces=live.by_name(pieces), live_at=address, **values)
 
 
 def page(template: str, status: int = 200, **values: Any) -> HTMLResponse:

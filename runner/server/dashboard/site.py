@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from urllib.parse import parse_qs
 
 from starlette.applications import Starlette
@@ -20,14 +20,18 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from runner.app.application import Application
+from runner.app.drafts import Drafts
 from runner.app.gateway import Gateway
 from runner.app.live import LiveOverview
 from runner.errors import InputError, NotFoundError, RunnerError
-from runner.server.dashboard import now
+from runner.server.dashboard import live, now
 from runner.server.dashboard.accounts import AccountPages
 from runner.server.dashboard.batches import BatchPages, Page
-from runner.server.dashboard.pages import HEADERS, HERE, page
+from runner.server.dashboard.clients import ClientPages
+from runner.server.dashboard.live import Piece
+from runner.server.dashboard.pages import HEADERS, HERE, ROOT, page, show
 from runner.server.dashboard.review import ReviewPages
+from runner.server.dashboard.submission import SubmissionPages
 from runner.server.dashboard.visits import (
     CSRF_FIELD,
     Visit,
@@ -35,10 +39,11 @@ from runner.server.dashboard.visits import (
     comes_from_here,
     keep_cookie,
 )
+from runner.server.replies import invalid
+from runner.server.upload import Form
 
 log = logging.getLogger(__name__)
 
-ROOT = "/dashboard"
 _MOST_FORM_BYTES = 64 << 10
 _MOST_FIELDS = 50
 _MOST_WATCHERS = 64
@@ -52,6 +57,9 @@ _STATIC = {
 
 Fields = dict[str, str]
 Change = Callable[[Request, Fields], Awaitable[Response]]
+Take = Callable[..., Awaitable[Response]]
+MakePieces = Callable[[Request, Visit], Awaitable[Sequence[Piece]]]
+_FOREIGN = "this form is not from a page of this server, or the server was restarted"
 
 
 def is_of_dashboard(path: str) -> bool:
@@ -62,34 +70,47 @@ def is_of_dashboard(path: str) -> bool:
 class Dashboard:
     """The dashboard as an ASGI application."""
 
-    def __init__(self, midnight: Application, gateway: Gateway, live: LiveOverview) -> None:
+    def __init__(
+        self, midnight: Application, gateway: Gateway, overview: LiveOverview, drafts: Drafts
+    ) -> None:
         self._midnight = midnight
         self._gateway = gateway
-        self._live = live
+        self._live = overview
         self._visits = Visits(gateway.clients)
         self._watchers = 0
         self._review = ReviewPages(midnight, self._visits.name_of)
-        pages, accounts = BatchPages(midnight, live), AccountPages(midnight, live)
+        pages, accounts = BatchPages(midnight, overview), AccountPages(midnight, overview)
+        submission, submit = SubmissionPages(drafts, overview), f"{ROOT}/submit"
+        batch = "/batches/{batch}"
+        shown: Sequence[tuple[str, Page, MakePieces]] = (
+            ("", self._now, self._now_pieces),
+            ("/accounts", accounts.accounts, accounts.account_pieces),
+            ("/calls", accounts.calls, accounts.call_pieces),
+            ("/batches", pages.listed, pages.list_pieces),
+            (batch, pages.one, pages.one_pieces),
+            (f"{batch}/failures", pages.failures, pages.failure_pieces),
+            (f"{batch}/rows/{{row}}", pages.row, pages.row_pieces),
+        )
         self._app = Starlette(
             routes=[
                 Route("/", self._look(self._now)),
-                Route(ROOT, self._look(self._now)),
-                Route(f"{ROOT}/live", self._look(self._events)),
-                Route(f"{ROOT}/accounts", self._look(accounts.accounts)),
-                Route(f"{ROOT}/calls", self._look(accounts.calls)),
-                Route(f"{ROOT}/batches", self._look(pages.listed)),
-                Route(f"{ROOT}/batches/{{batch}}", self._look(pages.one)),
-                Route(f"{ROOT}/batches/{{batch}}/failures", self._look(pages.failures)),
-                Route(f"{ROOT}/batches/{{batch}}/rows/{{row}}", self._look(pages.row)),
-                Route(f"{ROOT}/batches/{{batch}}/review", self._look(self._review.show)),
-                Route(
-                    f"{ROOT}/batches/{{batch}}/review",
-                    self._change(self._review.change),
-                    methods=["POST"],
-                ),
+                *(Route(f"{ROOT}{path}", self._look(look)) for path, look, _ in shown),
+                *(Route(f"{ROOT}/live{path}", self._follow(make)) for path, _, make in shown),
+                Route(f"{ROOT}{batch}/review", self._look(self._review.show)),
+                Route(f"{ROOT}{batch}/review", self._change(self._review.change), methods=["POST"]),
                 Route(
                     f"{ROOT}/batches/{{batch}}/{{action}}",
                     self._change(pages.change),
+                    methods=["POST"],
+                ),
+                Route(f"{ROOT}/clients", self._look(ClientPages(gateway, overview).setups)),
+                Route(submit, self._look(submission.empty)),
+                Route(submit, self._take(submission.take), methods=["POST"]),
+                Route(f"{submit}/{{draft}}", self._look(submission.show)),
+                Route(f"{submit}/{{draft}}", self._take(submission.retake), methods=["POST"]),
+                Route(
+                    f"{submit}/{{draft}}/{{action}}",
+                    self._change(submission.change),
                     methods=["POST"],
                 ),
                 Route(f"{ROOT}/enter", self._enter, methods=["POST"]),
@@ -135,39 +156,60 @@ class Dashboard:
                 return page("enter.html", 401, refused=False, to="/")
             fields = await read_fields(request)
             if not self._visits.accepts(request, visit, fields.pop(CSRF_FIELD, "")):
-                what = "this form is not from a page of this server, or the server was restarted"
-                return _error(403, what, "load the page again, then repeat it")
+                return _error(403, _FOREIGN, "load the page again, then repeat it")
             request.state.visit = visit
             return await change(request, fields)
 
         return answer
 
-    async def _now(self, _request: Request, visit: Visit, *, keyed: bool) -> Response:
-        found = await self._live.latest()
-        return page(
-            "now.html",
-            visit=visit,
-            at="now",
-            pieces=now.pieces(found),
-            structure=now.structure(found),
-            keyed=keyed,
-        )
+    def _take(self, take: Take) -> Callable[[Request], Awaitable[Response]]:
+        """Files that are handed in by a form of a page of this server."""
 
-    async def _events(self, request: Request, _visit: Visit, *, keyed: bool) -> Response:
-        del keyed
-        if self._watchers >= _MOST_WATCHERS:
-            return _error(503, "too many pages are open", "close some")
+        async def answer(request: Request) -> Response:
+            visit = await self._visits.find(request)
+            if visit is None:
+                return page("enter.html", 401, refused=False, to="/")
 
-        async def watched() -> AsyncIterator[bytes]:
+            def allow(form: Form) -> None:
+                if not self._visits.accepts(request, visit, form.fields.get(CSRF_FIELD, "")):
+                    raise invalid(f"{_FOREIGN}; load the page again", status=403)
+
+            if not comes_from_here(request):
+                return _error(403, _FOREIGN, "load the page again, then repeat it")
+            return await take(request, visit, allow, keyed=self._gateway.clients.need_keys)
+
+        return answer
+
+    def _follow(self, make: MakePieces) -> Callable[[Request], Awaitable[Response]]:
+        """The pieces of a page as events, while somebody looks at it."""
+
+        async def watched(request: Request, visit: Visit) -> AsyncIterator[bytes]:
             self._watchers += 1
             try:
-                async for piece in now.events(self._live, request.query_params.get("seen", "")):
+                shown = request.query_params.get("seen", "")
+                async for piece in live.events(lambda: make(request, visit), shown):
                     yield piece
             finally:
                 self._watchers -= 1
 
-        headers = HEADERS | {"x-accel-buffering": "no"}
-        return StreamingResponse(watched(), media_type="text/event-stream", headers=headers)
+        async def answer(request: Request) -> Response:
+            visit = await self._visits.find(request)
+            if visit is None:
+                return _error(401, "this page needs a key", "load it again")
+            if self._watchers >= _MOST_WATCHERS:
+                return _error(503, "too many pages are open", "close some")
+            headers = HEADERS | {"x-accel-buffering": "no"}
+            kind = "text/event-stream"
+            return StreamingResponse(watched(request, visit), media_type=kind, headers=headers)
+
+        return answer
+
+    async def _now(self, request: Request, visit: Visit, *, keyed: bool) -> Response:
+        pieces = await self._now_pieces(request, visit)
+        return show("now.html", request, pieces, visit=visit, at="now", keyed=keyed)
+
+    async def _now_pieces(self, _request: Request, _visit: Visit) -> list[Piece]:
+        return now.pieces(await self._live.latest())
 
     async def _enter(self, request: Request) -> Response:
         if not comes_from_here(request):

@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import httpx
 from support.files import write_job
@@ -102,7 +103,8 @@ def _check_labels(page: Tag, every: list[Tag], ids: list[str]) -> None:
     inside = [id(field) for one in page.all("label") for field in _every(one)]
     for one in page.all("input", "select", "textarea"):
         if one.attrs.get("type") != "hidden":
-            assert one.attrs.get("id") in labelled or id(one) in inside, one
+            named = one.attrs.get("id") in labelled or id(one) in inside
+            assert named or one.attrs.get("aria-label"), one
     for one in page.all("a", "button", "summary"):
         assert one.text.strip() or one.attrs.get("aria-label"), one
         assert int(one.attrs.get("tabindex", "0")) >= 0
@@ -151,3 +153,29 @@ def wait_until_done(served: Served, batch_id: int) -> None:
     while not served.do(served.application.batch, str(batch_id)).done:
         assert time.monotonic() < until
         time.sleep(0.05)
+
+
+CSV = "text\n" + "".join(f"row {n}\n" for n in range(7))
+SUBMIT = "/dashboard/submit"
+
+
+def hand_in(
+    http: httpx.Client, rows: str | None = CSV, name: str = "in.csv", **fields: str
+) -> httpx.Response:
+    token = csrf(checked(http.get(SUBMIT)))
+    files: list[tuple[str, Any]] = [("dataset", (name, rows))] if rows is not None else []
+    data = {"csrf": token, "ready": "", "text": "", **fields}
+    return http.post(SUBMIT, data=data, files=files or [("dataset", ("", ""))])
+
+
+def settled(http: httpx.Client, reply: httpx.Response) -> tuple[str, Tag]:
+    """The address of a draft, and its page once nothing is done for it any more."""
+    until = time.monotonic() + 20
+    while "Look again" in reply.text:
+        assert time.monotonic() < until
+        reply = http.get(reply.url)
+    return str(reply.url), checked(reply)
+
+
+def post(http: httpx.Client, url: str, action: str, page: Tag) -> httpx.Response:
+    return http.post(f"{url}/{action}", data={"csrf": csrf(page)})

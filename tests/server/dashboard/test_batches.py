@@ -123,6 +123,18 @@ def test_a_batch_is_paused_resumed_given_a_priority_and_cancelled(
         assert found(served, batch).state is BatchState.CANCELLED
 
 
+def test_a_priority_is_set_in_the_list(serving: Serving, tmp_path: Path) -> None:
+    with serving(calls_per_day=1) as served, served.http() as http:
+        batch = submit(served, tmp_path, ["one", "two", "three"])
+        page = checked(http.get("/dashboard/batches"))
+        (form,) = [one for one in page.all("form") if one.attrs["action"].endswith("/priority")]
+        data = {one.attrs["name"]: one.attrs["value"] for one in form.all("input")}
+        reply = http.post(form.attrs["action"], data=data | {"priority": "7"})
+        assert reply.headers["location"] == "/dashboard/batches"
+        assert found(served, batch).priority == 7
+        assert 'value="7"' in http.get("/dashboard/batches").text
+
+
 @pytest.mark.parametrize(
     ("token", "headers"),
     [
@@ -164,8 +176,15 @@ def test_failures_are_shown_by_cause_and_tried_again(serving: Serving, tmp_path:
         page = checked(http.get(f"{path}/failures"))
         ((failed,),) = served.ledger("SELECT count(*) FROM results WHERE error IS NOT NULL")
         assert f"Retry all {failed}" in page.text
-        (cell,) = [one.text for one in page.all("tbody")[0].all("td") if one.text == str(failed)]
-        assert cell
+        (cause,) = [one for one in page.all("li") if "card" in one.attrs.get("class", "")]
+        assert cause.all("h2")[0].text.startswith(f"{failed} rows: ")
+        told = dict(
+            zip(*([one.text for one in cause.all(tag)] for tag in ("dt", "dd")), strict=True)
+        )
+        assert "say in [prompt] more plainly" in told["remedy"]
+        assert told["example"] == 'row 1: {"text":"one"}'
+        ((said,),) = served.ledger("SELECT reply FROM results ORDER BY job_id LIMIT 1")
+        assert told["the model said"] == said
         token = csrf(page)
         before = served.ledger("SELECT count(*) FROM calls")
         for example in ("99", "x"):

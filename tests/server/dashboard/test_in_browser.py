@@ -1,4 +1,4 @@
-"""Every page in a real browser: narrow and wide, light and dark, live, and by keyboard.
+"""Every page in a real browser: narrow and wide, light and dark, live, by keyboard and by ear.
 
 With PICTURES=FOLDER each page is drawn there.
 """
@@ -12,13 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
+from support.files import JOB
 
 from runner.core.states import BatchState
 from tests.server.conftest import MODEL, Served, Serving
-from tests.server.dashboard.pages import HOSTILE, submit, wait_until_done
+from tests.server.dashboard.pages import HOSTILE, hand_in, post, settled, submit, wait_until_done
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
-Browser, sync_playwright = sync_api.Browser, sync_api.sync_playwright
+axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-core")
+Browser, Page, sync_playwright = sync_api.Browser, sync_api.Page, sync_api.sync_playwright
 
 BROWSER = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
@@ -31,6 +34,8 @@ PAGES = {
     "failures": "/dashboard/batches/1/failures",
     "accounts": "/dashboard/accounts",
     "calls": "/dashboard/calls",
+    "submit": "/dashboard/submit",
+    "clients": "/dashboard/clients",
 }
 
 pytestmark = [
@@ -61,25 +66,61 @@ def browser() -> Iterator[Browser]:
         made.close()
 
 
+class Watched:
+    """A page of a browser, and what it complains of."""
+
+    def __init__(self, browser: Browser, served: Served, **look: Any) -> None:
+        self.told: list[str] = []
+        self.served = served
+        self.page: Page = browser.new_page(**look)
+        self.page.on("console", lambda message: self.told.append(message.text))
+        self.page.on("pageerror", lambda error: self.told.append(str(error)))
+        self.page.on("request", lambda one: self._check_address(one.url))
+
+    def _check_address(self, url: str) -> None:
+        if not url.startswith(self.served.url):
+            self.told.append(url)
+
+    def show(self, name: str, path: str) -> None:
+        """Open a page; it fits, and nothing of it is out of reach of a screen reader."""
+        self.page.goto(path if path.startswith("http") else self.served.url + path)
+        self.page.wait_for_timeout(300)
+        wide, width = (
+            self.page.evaluate(f"document.documentElement.{which}Width")
+            for which in ("scroll", "client")
+        )
+        assert wide <= width, f"{name} scrolls sideways"
+        found = axe.Axe().run(self.page)
+        assert found.violations_count == 0, f"{name}: {found.generate_report()}"
+        if pictures := os.environ.get("PICTURES"):
+            scheme = self.page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
+            shade = "dark" if scheme else "light"
+            path = Path(pictures, f"dashboard-{name}-{width}-{shade}.png")
+            self.page.screenshot(path=path)
+            with Image.open(path) as drawn:
+                drawn.convert("RGB").quantize(64, dither=Image.Dither.NONE).save(
+                    path, optimize=True
+                )
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1440])
-def test_every_page_fits_and_has_no_error(
+def test_every_page_fits_has_no_error_and_can_be_heard(
     busy: Served, browser: Browser, width: int, scheme: Any
 ) -> None:
-    told: list[str] = []
-    page = browser.new_page(color_scheme=scheme, viewport={"width": width, "height": 900})
-    page.on("console", lambda message: told.append(message.text))
-    page.on("pageerror", lambda error: told.append(str(error)))
-    page.on("request", lambda one: told.append(one.url) if busy.url not in one.url else None)
-    for name, path in PAGES.items():
-        page.goto(busy.url + path)
-        page.wait_for_timeout(300)
-        wide = page.evaluate("document.documentElement.scrollWidth")
-        assert wide <= width, f"{name} scrolls sideways"
-        if pictures := os.environ.get("PICTURES"):
-            page.screenshot(path=f"{pictures}/dashboard-{name}-{width}-{scheme}.png")
-    page.close()
-    assert told == []
+    with busy.http(follow_redirects=True) as http:
+        draft, page = settled(http, hand_in(http, text=JOB))
+        settled(http, post(http, draft, "try", page))
+        wrong, _ = settled(http, hand_in(http, text=JOB.replace("labels", "lables")))
+    look = {"color_scheme": scheme, "viewport": {"width": width, "height": 900}}
+    watched = Watched(browser, busy, **look)
+    for name, path in (PAGES | {"draft": draft, "wrong": wrong}).items():
+        watched.show(name, path)
+    assert watched.told == []
+    watched.show("missing", "/dashboard/nothing")
+    busy.add_key("me")
+    watched.show("key", "/")
+    watched.page.close()
 
 
 def test_figures_change_without_loading_again_and_the_keyboard_reaches_all(
@@ -97,8 +138,42 @@ def test_figures_change_without_loading_again_and_the_keyboard_reaches_all(
     for _ in range(30):
         page.keyboard.press("Tab")
         reached.add(page.evaluate("document.activeElement.textContent"))
-    assert {"Now", "Batches", "Accounts", "Calls", "came later", "film reviews"} <= reached
+    pages = {"Now", "Batches", "Submit", "Accounts", "Calls", "Clients"}
+    assert {*pages, "came later", "film reviews"} <= reached
     page.close()
+
+
+def test_every_page_of_figures_follows_the_ledger_and_keeps_the_focus(
+    serving: Serving, browser: Browser, tmp_path: Path
+) -> None:
+    with serving(calls_per_day=400) as served:
+        batch = submit(served, tmp_path, ["one"], name="first")
+        wait_until_done(served, batch.id)
+        pages = {
+            "/dashboard/batches": "#batch-1",
+            "/dashboard/batches/1": "#row-1",
+            "/dashboard/accounts": "nav a",
+            "/dashboard/calls": "nav a",
+        }
+        opened = {}
+        for path, focus in pages.items():
+            page = opened[path] = browser.new_page()
+            page.goto(served.url + path)
+            page.evaluate("window.kept = true")
+            page.locator(focus).first.focus()
+        texts = [f"text {n}" for n in range(20)]
+        later = submit(served, tmp_path, texts, name="later")
+        wait_until_done(served, later.id)
+        ((calls,),) = served.ledger("SELECT count(*) FROM calls")
+        opened["/dashboard/batches"].get_by_text("20 of 20").wait_for(timeout=10_000)
+        spent = opened["/dashboard/accounts"].get_by_role("cell", name=str(calls), exact=True)
+        spent.first.wait_for(timeout=10_000)
+        figure = opened["/dashboard/calls"].get_by_role("cell", name=str(calls), exact=True)
+        figure.first.wait_for(timeout=10_000)
+        for path, page in opened.items():
+            assert page.evaluate("window.kept") is True
+            assert page.evaluate("document.activeElement.tagName") == "A", path
+            page.close()
 
 
 def test_a_batch_is_paused_with_the_keyboard(busy: Served, browser: Browser) -> None:
@@ -108,3 +183,25 @@ def test_a_batch_is_paused_with_the_keyboard(busy: Served, browser: Browser) -> 
     page.get_by_role("button", name="Resume").wait_for(timeout=10_000)
     assert busy.do(busy.application.batch, "2").state is BatchState.PAUSED
     page.close()
+
+
+def test_a_dataset_is_submitted_with_the_keyboard(
+    serving: Serving, browser: Browser, tmp_path: Path
+) -> None:
+    rows = tmp_path / "rows.csv"
+    rows.write_text("text\n" + "".join(f"row {n}\n" for n in range(5)))
+    with serving(calls_per_day=400) as served:
+        page = browser.new_page()
+        page.goto(f"{served.url}/dashboard/submit")
+        page.get_by_label("Or its text").fill(JOB.replace("labels", "lables"))
+        page.get_by_label("File", exact=True).set_input_files(rows)
+        page.get_by_role("button", name="Check and plan").press("Enter")
+        page.get_by_role("alert").filter(has_text="labels").wait_for(timeout=10_000)
+        page.get_by_role("textbox").first.fill(JOB)
+        page.get_by_role("button", name="Check again").press("Enter")
+        page.get_by_role("button", name="Try three rows").press("Enter")
+        page.get_by_text("3 calls, 3 of 3 answered").wait_for(timeout=10_000)
+        page.get_by_role("button", name="Start").press("Enter")
+        page.get_by_role("link", name="letters").click()
+        page.get_by_text("5 of 5").wait_for(timeout=10_000)
+        page.close()

@@ -83,6 +83,14 @@ def test_another_host_is_refused(served: Served) -> None:
         assert http.get("/", headers={"host": "evil.example"}).status_code == 421
 
 
+def test_other_programs_are_told_what_to_enter(served: Served) -> None:
+    with served.http() as http:
+        page = checked(http.get("/dashboard/clients"))
+    assert f"API Host: {served.url}/v1" in page.text
+    assert "Qwen/" in page.text
+    assert {one.text for one in page.all("h2")} >= {"Cherry Studio", "Open WebUI", "LiteLLM"}
+
+
 class TestKeys:
     def test_a_key_opens_the_dashboard_once_there_is_one(self, served: Served) -> None:
         key = served.add_key("me")

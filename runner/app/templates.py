@@ -43,8 +43,13 @@ def arguments(files: Sequence[Path]) -> list[str]:
     return [str(file) for file in files if file.parent == Path() and file.stem == _name(file)]
 
 
-def copy(name: str, folder: Path) -> list[Path]:
+def copy(name: str, folder: Path, *, keep: bool = False) -> list[Path]:
     """Copy the ready job `name` to `folder`; its files, relative to that, the job file first.
+
+    Args:
+        name: Its name.
+        folder: Where to.
+        keep: Whether a file of the same name that is there already is left as it is.
 
     Raises:
         NotFoundError: There is none of this name.
@@ -57,11 +62,14 @@ def copy(name: str, folder: Path) -> list[Path]:
             _("no ready job file {name!r}").format(name=name),
             remedy=_("one of: {known}").format(known=known),
         )
+    there = {file for file in files if (folder / file).exists()}
     for file in files:
-        if (folder / file).exists():
+        if file in there and not keep:
             remedy = _("go to another folder, or move it away")
             raise OutputError(_("this file is here already"), where=str(file), remedy=remedy)
     for file in files:
+        if file in there:
+            continue
         _copy(shipped("jobs") / file, folder / file)
     return files
 

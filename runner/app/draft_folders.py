@@ -1,0 +1,92 @@
+"""Folders beside the database for what a browser hands in: a dataset, a job file, what they name.
+
+A batch remembers its input there. A folder that no batch remembers is removed an hour after it was
+last used, whoever made it: so nothing stays of somebody who went away, nor of a server that died.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from contextlib import suppress
+from pathlib import Path
+
+from runner.app.application import Application
+from runner.clock import Clock
+from runner.errors import InputError
+from runner.files.target import as_output_errors
+from runner.path_text import to_path
+from runner.threads import in_thread
+
+LIFE_S = 3_600.0
+_LONGEST_NAME = 100
+
+
+class DraftFolders:
+    """The folders of one database."""
+
+    def __init__(self, midnight: Application, clock: Clock) -> None:
+        self._midnight = midnight
+        self._clock = clock
+        self._top = Path(f"{midnight.database_path}-inputs").resolve()
+
+    def make(self) -> Path:
+        """Make an empty one.
+
+        Raises:
+            OutputError: There is no room for it.
+        """
+        folder = self._top / secrets.token_hex(12)
+        with as_output_errors(self._top):
+            self._top.mkdir(exist_ok=True)
+            folder.mkdir()
+        self.touch(folder)
+        return folder
+
+    def touch(self, folder: Path) -> None:
+        """Keep a folder for another hour."""
+        now = self._clock.now() / 1000
+        with suppress(OSError):
+            os.utime(folder, (now, now))
+
+    async def remove_unused(self) -> None:
+        """Remove the folders that no batch remembers, and that were not used for an hour."""
+        remembered, before = await self._remembered(), self._clock.now() / 1000 - LIFE_S
+        await in_thread(self._remove, remembered, before)
+
+    async def remove(self, folder: Path) -> None:
+        """Remove a folder, unless a batch remembers it."""
+        if folder not in await self._remembered():
+            await in_thread(remove_folder, folder)
+
+    async def _remembered(self) -> set[Path]:
+        batches = await self._midnight.batches()
+        return {to_path(one.input).parent for one in batches if not one.is_trial}
+
+    def _remove(self, remembered: set[Path], before: float) -> None:
+        with suppress(OSError):
+            for folder in self._top.iterdir():
+                if folder not in remembered and folder.stat().st_mtime < before:
+                    remove_folder(folder)
+            self._top.rmdir()  # unless there are others
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder with all that is in it."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def file_name(name: str) -> str:
+    """The name that a file is kept under: the last part of what a browser calls it.
+
+    Raises:
+        InputError: It is no name of a file.
+    """
+    last = name.replace("\\", "/").rpartition("/")[2]
+    shown = "".join(c if c.isprintable() else "_" for c in last).strip()
+    stem, dot, suffix = shown.partition(".")
+    kept = f"{stem[: max(1, _LONGEST_NAME - len(dot + suffix))]}{dot}{suffix}"[:_LONGEST_NAME]
+    if not stem or kept in {".", ".."}:
+        raise InputError(f"{name[:_LONGEST_NAME]!r} is no name of a file", remedy="rename the file")
+    return kept

@@ -1,0 +1,277 @@
+"""Batches that are being made up in a browser: checked, planned, tried, and queued.
+
+What takes long is done in the background, one thing at a time for each; whoever looks is told how
+far it is. It is what `midnight plan`, `try` and `submit` do.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from pathlib import Path
+
+import anyio
+from anyio.abc import TaskGroup
+
+from runner.app.accounts import require_endpoint
+from runner.app.application import Application
+from runner.app.data_use import data_uses
+from runner.app.draft_folders import DraftFolders
+from runner.app.images import put_into
+from runner.app.planning import Plan, full_plan
+from runner.app.responses import Submitted
+from runner.app.submission import Checked, check_batch_file, check_submission
+from runner.app.trial import Trial, run_trial
+from runner.clock import Clock
+from runner.errors import EngineError, InputError, JobFileError, NotFoundError, RunnerError
+from runner.files import Selection
+from runner.threads import in_thread
+
+log = logging.getLogger(__name__)
+
+SWEEP_EVERY_S = 600.0
+TRIED_ROWS = 3
+MOST = 32
+"""So many are kept in mind; the one that was used longest ago is given up for another."""
+
+
+class Doing(StrEnum):
+    """What is being done for a draft."""
+
+    NOTHING = ""
+    CHECKING = "reading"
+    PLANNING = "reckoning"
+    TRYING = "trying"
+    QUEUEING = "queueing"
+
+
+class Field(StrEnum):
+    """What of a draft is wrong."""
+
+    JOB = "job"
+    DATASET = "dataset"
+
+
+@dataclass(slots=True)
+class Draft:
+    """A dataset and a job file that somebody has handed in.
+
+    Attributes:
+        id: Names it in addresses.
+        folder: Where its files are.
+        dataset: The name of the dataset's file in it.
+        job: The name of the job file in it; empty: the dataset holds whole requests.
+        doing: What is being done now.
+        done: How much of it, of `total`.
+        total: How much it is; 0: nobody knows.
+        checked: The job file and the dataset, once both are right.
+        plan: What it would cost, once that is known.
+        problem: What is wrong, if anything.
+        at: What of it is wrong.
+        trial: What came of the latest trial.
+        queued: The batch, once it is queued.
+    """
+
+    id: str
+    folder: Path
+    dataset: str
+    job: str
+    doing: Doing = Doing.NOTHING
+    done: int = 0
+    total: int = 0
+    checked: Checked | None = None
+    plan: Plan | None = None
+    problem: RunnerError | None = None
+    at: Field = Field.DATASET
+    trial: Trial | None = None
+    queued: Submitted | None = None
+    ready: anyio.Event = field(default_factory=anyio.Event)
+
+    @property
+    def dataset_path(self) -> Path:
+        """The file of the dataset."""
+        return self.folder / self.dataset
+
+    @property
+    def job_path(self) -> Path:
+        """The job file."""
+        return self.folder / self.job
+
+
+class Drafts:
+    """The drafts of one server.
+
+    Args:
+        midnight: Where they are queued.
+        clock: Tells the hour.
+        changed: Called when the queue has changed.
+    """
+
+    def __init__(self, midnight: Application, clock: Clock, changed: Callable[[], None]) -> None:
+        self.folders = DraftFolders(midnight, clock)
+        self._midnight = midnight
+        self._changed = changed
+        self._drafts: dict[str, Draft] = {}  # the one that was used last is the last
+        self._tasks: TaskGroup | None = None
+
+    async def work(self) -> None:
+        """Do what takes long, and remove what nobody uses, until cancelled."""
+        async with anyio.create_task_group() as tasks:
+            self._tasks = tasks
+            while True:
+                for draft in self._drafts.values():
+                    if draft.doing:
+                        self.folders.touch(draft.folder)
+                await self._sweep()
+                await anyio.sleep(SWEEP_EVERY_S)
+
+    async def _sweep(self) -> None:
+        try:
+            await self.folders.remove_unused()
+        except RunnerError:  # the database is busy: another time
+            log.warning("inputs were not looked through", exc_info=True)
+
+    def add(self, folder: Path, dataset: str, job: str) -> Draft:
+        """Take in what was written to a folder, and have it checked and planned."""
+        draft = Draft(folder.name, folder, dataset, job)
+        while len(self._drafts) >= MOST:
+            oldest = next((one for one in self._drafts.values() if not one.doing), None)
+            if oldest is None:
+                raise InputError("too many datasets are handed in at once", remedy="wait a moment")
+            del self._drafts[oldest.id]
+        self._drafts[draft.id] = draft
+        self.check(draft)
+        return draft
+
+    def get(self, draft_id: str) -> Draft:
+        """A draft.
+
+        Raises:
+            NotFoundError: It is gone.
+        """
+        draft = self._drafts.pop(draft_id, None)
+        if draft is None:
+            remedy = "hand the dataset in again: what nobody queues is kept for an hour"
+            raise NotFoundError("this dataset is not kept any more", remedy=remedy)
+        self._drafts[draft_id] = draft
+        self.folders.touch(draft.folder)
+        return draft
+
+    def check(self, draft: Draft) -> None:
+        """Have a draft checked and planned, from its beginning.
+
+        Raises:
+            InputError: Something else is being done for it.
+        """
+        self._start(draft, self._check_and_plan)
+
+    def try_rows(self, draft: Draft) -> None:
+        """Have a few rows asked now.
+
+        Raises:
+            InputError: Something else is being done, or it is not right yet.
+        """
+        self._start(draft, self._try)
+
+    def queue(self, draft: Draft) -> None:
+        """Have it queued.
+
+        Raises:
+            InputError: Something else is being done, or it is not right yet.
+        """
+        self._start(draft, self._queue)
+
+    async def discard(self, draft: Draft) -> None:
+        """Forget a draft and its files, unless a batch has them.
+
+        Raises:
+            InputError: Something is being done for it.
+        """
+        self.require_idle(draft)
+        del self._drafts[draft.id]
+        await self.folders.remove(draft.folder)
+
+    def require_idle(self, draft: Draft) -> None:
+        """Check that nothing is being done for a draft.
+
+        Raises:
+            InputError: Something is.
+        """
+        if draft.doing:
+            raise InputError(f"{draft.dataset}: {draft.doing}", remedy="wait until that is done")
+
+    def _start(self, draft: Draft, work: Callable[[Draft], Awaitable[None]]) -> None:
+        self.require_idle(draft)
+        if self._tasks is None:
+            raise InputError("the server is starting", remedy="try again in a moment")
+        draft.doing, draft.ready = Doing.CHECKING, anyio.Event()
+        self._tasks.start_soon(self._do, draft, work)
+
+    async def _do(self, draft: Draft, work: Callable[[Draft], Awaitable[None]]) -> None:
+        draft.problem, draft.done, draft.total = None, 0, 0
+        try:
+            await work(draft)
+        except RunnerError as error:
+            draft.problem, draft.at = error, _at(error)
+        except Exception:
+            log.exception("a dataset that was handed in could not be worked on")
+            what, remedy = "the server has a defect", "the log of midnight serve tells more"
+            draft.problem, draft.at = EngineError(what, remedy=remedy), Field.DATASET
+        finally:
+            draft.doing = Doing.NOTHING
+            draft.ready.set()
+
+    async def _check_and_plan(self, draft: Draft) -> None:
+        draft.checked = draft.plan = draft.trial = draft.queued = None
+        checked = await in_thread(_checked, draft, Selection())
+        settings = self._midnight.settings
+        require_endpoint(settings, checked.url)
+        uses = [found.told for found in data_uses(settings)]
+        draft.checked = replace(checked, remarks=(*checked.remarks, *uses))
+        draft.doing = Doing.PLANNING
+        draft.plan = await full_plan(self._midnight, checked, lambda *told: _note(draft, *told))
+
+    async def _try(self, draft: Draft) -> None:
+        draft.trial, draft.doing = None, Doing.TRYING
+        few = await in_thread(_checked, draft, Selection(limit=TRIED_ROWS))
+        self._changed()
+        draft.trial = await run_trial(self._midnight, few, signals=False)
+        self._changed()
+
+    async def _queue(self, draft: Draft) -> None:
+        if draft.checked is None:
+            raise JobFileError("it is not right yet", remedy="correct what is wrong first")
+        draft.doing = Doing.QUEUEING
+        draft.queued = await self._midnight.submit(draft.checked, lambda *told: _note(draft, *told))
+        self._changed()
+
+
+def _note(draft: Draft, done: int, total: int) -> None:
+    draft.done, draft.total = done, total
+
+
+def _checked(draft: Draft, selection: Selection) -> Checked:
+    """Read what was handed in; files of it alone, and nothing else on this machine."""
+
+    def tick(done: int, total: int) -> None:
+        _note(draft, done, total)
+
+    if not draft.job:
+        return check_batch_file([draft.dataset_path], None, tick, selection=selection)
+    found = check_submission(
+        draft.job_path, draft.dataset_path, tick, selection=selection, inside_folder=True
+    )
+    own = put_into(found.jobfile, draft.folder / "images")
+    return replace(found, jobfile=own, beside=draft.folder, job_path=draft.job_path)
+
+
+def told(error: Exception, folder: Path) -> str:
+    """What is wrong, as the command line says it to one who stands in the folder."""
+    return str(error).replace(f"{folder}/", "").replace(str(folder), "the dataset's folder")
+
+
+def _at(error: RunnerError) -> Field:
+    """What of a draft an error is about."""
+    return Field.DATASET if isinstance(error, InputError) else Field.JOB

@@ -1,0 +1,42 @@
+"""The page for other programs: what to enter in each so that it asks this server."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from runner.app import client_setups
+from runner.app.clients import NOBODY
+from runner.app.gateway import Gateway
+from runner.app.live import LiveOverview
+from runner.server.dashboard.pages import page
+from runner.server.dashboard.visits import Visit
+
+_MOST_MODELS = 5
+_KEY = "KEY"
+
+
+class ClientPages:
+    """Answers requests about the programs that ask this server."""
+
+    def __init__(self, gateway: Gateway, live: LiveOverview) -> None:
+        self._gateway = gateway
+        self._live = live
+
+    async def setups(self, request: Request, visit: Visit, *, keyed: bool) -> Response:
+        """How each program is set up, and what each client has spent today."""
+        url = f"{request.url.scheme}://{request.headers.get('host', request.url.netloc)}"
+        listed = await self._gateway.models(self._gateway.clients.named(NOBODY))
+        models = [model.id for model in listed[:_MOST_MODELS]]
+        key = _KEY if keyed else ""
+        return page(
+            "clients.html",
+            visit=visit,
+            keyed=keyed,
+            at="clients",
+            setups=[
+                (name, client_setups.setup(name, url, models, key))
+                for name in client_setups.PROGRAMS
+            ],
+            clients=(await self._live.latest()).clients,
+        )

@@ -1,0 +1,34 @@
+"""What to do about rows that have failed, by what their failures say."""
+
+from __future__ import annotations
+
+import re
+
+from runner.language import _
+
+# What failures say, and what to do about it; the first that fits is told.
+FILTERED = _(
+    "the provider's filter of contents refuses these rows: another model may not, or leave them "
+    "out with --where"
+)
+TOO_LONG = _("the row is too long for the model: shorten it, or name a model with a larger context")
+UNCLEAR = _(
+    "say in [prompt] more plainly what the answer looks like, or allow it in [answer] (labels, "
+    "synonyms, range, schema)"
+)
+EMPTY = _("more max_tokens, thinking turned off in [parameters], or another model")
+REMEDIES = (
+    (r"broke off|finish_reason", _("raise max_tokens in [parameters]")),
+    (r"filter|inspection|moderat|inappropriate|sensitive", FILTERED),
+    (r"context|too (long|large)|maximum.*tokens", TOO_LONG),
+    (r"reply is empty|thinking", EMPTY),
+    (r"not one of|the labels|two different|no JSON|does not fit|no valid answer", UNCLEAR),
+    (r"tried \d+ times|time.?out|overload", _("a fault of the provider's: try these again")),
+    (r"image|picture|photo", _("look at the path or the URL in the row")),
+    (r"program died", _("this row may crash the program: report it, with the row")),
+)
+
+
+def remedy_for(error: str) -> str | None:
+    """What to do about a failure, if anything is known."""
+    return next((r for pattern, r in REMEDIES if re.search(pattern, error, re.IGNORECASE)), None)
