@@ -167,6 +167,10 @@ def _capped(reason: Waiting, _moment: str) -> str:
     )
 
 
+def _daily(reason: Waiting, moment: str) -> str:
+    return _("{why}; going on at {moment}").format(why=reason.why, moment=moment)
+
+
 def _rate(_reason: Waiting, moment: str) -> str:
     return _(
         "calls start no faster than the account's rate allows; the next one at {moment}"
@@ -223,6 +227,7 @@ _SENTENCES = {
     ParkReason.REFUSED.value: _refused,
     "hours": _hours,
     "capped": _capped,
+    "daily": _daily,
     "flow": _flow,
     "rate": _rate,
     "due": _due,
