@@ -34,17 +34,19 @@ class AccountPages:
 
     async def accounts(self, request: Request, visit: Visit, *, keyed: bool) -> Response:
         """Every window, and where each of its figures is known from."""
-        pieces = await self.account_pieces(request, visit)
+        pieces = [await self._accounts(await self._report.soon())]
         return show("accounts.html", request, pieces, visit=visit, keyed=keyed, at="accounts")
 
     async def account_pieces(self, _request: Request, _visit: Visit) -> list[Piece]:
         """The accounts, as one piece."""
+        return [await self._accounts(await self._report.get())]
+
+    async def _accounts(self, report: Report | None) -> Piece:
         latest = await self._live.latest()
         now, lines = latest.status.at, await self._midnight.quota()
         shown = shown_windows.in_quota([line.window for line in lines])
         lines = [line for line in lines if line.window in shown]
         refused = [one.window for one in lines if one.window.gate.reason is ParkReason.REFUSED]
-        report = await self._report.get()
         accounts = [
             (name, list(own)) for name, own in groupby(lines, lambda one: one.window.account)
         ]
@@ -56,25 +58,29 @@ class AccountPages:
             refusals=dict.fromkeys(map(messages.refused, refused)),
             now=now,
         )
-        return [Piece("accounts", html)]
+        return Piece("accounts", html)
 
     async def calls(self, request: Request, visit: Visit, *, keyed: bool) -> Response:
         """The calls of each day, as the reports have them."""
-        pieces = await self.call_pieces(request, visit)
+        report = await self._report.soon()
+        pieces = [Piece("calls", render("_adding.html")) if report is None else _calls(report)]
         return show("calls.html", request, pieces, visit=visit, keyed=keyed, at="calls")
 
     async def call_pieces(self, _request: Request, _visit: Visit) -> list[Piece]:
         """The charts and the figures, as one piece."""
-        report = await self._report.get()
-        html = render(
-            "_calls.html",
-            lines=report.days[::-1][:_MOST_DAYS],
-            outcomes=tuple(OUTCOMES),
-            # They escape what they are given.
-            days=Markup(days_chart(report)) if report.days else "",  # noqa: S704
-            hours=Markup(hours_chart(report)) if report.days else "",  # noqa: S704
-        )
-        return [Piece("calls", html)]
+        return [_calls(await self._report.get())]
+
+
+def _calls(report: Report) -> Piece:
+    html = render(
+        "_calls.html",
+        lines=report.days[::-1][:_MOST_DAYS],
+        outcomes=tuple(OUTCOMES),
+        # They escape what they are given.
+        days=Markup(days_chart(report)) if report.days else "",  # noqa: S704
+        hours=Markup(hours_chart(report)) if report.days else "",  # noqa: S704
+    )
+    return Piece("calls", html)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +95,13 @@ class Spenders:
     elsewhere: int
 
 
-def _spenders(report: Report, account: str, window: Window) -> Spenders | None:
-    """Who has spent a window; None: the ledger has nothing of it."""
+def _spenders(report: Report | None, account: str, window: Window) -> Spenders | None:
+    """Who has spent a window; None: that is not known, or not yet."""
+    if report is None or window.unit is not Unit.CALLS or window.model:
+        return None
     own = {"account": account, "day": window.period_key}
     line = next((one for one in report.days if own.items() <= one.labels.items()), None)
-    if line is None or window.unit is not Unit.CALLS or window.model:
+    if line is None:
         return None
     figures = line.figures
     charged = figures.calls - figures.throttled - figures.refused

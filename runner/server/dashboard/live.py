@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ T = TypeVar("T")
 
 EVERY_S = 1.0
 KEEP_ALIVE_S = 15.0
+# So long a page waits for what takes long to find out.
+SOON_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,16 +108,37 @@ class Kept(Generic[T]):
 
     def __init__(self, find: Callable[[], Awaitable[T]]) -> None:
         self._find = find
-        self._finding = anyio.Lock()
+        self._finding: asyncio.Task[None] | None = None
         self._found: list[T] = []
         self._until = 0.0
 
     async def get(self) -> T:
         """It, as it was lately."""
-        async with self._finding:
-            if not self._found or anyio.current_time() >= self._until:
-                began = anyio.current_time()
-                self._found = [await self._find()]
-                ended = anyio.current_time()
-                self._until = ended + 10 * (ended - began)
-            return self._found[0]
+        if self._is_due:
+            await asyncio.shield(self._start())
+        return self._found[0]
+
+    async def soon(self) -> T | None:
+        """It, as it was when it was last found out; None: that takes longer than a page may."""
+        if self._is_due:
+            finding = self._start()
+            await asyncio.wait({finding}, timeout=SOON_S)
+            if finding.done():
+                finding.result()
+        return self._found[0] if self._found else None
+
+    @property
+    def _is_due(self) -> bool:
+        return not self._found or anyio.current_time() >= self._until
+
+    def _start(self) -> asyncio.Task[None]:
+        """Find it out, for all who ask meanwhile, whether they wait for it or not."""
+        if self._finding is None or self._finding.done():
+            self._finding = asyncio.create_task(self._find_out())
+        return self._finding
+
+    async def _find_out(self) -> None:
+        began = anyio.current_time()
+        self._found = [await self._find()]
+        ended = anyio.current_time()
+        self._until = ended + 10 * (ended - began)

