@@ -112,8 +112,11 @@ async def write_results(
     """
     batch, written = family[0], 0
     added, columns = AddedColumns.of(family, details=details), orjson.loads(batch.columns_json)
-    names = JobFile.from_json(batch.job_json).output.names(added.names, columns)
-    with open_output(path, columns, names, vectors=vectors, source=to_path(batch.input)) as output:
+    wanted = JobFile.from_json(batch.job_json).output
+    names, source = wanted.names(added.names, columns), to_path(batch.input)
+    with open_output(
+        path, columns, names, vectors=vectors, source=source, mark=wanted.bom
+    ) as output:
         async for page in results(reading, family):
             for row in page:
                 output.write(row.first.payload, added.values(row))

@@ -78,6 +78,7 @@ class FileType:
         encoding: The encoding of a text that is not UTF-8.
         sheet: The sheet of a workbook that is read instead of the first, by name or number.
         plain: Whether quotes in a TSV file are characters like any other.
+        semicolons: Whether these stand between the cells of a CSV file.
     """
 
     format: Format
@@ -85,6 +86,12 @@ class FileType:
     encoding: str | None = None
     sheet: str | None = None
     plain: bool = False
+    semicolons: bool = False
+
+    @property
+    def delimiter(self) -> str:
+        """What stands between the cells that are read."""
+        return ";" if self.semicolons else delimiter_of(self.format)
 
 
 @dataclass(frozen=True, slots=True)

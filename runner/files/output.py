@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from runner.files.readers.encodings import begins_with_mark
 from runner.files.target import (
     as_output_errors,
     atomic_write,
@@ -50,6 +51,7 @@ def open_output(
     *,
     vectors: bool = False,
     source: Path | None = None,
+    mark: bool | None = None,
 ) -> Iterator[OutputWriter]:
     """Open a result file for the block to write; it appears only when the block succeeds.
 
@@ -60,12 +62,16 @@ def open_output(
         vectors: Whether the answers are embeddings, that is, JSON lists of numbers. They become
             lists of 32-bit floats in Parquet, and the rows of the matrix in a .npy file.
         source: The file of the input; a Parquet file's types are kept in another one.
+        mark: Whether a table of text begins with a byte order mark; None: as `source` does.
 
     Raises:
         OutputError: The file cannot be written; an existing file is left unchanged.
     """
     check_output(path, vectors=vectors)
-    layout = Layout(path, tuple(columns), tuple(added), added[0] if vectors else None, source)
+    if mark is None:
+        mark = source is not None and begins_with_mark(source)
+    vector = added[0] if vectors else None
+    layout = Layout(path, tuple(columns), tuple(added), vector, source, mark)
     with atomic_write(path) as file:
         with as_output_errors(path):
             sink = _sink(file, layout)

@@ -10,7 +10,7 @@ from typing import BinaryIO
 import orjson
 
 from runner.files.dataset import Dataset, SourceFile, open_input, size_and_mtime
-from runner.files.formats import TEXTS, delimiter_of
+from runner.files.formats import TEXTS
 from runner.files.input_errors import changed_error, unreadable_error
 from runner.files.readers.csv_reader import CsvTable
 from runner.files.readers.jsonl_reader import JsonLines
@@ -77,4 +77,4 @@ def _json_rows(file: SourceFile, handle: BinaryIO, start: int) -> Iterator[str]:
     lines = Lines(source, file.path, verify=False, inner_marks=form == "jsonl")
     if form == "jsonl":
         return JsonLines(lines).json_rows(start)
-    return CsvTable(lines, delimiter_of(form), plain=file.type.plain).json_rows(start)
+    return CsvTable(lines, file.type.delimiter, plain=file.type.plain).json_rows(start)

@@ -17,7 +17,6 @@ from runner.files.formats import (
     FileType,
     Format,
     ReadOptions,
-    delimiter_of,
     not_text,
 )
 from runner.files.input_errors import (
@@ -27,7 +26,7 @@ from runner.files.input_errors import (
     unreadable_error,
     unusable,
 )
-from runner.files.readers.csv_reader import CsvTable, has_plain_quotes
+from runner.files.readers.csv_reader import CsvTable, has_plain_quotes, has_semicolons
 from runner.files.readers.encodings import CHINESE, is_chinese, marked
 from runner.files.readers.jsonl_reader import (
     MAX_COLUMNS,
@@ -187,12 +186,20 @@ class _Scan:
     def _scan_utf8(self) -> _Result:
         if self.type.format == "tsv":
             self.type = replace(self.type, plain=has_plain_quotes(self._lines()))
+        if self.type.format == "csv":
+            self._look_for_semicolons()
         lines = self._lines()
         errors = RowErrors(self.path, self.requirements.remedy or _REMEDIES[self.type.format])
         scan = self._scan_objects if self.type.format == "jsonl" else self._scan_table
         columns, rows = scan(lines, errors)
         errors.raise_if_any()
         return columns, rows, lines.digest
+
+    def _look_for_semicolons(self) -> None:
+        if has_semicolons(self._lines(), self.requirements.required):
+            self.type = replace(self.type, semicolons=True)
+            told = _("{name}: read with semicolons between the cells")
+            self.remarks.append(told.format(name=self.path.name))
 
     def _lines(self) -> Lines:
         self.file.seek(0)
@@ -232,7 +239,7 @@ class _Scan:
 
     def _scan_table(self, lines: Lines, errors: RowErrors) -> tuple[tuple[str, ...], int]:
         """Return the columns of a CSV or TSV file, and its number of valid rows."""
-        table = CsvTable(lines, delimiter_of(self.type.format), plain=self.type.plain)
+        table = CsvTable(lines, self.type.delimiter, plain=self.type.plain)
         if table.header_error:
             where = f"{self.path}:{table.line}"
             remedy = table.header_remedy

@@ -39,8 +39,8 @@ def check_columns(
             gives the name of a column of the dataset to one that is added.
     """
     known = set(map(canonical, columns))
-    for key, name in output:
-        if name is not None and canonical(name) in known:
+    for key, name in output.given.items():
+        if canonical(name) in known:
             raise JobFileError(
                 _('the dataset has a column "{name}"').format(name=name),
                 where=f"{where}: [output] {key}",

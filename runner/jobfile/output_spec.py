@@ -33,6 +33,8 @@ class OutputSpec(TomlTable):
         reviewed_by: The person who has reviewed the row.
         reviewed_at: When that was.
         model_answer: The answer of the model, whatever a person has answered.
+        bom: Whether a CSV or TSV file begins with a byte order mark, without which Excel shows
+            texts beyond English wrong; unset: as the dataset does.
     """
 
     answer: NonBlank | None = None
@@ -48,21 +50,27 @@ class OutputSpec(TomlTable):
     reviewed_by: NonBlank | None = None
     reviewed_at: NonBlank | None = None
     model_answer: NonBlank | None = None
+    bom: bool | None = None
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:
-        given = [canonical(name) for _, name in self if name is not None]
+        given = [canonical(name) for name in self.given.values()]
         if len(set(given)) < len(given):
             raise problem(_("two columns have the same name"), _("give each another name"))
         return self
+
+    @property
+    def given(self) -> dict[str, str]:
+        """The columns that get another name, with that name."""
+        return {key: name for key, name in self if isinstance(name, str)}
 
     def names(self, added: Sequence[str], columns: Sequence[str]) -> tuple[str, ...]:
         """Return what the columns `added` are called beside the dataset's `columns`.
 
         A name that the dataset has, and that the job file does not give, gets the prefix.
         """
-        given: dict[str, str | None] = dict(self)
-        taken = {*map(canonical, columns), *(canonical(name) for name in given.values() if name)}
+        given = self.given
+        taken = {*map(canonical, columns), *map(canonical, given.values())}
         return tuple(given.get(name) or _free(name, taken) for name in added)
 
 

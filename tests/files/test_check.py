@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from runner.errors import InputError
-from runner.files import ALL, Dataset, SourceFile, check
+from runner.files import ALL, Dataset, SourceFile, check, read_rows
 from runner.files.formats import FileType
 from runner.files.readers.lines import MAX_LINE
 
@@ -178,10 +178,23 @@ def test_colons_in_texts_are_no_keys(tmp_path: Path) -> None:
     assert check(dataset(tmp_path, "rows.jsonl", "\n".join(lines))).rows == 3
 
 
-def test_a_table_with_semicolons_is_recognised(tmp_path: Path) -> None:
-    error = refused(dataset(tmp_path, "rows.csv", "id;text\n1;a,b\n"), "text")
+def test_a_table_with_semicolons_is_read_and_that_is_told(tmp_path: Path) -> None:
+    found = check(dataset(tmp_path, "rows.csv", 'id;text\n1;a,b\n2;"c;d"\n'))
+    assert found.columns == ("id", "text")
+    assert list(read_rows(found)) == ['{"id":"1","text":"a,b"}', '{"id":"2","text":"c;d"}']
+    assert found.remarks == ("rows.csv: read with semicolons between the cells",)
+
+
+def test_a_column_whose_name_has_a_semicolon_is_one_where_the_prompt_reads_it(
+    tmp_path: Path,
+) -> None:
+    found = check(dataset(tmp_path, "rows.csv", "id;text\n1;a\n"), required=frozenset({"id;text"}))
+    assert found.columns == ("id;text",)
+
+
+def test_a_tsv_file_with_semicolons_is_told(tmp_path: Path) -> None:
+    error = refused(dataset(tmp_path, "rows.tsv", "id;text\n1;a\n"), "text")
     assert "separated by semicolons" in error.what
-    assert error.remedy == "save it with commas, as .tsv with tabs, or as .xlsx"
 
 
 def test_rows_with_endlessly_many_keys_are_no_table(tmp_path: Path) -> None:

@@ -48,6 +48,39 @@ def test_a_table_has_the_input_columns_and_then_the_result(tmp_path: Path) -> No
     )  # fmt: skip
 
 
+MARK = b"\xef\xbb\xbf"
+
+
+@pytest.mark.parametrize(
+    ("head", "wanted", "marked"),
+    [
+        (MARK, None, True),
+        ("id,text".encode("utf-16"), None, True),
+        (b"id,text", None, False),
+        (b"id,text", True, True),
+        (MARK, False, False),
+    ],
+)
+@pytest.mark.parametrize("suffix", ["csv", "tsv"])
+def test_a_table_begins_with_a_mark_where_the_input_does_or_it_is_wanted(
+    tmp_path: Path, suffix: str, head: bytes, *, wanted: bool | None, marked: bool
+) -> None:
+    source, path = tmp_path / "in.csv", tmp_path / f"out.{suffix}"
+    source.write_bytes(head)
+    with open_output(path, ["text"], source=source, mark=wanted) as out:
+        out.write('{"text":"好"}', ("good", "m", "succeeded", None))
+    assert path.read_bytes().startswith(MARK) == marked
+    assert check(path).columns == ("text", "answer", "model", "state", "error")
+
+
+def test_json_lines_have_no_mark(tmp_path: Path) -> None:
+    source, path = tmp_path / "in.csv", tmp_path / "out.jsonl"
+    source.write_bytes(MARK + b"text")
+    with open_output(path, ["text"], source=source) as out:
+        out.write('{"text":"1"}', ("good", "m", "succeeded", None))
+    assert path.read_bytes().startswith(b"{")
+
+
 @pytest.mark.parametrize("rows", [0, 1, 2, 2_500])
 @pytest.mark.parametrize("suffix", [".json", ".JSON.gz"])
 def test_a_json_file_is_one_list_whatever_the_rows_hold(

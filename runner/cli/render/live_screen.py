@@ -122,7 +122,7 @@ def _batches(view: RunView, width: int) -> RenderableType:
             ProgressBar(
                 total=max(1, line.rows), completed=line.done, width=BAR_WIDTH, style="bright_black"
             ),
-            Text(f"{fmt.out_of(line.done, line.rows)} ({fmt.percent(line.done, line.rows)})"),
+            Text(fmt.beside(fmt.out_of(line.done, line.rows), fmt.percent(line.done, line.rows))),
             Text(_("paused"), "yellow") if line.paused else failed,
         )
     more = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Literal
 
@@ -48,6 +48,23 @@ def has_plain_quotes(lines: Iterable[str]) -> bool:
             raw.clear()
     except csv.Error:
         return True
+    return False
+
+
+def has_semicolons(lines: Iterable[str], required: Collection[str]) -> bool:
+    """Whether semicolons stand between the cells of a CSV file, as Excel writes it in many places.
+
+    Its header is one cell for a reader of commas, and no column that is required.
+    """
+    for line in lines:
+        if not line.strip():
+            continue
+        try:
+            by_comma = next(csv.reader([line], strict=True))
+            by_semicolon = next(csv.reader([line], delimiter=";", strict=True))
+        except csv.Error:
+            return False
+        return len(by_comma) == 1 < len(by_semicolon) and by_comma[0] not in required
     return False
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from pathlib import Path
 
 _MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -11,6 +12,7 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_MARKS_OF_TEXT = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _NOT_ASCII = re.compile(rb"[\x80-\xff]+")
 _KANA = re.compile("[\u3040-\u30ff]")
 _HANJA = re.compile("[\u4e00-\u9fff]")
@@ -42,6 +44,19 @@ def marked(head: bytes) -> str | None:
     if head and b"\0" not in odd and even.count(b"\0") * 2 > len(even):
         return "utf-16-be"
     return None
+
+
+def begins_with_mark(path: Path) -> bool:
+    """Whether a file begins with the byte order mark of UTF-8 or UTF-16."""
+    try:
+        if not path.is_file():
+            return False
+        with path.open("rb") as file:
+            return file.read(3).startswith(
+                (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+            )
+    except (OSError, ValueError):
+        return False
 
 
 def is_chinese(sample: bytes) -> bool:

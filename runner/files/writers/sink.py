@@ -25,6 +25,7 @@ class Layout:
         added: The columns that follow them.
         vector: The added column whose texts are JSON lists of numbers, if there is one.
         source: The file of the input, whose types its columns keep, if it is a Parquet file.
+        mark: Whether a table of text begins with a byte order mark.
     """
 
     path: Path
@@ -32,6 +33,7 @@ class Layout:
     added: tuple[str, ...]
     vector: str | None = None
     source: Path | None = None
+    mark: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:

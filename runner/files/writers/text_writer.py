@@ -11,6 +11,7 @@ from runner.files.formats import FileType
 from runner.files.writers.encode import CellValue, OutputRow, encoder_for, header_line
 from runner.files.writers.sink import Layout
 
+_MARK = "\ufeff"
 _ROWS_HELD = 1_000
 _CHARACTERS_HELD = 1 << 18
 
@@ -24,7 +25,8 @@ class TextSink:
         self._encode = encoder_for(file_type.format, layout.columns, layout.added)
         self._held: list[OutputRow] = []
         self._size = 0
-        self._file.write(header_line(file_type.format, layout.names).encode())
+        head = header_line(file_type.format, layout.names)
+        self._file.write(f"{_MARK if layout.mark and head else ''}{head}".encode())
 
     def write(self, row: str, values: Sequence[CellValue]) -> None:
         """Buffer one row; when the buffer is full, write it."""
