@@ -38,8 +38,7 @@ if TYPE_CHECKING:
     from runner.app.gateway import Gateway
     from runner.app.notifying import Sent
     from runner.app.reporting import Report, Wanted
-    from runner.app.submission import Checked
-    from runner.app.submission import Progress as OnProgress
+    from runner.app.submission import Checked, OnProgress
     from runner.app.suggestions import Suggestion
     from runner.engine.call import Observer
     from runner.engine.progress import Progress, Watcher

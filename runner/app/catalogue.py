@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from runner.app.reviewing import Reviewing
     from runner.app.rows import Reading, RowResult
     from runner.app.story import RowStory
-    from runner.app.submission import Progress as OnProgress
+    from runner.app.submission import OnProgress
     from runner.store.batch_rows import Cause, Failure
     from runner.store.browsing import RowPage, Wanted
 

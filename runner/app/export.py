@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,13 +19,12 @@ from runner.app.rows import (
     RowResult,
     results,
 )
+from runner.app.submission import OnProgress
 from runner.clock import moment
 from runner.files import RESULT_COLUMNS, CellValue, open_output
 from runner.jobfile import JobFile
 from runner.path_text import to_path
 from runner.store.batches import Batch
-
-OnProgress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)

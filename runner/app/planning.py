@@ -14,7 +14,7 @@ from runner.app.distinct import DistinctKeys
 from runner.app.parts import BYTES_PER_TOKEN, Fingerprints, Part, request_keys
 from runner.app.queueing import CHUNK
 from runner.app.rows import CHECK
-from runner.app.submission import Checked, Progress, unseen_progress
+from runner.app.submission import Checked, OnProgress, unseen_progress
 from runner.app.suggestions import Suggestion
 from runner.core.forecast import Forecast
 from runner.threads import in_thread
@@ -81,7 +81,7 @@ class Packed:
 
 
 async def full_plan(
-    midnight: Application, checked: Checked, on_progress: Progress = unseen_progress
+    midnight: Application, checked: Checked, on_progress: OnProgress = unseen_progress
 ) -> Plan:
     """What a batch would cost, what pays for it, and what might do it sooner.
 
@@ -106,7 +106,7 @@ async def make_plan(
     checked: Checked,
     foretell: Callable[[int], Awaitable[Forecast]],
     known: Known,
-    on_progress: Progress = unseen_progress,
+    on_progress: OnProgress = unseen_progress,
 ) -> Plan:
     """Read every row, and estimate the cost.
 
@@ -177,7 +177,9 @@ class _Size:
         return int((rows * alone + calls * self.shared) / BYTES_PER_TOKEN)
 
 
-async def _read(checked: Checked, keys: Mapping[int, DistinctKeys], on_progress: Progress) -> _Size:
+async def _read(
+    checked: Checked, keys: Mapping[int, DistinctKeys], on_progress: OnProgress
+) -> _Size:
     """Add the rows' keys to `keys`, by stride; the average size of a distinct request."""
     request_key = request_keys(checked.jobfile, checked.prompt, checked.folder).of
     sample, rows = _Sample(checked), iter(checked.rows())

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from runner.app.again import AS_USUAL, Again
 from runner.app.images import check_folder, with_image_folder
 from runner.app.parts import Fingerprints, Part, request_keys
-from runner.app.submission import Checked, Progress, unseen_progress
+from runner.app.submission import Checked, OnProgress, unseen_progress
 from runner.core.states import BatchState
 from runner.errors import NotFoundError
 from runner.language import _
@@ -86,7 +86,7 @@ async def submit(
     database: Database,
     checked: Checked,
     now: int,
-    on_progress: Progress = unseen_progress,
+    on_progress: OnProgress = unseen_progress,
     again: Again = AS_USUAL,
 ) -> Queued:
     """Queue every row and every part, or find the batch that has them.
@@ -198,7 +198,7 @@ async def _load_all(
     checked: Checked,
     loadings: Sequence[_Loading],
     now: int,
-    on_progress: Progress,
+    on_progress: OnProgress,
 ) -> None:
     """Queue what is not queued, whoever queues some of it meanwhile."""
     while incomplete := [one.next_row for one in loadings if not one.is_complete]:
@@ -211,7 +211,7 @@ async def _load(
     chunks: Iterator[_Chunk],
     loadings: Sequence[_Loading],
     now: int,
-    on_progress: Progress,
+    on_progress: OnProgress,
 ) -> Sequence[_Loading]:
     """Queue the chunks until somebody else has queued; returns how things stand."""
     read = partial(in_thread, next, chunks, None)

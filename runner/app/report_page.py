@@ -14,8 +14,6 @@ from runner.app.report_words import LABELS, OUTCOMES
 from runner.app.reporting import Line, Report
 from runner.language import _
 
-"""In the order in which they are stacked; each is a colour, too."""
-
 _MOST_DAYS = 60
 _STYLE = """
 * { box-sizing: border-box; }

@@ -12,7 +12,10 @@ OUTCOMES = {
     "refused": _("refused"),
     "in_flight": _("in flight"),
 }
-"""What a call came to, by its name among the figures and in the style sheet."""
+"""What a call came to, by its name among the figures and in the style sheet.
+
+Charts stack them in this order.
+"""
 
 LABELS = {
     "day": _("day"),

@@ -12,8 +12,8 @@ from typing import Any
 import orjson
 
 from runner import exact_json
-from runner.app.export import OnProgress
 from runner.app.rows import Reading, results
+from runner.app.submission import OnProgress
 from runner.core.states import JobState
 from runner.files.openai_results import (
     RequestFailure,

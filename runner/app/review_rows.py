@@ -5,7 +5,7 @@ It finds their numbers, page by page; it shows none, and stores nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -22,6 +22,7 @@ from runner.app.rows import (
     results,
     right_answer,
 )
+from runner.app.submission import OnProgress, unseen_progress
 from runner.core.agreement import vote
 from runner.core.review import reasons
 from runner.files import ALL, Selection
@@ -30,8 +31,6 @@ from runner.jobfile import JobFile
 from runner.store import disputed, reviews
 from runner.store.batches import Batch
 from runner.store.disputed import Disputed
-
-OnProgress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +60,11 @@ class Found:
     reviewed: list[int] = field(default_factory=list)
 
 
-def unseen(_done: int, _rows: int) -> None:
-    """Stand in for a progress callback."""
-
-
 async def find(
     reading: Reading,
     family: Sequence[Batch],
     wanted: Wanted = MARKED,
-    on_progress: OnProgress = unseen,
+    on_progress: OnProgress = unseen_progress,
 ) -> Found:
     """The rows of a batch, given with its parts, that are wanted.
 

@@ -29,7 +29,7 @@ from runner.store.batches import Batch, NewBatch
 REQUESTS = '[job]\nkind = "request"\nname = {}\nmodel = {}\ndedupe = {}\n'
 
 # Called now and then with how much is done, and of how much.
-Progress = Callable[[int, int], None]
+OnProgress = Callable[[int, int], None]
 
 
 def unseen_progress(_done: int, _total: int) -> None:
@@ -135,7 +135,7 @@ class Checked:
 def check_submission(
     job: Path | JobFile,
     dataset: Path | Sequence[Path],
-    on_progress: Progress = unseen_progress,
+    on_progress: OnProgress = unseen_progress,
     *,
     options: ReadOptions = AS_NAMED,
     selection: Selection = ALL,
@@ -261,7 +261,7 @@ def _renamed(loaded: JobFile, columns: Sequence[str]) -> tuple[str, ...]:
 def check_batch_file(
     paths: Sequence[Path],
     model: str | None = None,
-    on_progress: Progress = unseen_progress,
+    on_progress: OnProgress = unseen_progress,
     *,
     selection: Selection = ALL,
     dedupe: bool = False,

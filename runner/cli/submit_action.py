@@ -16,7 +16,7 @@ from runner.language import _
 if TYPE_CHECKING:
     from runner.app.application import Application
     from runner.app.responses import Submitted
-    from runner.app.submission import Checked, Progress
+    from runner.app.submission import Checked, OnProgress
 
 
 def check(session: Session, job: JobArguments, target: OutputTarget | None = None) -> Checked:
@@ -56,7 +56,7 @@ def check(session: Session, job: JobArguments, target: OutputTarget | None = Non
     return replace(checked, beside=beside, job_path=None if requests else job.first)
 
 
-def _read(job: JobArguments, files: DatasetFiles, tick: Progress, *, requests: bool) -> Checked:
+def _read(job: JobArguments, files: DatasetFiles, tick: OnProgress, *, requests: bool) -> Checked:
     from runner.app.submission import check_batch_file, check_submission  # noqa: PLC0415
 
     if requests:

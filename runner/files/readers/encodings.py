@@ -12,7 +12,6 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-_MARKS_OF_TEXT = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _NOT_ASCII = re.compile(rb"[\x80-\xff]+")
 _KANA = re.compile("[\u3040-\u30ff]")
 _HANJA = re.compile("[\u4e00-\u9fff]")

@@ -37,18 +37,13 @@ class Lines:
         path: The file, for errors.
         verify: Whether to hash the bytes, and to refuse those that are not UTF-8 text. Without
             it, decoding fails with Python's own error.
-
         inner_marks: Whether a byte order mark may also begin a later line, as in files that were
             joined; it is skipped.
-
-    Attributes:
-        consumed: Bytes read so far, in whole blocks.
     """
 
     def __init__(
         self, file: ByteSource, path: Path, *, verify: bool, inner_marks: bool = False
     ) -> None:
-        self.consumed = 0
         self._file = file
         self._path = path
         self._verify = verify
@@ -90,7 +85,6 @@ class Lines:
 
     def _read(self) -> bytes:
         chunk = self._file.read(_BLOCK)
-        self.consumed += len(chunk)
         if self._verify:
             self._hash.update(chunk)
         return chunk
