@@ -11,12 +11,12 @@ from random import Random
 from typing import TYPE_CHECKING, Literal
 
 from runner.app import accounts
-from runner.app.again import AS_USUAL, Again
 from runner.app.catalogue import Catalogue
 from runner.app.credits import Purchase
 from runner.app.engine_host import EngineHost, OnStart
 from runner.app.forecasting import Forecaster
 from runner.app.responses import QuotaLine, Ran, Status, Submitted
+from runner.app.reuse_policy import DEFAULT_REUSE, ReusePolicy
 from runner.app.status import StatusReader
 from runner.clock import Clock, SystemClock, moment
 from runner.core.forecast import Forecast
@@ -106,14 +106,14 @@ class Application(Catalogue):
         self,
         checked: Checked,
         on_progress: OnProgress | None = None,
-        again: Again = AS_USUAL,
+        policy: ReusePolicy = DEFAULT_REUSE,
     ) -> Submitted:
         """Queue a checked dataset, or find the batch that it is already.
 
         Args:
             checked: What `check_submission` found right.
             on_progress: Called with the rows queued so far and the rows in all.
-            again: What is wanted of rows that were asked before.
+            policy: Which answers of earlier batches are used.
 
         Raises:
             ConfigError: No account serves its model, or takes its requests; nothing is queued.
@@ -126,7 +126,7 @@ class Application(Catalogue):
         accounts.require_endpoint(self.settings, checked.url)
         watch = on_progress or submission.unseen_progress
         queued = await queueing.submit(
-            self._database, again.apply(checked), self._clock.now(), watch, again
+            self._database, policy.apply(checked), self._clock.now(), watch, policy
         )
         batch, old = queued.batch, queued.replaces
         family = await self.family(batch)

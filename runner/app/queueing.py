@@ -13,9 +13,9 @@ from functools import partial
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from runner.app.again import AS_USUAL, Again
 from runner.app.images import check_folder, with_image_folder
 from runner.app.parts import Fingerprints, Part, request_keys
+from runner.app.reuse_policy import DEFAULT_REUSE, ReusePolicy
 from runner.app.submission import Checked, OnProgress, unseen_progress
 from runner.core.states import BatchState
 from runner.errors import NotFoundError
@@ -87,7 +87,7 @@ async def submit(
     checked: Checked,
     now: int,
     on_progress: OnProgress = unseen_progress,
-    again: Again = AS_USUAL,
+    policy: ReusePolicy = DEFAULT_REUSE,
 ) -> Queued:
     """Queue every row and every part, or find the batch that has them.
 
@@ -98,7 +98,7 @@ async def submit(
         checked: The dataset, and what is asked of it.
         now: The present moment (ms since the epoch).
         on_progress: Called with the rows queued and the rows in all.
-        again: What is wanted of rows that were asked before.
+        policy: Which answers of earlier batches are used.
 
     Raises:
         NotFoundError: Failed rows are to be asked again, and there is no earlier batch.
@@ -110,13 +110,13 @@ async def submit(
     whole, *others = checked.parts
     async with database.write() as connection:
         known = await batches.find_batch(connection, checked.digest)
-        suffix = await _fresh_number(connection, known, again)
+        suffix = await _fresh_number(connection, known, policy)
         new = checked.new_batch(whole, again=suffix)
         batch, created = await _find_or_create(connection, new, now)
         old = await _predecessor(connection, batch, created=created)
-        if again.retry_failed and created and old is None:
+        if policy.retry_failed and created and old is None:
             raise _nothing_to_retry(checked)
-        adopted = await _parts_to_adopt(connection, old) if again.retry_failed else {}
+        adopted = await _parts_to_adopt(connection, old) if policy.retry_failed else {}
         loadings = [_Loading(whole, batch, adopted.get(""))]
         for part in others:
             one = checked.new_batch(part, batch, suffix)
@@ -124,9 +124,9 @@ async def submit(
             loadings.append(_Loading(part, own, adopted.get(part.name)))
     await _load_all(database, checked, loadings, now, on_progress)
     async with database.write() as connection:
-        await _take_up(connection, batch, old, by_row=again.retry_failed)
+        await _take_up(connection, batch, old, by_row=policy.retry_failed)
         retried = 0
-        if again.retry_failed and old is None:
+        if policy.retry_failed and old is None:
             retried = await results.retry_family(connection, batch.id)
         return Queued(await _reread(connection, batch), created, old, retried)
 
@@ -137,13 +137,15 @@ async def find_or_create_whole(connection: AsyncConnection, checked: Checked, no
     return batch
 
 
-async def _fresh_number(connection: AsyncConnection, known: Batch | None, again: Again) -> str:
+async def _fresh_number(
+    connection: AsyncConnection, known: Batch | None, policy: ReusePolicy
+) -> str:
     """What follows the digest: which time all of it is asked afresh, if any.
 
     One that was cut short is gone on with.
     """
     _, _, number = (known.digest if known else "").partition(batches.AGAIN)
-    if not again.fresh:
+    if not policy.fresh:
         return f"{batches.AGAIN}{number}" if number else ""
     if known and number and not all(p.done for p in await batches.parts_of(connection, known.id)):
         return f"{batches.AGAIN}{number}"

@@ -66,7 +66,7 @@ def plan(
     fresh: Fresh = False,
 ) -> int:
     """Say what a dataset would cost; it spends nothing."""
-    from runner.app.again import Again
+    from runner.app.reuse_policy import ReusePolicy
     from runner.cli import account_json, as_json
     from runner.cli.submit_action import check
     from runner.clock import SystemClock
@@ -74,7 +74,7 @@ def plan(
     session = session_of(context)
     wanted = DatasetArguments.of(dataset, input_format, encoding, sheet, where, sample, limit)
     job = JobArguments(jobfile, wanted, model, constant_prompt, dedupe)
-    checked, now = Again(fresh).apply(check(session, job)), SystemClock().now()
+    checked, now = ReusePolicy(fresh).apply(check(session, job)), SystemClock().now()
     found = session.query(lambda midnight: _planned(session, midnight, checked), must_exist=False)
     if session.json:
         print_json(as_json.plan(found) | {"data_use": account_json.data_uses(session.settings)})

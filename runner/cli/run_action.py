@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.app.again import AS_USUAL, Again
+from runner.app.reuse_policy import DEFAULT_REUSE, ReusePolicy
 from runner.cli import as_json
 from runner.cli.arguments import DatasetArguments, JobArguments
 from runner.cli.exit_codes import code_of
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 class RunRequest:
     """What `midnight run` was asked for; without a job, everything that is queued.
 
-    `again` is no part of the arguments that go on: what was to be asked again is queued by then.
+    `reuse_policy` is no part of `to_argv`: what it has asked again is queued by then.
     """
 
     job: JobArguments | None
@@ -43,7 +43,7 @@ class RunRequest:
     pace: Pace | None
     no_wait: bool
     forever: bool = False
-    again: Again = AS_USUAL
+    reuse_policy: ReusePolicy = DEFAULT_REUSE
 
     @property
     def effective_pace(self) -> Pace | None:
@@ -56,7 +56,7 @@ class RunRequest:
         Raises:
             ConfigError: They do.
         """
-        self.again.check()
+        self.reuse_policy.check()
         if self.forever and (self.job or self.no_wait):
             remedy = _("queue the dataset with: midnight submit JOBFILE INPUT -o OUT")
             raise ConfigError(
@@ -72,7 +72,7 @@ class RunRequest:
             raise ConfigError(
                 _("{option} needs a dataset").format(option=words[0]), where="run", remedy=both
             )
-        if self.again:
+        if self.reuse_policy:
             what = _("--fresh and --retry-failed need a dataset")
             remedy = _("{both}, or use: midnight retry BATCH").format(both=both)
             raise ConfigError(what, where="run", remedy=remedy)
@@ -116,7 +116,7 @@ async def _run(
 ) -> RunReport:
     only = None
     if checked:
-        queued = await submit(session, midnight, checked, request.again, request.target)
+        queued = await submit(session, midnight, checked, request.reuse_policy, request.target)
         only = queued.batch
     if await midnight.is_worked_on():
         told = _("another runner is at work on this database: both share the allowance")

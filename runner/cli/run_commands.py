@@ -71,7 +71,7 @@ def run(
     forever: Forever = False,
 ) -> int:
     """Queue a dataset, work it off, write the results; repeatable."""
-    from runner.app.again import Again
+    from runner.app.reuse_policy import ReusePolicy
     from runner.cli.output_target import OutputTarget
     from runner.cli.run_action import RunRequest, run_batches
 
@@ -82,7 +82,7 @@ def run(
         pace,
         no_wait=no_wait,
         forever=forever,
-        again=Again(fresh, retry_failed),
+        reuse_policy=ReusePolicy(fresh, retry_failed),
     )
     request.check(wanted)
     return run_batches(session_of(context), request)
@@ -108,19 +108,19 @@ def submit(
     errors: Errors = None,
 ) -> int:
     """Queue a dataset, and say what it will take."""
-    from runner.app.again import Again
+    from runner.app.reuse_policy import ReusePolicy
     from runner.cli import as_json
     from runner.cli.output_target import OutputTarget
     from runner.cli.submit_action import check
     from runner.cli.submit_action import submit as submit_checked
 
-    session, again = session_of(context), Again(fresh, retry_failed)
-    again.check()
+    session, policy = session_of(context), ReusePolicy(fresh, retry_failed)
+    policy.check()
     wanted = DatasetArguments.of(dataset, input_format, encoding, sheet, where, sample, limit)
     target = OutputTarget(output, errors)
     checked = check(session, JobArguments(jobfile, wanted, model, constant_prompt, dedupe), target)
     found = session.query(
-        lambda midnight: submit_checked(session, midnight, checked, again, target),
+        lambda midnight: submit_checked(session, midnight, checked, policy, target),
         must_exist=False,
     )
     if session.json:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from runner.app.again import AS_USUAL, Again
+from runner.app.reuse_policy import DEFAULT_REUSE, ReusePolicy
 from runner.cli.arguments import DatasetFiles, JobArguments
 from runner.cli.output_target import OutputTarget
 from runner.cli.render.consoles import bar
@@ -77,14 +77,14 @@ async def submit(
     session: Session,
     midnight: Application,
     checked: Checked,
-    again: Again = AS_USUAL,
+    policy: ReusePolicy = DEFAULT_REUSE,
     target: OutputTarget | None = None,
 ) -> Submitted:
     """Queue what was checked, with a progress bar; say what it has to do with earlier batches."""
     from runner.wording import lineage_messages  # noqa: PLC0415 - only what queues
 
     with bar(session.err, _("queueing")) as tick:
-        found = await midnight.submit(checked, tick, again)
+        found = await midnight.submit(checked, tick, policy)
     told = lineage_messages.told(found)
     if target is not None and target.path is not None:
         batch, kept = await midnight.name_output(found.batch, target.path, target.errors)

@@ -160,7 +160,7 @@ class Engine:
 
     def reread(self) -> None:
         """Somebody in this process has changed the queue."""
-        self._reader.hurry()
+        self._reader.expire()
         self._alarm.ring()
 
     def stop(self, run: Run) -> None:

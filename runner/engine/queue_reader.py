@@ -1,6 +1,6 @@
 """Reads at every tick what others have written, and takes back the jobs of runners that died.
 
-A runner may wait for days: a tick in which nobody has written is a single question.
+A runner may wait for days. So a tick in which nobody has written costs a single query.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _UNKNOWN = (-1, -1)
 
 
 class QueueReader:
-    """What others have written on one database."""
+    """Keeps the memory of one engine up to date with its database."""
 
     def __init__(
         self, database: Database, accounts: AccountPool, tick_s: float, runner_id: int
@@ -33,14 +33,14 @@ class QueueReader:
         self._version = _UNKNOWN
         self._unended: list[int] = []  # the other runners that have not ended
 
-    def hurry(self) -> None:
-        """Read the next time, tick or not: somebody in this process has written."""
+    def expire(self) -> None:
+        """Have the next call of `current` read at once: this process itself has written."""
         self._read_at = float("-inf")
 
     async def current(self, memory: Memory | None, now: int) -> Memory:
-        """`memory`; from the next tick on, what there is, if anybody has written since.
+        """Return `memory`, read anew if a tick has passed and somebody has written since.
 
-        A runner that dies writes nothing: its lock tells, which is tried at every tick.
+        A runner that dies writes nothing. So the lock of each is tried at every tick, too.
         """
         if memory is not None and anyio.current_time() - self._read_at < self._tick_s:
             return memory

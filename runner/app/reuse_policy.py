@@ -1,4 +1,4 @@
-"""What is wanted of rows that were asked before: nothing special, all again, or the failed ones."""
+"""Which answers of earlier batches a submission uses: all that fit, none, or all but failures."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Again:
-    """What is wanted of rows that were asked before.
+class ReusePolicy:
+    """Which answers of earlier batches a submission uses; by default, those to the same requests.
 
     Attributes:
-        fresh: Whether every row is asked again, whatever was answered.
-        retry_failed: Whether only rows that have failed are asked again, whatever has changed.
+        fresh: Whether no answer is used: every row is asked again.
+        retry_failed: Whether every answer is used, whatever has changed since: only rows that have
+            failed are asked again.
     """
 
     fresh: bool = False
@@ -28,21 +29,21 @@ class Again:
         return self.fresh or self.retry_failed
 
     def check(self) -> None:
-        """Refuse options that contradict each other.
+        """Refuse a policy whose two options contradict each other.
 
         Raises:
-            ConfigError: They do.
+            ConfigError: Both are set.
         """
         if self.fresh and self.retry_failed:
             what = _("--fresh asks every row again, --retry-failed only those that have failed")
             raise ConfigError(what, remedy=_("name one of them"))
 
     def apply(self, checked: Checked) -> Checked:
-        """What was checked, without reuse of answers if all is to be asked again."""
+        """Return `checked`, with the reuse of answers turned off if `fresh` is set."""
         if not self.fresh:
             return checked
         job = checked.jobfile.job.model_copy(update={"reuse": False})
         return replace(checked, jobfile=checked.jobfile.model_copy(update={"job": job}))
 
 
-AS_USUAL = Again()
+DEFAULT_REUSE = ReusePolicy()
