@@ -76,8 +76,8 @@ def progress_of(
     )
 
 
-class Teller:
-    """A watcher of a run that tells a function of yours how the batch stands.
+class ProgressReporter:
+    """A watcher of a run that tells a function of the user how the batch stands.
 
     If the function raises, the run is stopped: calls in flight may end, and nothing is lost.
 

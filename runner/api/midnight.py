@@ -18,7 +18,7 @@ from anyio.abc import TaskGroup
 
 from runner.api.background_run import BackgroundRun
 from runner.api.batch import Batch
-from runner.api.batch_progress import OnProgress, Teller, progress_of
+from runner.api.batch_progress import OnProgress, ProgressReporter, progress_of
 from runner.api.figures import (
     Allowance,
     CallDay,
@@ -324,22 +324,22 @@ class Midnight:
     ) -> None:
         """Run what is left of the batch, if anything is."""
         await self.refresh(batch)
-        teller = None
+        reporter = None
         if tell is not None:
-            teller = Teller(batch.family, tell, watcher)
-            watcher, on_start = teller, teller.on_start(on_start)
+            reporter = ProgressReporter(batch.family, tell, watcher)
+            watcher, on_start = reporter, reporter.on_start(on_start)
         if not batch.done:
             how = Pace(pace) if pace is not None else None if wait else Pace.ASAP
             await self._program.run(
                 only=batch.stored, wait=wait, pace=how, watcher=watcher, on_start=on_start
             )
-        if teller is None:
+        if reporter is None:
             return
-        if teller.failure is None:
+        if reporter.failure is None:
             family = (await self.refresh(batch)).family
-            teller.tell(progress_of(family, self._program.now()))
-        if teller.failure is not None:
-            raise teller.failure
+            reporter.tell(progress_of(family, self._program.now()))
+        if reporter.failure is not None:
+            raise reporter.failure
 
     async def _results(self, job: Job[T], found: list[RowResult]) -> list[Result[T]]:
         jobs = [one.job_id for row in found for one in row.votes]

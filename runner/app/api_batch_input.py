@@ -1,4 +1,9 @@
-"""The file of a batch of the OpenAI Batch API, checked line by line before anything is queued."""
+"""The file of a batch of the OpenAI Batch API, checked before anything is queued.
+
+The file is read twice, by two readers with different tasks. `check_lines` is as strict as OpenAI,
+reports each wrong line with OpenAI's error code, and gives up early. `checked` makes a dataset with
+the reader for all input files, which accepts more: a JSON list, for instance, or other encodings.
+"""
 
 from __future__ import annotations
 
@@ -22,12 +27,12 @@ MOST_LINE_BYTES = 32 << 20
 _JOB = '[job]\nkind = "request"\nname = {}\n{} = {}\n'
 
 Models = Callable[[str], tuple[str, ...] | None]
-"""The models that answer for the one that a request names; None: it is not served."""
+"""Returns the models that answer for the one that a request names; None if it is not served."""
 
 
 @dataclass(frozen=True, slots=True)
 class LineError:
-    """What is wrong with a line, in OpenAI's words; without a line, with the whole file."""
+    """What is wrong with a line, in OpenAI's terms; without `line`, with the whole file."""
 
     code: str
     message: str
@@ -35,12 +40,12 @@ class LineError:
     param: str | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """As its clients read it."""
+        """The error as a client of the API reads it."""
         return asdict(self)
 
 
 def check_lines(path: Path, endpoint: str, models: Models) -> list[LineError]:
-    """What is wrong with a file; the first errors only."""
+    """Return what is wrong with a file: at most the first `MOST_ERRORS` errors."""
     checker, errors = _Checker(endpoint, models), list[LineError]()
     with path.open("rb") as file:
         for number, line in enumerate(iter(lambda: file.readline(MOST_LINE_BYTES), b""), 1):
@@ -52,10 +57,10 @@ def check_lines(path: Path, endpoint: str, models: Models) -> list[LineError]:
 
 
 def checked(path: Path, batch_id: str, name: str, models: Models) -> Checked:
-    """The file as a dataset that may be queued; the same batch has the same.
+    """Return the file as a dataset that may be queued; it is the same for the same batch.
 
     Raises:
-        InputError: It is none.
+        InputError: The file cannot be read as a dataset of requests.
     """
     found = check_requests([path])
     answering = models(found.model) or (found.model,)
@@ -76,7 +81,7 @@ class _Checker:
         self._seen: set[int] = set()  # hashes: a tenth of the memory
 
     def errors(self, number: int, line: bytes) -> Iterator[LineError]:
-        """What is wrong with a line: the first thing."""
+        """Yield the first thing that is wrong with a line, if anything."""
         self.requests += 1
         try:
             request: Any = orjson.loads(line)
@@ -92,7 +97,7 @@ class _Checker:
             yield LineError(code, message, number, param)
 
     def errors_of_all(self) -> Iterator[LineError]:
-        """What is wrong with the file as a whole."""
+        """Yield what is wrong with the file as a whole."""
         if not self.requests:
             yield LineError("empty_file", "the file holds no request")
         if self.requests > MOST_REQUESTS:
@@ -139,5 +144,5 @@ class _Checker:
 
 
 def as_text(errors: Sequence[LineError]) -> str:
-    """As it is stored."""
+    """Return the errors as the database keeps them."""
     return orjson.dumps([error.as_json() for error in errors]).decode()

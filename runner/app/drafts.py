@@ -1,7 +1,7 @@
 """Batches that are being made up in a browser: checked, planned, tried, and queued.
 
-What takes long is done in the background, one thing at a time for each; whoever looks is told how
-far it is. It is what `midnight plan`, `try` and `submit` do.
+Work that takes long runs in the background, one task at a time for each draft, and the draft tells
+how far it is. The work is what `midnight plan`, `try` and `submit` do.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -35,11 +36,11 @@ log = logging.getLogger(__name__)
 
 SWEEP_EVERY_S = 600.0
 TRIED_ROWS = 3
-MOST = 32
-"""So many are kept in mind; the one that was used longest ago is given up for another."""
+MOST_DRAFTS = 32
+"""How many drafts are kept in memory; the least recently used one makes room for another."""
 
 
-class Doing(StrEnum):
+class Activity(StrEnum):
     """What is being done for a draft."""
 
     NOTHING = ""
@@ -50,7 +51,7 @@ class Doing(StrEnum):
 
 
 class Field(StrEnum):
-    """What of a draft is wrong."""
+    """The field of the form that a problem is about."""
 
     JOB = "job"
     DATASET = "dataset"
@@ -71,25 +72,26 @@ class Draft:
         checked: The job file and the dataset, once both are right.
         plan: What it would cost, once that is known.
         problem: What is wrong, if anything.
-        at: What of it is wrong.
+        problem_field: The field of the form that `problem` is about.
         trial: What came of the latest trial.
         queued: The batch, once it is queued.
+        idle: Set once nothing is being done any more.
     """
 
     id: str
     folder: Path
     dataset: str
     job: str
-    doing: Doing = Doing.NOTHING
+    doing: Activity = Activity.NOTHING
     done: int = 0
     total: int = 0
     checked: Checked | None = None
     plan: Plan | None = None
     problem: RunnerError | None = None
-    at: Field = Field.DATASET
+    problem_field: Field = Field.DATASET
     trial: Trial | None = None
     queued: Submitted | None = None
-    ready: anyio.Event = field(default_factory=anyio.Event)
+    idle: anyio.Event = field(default_factory=anyio.Event)
 
     @property
     def dataset_path(self) -> Path:
@@ -122,7 +124,7 @@ class Drafts:
         """Do what takes long, and remove what nobody uses, until cancelled."""
         async with anyio.create_task_group() as tasks:
             self._tasks = tasks
-            tasks.start_soon(self._go_on)
+            tasks.start_soon(self._queue_interrupted)
             while True:
                 for draft in self._drafts.values():
                     if draft.doing:
@@ -130,15 +132,15 @@ class Drafts:
                 await self._sweep()
                 await anyio.sleep(SWEEP_EVERY_S)
 
-    async def _go_on(self) -> None:
-        """Queue what a server before had begun to queue, and was ended in."""
+    async def _queue_interrupted(self) -> None:
+        """Finish the queueing in which an earlier server was interrupted."""
         for batch in await self._midnight.batches():
             dataset = to_path(batch.input)
             begun = batch.state is BatchState.LOADING and not (batch.part_of or batch.is_trial)
             if begun and self.folders.has(dataset):
                 job = to_path(batch.job_path).name if batch.job_path else ""
                 draft = Draft(dataset.parent.name, dataset.parent, dataset.name, job)
-                draft.doing = Doing.CHECKING
+                draft.doing = Activity.CHECKING
                 self._drafts[draft.id] = draft
                 await self._do(draft, self._check_and_queue)
 
@@ -151,7 +153,7 @@ class Drafts:
     def add(self, folder: Path, dataset: str, job: str) -> Draft:
         """Take in what was written to a folder, and have it checked and planned."""
         draft = Draft(folder.name, folder, dataset, job)
-        while len(self._drafts) >= MOST:
+        while len(self._drafts) >= MOST_DRAFTS:
             oldest = next((one for one in self._drafts.values() if not one.doing), None)
             if oldest is None:
                 raise InputError("too many datasets are handed in at once", remedy="wait a moment")
@@ -221,7 +223,7 @@ class Drafts:
         self.require_idle(draft)
         if self._tasks is None:
             raise InputError("the server is starting", remedy="try again in a moment")
-        draft.doing, draft.ready = Doing.CHECKING, anyio.Event()
+        draft.doing, draft.idle = Activity.CHECKING, anyio.Event()
         self._tasks.start_soon(self._do, draft, work)
 
     async def _do(self, draft: Draft, work: Callable[[Draft], Awaitable[None]]) -> None:
@@ -229,14 +231,15 @@ class Drafts:
         try:
             await work(draft)
         except RunnerError as error:
-            draft.problem, draft.at = error, _at(error)
+            draft.problem, draft.problem_field = error, _field_of(error)
         except Exception:
             log.exception("a dataset that was handed in could not be worked on")
             what, remedy = "the server has a defect", "the log of midnight serve tells more"
-            draft.problem, draft.at = EngineError(what, remedy=remedy), Field.DATASET
+            draft.problem = EngineError(what, remedy=remedy)
+            draft.problem_field = Field.DATASET
         finally:
-            draft.doing = Doing.NOTHING
-            draft.ready.set()
+            draft.doing = Activity.NOTHING
+            draft.idle.set()
 
     async def _check_and_plan(self, draft: Draft) -> None:
         draft.checked = draft.plan = draft.trial = draft.queued = None
@@ -245,15 +248,15 @@ class Drafts:
         require_endpoint(settings, checked.url)
         uses = [found.told for found in data_uses(settings)]
         draft.checked = replace(checked, remarks=(*checked.remarks, *uses))
-        draft.doing = Doing.PLANNING
-        draft.plan = await full_plan(self._midnight, checked, lambda *told: _note(draft, *told))
+        draft.doing = Activity.PLANNING
+        draft.plan = await full_plan(self._midnight, checked, partial(_set_progress, draft))
 
     async def _check_and_queue(self, draft: Draft) -> None:
         draft.checked = await in_thread(_checked, draft, Selection())
         await self._queue(draft)
 
     async def _try(self, draft: Draft) -> None:
-        draft.trial, draft.doing = None, Doing.TRYING
+        draft.trial, draft.doing = None, Activity.TRYING
         few = await in_thread(_checked, draft, Selection(limit=TRIED_ROWS))
         self._changed()
         draft.trial = await run_trial(self._midnight, few, signals=False)
@@ -262,21 +265,18 @@ class Drafts:
     async def _queue(self, draft: Draft) -> None:
         if draft.checked is None:
             raise JobFileError("it is not right yet", remedy="correct what is wrong first")
-        draft.doing = Doing.QUEUEING
-        draft.queued = await self._midnight.submit(draft.checked, lambda *told: _note(draft, *told))
+        draft.doing = Activity.QUEUEING
+        draft.queued = await self._midnight.submit(draft.checked, partial(_set_progress, draft))
         self._changed()
 
 
-def _note(draft: Draft, done: int, total: int) -> None:
+def _set_progress(draft: Draft, done: int, total: int) -> None:
     draft.done, draft.total = done, total
 
 
 def _checked(draft: Draft, selection: Selection) -> Checked:
-    """Read what was handed in; files of it alone, and nothing else on this machine."""
-
-    def tick(done: int, total: int) -> None:
-        _note(draft, done, total)
-
+    """Read what was handed in; it may name its own files, and no others on this machine."""
+    tick = partial(_set_progress, draft)
     if not draft.job:
         return check_batch_file([draft.dataset_path], None, tick, selection=selection)
     found = check_submission(
@@ -286,11 +286,11 @@ def _checked(draft: Draft, selection: Selection) -> Checked:
     return replace(found, jobfile=own, beside=draft.folder, job_path=draft.job_path)
 
 
-def told(error: Exception, folder: Path) -> str:
-    """What is wrong, as the command line says it to one who stands in the folder."""
+def message_of(error: Exception, folder: Path) -> str:
+    """What is wrong, with paths that start from the draft's folder."""
     return str(error).replace(f"{folder}/", "").replace(str(folder), "the dataset's folder")
 
 
-def _at(error: RunnerError) -> Field:
-    """What of a draft an error is about."""
+def _field_of(error: RunnerError) -> Field:
+    """The field of the form that an error is about."""
     return Field.DATASET if isinstance(error, InputError) else Field.JOB

@@ -13,7 +13,7 @@ from runner.store import stories
 from runner.store.batches import Batch
 
 MOST_LABELS = 20
-"""More different answers are not labels, unless the job file names them."""
+"""With more different answers than this, they are not labels, unless the job file names them."""
 _MOST_COUNTED = 2_000
 _LONGEST = 100_000  # of the names of all labels, as JSON
 
@@ -27,24 +27,24 @@ class LabelCounts:
     _too_many: bool = False
 
     def add(self, answer: str | None, number: int = 1) -> None:
-        """Count an answer so many times; less than 0: so many times less."""
+        """Add `number` to the count of an answer; it may be negative."""
         for label in self._labels(answer):
             self._counts[label] += number
         if len(self._counts) > _MOST_COUNTED or not self._is_short(answer):
             self.give_up()
 
     def give_up(self) -> None:
-        """Tell nothing: the answers are no labels."""
+        """Stop counting: the answers are not labels."""
         self._too_many = True
         self._counts.clear()
 
     def replace(self, old: str | None, new: str) -> None:
-        """Count a row under another answer."""
+        """Count a row under `new`, and no longer under `old`."""
         self.add(old, -1)
         self.add(new)
 
     def listed(self) -> tuple[tuple[str, int], ...]:
-        """The answers, each with its rows: numbers in their order, labels the commonest first."""
+        """The answers with their counts: numbers in their order, labels the most frequent first."""
         if self._too_many:
             return ()
         found = dict.fromkeys(self.spec.labels, 0)

@@ -1,4 +1,4 @@
-"""Outputs are written anew a moment after somebody has changed what is in them."""
+"""Rewrites the outputs of batches a moment after reviews have changed their answers."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from runner.errors import RunnerError
 log = logging.getLogger(__name__)
 
 QUIET_S = 2.0
-"""So long nothing must have been changed, or a big output would be written for each key."""
+"""How long a batch must have been unchanged: a large output is not written for every key."""
 
 
 class OutputRefresher:
-    """Writes the outputs of batches that were changed, as long as `work` runs."""
+    """Rewrites the outputs of changed batches, as long as `work` runs."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
@@ -25,12 +25,12 @@ class OutputRefresher:
         self._news = anyio.Event()
 
     def changed(self, batch_id: int) -> None:
-        """Take note of a change."""
+        """Note that a batch was changed."""
         self._changed[batch_id] = anyio.current_time()
         self._news.set()
 
     async def work(self) -> None:
-        """Write what has changed, until it is cancelled; what is left is written then."""
+        """Write outputs until it is cancelled; then write those that are still due."""
         try:
             while True:
                 await self._news.wait()

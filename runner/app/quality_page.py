@@ -11,11 +11,11 @@ from runner.core.agreement import Accuracy, Agreement
 from runner.language import _
 
 WIDEST = 12
-"""So many labels fit beside each other."""
+"""The most labels whose confusion table fits the page."""
 
 
 def sections(found: Quality) -> Iterator[tuple[str, str]]:
-    """Each with its title; nothing of what cannot be compared."""
+    """Yield the title and the HTML of each section; what cannot be compared has none."""
     if found.labels:
         yield _("Answers"), charts.bars(found.labels, _("Answers"), "answered")
     compared = found.agreement

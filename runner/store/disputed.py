@@ -1,6 +1,6 @@
-"""Rows whose answers differ or are missing: those among which are the ones for a person to look at.
+"""Finds the rows whose answers differ or are missing: the candidates for a review by a person.
 
-Which of them are, is decided elsewhere. Functions take a connection inside the caller's short read.
+`core.review` decides which of them need one. Functions take a connection inside a short read.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from runner.store.batches import Batch
 from runner.store.tables import jobs, results, rows
 
 SEARCHED = 20_000
-"""So many rows are looked through at once; a quarter of them where all are wanted."""
+"""How many rows one search looks through; a quarter of that where all are wanted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +26,9 @@ class Disputed:
 
     Attributes:
         number: Which row it is, from 1.
-        answers: That of each vote.
-        alone: What it was answered when it was asked alone, too.
-        body: Its columns, as JSON, where they are wanted.
+        answers: The answer of each vote; None where there is none.
+        alone: The answer that it got when it was asked alone, too.
+        body: Its columns, as JSON, if they were asked for.
     """
 
     number: int
@@ -45,14 +45,14 @@ async def search(
     *,
     every: bool = False,
 ) -> tuple[list[Disputed], int]:
-    """Rows without a review that lack an answer, or have several, from number `first` (from 1) on.
+    """Find rows without a review that lack an answer, or have several, from number `first` on.
 
     Args:
         connection: Inside a read.
         voters: The parts of a batch that vote, the batch itself first.
         check: The part that asks rows alone, if there is one.
-        first: Where to begin.
-        every: Whether rows with one answer are wanted, too; then each comes with its columns.
+        first: The number of the row to begin with, from 1.
+        every: Whether rows with one answer are returned, too; then each comes with its columns.
 
     Returns:
         The rows, in order; and the number of the last row that was looked at.

@@ -33,14 +33,14 @@ from runner.store.statement import Statement
 from runner.store.tables import fingerprints, jobs, reviews, rows
 
 ANY_NUMBER = -1
-"""As SQL's LIMIT has it."""
+"""A value of `most` that sets no limit, as SQL's LIMIT spells it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Review:
     """A person's answer to the row of a job, and when it was given (ms since the epoch).
 
-    One that was taken back since has the moment of that.
+    `taken_back_at` is when it was taken back; None: it stands.
     """
 
     id: int
@@ -86,13 +86,13 @@ _ADD = Statement(
 async def standing(
     connection: AsyncConnection, first_job: int, last_job: int, most: int = ANY_NUMBER
 ) -> dict[int, Review]:
-    """By job, from the first to the last of these, the review that counts; at most so many."""
+    """Return, by job of this range, the review that counts; at most `most` of them."""
     found = await _STANDING.fetch(connection, first=first_job, last=last_job, size=most)
     return {row.job_id: Review(*row) for row in found}
 
 
 async def history(connection: AsyncConnection, job_id: int) -> list[Review]:
-    """Every review of a job, those that were taken back included; the first one first."""
+    """Return every review of a job, the oldest first, those that were taken back included."""
     query = select(reviews).where(reviews.c.job_id == job_id).order_by(reviews.c.id)
     return [Review(*row) for row in await connection.execute(query)]
 
@@ -115,7 +115,7 @@ async def record(
 
 
 async def latest_of(connection: AsyncConnection, batch: Batch, reviewer: str) -> Review | None:
-    """The last review by a person in a batch that stands."""
+    """Return the last review by a person in a batch, of those that stand."""
     query = (
         select(reviews)
         .where(
@@ -131,7 +131,7 @@ async def latest_of(connection: AsyncConnection, batch: Batch, reviewer: str) ->
 
 
 async def take_back(connection: AsyncConnection, review: Review, now: int) -> list[int]:
-    """Take a review back, and those that were given with it; the jobs that they were about."""
+    """Take a review back, and those that were given with it; return their jobs."""
     alike = await alike_jobs(connection, review.job_id)
     given_with = (
         reviews.c.job_id.in_(alike),
@@ -146,7 +146,7 @@ async def take_back(connection: AsyncConnection, review: Review, now: int) -> li
 
 
 async def alike_jobs(connection: AsyncConnection, job_id: int) -> list[int]:
-    """The jobs of its batch that ask what this one asks, itself among them."""
+    """Return the jobs of the same batch with the same request, this one among them."""
     own = select(func.coalesce(jobs.c.duplicate_of, jobs.c.id)).where(jobs.c.id == job_id)
     first = await connection.scalar(own)
     query = select(jobs.c.id).where(or_(jobs.c.id == first, jobs.c.duplicate_of == first))
@@ -154,7 +154,7 @@ async def alike_jobs(connection: AsyncConnection, job_id: int) -> list[int]:
 
 
 async def by_reviewer(connection: AsyncConnection, batch: Batch) -> list[tuple[str, int]]:
-    """Who has reviewed rows of a batch, and how many; most rows first."""
+    """Return who has reviewed rows of a batch, and how many rows; the most rows first."""
     number = func.count().label("number")
     query = (
         select(reviews.c.reviewer, number)
@@ -174,10 +174,10 @@ def unreviewed(job_id: ColumnElement[int]) -> ColumnElement[bool]:
 async def carry_over(
     connection: AsyncConnection, old: Batch, new: Batch, *, by_row: bool = False
 ) -> int:
-    """Give rows of `new` what people have answered to the same requests of `old`; how many.
+    """Copy reviews of `old` to the same requests of `new`; return how many.
 
-    With `by_row`: to the same rows, whatever is asked of them; the same are those with the same
-    number and the same contents. Rows of `new` that somebody has reviewed keep that.
+    With `by_row`, they are copied to the same rows, whatever is asked of them: rows with the same
+    number and the same contents. Rows of `new` that already have a review keep it.
     """
     if not old.reviews_made:
         return 0

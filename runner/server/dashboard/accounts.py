@@ -16,7 +16,7 @@ from runner.app.report_words import OUTCOMES
 from runner.app.reporting import Report, Wanted
 from runner.core.gate import ParkReason
 from runner.core.window import Unit, Window
-from runner.server.dashboard.live import Kept, Piece
+from runner.server.dashboard.live import Cached, Piece
 from runner.server.dashboard.pages import render, show
 from runner.server.dashboard.visits import Visit
 from runner.wording import messages, shown_windows
@@ -30,7 +30,7 @@ class AccountPages:
     def __init__(self, midnight: Application, live: LiveOverview) -> None:
         self._midnight = midnight
         self._live = live
-        self._report = Kept(lambda: midnight.ledger_report(Wanted()))
+        self._report = Cached(lambda: midnight.ledger_report(Wanted()))
 
     async def accounts(self, request: Request, visit: Visit, *, keyed: bool) -> Response:
         """Every window, and where each of its figures is known from."""

@@ -14,7 +14,7 @@ from runner.app.application import Application
 from runner.app.live import LiveOverview
 from runner.core.states import BatchState
 from runner.errors import InputError, NotFoundError
-from runner.server.dashboard.live import Kept, Piece
+from runner.server.dashboard.live import Cached, Piece
 from runner.server.dashboard.now import batch_view, state_of
 from runner.server.dashboard.pages import HEADERS, render, show
 from runner.server.dashboard.visits import Visit
@@ -52,7 +52,7 @@ class BatchPages:
     def __init__(self, midnight: Application, live: LiveOverview) -> None:
         self._midnight = midnight
         self._live = live
-        self._causes: dict[int, Kept[list[CauseView]]] = {}
+        self._causes: dict[int, Cached[list[CauseView]]] = {}
 
     async def listed(self, request: Request, visit: Visit, *, keyed: bool) -> Response:
         """The batches, the newest first."""
@@ -175,7 +175,7 @@ class BatchPages:
         while len(self._causes) > _MOST_KEPT:
             del self._causes[next(iter(self._causes))]
         find = partial(self._find_causes, batch)
-        causes = await self._causes.setdefault(batch.id, Kept(find)).get()
+        causes = await self._causes.setdefault(batch.id, Cached(find)).get()
         return [
             Piece("causes", render("_causes.html", batch=batch, causes=causes, visit=visit)),
         ]

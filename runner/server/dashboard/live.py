@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 EVERY_S = 1.0
 KEEP_ALIVE_S = 15.0
-# So long a page waits for what takes long to find out.
+# How long a page waits for a value that takes long to compute.
 SOON_S = 0.05
 
 
@@ -39,9 +39,9 @@ class Piece:
 
     @property
     def digest(self) -> str:
-        """What it is like, in some letters."""
-        told = self.html if self.key is None else self.key
-        return hashlib.sha256(told.encode("utf-8", "replace")).hexdigest()[:12]
+        """A short hash of what tells whether it has changed."""
+        key = self.html if self.key is None else self.key
+        return hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()[:12]
 
 
 Make = Callable[[], Awaitable[Sequence[Piece]]]
@@ -99,11 +99,11 @@ def event(name: str, html: str) -> bytes:
     return f"event: {name}\n{data}\n".encode("utf-8", "replace")
 
 
-class Kept(Generic[T]):
-    """What takes long to find out, kept for ten times as long as that took.
+class Cached(Generic[T]):
+    """A value that takes long to compute, cached for ten times as long as that took.
 
     Args:
-        find: Finds it out.
+        find: Computes it.
     """
 
     def __init__(self, find: Callable[[], Awaitable[T]]) -> None:
@@ -113,13 +113,13 @@ class Kept(Generic[T]):
         self._until = 0.0
 
     async def get(self) -> T:
-        """It, as it was lately."""
+        """The value, computed now if the cached one is too old."""
         if self._is_due:
             await asyncio.shield(self._start())
         return self._found[0]
 
     async def soon(self) -> T | None:
-        """It, as it was when it was last found out; None: that takes longer than a page may."""
+        """The value; an older one, or None, if computing it takes longer than `SOON_S`."""
         if self._is_due:
             finding = self._start()
             await asyncio.wait({finding}, timeout=SOON_S)
@@ -132,7 +132,7 @@ class Kept(Generic[T]):
         return not self._found or anyio.current_time() >= self._until
 
     def _start(self) -> asyncio.Task[None]:
-        """Find it out, for all who ask meanwhile, whether they wait for it or not."""
+        """Begin to compute the value, once for all callers, whether they wait for it or not."""
         if self._finding is None or self._finding.done():
             self._finding = asyncio.create_task(self._find_out())
         return self._finding

@@ -14,7 +14,7 @@ from starlette.responses import RedirectResponse, Response
 
 from runner.app import templates
 from runner.app.draft_folders import file_name, remove_folder
-from runner.app.drafts import Draft, Drafts, Field, told
+from runner.app.drafts import Draft, Drafts, Field, message_of
 from runner.app.live import LiveOverview
 from runner.errors import (
     InputError,
@@ -70,7 +70,7 @@ class SubmissionPages:
                 draft = self._drafts.add(folder, await in_thread(_dataset_of, folder, form), job)
                 undo.pop_all()
         except (RunnerError, Problem) as error:
-            return _refused(visit, error, told(error, folder), form, keyed=keyed)
+            return _refused(visit, error, message_of(error, folder), form, keyed=keyed)
         return _to(draft)
 
     async def retake(
@@ -86,7 +86,7 @@ class SubmissionPages:
                 return _gone()
             await in_thread(_replace, draft, form)
         except (InputError, Problem) as error:
-            draft.problem, draft.at = _as_input_error(error), Field.DATASET
+            draft.problem, draft.problem_field = _as_input_error(error), Field.DATASET
             return _to(draft)
         finally:
             _remove_parts(draft.folder)
@@ -100,7 +100,7 @@ class SubmissionPages:
             await _settled(draft)
         now = (await self._live.latest()).status.at
         problem = draft.problem
-        errors = {draft.at.value: told(problem, draft.folder)} if problem else {}
+        errors = {draft.problem_field.value: message_of(problem, draft.folder)} if problem else {}
         trial = draft.trial
         return page(
             "draft.html",
@@ -186,7 +186,7 @@ def _to(draft: Draft) -> Response:
 
 
 def _gone() -> Response:
-    """For nobody: who has asked is not there any more."""
+    """A response that nobody reads: the client has disconnected."""
     return Response(status_code=400)
 
 
@@ -194,7 +194,7 @@ async def _settled(draft: Draft) -> None:
     """Wait for what is being done, but not for long."""
     if draft.doing:
         with anyio.move_on_after(WAIT_S):
-            await draft.ready.wait()
+            await draft.idle.wait()
 
 
 async def _read(request: Request, folder: Path, allow: Allow) -> Form | None:
