@@ -6,6 +6,7 @@
 # make reference  write docs/reference anew, from the program
 # make pictures   draw docs/pictures anew: the terminal, from real runs, the drawings, and the
 #                 dashboard in Chromium
+# make messages   collect the messages of the sources into the translations, and compile these
 # make bench  measure speed and memory beside the peers: a quarter of an hour (not part of the tests)
 # make bench-quick   the same with fewer rows, in a few minutes
 
@@ -16,7 +17,7 @@ PEERS  := .venv-bench
 JOBS   ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test slow nightly docs reference pictures bench bench-quick clean
+.PHONY: help demo test slow nightly docs reference pictures messages bench bench-quick clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -57,6 +58,12 @@ pictures: $(VENV)/ready-for-docs
 	@mkdir -p build/pictures
 	PICTURES=build/pictures $(BIN)/pytest tests/server/dashboard/test_in_browser.py -k can_be_heard
 	@cd docs/pictures && for name in dashboard-*.png; do cp ../../build/pictures/$$name $$name; done
+
+messages: $(VENV)/ready-to-test
+	$(BIN)/python tools/messages.py
+
+# What these write is in English, whoever has them written.
+docs reference pictures: export MIDNIGHT_LANG = en
 
 bench: $(VENV)/installed $(PEERS)/peers
 	$(BIN)/python benchmarks/all.py

@@ -26,6 +26,9 @@ def main() -> None:
     gc.disable()
     # To look for plugins, Pydantic would read the metadata of every package that is installed.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    # What programs read does not depend on who has them run.
+    if "--json" in sys.argv:
+        os.environ["MIDNIGHT_LANG"] = "en"
     # For the command alone: who imports the library may want the ORM for something else.
     for name in _OF_THE_ORM:
         sys.modules.setdefault(name, _LeftOut(name))

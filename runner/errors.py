@@ -21,6 +21,8 @@ It knows no room of the house: every room raises these, the command line prints 
 
 from __future__ import annotations
 
+from runner.language import _
+
 
 class RunnerError(Exception):
     """A failure with a remedy.
@@ -38,8 +40,15 @@ class RunnerError(Exception):
         self.remedy = remedy
 
     def __str__(self) -> str:
+        return self._spelt(_("try: {remedy}"))
+
+    def for_storage(self) -> str:
+        """The failure as the database keeps it: in English, if it was raised in English."""
+        return self._spelt("try: {remedy}")
+
+    def _spelt(self, advice: str) -> str:
         place = f"{self.where}: " if self.where else ""
-        advice = f"\n  try: {self.remedy}" if self.remedy else ""
+        advice = "\n  " + advice.format(remedy=self.remedy) if self.remedy else ""
         return f"{place}{self.what}{advice}"
 
 

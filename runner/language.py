@@ -8,7 +8,10 @@ database keeps, and not a word that is sent to a model. English loads nothing.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping
+from functools import cache
+from itertools import chain, zip_longest
 from pathlib import Path
 
 DOMAIN = "midnight"
@@ -64,3 +67,31 @@ else:
 def gettext_noop(message: str) -> str:
     """Mark `message` for translation: it is translated where it is shown."""
     return message
+
+
+def retold(text: str, messages: Iterable[str]) -> str:
+    """Translate `text`, which was made in English from one of `messages`, the first that fits.
+
+    What stands in its places is translated likewise. A text that fits none is returned as it is.
+    """
+    if LANGUAGE is None or not text:
+        return text
+    known = tuple(messages)
+    for pattern, message in _patterns(known):
+        if found := pattern.fullmatch(text):
+            parts = {name: retold(part, known) for name, part in found.groupdict().items()}
+            return _(message).format(**parts)
+    return text
+
+
+@cache
+def _patterns(messages: tuple[str, ...]) -> list[tuple[re.Pattern[str], str]]:
+    return [(re.compile(_pattern(message), re.DOTALL), message) for message in messages]
+
+
+def _pattern(message: str) -> str:
+    texts = re.split(r"\{(\w+)\}", message)
+    names = [f"(?P<{name}>.+?)" for name in texts[1::2]]
+    return "".join(
+        chain.from_iterable(zip_longest(map(re.escape, texts[::2]), names, fillvalue=""))
+    )

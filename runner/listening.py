@@ -6,7 +6,7 @@ import contextlib
 import socket
 from collections.abc import Callable, Iterator
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     import uvicorn
     from starlette.types import ASGIApp
 
+# A connection may be without a request for so long; for less where there are hardly more to have.
+LONGEST_HEAD_S, CROWDED_S = 30.0, 2.0
+LOOK_EVERY_S = 1.0
+MOST_FILES = 65_536
 _GRACE_S = 1  # without a limit, a hung call would keep the server from stopping
 
 
@@ -52,6 +56,7 @@ async def serve_app(
         async with anyio.create_task_group() as tasks:
             if until is not None:
                 tasks.start_soon(_stop, server, until)
+            tasks.start_soon(_close_half_open, server)
             await server.serve(sockets=[listener])
             tasks.cancel_scope.cancel()
     except BaseException:
@@ -64,6 +69,49 @@ async def serve_app(
 async def _stop(server: uvicorn.Server, until: anyio.Event) -> None:
     await until.wait()
     server.should_exit = True
+
+
+async def _close_half_open(server: uvicorn.Server) -> None:
+    """Close connections that bring no request: uvicorn would have them open for ever."""
+    since: dict[Any, tuple[Any, float]] = {}  # by connection, its last request and the moment
+    while True:
+        await anyio.sleep(LOOK_EVERY_S)
+        now = anyio.current_time()
+        found: set[Any] = server.server_state.connections
+        is_crowded = len(found) > allowed_connections() // 2
+        patience_s = CROWDED_S if is_crowded else LONGEST_HEAD_S
+        idle = {}
+        for one in list(found):
+            last = one.cycle
+            if last is None or last.response_complete:
+                before = since.get(one)
+                idle[one] = before if before is not None and before[0] is last else (last, now)
+                if now - idle[one][1] >= patience_s:
+                    one.shutdown()
+        since = idle
+
+
+def allowed_connections() -> int:
+    """How many files this process may have open; each connection is one."""
+    try:
+        import resource  # noqa: PLC0415 - not on Windows
+    except ImportError:
+        return MOST_FILES
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return soft if soft != resource.RLIM_INFINITY else MOST_FILES
+
+
+def allow_more_connections() -> None:
+    """Have as many files open as the system lets this process, within reason."""
+    try:
+        import resource  # noqa: PLC0415 - not on Windows
+    except ImportError:
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        with contextlib.suppress(OSError, ValueError):  # macOS has a lower limit of its own
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 async def _close(server: uvicorn.Server, listener: socket.socket) -> None:

@@ -88,7 +88,7 @@ def result_of(found: RowResult, job: Job[T], said: Mapping[int, tuple[str, ...]]
         agreement=vote.share if vote else None,
         review=bool(found.reasons),
         reviewed_by=found.review.reviewer if found.review else None,
-        model_answer=_read(job, found.model_answer),
+        model_answer=answer if found.review is None else _read(job, found.model_answer),
     )
 
 

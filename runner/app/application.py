@@ -11,6 +11,7 @@ from random import Random
 from typing import TYPE_CHECKING, Literal
 
 from runner.app import accounts
+from runner.app.again import AS_USUAL, Again
 from runner.app.catalogue import Catalogue
 from runner.app.credits import Purchase
 from runner.app.engine_host import EngineHost, OnStart
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 
     from runner.app.gateway import Gateway
     from runner.app.notifying import Sent
-    from runner.app.queueing import Wishes
     from runner.app.reporting import Report, Wanted
     from runner.app.submission import Checked
     from runner.app.submission import Progress as OnProgress
@@ -107,14 +107,14 @@ class Application(Catalogue):
         self,
         checked: Checked,
         on_progress: OnProgress | None = None,
-        wishes: Wishes | None = None,
+        again: Again = AS_USUAL,
     ) -> Submitted:
         """Queue a checked dataset, or find the batch that it is already.
 
         Args:
             checked: What `check_submission` found right.
             on_progress: Called with the rows queued so far and the rows in all.
-            wishes: What is wanted of rows that were asked before.
+            again: What is wanted of rows that were asked before.
 
         Raises:
             ConfigError: No account serves its model, or takes its requests; nothing is queued.
@@ -127,7 +127,7 @@ class Application(Catalogue):
         accounts.require_endpoint(self.settings, checked.url)
         watch = on_progress or submission.unseen_progress
         queued = await queueing.submit(
-            self._database, checked, self._clock.now(), watch, wishes or queueing.AS_USUAL
+            self._database, again.apply(checked), self._clock.now(), watch, again
         )
         batch, old = queued.batch, queued.replaces
         family = await self.family(batch)

@@ -293,9 +293,11 @@ class BatchApi:
                 if cancelled
                 else {"state": ApiBatchState.COMPLETED, "completed_at_ms": now}
             )
+            # Another server on this database may have finished it meanwhile.
             await api_batches.change(
                 connection,
                 found.id,
+                ApiBatchState.CANCELLING if cancelled else ApiBatchState.FINALIZING,
                 output_file_id=output,
                 error_file_id=errors,
                 completed=batch.counts.succeeded,

@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from runner.language import _
 
 ANY_KEY = "any"
+EXAMPLE = "Qwen/Qwen3-8B"
+"""A model to name where none is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """What a program needs to know of the server.
+
+    Attributes:
+        base: The base URL, with ``/v1``.
+        key: Its key; any where the server needs none.
+        models: The models that it is to ask; at least one.
+    """
+
+    base: str
+    key: str
+    models: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +47,8 @@ class Setup:
 
 
 _CHERRY = (
-    _("Settings, Model Provider, Add: a name, and the type OpenAI"),
+    _("open this link, and confirm: {link}"),
+    _("or by hand: Settings, Model Provider, Add: a name, and the type OpenAI"),
     _("API Host: {base}"),
     _("API Key: {key}"),
     _("Manage: add {models}; the names shown tell what is left today"),
@@ -38,13 +58,18 @@ _OPEN_WEBUI = (
     _("Admin Panel, Settings, Connections, OpenAI API, add a connection"),
     _("URL: {base}"),
     _("Key: {key}"),
-    (
-        _(
-            "Open WebUI asks up to four calls a message: turn off titles, tags and follow-ups under"
-            " Settings, Interface, where an allowance is small"
-        )
+    _(
+        "Open WebUI asks up to four calls a message: turn off titles, tags and follow-ups under"
+        " Admin Panel, Settings, Interface, where an allowance is small"
+    ),
+    _(
+        "before its first start the environment does it, too: docker run --env-file .env …;"
+        " later only with ENABLE_PERSISTENT_CONFIG=False"
     ),
 )
+_ENVIRONMENT = """OPENAI_API_BASE_URLS={base}
+OPENAI_API_KEYS={key}
+"""
 _PYTHON = """from openai import OpenAI
 
 client = OpenAI(base_url="{base}", api_key="{key}")
@@ -54,15 +79,13 @@ answer = client.chat.completions.create(
 )
 print(answer.choices[0].message.content)
 """
-_LITELLM = """model_list:
-  - model_name: {model}
+_LITELLM_MODEL = """  - model_name: {model}
     litellm_params:
       model: openai/{model}
       api_base: {base}
       api_key: {key}
 """
-_CONTINUE = """models:
-  - name: {model}
+_CONTINUE_MODEL = """  - name: {model}
     provider: openai
     model: {model}
     apiBase: {base}
@@ -71,15 +94,13 @@ _CONTINUE = """models:
 
 _SETUPS: Mapping[str, Setup] = {
     "cherry-studio": Setup("Cherry Studio", _CHERRY),
-    "open-webui": Setup("Open WebUI", _OPEN_WEBUI),
+    "open-webui": Setup("Open WebUI", _OPEN_WEBUI, _ENVIRONMENT, ".env"),
     "openai-python": Setup(
         _("the openai package"),
         (
-            (
-                _(
-                    "pip install openai; or, without a change of code: "
-                    "export OPENAI_BASE_URL={base} OPENAI_API_KEY={key}"
-                )
+            _(
+                "pip install openai; or, without a change of code: "
+                "export OPENAI_BASE_URL={base} OPENAI_API_KEY={key}"
             ),
         ),
         _PYTHON,
@@ -87,38 +108,55 @@ _SETUPS: Mapping[str, Setup] = {
     ),
     "litellm": Setup(
         "LiteLLM",
-        (_("add the model to the proxy's config.yaml, or name api_base in litellm.completion"),),
-        _LITELLM,
+        (
+            _("add the models to the config.yaml of its proxy: litellm --config config.yaml"),
+            _('or in Python: litellm.completion("openai/{model}", …, api_base="{base}")'),
+        ),
+        "model_list:\n",
         "config.yaml",
     ),
     "continue": Setup(
-        "Continue", (_("add the model to ~/.continue/config.yaml"),), _CONTINUE, "config.yaml"
+        "Continue", (_("add the models to ~/.continue/config.yaml"),), "models:\n", "config.yaml"
     ),
 }
+_EACH_MODEL = {"litellm": _LITELLM_MODEL, "continue": _CONTINUE_MODEL}
 
 PROGRAMS = tuple(_SETUPS)
 """The programs that can be set up."""
 
 
-def setup(program: str, url: str, models: Sequence[str], key: str = "") -> Setup:
-    """How `program`, one of `PROGRAMS`, is set up for the server at `url`.
-
-    Args:
-        program: Its name here.
-        url: Where the server listens, without ``/v1``.
-        models: The models that may be asked.
-        key: Its key; empty: the server needs none.
-    """
+def setup(program: str, connection: Connection) -> Setup:
+    """How `program`, one of `PROGRAMS`, is set up."""
     found = _SETUPS[program]
     words = {
-        "base": f"{url.rstrip('/')}/v1",
-        "key": key or ANY_KEY,
-        "model": models[0] if models else "Qwen/Qwen3-8B",
-        "models": ", ".join(models) or "Qwen/Qwen3-8B",
+        "base": connection.base,
+        "key": connection.key,
+        "model": connection.models[0],
+        "models": ", ".join(connection.models),
+        "link": cherry_link(connection),
     }
-    return Setup(
-        found.title,
-        tuple(step.format(**words) for step in found.steps),
-        found.snippet.format(**words),
-        found.snippet_name,
+    each = _EACH_MODEL.get(program, "")
+    snippet = found.snippet.format(**words) + "".join(
+        each.format(**{**words, "model": model}) for model in connection.models
     )
+    steps = tuple(step.format(**words) for step in found.steps)
+    return Setup(found.title, steps, snippet, found.snippet_name)
+
+
+def cherry_link(connection: Connection) -> str:
+    """The link that Cherry Studio takes a provider from; it asks before it keeps it."""
+    provider = {
+        "id": "midnight",
+        "name": "Midnight",
+        "type": "openai",
+        "baseUrl": connection.base,
+        "apiKey": connection.key,
+    }
+    data = base64.b64encode(json.dumps(provider).encode()).decode()
+    return f"cherrystudio://providers/api-keys?v=1&data={data}"
+
+
+def connection(url: str, key: str, models: Sequence[str]) -> Connection:
+    """What is to be known of the server at `url`, with or without ``/v1``."""
+    base = url.rstrip("/").removesuffix("/v1").rstrip("/")
+    return Connection(f"{base}/v1", key or ANY_KEY, tuple(models))

@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta, tzinfo
+from dataclasses import dataclass, field
+from datetime import tzinfo
 from zoneinfo import ZoneInfo
 
 import anyio
 
-from runner.clock import Clock, LocalZone, moment
+from runner.clock import LocalZone
 from runner.core.period import read_length
+from runner.engine.client_caps import ClientCaps, day_of
 from runner.errors import ConfigError, NotFoundError
 from runner.language import _
 from runner.settings import ClientSettings, Settings
@@ -134,77 +135,30 @@ def _is_name(name: str) -> bool:
     return fits and name != NOBODY
 
 
-@dataclass(frozen=True, slots=True)
-class _Day:
-    """One client's calls of a day (ms since the epoch)."""
-
-    ends_at: int
-    calls: int
-
-
-class DailyCalls:
-    """How many calls each client has made today, as long as it may make only so many.
-
-    The day is that of the user's zone. What the ledger holds is read once a day.
-    """
-
-    def __init__(self, settings: Settings, database: Database, clock: Clock) -> None:
-        self._zone: tzinfo = ZoneInfo(settings.run.zone) if settings.run.zone else LocalZone()
-        self._database = database
-        self._clock = clock
-        self._days: dict[str, _Day] = {}
-        self._reading = anyio.Lock()
-
-    async def take(self, client: Client) -> int | None:
-        """Count one more call; None, or when the next day begins if no more are allowed."""
-        most = client.settings.max_calls_per_day
-        if most is None:
-            return None
-        async with self._reading:
-            day = await self._today(client.name)
-            if day.calls >= most:
-                return day.ends_at
-            self._days[client.name] = replace(day, calls=day.calls + 1)
-        return None
-
-    async def used(self, clients: Iterable[Client]) -> list[ClientUse]:
-        """What each of these has used today, by the ledger."""
-        begins = _ms(_day(moment(self._clock.now(), self._zone))[0])
-        async with self._database.read() as connection:
-            return [
-                ClientUse(
-                    client.name,
-                    await client_keys.calls_since(connection, client.name, begins),
-                    client.settings.max_calls_per_day,
-                )
-                for client in clients
-            ]
-
-    def give_back(self, client: Client) -> None:
-        """A call that was counted was none."""
-        day = self._days.get(client.name)
-        if day is not None and client.settings.max_calls_per_day is not None:
-            self._days[client.name] = replace(day, calls=max(0, day.calls - 1))
-
-    async def _today(self, name: str) -> _Day:
-        now = self._clock.now()
-        known = self._days.get(name)
-        if known is not None and now < known.ends_at:
-            return known
-        begins, ends = _day(moment(now, self._zone))
-        async with self._database.read() as connection:
-            made = await client_keys.calls_since(connection, name, _ms(begins))
-        self._days[name] = found = _Day(_ms(ends), made)
-        return found
+def client_caps(settings: Settings) -> ClientCaps:
+    """How many calls each client may make in a day of the user's zone."""
+    most = {
+        name: own.max_calls_per_day
+        for name, own in settings.serve.clients.items()
+        if own.max_calls_per_day is not None
+    }
+    zone: tzinfo = ZoneInfo(settings.run.zone) if settings.run.zone else LocalZone()
+    return ClientCaps(most, zone)
 
 
-def _day(now: datetime) -> tuple[datetime, datetime]:
-    begins = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    return begins, begins + timedelta(days=1)
-
-
-def _ms(moment_: datetime) -> int:
-    return round(moment_.timestamp() * 1000)
+async def used_today(
+    database: Database, settings: Settings, clients: Iterable[str], now: int
+) -> list[ClientUse]:
+    """What each of these clients has used today, by the ledger."""
+    caps = client_caps(settings)
+    begins, _ = day_of(now, caps.zone)
+    async with database.read() as connection:
+        return [
+            ClientUse(
+                name, await client_keys.calls_since(connection, name, begins), caps.most.get(name)
+            )
+            for name in clients
+        ]
 
 
 def wait_ms(client: Client, settings: Settings) -> int:

@@ -93,7 +93,7 @@ def _preset(settings: Settings, name: str, clock: Clock) -> list[Check]:
     if (about := found.preset).as_of:
         age = months_since(about.as_of, clock.now())
         detail = (
-            _("as of {as_of}, {origin}").format(as_of=about.as_of, origin=found.origin)
+            _("as of {as_of}, {origin}").format(as_of=about.as_of, origin=_(found.origin))
             + _(", corrected") * found.corrected
         )
         remedy = _("providers change their rules: midnight presets update FILE|URL")
@@ -114,7 +114,10 @@ def months_since(as_of: str, now: int) -> int:
 
 
 def _configuration(settings: Settings) -> Check:
-    origins = ", ".join(f"{key} from {origin}" for key, origin in settings.origins.items())
+    origins = ", ".join(
+        _("{key} from {origin}").format(key=key, origin=_(origin))
+        for key, origin in settings.origins.items()
+    )
     return Check(_("configuration"), True, origins or _("defaults"))
 
 

@@ -128,7 +128,8 @@ class EngineHost:
             return self._engine
 
     async def _host(self, *, task_status: TaskStatus[Engine | RunnerError]) -> None:
-        from runner.engine.engine import Engine  # noqa: PLC0415 - only a run
+        from runner.app.clients import client_caps  # noqa: PLC0415 - only a run
+        from runner.engine.engine import Engine  # noqa: PLC0415
         from runner.engine.options import EngineOptions  # noqa: PLC0415
 
         started = False
@@ -137,7 +138,9 @@ class EngineHost:
                 self._settings, self._environ, self._transport
             ) as endpoints:
                 self._endpoints = {one.account.name: one for one in endpoints}
-                options = EngineOptions(self._settings.run.max_concurrency)
+                options = EngineOptions(
+                    self._settings.run.max_concurrency, client_caps=client_caps(self._settings)
+                )
                 engine = Engine(self._database, endpoints, self._clock, options, self._random)
                 async with engine.running():
                     started = True

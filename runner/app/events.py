@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from runner.app import reasons
 from runner.app.responses import QuotaLine
 from runner.clock import moment
 from runner.core.demand import Waiting
@@ -126,7 +127,7 @@ def _paused(batch: Batch, at: int) -> Event:
     text = _(
         "{name} (batch {number}) is paused: {pause_reason}; it goes on with: "
         "midnight resume {number}"
-    ).format(name=batch.name, number=number, pause_reason=batch.pause_reason)
+    ).format(name=batch.name, number=number, pause_reason=reasons.told(batch.pause_reason))
     return Event("failing", f"failing {number} {batch.pause_reason}", text, at, {"batch": number})
 
 

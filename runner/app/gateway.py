@@ -5,15 +5,14 @@ Each call takes the engine's way: a permit, a row in the ledger, and its settlem
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 from runner.app import accounts, refusals
 from runner.app.api_batch_input import Models
 from runner.app.api_files import ApiFiles
 from runner.app.batch_api import BatchApi, FinishTimes
-from runner.app.clients import NOBODY, Client, Clients, ClientUse, DailyCalls, wait_ms
+from runner.app.clients import NOBODY, Client, Clients, ClientUse, used_today, wait_ms
 from runner.app.engine_host import EngineHost, OnStart
 from runner.app.image_results import ImageResults
 from runner.app.model_list import ListedModel, ModelList
@@ -60,7 +59,7 @@ class Gateway:
         self.settings = settings
         self._clock = clock
         self._host = host
-        self._daily = DailyCalls(settings, database, clock)
+        self._database = database
         self._models = ModelList(settings, database, clock, host)
         self.files = ApiFiles(database, clock)
         self.batches = BatchApi(
@@ -91,7 +90,7 @@ class Gateway:
         """How many calls each client has made today; of one that made none only if it has a key."""
         keys = {key.client for key in await self.clients.keys()}
         names = sorted({NOBODY, *self.settings.serve.clients, *keys})
-        found = await self._daily.used(map(self.clients.named, names))
+        found = await used_today(self._database, self.settings, names, self._clock.now())
         return [one for one in found if one.calls or one.name in keys]
 
     async def models(self, client: Client) -> list[ListedModel]:
@@ -120,24 +119,11 @@ class Gateway:
         models = self._models_for(client, model)
         if models is None:
             return refusals.unserved(model)
-        if (until := await self._daily.take(client)) is not None:
-            most = client.settings.max_calls_per_day or 0
-            return refusals.of_client(most, until, self._clock.now())
         waits = wait_ms(client, self.settings) if waits_ms is None else waits_ms
         question = ClientQuestion(
             client.name, models, url, body, stream, min(waits, LONGEST_WAIT_MS), self._timeout_s
         )
         return await self._host.ask(question)
-
-    @contextmanager
-    def waiting_for(self, client: Client, request: ClientRequest) -> Iterator[None]:
-        """While the block lasts, somebody waits for what comes of `request`."""
-        try:
-            yield
-        finally:
-            request.leave()
-            if not request.is_charged:
-                self._daily.give_back(client)
 
     async def images(self, answered: Answered, *, as_base64: bool) -> bytes | Refusal:
         """The body of a reply with images, once they are made."""

@@ -97,7 +97,9 @@ def check_shown(
             named += [_("row {number}: {url}").format(number=number, url=url) for url in lacking]
     if missing:
         more = missing - len(named)
-        listed = "\n  ".join([*named, *([f"and {more:,} more"] if more > 0 else [])])
+        listed = "\n  ".join(
+            [*named, *([_("and {more:,} more").format(more=more)] if more > 0 else [])]
+        )
         what = _("{missing:,} of the images that the rows show are not there:\n  {listed}").format(
             missing=missing, listed=listed
         )

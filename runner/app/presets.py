@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from runner.language import gettext_noop
 from runner.providers.preset_files import InstalledPreset, load_installed
 from runner.providers.presets import Preset, is_newer, preset, shipped
 from runner.settings import ProviderTable, Settings, presets_path
 
-SHIPPED = "shipped"
+SHIPPED = gettext_noop("shipped")
 CONFIGURED = "midnight.toml"
 
 

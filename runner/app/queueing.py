@@ -13,6 +13,7 @@ from functools import partial
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from runner.app.again import AS_USUAL, Again
 from runner.app.images import check_folder, with_image_folder
 from runner.app.parts import Fingerprints, Part, request_keys
 from runner.app.submission import Checked, Progress, unseen_progress
@@ -28,22 +29,6 @@ from runner.threads import both, in_thread
 # more rows share a commit, the fewer times each of its pages is.
 CHUNK = 10_000
 CHUNK_BYTES = 6_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Wishes:
-    """What is wanted of rows that were asked before.
-
-    Attributes:
-        fresh: Whether every row is asked again, whatever was answered.
-        retry_failed: Whether only rows that have failed are asked again, whatever has changed.
-    """
-
-    fresh: bool = False
-    retry_failed: bool = False
-
-
-AS_USUAL = Wishes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +87,7 @@ async def submit(
     checked: Checked,
     now: int,
     on_progress: Progress = unseen_progress,
-    wishes: Wishes = AS_USUAL,
+    again: Again = AS_USUAL,
 ) -> Queued:
     """Queue every row and every part, or find the batch that has them.
 
@@ -113,7 +98,7 @@ async def submit(
         checked: The dataset, and what is asked of it.
         now: The present moment (ms since the epoch).
         on_progress: Called with the rows queued and the rows in all.
-        wishes: What is wanted of rows that were asked before.
+        again: What is wanted of rows that were asked before.
 
     Raises:
         NotFoundError: Failed rows are to be asked again, and there is no earlier batch.
@@ -125,23 +110,23 @@ async def submit(
     whole, *others = checked.parts
     async with database.write() as connection:
         known = await batches.find_batch(connection, checked.digest)
-        again = await _again(connection, known, wishes)
-        new = checked.new_batch(whole, again=again)
+        suffix = await _fresh_number(connection, known, again)
+        new = checked.new_batch(whole, again=suffix)
         batch, created = await _find_or_create(connection, new, now)
         old = await _predecessor(connection, batch, created=created)
-        if wishes.retry_failed and created and old is None:
+        if again.retry_failed and created and old is None:
             raise _nothing_to_retry(checked)
-        adopted = await _parts_to_adopt(connection, old) if wishes.retry_failed else {}
+        adopted = await _parts_to_adopt(connection, old) if again.retry_failed else {}
         loadings = [_Loading(whole, batch, adopted.get(""))]
         for part in others:
-            one = checked.new_batch(part, batch, again)
+            one = checked.new_batch(part, batch, suffix)
             own, _ = await _find_or_create(connection, one, now)
             loadings.append(_Loading(part, own, adopted.get(part.name)))
     await _load_all(database, checked, loadings, now, on_progress)
     async with database.write() as connection:
-        await _take_up(connection, batch, old, by_row=wishes.retry_failed)
+        await _take_up(connection, batch, old, by_row=again.retry_failed)
         retried = 0
-        if wishes.retry_failed and old is None:
+        if again.retry_failed and old is None:
             retried = await results.retry_family(connection, batch.id)
         return Queued(await _reread(connection, batch), created, old, retried)
 
@@ -152,13 +137,13 @@ async def find_or_create_whole(connection: AsyncConnection, checked: Checked, no
     return batch
 
 
-async def _again(connection: AsyncConnection, known: Batch | None, wishes: Wishes) -> str:
+async def _fresh_number(connection: AsyncConnection, known: Batch | None, again: Again) -> str:
     """What follows the digest: which time all of it is asked afresh, if any.
 
     One that was cut short is gone on with.
     """
     _, _, number = (known.digest if known else "").partition(batches.AGAIN)
-    if not wishes.fresh:
+    if not again.fresh:
         return f"{batches.AGAIN}{number}" if number else ""
     if known and number and not all(p.done for p in await batches.parts_of(connection, known.id)):
         return f"{batches.AGAIN}{number}"

@@ -54,12 +54,6 @@ def unavailable(why: str) -> Refusal:
     return Refusal(_UNAVAILABLE, why, SERVER)
 
 
-def of_client(most: int, until: int, now: int) -> Refusal:
-    """A client has made as many calls today as it may."""
-    message = f"this key's {most:,} calls of today are made; {_back(until, now)}"
-    return Refusal(_TOO_MANY, message, QUOTA, QUOTA, retry_after_s=_seconds(until, now))
-
-
 def of_waiting(waiting: Waiting, now: int) -> Refusal:
     """Calls would have to wait for too long."""
     window, until = waiting.window, waiting.until
@@ -71,7 +65,7 @@ def of_waiting(waiting: Waiting, now: int) -> Refusal:
         case ParkReason.REFUSED | ParkReason.OFFLINE | ParkReason.CIRCUIT_OPEN:
             after = None if until is None else _seconds(until, now)
             return Refusal(_UNAVAILABLE, _because(waiting), SERVER, retry_after_s=after)
-        case ParkReason.SPENT | WaitCause.CAPPED:
+        case ParkReason.SPENT | WaitCause.CAPPED | WaitCause.DAILY:
             said = _spent(window) if window is not None else waiting.why
         case _:
             said = _because(waiting)

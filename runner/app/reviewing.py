@@ -6,6 +6,7 @@ Their answers are stored beside those of the models, and count before them.
 from __future__ import annotations
 
 import getpass
+import math
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -123,7 +124,7 @@ def choices_of(spec: AnswerSpec) -> tuple[Choice, ...]:
     if spec.kind in ("label", "labels"):
         return tuple(Choice(*pair) for pair in zip(KEYS, spec.labels, strict=False))
     if spec.kind == "number" and spec.integer and spec.min is not None and spec.max is not None:
-        least, most = int(spec.min), int(spec.max)
+        least, most = math.ceil(spec.min), math.floor(spec.max)
         if 0 <= least <= most <= _MOST_DIGIT:
             return tuple(Choice(str(n), str(n)) for n in range(least, most + 1))
     return ()
@@ -242,7 +243,7 @@ class Reviewing:
             latest = await reviews.latest_of(connection, self.batch, self.reviewer)
             if latest is None:
                 return []
-            taken = await reviews.take_back(connection, self.batch, latest, self._clock.now())
+            taken = await reviews.take_back(connection, latest, self._clock.now())
         first = latest.job_id
         return self._numbers(sorted(taken, key=lambda job_id: job_id != first))
 

@@ -35,7 +35,7 @@ def shown(found: Sequence[dict[str, Any]]) -> str:
     """The list for people."""
     width = max((len(each["name"]) for each in found), default=0)
     lines = [f"{each['name']:<{width}}  {each['does']}" for each in found]
-    return "\n".join([*lines, "copy one with: midnight init NAME"])
+    return "\n".join([*lines, _("copy one with: midnight init NAME")])
 
 
 def arguments(files: Sequence[Path]) -> list[str]:

@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import typer
+from typer.main import get_command
 
 from runner import __version__
 from runner.cli import exit_codes, global_options
 from runner.cli.global_options import GlobalOptionsGroup, parted, wants_json, wants_traceback
 from runner.cli.session import Session, print_json
 from runner.errors import EngineError, RunnerError
-from runner.language import _
+from runner.language import LANGUAGE, _, retold
 
 PROGRAM = "midnight"
 # The base of Typer's own errors about arguments, wherever this Typer takes them from.
@@ -156,7 +157,12 @@ def main(args: Sequence[str]) -> int:
 
 def _dispatch(args: Sequence[str]) -> int:
     try:
-        found = program(args)(list(args), prog_name=PROGRAM, standalone_mode=False)
+        command = get_command(program(args))
+        if LANGUAGE is not None:
+            from runner.cli.translated_help import translate  # noqa: PLC0415 - not for English
+
+            translate(command)
+        found = command.main(list(args), prog_name=PROGRAM, standalone_mode=False)
     except USAGE_ERROR as error:
         raise _translated(error) from None
     except (typer.Abort, EOFError):
@@ -169,8 +175,13 @@ def _translated(error: Exception) -> RunnerError:
     said = str(error.format_message() if hasattr(error, "format_message") else error)
     context = getattr(error, "ctx", None)
     path = context.command_path if context else PROGRAM
-    what = said.rstrip(".").strip()
-    return RunnerError(what[:1].lower() + what[1:], remedy=f"{path} --help")
+    said = said.rstrip(".").strip()
+    what = said[:1].lower() + said[1:]
+    if LANGUAGE is not None:
+        from runner.cli.translated_help import COMPLAINTS  # noqa: PLC0415 - not for English
+
+        what = retold(what, COMPLAINTS)
+    return RunnerError(what, remedy=f"{path} --help")
 
 
 def _report(error: BaseException, args: Sequence[str]) -> int:

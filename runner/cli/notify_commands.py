@@ -32,7 +32,7 @@ def notify_test(context: typer.Context) -> int:
     if session.json:
         print_json([{"way": one.way, "sent": one.why is None, "why": one.why} for one in found])
     else:
-        session.print(*(f"{one.way}: {one.why or 'sent'}" for one in found))
+        session.print(*(f"{one.way}: {one.why or _('sent')}" for one in found))
     return exit_codes.FAILED if any(one.why for one in found) else exit_codes.DONE
 
 

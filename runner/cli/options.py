@@ -208,9 +208,13 @@ Seed = Annotated[
 
 
 def examples(*lines: str) -> str:
-    """The epilog of a command's help."""
+    """The epilog of a command's help; a comment behind a line is translated."""
     title = _("Example:") if len(lines) == 1 else _("Examples:")
-    return "\b\n" + "\n".join([title, *(f"  {line}" for line in lines)])
+    told = [title]
+    for line in lines:
+        typed, sign, comment = line.partition("# ")
+        told.append(f"  {typed}{sign}{_(comment) if comment else ''}")
+    return "\b\n" + "\n".join(told)
 
 
 def read_faults(texts: Iterable[str] | None) -> dict[str, float]:

@@ -66,8 +66,9 @@ def plan(
     fresh: Fresh = False,
 ) -> int:
     """Say what a dataset would cost; it spends nothing."""
+    from runner.app.again import Again
     from runner.cli import account_json, as_json
-    from runner.cli.submit_action import Again, check
+    from runner.cli.submit_action import check
     from runner.clock import SystemClock
 
     session = session_of(context)

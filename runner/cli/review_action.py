@@ -179,8 +179,8 @@ def _by_hand(session: Session, request: ReviewRequest) -> None:
         session.print(nothing_left(reviewing.batch, found))
         return
     again = request.row is not None
-    last, done = session.run(lambda: _go_through(session, reviewing, found, again=again))
-    session.print(*ended(last, done, session.command("review", *request.to_argv())))
+    last, given = session.run(lambda: _go_through(session, reviewing, found, again=again))
+    session.print(*ended(last, given, session.command("review", *request.to_argv())))
 
 
 async def _go_through(
@@ -207,10 +207,10 @@ async def _go_through(
     )
     async with terminal.opened():
         last = await steps.run()
-    if steps.done:
+    if steps.has_changed:
         async with session.open() as midnight:
             await _write_output(session, midnight, reviewing)
-    return last, steps.done
+    return last, steps.given
 
 
 async def _view_all(session: Session, reviewing: Reviewing, number: int) -> None:

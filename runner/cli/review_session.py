@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 
 import orjson
@@ -33,7 +33,8 @@ class ReviewSession:
         draw: Shows how things stand.
         view_all: Shows all that is known of a row.
         again: Whether rows that somebody has answered are shown, too.
-        done: How many answers were given, less those that were taken back.
+        given: How many answers were given, less those of them that were taken back.
+        has_changed: Whether an answer was given or taken back.
     """
 
     reviewing: Reviewing
@@ -42,9 +43,11 @@ class ReviewSession:
     draw: Draw
     view_all: ViewAll
     again: bool = False
-    done: int = 0
+    given: int = 0
+    has_changed: bool = False
     _numbers: list[int] = field(default_factory=list)
-    _answered: set[int] = field(default_factory=set)
+    _left: set[int] = field(default_factory=set)
+    _reviewed: set[int] = field(default_factory=set)
     _at: int = 0
     _note: str = ""
     _is_error: bool = False
@@ -59,7 +62,7 @@ class ReviewSession:
             NotFoundError: The batch was deleted meanwhile.
         """
         self._numbers = list(self.found.left)
-        self._answered = set(self.found.reviewed)
+        self._left, self._reviewed = set(self.found.left), set(self.found.reviewed)
         question = await self._next()
         while True:
             self.draw(self._view(question))
@@ -81,12 +84,11 @@ class ReviewSession:
 
     def _view(self, question: Question | None) -> ReviewView:
         batch = self.reviewing.batch
-        left = len(set(self._numbers) - self._answered)
         return ReviewView(
             title=title_of(batch),
             reviewer=self.reviewing.reviewer,
-            reviewed=len(self._answered),
-            left=left,
+            reviewed=len(self._reviewed),
+            left=len(self._left),
             question=question,
             choices=self.reviewing.choices,
             chosen=self._chosen,
@@ -99,12 +101,12 @@ class ReviewSession:
         """The next row that nobody has answered, not even meanwhile."""
         while self._at < len(self._numbers):
             number = self._numbers[self._at]
-            if number not in self._answered:
+            if number in self._left:
                 question = await self.reviewing.question(number)
                 if question.review is None or self.again:
                     self._begin(question)
                     return question
-                self._answered.add(number)
+                self._count([number])
                 told = _("row {number} was answered by {name} meanwhile")
                 self._say(told.format(number=number, name=question.review.reviewer))
             self._at += 1
@@ -176,12 +178,10 @@ class ReviewSession:
         try:
             found = await self.reviewing.record(question.number, text)
         except InputError as error:
-            self._say(
-                error.what if not error.remedy else f"{error.what}; {error.remedy}", wrong=True
-            )
+            self._say("; ".join(filter(None, (error.what, error.remedy))), wrong=True)
             return False
-        self._answered.update(found.numbers)
-        self.done += 1
+        self._count(found.numbers)
+        self.given, self.has_changed = self.given + 1, True
         self._at += 1
         alike, before = len(found.numbers) - 1, found.before
         if before is not None and before != question.review:
@@ -197,8 +197,9 @@ class ReviewSession:
         if not numbers:
             self._say(_("there is no answer of yours to take back"), wrong=True)
             return False
-        self.done -= 1
-        self._answered.difference_update(numbers)
+        self.given, self.has_changed = max(0, self.given - 1), True
+        self._reviewed.difference_update(numbers)
+        self._left.update(numbers)
         first = numbers[0]
         if first in self._numbers:
             self._at = self._numbers.index(first)
@@ -206,6 +207,11 @@ class ReviewSession:
             self._numbers.insert(self._at, first)
         self._say(_("taken back: row {number}").format(number=first))
         return True
+
+    def _count(self, numbers: Iterable[int]) -> None:
+        """Rows that somebody has answered are left no more."""
+        self._reviewed.update(numbers)
+        self._left.difference_update(numbers)
 
     def _say(self, note: str, *, wrong: bool = False) -> None:
         self._note, self._is_error = note, wrong

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runner.app.again import AS_USUAL, Again
 from runner.cli import as_json
 from runner.cli.arguments import DatasetArguments, JobArguments
 from runner.cli.exit_codes import code_of
 from runner.cli.output_target import OutputTarget
 from runner.cli.session import Session, print_json
-from runner.cli.submit_action import AS_USUAL, Again, check, submit
+from runner.cli.submit_action import check, submit
 from runner.clock import SystemClock
 from runner.core.pacing import Pace
 from runner.errors import ConfigError

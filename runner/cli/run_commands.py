@@ -70,9 +70,9 @@ def run(
     forever: Forever = False,
 ) -> int:
     """Queue a dataset, work it off, write the results; repeatable."""
+    from runner.app.again import Again
     from runner.cli.output_target import OutputTarget
     from runner.cli.run_action import RunRequest, run_batches
-    from runner.cli.submit_action import Again
 
     wanted = DatasetArguments.of(dataset, input_format, encoding, sheet, where, sample, limit)
     request = RunRequest(
@@ -107,9 +107,10 @@ def submit(
     errors: Errors = None,
 ) -> int:
     """Queue a dataset, and say what it will take."""
+    from runner.app.again import Again
     from runner.cli import as_json
     from runner.cli.output_target import OutputTarget
-    from runner.cli.submit_action import Again, check
+    from runner.cli.submit_action import check
     from runner.cli.submit_action import submit as submit_checked
 
     session, again = session_of(context), Again(fresh, retry_failed)

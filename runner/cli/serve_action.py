@@ -8,7 +8,7 @@ from runner.cli.session import Session, print_json_line
 from runner.clock import SystemClock
 from runner.core.ending import Ending
 from runner.language import _
-from runner.listening import url_of
+from runner.listening import allow_more_connections, url_of
 from runner.server.serve import serve
 
 
@@ -32,6 +32,7 @@ def serve_clients(session: Session, host: str, port: int) -> int:
             queued = [one for one in await midnight.batches() if not one.over]
             return ending is not Ending.DONE and bool(queued)
 
+    allow_more_connections()
     left = session.run(main)
     if not session.json:
         session.print(_("stopped; what is queued goes on with the next: midnight serve, or run"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -105,7 +106,11 @@ def key_remove(context: typer.Context, name: ClientName) -> int:
     return exit_codes.DONE
 
 
-@app.command(epilog=examples("midnight setup cherry-studio", "midnight setup litellm --key mn-…"))
+@app.command(
+    epilog=examples(
+        "midnight setup cherry-studio", "midnight setup continue --write --model Qwen/Qwen3-8B"
+    )
+)
 def setup(
     context: typer.Context,
     program: Annotated[
@@ -125,33 +130,41 @@ def setup(
         ),
     ] = "",
     model: Annotated[
-        list[str] | None, typer.Option(help=_("A model; may be repeated."), metavar="MODEL")
+        list[str] | None,
+        typer.Option(
+            help=_(
+                "A model; may be repeated. Default: the names of [serve] models, or what the "
+                "accounts list."
+            ),
+            metavar="MODEL",
+        ),
+    ] = None,
+    write: Annotated[
+        bool,
+        typer.Option(
+            "--write",
+            help=_(
+                "Add it to the program's file, of which a copy is kept: .env (open-webui), "
+                "config.yaml (litellm), ~/.continue/config.yaml."
+            ),
+        ),
+    ] = False,
+    file: Annotated[
+        Path | None, typer.Option(help=_("The file for --write, if elsewhere."), metavar="FILE")
     ] = None,
 ) -> int:
-    """Show what to enter in another program so that it asks `midnight serve`."""
-    from dataclasses import asdict
+    """Show what to enter in another program so that it asks `midnight serve`, or write it."""
+    from runner.cli.client_setup_action import set_up
 
-    from runner.app import client_setups
-    from runner.errors import ConfigError
-
-    if program not in client_setups.PROGRAMS:
-        remedy = _("one of: {known}").format(known=", ".join(client_setups.PROGRAMS))
-        raise ConfigError(
-            _('"{program}" is not known').format(program=program),
-            where="midnight setup",
-            remedy=remedy,
-        )
-    session = session_of(context)
-    models = model or list(session.settings.serve.models)
-    found = client_setups.setup(program, url, models, key_)
-    if session.json:
-        print_json(asdict(found))
-        return exit_codes.DONE
-    session.print(f"{found.title}:", *(f"  {step}" for step in found.steps))
-    if found.snippet:
-        session.print(f"\n{found.snippet_name}:")
-        typer.echo(found.snippet, nl=False)
-    return exit_codes.DONE
+    return set_up(
+        session_of(context),
+        program,
+        url,
+        key_,
+        model or [],
+        write=write or file is not None,
+        file=file,
+    )
 
 
 server.add_typer(key, name="key")

@@ -116,7 +116,7 @@ def install(service: Service, options: Sequence[str]) -> list[str]:
     except OSError as error:
         what = _("the service cannot be written ({reason})").format(reason=error.strerror)
         raise ConfigError(what, where=str(service.path), remedy=_("check the folder")) from error
-    told = [f"written: {service.path}"]
+    told = [_("written: {path}").format(path=service.path)]
     if service.kind == "systemd":
         _call("systemctl", "--user", "daemon-reload")
         _call("systemctl", "--user", "enable", "--now", NAME)

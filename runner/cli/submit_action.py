@@ -2,59 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from runner.app.again import AS_USUAL, Again
 from runner.cli.arguments import DatasetFiles, JobArguments
 from runner.cli.output_target import OutputTarget
 from runner.cli.render.consoles import bar
 from runner.cli.session import Session
-from runner.errors import ConfigError, JobFileError
+from runner.errors import JobFileError
 from runner.language import _
 
 if TYPE_CHECKING:
     from runner.app.application import Application
-    from runner.app.queueing import Wishes
     from runner.app.responses import Submitted
     from runner.app.submission import Checked, Progress
-
-
-@dataclass(frozen=True, slots=True)
-class Again:
-    """What is wanted of rows that were asked before; as usual, if nothing is said."""
-
-    fresh: bool = False
-    retry_failed: bool = False
-
-    def __bool__(self) -> bool:
-        return self.fresh or self.retry_failed
-
-    def check(self) -> None:
-        """Refuse options that contradict each other.
-
-        Raises:
-            ConfigError: They do.
-        """
-        if self.fresh and self.retry_failed:
-            what = _("--fresh asks every row again, --retry-failed only those that have failed")
-            raise ConfigError(what, remedy=_("name one of them"))
-
-    @property
-    def wishes(self) -> Wishes:
-        """As the queue takes them."""
-        from runner.app.queueing import Wishes  # noqa: PLC0415 - only what queues
-
-        return Wishes(self.fresh, self.retry_failed)
-
-    def apply(self, checked: Checked) -> Checked:
-        """What was checked, without reuse of answers if all is to be asked again."""
-        if not self.fresh:
-            return checked
-        job = checked.jobfile.job.model_copy(update={"reuse": False})
-        return replace(checked, jobfile=checked.jobfile.model_copy(update={"job": job}))
-
-
-AS_USUAL = Again()
 
 
 def check(session: Session, job: JobArguments, target: OutputTarget | None = None) -> Checked:
@@ -122,7 +84,7 @@ async def submit(
     from runner.wording import lineage_messages  # noqa: PLC0415 - only what queues
 
     with bar(session.err, _("queueing")) as tick:
-        found = await midnight.submit(again.apply(checked), tick, again.wishes)
+        found = await midnight.submit(checked, tick, again)
     told = lineage_messages.told(found)
     if target is not None and target.path is not None:
         batch, kept = await midnight.name_output(found.batch, target.path, target.errors)

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from runner.core import controller, quota
-from runner.core.demand import Demand
+from runner.core.demand import Cap, Demand
 from runner.core.gate import ParkReason
 from runner.core.route import Route, with_windows
 from runner.core.selection import Start, State, Wait, decide
@@ -103,8 +103,17 @@ def _after(demand: Demand, started: Demand, count: int) -> Demand:
     """`demand` once `count` calls of `started` are under way."""
     if demand is started:
         return _started(demand, count)
-    shared = demand.left_shared_by is not None and demand.left_shared_by == started.left_shared_by
-    return replace(demand, left=demand.left - count) if shared and demand.left else demand
+    if not demand.caps or not started.caps:
+        return demand
+    return replace(demand, caps=_used(demand.caps, started.caps, count))
+
+
+def _used(caps: tuple[Cap, ...], of_started: tuple[Cap, ...], count: int) -> tuple[Cap, ...]:
+    """`caps`, with `count` calls taken of those that are of the started demand, too."""
+    shared = {cap.whose for cap in of_started}
+    return tuple(
+        replace(cap, left=cap.left - count) if cap.whose in shared else cap for cap in caps
+    )
 
 
 def _started(demand: Demand, count: int) -> Demand:
@@ -112,7 +121,7 @@ def _started(demand: Demand, count: int) -> Demand:
         demand,
         ready=demand.ready - count,
         backlog=None if demand.backlog is None else max(0, demand.backlog - count),
-        left=None if demand.left is None else demand.left - count,
+        caps=_used(demand.caps, demand.caps, count),
         share=demand.share + count,
         in_flight=demand.in_flight + count,
     )

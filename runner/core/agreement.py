@@ -170,6 +170,8 @@ def vote(answers: Sequence[str | None], least: float = 0.0) -> Vote:
     given = [answer for answer in answers if answer is not None]
     if not given:
         return Vote(None, 0.0, review=True)
+    if given.count(given[0]) == len(given):
+        return Vote(given[0], 1.0, review=False)
     (value, count), *others = Counter(given).most_common(2)
     share = count / len(given)
     tied = any(votes == count for _, votes in others)

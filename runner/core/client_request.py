@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from runner.core.charging import UNCHARGED
 from runner.core.demand import WaitCause, Waiting
+from runner.core.gate import ParkReason
 from runner.core.verdict import Kind, Verdict
 
 # Calls that cost nothing are made again so often; each was refused for another reason, or by
@@ -12,6 +13,8 @@ MOST_FREE_CALLS = 20
 # Of calls that may have been charged, only one more is made: the client itself may try again.
 MOST_CHARGED_CALLS = 2
 _FREE = UNCHARGED | {Kind.GONE}
+# Nobody waits for what may come back, but need not.
+_LASTING = (WaitCause.CAPPED, WaitCause.DAILY, ParkReason.GONE, ParkReason.REFUSED)
 
 
 def asks_again(verdict: Verdict, free_calls: int, charged_calls: int) -> bool:
@@ -39,7 +42,7 @@ def is_refused(waiting: Waiting, until: int) -> bool:
         waiting: Why it cannot start.
         until: How long it waits for allowance (ms since the epoch).
     """
-    if waiting.cause is WaitCause.CAPPED:
+    if waiting.cause in _LASTING:
         return True
     # Without a moment it waits for calls in flight, which end soon.
     return waiting.until is not None and waiting.until > until

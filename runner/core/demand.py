@@ -30,6 +30,7 @@ class WaitCause(StrEnum):
     DUE = "due"  # its jobs wait for a retry
     HOURS = "hours"  # outside the hours that the user allows
     CAPPED = "capped"  # as many calls were made as the user allows
+    DAILY = "daily"  # likewise, but for today only
     PACE = "pace"  # the day's budget is spread over the day
     RATE = "rate"  # calls may start only so fast
     FLOW = "flow"  # a rolling or refilling window is full for the moment
@@ -47,6 +48,23 @@ class Rules:
 
 
 @dataclass(frozen=True, slots=True)
+class Cap:
+    """How many more calls the user allows some demands to make together.
+
+    Attributes:
+        whose: Demands with the same value share it.
+        left: Calls that are left of it.
+        why: What is said where none is.
+        until: When there are more again (ms since the epoch); None: there will be no more.
+    """
+
+    whose: int | str
+    left: int
+    why: str = "as many calls as the job file allows"
+    until: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Demand:
     """A wish for calls.
 
@@ -58,8 +76,7 @@ class Demand:
         waiting: Calls that wait for a retry.
         due: When the first of those is due (ms since the epoch).
         rotate: How its routes are used.
-        left: Calls that the user still allows it; None: as many as it takes.
-        left_shared_by: Demands with the same value share `left`; None: it has its own.
+        caps: What the user allows it, and others with it; without any, as many as it takes.
         share: Calls that it has had beside the others.
         in_flight: Calls of it under way.
         pending: Whether the provider works on something that was paid for it.
@@ -76,8 +93,7 @@ class Demand:
     waiting: int = 0
     due: int | None = None
     rotate: Rotate = Rotate.PREFER
-    left: int | None = None
-    left_shared_by: int | None = None
+    caps: tuple[Cap, ...] = ()
     share: int = 0
     in_flight: int = 0
     pending: bool = False
@@ -89,6 +105,11 @@ class Demand:
     def order(self) -> tuple[bool, int, int, int]:
         """What demands are sorted by: the first goes first."""
         return not self.interactive, self.priority, self.share, self.key
+
+    @property
+    def left(self) -> int | None:
+        """Calls that the user still allows it, today and later; None: as many as it takes."""
+        return min((cap.left for cap in self.caps if cap.until is None), default=None)
 
     @property
     def calls(self) -> int:

@@ -21,6 +21,7 @@ _LONG = frozenset(
         ParkReason.REFUSED,
         WaitCause.HOURS,
         WaitCause.CAPPED,
+        WaitCause.DAILY,
     }
 )
 

@@ -134,9 +134,10 @@ class _Turn:
         if hours and (opens := hours.opens_at(self._now)) > self._now:
             why = "outside the configured hours"
             return Waiting(demand.key, WaitCause.HOURS, why, opens)
-        if demand.left == 0:
-            why = "as many calls as the job file allows"
-            return Waiting(demand.key, WaitCause.CAPPED, why, None)
+        for cap in demand.caps:
+            if cap.left <= 0:
+                cause = WaitCause.CAPPED if cap.until is None else WaitCause.DAILY
+                return Waiting(demand.key, cause, cap.why, cap.until)
         return None
 
     def through(self, route: Route, demand: Demand) -> Start | Waiting:
@@ -154,7 +155,7 @@ class _Turn:
         slots = self._slots(route, demand.key)
         if isinstance(slots, Waiting):
             return slots
-        want = min(slots, demand.ready, slots if demand.left is None else demand.left)
+        want = min(slots, demand.ready, *(cap.left for cap in demand.caps))
         windows = quota.unreserved(state.windows) if demand.interactive else state.windows
         offer = quota.admit(windows, want, self._now, state.cost)
         if isinstance(offer, Refused):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from runner.core import controller, start_bucket
 from runner.core.demand import Demand
@@ -11,6 +11,7 @@ from runner.core.route import Route, RouteState
 from runner.core.selection import AccountState, State
 from runner.core.window import Window
 from runner.engine.call import loop_ms
+from runner.engine.client_caps import ClientCaps
 from runner.engine.memory import Memory
 from runner.engine.route_stats import RouteStats
 from runner.engine.snapshot import windows_of
@@ -29,11 +30,13 @@ class Bounds:
         max_concurrency: Calls in flight, at most.
         reset_jitter_ms: How long it waits after a reset.
         is_sure: Whether the provider has confirmed the hour.
+        client_caps: What the clients of the server may make in a day.
     """
 
     max_concurrency: int
     reset_jitter_ms: int = 0
     is_sure: Callable[[], bool] = _not_sure
+    client_caps: ClientCaps = field(default_factory=ClientCaps)
 
     def state(
         self, memory: Memory, accounts: Sequence[Account], demands: Collection[Demand], now: int

@@ -94,7 +94,7 @@ class BatchCall:
             try:
                 questions.append(await handler.prepare(row))
             except RunnerError as error:
-                unaskable.append(JobOutcome(job, Fail(str(error))))
+                unaskable.append(JobOutcome(job, Fail(error.for_storage())))
             else:
                 asked.append(job)
         sent_at, sent_ms = now(), loop_ms()

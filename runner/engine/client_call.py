@@ -97,7 +97,6 @@ class ClientRequest:
     Attributes:
         until: How long it waits for allowance (ms since the epoch, by the provider's clock).
         has_left: Whether nobody waits for it any more.
-        is_charged: Whether its last call may have been charged; False while none was made.
     """
 
     def __init__(self, question: ClientQuestion, until: int) -> None:
@@ -111,7 +110,6 @@ class ClientRequest:
         self._scope = anyio.CancelScope()
         self._pieces: MemoryObjectSendStream[bytes] | None = None
         self._broken_off = "the server stops"
-        self.is_charged = False
 
     @property
     def has_outcome(self) -> bool:
@@ -155,7 +153,6 @@ class ClientRequest:
             why = "its client had left, or was told no, before it was sent"
             return CallResult(Verdict(Kind.LOCAL, why, scope=None))
         result: CallResult | None = None
-        self.is_charged = True
         with anyio.CancelScope() as self._scope:
             try:
                 result = await self._send(route, endpoint, now)
@@ -169,8 +166,6 @@ class ClientRequest:
                     self._pieces.close()
         if result is None:
             return _given_up(begun=self._pieces is not None)
-        if client_request.is_free(result.verdict):
-            self.is_charged = False
         if result.verdict.kind is Kind.DONE:
             self.end(Answered(result, route))
         return result

@@ -81,6 +81,10 @@ class ClientQueue:
                 del self._groups[group.client, group.models]
         return found
 
+    def names(self) -> dict[int, str]:
+        """By the key of a demand, the client whose it is."""
+        return {group.key: group.client for group in self._groups.values()}
+
     def calls(self, permits: Sequence[Permit], first_id: int) -> list[ClientCall]:
         """A call for each permit, by the order of their requests, which wait until it `started`."""
         waiting = {group.key: iter(group.waiting) for group in self._groups.values()}

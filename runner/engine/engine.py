@@ -110,7 +110,7 @@ class Engine:
                 # After a reset every process waits a little, not all the same while.
                 jitter_ms = round(self._random.random() * LONGEST_JITTER_MS)
                 most, is_sure = self._options.max_concurrency, lambda: self._provider_clock.is_sure
-                bounds = Bounds(most, jitter_ms, is_sure)
+                bounds = Bounds(most, jitter_ms, is_sure, self._options.client_caps)
                 scheduler = Scheduler(
                     self._database, self._accounts, self._clients, bounds, self._random, runner_id
                 )

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from runner.core.admission import Admission
-from runner.core.demand import Demand
+from runner.core.demand import Cap, Demand
 from runner.core.rejections import NO_STREAK, Streak
 from runner.core.route import Route
 from runner.core.selection import Wait
@@ -29,6 +29,7 @@ class Memory:
         rates: How fast the calls of each account may start, where that is bounded.
         shares: Calls that each batch has had beside the others.
         streaks: By batch, the calls rejected since its last answer.
+        client_caps: What was left to clients of the server, by the turn before.
     """
 
     snapshot: Snapshot
@@ -37,6 +38,7 @@ class Memory:
     rates: Mapping[str, StartBucket] = field(default_factory=dict)
     shares: Mapping[int, int] = field(default_factory=dict)
     streaks: Mapping[int, Streak] = field(default_factory=dict)
+    client_caps: Mapping[str, Cap] = field(default_factory=dict)
 
     @property
     def in_flight(self) -> int:

@@ -25,6 +25,7 @@ from runner.core.window import Window
 from runner.engine.account_pool import AccountPool
 from runner.engine.bounds import Bounds
 from runner.engine.call import EndedCall, PreparedCall, loop_ms, settled
+from runner.engine.client_caps import capped
 from runner.engine.client_queue import ClientQueue, is_of_client
 from runner.engine.memory import Memory, Turn, shares_of
 from runner.engine.pausing import pause_rejected, pause_unserved
@@ -95,6 +96,7 @@ class Scheduler:
         fresh = await apply(connection, settlements, still_open, self._runner_id, now, changes)
         memory, changed = await self._conclude(connection, memory, fresh, now, changes)
         memory, demands = await self._demands(connection, memory, rules_of, now, changes)
+        memory, demands = await self._capped(connection, memory, demands, now)
         state = self._bounds.state(memory, self._accounts.accounts, demands, now)
         found = admission.admit(state, demands, now)
         memory, calls, opened = await self._reserve(connection, memory, found, now, changes)
@@ -118,6 +120,8 @@ class Scheduler:
             if (rules := rules_of(batch)) is not None
         ]
         demands = [*self._of_clients(rules_of), *(one for one in demands if one.routes)]
+        caps = {name: cap for name, cap in memory.client_caps.items() if now < (cap.until or now)}
+        demands = capped(demands, self._owners(memory), caps)
         return admission.admit(
             self._bounds.state(memory, self._accounts.accounts, demands, now), demands, now
         )
@@ -126,6 +130,11 @@ class Scheduler:
         """What clients want, if any call may start for them."""
         found = self._clients.demands(self._accounts.accounts)
         return found if rules_of(None) is not None else []
+
+    def _owners(self, memory: Memory) -> dict[int, str]:
+        """By the key of a demand, the client of the server whose it is."""
+        found = memory.snapshot.batches.values()
+        return {**{one.id: one.client for one in found if one.client}, **self._clients.names()}
 
     def routes(self, memory: Memory) -> set[Route]:
         """Every route that the calls of a batch may take."""
@@ -229,6 +238,17 @@ class Scheduler:
             demands.append(replace(demand, share=shares[batch.id]))
         return replace(memory, shares=shares), demands
 
+    async def _capped(
+        self, connection: AsyncConnection, memory: Memory, demands: list[Demand], now: int
+    ) -> tuple[Memory, list[Demand]]:
+        """The demands within what their clients may still make today."""
+        if not self._bounds.client_caps.most:
+            return memory, demands
+        owners = self._owners(memory)
+        asking = [owners[one.key] for one in demands if one.key in owners]
+        caps = await self._bounds.client_caps.read(connection, asking, now)
+        return replace(memory, client_caps=caps), capped(demands, owners, caps)
+
     async def _have_at_hand(
         self,
         connection: AsyncConnection,
@@ -274,7 +294,13 @@ class Scheduler:
         asked = self._clients.calls(of_clients, first_id)
         permits = [permit for permit in found.permits if not is_of_client(permit.key)]
         calls = [
-            Call(number, permit, tuple(map(_claimed, pack)), permit.key)
+            Call(
+                number,
+                permit,
+                tuple(map(_claimed, pack)),
+                permit.key,
+                client=snapshot.batches[permit.key].client,
+            )
             for number, (permit, pack) in enumerate(
                 self._take(snapshot.batches, permits), first_id + len(asked)
             )

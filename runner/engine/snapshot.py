@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from runner.core.demand import Demand, Rules
+from runner.core.demand import Cap, Demand, Rules
 from runner.core.renewal import windows_at
 from runner.core.route import Route, RouteState
 from runner.core.selection import State
@@ -133,7 +133,7 @@ def demand_of(
     batch: Batch, routes: tuple[Route, ...], ready: int, due: int | None, rules: Rules
 ) -> Demand:
     """What `batch` wants, if `ready` of its calls could start."""
-    counts = batch.counts
+    counts, left = batch.counts, batch.calls_left
     return Demand(
         batch.id,
         routes,
@@ -142,8 +142,7 @@ def demand_of(
         waiting=batch.packing.calls(counts.waiting),
         due=due if counts.waiting else None,
         rotate=batch.rotate,
-        left=batch.calls_left,
-        left_shared_by=batch.part_of or batch.id,
+        caps=() if left is None else (Cap(batch.part_of or batch.id, left),),
         in_flight=counts.running,
         pending=counts.pending > 0,
         backlog=batch.packing.calls(counts.ready + counts.waiting),

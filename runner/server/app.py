@@ -10,11 +10,13 @@ from runner.app.clients import Client
 from runner.app.gateway import Gateway
 from runner.app.refusals import SERVER, Refusal
 from runner.errors import NotFoundError, RunnerError
+from runner.server import openapi
 from runner.server.access import Access
 from runner.server.batch_routes import BatchRoutes
 from runner.server.dashboard.site import Dashboard, is_of_dashboard
 from runner.server.proxy import CALLS, Proxy
 from runner.server.replies import (
+    JSON,
     Headers,
     Problem,
     invalid,
@@ -57,6 +59,9 @@ class ServerApp:
                 return
             if is_of_dashboard(scope["path"]):
                 await self._dashboard(scope, receive, send)
+                return
+            if scope["path"] == openapi.PATH and scope["method"] == "GET":
+                await send_whole(send, 200, openapi.document(), [JSON, *cors])
                 return
             client = await self._access.client(scope)
             await self._answer(client, scope, receive, send, cors)

@@ -113,7 +113,7 @@ class BatchRoutes:
 
     async def _list_files(self, client: Client, scope: Scope) -> dict[str, Any]:
         paging = _paging(scope, 10_000, 10_000)
-        found = await self._files.page(client.name, paging, _query(scope).get("purpose"))
+        found = await self._files.page(client.name, paging, _query(scope).get("purpose") or None)
         return page_object(found, paging.limit, file_object)
 
     async def _download(self, client: Client, file_id: str, send: Send, cors: Headers) -> None:
@@ -182,11 +182,13 @@ def _checked_form(form: Form) -> int | None:
         raise invalid("the form holds no file", param="file")
     if form.fields.get("purpose") != "batch":
         raise invalid("files are taken for the purpose batch", param="purpose")
-    seconds = form.fields.get("expires_after[seconds]")
-    return None if seconds is None else _life_s(seconds, "expires_after")
+    anchor, seconds = (form.fields.get(f"expires_after[{name}]") for name in ("anchor", "seconds"))
+    return None if anchor is seconds is None else _life_s(anchor, seconds, "expires_after")
 
 
-def _life_s(seconds: Any, param: str) -> int:
+def _life_s(anchor: Any, seconds: Any, param: str) -> int:
+    if anchor != "created_at":
+        raise invalid(f'{param}.anchor is "created_at"', param=param)
     try:
         found = int(seconds)
     except (TypeError, ValueError):
@@ -215,8 +217,8 @@ def _new_batch(data: bytes, key: str | None) -> NewApiBatch:
     after = body.get("output_expires_after")
     life_s = None
     if after is not None:
-        seconds = after.get("seconds") if isinstance(after, dict) else None
-        life_s = _life_s(seconds, "output_expires_after")
+        given = after if isinstance(after, dict) else {}
+        life_s = _life_s(given.get("anchor"), given.get("seconds"), "output_expires_after")
     return NewApiBatch(
         body["input_file_id"],
         body["endpoint"],
@@ -243,7 +245,7 @@ def _metadata(value: Any) -> dict[str, str] | None:
 
 def _query(scope: Scope) -> dict[str, str]:
     text = scope["query_string"].decode("latin-1")
-    return {name: values[-1] for name, values in parse_qs(text).items()}
+    return {name: values[-1] for name, values in parse_qs(text, keep_blank_values=True).items()}
 
 
 def _paging(scope: Scope, usual: int, most: int) -> Paging:
@@ -254,4 +256,4 @@ def _paging(scope: Scope, usual: int, most: int) -> Paging:
     order = query.get("order", "desc")
     if order not in ("asc", "desc"):
         raise invalid("order is asc or desc", param="order")
-    return Paging(int(text), query.get("after"), newest_first=order == "desc")
+    return Paging(int(text), query.get("after") or None, newest_first=order == "desc")

@@ -75,20 +75,20 @@ class Proxy:
         if isinstance(found, Refusal):
             await send_refusal(send, found, cors)
             return
-        with self._gateway.waiting_for(client, found):
-            watch = asyncio.ensure_future(_leave_with_client(receive, found))
-            try:
-                reply = _Reply(self._gateway, found, send, cors, body["model"])
-                if stream:
-                    await reply.stream()
-                elif url == "/v1/images/generations":
-                    await reply.images(as_base64=body.get("response_format") == "b64_json")
-                else:
-                    answer = await reply.whole()
-                    if check and answer is not None:
-                        self._checks.remember(client, url, data, answer)
-            finally:
-                watch.cancel()
+        watch = asyncio.ensure_future(_leave_with_client(receive, found))
+        try:
+            reply = _Reply(self._gateway, found, send, cors, body["model"])
+            if stream:
+                await reply.stream()
+            elif url == "/v1/images/generations":
+                await reply.images(as_base64=body.get("response_format") == "b64_json")
+            else:
+                answer = await reply.whole()
+                if check and answer is not None:
+                    self._checks.remember(client, url, data, answer)
+        finally:
+            watch.cancel()
+            found.leave()
 
 
 class _Reply:

@@ -61,7 +61,7 @@ def _hours(text: str) -> str:
     try:
         read_hours(text, UTC)
     except ValueError as error:
-        raise problem(str(error), _('write the hours as "22:00-08:00"')) from None
+        raise problem(_(str(error)), _('write the hours as "22:00-08:00"')) from None
     return text
 
 

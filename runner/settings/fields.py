@@ -11,7 +11,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator
 
-from runner.language import _
+from runner.language import _, gettext_noop
 from runner.tomlfile import problem
 
 
@@ -61,3 +61,12 @@ BaseUrl = Annotated[str, AfterValidator(_base_url)]
 
 PageUrl = Annotated[str, AfterValidator(page)]
 """May have a query."""
+
+
+SAID_BY_CORE = (
+    gettext_noop('must be "day", "month", "grant", or as "rolling 1m" or "refill 24h"'),
+    gettext_noop('must be a length, as "24h" or "90d"'),
+    gettext_noop('must be as "22:00-08:00"'),
+    gettext_noop("must begin and end at different times"),
+)
+"""What the core says of a value of the configuration: it knows no language but English."""

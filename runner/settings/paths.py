@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from runner.errors import ConfigError
-from runner.language import _
+from runner.language import _, gettext_noop
 
 FILE_NAME = "midnight.toml"
 APP_NAME = "midnight-runner"
-DEFAULT = "default"
+DEFAULT = gettext_noop("default")
 """The origin of a setting that is not configured."""
 
 

@@ -45,7 +45,7 @@ def _period(text: str) -> str:
     try:
         period = read_period(text, "UTC")
     except ValueError as error:
-        raise problem(str(error)) from None
+        raise problem(_(str(error))) from None
     if isinstance(period, Calendar):
         _zone(period.zone)
     return text
@@ -55,7 +55,7 @@ def _length(text: str) -> str:
     try:
         read_length(text)
     except ValueError as error:
-        raise problem(str(error)) from None
+        raise problem(_(str(error))) from None
     return text
 
 

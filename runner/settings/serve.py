@@ -18,7 +18,7 @@ def _wait(text: str) -> str:
     try:
         length = read_length(text)
     except ValueError as error:
-        raise problem(str(error), _('write how long a request waits as "10m"')) from None
+        raise problem(_(str(error)), _('write how long a request waits as "10m"')) from None
     if length > LONGEST_WAIT_MS:
         raise problem(_("a request cannot wait longer than 7 days"))
     return text

@@ -15,12 +15,19 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from runner.core.demand import Rotate
 from runner.core.packing import ALONE, Packing
 from runner.core.states import BatchState, Counts
+from runner.store.api_tables import api_batches
 from runner.store.statement import Statement
 from runner.store.tables import batch_counts, batches
 
 _COUNTS = [column for column in batch_counts.c if column.name != "batch_id"]
+_CLIENT = (
+    select(api_batches.c.client)
+    .where(api_batches.c.batch_id == batches.c.id)
+    .scalar_subquery()
+    .label("client")
+)
 _BATCHES = (
-    select(batches, *_COUNTS)
+    select(batches, *_COUNTS, _CLIENT)
     .join(batch_counts, batch_counts.c.batch_id == batches.c.id)
     .where(batches.c.deleted_at_ms.is_(None))
 )
@@ -74,7 +81,10 @@ class NewBatch:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One job file applied to one input, or a part of it; tables.py describes the columns."""
+    """One job file applied to one input, or a part of it; tables.py describes the columns.
+
+    `client`: of the server, whose it is; None: nobody's.
+    """
 
     id: int
     name: str
@@ -109,6 +119,7 @@ class Batch:
     error_output: str | None = None
     is_trial: bool = False
     replaced_by: int | None = None
+    client: str | None = None
 
     @property
     def calls_left(self) -> int | None:
@@ -297,4 +308,5 @@ def _batch(row: Row[tuple[object, ...]]) -> Batch:
         error_output=row.error_output,
         is_trial=bool(row.is_trial),
         replaced_by=row.replaced_by,
+        client=row.client,
     )

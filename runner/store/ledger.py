@@ -138,8 +138,8 @@ def _cell(row: Any) -> Cell:
 def _figures() -> list[Label[Any]]:
     done = calls.c.state == CallState.DONE
     at_work = calls.c.id.in_(select(image_tasks.c.call_id))
-    # A client's call is about no row: whatever answers it is useful.
-    useful = or_(calls.c.rows_finished > 0, at_work, calls.c.client.is_not(None))
+    # A call that is of no batch is about no row: whatever answers it is useful.
+    useful = or_(calls.c.rows_finished > 0, at_work, calls.c.batch_id.is_(None))
     free = [*(CallState(kind) for kind in UNCHARGED), CallState.RESERVED]
 
     def number(condition: ColumnElement[bool], name: str) -> Label[int]:

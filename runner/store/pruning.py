@@ -96,6 +96,11 @@ async def _states(connection: AsyncConnection, first: int, last: int) -> dict[st
 
 async def last_used(connection: AsyncConnection, batch: Batch) -> int:
     """When something was last recorded for a batch, or when it was queued (ms)."""
-    own = results.c.job_id.between(batch.first_job, batch.last_job)
-    found = await connection.scalar(select(func.max(results.c.recorded_at_ms)).where(own))
-    return max(batch.created_at, found or 0)
+    latest = [batch.created_at]
+    for job_id, moment in (
+        (results.c.job_id, results.c.recorded_at_ms),
+        (reviews.c.job_id, reviews.c.reviewed_at_ms),
+    ):
+        own = job_id.between(batch.first_job, batch.last_job)
+        latest.append(await connection.scalar(select(func.max(moment)).where(own)) or 0)
+    return max(latest)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.states import CallState
@@ -97,12 +97,14 @@ async def _calls(
     replies: dict[int, tuple[str | None, str | None]],
 ) -> tuple[CallRecord, ...]:
     """The calls of a batch that this job was part of, and those that are known otherwise."""
-    # Only calls that asked several jobs have to be looked at here.
-    asked = calls.c.jobs_asked
-    may_be = or_(asked == str(job_id), asked.contains("-"), asked.contains(","))
-    own = select(calls.c.id, asked).where(calls.c.batch_id == batch_id, may_be)
-    found = await connection.execute(own)
-    ids = {row.id for row in found if job_spans.include(row.jobs_asked, job_id)} | {*known}
+    asked, own = calls.c.jobs_asked, calls.c.batch_id == batch_id
+    # The conditions stand in the statements as the partial indexes spell them.
+    alone = calls.c.rows_asked == literal_column("1")
+    packed = calls.c.rows_asked > literal_column("1")
+    query = select(calls.c.id).where(own, alone, asked == str(job_id))
+    ids = {*known, *(await connection.scalars(query))}
+    packs = await connection.execute(select(calls.c.id, asked).where(own, packed))
+    ids |= {row.id for row in packs if job_spans.include(row.jobs_asked, job_id)}
     rows = await connection.execute(
         select(calls).where(calls.c.id.in_(sorted(ids))).order_by(calls.c.id)
     )

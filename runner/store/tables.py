@@ -225,12 +225,15 @@ calls = Table(
     Column("completion_tokens", Int64),
     Column("reserved_at_ms", Int64, nullable=False),
     Column("settled_at_ms", Int64),
-    Column("client", Text),  # whose request it was; NULL: it was made for a batch
+    Column("client", Text),  # whose request or batch it was; NULL: of no client of the server
     one_of("state", CallState),
     CheckConstraint("(state = 'reserved') = (settled_at_ms IS NULL)", name="settled_once"),
     CheckConstraint("settled_at_ms >= reserved_at_ms", name="settled_after_reserved"),
     Index("calls_period_key", "period_key"),
     partial_index("calls_reserved", "runner_id", where="state = 'reserved'"),
+    # What a row was asked in: a call of its own, or packs, of which there are fewer.
+    partial_index("calls_single", "batch_id", "jobs_asked", where="rows_asked = 1"),
+    partial_index("calls_packed", "batch_id", "jobs_asked", where="rows_asked > 1"),
     partial_index("calls_clients", "client", "reserved_at_ms", where="client IS NOT NULL"),
 )
 

@@ -15,6 +15,8 @@ SECOND_MS = 1_000
 MINUTE_MS = 60 * SECOND_MS
 HOUR_MS = 60 * MINUTE_MS
 DAY_MS = 24 * HOUR_MS
+COMMA, SEMICOLON = _(", "), _("; ")
+"""Between the parts of a sentence."""
 # Below this, seconds matter to a person.
 SHORT_MS = 10 * MINUTE_MS
 WEEKDAYS = (_("Mon"), _("Tue"), _("Wed"), _("Thu"), _("Fri"), _("Sat"), _("Sun"))
@@ -39,6 +41,11 @@ def count(value: int, noun: str, plural: str | None = None) -> str:
     several = plural or noun + "s"
     one, more = "{number} " + noun, "{number} " + several
     return ngettext(one, more, value).format(number=f"{value:,}")
+
+
+def beside(text: str, more: str) -> str:
+    """``text (more)``."""
+    return _("{text} ({more})").format(text=text, more=more)
 
 
 def listed(words: Sequence[str]) -> str:
@@ -197,4 +204,4 @@ def speed(rows_a_minute: float | None, rows_a_call: float | None) -> str:
         told.append(_("{shown} rows a minute").format(shown=shown))
     if rows_a_call and rows_a_call > 1.05:  # noqa: PLR2004 - else it says nothing
         told.append(_("{rows_a_call:.1f} rows a call").format(rows_a_call=rows_a_call))
-    return ", ".join(told)
+    return COMMA.join(told)

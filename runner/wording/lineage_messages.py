@@ -53,7 +53,7 @@ def _difference(found: Resemblance) -> str:
         one = len(found.changes) == 1 and found.changes[0] in lineage.SINGULAR
         told = _("{changes} has changed") if one else _("{changes} have changed")
         changed = told.format(changes=fmt.listed(found.changes))
-        return ", ".join(filter(None, (more, changed)))
+        return fmt.COMMA.join(filter(None, (more, changed)))
     return more or (_("all is asked afresh") if found.fresh else _("other rows"))
 
 

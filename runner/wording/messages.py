@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import tzinfo
 
+from runner.app import reasons
 from runner.app.credits import Credits
 from runner.core.forecast import Forecast
 from runner.core.grants import Expiry
@@ -87,7 +88,8 @@ def window_line(window: Window, *, several: bool = False) -> str:
     """
     known = SOURCES[window.limit_source] if window.limit is not None else _("limit not known yet")
     label = owner(window) if several else window.model or window.account
-    return f"{label}: {usage(window, when=False)} ({known})"
+    told = _("{label}: {usage} ({known})")
+    return told.format(label=label, usage=usage(window, when=False), known=known)
 
 
 def owner(window: Window) -> str:
@@ -112,7 +114,7 @@ def balance(found: Credits, now: int, zone: tzinfo | None = None) -> str:
         available=fmt.amount(found.available, Unit.CREDITS), frozen=frozen, at=at
     )
     left = found.available or found.frozen
-    return f"{told}; {_expiry(found.expiring, now, zone)}" if left else told
+    return f"{told}{fmt.SEMICOLON}{_expiry(found.expiring, now, zone)}" if left else told
 
 
 def _expiry(found: Expiry | None, now: int, zone: tzinfo | None) -> str:
@@ -143,14 +145,18 @@ def unserved(models: Sequence[str]) -> str:
 
 def paused(batch: Batch) -> str:
     """That a batch was paused, and why if a reason was given; by a person, how it goes on."""
-    name = _("{name} (batch {id})").format(name=batch.name, id=batch.id)
-    return f"{name} {is_paused(batch)}"
+    return f"{titled(batch)} {is_paused(batch)}"
+
+
+def titled(batch: Batch) -> str:
+    """``label reviews (batch 1)``."""
+    return _("{name} (batch {id})").format(name=batch.name, id=batch.id)
 
 
 def is_paused(batch: Batch) -> str:
     """``is paused: too many rows fail``; by a person, how it goes on."""
     if batch.pause_reason:
-        return _("is paused: {reason}").format(reason=batch.pause_reason)
+        return _("is paused: {reason}").format(reason=reasons.told(batch.pause_reason))
     number = batch.part_of or batch.id
     return _("is paused; it goes on with: midnight resume {id}").format(id=number)
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from runner.app import reasons
 from runner.app.responses import BatchStatus, Status
 from runner.core.states import BatchState
 from runner.language import _
-from runner.wording import credit_messages, messages, wait_messages
+from runner.wording import credit_messages, fmt, messages, wait_messages
 
 
 def of_batch(line: BatchStatus, found: Status) -> str:
@@ -22,9 +23,9 @@ def of_batch(line: BatchStatus, found: Status) -> str:
         told = _("at the configured pace: {wait}").format(
             wait=wait_messages.wait(waiting, found.at)
         )
-        return f"{told}; {due}" if due else told
+        return f"{told}{fmt.SEMICOLON}{due}" if due else told
     if waiting is not None:
         return wait_messages.wait(waiting, found.at)
     if due := credit_messages.login_due(line.forecast, found.at):
         return due
-    return "" if batch.done else batch.pause_reason
+    return "" if batch.done else reasons.told(batch.pause_reason)

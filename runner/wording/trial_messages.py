@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from runner import exact_json
+from runner.app import reasons
 from runner.app.trial import Trial
 from runner.core.ending import Ending
 from runner.core.retry import Accept, Succeed
@@ -89,10 +90,10 @@ def _answer(found: Trial, end: JobOutcome) -> str:
         case Succeed(answer):
             told = answer
         case Accept():
-            told = row.answer or row.error or _("it is being made")
+            told = row.answer or reasons.told(row.error or "") or _("it is being made")
         case _:
             told = _("none: {why}").format(
-                why=getattr(end.action, "why", "") or _("it is asked again")
+                why=reasons.told(getattr(end.action, "why", "")) or _("it is asked again")
             )
     return f"{found.number(end.job.job_id)}: {fmt.shortened(told, MOST_OF_A_ROW)}"
 
@@ -104,7 +105,7 @@ def without_call(found: Trial) -> list[str]:
     for row in found.rows:
         if row.job_id in asked:
             continue
-        answer = fmt.shortened(row.answer or row.error or "", MOST_OF_A_ROW)
+        answer = fmt.shortened(row.answer or reasons.told(row.error or ""), MOST_OF_A_ROW)
         how = (
             _("reused, without a call: {answer}").format(answer=answer)
             if row.reused
@@ -117,18 +118,16 @@ def without_call(found: Trial) -> list[str]:
 def end(found: Trial, now: int) -> str:
     """``3 calls, 3 of 3 answered``, and why the others were not."""
     ran, counts = found.ran, found.batch.counts
-    stand = (
-        f"{fmt.count(len(found.calls), 'call')}, {fmt.out_of(counts.succeeded, found.batch.rows)}"
+    stand = fmt.COMMA.join(
+        (fmt.count(len(found.calls), "call"), fmt.out_of(counts.succeeded, found.batch.rows))
     )
     told = _("{stand} answered").format(stand=stand) + (
         _(", {failed} failed").format(failed=fmt.number(counts.failed)) if ran.failed else ""
     )
     if not ran.left:
         return told
-    reasons = (
-        "; ".join(wait_messages.end_reasons(ran.waiting, now)) if ran.ending is Ending.SPENT else ""
-    )
-    why = reasons or found.batch.pause_reason or _("stopped")
+    waits = wait_messages.end_reasons(ran.waiting, now) if ran.ending is Ending.SPENT else []
+    why = fmt.SEMICOLON.join(waits) or reasons.told(found.batch.pause_reason) or _("stopped")
     return _("{why}; {told}, {rows} not").format(
         why=why, told=told, rows=fmt.count(ran.left, "row")
     )

@@ -34,7 +34,7 @@ def explain_wait(reason: Waiting, now: int, zone: tzinfo | None = None) -> str:
     )
     if window.resets_at < NEVER:
         told += _("; resets {time_left}").format(time_left=fmt.time_left(window.resets_at - now))
-    return f"{told}; {wait(reason, now, zone)}"
+    return f"{told}{fmt.SEMICOLON}{wait(reason, now, zone)}"
 
 
 def waits(reasons: Iterable[Waiting], now: int, zone: tzinfo | None = None) -> list[str]:
@@ -167,6 +167,10 @@ def _capped(reason: Waiting, _moment: str) -> str:
     )
 
 
+def _daily(reason: Waiting, moment: str) -> str:
+    return _("{why}; going on at {moment}").format(why=reason.why, moment=moment)
+
+
 def _rate(_reason: Waiting, moment: str) -> str:
     return _(
         "calls start no faster than the account's rate allows; the next one at {moment}"
@@ -223,6 +227,7 @@ _SENTENCES = {
     ParkReason.REFUSED.value: _refused,
     "hours": _hours,
     "capped": _capped,
+    "daily": _daily,
     "flow": _flow,
     "rate": _rate,
     "due": _due,

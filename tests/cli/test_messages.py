@@ -37,6 +37,7 @@ CAUSES = [
     "pace",
     "hours",
     "capped",
+    "daily",
     "flow",
 ]
 

@@ -95,7 +95,7 @@ async def _play(
         await steps.run()
         rows = [row async for row in midnight.rows(await midnight.batch(str(batch.id)))]
         given = {row.number: row.review.answer for row in rows if row.review is not None}
-        return Played(given, screens, steps.done)
+        return Played(given, screens, steps.given)
 
 
 @pytest.fixture
@@ -348,3 +348,28 @@ def test_the_output_is_written_anew_after_a_review(voted: Any, tmp_path: Path) -
     said = voted("review", 1, "--import", "in.csv")
     assert "output: o.csv (6 rows)" in said.out
     assert "neutral" in Path("o.csv").read_text(encoding="utf-8")
+
+
+def test_a_grown_dataset_keeps_what_people_have_answered(
+    midnight: Any, work: Any, provider: Any
+) -> None:
+    """Also with another prompt, where only failed rows are asked again."""
+    simulator = provider()
+    midnight("run", *work, "-o", "out.csv")
+    Path("in.csv").write_text("row,answer\n2,mine\n", encoding="utf-8")
+    assert midnight("review", 1, "--import", "in.csv", "--as", "ann").code == 0
+    data = Path("data.csv")
+    data.write_text(data.read_text(encoding="utf-8") + "6,one more\n", encoding="utf-8")
+    assert midnight("run", *work, "-o", "out.csv").code == 0
+    assert simulator.stats().calls == 7
+    lines = Path("out.csv").read_text(encoding="utf-8").splitlines()
+    assert lines[2].endswith("mine,,succeeded,,ann")
+    assert sum(line.endswith(",ann") for line in lines) == 1
+    job = Path("job.toml")
+    job.write_text(job.read_text(encoding="utf-8").replace("Review:", "This:"), encoding="utf-8")
+    assert midnight("run", *work, "-o", "out.csv", "--retry-failed").code == 0
+    assert simulator.stats().calls == 7
+    assert "mine,,succeeded,,ann" in Path("out.csv").read_text(encoding="utf-8")
+    job.write_text(job.read_text(encoding="utf-8").replace("This:", "That:"), encoding="utf-8")
+    assert midnight("run", *work, "-o", "out.csv").code == 0
+    assert "mine" not in Path("out.csv").read_text(encoding="utf-8"), "another question"

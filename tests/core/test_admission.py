@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from runner.core import admission, controller, quota, selection
 from runner.core.calendar import day_at
-from runner.core.demand import Demand, Rotate, Rules, Waiting
+from runner.core.demand import Cap, Demand, Rotate, Rules, Waiting
 from runner.core.gate import Gate, ParkReason
 from runner.core.hours import read_hours
 from runner.core.pacing import SAFETY_MS, Pace
@@ -283,15 +283,34 @@ def test_outside_the_users_hours_nothing_starts() -> None:
 
 
 def test_a_batch_costs_no_more_calls_than_the_user_allows() -> None:
-    few = replace(demand(), left=2)
+    few = replace(demand(), caps=(Cap(1, 2),))
     assert alone(few, state()) == Start(1, QWEN, 2)
-    assert reason(alone(replace(few, left=0), state())).cause == "capped"
+    assert reason(alone(replace(few, caps=(Cap(1, 0),)), state())).cause == "capped"
+
+
+def test_a_cap_of_today_is_waited_for_and_leaves_later_days_alone() -> None:
+    today = Cap("ada", 0, "the calls of ada are made", NOW + HOUR)
+    found = reason(alone(replace(demand(), caps=(today,)), state()))
+    assert (found.cause, found.why, found.until) == ("daily", today.why, NOW + HOUR)
+    assert replace(demand(), caps=(today, Cap(1, 7))).left == 7
+
+
+def test_a_client_and_its_batch_share_the_calls_of_its_day() -> None:
+    today = Cap("ada", 5, until=NOW + HOUR)
+    chat = replace(demand(-1), ready=2, caps=(today,), interactive=True)
+    batch = replace(demand(1), caps=(Cap(1, 90), today))
+    found = admission.admit(
+        State({QWEN: state(window(limit=None), allowed=50)}), [batch, chat], NOW
+    )
+    keys = [permit.key for permit in found.permits]
+    assert keys == [-1] * 2 + [1] * 3
+    assert [one.cause for one in found.wait.reasons] == ["in flight", "daily"]
 
 
 def test_demands_that_share_a_cap_exceed_it_neither_alone_nor_together() -> None:
     """The votes of a batch are allowed so many calls together, also within one turn."""
-    votes = [replace(demand(n), left=3, left_shared_by=1) for n in (1, 2)]
-    other = replace(demand(3), left=3)
+    votes = [replace(demand(n), caps=(Cap(1, 3),)) for n in (1, 2)]
+    other = replace(demand(3), caps=(Cap(3, 3),))
     found = admission.admit(
         State({QWEN: state(window(limit=None), allowed=50)}), [*votes, other], NOW
     )
@@ -346,7 +365,12 @@ works_of_all = st.lists(
             st.sampled_from([QWEN, GLM, OTHER]), min_size=1, max_size=3, unique=True
         ).map(tuple),
         rotate=st.sampled_from(Rotate),
-        left=st.none() | st.integers(0, 2),
+        caps=st.lists(
+            st.builds(
+                Cap, st.integers(1, 2), st.integers(0, 2), until=st.none() | st.just(NOW + 9)
+            ),
+            max_size=2,
+        ).map(tuple),
         ready=st.sampled_from([0, 1, 500]),
         priority=st.integers(0, 1),
         waiting=st.integers(0, 1),
@@ -437,7 +461,7 @@ def test_a_permit_knows_its_probe_its_route_and_a_circuit_that_is_open() -> None
 
 
 def test_what_a_batch_may_still_make_and_needs_shrinks_with_each_permit() -> None:
-    allowed = replace(demand(), left=3, backlog=200)
+    allowed = replace(demand(), caps=(Cap(1, 3),), backlog=200)
     found = admission.admit(State({QWEN: state()}), ruled([allowed], Rules(Pace.ASAP)), NOW)
     assert len(found.permits) == 3
     assert [reason.cause for reason in found.wait.reasons] == ["capped"]

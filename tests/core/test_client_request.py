@@ -47,6 +47,9 @@ def test_what_the_provider_has_judged_is_not_asked_again(kind: Kind) -> None:
         (WaitCause.CONCURRENCY, None, False),
         (WaitCause.CAPPED, None, True),
         (WaitCause.CAPPED, NOW - 1, True),
+        (WaitCause.DAILY, NOW - 1, True),
+        (ParkReason.GONE, NOW - 1, True),
+        (ParkReason.REFUSED, NOW - 1, True),
     ],
 )
 def test_a_request_waits_for_what_ends_in_time(

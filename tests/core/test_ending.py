@@ -24,7 +24,14 @@ def waits(cause: Cause, until: int | None = SOON, refusals: int = 0) -> Waiting:
 
 @pytest.mark.parametrize(
     "cause",
-    [ParkReason.SPENT, ParkReason.GONE, ParkReason.REFUSED, WaitCause.HOURS, WaitCause.CAPPED],
+    [
+        ParkReason.SPENT,
+        ParkReason.GONE,
+        ParkReason.REFUSED,
+        WaitCause.HOURS,
+        WaitCause.CAPPED,
+        WaitCause.DAILY,
+    ],
 )
 def test_what_only_a_later_day_or_the_user_ends_is_not_waited_for(cause: Cause) -> None:
     assert ends_run([waits(cause)], NOW, wait=False)
@@ -59,4 +66,5 @@ def test_one_batch_that_may_go_on_soon_keeps_the_run() -> None:
 
 def test_a_run_that_waits_ends_only_for_what_the_user_does_not_allow() -> None:
     assert ends_run([waits(WaitCause.CAPPED)], NOW, wait=True)
+    assert not ends_run([waits(WaitCause.DAILY)], NOW, wait=True)
     assert not ends_run([waits(WaitCause.CAPPED), waits(ParkReason.SPENT)], NOW, wait=True)

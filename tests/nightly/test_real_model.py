@@ -8,21 +8,30 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import signal
+import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
+import openai
 import pytest
 from support.packages import installed
+from support.processes import MIDNIGHT, ROOT, popen
 from support.servers import midnight, served
 
 pytestmark = pytest.mark.nightly
 
 JOBS = Path(__file__).parents[2] / "jobs"
 ROWS = 12
+# So long may an answer and a batch take: a small machine may be busy with other things.
+PATIENCE_S = 600.0
 LABELS = {"positive", "negative", "mixed"}
 JOB = """
 [job]
@@ -37,7 +46,7 @@ labels = ["positive", "negative", "mixed"]
 [parameters]
 max_tokens = 100
 [limits]
-timeout_s = 120
+timeout_s = 600
 """
 SERVER = """
 import sys, threading
@@ -46,6 +55,9 @@ params = xllamacpp.CommonParams()
 params.model.path, params.port = sys.argv[1], int(sys.argv[2])
 params.hostnames = ["127.0.0.1"]
 params.n_parallel, params.n_ctx = 2, 8192
+# Threads that wait for each other spin: on a busy machine one is many times as fast as two.
+params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1
+params.cpuparams.poll = params.cpuparams_batch.poll = 0
 server = xllamacpp.Server(params)
 threading.Event().wait()
 """
@@ -63,6 +75,25 @@ def model() -> Iterator[str]:
 
     with served(command, {"PYTHONPATH": str(packages)}, "/health") as address:
         yield address
+
+
+@contextmanager
+def serving(folder: Path, address: str) -> Iterator[openai.OpenAI]:
+    """The official client, on `midnight serve` in front of the model."""
+    (folder / "midnight.toml").write_text(
+        f'[accounts.mine]\nprovider = "openai-compatible"\nbase_url = "{address}/v1"\n'
+    )
+    environ = os.environ | {"PYTHONPATH": str(ROOT), "NO_PROXY": "127.0.0.1"}
+    command = [*MIDNIGHT, "--db", "queue.db", "--json", "serve", "--port", "0"]
+    with popen(command, env=environ, cwd=folder, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        try:
+            url = json.loads(process.stdout.readline())["listening"]
+            with openai.OpenAI(base_url=f"{url}/v1", api_key="any", timeout=PATIENCE_S) as client:
+                yield client
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.communicate(timeout=60)
 
 
 def labelled(folder: Path, address: str, job: str) -> list[dict[str, str]]:
@@ -95,6 +126,61 @@ def test_with_response_format_every_row_has_a_label_at_the_first_call(
     assert day["rows"] == ROWS
     assert day["calls"] <= ROWS // pack * 2
     assert day["tokens"] > 0
+
+
+def test_a_chat_streams_through_the_server_and_a_batch_is_labelled(
+    tmp_path: Path, model: str
+) -> None:
+    """What chat clients and scripts do with OpenAI's API, on a model that is real."""
+    with serving(tmp_path, model) as client:
+        name = client.models.list().data[0].id
+        hello: Any = [{"role": "user", "content": "Say hello."}]
+        stream = client.chat.completions.create(
+            model=name, messages=hello, max_tokens=16, stream=True
+        )
+        pieces = [chunk.choices[0].delta.content or "" for chunk in stream if chunk.choices]
+        assert len(pieces) > 1, "it comes piece by piece"
+        assert "".join(pieces).strip()
+        with (JOBS / "label_reviews.csv").open(encoding="utf-8") as file:
+            texts = [row["text"] for row in csv.DictReader(file)][:ROWS]
+        lines = [json.dumps(asked(number, name, text)) for number, text in enumerate(texts)]
+        kept = client.files.create(file=("in.jsonl", "\n".join(lines).encode()), purpose="batch")
+        batch = client.batches.create(
+            input_file_id=kept.id, endpoint="/v1/chat/completions", completion_window="24h"
+        )
+        until = time.monotonic() + PATIENCE_S
+        while (batch := client.batches.retrieve(batch.id)).status != "completed":
+            assert time.monotonic() < until, batch
+            time.sleep(1)  # a real model
+        assert batch.request_counts is not None
+        assert batch.output_file_id is not None
+        assert (batch.request_counts.completed, batch.request_counts.failed) == (ROWS, 0)
+        text = client.files.content(batch.output_file_id).text
+    bodies = [json.loads(line)["response"]["body"] for line in text.splitlines()]
+    answers = [json.loads(body["choices"][0]["message"]["content"]) for body in bodies]
+    assert {one["label"] for one in answers} <= LABELS
+    assert ledger(tmp_path, model)["calls"] >= ROWS + 1
+
+
+def asked(number: int, model: str, text: str) -> dict[str, Any]:
+    """A request for a label, of which the server's grammar lets nothing else through."""
+    schema = {
+        "type": "object",
+        "properties": {"label": {"enum": sorted(LABELS)}},
+        "required": ["label"],
+        "additionalProperties": False,
+    }
+    body = {
+        "model": model,
+        "messages": [{"role": "user", "content": f"What does this guest think? {text}"}],
+        "max_tokens": 40,
+        "response_format": {
+            "type": "json_schema",
+            "json_schema": {"name": "label", "schema": schema, "strict": True},
+        },
+    }
+    url = "/v1/chat/completions"
+    return {"custom_id": f"r-{number}", "method": "POST", "url": url, "body": body}
 
 
 def test_requests_for_every_address_are_answered(tmp_path: Path, model: str) -> None:

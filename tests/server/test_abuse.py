@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from runner import listening
 from runner.server import batch_routes, upload
 from runner.server.upload import Limits
 from tests.server.conftest import MODEL, Served, Serving
@@ -103,6 +104,61 @@ def test_an_upload_that_stalls_is_given_up_and_leaves_nothing(
         one.sendall("\r\n".join([*lines, "", ""]).encode() + HEAD)
         assert one.recv(100).startswith(b"HTTP/1.1 408")
     assert list((tmp_path / "queue.db-files").glob("*")) == []
+
+
+def connected(served: Served, *sent: bytes) -> socket.socket:
+    port = int(served.url.rpartition(":")[2])
+    one = socket.create_connection(("127.0.0.1", port), timeout=10)
+    for data in sent:
+        one.sendall(data)
+    return one
+
+
+def test_connections_that_bring_no_request_are_closed_and_others_are_not(
+    serving: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listening, "LONGEST_HEAD_S", 0.5)
+    monkeypatch.setattr(listening, "LOOK_EVERY_S", 0.05)
+    chat = {"model": MODEL, "messages": [{"role": "user", "content": "hi"}]}
+    with (
+        serving(latency_ms=(1_500, 1_500)) as served,
+        served.http() as http,
+        connected(served) as silent,
+        connected(served, b"GET /v1/models HTTP/1.1\r\nHost: loc") as half,
+        connected(served, b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n") as done,
+    ):
+        assert done.recv(20).startswith(b"HTTP/1.1 200")
+        done.sendall(b"GET /v1/models HTTP/1.1\r\n")
+        assert http.post("/v1/chat/completions", json=chat).status_code == 200
+        assert silent.recv(1) == b""
+        assert half.recv(1) == b""
+        while done.recv(65_536):
+            pass
+
+
+def test_where_connections_are_few_those_without_a_request_give_way(
+    serving: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listening, "CROWDED_S", 0.2)
+    monkeypatch.setattr(listening, "LOOK_EVERY_S", 0.05)
+    monkeypatch.setattr(listening, "allowed_connections", lambda: 60)
+    with serving() as served, served.http() as http:
+        slow = [connected(served, b"POST /v1/files HTTP/1.1\r\n") for _ in range(40)]
+        assert all(one.recv(1) == b"" for one in slow[:10])
+        assert http.get("/v1/models").status_code == 200
+        for one in slow:
+            one.close()
+
+
+@pytest.mark.slow
+def test_a_thousand_slow_connections_hold_nobody_up(served: Served) -> None:
+    begun = b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n"
+    slow = [connected(served, begun, b"\r\n" * (n % 2)) for n in range(1_000)]
+    with served.http() as http:
+        body = {"model": MODEL, "messages": [{"role": "user", "content": "hi"}]}
+        assert http.post("/v1/chat/completions", json=body).status_code == 200
+    for one in slow:
+        one.close()
 
 
 def test_two_servers_cannot_have_one_port(served: Served, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from typing import Any
 import openai
 import pytest
 
+from runner.app.clients import Client
+from runner.core.states import ApiBatchState
 from runner.simulator import answer
 from tests.server.conftest import MODEL, MORNING, UTC8, Served, Serving
 
@@ -157,6 +160,40 @@ def test_a_batch_drains_over_days_while_chat_has_its_reserve(serving: Serving) -
         assert served.simulator.stats().answered == 30 + 15
 
 
+def test_a_client_has_so_many_calls_a_day_for_chats_and_batches_together(serving: Serving) -> None:
+    config = """
+    [run]
+    pace = "asap"
+    zone = "Asia/Shanghai"
+    [serve.clients.child]
+    max_calls_per_day = 5
+    """
+    with serving(config) as served:
+        client, other = (served.client(served.add_key(name)) for name in ("child", "other"))
+        messages: Any = [{"role": "user", "content": "hi"}]
+        for _ in range(2):
+            client.chat.completions.create(model=MODEL, messages=messages)
+        made = create(client, upload(client, lines(*map(request, range(8)))))
+        until = time.monotonic() + 15
+        while client.batches.retrieve(made.id).request_counts.completed < 3:
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        with pytest.raises(openai.RateLimitError, match="the 5 calls a day that child may make"):
+            client.chat.completions.create(model=MODEL, messages=messages)
+        assert other.chat.completions.create(model=MODEL, messages=messages).choices
+        use = {one.name: (one.calls, one.most) for one in served.do(gateway(served).used_today)}
+        assert use == {"child": (5, 5), "other": (1, None)}
+        assert client.batches.retrieve(made.id).request_counts.completed == 3
+        served.clock.jump(hours=17)
+        assert ended(client, made.id).request_counts.completed == 8
+        told = served.ledger("SELECT client, count(*) FROM calls GROUP BY client ORDER BY client")
+        assert told == [("child", 10), ("other", 1)]
+
+
+def gateway(served: Served) -> Any:
+    return served.application.gateway()
+
+
 def test_lists_are_paged_by_the_last_id(served: Served) -> None:
     client = served.client()
     files = [upload(client, lines(request(n))) for n in range(5)]
@@ -229,12 +266,33 @@ def test_garbage_is_no_upload(
 
 
 @pytest.mark.parametrize(
+    "after", [{"anchor": "now", "seconds": 4_000}, {"seconds": 4_000}, {"anchor": "created_at"}]
+)
+def test_a_life_of_a_file_that_cannot_be_is_told(served: Served, after: Any) -> None:
+    with pytest.raises(openai.BadRequestError) as caught:
+        served.client().files.create(
+            file=("in.jsonl", lines(request(1))), purpose="batch", expires_after=after
+        )
+    assert caught.value.param == "expires_after"
+
+
+@pytest.mark.parametrize("query", ["limit=", "limit=0", "limit=x", "order=", "order=up"])
+def test_a_list_that_cannot_be_is_told(served: Served, query: str) -> None:
+    with served.http() as http:
+        found = http.get(f"/v1/files?{query}")
+        assert (found.status_code, found.json()["error"]["param"]) == (400, query.partition("=")[0])
+        assert http.get("/v1/files?after=&purpose=").status_code == 200
+
+
+@pytest.mark.parametrize(
     ("changes", "param"),
     [
         ({"endpoint": "/v1/audio"}, "endpoint"),
         ({"completion_window": "48h"}, "completion_window"),
         ({"metadata": {"k": "v" * 600}}, "metadata"),
         ({"output_expires_after": {"anchor": "created_at", "seconds": 5}}, "output_expires_after"),
+        ({"output_expires_after": {"anchor": "now", "seconds": 5_000}}, "output_expires_after"),
+        ({"output_expires_after": 7}, "output_expires_after"),
     ],
 )
 def test_what_a_batch_may_not_be_is_told(
@@ -272,6 +330,22 @@ def test_a_batch_expires_on_the_day_that_the_forecast_has_it_done(serving: Servi
         told = [found.expires_at, client.batches.list().data[0].expires_at]
         days = [datetime.fromtimestamp(one, UTC8).date() for one in told]
         assert days == [(MORNING + timedelta(days=3)).date()] * 2
+
+
+def test_a_batch_that_another_server_has_finished_stays_as_it_was_told(served: Served) -> None:
+    client = served.client()
+    made = ended(client, create(client, upload(client, lines(request(1)))).id)
+    batches = gateway(served).batches
+
+    async def finish_again() -> None:
+        status = await batches.get(Client("local"), made.id)
+        stale = replace(status.found, state=ApiBatchState.FINALIZING)
+        await batches._finish(stale, status.batch)
+
+    served.clock.jump(hours=1)
+    served.do(finish_again)
+    again = client.batches.retrieve(made.id)
+    assert again == made
 
 
 def test_a_batch_that_is_deleted_here_has_failed_for_its_client(serving: Serving) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from runner.app.client_setups import PROGRAMS, setup
+import pytest
+
+from runner.app.client_setups import PROGRAMS, connection, setup
 from runner.server.proxy import CALLS
 from runner.settings import ClientSettings, ServeSettings, load_settings
 
-PAGE = (Path(__file__).parents[2] / "docs" / "serve.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = (DOCS / "serve.md").read_text(encoding="utf-8")
 
 
 def test_every_setting_and_every_address_is_on_the_page() -> None:
@@ -26,9 +29,20 @@ def test_its_configuration_is_one(tmp_path: Path) -> None:
     assert found.clients["phone"].models == {"chat": ("Qwen/Qwen3-8B",)}
 
 
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_every_program_has_a_page_which_says_what_the_command_says(program: str) -> None:
+    assert f"clients/{program}.md" in PAGE
+    page = (DOCS / "clients" / f"{program}.md").read_text(encoding="utf-8")
+    found = setup(program, connection("http://127.0.0.1:8765", "", ["Qwen/Qwen3-8B"]))
+    assert f"midnight setup {program}" in page
+    assert found.snippet in page
+    for picture in re.findall(r"!\[.+\]\((.+)\)", page):
+        assert (DOCS / "clients" / picture).is_file()
+
+
 def test_every_program_is_told_where_the_server_is() -> None:
     for program in PROGRAMS:
-        found = setup(program, "http://h:1/", ["m"], "mn-k")
+        found = setup(program, connection("http://h:1/", "mn-k", ["m"]))
         text = "\n".join([*found.steps, found.snippet])
         assert all(word in text for word in ("http://h:1/v1", "mn-k")), program
         assert program in PAGE

@@ -31,19 +31,22 @@ def node_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-def test_the_ai_sdk_chats_streams_and_embeds_and_is_told_of_a_spent_day(
+def test_the_ai_sdk_chats_streams_and_embeds_spends_the_day_and_goes_on_with_the_next(
     serving: Serving, node_folder: Path
 ) -> None:
     with serving(calls_per_day=3) as served:
-        command = ["node", "chat.mjs", f"{served.url}/v1"]
-        done = subprocess.run(
-            command, cwd=node_folder, capture_output=True, text=True, check=False, timeout=60
-        )
-        assert done.returncode == 0, done.stderr
-        assert served.simulator.stats().calls == 3
-    told = json.loads(done.stdout)
-    assert told["plain"] == told["streamed"]
-    assert told["plain"]["tokens"] > 0
-    assert len(set(told["vectors"])) == 1
-    assert told["refused"]["status"] == 429
-    assert "today's allowance of mine is spent" in told["refused"]["message"]
+        for day in (1, 2):
+            command = ["node", "chat.mjs", f"{served.url}/v1"]
+            done = subprocess.run(
+                command, cwd=node_folder, capture_output=True, text=True, check=False, timeout=120
+            )
+            assert done.returncode == 0, done.stderr
+            told = json.loads(done.stdout)
+            assert told["plain"] == told["streamed"]
+            assert told["plain"]["tokens"] > 0
+            assert len(set(told["vectors"])) == 1
+            assert told["refused"]["status"] == 429
+            assert "today's allowance of mine is spent" in told["refused"]["message"]
+            stats = served.simulator.stats()
+            assert (stats.calls, stats.refused) == (3 * day, 0)
+            served.clock.jump(hours=24)

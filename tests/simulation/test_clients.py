@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, time, timedelta
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import anyio
 import orjson
+import pytest
 
 from runner.core.admission import Permit
 from runner.core.demand import Rules
@@ -23,7 +25,7 @@ from runner.engine.client_call import (
 )
 from runner.engine.engine import Engine
 from runner.engine.run import RunOptions
-from tests.support.world import MODEL, World, simulate
+from tests.support.world import MODEL, UTC8, World, ms, simulate
 
 ASAP = RunOptions(rules=Rules(Pace.ASAP))
 CHAT = "/v1/chat/completions"
@@ -82,6 +84,47 @@ def test_clients_go_before_the_night_batch_and_have_the_reserve(tmp_path: Path) 
         assert world.simulator.stats().refused == 0
 
     simulate(tmp_path, story, reserve=50, limits={"calls_per_day": 200})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("pace", [Pace.ASAP, Pace.AUTO])
+def test_chat_and_a_night_batch_share_two_thousand_calls(tmp_path: Path, pace: Pace) -> None:
+    """Chat is never refused while its reserve lasts, the batch takes the rest, nobody is refused.
+
+    On the second day chat asks for more than its reserve: what it takes before the batch has
+    taken all is the batch's loss, and what comes after that is told no, by us.
+    """
+    random, options = Random(1), RunOptions(rules=Rules(pace))
+
+    async def day(world: World, engine: Engine, asks: int) -> list[Outcome]:
+        date, found = world.local().date(), []
+        for number in range(asks):
+            await anyio.sleep(random.uniform(0, 2 * 80_000 / asks))
+            if world.local().date() == date:
+                found.append(await ask(engine, f"{date} {number}"))
+        midnight = datetime.combine(date + timedelta(days=1), time(0, 0, 30), UTC8)
+        await anyio.sleep(max(0, ms(midnight) - world.clock.now()) / 1000)
+        return found
+
+    async def story(world: World) -> None:
+        batch = await world.queue(5_000)
+        async with world.engine() as engine, anyio.create_task_group() as tasks:
+            tasks.start_soon(engine.run, world.wanted(options))
+            first = await day(world, engine, 200)
+            assert all(isinstance(one, Answered) for one in first)
+            second = await day(world, engine, 400)
+            assert [isinstance(one, Answered) for one in second[:200]] == [True] * 200
+            by_day = [one.calls for one in await world.days()]
+            made = [one for one in await calls(world) if one[2] != "reserved"]
+            tasks.cancel_scope.cancel()
+        answered = sum(isinstance(one, Answered) for one in second)
+        assert by_day[:2] == [2_000, 2_000], "nothing of a day is left over"
+        assert {one[2] for one in made} == {"done"}
+        assert len([one for one in made if one[0] == "ada"]) == 200 + answered
+        assert len([one for one in made if one[1] == batch.id]) >= 1_800 + 2_000 - answered
+        assert world.simulator.stats().refused == 0
+
+    simulate(tmp_path, story, reserve=200, limits={"calls_per_day": 2_000}, calls_per_day=2_000)
 
 
 def test_a_spent_day_is_told_at_once_with_the_moment_it_comes_back(tmp_path: Path) -> None:

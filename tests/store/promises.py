@@ -94,6 +94,13 @@ def _offences(ask: Ask) -> Iterator[tuple[str, Any]]:
                WHERE (state = 'pending') <> (job_id IS NOT NULL)"""),
     )
     yield (
+        "reviews of no job of a whole batch, or more or fewer than were counted",
+        ask("""SELECT batches.id FROM batches JOIN batch_counts ON batch_id = batches.id
+               WHERE deleted_at_ms IS NULL AND reviews_made <> (
+                 SELECT count(*) FROM reviews
+                 WHERE part_of IS NULL AND job_id >= first_job AND job_id < first_job + rows)"""),
+    )
+    yield (
         "settlements that were set aside of calls that are not settled",
         ask("""SELECT call_id FROM set_aside
                WHERE call_id NOT IN (SELECT id FROM calls WHERE state <> 'reserved')"""),

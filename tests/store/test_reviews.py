@@ -60,13 +60,13 @@ def test_only_ones_own_review_is_taken_back_and_the_one_before_counts_again(stor
             batch = await review(connection, batch, job_id, who, who, at)
         latest = await reviews.latest_of(connection, batch, "ann")
         assert latest is not None
-        assert await reviews.take_back(connection, batch, latest, NOON + 9) == [2]
+        assert await reviews.take_back(connection, latest, NOON + 9) == [2]
         assert await counting(connection, batch) == {1: "ann", 2: "bob"}
-        assert await reviews.take_back(connection, batch, latest, NOON + 9) == []
+        assert await reviews.take_back(connection, latest, NOON + 9) == []
         for who in ("bob", "ann"):
             latest = await reviews.latest_of(connection, batch, who)
             assert latest is not None
-            await reviews.take_back(connection, batch, latest, NOON + 9)
+            await reviews.take_back(connection, latest, NOON + 9)
         assert await counting(connection, batch) == {}
         assert await reviews.latest_of(connection, batch, "ann") is None
         told = [one.taken_back_at for one in await reviews.history(connection, 2)]
@@ -83,7 +83,7 @@ def test_rows_that_ask_the_same_are_reviewed_and_taken_back_together(store: Stor
         given = [NewReview(job_id, "z", "ann") for job_id in alike]
         await reviews.record(connection, batch, [*given, NewReview(2, "z", "ann")], NOON)
         latest = next(iter(await reviews.history(connection, 3)))
-        assert await reviews.take_back(connection, batch, latest, NOON) == [1, 3]
+        assert await reviews.take_back(connection, latest, NOON) == [1, 3]
         assert await counting(connection, batch) == {2: "z"}
 
     store.play(scene)

@@ -7,6 +7,7 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from runner.app import reasons
 from runner.app.profile import Profile
 from runner.cli import as_json
 from runner.cli.render.layout import facts, table
@@ -101,9 +102,9 @@ def _stands(found: Profile, now: int) -> list[tuple[str, str]]:
     paid = [day.credits for day in found.days if day.credits is not None]
     pairs = [
         (_("state"), state_in_words(batch)),
-        (_("queued"), f"{fmt.when(batch.created_at, now)} ({fmt.age(now - batch.created_at)})"),
+        (_("queued"), fmt.beside(fmt.when(batch.created_at, now), fmt.age(now - batch.created_at))),
         (_("replaces"), ", ".join(_("batch {id}").format(id=one.id) for one in found.replaces)),
-        (_("rows"), ", ".join(filter(None, (rows, reused)))),
+        (_("rows"), fmt.COMMA.join(filter(None, (rows, reused)))),
         *(
             (part.part, _("{left} left").format(left=fmt.number(part.left)))
             for part in found.family[1:]
@@ -122,7 +123,7 @@ def state_in_words(batch: Batch) -> str:
     if batch.done:
         return _("done")
     state = words.BATCH_STATES[batch.state]
-    return f"{state}: {batch.pause_reason}" if batch.pause_reason else state
+    return f"{state}: {reasons.told(batch.pause_reason)}" if batch.pause_reason else state
 
 
 def _tokens(found: Profile) -> int | None:
@@ -144,7 +145,7 @@ def _answers(found: Profile) -> RenderableType:
 def _failures(found: Profile) -> RenderableType:
     made = table(_("Rows"), _("Example"), _("Cause"), right=(_("Rows"), _("Example")))
     for one in found.causes:
-        cause = Text(fmt.shortened(one.error, 200))
+        cause = Text(fmt.shortened(reasons.told(one.error), 200))
         made.add_row(
             fmt.number(one.count), _("row {number}").format(number=fmt.number(one.example)), cause
         )

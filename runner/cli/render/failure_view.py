@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from runner.app import reasons
 from runner.language import _
 from runner.store.batch_rows import Cause, Failure
 from runner.store.batches import Batch
@@ -57,7 +58,7 @@ def failures(
 def _cause(number: int, cause: Cause, example: Failure | None) -> list[RenderableType]:
     head = f"{number}  {fmt.count(cause.count, 'row')}: "
     parts: list[RenderableType] = [
-        Text.assemble((head, "bold"), fmt.shortened(cause.error, LONGEST_CAUSE))
+        Text.assemble((head, "bold"), fmt.shortened(reasons.told(cause.error), LONGEST_CAUSE))
     ]
     if example is not None:
         row = fmt.shortened(example.payload, LONGEST_QUOTE)

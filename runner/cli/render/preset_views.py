@@ -25,6 +25,13 @@ _CHANGES = {
     "older": _("older than the shipped one, which is used"),
 }
 
+_USES = {
+    "training": _("yes"),
+    "no-training": _("no"),
+    "depends": _("depends"),
+    "unknown": _("unknown"),
+}
+
 
 def presets(every: Sequence[KnownPreset], now: int) -> RenderableType:
     """A line for each preset."""
@@ -32,10 +39,8 @@ def presets(every: Sequence[KnownPreset], now: int) -> RenderableType:
     for found in every:
         about = found.preset
         name = f"{about.name}" + _(" (corrected)") * found.corrected
-        use = {"training": _("yes"), "no-training": _("no")}.get(
-            about.data_use or "", about.data_use
-        )
-        made.add_row(name, _age(about.as_of, now), use or _("your own server"), found.origin)
+        use = _USES.get(about.data_use or "")
+        made.add_row(name, _age(about.as_of, now), use or _("your own server"), _(found.origin))
     more = _("in full: midnight presets show NAME; newer ones: midnight presets update FILE|URL")
     return Group(made, Text(more, "dim"))
 
@@ -49,7 +54,7 @@ def preset(found: KnownPreset, now: int) -> RenderableType:
 def _facts(found: KnownPreset, now: int) -> Iterator[tuple[str, str]]:
     about = found.preset
     yield _("as of"), _age(about.as_of, now)
-    yield _("from"), found.origin + _(", corrected by midnight.toml") * found.corrected
+    yield _("from"), _(found.origin) + _(", corrected by midnight.toml") * found.corrected
     if about.source:
         yield _("source"), about.source
     yield _("base URL"), about.base_url or _("the account must name it")

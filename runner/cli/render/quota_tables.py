@@ -42,7 +42,7 @@ def quota(lines: Sequence[QuotaLine], now: int) -> RenderableType:
     windows = [line.window for line in lines]
     resets = sorted({window.resets_at for window in windows if window.resets_at < NEVER})
     notes = [_("resets at {when} here").format(when=fmt.when(moment, now)) for moment in resets]
-    told = (*credit_lines(lines, now), *refusals(windows), Text("; ".join(notes), "dim"))
+    told = (*credit_lines(lines, now), *refusals(windows), Text(fmt.SEMICOLON.join(notes), "dim"))
     return Group(*parts, Text(), *told)
 
 

@@ -165,7 +165,7 @@ def closing(found: Rehearsal, real_s: float, output: str | None) -> RenderableTy
         _agreement(found),
     ]
     if found.ran.ending is Ending.STALLED:
-        why = "; ".join(wait_messages.waits(found.ran.waiting, found.ended_at))
+        why = fmt.SEMICOLON.join(wait_messages.waits(found.ran.waiting, found.ended_at))
         parts.append(
             Text(
                 _("It would never end: no row was done for two weeks. {why}").format(why=why),

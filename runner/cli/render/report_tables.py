@@ -146,4 +146,5 @@ def written(path: str | Path, rows: int, batch: Batch) -> str:
     parts += [_("{failed} failed").format(failed=fmt.number(counts.failed))] * bool(counts.failed)
     left = batch.rows - counts.succeeded - counts.failed
     parts += [_("{left} without a result yet").format(left=fmt.number(left))] * bool(left)
-    return f"{path} ({fmt.count(rows, 'row')}: {', '.join(parts)})"
+    told = _("{path} ({rows}: {parts})")
+    return told.format(path=path, rows=fmt.count(rows, "row"), parts=fmt.COMMA.join(parts))

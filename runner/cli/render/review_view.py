@@ -21,7 +21,6 @@ from runner.wording import fmt, review_messages
 
 _LEAST_LINES = 4  # of the row, on however small a screen
 _LINE_END = "⏎"
-_MOST_CHOICES = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +133,7 @@ def _choices(view: ReviewView) -> list[RenderableType]:
     if view.edited is not None or not view.choices:
         return []
     line = Text()
-    for one in view.choices[:_MOST_CHOICES]:
+    for one in view.choices:
         line.append(f"{one.key} ", "bold cyan")
         name = fmt.shortened(printable(one.answer), 40).replace(" ", "\u00a0")
         is_chosen = view.chosen is not None and one.answer in view.chosen
@@ -191,17 +190,15 @@ def _replaced(control: str) -> str:
     return "    " if control == "\t" else "\ufffd"
 
 
-def ended(view: ReviewView, done: int, go_on: str) -> Sequence[RenderableType]:
-    """What is told after a review of `done` answers."""
+def ended(view: ReviewView, given: int, go_on: str) -> Sequence[RenderableType]:
+    """What is told after a review with so many answers."""
     told = _("{batch}: {answers} by {name}").format(
-        batch=view.title, answers=fmt.count(done, "answer"), name=view.reviewer
+        batch=view.title, answers=fmt.count(given, "answer"), name=view.reviewer
     )
     if not view.left:
         return [Text(_("{told}; nothing is left to review").format(told=told), "green")]
-    return [
-        Text(f"{told}; {fmt.count(view.left, 'row')} left to review", "yellow"),
-        f"go on with: {go_on}",
-    ]
+    left = _("{told}; {rows} left to review").format(told=told, rows=fmt.count(view.left, "row"))
+    return [Text(left, "yellow"), _("go on with: {command}").format(command=go_on)]
 
 
 def nothing_left(batch: Batch, found: Found) -> RenderableType:

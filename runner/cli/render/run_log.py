@@ -14,7 +14,7 @@ from runner.core.demand import WaitCause, Waiting
 from runner.core.gate import ParkReason
 from runner.engine.progress import Progress
 from runner.language import _
-from runner.wording import messages, wait_messages
+from runner.wording import fmt, messages, wait_messages
 
 PROGRESS_EVERY_MS = 30_000
 # These come and go with every call: progress shows them well enough.
@@ -72,8 +72,10 @@ class RunLog:
 
     def _rows(self, view: RunView) -> str:
         finish = _("finish {finish}").format(finish=view.finish) if view.finish else ""
-        today = _("today {today}").format(today=", ".join(view.today)) if view.today else ""
-        return "; ".join(part for part in (view.rows_done, view.speed, today, finish) if part)
+        today = _("today {today}").format(today=fmt.COMMA.join(view.today)) if view.today else ""
+        return fmt.SEMICOLON.join(
+            part for part in (view.rows_done, view.speed, today, finish) if part
+        )
 
     def _tell_troubles(self, progress: Progress, view: RunView) -> None:
         if progress.trouble and progress.trouble != self._trouble:

@@ -94,7 +94,7 @@ class RunViewer:
         paused = {batch.id for batch in progress.paused}
         known = self._batches.values()
         return RunView(
-            title=", ".join(f"{batch.name} (batch {batch.id})" for batch in known),
+            title=", ".join(map(messages.titled, known)),
             batches=tuple(_line(batch, paused=batch.id in paused) for batch in known),
             now=self._now(progress, now),
             speed=fmt.speed(self._rates.rows_a_minute, self._rates.rows_a_call),
@@ -138,7 +138,7 @@ class RunViewer:
             return _("cannot be told while {hindrance}").format(hindrance=hindrance)
         text = messages.finish(found, now, self._zone)
         if due := credit_messages.login_due(found, now, self._zone):
-            text = f"{text}; {due}"
+            text = f"{text}{fmt.SEMICOLON}{due}"
         # A day that is spent already is not among the forecast's days.
         days = len(self._days) + found.days - (found.today != 0)
         if not self._days or not found.days or days == 1:

@@ -78,14 +78,17 @@ def _further_limits(config: SimulatorConfig) -> Iterator[str]:
         allowed = [(calls, "call"), (tokens, "token")]
         told = [fmt.count(limit, unit) for limit, unit in allowed if limit is not None]
         if told:
-            yield f"  {period}: {', '.join(told)}"
+            yield _("  {period}: {allowed}").format(period=period, allowed=fmt.COMMA.join(told))
     if config.refill_calls:
         size, period_ms = config.refill_calls
         yield _("  a bucket of {calls}, refilled in {duration}").format(
             calls=fmt.count(size, "call"), duration=fmt.duration(period_ms)
         )
     if config.credits is not None:
-        prices = "".join(f"; one of {model} {cost:g}" for model, cost in config.prices.items())
+        prices = "".join(
+            _("; one of {model} {price:g}").format(model=model, price=cost)
+            for model, cost in config.prices.items()
+        )
         granted = _("{credits:g} a day, granted at 00:00 UTC+8").format(credits=config.credits)
         yield _("  credits: {granted}; each call costs 1{prices}").format(
             granted=granted, prices=prices

@@ -6,6 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from runner.app import reasons
 from runner.app.publishing import STALE_MS, Published
 from runner.app.responses import BatchStatus, Status
 from runner.cli.render.layout import table
@@ -44,7 +45,7 @@ def status(found: Status, command: str, *, why: bool = False) -> RenderableType:
         why: Whether to explain what holds each batch back, down to the window.
     """
     if not found.batches:
-        parts: list[RenderableType] = [Text(f"{NOTHING_QUEUED}; {FIRST_STEPS}")]
+        parts: list[RenderableType] = [Text(f"{NOTHING_QUEUED}{fmt.SEMICOLON}{FIRST_STEPS}")]
         return Group(*parts, *_set_aside(found, command))
     remarks = _explanations(found) if why else _remarks(found)
     runners = _runners(found, f"{command} run")
@@ -97,7 +98,7 @@ def _name(batch: Batch, now: int) -> Text:
     source = to_path(batch.input).name
     words = " ".join(filter(None, (source, batch.selection)))
     output = f" → {to_path(batch.output).name}" if batch.output else ""
-    line = f"{words}{output}, {fmt.age(now - batch.created_at)}"
+    line = f"{words}{output}{fmt.COMMA}{fmt.age(now - batch.created_at)}"
     return Text.assemble(batch.name, "\n", (line, "dim"))
 
 
@@ -151,7 +152,9 @@ def _at_rest(line: BatchStatus) -> str:
         return _("every row has its result or its failure")
     if line.unserved:
         return messages.unserved(line.unserved)
-    return batch.pause_reason or _("it is {state}").format(state=words.BATCH_STATES[batch.state])
+    return reasons.told(batch.pause_reason) or _("it is {state}").format(
+        state=words.BATCH_STATES[batch.state]
+    )
 
 
 def _runners(found: Status, run: str) -> list[Text]:
@@ -181,7 +184,7 @@ def _said(one: Published, now: int) -> str:
     told = [flying, fmt.speed(one.rows_a_minute, one.rows_a_call)]
     if one.paused and not one.batches:
         told = [_("all that it works on is paused")]
-    said = ", ".join(filter(None, told)) or _("waiting")
+    said = fmt.COMMA.join(filter(None, told)) or _("waiting")
     return f"{who}: {said}"
 
 

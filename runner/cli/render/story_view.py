@@ -8,6 +8,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from runner import exact_json
+from runner.app import reasons
 from runner.app.story import RowStory
 from runner.core.states import CallState, JobState
 from runner.language import _
@@ -104,7 +105,9 @@ def _review(found: Review, now: int) -> RenderableType:
 
 def _call(call: CallRecord, now: int) -> list[RenderableType]:
     took = (
-        "" if call.settled_at is None else f", {(call.settled_at - call.reserved_at) / 1000:.1f} s"
+        ""
+        if call.settled_at is None
+        else _(", {seconds:.1f} s").format(seconds=(call.settled_at - call.reserved_at) / 1000)
     )
     status = f" {call.status}" if call.status is not None else ""
     shared = (
@@ -125,11 +128,15 @@ def _call(call: CallRecord, now: int) -> list[RenderableType]:
         Text(f"  {calls.STATES[call.state]}{status}", colour),
     ]
     if call.error:
-        told.append(Text(f"  {call.error}", "yellow"))
+        told.append(Text(f"  {reasons.told(call.error)}", "yellow"))
     if call.reply is not None:
         told.append(Text(_("  reply: {reply}").format(reply=call.reply)))
     if call.reason:
-        told.append(Text(_("  no valid answer: {reason}").format(reason=call.reason), "yellow"))
+        told.append(
+            Text(
+                _("  no valid answer: {reason}").format(reason=reasons.told(call.reason)), "yellow"
+            )
+        )
     return told
 
 
@@ -138,7 +145,7 @@ def _end(one: JobStory, now: int) -> list[RenderableType]:
         how = _(", from another row's call") if one.reused else ""
         return [Text(_("answer: {answer}{how}").format(answer=one.answer, how=how), "bold green")]
     if one.error is not None:
-        return [Text(_("failed: {error}").format(error=one.error), "bold red")]
+        return [Text(_("failed: {error}").format(error=reasons.told(one.error)), "bold red")]
     if one.state == JobState.WAITING and one.due_at is not None:
         return [Text(_("asked again at {until}").format(until=fmt.until(one.due_at, now)), "cyan")]
     return [Text(calls.WAITS.get(one.state, one.state), "cyan")]

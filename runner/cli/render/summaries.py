@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from runner.app import reasons
 from runner.app.outputs import Written
 from runner.app.responses import Ran
 from runner.cli.render import report_tables
@@ -81,8 +82,9 @@ def _headline(found: Summary) -> Text:
         )
     left = _("{rows} left, nothing is lost").format(rows=fmt.count(ran.left, "row"))
     if ran.ending is Ending.SPENT:
-        reasons = "; ".join(wait_messages.end_reasons(ran.waiting, found.now))
-        return Text(f"{reasons or 'what today allows is done'}; {left}", "bold yellow")
+        waits = fmt.SEMICOLON.join(wait_messages.end_reasons(ran.waiting, found.now))
+        why = waits or _("what today allows is done")
+        return Text(_("{why}; {left}").format(why=why, left=left), "bold yellow")
     return Text(_("stopped; {left}").format(left=left), "bold yellow")
 
 
@@ -94,14 +96,18 @@ def _output(one: Written, batches: Sequence[Batch]) -> str:
         )
     batch = next((each for each in batches if each.id == one.batch_id), None)
     if batch is None:
-        return f"{fmt.place(one.path)} ({fmt.count(one.rows, 'row')})"
+        return fmt.beside(fmt.place(one.path), fmt.count(one.rows, "row"))
     return report_tables.written(fmt.place(one.path), one.rows, batch)
 
 
 def _stand(batch: Batch) -> str:
     counts = batch.counts
     left = batch.rows - counts.succeeded - counts.failed
-    state = f" ({words.BATCH_STATES[batch.state]})" if batch.state not in _RUNNING and left else ""
+    state = (
+        fmt.beside("", words.BATCH_STATES[batch.state])
+        if batch.state not in _RUNNING and left
+        else ""
+    )
     return _("{rows}, {succeeded} succeeded, {failed} failed, {left} left{state}").format(
         rows=fmt.count(batch.rows, "row"),
         succeeded=fmt.number(counts.succeeded),
@@ -126,7 +132,7 @@ def _advice(batch: Batch, found: Summary) -> list[tuple[str, str]]:
         command = f"{prefix} failures {batch.id}"
         pairs.append((_("failed"), _("see why: {command}").format(command=command)))
     if not batch.done and batch.state in (BatchState.PAUSED, BatchState.CANCELLED):
-        why = f" ({batch.pause_reason})" if batch.pause_reason else ""
+        why = fmt.beside("", reasons.told(batch.pause_reason)) if batch.pause_reason else ""
         pairs.append(
             (
                 words.BATCH_STATES[batch.state],

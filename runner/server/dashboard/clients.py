@@ -28,15 +28,14 @@ class ClientPages:
         url = f"{request.url.scheme}://{request.headers.get('host', request.url.netloc)}"
         listed = await self._gateway.models(self._gateway.clients.named(NOBODY))
         models = [model.id for model in listed[:_MOST_MODELS]]
-        key = _KEY if keyed else ""
+        told = client_setups.connection(
+            url, _KEY if keyed else "", models or [client_setups.EXAMPLE]
+        )
         return page(
             "clients.html",
             visit=visit,
             keyed=keyed,
             at="clients",
-            setups=[
-                (name, client_setups.setup(name, url, models, key))
-                for name in client_setups.PROGRAMS
-            ],
+            setups=[(name, client_setups.setup(name, told)) for name in client_setups.PROGRAMS],
             clients=(await self._live.latest()).clients,
         )

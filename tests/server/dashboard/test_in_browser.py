@@ -32,6 +32,7 @@ PAGES = {
     "batch": "/dashboard/batches/1",
     "row": "/dashboard/batches/1/rows/7",
     "failures": "/dashboard/batches/1/failures",
+    "review": "/dashboard/batches/1/review",
     "accounts": "/dashboard/accounts",
     "calls": "/dashboard/calls",
     "submit": "/dashboard/submit",

@@ -77,6 +77,12 @@ def test_rows_in_doubt_are_answered_with_buttons_one_after_the_other(
     page = press(http, press(http, page, answer=P), answer=P)
     assert "There is no further row in doubt" in page.text
     assert answers(served) == [(2, N, "ann"), (3, P, "ann"), (5, P, "ann")]
+    story = checked(http.get("/dashboard/batches/1/rows/3"))
+    said = [one.text for one in story.all("li") if one.text.startswith("ann")]
+    assert [M in said[0], "taken back" in said[0], P in said[1], "taken" in said[1]] == [
+        True, True, True, False
+    ]  # fmt: skip
+    assert f"{PATH}?row=3" in [one.attrs["href"] for one in story.all("a")]
 
 
 def test_a_skipped_row_comes_again_and_a_named_one_at_once(

@@ -1,0 +1,298 @@
+"""The files in which other programs keep their settings: the server is added to what is there.
+
+Each program's own documentation names its file:
+https://docs.continue.dev/reference, https://docs.litellm.ai/docs/proxy/configs,
+https://docs.openwebui.com/getting-started/env-configuration.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from difflib import unified_diff
+from io import StringIO
+from itertools import count, zip_longest
+from pathlib import Path
+from typing import Any
+
+from runner.app.client_setups import Connection
+from runner.errors import ConfigError
+from runner.files.target import as_output_errors, atomic_write
+from runner.language import _
+
+_SECRET = re.compile(r"(?i)((?:key|token|secret|password)\w*[\"']?\s*[:=]\s*).+")
+_LIST = re.compile(
+    r"^( *)[^\s#-].*:[ \t]*(?:#.*)?\r?\n(?:[ \t]*(?:#.*)?\r?\n)*( *)- ", re.MULTILINE
+)
+_NEW_CONTINUE = "name: Local Config\nversion: 1.0.0\nschema: v1\nmodels: []\n"
+_MIGRATION = "https://docs.continue.dev/yaml-migration"
+_PRIVATE = 0o600  # there is a key in it
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What was written.
+
+    Attributes:
+        path: The file.
+        diff: What has changed, without anybody's keys; empty: nothing had to.
+        backup: The copy of what was there before; None: there was nothing.
+    """
+
+    path: Path
+    diff: str
+    backup: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class _SettingsFile:
+    """Where a program's file usually is, and how the server is added to its text."""
+
+    path: Path
+    add: Callable[[str, Connection], str]
+
+
+def check_has_file(program: str) -> None:
+    """Check that a program has a file of settings that is documented.
+
+    Raises:
+        ConfigError: It has none.
+    """
+    if program not in _FILES:
+        what = _("{program} reads no file in which this could be written").format(program=program)
+        remedy = _("enter what midnight setup {program} shows; a file have {others}").format(
+            program=program, others=", ".join(_FILES)
+        )
+        raise ConfigError(what, where="--write", remedy=remedy)
+
+
+def write(program: str, connection: Connection, path: Path | None = None) -> Written:
+    """Add the server to the file of a program; what else is in it stays as it is.
+
+    Args:
+        program: One of `client_setups.PROGRAMS`.
+        connection: What is added.
+        path: The file; by default where the program looks for it.
+
+    Raises:
+        ConfigError: The program has no such file, or it cannot be understood.
+        OutputError: It cannot be written.
+    """
+    check_has_file(program)
+    known = _FILES[program]
+    target = path or known.path.expanduser()
+    if program == "continue":
+        _check_json(target)
+    before = _read(target)
+    try:
+        after = known.add(before or "", connection)
+    except _NotUnderstood as error:
+        remedy = _("correct the file, or name another with --file")
+        raise ConfigError(str(error), where=str(target), remedy=remedy) from None
+    if before is not None and "\r\n" in before:
+        after = after.replace("\r\n", "\n").replace("\n", "\r\n")
+    if after == before:
+        return Written(target, "", None)
+    backup = None if before is None else _back_up(target)
+    _write(target, after, is_new=before is None)
+    return Written(target, _diff(before or "", after, target.name), backup)
+
+
+class _NotUnderstood(Exception):  # noqa: N818 - it becomes a ConfigError
+    """The file is not what its program would read."""
+
+
+def _check_json(target: Path) -> None:
+    """Refuse to make Continue's YAML file beside the JSON file of old, which it would replace."""
+    old = target.with_suffix(".json")
+    if old.exists() and not target.exists():
+        what = _(
+            "Continue reads {path} here, and would no more once there is a config.yaml"
+        ).format(path=old)
+        remedy = _("move what it holds over first: {url}").format(url=_MIGRATION)
+        raise ConfigError(what, where=str(target), remedy=remedy)
+
+
+# ---- YAML: Continue and LiteLLM
+
+
+def _in_continue(text: str, connection: Connection) -> str:
+    def entry(model: str) -> dict[str, Any]:
+        return {
+            "name": model,
+            "provider": "openai",
+            "model": model,
+            "apiBase": connection.base,
+            "apiKey": connection.key,
+        }
+
+    def is_ours(one: Any, model: str) -> bool:
+        return (one.get("apiBase"), one.get("model")) == (connection.base, model)
+
+    return _in_yaml(text or _NEW_CONTINUE, "models", connection.models, entry, is_ours)
+
+
+def _in_litellm(text: str, connection: Connection) -> str:
+    def entry(model: str) -> dict[str, Any]:
+        return {
+            "model_name": model,
+            "litellm_params": {
+                "model": f"openai/{model}",
+                "api_base": connection.base,
+                "api_key": connection.key,
+            },
+        }
+
+    def is_ours(one: Any, model: str) -> bool:
+        params = one.get("litellm_params")
+        asked = params.get("api_base") if isinstance(params, dict) else None
+        return one.get("model_name") == model and asked == connection.base
+
+    return _in_yaml(text or "model_list: []\n", "model_list", connection.models, entry, is_ours)
+
+
+def _in_yaml(
+    text: str,
+    key: str,
+    models: tuple[str, ...],
+    entry: Callable[[str], dict[str, Any]],
+    is_ours: Callable[[Any, str], bool],
+) -> str:
+    """Add an entry for each model to the list at `key`; comments and order are kept."""
+    from ruamel.yaml import YAML  # noqa: PLC0415 - only here
+    from ruamel.yaml.comments import CommentedSeq  # noqa: PLC0415
+    from ruamel.yaml.error import YAMLError  # noqa: PLC0415
+
+    yaml, dash = YAML(), _indent_of_lists(text)
+    yaml.preserve_quotes, yaml.width = True, 4096
+    yaml.indent(mapping=2, sequence=dash + 2, offset=dash)
+    try:
+        data = yaml.load(text)
+    except YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = mark.line + 1 if mark else 1
+        raise _NotUnderstood(_("this is not YAML, line {line}").format(line=line)) from None
+    if not isinstance(data, dict):
+        raise _NotUnderstood(_("this is no mapping of settings"))
+    if not data.get(key):
+        data[key] = CommentedSeq()
+    entries = data[key]
+    if not isinstance(entries, list):
+        raise _NotUnderstood(_("{key} is no list").format(key=key))
+    for model in models:
+        known = [one for one in entries if isinstance(one, dict) and is_ours(one, model)]
+        if known:
+            _update(known[0], entry(model))
+        else:
+            entries.append(entry(model))
+    out = StringIO()
+    yaml.dump(data, out)
+    return out.getvalue()
+
+
+def _indent_of_lists(text: str) -> int:
+    """How far the dashes of the first list stand behind its name."""
+    found = _LIST.search(text)
+    return 2 if found is None else max(0, len(found[2]) - len(found[1]))
+
+
+def _update(known: Any, wanted: Mapping[str, Any]) -> None:
+    """Change what differs; a name that the user has given stays."""
+    for name, value in wanted.items():
+        if isinstance(value, dict):
+            _update(known[name], value)
+        elif name != "name":
+            known[name] = value
+
+
+# ---- the environment: Open WebUI
+
+
+def _in_environment(text: str, connection: Connection) -> str:
+    """Add a connection to those of Open WebUI, whose addresses and keys are lists with ``;``."""
+    urls = _value(text, "OPENAI_API_BASE_URLS") or _value(text, "OPENAI_API_BASE_URL")
+    keys = _value(text, "OPENAI_API_KEYS") or _value(text, "OPENAI_API_KEY")
+    split = [one.strip() for one in urls.split(";")] if urls else []
+    pairs = dict(zip_longest(split, keys.split(";")[: len(split)] if keys else [], fillvalue=""))
+    pairs[connection.base] = connection.key
+    text = _with_value(text, "OPENAI_API_BASE_URLS", ";".join(pairs))
+    return _with_value(text, "OPENAI_API_KEYS", ";".join(pairs.values()))
+
+
+def _assignment(name: str) -> re.Pattern[str]:
+    return re.compile(
+        rf"^([ \t]*(?:export[ \t]+)?{name}[ \t]*=)[ \t]*(.*?)[ \t]*\r?$", re.MULTILINE
+    )
+
+
+def _value(text: str, name: str) -> str:
+    """The value of a variable, the last one that is set; empty if none is."""
+    found = _assignment(name).findall(text)
+    value: str = found[-1][1] if found else ""
+    quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "\"'"
+    return value[1:-1] if quoted else value
+
+
+def _with_value(text: str, name: str, value: str) -> str:
+    found = list(_assignment(name).finditer(text))
+    if not found:
+        return f"{text}{'' if not text or text.endswith(chr(10)) else chr(10)}{name}={value}\n"
+    if _value(text, name) == value:
+        return text
+    last = found[-1]
+    return f"{text[: last.start()]}{last[1]}{value}{text[last.end() :]}"
+
+
+_FILES: Mapping[str, _SettingsFile] = {
+    "continue": _SettingsFile(Path("~/.continue/config.yaml"), _in_continue),
+    "litellm": _SettingsFile(Path("config.yaml"), _in_litellm),
+    "open-webui": _SettingsFile(Path(".env"), _in_environment),
+}
+
+
+# ---- the disk
+
+
+def _read(path: Path) -> str | None:
+    """The text of a file; None if there is none."""
+    try:
+        return path.read_bytes().decode("utf-8")
+    except FileNotFoundError:
+        return None
+    except UnicodeDecodeError:
+        raise ConfigError(_("this is not UTF-8"), where=str(path), remedy=_("save it so")) from None
+    except OSError as error:
+        what = _("the file cannot be read ({reason})").format(reason=error.strerror)
+        remedy = _("name another with --file")
+        raise ConfigError(what, where=str(path), remedy=remedy) from None
+
+
+def _back_up(path: Path) -> Path:
+    """Copy a file beside itself, under a name that is free."""
+    with as_output_errors(path):
+        data = path.read_bytes()
+        for number in count(1):
+            copy = path.with_name(f"{path.name}.bak{number if number > 1 else ''}")
+            try:
+                copy.touch(_PRIVATE, exist_ok=False)
+            except FileExistsError:
+                continue
+            copy.write_bytes(data)
+            return copy
+    raise AssertionError  # pragma: no cover - there is always a free number
+
+
+def _write(path: Path, text: str, *, is_new: bool) -> None:
+    with as_output_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if is_new:
+            path.touch(_PRIVATE)
+    with atomic_write(path) as file:
+        file.write(text.encode())
+
+
+def _diff(before: str, after: str, name: str) -> str:
+    """What has changed, in lines of which the values of keys are left out."""
+    lines = unified_diff(before.splitlines(), after.splitlines(), name, name, lineterm="", n=2)
+    return "\n".join(_SECRET.sub(r"\1…", line) for line in lines)

@@ -1,0 +1,134 @@
+"""`midnight setup`: what to enter in another program is shown, or written to its file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from runner.app import client_files, client_setups
+from runner.cli import exit_codes
+from runner.cli.session import Session, print_json, run_async
+from runner.errors import ConfigError, RunnerError
+from runner.language import _
+
+if TYPE_CHECKING:
+    from runner.app.client_files import Written
+    from runner.app.client_setups import Connection, Setup
+
+# So many models are entered without being named; more would fill another program's menus.
+MOST_UNNAMED = 8
+
+
+def set_up(
+    session: Session,
+    program: str,
+    url: str,
+    key: str,
+    models: Sequence[str],
+    *,
+    write: bool,
+    file: Path | None,
+) -> int:
+    """Show or write it; the exit code.
+
+    Raises:
+        ConfigError: The program or the address is none, or its file cannot be understood.
+        OutputError: The file cannot be written.
+    """
+    _check(program, url)
+    if write:
+        client_files.check_has_file(program)
+    connection = client_setups.connection(url, key, _models(session, models, write=write))
+    found = client_setups.setup(program, connection)
+    written = client_files.write(program, connection, file) if write else None
+    if session.json:
+        print_json(_as_object(found, connection, written))
+    elif written is None:
+        _show(session, found)
+    else:
+        _show_written(session, written)
+    if not key and _needs_key(session):
+        made = session.command("serve", "key", "add", program)
+        session.err.print(
+            _("this server serves only clients with a key; make one: {command}").format(
+                command=made
+            )
+        )
+    return exit_codes.DONE
+
+
+def _check(program: str, url: str) -> None:
+    if program not in client_setups.PROGRAMS:
+        remedy = _("one of: {known}").format(known=", ".join(client_setups.PROGRAMS))
+        what = _('"{program}" is not known').format(program=program)
+        raise ConfigError(what, where="midnight setup", remedy=remedy)
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
+        remedy = _("name it as {url}").format(url="http://127.0.0.1:8765")
+        what = _("this is no address of a server")
+        raise ConfigError(what, where=f"--url {url}", remedy=remedy)
+
+
+def _models(session: Session, named: Sequence[str], *, write: bool) -> list[str]:
+    """The models to enter: those named, those of the settings, or what the accounts list.
+
+    Raises:
+        ConfigError: They are to be written, and it is not clear which.
+    """
+    found = list(named) or list(session.settings.serve.models) or _listed(session)
+    if found and (named or not write or len(found) <= MOST_UNNAMED):
+        return found[:MOST_UNNAMED] if not named else found
+    if not write:
+        return [client_setups.EXAMPLE]
+    if not found:
+        what = _("no account lists its models")
+        raise ConfigError(what, where="--write", remedy=_("name one with --model"))
+    what = _("there are {count} models").format(count=len(found))
+    remedy = _("name those that you want, as --model {model}").format(model=found[0])
+    raise ConfigError(what, where="--write", remedy=remedy)
+
+
+def _listed(session: Session) -> list[str]:
+    """What the accounts list, which costs nothing; nothing if they cannot be asked."""
+    from runner.app.models import list_models  # noqa: PLC0415 - only if none is named
+
+    try:
+        found = run_async(lambda: list_models(session.settings, os.environ))
+    except RunnerError:
+        return []
+    return list(dict.fromkeys(name for one in found for name in one.names))
+
+
+def _needs_key(session: Session) -> bool:
+    if not session.settings.db.exists():
+        return False
+    return bool(session.query(lambda midnight: midnight.gateway().clients.keys()))
+
+
+def _as_object(found: Setup, connection: Connection, written: Written | None) -> dict[str, Any]:
+    file = None
+    if written is not None:
+        backup = None if written.backup is None else str(written.backup)
+        file = {"path": str(written.path), "diff": written.diff, "backup": backup}
+    return {**asdict(found), **asdict(connection), "written": file}
+
+
+def _show(session: Session, found: Setup) -> None:
+    session.print(f"{found.title}:", *(f"  {step}" for step in found.steps))
+    if found.snippet:
+        session.print(f"\n{found.snippet_name}:")
+        print(found.snippet, end="")  # noqa: T201 - to be copied as it is
+
+
+def _show_written(session: Session, written: Written) -> None:
+    if not written.diff:
+        session.print(_("{path} has it already").format(path=written.path))
+        return
+    print(written.diff)  # noqa: T201 - as it is
+    session.print("\n" + _("written: {path}").format(path=written.path))
+    if written.backup is not None:
+        session.print(_("what was there is kept as {path}").format(path=written.backup))
