@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from time import monotonic, sleep
@@ -142,8 +143,12 @@ def create(path: Path) -> None:
     """Make the file at `path` if there is none, or fail as `translated` tells.
 
     A file that cannot be opened fails here, because aiosqlite's thread would outlive the loop.
+    What a process that died while it made the file has left half done is undone here, because that
+    makes the file smaller, and so looks like another one to whoever watches it.
     """
-    sqlite3.connect(path).close()
+    with closing(sqlite3.connect(path)) as connection:
+        if Path(f"{path}-journal").exists():
+            connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
 
 
 def files_beside(path: Path) -> tuple[str, str]:

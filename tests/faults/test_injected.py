@@ -1,7 +1,8 @@
 """System calls that fail in the midst of a run: one clear message, and the next run goes on.
 
 The real command runs with a library preloaded that lets one call about its files fail, or all from
-that one on. MIDNIGHT_FAULTS says how many such runs are made; without it a few.
+that one on. MIDNIGHT_FAULTS says how many such runs are made, without it a few;
+MIDNIGHT_FAULTS_FROM says with which seed to begin.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from support.processes import CONFIG, MIDNIGHT, ROOT, popen, simulating
 from tests.store.promises import broken_promises
 
 FAULTS = int(os.environ.get("MIDNIGHT_FAULTS", "6"))
+FIRST = int(os.environ.get("MIDNIGHT_FAULTS_FROM", "0"))
 ERRORS = (errno.EIO, errno.ENOSPC, errno.EACCES, errno.EMFILE, errno.EROFS)
 ROWS = 12
 # A run that a lasting error keeps waiting is stopped as a user would, and has to end.
@@ -135,7 +137,7 @@ def test_a_system_call_that_fails_is_one_clear_message_and_the_next_run_goes_on(
         return broken_by(world, calls, folder, seed)
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        broken = [found for found in pool.map(tried, range(FAULTS)) if found]
+        broken = [found for found in pool.map(tried, range(FIRST, FIRST + FAULTS)) if found]
     assert not broken, f"{len(broken)} of {FAULTS}\n" + "\n\n".join(broken)
 
 

@@ -1,11 +1,17 @@
 """Transactions: whole, apart from one another; and who has written is known."""
 
+import shutil
+import sqlite3
+from pathlib import Path
+
 import anyio
 import pytest
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.store.database import Database
+from runner.store.opening import open_database
+from runner.store.sqlite import table_names
 from runner.store.tables import batches
 from tests.store.kit import Store, submit
 
@@ -143,3 +149,30 @@ def test_a_writer_takes_nothing_for_granted_over_a_new_connection(store: Store) 
         assert not is_next(first, await revision_of(database))
 
     store.run(main)
+
+
+def test_what_a_process_left_half_done_when_it_made_the_file_is_undone_before_it_is_watched(
+    tmp_path: Path,
+) -> None:
+    """SQLite makes the file smaller then, which is no sign that somebody replaced it."""
+    dying = sqlite3.connect(tmp_path / "dying.db", isolation_level=None)
+    dying.execute("PRAGMA cache_size = 1")
+    dying.execute("BEGIN")
+    dying.execute("CREATE TABLE half_done (text)")
+    dying.executemany("INSERT INTO half_done VALUES (?)", [("x" * 1_000,)] * 200)
+    path = tmp_path / "left.db"
+    for suffix in ("", "-journal"):
+        shutil.copy(tmp_path / f"dying.db{suffix}", f"{path}{suffix}")
+    dying.close()
+
+    async def main() -> None:
+        async with open_database(path) as database:
+            database.check_files()
+            assert "half_done" not in await names_in(database)
+
+    anyio.run(main)
+
+
+async def names_in(database: Database) -> set[str]:
+    async with database.read() as connection:
+        return await table_names(connection)

@@ -11,7 +11,7 @@ import atexit
 import os
 import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -293,4 +293,6 @@ async def opened(network: Network) -> AsyncIterator[PyreqwestTransport]:
 
 
 def _let_the_thread_leave() -> None:
-    time.sleep(_LAST_WAKE_UP_S)
+    # A Ctrl-C that comes as late as this has nothing left to stop.
+    with suppress(KeyboardInterrupt):
+        time.sleep(_LAST_WAKE_UP_S)
