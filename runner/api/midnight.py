@@ -323,11 +323,12 @@ class Midnight:
         tell: OnProgress | None,
     ) -> None:
         """Run what is left of the batch, if anything is."""
+        await self.refresh(batch)
         teller = None
         if tell is not None:
             teller = Teller(batch.family, tell, watcher)
             watcher, on_start = teller, teller.on_start(on_start)
-        if not (await self.refresh(batch)).done:
+        if not batch.done:
             how = Pace(pace) if pace is not None else None if wait else Pace.ASAP
             await self._program.run(
                 only=batch.stored, wait=wait, pace=how, watcher=watcher, on_start=on_start

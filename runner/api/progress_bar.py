@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from html import escape
+from threading import Lock, Timer
 from typing import Any
 
 from runner.api.batch_progress import BatchProgress, OnProgress
@@ -61,25 +62,39 @@ def line_of(progress: BatchProgress) -> str:
 
 
 class Bar(ABC):
-    """A bar that is drawn at most ten times a second, however fast virtual time passes."""
+    """A bar that is drawn at most ten times a second, however fast virtual time passes.
+
+    What comes sooner is drawn a moment later, by a timer: a run that falls asleep tells so once.
+    """
 
     def __init__(self) -> None:
+        self._lock = Lock()
+        self._timer: Timer | None = None
         self._drawn_at = 0.0
         self._latest: BatchProgress | None = None
-        self._pending = False
 
     def show(self, progress: BatchProgress) -> None:
         """Show how the run stands, now or soon."""
-        now = time.monotonic()
-        self._latest, self._pending = progress, True
-        if now - self._drawn_at >= DRAW_EVERY_S or progress.share == 1:
-            self._drawn_at = now
+        with self._lock:
+            self._latest = progress
+            early = self._drawn_at + DRAW_EVERY_S - time.monotonic()
+            if early <= 0:
+                self._draw()
+            elif self._timer is None:
+                self._timer = Timer(early, self._draw_later)
+                self._timer.daemon = True
+                self._timer.start()
+
+    def _draw_later(self) -> None:
+        with self._lock:
+            self._timer = None
             self._draw()
 
     def _draw(self) -> None:
-        if self._latest is not None and self._pending:
-            self._pending = False
+        if self._latest is not None:
+            self._drawn_at = time.monotonic()
             self.draw(self._latest)
+            self._latest = None
 
     @abstractmethod
     def draw(self, progress: BatchProgress) -> None:
@@ -87,7 +102,10 @@ class Bar(ABC):
 
     def close(self) -> None:
         """Draw what is left to draw."""
-        self._draw()
+        with self._lock:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._draw()
 
 
 class TerminalBar(Bar):

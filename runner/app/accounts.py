@@ -16,7 +16,7 @@ from runner.errors import ConfigError
 from runner.language import _
 from runner.logs import add_secret
 from runner.providers.account import Account, QuotaOverrides, quotas_of
-from runner.providers.presets import preset
+from runner.providers.presets import Preset, preset
 from runner.settings import AccountSettings, Settings, read_token
 from runner.settings.provider import OptionalUrl
 
@@ -118,11 +118,22 @@ async def open_endpoints(
     async with open_transport(transport, kind=kind, environ=environ) as opened:
         endpoints = []
         for account in accounts_of(settings):
-            own, needed = settings.accounts[account.name], needs_token(account.preset.name)
-            token = read_token(own, environ, required=needed)
+            token = _token(settings.accounts[account.name], account.preset, environ)
             if token:
                 add_secret(token)
             endpoint = Endpoint(account, token, opened)
             endpoint.base_url  # noqa: B018 - raises before anything is done
             endpoints.append(endpoint)
         yield endpoints
+
+
+def _token(own: AccountSettings, preset: Preset, environ: Mapping[str, str]) -> str:
+    """The token of an account; an error names the page where the provider's tokens are made."""
+    try:
+        return read_token(own, environ, required=needs_token(preset.name))
+    except ConfigError as error:
+        if preset.token_url is None or own.base_url is not None:
+            raise
+        page = _("a token is made on {page}").format(page=preset.token_url)
+        remedy = f"{error.remedy}\n  {page}" if error.remedy else page
+        raise ConfigError(error.what, where=error.where, remedy=remedy) from error

@@ -51,6 +51,10 @@ class DraftFolders:
         with suppress(OSError):
             os.utime(folder, (now, now))
 
+    def has(self, path: Path) -> bool:
+        """Whether a file is in one of them."""
+        return path.parent.parent == self._top
+
     async def remove_unused(self) -> None:
         """Remove the folders that no batch remembers, and that were not used for an hour."""
         remembered, before = await self._remembered(), self._clock.now() / 1000 - LIFE_S

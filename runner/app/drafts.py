@@ -25,9 +25,11 @@ from runner.app.responses import Submitted
 from runner.app.submission import Checked, check_batch_file, check_submission
 from runner.app.trial import Trial, run_trial
 from runner.clock import Clock
+from runner.core.states import BatchState
 from runner.errors import EngineError, InputError, JobFileError, NotFoundError, RunnerError
 from runner.files import Selection
 from runner.language import _, gettext_noop
+from runner.path_text import to_path
 from runner.threads import in_thread
 
 log = logging.getLogger(__name__)
@@ -121,12 +123,25 @@ class Drafts:
         """Do what takes long, and remove what nobody uses, until cancelled."""
         async with anyio.create_task_group() as tasks:
             self._tasks = tasks
+            tasks.start_soon(self._go_on)
             while True:
                 for draft in self._drafts.values():
                     if draft.doing:
                         self.folders.touch(draft.folder)
                 await self._sweep()
                 await anyio.sleep(SWEEP_EVERY_S)
+
+    async def _go_on(self) -> None:
+        """Queue what a server before had begun to queue, and was ended in."""
+        for batch in await self._midnight.batches():
+            dataset = to_path(batch.input)
+            begun = batch.state is BatchState.LOADING and not (batch.part_of or batch.is_trial)
+            if begun and self.folders.has(dataset):
+                job = to_path(batch.job_path).name if batch.job_path else ""
+                draft = Draft(dataset.parent.name, dataset.parent, dataset.name, job)
+                draft.doing = Doing.CHECKING
+                self._drafts[draft.id] = draft
+                await self._do(draft, self._check_and_queue)
 
     async def _sweep(self) -> None:
         try:
@@ -237,6 +252,10 @@ class Drafts:
         draft.checked = replace(checked, remarks=(*checked.remarks, *uses))
         draft.doing = Doing.PLANNING
         draft.plan = await full_plan(self._midnight, checked, lambda *told: _note(draft, *told))
+
+    async def _check_and_queue(self, draft: Draft) -> None:
+        draft.checked = await in_thread(_checked, draft, Selection())
+        await self._queue(draft)
 
     async def _try(self, draft: Draft) -> None:
         draft.trial, draft.doing = None, Doing.TRYING

@@ -162,9 +162,7 @@ def check_submission(
         ConfigError: Images are to be made smaller, and Pillow is not installed.
     """
     loaded, where = _loaded(job, inside_folder=inside_folder)
-    if constant_prompt:
-        constant = loaded.prompt.model_copy(update={"constant": True})
-        loaded = loaded.model_copy(update={"prompt": constant})
+    loaded = _constant(loaded) if constant_prompt else loaded
     prompt = Prompt(loaded)
     if loaded.job.kind == "request":
         asked = check_requests(dataset, selection=selection, on_progress=on_progress)
@@ -186,6 +184,12 @@ def check_submission(
     if loaded.prompt.image_templates:
         check_shown(loaded, prompt, checked.rows(), checked.folder, str(found.path))
     return replace(checked, remarks=told)
+
+
+def _constant(loaded: JobFile) -> JobFile:
+    """The job file, with leave to ask the same of every row."""
+    prompt = loaded.prompt.model_copy(update={"constant": True})
+    return loaded.model_copy(update={"prompt": prompt})
 
 
 def _columns_needed(loaded: JobFile, prompt: Prompt) -> frozenset[str]:

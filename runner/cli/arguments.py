@@ -152,6 +152,16 @@ class JobArguments:
         is_it = is_json_lines if alone else holds_requests
         return found if is_it(found.paths[0]) else None
 
+    def _without_dataset(self) -> ConfigError:
+        """The error for one file, where a job file and a dataset are needed."""
+        first = str(self.first)
+        if self.first.suffix == ".toml":
+            remedy = f"midnight run {first} INPUT.csv -o OUT.csv"
+            return ConfigError(_("a job file needs a dataset too"), where=first, remedy=remedy)
+        what = _("this is no job file, which says what to do with each row")
+        remedy = _("write one with: {command}").format(command=f"midnight init {first}")
+        return ConfigError(what, where=first, remedy=remedy)
+
     def find_dataset(self) -> DatasetFiles:
         """Find the dataset that goes with the job file.
 
@@ -160,10 +170,7 @@ class JobArguments:
             RunnerError: As `DatasetArguments.find`.
         """
         if not self.dataset.places:
-            remedy = f"midnight run {self.first} INPUT.csv -o OUT.csv"
-            raise ConfigError(
-                _("a job file needs a dataset too"), where=str(self.first), remedy=remedy
-            )
+            raise self._without_dataset()
         if self.model is not None:
             remedy = _("name the model in the job file")
             raise ConfigError(

@@ -52,7 +52,7 @@ def ask(data: Path | None, task: str | None, labels: str | None) -> Answers | No
             return None
         data = Path(named.strip()).expanduser()
     if task is None:
-        task = typer.prompt(_("What is to be done with each row?"))
+        task = typer.prompt(_("What is to be done with each row?"), prompt_suffix=" ")
     if labels is None:
         said = _("Which labels, with commas? Enter: a text of any kind")
         labels = typer.prompt(said, default="", show_default=False)
@@ -106,7 +106,7 @@ def job_text(answers: Answers, dataset: Dataset) -> str:
     """The job file."""
     main, others = _columns(dataset)
     more = "".join(f"\n# also here: {_variable(name)}" for name in others)
-    return f"""# Made by `midnight init {answers.data.name}`. What each key means: docs/jobs.md
+    return f"""# Made by `midnight init {answers.data.name}`. The keys: docs/reference/job-file.md
 
 [job]
 model = "{MODEL}"          # `midnight models` lists what your account can call

@@ -23,6 +23,7 @@ def preset(found: KnownPreset) -> dict[str, Any]:
         "data_use": about.data_use,
         "data_note": about.data_note or None,
         "base_url": about.base_url,
+        "token_url": about.token_url,
         "balance_url": about.balance_url,
         "quotas": {table.name: _quota(table) for table in about.tables},
         "prices": dict(about.prices),

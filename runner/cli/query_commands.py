@@ -203,8 +203,21 @@ def failures(
         return exit_codes.DONE
     from runner.cli.render import failure_view
 
-    session.print(failure_view.failures(rows, causes, found, session.command()))
+    edited = _edited(session, found)
+    session.print(failure_view.failures(rows, causes, found, session.command(), edited))
     return exit_codes.DONE
+
+
+def _edited(session: Session, batch: Batch) -> str | None:
+    """The command that asks a batch's failed rows again with an edited job file."""
+    from runner.path_text import to_path
+    from runner.wording import fmt
+
+    if not batch.job_path:
+        return None
+    files = (fmt.place(to_path(path)) for path in (batch.job_path, batch.input))
+    selection = f" {batch.selection}" if batch.selection else ""
+    return session.command("run", *files) + selection + " --retry-failed"
 
 
 async def _failures(

@@ -34,6 +34,7 @@ from runner.cli.session import Session, print_json, session_of
 from runner.language import _
 
 if TYPE_CHECKING:
+    from runner.app.responses import Submitted
     from runner.store.batches import Batch
 
 app = typer.Typer(rich_markup_mode=None)
@@ -124,7 +125,12 @@ def submit(
     )
     if session.json:
         print_json(as_json.submitted(found))
-        return exit_codes.DONE
+    else:
+        _show_submitted(session, found)
+    return exit_codes.DONE
+
+
+def _show_submitted(session: Session, found: Submitted) -> None:
     from runner.cli.render import status_tables
     from runner.cli.render.layout import facts
     from runner.clock import SystemClock
@@ -142,7 +148,6 @@ def submit(
         else _how_to_resume(session, found.batch)
     )
     session.print(_("go on with: {go_on}").format(go_on=go_on))
-    return exit_codes.DONE
 
 
 def _how_to_resume(session: Session, batch: Batch) -> str:

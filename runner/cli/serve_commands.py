@@ -106,6 +106,46 @@ def key_remove(context: typer.Context, name: ClientName) -> int:
     return exit_codes.DONE
 
 
+Program = Annotated[
+    str,
+    typer.Argument(
+        help=_("cherry-studio, open-webui, openai-python, litellm or continue."), metavar="PROGRAM"
+    ),
+]
+Url = Annotated[str, typer.Option(help=_("Where the server listens."), metavar="URL")]
+Key = Annotated[
+    str,
+    typer.Option(
+        "--key", help=_("The client's key; default: any, for a server without."), metavar="KEY"
+    ),
+]
+Models = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--model",
+        help=_(
+            "A model; may be repeated. Default: the names of [serve] models, or what the "
+            "accounts list."
+        ),
+        metavar="MODEL",
+    ),
+]
+Write = Annotated[
+    bool,
+    typer.Option(
+        "--write",
+        help=_(
+            "Add it to the program's file, of which a copy is kept: .env (open-webui), "
+            "config.yaml (litellm), ~/.continue/config.yaml."
+        ),
+    ),
+]
+Target = Annotated[
+    Path | None,
+    typer.Option("--file", help=_("The file for --write, if elsewhere."), metavar="FILE"),
+]
+
+
 @app.command(
     epilog=examples(
         "midnight setup cherry-studio", "midnight setup continue --write --model Qwen/Qwen3-8B"
@@ -113,58 +153,18 @@ def key_remove(context: typer.Context, name: ClientName) -> int:
 )
 def setup(
     context: typer.Context,
-    program: Annotated[
-        str,
-        typer.Argument(
-            help=_("cherry-studio, open-webui, openai-python, litellm or continue."),
-            metavar="PROGRAM",
-        ),
-    ],
-    url: Annotated[
-        str, typer.Option(help=_("Where the server listens."), metavar="URL")
-    ] = "http://127.0.0.1:8765",
-    key_: Annotated[
-        str,
-        typer.Option(
-            "--key", help=_("The client's key; default: any, for a server without."), metavar="KEY"
-        ),
-    ] = "",
-    model: Annotated[
-        list[str] | None,
-        typer.Option(
-            help=_(
-                "A model; may be repeated. Default: the names of [serve] models, or what the "
-                "accounts list."
-            ),
-            metavar="MODEL",
-        ),
-    ] = None,
-    write: Annotated[
-        bool,
-        typer.Option(
-            "--write",
-            help=_(
-                "Add it to the program's file, of which a copy is kept: .env (open-webui), "
-                "config.yaml (litellm), ~/.continue/config.yaml."
-            ),
-        ),
-    ] = False,
-    file: Annotated[
-        Path | None, typer.Option(help=_("The file for --write, if elsewhere."), metavar="FILE")
-    ] = None,
+    program: Program,
+    url: Url = "http://127.0.0.1:8765",
+    key_: Key = "",
+    model: Models = None,
+    write: Write = False,
+    file: Target = None,
 ) -> int:
     """Show what to enter in another program so that it asks `midnight serve`, or write it."""
     from runner.cli.client_setup_action import set_up
 
-    return set_up(
-        session_of(context),
-        program,
-        url,
-        key_,
-        model or [],
-        write=write or file is not None,
-        file=file,
-    )
+    write = write or file is not None
+    return set_up(session_of(context), program, url, key_, model or [], write=write, file=file)
 
 
 server.add_typer(key, name="key")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from runner import exact_json
@@ -14,6 +15,7 @@ from runner.cli.submit_action import check
 from runner.clock import SystemClock
 from runner.core.retry import Succeed
 from runner.engine.call import CallTrace
+from runner.language import _
 
 
 def try_rows(session: Session, task: JobArguments) -> int:
@@ -26,6 +28,10 @@ def try_rows(session: Session, task: JobArguments) -> int:
     from runner.cli.render import trial_view  # noqa: PLC0415 - not for --json
 
     session.print(trial_view.shown(found, session.out.width, SystemClock().now()))
+    if not found.ran.left:
+        whole = replace(task, dataset=replace(task.dataset, limit=None))
+        every = session.command("run", *whole.to_argv(), "-o")
+        session.print(_("all rows: {every} OUT").format(every=every))
     return code_of(found.ran)
 
 

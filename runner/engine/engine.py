@@ -193,11 +193,9 @@ class Engine:
                 failure = defect(error)
             self._closing, self._admitting = True, False
             deadline = min(self._deadline, anyio.current_time() + self._options.drain_s)
-            hindrance = await drain(
-                self._calls, self._settle_ended, self._alarm, self._trouble, deadline
-            )
+            drained = drain(self._calls, self._settle_ended, self._alarm, self._trouble, deadline)
+            failure = await drained or failure
             self._calls.give_up()
-            failure = hindrance or failure
             if self._calls.ended and (failure or self._trouble.what):
                 failure = self._unstored = keep_unstored(
                     self._calls, self._database.path, failure, self._trouble.what
@@ -296,10 +294,10 @@ class Engine:
         self._memory = await self._current_memory()
         self._accounts.want_prices(scheduler.routes(self._memory))
         with anyio.move_on_after(FIRST_POLL_S):
-            while not (
-                self._closing or (self._accounts.polled and self._provider_clock.is_settled)
-            ):
+            while not (self._accounts.polled and self._provider_clock.is_settled):
                 self._alarm.arm()
+                if self._closing:
+                    return
                 if self._posts:
                     await self._write(self._memory)
                 else:

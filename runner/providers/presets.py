@@ -65,6 +65,7 @@ class Preset:
         name: The preset's key.
         title: The provider's name, for people.
         base_url: Of the API, without a trailing slash; None: the user must name one.
+        token_url: The page where its tokens are made, or None.
         balance_url: Where the balance is told and a token can be checked at no cost; or None.
         price_url: Where a model's price is told, or None; ``{model}`` stands for its name.
         zone: The time zone whose midnight resets the daily allowances.
@@ -88,6 +89,7 @@ class Preset:
     name: str
     title: str
     base_url: str | None
+    token_url: str | None
     balance_url: str | None
     price_url: str | None
     zone: str
@@ -200,6 +202,7 @@ class _PresetBuilder:
             name=self._name,
             title=table.title or self._name,
             base_url=table.base_url,
+            token_url=table.token_url,
             balance_url=table.balance_url,
             price_url=table.price_url,
             zone=table.zone,

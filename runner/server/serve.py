@@ -60,10 +60,8 @@ async def serve(
                 failure = error
             stopped.set()
 
-        tasks.start_soon(run)
-        tasks.start_soon(gateway.batches.work)
-        tasks.start_soon(drafts.work)
-        tasks.start_soon(app.work)
+        for work in (run, gateway.batches.work, drafts.work, app.work):
+            tasks.start_soon(work)
         try:
             await serve_app(app, host, port, ready=ready, until=stopped)
         except ConfigError as error:

@@ -192,6 +192,7 @@ class ProviderTable(TomlTable):
     Attributes:
         title: The provider's name, for people; by default the table's.
         base_url: The URL of the API; None: the account must name one.
+        token_url: A page where its tokens are made, for people.
         balance_url: A URL that tells the balance, or checks a token, at no cost. It is asked with
             the token.
         price_url: A URL that tells a model's price; ``{model}`` stands for its name.
@@ -216,6 +217,7 @@ class ProviderTable(TomlTable):
 
     title: Name | None = None
     base_url: BaseUrl | None = None
+    token_url: PageUrl | None = None
     balance_url: BaseUrl | None = None
     price_url: PageUrl | None = None
     as_of: Annotated[str, StringConstraints(pattern=r"^20\d\d-(0[1-9]|1[0-2])$")] | None = None

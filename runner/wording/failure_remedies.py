@@ -14,7 +14,7 @@ FILTERED = _(
 TOO_LONG = _("the row is too long for the model: shorten it, or name a model with a larger context")
 UNCLEAR = _(
     "say in [prompt] more plainly what the answer looks like, or allow it in [answer] (labels, "
-    "synonyms, range, schema); then: run … --retry-failed"
+    "synonyms, range, schema)"
 )
 EMPTY = _("more max_tokens, thinking turned off in [parameters], or another model")
 REMEDIES = (

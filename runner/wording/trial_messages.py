@@ -20,6 +20,15 @@ MOST = 3_000  # characters of a text; the rest is only counted
 MOST_OF_A_ROW = 400
 
 
+def calls_to_show(found: Trial) -> Iterator[tuple[int, CallTrace]]:
+    """The calls with their numbers; of those that never left this machine only the first."""
+    unsent = 0
+    for number, each in enumerate(found.calls, 1):
+        unsent += each.result.verdict.kind is Kind.LOCAL
+        if each.result.verdict.kind is not Kind.LOCAL or unsent == 1:
+            yield number, each
+
+
 def title(found: Trial, each: CallTrace, number: int) -> str:
     """``call 1: rows 1, 2, Qwen/Qwen3-8B on mine``."""
     rows = [str(found.number(end.job.job_id)) for end in each.jobs]
@@ -128,7 +137,7 @@ def end(found: Trial, now: int) -> str:
         return told
     waits = wait_messages.end_reasons(ran.waiting, now) if ran.ending is Ending.SPENT else []
     why = fmt.SEMICOLON.join(waits) or reasons.told(found.batch.pause_reason) or _("stopped")
-    return _("{why}; {told}, {rows} not").format(
+    return _("{why}; {told}, {rows} left").format(
         why=why, told=told, rows=fmt.count(ran.left, "row")
     )
 

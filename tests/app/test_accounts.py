@@ -62,7 +62,9 @@ def test_a_token_that_is_named_is_sent(tmp_path: Path) -> None:
 def test_a_provider_that_is_known_to_need_a_token_is_not_called_without(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="names no token") as caught:
         sent(configured(tmp_path, AccountSettings(provider="groq")))
-    assert caught.value.remedy == 'add token = "env:GROQ_API_KEY" to it'
+    add, _, page = (caught.value.remedy or "").partition("\n")
+    assert add == 'add token = "env:GROQ_API_KEY" to it'
+    assert page.endswith("https://console.groq.com/keys")
 
 
 def test_the_starts_of_a_server_of_ones_own_are_limited_only_by_the_account(tmp_path: Path) -> None:

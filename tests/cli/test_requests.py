@@ -206,7 +206,7 @@ def test_several_files_are_one_batch(midnight: Any) -> None:
         (("job.toml", "data.csv", "--model", "m"), "--model is for requests"),
         (("job.toml", "data.csv", "-o", "x.csv", "--errors", "y.jsonl"), "leave out --errors"),
         (("job.toml", "data.csv", "--errors", "y.jsonl"), "--errors goes with -o"),
-        (("data.csv",), "a job file needs a dataset too"),
+        (("data.csv",), "this is no job file"),
         (("asked.jsonl", "-o", "asked.jsonl"), "would replace the dataset"),
         (("asked.jsonl", "-o", "x.jsonl", "--errors", "asked.jsonl"), "would replace the dataset"),
         (("asked.jsonl", "data.csv"), "data.csv"),

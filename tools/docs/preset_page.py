@@ -40,9 +40,10 @@ def presets() -> str:
 def _preset(found: Preset) -> Iterator[str]:
     yield f"## {found.title}\n"
     place = code(found.base_url) if found.base_url else "the `base_url` of the account"
+    page = f" A token is made on <{found.token_url}>." if found.token_url else ""
     source = f" The facts are from <{found.source}>." if found.source else ""
     zone = f"Days and months end at midnight in {found.zone}."
-    yield f'`provider = "{found.name}"` calls {place}. {zone}{source}\n'
+    yield f'`provider = "{found.name}"` calls {place}. {zone}{page}{source}\n'
     quotas = [
         (
             code(quota.name),

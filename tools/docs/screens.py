@@ -10,6 +10,7 @@ history that `report` shows is made by a run in virtual time.
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -50,8 +51,7 @@ def stage(*simulated: str) -> Iterator[Stage]:
     """A folder with the ready jobs, a database and a simulated provider of its own."""
     with tempfile.TemporaryDirectory(prefix="midnight-") as name:
         folder = Path(name)
-        for file in (ROOT / "jobs").iterdir():
-            (folder / file.name).symlink_to(file)
+        shutil.copytree(ROOT / "jobs", folder, dirs_exist_ok=True)
         command = [sys.executable, "-m", "runner", "simulate", "--port", "0", "--json", *simulated]
         environ = {
             **{key: os.environ[key] for key in ("PATH", "PYTHONPATH") if key in os.environ},

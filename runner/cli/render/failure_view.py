@@ -19,11 +19,20 @@ LONGEST_QUOTE = 150
 
 
 def failures(
-    rows: Sequence[Failure], causes: Sequence[Cause], batch: Batch, command: str
+    rows: Sequence[Failure],
+    causes: Sequence[Cause],
+    batch: Batch,
+    command: str,
+    edited: str | None = None,
 ) -> RenderableType:
     """Each cause with its number, an example and a remedy; then the rows.
 
-    `command` is ``midnight`` with the global options that were given.
+    Args:
+        rows: The rows that are shown.
+        causes: Why they failed, the most frequent first.
+        batch: The batch.
+        command: ``midnight`` with the global options that were given.
+        edited: The command that asks them again with an edited job file, if there is one.
     """
     if not rows:
         return Text(
@@ -52,6 +61,7 @@ def failures(
             ),
             "dim",
         ),
+        *([Text(_("with an edited job file: {edited}").format(edited=edited))] if edited else []),
     )
 
 

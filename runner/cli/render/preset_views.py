@@ -58,6 +58,8 @@ def _facts(found: KnownPreset, now: int) -> Iterator[tuple[str, str]]:
     if about.source:
         yield _("source"), about.source
     yield _("base URL"), about.base_url or _("the account must name it")
+    if about.token_url:
+        yield _("tokens"), about.token_url
     if about.balance_url:
         yield _("balance URL"), about.balance_url
     if (told := sentence(about)) is not None:

@@ -17,7 +17,7 @@ NARROW = 100  # columns; with fewer the panels are stacked
 def shown(found: Trial, width: int, now: int) -> RenderableType:
     """The whole of a trial, for a console of `width` columns."""
     parts: list[RenderableType] = []
-    for number, each in enumerate(found.calls, 1):
+    for number, each in trial_messages.calls_to_show(found):
         title = Text(trial_messages.title(found, each, number), "bold")
         parts += [title, _panels(found, each, width), Text()]
     return Group(*parts, *map(Text, trial_messages.without_call(found)), _end(found, now))

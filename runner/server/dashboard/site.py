@@ -80,40 +80,10 @@ class Dashboard:
         self._visits = Visits(gateway.clients)
         self._watchers = 0
         self._review = ReviewPages(midnight, self._visits.name_of)
-        pages, accounts = BatchPages(midnight, overview), AccountPages(midnight, overview)
-        submission, submit = SubmissionPages(drafts, overview), f"{ROOT}/submit"
-        batch = "/batches/{batch}"
-        shown: Sequence[tuple[str, Page, MakePieces]] = (
-            ("", self._now, self._now_pieces),
-            ("/accounts", accounts.accounts, accounts.account_pieces),
-            ("/calls", accounts.calls, accounts.call_pieces),
-            ("/batches", pages.listed, pages.list_pieces),
-            (batch, pages.one, pages.one_pieces),
-            (f"{batch}/failures", pages.failures, pages.failure_pieces),
-            (f"{batch}/rows/{{row}}", pages.row, pages.row_pieces),
-        )
         self._app = Starlette(
             routes=[
-                Route("/", self._look(self._now)),
-                *(Route(f"{ROOT}{path}", self._look(look)) for path, look, _ in shown),
-                *(Route(f"{ROOT}/live{path}", self._follow(make)) for path, _, make in shown),
-                Route(f"{ROOT}{batch}/review", self._look(self._review.show)),
-                Route(f"{ROOT}{batch}/review", self._change(self._review.change), methods=["POST"]),
-                Route(
-                    f"{ROOT}/batches/{{batch}}/{{action}}",
-                    self._change(pages.change),
-                    methods=["POST"],
-                ),
-                Route(f"{ROOT}/clients", self._look(ClientPages(gateway, overview).setups)),
-                Route(submit, self._look(submission.empty)),
-                Route(submit, self._take(submission.take), methods=["POST"]),
-                Route(f"{submit}/{{draft}}", self._look(submission.show)),
-                Route(f"{submit}/{{draft}}", self._take(submission.retake), methods=["POST"]),
-                Route(
-                    f"{submit}/{{draft}}/{{action}}",
-                    self._change(submission.change),
-                    methods=["POST"],
-                ),
+                *self._routes_of_pages(midnight, overview),
+                *self._routes_of_submissions(SubmissionPages(drafts, overview)),
                 Route(f"{ROOT}/enter", self._enter, methods=["POST"]),
                 Route(f"{ROOT}/leave", self._change(self._leave), methods=["POST"]),
                 Route(f"{ROOT}/static/{{name}}", self._static),
@@ -126,6 +96,42 @@ class Dashboard:
                 Exception: _defect,
             },
         )
+
+    def _routes_of_pages(self, midnight: Application, overview: LiveOverview) -> list[Route]:
+        """What shows how things stand, each page with what keeps it up to date; and its forms."""
+        pages, accounts = BatchPages(midnight, overview), AccountPages(midnight, overview)
+        batch = "/batches/{batch}"
+        shown: Sequence[tuple[str, Page, MakePieces]] = (
+            ("", self._now, self._now_pieces),
+            ("/accounts", accounts.accounts, accounts.account_pieces),
+            ("/calls", accounts.calls, accounts.call_pieces),
+            ("/batches", pages.listed, pages.list_pieces),
+            (batch, pages.one, pages.one_pieces),
+            (f"{batch}/failures", pages.failures, pages.failure_pieces),
+            (f"{batch}/rows/{{row}}", pages.row, pages.row_pieces),
+        )
+        review, change = f"{ROOT}{batch}/review", f"{ROOT}{batch}/{{action}}"
+        return [
+            Route("/", self._look(self._now)),
+            *(Route(f"{ROOT}{path}", self._look(look)) for path, look, _ in shown),
+            *(Route(f"{ROOT}/live{path}", self._follow(make)) for path, _, make in shown),
+            Route(review, self._look(self._review.show)),
+            Route(review, self._change(self._review.change), methods=["POST"]),
+            Route(change, self._change(pages.change), methods=["POST"]),
+            Route(f"{ROOT}/clients", self._look(ClientPages(self._gateway, overview).setups)),
+        ]
+
+    def _routes_of_submissions(self, pages: SubmissionPages) -> list[Route]:
+        """What takes a dataset and a job file in, and shows what they come to before they start."""
+        place = f"{ROOT}/submit"
+        draft, action = f"{place}/{{draft}}", f"{place}/{{draft}}/{{action}}"
+        return [
+            Route(place, self._look(pages.empty)),
+            Route(place, self._take(pages.take), methods=["POST"]),
+            Route(draft, self._look(pages.show)),
+            Route(draft, self._take(pages.retake), methods=["POST"]),
+            Route(action, self._change(pages.change), methods=["POST"]),
+        ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""

@@ -117,7 +117,7 @@ class SubmissionPages:
             told=lineage_messages.told(draft.queued) if draft.queued else (),
             calls=[
                 (trial_messages.title(trial, each, number), trial_messages.said(trial, each))
-                for number, each in enumerate(trial.calls, 1)
+                for number, each in trial_messages.calls_to_show(trial)
             ]
             if trial
             else (),

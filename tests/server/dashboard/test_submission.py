@@ -12,6 +12,7 @@ import pytest
 from support.files import JOB
 
 from runner.app import draft_folders
+from runner.server.dashboard import submission
 from tests.server.conftest import Served, Serving
 from tests.server.dashboard import pages
 from tests.server.dashboard.pages import (
@@ -252,6 +253,29 @@ def test_what_nobody_starts_is_removed_after_an_hour_and_what_is_started_stays(
     served.do(served.application.delete, [served.do(served.application.batch, "2")])
     served.do(folders.remove_unused)
     assert kept(served) == []
+
+
+def test_a_server_that_is_stopped_while_it_queues_goes_on_when_it_is_started_again(
+    serving: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(submission, "WAIT_S", 0.0)
+    rows = "text\n" + "".join(f"row {n}\n" for n in range(60_000))
+
+    def loaded(served: Served) -> int:
+        found = served.do(served.application.batches)
+        return found[0].rows_loaded if found else 0
+
+    with serving(calls_per_day=1) as served, served.http(follow_redirects=True) as http:
+        url, page = settled(http, hand_in(http, rows, text=JOB))
+        http.post(f"{url}/start", data={"csrf": csrf(page)}, timeout=30)
+        before = loaded(served)
+    assert before < 60_000
+    with serving(calls_per_day=1) as served:
+        until = time.monotonic() + 20
+        while loaded(served) < 60_000:
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        assert served.do(served.application.batch, "1").state == "active"
 
 
 def test_a_draft_is_discarded(served: Served, http: httpx.Client) -> None:
