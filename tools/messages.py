@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import inspect
 import io
+import re
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -25,6 +26,10 @@ FOLDER = SOURCES / "locale"
 TEMPLATE = FOLDER / "midnight.pot"
 LANGUAGES = ("zh_TW", "zh_CN")
 Message = str | tuple[str, str]
+_IN_PAGE = re.compile(
+    r'\b_\("(?P<told>(?:[^"\\]|\\.)*)"\)'
+    r'|fmt\.count\((?:[^()"]|\([^()]*\))*, "(?P<noun>[a-z ]+)"(?:, "(?P<plural>[a-z ]+)")?\)'
+)
 # Of a header, what says nothing, or changes each time.
 _VOLATILE = (
     *(b'"POT-Creation-Date', b'"PO-Revision-Date', b'"Report-Msgid', b'"Project-Id'),
@@ -39,7 +44,21 @@ def collected(root: Path = SOURCES) -> Catalog:
         place = path.relative_to(ROOT).as_posix()
         for message in messages_of(ast.parse(path.read_text(encoding="utf-8"))):
             found.add(message, locations=[(place, 0)], flags=_flags(message))
+    for path in sorted(root.rglob("*.html")):
+        place = path.relative_to(ROOT).as_posix()
+        for message in messages_of_page(path.read_text(encoding="utf-8")):
+            found.add(message, locations=[(place, 0)], flags=_flags(message))
     return found
+
+
+def messages_of_page(text: str) -> Iterator[Message]:
+    """The messages of one template of the dashboard."""
+    for found in _IN_PAGE.finditer(text):
+        if found["told"] is not None:
+            yield found["told"].replace('\\"', '"')
+        else:
+            noun = found["noun"]
+            yield "{number} " + noun, "{number} " + (found["plural"] or noun + "s")
 
 
 def messages_of(tree: ast.AST) -> Iterator[Message]:

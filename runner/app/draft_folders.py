@@ -16,6 +16,7 @@ from runner.app.application import Application
 from runner.clock import Clock
 from runner.errors import InputError
 from runner.files.target import as_output_errors
+from runner.language import _
 from runner.path_text import to_path
 from runner.threads import in_thread
 
@@ -92,5 +93,8 @@ def file_name(name: str) -> str:
     stem, dot, suffix = shown.partition(".")
     kept = f"{stem[: max(1, _LONGEST_NAME - len(dot + suffix))]}{dot}{suffix}"[:_LONGEST_NAME]
     if not stem or kept in {".", ".."}:
-        raise InputError(f"{name[:_LONGEST_NAME]!r} is no name of a file", remedy="rename the file")
+        raise InputError(
+            _("{name!r} is no name of a file").format(name=name[:_LONGEST_NAME]),
+            remedy=_("rename the file"),
+        )
     return kept

@@ -29,6 +29,7 @@ from runner.clock import Clock
 from runner.core.states import BatchState
 from runner.errors import EngineError, InputError, JobFileError, NotFoundError, RunnerError
 from runner.files import Selection
+from runner.language import _, gettext_noop
 from runner.path_text import to_path
 from runner.threads import in_thread
 
@@ -44,10 +45,10 @@ class Activity(StrEnum):
     """What is being done for a draft."""
 
     NOTHING = ""
-    CHECKING = "reading"
-    PLANNING = "reckoning"
-    TRYING = "trying"
-    QUEUEING = "queueing"
+    CHECKING = gettext_noop("reading")
+    PLANNING = gettext_noop("reckoning")
+    TRYING = gettext_noop("trying")
+    QUEUEING = gettext_noop("queueing")
 
 
 class Field(StrEnum):
@@ -156,7 +157,9 @@ class Drafts:
         while len(self._drafts) >= MOST_DRAFTS:
             oldest = next((one for one in self._drafts.values() if not one.doing), None)
             if oldest is None:
-                raise InputError("too many datasets are handed in at once", remedy="wait a moment")
+                raise InputError(
+                    _("too many datasets are handed in at once"), remedy=_("wait a moment")
+                )
             del self._drafts[oldest.id]
         self._drafts[draft.id] = draft
         self.check(draft)
@@ -170,8 +173,8 @@ class Drafts:
         """
         draft = self._drafts.pop(draft_id, None)
         if draft is None:
-            remedy = "hand the dataset in again: what nobody queues is kept for an hour"
-            raise NotFoundError("this dataset is not kept any more", remedy=remedy)
+            remedy = _("hand the dataset in again: what nobody queues is kept for an hour")
+            raise NotFoundError(_("this dataset is not kept any more"), remedy=remedy)
         self._drafts[draft_id] = draft
         self.folders.touch(draft.folder)
         return draft
@@ -217,12 +220,14 @@ class Drafts:
             InputError: Something is.
         """
         if draft.doing:
-            raise InputError(f"{draft.dataset}: {draft.doing}", remedy="wait until that is done")
+            raise InputError(
+                f"{draft.dataset}: {_(draft.doing)}", remedy=_("wait until that is done")
+            )
 
     def _start(self, draft: Draft, work: Callable[[Draft], Awaitable[None]]) -> None:
         self.require_idle(draft)
         if self._tasks is None:
-            raise InputError("the server is starting", remedy="try again in a moment")
+            raise InputError(_("the server is starting"), remedy=_("try again in a moment"))
         draft.doing, draft.idle = Activity.CHECKING, anyio.Event()
         self._tasks.start_soon(self._do, draft, work)
 
@@ -234,9 +239,8 @@ class Drafts:
             draft.problem, draft.problem_field = error, _field_of(error)
         except Exception:
             log.exception("a dataset that was handed in could not be worked on")
-            what, remedy = "the server has a defect", "the log of midnight serve tells more"
-            draft.problem = EngineError(what, remedy=remedy)
-            draft.problem_field = Field.DATASET
+            what, remedy = _("the server has a defect"), _("the log of midnight serve tells more")
+            draft.problem, draft.problem_field = EngineError(what, remedy=remedy), Field.DATASET
         finally:
             draft.doing = Activity.NOTHING
             draft.idle.set()
@@ -264,7 +268,7 @@ class Drafts:
 
     async def _queue(self, draft: Draft) -> None:
         if draft.checked is None:
-            raise JobFileError("it is not right yet", remedy="correct what is wrong first")
+            raise JobFileError(_("it is not right yet"), remedy=_("correct what is wrong first"))
         draft.doing = Activity.QUEUEING
         draft.queued = await self._midnight.submit(draft.checked, partial(_set_progress, draft))
         self._changed()

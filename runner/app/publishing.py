@@ -25,7 +25,7 @@ from runner.engine.progress import Progress, Watcher
 from runner.store.batches import Batch
 
 EVERY_MS = 1_000
-STALE_MS = 60_000
+STALE_MS = 120_000
 """A runner that has said nothing for so long is stopped by its system, or hangs."""
 
 

@@ -91,7 +91,10 @@ def _check_inside(tables: dict[str, Any], folder: Path, where: str) -> None:
         values = tables.get(table)
         name = values.get(key) if isinstance(values, dict) else None
         if isinstance(name, str) and not _is_inside(folder, name):
-            what, remedy = f'"{name}" is elsewhere on this machine', "hand the file in, too"
+            what, remedy = (
+                _('"{name}" is elsewhere on this machine').format(name=name),
+                _("hand the file in, too"),
+            )
             raise JobFileError(what, where=f"{where}: [{table}] {key}", remedy=remedy)
 
 

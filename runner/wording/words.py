@@ -14,6 +14,19 @@ BATCH_STATES = {
     BatchState.PAUSED: _("paused"),
     BatchState.CANCELLED: _("cancelled"),
 }
+# Of a batch and of a row, as the dashboard names them.
+STATES = {
+    **{state.value: word for state, word in BATCH_STATES.items()},
+    "done": _("done"),
+    "ready": _("ready"),
+    "waiting": _("waiting"),
+    "running": _("running"),
+    "succeeded": _("succeeded"),
+    "failed": _("failed"),
+    "pending": _("pending"),
+    "duplicate": _("duplicate"),
+    "queued": _("queued"),
+}
 SOURCES = {
     Source.PRESET: _("preset"),
     Source.CONFIGURED: _("configured"),

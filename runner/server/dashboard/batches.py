@@ -14,6 +14,7 @@ from runner.app.application import Application
 from runner.app.live import LiveOverview
 from runner.core.states import BatchState
 from runner.errors import InputError, NotFoundError
+from runner.language import _
 from runner.server.dashboard.live import Cached, Piece
 from runner.server.dashboard.now import batch_view, state_of
 from runner.server.dashboard.pages import HEADERS, render, show
@@ -198,7 +199,7 @@ class BatchPages:
         elif action in CHANGES:
             await self._midnight.set_state(batch, CHANGES[action])
         else:
-            raise NotFoundError(f"nothing is called {action!r}")
+            raise NotFoundError(_("nothing is called {action!r}").format(action=action))
         self._causes.pop(batch.id, None)
         self._live.changed()
         back = "" if fields.get("back") == "batches" else f"/{batch.id}"
@@ -207,8 +208,10 @@ class BatchPages:
     async def _prioritise(self, batch: Batch, text: str) -> None:
         value = number_of(text.removeprefix("-"))
         if value is None or not _LOWEST <= value <= _HIGHEST:
-            what = f"a priority is a whole number from {_LOWEST} to {_HIGHEST}"
-            raise InputError(what, remedy="lower goes first; 0 is usual")
+            what = _("a priority is a whole number from {lowest} to {highest}").format(
+                lowest=_LOWEST, highest=_HIGHEST
+            )
+            raise InputError(what, remedy=_("lower goes first; 0 is usual"))
         await self._midnight.set_priority(batch, -value if text.startswith("-") else value)
 
     async def _retry(self, batch: Batch, example: str) -> None:
@@ -219,7 +222,11 @@ class BatchPages:
         causes = await self._midnight.causes(batch)
         cause = next((one for one in causes if str(one.example) == example), None)
         if cause is None:
-            raise NotFoundError(f"row {example[:_MOST_DIGITS]} has not failed, or no longer")
+            raise NotFoundError(
+                _("row {example} has not failed, or no longer").format(
+                    example=example[:_MOST_DIGITS]
+                )
+            )
         await self._midnight.retry(batch, cause)
 
     async def _batch(self, request: Request) -> Batch:
@@ -228,7 +235,7 @@ class BatchPages:
         for batch in found:
             if batch.id == number:
                 return batch
-        raise NotFoundError("there is no such batch", remedy="it may have been deleted")
+        raise NotFoundError(_("there is no such batch"), remedy=_("it may have been deleted"))
 
 
 def _wanted(request: Request, batch: Batch) -> Wanted:

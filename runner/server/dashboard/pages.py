@@ -8,13 +8,17 @@ from typing import Any
 from urllib.parse import urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from runner.app import reasons
+from runner.app.report_words import OUTCOMES
 from runner.core.window import NEVER
+from runner.language import LANGUAGE, _, gettext_noop
 from runner.server.dashboard import live
 from runner.server.dashboard.live import Piece
-from runner.wording import calls, fmt, messages
+from runner.wording import calls, fmt, messages, words
 
 ROOT = "/dashboard"
 HERE = Path(__file__).parent
@@ -29,6 +33,18 @@ HEADERS = {
     "cache-control": "no-store",
 }
 
+PAGES = (
+    *(gettext_noop("now"), gettext_noop("batches"), gettext_noop("submit")),
+    *(gettext_noop("accounts"), gettext_noop("calls"), gettext_noop("clients")),
+)
+"""What the pages are called in the bar at the top."""
+
+
+def _told(message: str) -> Markup:
+    """A message in the reader's language; what is put into its places is escaped."""
+    return Markup(_(message))  # noqa: S704 - ours, and so is its translation
+
+
 _ENVIRONMENT = Environment(
     loader=FileSystemLoader(HERE / "templates"),
     autoescape=True,
@@ -42,6 +58,11 @@ _ENVIRONMENT.globals |= {
     "never": NEVER,
     "call_states": calls.STATES,
     "job_waits": calls.WAITS,
+    "_": _told,
+    "state_words": words.STATES,
+    "outcome_words": OUTCOMES,
+    "told_reason": reasons.told,
+    "language": (LANGUAGE or "en").replace("_", "-"),
 }
 
 

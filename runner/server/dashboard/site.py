@@ -24,6 +24,7 @@ from runner.app.drafts import Drafts
 from runner.app.gateway import Gateway
 from runner.app.live import LiveOverview
 from runner.errors import InputError, NotFoundError, RunnerError
+from runner.language import _
 from runner.server.dashboard import live, now
 from runner.server.dashboard.accounts import AccountPages
 from runner.server.dashboard.batches import BatchPages, Page
@@ -59,7 +60,7 @@ Fields = dict[str, str]
 Change = Callable[[Request, Fields], Awaitable[Response]]
 Take = Callable[..., Awaitable[Response]]
 MakePieces = Callable[[Request, Visit], Awaitable[Sequence[Piece]]]
-_FOREIGN = "this form is not from a page of this server, or the server was restarted"
+_FOREIGN = _("this form is not from a page of this server, or the server was restarted")
 
 
 def is_of_dashboard(path: str) -> bool:
@@ -162,7 +163,7 @@ class Dashboard:
                 return page("enter.html", 401, refused=False, to="/")
             fields = await read_fields(request)
             if not self._visits.accepts(request, visit, fields.pop(CSRF_FIELD, "")):
-                return _error(403, _FOREIGN, "load the page again, then repeat it")
+                return _error(403, _FOREIGN, _("load the page again, then repeat it"))
             request.state.visit = visit
             return await change(request, fields)
 
@@ -178,10 +179,12 @@ class Dashboard:
 
             def allow(form: Form) -> None:
                 if not self._visits.accepts(request, visit, form.fields.get(CSRF_FIELD, "")):
-                    raise invalid(f"{_FOREIGN}; load the page again", status=403)
+                    raise invalid(
+                        _("{foreign}; load the page again").format(foreign=_FOREIGN), status=403
+                    )
 
             if not comes_from_here(request):
-                return _error(403, _FOREIGN, "load the page again, then repeat it")
+                return _error(403, _FOREIGN, _("load the page again, then repeat it"))
             return await take(request, visit, allow, keyed=self._gateway.clients.need_keys)
 
         return answer
@@ -201,9 +204,9 @@ class Dashboard:
         async def answer(request: Request) -> Response:
             visit = await self._visits.find(request)
             if visit is None:
-                return _error(401, "this page needs a key", "load it again")
+                return _error(401, _("this page needs a key"), _("load it again"))
             if self._watchers >= _MOST_WATCHERS:
-                return _error(503, "too many pages are open", "close some")
+                return _error(503, _("too many pages are open"), _("close some"))
             headers = HEADERS | {"x-accel-buffering": "no"}
             kind = "text/event-stream"
             return StreamingResponse(watched(request, visit), media_type=kind, headers=headers)
@@ -219,7 +222,9 @@ class Dashboard:
 
     async def _enter(self, request: Request) -> Response:
         if not comes_from_here(request):
-            return _error(403, "this form is not from a page of this server", "open the dashboard")
+            return _error(
+                403, _("this form is not from a page of this server"), _("open the dashboard")
+            )
         fields = await read_fields(request)
         visit = await self._visits.enter(fields.get("key", "").strip())
         to = _target(fields.get("to", "/"))
@@ -253,11 +258,11 @@ async def read_fields(request: Request) -> Fields:
     async for part in request.stream():
         body += part
         if len(body) > _MOST_FORM_BYTES:
-            raise HTTPException(413, "the form is too large")
+            raise HTTPException(413, _("the form is too large"))
     try:
         found = parse_qs(body.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
     except ValueError:
-        raise HTTPException(400, "this is no form") from None
+        raise HTTPException(400, _("this is no form")) from None
     return {name: values[-1] for name, values in found.items()}
 
 
@@ -272,7 +277,7 @@ def _error(status: int, what: str, remedy: str = "") -> HTMLResponse:
 
 async def _failed(_request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - as it is registered
-    what = {404: "there is no such page", 405: "that cannot be done here"}
+    what = {404: _("there is no such page"), 405: _("that cannot be done here")}
     return _error(error.status_code, what.get(error.status_code, error.detail))
 
 
@@ -290,7 +295,7 @@ async def _broken(_request: Request, error: Exception) -> Response:
 
 async def _defect(_request: Request, error: Exception) -> Response:
     log.error("a page could not be made", exc_info=error)
-    return _error(500, "this page has a defect", "the log of midnight serve tells more")
+    return _error(500, _("this page has a defect"), _("the log of midnight serve tells more"))
 
 
 def _of(error: Exception, status: int) -> Response:

@@ -25,6 +25,7 @@ from runner.errors import (
     StoreError,
 )
 from runner.files.target import as_output_errors
+from runner.language import _
 from runner.server.dashboard.pages import HEADERS, page
 from runner.server.dashboard.visits import Visit
 from runner.server.replies import Problem, invalid
@@ -140,7 +141,7 @@ class SubmissionPages:
                 await self._drafts.discard(draft)
                 return RedirectResponse(ROOT, 303, HEADERS)
             case other:
-                raise NotFoundError(f"nothing is called {other!r}")
+                raise NotFoundError(_("nothing is called {other!r}").format(other=other))
         return _to(draft)
 
     def _draft(self, request: Request) -> Draft:
@@ -210,7 +211,10 @@ def _place(folder: Path, allow: Allow, form: Form, _field: str, filename: str) -
     if not filename:
         return None
     if len(form.files) >= MOST_FILES:
-        raise invalid(f"at most {MOST_FILES:,} files are taken at once", status=413)
+        raise invalid(
+            _("at most {most:,} files are taken at once").format(most=MOST_FILES),
+            status=413,
+        )
     return folder / f"{len(form.files)}{_PART}"
 
 
@@ -223,8 +227,12 @@ def _job_of(folder: Path, form: Form) -> str:
     sent = [one for one in form.files if one.field == "job"]
     text, ready = form.fields.get("text", ""), form.fields.get("ready", "")
     if len(sent) + bool(text.strip()) + bool(ready) != 1:
-        given = "more than one job is named" if sent or text.strip() or ready else "there is no job"
-        remedy = "choose a ready one, or a file, or paste one"
+        given = (
+            _("more than one job is named")
+            if sent or text.strip() or ready
+            else _("there is no job")
+        )
+        remedy = _("choose a ready one, or a file, or paste one")
         raise JobFileError(given, remedy=remedy)
     if sent:
         return _put(folder, sent[0])
@@ -246,8 +254,8 @@ def _dataset_of(folder: Path, form: Form) -> str:
         return names["dataset"]
     ready = form.fields.get("ready", "")
     if not ready:
-        raise InputError("there is no dataset", remedy="choose a file")
-    *_, sample = templates.arguments(templates.copy(ready, folder, keep=True))
+        raise InputError(_("there is no dataset"), remedy=_("choose a file"))
+    *_rest, sample = templates.arguments(templates.copy(ready, folder, keep=True))
     return sample
 
 
