@@ -52,7 +52,7 @@ docs: $(VENV)/ready-for-docs
 reference: $(VENV)/installed
 	$(BIN)/python tools/docs/reference.py
 
-pictures: $(VENV)/ready-for-docs
+pictures: $(VENV)/ready-for-docs $(VENV)/ready-to-test
 	$(BIN)/python tools/docs/drawings.py
 	$(BIN)/python tools/docs/screens.py
 	@mkdir -p build/pictures

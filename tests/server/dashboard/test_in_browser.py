@@ -59,6 +59,16 @@ def busy(serving: Serving, tmp_path: Path) -> Iterator[Served]:
         yield served
 
 
+WITHOUT_FOLDER = """folder => {
+    const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    while (texts.nextNode()) {
+        const text = texts.currentNode;
+        text.data = text.data.replaceAll(folder, "~/data");
+    }
+}"""
+"""So that a picture shows nobody's temporary folder."""
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
@@ -97,6 +107,7 @@ class Watched:
             scheme = self.page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
             shade = "dark" if scheme else "light"
             path = Path(pictures, f"dashboard-{name}-{width}-{shade}.png")
+            self.page.evaluate(WITHOUT_FOLDER, str(self.served.database.parent))
             self.page.screenshot(path=path)
             with Image.open(path) as drawn:
                 drawn.convert("RGB").quantize(64, dither=Image.Dither.NONE).save(
