@@ -68,7 +68,7 @@ async def find(
 ) -> Found:
     """The rows of a batch, given with its parts, that are wanted.
 
-    Of marked rows, every row that somebody has looked at counts as reviewed, whyever they did.
+    If marked rows are wanted, every row with a review counts as reviewed, marked or not.
 
     Raises:
         InputError: A condition names a column that is not there.
@@ -89,9 +89,9 @@ async def find(
 async def next_marked(
     reading: Reading, family: Sequence[Batch], after: int, most: int
 ) -> tuple[int | None, int]:
-    """The first marked row behind number `after`; and the last one that was looked at.
+    """Return the number of the first marked row behind `after`, and how far was searched.
 
-    After `most` pages it is given up: who wants more goes on from there.
+    The search ends after `most` pages without one; a caller may continue from there.
     """
     reader, searched = RowReader.of(family), after
     while searched < family[0].rows_loaded and most:
@@ -103,7 +103,7 @@ async def next_marked(
 
 
 async def _marked(reading: Reading, reader: RowReader, first: int) -> tuple[list[int], int]:
-    """Marked rows that nobody has looked at, from number `first` on; and how far was searched."""
+    """Return a page of marked rows that nobody has reviewed, and how far was searched."""
     async with reading() as connection:
         found, last = await disputed.search(
             connection, reader.voters, reader.check, first, every=bool(reader.gold)
@@ -153,7 +153,7 @@ def _matches(
 def _sampled(
     matching: Sequence[tuple[int, bool]], selection: Selection
 ) -> Sequence[tuple[int, bool]]:
-    """A sample is the same however many of its rows were reviewed meanwhile."""
+    """Draw the sample; it stays the same while its rows are reviewed."""
     if selection.sample is not None:
         size = selection.sample.of(len(matching))
         drawn = Random(0).sample(range(len(matching)), size)  # noqa: S311 - repeatable

@@ -31,7 +31,7 @@ from runner.store.reviews import NewReview, Review
 Opened = Callable[[], AbstractAsyncContextManager[Database]]
 
 LONGEST_NAME = 64
-# In the order in which answers get them; the other letters are for what else one can do.
+# The keys for answers, in the order in which they are given out; other letters are commands.
 KEYS = "123456789abcdfghijklmnoprtwxyz"
 _MOST_DIGIT = 9
 
@@ -82,7 +82,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """The numbers of the rows that an answer was stored for, and what had been answered before."""
+    """The numbers of the rows that an answer was stored for, and the review from before it."""
 
     numbers: tuple[int, ...]
     before: Review | None = None
@@ -120,7 +120,7 @@ def reviewer_named(name: str | None) -> str:
 
 
 def choices_of(spec: AnswerSpec) -> tuple[Choice, ...]:
-    """The answers that have a key: labels, or small whole numbers; of many labels, the first."""
+    """Return the answers that have a key: the first labels, or small whole numbers."""
     if spec.kind in ("label", "labels"):
         return tuple(Choice(*pair) for pair in zip(KEYS, spec.labels, strict=False))
     if spec.kind == "number" and spec.integer and spec.min is not None and spec.max is not None:
@@ -131,19 +131,19 @@ def choices_of(spec: AnswerSpec) -> tuple[Choice, ...]:
 
 
 def answer_of(spec: AnswerSpec, text: str) -> str:
-    """The answer that somebody has written, as it is recorded.
+    """Return the answer in `text` as it is recorded.
 
     Raises:
-        InputError: It is not a valid one.
+        InputError: `text` is not a valid answer.
     """
     found = read_answer(spec, text)
     if isinstance(found, Invalid):
-        raise InputError(told(found), remedy=_remedy(spec))
+        raise InputError(_invalid_message(found), remedy=_remedy(spec))
     return found.value
 
 
-def told(found: Invalid) -> str:
-    """Why something is not a valid answer, of what a person has written."""
+def _invalid_message(found: Invalid) -> str:
+    """Return why something that a person has written is not a valid answer."""
     return _("this is no valid answer: {reason}").format(reason=found.reason)
 
 
