@@ -96,7 +96,9 @@ def check_requests(
             these are listed.
     """
     inspector = _Inspector()
-    requirements = Requirements(frozenset(KEYS), ReadOptions("jsonl"), inspector.error, _REMEDY)
+    requirements = Requirements(
+        frozenset(KEYS), ReadOptions("jsonl"), inspector.error, inspector.begin, _REMEDY
+    )
     dataset = check_files(paths, requirements, selection, on_progress)
     return RequestDataset(dataset, inspector.model, cast("Url", inspector.url))
 
@@ -109,6 +111,15 @@ class _Inspector:
         self.url = ""
         # Hashes of 64 bits: a tenth of the memory; ten million collide with a chance of 3 in 10^6.
         self._seen: set[int] = set()
+        self._of_earlier_files: set[int] = set()
+        self._path: Path | None = None
+
+    def begin(self, path: Path) -> None:
+        """A file is read from its beginning, perhaps once more."""
+        if path != self._path:
+            self._of_earlier_files |= self._seen
+            self._path = path
+        self._seen = set()
 
     def error(self, line: dict[str, Any]) -> str | None:
         """Return what is wrong with a line, or None."""
@@ -122,7 +133,7 @@ class _Inspector:
         if not isinstance(custom_id, str) or not custom_id:
             return _("custom_id is not a text")
         hashed = hash(custom_id)
-        if hashed in self._seen:
+        if hashed in self._seen or hashed in self._of_earlier_files:
             return _('another line has the same custom_id "{custom_id}"').format(
                 custom_id=custom_id
             )

@@ -76,12 +76,15 @@ class Requirements:
         required: The columns that every row must have.
         options: What the user says about the file's format.
         row_check: Returns what else is wrong with a row of JSON Lines, or None.
+        begin: Called with a file before its first row is checked; again if it is read again, since
+            it was in another encoding.
         remedy: What to do about invalid rows; None: the advice for the format.
     """
 
     required: frozenset[str] = frozenset()
     options: ReadOptions = AS_NAMED
     row_check: RowCheck | None = None
+    begin: Callable[[Path], object] = lambda _path: None
     remedy: str | None = None
 
 
@@ -184,6 +187,7 @@ class _Scan:
             return self._scan_utf8()
 
     def _scan_utf8(self) -> _Result:
+        self.requirements.begin(self.path)
         if self.type.format == "tsv":
             self.type = replace(self.type, plain=has_plain_quotes(self._lines()))
         if self.type.format == "csv":

@@ -47,6 +47,26 @@ def refused(path: Path) -> InputError:
     return caught.value
 
 
+def test_a_file_in_gb18030_may_begin_with_a_long_stretch_of_ascii(tmp_path: Path) -> None:
+    """It is read a second time then: its lines are not taken for others with their names."""
+    lines = [json.dumps(asked(number)) for number in range(3_000)]
+    chinese = json.dumps(asked(3_000, body=asked(0)["body"] | {"user": "房间很安静"}))
+    last = json.dumps(json.loads(chinese), ensure_ascii=False)
+    path = tmp_path / "in.jsonl"
+    path.write_bytes(
+        "\n".join([*lines, *[last.replace("3000", f"3{n:03}") for n in range(300)]]).encode(
+            "gb18030"
+        )
+    )
+    assert check_requests(path).dataset.rows == 3_300
+
+
+def test_a_name_that_stands_in_two_files_is_refused(tmp_path: Path) -> None:
+    one, two = (write(tmp_path / f"{name}.jsonl", asked(1)) for name in ("one", "two"))
+    with pytest.raises(InputError, match='another line has the same custom_id "r-1"'):
+        check_requests([one, two])
+
+
 def test_a_row_is_the_line_itself_and_says_what_to_send(tmp_path: Path) -> None:
     path = write(tmp_path / "in.jsonl", asked(1), asked(2))
     found = check_requests(path)
