@@ -47,9 +47,13 @@ def service_here(home: Path) -> Service:
     return Service("cron", None)
 
 
+# Started in the home folder, where a runner.py of the user's would go before the package `runner`.
+_PROGRAM = ("-m", "midnight_runner")
+
+
 def command_line(options: Sequence[str]) -> list[str]:
     """What the system is to start."""
-    return [sys.executable, "-m", "runner", *options, "run", "--forever"]
+    return [sys.executable, *_PROGRAM, *options, "run", "--forever"]
 
 
 def unit_text(command: Sequence[str], environment: Path) -> str:
@@ -94,7 +98,7 @@ def agent_text(command: Sequence[str]) -> str:
 
 def cron_line(options: Sequence[str]) -> str:
     """A line for cron: what today allows, every ten minutes."""
-    command = [sys.executable, "-m", "runner", *options, "run", "--no-wait"]
+    command = [sys.executable, *_PROGRAM, *options, "run", "--no-wait"]
     return f"*/10 * * * * {shlex.join(command)}".replace("%", "\\%")
 
 

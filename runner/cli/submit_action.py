@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from runner import path_text
 from runner.app.reuse_policy import DEFAULT_REUSE, ReusePolicy
 from runner.cli.arguments import DatasetFiles, JobArguments
 from runner.cli.output_target import OutputTarget
@@ -86,10 +87,20 @@ async def submit(
     with bar(session.err, _("queueing")) as tick:
         found = await midnight.submit(checked, tick, policy)
     told = lineage_messages.told(found)
-    if target is not None and target.path is not None:
-        batch, kept = await midnight.name_output(found.batch, target.path, target.errors)
+    wanted = target if target is not None and target.path is not None else _output_before(found)
+    if wanted.path is not None:
+        batch, kept = await midnight.name_output(found.batch, wanted.path, wanted.errors)
         found = replace(found, batch=batch)
-        told += lineage_messages.kept(target.path, kept)
+        told += lineage_messages.kept(wanted.path, kept)
     for line in told:
         session.err.print(line, style="cyan", highlight=False, soft_wrap=True)
     return found
+
+
+def _output_before(found: Submitted) -> OutputTarget:
+    """The output of the batch that is replaced, if no file is named: its readers wait for that."""
+    old = None if found.replaces is None else found.replaces.batch
+    if old is None or old.output is None or found.batch.output is not None:
+        return OutputTarget()
+    errors = None if old.error_output is None else path_text.to_path(old.error_output)
+    return OutputTarget(path_text.to_path(old.output), errors)

@@ -108,6 +108,22 @@ def test_only_failed_rows_are_asked_again_also_with_another_prompt(
     assert [row["state"] for row in rows_of("out.csv")] == ["succeeded"] * 6
 
 
+def test_the_output_of_a_batch_goes_on_with_the_batch_that_replaces_it(
+    midnight: Any, work: Any, provider: Any
+) -> None:
+    """Also where no output is named: the command that `failures` gives names none."""
+    edit("[prompt]", "[limits]\nmax_attempts = 1\n[prompt]")
+    provider(faults={"error_500": 0.4}, seed=3)
+    midnight("run", *work, "-o", "out.csv")
+    provider()
+    edit("Review:", "Please: review:")
+    assert midnight("run", *work, "--retry-failed").code == 0
+    assert [row["state"] for row in rows_of("out.csv")] == ["succeeded"] * 6
+    write_rows(8)
+    assert midnight("run", *work).code == 0
+    assert [row["state"] for row in rows_of("out.csv")] == ["succeeded"] * 8
+
+
 def test_failed_rows_of_the_same_batch_are_asked_again(
     midnight: Any, work: Any, provider: Any
 ) -> None:

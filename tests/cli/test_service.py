@@ -64,7 +64,8 @@ def test_a_unit_is_written_started_shown_and_removed(systemd: Any, tmp_path: Pat
     assert said.code == 0, said
     unit = tmp_path / "systemd" / "user" / "midnight-runner.service"
     text = unit.read_text()
-    assert f'"--db" "{tmp_path / "midnight.db"}" "run" "--forever"' in text
+    program = '"-m" "midnight_runner"'  # a runner.py in the home folder is not started instead
+    assert f'{program} "--db" "{tmp_path / "midnight.db"}" "run" "--forever"' in text
     assert "Restart=always" in text
     assert "midnight-runner/environment" in said.out
     assert "installed, active" in systemd("service", "status").out

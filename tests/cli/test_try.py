@@ -43,6 +43,19 @@ def test_on_a_narrow_terminal_the_panels_are_stacked(
     assert not any(line.count("╭") > 1 for line in lines)
 
 
+@pytest.mark.parametrize("width", [104, 178, 191])
+def test_no_wide_character_is_lost_at_the_end_of_a_line(
+    midnight: Any, work: Any, provider: Any, monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    provider()
+    labels = '\n[answer]\nkind = "label"\nlabels = ["好", "壞", "普通"]\n'
+    Path("job.toml").write_text(Path("job.toml").read_text() + labels)
+    monkeypatch.setenv("COLUMNS", str(width))
+    said = midnight("try", *work, "-n", "1")
+    left = "".join(line.partition("╮")[0].partition("││")[0] for line in said.out.splitlines())
+    assert all(label in left for label in ("好", "壞", "普通")), said.out
+
+
 def test_a_pack_is_one_call_whose_whole_reply_is_shown(
     midnight: Any, work: Any, provider: Any
 ) -> None:

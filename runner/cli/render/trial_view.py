@@ -32,7 +32,7 @@ def _panels(found: Trial, each: CallTrace, width: int) -> RenderableType:
         return Group(*panels)
     grid = Table.grid(expand=True)
     for ratio in (4, 3, 3):
-        grid.add_column(ratio=ratio)
+        grid.add_column(ratio=ratio, overflow="fold")
     grid.add_row(*panels)
     return grid
 
