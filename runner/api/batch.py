@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 
 from runner.api.job import Job
 from runner.api.moments import moment
+from runner.core.states import BatchState
 from runner.store.batches import Batch as StoredBatch
 
 T = TypeVar("T")
@@ -50,8 +51,9 @@ class Batch(Generic[T]):
 
     @property
     def state(self) -> str:
-        """``active``, ``paused``, ``cancelled``; ``loading`` if its submission was cut short."""
-        return self.stored.state.value
+        """``done``, ``active``, ``paused``, ``cancelled``; ``loading`` if it is queued in part."""
+        is_over = self.done and self.stored.state is BatchState.ACTIVE
+        return "done" if is_over else self.stored.state.value
 
     @property
     def pause_reason(self) -> str:

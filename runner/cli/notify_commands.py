@@ -28,7 +28,7 @@ def notify_test(context: typer.Context) -> int:
     if not session.settings.notify:
         remedy = _("add [notify] to midnight.toml: command, webhook or apprise (docs/notify.md)")
         raise ConfigError(_("nobody is to be told anything"), where="notify", remedy=remedy)
-    found = session.query(lambda midnight: midnight.notify_test())
+    found = session.query(lambda midnight: midnight.notify_test(), must_exist=False)
     if session.json:
         print_json([{"way": one.way, "sent": one.why is None, "why": one.why} for one in found])
     else:

@@ -25,7 +25,7 @@ JobFileIfAny = Annotated[
     ),
 ]
 INPUT_HELP = _(
-    "The dataset (.csv, .tsv, .jsonl, also with .gz or .zst; .parquet; .xlsx); several files or a "
+    "The dataset (.csv, .tsv, .jsonl, .json, .parquet, .xlsx, also compressed); several files or a "
     "pattern are one dataset; - is standard input."
 )
 Input = Annotated[list[Path] | None, typer.Argument(help=INPUT_HELP, metavar="INPUT")]

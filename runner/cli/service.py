@@ -121,9 +121,13 @@ def install(service: Service, options: Sequence[str]) -> list[str]:
         what = _("the service cannot be written ({reason})").format(reason=error.strerror)
         raise ConfigError(what, where=str(service.path), remedy=_("check the folder")) from error
     told = [_("written: {path}").format(path=service.path)]
+    try:
+        _start(service, service.path)
+    except ConfigError as error:
+        service.path.unlink(missing_ok=True)
+        remedy = _("mend that, or add this with crontab -e: {line}").format(line=cron_line(options))
+        raise ConfigError(error.what, remedy=remedy) from None
     if service.kind == "systemd":
-        _call("systemctl", "--user", "daemon-reload")
-        _call("systemctl", "--user", "enable", "--now", NAME)
         tokens = _(
             "it does not see the variables of this shell: put tokens into {environment}, "
             "a line each (NAME=VALUE), readable by you alone; then: systemctl --user "
@@ -131,11 +135,23 @@ def install(service: Service, options: Sequence[str]) -> list[str]:
         ).format(environment=environment, name=NAME)
         told += [tokens, _("to have it run while you are logged out: loginctl enable-linger")]
     else:
-        _call("launchctl", "load", "-w", str(service.path))
         told.append(
             _("it does not see the variables of this shell: name tokens as file: or keyring:")
         )
     return told
+
+
+def _start(service: Service, path: Path) -> None:
+    """Have the system start it, now and from then on.
+
+    Raises:
+        ConfigError: The system refuses it.
+    """
+    if service.kind == "systemd":
+        _call("systemctl", "--user", "daemon-reload")
+        _call("systemctl", "--user", "enable", "--now", NAME)
+    else:
+        _call("launchctl", "load", "-w", str(path))
 
 
 def status(service: Service) -> str:
@@ -170,7 +186,7 @@ def _call(*words: str) -> None:
         what = _("the system refuses this: {words} ({said})").format(
             words=" ".join(words), said=said.strip() or _("exit code {code}").format(code=code)
         )
-        raise ConfigError(what, remedy=_("run that by hand, or use cron: midnight run --no-wait"))
+        raise ConfigError(what)
 
 
 def _run(*words: str) -> tuple[int, str]:

@@ -80,6 +80,8 @@ def test_a_system_that_refuses_says_why(systemd: Any, tmp_path: Path) -> None:
     (tmp_path / "bin" / "systemctl").write_text("#!/bin/sh\necho no bus >&2; exit 1\n")
     said = systemd("service", "install")
     assert (said.code, "no bus" in said.err) == (2, True)
+    assert "crontab -e: */10 * * * * " in said.err
+    assert systemd("service", "status").out == "not installed\n"
 
 
 def test_odd_paths_are_quoted_for_every_system() -> None:

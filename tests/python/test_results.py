@@ -45,6 +45,7 @@ def test_results_come_before_the_batch_is_done() -> None:
             assert left[0] > 90
             assert 60 in left
             assert left[-1] == 0
+            assert batch.state == "done"
 
     provider.rehearse(main)
 
