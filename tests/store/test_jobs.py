@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from runner.core.retry import Tries
 from runner.core.settlement import CallJob
 from runner.core.states import Counts
+from runner.errors import StoreError
 from runner.store import batch_rows, jobs, results
 from runner.store.counts import Changes
 from runner.store.database import Database
@@ -167,7 +168,7 @@ def test_a_call_of_which_a_job_is_not_ready_is_refused(store: Store) -> None:
             [ready] = await jobs.read_ready(connection, batch, 1)
             await settle(connection, failed(call := await start_one(connection, batch)))
         before = store.dump()
-        with pytest.raises(ValueError, match="not ready"):  # noqa: PT012 - a transaction
+        with pytest.raises(StoreError, match="damaged"):  # noqa: PT012 - a transaction
             async with database.write() as connection:
                 job = CallJob(ready.job_id, ready.tries)
                 again = replace(call, id=call.id + 1, jobs=(job,))
