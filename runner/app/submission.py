@@ -174,7 +174,13 @@ def check_submission(
         selection=selection,
         on_progress=on_progress,
     )
-    found = replace(found, alias=alias)
+    return _fitted(loaded, prompt, replace(found, alias=alias), where, selection)
+
+
+def _fitted(
+    loaded: JobFile, prompt: Prompt, found: Dataset, where: str, selection: Selection
+) -> Checked:
+    """What was read, once job file and dataset are found to fit each other."""
     jobfile.check_columns(prompt.required_columns, found.columns, where, loaded.output)
     remarks = jobfile.check_prompt_reads(prompt, found.columns, where)
     _check_gold(loaded, prompt, found, where)

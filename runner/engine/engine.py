@@ -89,7 +89,7 @@ class Engine:
         self._tasks: asyncio.TaskGroup
         self._reader: QueueReader
         self._writer: TurnWriter
-        self._memory: Memory | None = None
+        self._memory: Memory  # from the beginning of the loop on
         self._closing = False
         self._trouble = Trouble(database.path.parent, lambda: self._images.trouble, self._log)
         self._unstored: RunnerError | None = None  # what is told of replies that could not be
@@ -228,12 +228,10 @@ class Engine:
         self._admitting = False
         self._trouble.write_failed(error)
         self._posts.fail(error)
-        if self._memory is not None:
-            self._runs.show(self._memory, Wait(None), self._status(), at_once=True)
+        self._runs.show(self._memory, Wait(None), self._status(), at_once=True)
         await anyio.sleep(RETRY_WRITE_S)
-        if self._memory is not None:
-            with suppress(UnavailableError):
-                await self._conclude(self._memory, Wait(None))
+        with suppress(UnavailableError):
+            await self._conclude(self._memory, Wait(None))
         self._trouble.retry()
 
     async def _turn(self, scheduler: Scheduler) -> Wait:
@@ -270,8 +268,7 @@ class Engine:
 
     async def _settle_ended(self) -> None:
         """Settle what has ended; no call starts any more."""
-        if self._memory is not None:
-            await self._write(self._memory)
+        await self._write(self._memory)
 
     def _adopt(self, turn: Turn, ended: Sequence[EndedCall]) -> None:
         """The turn is committed: what it decided is so."""
@@ -291,7 +288,7 @@ class Engine:
 
     async def _await_balances(self, scheduler: Scheduler) -> None:
         """Wait a little for what the provider tells: the balances, and the hour."""
-        self._memory = await self._current_memory()
+        self._memory = await self._reader.current(None, self._now())
         self._accounts.want_prices(scheduler.routes(self._memory))
         with anyio.move_on_after(FIRST_POLL_S):
             while not (self._accounts.polled and self._provider_clock.is_settled):

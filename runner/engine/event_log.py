@@ -46,14 +46,13 @@ class EventLog:
     def __init__(self) -> None:
         self._trouble: str | None = None
 
-    def adopted(self, before: Memory | None, turn: Turn, ended: Sequence[EndedCall]) -> None:
+    def adopted(self, before: Memory, turn: Turn, ended: Sequence[EndedCall]) -> None:
         """A turn was committed."""
         if not log.isEnabledFor(logging.INFO):
             return
         for one, settlement in zip(ended, turn.settlements, strict=True):
             _log_ended(one, settlement)
-        if before is not None:
-            _log_windows(before, turn.memory)
+        _log_windows(before, turn.memory)
         for prepared in turn.calls:
             _log_started(prepared)
         if ended or turn.calls:
