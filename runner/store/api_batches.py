@@ -15,6 +15,7 @@ from runner.core.states import ApiBatchState
 from runner.store.api_files import Paging
 from runner.store.api_tables import api_batches
 from runner.store.batches import Batch
+from runner.store.damage import known
 from runner.store.tables import calls, results
 
 _OPEN = (
@@ -148,7 +149,7 @@ def _batch(row: Row[Any]) -> ApiBatch:
     return ApiBatch(
         id=row.id,
         client=row.client,
-        state=ApiBatchState(row.state),
+        state=known(ApiBatchState, row.state),
         input_file_id=row.input_file_id,
         endpoint=row.endpoint,
         completion_window=row.completion_window,

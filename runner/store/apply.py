@@ -24,6 +24,7 @@ from runner.core.settlement import JobOutcome, Settlement
 from runner.core.states import JobEvent, JobState, after
 from runner.store import image_tasks, results
 from runner.store.counts import Changes
+from runner.store.damage import known
 from runner.store.expressions import OneOf, listed
 from runner.store.image_tasks import ImageTask
 from runner.store.results import Result
@@ -123,7 +124,7 @@ class _JobWrites:
         job = self.stored.get(outcome.job.job_id)
         if job is None:
             return
-        state = JobState(job.state)
+        state = known(JobState, job.state)
         if isinstance(outcome.action, Succeed):
             if state is not JobState.SUCCEEDED:
                 self._succeed(settlement, outcome, outcome.action.answer, state)

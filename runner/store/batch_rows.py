@@ -16,6 +16,7 @@ from runner.core.rejections import pattern_of
 from runner.core.states import BatchState, JobState
 from runner.store import reviews
 from runner.store.batches import Batch
+from runner.store.damage import known
 from runner.store.expressions import OneOf, listed
 from runner.store.statement import Statement
 from runner.store.tables import calls, invalid_replies, jobs, results, rows
@@ -150,7 +151,7 @@ async def export_page(
         ExportRow(
             job_id,
             body,
-            words[state],
+            words.get(state) or words[known(JobState, state)],
             answer,
             model,
             error,

@@ -5,12 +5,12 @@ Functions take a connection inside the caller's transaction.
 
 from __future__ import annotations
 
-import orjson
 from sqlalchemy import or_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.states import BatchState
 from runner.store.batches import Batch, NewBatch, packing_values, parts_of
+from runner.store.damage import stored_json
 from runner.store.tables import batch_counts, batches
 
 
@@ -64,7 +64,7 @@ async def set_job(connection: AsyncConnection, batch: Batch, new: NewBatch) -> N
 
 
 def _job_name(job_json: str) -> object:
-    return orjson.loads(job_json).get("job", {}).get("name")
+    return stored_json(job_json).get("job", {}).get("name")
 
 
 async def set_batch_state(

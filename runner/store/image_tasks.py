@@ -19,6 +19,7 @@ from runner.core.retry import FIRST_POLL_MS
 from runner.core.states import JobEvent, JobState, after
 from runner.store import results
 from runner.store.counts import Changes
+from runner.store.damage import known
 from runner.store.expressions import OneOf, listed
 from runner.store.results import Result
 from runner.store.statement import Statement
@@ -154,7 +155,7 @@ async def done(
     """Record what came of a task, once."""
     if (stored := await _ended_now(connection, task)) is None:
         return
-    state = JobState(stored.state)
+    state = known(JobState, stored.state)
     if state is JobState.SUCCEEDED:
         return
     if state is JobState.FAILED:
@@ -215,7 +216,7 @@ async def _finish(
     changes: Changes,
 ) -> None:
     """Bring the job of a task to its end, and count it for the call that was paid."""
-    old = JobState(stored.state)
+    old = known(JobState, stored.state)
     new = after(old, event)
     await _SET.run(connection, [{"job": task.job_id, "to": new, "faults": stored.faults}])
     changes.move(task.batch_id, old, new)

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
 from sqlalchemy import bindparam, case, literal_column, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -17,6 +16,7 @@ from runner.core.states import JobEvent, JobState, after
 from runner.core.window import Window
 from runner.store import image_tasks, results, windows
 from runner.store.counts import Changes
+from runner.store.damage import stored_json
 from runner.store.jobs import RUNNING
 from runner.store.results import Result
 from runner.store.statement import Statement
@@ -120,5 +120,5 @@ async def _take_back(
 
 
 def _open_call(row: Any) -> _OpenCall:
-    reserved = {name: (key, held) for name, (key, held) in orjson.loads(row.reserved_json).items()}
+    reserved = {name: (key, held) for name, (key, held) in stored_json(row.reserved_json).items()}
     return _OpenCall(row.account, row.model, reserved, bool(row.probe))

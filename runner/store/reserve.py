@@ -16,10 +16,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.settlement import Call
 from runner.core.states import JobEvent, JobState, after
-from runner.errors import StoreError
-from runner.language import _
 from runner.store import job_spans
 from runner.store.counts import Changes
+from runner.store.damage import DamageError
 from runner.store.statement import Statement
 from runner.store.tables import calls, jobs
 
@@ -67,15 +66,12 @@ async def reserve(
     and are stored with the windows.
 
     Raises:
-        StoreError: A job is not ready, though it was read as such: an index is damaged. The calls
-            must not be made.
+        DamageError: A job is not ready, though it was read as such: an index is damaged. The
+            calls must not be made.
     """
     claimed = [{"job": job.job_id, "runner": runner_id} for call in new for job in call.jobs]
     if await _CLAIM.run(connection, claimed) != len(claimed):
-        raise StoreError(
-            _("the database is damaged"),
-            remedy=_("restore a backup, or move the file away and submit again"),
-        )
+        raise DamageError("a job that was read as ready is not")
     running = after(JobState.READY, JobEvent.CLAIMED)
     for call in new:
         if call.batch_id is not None:

@@ -29,6 +29,7 @@ from runner.store import batch_updates, batches, reviews
 from runner.store.batch_rows import place_of, row_of
 from runner.store.batches import Batch
 from runner.store.counts import Changes
+from runner.store.damage import known
 from runner.store.expressions import OneOf, listed
 from runner.store.statement import Statement, Upsert
 from runner.store.tables import calls, invalid_replies, jobs, results
@@ -222,7 +223,7 @@ async def end_duplicates(
     which = {"originals": listed(originals)}
     behind = await _COUNT_BEHIND.fetch(connection, **which)
     for row in behind:
-        old, new = JobState(row.state), JobState(row.ended)
+        old, new = known(JobState, row.state), known(JobState, row.ended)
         changes.move(row.batch_id, old, new, row.number)
         if new is JobState.SUCCEEDED:
             changes.add(row.batch_id, "reused", row.number)

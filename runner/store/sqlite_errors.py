@@ -19,17 +19,18 @@ from runner.errors import (
     UnavailableError,
 )
 from runner.language import _
+from runner.store.damage import DamageError
 
 
 @contextmanager
 def translated(path: Path) -> Iterator[None]:
-    """Turn SQLite's errors into ours, with the remedy. One about a value is left as it is.
+    """Turn SQLite's errors, and what was damaged, into ours. One about a value stays as it is.
 
     They are told apart by their codes. Their texts differ between versions and builds.
     """
     try:
         yield
-    except (DBAPIError, sqlite3.Error, UnicodeDecodeError) as error:
+    except (DBAPIError, sqlite3.Error, UnicodeDecodeError, DamageError) as error:
         found = _complaint(_cause(error), path)
         if found is None:
             raise
@@ -71,8 +72,8 @@ def _complaint(error: BaseException | None, path: Path) -> StoreError | None:
 def _told_of(error: BaseException | None) -> _Complaint | None:
     code = getattr(error, "sqlite_errorcode", None)
     if code is None:  # Python's own: text that it cannot decode; and what is about a value
-        undecodable = isinstance(error, UnicodeDecodeError | sqlite3.OperationalError)
-        return _DAMAGED if undecodable else None
+        is_damage = isinstance(error, DamageError | UnicodeDecodeError | sqlite3.OperationalError)
+        return _DAMAGED if is_damage else None
     return _BY_CODE.get(code) or _BY_CODE.get(code & 0xFF)  # the low byte is the primary code
 
 

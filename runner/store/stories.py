@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.states import CallState
 from runner.store import job_spans
+from runner.store.damage import known
 from runner.store.tables import calls, invalid_replies, jobs, results
 
 
@@ -93,16 +94,16 @@ async def _calls(
     connection: AsyncConnection,
     batch_id: int,
     job_id: int,
-    known: Sequence[int],
+    others: Sequence[int],
     replies: dict[int, tuple[str | None, str | None]],
 ) -> tuple[CallRecord, ...]:
-    """The calls of a batch that this job was part of, and those that are known otherwise."""
+    """The calls of a batch that this job was part of, and the `others`, which are known."""
     asked, own = calls.c.jobs_asked, calls.c.batch_id == batch_id
     # The conditions stand in the statements as the partial indexes spell them.
     alone = calls.c.rows_asked == literal_column("1")
     packed = calls.c.rows_asked > literal_column("1")
     query = select(calls.c.id).where(own, alone, asked == str(job_id))
-    ids = {*known, *(await connection.scalars(query))}
+    ids = {*others, *(await connection.scalars(query))}
     packs = await connection.execute(select(calls.c.id, asked).where(own, packed))
     ids |= {row.id for row in packs if job_spans.include(row.jobs_asked, job_id)}
     rows = await connection.execute(
@@ -113,7 +114,7 @@ async def _calls(
             row.id,
             row.account,
             row.model,
-            CallState(row.state),
+            known(CallState, row.state),
             row.status,
             row.error,
             row.rows_asked,

@@ -19,6 +19,7 @@ from runner.core.period import Grant, Period, read_period, spell
 from runner.core.rolling import Recent
 from runner.core.settlement import WindowKey
 from runner.core.window import Key, Source, Unit, Window
+from runner.store.damage import known, stored_json
 from runner.store.expressions import OneOf, listed
 from runner.store.statement import Statement, Upsert
 from runner.store.tables import windows
@@ -152,7 +153,7 @@ def _window(row: Row[Any]) -> Window:
             parked_until=row.parked_until_ms,
             needs_probe=bool(row.needs_probe),
             probe_in_flight=bool(row.probe_in_flight),
-            reason=ParkReason(row.park_reason),
+            reason=known(ParkReason, row.park_reason),
             refusals=row.refusals,
             faults=row.faults,
             answered=bool(row.answered),
@@ -180,4 +181,4 @@ def _told(amounts: Recent) -> str:
 
 
 def _recent(text: str) -> Recent:
-    return tuple((moment, amount) for moment, amount in orjson.loads(text)) if text != "[]" else ()
+    return tuple((moment, amount) for moment, amount in stored_json(text)) if text != "[]" else ()

@@ -8,6 +8,7 @@ from random import Random
 import anyio
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 
 from runner.errors import BusyError, DiskFullError, StoreError
 from runner.store import batch_rows, batches, jobs, migrate, reports, results, windows
@@ -200,6 +201,24 @@ def test_a_damaged_page_is_one_clear_error_or_does_no_harm(filled: Path) -> None
     assert refused > 5
 
 
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("UPDATE jobs SET state = 'zeady' WHERE id = 300", "'zeady' is no JobState"),
+        ("UPDATE batches SET models_json = '[oops'", "a column has no JSON"),
+    ],
+)
+def test_a_value_that_no_version_writes_is_a_damaged_database(
+    filled: Path, change: str, told: str
+) -> None:
+    with raw(filled) as connection:
+        connection.execute("PRAGMA ignore_check_constraints = ON")
+        connection.execute(change)
+    with pytest.raises(StoreError, match=f"the database is damaged .*{told}") as caught:
+        anyio.run(_use_everything, filled)
+    assert caught.value.where == str(filled)
+
+
 def test_damaged_bytes_are_one_clear_error_or_do_no_harm(filled: Path) -> None:
     whole = filled.read_bytes()
     chance = Random(12)
@@ -219,6 +238,6 @@ def _refuses(path: Path, damaged: bytes) -> bool:
         anyio.run(_use_everything, path)
     except StoreError as error:
         return error.where == str(path)
-    except (KeyError, ValueError):  # a value that is none of ours: told as a defect, with its log
+    except IntegrityError:  # a rule of the schema has refused to write what is damaged
         return False
     return False
