@@ -95,6 +95,16 @@ def test_a_log_tells_of_no_wait_that_is_over_before_anybody_reads_of_it(
     assert len(told) == 1
 
 
+def test_a_night_without_a_network_is_told_once_and_so_is_the_next(stream: io.StringIO) -> None:
+    log = log_of(stream)
+    for night in range(2):
+        for minute in range(600):
+            at = NOW + (night * 24 * 60 + minute) * 60_000
+            log(progress(night, Waiting(1, ParkReason.OFFLINE, "no route", at + 30_000), at=at))
+    told = [line for line in stream.getvalue().splitlines() if "no route" in line]
+    assert len(told) == 2
+
+
 def test_a_log_tells_a_provider_s_words_once_however_short_the_wait(stream: io.StringIO) -> None:
     """A run of a few seconds in which every call is refused must not end without a word of why."""
     log = log_of(stream)

@@ -21,6 +21,9 @@ PROGRESS_EVERY_MS = 30_000
 PASSING = frozenset({WaitCause.IN_FLIGHT, WaitCause.CONCURRENCY, WaitCause.RATE})
 # A wait as short as this is over before anybody reads of it, and another may follow each call.
 SHORT_WAIT_MS = 15_000
+# Without a network these follow each other all night: each is told once, until rows come in again.
+PROBE = "probe"
+RECURRING = frozenset({PROBE, ParkReason.OFFLINE})
 # Of a provider that words each refusal anew, so many are told.
 MOST_REFUSALS = 3
 
@@ -37,6 +40,7 @@ class RunLog:
         self._told_at: int | None = None
         self._told_rows = ""
         self._awaited: frozenset[Awaited] = frozenset()
+        self._recurring: frozenset[Awaited] = frozenset()  # those told since rows came in
         self._refusals: set[str] = set()  # the provider's words, of waits however short
         self._trouble: str | None = None
         self._stopping = False
@@ -66,6 +70,7 @@ class RunLog:
             return
         elif view.rows_done != self._told_rows:
             self._write(at, self._rows(view))
+            self._recurring = frozenset()
         else:
             return
         self._told_at, self._told_rows = at, view.rows_done
@@ -97,9 +102,10 @@ class RunLog:
             reason for reason in progress.waiting if self._is_worth_telling(reason, progress.at)
         ]
         awaited = frozenset(map(_identity, worth))
-        if progress.stopping or not awaited or awaited <= self._awaited:
+        if progress.stopping or awaited <= self._awaited | self._recurring:
             return
-        self._awaited = awaited
+        recurring = frozenset(one for one in awaited if one[0] in RECURRING)
+        self._awaited, self._recurring = awaited - recurring, self._recurring | recurring
         for sentence in wait_messages.waits(worth, progress.at, self._zone):
             self._write(progress.at, sentence)
 
@@ -126,5 +132,7 @@ def _identity(reason: Waiting) -> Awaited:
     """What two waits have in common that read the same; the next call of a pace is no news."""
     window = reason.window
     place = (window.account + window.model, window.period_key) if window else ("", "")
-    passing = reason.cause in ("pace", "due") or bool(window and window.gate.probe_in_flight)
+    if window and window.gate.probe_in_flight:
+        return PROBE, *place, None
+    passing = reason.cause in ("pace", "due", ParkReason.OFFLINE)
     return reason.cause, *place, None if passing else reason.until
