@@ -70,6 +70,7 @@ REASONS = (
     gettext_noop("no image was made: {why}"),
     gettext_noop("the provider has lost the image: {why}"),
     gettext_noop("the image did not come within a day: {why}"),
+    gettext_noop("images cannot be written to {folder} ({what})"),
     gettext_noop("the image cannot be kept: {why}"),
     gettext_noop("its reply could not be stored; midnight db set-aside shows it"),
     gettext_noop("the program died {number} times while it worked on this row"),

@@ -222,7 +222,9 @@ class ImageTaskPoller:
             why = _("images cannot be written to {folder} ({what})").format(
                 folder=target.folder, what=error.what
             )
-            end = _later(task, why)
+            reason = getattr(error.__cause__, "strerror", None) or type(error.__cause__).__name__
+            # In English, since it may be stored.
+            end = _later(task, f"images cannot be written to {target.folder} ({reason})")
             if next_poll_at(task.started_at, self._clock.now()) is not None:
                 self._unwritten[task.job_id] = why
                 return end
