@@ -28,6 +28,7 @@ class CallResult:
         counts: The provider's own counts, by quota.
         date: The provider's clock, in ms since the epoch, if it was told.
         body: The reply to a forwarded request, as it came.
+        refused_format: The type of ``response_format`` that the model has refused, if it has.
     """
 
     verdict: Verdict
@@ -35,6 +36,7 @@ class CallResult:
     counts: Mapping[str, Count] = field(default_factory=dict)
     date: int | None = None
     body: str = ""
+    refused_format: str = ""
 
     @property
     def tokens(self) -> int | None:

@@ -197,7 +197,7 @@ def as_upgraded(release: str, before: Records) -> Records:
     for name, new in NEW_IN_0004.items():
         after[name] = [row | new for row in after[name]]
     after["alembic_version"] = [{"version_num": migrate.revisions()[-1]}]
-    new = ("set_aside", "client_keys", "api_files", "api_batches", "reviews")
+    new = ("set_aside", "client_keys", "api_files", "api_batches", "reviews", "refused_formats")
     return after | {name: [] for name in new}
 
 
