@@ -178,7 +178,7 @@ class Application(Catalogue):
 
         options = RunOptions(
             only=chosen,
-            rules=accounts.rules_for(self.settings, pace),
+            rules=accounts.rules_for(self.settings, pace, waits=bool(wait)),
             wait=bool(wait),
             hold=bool(wait) and signals,
             forever=wait == "forever",

@@ -32,6 +32,7 @@ class WaitCause(StrEnum):
     CAPPED = "capped"  # as many calls were made as the user allows
     DAILY = "daily"  # likewise, but for today only
     PACE = "pace"  # the day's budget is spread over the day
+    LAST_CALL = "last call"  # it is kept, to find out later in the day what was added
     RATE = "rate"  # calls may start only so fast
     FLOW = "flow"  # a rolling or refilling window is full for the moment
 
@@ -41,10 +42,14 @@ Cause = WaitCause | ParkReason
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What the user wants: how to spend a budget, and at which hours."""
+    """What the user wants: how to spend a budget, and at which hours.
+
+    `waits`: whether the run goes on through the day, so that a call may be kept for later.
+    """
 
     pace: Pace = Pace.AUTO
     hours: Hours | None = None
+    waits: bool = False
 
 
 @dataclass(frozen=True, slots=True)
