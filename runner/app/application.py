@@ -140,7 +140,7 @@ class Application(Catalogue):
             queued.retried,
         )
 
-    async def run(
+    async def run(  # noqa: PLR0913 - each is worth its name
         self,
         *,
         only: Batch | None = None,
@@ -149,6 +149,7 @@ class Application(Catalogue):
         watcher: Watcher | None = None,
         signals: bool = False,
         patience_ms: int | None = None,
+        forecasts: bool = True,
         observer: Observer | None = None,
         on_start: OnStart | None = None,
     ) -> Ran:
@@ -156,13 +157,13 @@ class Application(Catalogue):
 
         Args:
             only: The batch to work on, with its parts; None for all.
-            wait: Whether to sleep until the reset when the allowance is spent; ``forever``: also
-                until somebody queues more, when nothing is left to do.
+            wait: Whether to sleep until the reset; ``forever``: also until more is queued.
             pace: How to spend a day's budget; as configured unless given.
             watcher: Shown what happens.
             signals: Whether SIGINT and SIGTERM stop the run, the second one at once. Such a run
                 waits, with nothing else to do, until a paused batch is resumed.
             patience_ms: How long to go on while no row is brought to an end; None: for ever.
+            forecasts: Whether the watcher is told when all will be finished.
             observer: Shown what was said in each call.
             on_start: Given what winds the run up when it is called, before anything is sent.
 
@@ -170,12 +171,11 @@ class Application(Catalogue):
             UnauthorisedError: The provider refuses the token or the account.
             ConfigError: A token or a base URL is missing, or no account serves any batch.
         """
+        from runner.engine.run import RunOptions  # noqa: PLC0415 - only a run needs it
+
         chosen = None if only is None else frozenset(b.id for b in await self.family(only))
         in_play = [batch for batch in await self.batches() if _in_play(batch, chosen)]
         unserved = self._unserved(in_play)
-
-        from runner.engine.run import RunOptions  # noqa: PLC0415 - only a run needs it
-
         options = RunOptions(
             only=chosen,
             rules=accounts.rules_for(self.settings, pace),
@@ -184,6 +184,7 @@ class Application(Catalogue):
             forever=wait == "forever",
             held=tuple(b for b in in_play if _is_held(b) and b.id not in unserved),
             patience_ms=patience_ms,
+            forecasts=forecasts,
             watcher=watcher,
             observer=observer,
         )
