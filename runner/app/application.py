@@ -24,12 +24,11 @@ from runner.core.pacing import Pace
 from runner.core.states import BatchState
 from runner.core.window import Window
 from runner.settings import Settings
-from runner.store import reports, set_aside
+from runner.store import set_aside
 from runner.store.batches import Batch
 from runner.store.database import Database
 from runner.store.migrate import copy_to
 from runner.store.opening import open_database
-from runner.store.reports import DayReport
 from runner.store.set_aside import SetAside
 
 if TYPE_CHECKING:
@@ -43,6 +42,7 @@ if TYPE_CHECKING:
     from runner.engine.call import Observer
     from runner.engine.progress import Progress, Watcher
     from runner.engine.run import RunOptions
+    from runner.store.reports import DayReport
 
 
 @asynccontextmanager
@@ -300,6 +300,8 @@ class Application(Catalogue):
         self, *, batch: Batch | None = None, by_model: bool = False
     ) -> list[DayReport]:
         """The ledger, by quota day and account."""
+        from runner.store import reports  # noqa: PLC0415 - only a report
+
         family = [part.id for part in await self.family(batch)] if batch else None
         async with self._database.read() as connection:
             return await reports.daily(connection, batch_ids=family, by_model=by_model)

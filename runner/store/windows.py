@@ -19,8 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from runner.core.gate import Gate, ParkReason
 from runner.core.period import Grant, Period, read_period, spell
 from runner.core.rolling import Recent
-from runner.core.settlement import WindowKey
-from runner.core.window import Key, Source, Unit, Window
+from runner.core.window import Key, Source, Unit, Window, WindowKey
 from runner.store.damage import DamageError, known, stored_json
 from runner.store.expressions import OneOf, listed
 from runner.store.statement import Statement, Upsert
