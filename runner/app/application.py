@@ -11,10 +11,10 @@ from random import Random
 from typing import TYPE_CHECKING, Literal
 
 from runner.app import accounts
-from runner.app.catalogue import Catalogue
 from runner.app.credits import Purchase
 from runner.app.engine_host import EngineHost, OnStart
 from runner.app.forecasting import Forecaster
+from runner.app.ledger_reports import LedgerReports
 from runner.app.responses import QuotaLine, Ran, Status, Submitted
 from runner.app.reuse_policy import DEFAULT_REUSE, ReusePolicy
 from runner.app.status import StatusReader
@@ -24,12 +24,11 @@ from runner.core.pacing import Pace
 from runner.core.states import BatchState
 from runner.core.window import Window
 from runner.settings import Settings
-from runner.store import reports, set_aside
+from runner.store import set_aside
 from runner.store.batches import Batch
 from runner.store.database import Database
 from runner.store.migrate import copy_to
 from runner.store.opening import open_database
-from runner.store.reports import DayReport
 from runner.store.set_aside import SetAside
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
 
     from runner.app.gateway import Gateway
     from runner.app.notifying import Sent
-    from runner.app.reporting import Report, Wanted
+    from runner.app.reporting import Wanted
     from runner.app.submission import Checked, OnProgress
     from runner.app.suggestions import Suggestion
     from runner.engine.call import Observer
@@ -80,7 +79,7 @@ async def open_application(
         yield Application(settings, database, clock or SystemClock(), host, environ)
 
 
-class Application(Catalogue):
+class Application(LedgerReports):
     """What one can ask for. Made by `open_application`."""
 
     def __init__(
@@ -278,12 +277,6 @@ class Application(Catalogue):
         """The newest window of every quota, as it is or would be opened now."""
         return await self._status.quota(self._clock.now())
 
-    async def ledger_report(self, wanted: Wanted) -> Report:
-        """The ledger, added up as is wanted."""
-        from runner.app.reporting import make_report  # noqa: PLC0415 - only a report
-
-        return await make_report(self.reading, wanted)
-
     async def report_page(self, wanted: Wanted) -> str:
         """The ledger as one HTML page, with charts."""
         from runner.app.report_extras import extras  # noqa: PLC0415 - only a report page
@@ -294,14 +287,6 @@ class Application(Catalogue):
         if wanted.batch is not None:
             more = replace(more, quality=await self.quality(wanted.batch))
         return page(found, more, moment(self._clock.now()))
-
-    async def report(
-        self, *, batch: Batch | None = None, by_model: bool = False
-    ) -> list[DayReport]:
-        """The ledger, by quota day and account."""
-        family = [part.id for part in await self.family(batch)] if batch else None
-        async with self._database.read() as connection:
-            return await reports.daily(connection, batch_ids=family, by_model=by_model)
 
     async def answered_before(self, fingerprints: Sequence[bytes]) -> set[bytes]:
         """Which of what is to be asked has been answered, in whichever batch."""
