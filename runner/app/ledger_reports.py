@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from runner.app.catalogue import Catalogue
+from runner.clock import moment
 from runner.errors import StoreError
-from runner.store import reports
+from runner.store import ledger, reports
 from runner.store.batches import Batch
 from runner.store.reports import DayReport
 
@@ -26,6 +28,15 @@ class LedgerReports(Catalogue):
 
         await self.add_up_calls()
         return await make_report(self.reading, wanted)
+
+    async def latest_days(self, number: int) -> Report:
+        """The ledger of the last days up to the newest call, without what they have cost."""
+        from runner.app.reporting import Wanted  # noqa: PLC0415 - only a report
+
+        async with self._database.read() as connection:
+            made_at = await ledger.last_made(connection)
+        first = moment(self._clock.now() if made_at is None else made_at) - timedelta(days=number)
+        return await self.ledger_report(Wanted(since=f"{first:%Y-%m-%d}", balances=False))
 
     async def report(
         self, *, batch: Batch | None = None, by_model: bool = False

@@ -81,6 +81,12 @@ async def read(
     )
 
 
+async def last_made(connection: AsyncConnection) -> int | None:
+    """When the newest call was made (ms since the epoch); None: there is none."""
+    query = select(calls.c.reserved_at_ms).order_by(calls.c.id.desc()).limit(1)
+    return (await connection.execute(query)).scalar()
+
+
 async def _of_totals(
     connection: AsyncConnection, valid: Sequence[int], chosen: Chosen
 ) -> list[ColumnElement[bool]]:

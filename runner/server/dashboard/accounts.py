@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import groupby
 
+import anyio
 from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
@@ -13,7 +14,7 @@ from runner.app.application import Application
 from runner.app.live import LiveOverview
 from runner.app.report_page import days_chart, hours_chart
 from runner.app.report_words import OUTCOMES
-from runner.app.reporting import Report, Wanted
+from runner.app.reporting import Report
 from runner.core.gate import ParkReason
 from runner.core.window import Unit, Window
 from runner.server.dashboard.live import Cached, Piece
@@ -22,6 +23,7 @@ from runner.server.dashboard.visits import Visit
 from runner.wording import messages, shown_windows
 
 _MOST_DAYS = 60
+_ADD_UP_EVERY_S = 600.0
 
 
 class AccountPages:
@@ -30,7 +32,7 @@ class AccountPages:
     def __init__(self, midnight: Application, live: LiveOverview) -> None:
         self._midnight = midnight
         self._live = live
-        self._report = Cached(lambda: midnight.ledger_report(Wanted()))
+        self._report = Cached(lambda: midnight.latest_days(_MOST_DAYS))
 
     async def accounts(self, request: Request, visit: Visit, *, keyed: bool) -> Response:
         """Every window, and where each of its figures is known from."""
@@ -40,6 +42,12 @@ class AccountPages:
     async def account_pieces(self, _request: Request, _visit: Visit) -> list[Piece]:
         """The accounts, as one piece."""
         return [await self._accounts(await self._report.get())]
+
+    async def work(self) -> None:
+        """Have ended calls added up before somebody waits for it, until it is cancelled."""
+        while True:
+            await self._midnight.add_up_calls()
+            await anyio.sleep(_ADD_UP_EVERY_S)
 
     async def _accounts(self, report: Report | None) -> Piece:
         latest = await self._live.latest()
