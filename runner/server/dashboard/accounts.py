@@ -17,6 +17,7 @@ from runner.app.report_words import OUTCOMES
 from runner.app.reporting import Report
 from runner.core.gate import ParkReason
 from runner.core.window import Unit, Window
+from runner.language import _
 from runner.server.dashboard.live import Cached, Piece
 from runner.server.dashboard.pages import render, show
 from runner.server.dashboard.visits import Visit
@@ -71,12 +72,17 @@ class AccountPages:
     async def calls(self, request: Request, visit: Visit, *, keyed: bool) -> Response:
         """The calls of each day, as the reports have them."""
         report = await self._report.soon()
-        pieces = [Piece("calls", render("_adding.html")) if report is None else _calls(report)]
+        pieces = [_adding(request) if report is None else _calls(report)]
         return show("calls.html", request, pieces, visit=visit, keyed=keyed, at="calls")
 
     async def call_pieces(self, _request: Request, _visit: Visit) -> list[Piece]:
         """The charts and the figures, as one piece."""
         return [_calls(await self._report.get())]
+
+
+def _adding(request: Request) -> Piece:
+    told = _("The ledger is being added up; the charts come as soon as it is.")
+    return Piece("calls", render("_adding.html", told=told, here=request.url.path))
 
 
 def _calls(report: Report) -> Piece:
