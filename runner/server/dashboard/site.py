@@ -53,6 +53,7 @@ _STATIC = {
     "dashboard.css": "text/css",
     "htmx.min.js": "text/javascript",
     "htmx-sse.min.js": "text/javascript",
+    "live.js": "text/javascript",
     "review.js": "text/javascript",
     "icon.svg": "image/svg+xml",
 }
