@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.app import accounts, publishing
+from runner.app.clients import client_caps
 from runner.app.credits import Credits, Purchase, credits_of, priced, purchases_of
-from runner.app.forecasting import Forecaster, Windows, place
+from runner.app.forecasting import Forecaster, Outlook, Windows, place
 from runner.app.publishing import Published
 from runner.app.responses import BatchStatus, QuotaLine, Status
 from runner.core.demand import Waiting
@@ -19,7 +20,7 @@ from runner.core.route import Route, RouteState
 from runner.core.verdict import Scope
 from runner.core.window import NEVER, Key, Unit, Window
 from runner.engine.progress import Progress
-from runner.engine.snapshot import read_snapshot, route_states, windows_of
+from runner.engine.snapshot import Snapshot, read_snapshot, route_states, windows_of
 from runner.providers.account import Account
 from runner.settings import DEFAULT, Settings
 from runner.store import batches, liveness, set_aside
@@ -44,7 +45,7 @@ class StatusReader:
             snapshot = await read_snapshot(connection, names)
             every = await batches.list_batches(connection)
             aside = await set_aside.count(connection)
-        outlook = forecaster.outlook(snapshot, now)
+            outlook = await self._outlook(connection, forecaster, snapshot, now)
         said = await self._published()
         waiting = {**outlook.waiting, **_said_of(said, snapshot.latest)}
         alive = await liveness.alive(self.database)
@@ -83,13 +84,22 @@ class StatusReader:
             names = [account.name for account in forecaster.accounts]
             snapshot = await read_snapshot(connection, names)
             every = await batches.runnable(connection)
-        outlook, said = forecaster.outlook(snapshot, now), await self._published()
+            outlook = await self._outlook(connection, forecaster, snapshot, now)
+        said = await self._published()
         found = {one.id: _finish_said(said, one) or outlook.finish(one) for one in every}
         return {
             key: told.finish_at
             for key, told in found.items()
             if told is not None and told.days and told.finish_at < NEVER
         }
+
+    async def _outlook(
+        self, connection: AsyncConnection, forecaster: Forecaster, snapshot: Snapshot, now: int
+    ) -> Outlook:
+        caps = client_caps(self.settings)
+        clients = {one.client for one in snapshot.batches.values() if one.client}
+        left = await caps.read(connection, clients, now)
+        return forecaster.outlook(snapshot, now, left, caps.most)
 
     async def watched(self) -> list[Progress]:
         """How the runs of all processes stand, as far as they tell."""
