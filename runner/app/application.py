@@ -210,7 +210,7 @@ class Application(LedgerReports):
 
     async def watched(self) -> list[Progress]:
         """How the runs of all processes stand, as far as they tell."""
-        return await self._status.watched()
+        return await self._status.watched(self._clock.now())
 
     async def notify_test(self) -> list[Sent]:
         """Send an event every way that is configured, and say how that went."""

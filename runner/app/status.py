@@ -20,7 +20,7 @@ from runner.core.route import Route, RouteState
 from runner.core.verdict import Scope
 from runner.core.window import NEVER, Key, Unit, Window
 from runner.engine.progress import Progress
-from runner.engine.snapshot import Snapshot, read_snapshot, route_states, windows_of
+from runner.engine.snapshot import Snapshot, read_snapshot, route_states, routes_of, windows_of
 from runner.providers.account import Account
 from runner.settings import DEFAULT, Settings
 from runner.store import batches, liveness, set_aside
@@ -101,13 +101,24 @@ class StatusReader:
         left = await caps.read(connection, clients, now)
         return forecaster.outlook(snapshot, now, left, caps.most)
 
-    async def watched(self) -> list[Progress]:
-        """How the runs of all processes stand, as far as they tell."""
+    async def watched(self, now: int) -> list[Progress]:
+        """How the runs of all processes stand at `now`, as far as they tell."""
         said = await self._published()
         async with self.database.read() as connection:
             every = {batch.id: batch for batch in await batches.list_batches(connection)}
             known = await latest_windows(connection, [a.name for a in self.forecaster.accounts])
-        return [one.progress(every, known) for one in said]
+        return [one.progress(every, self._touched(one, every, known, now)) for one in said]
+
+    def _touched(
+        self, one: Published, every: Mapping[int, Batch], known: Mapping[Key, Window], now: int
+    ) -> dict[Key, Window]:
+        """The windows that the calls of a runner's batches touch, as they are at `now`."""
+        own = [every[number] for number in (*one.batches, *one.paused) if number in every]
+        accounts = self.forecaster.accounts
+        routes = {route for batch in own for route in routes_of(batch.models, accounts)}
+        found = windows_of(known, accounts, routes, now)
+        windows = sorted({w for each in found.values() for w in each}, key=place)
+        return {(w.account, w.model, w.quota): w for w in windows}
 
     async def _published(self) -> list[Published]:
         """What the runners at work say of themselves; not all of them do."""
