@@ -34,7 +34,7 @@ class AnswerSpec(TomlTable):
     Attributes:
         kind: ``text`` accepts any reply that is not empty; ``label`` one of `labels`; ``labels``
             several of them; ``number`` a number; ``json`` JSON that fits `schema`; ``regex``
-            text of which the whole matches `pattern`.
+            text that matches `pattern` as a whole.
         labels: The labels, spelled as they are recorded; at least two.
         synonyms: Other names that models use for a label: ``{ positive = ["pos", "good"] }``.
         min: The least number; for ``labels``, the least number of labels, 0 by default.

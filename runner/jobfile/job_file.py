@@ -27,7 +27,7 @@ class JobLimits(TomlTable):
     """``[limits]``: when to give up on a row or on the whole batch.
 
     Attributes:
-        max_calls: The most calls that the batch may make in all; None means no limit.
+        max_calls: The most calls that the batch may make in all; by default there is no limit.
         max_attempts: The most tries of one row when the provider or the network fails.
         timeout_s: The most seconds that one call may take.
     """
