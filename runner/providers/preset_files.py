@@ -1,7 +1,7 @@
-"""Presets from outside the program: reading a file of them, and keeping those that were read.
+"""Reads preset files of users, and stores and loads the presets that were installed.
 
-A file is like presets.toml: a table for each provider, and each describes a whole provider. What is
-kept is JSON, because the program writes it.
+A preset file is like presets.toml, with a whole table for each provider. Installed presets are
+stored as JSON, because the program writes it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from runner.tomlfile import TomlFile
 from runner.tomlfile.lines import line_of
 
 MOST_BYTES = 1 << 20
-"""The most that a file of presets may have."""
+"""The size limit of a preset file."""
 
 
 class _PresetFile(RootModel[dict[Name, ProviderTable]]):
@@ -44,9 +44,9 @@ class InstalledPreset:
     """A preset that the user has installed.
 
     Attributes:
-        table: The preset.
-        source: The file or the URL that it is from.
-        raw: The table as the file has it.
+        table: The validated table of the provider.
+        source: The file or URL from which it was installed.
+        raw: The table as it is in the file.
     """
 
     table: ProviderTable
@@ -55,10 +55,10 @@ class InstalledPreset:
 
 
 def read_presets(data: bytes, source: str) -> dict[str, InstalledPreset]:
-    """The presets in the text of a file, by name; `source` names the file in errors.
+    """Parses a preset file; returns the presets by name. `source` names the file in errors.
 
     Raises:
-        ConfigError: It is no such file, or a preset is not whole; it names the line and the field.
+        ConfigError: The file is invalid, or a preset is incomplete; `where` has line and field.
     """
     text = _FILE.decode(data, source)
     raw = _FILE.tables(text, source)
@@ -83,7 +83,7 @@ def _check_whole(name: str, table: ProviderTable, source: str) -> None:
 
 
 def _with_line(error: ConfigError, text: str, source: str) -> ConfigError:
-    """The error with the line of the field that it names, if it names one."""
+    """Returns the error with the line of the field that it names, if any."""
     field = (error.where or "").removeprefix(f"{source}: ")
     line = line_of(text, field)
     where = error.where if line is None else f"{source}:{line}: {field}"
@@ -91,25 +91,27 @@ def _with_line(error: ConfigError, text: str, source: str) -> ConfigError:
 
 
 def pack(presets: Mapping[str, InstalledPreset]) -> bytes:
-    """The content of the file in which `presets` are kept."""
-    kept = {name: {"from": one.source, "table": one.raw} for name, one in presets.items()}
-    return orjson.dumps(kept, option=orjson.OPT_INDENT_2)
+    """Returns the content of the file of installed presets; see `load_installed`."""
+    stored = {
+        name: {"from": preset.source, "table": preset.raw} for name, preset in presets.items()
+    }
+    return orjson.dumps(stored, option=orjson.OPT_INDENT_2)
 
 
 def load_installed(path: Path) -> Mapping[str, InstalledPreset]:
-    """The presets that are kept in the file at `path`; none if there is no file.
+    """Loads the installed presets from the file at `path`; empty if the file does not exist.
 
     Raises:
         ConfigError: The file cannot be read, or is damaged.
     """
     try:
-        kept = orjson.loads(path.read_bytes())
+        stored = orjson.loads(path.read_bytes())
         return MappingProxyType(
             {
                 str(name): InstalledPreset(
-                    ProviderTable.model_validate(one["table"]), str(one["from"]), one["table"]
+                    ProviderTable.model_validate(entry["table"]), str(entry["from"]), entry["table"]
                 )
-                for name, one in kept.items()
+                for name, entry in stored.items()
             }
         )
     except FileNotFoundError:
