@@ -1,6 +1,6 @@
-"""The ledger in cells: what the calls of a quarter of an hour, a model and a batch came to.
+"""The ledger in cells: sums over the calls of a quarter of an hour, a model and a batch.
 
-Every report adds these up, so that all of them agree. Functions take a connection inside the
+Every report adds cells up, so that all reports agree. Functions take a connection inside the
 caller's short read.
 """
 
@@ -24,26 +24,26 @@ QUARTER_MS = 900_000
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What some calls came to. They can be added.
+    """Numbers of calls, and sums over them; two values can be added.
 
     ``calls = answered + wasted + failed + throttled + refused + in_flight``.
 
     Attributes:
-        calls: Calls sent; those that never left this machine are not counted.
-        answered: Calls that brought rows to an end, or that the provider still works on.
-        wasted: Calls that were answered, and brought no row to an end: no answer in it was valid.
-        failed: Calls that brought none: faults, rejections, and ends that nobody saw.
-        throttled: Calls refused for pace; they cost nothing.
-        refused: Calls refused because an allowance was spent; likewise.
-        in_flight: Calls whose end is still open.
-        unseen: Of `failed`, those whose runner died first.
+        calls: Calls sent, without those that never left this machine.
+        answered: Calls that ended rows, or whose tasks the provider still works on.
+        wasted: Calls that were answered but ended no row, as no answer was valid.
+        failed: Calls without an answer: faults, rejections, and those whose end is unknown.
+        throttled: Calls refused for pace, which cost nothing.
+        refused: Calls refused because an allowance was spent, which cost nothing.
+        in_flight: Calls that have not ended.
+        unseen: The part of `failed` whose runner died before the reply.
         charged: Calls that may have been charged.
-        rows: Rows brought to an end.
-        prompt_tokens: Tokens sent, as far as the provider counted them.
-        completion_tokens: Tokens received, likewise.
-        uncounted: Of those answered, calls of which the provider told no tokens.
-        credits: What the calls cost, in thousandths of a credit, where a balance is known.
-        latency_ms: How long the answered calls took, together.
+        rows: The number of rows that the calls have ended.
+        prompt_tokens: The tokens sent, where the provider counted them.
+        completion_tokens: The tokens received, where the provider counted them.
+        uncounted: The number of answered calls without a count of tokens.
+        credits: The cost of the calls in thousandths of a credit, where a balance is known.
+        latency_ms: The total duration of the answered calls, in ms.
     """
 
     calls: int = 0
@@ -63,46 +63,49 @@ class Figures:
     latency_ms: int = 0
 
     def __add__(self, other: Figures) -> Figures:
-        names = [one.name for one in fields(Figures)]
+        names = [field.name for field in fields(Figures)]
         return Figures(*(getattr(self, name) + getattr(other, name) for name in names))
 
     @property
     def succeeded(self) -> int:
-        """Calls that were answered, whatever the answer was worth."""
+        """The number of calls that were answered, with valid answers or not."""
         return self.answered + self.wasted
 
     @property
     def tokens(self) -> int | None:
-        """Tokens sent and received; None if the provider told of none, although it answered."""
-        found = self.prompt_tokens + self.completion_tokens
-        return found if found or not self.uncounted else None
+        """The tokens sent and received; None if answered calls have no counts."""
+        total = self.prompt_tokens + self.completion_tokens
+        return total if total or not self.uncounted else None
 
     @property
     def rows_per_call(self) -> float | None:
-        """Rows brought to an end by an answered call, on average."""
+        """The mean number of rows that an answered call has ended; None without such calls."""
         return self.rows / self.succeeded if self.succeeded else None
 
     @property
     def mean_latency_s(self) -> float | None:
-        """How long an answered call took, on average."""
+        """The mean duration of an answered call in seconds; None without such calls."""
         return self.latency_ms / self.succeeded / 1000 if self.succeeded else None
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """The calls of one quarter of an hour (number `quarter` since the epoch) that are alike."""
+    """The calls of one quarter of an hour with the same day, account, model, batch and client.
+
+    `quarter` is the number of the quarter since the epoch.
+    """
 
     quarter: int
-    day: str  # the quota day; empty where no calendar counts
+    day: str  # the quota day; empty without a calendar
     account: str
     model: str
     batch_id: int | None
-    client: str  # empty: it was made for a batch
+    client: str  # empty for calls of batches
     figures: Figures
 
 
 async def cells(connection: AsyncConnection, batch_ids: Sequence[int] | None = None) -> list[Cell]:
-    """The whole ledger, oldest first; or the calls of some batches."""
+    """Returns the whole ledger, or the calls of some batches, oldest first."""
     quarter = _quarter()
     keys = (calls.c.period_key, calls.c.account, calls.c.model, calls.c.batch_id, calls.c.client)
     quotas = await credit_quotas(connection)
@@ -123,7 +126,7 @@ def _quarter() -> Label[int]:
 
 
 def _cell(row: Any) -> Cell:
-    figures = Figures(**{one.name: row[one.name] or 0 for one in fields(Figures)})
+    figures = Figures(**{field.name: row[field.name] or 0 for field in fields(Figures)})
     return Cell(
         row["quarter"],
         row["period_key"],
@@ -138,7 +141,7 @@ def _cell(row: Any) -> Cell:
 def _figures() -> list[Label[Any]]:
     done = calls.c.state == CallState.DONE
     at_work = calls.c.id.in_(select(image_tasks.c.call_id))
-    # A call that is of no batch is about no row: whatever answers it is useful.
+    # A call for no batch has no row: any answer to it is useful.
     useful = or_(calls.c.rows_finished > 0, at_work, calls.c.batch_id.is_(None))
     free = [*(CallState(kind) for kind in UNCHARGED), CallState.RESERVED]
 
@@ -167,7 +170,7 @@ def _figures() -> list[Label[Any]]:
 async def reasons(
     connection: AsyncConnection, batch_ids: Sequence[int] | None = None
 ) -> list[tuple[str, str, int]]:
-    """By quota day and reason, how many calls came to nothing for it."""
+    """Returns, as (quota day, reason, number), the calls that failed or were refused."""
     lost = calls.c.state.in_([*BROKEN, CallState.THROTTLED, CallState.SPENT])
     query = (
         select(calls.c.period_key, calls.c.state, calls.c.error, func.count().label("number"))
@@ -176,8 +179,8 @@ async def reasons(
     )
     if batch_ids is not None:
         query = query.where(calls.c.batch_id.in_(batch_ids))
-    found = await connection.execute(query)
-    return [(row.period_key, row.error or _WORDS[row.state], row.number) for row in found]
+    rows = await connection.execute(query)
+    return [(row.period_key, row.error or _WORDS[row.state], row.number) for row in rows]
 
 
 _WORDS = {state.value: state.value for state in CallState} | {
@@ -186,13 +189,13 @@ _WORDS = {state.value: state.value for state in CallState} | {
 
 
 async def zones(connection: AsyncConnection) -> dict[str, str]:
-    """By account, the zone of the calendar that its allowance goes by."""
+    """Returns, by account, the time zone of its quota's calendar."""
     query = select(windows.c.account, windows.c.period).where(
         windows.c.is_latest == literal_column("1")
     )
-    found = {}
+    by_account = {}
     for row in await connection.execute(query.order_by(windows.c.is_primary)):
         period = read_period(row.period, "UTC")
         if isinstance(period, Calendar):
-            found[row.account] = period.zone
-    return found
+            by_account[row.account] = period.zone
+    return by_account

@@ -1,4 +1,4 @@
-"""Calls spent per day, from the ledger.
+"""Reports of the ledger by quota day.
 
 Functions take a connection inside the caller's short read.
 """
@@ -27,23 +27,26 @@ class DayReport:
 
     Attributes:
         day: The quota day, YYYY-MM-DD.
-        account: Whose allowance was spent.
-        model: The model asked; empty when the report is not split by model.
-        calls: Calls sent; those that never left this machine are not counted.
-        succeeded: Calls that brought an answer.
-        failed: Calls that brought none: faults, rejections, and ends that nobody saw.
-        throttled: Calls refused for pace or allowance; they cost nothing.
-        in_flight: Calls whose end is still open.
-        unseen: Of `failed`, those whose runner died first.
-        rows: Rows brought to an end.
-        prompt_tokens: Tokens sent, as the provider counted them; None if it counted none.
-        completion_tokens: Tokens received, likewise.
-        uncounted: Of `succeeded`, those of which the provider told no tokens.
-        spent: What the account's window says was spent that day, strangers included.
+        account: The account.
+        model: The model; empty when the report is not split by model.
+        calls: The number of calls sent, without those that never left this machine.
+        succeeded: The number of calls that were answered.
+        failed: The number without an answer: faults, rejections, and those with an unknown end.
+        throttled: The number refused for pace or allowance, which cost nothing.
+        in_flight: The number that have not ended.
+        unseen: The part of `failed` whose runner died before the reply.
+        rows: The number of rows that the calls have ended.
+        prompt_tokens: The tokens sent, as the provider counted them; None if it counted none.
+        completion_tokens: The tokens received, as the provider counted them; None if it counted
+            none.
+        uncounted: The part of `succeeded` without a count of tokens.
+        spent: The amount spent that day by the account's window, with other users' spending; None
+            if unknown.
         limit: The account's limit that day; None if unknown.
-        credits: What its calls cost, in thousandths of a credit: of all calls that may have been
-            charged. None where no balance was seen by the end of the day.
-        balance: What could be spent when the day ended, or now, in thousandths; None as above.
+        credits: The cost of all calls that may have been charged, in thousandths of a credit; None
+            if no balance was seen by the end of the day.
+        balance: The balance at the end of the day, or now, in thousandths; None if no balance was
+            seen by then.
     """
 
     day: str
@@ -66,7 +69,7 @@ class DayReport:
 
     @property
     def tokens(self) -> int | None:
-        """Tokens sent and received; None if the provider told of none, although it answered."""
+        """The tokens sent and received; None if answered calls have no counts."""
         counted = [n for n in (self.prompt_tokens, self.completion_tokens) if n is not None]
         return sum(counted) if counted or not self.uncounted else None
 
@@ -84,7 +87,7 @@ BROKEN = (
 async def daily(
     connection: AsyncConnection, *, batch_ids: Sequence[int] | None = None, by_model: bool = False
 ) -> list[DayReport]:
-    """The ledger by quota day and account (and model), oldest first."""
+    """Returns the ledger by quota day and account (and model), oldest first."""
     model = calls.c.model if by_model else literal_column("''")
     quotas = await credit_quotas(connection)
     query = (
@@ -115,17 +118,17 @@ async def daily(
 
 
 async def credit_quotas(connection: AsyncConnection) -> dict[str, str]:
-    """By account, the name of its quota of credits; of those of which a balance was seen."""
-    found = await connection.execute(
+    """Returns, by account with a known balance, the name of its quota of credits."""
+    rows = await connection.execute(
         select(windows.c.account, windows.c.quota)
         .where(windows.c.is_latest == literal_column("1"), windows.c.unit == Unit.CREDITS)
         .where(windows.c.account.in_(select(balances_seen.c.account).distinct()))
     )
-    return {row.account: row.quota for row in found}
+    return {row.account: row.quota for row in rows}
 
 
 def cost(credit_quotas: Mapping[str, str]) -> Label[int | None]:
-    """What calls have reserved of their account's credits, if they may have been charged."""
+    """Returns an SQL sum of the credits reserved by the calls that may have been charged."""
     free = [CallState(kind) for kind in UNCHARGED]
     prices = [
         (
@@ -140,9 +143,9 @@ def cost(credit_quotas: Mapping[str, str]) -> Label[int | None]:
 async def _with_balance(
     connection: AsyncConnection, day: DayReport, spent: Label[int | None]
 ) -> DayReport:
-    """`day` with its account's balance at its end; without credits, where none was seen.
+    """Returns `day` with its account's balance at its end; without credits if none was seen.
 
-    That is the last one that was seen in it, less what the calls since have cost.
+    The balance is the last one seen in the day, less the cost of the calls since.
     """
     ends_at = await connection.scalar(
         select(func.max(windows.c.resets_at_ms)).where(
@@ -191,7 +194,7 @@ _UNKNOWN: dict[str, Any] = {"spent": None, "limit": None}
 
 
 async def _allowances(connection: AsyncConnection) -> dict[tuple[str, str, str], dict[str, Any]]:
-    found = await connection.execute(
+    rows = await connection.execute(
         select(
             windows.c.account,
             windows.c.model,
@@ -202,5 +205,5 @@ async def _allowances(connection: AsyncConnection) -> dict[tuple[str, str, str],
     )
     return {
         (row.account, row.model, row.period_key): {"spent": row.spent, "limit": row.limit}
-        for row in found
+        for row in rows
     }

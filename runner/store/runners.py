@@ -1,7 +1,7 @@
-"""Who is running on this database, and who has died.
+"""The runners on this database: registration, and detection of dead ones.
 
 Each runner has an epoch (a row) and an OS lock on a file of its own, which the kernel releases
-when the process dies, however it dies. So the dead are known at once, and no clock is asked.
+when the process ends in any way. So dead runners are detected at once, without time-outs.
 """
 
 from __future__ import annotations
@@ -34,14 +34,15 @@ _UNENDED = Statement(
 )
 
 Now = Callable[[], int]
-"""Tells the present moment, in ms since the epoch."""
+"""Returns the present moment, in ms since the epoch."""
 
 
 @asynccontextmanager
 async def registered(database: Database, now: Now) -> AsyncIterator[int]:
-    """Give this runner a fresh epoch, and end it on the way out.
+    """Registers this runner with a fresh epoch, which ends on exit.
 
-    The lock is taken before the row is committed: nobody ever sees a living runner unlocked.
+    The lock is taken before the row is committed, so that no other process ever sees the epoch of
+    a living runner without its lock.
     """
     async with database.write() as connection:
         values = {"pid": os.getpid(), "host": platform.node(), "started_at_ms": now()}
@@ -59,23 +60,23 @@ async def registered(database: Database, now: Now) -> AsyncIterator[int]:
             with anyio.CancelScope(shield=True):
                 await _retire(database, runner_id, now(), died=False)
         except StoreError:
-            _release(lock)  # it is not retired: whoever comes next finds it dead
+            _release(lock)  # the epoch has not ended: the next runner will rescue it
             raise
         _remove(lock)
 
 
 async def unended(connection: AsyncConnection, own_id: int = 0) -> list[int]:
-    """The epochs, other than the own one, that were not ended: of living runners, or of dead."""
+    """Returns the epochs without an end, except `own_id`: those of living and of dead runners."""
     return [row.id for row in await _UNENDED.fetch(connection, own=own_id)]
 
 
 async def rescue_dead(database: Database, suspects: Iterable[int], now: int) -> int:
-    """Take back the jobs of those runners that have died; returns how many there were."""
+    """Takes back the jobs of the suspects that have died; returns the number of jobs."""
     rescued = 0
     for runner_id in suspects:
         lock = _lock(database, runner_id)
         if not _acquired(lock):
-            continue  # it lives
+            continue  # it is alive
         try:
             rescued += await _retire(database, runner_id, now, died=True)
         finally:
@@ -84,11 +85,11 @@ async def rescue_dead(database: Database, suspects: Iterable[int], now: int) -> 
 
 
 async def alive(database: Database) -> list[int]:
-    """The epochs of the runners that are at work on this database now."""
+    """Returns the epochs of the runners that are at work on this database now."""
     living = []
     async with database.read() as connection:
-        found = await unended(connection)
-    for runner_id in found:
+        suspects = await unended(connection)
+    for runner_id in suspects:
         lock = _lock(database, runner_id)
         if _acquired(lock):
             _release(lock)
@@ -98,17 +99,17 @@ async def alive(database: Database) -> list[int]:
 
 
 async def living_processes(database: Database, connection: AsyncConnection) -> list[int]:
-    """The process ids of the runners at work, read in the caller's transaction."""
+    """Returns the process ids of the runners at work, read in the caller's transaction."""
     living = await alive(database)
     query = select(runners.c.pid).where(runners.c.id.in_(living)).order_by(runners.c.id)
     return list((await connection.scalars(query)).all()) if living else []
 
 
 async def _retire(database: Database, runner_id: int, now: int, *, died: bool) -> int:
-    """End an epoch and take back its jobs; returns how many there were."""
+    """Ends an epoch and takes back its jobs; returns their number."""
     async with database.write() as connection:
         rescued = await rescue(connection, runner_id, now, died=died)
-        # A clock may have been set back since: no epoch ends before it began.
+        # The clock may have been set back since: an epoch must not end before it began.
         ended_at = case((runners.c.started_at_ms > now, runners.c.started_at_ms), else_=now)
         await connection.execute(
             update(runners)
@@ -119,7 +120,7 @@ async def _retire(database: Database, runner_id: int, now: int, *, died: bool) -
 
 
 def _lock(database: Database, runner_id: int) -> FileLock:
-    from filelock import FileLock  # noqa: PLC0415 - a status seldom needs one
+    from filelock import FileLock  # noqa: PLC0415 - a status rarely needs one
 
     folder = Path(f"{database.path}-runners")
     try:
@@ -130,7 +131,7 @@ def _lock(database: Database, runner_id: int) -> FileLock:
 
 
 def _acquired(lock: FileLock) -> bool:
-    """Take `lock` if nobody holds it; whether that worked."""
+    """Takes `lock` if it is free; whether it was."""
     from filelock import Timeout  # noqa: PLC0415
 
     try:
@@ -155,7 +156,7 @@ def _unlockable(path: Path, error: Exception) -> StoreError:
 
 
 def _held(lock: FileLock) -> BusyError:
-    """No runner of this database can hold the lock of an epoch that is only being given."""
+    """Returns the error for a lock of a new epoch that is held: by a runner on another database."""
     return BusyError(
         _("a runner on another database has this lock: the database was replaced under it"),
         where=lock.lock_file,
