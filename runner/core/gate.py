@@ -12,6 +12,8 @@ from enum import StrEnum
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
+DAY_MS = 24 * HOUR_MS
+LONGEST_DAY_MS = DAY_MS + HOUR_MS  # the day on which summer time ends
 
 # The waits after the 1st, 2nd, ... refused probe of what has no reset of its own.
 PROBE_WAITS_MS = tuple(n * MINUTE_MS for n in (1, 2, 5, 10, 20, 30, 60, 120, 240))
@@ -152,16 +154,28 @@ def shift(gate: Gate, by: int) -> Gate:
     return replace(gate, parked_until=max(0, gate.parked_until - by))
 
 
+def before_burst(gate: Gate, *, probe: bool) -> Gate:
+    """Returns the gate as the first of several refusals in flight found it.
+
+    The others find the gate shut. Their waits are as long as the first one's, since they do not
+    show that waiting did not help.
+    """
+    late = gate.needs_probe and not probe
+    return replace(gate, refusals=max(0, gate.refusals - 1)) if late else gate
+
+
 def reprobe_at(gate: Gate, window_started_at: int, resets_at: int, now: int) -> int:
     """Returns when to probe again after the provider refused an untouched window as spent.
 
-    A late reset costs four refusals at most, however late it is: after the third, the wait is half
-    of the rest of the window.
+    A late reset of a day costs four refusals at most, however late it is: after the third, the wait
+    is half of the rest of the day. A month is then probed once a day.
     """
     tried = gate.refusals if gate.reason is ParkReason.SPENT else 0
     late = now - window_started_at <= LATE_RESET_MS
     if late and tried < len(LATE_WAITS_MS):
         return min(resets_at, now + LATE_WAITS_MS[tried])
+    if resets_at - window_started_at > LONGEST_DAY_MS:
+        return min(resets_at, now + DAY_MS)
     left = resets_at - now
     return now + left // 2 if tried < MOST_TRIES and left > HOUR_MS else resets_at
 
