@@ -1,7 +1,7 @@
-"""Charts as SVG: numbers in, a text out that stands in a page by itself, without any script.
+"""Draws charts as SVG texts, which are embedded in a page without scripts.
 
-Colours are CSS variables of the page (see `STYLE`), so a chart follows the light and the dark
-theme, and a printer. Every mark has a title, which browsers show under the pointer.
+Colours are CSS variables of the page (see `STYLE`), so a chart follows light, dark and print
+themes. Every mark has a title, which browsers show as a tooltip.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ svg .forecast { stroke: var(--series); stroke-width: 2; stroke-dasharray: 5 4; f
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """One bar: its label, its parts from below (the name of a colour, an amount), and a limit."""
+    """One bar: its label, its parts from the bottom (colour name, amount), and a limit."""
 
     label: str
     parts: tuple[tuple[str, int], ...]
@@ -50,12 +50,12 @@ class Stack:
 
     @property
     def height(self) -> int:
-        """The sum of its parts."""
+        """The sum of the parts."""
         return sum(number for _, number in self.parts)
 
 
 def stacked_bars(stacks: Sequence[Stack], title: str) -> str:
-    """Bars in a row, each with its limit as a broken line."""
+    """Draw vertical stacked bars, each with its limit as a dashed line."""
     most = nice_top(max([s.height for s in stacks] + [s.limit or 0 for s in stacks], default=0))
     height = 240
     plot = height - TOP - BOTTOM
@@ -85,7 +85,7 @@ def stacked_bars(stacks: Sequence[Stack], title: str) -> str:
 
 
 def bars(values: Sequence[tuple[str, int]], title: str, colour: str = "series") -> str:
-    """Horizontal bars, each with its label before it and its number behind."""
+    """Draw horizontal bars, each with its label on the left and its value on the right."""
     most = max([number for _, number in values], default=0) or 1
     room = WIDTH - LABEL_WIDTH - 70
     marks = []
@@ -103,7 +103,7 @@ def bars(values: Sequence[tuple[str, int]], title: str, colour: str = "series") 
 
 
 def heat_map(rows: Sequence[tuple[str, Sequence[int]]], title: str) -> str:
-    """A row of twenty-four squares a day, the darker the more."""
+    """Draw a row of twenty-four squares for each day; a darker square is a higher value."""
     most = max((number for _, numbers in rows for number in numbers), default=0) or 1
     left = 92
     marks = [_text(left + (h + 0.5) * CELL, 14, f"{h:02}", "middle", "dim") for h in (0, 6, 12, 18)]
@@ -126,9 +126,9 @@ def curve(
     *,
     forecast: tuple[float, float, str] | None = None,
 ) -> str:
-    """A line through points (x, y, what is told of each); the forecast is reached by a broken one.
+    """Draw a line through points (x, y, tooltip), with a dashed line to the forecast.
 
-    A line of one point is a dot.
+    A line of one point is drawn as a dot.
     """
     every = [*points, *([forecast] if forecast else [])]
     height, top = 220, nice_top(max((y for _, y, _ in every), default=0))
@@ -159,7 +159,7 @@ def curve(
 
 
 def nice_top(most: float) -> float:
-    """A round number that is not below `most`, for the top of a scale."""
+    """Return a round number that is at least `most`, for the top of a scale."""
     if most <= 0:
         return 1
     power = 10.0 ** (len(str(int(most))) - 1) if most >= 1 else 1.0

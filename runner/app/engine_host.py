@@ -1,4 +1,4 @@
-"""The one engine of an open program: started when the first run wants it, and closed with it."""
+"""Hosts the application's engine: started by the first run or call, stopped when it is closed."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from runner.engine.run import RunOptions
     from runner.providers.endpoint import Endpoint
 
-# Given what winds a run up, when that is called.
+# Called with a function that stops the run.
 OnStart = Callable[[Callable[[], None]], None]
 
 
 class EngineHost:
-    """Where the engine lives while the program is open; runs of any task share it."""
+    """Holds the engine while the application is open; all tasks share it."""
 
     def __init__(
         self,
@@ -74,16 +74,16 @@ class EngineHost:
     async def run(
         self, options: RunOptions, on_start: OnStart | None = None, *, signals: bool = False
     ) -> tuple[Ending, tuple[Waiting, ...]]:
-        """Have a run made; how it ended, and what its batches wait for.
+        """Run the engine; return the reason of its end, and what its batches wait for.
 
         Args:
-            options: What is wanted.
-            on_start: Given what winds the run up when it is called, before anything is sent.
-            signals: Whether SIGINT, SIGTERM and SIGHUP stop it; a second one at once.
+            options: The options of the run.
+            on_start: Called before anything is sent, with a function that stops the run.
+            signals: Whether SIGINT, SIGTERM and SIGHUP stop it; a second signal stops it at once.
 
         Raises:
             ConfigError: A token or a base URL is missing.
-            RunnerError: As `Engine.run`.
+            RunnerError: As `Engine.run` raises it.
         """
         from runner.engine.run import Run  # noqa: PLC0415 - only a run needs these
         from runner.engine.signals import run_until_told  # noqa: PLC0415
@@ -95,7 +95,7 @@ class EngineHost:
         return ending, run.waiting
 
     async def ask(self, question: ClientQuestion) -> ClientRequest:
-        """Have a call made for a client.
+        """Start a client's call.
 
         Raises:
             ConfigError: A token or a base URL is missing.
@@ -105,12 +105,12 @@ class EngineHost:
         return engine.ask(question)
 
     def reread(self) -> None:
-        """Tell the engine, if it is at work, that the queue has changed."""
+        """Tell the engine, if it is running, that the queue has changed."""
         if self._engine is not None:
             self._engine.reread()
 
     async def endpoints(self) -> Mapping[str, Endpoint]:
-        """The accounts by name, to ask them for what costs nothing.
+        """Return the endpoints by account name, for requests that are not charged.
 
         Raises:
             ConfigError: A token or a base URL is missing.
@@ -121,10 +121,10 @@ class EngineHost:
     async def _started(self) -> Engine:
         async with self._starting:
             if self._engine is None:
-                found = await self._tasks.start(self._host)
-                if isinstance(found, RunnerError):
-                    raise found
-                self._engine = found
+                engine_or_error = await self._tasks.start(self._host)
+                if isinstance(engine_or_error, RunnerError):
+                    raise engine_or_error
+                self._engine = engine_or_error
             return self._engine
 
     async def _host(self, *, task_status: TaskStatus[Engine | RunnerError]) -> None:
@@ -137,7 +137,7 @@ class EngineHost:
             async with accounts.open_endpoints(
                 self._settings, self._environ, self._transport
             ) as endpoints:
-                self._endpoints = {one.account.name: one for one in endpoints}
+                self._endpoints = {endpoint.account.name: endpoint for endpoint in endpoints}
                 options = EngineOptions(
                     self._settings.run.max_concurrency, client_caps=client_caps(self._settings)
                 )
