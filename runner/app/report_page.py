@@ -1,4 +1,4 @@
-"""A report as one HTML page: no network, no script; for light and dark screens, phones, paper."""
+"""Renders a report as one self-contained HTML page without scripts, for any theme and for print."""
 
 from __future__ import annotations
 
@@ -39,15 +39,15 @@ section { break-inside: avoid; }
 
 @dataclass(frozen=True, slots=True)
 class Extras:
-    """What a page shows beside the ledger.
+    """The sections of a page beside the ledger.
 
     Attributes:
         models: The ledger by model.
-        reasons: Why calls have failed or were refused, and how many did.
-        answers: By batch, the answers that most of its rows have.
-        quality: Of a report of one batch: how good its answers are.
-        finish: When all that is queued will be done (ms since the epoch), and how many rows that
-            is; None: nothing is queued, or it cannot be told.
+        reasons: The reasons of failed and refused calls, with their numbers.
+        answers: The most frequent answers by batch, with their numbers of rows.
+        quality: The quality of the answers, in a report of one batch.
+        finish: The forecast end of the queue (ms since the epoch), and its number of rows; None if
+            nothing is queued or there is no forecast.
     """
 
     models: Sequence[Line] = ()
@@ -58,7 +58,7 @@ class Extras:
 
 
 def page(report: Report, extras: Extras, made_at: datetime) -> str:
-    """The page, as a whole document."""
+    """Return the page as a complete HTML document."""
     batch = report.wanted.batch
     subject = (
         _("{name} (batch {id})").format(name=batch.name, id=batch.id) if batch else _("Calls spent")
@@ -137,7 +137,7 @@ def _legend() -> str:
 
 
 def days_chart(report: Report) -> str:
-    """The calls of each day, stacked by what they came to, against the limit."""
+    """Return the chart of calls by day, stacked by outcome, with the limit."""
     stacks = []
     for day, lines in _by_day(report):
         figures = [(name, sum(getattr(one.figures, name) for one in lines)) for name in OUTCOMES]
@@ -154,7 +154,7 @@ def _by_day(report: Report) -> list[tuple[str, list[Line]]]:
 
 
 def hours_chart(report: Report) -> str:
-    """The calls of each hour of each day."""
+    """Return the chart of calls by day and hour."""
     return charts.heat_map(list(report.hours.items())[-_MOST_DAYS:], _("Calls by hour"))
 
 

@@ -1,6 +1,6 @@
-"""Which rows of a batch a person is to look at: those that are marked, or that were chosen.
+"""Selects the rows of a batch to review: marked rows, or rows that match a selection.
 
-It finds their numbers, page by page; it shows none, and stores nothing.
+It finds row numbers, page by page; it neither shows nor stores anything.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ from runner.store.disputed import Disputed
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which rows to look at.
+    """Which rows to review.
 
     Attributes:
-        every: Whether rows that are not marked are wanted, too.
-        selection: Which of them, by their columns and their results.
+        every: Whether to include rows that are not marked.
+        selection: A selection among them, by their columns and results.
     """
 
     every: bool = False
@@ -54,7 +54,7 @@ MARKED = Wanted()
 
 @dataclass(slots=True)
 class Found:
-    """The numbers of rows, from 1: those that nobody has looked at, and those somebody has."""
+    """The selected row numbers, from 1: those without a review, and those with one."""
 
     left: list[int] = field(default_factory=list)
     reviewed: list[int] = field(default_factory=list)
@@ -66,12 +66,12 @@ async def find(
     wanted: Wanted = MARKED,
     on_progress: OnProgress = unseen_progress,
 ) -> Found:
-    """The rows of a batch, given with its parts, that are wanted.
+    """Return the selected rows of a batch, which is given with its parts.
 
-    If marked rows are wanted, every row with a review counts as reviewed, marked or not.
+    If marked rows are selected, every row with a review counts as reviewed, marked or not.
 
     Raises:
-        InputError: A condition names a column that is not there.
+        InputError: A condition names a column that does not exist.
     """
     if wanted:
         return await _chosen(reading, family, wanted, on_progress)
@@ -89,7 +89,7 @@ async def find(
 async def next_marked(
     reading: Reading, family: Sequence[Batch], after: int, most: int
 ) -> tuple[int | None, int]:
-    """Return the number of the first marked row behind `after`, and how far was searched.
+    """Return the number of the first marked row after `after`, and the last row searched.
 
     The search ends after `most` pages without one; a caller may continue from there.
     """
@@ -103,17 +103,17 @@ async def next_marked(
 
 
 async def _marked(reading: Reading, reader: RowReader, first: int) -> tuple[list[int], int]:
-    """Return a page of marked rows that nobody has reviewed, and how far was searched."""
+    """Return a page of marked rows without a review, and the last row searched."""
     async with reading() as connection:
-        found, last = await disputed.search(
+        rows, last = await disputed.search(
             connection, reader.voters, reader.check, first, every=bool(reader.gold)
         )
-    return [one.number for one in found if _is_marked(one, reader.gold)], last
+    return [row.number for row in rows if _is_marked(row, reader.gold)], last
 
 
-def _is_marked(one: Disputed, gold: str) -> bool:
-    right = right_answer(one.body, gold) if gold and one.body is not None else None
-    return bool(reasons(one.answers, vote(one.answers, LEAST_AGREEMENT), one.alone, right))
+def _is_marked(row: Disputed, gold: str) -> bool:
+    right = right_answer(row.body, gold) if gold and row.body is not None else None
+    return bool(reasons(row.answers, vote(row.answers, LEAST_AGREEMENT), row.alone, right))
 
 
 async def _chosen(
@@ -123,7 +123,9 @@ async def _chosen(
     columns, added = orjson.loads(whole.columns_json), AddedColumns.of(family)
     names = JobFile.from_json(whole.job_json).output.names(added.names, columns)
     where = wanted.selection.where
-    require_columns(Path(whole.input), [one.column for one in where], (*columns, *names))
+    require_columns(
+        Path(whole.input), [condition.column for condition in where], (*columns, *names)
+    )
     async for page in results(reading, family):
         for row in page:
             if _is_wanted(row, wanted) and (
@@ -138,7 +140,7 @@ async def _chosen(
 
 
 def _is_wanted(row: RowResult, wanted: Wanted) -> bool:
-    """Whether a row has ended, and is marked, or was until somebody looked at it."""
+    """Whether a row is finished, and is marked or was until its review."""
     return not row.open and (wanted.every or bool(row.doubts))
 
 
@@ -153,7 +155,7 @@ def _matches(
 def _sampled(
     matching: Sequence[tuple[int, bool]], selection: Selection
 ) -> Sequence[tuple[int, bool]]:
-    """Draw the sample; it stays the same while its rows are reviewed."""
+    """Draw the sample, which does not change while its rows are reviewed."""
     if selection.sample is not None:
         size = selection.sample.of(len(matching))
         drawn = Random(0).sample(range(len(matching)), size)  # noqa: S311 - repeatable
