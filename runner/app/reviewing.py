@@ -206,9 +206,8 @@ class Reviewing:
             row = await self._row(connection, number)
             own, before = row.first.job_id, row.review
             alike = await reviews.alike_jobs(connection, own)
-            alike.sort(
-                key=lambda job_id: job_id == own
-            )  # the shown row last: undo returns it first
+            # The shown row is last, so that undo returns it first.
+            alike.sort(key=lambda job_id: job_id == own)
             given = [NewReview(job_id, answer, self.reviewer) for job_id in alike]
             await reviews.record(connection, self.batch, given, self._clock.now())
         return Recorded(tuple(self._numbers(sorted(alike))), before)
