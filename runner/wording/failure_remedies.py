@@ -1,4 +1,4 @@
-"""What to do about rows that have failed, by what their failures say."""
+"""Remedies for failed rows, matched against their error messages."""
 
 from __future__ import annotations
 
@@ -30,5 +30,5 @@ REMEDIES = (
 
 
 def remedy_for(error: str) -> str | None:
-    """What to do about a failure, if anything is known."""
+    """Return the remedy for an error message; None if none is known."""
     return next((r for pattern, r in REMEDIES if re.search(pattern, error, re.IGNORECASE)), None)
