@@ -1,4 +1,4 @@
-"""`midnight notify`: who is told what happens while nobody looks."""
+"""`midnight notify`: tests the notifications."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Commands that tell what a dataset would take: plan, rehearse, try."""
+"""Commands that estimate or try a dataset: plan, rehearse, try."""
 
 from __future__ import annotations
 

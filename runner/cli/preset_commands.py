@@ -1,4 +1,4 @@
-"""Commands about what is known of providers: presets show, presets update."""
+"""Commands for provider presets: presets show, presets update."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`midnight report`: from its arguments to a table, a file, or lines for a machine."""
+"""`midnight report`: prints a table or machine-readable lines, or writes a file."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ReportRequest:
-    """What `midnight report` was asked for, as it was given."""
+    """The options of `midnight report`, as given."""
 
     batch: str | None
     by: tuple[str, ...]
@@ -41,7 +41,7 @@ class ReportRequest:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What was read: the report, the page if one is wanted, and what is shown below a table."""
+    """The data read: the report, the page if requested, and what is shown below the table."""
 
     report: Report
     page: str | None
@@ -50,10 +50,10 @@ class _Found:
 
 
 def show_report(session: Session, request: ReportRequest) -> int:
-    """Read, and print or write; the exit code.
+    """Read the report, and print or write it; return the exit code.
 
     Raises:
-        ConfigError: A key or a day is none.
+        ConfigError: A key or a day is invalid.
         OutputError: A file cannot be written.
     """
     if request.csv and session.json:
@@ -117,7 +117,7 @@ def _wanted(request: ReportRequest, only: object) -> Wanted:
 
 
 def _day(text: str | None, option: str) -> str:
-    """``2026-11-24`` as it is, ``7d`` as the day that was so long ago, none as none."""
+    """Parse ``2026-11-24``, or ``7d`` into the day before that time; no text gives no day."""
     if not text:
         return ""
     try:

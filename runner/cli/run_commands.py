@@ -1,4 +1,4 @@
-"""Commands that queue: run, submit."""
+"""Commands that queue datasets: run, submit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command `midnight serve`, the keys of its clients, and how these are set up."""
+"""The commands `midnight serve`, for the keys of its clients, and to set up client programs."""
 
 from __future__ import annotations
 

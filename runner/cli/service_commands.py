@@ -1,4 +1,4 @@
-"""`midnight service`: a runner that the system starts, and starts again."""
+"""`midnight service`: installs a runner that the system starts and restarts."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def remove(context: typer.Context) -> int:
 
 
 def _options(session: Session) -> list[str]:
-    """The global options that were given, with whole paths: the system stands elsewhere."""
+    """Return the given global options with absolute paths: the service runs in another folder."""
     settings = session.settings
     options = ["--db", str(settings.db)]
     options += ["--config", str(settings.config)] if settings.config else []

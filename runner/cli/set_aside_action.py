@@ -1,4 +1,4 @@
-"""`midnight db set-aside`: what could not be stored is shown, exported, and deleted."""
+"""`midnight db set-aside`: shows, exports and deletes settlements that could not be stored."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 
 def show_set_aside(session: Session, output: Path | None, *, forget: bool) -> int:
-    """Show or export the settlements that could not be stored; the exit code.
+    """Show or export the settlements that could not be stored; return the exit code.
 
-    With `forget` they are deleted afterwards: what is exported is on the disk by then.
+    With `forget` they are deleted after the export is on disk.
 
     Raises:
         OutputError: The file exists, or cannot be written; nothing is deleted.

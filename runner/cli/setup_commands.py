@@ -1,4 +1,4 @@
-"""Commands to set up and look after things: doctor, models, init, db."""
+"""Commands for set-up and maintenance: doctor, models, init, db."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def init(
 
 
 def _is_for_own_data(name: str | None, session: Session) -> bool:
-    """Whether a dataset is named, or somebody can be asked for one."""
+    """Whether a dataset is given, or the user can be asked for one."""
     if name is not None:
         return "." in name and Path(name).is_file()
     import sys
@@ -128,7 +128,7 @@ def _is_for_own_data(name: str | None, session: Session) -> bool:
 def _job_for_own_data(
     session: Session, name: str | None, task: str | None, labels: str | None
 ) -> int | None:
-    """Ask, and write the job file; None: the sample will do."""
+    """Ask for the answers, and write the job file; None if the user wants the sample."""
     import sys
 
     from runner.cli import init_action

@@ -1,4 +1,4 @@
-"""The two layouts that everything uses: a table with columns, and facts a line each."""
+"""The two common layouts: a table with columns, and a list of facts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rich.text import Text
 
 
 def table(*columns: str, right: Iterable[str] = ()) -> Table:
-    """An empty table that fits eighty columns; the columns named in `right` hold numbers."""
+    """Return an empty table that fits eighty columns; `right` names right-aligned columns."""
     numbers = frozenset(right)
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", show_edge=False)
     for name in columns:
@@ -22,7 +22,7 @@ def table(*columns: str, right: Iterable[str] = ()) -> Table:
 
 
 def facts(pairs: Iterable[tuple[str, str]]) -> Table:
-    """Names and values, a line each."""
+    """Return names and values, a line for each pair."""
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(overflow="fold")

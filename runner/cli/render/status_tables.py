@@ -1,4 +1,4 @@
-"""`midnight status`: every batch, what it waits for, and today's budget."""
+"""`midnight status`: every batch, its wait reason, and today's budget."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ NOBODY = _("nobody is working on it; start with:")
 
 
 def status(found: Status, command: str, *, why: bool = False) -> RenderableType:
-    """Every batch, what it waits for, and today's budget.
+    """Render every batch, its wait reason, and today's budget.
 
     Args:
-        found: What is shown.
-        command: ``midnight`` with the global options that were given.
-        why: Whether to explain what holds each batch back, down to the window.
+        found: The status.
+        command: ``midnight`` with the given global options.
+        why: Whether to explain each wait, with its window.
     """
     if not found.batches:
         parts: list[RenderableType] = [Text(f"{NOTHING_QUEUED}{fmt.SEMICOLON}{FIRST_STEPS}")]
@@ -59,7 +59,7 @@ def status(found: Status, command: str, *, why: bool = False) -> RenderableType:
 
 
 def _set_aside(found: Status, command: str) -> list[Text]:
-    """That some settlements could not be stored, and the command that shows them."""
+    """Return a line on settlements that could not be stored, with the command to show them."""
     if not found.set_aside:
         return []
     number = fmt.count(found.set_aside, "settlement")
@@ -92,7 +92,7 @@ def _batches(found: Status) -> Table:
 
 
 def _name(batch: Batch, now: int) -> Text:
-    """Its name, and below it the input, which of its rows, and how old the batch is."""
+    """Return the batch's name, and below it the input, the selection and the batch's age."""
     if batch.part_of is not None:
         return Text(batch.name)
     source = to_path(batch.input).name
@@ -117,14 +117,14 @@ def _finish(line: BatchStatus, found: Status) -> str:
 
 
 def _remarks(found: Status) -> list[Text]:
-    """What each batch waits for, why one was paused, and which no account serves."""
+    """Return a line for each batch that waits, is paused, or is not served by any account."""
     lines = [(line.batch, remarks.of_batch(line, found)) for line in found.batches]
     said = [Text(f"{batch.id} {batch.name}: {remark}") for batch, remark in lines if remark]
     return [Text(), *said] if said else []
 
 
 def _explanations(found: Status) -> list[Text]:
-    """Of each batch and each of its routes, what holds it back, down to the window."""
+    """Return a line for each route of each batch, with the window that binds it."""
     said: list[Text] = []
     for line in found.batches:
         said += [Text(), Text(f"{line.batch.id} {line.batch.name}", "bold")]
@@ -158,7 +158,7 @@ def _at_rest(line: BatchStatus) -> str:
 
 
 def _runners(found: Status, run: str) -> list[Text]:
-    """Who is at work, and what each says of itself; or what to do, if nobody is."""
+    """Return the active runners with their progress; or what to do if there are none."""
     if not found.runners:
         return [_nobody(found, run)]
     head = Text(_("{runners} at work").format(runners=fmt.count(found.runners, "runner")), "green")
@@ -166,7 +166,7 @@ def _runners(found: Status, run: str) -> list[Text]:
 
 
 def _said(one: Published, now: int) -> str:
-    """``process 4242, since 08:10: 3 calls in flight, 42 rows a minute``."""
+    """Return ``process 4242, since 08:10: 3 calls in flight, 42 rows a minute``."""
     who = _("process {pid}, since {when}").format(pid=one.pid, when=fmt.when(one.since, now))
     if now - one.at > STALE_MS:
         return _("{who}: it has said nothing for {duration}").format(
@@ -200,5 +200,5 @@ def _nobody(found: Status, run: str) -> Text:
 
 
 def runnable(batch: Batch) -> bool:
-    """Whether a runner would find something to do in it."""
+    """Whether a runner would find work in the batch."""
     return batch.state in (BatchState.ACTIVE, BatchState.LOADING) and not batch.done

@@ -1,4 +1,4 @@
-"""`midnight show BATCH ROW`: what was asked of a row, every call, every reply, its answer."""
+"""`midnight show BATCH ROW`: the prompt of a row, every call, every reply, and its answer."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from runner.wording import calls, fmt
 
 
 def as_object(found: RowStory) -> dict[str, Any]:
-    """As JSON: the row, its prompt, and the story of each of its jobs."""
+    """Return a JSON object: the row, its prompt, and the history of each of its jobs."""
     return {
         "batch": found.batch.id,
         "row": found.number,
@@ -69,7 +69,7 @@ def _job_object(part: str, one: JobStory) -> dict[str, Any]:
 
 
 def story(found: RowStory, now: int) -> RenderableType:
-    """The row, the prompt, and each call in order."""
+    """Render the row, the prompt, and each call in order."""
     batch = found.batch
     parts: list[RenderableType] = [
         Text(
