@@ -81,7 +81,7 @@ async def open_application(
 
 
 class Application(Catalogue):
-    """All operations on a database with its accounts. Created by `open_application`."""
+    """What one can ask for. Made by `open_application`."""
 
     def __init__(
         self,
@@ -280,7 +280,7 @@ class Application(Catalogue):
         return await self._status.quota(self._clock.now())
 
     async def ledger_report(self, wanted: Wanted) -> Report:
-        """Return a report of the ledger, grouped as `wanted` says."""
+        """The ledger, added up as is wanted."""
         from runner.app.reporting import make_report  # noqa: PLC0415 - only a report
 
         return await make_report(self.reading, wanted)
@@ -299,7 +299,7 @@ class Application(Catalogue):
     async def report(
         self, *, batch: Batch | None = None, by_model: bool = False
     ) -> list[DayReport]:
-        """Return the ledger's totals by quota day and account."""
+        """The ledger, by quota day and account."""
         family = [part.id for part in await self.family(batch)] if batch else None
         async with self._database.read() as connection:
             return await reports.daily(connection, batch_ids=family, by_model=by_model)

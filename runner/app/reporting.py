@@ -1,6 +1,6 @@
-"""Reports of calls spent: the ledger grouped by any of day, hour, account, model, batch and client.
+"""Reports of calls spent: the ledger by day, hour, model, account or batch, in any combination.
 
-All figures are sums of the same cells, so totals agree for every grouping.
+All figures are sums of the same cells, so whatever is grouped in whichever way adds up.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ FOR_BATCHES = "(batches)"
 
 
 class By(StrEnum):
-    """The groupings of a report; each adds a column."""
+    """What the lines of a report are about; each has a column of its own."""
 
     DAY = "day"
     HOUR = "hour"
@@ -35,13 +35,13 @@ class By(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A query for a report.
+    """What a report is to be about.
 
     Attributes:
-        by: The groupings.
-        since: The first day, YYYY-MM-DD; empty: unbounded.
-        until: The last day, YYYY-MM-DD; empty: unbounded.
-        batch: The batch whose calls are counted; None: all calls.
+        by: What its lines are about.
+        since: The first day, YYYY-MM-DD; empty: the first there is.
+        until: The last day, likewise.
+        batch: The only batch whose calls count; None: all calls.
     """
 
     by: tuple[By, ...] = (By.DAY,)
@@ -50,23 +50,22 @@ class Wanted:
     batch: Batch | None = None
 
     def includes(self, day: str) -> bool:
-        """Whether the report covers a day, YYYY-MM-DD."""
+        """Whether it is about a day, YYYY-MM-DD."""
         return (not self.since or day >= self.since) and (not self.until or day <= self.until)
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One group of calls in a report.
+    """A line of a report.
 
     Attributes:
-        labels: The group's values, by column name.
-        figures: The sums of its calls.
-        spent: The used allowance: from the windows, which include the calls of other programs, or
-            the charged calls if the report covers only some of the calls.
-        limit: The allowance; None if unknown or not applicable.
-        balance: The credits left at the end of the day, in thousandths; None if unknown or not
-            applicable.
-        paid: Whether its calls cost credits, according to the balance samples.
+        labels: What it is about, by the name of the column.
+        figures: What its calls came to.
+        spent: What of the allowance counts as spent: by the windows, strangers included; where
+            only some of the calls are meant, by their number.
+        limit: The allowance; None where it is not known, or means nothing here.
+        balance: The credits left at the end of the day, in thousandths; None as above.
+        paid: Whether its calls cost credits, as far as a balance was seen.
     """
 
     labels: Mapping[str, str]
@@ -78,7 +77,7 @@ class Line:
 
     @property
     def share(self) -> float | None:
-        """The used share of the allowance, at least 0; None if unknown."""
+        """The share of the allowance that was spent; from 0 on."""
         return self.spent / self.limit if self.spent is not None and self.limit else None
 
 
@@ -87,11 +86,11 @@ class Report:
     """A report.
 
     Attributes:
-        wanted: The query.
-        lines: The groups, sorted by their labels.
-        total: The sum of all groups.
-        days: The groups by day, independent of the query's groupings.
-        hours: The numbers of calls in the hours 0 to 23, by day.
+        wanted: What was asked for.
+        lines: In the order of their labels.
+        total: Their sum.
+        days: By day, whatever the lines are about.
+        hours: By day, the calls of each hour of it, from 0 to 23.
     """
 
     wanted: Wanted
@@ -102,7 +101,7 @@ class Report:
 
 
 async def make_report(reading: Reading, wanted: Wanted) -> Report:
-    """Read the ledger, and sum up the cells that the query selects."""
+    """Read the ledger, and add up what is wanted of it."""
     async with reading() as connection:
         family = None
         if wanted.batch is not None:
@@ -127,21 +126,21 @@ async def make_report(reading: Reading, wanted: Wanted) -> Report:
 
 @dataclass(frozen=True, slots=True)
 class _Places:
-    """The labels of a cell: its calendar day and hour, its batch and so on."""
+    """Where and when the calls of a cell were made, as people say it."""
 
     zones: Mapping[str, str]
     batches: Mapping[int, Batch]
 
     def day(self, cell: Cell) -> str:
-        """Return the day in the provider's calendar, also if its quota periods are months."""
+        """The day by the provider's calendar; where it counts by months, the day of the month."""
         return cell.day if len(cell.day) == len("YYYY-MM-DD") else f"{self._moment(cell):%Y-%m-%d}"
 
     def hour(self, cell: Cell) -> int:
-        """Return the hour by the provider's clock."""
+        """The hour by the provider's clock."""
         return self._moment(cell).hour
 
     def batch(self, cell: Cell) -> str:
-        """Return the id and name of the batch of the calls; empty if they have none."""
+        """The batch that the calls were made for, with its parts; empty: for none."""
         if cell.batch_id is None:
             return ""
         batch = self.batches.get(cell.batch_id)
@@ -155,9 +154,9 @@ class _Places:
         return datetime.fromtimestamp(cell.quarter * QUARTER_MS / 1000, UTC).astimezone(zone)
 
     def labels(self, cell: Cell, by: Sequence[By]) -> dict[str, str]:
-        """Return the labels of the line to which a cell belongs.
+        """The labels of the line to which a cell belongs.
 
-        Days depend on the account's calendar, so the account is always named with a day or an hour.
+        A day is one of an account's calendar, so the account is named with it.
         """
         reads: dict[By, Callable[[Cell], str]] = {
             By.DAY: self.day,
@@ -173,14 +172,14 @@ class _Places:
 
 @dataclass(frozen=True, slots=True)
 class _LineMaker:
-    """Makes lines from cells; `some`: whether the cells are only a part of all calls."""
+    """Makes lines of cells; `some`: they are not all calls that there were."""
 
     places: _Places
     windows: Mapping[tuple[str, str, str], DayReport]
     some: bool
 
     def lines(self, found: Sequence[Cell], by: Sequence[By]) -> tuple[Line, ...]:
-        """Group the cells; return the groups sorted by their labels."""
+        """The cells in groups, in the order of their labels."""
         groups: dict[tuple[str, ...], list[Cell]] = defaultdict(list)
         labels: dict[tuple[str, ...], dict[str, str]] = {}
         for cell in found:
@@ -191,7 +190,7 @@ class _LineMaker:
         return tuple(self.line(labels[key], groups[key], by) for key in sorted(groups))
 
     def line(self, labels: Mapping[str, str], found: Sequence[Cell], by: Sequence[By]) -> Line:
-        """Return the sum of some cells."""
+        """The sum of some cells."""
         figures = sum((cell.figures for cell in found), Figures())
         days = self._windows(found, by)
         own = [one for one in days if one.limit and one.spent is not None]
@@ -210,7 +209,7 @@ class _LineMaker:
         )
 
     def _windows(self, found: Sequence[Cell], by: Sequence[By]) -> list[DayReport]:
-        """Return the days of accounts, or of models on them, that these calls belong to."""
+        """The days of accounts, or of models on them, that these calls were part of."""
         keys = {(c.account, c.model if By.MODEL in by else "", c.day) for c in found}
         return [one for key in sorted(keys) if (one := self.windows.get(key)) is not None]
 

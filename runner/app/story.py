@@ -1,4 +1,4 @@
-"""The complete history of one row: its prompt, every call, every reply, and the result."""
+"""The whole story of one row: what was asked, every call, every reply, and what came of it."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from runner.store.stories import JobStory
 
 @dataclass(frozen=True, slots=True)
 class RowStory:
-    """The history of one row of a batch.
+    """One row of a batch.
 
     Attributes:
         batch: The batch.
-        number: The row number, from 1.
+        number: Which row it is, from 1.
         row: Its columns, as JSON.
-        prompt: The messages of its prompt, each with its role; empty if the row is a whole
-            request, or its prompt cannot be rendered.
-        parts: The history of its job in each part, with the part's name ("" for the batch itself).
-        reviews: Its reviews, oldest first; the last one that was not undone is in effect.
+        prompt: The messages that it is asked with, each with its role; empty where the row is a
+            request itself, or its prompt cannot be made.
+        parts: By the name of the part ("" for the batch itself), the story of its job.
+        reviews: What people have answered, the first one first; the last that stands counts.
     """
 
     batch: Batch
@@ -39,7 +39,7 @@ class RowStory:
 
 
 async def story(reading: Reading, family: Sequence[Batch], number: int) -> RowStory:
-    """Return everything recorded about row `number` (from 1).
+    """All that is known of row `number` (from 1).
 
     Raises:
         NotFoundError: There is no such row.
@@ -50,19 +50,19 @@ async def story(reading: Reading, family: Sequence[Batch], number: int) -> RowSt
         raise NotFoundError(
             what, remedy=_("its rows are 1 to {last}").format(last=whole.rows_loaded)
         )
-    row_id, parts = whole.first_row + number - 1, []
+    row_id, found = whole.first_row + number - 1, []
     async with reading() as connection:
         bodies = await jobs.read_bodies(connection, [row_id])
         for part in family:
             job_id, apart = divmod(number - 1, part.row_step)
             if apart:
                 continue
-            job_story = await stories.story_of(connection, part.id, part.first_job + job_id)
-            if job_story is not None:
-                parts.append((part.part, job_story))
-        history = await reviews.history(connection, whole.first_job + number - 1)
+            one = await stories.story_of(connection, part.id, part.first_job + job_id)
+            if one is not None:
+                found.append((part.part, one))
+        said = await reviews.history(connection, whole.first_job + number - 1)
     body = bodies[row_id]
-    return RowStory(whole, number, body, _prompt(whole, body), tuple(parts), tuple(history))
+    return RowStory(whole, number, body, _prompt(whole, body), tuple(found), tuple(said))
 
 
 def _prompt(batch: Batch, body: str) -> tuple[tuple[str, str], ...]:

@@ -138,7 +138,7 @@ class Session:
             self.print(shown())
 
     def command(self, *words: str | Path) -> str:
-        """Return the command line for `words`, quoted, with the given global options."""
+        """The command line for `words`, quoted, with the global options of this one."""
         import shlex  # noqa: PLC0415
 
         given = (("--db", self.db), ("--config", self.config), ("--account", self.account))

@@ -30,5 +30,5 @@ REMEDIES = (
 
 
 def remedy_for(error: str) -> str | None:
-    """Return the remedy for an error message; None if none is known."""
+    """What to do about a failure, if anything is known."""
     return next((r for pattern, r in REMEDIES if re.search(pattern, error, re.IGNORECASE)), None)

@@ -144,17 +144,17 @@ def unserved(models: Sequence[str]) -> str:
 
 
 def paused(batch: Batch) -> str:
-    """Return the sentence that a batch is paused, with the reason or how to resume it."""
+    """That a batch was paused, and why if a reason was given; by a person, how it goes on."""
     return f"{titled(batch)} {is_paused(batch)}"
 
 
 def titled(batch: Batch) -> str:
-    """Return ``label reviews (batch 1)``."""
+    """``label reviews (batch 1)``."""
     return _("{name} (batch {id})").format(name=batch.name, id=batch.id)
 
 
 def is_paused(batch: Batch) -> str:
-    """Return ``is paused: too many rows fail``; if a user paused it, with how to resume it."""
+    """``is paused: too many rows fail``; by a person, how it goes on."""
     if batch.pause_reason:
         return _("is paused: {reason}").format(reason=reasons.told(batch.pause_reason))
     number = batch.part_of or batch.id

@@ -1,4 +1,4 @@
-"""The two common layouts: a table with columns, and a list of facts."""
+"""The two layouts that everything uses: a table with columns, and facts a line each."""
 
 from __future__ import annotations
 

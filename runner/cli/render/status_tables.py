@@ -59,7 +59,7 @@ def status(found: Status, command: str, *, why: bool = False) -> RenderableType:
 
 
 def _set_aside(found: Status, command: str) -> list[Text]:
-    """Return a line on settlements that could not be stored, with the command to show them."""
+    """That some settlements could not be stored, and the command that shows them."""
     if not found.set_aside:
         return []
     number = fmt.count(found.set_aside, "settlement")
@@ -117,7 +117,7 @@ def _finish(line: BatchStatus, found: Status) -> str:
 
 
 def _remarks(found: Status) -> list[Text]:
-    """Return a line for each batch that waits, is paused, or is not served by any account."""
+    """What each batch waits for, why one was paused, and which no account serves."""
     lines = [(line.batch, remarks.of_batch(line, found)) for line in found.batches]
     said = [Text(f"{batch.id} {batch.name}: {remark}") for batch, remark in lines if remark]
     return [Text(), *said] if said else []
@@ -158,7 +158,7 @@ def _at_rest(line: BatchStatus) -> str:
 
 
 def _runners(found: Status, run: str) -> list[Text]:
-    """Return the active runners with their progress; or what to do if there are none."""
+    """Who is at work, and what each says of itself; or what to do, if nobody is."""
     if not found.runners:
         return [_nobody(found, run)]
     head = Text(_("{runners} at work").format(runners=fmt.count(found.runners, "runner")), "green")
