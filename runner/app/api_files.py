@@ -90,9 +90,9 @@ class ApiFiles:
         """
         if _ID.fullmatch(file_id):
             async with self._database.read() as connection:
-                found = await api_files.get(connection, file_id, client)
-            if found is not None and self._is_there(file_id):
-                return found
+                file = await api_files.get(connection, file_id, client)
+            if file is not None and self._is_there(file_id):
+                return file
         raise NotFoundError(f"no such file: {file_id[:80]!r}")
 
     async def page(self, client: str, paging: Paging, purpose: str | None) -> Sequence[ApiFile]:
@@ -116,8 +116,8 @@ class ApiFiles:
     async def delete_expired(self) -> None:
         """Delete the files whose lifetime is over."""
         async with self._database.read() as connection:
-            found = await api_files.expired(connection, self._clock.now())
-        for file in found:
+            expired = await api_files.expired(connection, self._clock.now())
+        for file in expired:
             with suppress(NotFoundError):
                 await self.delete(file.client, file.id)
 

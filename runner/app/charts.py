@@ -61,27 +61,27 @@ def stacked_bars(stacks: Sequence[Stack], title: str) -> str:
     plot = height - TOP - BOTTOM
     step = (WIDTH - LEFT - RIGHT) / max(1, len(stacks))
     bar = max(1.0, min(48.0, step * 0.7))
-    marks = [_grid(most, height)]
+    shapes = [_grid(most, height)]
     for number, stack in enumerate(stacks):
         left = LEFT + number * step + (step - bar) / 2
         base = float(height - BOTTOM)
         for name, amount in stack.parts:
             if not amount:
                 continue
-            tall = plot * amount / most
-            base -= tall
-            told = f"{stack.label}: {amount:,} {OUTCOMES.get(name, name)}"
-            marks.append(_rect(left, base, bar, tall, f"var(--{name})", told, amount))
+            height_of_part = plot * amount / most
+            base -= height_of_part
+            tooltip = f"{stack.label}: {amount:,} {OUTCOMES.get(name, name)}"
+            shapes.append(_rect(left, base, bar, height_of_part, f"var(--{name})", tooltip, amount))
         if stack.limit:
             y = height - BOTTOM - plot * stack.limit / most
-            told = f"{stack.label}: the limit is {stack.limit:,}"
-            marks.append(
+            tooltip = f"{stack.label}: the limit is {stack.limit:,}"
+            shapes.append(
                 f'<line class="limit" x1="{left - 2:.1f}" x2="{left + bar + 2:.1f}" y1="{y:.1f}" '
-                f'y2="{y:.1f}"><title>{escape(told)}</title></line>'
+                f'y2="{y:.1f}"><title>{escape(tooltip)}</title></line>'
             )
         if _is_labelled(number, len(stacks)):
-            marks.append(_text(left + bar / 2, height - 10, stack.label[-5:], "middle"))
-    return _svg(WIDTH, height, title, marks)
+            shapes.append(_text(left + bar / 2, height - 10, stack.label[-5:], "middle"))
+    return _svg(WIDTH, height, title, shapes)
 
 
 def bars(values: Sequence[tuple[str, int]], title: str, colour: str = "series") -> str:
@@ -89,14 +89,14 @@ def bars(values: Sequence[tuple[str, int]], title: str, colour: str = "series") 
     most = max([number for _, number in values], default=0) or 1
     room = WIDTH - LABEL_WIDTH - 70
     marks = []
-    for place, (label, number) in enumerate(values):
-        y = TOP + place * BAR_ROW
-        shown = label if len(label) <= LONGEST_LABEL else f"{label[: LONGEST_LABEL - 1]}…"
+    for row, (label, number) in enumerate(values):
+        y = TOP + row * BAR_ROW
+        short_label = label if len(label) <= LONGEST_LABEL else f"{label[: LONGEST_LABEL - 1]}…"
         long = max(1.0, room * number / most)
-        told = f"{label}: {number:,}"
+        tooltip = f"{label}: {number:,}"
         marks += [
-            _text(LABEL_WIDTH - 8, y + 15, shown, "end"),
-            _rect(LABEL_WIDTH, y + 3, long, BAR_ROW - 8, f"var(--{colour})", told, number),
+            _text(LABEL_WIDTH - 8, y + 15, short_label, "end"),
+            _rect(LABEL_WIDTH, y + 3, long, BAR_ROW - 8, f"var(--{colour})", tooltip, number),
             _text(LABEL_WIDTH + long + 6, y + 15, f"{number:,}", "start"),
         ]
     return _svg(WIDTH, 2 * TOP + BAR_ROW * len(values), title, marks)
@@ -107,15 +107,15 @@ def heat_map(rows: Sequence[tuple[str, Sequence[int]]], title: str) -> str:
     most = max((number for _, numbers in rows for number in numbers), default=0) or 1
     left = 92
     marks = [_text(left + (h + 0.5) * CELL, 14, f"{h:02}", "middle", "dim") for h in (0, 6, 12, 18)]
-    for place, (label, numbers) in enumerate(rows):
-        y = 20 + place * CELL
+    for row, (label, numbers) in enumerate(rows):
+        y = 20 + row * CELL
         marks.append(_text(left - 8, y + 17, label, "end"))
         for hour, number in enumerate(numbers):
-            told = f"{label} {hour:02}:00: {number:,} calls"
+            tooltip = f"{label} {hour:02}:00: {number:,} calls"
             x, side = left + hour * CELL, CELL - 3
             fill = "var(--series)" if number else "var(--line)"
             shade = 0.25 + 0.75 * number / most if number else 0.5
-            square = _rect(x, y, side, side, fill, told, number)
+            square = _rect(x, y, side, side, fill, tooltip, number)
             marks.append(square.replace("<rect ", f'<rect opacity="{shade:.2f}" ', 1))
     return _svg(left + HOURS * CELL + RIGHT, 26 + CELL * len(rows), title, marks)
 
@@ -130,9 +130,9 @@ def curve(
 
     A line of one point is drawn as a dot.
     """
-    every = [*points, *([forecast] if forecast else [])]
-    height, top = 220, nice_top(max((y for _, y, _ in every), default=0))
-    first, last = min(x for x, _, _ in every), max(x for x, _, _ in every)
+    all_points = [*points, *([forecast] if forecast else [])]
+    height, top = 220, nice_top(max((y for _, y, _ in all_points), default=0))
+    first, last = min(x for x, _, _ in all_points), max(x for x, _, _ in all_points)
     wide, plot = WIDTH - LEFT - RIGHT - 8, height - TOP - BOTTOM
 
     def place(x: float, y: float) -> tuple[float, float]:
@@ -146,15 +146,15 @@ def curve(
     if forecast and points:
         ends = [place(*points[-1][:2]), place(*forecast[:2])]
         marks.append(f'<polyline class="forecast" points="{_points(ends)}"/>')
-    for number, (x, y, told) in enumerate(every):
+    for number, (x, y, tooltip) in enumerate(all_points):
         across, up = place(x, y)
         marks.append(
             f'<circle cx="{across:.1f}" cy="{up:.1f}" r="3" fill="var(--series)" '
-            f'data-value="{y:g}"><title>{escape(told)}</title></circle>'
+            f'data-value="{y:g}"><title>{escape(tooltip)}</title></circle>'
         )
-        if number in (0, len(every) - 1):
-            anchor = "start" if number == 0 and len(every) > 1 else "end"
-            marks.append(_text(across, height - 10, told.partition(":")[0], anchor))
+        if number in (0, len(all_points) - 1):
+            anchor = "start" if number == 0 and len(all_points) > 1 else "end"
+            marks.append(_text(across, height - 10, tooltip.partition(":")[0], anchor))
     return _svg(WIDTH, height, title, marks)
 
 
@@ -185,10 +185,10 @@ def _grid(top: float, height: int) -> str:
     return "".join(lines)
 
 
-def _rect(x: float, y: float, wide: float, tall: float, fill: str, told: str, value: int) -> str:
+def _rect(x: float, y: float, wide: float, tall: float, fill: str, tooltip: str, value: int) -> str:
     return (
         f'<rect x="{x:.1f}" y="{y:.1f}" width="{wide:.1f}" height="{tall:.1f}" rx="2" '
-        f'fill="{fill}" data-value="{value}"><title>{escape(told)}</title></rect>'
+        f'fill="{fill}" data-value="{value}"><title>{escape(tooltip)}</title></rect>'
     )
 
 

@@ -80,7 +80,7 @@ def purchases_of(
     """Return what the credits pay for on each route that consumes or may consume credits."""
     purchases = []
     for (name, model), own in windows.items():
-        account = next(one for one in accounts if one.name == name)
+        account = next(candidate for candidate in accounts if candidate.name == name)
         credit = next((window for window in own if window.unit is Unit.CREDITS), None)
         counted = any(w.limit_source is Source.HEADER and w.unit is Unit.CALLS for w in own)
         if credit is None or not account.daily_grant or (credit.limit is None and counted):

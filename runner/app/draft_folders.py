@@ -67,7 +67,7 @@ class DraftFolders:
 
     async def _remembered(self) -> set[Path]:
         batches = await self._midnight.batches()
-        return {to_path(one.input).parent for one in batches if not one.is_trial}
+        return {to_path(batch.input).parent for batch in batches if not batch.is_trial}
 
     def _remove(self, remembered: set[Path], before: float) -> None:
         with suppress(OSError):

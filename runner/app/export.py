@@ -36,22 +36,23 @@ class AddedColumns:
         marks: Whether answered rows may be flagged for review.
         reviewed: Whether any row was reviewed.
         details: Whether to add the account, the call and the reply.
-        told: Whether a missing reply equals the answer: replies are stored only if they differ.
+        replies_are_answers: Whether a missing reply equals the answer, because replies are stored
+            only if they differ.
     """
 
     votes: bool = False
     marks: bool = False
     reviewed: bool = False
     details: bool = False
-    told: bool = False
+    replies_are_answers: bool = False
 
     @classmethod
     def of(cls, family: Sequence[Batch], *, details: bool = False) -> AddedColumns:
         """Return the added columns of a batch, which is given with its parts."""
         reader = RowReader.of(family)
-        told = details and JobFile.from_json(family[0].job_json).job.kind == "chat"
+        replies_are_answers = details and JobFile.from_json(family[0].job_json).job.kind == "chat"
         reviewed = family[0].reviews_made > 0
-        return cls(len(reader.voters) > 1, reader.marks, reviewed, details, told)
+        return cls(len(reader.voters) > 1, reader.marks, reviewed, details, replies_are_answers)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -87,7 +88,7 @@ class AddedColumns:
 
     def _details(self, row: RowResult) -> list[CellValue]:
         first = row.first
-        reply = first.answer if self.told and first.reply is None else first.reply
+        reply = first.answer if self.replies_are_answers and first.reply is None else first.reply
         values: list[CellValue] = [first.account, first.call_id, first.reused, reply]
         if self.reviewed:
             at = moment(row.review.reviewed_at) if row.review else None

@@ -51,8 +51,8 @@ class Outlook:
         demand = self._demand(batch)
         if demand is None:
             return {}
-        found = selection.wait_reasons(self.state, demand, self.demands, self.now)
-        return {route: None if isinstance(why, Start) else why for route, why in found.items()}
+        reasons = selection.wait_reasons(self.state, demand, self.demands, self.now)
+        return {route: None if isinstance(why, Start) else why for route, why in reasons.items()}
 
     def finish(self, batch: Batch) -> Forecast | None:
         """Forecast the end of `batch`; None if no part of it may run."""

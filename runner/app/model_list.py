@@ -121,11 +121,11 @@ class ModelList:
     ) -> dict[str, int | None]:
         """Return the number of calls left today by name; None where no limit is known."""
         routes = {name: routes_of(models, self._accounts) for name, models in wanted.items()}
-        every = {route for found in routes.values() for route in found}
-        found = windows_of(known, self._accounts, every, self._clock.now())
+        every = {route for windows in routes.values() for route in windows}
+        windows = windows_of(known, self._accounts, every, self._clock.now())
         states = {
             route: replace(state, windows=quota.unreserved(state.windows))
-            for route, state in route_states(found, self._accounts).items()
+            for route, state in route_states(windows, self._accounts).items()
         }
         return {
             name: room_of({route: states[route] for route in own}) for name, own in routes.items()

@@ -35,7 +35,7 @@ def installed_tables() -> dict[str, ProviderTable]:
     Raises:
         ConfigError: The file of the installed presets cannot be read.
     """
-    return {name: one.table for name, one in load_installed(presets_path()).items()}
+    return {name: installed.table for name, installed in load_installed(presets_path()).items()}
 
 
 def names() -> tuple[str, ...]:
@@ -64,7 +64,7 @@ def known_preset(name: str, settings: Settings) -> KnownPreset:
 
 
 def _known(name: str, settings: Settings, installed: Mapping[str, InstalledPreset]) -> KnownPreset:
-    tables = {key: one.table for key, one in installed.items()}
+    tables = {key: each.table for key, each in installed.items()}
     origin = SHIPPED if name in shipped() else CONFIGURED
     if name in tables and is_newer(tables[name], name):
         origin = installed[name].source

@@ -143,7 +143,7 @@ class Publisher:
             "stopping": progress.stopping,
             "trouble": progress.trouble,
             "until": progress.until,
-            "waiting": [_waiting(one) for one in progress.waiting],
+            "waiting": [_waiting(reason) for reason in progress.waiting],
             "forecast": None if progress.forecast is None else asdict(progress.forecast),
             "rows_a_minute": self.rates.rows_a_minute,
             "rows_a_call": self.rates.rows_a_call,
@@ -154,13 +154,13 @@ class Publisher:
             part.replace(self.path)
 
 
-def _waiting(found: Waiting) -> dict[str, Any]:
-    window = found.window
+def _waiting(waiting: Waiting) -> dict[str, Any]:
+    window = waiting.window
     return {
-        "key": found.key,
-        "cause": found.cause.value,
-        "why": found.why,
-        "until": found.until,
+        "key": waiting.key,
+        "cause": waiting.cause.value,
+        "why": waiting.why,
+        "until": waiting.until,
         "window": None if window is None else [window.account, window.model, window.quota],
     }
 
@@ -169,7 +169,7 @@ def read(path: Path) -> Published | None:
     """Return what a runner has published last; None if there is no readable file."""
     try:
         value = orjson.loads(path.read_bytes())
-        waiting = tuple(_read_waiting(one) for one in value.pop("waiting"))
+        waiting = tuple(_read_waiting(reason) for reason in value.pop("waiting"))
         forecast = value.pop("forecast")
         batches, paused = (tuple(value.pop(name)) for name in ("batches", "paused"))
         return Published(
@@ -183,8 +183,8 @@ def read(path: Path) -> Published | None:
         return None
 
 
-def _read_waiting(found: dict[str, Any]) -> tuple[Waiting, Key | None]:
-    word, window = found["cause"], found["window"]
-    cause = WaitCause(word) if word in [*WaitCause] else ParkReason(word)
+def _read_waiting(value: dict[str, Any]) -> tuple[Waiting, Key | None]:
+    cause_name, window = value["cause"], value["window"]
+    cause = WaitCause(cause_name) if cause_name in [*WaitCause] else ParkReason(cause_name)
     key = None if window is None else (window[0], window[1], window[2])
-    return Waiting(found["key"], cause, found["why"], found["until"]), key
+    return Waiting(value["key"], cause, value["why"], value["until"]), key

@@ -140,8 +140,8 @@ def days_chart(report: Report) -> str:
     """Return the chart of calls by day, stacked by outcome, with the limit."""
     stacks = []
     for day, lines in _by_day(report):
-        figures = [(name, sum(getattr(one.figures, name) for one in lines)) for name in OUTCOMES]
-        limits = [one.limit for one in lines if one.limit]
+        figures = [(name, sum(getattr(line.figures, name) for line in lines)) for name in OUTCOMES]
+        limits = [line.limit for line in lines if line.limit]
         stacks.append(Stack(day, tuple(figures), sum(limits) or None))
     return charts.stacked_bars(stacks, _("Calls per day, by what they came to"))
 
@@ -161,7 +161,7 @@ def hours_chart(report: Report) -> str:
 def _rows(report: Report, extras: Extras) -> str:
     points, done = [], 0
     for day, lines in _by_day(report):
-        done += sum(one.figures.rows for one in lines)
+        done += sum(line.figures.rows for line in lines)
         points.append(
             (_noon(day), float(done), _("{day}: {done:,} rows done").format(day=day, done=done))
         )
@@ -169,18 +169,18 @@ def _rows(report: Report, extras: Extras) -> str:
     if extras.finish is not None:
         at, left = extras.finish
         moment = datetime.fromtimestamp(at / 1000).astimezone()
-        told = _("{moment:%Y-%m-%d}: {done:,} rows, if all goes on as it does").format(
+        label = _("{moment:%Y-%m-%d}: {done:,} rows, if all goes on as it does").format(
             moment=moment, done=done + left
         )
-        forecast = (max(at / 1000, points[-1][0]), float(done + left), told)
+        forecast = (max(at / 1000, points[-1][0]), float(done + left), label)
     return charts.curve(points, _("Rows done over time"), forecast=forecast)
 
 
 def _latency(report: Report) -> str:
     points = []
     for day, lines in _by_day(report):
-        took = sum(one.figures.latency_ms for one in lines)
-        calls = sum(one.figures.succeeded for one in lines)
+        took = sum(line.figures.latency_ms for line in lines)
+        calls = sum(line.figures.succeeded for line in lines)
         if calls:
             seconds = took / calls / 1000
             points.append(
@@ -202,8 +202,8 @@ def _tokens(report: Report) -> str:
         Stack(
             day,
             (
-                ("series", sum(one.figures.prompt_tokens for one in lines)),
-                ("in_flight", sum(one.figures.completion_tokens for one in lines)),
+                ("series", sum(line.figures.prompt_tokens for line in lines)),
+                ("in_flight", sum(line.figures.completion_tokens for line in lines)),
             ),
         )
         for day, lines in _by_day(report)

@@ -86,14 +86,14 @@ async def read_answers(reviewing: Reviewing, path: Path) -> Imported:
         else:
             answers.add(number, value)
     recorded = await reviewing.record_all(answers.valid())
-    return Imported(recorded, len(answers.found) - recorded, empty)
+    return Imported(recorded, len(answers.by_row) - recorded, empty)
 
 
 class _Answers:
     """The answers in a file by row number; errors are collected."""
 
     def __init__(self, reviewing: Reviewing, path: Path) -> None:
-        self.found: dict[int, str] = {}
+        self.by_row: dict[int, str] = {}
         self._wrong: list[str] = []
         self._reviewing = reviewing
         self._path = path
@@ -109,7 +109,7 @@ class _Answers:
         if isinstance(parsed, Invalid):
             error = _("row {number}: {reason}").format(number=number, reason=parsed.reason)
             self._wrong.append(error)
-        elif self.found.setdefault(number, parsed.value) != parsed.value:
+        elif self.by_row.setdefault(number, parsed.value) != parsed.value:
             error = _("row {number}: there are two answers to it").format(number=number)
             self._wrong.append(error)
 
@@ -122,11 +122,11 @@ class _Answers:
         if self._wrong:
             more = len(self._wrong) - MOST_TOLD
             rest = _("; and {more:,} more").format(more=more) if more > 0 else ""
-            told = "; ".join(self._wrong[:MOST_TOLD])
-            what = _("nothing is stored: {told}{rest}").format(told=told, rest=rest)
+            shown = "; ".join(self._wrong[:MOST_TOLD])
+            what = _("nothing is stored: {told}{rest}").format(told=shown, rest=rest)
             remedy = _("correct them in the file, and import it again")
             raise InputError(what, where=str(self._path), remedy=remedy)
-        return self.found
+        return self.by_row
 
 
 def _number(value: Any) -> int | None:

@@ -75,15 +75,15 @@ async def find(
     """
     if wanted:
         return await _chosen(reading, family, wanted, on_progress)
-    whole, reader, found, searched = family[0], RowReader.of(family), Found(), 0
+    whole, reader, rows_found, searched = family[0], RowReader.of(family), Found(), 0
     while searched < whole.rows_loaded:
         numbers, searched = await _marked(reading, reader, searched + 1)
-        found.left += numbers
+        rows_found.left += numbers
         on_progress(searched, whole.rows_loaded)
     async with reading() as connection:
         standing = await reviews.standing(connection, whole.first_job, whole.last_job)
-    found.reviewed += [job_id - whole.first_job + 1 for job_id in standing]
-    return found
+    rows_found.reviewed += [job_id - whole.first_job + 1 for job_id in standing]
+    return rows_found
 
 
 async def next_marked(
@@ -133,10 +133,10 @@ async def _chosen(
             ):
                 matching.append((row.number, row.review is not None))
         on_progress(page[-1].number, whole.rows_loaded)
-    found = Found()
+    rows_found = Found()
     for number, is_reviewed in _sampled(matching, wanted.selection):
-        (found.reviewed if is_reviewed else found.left).append(number)
-    return found
+        (rows_found.reviewed if is_reviewed else rows_found.left).append(number)
+    return rows_found
 
 
 def _is_wanted(row: RowResult, wanted: Wanted) -> bool:

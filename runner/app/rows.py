@@ -72,14 +72,14 @@ class RowResult:
     @property
     def open(self) -> bool:
         """Whether it is unfinished, because a vote is."""
-        return any(one.state not in _ENDS for one in self.votes)
+        return any(vote_row.state not in _ENDS for vote_row in self.votes)
 
     @property
     def state(self) -> str:
         """The row's state: it is finished once every vote is, or once it is reviewed."""
         if self.review is not None:
             return JobState.SUCCEEDED
-        open_votes = [one.state for one in self.votes if one.state not in _ENDS]
+        open_votes = [vote_row.state for vote_row in self.votes if vote_row.state not in _ENDS]
         if open_votes:
             return open_votes[0]
         return JobState.FAILED if self.answer is None else JobState.SUCCEEDED
@@ -99,13 +99,17 @@ class RowResult:
     @property
     def model(self) -> str | None:
         """The models that gave the answer."""
-        models = [one.model for one in self.votes if one.answer == self.answer and one.model]
+        models = [
+            vote_row.model
+            for vote_row in self.votes
+            if vote_row.answer == self.answer and vote_row.model
+        ]
         return ", ".join(dict.fromkeys(models)) or None
 
     @property
     def error(self) -> str | None:
         """Why there is no answer."""
-        errors = [one.error for one in self.votes if one.error]
+        errors = [vote_row.error for vote_row in self.votes if vote_row.error]
         return None if self.answer is not None else next(iter(errors), None)
 
     @property
@@ -119,7 +123,7 @@ class RowResult:
     @property
     def doubts(self) -> tuple[Reason, ...]:
         """Why it needs, or needed, a review, judged by the finished votes."""
-        answers = [one.answer for one in self.votes]
+        answers = [vote_row.answer for vote_row in self.votes]
         combined = self.vote or vote(answers, LEAST_AGREEMENT)
         return review.reasons(answers, combined, self.alone, self.right)
 
@@ -209,8 +213,8 @@ class RowReader:
         assert self.check is not None  # noqa: S101 - as the caller sees to
         step, first = self.check.row_step, self.check.first_job
         places = range(-(-start // step), -(-(start + size) // step))
-        found = await batch_rows.answers(connection, [first + place for place in places])
-        return {place * step + 1: answer for place, answer in zip(places, found, strict=True)}
+        answers = await batch_rows.answers(connection, [first + place for place in places])
+        return {place * step + 1: answer for place, answer in zip(places, answers, strict=True)}
 
 
 async def results(reading: Reading, family: Sequence[Batch]) -> AsyncIterator[list[RowResult]]:

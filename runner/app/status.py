@@ -106,8 +106,8 @@ class StatusReader:
         """Return what the active runners have published; some publish nothing."""
         async with self.database.read() as connection:
             pids = await runners.living_processes(self.database, connection)
-        found = (publishing.read(publishing.place(self.database.path, pid)) for pid in pids)
-        return [one for one in found if one is not None]
+        files = (publishing.read(publishing.place(self.database.path, pid)) for pid in pids)
+        return [one for one in files if one is not None]
 
     async def forecast(
         self, models: Sequence[str], calls: int, most: int | None, now: int
@@ -142,8 +142,8 @@ class StatusReader:
 
     async def windows(self, models: Sequence[str], now: int) -> tuple[Window, ...]:
         """Return the windows, without duplicates, that calls to any of `models` would use."""
-        found = await self._windows(models, now)
-        windows = {w for each in found.values() for w in each if w.is_known}
+        by_route = await self._windows(models, now)
+        windows = {w for each in by_route.values() for w in each if w.is_known}
         return tuple(sorted(windows, key=place))
 
     async def _windows(self, models: Sequence[str], now: int) -> Windows:

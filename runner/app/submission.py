@@ -179,22 +179,22 @@ def check_submission(
 
 
 def _fitted(
-    loaded: JobFile, prompt: Prompt, found: Dataset, where: str, selection: Selection
+    loaded: JobFile, prompt: Prompt, dataset: Dataset, where: str, selection: Selection
 ) -> Checked:
     """Check that the job file and the dataset fit together, and return both."""
-    jobfile.check_columns(prompt.required_columns, found.columns, where, loaded.output)
-    remarks = jobfile.check_prompt_reads(prompt, found.columns, where)
-    _check_gold(loaded, prompt, found, where)
-    replaced = _results_of_ours(loaded, prompt, found, selection)
-    checked = Checked(loaded, prompt, found, replaced=replaced)
+    jobfile.check_columns(prompt.required_columns, dataset.columns, where, loaded.output)
+    remarks = jobfile.check_prompt_reads(prompt, dataset.columns, where)
+    _check_gold(loaded, prompt, dataset, where)
+    replaced = _results_of_ours(loaded, prompt, dataset, selection)
+    checked = Checked(loaded, prompt, dataset, replaced=replaced)
     all_remarks = (
-        *found.remarks,
+        *dataset.remarks,
         *remarks,
         *_renamed(loaded, checked.columns),
         *_replaced(replaced),
     )
     if loaded.prompt.image_templates:
-        check_shown(loaded, prompt, checked.rows(), checked.folder, str(found.path))
+        check_shown(loaded, prompt, checked.rows(), checked.folder, str(dataset.path))
     return replace(checked, remarks=all_remarks)
 
 

@@ -65,15 +65,15 @@ async def suggest(
     states_of: StatesOf,
 ) -> tuple[Suggestion, ...]:
     """Return listed models with more calls left than `models`, or cheaper ones; the best first."""
-    found: list[Suggestion] = []
+    suggestions: list[Suggestion] = []
     with anyio.move_on_after(PATIENCE_S):
         try:
             async with accounts.open_endpoints(settings, environ) as endpoints:
                 for endpoint in endpoints:
-                    found += await _of_account(endpoint, models, states_of)
+                    suggestions += await _of_account(endpoint, models, states_of)
         except RunnerError:
             return ()
-    return tuple(sorted(found, key=_rank)[:MOST])
+    return tuple(sorted(suggestions, key=_rank)[:MOST])
 
 
 async def _of_account(

@@ -43,12 +43,12 @@ def set_up(
     if write:
         client_files.check_has_file(program)
     connection = client_setups.connection(url, key, _models(session, models, write=write))
-    found = client_setups.setup(program, connection)
+    instructions = client_setups.setup(program, connection)
     written = client_files.write(program, connection, file) if write else None
     if session.json:
-        print_json(_as_object(found, connection, written))
+        print_json(_as_object(instructions, connection, written))
     elif written is None:
-        _show(session, found)
+        _show(session, instructions)
     else:
         _show_written(session, written)
     if not key and _needs_key(session):

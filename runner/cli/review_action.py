@@ -114,8 +114,12 @@ async def _find(
 async def _list(session: Session, midnight: Application, request: ReviewRequest) -> None:
     """Print the numbers of the rows left, as JSON."""
     reviewing = await _begin(midnight, request)
-    found = await _find(session, midnight, reviewing, request)
-    value = {"to_review": len(found.left), "reviewed": len(found.reviewed), "rows": found.left}
+    selected = await _find(session, midnight, reviewing, request)
+    value = {
+        "to_review": len(selected.left),
+        "reviewed": len(selected.reviewed),
+        "rows": selected.left,
+    }
     print_json({"batch": reviewing.batch.id, **value})
 
 
@@ -132,8 +136,8 @@ async def _export(session: Session, midnight: Application, request: ReviewReques
         raise OutputError(what, where=str(path), remedy=remedy)
     check_output(path)
     reviewing = await _begin(midnight, request)
-    found = await _find(session, midnight, reviewing, request)
-    rows = await write_rows(reviewing, found.left, path)
+    selected = await _find(session, midnight, reviewing, request)
+    rows = await write_rows(reviewing, selected.left, path)
     if session.json:
         print_json({"batch": reviewing.batch.id, "path": str(path), "rows": rows})
         return
@@ -178,17 +182,17 @@ def _by_hand(session: Session, request: ReviewRequest) -> None:
         reviewing = await _begin(midnight, request, reopens=True)
         return reviewing, await _find(session, midnight, reviewing, request)
 
-    reviewing, found = session.query(found_rows)
-    if not found.left:
-        session.print(nothing_left(reviewing.batch, found))
+    reviewing, selected = session.query(found_rows)
+    if not selected.left:
+        session.print(nothing_left(reviewing.batch, selected))
         return
     again = request.row is not None
-    last, given = session.run(lambda: _go_through(session, reviewing, found, again=again))
+    last, given = session.run(lambda: _go_through(session, reviewing, selected, again=again))
     session.print(*ended(last, given, session.command("review", *request.to_argv())))
 
 
 async def _go_through(
-    session: Session, reviewing: Reviewing, found: Found, *, again: bool
+    session: Session, reviewing: Reviewing, selected: Found, *, again: bool
 ) -> tuple[ReviewView, int]:
     """Review the rows; return the last screen, and the number of answers given."""
     from runner.cli.render.review_terminal import ReviewTerminal  # noqa: PLC0415
@@ -203,7 +207,7 @@ async def _go_through(
 
     steps = ReviewSession(
         reviewing,
-        found,
+        selected,
         terminal.key,
         lambda view: draw(session.out, view),
         view_all,

@@ -54,10 +54,10 @@ class RunKeys:
         """Resume the batches that the user has paused; if there are none, pause the active ones."""
         if self._latest is None or self._latest.stopping:
             return
-        held = [batch for batch in self._latest.paused if not batch.pause_reason]
-        wanted = BatchState.ACTIVE if held else BatchState.PAUSED
+        paused = [batch for batch in self._latest.paused if not batch.pause_reason]
+        wanted = BatchState.ACTIVE if paused else BatchState.PAUSED
         with suppress(RunnerError):  # the run reports what is wrong with the database
-            for batch in _wholes(held or self._latest.batches):
+            for batch in _wholes(paused or self._latest.batches):
                 await self._midnight.set_state(batch, wanted)
 
 

@@ -27,8 +27,8 @@ def install(context: typer.Context) -> int:
     from runner.cli import service as system
 
     session = session_of(context)
-    told = system.install(system.service_here(Path.home()), _options(session))
-    return _tell(session, told)
+    lines = system.install(system.service_here(Path.home()), _options(session))
+    return _tell(session, lines)
 
 
 @service.command("status", epilog=examples("midnight service status"))
@@ -57,11 +57,11 @@ def _options(session: Session) -> list[str]:
     return [*options, *(["--account", session.account] if session.account else [])]
 
 
-def _tell(session: Session, told: list[str]) -> int:
+def _tell(session: Session, lines: list[str]) -> int:
     if session.json:
-        print_json({"told": told})
+        print_json({"told": lines})
     else:
-        session.print(*told)
+        session.print(*lines)
     return exit_codes.DONE
 
 

@@ -29,14 +29,14 @@ def doctor(context: typer.Context) -> int:
     from runner.cli import account_json
 
     session = session_of(context)
-    found = run_async(lambda: examine(session.settings, os.environ))
+    checks = run_async(lambda: examine(session.settings, os.environ))
     if session.json:
-        print_json(account_json.checks(found))
+        print_json(account_json.checks(checks))
     else:
         from runner.cli.render import setup_views
 
-        session.print(setup_views.checks(found))
-    return exit_codes.FAILED if any(check.ok is False for check in found) else exit_codes.DONE
+        session.print(setup_views.checks(checks))
+    return exit_codes.FAILED if any(check.ok is False for check in checks) else exit_codes.DONE
 
 
 @app.command(epilog=examples("midnight models", "midnight models --json"))
@@ -48,15 +48,15 @@ def models(context: typer.Context) -> int:
     from runner.cli import account_json
 
     session = session_of(context)
-    found = run_async(lambda: list_models(session.settings, os.environ))
-    if (nothing := nothing_listed(found)) is not None:
+    listed = run_async(lambda: list_models(session.settings, os.environ))
+    if (nothing := nothing_listed(listed)) is not None:
         raise nothing
     if session.json:
-        print_json(account_json.models(found))
+        print_json(account_json.models(listed))
         return exit_codes.DONE
     from runner.cli.render import setup_views
 
-    session.print(setup_views.models(found))
+    session.print(setup_views.models(listed))
     return exit_codes.DONE
 
 
@@ -266,10 +266,10 @@ def db_prune(
         old = await midnight.old_batches(age_ms)
         return Pruned(tuple(old), 0) if dry_run or not old else await midnight.delete(old)
 
-    found = session.query(pruned)
+    result = session.query(pruned)
     session.answer(
-        lambda: deletion_view.as_object(found),
-        lambda: deletion_view.deleted(found, dry_run=dry_run),
+        lambda: deletion_view.as_object(result),
+        lambda: deletion_view.deleted(result, dry_run=dry_run),
     )
     return exit_codes.DONE
 

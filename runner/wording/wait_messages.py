@@ -185,9 +185,9 @@ def _rate(_reason: Waiting, moment: str) -> str:
 
 def _flow(reason: Waiting, moment: str) -> str:
     window = reason.window
-    held = f": {usage(window)}" if window else ""
+    counted = f": {usage(window)}" if window else ""
     return _("as fast as the provider allows{held}; the next call at {moment}").format(
-        held=held, moment=moment
+        held=counted, moment=moment
     )
 
 

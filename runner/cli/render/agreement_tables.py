@@ -31,25 +31,29 @@ BAR_WIDTH = 24
 UNDEFINED = _("not defined")
 
 
-def quality(found: Quality, go_on: str) -> Iterator[RenderableType]:
+def quality(figures: Quality, go_on: str) -> Iterator[RenderableType]:
     """Yield the figures of a batch's quality, as far as there are any.
 
     `go_on` is the command that shows the rows to review.
     """
-    if found.labels:
-        yield from (Text(), labels(found.labels))
-    if found.agreement is not None:
-        yield from (Text(), agreement(found.agreement))
-    if found.check is not None:
-        same = fmt.percent(found.check.agreed, found.check.rows) if found.check.rows else _("none")
+    if figures.labels:
+        yield from (Text(), labels(figures.labels))
+    if figures.agreement is not None:
+        yield from (Text(), agreement(figures.agreement))
+    if figures.check is not None:
+        same = (
+            fmt.percent(figures.check.agreed, figures.check.rows)
+            if figures.check.rows
+            else _("none")
+        )
         sentence = _("{same} of {rows} had the same answer asked alone").format(
-            same=same, rows=fmt.count(found.check.rows, "row")
+            same=same, rows=fmt.count(figures.check.rows, "row")
         )
         yield from (Text(), facts([(_("packing"), sentence)]))
-    if found.to_review or found.reviewed:
-        yield from (Text(), facts(_reviews(found, go_on)))
-    if found.people is not None and found.people.rows:
-        yield from (Text(), _confusion(found.people, _("Person")))
+    if figures.to_review or figures.reviewed:
+        yield from (Text(), facts(_reviews(figures, go_on)))
+    if figures.people is not None and figures.people.rows:
+        yield from (Text(), _confusion(figures.people, _("Person")))
 
 
 def labels(counts: Sequence[tuple[str, int]]) -> Table:

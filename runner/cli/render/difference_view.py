@@ -45,7 +45,9 @@ def as_object(difference: Difference) -> dict[str, Any]:
 def difference(compared: Difference) -> RenderableType:
     """Render the counts, the most frequent changes, and examples of changed rows."""
     both = compared.same + compared.changed
-    first, second = (_("batch {id}").format(id=one.id) for one in (compared.first, compared.second))
+    first, second = (
+        _("batch {id}").format(id=batch.id) for batch in (compared.first, compared.second)
+    )
     head = _("{rows} in both: {same} the same, {changed} changed ({share})").format(
         rows=fmt.count(both, "row"),
         same=fmt.number(compared.same),
@@ -72,9 +74,11 @@ def difference(compared: Difference) -> RenderableType:
     for (before, after), number in compared.changes.most_common(MOST_CHANGES):
         counted.add_row(fmt.number(number), _answer(before), _answer(after))
     shown = table(_("Row"), _("Was"), _("Is"), _("Input"), right=(_("Row"),))
-    for one in compared.examples:
-        text = Text(fmt.shortened(one.row, 80), "dim")
-        shown.add_row(fmt.number(one.number), _answer(one.before), _answer(one.after), text)
+    for example in compared.examples:
+        text = Text(fmt.shortened(example.row, 80), "dim")
+        shown.add_row(
+            fmt.number(example.number), _answer(example.before), _answer(example.after), text
+        )
     more = len(compared.changes) - MOST_CHANGES
     rest = [
         Text(

@@ -100,7 +100,7 @@ def _spenders(report: Report | None, account: str, window: Window) -> Spenders |
     if report is None or window.unit is not Unit.CALLS or window.model:
         return None
     own = {"account": account, "day": window.period_key}
-    line = next((one for one in report.days if own.items() <= one.labels.items()), None)
+    line = next((each for each in report.days if own.items() <= each.labels.items()), None)
     if line is None:
         return None
     figures = line.figures

@@ -115,7 +115,7 @@ class BatchPages:
 
     async def _pieces(self, batch: Batch, visit: Visit) -> list[Piece]:
         status = await self._live.latest()
-        line = next((one for one in status.status.batches if one.batch.id == batch.id), None)
+        line = next((each for each in status.status.batches if each.batch.id == batch.id), None)
         values = {"batch": batch, "word": state_of(batch), "visit": visit}
         view = None if line is None else batch_view(line, status)
         return [
@@ -218,7 +218,7 @@ class BatchPages:
             await self._midnight.retry(batch)
             return
         causes = await self._midnight.causes(batch)
-        cause = next((one for one in causes if str(one.example) == example), None)
+        cause = next((each for each in causes if str(each.example) == example), None)
         if cause is None:
             raise NotFoundError(
                 _("row {example} has not failed, or no longer").format(

@@ -128,7 +128,7 @@ class ReviewPages:
             cells=_cells(question.row) if question else [],
             reasons=review_messages.reasons(question) if question else [],
             models_of=review_messages.models,
-            votes=sum(one.votes for one in question.opinions) if question else 0,
+            votes=sum(opinion.votes for opinion in question.opinions) if question else 0,
             choices=_choices(reviewing),
             several=spec.kind == "labels",
             chosen=chosen,
@@ -171,13 +171,13 @@ def _answer_in(fields: dict[str, str], reviewing: Reviewing) -> str:
         return fields["text"].replace("\r\n", "\n")
     if reviewing.spec.kind == "labels" and fields.get("answer") == "":
         ticked = {value for name, value in fields.items() if name.startswith(_LABEL)}
-        return orjson.dumps([one for one in reviewing.spec.labels if one in ticked]).decode()
+        return orjson.dumps([label for label in reviewing.spec.labels if label in ticked]).decode()
     return fields.get("answer", "")
 
 
 def _choices(reviewing: Reviewing) -> list[Choice]:
     """Return the answers with a button: all labels, including those without a key."""
-    keyed = {one.answer for one in reviewing.choices}
+    keyed = {choice.answer for choice in reviewing.choices}
     rest = [Choice("", label) for label in reviewing.spec.labels if label not in keyed]
     return [*reviewing.choices, *rest]
 

@@ -98,7 +98,7 @@ class Dashboard:
         )
 
     def _routes_of_pages(self, midnight: Application, overview: LiveOverview) -> list[Route]:
-        """Return the routes of pages, their live fragments and their forms."""
+        """What shows how things stand, each page with what keeps it up to date; and its forms."""
         pages, accounts = BatchPages(midnight, overview), AccountPages(midnight, overview)
         batch = "/batches/{batch}"
         shown: Sequence[tuple[str, Page, MakePieces]] = (
@@ -138,7 +138,7 @@ class Dashboard:
         await self._app(scope, receive, send)
 
     async def work(self) -> None:
-        """Run the background work of reviews, until cancelled."""
+        """Do what is left to do after requests, until it is cancelled."""
         await self._review.work()
 
     def _look(self, show: Page) -> Callable[[Request], Awaitable[Response]]:

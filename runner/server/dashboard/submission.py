@@ -224,7 +224,7 @@ def _job_of(folder: Path, form: Form) -> str:
     Raises:
         JobFileError: The form has no job file, or more than one.
     """
-    sent = [one for one in form.files if one.field == "job"]
+    sent = [file for file in form.files if file.field == "job"]
     text, ready = form.fields.get("text", ""), form.fields.get("ready", "")
     if len(sent) + bool(text.strip()) + bool(ready) != 1:
         given = (
