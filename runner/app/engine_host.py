@@ -88,7 +88,7 @@ class EngineHost:
         from runner.engine.run import Run  # noqa: PLC0415 - only a run needs these
         from runner.engine.signals import run_until_told  # noqa: PLC0415
 
-        engine, run = await self._started(), Run(options)
+        engine, run = await self._get_engine(), Run(options)
         if on_start is not None:
             on_start(lambda: engine.stop(run))
         ending = await (run_until_told(engine, run) if signals else engine.run(run))
@@ -101,7 +101,7 @@ class EngineHost:
             ConfigError: A token or a base URL is missing.
             StoreError: The database cannot be used.
         """
-        engine = self._engine or await self._started()
+        engine = self._engine or await self._get_engine()
         return engine.ask(question)
 
     def reread(self) -> None:
@@ -115,19 +115,19 @@ class EngineHost:
         Raises:
             ConfigError: A token or a base URL is missing.
         """
-        await self._started()
+        await self._get_engine()
         return self._endpoints
 
-    async def _started(self) -> Engine:
+    async def _get_engine(self) -> Engine:
         async with self._starting:
             if self._engine is None:
-                engine_or_error = await self._tasks.start(self._host)
+                engine_or_error = await self._tasks.start(self._run_engine)
                 if isinstance(engine_or_error, RunnerError):
                     raise engine_or_error
                 self._engine = engine_or_error
             return self._engine
 
-    async def _host(self, *, task_status: TaskStatus[Engine | RunnerError]) -> None:
+    async def _run_engine(self, *, task_status: TaskStatus[Engine | RunnerError]) -> None:
         from runner.app.clients import client_caps  # noqa: PLC0415 - only a run
         from runner.engine.engine import Engine  # noqa: PLC0415
         from runner.engine.options import EngineOptions  # noqa: PLC0415

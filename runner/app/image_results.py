@@ -40,7 +40,7 @@ class ImageResults:
         if reply is None or not reply.task_id:
             return answered.result.body.encode()
         endpoint = (await self._endpoints())[answered.route[0]]
-        urls = await self._made(endpoint, reply.task_id)
+        urls = await self._wait_for_task(endpoint, reply.task_id)
         if isinstance(urls, Refusal):
             return urls
         data: list[dict[str, str]] = [{"url": url} for url in urls]
@@ -53,7 +53,7 @@ class ImageResults:
                 data.append({"b64_json": base64.b64encode(image.data).decode()})
         return orjson.dumps({"created": self._clock.now() // 1000, "data": data})
 
-    async def _made(self, endpoint: Endpoint, task_id: str) -> tuple[str, ...] | Refusal:
+    async def _wait_for_task(self, endpoint: Endpoint, task_id: str) -> tuple[str, ...] | Refusal:
         """Poll the task, and return the URLs of the images once they are made."""
         poll = partial(endpoint.task, task_id, POLL_TIMEOUT_S)
         with anyio.move_on_after(LONGEST_TASK_S):

@@ -91,8 +91,8 @@ def check_shown(
     named: list[str] = []
     missing = 0
     for number, row in enumerate(rows, 1):
-        shown = _shown(prompt, row)
-        lacking = [url for url in shown if is_missing(url, folder, inside_folder=inside)]
+        urls = _image_urls(prompt, row)
+        lacking = [url for url in urls if is_missing(url, folder, inside_folder=inside)]
         missing += len(lacking)
         if len(named) < MOST_NAMED:
             named += [_("row {number}: {url}").format(number=number, url=url) for url in lacking]
@@ -108,7 +108,7 @@ def check_shown(
         raise InputError(what, where=where, remedy=remedy)
 
 
-def _shown(prompt: Prompt, row: str) -> Iterator[str]:
+def _image_urls(prompt: Prompt, row: str) -> Iterator[str]:
     try:
         messages = prompt.messages(exact_json.loads(row))
     except JobFileError:

@@ -80,10 +80,10 @@ def packing_of(jobfile: JobFile, prompt: Prompt, rows: Callable[[], Iterable[str
         )
     if isinstance(wanted, int):
         return Packing(wanted)
-    return _measured(jobfile.job.pack_tokens * BYTES_PER_TOKEN, prompt, rows())
+    return _measured_packing(jobfile.job.pack_tokens * BYTES_PER_TOKEN, prompt, rows())
 
 
-def _measured(budget: int, prompt: Prompt, rows: Iterable[str]) -> Packing:
+def _measured_packing(budget: int, prompt: Prompt, rows: Iterable[str]) -> Packing:
     """Return the packing with as many rows of average size as `budget` bytes hold."""
     stored = asked = number = 0
     for row in islice(rows, MEASURED):

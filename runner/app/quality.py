@@ -55,18 +55,18 @@ async def quality(reading: Reading, family: Sequence[Batch]) -> Quality:
     counts = LabelCounts(jobfile.answer)
     agreement = None
     if jobfile.job.votes > 1 or jobfile.job.gold:
-        agreement = await _compared(reading, family, counts)
+        agreement = await _agreement(reading, family, counts)
     else:
         await label_counts.count_stored(reading, family[0], counts)
     people = Comparison()
-    async for review, answer in _reviewed(reading, family):
+    async for review, answer in _reviews(reading, family):
         people.add(review.answer, answer)
         counts.replace(answer, review.answer)
     async with reading() as connection:
         by_reviewer = await reviews.by_reviewer(connection, family[0])
     return Quality(
         agreement,
-        await _checked(reading, family),
+        await _check_agreement(reading, family),
         counts.listed(),
         people.accuracy(),
         len((await review_rows.find(reading, family)).left),
@@ -74,7 +74,7 @@ async def quality(reading: Reading, family: Sequence[Batch]) -> Quality:
     )
 
 
-async def _compared(reading: Reading, family: Sequence[Batch], counts: LabelCounts) -> Agreement:
+async def _agreement(reading: Reading, family: Sequence[Batch], counts: LabelCounts) -> Agreement:
     """Compare the models' answers row by row, and count them."""
     tally = Tally([_rater(part) for part in voters(family)])
     async for page in results(reading, family):
@@ -90,7 +90,7 @@ def _rater(part: Batch) -> str:
     return f"{number}: {' or '.join(part.models)}"
 
 
-async def _reviewed(
+async def _reviews(
     reading: Reading, family: Sequence[Batch]
 ) -> AsyncIterator[tuple[Review, str | None]]:
     """Yield each review with the models' answer to the same row."""
@@ -112,7 +112,7 @@ async def _reviewed(
         first = max(standing) + 1
 
 
-async def _checked(reading: Reading, family: Sequence[Batch]) -> Pair | None:
+async def _check_agreement(reading: Reading, family: Sequence[Batch]) -> Pair | None:
     """Compare rows that shared a call with the same rows asked alone."""
     check = check_of(family)
     if check is None:
@@ -123,13 +123,13 @@ async def _checked(reading: Reading, family: Sequence[Batch]) -> Pair | None:
             alone = await batch_rows.export_page(
                 connection, check, check.first_job + start - 1, PAGE
             )
-            twins = [_twin(family[0], check, row.job_id) for row in alone]
+            twins = [_job_of_same_row(family[0], check, row.job_id) for row in alone]
             packed = await batch_rows.answers(connection, twins)
         for row, answer in zip(alone, packed, strict=True):
             tally.add((answer, row.answer))
     return tally.agreement().pairs[0]
 
 
-def _twin(whole: Batch, check: Batch, job_id: int) -> int:
+def _job_of_same_row(whole: Batch, check: Batch, job_id: int) -> int:
     """Return the id of the batch's own job for the row of a job of the check."""
     return whole.first_job + (job_id - check.first_job) * check.row_step

@@ -125,7 +125,7 @@ async def submit(
             loadings.append(_Loading(part, own, adopted.get(part.name)))
     await _load_all(database, checked, loadings, now, on_progress)
     async with database.write() as connection:
-        await _take_up(connection, batch, old, by_row=policy.retry_failed)
+        await _activate(connection, batch, old, by_row=policy.retry_failed)
         retried = 0
         if policy.retry_failed and old is None:
             retried = await results.retry_family(connection, batch.id)
@@ -184,7 +184,7 @@ async def _find_or_create(
     return await batches.get_batch(connection, known.id) or known, False
 
 
-async def _take_up(
+async def _activate(
     connection: AsyncConnection, batch: Batch, old: Batch | None, *, by_row: bool
 ) -> None:
     """Activate the batch and its parts, whose rows are all queued, and replace `old`."""
@@ -278,14 +278,14 @@ def _chunks(checked: Checked, parts: Sequence[Part], start: int) -> Iterator[_Ch
     """Yield the rows from number `start` on."""
     key_of = request_keys(checked.jobfile, checked.prompt, checked.folder).of
     prints = [(part.stride, Fingerprints(checked.jobfile, part)) for part in parts]
-    for bodies in _together(checked.rows(start)):
+    for bodies in _in_chunks(checked.rows(start)):
         keys = list(map(key_of, bodies))
         asked = [list(map(own.of, keys[-start % step :: step])) for step, own in prints]
         yield _Chunk(start, bodies, asked)
         start += len(bodies)
 
 
-def _together(rows: Iterator[str]) -> Iterator[list[str]]:
+def _in_chunks(rows: Iterator[str]) -> Iterator[list[str]]:
     """Yield the rows in groups that share a commit."""
     chunk: list[str] = []
     size = 0

@@ -61,17 +61,17 @@ def of_waiting(waiting: Waiting, now: int) -> Refusal:
         until = None
     match waiting.cause:
         case ParkReason.GONE:
-            return Refusal(_NOT_FOUND, _because(waiting), code="model_not_found", param="model")
+            return Refusal(_NOT_FOUND, _wait_clause(waiting), code="model_not_found", param="model")
         case ParkReason.REFUSED | ParkReason.OFFLINE | ParkReason.CIRCUIT_OPEN:
             after = None if until is None else _seconds(until, now)
-            return Refusal(_UNAVAILABLE, _because(waiting), SERVER, retry_after_s=after)
+            return Refusal(_UNAVAILABLE, _wait_clause(waiting), SERVER, retry_after_s=after)
         case ParkReason.SPENT | WaitCause.CAPPED | WaitCause.DAILY:
-            sentence = _spent(window) if window is not None else waiting.why
+            sentence = _spent_clause(window) if window is not None else waiting.why
         case _:
-            sentence = _because(waiting)
+            sentence = _wait_clause(waiting)
     if until is None:
         return Refusal(_TOO_MANY, sentence, QUOTA, QUOTA)
-    message = f"{sentence}; {_back(until, now)}"
+    message = f"{sentence}; {_resume_clause(until, now)}"
     return Refusal(_TOO_MANY, message, QUOTA, QUOTA, retry_after_s=_seconds(until, now))
 
 
@@ -94,7 +94,7 @@ def of_result(result: CallResult) -> Refusal:
     return Refusal(status, verdict.why, SERVER, retry_after_s=after)
 
 
-def _spent(window: Window) -> str:
+def _spent_clause(window: Window) -> str:
     """Return a clause such as ``today's allowance of modelscope is spent (2 of 2 calls)``."""
     whose = f"{window.model} on {window.account}" if window.model else window.account
     if window.limit is None:
@@ -104,13 +104,13 @@ def _spent(window: Window) -> str:
     return f"today's allowance of {whose} is spent ({counted})"
 
 
-def _because(waiting: Waiting) -> str:
+def _wait_clause(waiting: Waiting) -> str:
     window = waiting.window
     where = f"{window.account}: " if window is not None else ""
     return f"{where}{waiting.why or waiting.cause or 'nothing can start'}"
 
 
-def _back(until: int, now: int) -> str:
+def _resume_clause(until: int, now: int) -> str:
     at = moment(until)
     day = "" if at.date() == moment(now).date() else f" on {at:%d %b}"
     return f"calls are let in again at {at:%H:%M}{day} (in {_span(_seconds(until, now))})"

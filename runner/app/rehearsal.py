@@ -82,7 +82,7 @@ def rehearse(
     can show what the provider sees.
     """
     with tempfile.TemporaryDirectory(prefix="midnight-rehearsal-") as folder:
-        stage = _stage(settings, Path(folder))
+        stage = _rehearsal_settings(settings, Path(folder))
         # Images of a rehearsal must not be mistaken for real ones.
         images = (output.parent if output else Path(folder)) / "rehearsed-images"
         staged = replace(checked, jobfile=put_into(checked.jobfile, images))
@@ -100,7 +100,7 @@ def rehearse(
                 random=Random(simulator.seed),  # noqa: S311 - repeatable by intent
                 virtual=True,
             ) as midnight:
-                ran = await _perform(midnight, staged, watcher)
+                ran = await _submit_and_run(midnight, staged, watcher)
                 days = tuple(await midnight.report())
                 page = await midnight.report_page(Wanted())
                 written = 0
@@ -111,12 +111,12 @@ def rehearse(
         return virtual.run(main)
 
 
-async def _perform(midnight: Application, checked: Checked, watcher: Watcher | None) -> Ran:
+async def _submit_and_run(midnight: Application, checked: Checked, watcher: Watcher | None) -> Ran:
     submitted = await midnight.submit(checked)
     return await midnight.run(only=submitted.batch, watcher=watcher, patience_ms=PATIENCE_MS)
 
 
-def _stage(settings: Settings, folder: Path) -> Settings:
+def _rehearsal_settings(settings: Settings, folder: Path) -> Settings:
     """Return the user's settings with a database and accounts for the rehearsal."""
     stand_in = {"token": "env:REHEARSAL", "base_url": "http://simulator/v1"}
     return replace(

@@ -74,10 +74,10 @@ async def find(
         InputError: A condition names a column that does not exist.
     """
     if wanted:
-        return await _chosen(reading, family, wanted, on_progress)
+        return await _find_selected(reading, family, wanted, on_progress)
     whole, reader, rows_found, searched = family[0], RowReader.of(family), Found(), 0
     while searched < whole.rows_loaded:
-        numbers, searched = await _marked(reading, reader, searched + 1)
+        numbers, searched = await _find_marked(reading, reader, searched + 1)
         rows_found.left += numbers
         on_progress(searched, whole.rows_loaded)
     async with reading() as connection:
@@ -95,14 +95,14 @@ async def next_marked(
     """
     reader, searched = RowReader.of(family), after
     while searched < family[0].rows_loaded and most:
-        numbers, searched = await _marked(reading, reader, searched + 1)
+        numbers, searched = await _find_marked(reading, reader, searched + 1)
         if numbers:
             return numbers[0], numbers[0]
         most -= 1
     return None, searched
 
 
-async def _marked(reading: Reading, reader: RowReader, first: int) -> tuple[list[int], int]:
+async def _find_marked(reading: Reading, reader: RowReader, first: int) -> tuple[list[int], int]:
     """Return a page of marked rows without a review, and the last row searched."""
     async with reading() as connection:
         rows, last = await disputed.search(
@@ -116,7 +116,7 @@ def _is_marked(row: Disputed, gold: str) -> bool:
     return bool(reasons(row.answers, vote(row.answers, LEAST_AGREEMENT), row.alone, right))
 
 
-async def _chosen(
+async def _find_selected(
     reading: Reading, family: Sequence[Batch], wanted: Wanted, on_progress: OnProgress
 ) -> Found:
     whole, matching = family[0], list[tuple[int, bool]]()

@@ -166,7 +166,7 @@ class RowReader:
     @classmethod
     def of(cls, family: Sequence[Batch]) -> RowReader:
         """Return a reader for a batch, which is given with its parts."""
-        from runner.jobfile import JobFile  # noqa: PLC0415 - who only names `Reading` needs none
+        from runner.jobfile import JobFile  # noqa: PLC0415 - not needed to import `Reading`
 
         gold = JobFile.from_json(family[0].job_json).job.gold
         return cls(tuple(voters(family)), check_of(family), gold or "")
@@ -194,11 +194,11 @@ class RowReader:
         if not (reviewed or self.marks):
             return [RowResult(number, rows[0], rows) for number, rows in together]
         return [
-            self._together(number, rows, reviewed.get(rows[0].job_id), alone.get(number))
+            self._combined(number, rows, reviewed.get(rows[0].job_id), alone.get(number))
             for number, rows in together
         ]
 
-    def _together(
+    def _combined(
         self, number: int, rows: tuple[ExportRow, ...], reviewed: Review | None, alone: str | None
     ) -> RowResult:
         several = len(rows) > 1
@@ -210,7 +210,7 @@ class RowReader:
         self, connection: AsyncConnection, start: int, size: int
     ) -> dict[int, str | None]:
         """Return the answers of the check by row number."""
-        assert self.check is not None  # noqa: S101 - as the caller sees to
+        assert self.check is not None  # noqa: S101 - guaranteed by the caller
         step, first = self.check.row_step, self.check.first_job
         places = range(-(-start // step), -(-(start + size) // step))
         answers = await batch_rows.answers(connection, [first + place for place in places])

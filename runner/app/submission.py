@@ -162,8 +162,8 @@ def check_submission(
             refer to missing images.
         ConfigError: Images are to be resized, and Pillow is not installed.
     """
-    loaded, where = _loaded(job, inside_folder=inside_folder)
-    loaded = _constant(loaded) if constant_prompt else loaded
+    loaded, where = _load(job, inside_folder=inside_folder)
+    loaded = _with_constant_prompt(loaded) if constant_prompt else loaded
     prompt = Prompt(loaded)
     if loaded.job.kind == "request":
         requests = check_requests(dataset, selection=selection, on_progress=on_progress)
@@ -175,10 +175,10 @@ def check_submission(
         selection=selection,
         on_progress=on_progress,
     )
-    return _fitted(loaded, prompt, replace(read, alias=alias), where, selection)
+    return _check_fit(loaded, prompt, replace(read, alias=alias), where, selection)
 
 
-def _fitted(
+def _check_fit(
     loaded: JobFile, prompt: Prompt, dataset: Dataset, where: str, selection: Selection
 ) -> Checked:
     """Check that the job file and the dataset fit together, and return both."""
@@ -190,15 +190,15 @@ def _fitted(
     all_remarks = (
         *dataset.remarks,
         *remarks,
-        *_renamed(loaded, checked.columns),
-        *_replaced(replaced),
+        *_renamed_remarks(loaded, checked.columns),
+        *_replaced_remarks(replaced),
     )
     if loaded.prompt.image_templates:
         check_shown(loaded, prompt, checked.rows(), checked.folder, str(dataset.path))
     return replace(checked, remarks=all_remarks)
 
 
-def _constant(loaded: JobFile) -> JobFile:
+def _with_constant_prompt(loaded: JobFile) -> JobFile:
     """Return the job file, permitted to ask the same of every row."""
     prompt = loaded.prompt.model_copy(update={"constant": True})
     return loaded.model_copy(update={"prompt": prompt})
@@ -210,7 +210,7 @@ def _columns_needed(loaded: JobFile, prompt: Prompt) -> frozenset[str]:
     return prompt.required_columns | ({canonical(gold)} if gold else set())
 
 
-def _loaded(job: Path | JobFile, *, inside_folder: bool) -> tuple[JobFile, str]:
+def _load(job: Path | JobFile, *, inside_folder: bool) -> tuple[JobFile, str]:
     """Return the job file, and its name for errors."""
     if isinstance(job, JobFile):
         return job, job.job.name
@@ -240,7 +240,7 @@ def _results_of_ours(
     return frozenset(n for n in usual if n in dataset.columns and canonical(n) not in needed)
 
 
-def _replaced(names: frozenset[str]) -> tuple[str, ...]:
+def _replaced_remarks(names: frozenset[str]) -> tuple[str, ...]:
     if not names:
         return ()
     listed = ", ".join(sorted(names))
@@ -251,7 +251,7 @@ def _replaced(names: frozenset[str]) -> tuple[str, ...]:
     )
 
 
-def _renamed(loaded: JobFile, columns: Sequence[str]) -> tuple[str, ...]:
+def _renamed_remarks(loaded: JobFile, columns: Sequence[str]) -> tuple[str, ...]:
     """Return a remark on added columns whose names differ because the dataset has such columns."""
     job = loaded.job
     votes, marks = job.votes > 1, job.votes > 1 or job.check > 0 or job.gold is not None

@@ -83,7 +83,11 @@ async def _of_account(
     account = endpoint.account
     listed = (await models_of(endpoint)).names
     others = sorted(
-        (name for name in listed if name not in models and _writes(name) and account.serves(name)),
+        (
+            name
+            for name in listed
+            if name not in models and _generates_text(name) and account.serves(name)
+        ),
         key=lambda name: (_maker(name) not in set(map(_maker, models)), name),
     )[:MOST_ASKED]
     if not others:
@@ -122,7 +126,7 @@ def _rank(suggestion: Suggestion) -> tuple[float, float, str]:
     return (suggestion.price or 0, -left, suggestion.model)
 
 
-def _writes(name: str) -> bool:
+def _generates_text(name: str) -> bool:
     return not any(kind in name.lower() for kind in OTHER_KINDS)
 
 

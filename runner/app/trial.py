@@ -87,11 +87,11 @@ async def run_trial(midnight: Application, checked: Checked, *, signals: bool = 
         )
     finally:
         with anyio.CancelScope(shield=True):
-            await _forget(midnight, batch)
+            await _cancel_rest(midnight, batch)
     return Trial(ran, tuple([row.first async for row in midnight.rows(batch)]), tuple(calls))
 
 
-async def _forget(midnight: Application, batch: Batch) -> None:
+async def _cancel_rest(midnight: Application, batch: Batch) -> None:
     """Cancel what is left of the batch, so that it is not asked later."""
     now = await midnight.batch(str(batch.id))
     if not now.done:

@@ -72,11 +72,11 @@ class ReviewSession:
             if key == REDRAW:
                 continue
             if question is None:
-                moved = await self._press_at_the_end(_plain(key))
+                moved = await self._press_at_the_end(_normalised(key))
             elif self._edited is not None:
-                moved = await self._write(question, key)
+                moved = await self._edit(question, key)
             else:
-                moved = await self._press(question, _plain(key))
+                moved = await self._press(question, _normalised(key))
             if self._over:
                 return self._view(question)
             if moved:
@@ -139,7 +139,7 @@ class ReviewSession:
             case "e":
                 self._edited = EditedText.of(question.suggested or "")
             case "enter":
-                return await self._keep(question)
+                return await self._accept(question)
             case _:
                 return await self._choose(question, key)
         return False
@@ -155,7 +155,7 @@ class ReviewSession:
         self._chosen ^= {answer}
         return False
 
-    async def _keep(self, question: Question) -> bool:
+    async def _accept(self, question: Question) -> bool:
         """Record the chosen labels, or else the answer in effect."""
         if self._chosen is not None:
             labels = [label for label in self.reviewing.spec.labels if label in self._chosen]
@@ -164,7 +164,7 @@ class ReviewSession:
             return False
         return await self._record(question, question.suggested)
 
-    async def _write(self, question: Question, key: str) -> bool:
+    async def _edit(self, question: Question, key: str) -> bool:
         """Handle a key while a text is being edited."""
         assert self._edited is not None  # noqa: S101 - guaranteed by the caller
         self._say("")
@@ -219,7 +219,7 @@ class ReviewSession:
         self._note, self._is_error = note, wrong
 
 
-def _plain(key: str) -> str:
+def _normalised(key: str) -> str:
     """Return a key in lower case and normal width: input methods may send full-width digits."""
     return unicodedata.normalize("NFKC", key).lower()
 

@@ -87,7 +87,9 @@ async def submit(
     with bar(session.err, _("queueing")) as tick:
         submitted = await midnight.submit(checked, tick, policy)
     lines = lineage_messages.told(submitted)
-    wanted = target if target is not None and target.path is not None else _output_before(submitted)
+    wanted = (
+        target if target is not None and target.path is not None else _replaced_output(submitted)
+    )
     if wanted.path is not None:
         batch, kept = await midnight.name_output(submitted.batch, wanted.path, wanted.errors)
         submitted = replace(submitted, batch=batch)
@@ -97,7 +99,7 @@ async def submit(
     return submitted
 
 
-def _output_before(submitted: Submitted) -> OutputTarget:
+def _replaced_output(submitted: Submitted) -> OutputTarget:
     """Return the output file of the replaced batch, if no file is given, to keep it up to date."""
     old = None if submitted.replaces is None else submitted.replaces.batch
     if old is None or old.output is None or submitted.batch.output is not None:

@@ -133,7 +133,7 @@ class _Reply:
         if refusal is not None:
             await send_refusal(self._send, refusal, self._cors)
             return None
-        assert isinstance(outcome, Answered)  # noqa: S101 - a stream was not asked for
+        assert isinstance(outcome, Answered)  # noqa: S101 - a stream was not requested
         return outcome
 
     async def stream(self) -> None:

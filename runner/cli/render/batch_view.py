@@ -46,7 +46,7 @@ def profile(details: Profile, command: str, now: int) -> RenderableType:
     batch = details.batch
     parts: list[RenderableType] = [
         Text(_("{name} (batch {id})").format(name=batch.name, id=batch.id), "bold"),
-        facts([*_asks(details), *_stands(details, now)]),
+        facts([*_job_facts(details), *_outcome_facts(details, now)]),
     ]
     if details.answers:
         parts += [Text(), Text(_("Answers"), "bold"), _answers(details)]
@@ -63,7 +63,7 @@ def profile(details: Profile, command: str, now: int) -> RenderableType:
     return Group(*parts)
 
 
-def _asks(details: Profile) -> list[tuple[str, str]]:
+def _job_facts(details: Profile) -> list[tuple[str, str]]:
     batch, jobfile = details.batch, details.jobfile
     where = f" {batch.selection}" if batch.selection else ""
     pairs = [
@@ -85,7 +85,7 @@ def _answer_kind(jobfile: JobFile) -> str:
     return f"{jobfile.answer.kind}: {labels}" if labels else jobfile.answer.kind
 
 
-def _stands(details: Profile, now: int) -> list[tuple[str, str]]:
+def _outcome_facts(details: Profile, now: int) -> list[tuple[str, str]]:
     batch, counts = details.batch, details.batch.counts
     rows = _("{rows}: {succeeded} succeeded, {failed} failed, {left} left").format(
         rows=fmt.number(batch.rows),

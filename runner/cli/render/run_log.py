@@ -37,8 +37,8 @@ class RunLog:
         self._console = console
         self._zone = zone
         self._viewer = RunViewer(zone)
-        self._told_at: int | None = None
-        self._told_rows = ""
+        self._logged_at: int | None = None
+        self._logged_rows = ""
         self._awaited: frozenset[Awaited] = frozenset()
         self._recurring: frozenset[Awaited] = (
             frozenset()
@@ -53,14 +53,14 @@ class RunLog:
         view = self._viewer.view(progress, progress.at)
         # A closed stream must not end the run.
         with suppress(OSError):
-            self._tell_rows(progress, view)
-            self._tell_troubles(progress, view)
-            self._tell_pauses(progress)
-            self._tell_waits(progress)
+            self._log_rows(progress, view)
+            self._log_troubles(progress, view)
+            self._log_pauses(progress)
+            self._log_waits(progress)
 
-    def _tell_rows(self, progress: Progress, view: RunView) -> None:
+    def _log_rows(self, progress: Progress, view: RunView) -> None:
         at = progress.at
-        if self._told_at is None and progress.batches:
+        if self._logged_at is None and progress.batches:
             output = _("; output {outputs}").format(outputs=view.outputs) if view.outputs else ""
             self._write(
                 at,
@@ -68,14 +68,14 @@ class RunLog:
                     title=view.title, rows=self._rows(view), output=output
                 ),
             )
-        elif self._told_at is None or abs(at - self._told_at) < PROGRESS_EVERY_MS:
+        elif self._logged_at is None or abs(at - self._logged_at) < PROGRESS_EVERY_MS:
             return
-        elif view.rows_done != self._told_rows:
+        elif view.rows_done != self._logged_rows:
             self._write(at, self._rows(view))
             self._recurring = frozenset()
         else:
             return
-        self._told_at, self._told_rows = at, view.rows_done
+        self._logged_at, self._logged_rows = at, view.rows_done
 
     def _rows(self, view: RunView) -> str:
         finish = _("finish {finish}").format(finish=view.finish) if view.finish else ""
@@ -84,7 +84,7 @@ class RunLog:
             part for part in (view.rows_done, view.speed, today, finish) if part
         )
 
-    def _tell_troubles(self, progress: Progress, view: RunView) -> None:
+    def _log_troubles(self, progress: Progress, view: RunView) -> None:
         if progress.trouble and progress.trouble != self._trouble:
             self._write(
                 progress.at, _("trouble: {trouble}; trying again").format(trouble=progress.trouble)
@@ -93,15 +93,15 @@ class RunLog:
             self._write(progress.at, view.now[0])
         self._trouble, self._stopping = progress.trouble, progress.stopping
 
-    def _tell_pauses(self, progress: Progress) -> None:
+    def _log_pauses(self, progress: Progress) -> None:
         for batch in progress.paused:
             if batch.id not in self._paused:
                 self._write(progress.at, messages.paused(batch))
         self._paused = frozenset(batch.id for batch in progress.paused)
 
-    def _tell_waits(self, progress: Progress) -> None:
+    def _log_waits(self, progress: Progress) -> None:
         worth = [
-            reason for reason in progress.waiting if self._is_worth_telling(reason, progress.at)
+            reason for reason in progress.waiting if self._is_worth_logging(reason, progress.at)
         ]
         awaited = frozenset(map(_identity, worth))
         if progress.stopping or awaited <= self._awaited | self._recurring:
@@ -111,7 +111,7 @@ class RunLog:
         for sentence in wait_messages.waits(worth, progress.at, self._zone):
             self._write(progress.at, sentence)
 
-    def _is_worth_telling(self, reason: Waiting, at: int) -> bool:
+    def _is_worth_logging(self, reason: Waiting, at: int) -> bool:
         """Whether the wait is long, or the first with this message of the provider."""
         new = reason.cause == ParkReason.THROTTLED and self._is_new(reason.why)
         short = reason.until is not None and reason.until - at < SHORT_WAIT_MS

@@ -103,42 +103,42 @@ class Cached(Generic[T]):
     """A slow value, cached for ten times the duration of its computation.
 
     Args:
-        find: Computes the value.
+        compute: Computes the value.
     """
 
-    def __init__(self, find: Callable[[], Awaitable[T]]) -> None:
-        self._find = find
-        self._finding: asyncio.Task[None] | None = None
-        self._found: list[T] = []
+    def __init__(self, compute: Callable[[], Awaitable[T]]) -> None:
+        self._compute = compute
+        self._task: asyncio.Task[None] | None = None
+        self._value: list[T] = []
         self._until = 0.0
 
     async def get(self) -> T:
         """Return the value, computed now if the cached one is too old."""
         if self._is_due:
             await asyncio.shield(self._start())
-        return self._found[0]
+        return self._value[0]
 
     async def soon(self) -> T | None:
         """Return the value; an old one, or None, if computing it takes longer than `SOON_S`."""
         if self._is_due:
-            finding = self._start()
-            await asyncio.wait({finding}, timeout=SOON_S)
-            if finding.done():
-                finding.result()
-        return self._found[0] if self._found else None
+            task = self._start()
+            await asyncio.wait({task}, timeout=SOON_S)
+            if task.done():
+                task.result()
+        return self._value[0] if self._value else None
 
     @property
     def _is_due(self) -> bool:
-        return not self._found or anyio.current_time() >= self._until
+        return not self._value or anyio.current_time() >= self._until
 
     def _start(self) -> asyncio.Task[None]:
         """Start the computation, shared by all callers."""
-        if self._finding is None or self._finding.done():
-            self._finding = asyncio.create_task(self._find_out())
-        return self._finding
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._refresh())
+        return self._task
 
-    async def _find_out(self) -> None:
+    async def _refresh(self) -> None:
         began = anyio.current_time()
-        self._found = [await self._find()]
+        self._value = [await self._compute()]
         ended = anyio.current_time()
         self._until = ended + 10 * (ended - began)

@@ -42,7 +42,7 @@ PAGES = (
 
 def _told(message: str) -> Markup:
     """Translate a message; values inserted into its placeholders are escaped."""
-    return Markup(_(message))  # noqa: S704 - ours, and so is its translation
+    return Markup(_(message))  # noqa: S704 - the message and its translation are ours
 
 
 _ENVIRONMENT = Environment(

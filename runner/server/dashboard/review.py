@@ -77,14 +77,14 @@ class ReviewPages:
             try:
                 await reviewing.record(number, text)
             except InputError as error:
-                return await self._again(request, reviewing, number, text, error)
+                return await self._show_again(request, reviewing, number, text, error)
             after = {"after": number}
         self._outputs.changed(reviewing.batch.id)
         named = {"as": reviewing.reviewer} if self._name_of(visit) is None else {}
         query = urlencode(after | named)
         return RedirectResponse(f"{_path(reviewing.batch)}?{query}", 303, HEADERS)
 
-    async def _again(
+    async def _show_again(
         self, request: Request, reviewing: Reviewing, number: int, text: str, error: InputError
     ) -> Response:
         """Show the row again, with the text entered and the error."""
