@@ -210,7 +210,7 @@ class Application(Catalogue):
         return Ran(ending, tuple(worked_on), waiting, unserved, tuple(written))
 
     async def watched(self) -> list[Progress]:
-        """Return the progress that the runs of all processes publish."""
+        """How the runs of all processes stand, as far as they tell."""
         return await self._status.watched()
 
     async def notify_test(self) -> list[Sent]:

@@ -125,7 +125,7 @@ class Catalogue:
         )
 
     async def is_worked_on(self) -> bool:
-        """Whether a runner of any process is active on this database."""
+        """Whether a runner is at work on this database, in whichever process."""
         from runner.store import runners  # noqa: PLC0415 - seldom needed
 
         return bool(await runners.alive(self._database))

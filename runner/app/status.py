@@ -45,14 +45,14 @@ class StatusReader:
             every = await batches.list_batches(connection)
             aside = await set_aside.count(connection)
         outlook = forecaster.outlook(snapshot, now)
-        published = await self._published()
-        waiting = {**outlook.waiting, **_published_waits(published, snapshot.latest)}
+        said = await self._published()
+        waiting = {**outlook.waiting, **_said_of(said, snapshot.latest)}
         alive = await runners.alive(self.database)
         lines = tuple(
             BatchStatus(
                 batch,
                 waiting.get(batch.id),
-                _published_forecast(published, batch) or outlook.finish(batch),
+                _finish_said(said, batch) or outlook.finish(batch),
                 outlook.routes(batch),
                 () if batch.over or self.forecaster.serves(batch) else batch.models,
             )
@@ -65,15 +65,15 @@ class StatusReader:
                 own = {route: outlook.state.routes[route].windows for route in line.routes}
                 rows = line.batch.packing.most
                 bought |= dict.fromkeys(purchases_of(own, forecaster.accounts, rows))
-        known_purchases = tuple(each for each in bought if each.amount is not None)
+        told = tuple(each for each in bought if each.amount is not None)
         return Status(
             now,
             lines,
             windows,
             runners=len(alive),
             set_aside=aside,
-            purchases=known_purchases,
-            published=tuple(published),
+            purchases=told,
+            published=tuple(said),
         )
 
     async def finish_times(self, now: int) -> dict[int, int]:
@@ -83,31 +83,28 @@ class StatusReader:
             names = [account.name for account in forecaster.accounts]
             snapshot = await read_snapshot(connection, names)
             every = await batches.runnable(connection)
-        outlook, published = forecaster.outlook(snapshot, now), await self._published()
-        forecasts = {
-            batch.id: _published_forecast(published, batch) or outlook.finish(batch)
-            for batch in every
-        }
+        outlook, said = forecaster.outlook(snapshot, now), await self._published()
+        found = {one.id: _finish_said(said, one) or outlook.finish(one) for one in every}
         return {
-            key: forecast.finish_at
-            for key, forecast in forecasts.items()
-            if forecast is not None and forecast.days and forecast.finish_at < NEVER
+            key: told.finish_at
+            for key, told in found.items()
+            if told is not None and told.days and told.finish_at < NEVER
         }
 
     async def watched(self) -> list[Progress]:
-        """Return the progress that the runs of all processes publish."""
-        published = await self._published()
+        """How the runs of all processes stand, as far as they tell."""
+        said = await self._published()
         async with self.database.read() as connection:
             every = {batch.id: batch for batch in await batches.list_batches(connection)}
             known = await latest_windows(connection, [a.name for a in self.forecaster.accounts])
-        return [one.progress(every, known) for one in published]
+        return [one.progress(every, known) for one in said]
 
     async def _published(self) -> list[Published]:
-        """Return what the active runners have published; some publish nothing."""
+        """What the runners at work say of themselves; not all of them do."""
         async with self.database.read() as connection:
             pids = await runners.living_processes(self.database, connection)
-        files = (publishing.read(publishing.place(self.database.path, pid)) for pid in pids)
-        return [one for one in files if one is not None]
+        found = (publishing.read(publishing.place(self.database.path, pid)) for pid in pids)
+        return [one for one in found if one is not None]
 
     async def forecast(
         self, models: Sequence[str], calls: int, most: int | None, now: int
@@ -142,8 +139,8 @@ class StatusReader:
 
     async def windows(self, models: Sequence[str], now: int) -> tuple[Window, ...]:
         """Return the windows, without duplicates, that calls to any of `models` would use."""
-        by_route = await self._windows(models, now)
-        windows = {w for each in by_route.values() for w in each if w.is_known}
+        found = await self._windows(models, now)
+        windows = {w for each in found.values() for w in each if w.is_known}
         return tuple(sorted(windows, key=place))
 
     async def _windows(self, models: Sequence[str], now: int) -> Windows:
@@ -158,14 +155,14 @@ class StatusReader:
         names = list(self.settings.used if chosen else self.settings.accounts)
         async with self.database.read() as connection:
             known = await latest_windows(connection, names)
-        windows: dict[Key, Window] = dict(known)
+        found: dict[Key, Window] = dict(known)
         for account in self.forecaster.accounts:
             models = {model for name, model, _ in known if name == account.name and model}
             for model in models or {""}:
                 rules = [r for r in account.quotas if model or r.scope is Scope.ACCOUNT]
                 for window in windows_at(known, account.name, model, rules, now, 0):
-                    windows[window.account, window.model, window.quota] = window
-        lines = [window for window in sorted(windows.values(), key=place) if window.is_known]
+                    found[window.account, window.model, window.quota] = window
+        lines = [window for window in sorted(found.values(), key=place) if window.is_known]
         return [QuotaLine(w, w.resets_at - now, await self._credits(w, now)) for w in lines]
 
     async def _credits(self, window: Window, now: int) -> Credits | None:
@@ -176,21 +173,13 @@ class StatusReader:
             return await credits_of(connection, account, window, now)
 
 
-def _published_waits(
-    published: Sequence[Published], windows: Mapping[Key, Window]
-) -> dict[int, Waiting]:
-    """Return the wait reasons of batches that active runners have published."""
+def _said_of(said: Sequence[Published], windows: Mapping[Key, Window]) -> dict[int, Waiting]:
+    """What batches wait for, as the runners at work say."""
     return {
-        reason.key: reason
-        for each in published
-        if not each.in_flight
-        for reason in each.waits(windows)
+        reason.key: reason for one in said if not one.in_flight for reason in one.waits(windows)
     }
 
 
-def _published_forecast(published: Sequence[Published], batch: Batch) -> Forecast | None:
-    """Return a batch's published forecast, if a runner works on this batch alone.
-
-    It takes precedence because it uses the measured speed.
-    """
-    return next((each.forecast for each in published if each.batches == (batch.id,)), None)
+def _finish_said(said: Sequence[Published], batch: Batch) -> Forecast | None:
+    """When a batch will be done, if a runner works on it alone, which has measured its speed."""
+    return next((one.forecast for one in said if one.batches == (batch.id,)), None)

@@ -47,23 +47,23 @@ def status(
     from runner.cli import as_json
 
     session = session_of(context)
-    result = session.query(lambda midnight: _status(midnight, batch, trials=trials))
+    found = session.query(lambda midnight: _status(midnight, batch, trials=trials))
     if session.json:
-        print_json(as_json.status(result))
+        print_json(as_json.status(found))
         return exit_codes.DONE
     from runner.cli.render import status_tables
 
-    session.print(status_tables.status(result, session.command(), why=why))
+    session.print(status_tables.status(found, session.command(), why=why))
     return exit_codes.DONE
 
 
 async def _status(midnight: Application, name: str | None, *, trials: bool) -> Status:
-    whole = await midnight.status()
+    found = await midnight.status()
     if name is None:
-        shown = tuple(b for b in whole.batches if trials or not b.batch.is_trial)
-        return replace(whole, batches=shown)
+        shown = tuple(b for b in found.batches if trials or not b.batch.is_trial)
+        return replace(found, batches=shown)
     only = await midnight.batch(name)
-    return replace(whole, batches=tuple(b for b in whole.batches if b.batch.id == only.id))
+    return replace(found, batches=tuple(b for b in found.batches if b.batch.id == only.id))
 
 
 @app.command(epilog=examples("midnight watch"))
@@ -80,14 +80,14 @@ def quota(context: typer.Context) -> int:
     from runner.cli import account_json
 
     session = session_of(context)
-    lines = session.query(lambda midnight: midnight.quota())
+    found = session.query(lambda midnight: midnight.quota())
     if session.json:
-        print_json(account_json.quota(lines))
+        print_json(account_json.quota(found))
         return exit_codes.DONE
     from runner.cli.render import quota_tables
     from runner.clock import SystemClock
 
-    session.print(quota_tables.quota(lines, SystemClock().now()))
+    session.print(quota_tables.quota(found, SystemClock().now()))
     return exit_codes.DONE
 
 
@@ -160,13 +160,13 @@ def export(
     from runner.cli.output_target import OutputTarget
 
     session, target = session_of(context), OutputTarget(output, errors, details)
-    exported, rows = session.query(lambda midnight: _export(session, midnight, batch, target))
+    found, rows = session.query(lambda midnight: _export(session, midnight, batch, target))
     if session.json:
-        print_json({"path": str(output), "rows": rows, "batch": as_json.batch(exported)})
+        print_json({"path": str(output), "rows": rows, "batch": as_json.batch(found)})
         return exit_codes.DONE
     from runner.cli.render import report_tables
 
-    session.print(report_tables.written(output, rows, exported))
+    session.print(report_tables.written(output, rows, found))
     return exit_codes.DONE
 
 
@@ -197,14 +197,14 @@ def failures(
     from runner.cli import as_json
 
     session = session_of(context)
-    chosen, rows, causes = session.query(lambda midnight: _failures(midnight, batch, limit))
+    found, rows, causes = session.query(lambda midnight: _failures(midnight, batch, limit))
     if session.json:
         print_json(as_json.failures(rows))
         return exit_codes.DONE
     from runner.cli.render import failure_view
 
-    edited = _edited(session, chosen)
-    session.print(failure_view.failures(rows, causes, chosen, session.command(), edited))
+    edited = _edited(session, found)
+    session.print(failure_view.failures(rows, causes, found, session.command(), edited))
     return exit_codes.DONE
 
 

@@ -19,9 +19,9 @@ KEYS_HINT = _("q or Ctrl-C: finish the calls in flight and stop · p: pause, and
 
 
 class RunKeys:
-    """A watcher that knows the batches of the run, so that keys can change them.
+    """A watcher that knows what the run is about, so that keys can change it.
 
-    Keys arrive from another thread; changes of the database are made in the event loop.
+    Keys come from another thread; what they do to the database is done in the loop.
     """
 
     def __init__(self, midnight: Application, watcher: Watcher) -> None:
@@ -33,11 +33,11 @@ class RunKeys:
 
     @property
     def handlers(self) -> Handlers:
-        """The handler of each key."""
+        """What each key does."""
         return {"q": stop, "p": self._change}
 
     def __call__(self, progress: Progress) -> None:
-        """Store the progress, and pass it on."""
+        """Keep the progress, and show it."""
         self._latest = progress
         self._watcher(progress)
 
@@ -51,13 +51,13 @@ class RunKeys:
         task.add_done_callback(self._changing.discard)
 
     async def _pause_or_resume(self) -> None:
-        """Resume the batches that the user has paused; if there are none, pause the active ones."""
+        """Resume what a person has paused; if nothing is, pause what is being worked on."""
         if self._latest is None or self._latest.stopping:
             return
-        paused = [batch for batch in self._latest.paused if not batch.pause_reason]
-        wanted = BatchState.ACTIVE if paused else BatchState.PAUSED
-        with suppress(RunnerError):  # the run reports what is wrong with the database
-            for batch in _wholes(paused or self._latest.batches):
+        held = [batch for batch in self._latest.paused if not batch.pause_reason]
+        wanted = BatchState.ACTIVE if held else BatchState.PAUSED
+        with suppress(RunnerError):  # the run itself tells what is wrong with the database
+            for batch in _wholes(held or self._latest.batches):
                 await self._midnight.set_state(batch, wanted)
 
 
@@ -66,6 +66,6 @@ def stop() -> None:
     os.kill(os.getpid(), signal.SIGINT)
 
 
-def _wholes(batches: list[Batch] | tuple[Batch, ...]) -> list[Batch]:
-    """Return the batches without their parts, whose state changes with them."""
-    return [batch for batch in batches if batch.part_of is None] or list(batches)
+def _wholes(found: list[Batch] | tuple[Batch, ...]) -> list[Batch]:
+    """The batches themselves, without parts, whose state changes with them."""
+    return [batch for batch in found if batch.part_of is None] or list(found)

@@ -24,18 +24,18 @@ HINT = _("q: watch no more; the run goes on")
 
 
 def watch(session: Session) -> int:
-    """Show other processes' runs until they end or the user stops; return the exit code."""
+    """Show what runs elsewhere until it ends, or somebody has seen enough; the exit code."""
     from runner.cli.render import status_tables  # noqa: PLC0415 - not for --help
 
-    status = session.query(lambda midnight: _watch(session.err, midnight))
+    found = session.query(lambda midnight: _watch(session.err, midnight))
     session.answer(
-        lambda: as_json.status(status), lambda: status_tables.status(status, session.command())
+        lambda: as_json.status(found), lambda: status_tables.status(found, session.command())
     )
     return exit_codes.DONE
 
 
 async def _watch(console: Console, midnight: Application) -> Status:
-    """Show the runs; return the status when none is left, or the user stops."""
+    """Show the runs; how things stand when nobody is at work any more, or looks on."""
     from runner.cli.render import keys  # noqa: PLC0415
     from runner.cli.render.live_screen import LiveScreen  # noqa: PLC0415
     from runner.cli.render.run_log import RunLog  # noqa: PLC0415
@@ -50,29 +50,29 @@ async def _watch(console: Console, midnight: Application) -> Status:
     screen = LiveScreen(console, hint=HINT if keys.can_read() else _("Ctrl-C: watch no more"))
     with screen if live else nullcontext(), keys.reading({"q": leave}):
         watcher = screen if live else RunLog(console)
-        while not over and (runs := await midnight.watched()):
-            watcher(merged(runs))
+        while not over and (found := await midnight.watched()):
+            watcher(merged(found))
             await anyio.sleep(EVERY_S)
     return await midnight.status()
 
 
-def merged(runs: Sequence[Progress]) -> Progress:
-    """Return the progress of several processes as one."""
-    first, *others = runs
+def merged(found: Sequence[Progress]) -> Progress:
+    """The runs of several processes as one."""
+    first, *others = found
     if not others:
         return first
-    batches = {batch.id: batch for run in runs for batch in run.batches}
-    paused = {batch.id: batch for run in runs for batch in run.paused if batch.id not in batches}
-    untils = [run.until for run in runs if run.until is not None]
+    batches = {batch.id: batch for one in found for batch in one.batches}
+    paused = {batch.id: batch for one in found for batch in one.paused if batch.id not in batches}
+    untils = [one.until for one in found if one.until is not None]
     return Progress(
-        at=max(run.at for run in runs),
+        at=max(one.at for one in found),
         batches=tuple(batches.values()),
-        waiting=tuple(reason for run in runs for reason in run.waiting),
+        waiting=tuple(reason for one in found for reason in one.waiting),
         until=min(untils, default=None),
         windows=first.windows,
-        in_flight=sum(run.in_flight for run in runs),
+        in_flight=sum(one.in_flight for one in found),
         forecast=None,
-        trouble=next((run.trouble for run in runs if run.trouble), None),
-        stopping=all(run.stopping for run in runs),
+        trouble=next((one.trouble for one in found if one.trouble), None),
+        stopping=all(one.stopping for one in found),
         paused=tuple(paused.values()),
     )

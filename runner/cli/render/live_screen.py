@@ -39,14 +39,14 @@ class LiveScreen:
         self._clock = clock or SystemClock()
         self._latest: Progress | None = None
         self._shown: tuple[RunView, int] | None = None
-        self._has_news = False
+        self._news = False
         self._drawing = Lock()
         self._ended = Event()
         self._thread = Thread(target=self._keep_drawing, name="screen", daemon=True)
 
     def __call__(self, progress: Progress) -> None:
         """Store the progress, which is drawn within a quarter of a second."""
-        self._latest, self._has_news = progress, True
+        self._latest, self._news = progress, True
 
     def __enter__(self) -> Self:
         self._live.start()
@@ -69,14 +69,14 @@ class LiveScreen:
         # A closed terminal must not end the run.
         with suppress(OSError):
             while not self._ended.wait(CHECK_EVERY_S):
-                quiet = 0 if self._has_news else quiet + 1
+                quiet = 0 if self._news else quiet + 1
                 if quiet % CHECKS_WHILE_QUIET == 0:
                     self.draw()
 
     def draw(self) -> None:
         """Draw the run if anything has changed since the last time."""
         with self._drawing:
-            self._has_news = False
+            self._news = False
             if self._latest is None:
                 return
             view = self._viewer.view(self._latest, self._clock.now())

@@ -119,7 +119,7 @@ class RunViewer:
 
     def _today(self, progress: Progress) -> tuple[str, ...]:
         if progress.paused and not progress.batches:
-            return ()  # the windows of a fully paused run are not up to date
+            return ()  # nothing is read of windows that nobody needs now
         return tuple(messages.window_lines(shown_windows.today(self._windows, progress.waiting)))
 
     def _now(self, progress: Progress, now: int) -> tuple[str, ...]:

@@ -157,7 +157,7 @@ class BatchPages:
         return [Piece("story", render("_story.html", batch=batch, story=story, now=now), key=key)]
 
     async def failures(self, request: Request, visit: Visit, *, keyed: bool) -> Response:
-        """Show the causes of a batch's failures, and its first failed rows."""
+        """The causes of a batch's failures, and its first failed rows."""
         return show(
             "failures.html",
             request,
