@@ -54,7 +54,7 @@ class Attendance:
         Args:
             options: The options of the run.
             touched: The ids of the batches that the run includes when it starts.
-            attended: Whether a person watches the run, on a terminal; False: a program made it.
+            attended: Whether a person has started the run; False: a Python program has.
 
         Yields:
             The options to run with, whose watcher feeds the services; and the list of written

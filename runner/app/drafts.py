@@ -154,7 +154,8 @@ class Drafts:
     def add(self, folder: Path, dataset: str, job: str) -> Draft:
         """Create a draft from the files in a folder, and start to check and plan it.
 
-        Raises InputError if all drafts in memory have an operation in progress.
+        Raises:
+            InputError: All drafts in memory have an operation in progress.
         """
         draft = Draft(folder.name, folder, dataset, job)
         while len(self._drafts) >= MOST_DRAFTS:

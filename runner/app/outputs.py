@@ -57,13 +57,14 @@ def named(path: Path) -> str:
 def set_aside(path: Path, answers: int, state_column: str, owner: Batch | None) -> Path | None:
     """Keep the file at `path` under another name too, if it holds more than `answers` answers.
 
-    Returns the other name; None if nothing was kept.
-
     Args:
         path: An output file that is about to be overwritten.
         answers: The number of answers that it will have.
         state_column: The column with the state of a row.
         owner: The batch whose output it was, if known.
+
+    Returns:
+        The other name; None if nothing was kept.
 
     Raises:
         OutputError: It can be neither linked nor copied.

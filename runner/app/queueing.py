@@ -92,7 +92,8 @@ async def submit(
 ) -> Queued:
     """Queue every row of every part, or return the batch if it is queued already.
 
-    A batch that is new, or resumed after it was replaced, replaces the batch that it resembles.
+    A batch that is new, incompletely queued, or replaced itself replaces the batch that it
+    resembles.
 
     Args:
         database: The database.
