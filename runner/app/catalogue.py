@@ -212,13 +212,13 @@ class Catalogue:
     ) -> tuple[Batch, Path | None]:
         """Set the output file of `batch`, which runs write to from now on.
 
-        An existing file with more answers that is not the batch's own is renamed first.
+        An existing file with more answers that is not the batch's own is kept under another name.
 
         Returns:
-            The changed batch, and the new name of the existing file; None if it was not renamed.
+            The changed batch, and that other name; None if no file was kept.
 
         Raises:
-            OutputError: The file cannot be renamed.
+            OutputError: The file can be neither linked nor copied.
         """
         from runner.app import outputs  # noqa: PLC0415 - only a run
         from runner.jobfile import JobFile  # noqa: PLC0415

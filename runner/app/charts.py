@@ -61,27 +61,27 @@ def stacked_bars(stacks: Sequence[Stack], title: str) -> str:
     plot = height - TOP - BOTTOM
     step = (WIDTH - LEFT - RIGHT) / max(1, len(stacks))
     bar = max(1.0, min(48.0, step * 0.7))
-    shapes = [_grid(most, height)]
+    marks = [_grid(most, height)]
     for number, stack in enumerate(stacks):
         left = LEFT + number * step + (step - bar) / 2
         base = float(height - BOTTOM)
         for name, amount in stack.parts:
             if not amount:
                 continue
-            height_of_part = plot * amount / most
-            base -= height_of_part
+            part_height = plot * amount / most
+            base -= part_height
             tooltip = f"{stack.label}: {amount:,} {OUTCOMES.get(name, name)}"
-            shapes.append(_rect(left, base, bar, height_of_part, f"var(--{name})", tooltip, amount))
+            marks.append(_rect(left, base, bar, part_height, f"var(--{name})", tooltip, amount))
         if stack.limit:
             y = height - BOTTOM - plot * stack.limit / most
             tooltip = f"{stack.label}: the limit is {stack.limit:,}"
-            shapes.append(
+            marks.append(
                 f'<line class="limit" x1="{left - 2:.1f}" x2="{left + bar + 2:.1f}" y1="{y:.1f}" '
                 f'y2="{y:.1f}"><title>{escape(tooltip)}</title></line>'
             )
         if _is_labelled(number, len(stacks)):
-            shapes.append(_text(left + bar / 2, height - 10, stack.label[-5:], "middle"))
-    return _svg(WIDTH, height, title, shapes)
+            marks.append(_text(left + bar / 2, height - 10, stack.label[-5:], "middle"))
+    return _svg(WIDTH, height, title, marks)
 
 
 def bars(values: Sequence[tuple[str, int]], title: str, colour: str = "series") -> str:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 # spread evenly over the dataset to estimate the tokens. Up to twice as many rows, all are rendered.
 SAMPLED = 1_000
 
-# The pack size assumed when packing is suggested, and the number of rows from which on it is.
+# The pack size that is assumed to suggest packing, and the smallest number of rows to suggest it.
 USUAL_PACK = 20
 WORTH_PACKING = 40
 ITEM_BYTES = 20  # the overhead of a row in a pack
