@@ -177,7 +177,7 @@ class BatchApi:
     # ---- what is done for them
 
     async def work(self) -> None:
-        """Advance every open batch, until cancelled."""
+        """Bring every batch on, until cancelled."""
         self._files.remove_parts(24 * 3_600)
         delete_at = float("-inf")
         while True:

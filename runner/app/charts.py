@@ -1,7 +1,7 @@
-"""Draws charts as SVG texts, which are embedded in a page without scripts.
+"""Charts as SVG: numbers in, a text out that stands in a page by itself, without any script.
 
-Colours are CSS variables of the page (see `STYLE`), so a chart follows light, dark and print
-themes. Every mark has a title, which browsers show as a tooltip.
+Colours are CSS variables of the page (see `STYLE`), so a chart follows the light and the dark
+theme, and a printer. Every mark has a title, which browsers show under the pointer.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ svg .forecast { stroke: var(--series); stroke-width: 2; stroke-dasharray: 5 4; f
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """One bar: its label, its parts from the bottom (colour name, amount), and a limit."""
+    """One bar: its label, its parts from below (the name of a colour, an amount), and a limit."""
 
     label: str
     parts: tuple[tuple[str, int], ...]
@@ -50,12 +50,12 @@ class Stack:
 
     @property
     def height(self) -> int:
-        """The sum of the parts."""
+        """The sum of its parts."""
         return sum(number for _, number in self.parts)
 
 
 def stacked_bars(stacks: Sequence[Stack], title: str) -> str:
-    """Draw vertical stacked bars, each with its limit as a dashed line."""
+    """Bars in a row, each with its limit as a broken line."""
     most = nice_top(max([s.height for s in stacks] + [s.limit or 0 for s in stacks], default=0))
     height = 240
     plot = height - TOP - BOTTOM
@@ -68,16 +68,16 @@ def stacked_bars(stacks: Sequence[Stack], title: str) -> str:
         for name, amount in stack.parts:
             if not amount:
                 continue
-            part_height = plot * amount / most
-            base -= part_height
-            tooltip = f"{stack.label}: {amount:,} {OUTCOMES.get(name, name)}"
-            marks.append(_rect(left, base, bar, part_height, f"var(--{name})", tooltip, amount))
+            tall = plot * amount / most
+            base -= tall
+            told = f"{stack.label}: {amount:,} {OUTCOMES.get(name, name)}"
+            marks.append(_rect(left, base, bar, tall, f"var(--{name})", told, amount))
         if stack.limit:
             y = height - BOTTOM - plot * stack.limit / most
-            tooltip = f"{stack.label}: the limit is {stack.limit:,}"
+            told = f"{stack.label}: the limit is {stack.limit:,}"
             marks.append(
                 f'<line class="limit" x1="{left - 2:.1f}" x2="{left + bar + 2:.1f}" y1="{y:.1f}" '
-                f'y2="{y:.1f}"><title>{escape(tooltip)}</title></line>'
+                f'y2="{y:.1f}"><title>{escape(told)}</title></line>'
             )
         if _is_labelled(number, len(stacks)):
             marks.append(_text(left + bar / 2, height - 10, stack.label[-5:], "middle"))
@@ -85,37 +85,37 @@ def stacked_bars(stacks: Sequence[Stack], title: str) -> str:
 
 
 def bars(values: Sequence[tuple[str, int]], title: str, colour: str = "series") -> str:
-    """Draw horizontal bars, each with its label on the left and its value on the right."""
+    """Horizontal bars, each with its label before it and its number behind."""
     most = max([number for _, number in values], default=0) or 1
     room = WIDTH - LABEL_WIDTH - 70
     marks = []
-    for row, (label, number) in enumerate(values):
-        y = TOP + row * BAR_ROW
-        short_label = label if len(label) <= LONGEST_LABEL else f"{label[: LONGEST_LABEL - 1]}…"
+    for place, (label, number) in enumerate(values):
+        y = TOP + place * BAR_ROW
+        shown = label if len(label) <= LONGEST_LABEL else f"{label[: LONGEST_LABEL - 1]}…"
         long = max(1.0, room * number / most)
-        tooltip = f"{label}: {number:,}"
+        told = f"{label}: {number:,}"
         marks += [
-            _text(LABEL_WIDTH - 8, y + 15, short_label, "end"),
-            _rect(LABEL_WIDTH, y + 3, long, BAR_ROW - 8, f"var(--{colour})", tooltip, number),
+            _text(LABEL_WIDTH - 8, y + 15, shown, "end"),
+            _rect(LABEL_WIDTH, y + 3, long, BAR_ROW - 8, f"var(--{colour})", told, number),
             _text(LABEL_WIDTH + long + 6, y + 15, f"{number:,}", "start"),
         ]
     return _svg(WIDTH, 2 * TOP + BAR_ROW * len(values), title, marks)
 
 
 def heat_map(rows: Sequence[tuple[str, Sequence[int]]], title: str) -> str:
-    """Draw a row of twenty-four squares for each day; a darker square is a higher value."""
+    """A row of twenty-four squares a day, the darker the more."""
     most = max((number for _, numbers in rows for number in numbers), default=0) or 1
     left = 92
     marks = [_text(left + (h + 0.5) * CELL, 14, f"{h:02}", "middle", "dim") for h in (0, 6, 12, 18)]
-    for row, (label, numbers) in enumerate(rows):
-        y = 20 + row * CELL
+    for place, (label, numbers) in enumerate(rows):
+        y = 20 + place * CELL
         marks.append(_text(left - 8, y + 17, label, "end"))
         for hour, number in enumerate(numbers):
-            tooltip = f"{label} {hour:02}:00: {number:,} calls"
+            told = f"{label} {hour:02}:00: {number:,} calls"
             x, side = left + hour * CELL, CELL - 3
             fill = "var(--series)" if number else "var(--line)"
             shade = 0.25 + 0.75 * number / most if number else 0.5
-            square = _rect(x, y, side, side, fill, tooltip, number)
+            square = _rect(x, y, side, side, fill, told, number)
             marks.append(square.replace("<rect ", f'<rect opacity="{shade:.2f}" ', 1))
     return _svg(left + HOURS * CELL + RIGHT, 26 + CELL * len(rows), title, marks)
 
@@ -126,13 +126,13 @@ def curve(
     *,
     forecast: tuple[float, float, str] | None = None,
 ) -> str:
-    """Draw a line through points (x, y, tooltip), with a dashed line to the forecast.
+    """A line through points (x, y, what is told of each); the forecast is reached by a broken one.
 
-    A line of one point is drawn as a dot.
+    A line of one point is a dot.
     """
-    all_points = [*points, *([forecast] if forecast else [])]
-    height, top = 220, nice_top(max((y for _, y, _ in all_points), default=0))
-    first, last = min(x for x, _, _ in all_points), max(x for x, _, _ in all_points)
+    every = [*points, *([forecast] if forecast else [])]
+    height, top = 220, nice_top(max((y for _, y, _ in every), default=0))
+    first, last = min(x for x, _, _ in every), max(x for x, _, _ in every)
     wide, plot = WIDTH - LEFT - RIGHT - 8, height - TOP - BOTTOM
 
     def place(x: float, y: float) -> tuple[float, float]:
@@ -146,20 +146,20 @@ def curve(
     if forecast and points:
         ends = [place(*points[-1][:2]), place(*forecast[:2])]
         marks.append(f'<polyline class="forecast" points="{_points(ends)}"/>')
-    for number, (x, y, tooltip) in enumerate(all_points):
+    for number, (x, y, told) in enumerate(every):
         across, up = place(x, y)
         marks.append(
             f'<circle cx="{across:.1f}" cy="{up:.1f}" r="3" fill="var(--series)" '
-            f'data-value="{y:g}"><title>{escape(tooltip)}</title></circle>'
+            f'data-value="{y:g}"><title>{escape(told)}</title></circle>'
         )
-        if number in (0, len(all_points) - 1):
-            anchor = "start" if number == 0 and len(all_points) > 1 else "end"
-            marks.append(_text(across, height - 10, tooltip.partition(":")[0], anchor))
+        if number in (0, len(every) - 1):
+            anchor = "start" if number == 0 and len(every) > 1 else "end"
+            marks.append(_text(across, height - 10, told.partition(":")[0], anchor))
     return _svg(WIDTH, height, title, marks)
 
 
 def nice_top(most: float) -> float:
-    """Return a round number that is at least `most`, for the top of a scale."""
+    """A round number that is not below `most`, for the top of a scale."""
     if most <= 0:
         return 1
     power = 10.0 ** (len(str(int(most))) - 1) if most >= 1 else 1.0
@@ -185,10 +185,10 @@ def _grid(top: float, height: int) -> str:
     return "".join(lines)
 
 
-def _rect(x: float, y: float, wide: float, tall: float, fill: str, tooltip: str, value: int) -> str:
+def _rect(x: float, y: float, wide: float, tall: float, fill: str, told: str, value: int) -> str:
     return (
         f'<rect x="{x:.1f}" y="{y:.1f}" width="{wide:.1f}" height="{tall:.1f}" rx="2" '
-        f'fill="{fill}" data-value="{value}"><title>{escape(tooltip)}</title></rect>'
+        f'fill="{fill}" data-value="{value}"><title>{escape(told)}</title></rect>'
     )
 
 

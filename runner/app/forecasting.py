@@ -32,7 +32,7 @@ Windows = Mapping[Route, tuple[Window, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """The demands of a queue at one moment, and the state of its routes."""
+    """The demands of a queue at one moment, and the state they meet."""
 
     demands: tuple[Demand, ...]
     state: State
@@ -55,7 +55,7 @@ class Outlook:
         return {route: None if isinstance(why, Start) else why for route, why in reasons.items()}
 
     def finish(self, batch: Batch) -> Forecast | None:
-        """Forecast the end of `batch`; None if no part of it may run."""
+        """When `batch` will be done; None if nothing of it may run."""
         demand = self._demand(batch)
         if demand is None:
             return None
@@ -63,7 +63,7 @@ class Outlook:
         calls = batch.calls_needed
         before = sum(_before(calls, demand, other) for other in self.demands if other is not demand)
         most = None if demand.left is None else demand.left + before
-        result = forecast(
+        found = forecast(
             calls + before,
             states,
             demand.rules,
@@ -71,7 +71,7 @@ class Outlook:
             most=most,
             daily_grants=self.daily_grants,
         )
-        return replace(result, calls=calls)
+        return replace(found, calls=calls)
 
     def _demand(self, batch: Batch) -> Demand | None:
         return next((demand for demand in self.demands if demand.key == batch.id), None)
@@ -118,7 +118,7 @@ class Forecaster:
         )
 
     def outlook(self, snapshot: Snapshot, now: int) -> Outlook:
-        """Return the outlook of a queue at `now`."""
+        """The outlook of a queue at `now`."""
         demands, state = outlook_of(snapshot, self.accounts, self.rules, now)
         return Outlook(tuple(demands), state, now, daily_grants(self.accounts))
 

@@ -1,4 +1,4 @@
-"""Renders a report as one self-contained HTML page without scripts, for any theme and for print."""
+"""A report as one HTML page: no network, no script; for light and dark screens, phones, paper."""
 
 from __future__ import annotations
 
@@ -39,15 +39,15 @@ section { break-inside: avoid; }
 
 @dataclass(frozen=True, slots=True)
 class Extras:
-    """The sections of a page beside the ledger.
+    """What a page shows beside the ledger.
 
     Attributes:
         models: The ledger by model.
-        reasons: The reasons of failed and refused calls, with their numbers.
-        answers: The most frequent answers by batch, with their numbers of rows.
-        quality: The quality of the answers, in a report of one batch.
-        finish: The forecast end of the queue (ms since the epoch), and its number of rows; None if
-            nothing is queued or there is no forecast.
+        reasons: Why calls have failed or were refused, and how many did.
+        answers: By batch, the answers that most of its rows have.
+        quality: Of a report of one batch: how good its answers are.
+        finish: When all that is queued will be done (ms since the epoch), and how many rows that
+            is; None: nothing is queued, or it cannot be told.
     """
 
     models: Sequence[Line] = ()
@@ -58,7 +58,7 @@ class Extras:
 
 
 def page(report: Report, extras: Extras, made_at: datetime) -> str:
-    """Return the page as a complete HTML document."""
+    """The page, as a whole document."""
     batch = report.wanted.batch
     subject = (
         _("{name} (batch {id})").format(name=batch.name, id=batch.id) if batch else _("Calls spent")
@@ -137,11 +137,11 @@ def _legend() -> str:
 
 
 def days_chart(report: Report) -> str:
-    """Return the chart of calls by day, stacked by outcome, with the limit."""
+    """The calls of each day, stacked by what they came to, against the limit."""
     stacks = []
     for day, lines in _by_day(report):
-        figures = [(name, sum(getattr(line.figures, name) for line in lines)) for name in OUTCOMES]
-        limits = [line.limit for line in lines if line.limit]
+        figures = [(name, sum(getattr(one.figures, name) for one in lines)) for name in OUTCOMES]
+        limits = [one.limit for one in lines if one.limit]
         stacks.append(Stack(day, tuple(figures), sum(limits) or None))
     return charts.stacked_bars(stacks, _("Calls per day, by what they came to"))
 
@@ -154,14 +154,14 @@ def _by_day(report: Report) -> list[tuple[str, list[Line]]]:
 
 
 def hours_chart(report: Report) -> str:
-    """Return the chart of calls by day and hour."""
+    """The calls of each hour of each day."""
     return charts.heat_map(list(report.hours.items())[-_MOST_DAYS:], _("Calls by hour"))
 
 
 def _rows(report: Report, extras: Extras) -> str:
     points, done = [], 0
     for day, lines in _by_day(report):
-        done += sum(line.figures.rows for line in lines)
+        done += sum(one.figures.rows for one in lines)
         points.append(
             (_noon(day), float(done), _("{day}: {done:,} rows done").format(day=day, done=done))
         )
@@ -169,18 +169,18 @@ def _rows(report: Report, extras: Extras) -> str:
     if extras.finish is not None:
         at, left = extras.finish
         moment = datetime.fromtimestamp(at / 1000).astimezone()
-        label = _("{moment:%Y-%m-%d}: {done:,} rows, if all goes on as it does").format(
+        told = _("{moment:%Y-%m-%d}: {done:,} rows, if all goes on as it does").format(
             moment=moment, done=done + left
         )
-        forecast = (max(at / 1000, points[-1][0]), float(done + left), label)
+        forecast = (max(at / 1000, points[-1][0]), float(done + left), told)
     return charts.curve(points, _("Rows done over time"), forecast=forecast)
 
 
 def _latency(report: Report) -> str:
     points = []
     for day, lines in _by_day(report):
-        took = sum(line.figures.latency_ms for line in lines)
-        calls = sum(line.figures.succeeded for line in lines)
+        took = sum(one.figures.latency_ms for one in lines)
+        calls = sum(one.figures.succeeded for one in lines)
         if calls:
             seconds = took / calls / 1000
             points.append(
@@ -202,8 +202,8 @@ def _tokens(report: Report) -> str:
         Stack(
             day,
             (
-                ("series", sum(line.figures.prompt_tokens for line in lines)),
-                ("in_flight", sum(line.figures.completion_tokens for line in lines)),
+                ("series", sum(one.figures.prompt_tokens for one in lines)),
+                ("in_flight", sum(one.figures.completion_tokens for one in lines)),
             ),
         )
         for day, lines in _by_day(report)

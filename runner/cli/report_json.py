@@ -64,23 +64,23 @@ FIGURES = (
 
 
 def report(
-    report: Report, quality: Quality | None = None, quota: Sequence[QuotaLine] = ()
+    found: Report, quality: Quality | None = None, quota: Sequence[QuotaLine] = ()
 ) -> dict[str, Any]:
-    """Return the ledger by group, by day and in total, and the current credits.
+    """The ledger in lines, by day, and in all; and the credits there are now.
 
-    A report of one batch also has the quality of its answers, if known.
+    Of one batch, also how far its answers agree, where that is known.
     """
     compared = quality.agreement if quality else None
     check = quality.check if quality else None
     return {
-        "by": [key.value for key in report.wanted.by],
-        "since": report.wanted.since or None,
-        "until": report.wanted.until or None,
-        "batch": report.wanted.batch and report.wanted.batch.id,
-        "lines": [line(each) for each in report.lines],
-        "days": [line(each) for each in report.days],
-        "total": line(report.total),
-        "hours": {day: list(numbers) for day, numbers in report.hours.items()},
+        "by": [key.value for key in found.wanted.by],
+        "since": found.wanted.since or None,
+        "until": found.wanted.until or None,
+        "batch": found.wanted.batch and found.wanted.batch.id,
+        "lines": [line(one) for one in found.lines],
+        "days": [line(one) for one in found.days],
+        "total": line(found.total),
+        "hours": {day: list(numbers) for day, numbers in found.hours.items()},
         "credits": {
             line.window.account: account_json.credits_of(line.credits)
             for line in quota

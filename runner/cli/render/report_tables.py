@@ -81,7 +81,7 @@ def _figures(line: Line, outcomes: Sequence[str], last: Sequence[str]) -> list[s
 
 
 def _notes(found: Report) -> list[Text]:
-    """Return the notes below the table: rows per call, and unknown figures."""
+    """Below the table: how many rows a call had, and what is not known."""
     figures = found.total.figures
     per_call = figures.rows_per_call or 0
     full = _("{per_call:.1f} rows a call").format(per_call=per_call) if per_call > 1 else ""
