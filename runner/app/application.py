@@ -157,11 +157,11 @@ class Application(Catalogue):
         Args:
             only: The batch to process, with its parts; None for all.
             wait: Whether to sleep until the reset when the allowance is spent; ``forever``: also
-                wait for new batches when the queue is empty.
-            pace: How to spend a day's budget; by default as configured.
-            watcher: Called with the progress.
-            signals: Whether SIGINT and SIGTERM stop the run; a second one stops it at once. Such
-                a run also waits for paused batches to be resumed.
+                until somebody queues more, when nothing is left to do.
+            pace: How to spend a day's budget; as configured unless given.
+            watcher: Shown what happens.
+            signals: Whether SIGINT and SIGTERM stop the run, the second one at once. Such a run
+                waits, with nothing else to do, until a paused batch is resumed.
             patience_ms: The longest time without a finished row until the run stops; None: no
                 limit.
             observer: Called with the request and the reply of each call.

@@ -29,7 +29,7 @@ from runner.simulator import (
 from runner.store.reports import DayReport
 
 TOKEN = {"REHEARSAL": "rehearsal"}
-# After two weeks without a finished row, the batch will never be finished.
+# Two weeks without a row done show what a rehearsal is to show: it will never be.
 PATIENCE_MS = 14 * 24 * 3_600_000
 
 
