@@ -24,12 +24,11 @@ from runner.core.pacing import Pace
 from runner.core.states import BatchState
 from runner.core.window import Window
 from runner.settings import Settings
-from runner.store import reports, set_aside
+from runner.store import set_aside
 from runner.store.batches import Batch
 from runner.store.database import Database
 from runner.store.migrate import copy_to
 from runner.store.opening import open_database
-from runner.store.reports import DayReport
 from runner.store.set_aside import SetAside
 
 if TYPE_CHECKING:
@@ -43,6 +42,7 @@ if TYPE_CHECKING:
     from runner.engine.call import Observer
     from runner.engine.progress import Progress, Watcher
     from runner.engine.run import RunOptions
+    from runner.store.reports import DayReport
 
 
 @asynccontextmanager
@@ -140,7 +140,7 @@ class Application(Catalogue):
             queued.retried,
         )
 
-    async def run(
+    async def run(  # noqa: PLR0913 - each is worth its name
         self,
         *,
         only: Batch | None = None,
@@ -149,6 +149,7 @@ class Application(Catalogue):
         watcher: Watcher | None = None,
         signals: bool = False,
         patience_ms: int | None = None,
+        forecasts: bool = True,
         observer: Observer | None = None,
         on_start: OnStart | None = None,
     ) -> Ran:
@@ -156,14 +157,13 @@ class Application(Catalogue):
 
         Args:
             only: The batch to process, with its parts; None for all.
-            wait: Whether to sleep until the reset when the allowance is spent; ``forever``: also
-                until somebody queues more, when nothing is left to do.
-            pace: How to spend a day's budget; as configured unless given.
-            watcher: Shown what happens.
-            signals: Whether SIGINT and SIGTERM stop the run, the second one at once. Such a run
-                waits, with nothing else to do, until a paused batch is resumed.
-            patience_ms: The longest time without a finished row until the run stops; None: no
-                limit.
+            wait: Whether to sleep until the reset; ``forever``: also wait for new batches.
+            pace: How to spend a day's budget; by default as configured.
+            watcher: Called with the progress.
+            signals: Whether SIGINT and SIGTERM stop the run; a second one stops it at once. Such
+                a run also waits for paused batches to be resumed.
+            patience_ms: The longest time without a finished row; None: no limit.
+            forecasts: Whether the progress has a forecast.
             observer: Called with the request and the reply of each call.
             on_start: Called before anything is sent, with a function that stops the run.
 
@@ -171,12 +171,11 @@ class Application(Catalogue):
             UnauthorisedError: The provider refuses the token or the account.
             ConfigError: A token or a base URL is missing, or no account serves any batch.
         """
+        from runner.engine.run import RunOptions  # noqa: PLC0415 - only a run needs it
+
         chosen = None if only is None else frozenset(b.id for b in await self.family(only))
         in_play = [batch for batch in await self.batches() if _in_play(batch, chosen)]
         unserved = self._unserved(in_play)
-
-        from runner.engine.run import RunOptions  # noqa: PLC0415 - only a run needs it
-
         options = RunOptions(
             only=chosen,
             rules=accounts.rules_for(self.settings, pace),
@@ -185,6 +184,7 @@ class Application(Catalogue):
             forever=wait == "forever",
             held=tuple(b for b in in_play if _is_held(b) and b.id not in unserved),
             patience_ms=patience_ms,
+            forecasts=forecasts,
             watcher=watcher,
             observer=observer,
         )
@@ -300,6 +300,8 @@ class Application(Catalogue):
         self, *, batch: Batch | None = None, by_model: bool = False
     ) -> list[DayReport]:
         """The ledger, by quota day and account."""
+        from runner.store import reports  # noqa: PLC0415 - only a report
+
         family = [part.id for part in await self.family(batch)] if batch else None
         async with self._database.read() as connection:
             return await reports.daily(connection, batch_ids=family, by_model=by_model)

@@ -126,9 +126,9 @@ class Catalogue:
 
     async def is_worked_on(self) -> bool:
         """Whether a runner is at work on this database, in whichever process."""
-        from runner.store import runners  # noqa: PLC0415 - seldom needed
+        from runner.store import liveness  # noqa: PLC0415 - seldom needed
 
-        return bool(await runners.alive(self._database))
+        return bool(await liveness.alive(self._database))
 
     async def rename(self, batch: Batch, name: str) -> Batch:
         """Rename `batch` and its parts."""

@@ -11,13 +11,8 @@ from urllib.parse import urlsplit
 from runner.errors import ConfigError, OutputError
 from runner.files.target import atomic_write
 from runner.language import _
-from runner.providers.preset_files import (
-    MOST_BYTES,
-    InstalledPreset,
-    load_installed,
-    pack,
-    read_presets,
-)
+from runner.providers.installed_presets import InstalledPreset, load_installed, pack
+from runner.providers.preset_files import MOST_BYTES, read_presets
 from runner.providers.presets import is_newer, preset, shipped
 from runner.providers.transport import Response, TooLarge, open_transport
 from runner.settings import ProviderTable, presets_path

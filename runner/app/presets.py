@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from runner.language import gettext_noop
-from runner.providers.preset_files import InstalledPreset, load_installed
+from runner.providers.installed_presets import InstalledPreset, load_installed
 from runner.providers.presets import Preset, is_newer, preset, shipped
 from runner.settings import ProviderTable, Settings, presets_path
 

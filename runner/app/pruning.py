@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from runner.errors import BusyError
 from runner.language import _
-from runner.store import batches, pruning, runners
+from runner.store import batches, liveness, pruning
 from runner.store.batches import Batch
 from runner.store.database import Database
 
@@ -32,7 +32,7 @@ async def delete(database: Database, found: Sequence[Batch], now: int) -> Pruned
     Raises:
         BusyError: A runner is working on one of them.
     """
-    alive = await runners.alive(database)
+    alive = await liveness.alive(database)
     async with database.write() as connection:
         families = [await batches.parts_of(connection, batch.id) for batch in found]
         busy = [part for family in families for part in family if part.counts.running]

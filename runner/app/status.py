@@ -22,7 +22,7 @@ from runner.engine.progress import Progress
 from runner.engine.snapshot import read_snapshot, route_states, windows_of
 from runner.providers.account import Account
 from runner.settings import DEFAULT, Settings
-from runner.store import batches, runners, set_aside
+from runner.store import batches, liveness, set_aside
 from runner.store.batches import Batch
 from runner.store.database import Database
 from runner.store.windows import latest_windows
@@ -47,7 +47,7 @@ class StatusReader:
         outlook = forecaster.outlook(snapshot, now)
         said = await self._published()
         waiting = {**outlook.waiting, **_said_of(said, snapshot.latest)}
-        alive = await runners.alive(self.database)
+        alive = await liveness.alive(self.database)
         lines = tuple(
             BatchStatus(
                 batch,
@@ -102,7 +102,7 @@ class StatusReader:
     async def _published(self) -> list[Published]:
         """What the runners at work say of themselves; not all of them do."""
         async with self.database.read() as connection:
-            pids = await runners.living_processes(self.database, connection)
+            pids = await liveness.living_processes(self.database, connection)
         found = (publishing.read(publishing.place(self.database.path, pid)) for pid in pids)
         return [one for one in found if one is not None]
 

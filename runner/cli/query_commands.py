@@ -44,11 +44,11 @@ def status(
     ] = False,
 ) -> int:
     """Show how far each batch is, and what it waits for."""
-    from runner.cli import as_json
-
     session = session_of(context)
     found = session.query(lambda midnight: _status(midnight, batch, trials=trials))
     if session.json:
+        from runner.cli import as_json
+
         print_json(as_json.status(found))
         return exit_codes.DONE
     from runner.cli.render import status_tables
@@ -77,11 +77,11 @@ def watch(context: typer.Context) -> int:
 @app.command(epilog=examples("midnight quota", "midnight quota --json"))
 def quota(context: typer.Context) -> int:
     """Show every allowance: spent, left, and when it resets."""
-    from runner.cli import account_json
-
     session = session_of(context)
     found = session.query(lambda midnight: midnight.quota())
     if session.json:
+        from runner.cli import account_json
+
         print_json(account_json.quota(found))
         return exit_codes.DONE
     from runner.cli.render import quota_tables
@@ -194,11 +194,11 @@ def failures(
     ] = 20,
 ) -> int:
     """Show why rows failed, each cause with an example and what to do; then the rows."""
-    from runner.cli import as_json
-
     session = session_of(context)
     found, rows, causes = session.query(lambda midnight: _failures(midnight, batch, limit))
     if session.json:
+        from runner.cli import as_json
+
         print_json(as_json.failures(rows))
         return exit_codes.DONE
     from runner.cli.render import failure_view

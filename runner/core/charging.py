@@ -192,7 +192,8 @@ def _unmask(verdict: Verdict, window: Window, count: Count | None, *, probe: boo
 def _await_reset(window: Window, verdict: Verdict, now: int, held: int, *, probe: bool) -> Window:
     """`window` untouched, to be probed again: what was spent so far was the old day's."""
     why = verdict.why or "the provider has not reset its count yet"
-    until = gates.reprobe_at(window.gate, window.starts_at, window.resets_at, now)
+    found = gates.before_burst(window.gate, probe=probe)
+    until = gates.reprobe_at(found, window.starts_at, window.resets_at, now)
     unanswered = replace(window.gate, answered=False)
     gate = gates.park(unanswered, until, ParkReason.SPENT, why, probe=probe)
     return replace(
@@ -206,7 +207,8 @@ def _gate_after(window: Window, verdict: Verdict, now: int, *, probe: bool, park
         return gates.opened(gate, probe=probe)
     if verdict.kind is Kind.TRANSIENT and concerns(verdict, window):
         return gates.faulted(gate, verdict.why, now, probe=probe)
-    parked = _park_until(window, verdict, now, parks=parks)
+    found = replace(window, gate=gates.before_burst(gate, probe=probe))
+    parked = _park_until(found, verdict, now, parks=parks)
     if parked is None:
         return gates.probe_lost(gate, probe=probe)
     until, reason = parked

@@ -14,6 +14,8 @@ from enum import StrEnum
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
+DAY_MS = 24 * HOUR_MS
+LONGEST_DAY_MS = DAY_MS + HOUR_MS  # on which summer time ends
 
 # How long to wait after the n-th refused probe of what has no reset of its own.
 PROBE_WAITS_MS = tuple(n * MINUTE_MS for n in (1, 2, 5, 10, 20, 30, 60, 120, 240))
@@ -154,16 +156,28 @@ def shift(gate: Gate, by: int) -> Gate:
     return replace(gate, parked_until=max(0, gate.parked_until - by))
 
 
+def before_burst(gate: Gate, *, probe: bool) -> Gate:
+    """The gate as the first of the refusals in flight found it.
+
+    The others come through a gate that is shut already. Their waits are as long as the first one's:
+    they are no sign that waiting did not help.
+    """
+    late = gate.needs_probe and not probe
+    return replace(gate, refusals=max(0, gate.refusals - 1)) if late else gate
+
+
 def reprobe_at(gate: Gate, window_started_at: int, resets_at: int, now: int) -> int:
     """When to probe again after the provider called an untouched window spent.
 
-    Four refusals at most meet a late reset, whatever its lateness: after the third, the middle of
-    what is left of the window is waited for.
+    At most four refusals meet a late reset of a day, whatever its lateness: after the third, the
+    next probe waits for the middle of what is left of the day. A month is probed once a day then.
     """
     tried = gate.refusals if gate.reason is ParkReason.SPENT else 0
     late = now - window_started_at <= LATE_RESET_MS
     if late and tried < len(LATE_WAITS_MS):
         return min(resets_at, now + LATE_WAITS_MS[tried])
+    if resets_at - window_started_at > LONGEST_DAY_MS:
+        return min(resets_at, now + DAY_MS)
     left = resets_at - now
     return now + left // 2 if tried < MOST_TRIES and left > HOUR_MS else resets_at
 

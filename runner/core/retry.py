@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from runner.core.tries import Tries
 from runner.core.verdict import Kind, Verdict
 
 BASE_WAIT_MS = 2_000
@@ -27,30 +28,6 @@ PROBE_REST_MS = 15 * 60_000
 LONGEST_REST_MS = 60 * 60_000
 # So often the probe of a broken circuit, or of an outage, is not held against its row.
 MAX_FREE_PROBES = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Tries:
-    """What a job has been through.
-
-    Attributes:
-        attempts: Calls that it was part of, save those that told nothing about it.
-        crashes: Runners that died while it was in a call.
-        faults: Passing faults that it met.
-        invalid_replies: Invalid answers to it alone.
-        splits: How often its pack was split.
-    """
-
-    attempts: int = 1
-    crashes: int = 0
-    faults: int = 0
-    invalid_replies: int = 0
-    splits: int = 0
-
-    def with_attempt(self) -> Tries:
-        """What it has been through once it is part of one more call."""
-        rest = self.crashes, self.faults, self.invalid_replies, self.splits
-        return Tries(self.attempts + 1, *rest)  # `replace` takes five times as long
 
 
 @dataclass(frozen=True, slots=True)

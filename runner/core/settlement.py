@@ -12,15 +12,14 @@ from dataclasses import dataclass, field, replace
 from runner.core import charging, quota, retry
 from runner.core.admission import Permit
 from runner.core.charging import Outcome
-from runner.core.retry import Accept, JobAction, Limits, Tries
+from runner.core.retry import Accept, JobAction, Limits
 from runner.core.states import CallState
+from runner.core.tries import Tries
 from runner.core.verdict import Kind
-from runner.core.window import Window
+from runner.core.window import Window, WindowKey
 
 # A provider that names a longer wait than this is believed across a restart, too.
 LONG_WAIT_MS = 60_000
-
-WindowKey = tuple[str, str, str, str]  # account, model, quota, period
 
 
 @dataclass(frozen=True, slots=True)

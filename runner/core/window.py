@@ -42,6 +42,7 @@ class Source(StrEnum):
 
 Cost = Mapping[Unit, int]
 Key = tuple[str, str, str]  # account, model (empty for the account's own), quota
+WindowKey = tuple[str, str, str, str]  # account, model, quota, period
 ONE_CALL: Cost = {Unit.CALLS: 1}
 
 

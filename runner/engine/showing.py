@@ -9,6 +9,7 @@ from dataclasses import replace
 from runner.core.forecast import Forecast, forecast
 from runner.core.route import UNKNOWN, Route, RouteState
 from runner.core.selection import Wait
+from runner.core.window import Window
 from runner.engine.memory import Memory
 from runner.engine.progress import Progress
 from runner.engine.run import Run
@@ -46,7 +47,6 @@ def progress_of(
     reasons = tuple(reason for reason in wait.reasons if run.covers(reason.key))
     until = min((r.until for r in reasons if r.until is not None), default=None)
     shown = {window for own_ in found.values() for window in own_ if window.is_known}
-    states = _states(memory, found, accounts)
     return Progress(
         at=at,
         batches=own,
@@ -54,7 +54,7 @@ def progress_of(
         until=None if until is None else until - skew_ms,
         windows=tuple(sorted(shown, key=lambda w: (w.account, w.model, w.quota))),
         in_flight=in_flight,
-        forecast=_forecast(run, own, states, memory, accounts, at + skew_ms),
+        forecast=_forecast(run, own, found, memory, accounts, at + skew_ms),
         trouble=trouble,
         stopping=run.stopping,
         paused=tuple(run.paused.values()),
@@ -62,9 +62,9 @@ def progress_of(
 
 
 def _states(
-    memory: Memory, found: Mapping[Route, tuple[object, ...]], accounts: Sequence[Account]
+    memory: Memory, found: Mapping[Route, tuple[Window, ...]], accounts: Sequence[Account]
 ) -> dict[Route, RouteState]:
-    states = route_states(found, accounts)  # type: ignore[arg-type]
+    states = route_states(found, accounts)
     costs = {account.name: account.cost for account in accounts}
     return {
         route: replace(
@@ -79,14 +79,15 @@ def _states(
 def _forecast(
     run: Run,
     own: Sequence[Batch],
-    states: Mapping[Route, RouteState],
+    found: Mapping[Route, tuple[Window, ...]],
     memory: Memory,
     accounts: Sequence[Account],
     now: int,
 ) -> Forecast | None:
-    """When all of the run's work will be done; None if there is no route for it."""
-    if not states:
+    """When all of the run's work will be done; None if nobody asks, or no route serves it."""
+    if not (found and run.options.forecasts):
         return None
+    states = _states(memory, found, accounts)
     calls = sum(batch.calls_needed for batch in own)
     pace_ms = _pace_ms(memory, states, accounts)
     grants = daily_grants(accounts)

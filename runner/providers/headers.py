@@ -19,6 +19,7 @@ from runner.providers.durations import (
     read_wait,
     read_whole,
 )
+from runner.providers.header_names import STANDARD_FIELDS, HeaderNames
 
 OLDER = ""  # stands for the policy in the older forms, which name none
 LONGEST_WAIT_MS = 31 * DAY_MS  # a longer Retry-After is a mistake or a ban
@@ -31,16 +32,6 @@ _WAITS = {
     "llm_provider-retry-after": 1000,
 }
 _MOMENTS_ABOVE = 10**12  # so many ms and more are no wait, but a moment
-
-_STANDARD = frozenset(
-    {
-        "ratelimit",
-        "ratelimit-policy",
-        "ratelimit-limit",
-        "ratelimit-remaining",
-        "ratelimit-reset",
-    }
-)
 
 # Structured fields (RFC 9651), with blanks and unquoted names tolerated. No header, however
 # hostile, takes more than linear time. Only single characters have possessive quantifiers: on
@@ -70,30 +61,6 @@ class RateLimitInfo:
     resets_at: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class HeaderNames:
-    """The names of the headers that tell of one quota, in lower case; empty if there is none.
-
-    Attributes:
-        limit: The header with the limit.
-        remaining: The header with what is left.
-        reset: The header with the moment of the reset, or with the time until then.
-        policy: Instead of the three, the name of the policy in the IETF fields, e.g. "daily".
-    """
-
-    limit: str = ""
-    remaining: str = ""
-    reset: str = ""
-    policy: str = ""
-
-    @property
-    def fields(self) -> frozenset[str]:
-        """The header fields that may tell of it."""
-        if self.policy:
-            return _STANDARD
-        return frozenset({self.limit, self.remaining, self.reset} - {""})
-
-
 def read_quota(headers: Mapping[str, str], names: HeaderNames, now: int) -> RateLimitInfo | None:
     """What the headers called `names` say; None if nothing usable."""
     if names.policy:
@@ -110,7 +77,7 @@ def read_standard(headers: Mapping[str, str], now: int) -> Mapping[str, RateLimi
     The earlier forms of the draft name no policy and are under `OLDER`: one dictionary in
     RateLimit, or else RateLimit-Limit, -Remaining and -Reset. A malformed member is skipped.
     """
-    if _STANDARD.isdisjoint(headers):
+    if STANDARD_FIELDS.isdisjoint(headers):
         return {}
     found = {OLDER: _older(headers, now)}
     policies = _policies(_value(headers, "ratelimit-policy"))

@@ -79,7 +79,7 @@ _NOT_NEGATIVE = (
     "foreign_calls_per_day",
     "limit_req_burst",
 )
-_POSITIVE = ("max_concurrency", "max_in_flight", "parallel", "limit_req")
+_POSITIVE = ("reply_step_ms", "max_concurrency", "max_in_flight", "parallel", "limit_req")
 _OF_LIMIT_REQ = {"limit_req_burst": 0, "limit_req_status": 503, "limit_req_delay": False}
 _DAY_S = 86_400
 _ERROR_STATUSES = (400, 599)
@@ -125,6 +125,8 @@ class SimulatorConfig:
         retry_after: Whether a 429 that clears within a minute carries a ``Retry-After``, in
             seconds or as a date.
         latency_ms: Minimum and maximum latency of an answer; a refusal has the minimum.
+        reply_step_ms: Replies are sent at whole multiples of this, the nearest to their latency: a
+            caller that settles together what comes together has less to do for each. 1: exactly.
         parallel: Calls that the model server processes at once. With more calls in flight, the
             latency of a call is multiplied by in_flight / parallel, counted when the call arrives:
             the server works at its capacity and queues the rest. None: load does not change it.
@@ -179,6 +181,7 @@ class SimulatorConfig:
     header_behaviour: HeaderBehaviour = "correct"
     retry_after: bool = False
     latency_ms: tuple[int, int] = (300, 1200)
+    reply_step_ms: int = 1
     parallel: int | None = None
     image_ms: tuple[int, int] = (4000, 12_000)
     max_concurrency: int | None = None

@@ -50,3 +50,8 @@ class ReplyPlan(NamedTuple):
     def delayed(self, ms: int) -> ReplyPlan:
         """Return the same reply, sent `ms` later."""
         return self._replace(delay_ms=self.delay_ms + ms)
+
+    def on_step(self, step_ms: int, now_ms: int) -> ReplyPlan:
+        """Return the reply to a call of `now_ms`, sent at the nearest multiple of `step_ms`."""
+        sent_at = round((now_ms + self.delay_ms) / step_ms) * step_ms
+        return self._replace(delay_ms=max(0, sent_at - now_ms))

@@ -13,8 +13,8 @@ from sqlalchemy import Integer, Select, bindparam, func, literal_column, select,
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.packing import Candidate
-from runner.core.retry import Tries
 from runner.core.states import JobEvent, JobState, after
+from runner.core.tries import Tries
 from runner.store.batches import Batch
 from runner.store.counts import Changes
 from runner.store.expressions import ByteLength, OneOf, listed

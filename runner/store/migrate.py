@@ -26,7 +26,7 @@ from runner.resources import shipped
 from runner.store import api_tables, sqlite, tables  # noqa: F401 - they enter their tables
 from runner.store.columns import metadata
 from runner.store.database import Database
-from runner.store.runners import living_processes
+from runner.store.liveness import living_processes
 
 # As Alembic makes it.
 _VERSION = Table(

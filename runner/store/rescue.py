@@ -10,10 +10,10 @@ from sqlalchemy import bindparam, case, literal_column, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core import charging
-from runner.core.retry import Tries, survives_crash
-from runner.core.settlement import WindowKey
+from runner.core.retry import survives_crash
 from runner.core.states import JobEvent, JobState, after
-from runner.core.window import Window
+from runner.core.tries import Tries
+from runner.core.window import Window, WindowKey
 from runner.store import image_tasks, results, windows
 from runner.store.counts import Changes
 from runner.store.damage import stored_json

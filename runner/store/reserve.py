@@ -8,19 +8,21 @@ does not depend on the number of calls.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from sqlalchemy import bindparam, func, insert, literal_column, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from runner.core.settlement import Call
 from runner.core.states import JobEvent, JobState, after
 from runner.store import job_spans
 from runner.store.counts import Changes
 from runner.store.damage import DamageError
 from runner.store.statement import Statement
 from runner.store.tables import calls, jobs
+
+if TYPE_CHECKING:
+    from runner.core.settlement import Call
 
 _CLAIM = Statement(
     update(jobs)

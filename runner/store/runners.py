@@ -1,37 +1,25 @@
-"""Who is running on this database, and who has died.
-
-Each runner has an epoch (a row) and an OS lock on a file of its own, which the kernel releases
-when the process dies, however it dies. So the dead are known at once, and no clock is asked.
-"""
+"""The life of a runner in the database: its epoch begins and ends, and the dead are retired."""
 
 from __future__ import annotations
 
 import os
 import platform
 from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager, suppress
-from pathlib import Path
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import anyio
-from sqlalchemy import bindparam, case, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import case, insert, update
 
 from runner.errors import BusyError, StoreError
 from runner.language import _
 from runner.store.database import Database
+from runner.store.liveness import acquired, lock_of, release, remove
 from runner.store.rescue import rescue
-from runner.store.statement import Statement
 from runner.store.tables import runners
 
 if TYPE_CHECKING:
     from filelock import FileLock
-
-_UNENDED = Statement(
-    select(runners.c.id)
-    .where(runners.c.ended_at_ms.is_(None), runners.c.id != bindparam("own"))
-    .order_by(runners.c.id)
-)
 
 Now = Callable[[], int]
 """Tells the present moment, in ms since the epoch."""
@@ -47,8 +35,8 @@ async def registered(database: Database, now: Now) -> AsyncIterator[int]:
         values = {"pid": os.getpid(), "host": platform.node(), "started_at_ms": now()}
         added = insert(runners).values(values).returning(runners.c.id)
         runner_id = (await connection.execute(added)).scalar_one()
-        lock = _lock(database, runner_id)
-        if not _acquired(lock):
+        lock = lock_of(database, runner_id)
+        if not acquired(lock):
             raise _held(lock)
         database.watch.learn(lock.lock_file)
     try:
@@ -59,49 +47,23 @@ async def registered(database: Database, now: Now) -> AsyncIterator[int]:
             with anyio.CancelScope(shield=True):
                 await _retire(database, runner_id, now(), died=False)
         except StoreError:
-            _release(lock)  # it is not retired: whoever comes next finds it dead
+            release(lock)  # it is not retired: whoever comes next finds it dead
             raise
-        _remove(lock)
-
-
-async def unended(connection: AsyncConnection, own_id: int = 0) -> list[int]:
-    """The epochs, other than the own one, that were not ended: of living runners, or of dead."""
-    return [row.id for row in await _UNENDED.fetch(connection, own=own_id)]
+        remove(lock)
 
 
 async def rescue_dead(database: Database, suspects: Iterable[int], now: int) -> int:
     """Take back the jobs of those runners that have died; returns how many there were."""
     rescued = 0
     for runner_id in suspects:
-        lock = _lock(database, runner_id)
-        if not _acquired(lock):
+        lock = lock_of(database, runner_id)
+        if not acquired(lock):
             continue  # it lives
         try:
             rescued += await _retire(database, runner_id, now, died=True)
         finally:
-            _remove(lock)
+            remove(lock)
     return rescued
-
-
-async def alive(database: Database) -> list[int]:
-    """The epochs of the runners that are at work on this database now."""
-    living = []
-    async with database.read() as connection:
-        found = await unended(connection)
-    for runner_id in found:
-        lock = _lock(database, runner_id)
-        if _acquired(lock):
-            _release(lock)
-        else:
-            living.append(runner_id)
-    return living
-
-
-async def living_processes(database: Database, connection: AsyncConnection) -> list[int]:
-    """The process ids of the runners at work, read in the caller's transaction."""
-    living = await alive(database)
-    query = select(runners.c.pid).where(runners.c.id.in_(living)).order_by(runners.c.id)
-    return list((await connection.scalars(query)).all()) if living else []
 
 
 async def _retire(database: Database, runner_id: int, now: int, *, died: bool) -> int:
@@ -118,42 +80,6 @@ async def _retire(database: Database, runner_id: int, now: int, *, died: bool) -
     return rescued
 
 
-def _lock(database: Database, runner_id: int) -> FileLock:
-    from filelock import FileLock  # noqa: PLC0415 - a status seldom needs one
-
-    folder = Path(f"{database.path}-runners")
-    try:
-        folder.mkdir(exist_ok=True)
-    except OSError as error:
-        raise _unlockable(folder, error) from error
-    return FileLock(folder / f"{runner_id}.lock", thread_local=False)
-
-
-def _acquired(lock: FileLock) -> bool:
-    """Take `lock` if nobody holds it; whether that worked."""
-    from filelock import Timeout  # noqa: PLC0415
-
-    try:
-        lock.acquire(blocking=False)
-    except Timeout:
-        return False
-    except (OSError, NotImplementedError) as error:  # the latter: a file system without locks
-        raise _unlockable(Path(lock.lock_file), error) from error
-    return True
-
-
-def _unlockable(path: Path, error: Exception) -> StoreError:
-    reason = getattr(error, "strerror", None) or str(error)
-    return StoreError(
-        _("the lock of a runner cannot be made ({reason})").format(reason=reason),
-        where=str(path),
-        remedy=_(
-            "check the disk and the permissions of its folder, or choose another database "
-            "with --db or MIDNIGHT_DB"
-        ),
-    )
-
-
 def _held(lock: FileLock) -> BusyError:
     """No runner of this database can hold the lock of an epoch that is only being given."""
     return BusyError(
@@ -161,14 +87,3 @@ def _held(lock: FileLock) -> BusyError:
         where=lock.lock_file,
         remedy=_("stop that runner with Ctrl-C, and run the same command again"),
     )
-
-
-def _release(lock: FileLock) -> None:
-    with suppress(OSError):  # a file system that fails even then: the process's end releases it
-        lock.release()
-
-
-def _remove(lock: FileLock) -> None:
-    _release(lock)
-    with suppress(OSError):
-        Path(lock.lock_file).unlink(missing_ok=True)

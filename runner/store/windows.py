@@ -7,7 +7,9 @@ the caller's transaction.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import fields
 from functools import cache
+from operator import attrgetter
 from typing import Any
 
 import orjson
@@ -17,9 +19,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from runner.core.gate import Gate, ParkReason
 from runner.core.period import Grant, Period, read_period, spell
 from runner.core.rolling import Recent
-from runner.core.settlement import WindowKey
-from runner.core.window import Key, Source, Unit, Window
-from runner.store.damage import known, stored_json
+from runner.core.window import Key, Source, Unit, Window, WindowKey
+from runner.store.damage import DamageError, known, stored_json
 from runner.store.expressions import OneOf, listed
 from runner.store.statement import Statement, Upsert
 from runner.store.tables import windows
@@ -41,6 +42,26 @@ _SUPERSEDE = Statement(
 )
 _CHANGED = tuple(c.name for c in windows.c if c.name not in (*_KEYS, "is_latest"))
 _SAVE = Statement(Upsert(windows, _KEYS, _CHANGED))
+# What nearly every call changes. To write the other columns again would cost five times as much:
+# for each check of a word against a list of words, SQLite builds that list.
+_COUNTS = (
+    "limit",
+    "limit_learned_at_ms",
+    "spent",
+    "reserved",
+    "by_clients",
+    "last_start_at_ms",
+    "counted_at_ms",
+    "recent_json",
+    "unconfirmed_json",
+)
+_COUNT = Statement(
+    update(windows)
+    .where(*(windows.c[name] == bindparam(f"its_{name}") for name in _KEYS))
+    .values({name: bindparam(name) for name in _COUNTS})
+)
+_COUNTED = {name.removesuffix("_ms").removesuffix("_json") for name in (*_COUNTS, "expiries")}
+_beside_counts = attrgetter(*(f.name for f in fields(Window) if f.name not in _COUNTED))
 # One that was superseded becomes the latest again where a wrong clock had opened the next.
 _OPEN = Statement(Upsert(windows, _KEYS, (*_CHANGED, "is_latest")))
 
@@ -76,15 +97,49 @@ async def open_windows(connection: AsyncConnection, opened: Iterable[Window]) ->
 
 async def store(
     connection: AsyncConnection,
-    latest: Iterable[Window],
+    stored: Iterable[Window],
     changed: Sequence[Window],
     opened: Sequence[Window],
 ) -> None:
-    """Store `changed` and `opened`; of those opened, what is not among `latest` becomes it."""
+    """Store `changed` and `opened`, where the latest ones are `stored` so far.
+
+    Of those opened, what is not among them becomes the latest.
+    """
+    before = {key_of(window): window for window in stored}
     final = {key_of(window): window for window in (*changed, *opened)}
-    fresh = {key_of(window) for window in opened} - {key_of(window) for window in latest}
+    fresh = {key_of(window) for window in opened} - before.keys()
+    counted = {
+        key
+        for key in final.keys() & before.keys()
+        if _beside_counts(final[key]) == _beside_counts(before[key])
+    }
     await open_windows(connection, [w for key, w in final.items() if key in fresh])
-    await save_windows(connection, [w for key, w in final.items() if key not in fresh])
+    await _store_counts(connection, [w for key, w in final.items() if key in counted])
+    rest = [w for key, w in final.items() if key not in fresh | counted]
+    await save_windows(connection, rest)
+
+
+async def _store_counts(connection: AsyncConnection, changed: Sequence[Window]) -> None:
+    rows = [
+        {**_counts(window), **{f"its_{name}": getattr(window, name) for name in _KEYS}}
+        for window in changed
+    ]
+    if await _COUNT.run(connection, rows) != len(rows):
+        raise DamageError("a window that was read is not there")
+
+
+def _counts(window: Window) -> dict[str, Any]:
+    return {
+        "limit": window.limit,
+        "limit_learned_at_ms": window.limit_learned_at,
+        "spent": window.spent,
+        "reserved": window.reserved,
+        "by_clients": window.by_clients,
+        "last_start_at_ms": window.last_start_at,
+        "counted_at_ms": window.counted_at,
+        "recent_json": _told(window.expiries if _is_balance(window.period) else window.recent),
+        "unconfirmed_json": _told(window.unconfirmed),
+    }
 
 
 def _values(window: Window) -> dict[str, Any]:
@@ -100,18 +155,9 @@ def _values(window: Window) -> dict[str, Any]:
         "is_primary": int(window.primary),
         "starts_at_ms": window.starts_at,
         "resets_at_ms": window.resets_at,
-        "limit": window.limit,
         "limit_source": window.limit_source.value,
-        "limit_learned_at_ms": window.limit_learned_at,
         "reserve": window.reserve,
-        "spent": window.spent,
-        "reserved": window.reserved,
         "previous_spent": window.previous_spent,
-        "by_clients": window.by_clients,
-        "last_start_at_ms": window.last_start_at,
-        "counted_at_ms": window.counted_at,
-        "recent_json": _told(window.expiries if _is_balance(window.period) else window.recent),
-        "unconfirmed_json": _told(window.unconfirmed),
         "parked_until_ms": gate.parked_until,
         "needs_probe": int(gate.needs_probe),
         "probe_in_flight": int(gate.probe_in_flight),
@@ -120,6 +166,7 @@ def _values(window: Window) -> dict[str, Any]:
         "faults": gate.faults,
         "answered": int(gate.answered),
         "park_message": gate.why,
+        **_counts(window),
     }
 
 
