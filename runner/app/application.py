@@ -247,10 +247,7 @@ class Application(Catalogue):
     async def forecast(
         self, models: Sequence[str], calls: int, most: int | None = None
     ) -> Forecast:
-        """Forecast when `calls` calls to any of `models` would finish if they started now.
-
-        `most` is the number of calls that the user allows; None: no limit.
-        """
+        """Forecast the end of `calls` calls to any of `models`, started now; `most` caps them."""
         return await self._status.forecast(models, calls, most, self._clock.now())
 
     async def purchases(self, models: Sequence[str], rows_a_call: int) -> tuple[Purchase, ...]:

@@ -29,12 +29,12 @@ from runner.simulator import (
 from runner.store.reports import DayReport
 
 TOKEN = {"REHEARSAL": "rehearsal"}
-# Replies that come together are settled in one transaction: a rehearsal of many calls at a time
-# takes a third of the CPU.
+# Reply times are rounded to this step in ms, so that replies share a transaction: with many calls
+# in flight, a rehearsal takes a third of the CPU time.
 REPLY_STEP_MS = 100
-# How often it is read again, by virtual time: nobody else writes to the database of a rehearsal.
+# Polling interval of the database in virtual time, long because there is no other writer.
 TICK_S = 24 * 3_600.0
-# Two weeks without a row done show what a rehearsal is to show: it will never be.
+# After two weeks without a finished row, the batch will never be finished.
 PATIENCE_MS = 14 * 24 * 3_600_000
 
 
