@@ -31,6 +31,7 @@ from runner.core.window import NEVER, Key, Unit, Window, span_of
 # What a call takes and how many run at once, when nothing was measured yet.
 USUAL_CALL_MS = 1_500
 USUAL_CONCURRENCY = 4
+DAY_MS = 24 * 3_600_000
 # After so many periods the rest is reckoned from their average.
 ENOUGH_PERIODS = 70
 
@@ -93,6 +94,24 @@ def forecast(
     if paid is not None and paid < payable:
         found = replace(found, paid_until=paid_until(paid, states, rules, now, fastest))
     return replace(found, calls=calls, beyond=calls - payable, paid=paid)
+
+
+def bounded(found: Forecast, left: int, a_day: int, ends_at: int) -> Forecast:
+    """A forecast whose calls are also bounded by the day, whatever the windows have room for.
+
+    Args:
+        found: The forecast without that bound.
+        left: How many of the calls may be made until `ends_at`; none if it is below 1.
+        a_day: How many may be made on each day after it.
+        ends_at: When today ends (ms since the epoch).
+    """
+    over = found.calls - max(0, left)
+    if over <= 0:
+        return found
+    later = -(-over // a_day)
+    earliest = ends_at + (later - 1) * DAY_MS
+    days = max(found.days, later + (left > 0))
+    return replace(found, days=days, finish_at=max(found.finish_at, earliest))
 
 
 def _reckoned(
