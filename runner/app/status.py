@@ -1,4 +1,4 @@
-"""How things stand: the queue, the windows and the credits, read without making a call."""
+"""Reads the status of the queue, the windows and the credits without making a call."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ from runner.store.windows import latest_windows
 
 @dataclass(frozen=True, slots=True)
 class StatusReader:
-    """One database, and the accounts that are used with it."""
+    """Reads the status of one database for the accounts in use."""
 
     database: Database
     settings: Settings
     forecaster: Forecaster
 
     async def status(self, now: int) -> Status:
-        """Every batch, what it waits for, and the windows."""
+        """Return every batch with its wait reason and forecast, and the windows."""
         names = [account.name for account in self.forecaster.accounts]
         async with self.database.read() as connection:
             forecaster = await self._priced(connection, now)
@@ -78,7 +78,7 @@ class StatusReader:
         )
 
     async def finish_times(self, now: int) -> dict[int, int]:
-        """By batch that may run, when it will be done (ms since the epoch), where that is known."""
+        """Return the forecast end (ms since the epoch) of runnable batches, by id, if known."""
         async with self.database.read() as connection:
             forecaster = await self._priced(connection, now)
             names = [account.name for account in forecaster.accounts]
@@ -130,7 +130,7 @@ class StatusReader:
     async def forecast(
         self, models: Sequence[str], calls: int, most: int | None, now: int
     ) -> Forecast:
-        """When so many calls to any of `models`, of which `most` are allowed, would be done."""
+        """Forecast the end of `calls` calls to any of `models`, of which `most` are allowed."""
         async with self.database.read() as connection:
             forecaster = await self._priced(connection, now)
         return forecaster.forecast(calls, await self._windows(models, now), now, most)
@@ -138,7 +138,7 @@ class StatusReader:
     async def purchases(
         self, models: Sequence[str], rows_a_call: int, now: int
     ) -> tuple[Purchase, ...]:
-        """What the credits pay for by each route to `models`."""
+        """Return what the credits pay for on each route to `models`."""
         async with self.database.read() as connection:
             forecaster = await self._priced(connection, now)
         return purchases_of(await self._windows(models, now), forecaster.accounts, rows_a_call)
@@ -146,7 +146,7 @@ class StatusReader:
     async def states(
         self, models: Sequence[str], accounts: Sequence[Account], now: int
     ) -> Mapping[Route, RouteState]:
-        """The routes to `models` on some accounts, as they are now."""
+        """Return the current states of the routes to `models` on some accounts."""
         forecaster = replace(self.forecaster, accounts=tuple(accounts))
         routes = forecaster.routes(models)
         async with self.database.read() as connection:
@@ -154,12 +154,12 @@ class StatusReader:
         return route_states(windows_of(known, accounts, routes, now), accounts)
 
     async def _priced(self, connection: AsyncConnection, now: int) -> Forecaster:
-        """The forecaster, with the prices that balances have shown."""
+        """Return the forecaster with prices learned from the balances."""
         accounts = [await priced(connection, each, now) for each in self.forecaster.accounts]
         return replace(self.forecaster, accounts=tuple(accounts))
 
     async def windows(self, models: Sequence[str], now: int) -> tuple[Window, ...]:
-        """The windows that calls to any of `models` would touch, each once."""
+        """Return the windows, without duplicates, that calls to any of `models` would use."""
         found = await self._windows(models, now)
         windows = {w for each in found.values() for w in each if w.is_known}
         return tuple(sorted(windows, key=place))
@@ -171,7 +171,7 @@ class StatusReader:
         return windows_of(known, self.forecaster.accounts, routes, now)
 
     async def quota(self, now: int) -> list[QuotaLine]:
-        """The newest window of every quota, as it is or would be opened."""
+        """Return the newest window of every quota, as it is or would be opened."""
         chosen = self.settings.origins.get("account", "") != DEFAULT
         names = list(self.settings.used if chosen else self.settings.accounts)
         async with self.database.read() as connection:
