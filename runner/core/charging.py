@@ -95,6 +95,7 @@ def _settle_plain(
             limit_source=Source.HEADER,
             limit_learned_at=now,
             gate=gate,
+            others=quota.taken_by_others(window, spent - held * len(outcomes), now),
         )
     charged = sum(_charged(window, each.verdict, each.tokens, held) for each in outcomes)
     spent, recent = window.spent + charged, window.recent
@@ -151,18 +152,12 @@ def settle_window(window: Window, outcome: Outcome, now: int, held: int = 1) -> 
 
 
 def _refused(window: Window, verdict: Verdict, *, probe: bool, parks: bool) -> int:
-    """Returns how often a day was refused, with this outcome.
+    """Returns how often a period was refused, with this outcome.
 
-    Of calls in flight together only the first refusal counts. An answer to the probe after a
-    doubtful refusal shows that it was none of the allowance.
+    Of calls in flight together only the first refusal counts.
     """
-    gate = window.gate
-    if verdict.kind in ANSWERED:
-        doubted = gate.reason is ParkReason.AMBIGUOUS and gate.refusals > 0
-        disproved = probe and doubted and not window.is_retried
-        return max(0, window.refused - disproved)
     spent = verdict.kind is Kind.SPENT or (verdict.ambiguous and parks)
-    first = spent and concerns(verdict, window) and (probe or not gate.needs_probe)
+    first = spent and concerns(verdict, window) and (probe or not window.gate.needs_probe)
     return window.refused + (first and isinstance(window.period, Calendar))
 
 
@@ -213,7 +208,7 @@ def _await_reset(window: Window, verdict: Verdict, now: int, held: int, *, probe
     why = verdict.why or "the provider has not reset its count yet"
     found = gates.before_burst(window.gate, probe=probe)
     until = gates.reprobe_at(found, window.starts_at, window.resets_at, now)
-    if not (window.may_be_refused or window.refused == gates.MOST_TRIES):
+    if not window.may_be_refused:
         until = window.resets_at
     unanswered = replace(window.gate, answered=False)
     gate = gates.park(unanswered, until, ParkReason.SPENT, why, probe=probe)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from runner.core.hours import Hours
+from runner.core.others import usually_taken
 from runner.core.rolling import Recent
 
 # The last call of a rationed day starts this long before the reset, so that a slow reply or a
@@ -21,6 +22,15 @@ class Pace(StrEnum):
     AUTO = "auto"  # ration only when the work does not fit the budget
     ASAP = "asap"  # never ration
     EVEN = "even"  # always ration
+
+
+def left_to_others(others: Recent, left: int, now: int, resets_at: int) -> int:
+    """Returns how much of `left` the pace leaves to others: what they usually take until the reset.
+
+    That shrinks with the time left, so what they do not take is spent before the reset. It is half
+    of what is left at most: slower calls would only let them take more.
+    """
+    return min(usually_taken(others, now, resets_at), left // 2)
 
 
 def next_start(

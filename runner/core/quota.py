@@ -17,11 +17,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from runner.core import gate as gates
-from runner.core import rolling
+from runner.core import others, rolling
 from runner.core.gate import ParkReason
 from runner.core.period import Calendar, Grant, Refill, Rolling
 from runner.core.renewal import refreshed
-from runner.core.window import ONE_CALL, Cost, Count, Source, Window
+from runner.core.window import ONE_CALL, Cost, Count, Source, Unit, Window
 
 # The longest periods of calendars: the day on which clocks are set back, and a month with one.
 LONGEST_MS = {"day": 25 * gates.HOUR_MS, "month": (31 * 24 + 1) * gates.HOUR_MS}
@@ -173,12 +173,24 @@ def settle(
         limit = max(window.limit or 0, window.spent + charged + count.remaining)
         if limit == 0:  # a remainder of 0 says nothing about an unknown limit
             return window
+    counted = _counted(window, charged, count.spent(limit), now, probe=probe)
     return replace(
-        _counted(window, charged, count.spent(limit), now, probe=probe),
+        counted,
         limit=limit,
         limit_source=Source.HEADER,
         limit_learned_at=now,
+        others=taken_by_others(window, counted.spent - charged, now),
     )
+
+
+def taken_by_others(window: Window, spent: int, now: int) -> rolling.Recent:
+    """Returns what others took, if the provider counts `spent` without the call that has ended."""
+    more = spent - window.spent
+    period = window.period
+    of_a_day = isinstance(period, Calendar) and period.unit == "day"
+    if not (more and of_a_day and window.unit is Unit.CALLS):
+        return window.others
+    return others.with_taken(window.others, now, more)
 
 
 def header_reset(window: Window, count: Count | None, now: int) -> int | None:

@@ -248,6 +248,7 @@ class _Turn:
             )
         if left is None or not isinstance(window.period, Calendar):
             return None
+        left -= pacing.left_to_others(window.others, left, self._now, window.resets_at)
         sharing = {r for demand in self._demands for r in demand.routes if r[0] == route[0]}
         return pacing.next_start(
             budget=left if window.model else -(-left // len(sharing)),

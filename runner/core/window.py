@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from runner.core import rolling
 from runner.core.calendar import Day, day_at, month_at
-from runner.core.gate import HOUR_MS, LONGEST_DAY_MS, MOST_TRIES, Gate
+from runner.core.gate import HOUR_MS, LONGEST_DAY_MS, MOST_REFUSALS, Gate
 from runner.core.period import Calendar, Grant, Period, Refill, Rolling
 from runner.core.verdict import Scope
 
@@ -95,8 +95,8 @@ class Window:
         previous_spent: The amount spent in the previous calendar period: a count that continues
             from it shows that the reset is late.
         last_start_at: When its latest call was admitted, by any runner.
-        refused: For a calendar period: how often it was refused, a burst counted once, without the
-            refusals that the answer to a probe has disproved.
+        others: For a calendar day: what others took in the past week, by the provider's counts.
+        refused: For a calendar period: how often it was refused, a burst counted once.
     """
 
     account: str
@@ -120,6 +120,7 @@ class Window:
     refused: int = 0
     counted_at: int = 0
     recent: rolling.Recent = ()
+    others: rolling.Recent = ()
     expiries: rolling.Recent = ()
     unconfirmed: rolling.Recent = ()
     gate: Gate = field(default_factory=Gate)
@@ -162,8 +163,8 @@ class Window:
 
     @property
     def may_be_refused(self) -> bool:
-        """Whether a probe may be made that is likely to be refused: few were in this day."""
-        return self.refused < MOST_TRIES or self.resets_at - self.starts_at > LONGEST_DAY_MS
+        """Whether a probe may be made that is likely to be refused: one budget a day for all."""
+        return self.refused < MOST_REFUSALS or self.resets_at - self.starts_at > LONGEST_DAY_MS
 
     @property
     def may_be_tried(self) -> bool:

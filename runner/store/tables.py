@@ -264,7 +264,8 @@ windows = Table(
     ),  # bursts of refusals in its period
     Column("last_start_at_ms", Int64),  # when its latest call was let in
     Column("counted_at_ms", Int64, nullable=False),  # when `spent` was true
-    # [[moment, amount], …]: what was spent when; of a balance, what expires when
+    # [[moment, amount], …]: of a rolling or refilling period, what was spent when; of a balance,
+    # what expires when; of a day, what others took until when
     Column("recent_json", Text, nullable=False, server_default="[]"),
     Column("unconfirmed_json", Text, nullable=False, server_default="[]"),  # as recent_json
     Column("parked_until_ms", Int64, nullable=False),

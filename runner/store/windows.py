@@ -16,7 +16,7 @@ from sqlalchemy import Row, bindparam, literal_column, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.gate import Gate, ParkReason
-from runner.core.period import Grant, Period, read_period, spell
+from runner.core.period import Calendar, Grant, Period, read_period, spell
 from runner.core.rolling import Recent
 from runner.core.window import Key, Source, Unit, Window, WindowKey
 from runner.store.damage import DamageError, known, stored_json
@@ -59,7 +59,9 @@ _COUNT = Statement(
     .where(*(windows.c[name] == bindparam(f"its_{name}") for name in _KEYS))
     .values({name: bindparam(name) for name in _COUNTS})
 )
-_COUNTED = {name.removesuffix("_ms").removesuffix("_json") for name in (*_COUNTS, "expiries")}
+_COUNTED = {
+    name.removesuffix("_ms").removesuffix("_json") for name in (*_COUNTS, "expiries", "others")
+}
 _beside_counts = attrgetter(*(f.name for f in fields(Window) if f.name not in _COUNTED))
 # A superseded window becomes the latest again if a wrong clock had opened the next one.
 _OPEN = Statement(Upsert(windows, _KEYS, (*_CHANGED, "is_latest")))
@@ -134,10 +136,9 @@ def _counts(window: Window) -> dict[str, Any]:
         "spent": window.spent,
         "reserved": window.reserved,
         "by_clients": window.by_clients,
-        "refused": window.refused,
         "last_start_at_ms": window.last_start_at,
         "counted_at_ms": window.counted_at,
-        "recent_json": _told(window.expiries if _is_balance(window.period) else window.recent),
+        "recent_json": _told(window.recent or window.expiries or window.others),
         "unconfirmed_json": _told(window.unconfirmed),
     }
 
@@ -158,6 +159,7 @@ def _values(window: Window) -> dict[str, Any]:
         "limit_source": window.limit_source.value,
         "reserve": window.reserve,
         "previous_spent": window.previous_spent,
+        "refused": window.refused,
         "parked_until_ms": gate.parked_until,
         "needs_probe": int(gate.needs_probe),
         "probe_in_flight": int(gate.probe_in_flight),
@@ -194,8 +196,9 @@ def _window(row: Row[Any]) -> Window:
         refused=row.refused,
         last_start_at=row.last_start_at_ms,
         counted_at=row.counted_at_ms,
-        recent=() if _is_balance(period) else recent,
-        expiries=recent if _is_balance(period) else (),
+        recent=() if isinstance(period, Grant | Calendar) else recent,
+        expiries=recent if isinstance(period, Grant) else (),
+        others=recent if isinstance(period, Calendar) else (),
         unconfirmed=_recent(row.unconfirmed_json),
         gate=Gate(
             parked_until=row.parked_until_ms,
@@ -218,10 +221,6 @@ def _period(text: str) -> Period:
 @cache
 def _spelt(period: Period) -> str:
     return spell(period)
-
-
-def _is_balance(period: Period) -> bool:
-    return isinstance(period, Grant)
 
 
 def _told(amounts: Recent) -> str:

@@ -7,6 +7,7 @@ from datetime import tzinfo
 
 from runner.core.demand import Waiting
 from runner.core.gate import ParkReason
+from runner.core.others import usually_taken
 from runner.core.period import Calendar, Grant, Refill, Rolling
 from runner.core.verdict import is_of_calls
 from runner.core.window import NEVER, Unit, Window
@@ -216,9 +217,16 @@ def _pace(reason: Waiting, moment: str) -> str:
         if room is None
         else _("today's {calls} left").format(calls=fmt.count(room, "call"))
     )
-    return _(
+    told = _(
         "spreading {left} over the day (--pace asap does not); the next call at {moment}"
     ).format(left=left, moment=moment)
+    return told + fmt.SEMICOLON + _others(window) if window and window.others else told
+
+
+def _others(window: Window) -> str:
+    since = window.last_start_at or window.starts_at
+    number = usually_taken(window.others, since, window.resets_at)
+    return _("others usually take about {calls} more today").format(calls=fmt.count(number, "call"))
 
 
 def _last_call(_reason: Waiting, moment: str) -> str:

@@ -537,3 +537,11 @@ def test_what_clients_take_of_a_minute_is_no_part_of_the_reserve() -> None:
     flow = replace(window(), period=Rolling(60_000), reserve=10)
     [after] = quota.reserve([flow], 1, NOW, by_client=True)
     assert (after.by_clients, after.kept) == (0, 10)
+
+
+def test_the_pace_leaves_to_others_what_they_usually_take() -> None:
+    """Half of what is left is planned with here, so the next call comes half as soon."""
+    taken = ((MIDNIGHT - 4 * HOUR, 90),)
+    others = state(replace(window(60), others=taken), last=NOW)
+    found = reason(alone(demand(ready=500), others))
+    assert (found.cause, found.until) == ("pace", NOW + (15 * HOUR - SAFETY_MS) // 21)

@@ -23,7 +23,7 @@ from runner.core.gate import (
     GONE_WAITS_MS,
     LATE_WAITS_MS,
     MINUTE_MS,
-    MOST_TRIES,
+    MOST_REFUSALS,
     OFFLINE_WAITS_MS,
     THROTTLE_WAITS_MS,
     Gate,
@@ -372,27 +372,29 @@ def refused_before(number: int, **changes: Any) -> Window:
     return replace(learned(4, **changes), refused=number)
 
 
-def test_a_limit_is_not_tried_on_a_day_that_was_refused_three_times() -> None:
+def test_a_limit_is_not_tried_on_a_day_that_was_refused_four_times() -> None:
     """Whatever for: a late reset may have cost them."""
-    assert roll_over(refused_before(MOST_TRIES - 1), DAY_OF_TEN, TRIED_AT, 0).is_retried
-    assert not roll_over(refused_before(MOST_TRIES), DAY_OF_TEN, TRIED_AT, 0).is_retried
+    assert roll_over(refused_before(MOST_REFUSALS - 1), DAY_OF_TEN, TRIED_AT, 0).is_retried
+    assert not roll_over(refused_before(MOST_REFUSALS), DAY_OF_TEN, TRIED_AT, 0).is_retried
 
 
 def test_a_day_that_was_refused_often_is_not_tried_again_when_it_is_refused_once_more() -> None:
-    spent = replace(window(8), refused=MOST_TRIES - 1)
+    spent = replace(window(8), refused=MOST_REFUSALS - 1)
     assert after(replace(spent, refused=0), SPENT).gate.parked_until == LATER
     assert after(spent, SPENT).gate.parked_until == spent.resets_at
-    fresh = replace(window(gate=PROBING), refused=MOST_TRIES)
+    fresh = replace(window(gate=PROBING), refused=MOST_REFUSALS)
     assert after(fresh, SPENT, now=MIDNIGHT).gate.parked_until == fresh.resets_at
 
 
-def test_of_a_burst_one_refusal_counts_and_an_answer_disproves_a_doubtful_one() -> None:
+def test_of_a_burst_one_refusal_counts_and_a_doubtful_one_is_always_followed_up() -> None:
     both = replace(window(40, limit=100), reserved=2)
     doubted = after(after(both, SPENT, now=NOON), SPENT, now=NOON)
     assert (doubted.gate.reason, doubted.refused) == (ParkReason.AMBIGUOUS, 1)
     later = NOON + MINUTE_MS
-    assert after(probed_again(doubted, later), DONE, now=later).refused == 0
+    assert after(probed_again(doubted, later), DONE, now=later).refused == 1
     assert after(probed_again(doubted, later), SPENT, now=later).refused == 2
+    often = after(replace(both, refused=MOST_REFUSALS), SPENT, now=NOON)
+    assert (often.gate.reason, often.gate.parked_until) == (ParkReason.AMBIGUOUS, later)
 
 
 def test_the_same_day_renewed_keeps_its_refusals_and_the_next_day_has_none() -> None:
@@ -701,3 +703,12 @@ def test_calls_that_end_together_settle_as_one_after_the_other(
     for outcome in outcomes:
         expected = settle_window(expected, outcome, NOW + 10)
     assert settle_calls(begun, outcomes, NOW + 10) == expected
+
+
+def test_what_a_count_holds_beyond_our_calls_was_taken_by_others() -> None:
+    ended = after(window(40, limit=100), DONE, Count(100, 49))
+    assert (ended.spent, [taken for _, taken in ended.others]) == (51, [10])
+    following = roll_over(replace(ended, reserved=0), DAY_OF_TEN, MIDNIGHT + DAY, 0)
+    assert following.others == ended.others
+    assert after(window(40, limit=100), DONE, Count(100, 59)).others == ()
+    assert after(window(40, limit=100), DONE).others == ()
