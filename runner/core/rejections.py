@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from runner.core.message_pattern import pattern_of
 from runner.core.retry import Fail, RetryAt
 from runner.core.settlement import JobOutcome, Settlement
 from runner.core.verdict import Kind, Verdict
@@ -19,8 +20,6 @@ from runner.core.verdict import Kind, Verdict
 # So many calls rejected in a row, in the same way, are not the rows' fault.
 REJECTIONS = 5
 
-# What differs between two messages that say the same: numbers, and what is quoted.
-_PARTICULARS = re.compile(r"\d+|\"[^\"]*\"|'[^']*'|`[^`]*`")
 # What is said of a row that is too long, or that a filter of contents refuses.
 _OF_THE_ROW = re.compile(
     r"context.?(length|window|size)|maximum context|too (long|large|big|many tokens)"
@@ -29,11 +28,6 @@ _OF_THE_ROW = re.compile(
     r"|inappropriate|sensitive|unsafe|prohibited|harmful|safety|risk.?control",
     re.IGNORECASE,
 )
-
-
-def pattern_of(message: str) -> str:
-    """What messages have in common that say the same of different rows."""
-    return _PARTICULARS.sub("#", message)
 
 
 @dataclass(frozen=True, slots=True)
