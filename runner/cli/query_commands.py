@@ -1,4 +1,4 @@
-"""Commands that only read: status, quota, report, export, failures."""
+"""Commands that only read: status, watch, quota, report, export, failures."""
 
 from __future__ import annotations
 
@@ -209,7 +209,7 @@ def failures(
 
 
 def _edited(session: Session, batch: Batch) -> str | None:
-    """The command that asks a batch's failed rows again with an edited job file."""
+    """Return the command that retries a batch's failed rows with an edited job file."""
     from runner.path_text import to_path
     from runner.wording import fmt
 
