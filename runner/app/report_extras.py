@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 
 from runner.app.report_page import Extras
-from runner.app.reporting import By, Wanted, make_report
+from runner.app.reporting import By, Wanted, lost_calls, make_report
 from runner.app.responses import Status
 from runner.app.rows import Reading
 from runner.core.rejections import pattern_of
 from runner.language import _
-from runner.store import batches, ledger, stories
+from runner.store import batches, stories
 from runner.store.batches import Batch
 
 MOST_REASONS = 8
@@ -26,11 +26,7 @@ async def extras(reading: Reading, wanted: Wanted, status: Status) -> Extras:
         every = await batches.list_batches(connection)
         own = [b for b in every if wanted.batch is None or wanted.batch.id in (b.id, b.part_of)]
         ids = None if wanted.batch is None else [batch.id for batch in own]
-        lost = [
-            (error, number)
-            for day, error, number in await ledger.reasons(connection, ids)
-            if wanted.includes(day)
-        ]
+        lost = [(one.reason, one.number) for one in await lost_calls(connection, wanted, ids)]
         answers = []
         for batch in _labelled(own if wanted.batch is None else []):
             found = await stories.common_answers(

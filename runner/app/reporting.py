@@ -12,10 +12,12 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from runner.app.rows import Reading
 from runner.store import batches, ledger, reports
 from runner.store.batches import Batch
-from runner.store.ledger import QUARTER_MS, Cell, Figures
+from runner.store.ledger import QUARTER_MS, Cell, Figures, Lost
 from runner.store.reports import DayReport
 
 DELETED = "deleted"
@@ -91,6 +93,7 @@ class Report:
         total: Their sum.
         days: By day, whatever the lines are about.
         hours: By day, the calls of each hour of it, from 0 to 23.
+        zones: By account, the zone of whose clock the days and hours are.
     """
 
     wanted: Wanted
@@ -98,6 +101,7 @@ class Report:
     total: Line
     days: tuple[Line, ...]
     hours: Mapping[str, tuple[int, ...]]
+    zones: Mapping[str, str]
 
 
 async def make_report(reading: Reading, wanted: Wanted) -> Report:
@@ -121,7 +125,17 @@ async def make_report(reading: Reading, wanted: Wanted) -> Report:
         make.line({}, chosen, (By.DAY,)),
         make.lines(chosen, (By.DAY,)),
         _hours(chosen, places),
+        {cell.account: places.zone(cell.account) for cell in chosen},
     )
+
+
+async def lost_calls(
+    connection: AsyncConnection, wanted: Wanted, ids: list[int] | None
+) -> list[Lost]:
+    """Why calls came to nothing, on the days that are wanted; `ids`: of some batches only."""
+    places = _Places(await ledger.zones(connection), {})
+    found = await ledger.reasons(connection, ids)
+    return [one for one in found if wanted.includes(places.day(one))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,9 +145,13 @@ class _Places:
     zones: Mapping[str, str]
     batches: Mapping[int, Batch]
 
-    def day(self, cell: Cell) -> str:
+    def day(self, cell: Cell | Lost) -> str:
         """The day by the provider's calendar; where it counts by months, the day of the month."""
         return cell.day if len(cell.day) == len("YYYY-MM-DD") else f"{self._moment(cell):%Y-%m-%d}"
+
+    def zone(self, account: str) -> str:
+        """The zone of the account's calendar; UTC where it has none."""
+        return self.zones.get(account, "UTC")
 
     def hour(self, cell: Cell) -> int:
         """The hour by the provider's clock."""
@@ -149,8 +167,8 @@ class _Places:
         whole = self.batches.get(batch.part_of or batch.id, batch)
         return f"{whole.id} {whole.name}"
 
-    def _moment(self, cell: Cell) -> datetime:
-        zone = ZoneInfo(self.zones.get(cell.account, "UTC"))
+    def _moment(self, cell: Cell | Lost) -> datetime:
+        zone = ZoneInfo(self.zone(cell.account))
         return datetime.fromtimestamp(cell.quarter * QUARTER_MS / 1000, UTC).astimezone(zone)
 
     def labels(self, cell: Cell, by: Sequence[By]) -> dict[str, str]:

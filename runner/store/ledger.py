@@ -164,20 +164,31 @@ def _figures() -> list[Label[Any]]:
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Why so many calls of a quarter of an hour came to nothing."""
+
+    quarter: int
+    day: str  # as that of a cell
+    account: str
+    reason: str
+    number: int
+
+
 async def reasons(
     connection: AsyncConnection, batch_ids: Sequence[int] | None = None
-) -> list[tuple[str, str, int]]:
-    """By quota day and reason, how many calls came to nothing for it."""
+) -> list[Lost]:
+    """Why calls came to nothing, and when."""
+    keys = (_quarter(), calls.c.period_key, calls.c.account, calls.c.state, calls.c.error)
     lost = calls.c.state.in_([*BROKEN, CallState.THROTTLED, CallState.SPENT])
-    query = (
-        select(calls.c.period_key, calls.c.state, calls.c.error, func.count().label("number"))
-        .where(lost)
-        .group_by(calls.c.period_key, calls.c.state, calls.c.error)
-    )
+    query = select(*keys, func.count().label("number")).where(lost).group_by(*keys).order_by(*keys)
     if batch_ids is not None:
         query = query.where(calls.c.batch_id.in_(batch_ids))
     found = await connection.execute(query)
-    return [(row.period_key, row.error or _WORDS[row.state], row.number) for row in found]
+    return [
+        Lost(row.quarter, row.period_key, row.account, row.error or _WORDS[row.state], row.number)
+        for row in found
+    ]
 
 
 _WORDS = {state.value: state.value for state in CallState} | {
