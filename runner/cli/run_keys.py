@@ -85,7 +85,7 @@ class RunKeys:
 
 
 def stop() -> None:
-    """As Ctrl-C does."""
+    """Stop the run as Ctrl-C does."""
     os.kill(os.getpid(), signal.SIGINT)
 
 

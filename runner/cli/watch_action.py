@@ -1,4 +1,4 @@
-"""`midnight watch`: a run of another process, shown as it is shown there."""
+"""`midnight watch`: shows a run of another process as that process shows it."""
 
 from __future__ import annotations
 

@@ -48,7 +48,6 @@ def progress_of(
     until = min((r.until for r in reasons if r.until is not None), default=None)
     touched = (*found.values(), *held.values())
     shown = {window for each in touched for window in each if window.is_known}
-    states = _states(memory, found, accounts)
     return Progress(
         at=at,
         batches=own,
@@ -56,7 +55,7 @@ def progress_of(
         until=None if until is None else until - skew_ms,
         windows=tuple(sorted(shown, key=lambda w: (w.account, w.model, w.quota))),
         in_flight=in_flight,
-        forecast=_forecast(run, own, states, memory, accounts, at + skew_ms),
+        forecast=_forecast(run, own, found, memory, accounts, at + skew_ms),
         trouble=trouble,
         stopping=run.stopping,
         paused=tuple(run.paused.values()),
@@ -89,14 +88,15 @@ def _states(
 def _forecast(
     run: Run,
     own: Sequence[Batch],
-    states: Mapping[Route, RouteState],
+    found: Mapping[Route, tuple[Window, ...]],
     memory: Memory,
     accounts: Sequence[Account],
     now: int,
 ) -> Forecast | None:
-    """When all of the run's work will be done; None if there is no route for it."""
-    if not states:
+    """When all of the run's work will be done; None if nobody asks, or no route serves it."""
+    if not (found and run.options.forecasts):
         return None
+    states = _states(memory, found, accounts)
     calls = sum(batch.calls_needed for batch in own)
     pace_ms = _pace_ms(memory, states, accounts)
     grants = daily_grants(accounts)

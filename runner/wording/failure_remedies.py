@@ -1,4 +1,4 @@
-"""What to do about rows that have failed, by what their failures say."""
+"""Remedies for failed rows, matched against their error messages."""
 
 from __future__ import annotations
 

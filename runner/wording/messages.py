@@ -1,4 +1,4 @@
-"""What a window holds, who is refused or paused, and when it will be finished: a sentence each."""
+"""Sentences on windows, refused accounts, paused batches and forecasts."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ VERIFY = _("verify the account's e-mail and bind what the provider asks for")
 
 
 def usage(window: Window, *, when: bool = True) -> str:
-    """``2,000 of 2,000 calls spent today``, and what else holds calls back."""
+    """Return ``2,000 of 2,000 calls spent today``, with calls in flight and the reserve."""
     unit = window.unit
     counted = fmt.amount(window.spent, unit)
     if window.limit is not None:
@@ -55,12 +55,12 @@ def usage(window: Window, *, when: bool = True) -> str:
 
 
 def counted(unit: Unit, period: Period) -> str:
-    """``calls today``: what a quota counts, and in which time."""
+    """Return the unit and period of a quota: ``calls today``."""
     return _("{unit} {period}").format(unit=words.UNITS[unit], period=period_name(period))
 
 
 def period_name(found: Period) -> str:
-    """``today``, ``this month``, ``in any 1 min``, ``in all``."""
+    """Return ``today``, ``this month``, ``in any 1 min`` or ``in all``."""
     match found:
         case Calendar("month", _):
             return _("this month")
@@ -77,15 +77,15 @@ def _daily(window: Window) -> bool:
 
 
 def window_lines(windows: Sequence[Window]) -> list[str]:
-    """A line for each window, each said once; shown_windows.py chooses the windows."""
+    """Return a line for each window, without duplicates; see `shown_windows` for the choice."""
     several = len({window.account for window in windows}) > 1
     return list(dict.fromkeys(window_line(window, several=several) for window in windows))
 
 
 def window_line(window: Window, *, several: bool = False) -> str:
-    """A window in full: whose it is, what was spent, and how the limit is known.
+    """Return a window in full: its owner, its usage, and the source of its limit.
 
-    `several`: whether windows of several accounts are shown, so that each names its account.
+    `several`: whether windows of several accounts are shown, so that each line names its account.
     """
     known = SOURCES[window.limit_source] if window.limit is not None else _("limit not known yet")
     label = owner(window) if several else window.model or window.account
@@ -94,7 +94,7 @@ def window_line(window: Window, *, several: bool = False) -> str:
 
 
 def owner(window: Window) -> str:
-    """``Qwen/Qwen3-8B on modelscope``, or the account alone."""
+    """Return ``Qwen/Qwen3-8B on modelscope``, or the account alone."""
     return (
         _("{model} on {account}").format(model=window.model, account=window.account)
         if window.model
@@ -103,7 +103,7 @@ def owner(window: Window) -> str:
 
 
 def balance(found: Credits, now: int, zone: tzinfo | None = None) -> str:
-    """``180.5 credits, 20 frozen (told at 09:20); about 130 of them expire by 09:12 (…)``."""
+    """Return ``180.5 credits, 20 frozen (told at 09:20); about 130 of them expire by 09:12``."""
     frozen = (
         _(", {frozen} frozen").format(frozen=fmt.amount(found.frozen, Unit.CREDITS))
         if found.frozen
@@ -136,7 +136,7 @@ def _expiry(found: Expiry | None, now: int, zone: tzinfo | None) -> str:
 
 
 def unserved(models: Sequence[str]) -> str:
-    """That none of the accounts that are used serves any of `models`, and what to do."""
+    """Return the sentence that no account in use serves any of `models`, with the remedy."""
     names = _(" or ").join(models)
     return _(
         "no account serves {names}; add it to the models of an account, use another "
@@ -175,12 +175,12 @@ def is_paused(batch: Batch) -> str:
 
 
 def quote(reply: str) -> str:
-    """`` ("what the provider said")``; nothing where it said nothing."""
+    """Return `` ("a provider's message")``; empty if there is none."""
     return f' ("{fmt.shortened(reply, LONGEST_QUOTE)}")' if reply else ""
 
 
 def refused(window: Window) -> str:
-    """That the provider refuses an account, and what to do."""
+    """Return the sentence that the provider refuses an account, with the remedy."""
     if is_of_calls(window.gate.why):
         told = _(
             "{account}: the provider refuses the calls of this account{reply}; the token may be "
@@ -196,7 +196,7 @@ def refused(window: Window) -> str:
 
 
 def limit_source(window: Window, now: int, zone: tzinfo | None = None) -> str:
-    """How the limit is known, and since when."""
+    """Return the source of the limit, and when it was learned."""
     if window.limit is None:
         return _("the limit is not known yet")
     if window.limit_learned_at is None:
@@ -207,9 +207,9 @@ def limit_source(window: Window, now: int, zone: tzinfo | None = None) -> str:
 
 
 def finish(found: Forecast, now: int, zone: tzinfo | None = None, *, brief: bool = False) -> str:
-    """``about Thu 27 Nov 09:40``; never to the second, since nobody knows that.
+    """Return ``about Thu 27 Nov 09:40``, to the minute because it is an estimate.
 
-    `brief`: as a table has it, without ``about`` and without what it assumes.
+    `brief`: for a table, without ``about`` and without assumptions.
     """
     if found.calls == 0:
         return _("done")
@@ -229,7 +229,7 @@ def finish(found: Forecast, now: int, zone: tzinfo | None = None, *, brief: bool
 
 
 def calls_a_day(found: Forecast) -> str:
-    """What an untouched day allows, and what is left of this one."""
+    """Return the daily allowance in calls, and what is left of it today."""
     if found.per_day is None:
         return _("no limit is known")
     if found.today is None or found.today == found.per_day:

@@ -17,7 +17,7 @@ _UNBROKEN = re.compile(r"\bmidnight (?:-|[a-z])(?:'[^']*'|(?!, )[^;\uff1b\uff0c'
 
 
 def table(*columns: str, right: Iterable[str] = ()) -> Table:
-    """An empty table that fits eighty columns; the columns named in `right` hold numbers."""
+    """Return an empty table that fits eighty columns; `right` names right-aligned columns."""
     numbers = frozenset(right)
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", show_edge=False)
     for name in columns:
@@ -29,7 +29,7 @@ def table(*columns: str, right: Iterable[str] = ()) -> Table:
 
 
 def facts(pairs: Iterable[tuple[str, str]]) -> Table:
-    """Names and values, a line each."""
+    """Return names and values, a line for each pair."""
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(overflow="fold")

@@ -1,7 +1,7 @@
 """A run on a terminal: a few lines that are kept up to date.
 
-A thread checks four times a second whether something has changed, and draws only then: while the
-run sleeps until midnight, the countdown is drawn once a minute.
+A thread checks four times a second for changes, and draws only those: during a long sleep, the
+countdown is drawn once a minute.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from runner.language import _
 from runner.wording import fmt
 
 CHECK_EVERY_S = 0.25
-CHECKS_WHILE_QUIET = 4  # without news, the countdown is updated once a second
+CHECKS_WHILE_QUIET = 4  # without new progress, the countdown is checked once a second
 BAR_WIDTH = 16
 # A terminal as wide as this has room for the output beside each batch.
 WIDE = 120
@@ -52,7 +52,7 @@ class LiveScreen:
         self._thread = Thread(target=self._keep_drawing, name="screen", daemon=True)
 
     def __call__(self, progress: Progress) -> None:
-        """Keep the progress, to be drawn within a quarter of a second."""
+        """Store the progress, which is drawn within a quarter of a second."""
         self._latest, self._news = progress, True
 
     def say(self, text: str | None) -> None:
@@ -77,7 +77,7 @@ class LiveScreen:
 
     def _keep_drawing(self) -> None:
         quiet = 0
-        # A terminal that is gone ends the drawing, not the run.
+        # A closed terminal must not end the run.
         with suppress(OSError):
             while not self._ended.wait(CHECK_EVERY_S):
                 quiet = 0 if self._news else quiet + 1
@@ -85,7 +85,7 @@ class LiveScreen:
                     self.draw()
 
     def draw(self) -> None:
-        """Draw what has changed since it was drawn last, if anything has."""
+        """Draw the run if anything has changed since the last time."""
         with self._drawing:
             self._news = False
             if self._latest is None:
@@ -135,7 +135,7 @@ def _trimmed(line: list[Segment]) -> list[Segment]:
 
 
 def drawn(view: RunView, width: int = 80) -> RenderableType:
-    """The layout of `view` in so many columns."""
+    """Return the layout of `view` for `width` columns."""
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(overflow="fold")
@@ -154,7 +154,7 @@ def drawn(view: RunView, width: int = 80) -> RenderableType:
 
 
 def _batches(view: RunView, width: int) -> RenderableType:
-    """A line a batch: those with work first, as many as there is room for."""
+    """Return a line for each batch, unfinished ones first, up to a maximum."""
     lines = sorted(view.batches, key=lambda line: line.done >= line.rows)
     shown, hidden = lines[:MOST_BATCHES], len(lines) - MOST_BATCHES
     table = Table.grid(padding=(0, 2), expand=True)

@@ -1,4 +1,4 @@
-"""`midnight status`: every batch, what it waits for, and today's budget."""
+"""`midnight status`: every batch, its wait reason, and today's budget."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ NOBODY = _("nobody is working on it; start with:")
 
 
 def status(found: Status, command: str, *, why: bool = False) -> RenderableType:
-    """Every batch, what it waits for, and today's budget.
+    """Render every batch, its wait reason, and today's budget.
 
     Args:
-        found: What is shown.
-        command: ``midnight`` with the global options that were given.
-        why: Whether to explain what holds each batch back, down to the window.
+        found: The status.
+        command: ``midnight`` with the given global options.
+        why: Whether to explain each wait, with its window.
     """
     if not found.batches:
         first = FIRST_STEPS.format(init=f"{command} init", run=f"{command} run")
@@ -93,7 +93,7 @@ def _batches(found: Status) -> Table:
 
 
 def _name(batch: Batch, now: int) -> Text:
-    """Its name, and below it the input, which of its rows, and how old the batch is."""
+    """Return the batch's name, and below it the input, the selection and the batch's age."""
     if batch.part_of is not None:
         return Text(batch.name)
     source = to_path(batch.input).name
@@ -125,7 +125,7 @@ def _remarks(found: Status) -> list[RenderableType]:
 
 
 def _explanations(found: Status) -> list[Text]:
-    """Of each batch and each of its routes, what holds it back, down to the window."""
+    """Return a line for each route of each batch, with the window that binds it."""
     said: list[Text] = []
     for line in found.batches:
         said += [Text(), Text(f"{line.batch.id} {line.batch.name}", "bold")]
@@ -167,7 +167,7 @@ def _runners(found: Status, command: str) -> list[RenderableType]:
 
 
 def _said(one: Published, now: int) -> str:
-    """``process 4242, since 08:10: 3 calls in flight, 42 rows a minute``."""
+    """Return ``process 4242, since 08:10: 3 calls in flight, 42 rows a minute``."""
     who = _("process {pid}, since {when}").format(pid=one.pid, when=fmt.when(one.since, now))
     if now - one.at > STALE_MS:
         return _("{who}: it has said nothing for {duration}").format(
@@ -205,5 +205,5 @@ def _nobody(found: Status, command: str) -> RenderableType:
 
 
 def runnable(batch: Batch) -> bool:
-    """Whether a runner would find something to do in it."""
+    """Whether a runner would find work in the batch."""
     return batch.state in (BatchState.ACTIVE, BatchState.LOADING) and not batch.done

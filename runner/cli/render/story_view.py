@@ -1,4 +1,4 @@
-"""`midnight show BATCH ROW`: what was asked of a row, every call, every reply, its answer."""
+"""`midnight show BATCH ROW`: the prompt of a row, every call, every reply, and its answer."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Prompt = tuple[tuple[str, str], ...]
 
 
 def as_object(found: RowStory) -> dict[str, Any]:
-    """As JSON: the row, its prompt, and the story of each of its jobs."""
+    """Return a JSON object: the row, its prompt, and the history of each of its jobs."""
     return {
         "batch": found.batch.id,
         "row": found.number,
@@ -84,7 +84,7 @@ def _job_object(part: str, one: JobStory, kept: KeptAnswer | None) -> dict[str, 
 
 
 def story(found: RowStory, now: int) -> RenderableType:
-    """The row, the prompt, and each call in order."""
+    """Render the row, the prompt, and each call in order."""
     batch = found.batch
     parts: list[RenderableType] = [
         Text(

@@ -1,4 +1,4 @@
-"""What a batch takes before it runs; how a run ended, and what to type next."""
+"""The summary of a run: its result, and the next commands."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from runner.wording import fmt, messages, shown_windows, wait_messages, words
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What the summary of a run is made from.
+    """The data of a run's summary.
 
     Attributes:
-        ran: How it ended.
-        windows: Today's windows of what it called.
-        prefix: ``midnight`` with the global options that were given.
-        now: The present moment (ms since the epoch).
+        ran: The result of the run.
+        windows: Today's windows of the models that it called.
+        prefix: ``midnight`` with the given global options.
+        now: The current time (ms since the epoch).
     """
 
     ran: Ran
@@ -40,7 +40,7 @@ class Summary:
 
 
 def summary(found: Summary) -> RenderableType:
-    """How a run ended, and what to type next."""
+    """Render the result of a run, and the next commands."""
     batches = found.ran.batches
     if not batches:
         submit = f"{found.prefix} submit JOBFILE INPUT"
@@ -60,7 +60,7 @@ def summary(found: Summary) -> RenderableType:
 
 
 def unfinished(ran: Ran) -> bool:
-    """Whether the same command would find more to do."""
+    """Whether the same command would find more work."""
     return any(
         batch.state in _RUNNING and not batch.done and batch.id not in ran.unserved
         for batch in ran.batches
@@ -88,7 +88,7 @@ def _headline(found: Summary) -> Text:
 
 
 def _output(one: Written, batches: Sequence[Batch]) -> str:
-    """``labelled.csv (70 rows: 70 succeeded)``, or why it could not be written."""
+    """Return ``labelled.csv (70 rows: 70 succeeded)``, or the reason why it was not written."""
     if one.error is not None:
         return _("{path} could not be written: {what}").format(
             path=fmt.place(one.path), what=one.error.what
