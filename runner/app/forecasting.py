@@ -1,6 +1,6 @@
-"""What can be told of the queue without making a call: routes, waits, and when it will be done.
+"""Computes routes, wait reasons and forecasts of the queue without making a call.
 
-It computes with the functions that admit calls, from what it is handed; it reads no database.
+It uses the functions that admit calls, on data passed in; it does not read the database.
 """
 
 from __future__ import annotations
@@ -51,18 +51,18 @@ class Outlook:
 
     @property
     def waiting(self) -> dict[int, Waiting]:
-        """By batch, what it waits for; those that may go on are left out."""
+        """The wait reason by batch id; batches that may run are left out."""
         decision = selection.decide(self.state, self.demands, self.now)
         reasons = decision.reasons if isinstance(decision, Wait) else ()
         return {reason.key: reason for reason in reasons}
 
     def routes(self, batch: Batch) -> dict[Route, Waiting | None]:
-        """Of each route of `batch`, what holds it back there, if anything."""
+        """Return, for each route of `batch`, why it waits there; None where it may run."""
         demand = self._demand(batch)
         if demand is None:
             return {}
-        found = selection.wait_reasons(self.state, demand, self.demands, self.now)
-        return {route: None if isinstance(why, Start) else why for route, why in found.items()}
+        reasons = selection.wait_reasons(self.state, demand, self.demands, self.now)
+        return {route: None if isinstance(why, Start) else why for route, why in reasons.items()}
 
     def finish(self, batch: Batch) -> Forecast | None:
         """When `batch` will be done; None if nothing of it may run."""
@@ -71,7 +71,7 @@ class Outlook:
             return None
         states = {route: self.state.routes[route] for route in demand.routes}
         calls = batch.calls_needed
-        before = sum(_before(calls, demand, one) for one in self.demands if one is not demand)
+        before = sum(_before(calls, demand, other) for other in self.demands if other is not demand)
         most = None if demand.left is None else demand.left + before
         found = forecast(
             calls + before,
@@ -98,7 +98,7 @@ class Outlook:
 
 @dataclass(frozen=True, slots=True)
 class Forecaster:
-    """The accounts that are used, and what the user wants of a run."""
+    """The accounts in use, and the rules of runs."""
 
     accounts: tuple[Account, ...]
     rules: Rules
@@ -108,10 +108,10 @@ class Forecaster:
         return bool(routes_of(batch.models, self.accounts))
 
     def routes(self, models: Sequence[str]) -> tuple[Route, ...]:
-        """The routes to `models`.
+        """Return the routes to `models`.
 
         Raises:
-            ConfigError: None of the accounts that are used serves any of them.
+            ConfigError: No account in use serves any of them.
         """
         routes = routes_of(models, self.accounts)
         if not routes:
@@ -126,7 +126,7 @@ class Forecaster:
         return routes
 
     def forecast(self, calls: int, windows: Windows, now: int, most: int | None) -> Forecast:
-        """When `calls` calls through `windows` will be done; `most`: how many are allowed."""
+        """Forecast the end of `calls` calls through `windows`; `most` caps how many are made."""
         return forecast(
             calls,
             route_states(windows, self.accounts),
@@ -147,9 +147,9 @@ class Forecaster:
 
 
 def _before(calls: int, demand: Demand, other: Demand) -> int:
-    """How many calls of another batch are made before so many of `demand` are done.
+    """Estimate the calls of another batch that precede the end of `calls` calls of `demand`.
 
-    Those of a batch that goes first all are; of one with the same priority, as many.
+    A batch with a higher priority goes first entirely; one with the same priority alternates.
     """
     if not set(demand.routes) & set(other.routes) or other.priority > demand.priority:
         return 0
@@ -158,5 +158,5 @@ def _before(calls: int, demand: Demand, other: Demand) -> int:
 
 
 def place(window: Window) -> tuple[str, str, bool, str]:
-    """Where a window stands in a list: the primary one of its scope first."""
+    """Return the sort key of a window in a list: the primary one of its scope first."""
     return window.account, window.model, not window.primary, window.quota

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING
 from runner.app.catalogue import Catalogue
 from runner.clock import moment
 from runner.errors import StoreError
-from runner.store import ledger, reports
 from runner.store.batches import Batch
-from runner.store.reports import DayReport
 
 if TYPE_CHECKING:
     from runner.app.reporting import Report, Wanted
+    from runner.store.reports import DayReport
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +31,7 @@ class LedgerReports(Catalogue):
     async def latest_days(self, number: int) -> Report:
         """The ledger of the last days up to the newest call, without what they have cost."""
         from runner.app.reporting import Wanted  # noqa: PLC0415 - only a report
+        from runner.store import ledger  # noqa: PLC0415
 
         async with self._database.read() as connection:
             made_at = await ledger.last_made(connection)
@@ -42,6 +42,8 @@ class LedgerReports(Catalogue):
         self, *, batch: Batch | None = None, by_model: bool = False
     ) -> list[DayReport]:
         """The ledger, by quota day and account."""
+        from runner.store import reports  # noqa: PLC0415 - only a report
+
         await self.add_up_calls()
         family = [part.id for part in await self.family(batch)] if batch else None
         async with self._database.read() as connection:

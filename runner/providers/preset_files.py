@@ -1,22 +1,15 @@
-"""Presets from outside the program: reading a file of them, and keeping those that were read.
+"""Reads preset files of users, from which presets are installed.
 
-A file is like presets.toml: a table for each provider, and each describes a whole provider. What is
-kept is JSON, because the program writes it.
+A preset file is like presets.toml, with a whole table for each provider.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from types import MappingProxyType
-from typing import Any
-
-import orjson
-from pydantic import RootModel, ValidationError
+from pydantic import RootModel
 
 from runner.errors import ConfigError
 from runner.language import _
+from runner.providers.installed_presets import InstalledPreset
 from runner.providers.presets import build
 from runner.settings import ProviderTable
 from runner.settings.fields import Name
@@ -24,7 +17,7 @@ from runner.tomlfile import TomlFile
 from runner.tomlfile.lines import line_of
 
 MOST_BYTES = 1 << 20
-"""The most that a file of presets may have."""
+"""The size limit of a preset file."""
 
 
 class _PresetFile(RootModel[dict[Name, ProviderTable]]):
@@ -39,26 +32,11 @@ _FILE = TomlFile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class InstalledPreset:
-    """A preset that the user has installed.
-
-    Attributes:
-        table: The preset.
-        source: The file or the URL that it is from.
-        raw: The table as the file has it.
-    """
-
-    table: ProviderTable
-    source: str
-    raw: Mapping[str, Any]
-
-
 def read_presets(data: bytes, source: str) -> dict[str, InstalledPreset]:
-    """The presets in the text of a file, by name; `source` names the file in errors.
+    """Parses a preset file; returns the presets by name. `source` names the file in errors.
 
     Raises:
-        ConfigError: It is no such file, or a preset is not whole; it names the line and the field.
+        ConfigError: The file is invalid, or a preset is incomplete; `where` has line and field.
     """
     text = _FILE.decode(data, source)
     raw = _FILE.tables(text, source)
@@ -83,38 +61,8 @@ def _check_whole(name: str, table: ProviderTable, source: str) -> None:
 
 
 def _with_line(error: ConfigError, text: str, source: str) -> ConfigError:
-    """The error with the line of the field that it names, if it names one."""
+    """Returns the error with the line of the field that it names, if any."""
     field = (error.where or "").removeprefix(f"{source}: ")
     line = line_of(text, field)
     where = error.where if line is None else f"{source}:{line}: {field}"
     return ConfigError(error.what, where=where, remedy=error.remedy)
-
-
-def pack(presets: Mapping[str, InstalledPreset]) -> bytes:
-    """The content of the file in which `presets` are kept."""
-    kept = {name: {"from": one.source, "table": one.raw} for name, one in presets.items()}
-    return orjson.dumps(kept, option=orjson.OPT_INDENT_2)
-
-
-def load_installed(path: Path) -> Mapping[str, InstalledPreset]:
-    """The presets that are kept in the file at `path`; none if there is no file.
-
-    Raises:
-        ConfigError: The file cannot be read, or is damaged.
-    """
-    try:
-        kept = orjson.loads(path.read_bytes())
-        return MappingProxyType(
-            {
-                str(name): InstalledPreset(
-                    ProviderTable.model_validate(one["table"]), str(one["from"]), one["table"]
-                )
-                for name, one in kept.items()
-            }
-        )
-    except FileNotFoundError:
-        return MappingProxyType({})
-    except (OSError, ValidationError, ValueError, LookupError, TypeError, AttributeError) as error:
-        what = _("the installed presets cannot be read")
-        remedy = _("delete the file, and install them again: midnight presets update FILE")
-        raise ConfigError(what, where=str(path), remedy=remedy) from error
