@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextvars import copy_context
 from typing import Any, TypeVar
 
 import anyio
@@ -17,8 +18,12 @@ U = TypeVar("U")
 
 
 async def in_thread(work: Callable[..., T], *args: object) -> T:
-    """What `work(*args)` returns. Once begun it is done, even if the caller is cancelled."""
-    return await asyncio.get_running_loop().run_in_executor(None, work, *args)
+    """What `work(*args)` returns; it has the context variables of the caller.
+
+    Once begun it is done, even if the caller is cancelled.
+    """
+    run = copy_context().run
+    return await asyncio.get_running_loop().run_in_executor(None, run, work, *args)
 
 
 async def both(main: Callable[[], Awaitable[T]], beside: Callable[[], Awaitable[U]]) -> tuple[T, U]:
