@@ -1,4 +1,4 @@
-"""What a report page shows beside the ledger: models, reasons, answers, and when all is done."""
+"""Reads the additional sections of a report page: models, reasons, answers and the forecast."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MOST_ANSWERS = 12
 
 
 async def extras(reading: Reading, wanted: Wanted, status: Status) -> Extras:
-    """Read what there is; `status` tells when the queue will be done."""
+    """Read the additional sections; `status` holds the forecasts of the queue."""
     by_model = Wanted((By.MODEL,), wanted.since, wanted.until, wanted.batch)
     models = (await make_report(reading, by_model)).lines
     async with reading() as connection:
@@ -29,7 +29,7 @@ async def extras(reading: Reading, wanted: Wanted, status: Status) -> Extras:
         lost = [
             (error, number)
             for day, error, number in await ledger.reasons(connection, ids)
-            if wanted.includes(day)
+            if wanted.chosen(ids).includes(day)
         ]
         answers = []
         for batch in _labelled(own if wanted.batch is None else []):
@@ -44,13 +44,13 @@ async def extras(reading: Reading, wanted: Wanted, status: Status) -> Extras:
 
 
 def _labelled(found: list[Batch]) -> list[Batch]:
-    """The newest batches that have answers."""
+    """Return the newest batches with answers."""
     whole = [b for b in found if b.part_of is None and not b.is_trial and b.counts.succeeded]
     return whole[::-1][:MOST_BATCHES]
 
 
 def _grouped(lost: list[tuple[str, int]]) -> list[tuple[str, int]]:
-    """Reasons that differ in numbers and quoted words only are one; the first stands for all."""
+    """Group reasons that differ in numbers and quoted words only, under the first of each group."""
     counts, first = Counter[str](), dict[str, str]()
     for error, number in lost:
         pattern = pattern_of(error)

@@ -1,4 +1,4 @@
-"""What people read for the names in a report: its outcomes, and the labels of its lines."""
+"""The translated names of outcomes and labels in reports."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ OUTCOMES = {
     "refused": _("refused"),
     "in_flight": _("in flight"),
 }
-"""What a call came to, by its name among the figures and in the style sheet.
+"""The outcomes of calls, by their names among the figures and in the style sheet.
 
 Charts stack them in this order.
 """
@@ -25,4 +25,4 @@ LABELS = {
     "batch": _("batch"),
     "client": _("client"),
 }
-"""What a line is about, by the name of its column."""
+"""The titles of label columns, by name."""

@@ -1,4 +1,4 @@
-"""How things stand: the queue, the windows and the credits, read without making a call."""
+"""Reads the status of the queue, the windows and the credits without making a call."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.app import accounts, publishing
+from runner.app.clients import client_caps
 from runner.app.credits import Credits, Purchase, credits_of, priced, purchases_of
-from runner.app.forecasting import Forecaster, Windows, place
+from runner.app.forecasting import Forecaster, Outlook, Windows, place
 from runner.app.publishing import Published
 from runner.app.responses import BatchStatus, QuotaLine, Status
 from runner.core.demand import Waiting
@@ -19,10 +20,10 @@ from runner.core.route import Route, RouteState
 from runner.core.verdict import Scope
 from runner.core.window import NEVER, Key, Unit, Window
 from runner.engine.progress import Progress
-from runner.engine.snapshot import read_snapshot, route_states, windows_of
+from runner.engine.snapshot import Snapshot, read_snapshot, route_states, routes_of, windows_of
 from runner.providers.account import Account
 from runner.settings import DEFAULT, Settings
-from runner.store import batches, runners, set_aside
+from runner.store import batches, liveness, set_aside
 from runner.store.batches import Batch
 from runner.store.database import Database
 from runner.store.windows import latest_windows
@@ -30,24 +31,24 @@ from runner.store.windows import latest_windows
 
 @dataclass(frozen=True, slots=True)
 class StatusReader:
-    """One database, and the accounts that are used with it."""
+    """Reads the status of one database for the accounts in use."""
 
     database: Database
     settings: Settings
     forecaster: Forecaster
 
     async def status(self, now: int) -> Status:
-        """Every batch, what it waits for, and the windows."""
+        """Return every batch with its wait reason and forecast, and the windows."""
         names = [account.name for account in self.forecaster.accounts]
         async with self.database.read() as connection:
             forecaster = await self._priced(connection, now)
             snapshot = await read_snapshot(connection, names)
             every = await batches.list_batches(connection)
             aside = await set_aside.count(connection)
-        outlook = forecaster.outlook(snapshot, now)
+            outlook = await self._outlook(connection, forecaster, snapshot, now)
         said = await self._published()
         waiting = {**outlook.waiting, **_said_of(said, snapshot.latest)}
-        alive = await runners.alive(self.database)
+        alive = await liveness.alive(self.database)
         lines = tuple(
             BatchStatus(
                 batch,
@@ -77,13 +78,14 @@ class StatusReader:
         )
 
     async def finish_times(self, now: int) -> dict[int, int]:
-        """By batch that may run, when it will be done (ms since the epoch), where that is known."""
+        """Return the forecast end (ms since the epoch) of runnable batches, by id, if known."""
         async with self.database.read() as connection:
             forecaster = await self._priced(connection, now)
             names = [account.name for account in forecaster.accounts]
             snapshot = await read_snapshot(connection, names)
             every = await batches.runnable(connection)
-        outlook, said = forecaster.outlook(snapshot, now), await self._published()
+            outlook = await self._outlook(connection, forecaster, snapshot, now)
+        said = await self._published()
         found = {one.id: _finish_said(said, one) or outlook.finish(one) for one in every}
         return {
             key: told.finish_at
@@ -91,25 +93,44 @@ class StatusReader:
             if told is not None and told.days and told.finish_at < NEVER
         }
 
-    async def watched(self) -> list[Progress]:
-        """How the runs of all processes stand, as far as they tell."""
+    async def _outlook(
+        self, connection: AsyncConnection, forecaster: Forecaster, snapshot: Snapshot, now: int
+    ) -> Outlook:
+        caps = client_caps(self.settings)
+        clients = {one.client for one in snapshot.batches.values() if one.client}
+        left = await caps.read(connection, clients, now)
+        return forecaster.outlook(snapshot, now, left, caps.most)
+
+    async def watched(self, now: int) -> list[Progress]:
+        """How the runs of all processes stand at `now`, as far as they tell."""
         said = await self._published()
         async with self.database.read() as connection:
             every = {batch.id: batch for batch in await batches.list_batches(connection)}
             known = await latest_windows(connection, [a.name for a in self.forecaster.accounts])
-        return [one.progress(every, known) for one in said]
+        return [one.progress(every, self._touched(one, every, known, now)) for one in said]
+
+    def _touched(
+        self, one: Published, every: Mapping[int, Batch], known: Mapping[Key, Window], now: int
+    ) -> dict[Key, Window]:
+        """The windows that the calls of a runner's batches touch, as they are at `now`."""
+        own = [every[number] for number in (*one.batches, *one.paused) if number in every]
+        accounts = self.forecaster.accounts
+        routes = {route for batch in own for route in routes_of(batch.models, accounts)}
+        found = windows_of(known, accounts, routes, now)
+        windows = sorted({w for each in found.values() for w in each}, key=place)
+        return {(w.account, w.model, w.quota): w for w in windows}
 
     async def _published(self) -> list[Published]:
         """What the runners at work say of themselves; not all of them do."""
         async with self.database.read() as connection:
-            pids = await runners.living_processes(self.database, connection)
+            pids = await liveness.living_processes(self.database, connection)
         found = (publishing.read(publishing.place(self.database.path, pid)) for pid in pids)
         return [one for one in found if one is not None]
 
     async def forecast(
         self, models: Sequence[str], calls: int, most: int | None, now: int
     ) -> Forecast:
-        """When so many calls to any of `models`, of which `most` are allowed, would be done."""
+        """Forecast the end of `calls` calls to any of `models`, of which `most` are allowed."""
         async with self.database.read() as connection:
             forecaster = await self._priced(connection, now)
         return forecaster.forecast(calls, await self._windows(models, now), now, most)
@@ -117,7 +138,7 @@ class StatusReader:
     async def purchases(
         self, models: Sequence[str], rows_a_call: int, now: int
     ) -> tuple[Purchase, ...]:
-        """What the credits pay for by each route to `models`."""
+        """Return what the credits pay for on each route to `models`."""
         async with self.database.read() as connection:
             forecaster = await self._priced(connection, now)
         return purchases_of(await self._windows(models, now), forecaster.accounts, rows_a_call)
@@ -125,7 +146,7 @@ class StatusReader:
     async def states(
         self, models: Sequence[str], accounts: Sequence[Account], now: int
     ) -> Mapping[Route, RouteState]:
-        """The routes to `models` on some accounts, as they are now."""
+        """Return the current states of the routes to `models` on some accounts."""
         forecaster = replace(self.forecaster, accounts=tuple(accounts))
         routes = forecaster.routes(models)
         async with self.database.read() as connection:
@@ -133,12 +154,12 @@ class StatusReader:
         return route_states(windows_of(known, accounts, routes, now), accounts)
 
     async def _priced(self, connection: AsyncConnection, now: int) -> Forecaster:
-        """The forecaster, with the prices that balances have shown."""
+        """Return the forecaster with prices learned from the balances."""
         accounts = [await priced(connection, each, now) for each in self.forecaster.accounts]
         return replace(self.forecaster, accounts=tuple(accounts))
 
     async def windows(self, models: Sequence[str], now: int) -> tuple[Window, ...]:
-        """The windows that calls to any of `models` would touch, each once."""
+        """Return the windows, without duplicates, that calls to any of `models` would use."""
         found = await self._windows(models, now)
         windows = {w for each in found.values() for w in each if w.is_known}
         return tuple(sorted(windows, key=place))
@@ -150,7 +171,7 @@ class StatusReader:
         return windows_of(known, self.forecaster.accounts, routes, now)
 
     async def quota(self, now: int) -> list[QuotaLine]:
-        """The newest window of every quota, as it is or would be opened."""
+        """Return the newest window of every quota, as it is or would be opened."""
         chosen = self.settings.origins.get("account", "") != DEFAULT
         names = list(self.settings.used if chosen else self.settings.accounts)
         async with self.database.read() as connection:

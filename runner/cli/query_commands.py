@@ -1,4 +1,4 @@
-"""Commands that only read: status, quota, report, export, failures."""
+"""Commands that only read: status, watch, quota, report, export, failures."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ def status(
     ] = False,
 ) -> int:
     """Show how far each batch is, and what it waits for."""
-    from runner.cli import as_json
-
     session = session_of(context)
     found = session.query(lambda midnight: _status(midnight, batch, trials=trials))
     if session.json:
+        from runner.cli import as_json
+
         print_json(as_json.status(found))
         return exit_codes.DONE
     from runner.cli.render import status_tables
@@ -77,11 +77,11 @@ def watch(context: typer.Context) -> int:
 @app.command(epilog=examples("midnight quota", "midnight quota --json"))
 def quota(context: typer.Context) -> int:
     """Show every allowance: spent, left, and when it resets."""
-    from runner.cli import account_json
-
     session = session_of(context)
     found = session.query(lambda midnight: midnight.quota())
     if session.json:
+        from runner.cli import account_json
+
         print_json(account_json.quota(found))
         return exit_codes.DONE
     from runner.cli.render import quota_tables
@@ -194,11 +194,11 @@ def failures(
     ] = 20,
 ) -> int:
     """Show why rows failed, each cause with an example and what to do; then the rows."""
-    from runner.cli import as_json
-
     session = session_of(context)
     found, rows, causes = session.query(lambda midnight: _failures(midnight, batch, limit))
     if session.json:
+        from runner.cli import as_json
+
         print_json(as_json.failures(rows))
         return exit_codes.DONE
     from runner.cli.render import failure_view
@@ -209,7 +209,7 @@ def failures(
 
 
 def _edited(session: Session, batch: Batch) -> str | None:
-    """The command that asks a batch's failed rows again with an edited job file."""
+    """Return the command that retries a batch's failed rows with an edited job file."""
     from runner.path_text import to_path
     from runner.wording import fmt
 

@@ -13,7 +13,7 @@ from runner.engine import event_log
 from runner.engine.account_pool import AccountPool
 from runner.engine.memory import Memory
 from runner.engine.snapshot import read_snapshot
-from runner.store import runners
+from runner.store import liveness, runners
 from runner.store.database import Database
 
 _UNKNOWN = (-1, -1)
@@ -57,7 +57,7 @@ class QueueReader:
             if memory is not None and version == self._version:
                 return memory
             snapshot = await read_snapshot(connection, self._accounts.names)
-            self._unended = await runners.unended(connection, self._runner_id)
+            self._unended = await liveness.unended(connection, self._runner_id)
         self._version = version
         if memory is None:
             return Memory(snapshot, _UNKNOWN)

@@ -33,6 +33,7 @@ class RunOptions:
         held: Batches that the run is about, and that somebody had paused before.
         patience_ms: How long to go on while no row is brought to an end; None: for ever.
         watcher: Shown what happens, from time to time.
+        forecasts: Whether the watcher is told when all will be finished.
         observer: Shown what was said in each call.
         lasting: Whether it goes on when nothing is left, until it is stopped.
     """
@@ -45,6 +46,7 @@ class RunOptions:
     held: tuple[Batch, ...] = ()
     patience_ms: int | None = None
     watcher: Watcher | None = None
+    forecasts: bool = True
     observer: Observer | None = None
     lasting: bool = False
 

@@ -87,7 +87,7 @@ class Scheduler:
             stale: Whether the caller has written within the transaction.
         """
         memory = await self._current(connection, memory, stale=stale)
-        changes = Changes()
+        stored, changes = memory.snapshot.latest.values(), Changes()
         memory, judged = self._settle(memory, ended, now)
         still_open = await unsettled(connection, judged)
         memory, settlements = await pause_rejected(
@@ -101,7 +101,7 @@ class Scheduler:
         found = admission.admit(state, demands, now)
         memory, calls, opened = await self._reserve(connection, memory, found, now, changes)
         await changes.write(connection)
-        await windows.store(connection, memory.snapshot.latest.values(), changed, opened)
+        await windows.store(connection, stored, changed, opened)
         snapshot = memory.snapshot.with_changes(changes).with_windows((), opened)
         memory = replace(memory, snapshot=snapshot)
         return Turn(memory, tuple(settlements), tuple(calls), tuple(demands), found.wait)

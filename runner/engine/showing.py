@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from runner.core.forecast import Forecast, forecast
 from runner.core.route import UNKNOWN, Route, RouteState
 from runner.core.selection import Wait
+from runner.core.window import Window
 from runner.engine.memory import Memory
 from runner.engine.progress import Progress
 from runner.engine.run import Run
@@ -41,12 +42,12 @@ def progress_of(
         trouble: What keeps results from being written, if anything.
     """
     own = tuple(batch for batch in memory.snapshot.batches.values() if run.concerns(batch))
-    routes = {route for batch in own for route in routes_of(batch.models, accounts)}
-    found = windows_of(memory.snapshot.latest, accounts, routes, at + skew_ms)
+    found = _windows(own, memory, accounts, at + skew_ms)
+    held = _windows(run.paused.values(), memory, accounts, at + skew_ms)
     reasons = tuple(reason for reason in wait.reasons if run.covers(reason.key))
     until = min((r.until for r in reasons if r.until is not None), default=None)
-    shown = {window for own_ in found.values() for window in own_ if window.is_known}
-    states = _states(memory, found, accounts)
+    touched = (*found.values(), *held.values())
+    shown = {window for each in touched for window in each if window.is_known}
     return Progress(
         at=at,
         batches=own,
@@ -54,17 +55,25 @@ def progress_of(
         until=None if until is None else until - skew_ms,
         windows=tuple(sorted(shown, key=lambda w: (w.account, w.model, w.quota))),
         in_flight=in_flight,
-        forecast=_forecast(run, own, states, memory, accounts, at + skew_ms),
+        forecast=_forecast(run, own, found, memory, accounts, at + skew_ms),
         trouble=trouble,
         stopping=run.stopping,
         paused=tuple(run.paused.values()),
     )
 
 
+def _windows(
+    found: Iterable[Batch], memory: Memory, accounts: Sequence[Account], now: int
+) -> dict[Route, tuple[Window, ...]]:
+    """The windows that the calls of these batches touch at `now`, by route."""
+    routes = {route for batch in found for route in routes_of(batch.models, accounts)}
+    return windows_of(memory.snapshot.latest, accounts, routes, now)
+
+
 def _states(
-    memory: Memory, found: Mapping[Route, tuple[object, ...]], accounts: Sequence[Account]
+    memory: Memory, found: Mapping[Route, tuple[Window, ...]], accounts: Sequence[Account]
 ) -> dict[Route, RouteState]:
-    states = route_states(found, accounts)  # type: ignore[arg-type]
+    states = route_states(found, accounts)
     costs = {account.name: account.cost for account in accounts}
     return {
         route: replace(
@@ -79,14 +88,15 @@ def _states(
 def _forecast(
     run: Run,
     own: Sequence[Batch],
-    states: Mapping[Route, RouteState],
+    found: Mapping[Route, tuple[Window, ...]],
     memory: Memory,
     accounts: Sequence[Account],
     now: int,
 ) -> Forecast | None:
-    """When all of the run's work will be done; None if there is no route for it."""
-    if not states:
+    """When all of the run's work will be done; None if nobody asks, or no route serves it."""
+    if not (found and run.options.forecasts):
         return None
+    states = _states(memory, found, accounts)
     calls = sum(batch.calls_needed for batch in own)
     pace_ms = _pace_ms(memory, states, accounts)
     grants = daily_grants(accounts)

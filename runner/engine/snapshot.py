@@ -11,9 +11,8 @@ from runner.core.demand import Cap, Demand, Rules
 from runner.core.renewal import windows_at
 from runner.core.route import Route, RouteState
 from runner.core.selection import State
-from runner.core.settlement import WindowKey
 from runner.core.states import BatchState
-from runner.core.window import Key, Window
+from runner.core.window import Key, Window, WindowKey
 from runner.providers.account import USUAL_TOKENS, Account
 from runner.store import batches, jobs, reserve, windows
 from runner.store.batches import Batch

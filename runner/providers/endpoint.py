@@ -22,6 +22,7 @@ from runner.providers.account import Account
 from runner.providers.call_result import CallResult
 from runner.providers.durations import read_moment, read_wait
 from runner.providers.forwarding import adjust_verdict, prepare_forward
+from runner.providers.header_names import HeaderNames
 from runner.providers.json_body import to_json
 from runner.providers.redaction import Redaction
 from runner.providers.redirects import redirect_note
@@ -64,7 +65,7 @@ class Endpoint:
         self._counted = [
             (table.name, table.headers, isinstance(table.period, Rolling | Refill))
             for table in account.preset.tables
-            if table.headers != headers.HeaderNames()
+            if table.headers != HeaderNames()
         ]
         self._count_fields = frozenset[str]().union(*(n.fields for _, n, _ in self._counted))
 

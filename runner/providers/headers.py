@@ -19,6 +19,7 @@ from runner.providers.durations import (
     read_wait,
     read_whole,
 )
+from runner.providers.header_names import STANDARD_FIELDS, HeaderNames
 
 OLDER = ""  # the policy name of the older forms, which have none
 LONGEST_WAIT_MS = 31 * DAY_MS  # a longer Retry-After is a mistake or a ban
@@ -31,16 +32,6 @@ _WAITS = {
     "llm_provider-retry-after": 1000,
 }
 _EPOCH_MS_FROM = 10**12  # a number of ms from here on is a time since the epoch, not a wait
-
-_STANDARD = frozenset(
-    {
-        "ratelimit",
-        "ratelimit-policy",
-        "ratelimit-limit",
-        "ratelimit-remaining",
-        "ratelimit-reset",
-    }
-)
 
 # Structured fields (RFC 9651); blanks and unquoted names are tolerated. Matching takes linear time
 # even for hostile headers. Only single characters have possessive quantifiers, because those of
@@ -71,30 +62,6 @@ class RateLimitInfo:
     resets_at: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class HeaderNames:
-    """The names of the headers about one quota, in lower case; empty if there is none.
-
-    Attributes:
-        limit: The header with the limit.
-        remaining: The header with the remaining units.
-        reset: The header with the time of the reset, or the time until then.
-        policy: The name of the policy in the IETF fields, such as "daily"; it replaces the three.
-    """
-
-    limit: str = ""
-    remaining: str = ""
-    reset: str = ""
-    policy: str = ""
-
-    @property
-    def fields(self) -> frozenset[str]:
-        """The header fields that may contain information about the quota."""
-        if self.policy:
-            return _STANDARD
-        return frozenset({self.limit, self.remaining, self.reset} - {""})
-
-
 def read_quota(headers: Mapping[str, str], names: HeaderNames, now: int) -> RateLimitInfo | None:
     """Parses the headers with the given `names`; None if they contain nothing usable."""
     if names.policy:
@@ -111,7 +78,7 @@ def read_standard(headers: Mapping[str, str], now: int) -> Mapping[str, RateLimi
     The earlier forms of the draft have no policy and are under `OLDER`: one dictionary in
     RateLimit, or else RateLimit-Limit, -Remaining and -Reset. A malformed member is skipped.
     """
-    if _STANDARD.isdisjoint(headers):
+    if STANDARD_FIELDS.isdisjoint(headers):
         return {}
     by_policy = {OLDER: _older_forms(headers, now)}
     policies = _policies(_value(headers, "ratelimit-policy"))

@@ -1,22 +1,15 @@
-"""Reads preset files of users, and stores and loads the presets that were installed.
+"""Reads preset files of users, from which presets are installed.
 
-A preset file is like presets.toml, with a whole table for each provider. Installed presets are
-stored as JSON, because the program writes it.
+A preset file is like presets.toml, with a whole table for each provider.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from types import MappingProxyType
-from typing import Any
-
-import orjson
-from pydantic import RootModel, ValidationError
+from pydantic import RootModel
 
 from runner.errors import ConfigError
 from runner.language import _
+from runner.providers.installed_presets import InstalledPreset
 from runner.providers.presets import build
 from runner.settings import ProviderTable
 from runner.settings.fields import Name
@@ -37,21 +30,6 @@ _FILE = TomlFile(
     noun=_("preset file"),
     remedy=_("correct them in the file"),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class InstalledPreset:
-    """A preset that the user has installed.
-
-    Attributes:
-        table: The validated table of the provider.
-        source: The file or URL from which it was installed.
-        raw: The table as it is in the file.
-    """
-
-    table: ProviderTable
-    source: str
-    raw: Mapping[str, Any]
 
 
 def read_presets(data: bytes, source: str) -> dict[str, InstalledPreset]:
@@ -88,35 +66,3 @@ def _with_line(error: ConfigError, text: str, source: str) -> ConfigError:
     line = line_of(text, field)
     where = error.where if line is None else f"{source}:{line}: {field}"
     return ConfigError(error.what, where=where, remedy=error.remedy)
-
-
-def pack(presets: Mapping[str, InstalledPreset]) -> bytes:
-    """Returns the content of the file of installed presets; see `load_installed`."""
-    stored = {
-        name: {"from": preset.source, "table": preset.raw} for name, preset in presets.items()
-    }
-    return orjson.dumps(stored, option=orjson.OPT_INDENT_2)
-
-
-def load_installed(path: Path) -> Mapping[str, InstalledPreset]:
-    """Loads the installed presets from the file at `path`; empty if the file does not exist.
-
-    Raises:
-        ConfigError: The file cannot be read, or is damaged.
-    """
-    try:
-        stored = orjson.loads(path.read_bytes())
-        return MappingProxyType(
-            {
-                str(name): InstalledPreset(
-                    ProviderTable.model_validate(entry["table"]), str(entry["from"]), entry["table"]
-                )
-                for name, entry in stored.items()
-            }
-        )
-    except FileNotFoundError:
-        return MappingProxyType({})
-    except (OSError, ValidationError, ValueError, LookupError, TypeError, AttributeError) as error:
-        what = _("the installed presets cannot be read")
-        remedy = _("delete the file, and install them again: midnight presets update FILE")
-        raise ConfigError(what, where=str(path), remedy=remedy) from error

@@ -19,7 +19,7 @@ from runner.core.verdict import Rule, Scope, Verdict
 from runner.core.window import CREDIT
 from runner.errors import ConfigError
 from runner.language import _
-from runner.providers.headers import HeaderNames
+from runner.providers.header_names import HeaderNames
 from runner.settings.provider import (
     DataUse,
     ErrorSettings,

@@ -1,4 +1,4 @@
-"""The ASGI application of `midnight serve`: its addresses, and what is checked before any."""
+"""The ASGI application of `midnight serve`: routes, and the checks before them."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ _VERSION = re.compile(r"^(?:/+v1(?=/|$))*", re.IGNORECASE)
 
 
 def api_path(path: str) -> str:
-    """The address that is meant: some clients write the version twice, others leave it out."""
+    """Return the canonical path: some clients write the version twice, others leave it out."""
     return "/v1/" + _VERSION.sub("", path).strip("/")
 
 
 class ServerApp:
-    """Answers every request."""
+    """Handles every request."""
 
     def __init__(self, gateway: Gateway, access: Access, dashboard: Dashboard) -> None:
         self._dashboard = dashboard
@@ -44,11 +44,11 @@ class ServerApp:
         self._batch_routes = BatchRoutes(gateway)
 
     async def work(self) -> None:
-        """Do what is left to do after requests, until it is cancelled."""
+        """Run the dashboard's background work, until cancelled."""
         await self._dashboard.work()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Handle one request."""
         if scope["type"] != "http":
             return
         cors = self._access.cors(scope)
@@ -88,8 +88,8 @@ class ServerApp:
             raise invalid(f"there is nothing at {method} {scope['path']}", status=404)
 
     async def _models(self, client: Client) -> dict[str, object]:
-        found = await self._gateway.models(client)
-        data = [_listed(model.id, model.title) for model in found]
+        models = await self._gateway.models(client)
+        data = [_listed(model.id, model.title) for model in models]
         return {"object": "list", "data": data}
 
     async def _model(self, client: Client, name: str) -> dict[str, object]:

@@ -45,8 +45,8 @@ class ClientSettings(TomlTable):
     """``[serve.clients.NAME]``: the permissions of one client.
 
     Attributes:
-        max_calls_per_day: The most calls a day of its own requests, without those of its batches;
-            by default as many as the accounts allow.
+        max_calls_per_day: The most calls a day, those of its batches included; by default as many
+            as the accounts allow.
         models: The models that it may request, each with the models that answer for it, the
             preferred one first; if there are any, no others are served to it.
         wait: The longest wait of its requests for allowance, as ``10m``; by default that of

@@ -79,7 +79,7 @@ _NOT_NEGATIVE = (
     "foreign_calls_per_day",
     "limit_req_burst",
 )
-_POSITIVE = ("max_concurrency", "max_in_flight", "parallel", "limit_req")
+_POSITIVE = ("reply_step_ms", "max_concurrency", "max_in_flight", "parallel", "limit_req")
 _LIMIT_REQ_OPTIONS = {"limit_req_burst": 0, "limit_req_status": 503, "limit_req_delay": False}
 _DAY_S = 86_400
 _ERROR_STATUSES = (400, 599)
@@ -126,6 +126,8 @@ class SimulatorConfig:
         retry_after: Whether a 429 that clears within a minute carries a ``Retry-After``, in
             seconds or as a date.
         latency_ms: The minimum and maximum latency of an answer; a refusal has the minimum.
+        reply_step_ms: The granularity, in ms, to which the times of replies are rounded, so that a
+            caller settles more of them together; 1 does not round them.
         parallel: The calls that the model server processes concurrently. With more calls in
             flight, the latency of a call is multiplied by in_flight / parallel, counted when the
             call arrives, as if the server queued the rest. None means that load has no effect.
@@ -180,6 +182,7 @@ class SimulatorConfig:
     header_behaviour: HeaderBehaviour = "correct"
     retry_after: bool = False
     latency_ms: tuple[int, int] = (300, 1200)
+    reply_step_ms: int = 1
     parallel: int | None = None
     image_ms: tuple[int, int] = (4000, 12_000)
     max_concurrency: int | None = None

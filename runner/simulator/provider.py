@@ -92,6 +92,9 @@ class SimulatedProvider:
             if admission:
                 call = call._replace(plan=call.plan.delayed(admission))
             self._gateway.enter()
+        if self.config.reply_step_ms > 1:
+            plan = call.plan.on_step(self.config.reply_step_ms, now_ms)
+            call = call._replace(plan=plan)
         self._counts.arrived(call.day, call.plan)
         return call
 

@@ -50,3 +50,11 @@ class ReplyPlan(NamedTuple):
     def delayed(self, ms: int) -> ReplyPlan:
         """Returns the same reply, sent `ms` later."""
         return self._replace(delay_ms=self.delay_ms + ms)
+
+    def on_step(self, step_ms: int, now_ms: int) -> ReplyPlan:
+        """Returns the same reply, sent at the multiple of `step_ms` nearest to its time.
+
+        The call arrived at `now_ms`.
+        """
+        sent_at = round((now_ms + self.delay_ms) / step_ms) * step_ms
+        return self._replace(delay_ms=max(0, sent_at - now_ms))

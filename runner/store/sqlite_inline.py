@@ -7,13 +7,13 @@ it is made: it takes no time by definition, and a run has one order of events.
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
-from collections.abc import Callable
-from threading import Thread
-from typing import Any
+from collections.abc import Callable, Generator
+from typing import Any, TypeVar
 
 import aiosqlite
+
+T = TypeVar("T")
 
 
 class InlineConnection(aiosqlite.Connection):
@@ -21,24 +21,20 @@ class InlineConnection(aiosqlite.Connection):
 
     def __init__(self, connector: Callable[[], sqlite3.Connection]) -> None:
         super().__init__(connector, iter_chunk_size=64)
-        self._tx = _InlineQueue()  # type: ignore[assignment]  # the one method it is used by
-        self._thread = Thread(target=_nothing)
 
+    def __await__(self) -> Generator[Any, None, aiosqlite.Connection]:
+        """Open it."""
+        return self._connect().__await__()
 
-class _InlineQueue:
-    """Takes a call as aiosqlite's queue does, and runs it before returning."""
+    async def _connect(self) -> InlineConnection:
+        self._connection = self._connector()
+        return self
 
-    def put_nowait(self, item: tuple[asyncio.Future[Any] | None, Callable[[], Any]]) -> None:
-        future, call = item
-        try:
-            result = call()
-        except Exception as error:  # noqa: BLE001 - it is the caller's, whatever it is
-            if future is not None:
-                future.set_exception(error)
-        else:
-            if future is not None:
-                future.set_result(result)
+    async def _execute(self, fn: Callable[..., T], *args: Any, **options: Any) -> T:
+        return fn(*args, **options)
 
-
-def _nothing() -> None:
-    """The work of a thread that has none."""
+    def stop(self) -> None:
+        """Close it; no thread has to end."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None

@@ -1,13 +1,14 @@
-"""The windows of quotas, as rows: read at one moment, and written when they have changed.
+"""Queries on the windows of quotas.
 
-What they mean, and what a call does to them, the core decides. Functions take a connection inside
-the caller's transaction.
+The core decides how windows change. Functions take a connection inside the caller's transaction.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import fields
 from functools import cache
+from operator import attrgetter
 from typing import Any
 
 import orjson
@@ -17,9 +18,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from runner.core.gate import Gate, ParkReason
 from runner.core.period import Grant, Period, read_period, spell
 from runner.core.rolling import Recent
-from runner.core.settlement import WindowKey
-from runner.core.window import Key, Source, Unit, Window
-from runner.store.damage import known, stored_json
+from runner.core.window import Key, Source, Unit, Window, WindowKey
+from runner.store.damage import DamageError, known, stored_json
 from runner.store.expressions import OneOf, listed
 from runner.store.statement import Statement, Upsert
 from runner.store.tables import windows
@@ -41,34 +41,54 @@ _SUPERSEDE = Statement(
 )
 _CHANGED = tuple(c.name for c in windows.c if c.name not in (*_KEYS, "is_latest"))
 _SAVE = Statement(Upsert(windows, _KEYS, _CHANGED))
-# One that was superseded becomes the latest again where a wrong clock had opened the next.
+# The columns that nearly every call changes. Writing the others as well would cost five times as
+# much, since SQLite builds the list of words for each check that a column has one of them.
+_COUNTS = (
+    "limit",
+    "limit_learned_at_ms",
+    "spent",
+    "reserved",
+    "by_clients",
+    "last_start_at_ms",
+    "counted_at_ms",
+    "recent_json",
+    "unconfirmed_json",
+)
+_COUNT = Statement(
+    update(windows)
+    .where(*(windows.c[name] == bindparam(f"its_{name}") for name in _KEYS))
+    .values({name: bindparam(name) for name in _COUNTS})
+)
+_COUNTED = {name.removesuffix("_ms").removesuffix("_json") for name in (*_COUNTS, "expiries")}
+_beside_counts = attrgetter(*(f.name for f in fields(Window) if f.name not in _COUNTED))
+# A superseded window becomes the latest again if a wrong clock had opened the next one.
 _OPEN = Statement(Upsert(windows, _KEYS, (*_CHANGED, "is_latest")))
 
 
 def key_of(window: Window) -> WindowKey:
-    """Return the primary key of a window."""
+    """Returns the primary key of a window."""
     return window.account, window.model, window.quota, window.period_key
 
 
 async def latest_windows(connection: AsyncConnection, accounts: Sequence[str]) -> dict[Key, Window]:
-    """The newest window of every quota of these accounts and of the models on them."""
-    found = map(_window, await _OF_ACCOUNTS.fetch(connection, accounts=listed(list(accounts))))
-    return {(window.account, window.model, window.quota): window for window in found}
+    """Returns the newest window of every quota of these accounts and of the models on them."""
+    latest = map(_window, await _OF_ACCOUNTS.fetch(connection, accounts=listed(list(accounts))))
+    return {(window.account, window.model, window.quota): window for window in latest}
 
 
 async def reserved_windows(connection: AsyncConnection) -> dict[WindowKey, Window]:
-    """The windows in which calls under way have reserved something, whoever makes them."""
+    """Returns the windows with reservations of calls in flight, of any runner."""
     return {key_of(window): window for window in map(_window, await _RESERVED.fetch(connection))}
 
 
 async def save_windows(connection: AsyncConnection, changed: Iterable[Window]) -> None:
-    """Store windows, new or known; a new one becomes the latest of its quota."""
+    """Stores windows; a new one becomes the latest of its quota."""
     rows = [_values(window) for window in changed]
     await _SAVE.run(connection, rows)
 
 
 async def open_windows(connection: AsyncConnection, opened: Iterable[Window]) -> None:
-    """Store windows as the latest of their quotas; those before them are superseded."""
+    """Stores windows as the latest of their quotas, superseding the previous ones."""
     rows = [_values(window) for window in opened]
     await _SUPERSEDE.run(connection, [{f"its_{key}": row[key] for key in _KEYS} for row in rows])
     await _OPEN.run(connection, rows)
@@ -76,15 +96,49 @@ async def open_windows(connection: AsyncConnection, opened: Iterable[Window]) ->
 
 async def store(
     connection: AsyncConnection,
-    latest: Iterable[Window],
+    stored: Iterable[Window],
     changed: Sequence[Window],
     opened: Sequence[Window],
 ) -> None:
-    """Store `changed` and `opened`; of those opened, what is not among `latest` becomes it."""
+    """Stores `changed` and `opened`; `stored` are the latest windows so far.
+
+    An opened window that is not among these becomes the latest of its quota.
+    """
+    before = {key_of(window): window for window in stored}
     final = {key_of(window): window for window in (*changed, *opened)}
-    fresh = {key_of(window) for window in opened} - {key_of(window) for window in latest}
+    fresh = {key_of(window) for window in opened} - before.keys()
+    counted = {
+        key
+        for key in final.keys() & before.keys()
+        if _beside_counts(final[key]) == _beside_counts(before[key])
+    }
     await open_windows(connection, [w for key, w in final.items() if key in fresh])
-    await save_windows(connection, [w for key, w in final.items() if key not in fresh])
+    await _store_counts(connection, [w for key, w in final.items() if key in counted])
+    rest = [w for key, w in final.items() if key not in fresh | counted]
+    await save_windows(connection, rest)
+
+
+async def _store_counts(connection: AsyncConnection, changed: Sequence[Window]) -> None:
+    rows = [
+        {**_counts(window), **{f"its_{name}": getattr(window, name) for name in _KEYS}}
+        for window in changed
+    ]
+    if await _COUNT.run(connection, rows) != len(rows):
+        raise DamageError("a window that was read is not there")
+
+
+def _counts(window: Window) -> dict[str, Any]:
+    return {
+        "limit": window.limit,
+        "limit_learned_at_ms": window.limit_learned_at,
+        "spent": window.spent,
+        "reserved": window.reserved,
+        "by_clients": window.by_clients,
+        "last_start_at_ms": window.last_start_at,
+        "counted_at_ms": window.counted_at,
+        "recent_json": _told(window.expiries if _is_balance(window.period) else window.recent),
+        "unconfirmed_json": _told(window.unconfirmed),
+    }
 
 
 def _values(window: Window) -> dict[str, Any]:
@@ -100,18 +154,9 @@ def _values(window: Window) -> dict[str, Any]:
         "is_primary": int(window.primary),
         "starts_at_ms": window.starts_at,
         "resets_at_ms": window.resets_at,
-        "limit": window.limit,
         "limit_source": window.limit_source.value,
-        "limit_learned_at_ms": window.limit_learned_at,
         "reserve": window.reserve,
-        "spent": window.spent,
-        "reserved": window.reserved,
         "previous_spent": window.previous_spent,
-        "by_clients": window.by_clients,
-        "last_start_at_ms": window.last_start_at,
-        "counted_at_ms": window.counted_at,
-        "recent_json": _told(window.expiries if _is_balance(window.period) else window.recent),
-        "unconfirmed_json": _told(window.unconfirmed),
         "parked_until_ms": gate.parked_until,
         "needs_probe": int(gate.needs_probe),
         "probe_in_flight": int(gate.probe_in_flight),
@@ -120,6 +165,7 @@ def _values(window: Window) -> dict[str, Any]:
         "faults": gate.faults,
         "answered": int(gate.answered),
         "park_message": gate.why,
+        **_counts(window),
     }
 
 

@@ -1,10 +1,11 @@
-"""What a window holds, who is refused or paused, and when it will be finished: a sentence each."""
+"""Sentences on windows, refused accounts, paused batches and forecasts."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import tzinfo
 
+from runner import invocation
 from runner.app import reasons
 from runner.app.credits import Credits
 from runner.core.forecast import Forecast
@@ -35,7 +36,7 @@ VERIFY = _("verify the account's e-mail and bind what the provider asks for")
 
 
 def usage(window: Window, *, when: bool = True) -> str:
-    """``2,000 of 2,000 calls spent today``, and what else holds calls back."""
+    """Return ``2,000 of 2,000 calls spent today``, with calls in flight and the reserve."""
     unit = window.unit
     counted = fmt.amount(window.spent, unit)
     if window.limit is not None:
@@ -54,12 +55,12 @@ def usage(window: Window, *, when: bool = True) -> str:
 
 
 def counted(unit: Unit, period: Period) -> str:
-    """``calls today``: what a quota counts, and in which time."""
+    """Return the unit and period of a quota: ``calls today``."""
     return _("{unit} {period}").format(unit=words.UNITS[unit], period=period_name(period))
 
 
 def period_name(found: Period) -> str:
-    """``today``, ``this month``, ``in any 1 min``, ``in all``."""
+    """Return ``today``, ``this month``, ``in any 1 min`` or ``in all``."""
     match found:
         case Calendar("month", _):
             return _("this month")
@@ -76,15 +77,15 @@ def _daily(window: Window) -> bool:
 
 
 def window_lines(windows: Sequence[Window]) -> list[str]:
-    """A line for each window, each said once; shown_windows.py chooses the windows."""
+    """Return a line for each window, without duplicates; see `shown_windows` for the choice."""
     several = len({window.account for window in windows}) > 1
     return list(dict.fromkeys(window_line(window, several=several) for window in windows))
 
 
 def window_line(window: Window, *, several: bool = False) -> str:
-    """A window in full: whose it is, what was spent, and how the limit is known.
+    """Return a window in full: its owner, its usage, and the source of its limit.
 
-    `several`: whether windows of several accounts are shown, so that each names its account.
+    `several`: whether windows of several accounts are shown, so that each line names its account.
     """
     known = SOURCES[window.limit_source] if window.limit is not None else _("limit not known yet")
     label = owner(window) if several else window.model or window.account
@@ -93,7 +94,7 @@ def window_line(window: Window, *, several: bool = False) -> str:
 
 
 def owner(window: Window) -> str:
-    """``Qwen/Qwen3-8B on modelscope``, or the account alone."""
+    """Return ``Qwen/Qwen3-8B on modelscope``, or the account alone."""
     return (
         _("{model} on {account}").format(model=window.model, account=window.account)
         if window.model
@@ -102,7 +103,7 @@ def owner(window: Window) -> str:
 
 
 def balance(found: Credits, now: int, zone: tzinfo | None = None) -> str:
-    """``180.5 credits, 20 frozen (told at 09:20); about 130 of them expire by 09:12 (…)``."""
+    """Return ``180.5 credits, 20 frozen (told at 09:20); about 130 of them expire by 09:12``."""
     frozen = (
         _(", {frozen} frozen").format(frozen=fmt.amount(found.frozen, Unit.CREDITS))
         if found.frozen
@@ -135,7 +136,7 @@ def _expiry(found: Expiry | None, now: int, zone: tzinfo | None) -> str:
 
 
 def unserved(models: Sequence[str]) -> str:
-    """That none of the accounts that are used serves any of `models`, and what to do."""
+    """Return the sentence that no account in use serves any of `models`, with the remedy."""
     names = _(" or ").join(models)
     return _(
         "no account serves {names}; add it to the models of an account, use another "
@@ -144,30 +145,42 @@ def unserved(models: Sequence[str]) -> str:
 
 
 def paused(batch: Batch) -> str:
-    """That a batch was paused, and why if a reason was given; by a person, how it goes on."""
+    """That a batch was paused, why if a reason was given, and how it goes on."""
     return f"{titled(batch)} {is_paused(batch)}"
 
 
 def titled(batch: Batch) -> str:
     """``label reviews (batch 1)``."""
-    return _("{name} (batch {id})").format(name=batch.name, id=batch.id)
+    return titled_as(batch.name, batch.id)
+
+
+def titled_as(name: str | None, number: int) -> str:
+    """The same of a batch of which only this is known; it was deleted if it has no name."""
+    if name is None:
+        return _("batch {id}, which was deleted").format(id=number)
+    return _("{name} (batch {id})").format(name=name, id=number)
 
 
 def is_paused(batch: Batch) -> str:
-    """``is paused: too many rows fail``; by a person, how it goes on."""
-    if batch.pause_reason:
-        return _("is paused: {reason}").format(reason=reasons.told(batch.pause_reason))
+    """``is paused: too many rows fail``, where to see why, and how it goes on."""
     number = batch.part_of or batch.id
-    return _("is paused; it goes on with: midnight resume {id}").format(id=number)
+    resume = invocation.command("resume", number)
+    if not batch.pause_reason:
+        return _("is paused; it goes on with: {command}").format(command=resume)
+    told = _("is paused: {reason}").format(reason=reasons.told(batch.pause_reason))
+    if batch.counts.failed:
+        failures = invocation.command("failures", number)
+        told += _("; see why with: {command}").format(command=failures)
+    return told + _("; it goes on with: {command}").format(command=resume)
 
 
 def quote(reply: str) -> str:
-    """`` ("what the provider said")``; nothing where it said nothing."""
+    """Return `` ("a provider's message")``; empty if there is none."""
     return f' ("{fmt.shortened(reply, LONGEST_QUOTE)}")' if reply else ""
 
 
 def refused(window: Window) -> str:
-    """That the provider refuses an account, and what to do."""
+    """Return the sentence that the provider refuses an account, with the remedy."""
     if is_of_calls(window.gate.why):
         told = _(
             "{account}: the provider refuses the calls of this account{reply}; the token may be "
@@ -183,7 +196,7 @@ def refused(window: Window) -> str:
 
 
 def limit_source(window: Window, now: int, zone: tzinfo | None = None) -> str:
-    """How the limit is known, and since when."""
+    """Return the source of the limit, and when it was learned."""
     if window.limit is None:
         return _("the limit is not known yet")
     if window.limit_learned_at is None:
@@ -194,9 +207,9 @@ def limit_source(window: Window, now: int, zone: tzinfo | None = None) -> str:
 
 
 def finish(found: Forecast, now: int, zone: tzinfo | None = None, *, brief: bool = False) -> str:
-    """``about Thu 27 Nov 09:40``; never to the second, since nobody knows that.
+    """Return ``about Thu 27 Nov 09:40``, to the minute because it is an estimate.
 
-    `brief`: as a table has it, without ``about`` and without what it assumes.
+    `brief`: for a table, without ``about`` and without assumptions.
     """
     if found.calls == 0:
         return _("done")
@@ -216,7 +229,7 @@ def finish(found: Forecast, now: int, zone: tzinfo | None = None, *, brief: bool
 
 
 def calls_a_day(found: Forecast) -> str:
-    """What an untouched day allows, and what is left of this one."""
+    """Return the daily allowance in calls, and what is left of it today."""
     if found.per_day is None:
         return _("no limit is known")
     if found.today is None or found.today == found.per_day:

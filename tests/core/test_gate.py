@@ -17,6 +17,7 @@ from runner.core.gate import (
     Gate,
     ParkReason,
     after_reset,
+    before_burst,
     entered,
     faulted,
     offline_until,
@@ -107,6 +108,18 @@ def test_four_refusals_at_most_meet_a_late_reset_whatever_its_lateness() -> None
         asked.append(now // MINUTE_MS)
         now = reprobe_at(spent(len(asked) - 1), 0, DAY, now)
     assert asked == [0, 10, 91, 765]
+
+
+def test_a_month_that_was_not_reset_is_asked_about_once_a_day() -> None:
+    month = 30 * DAY
+    assert reprobe_at(spent(2), 0, month, now=DAY) == 2 * DAY
+    assert reprobe_at(spent(9), 0, month, now=month - 1) == month
+
+
+def test_calls_that_are_refused_together_wait_as_long_as_the_first() -> None:
+    shut = park(Gate(), 5_000, ParkReason.THROTTLED, "", probe=True)
+    assert throttled_until(before_burst(shut, probe=False), None, 0) == THROTTLE_WAITS_MS[0]
+    assert throttled_until(before_burst(shut, probe=True), None, 0) == THROTTLE_WAITS_MS[1]
 
 
 def test_a_first_refusal_waits_least_whatever_shut_the_gate_before() -> None:

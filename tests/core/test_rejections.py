@@ -7,8 +7,9 @@ import pytest
 from runner.core.admission import Permit
 from runner.core.charging import Outcome
 from runner.core.rejections import NO_STREAK, REJECTIONS, Rejections, Streak, find_systematic
-from runner.core.retry import Fail, JobAction, Release, RetryAt, Succeed, Tries
+from runner.core.retry import Fail, JobAction, Release, RetryAt, Succeed
 from runner.core.settlement import Call, CallJob, JobOutcome, Settlement
+from runner.core.tries import Tries
 from runner.core.verdict import Kind, Verdict
 
 NOW = 1_795_500_000_000

@@ -19,13 +19,21 @@ from runner.core.period import Calendar, Grant
 from runner.core.verdict import Kind, Scope
 from runner.core.window import span_of
 
-SEEDS = range(int(os.environ.get("SEEDS", "60")))
+# Here refusals of calls in flight once made the wait of the first one longer.
+ONCE_WRONG = (244, 626, 916)
+# Here the clock is an hour slow when a month ends that has calls left: those made in that hour look
+# like the old month's, and the new one is asked about once a day until the count has fallen.
+ONE_DAY_LOST = 664
+SEEDS = sorted({*range(int(os.environ.get("SEEDS", "60"))), *ONCE_WRONG})
+FATES = [
+    pytest.param(seed, marks=pytest.mark.xfail) if seed == ONE_DAY_LOST else seed for seed in SEEDS
+]
 WEEK = 7 * DAY
 MONTH = 31 * DAY
 REFUSALS = (Kind.SPENT, Kind.THROTTLED)
 
 
-@pytest.fixture(scope="module", params=SEEDS)  # one after the other: a history serves all tests
+@pytest.fixture(scope="module", params=FATES)  # one after the other: a history serves all tests
 def year(request: pytest.FixtureRequest) -> Year:
     """The history of a seed, checked at every step.
 

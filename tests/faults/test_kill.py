@@ -12,7 +12,7 @@ from typing import Self
 
 import anyio
 
-from runner.store import runners
+from runner.store import liveness
 from runner.store.opening import open_database
 from tests.faults import victim
 from tests.store.kit import rescue_dead, submit
@@ -77,7 +77,7 @@ async def load(path: Path, jobs: int) -> None:
 async def rescue(path: Path) -> None:
     async with open_database(path) as database:
         await rescue_dead(database)
-        assert await runners.alive(database) == []
+        assert await liveness.alive(database) == []
 
 
 def test_a_chain_of_killed_runners_loses_nothing(path: Path) -> None:

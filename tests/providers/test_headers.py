@@ -10,10 +10,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from runner.providers.durations import DAY_MS, LONGEST_MS, STALEST_MS
+from runner.providers.header_names import HeaderNames
 from runner.providers.headers import (
     LONGEST_WAIT_MS,
     OLDER,
-    HeaderNames,
     RateLimitInfo,
     read_date,
     read_quota,

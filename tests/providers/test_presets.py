@@ -15,7 +15,7 @@ from runner.core.verdict import Kind, Reply, Scope, classify
 from runner.core.window import Quota, Source, Unit
 from runner.errors import ConfigError
 from runner.providers.account import QuotaOverrides, quotas_of
-from runner.providers.headers import HeaderNames
+from runner.providers.header_names import HeaderNames
 from runner.providers.presets import Preset, preset, shipped
 from runner.settings import ProviderTable, load_settings
 

@@ -18,7 +18,7 @@ from runner.core.pacing import Pace
 from runner.engine import queue_reader
 from runner.engine.engine import LONGEST_SLEEP_S
 from runner.engine.run import RunOptions
-from runner.store import runners, tables
+from runner.store import liveness, tables
 from tests.support.world import World, simulate
 
 TICK_S = 5.0
@@ -53,7 +53,7 @@ async def a_spent_day(world: World) -> AsyncIterator[None]:
 
 async def unended(world: World) -> list[int]:
     async with world.database.read() as connection:
-        return await runners.unended(connection)
+        return await liveness.unended(connection)
 
 
 def test_the_queue_is_read_again_only_when_somebody_has_written(

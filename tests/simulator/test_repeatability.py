@@ -5,9 +5,10 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
-from runner.simulator import SimulatorConfig
+from runner.simulator import SimulatedProvider, SimulatorConfig
 from runner.simulator.draws import draw_call
 
+NOW = 1_795_000_000_000
 FAULTS = {"error_500": 0.2, "throttle": 0.2, "empty_shell": 0.1, "bad_answer": 0.1}
 
 
@@ -77,3 +78,17 @@ def test_with_every_limit_at_once_equal_seeds_still_give_equal_runs(world: Any) 
     runs = [world(faults=FAULTS, seed=7, **settings).chats(60) for _ in range(2)]
     seen = [[(reply.status_code, reply.headers, reply.content) for reply in run] for run in runs]
     assert seen[0] == seen[1]
+
+
+def test_replies_on_a_step_leave_at_its_multiples_and_no_further_off_than_half_of_it() -> None:
+    now, body = NOW + 33, b'{"model": "m", "messages": [{"role": "user", "content": "hello"}]}'
+    exact, stepped = (
+        SimulatedProvider(SimulatorConfig(models=(), reply_step_ms=step), lambda: now)
+        for step in (1, 100)
+    )
+    pairs = [
+        [one.begin("token", body).plan.delay_ms for one in (exact, stepped)] for _ in range(50)
+    ]
+    assert len({(now + delay) % 100 for delay, _ in pairs}) > 10
+    assert {(now + delay) % 100 for _, delay in pairs} == {0}
+    assert max(abs(delay - other) for delay, other in pairs) <= 50

@@ -29,7 +29,7 @@ from runner.core.settlement import Call, CallJob, JobOutcome, Settlement, settle
 from runner.core.states import BatchState
 from runner.core.verdict import Kind, Scope, Verdict
 from runner.core.window import ONE_CALL, Cost, Count, Quota
-from runner.store import batch_updates, batches, enqueue, jobs, reuse, runners, windows
+from runner.store import batch_updates, batches, enqueue, jobs, liveness, reuse, runners, windows
 from runner.store.apply import apply, unsettled
 from runner.store.batches import Batch, NewBatch
 from runner.store.counts import Changes
@@ -386,5 +386,5 @@ def _settlement(
 async def rescue_dead(database: Database, own_id: int = 0, now: int = NOON) -> int:
     """What a runner does at every tick; returns how many jobs it took back."""
     async with database.read() as connection:
-        suspects = await runners.unended(connection, own_id)
+        suspects = await liveness.unended(connection, own_id)
     return await runners.rescue_dead(database, suspects, now)

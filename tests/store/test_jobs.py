@@ -6,9 +6,9 @@ import pytest
 from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from runner.core.retry import Tries
 from runner.core.settlement import CallJob
 from runner.core.states import Counts
+from runner.core.tries import Tries
 from runner.errors import StoreError
 from runner.store import batch_rows, jobs, results
 from runner.store.counts import Changes

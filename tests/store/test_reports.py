@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from runner.core.gate import Gate
 from runner.core.period import Grant
 from runner.core.quota import Refused
 from runner.core.renewal import windows_at
@@ -11,6 +12,7 @@ from runner.core.states import BatchState
 from runner.core.verdict import Scope
 from runner.core.window import Quota, Source, Unit
 from runner.store import balances, batch_rows, batch_updates, reports, windows
+from runner.store.damage import DamageError
 from runner.store.database import Database
 from runner.store.rescue import rescue
 from tests.store.kit import (
@@ -192,6 +194,38 @@ def test_the_windows_are_the_newest_of_each_account_and_model(store: Store) -> N
             assert (account.model, account.period_key) == ("", "2026-11-25")
             assert (account.spent, account.limit_source) == (10, Source.HEADER)
             assert (model.model, model.period_key, model.previous_spent) == (MODEL, "2026-11-25", 1)
+
+    store.run(main)
+
+
+def test_windows_are_read_as_they_were_stored_whatever_of_them_has_changed(store: Store) -> None:
+    counted = {"spent": 7, "reserved": 2, "by_clients": 1, "last_start_at": NOON, "limit": 9}
+    moments = {"limit_learned_at": NOON, "counted_at": NOON, "unconfirmed": ((NOON, 1),)}
+    parked = {"gate": Gate(parked_until=NOON + HOUR, why="busy"), "spent": 3}
+    ruled = {"limit_source": Source.HEADER, "reserve": 4, "resets_at": NOON + HOUR}
+
+    async def main(database: Database) -> None:
+        async with database.write() as connection:
+            opened = windows_at({}, ACCOUNT, MODEL, QUOTAS, NOON, 0)
+            await windows.store(connection, [], [], opened)
+            before = await windows.latest_windows(connection, [ACCOUNT])
+            for change in (counted, moments, parked, ruled, {"recent": ((NOON, 5),)}):
+                first, *others = before.values()
+                changed = replace(first, **change)
+                await windows.store(connection, before.values(), [changed], others)
+                after = await windows.latest_windows(connection, [ACCOUNT])
+                assert list(after.values()) == [changed, *others]
+                before = after
+
+    store.run(main)
+
+
+def test_a_window_that_has_gone_is_not_taken_for_stored(store: Store) -> None:
+    async def main(database: Database) -> None:
+        async with database.write() as connection:
+            [window, *_] = windows_at({}, ACCOUNT, MODEL, QUOTAS, NOON, 0)
+            with pytest.raises(DamageError):
+                await windows.store(connection, [window], [replace(window, spent=1)], [])
 
     store.run(main)
 

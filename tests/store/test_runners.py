@@ -14,7 +14,7 @@ from runner.core.retry import MAX_CRASHES, RetryAt, SplitPack
 from runner.core.settlement import Call, Settlement
 from runner.core.states import Counts
 from runner.errors import BusyError
-from runner.store import batch_rows, runners
+from runner.store import batch_rows, liveness, runners
 from runner.store.database import Database
 from runner.store.opening import open_database
 from runner.store.rescue import rescue
@@ -70,14 +70,14 @@ def died(path: Path) -> Iterator[int]:
 
 def test_a_runner_is_alive_from_its_first_moment_to_its_last(store: Store) -> None:
     async def main(database: Database) -> None:
-        assert await runners.alive(database) == []
+        assert await liveness.alive(database) == []
         async with runners.registered(database, noon) as one:
             async with runners.registered(database, noon) as two:
                 assert one != two
-                assert await runners.alive(database) == [one, two]
+                assert await liveness.alive(database) == [one, two]
                 assert locks(database.path) == [f"{one}.lock", f"{two}.lock"]
-            assert await runners.alive(database) == [one]
-        assert await runners.alive(database) == []
+            assert await liveness.alive(database) == [one]
+        assert await liveness.alive(database) == []
         assert locks(database.path) == []
 
     store.run(main)
@@ -169,7 +169,7 @@ def test_a_dead_runner_is_rescued_at_once_and_its_lock_file_goes(path: Path) -> 
                 async with runners.registered(database, noon) as living:
                     async with database.write() as connection:
                         await start(connection, await submit(connection), runner_id=dead)
-                    assert await runners.alive(database) == [living]
+                    assert await liveness.alive(database) == [living]
                     assert await rescue_dead(database, living) == 1
                     assert await rescue_dead(database, living) == 0
                     assert locks(path) == [f"{living}.lock"]
@@ -208,7 +208,7 @@ def test_asking_who_lives_rescues_nobody(path: Path) -> None:
     async def main() -> None:
         async with open_database(path) as database:
             with died(path):
-                assert await runners.alive(database) == []
+                assert await liveness.alive(database) == []
 
     anyio.run(main)
     assert rows(path, "SELECT ended_at_ms FROM runners") == [(None,)]
@@ -228,7 +228,7 @@ def test_a_runner_that_cannot_record_its_end_is_found_dead(
                         other.execute("BEGIN IMMEDIATE")
                 other.execute("COMMIT")
             assert kept.value
-            assert await runners.alive(database) == []
+            assert await liveness.alive(database) == []
             await rescue_dead(database)
 
     anyio.run(main)
@@ -241,10 +241,10 @@ def test_a_lock_that_another_process_holds_is_alive(path: Path) -> None:
         async with open_database(path) as database:
             with died(path) as other:
                 with lock_of(path, other):
-                    assert await runners.alive(database) == [other]
+                    assert await liveness.alive(database) == [other]
                     assert await rescue_dead(database) == 0
                 assert await rescue_dead(database) == 0
-                assert await runners.alive(database) == []
+                assert await liveness.alive(database) == []
 
     anyio.run(main)
     assert rows(path, "SELECT ended_at_ms FROM runners") == [(NOON,)]
