@@ -11,10 +11,10 @@ from random import Random
 from typing import TYPE_CHECKING, Literal
 
 from runner.app import accounts
-from runner.app.catalogue import Catalogue
 from runner.app.credits import Purchase
 from runner.app.engine_host import EngineHost, OnStart
 from runner.app.forecasting import Forecaster
+from runner.app.ledger_reports import LedgerReports
 from runner.app.responses import QuotaLine, Ran, Status, Submitted
 from runner.app.reuse_policy import DEFAULT_REUSE, ReusePolicy
 from runner.app.status import StatusReader
@@ -36,13 +36,12 @@ if TYPE_CHECKING:
 
     from runner.app.gateway import Gateway
     from runner.app.notifying import Sent
-    from runner.app.reporting import Report, Wanted
+    from runner.app.reporting import Wanted
     from runner.app.submission import Checked, OnProgress
     from runner.app.suggestions import Suggestion
     from runner.engine.call import Observer
     from runner.engine.progress import Progress, Watcher
     from runner.engine.run import RunOptions
-    from runner.store.reports import DayReport
 
 
 @asynccontextmanager
@@ -80,7 +79,7 @@ async def open_application(
         yield Application(settings, database, clock or SystemClock(), host, environ)
 
 
-class Application(Catalogue):
+class Application(LedgerReports):
     """What one can ask for. Made by `open_application`."""
 
     def __init__(
@@ -211,7 +210,7 @@ class Application(Catalogue):
 
     async def watched(self) -> list[Progress]:
         """How the runs of all processes stand, as far as they tell."""
-        return await self._status.watched()
+        return await self._status.watched(self._clock.now())
 
     async def notify_test(self) -> list[Sent]:
         """Send an event every way that is configured, and say how that went."""
@@ -279,12 +278,6 @@ class Application(Catalogue):
         """The newest window of every quota, as it is or would be opened now."""
         return await self._status.quota(self._clock.now())
 
-    async def ledger_report(self, wanted: Wanted) -> Report:
-        """The ledger, added up as is wanted."""
-        from runner.app.reporting import make_report  # noqa: PLC0415 - only a report
-
-        return await make_report(self.reading, wanted)
-
     async def report_page(self, wanted: Wanted) -> str:
         """The ledger as one HTML page, with charts."""
         from runner.app.report_extras import extras  # noqa: PLC0415 - only a report page
@@ -295,16 +288,6 @@ class Application(Catalogue):
         if wanted.batch is not None:
             more = replace(more, quality=await self.quality(wanted.batch))
         return page(found, more, moment(self._clock.now()))
-
-    async def report(
-        self, *, batch: Batch | None = None, by_model: bool = False
-    ) -> list[DayReport]:
-        """The ledger, by quota day and account."""
-        from runner.store import reports  # noqa: PLC0415 - only a report
-
-        family = [part.id for part in await self.family(batch)] if batch else None
-        async with self._database.read() as connection:
-            return await reports.daily(connection, batch_ids=family, by_model=by_model)
 
     async def answered_before(self, fingerprints: Sequence[bytes]) -> set[bytes]:
         """Which of what is to be asked has been answered, in whichever batch."""

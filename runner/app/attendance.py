@@ -13,6 +13,7 @@ from dataclasses import replace
 
 import anyio
 
+from runner import invocation
 from runner.app import publishing
 from runner.app.catalogue import Catalogue
 from runner.app.events import EventFinder
@@ -23,7 +24,7 @@ from runner.app.responses import QuotaLine
 from runner.core.states import BatchState
 from runner.engine.run import RunOptions
 from runner.errors import RunnerError
-from runner.settings import Settings
+from runner.settings import DEFAULT, Settings
 from runner.store.batches import Batch
 
 
@@ -79,7 +80,10 @@ class Attendance:
     async def _notified(self, options: RunOptions) -> AsyncIterator[RunOptions]:
         """Pause batches that fail, and tell who is to be told."""
         notifier = Notifier(
-            EventFinder(int(self._settings.run.max_failed.removesuffix("%")) / 100),
+            EventFinder(
+                int(self._settings.run.max_failed.removesuffix("%")) / 100,
+                _options(self._settings),
+            ),
             self._settings.notify,
             self._environ,
             publishing.folder(self._database) / "told.json",
@@ -139,3 +143,9 @@ class Attendance:
                 await keeper.write_changed()
             raise failure
         written += await keeper.write_changed()
+
+
+def _options(settings: Settings) -> tuple[invocation.Option, ...]:
+    """With what a command finds this database and this configuration, wherever it is typed."""
+    places = (("db", settings.db), ("config", settings.config))
+    return tuple((f"--{key}", at) for key, at in places if settings.origins[key] != DEFAULT)

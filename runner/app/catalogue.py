@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runner import invocation
 from runner.clock import Clock
 from runner.core.states import BatchState
 from runner.errors import NotFoundError
@@ -80,7 +81,9 @@ class Catalogue:
         remedy = (
             _("one of: {listed}").format(listed=listed)
             if listed
-            else _("queue one with: midnight submit JOBFILE INPUT")
+            else _("queue one with: {command}").format(
+                command=invocation.command("submit", "JOBFILE", "INPUT")
+            )
         )
         raise NotFoundError(_("no batch {name!r}").format(name=name), remedy=remedy)
 

@@ -16,6 +16,7 @@ from itertools import count, zip_longest
 from pathlib import Path
 from typing import Any
 
+from runner import invocation
 from runner.app.client_setups import Connection
 from runner.errors import ConfigError
 from runner.files.target import as_output_errors, atomic_write
@@ -61,8 +62,8 @@ def check_has_file(program: str) -> None:
     """
     if program not in _FILES:
         what = _("{program} reads no file in which this could be written").format(program=program)
-        remedy = _("enter what midnight setup {program} shows; a file have {others}").format(
-            program=program, others=", ".join(_FILES)
+        remedy = _("enter what this shows: {command}; a file have {others}").format(
+            command=invocation.command("setup", program), others=", ".join(_FILES)
         )
         raise ConfigError(what, where="--write", remedy=remedy)
 

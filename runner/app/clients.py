@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import anyio
 
+from runner import invocation
 from runner.clock import LocalZone
 from runner.core.period import read_length
 from runner.engine.client_caps import ClientCaps, day_of
@@ -93,7 +94,7 @@ class Clients:
         if not removed:
             raise NotFoundError(
                 _('no client "{name}" has a key').format(name=name),
-                remedy="midnight serve key list",
+                remedy=invocation.command("serve", "key", "list"),
             )
 
     async def keys(self) -> list[ClientKey]:

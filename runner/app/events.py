@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from runner import invocation
 from runner.app import reasons
 from runner.app.responses import QuotaLine
 from runner.clock import moment
@@ -55,9 +56,15 @@ def _spelt(ms: int) -> str:
 
 @dataclass(slots=True)
 class EventFinder:
-    """Finds events in the progress of one run; `max_failed` is a share, from 0 to 1."""
+    """Finds events in the progress of one run.
+
+    Attributes:
+        max_failed: The share of failures, from 0 to 1, above which a batch is paused.
+        options: The options with which a command finds the database from anywhere.
+    """
 
     max_failed: float
+    options: tuple[invocation.Option, ...] = ()
     _offline_since: int | None = None
     _base: dict[int, tuple[int, int]] = field(default_factory=dict)
 
@@ -68,7 +75,7 @@ class EventFinder:
             if reason.cause is ParkReason.REFUSED and reason.window is not None:
                 yield refused(reason.window.account, reason.why, progress.at)
         yield from self._unreachable(progress)
-        yield from (_paused(batch, progress.at) for batch in progress.paused if batch.pause_reason)
+        yield from (self._paused(one, progress.at) for one in progress.paused if one.pause_reason)
 
     def failing(self, progress: Progress) -> dict[Batch, str]:
         """The batches of which too many rows have failed in this run, and what is said of them."""
@@ -81,8 +88,7 @@ class EventFinder:
             new_failed = failed - before[1]
             ended = new_failed + succeeded - before[0]
             if ended >= JUDGED_ROWS and new_failed > self.max_failed * ended:
-                share = f"{new_failed} of the last {ended} rows have failed"
-                found[batch] = f"{share}: see midnight failures {batch.part_of or batch.id}"
+                found[batch] = f"{new_failed} of the last {ended} rows have failed"
         return found
 
     def _unreachable(self, progress: Progress) -> Iterator[Event]:
@@ -97,6 +103,18 @@ class EventFinder:
                 why=offline[0].why
             )
             yield Event("unreachable", f"unreachable {self._offline_since}", text, progress.at)
+
+    def _paused(self, batch: Batch, at: int) -> Event:
+        number, key = batch.part_of or batch.id, f"failing {batch.id} {batch.pause_reason}"
+        told = _("{name} (batch {id}) is paused: {reason}").format(
+            name=batch.name, id=number, reason=reasons.told(batch.pause_reason)
+        )
+        if batch.counts.failed:
+            failures = invocation.spelt(self.options, "failures", number)
+            told += _("; see why with: {command}").format(command=failures)
+        resume = invocation.spelt(self.options, "resume", number)
+        told += _("; it goes on with: {command}").format(command=resume)
+        return Event("failing", key, told, at, {"batch": number})
 
 
 def _spent(reason: Waiting, at: int) -> Iterator[Event]:
@@ -120,15 +138,6 @@ def refused(account: str, why: str, at: int) -> Event:
         account=account, said=said
     )
     return Event("refused", f"refused {account} {at // 86_400_000}", text, at, {"account": account})
-
-
-def _paused(batch: Batch, at: int) -> Event:
-    number = batch.part_of or batch.id
-    text = _(
-        "{name} (batch {number}) is paused: {pause_reason}; it goes on with: "
-        "midnight resume {number}"
-    ).format(name=batch.name, number=number, pause_reason=reasons.told(batch.pause_reason))
-    return Event("failing", f"failing {number} {batch.pause_reason}", text, at, {"batch": number})
 
 
 def done(batch: Batch, at: int) -> Event:

@@ -6,15 +6,16 @@ It computes with the functions that admit calls, from what it is handed; it read
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from runner.core import selection
 from runner.core.credits import DailyGrants
-from runner.core.demand import Demand, Rules, Waiting
-from runner.core.forecast import Forecast, forecast
+from runner.core.demand import Cap, Demand, Rules, Waiting
+from runner.core.forecast import Forecast, bounded, forecast
 from runner.core.route import Route
 from runner.core.selection import Start, State, Wait
 from runner.core.window import Window
+from runner.engine.client_caps import capped
 from runner.engine.snapshot import (
     Snapshot,
     daily_grants,
@@ -32,12 +33,21 @@ Windows = Mapping[Route, tuple[Window, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """The demands of a queue at one moment, and the state they meet."""
+    """The demands of a queue at one moment, and the state they meet.
+
+    Attributes:
+        demands: What the batches want.
+        state: What they meet.
+        now: The moment (ms since the epoch).
+        daily_grants: The credits that each account is granted a day.
+        most_a_day: By client of the server, how many calls it may make in a day.
+    """
 
     demands: tuple[Demand, ...]
     state: State
     now: int
     daily_grants: DailyGrants
+    most_a_day: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def waiting(self) -> dict[int, Waiting]:
@@ -71,7 +81,16 @@ class Outlook:
             most=most,
             daily_grants=self.daily_grants,
         )
+        for cap in demand.caps:
+            if cap.until is not None and isinstance(cap.whose, str):
+                theirs = sum(_before(calls, demand, one) for one in self._beside(demand, cap))
+                left, a_day = cap.left, self.most_a_day[cap.whose]
+                found = bounded(replace(found, calls=calls + theirs), left, a_day, cap.until)
         return replace(found, calls=calls)
+
+    def _beside(self, demand: Demand, cap: Cap) -> list[Demand]:
+        """The other demands that share a cap."""
+        return [one for one in self.demands if one is not demand and cap in one.caps]
 
     def _demand(self, batch: Batch) -> Demand | None:
         return next((demand for demand in self.demands if demand.key == batch.id), None)
@@ -117,10 +136,14 @@ class Forecaster:
             daily_grants=daily_grants(self.accounts),
         )
 
-    def outlook(self, snapshot: Snapshot, now: int) -> Outlook:
-        """The outlook of a queue at `now`."""
+    def outlook(
+        self, snapshot: Snapshot, now: int, caps: Mapping[str, Cap], most_a_day: Mapping[str, int]
+    ) -> Outlook:
+        """The outlook of a queue at `now`; `caps` are what is left to clients of the server."""
         demands, state = outlook_of(snapshot, self.accounts, self.rules, now)
-        return Outlook(tuple(demands), state, now, daily_grants(self.accounts))
+        owners = {one.id: one.client for one in snapshot.batches.values() if one.client}
+        bounded_demands = tuple(capped(demands, owners, caps))
+        return Outlook(bounded_demands, state, now, daily_grants(self.accounts), most_a_day)
 
 
 def _before(calls: int, demand: Demand, other: Demand) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from runner import invocation
 from runner.app import accounts
 from runner.errors import RunnerError
 from runner.language import _
@@ -68,4 +69,6 @@ def nothing_listed(found: list[Models]) -> RunnerError | None:
     if any(each.names for each in found):
         return None
     reasons = "; ".join(f"{each.account}: {each.why_not}" for each in found)
-    return RunnerError(_("no models are listed"), where=reasons, remedy="midnight doctor")
+    return RunnerError(
+        _("no models are listed"), where=reasons, remedy=invocation.command("doctor")
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from runner import invocation
 from runner.errors import BusyError
 from runner.language import _
 from runner.store import batches, liveness, pruning
@@ -39,7 +40,7 @@ async def delete(database: Database, found: Sequence[Batch], now: int) -> Pruned
         if alive and busy:
             number = busy[0].part_of or busy[0].id
             name = _("{name} (batch {id})").format(name=busy[0].name, id=number)
-            remedy = _("first: midnight cancel {id}").format(id=number)
+            remedy = _("first: {command}").format(command=invocation.command("cancel", number))
             raise BusyError(_("a runner works on {name}").format(name=name), remedy=remedy)
         ids = [part.id for family in families for part in family]
         await pruning.hide(connection, ids, now)

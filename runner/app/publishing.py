@@ -111,12 +111,16 @@ class Publisher:
     watcher: Watcher | None = None
     rates: Rates = field(default_factory=Rates)
     written_at: int = -1
+    rested: bool = False
 
     def __call__(self, progress: Progress) -> None:
         """Publish the progress, unless that was done a moment ago."""
         self.rates.add(progress.at, (*progress.batches, *progress.paused))
-        if abs(progress.at - self.written_at) >= EVERY_MS or progress.stopping:
-            self.written_at = progress.at
+        # It may say nothing more for long once it rests: that is not to be missed.
+        rests = not progress.in_flight
+        due = abs(progress.at - self.written_at) >= EVERY_MS
+        if due or progress.stopping or (rests and not self.rested):
+            self.written_at, self.rested = progress.at, rests
             self._write(progress)
         if self.watcher is not None:
             self.watcher(progress)

@@ -29,7 +29,7 @@ async def extras(reading: Reading, wanted: Wanted, status: Status) -> Extras:
         lost = [
             (error, number)
             for day, error, number in await ledger.reasons(connection, ids)
-            if wanted.includes(day)
+            if wanted.chosen(ids).includes(day)
         ]
         answers = []
         for batch in _labelled(own if wanted.batch is None else []):

@@ -95,18 +95,25 @@ async def next_marked(
     """
     reader, searched = RowReader.of(family), after
     while searched < family[0].rows_loaded and most:
-        numbers, searched = await _marked(reading, reader, searched + 1)
+        numbers, searched = await _marked(reading, reader, searched + 1, most=1)
         if numbers:
             return numbers[0], numbers[0]
         most -= 1
     return None, searched
 
 
-async def _marked(reading: Reading, reader: RowReader, first: int) -> tuple[list[int], int]:
+async def _marked(
+    reading: Reading, reader: RowReader, first: int, most: int = disputed.SEARCHED
+) -> tuple[list[int], int]:
     """Return a page of marked rows that nobody has reviewed, and how far was searched."""
     async with reading() as connection:
         found, last = await disputed.search(
-            connection, reader.voters, reader.check, first, every=bool(reader.gold)
+            connection,
+            reader.voters,
+            reader.check,
+            first,
+            every=bool(reader.gold),
+            most=most,
         )
     return [one.number for one in found if _is_marked(one, reader.gold)], last
 

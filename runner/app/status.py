@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.app import accounts, publishing
+from runner.app.clients import client_caps
 from runner.app.credits import Credits, Purchase, credits_of, priced, purchases_of
-from runner.app.forecasting import Forecaster, Windows, place
+from runner.app.forecasting import Forecaster, Outlook, Windows, place
 from runner.app.publishing import Published
 from runner.app.responses import BatchStatus, QuotaLine, Status
 from runner.core.demand import Waiting
@@ -19,7 +20,7 @@ from runner.core.route import Route, RouteState
 from runner.core.verdict import Scope
 from runner.core.window import NEVER, Key, Unit, Window
 from runner.engine.progress import Progress
-from runner.engine.snapshot import read_snapshot, route_states, windows_of
+from runner.engine.snapshot import Snapshot, read_snapshot, route_states, routes_of, windows_of
 from runner.providers.account import Account
 from runner.settings import DEFAULT, Settings
 from runner.store import batches, liveness, set_aside
@@ -44,7 +45,7 @@ class StatusReader:
             snapshot = await read_snapshot(connection, names)
             every = await batches.list_batches(connection)
             aside = await set_aside.count(connection)
-        outlook = forecaster.outlook(snapshot, now)
+            outlook = await self._outlook(connection, forecaster, snapshot, now)
         said = await self._published()
         waiting = {**outlook.waiting, **_said_of(said, snapshot.latest)}
         alive = await liveness.alive(self.database)
@@ -83,7 +84,8 @@ class StatusReader:
             names = [account.name for account in forecaster.accounts]
             snapshot = await read_snapshot(connection, names)
             every = await batches.runnable(connection)
-        outlook, said = forecaster.outlook(snapshot, now), await self._published()
+            outlook = await self._outlook(connection, forecaster, snapshot, now)
+        said = await self._published()
         found = {one.id: _finish_said(said, one) or outlook.finish(one) for one in every}
         return {
             key: told.finish_at
@@ -91,13 +93,32 @@ class StatusReader:
             if told is not None and told.days and told.finish_at < NEVER
         }
 
-    async def watched(self) -> list[Progress]:
-        """How the runs of all processes stand, as far as they tell."""
+    async def _outlook(
+        self, connection: AsyncConnection, forecaster: Forecaster, snapshot: Snapshot, now: int
+    ) -> Outlook:
+        caps = client_caps(self.settings)
+        clients = {one.client for one in snapshot.batches.values() if one.client}
+        left = await caps.read(connection, clients, now)
+        return forecaster.outlook(snapshot, now, left, caps.most)
+
+    async def watched(self, now: int) -> list[Progress]:
+        """How the runs of all processes stand at `now`, as far as they tell."""
         said = await self._published()
         async with self.database.read() as connection:
             every = {batch.id: batch for batch in await batches.list_batches(connection)}
             known = await latest_windows(connection, [a.name for a in self.forecaster.accounts])
-        return [one.progress(every, known) for one in said]
+        return [one.progress(every, self._touched(one, every, known, now)) for one in said]
+
+    def _touched(
+        self, one: Published, every: Mapping[int, Batch], known: Mapping[Key, Window], now: int
+    ) -> dict[Key, Window]:
+        """The windows that the calls of a runner's batches touch, as they are at `now`."""
+        own = [every[number] for number in (*one.batches, *one.paused) if number in every]
+        accounts = self.forecaster.accounts
+        routes = {route for batch in own for route in routes_of(batch.models, accounts)}
+        found = windows_of(known, accounts, routes, now)
+        windows = sorted({w for each in found.values() for w in each}, key=place)
+        return {(w.account, w.model, w.quota): w for w in windows}
 
     async def _published(self) -> list[Published]:
         """What the runners at work say of themselves; not all of them do."""

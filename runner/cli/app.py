@@ -15,7 +15,7 @@ from typing import Any
 import typer
 from typer.main import get_command
 
-from runner import __version__
+from runner import __version__, invocation
 from runner.cli import exit_codes, global_options
 from runner.cli.global_options import GlobalOptionsGroup, parted, wants_json, wants_traceback
 from runner.cli.session import Session, print_json
@@ -121,6 +121,7 @@ def midnight(
     from runner import logs  # noqa: PLC0415 - not for --help
 
     logs.configure(verbose, log_file, json=log_json, content=log_content)
+    invocation.remember(("--db", db), ("--config", config), ("--account", account))
     context.obj = Session(db=db, config=config, account=account, verbosity=verbose, json=json)
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runner import invocation
 from runner.errors import ConfigError
 from runner.language import _
 
@@ -156,10 +157,10 @@ class JobArguments:
         """The error for one file, where a job file and a dataset are needed."""
         first = str(self.first)
         if self.first.suffix == ".toml":
-            remedy = f"midnight run {first} INPUT.csv -o OUT.csv"
+            remedy = invocation.command("run", first, "INPUT.csv", "-o", "OUT.csv")
             return ConfigError(_("a job file needs a dataset too"), where=first, remedy=remedy)
         what = _("this is no job file, which says what to do with each row")
-        remedy = _("write one with: {command}").format(command=f"midnight init {first}")
+        remedy = _("write one with: {command}").format(command=invocation.command("init", first))
         return ConfigError(what, where=first, remedy=remedy)
 
     def find_dataset(self) -> DatasetFiles:

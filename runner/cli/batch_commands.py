@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from runner import invocation
 from runner.cli import exit_codes
 from runner.cli.options import BatchName, examples
 from runner.cli.session import Session, print_json, session_of
@@ -57,7 +58,9 @@ async def _retry(midnight: Application, name: str, cause: int | None) -> tuple[B
     if cause is not None:
         causes = await midnight.causes(batch)
         if cause > len(causes):
-            remedy = _("see them with: midnight failures {id}").format(id=batch.id)
+            remedy = _("see them with: {command}").format(
+                command=invocation.command("failures", batch.id)
+            )
             raise NotFoundError(
                 _("batch {id} has no cause {cause}").format(id=batch.id, cause=cause), remedy=remedy
             )

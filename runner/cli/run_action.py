@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runner import invocation
 from runner.app.reuse_policy import DEFAULT_REUSE, ReusePolicy
 from runner.cli import as_json
 from runner.cli.arguments import DatasetArguments, JobArguments
@@ -58,7 +59,8 @@ class RunRequest:
         """
         self.reuse_policy.check()
         if self.forever and (self.job or self.no_wait):
-            remedy = _("queue the dataset with: midnight submit JOBFILE INPUT -o OUT")
+            submit = invocation.command("submit", "JOBFILE", "INPUT", "-o", "OUT")
+            remedy = _("queue the dataset with: {command}").format(command=submit)
             raise ConfigError(
                 _("--forever works off all that is queued"), where="run", remedy=remedy
             )
@@ -66,7 +68,8 @@ class RunRequest:
             return
         words, both = dataset.to_argv(), _("name the job file and the dataset too")
         if self.target.path is not None:
-            remedy = _("{both}, or use: midnight export BATCH -o OUT").format(both=both)
+            export = invocation.command("export", "BATCH", "-o", "OUT")
+            remedy = _("{both}, or use: {command}").format(both=both, command=export)
             raise ConfigError(_("-o needs a batch to write"), where="run", remedy=remedy)
         if words:
             raise ConfigError(
@@ -74,7 +77,8 @@ class RunRequest:
             )
         if self.reuse_policy:
             what = _("--fresh and --retry-failed need a dataset")
-            remedy = _("{both}, or use: midnight retry BATCH").format(both=both)
+            retry = invocation.command("retry", "BATCH")
+            remedy = _("{both}, or use: {command}").format(both=both, command=retry)
             raise ConfigError(what, where="run", remedy=remedy)
 
     def to_argv(self) -> list[str | Path]:

@@ -35,7 +35,8 @@ def serve_clients(session: Session, host: str, port: int) -> int:
     allow_more_connections()
     left = session.run(main)
     if not session.json:
-        session.print(_("stopped; what is queued goes on with the next: midnight serve, or run"))
+        told = _("stopped; what is queued goes on with: {serve}, or: {run}")
+        session.print(told.format(serve=session.command("serve"), run=session.command("run")))
     return exit_codes.WORK_LEFT if left else exit_codes.DONE
 
 

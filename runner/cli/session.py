@@ -11,6 +11,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from runner import invocation
 from runner.language import _
 
 if TYPE_CHECKING:
@@ -101,7 +102,9 @@ class Session:
 
         origin, path = self.settings.origins["db"], self.settings.db
         if origin != DEFAULT and not os.path.exists(path):  # noqa: PTH110 - never raises
-            remedy = _("correct the path, or queue something there first: midnight submit")
+            remedy = _("correct the path, or queue something there first: {command}").format(
+                command=self.command("submit", "JOBFILE", "INPUT")
+            )
             raise StoreError(
                 _("{origin} names a database that is not there").format(origin=origin),
                 where=str(path),
@@ -125,7 +128,7 @@ class Session:
     def print(self, *parts: RenderableType) -> None:
         """Print `parts` for people."""
         for part in parts:
-            self.out.print(part, soft_wrap=isinstance(part, str))
+            self.out.print(part, soft_wrap=isinstance(part, str), crop=False)
 
     def answer(self, value: Callable[[], Any], shown: Callable[[], RenderableType]) -> None:
         """Print `value` as JSON, or `shown` for people, whichever was asked for."""
@@ -136,11 +139,7 @@ class Session:
 
     def command(self, *words: str | Path) -> str:
         """The command line for `words`, quoted, with the global options of this one."""
-        import shlex  # noqa: PLC0415
-
-        given = (("--db", self.db), ("--config", self.config), ("--account", self.account))
-        options = [part for name, value in given if value for part in (name, str(value))]
-        return shlex.join(["midnight", *options, *map(str, words)])
+        return invocation.command(*words)
 
 
 def _log_origins(settings: Settings) -> None:

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from runner.app.publishing import STALE_MS
 from runner.cli import as_json, exit_codes
 from runner.cli.session import Session
+from runner.clock import SystemClock
 from runner.engine.progress import Progress
 from runner.language import _
+from runner.wording import fmt
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -47,13 +50,22 @@ async def _watch(console: Console, midnight: Application) -> Status:
         over = True
 
     live = console.is_terminal and not console.is_dumb_terminal
-    screen = LiveScreen(console, hint=HINT if keys.can_read() else _("Ctrl-C: watch no more"))
+    hint = HINT if keys.can_read() else _("Ctrl-C: watch no more")
+    screen = LiveScreen(console, hint=hint)
     with screen if live else nullcontext(), keys.reading({"q": leave}):
         watcher = screen if live else RunLog(console)
         while not over and (found := await midnight.watched()):
+            silence = SystemClock().now() - max(one.at for one in found)
+            screen.say(silent(silence, hint) if silence > STALE_MS else None)
             watcher(merged(found))
             await anyio.sleep(EVERY_S)
     return await midnight.status()
+
+
+def silent(silence: int, hint: str) -> str:
+    """That what is shown is as old as the runner's silence."""
+    told = _("the runner has said nothing for {duration}: this is how things stood then")
+    return f"{told.format(duration=fmt.duration(silence))} · {hint}"
 
 
 def merged(found: Sequence[Progress]) -> Progress:

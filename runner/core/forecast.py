@@ -30,6 +30,7 @@ from runner.core.window import NEVER, Key, Unit, Window, span_of
 # Duration of a call and calls in flight, before any were measured.
 USUAL_CALL_MS = 1_500
 USUAL_CONCURRENCY = 4
+DAY_MS = 24 * 3_600_000
 # After this many periods the rest is extrapolated from their average.
 ENOUGH_PERIODS = 70
 
@@ -94,6 +95,24 @@ def forecast(
     if paid is not None and paid < payable:
         result = replace(result, paid_until=paid_until(paid, states, rules, now, fastest))
     return replace(result, calls=calls, beyond=calls - payable, paid=paid)
+
+
+def bounded(found: Forecast, left: int, a_day: int, ends_at: int) -> Forecast:
+    """Returns a forecast with a daily limit on calls, in addition to the limits of windows.
+
+    Args:
+        found: The forecast without the daily limit.
+        left: The number of calls that may be made until `ends_at`; none if it is below 1.
+        a_day: The number of calls that may be made on each day after it.
+        ends_at: When today ends (ms since the epoch).
+    """
+    over = found.calls - max(0, left)
+    if over <= 0:
+        return found
+    later = -(-over // a_day)
+    earliest = ends_at + (later - 1) * DAY_MS
+    days = max(found.days, later + (left > 0))
+    return replace(found, days=days, finish_at=max(found.finish_at, earliest))
 
 
 def _of_payable(

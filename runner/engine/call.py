@@ -167,7 +167,7 @@ class EndedCall:
     def unstorable(self) -> EndedCall:
         """The same call, settled without what could not be stored; its jobs have failed."""
         verdict = replace(self.result.verdict, why="its settlement could not be stored")
-        failed = Fail("its reply could not be stored; midnight db set-aside shows it")
+        failed = Fail("its reply could not be stored: it is set aside")
         return replace(
             self,
             result=CallResult(verdict),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from runner.core.forecast import Forecast, forecast
@@ -42,11 +42,12 @@ def progress_of(
         trouble: What keeps results from being written, if anything.
     """
     own = tuple(batch for batch in memory.snapshot.batches.values() if run.concerns(batch))
-    routes = {route for batch in own for route in routes_of(batch.models, accounts)}
-    found = windows_of(memory.snapshot.latest, accounts, routes, at + skew_ms)
+    found = _windows(own, memory, accounts, at + skew_ms)
+    held = _windows(run.paused.values(), memory, accounts, at + skew_ms)
     reasons = tuple(reason for reason in wait.reasons if run.covers(reason.key))
     until = min((r.until for r in reasons if r.until is not None), default=None)
-    shown = {window for own_ in found.values() for window in own_ if window.is_known}
+    touched = (*found.values(), *held.values())
+    shown = {window for each in touched for window in each if window.is_known}
     return Progress(
         at=at,
         batches=own,
@@ -59,6 +60,14 @@ def progress_of(
         stopping=run.stopping,
         paused=tuple(run.paused.values()),
     )
+
+
+def _windows(
+    found: Iterable[Batch], memory: Memory, accounts: Sequence[Account], now: int
+) -> dict[Route, tuple[Window, ...]]:
+    """The windows that the calls of these batches touch at `now`, by route."""
+    routes = {route for batch in found for route in routes_of(batch.models, accounts)}
+    return windows_of(memory.snapshot.latest, accounts, routes, now)
 
 
 def _states(

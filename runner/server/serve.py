@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import anyio
 
+from runner import invocation
 from runner.app.application import Application
 from runner.app.drafts import Drafts
 from runner.app.gateway import Gateway
@@ -83,7 +84,8 @@ async def _application(
     await gateway.clients.read()
     if not is_loopback(host) and not gateway.clients.need_keys:
         what = _("beyond this machine only clients with a key are served, and there is no key yet")
-        remedy = _("make one: midnight serve key add NAME; or listen on 127.0.0.1")
+        add = invocation.command("serve", "key", "add", "NAME")
+        remedy = _("make one: {command}; or listen on 127.0.0.1").format(command=add)
         raise ConfigError(what, where=f"--host {host}", remedy=remedy)
     settings = gateway.settings.serve
     hosts = None if host in ANY_ADDRESS else {host, *settings.hosts}

@@ -45,8 +45,8 @@ class ClientSettings(TomlTable):
     """``[serve.clients.NAME]``: what one client may do.
 
     Attributes:
-        max_calls_per_day: The most calls a day that it makes itself, those of its batches not
-            counted; None: as many as the accounts allow.
+        max_calls_per_day: The most calls a day, those of its batches counted too; None: as many as
+            the accounts allow.
         models: The models that it may ask, each with the models that answer for it, the preferred
             one first; if there are any, no others are served to it.
         wait: How long its requests wait for allowance, as ``10m``; None: as ``[serve]`` says.

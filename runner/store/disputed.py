@@ -44,6 +44,7 @@ async def search(
     first: int,
     *,
     every: bool = False,
+    most: int = SEARCHED,
 ) -> tuple[list[Disputed], int]:
     """Finds rows without a review that lack an answer or have different ones, from `first` on.
 
@@ -53,19 +54,22 @@ async def search(
         check: The part that asks rows alone, if there is one.
         first: The number of the row to begin with, from 1.
         every: Whether undisputed rows are returned, too; then each has its `body`.
+        most: The largest number of rows to return, where an index finds them one by one.
 
     Returns:
         The rows, in order, and the number of the last row that was scanned.
     """
     whole = voters[0]
     indexed = len(voters) == 1 and check is None and not every
-    many = max(1, SEARCHED // 4) if every else SEARCHED
-    last = whole.rows_loaded if indexed else min(whole.rows_loaded, first + many - 1)
+    span = max(1, SEARCHED // 4) if every else SEARCHED
+    last = whole.rows_loaded if indexed else min(whole.rows_loaded, first + span - 1)
     query = _query(voters, check, every=every, indexed=indexed).where(
         results.c.job_id.between(whole.first_job + first - 1, whole.first_job + last - 1)
     )
-    matches = await connection.execute(query.order_by(results.c.job_id))
-    return [_disputed(whole, tuple(row), len(voters)) for row in matches], last
+    query = query.order_by(results.c.job_id)
+    matches = await connection.execute(query.limit(most) if indexed else query)
+    disputed = [_disputed(whole, tuple(row), len(voters)) for row in matches]
+    return disputed, disputed[-1].number if indexed and len(disputed) == most else last
 
 
 def _query(

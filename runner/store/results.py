@@ -25,7 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.states import BatchState, JobEvent, JobState, after
-from runner.store import batch_updates, batches, reviews
+from runner.store import batch_updates, batches, call_totals, reviews
 from runner.store.batch_rows import place_of, row_of
 from runner.store.batches import Batch
 from runner.store.counts import Changes
@@ -188,6 +188,7 @@ async def count_finished(connection: AsyncConnection, finished: Mapping[int, int
     """Adds to the numbers of rows that calls have ended; `finished` is by call."""
     rows = [{"call": call, "number": number} for call, number in finished.items()]
     await _COUNT_FINISHED.run(connection, rows)
+    await call_totals.forget(connection, finished)
 
 
 async def forget_failures(connection: AsyncConnection, job_ids: Sequence[int]) -> None:

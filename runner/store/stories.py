@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import func, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -14,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from runner.core.states import CallState
 from runner.store import job_spans
 from runner.store.damage import known
-from runner.store.tables import calls, invalid_replies, jobs, results
+from runner.store.tables import calls, fingerprints, invalid_replies, jobs, results
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,12 @@ class CallRecord:
 
 @dataclass(frozen=True, slots=True)
 class JobStory:
-    """A job, its calls from the first to the last, and its result; None where there is none."""
+    """A job, its calls from the first to the last, and its result; None where there is none.
+
+    Attributes:
+        asked_in: The batch, or part of one, whose call gave the answer; None for its own batch.
+        asks_the_same: Whether the request of that call equals this job's.
+    """
 
     job_id: int
     state: str
@@ -57,6 +63,8 @@ class JobStory:
     error: str | None = None
     reused: bool = False
     recorded_at: int | None = None
+    asked_in: int | None = None
+    asks_the_same: bool = True
 
 
 async def story_of(connection: AsyncConnection, batch_id: int, job_id: int) -> JobStory | None:
@@ -70,11 +78,11 @@ async def story_of(connection: AsyncConnection, batch_id: int, job_id: int) -> J
     )
     replies = {row.call_id: (row.reply, row.reason) for row in invalid}
     call_ids = {*replies, *([ended.call_id] if ended and ended.call_id else [])}
-    if ended is not None and ended.call_id is not None and not ended.reused:
+    if ended is not None and ended.call_id is not None:
         reply = ended.reply if ended.reply is not None else ended.answer
         replies[ended.call_id] = (reply, ended.error)
     records = await _calls(connection, batch_id, job_id, sorted(call_ids), replies)
-    ending = (
+    ending: dict[str, Any] = (
         {}
         if ended is None
         else {
@@ -85,6 +93,8 @@ async def story_of(connection: AsyncConnection, batch_id: int, job_id: int) -> J
             "recorded_at": ended.recorded_at_ms,
         }
     )
+    if ended is not None and ended.reused:
+        ending |= await _origin(connection, batch_id, job_id, ended.call_id)
     return JobStory(
         job_id,
         job.state,
@@ -95,6 +105,22 @@ async def story_of(connection: AsyncConnection, batch_id: int, job_id: int) -> J
         records,
         **ending,
     )
+
+
+async def _origin(
+    connection: AsyncConnection, batch_id: int, job_id: int, call_id: int | None
+) -> dict[str, Any]:
+    """Returns the fields of a story about a reused answer of another batch's call, if it is one."""
+    query = select(calls.c.batch_id, calls.c.jobs_asked).where(calls.c.id == call_id)
+    call = (await connection.execute(query)).first()
+    if call is None or call.batch_id in (None, batch_id):
+        return {}
+    own = select(fingerprints.c.fingerprint).where(fingerprints.c.job_id == job_id)
+    same = await connection.scalars(
+        select(fingerprints.c.job_id).where(fingerprints.c.fingerprint == own.scalar_subquery())
+    )
+    asks_the_same = any(job_spans.include(call.jobs_asked, job) for job in same)
+    return {"asked_in": call.batch_id, "asks_the_same": asks_the_same}
 
 
 async def _calls(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from runner import invocation
 from runner.language import _
 
 # What failures say, and what to do about it; the first that fits is told.
@@ -17,6 +18,7 @@ UNCLEAR = _(
     "synonyms, range, schema)"
 )
 EMPTY = _("more max_tokens, thinking turned off in [parameters], or another model")
+SET_ASIDE = "it is set aside"
 REMEDIES = (
     (r"broke off|finish_reason", _("raise max_tokens in [parameters]")),
     (r"filter|inspection|moderat|inappropriate|sensitive", FILTERED),
@@ -31,4 +33,7 @@ REMEDIES = (
 
 def remedy_for(error: str) -> str | None:
     """What to do about a failure, if anything is known."""
+    if SET_ASIDE in error:
+        command = invocation.command("db", "set-aside")
+        return _("see what could not be stored: {command}").format(command=command)
     return next((r for pattern, r in REMEDIES if re.search(pattern, error, re.IGNORECASE)), None)

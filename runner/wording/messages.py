@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import tzinfo
 
+from runner import invocation
 from runner.app import reasons
 from runner.app.credits import Credits
 from runner.core.forecast import Forecast
@@ -144,21 +145,33 @@ def unserved(models: Sequence[str]) -> str:
 
 
 def paused(batch: Batch) -> str:
-    """That a batch was paused, and why if a reason was given; by a person, how it goes on."""
+    """That a batch was paused, why if a reason was given, and how it goes on."""
     return f"{titled(batch)} {is_paused(batch)}"
 
 
 def titled(batch: Batch) -> str:
     """``label reviews (batch 1)``."""
-    return _("{name} (batch {id})").format(name=batch.name, id=batch.id)
+    return titled_as(batch.name, batch.id)
+
+
+def titled_as(name: str | None, number: int) -> str:
+    """The same of a batch of which only this is known; it was deleted if it has no name."""
+    if name is None:
+        return _("batch {id}, which was deleted").format(id=number)
+    return _("{name} (batch {id})").format(name=name, id=number)
 
 
 def is_paused(batch: Batch) -> str:
-    """``is paused: too many rows fail``; by a person, how it goes on."""
-    if batch.pause_reason:
-        return _("is paused: {reason}").format(reason=reasons.told(batch.pause_reason))
+    """``is paused: too many rows fail``, where to see why, and how it goes on."""
     number = batch.part_of or batch.id
-    return _("is paused; it goes on with: midnight resume {id}").format(id=number)
+    resume = invocation.command("resume", number)
+    if not batch.pause_reason:
+        return _("is paused; it goes on with: {command}").format(command=resume)
+    told = _("is paused: {reason}").format(reason=reasons.told(batch.pause_reason))
+    if batch.counts.failed:
+        failures = invocation.command("failures", number)
+        told += _("; see why with: {command}").format(command=failures)
+    return told + _("; it goes on with: {command}").format(command=resume)
 
 
 def quote(reply: str) -> str:

@@ -7,13 +7,16 @@ run sleeps until midnight, the countdown is drawn once a minute.
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from threading import Event, Lock, Thread
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.control import Control
 from rich.live import Live
 from rich.progress_bar import ProgressBar
+from rich.segment import ControlType, Segment, Segments
 from rich.table import Table
 from rich.text import Text
 
@@ -26,6 +29,8 @@ from runner.wording import fmt
 CHECK_EVERY_S = 0.25
 CHECKS_WHILE_QUIET = 4  # without news, the countdown is updated once a second
 BAR_WIDTH = 16
+# A terminal as wide as this has room for the output beside each batch.
+WIDE = 120
 MOST_BATCHES = 12
 
 
@@ -39,6 +44,8 @@ class LiveScreen:
         self._clock = clock or SystemClock()
         self._latest: Progress | None = None
         self._shown: tuple[RunView, int] | None = None
+        self._frame: list[int] = []  # how wide each of its lines is
+        self._said: str | None = None
         self._news = False
         self._drawing = Lock()
         self._ended = Event()
@@ -47,6 +54,10 @@ class LiveScreen:
     def __call__(self, progress: Progress) -> None:
         """Keep the progress, to be drawn within a quarter of a second."""
         self._latest, self._news = progress, True
+
+    def say(self, text: str | None) -> None:
+        """Show `text` in the place of the hint, at once; None: the hint again."""
+        self._said, self._news = text, True
 
     def __enter__(self) -> Self:
         self._live.start()
@@ -80,9 +91,47 @@ class LiveScreen:
             if self._latest is None:
                 return
             view = self._viewer.view(self._latest, self._clock.now())
-            if (view, self._console.width) != self._shown:
-                self._shown = view, self._console.width
-                self._live.update(drawn(view, self._console.width), refresh=True)
+            if self._said is not None:
+                view = replace(view, hint=self._said)
+            options = self._console.options
+            width = options.max_width
+            if (view, width) != self._shown:
+                self._climb(width)
+                self._shown, frame = (view, width), drawn(view, width)
+                lines = [*map(_trimmed, self._console.render_lines(frame, options, pad=False))]
+                self._frame = [Segment.get_line_length(line) for line in lines]
+                self._live.update(Group(*map(_Line, lines)), refresh=True)
+
+    def _climb(self, width: int) -> None:
+        """Go up by the lines that a terminal has added, which was made narrower, and clear them.
+
+        Terminals break the lines of the frame that no longer fit, and rich knows of none of that.
+        """
+        added = sum(max(0, -(-line // width) - 1) for line in self._frame)
+        if added and self._shown is not None and width < self._shown[1]:
+            up = (ControlType.CURSOR_UP, 1), (ControlType.ERASE_IN_LINE, 2)
+            self._console.control(
+                Control(ControlType.CARRIAGE_RETURN, (ControlType.ERASE_IN_LINE, 2), *up * added)
+            )
+
+
+class _Line(Segments):
+    """A line that was rendered before."""
+
+    def __rich_console__(self, _console: Console, _options: ConsoleOptions) -> RenderResult:
+        yield from self.segments
+        yield Segment.line()
+
+
+def _trimmed(line: list[Segment]) -> list[Segment]:
+    """A line without the blanks at its end: they would be broken, too."""
+    kept = list(line)
+    while kept and not kept[-1].text.strip():
+        kept.pop()
+    if kept:
+        last = kept.pop()
+        kept.append(Segment(last.text.rstrip(), last.style))
+    return kept
 
 
 def drawn(view: RunView, width: int = 80) -> RenderableType:
@@ -90,11 +139,12 @@ def drawn(view: RunView, width: int = 80) -> RenderableType:
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(overflow="fold")
+    outputs = () if width >= WIDE or not view.outputs else (view.outputs,)
     _add(grid, _("now"), view.now, "cyan")
     _add(grid, _("speed"), (view.speed,) if view.speed else ())
     _add(grid, _("today"), view.today)
     _add(grid, _("finish"), (view.finish,) if view.finish else ())
-    _add(grid, _("output"), (view.outputs,) if view.outputs else ())
+    _add(grid, _("output"), outputs)
     if view.trouble:
         grid.add_row(
             _("trouble"),
@@ -107,10 +157,13 @@ def _batches(view: RunView, width: int) -> RenderableType:
     """A line a batch: those with work first, as many as there is room for."""
     lines = sorted(view.batches, key=lambda line: line.done >= line.rows)
     shown, hidden = lines[:MOST_BATCHES], len(lines) - MOST_BATCHES
-    table = Table.grid(padding=(0, 2))
-    table.add_column(overflow="ellipsis", no_wrap=True, max_width=max(24, width - 52))
-    for _line in range(3):
-        table.add_column(no_wrap=True)
+    table = Table.grid(padding=(0, 2), expand=True)
+    table.add_column(overflow="ellipsis", no_wrap=True, max_width=max(24, (width - 52) // 2 + 12))
+    table.add_column(ratio=1, min_width=BAR_WIDTH)
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True)
+    if width >= WIDE:
+        table.add_column(overflow="ellipsis", no_wrap=True, max_width=width // 4)
     for line in shown:
         failed = (
             Text(_("{failed} failed").format(failed=fmt.number(line.failed)), "red")
@@ -119,11 +172,10 @@ def _batches(view: RunView, width: int) -> RenderableType:
         )
         table.add_row(
             Text(line.name, "bold"),
-            ProgressBar(
-                total=max(1, line.rows), completed=line.done, width=BAR_WIDTH, style="bright_black"
-            ),
+            ProgressBar(total=max(1, line.rows), completed=line.done, style="bright_black"),
             Text(fmt.beside(fmt.out_of(line.done, line.rows), fmt.percent(line.done, line.rows))),
             Text(_("paused"), "yellow") if line.paused else failed,
+            *([Text(f"→ {line.output}" if line.output else "")] if width >= WIDE else []),
         )
     more = [
         Text(

@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from runner import invocation
 from runner.app.report_words import LABELS, OUTCOMES
 from runner.app.reporting import Line, Report
 from runner.cli.render import report_pictures
@@ -51,7 +52,8 @@ def report(found: Report) -> RenderableType:
 def _nothing(found: Report) -> str:
     if found.wanted.since or found.wanted.until or found.wanted.batch:
         return _("no call was made for that, or then")
-    return _("no call was made yet; start with: midnight run JOBFILE INPUT -o OUT")
+    run = invocation.command("run", "JOBFILE", "INPUT", "-o", "OUT")
+    return _("no call was made yet; start with: {command}").format(command=run)
 
 
 def _label_columns(found: Report) -> list[str]:

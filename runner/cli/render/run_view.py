@@ -98,7 +98,9 @@ class RunViewer:
             batches=tuple(_line(batch, paused=batch.id in paused) for batch in known),
             now=self._now(progress, now),
             speed=fmt.speed(self._rates.rows_a_minute, self._rates.rows_a_call),
-            today=self._today(progress),
+            today=tuple(
+                messages.window_lines(shown_windows.today(self._windows, progress.waiting))
+            ),
             finish=self._finish(progress, now),
             trouble=progress.trouble,
             hint=STOP_NOW_HINT if progress.stopping else self._hint,
@@ -116,11 +118,6 @@ class RunViewer:
                 if window.primary and window.period_key
             }
         )
-
-    def _today(self, progress: Progress) -> tuple[str, ...]:
-        if progress.paused and not progress.batches:
-            return ()  # nothing is read of windows that nobody needs now
-        return tuple(messages.window_lines(shown_windows.today(self._windows, progress.waiting)))
 
     def _now(self, progress: Progress, now: int) -> tuple[str, ...]:
         flying = _("{calls} in flight").format(calls=fmt.count(progress.in_flight, "call"))

@@ -9,7 +9,7 @@ from rich.text import Text
 from runner.app import reasons
 from runner.app.publishing import STALE_MS, Published
 from runner.app.responses import BatchStatus, Status
-from runner.cli.render.layout import table
+from runner.cli.render.layout import Hint, table
 from runner.cli.render.quota_tables import refusals
 from runner.core.states import BatchState
 from runner.language import _
@@ -32,7 +32,7 @@ STATE_STYLES = {
     BatchState.CANCELLED: "red",
 }
 NOTHING_QUEUED = _("nothing is queued yet")
-FIRST_STEPS = _("start with: midnight init, then midnight run JOBFILE INPUT -o OUT")
+FIRST_STEPS = _("start with: {init}, then {run} JOBFILE INPUT -o OUT")
 NOBODY = _("nobody is working on it; start with:")
 
 
@@ -45,26 +45,27 @@ def status(found: Status, command: str, *, why: bool = False) -> RenderableType:
         why: Whether to explain what holds each batch back, down to the window.
     """
     if not found.batches:
-        parts: list[RenderableType] = [Text(f"{NOTHING_QUEUED}{fmt.SEMICOLON}{FIRST_STEPS}")]
+        first = FIRST_STEPS.format(init=f"{command} init", run=f"{command} run")
+        parts: list[RenderableType] = [Hint(f"{NOTHING_QUEUED}{fmt.SEMICOLON}{first}")]
         return Group(*parts, *_set_aside(found, command))
     remarks = _explanations(found) if why else _remarks(found)
-    runners = _runners(found, f"{command} run")
+    runners = _runners(found, command)
     waiting = [line.waiting for line in found.batches if line.waiting is not None]
     today = messages.window_lines(shown_windows.today(found.windows, waiting))
     parts = [*runners, Text(), _batches(found), *remarks, Text(), Text(_("Today"), "bold")]
     parts += [Text(f"  {line}") for line in today]
     parts += [Text(f"  {credit_messages.purchase(each)}") for each in found.purchases]
-    rest = [*refusals(found.windows), *_set_aside(found, command)]
+    rest: list[RenderableType] = [*refusals(found.windows), *_set_aside(found, command)]
     return Group(*parts, *([Text()] if rest else []), *rest)
 
 
-def _set_aside(found: Status, command: str) -> list[Text]:
+def _set_aside(found: Status, command: str) -> list[Hint]:
     """That some settlements could not be stored, and the command that shows them."""
     if not found.set_aside:
         return []
     number = fmt.count(found.set_aside, "settlement")
     return [
-        Text(
+        Hint(
             _("{number} could not be stored: {command} db set-aside").format(
                 number=number, command=command
             ),
@@ -116,10 +117,10 @@ def _finish(line: BatchStatus, found: Status) -> str:
     return messages.finish(line.forecast, found.at, brief=True)
 
 
-def _remarks(found: Status) -> list[Text]:
+def _remarks(found: Status) -> list[RenderableType]:
     """What each batch waits for, why one was paused, and which no account serves."""
     lines = [(line.batch, remarks.of_batch(line, found)) for line in found.batches]
-    said = [Text(f"{batch.id} {batch.name}: {remark}") for batch, remark in lines if remark]
+    said = [Hint(f"{batch.id} {batch.name}: {remark}") for batch, remark in lines if remark]
     return [Text(), *said] if said else []
 
 
@@ -157,10 +158,10 @@ def _at_rest(line: BatchStatus) -> str:
     )
 
 
-def _runners(found: Status, run: str) -> list[Text]:
+def _runners(found: Status, command: str) -> list[RenderableType]:
     """Who is at work, and what each says of itself; or what to do, if nobody is."""
     if not found.runners:
-        return [_nobody(found, run)]
+        return [_nobody(found, command)]
     head = Text(_("{runners} at work").format(runners=fmt.count(found.runners, "runner")), "green")
     return [head, *(Text(f"  {_said(one, found.at)}") for one in found.published)]
 
@@ -188,12 +189,16 @@ def _said(one: Published, now: int) -> str:
     return f"{who}: {said}"
 
 
-def _nobody(found: Status, run: str) -> Text:
+def _nobody(found: Status, command: str) -> RenderableType:
     if any(runnable(line.batch) and not line.unserved for line in found.batches):
-        return Text(f"{NOBODY} {run}", "yellow")
+        return Hint(f"{NOBODY} {command} run", "yellow")
     paused = [b for b in (line.batch for line in found.batches) if b.state is BatchState.PAUSED]
-    if any(not batch.done for batch in paused):
-        return Text(_("what is left is paused; go on with: midnight resume BATCH"), "yellow")
+    left = [str(batch.part_of or batch.id) for batch in paused if not batch.done]
+    if left:
+        number = left[0] if len(set(left)) == 1 else "BATCH"
+        resume = f"{command} resume {number}"
+        told = _("what is left is paused; go on with: {command}").format(command=resume)
+        return Hint(told, "yellow")
     if any(line.unserved for line in found.batches):
         return Text(_("nothing is left to do that an account serves"), "yellow")
     return Text(_("nothing is left to do"), "green")

@@ -9,12 +9,14 @@ from rich.text import Text
 
 from runner import exact_json
 from runner.app import reasons
-from runner.app.story import RowStory
+from runner.app.story import KeptAnswer, RowStory
 from runner.core.states import CallState, JobState
 from runner.language import _
 from runner.store.reviews import Review
 from runner.store.stories import CallRecord, JobStory
-from runner.wording import calls, fmt
+from runner.wording import calls, fmt, messages
+
+Prompt = tuple[tuple[str, str], ...]
 
 
 def as_object(found: RowStory) -> dict[str, Any]:
@@ -23,8 +25,8 @@ def as_object(found: RowStory) -> dict[str, Any]:
         "batch": found.batch.id,
         "row": found.number,
         "input": exact_json.loads(found.row),
-        "prompt": [{"role": role, "content": content} for role, content in found.prompt],
-        "jobs": [_job_object(part, one) for part, one in found.parts],
+        "prompt": _messages(found.prompt),
+        "jobs": [_job_object(part, one, found.kept.get(part)) for part, one in found.parts],
         "reviews": [_review_object(one) for one in found.reviews],
     }
 
@@ -39,13 +41,26 @@ def _review_object(found: Review) -> dict[str, Any]:
     }
 
 
-def _job_object(part: str, one: JobStory) -> dict[str, Any]:
+def _messages(prompt: Prompt) -> list[dict[str, str]]:
+    return [{"role": role, "content": content} for role, content in prompt]
+
+
+def _kept_object(kept: KeptAnswer) -> dict[str, Any]:
+    return {
+        "batch": kept.batch_id,
+        "asked_the_same": kept.same,
+        "prompt": _messages(kept.prompt) or None,
+    }
+
+
+def _job_object(part: str, one: JobStory, kept: KeptAnswer | None) -> dict[str, Any]:
     return {
         "part": part or None,
         "state": one.state,
         "answer": one.answer,
         "error": one.error,
         "reused": one.reused,
+        "kept_from": None if kept is None else _kept_object(kept),
         "recorded_at": None if one.recorded_at is None else fmt.iso(one.recorded_at),
         "calls": [
             {
@@ -80,16 +95,35 @@ def story(found: RowStory, now: int) -> RenderableType:
         ),
         Text(found.row, "dim"),
     ]
-    for role, content in found.prompt:
-        parts += [Text(), Text(role, "bold cyan"), Text(content)]
+    parts += _prompt(found.prompt if found.is_asked_here else ())
     for name, one in found.parts:
+        kept = found.kept.get(name)
         parts += [Text(), Text(name, "bold")] if name else [Text()]
+        parts += _kept(kept) if kept is not None else []
         for call in one.calls:
             parts += _call(call, now)
-        parts += _end(one, now)
+        parts += _end(one, kept, now)
     for review in found.reviews:
         parts.append(_review(review, now))
     return Group(*parts)
+
+
+def _prompt(prompt: Prompt) -> list[RenderableType]:
+    told: list[RenderableType] = []
+    for role, content in prompt:
+        told += [Text(), Text(role, "bold cyan"), Text(content)]
+    return told
+
+
+def _kept(kept: KeptAnswer) -> list[RenderableType]:
+    """From which batch an answer was taken over, and what had been asked there."""
+    name = messages.titled_as(kept.name, kept.batch_id)
+    if kept.same:
+        return [Text(_("kept from {batch}, which asked the same").format(batch=name), "cyan")]
+    if not kept.prompt:
+        return [Text(_("kept from {batch}, whose prompt is not known").format(batch=name), "cyan")]
+    told = Text(_("kept from {batch}, which asked:").format(batch=name), "cyan")
+    return [told, *_prompt(kept.prompt), Text()]
 
 
 def _review(found: Review, now: int) -> RenderableType:
@@ -140,9 +174,9 @@ def _call(call: CallRecord, now: int) -> list[RenderableType]:
     return told
 
 
-def _end(one: JobStory, now: int) -> list[RenderableType]:
+def _end(one: JobStory, kept: KeptAnswer | None, now: int) -> list[RenderableType]:
     if one.answer is not None:
-        how = _(", from another row's call") if one.reused else ""
+        how = _(", from another row's call") if one.reused and kept is None else ""
         return [Text(_("answer: {answer}{how}").format(answer=one.answer, how=how), "bold green")]
     if one.error is not None:
         return [Text(_("failed: {error}").format(error=reasons.told(one.error)), "bold red")]

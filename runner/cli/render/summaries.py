@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from rich.cells import cell_len, set_cell_size
 from rich.console import Group, RenderableType
 from rich.text import Text
 
@@ -13,16 +13,13 @@ from runner.app import reasons
 from runner.app.outputs import Written
 from runner.app.responses import Ran
 from runner.cli.render import report_tables
-from runner.cli.render.layout import facts
+from runner.cli.render.layout import Hint, facts
 from runner.core.ending import Ending
 from runner.core.states import BatchState
 from runner.core.window import Window
 from runner.language import _
 from runner.store.batches import Batch
 from runner.wording import fmt, messages, shown_windows, wait_messages, words
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +43,8 @@ def summary(found: Summary) -> RenderableType:
     """How a run ended, and what to type next."""
     batches = found.ran.batches
     if not batches:
-        return Text(_("nothing is queued; queue a dataset with: midnight submit JOBFILE INPUT"))
+        submit = f"{found.prefix} submit JOBFILE INPUT"
+        return Hint(_("nothing is queued; queue a dataset with: {command}").format(command=submit))
     parts: list[RenderableType] = [_headline(found)]
     pairs = [
         (_("batch {id}").format(id=batch.id), f"{batch.name}: {_stand(batch)}") for batch in batches
@@ -54,10 +52,11 @@ def summary(found: Summary) -> RenderableType:
     today = shown_windows.today(found.windows, found.ran.waiting)
     pairs += [(_("today"), line) for line in messages.window_lines(today)]
     pairs += [(_("output"), _output(one, batches)) for one in found.ran.outputs]
-    for batch in batches:
-        pairs += _advice(batch, found)
-    parts.append(facts(pairs))
-    return Group(*parts)
+    advice = [pair for batch in batches for pair in _advice(batch, found)]
+    width = max(cell_len(name) for name, _told in [*pairs, *advice])
+    known = facts((set_cell_size(name, width), told) for name, told in pairs)
+    hints = [Hint(told, head=f"  {set_cell_size(name, width)}  ") for name, told in advice]
+    return Group(*parts, known, *hints)
 
 
 def unfinished(ran: Ran) -> bool:

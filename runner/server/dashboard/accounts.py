@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import groupby
 
+import anyio
 from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
@@ -13,15 +14,17 @@ from runner.app.application import Application
 from runner.app.live import LiveOverview
 from runner.app.report_page import days_chart, hours_chart
 from runner.app.report_words import OUTCOMES
-from runner.app.reporting import Report, Wanted
+from runner.app.reporting import Report
 from runner.core.gate import ParkReason
 from runner.core.window import Unit, Window
+from runner.language import _
 from runner.server.dashboard.live import Cached, Piece
 from runner.server.dashboard.pages import render, show
 from runner.server.dashboard.visits import Visit
 from runner.wording import messages, shown_windows
 
 _MOST_DAYS = 60
+_ADD_UP_EVERY_S = 600.0
 
 
 class AccountPages:
@@ -30,7 +33,7 @@ class AccountPages:
     def __init__(self, midnight: Application, live: LiveOverview) -> None:
         self._midnight = midnight
         self._live = live
-        self._report = Cached(lambda: midnight.ledger_report(Wanted()))
+        self._report = Cached(lambda: midnight.latest_days(_MOST_DAYS))
 
     async def accounts(self, request: Request, visit: Visit, *, keyed: bool) -> Response:
         """Every window, and where each of its figures is known from."""
@@ -40,6 +43,12 @@ class AccountPages:
     async def account_pieces(self, _request: Request, _visit: Visit) -> list[Piece]:
         """The accounts, as one piece."""
         return [await self._accounts(await self._report.get())]
+
+    async def work(self) -> None:
+        """Have ended calls added up before somebody waits for it, until it is cancelled."""
+        while True:
+            await self._midnight.add_up_calls()
+            await anyio.sleep(_ADD_UP_EVERY_S)
 
     async def _accounts(self, report: Report | None) -> Piece:
         latest = await self._live.latest()
@@ -63,12 +72,17 @@ class AccountPages:
     async def calls(self, request: Request, visit: Visit, *, keyed: bool) -> Response:
         """The calls of each day, as the reports have them."""
         report = await self._report.soon()
-        pieces = [Piece("calls", render("_adding.html")) if report is None else _calls(report)]
+        pieces = [_adding(request) if report is None else _calls(report)]
         return show("calls.html", request, pieces, visit=visit, keyed=keyed, at="calls")
 
     async def call_pieces(self, _request: Request, _visit: Visit) -> list[Piece]:
         """The charts and the figures, as one piece."""
         return [_calls(await self._report.get())]
+
+
+def _adding(request: Request) -> Piece:
+    told = _("The ledger is being added up; the charts come as soon as it is.")
+    return Piece("calls", render("_adding.html", told=told, here=request.url.path))
 
 
 def _calls(report: Report) -> Piece:

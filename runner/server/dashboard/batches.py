@@ -160,26 +160,29 @@ class BatchPages:
 
     async def failures(self, request: Request, visit: Visit, *, keyed: bool) -> Response:
         """The causes of a batch's failures, and its first failed rows."""
+        batch = await self._batch(request)
+        causes = await self._causes_of(batch).soon()
+        told = _("The failures are being counted; they come as soon as they are.")
+        adding = Piece("causes", render("_adding.html", told=told, here=request.url.path))
         return show(
             "failures.html",
             request,
-            await self.failure_pieces(request, visit),
+            [adding if causes is None else _causes(batch, causes, visit)],
             visit=visit,
             keyed=keyed,
             at="batches",
-            batch=await self._batch(request),
+            batch=batch,
         )
 
     async def failure_pieces(self, request: Request, visit: Visit) -> list[Piece]:
         """The causes of a batch's failures, as one piece."""
         batch = await self._batch(request)
+        return [_causes(batch, await self._causes_of(batch).get(), visit)]
+
+    def _causes_of(self, batch: Batch) -> Cached[list[CauseView]]:
         while len(self._causes) > _MOST_KEPT:
             del self._causes[next(iter(self._causes))]
-        find = partial(self._find_causes, batch)
-        causes = await self._causes.setdefault(batch.id, Cached(find)).get()
-        return [
-            Piece("causes", render("_causes.html", batch=batch, causes=causes, visit=visit)),
-        ]
+        return self._causes.setdefault(batch.id, Cached(partial(self._find_causes, batch)))
 
     async def _find_causes(self, batch: Batch) -> list[CauseView]:
         found = (await self._midnight.causes(batch))[:_MOST_CAUSES]
@@ -236,6 +239,11 @@ class BatchPages:
             if batch.id == number:
                 return batch
         raise NotFoundError(_("there is no such batch"), remedy=_("it may have been deleted"))
+
+
+def _causes(batch: Batch, causes: list[CauseView], visit: Visit) -> Piece:
+    html = render("_causes.html", batch=batch, causes=causes, visit=visit)
+    return Piece("causes", html)
 
 
 def _wanted(request: Request, batch: Batch) -> Wanted:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from urllib.parse import parse_qs
 
+import anyio
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -52,6 +53,7 @@ _STATIC = {
     "dashboard.css": "text/css",
     "htmx.min.js": "text/javascript",
     "htmx-sse.min.js": "text/javascript",
+    "live.js": "text/javascript",
     "review.js": "text/javascript",
     "icon.svg": "image/svg+xml",
 }
@@ -79,6 +81,7 @@ class Dashboard:
         self._live = overview
         self._visits = Visits(gateway.clients)
         self._watchers = 0
+        self._accounts = AccountPages(midnight, overview)
         self._review = ReviewPages(midnight, self._visits.name_of)
         self._app = Starlette(
             routes=[
@@ -99,7 +102,7 @@ class Dashboard:
 
     def _routes_of_pages(self, midnight: Application, overview: LiveOverview) -> list[Route]:
         """What shows how things stand, each page with what keeps it up to date; and its forms."""
-        pages, accounts = BatchPages(midnight, overview), AccountPages(midnight, overview)
+        pages, accounts = BatchPages(midnight, overview), self._accounts
         batch = "/batches/{batch}"
         shown: Sequence[tuple[str, Page, MakePieces]] = (
             ("", self._now, self._now_pieces),
@@ -139,7 +142,9 @@ class Dashboard:
 
     async def work(self) -> None:
         """Do what is left to do after requests, until it is cancelled."""
-        await self._review.work()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._review.work)
+            tasks.start_soon(self._accounts.work)
 
     def _look(self, show: Page) -> Callable[[Request], Awaitable[Response]]:
         """A page for those who may look; others are asked for a key."""
