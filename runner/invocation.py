@@ -1,6 +1,6 @@
-"""The command lines that messages name: they work when they are pasted.
+"""Command lines for messages, which work when they are pasted.
 
-So the global options with which this process was started, its database above all, stand in each.
+Each contains the global options with which this process was started, such as its database.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ _options: tuple[Option, ...] = ()
 
 
 def remember(*options: Option) -> None:
-    """Keep the global options of this process; those of an earlier command are forgotten."""
+    """Store the global options of this process, replacing those of an earlier command."""
     global _options  # noqa: PLW0603 - a process has one command line
     _options = options
 
 
 def command(*words: object) -> str:
-    """The command line for `words`, quoted, with the global options of this process."""
+    """Return the command line for `words`, quoted, with the global options of this process."""
     return spelt(_options, *words)
 
 
 def spelt(options: Iterable[Option], *words: object) -> str:
-    """The command line for `words`, quoted, with `options`."""
+    """Return the command line for `words`, quoted, with `options`."""
     import shlex  # noqa: PLC0415 - not for --help
 
     given = [part for name, value in options if value for part in (name, str(value))]
