@@ -88,7 +88,7 @@ def require_endpoint(settings: Settings, url: str) -> None:
 
 
 def rules_for(settings: Settings, pace: Pace | None = None) -> Rules:
-    """Return the rules for spending the allowance; `pace` overrides the configured pace."""
+    """How the user wants a run to spend; `pace` goes before the configured one."""
     run = settings.run
     zone = ZoneInfo(run.zone) if run.zone else LocalZone()
     return Rules(pace or run.pace, read_hours(run.hours, zone) if run.hours else None)
