@@ -209,7 +209,7 @@ class Application(LedgerReports):
         return Ran(ending, tuple(worked_on), waiting, unserved, tuple(written))
 
     async def watched(self) -> list[Progress]:
-        """How the runs of all processes stand, as far as they tell."""
+        """Return the progress that the runs of all processes publish."""
         return await self._status.watched(self._clock.now())
 
     async def notify_test(self) -> list[Sent]:
