@@ -26,11 +26,7 @@ async def extras(reading: Reading, wanted: Wanted, status: Status) -> Extras:
         every = await batches.list_batches(connection)
         own = [b for b in every if wanted.batch is None or wanted.batch.id in (b.id, b.part_of)]
         ids = None if wanted.batch is None else [batch.id for batch in own]
-        lost = [
-            (error, number)
-            for day, error, number in await ledger.reasons(connection, ids)
-            if wanted.chosen(ids).includes(day)
-        ]
+        lost = await ledger.reasons(connection, wanted.chosen(ids))
         answers = []
         for batch in _labelled(own if wanted.batch is None else []):
             found = await stories.common_answers(
