@@ -50,6 +50,8 @@ class Wanted:
 
 
 MARKED = Wanted()
+# Rows of a batch that are searched in a second or so, votes included.
+MOST_COUNTED = 100_000
 
 
 @dataclass(slots=True)
@@ -58,6 +60,28 @@ class Found:
 
     left: list[int] = field(default_factory=list)
     reviewed: list[int] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewCounts:
+    """The number of rows that need a review, and of failed rows that a review has answered."""
+
+    to_review: int = 0
+    answered: int = 0
+
+
+async def review_counts(reading: Reading, family: Sequence[Batch]) -> ReviewCounts:
+    """Count the reviews of a finished batch, given with its parts; zeros for a very long one."""
+    whole = family[0]
+    if whole.rows > MOST_COUNTED or not all(part.done for part in family):
+        return ReviewCounts()
+    if JobFile.from_json(whole.job_json).job.kind != "chat":
+        return ReviewCounts()
+    answered = 0
+    if whole.reviews_made:
+        async with reading() as connection:
+            answered = await reviews.count_answered_failures(connection, whole)
+    return ReviewCounts(len((await find(reading, family)).left), answered)
 
 
 async def find(

@@ -143,11 +143,15 @@ def _share(days: Sequence[DayReport]) -> str:
     return fmt.percent(sum(spent for spent, _ in known), sum(limit for _, limit in known))
 
 
-def written(path: str | Path, rows: int, batch: Batch) -> str:
-    """Return a line on an exported file."""
+def written(path: str | Path, rows: int, batch: Batch, answered: int = 0) -> str:
+    """Return a line on an exported file; people have `answered` so many of the failed rows."""
     counts = batch.counts
+    failed = counts.failed - answered
     parts = [_("{succeeded} succeeded").format(succeeded=fmt.number(counts.succeeded))]
-    parts += [_("{failed} failed").format(failed=fmt.number(counts.failed))] * bool(counts.failed)
+    parts += [_("{answered} answered by people").format(answered=fmt.number(answered))] * bool(
+        answered
+    )
+    parts += [_("{failed} failed").format(failed=fmt.number(failed))] * bool(failed)
     left = batch.rows - counts.succeeded - counts.failed
     parts += [_("{left} without a result yet").format(left=fmt.number(left))] * bool(left)
     told = _("{path} ({rows}: {parts})")
