@@ -20,6 +20,7 @@ from runner.app.accounts import require_endpoint
 from runner.app.application import Application
 from runner.app.data_use import data_uses
 from runner.app.draft_folders import DraftFolders
+from runner.app.draft_rows import DraftRows
 from runner.app.images import put_into
 from runner.app.planning import Plan, full_plan
 from runner.app.responses import Submitted
@@ -28,7 +29,6 @@ from runner.app.trial import Trial, run_trial
 from runner.clock import Clock
 from runner.core.states import BatchState
 from runner.errors import EngineError, InputError, JobFileError, NotFoundError, RunnerError
-from runner.files import Selection
 from runner.language import _, gettext_noop
 from runner.path_text import to_path
 from runner.threads import in_thread
@@ -67,6 +67,7 @@ class Draft:
         folder: The folder of its files.
         dataset: The name of the dataset in the folder.
         job: The name of the job file in the folder; empty if the dataset holds whole requests.
+        rows: Which rows of the dataset are used, and how it is read.
         doing: The operation in progress.
         done: The completed part of `total`.
         total: The amount of work; 0 if unknown.
@@ -83,6 +84,7 @@ class Draft:
     folder: Path
     dataset: str
     job: str
+    rows: DraftRows = field(default_factory=DraftRows)
     doing: Activity = Activity.NOTHING
     done: int = 0
     total: int = 0
@@ -140,7 +142,8 @@ class Drafts:
             begun = batch.state is BatchState.LOADING and not (batch.part_of or batch.is_trial)
             if begun and self.folders.has(dataset):
                 job = to_path(batch.job_path).name if batch.job_path else ""
-                draft = Draft(dataset.parent.name, dataset.parent, dataset.name, job)
+                rows = DraftRows.read(dataset.parent)
+                draft = Draft(dataset.parent.name, dataset.parent, dataset.name, job, rows)
                 draft.doing = Activity.CHECKING
                 self._drafts[draft.id] = draft
                 await self._do(draft, self._check_and_queue)
@@ -157,7 +160,7 @@ class Drafts:
         Raises:
             InputError: All drafts in memory have an operation in progress.
         """
-        draft = Draft(folder.name, folder, dataset, job)
+        draft = Draft(folder.name, folder, dataset, job, DraftRows.read(folder))
         while len(self._drafts) >= MOST_DRAFTS:
             oldest = next((one for one in self._drafts.values() if not one.doing), None)
             if oldest is None:
@@ -251,7 +254,7 @@ class Drafts:
 
     async def _check_and_plan(self, draft: Draft) -> None:
         draft.checked = draft.plan = draft.trial = draft.queued = None
-        checked = await in_thread(_checked, draft, Selection())
+        checked = await in_thread(_checked, draft)
         settings = self._midnight.settings
         require_endpoint(settings, checked.url)
         uses = [found.told for found in data_uses(settings)]
@@ -260,12 +263,12 @@ class Drafts:
         draft.plan = await full_plan(self._midnight, checked, partial(_set_progress, draft))
 
     async def _check_and_queue(self, draft: Draft) -> None:
-        draft.checked = await in_thread(_checked, draft, Selection())
+        draft.checked = await in_thread(_checked, draft)
         await self._queue(draft)
 
     async def _try(self, draft: Draft) -> None:
         draft.trial, draft.doing = None, Activity.TRYING
-        few = await in_thread(_checked, draft, Selection(limit=TRIED_ROWS))
+        few = await in_thread(_checked, draft, TRIED_ROWS)
         self._changed()
         draft.trial = await run_trial(self._midnight, few, signals=False)
         self._changed()
@@ -282,13 +285,19 @@ def _set_progress(draft: Draft, done: int, total: int) -> None:
     draft.done, draft.total = done, total
 
 
-def _checked(draft: Draft, selection: Selection) -> Checked:
+def _checked(draft: Draft, limit: int | None = None) -> Checked:
     """Read the uploaded files; the job file may refer to files in its folder only."""
+    selection, options = draft.rows.selection(limit), draft.rows.options()
     tick = partial(_set_progress, draft)
     if not draft.job:
         return check_batch_file([draft.dataset_path], None, tick, selection=selection)
     submission = check_submission(
-        draft.job_path, draft.dataset_path, tick, selection=selection, inside_folder=True
+        draft.job_path,
+        draft.dataset_path,
+        tick,
+        options=options,
+        selection=selection,
+        inside_folder=True,
     )
     own = put_into(submission.jobfile, draft.folder / "images")
     return replace(submission, jobfile=own, beside=draft.folder, job_path=draft.job_path)

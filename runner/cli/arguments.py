@@ -90,24 +90,9 @@ class DatasetArguments:
         form = files.FORMATS[self.format] if self.format is not None else None
         selection = files.parse_selection(self.where, self.sample, self.limit)
         if self.encoding is not None:
-            _check_encoding(self.encoding)
+            files.check_encoding(self.encoding)
         options = files.ReadOptions(form, self.encoding, self.sheet)
         return DatasetFiles(files.find_inputs(self.places, form), options, selection)
-
-
-def _check_encoding(name: str) -> None:
-    """Check that Python knows a text encoding.
-
-    Raises:
-        ConfigError: The encoding is unknown.
-    """
-    try:
-        "".encode(name)
-    except LookupError as error:
-        remedy = _("for example: gb18030, big5, shift_jis, euc-kr, cp1252, utf-16")
-        raise ConfigError(
-            _("{name!r} is not an encoding").format(name=name), where="--encoding", remedy=remedy
-        ) from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -14,6 +15,7 @@ from starlette.responses import RedirectResponse, Response
 
 from runner.app import templates
 from runner.app.draft_folders import file_name, remove_folder
+from runner.app.draft_rows import DraftRows
 from runner.app.drafts import Draft, Drafts, Field, message_of
 from runner.app.live import LiveOverview
 from runner.errors import (
@@ -68,7 +70,9 @@ class SubmissionPages:
                     return _gone()
                 form = sent
                 job = await in_thread(_job_of, folder, form)
-                draft = self._drafts.add(folder, await in_thread(_dataset_of, folder, form), job)
+                dataset = await in_thread(_dataset_of, folder, form)
+                await in_thread(_rows_of(form).write, folder)
+                draft = self._drafts.add(folder, dataset, job)
                 undo.pop_all()
         except (RunnerError, Problem) as error:
             return _refused(visit, error, message_of(error, folder), form, keyed=keyed)
@@ -259,10 +263,17 @@ def _dataset_of(folder: Path, form: Form) -> str:
     return sample
 
 
+def _rows_of(form: Form) -> DraftRows:
+    """Return what a form says of the rows to use, and of how the dataset is read."""
+    return DraftRows(**{one.name: form.fields.get(one.name, "") for one in fields(DraftRows)})
+
+
 def _replace(draft: Draft, form: Form) -> None:
     """Replace the job file and the dataset of a draft with those of a form."""
     if draft.job and (text := form.fields.get("text", "")).strip():
         _write(draft.job_path, text)
+    draft.rows = _rows_of(form)
+    draft.rows.write(draft.folder)
     for file in form.files:
         name = _put(draft.folder, file)
         if file.field == "dataset" and name != draft.dataset:
