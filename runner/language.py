@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from itertools import chain, zip_longest
 from pathlib import Path
@@ -47,6 +49,7 @@ def _first(tags: Iterable[str]) -> str | None:
 
 
 LANGUAGE = chosen(os.environ)
+_IN_ENGLISH = ContextVar("in_english", default=False)
 
 if LANGUAGE is None:
 
@@ -61,7 +64,25 @@ else:
     from gettext import translation
 
     _found = translation(DOMAIN, FOLDER, [LANGUAGE], fallback=True)
-    _, ngettext = _found.gettext, _found.ngettext
+
+    def _(message: str) -> str:
+        return message if _IN_ENGLISH.get() else _found.gettext(message)
+
+    def ngettext(msgid1: str, msgid2: str, n: int) -> str:
+        """Return the form of a message for `n`."""
+        if _IN_ENGLISH.get():
+            return msgid1 if n == 1 else msgid2
+        return _found.ngettext(msgid1, msgid2, n)
+
+
+@contextmanager
+def in_english() -> Iterator[None]:
+    """Make messages in English, in this task and those that it starts: programs read them."""
+    token = _IN_ENGLISH.set(True)
+    try:
+        yield
+    finally:
+        _IN_ENGLISH.reset(token)
 
 
 def gettext_noop(message: str) -> str:

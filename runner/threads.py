@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextvars import copy_context
 from typing import Any, TypeVar
 
 import anyio
@@ -14,11 +15,12 @@ U = TypeVar("U")
 
 
 async def in_thread(work: Callable[..., T], *args: object) -> T:
-    """Returns the result of `work(*args)`, run in a thread.
+    """Returns the result of `work(*args)`, run in a thread with the caller's context variables.
 
     Work that has begun is completed, even if the caller is cancelled.
     """
-    return await asyncio.get_running_loop().run_in_executor(None, work, *args)
+    run = copy_context().run
+    return await asyncio.get_running_loop().run_in_executor(None, run, work, *args)
 
 
 async def both(main: Callable[[], Awaitable[T]], beside: Callable[[], Awaitable[U]]) -> tuple[T, U]:
