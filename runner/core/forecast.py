@@ -97,22 +97,22 @@ def forecast(
     return replace(result, calls=calls, beyond=calls - payable, paid=paid)
 
 
-def bounded(found: Forecast, left: int, a_day: int, ends_at: int) -> Forecast:
+def bounded(unbounded: Forecast, left: int, a_day: int, ends_at: int) -> Forecast:
     """Returns a forecast with a daily limit on calls, in addition to the limits of windows.
 
     Args:
-        found: The forecast without the daily limit.
+        unbounded: The forecast without the daily limit.
         left: The number of calls that may be made until `ends_at`; none if it is below 1.
         a_day: The number of calls that may be made on each day after it.
         ends_at: When today ends (ms since the epoch).
     """
-    over = found.calls - max(0, left)
+    over = unbounded.calls - max(0, left)
     if over <= 0:
-        return found
+        return unbounded
     later = -(-over // a_day)
     earliest = ends_at + (later - 1) * DAY_MS
-    days = max(found.days, later + (left > 0))
-    return replace(found, days=days, finish_at=max(found.finish_at, earliest))
+    days = max(unbounded.days, later + (left > 0))
+    return replace(unbounded, days=days, finish_at=max(unbounded.finish_at, earliest))
 
 
 def _of_payable(
