@@ -1,14 +1,14 @@
-"""Why a row failed or a batch was paused, in the language of who reads it.
+"""Translates stored reasons for failures and pauses into the reader's language.
 
-The database keeps these sentences in English: several people may read it, and what fails alike has
-to be counted together. Here is each of them, to be recognised and said again.
+The database stores these sentences in English, because readers may use several languages and equal
+failures are counted together. `REASONS` lists their templates, which are matched and translated.
 """
 
 from __future__ import annotations
 
 from runner.language import gettext_noop, retold
 
-# Of sentences that begin alike, the longer ones stand first.
+# Of templates with the same beginning, the longer one comes first.
 REASONS = (
     gettext_noop("no valid answer in 1 reply: {why}"),
     gettext_noop("no valid answer in {number} replies: {why}"),
@@ -103,5 +103,5 @@ REASONS = (
 
 
 def told(reason: str) -> str:
-    """A reason that the database has kept, for people; one that is not known, as it is."""
+    """Return a stored reason in the reader's language; an unknown one is returned unchanged."""
     return retold(reason, REASONS)

@@ -97,22 +97,22 @@ def forecast(
     return replace(result, calls=calls, beyond=calls - payable, paid=paid)
 
 
-def bounded(unbounded: Forecast, left: int, a_day: int, ends_at: int) -> Forecast:
+def bounded(forecast: Forecast, left: int, a_day: int, ends_at: int) -> Forecast:
     """Returns a forecast with a daily limit on calls, in addition to the limits of windows.
 
     Args:
-        unbounded: The forecast without the daily limit.
+        forecast: The forecast without the daily limit.
         left: The number of calls that may be made until `ends_at`; none if it is below 1.
         a_day: The number of calls that may be made on each day after it.
         ends_at: When today ends (ms since the epoch).
     """
-    over = unbounded.calls - max(0, left)
+    over = forecast.calls - max(0, left)
     if over <= 0:
-        return unbounded
+        return forecast
     later = -(-over // a_day)
     earliest = ends_at + (later - 1) * DAY_MS
-    days = max(unbounded.days, later + (left > 0))
-    return replace(unbounded, days=days, finish_at=max(unbounded.finish_at, earliest))
+    days = max(forecast.days, later + (left > 0))
+    return replace(forecast, days=days, finish_at=max(forecast.finish_at, earliest))
 
 
 def _of_payable(

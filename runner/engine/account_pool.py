@@ -17,6 +17,8 @@ from runner.errors import UnauthorisedError
 from runner.language import _
 from runner.providers.account import Account
 from runner.providers.endpoint import Endpoint
+from runner.store import refused_formats
+from runner.store.database import Database
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +52,13 @@ class AccountPool:
     def polled(self) -> bool:
         """Whether every balance was polled at least once, where the provider has balances."""
         return all(poller.polled for poller in self._pollers.values())
+
+    async def recall_refused_formats(self, database: Database) -> None:
+        """Have the endpoints know what their models have refused before."""
+        async with database.read() as connection:
+            found = await refused_formats.read(connection, self.names)
+        for account, model, name, at in found:
+            self._endpoints[account].recall_refused_format(model, name, at)
 
     def start_polling(self, tasks: TaskGroup, wake: Callable[[], None]) -> None:
         """Starts to poll the balances, which costs nothing; `wake` is called after each poll."""

@@ -32,6 +32,7 @@ from runner.path_text import to_path
 from runner.providers.call_result import CallResult
 from runner.providers.endpoint import Endpoint
 from runner.store.batches import Batch
+from runner.store.refused_formats import RefusedFormat
 from runner.store.set_aside import SetAside
 
 log = logging.getLogger(__name__)
@@ -229,6 +230,15 @@ def settled(ended: EndedCall, route: RouteEvidence, *, jitter: float, now: int) 
         reply.prompt_tokens if reply else None,
         reply.completion_tokens if reply else None,
     )
+
+
+def refused_by(ended: Sequence[EndedCall]) -> list[RefusedFormat]:
+    """The types of ``response_format`` that models have refused in these calls."""
+    return [
+        RefusedFormat(*one.prepared.call.permit.route, one.result.refused_format, one.sent_at)
+        for one in ended
+        if one.result.refused_format
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -289,6 +289,7 @@ class Engine:
     async def _await_balances(self, scheduler: Scheduler) -> None:
         """Waits for the balances and the provider's time, up to `FIRST_POLL_S`."""
         self._memory = await self._reader.current(None, self._now())
+        await self._accounts.recall_refused_formats(self._database)
         self._accounts.want_prices(scheduler.routes(self._memory))
         with anyio.move_on_after(FIRST_POLL_S):
             while not (self._accounts.polled and self._provider_clock.is_settled):

@@ -24,7 +24,7 @@ from runner.core.verdict import ANSWERED
 from runner.core.window import Window
 from runner.engine.account_pool import AccountPool
 from runner.engine.bounds import Bounds
-from runner.engine.call import EndedCall, PreparedCall, loop_ms, settled
+from runner.engine.call import EndedCall, PreparedCall, loop_ms, refused_by, settled
 from runner.engine.client_caps import capped
 from runner.engine.client_queue import ClientQueue, is_of_client
 from runner.engine.memory import Memory, Turn, shares_of
@@ -32,7 +32,7 @@ from runner.engine.pausing import pause_rejected, pause_unserved
 from runner.engine.preparing import Preparer
 from runner.engine.read_ahead import Pack, ReadAhead
 from runner.engine.snapshot import demand_of, read_snapshot, routes_of
-from runner.store import jobs, reuse, windows
+from runner.store import jobs, refused_formats, reuse, windows
 from runner.store.apply import apply, unsettled
 from runner.store.batches import Batch
 from runner.store.counts import Changes
@@ -94,6 +94,7 @@ class Scheduler:
             connection, memory, settlements, still_open, now, changes
         )
         fresh = await apply(connection, settlements, still_open, self._runner_id, now, changes)
+        await refused_formats.keep(connection, refused_by(ended))
         memory, changed = await self._conclude(connection, memory, fresh, now, changes)
         memory, demands = await self._demands(connection, memory, rules_of, now, changes)
         memory, demands = await self._capped(connection, memory, demands, now)

@@ -29,7 +29,7 @@ from runner.store.tables import call_blocks, call_totals, calls, image_tasks
 BLOCK = 5_000
 """The number of calls in a block; block n begins with call ``n * BLOCK + 1``."""
 QUARTER_MS = 900_000  # the offsets of all time zones are multiples of a quarter of an hour
-_DAY_LENGTH = len("YYYY-MM-DD")
+DAY_LENGTH = len("YYYY-MM-DD")
 
 _FIGURES = tuple(field.name for field in fields(Figures))
 _FORGET = Statement(delete(call_blocks).where(call_blocks.c.block == bindparam("block")))
@@ -84,6 +84,12 @@ class Basis:
         """Returns the beginning of a quarter of an hour in an account's time zone."""
         moment = datetime.fromtimestamp(quarter * QUARTER_MS / 1000, UTC)
         return moment.astimezone(self._clocks[self.zones.get(account, "UTC")])
+
+    def day(self, account: str, period_key: str, quarter: int) -> str:
+        """The day of a call by the account's calendar; where it counts by months, of the month."""
+        if len(period_key) == DAY_LENGTH:
+            return period_key
+        return f"{self.moment(account, quarter):%Y-%m-%d}"
 
     @cached_property
     def _clocks(self) -> dict[str, ZoneInfo]:
@@ -168,12 +174,16 @@ def _span(block: int) -> tuple[int, int]:
 # ---- reading
 
 
+def quarter_of_calls() -> ColumnElement[int]:
+    """The quarter of an hour in which a call was made, counted from the epoch on."""
+    return calls.c.reserved_at_ms.op("/")(literal_column(str(QUARTER_MS)))
+
+
 async def read_calls(
     connection: AsyncConnection, basis: Basis, which: ColumnElement[bool]
 ) -> dict[CellKey, Figures]:
     """Returns sums over some calls, read from the calls themselves, grouped by all fields."""
-    whole: ColumnElement[int] = calls.c.reserved_at_ms.op("/")(literal_column(str(QUARTER_MS)))
-    quarter: Label[int] = whole.label("quarter")
+    quarter = quarter_of_calls().label("quarter")
     keys = (calls.c.period_key, calls.c.account, calls.c.model, calls.c.batch_id, calls.c.client)
     query = (
         select(quarter, *keys, *figure_columns(basis.credit_quotas))
@@ -183,9 +193,8 @@ async def read_calls(
     cells: defaultdict[CellKey, Figures] = defaultdict(Figures)
     for row in await connection.execute(query):
         number, period_key, account, model, batch_id, client, *figures = row
-        moment = basis.moment(account, number)
-        day = period_key if len(period_key) == _DAY_LENGTH else f"{moment:%Y-%m-%d}"
-        key = CellKey(day, period_key, account, moment.hour, model, batch_id, client or "")
+        day, hour = basis.day(account, period_key, number), basis.moment(account, number).hour
+        key = CellKey(day, period_key, account, hour, model, batch_id, client or "")
         cells[key] += Figures(*figures)
     return dict(cells)
 

@@ -1,16 +1,16 @@
 """The ledger in cells: sums over calls, grouped by day, account and any further fields.
 
-Every report adds cells up, so that all reports agree. Functions take a connection inside the
+Every report adds these up, so that all of them agree. Functions take a connection inside the
 caller's short read.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, case, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.states import CallState
@@ -110,20 +110,21 @@ def _only(key: CellKey, keys: Collection[str]) -> CellKey:
     return replace(bare, **{name: getattr(key, name) for name in keys})
 
 
-async def reasons(
-    connection: AsyncConnection, batch_ids: Sequence[int] | None = None
-) -> list[tuple[str, str, int]]:
-    """Returns, as (quota day, reason, number), the calls that failed or were refused."""
+async def reasons(connection: AsyncConnection, chosen: Chosen = ALL) -> list[tuple[str, int]]:
+    """Why calls came to nothing, and how many did for it."""
+    basis, found = await totals.read_basis(connection), Counter[str]()
+    # A day's allowance names its day; only of a month's has the moment to be told.
+    is_a_day = func.length(calls.c.period_key) == totals.DAY_LENGTH
+    quarter = case((is_a_day, 0), else_=totals.quarter_of_calls()).label("quarter")
+    keys = (quarter, calls.c.period_key, calls.c.account, calls.c.state, calls.c.error)
     lost = calls.c.state.in_([*BROKEN, CallState.THROTTLED, CallState.SPENT])
-    query = (
-        select(calls.c.period_key, calls.c.state, calls.c.error, func.count().label("number"))
-        .where(lost)
-        .group_by(calls.c.period_key, calls.c.state, calls.c.error)
-    )
-    if batch_ids is not None:
-        query = query.where(calls.c.batch_id.in_(batch_ids))
-    rows = await connection.execute(query)
-    return [(row.period_key, row.error or _WORDS[row.state], row.number) for row in rows]
+    query = select(*keys, func.count().label("number")).where(lost).group_by(*keys).order_by(*keys)
+    if chosen.batch_ids is not None:
+        query = query.where(calls.c.batch_id.in_(chosen.batch_ids))
+    for row in await connection.execute(query):
+        if chosen.includes(basis.day(row.account, row.period_key, row.quarter)):
+            found[row.error or _WORDS[row.state]] += row.number
+    return list(found.items())
 
 
 _WORDS = {state.value: state.value for state in CallState} | {

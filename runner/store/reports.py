@@ -25,26 +25,23 @@ class DayReport:
 
     Attributes:
         day: The quota day, YYYY-MM-DD.
-        account: The account.
-        model: The model; empty when the report is not split by model.
-        calls: The number of calls sent, without those that never left this machine.
-        succeeded: The number of calls that were answered.
-        failed: The number without an answer: faults, rejections, and those with an unknown end.
-        throttled: The number refused for pace or allowance, which cost nothing.
-        in_flight: The number that have not ended.
-        unseen: The part of `failed` whose runner died before the reply.
-        rows: The number of rows that the calls have ended.
-        prompt_tokens: The tokens sent, as the provider counted them; None if it counted none.
-        completion_tokens: The tokens received, as the provider counted them; None if it counted
-            none.
-        uncounted: The part of `succeeded` without a count of tokens.
-        spent: The amount spent that day by the account's window, with other users' spending; None
-            if unknown.
+        account: Whose allowance was spent.
+        model: The model asked; empty when the report is not split by model.
+        calls: Calls sent; those that never left this machine are not counted.
+        succeeded: Calls that brought an answer.
+        failed: Calls that brought none: faults, rejections, and ends that nobody saw.
+        throttled: Calls refused for pace or allowance; they cost nothing.
+        in_flight: Calls whose end is still open.
+        unseen: Of `failed`, those whose runner died first.
+        rows: Rows brought to an end.
+        prompt_tokens: Tokens sent, as the provider counted them; None if it counted none.
+        completion_tokens: Tokens received, likewise.
+        uncounted: Of `succeeded`, those of which the provider told no tokens.
+        spent: What the account's window says was spent that day, strangers included.
         limit: The account's limit that day; None if unknown.
-        credits: The cost of all calls that may have been charged, in thousandths of a credit; None
-            if no balance was seen by the end of the day.
-        balance: The balance at the end of the day, or now, in thousandths; None if no balance was
-            seen by then.
+        credits: What its calls cost, in thousandths of a credit: of all calls that may have been
+            charged. None where no balance was seen by the end of the day.
+        balance: What could be spent when the day ended, or now, in thousandths; None as above.
     """
 
     day: str
@@ -67,7 +64,7 @@ class DayReport:
 
     @property
     def tokens(self) -> int | None:
-        """The tokens sent and received; None if answered calls have no counts."""
+        """Tokens sent and received; None if the provider told of none, although it answered."""
         counted = [n for n in (self.prompt_tokens, self.completion_tokens) if n is not None]
         return sum(counted) if counted or not self.uncounted else None
 

@@ -340,6 +340,16 @@ balances = Table(
     CheckConstraint("at_ms <= until_ms", name="seen_in_order"),
 )
 
+# Types of `response_format` that models have refused; the answer is asked for in words there.
+refused_formats = Table(
+    "refused_formats",
+    metadata,
+    Column("account", Text, primary_key=True),
+    Column("model", Text, primary_key=True),
+    Column("type", Text, primary_key=True),  # json_object, json_schema
+    Column("refused_at_ms", Int64, nullable=False),  # the last time
+)
+
 runners = Table(
     "runners",
     metadata,

@@ -86,7 +86,7 @@ class ChatHandler:
             messages, packed = asked[0].messages, 0
         else:
             messages, packed = self._packed(asked), len(asked)
-        supported = endpoint.response_formats(model)
+        supported = endpoint.response_formats(model, now)
         form = response_format(self._jobfile.answer, supported, packed=packed)
         more_room = not packed and asked[0].broke_off
         parameters = self._parameters(more_room=more_room, wrapped=not packed and form is not None)
