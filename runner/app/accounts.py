@@ -88,7 +88,10 @@ def require_endpoint(settings: Settings, url: str) -> None:
 
 
 def rules_for(settings: Settings, pace: Pace | None = None, *, waits: bool = False) -> Rules:
-    """How the user wants a run to spend; `pace` goes before the configured one."""
+    """Return the rules for spending the allowance; `pace` overrides the configured pace.
+
+    `waits`: whether the run waits for the reset when the allowance is spent.
+    """
     run = settings.run
     zone = ZoneInfo(run.zone) if run.zone else LocalZone()
     hours = read_hours(run.hours, zone) if run.hours else None

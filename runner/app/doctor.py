@@ -147,22 +147,22 @@ async def _database(settings: Settings) -> Check:
 
 
 async def _refused_formats(settings: Settings) -> list[Check]:
-    """The types of ``response_format`` that models have refused, and when each is tried again."""
+    """Report the kinds of ``response_format`` that models refused, and when they are retried."""
     if not settings.db.is_file():
         return []
     try:
         async with open_database(settings.db) as database, database.read() as connection:
-            found = await refused_formats.read(connection, settings.used)
+            refused = await refused_formats.read(connection, settings.used)
     except RunnerError:
-        return []  # the check of the database tells
-    return [_refused_format(settings, one) for one in found]
+        return []  # the check of the database reports it
+    return [_refused_format(settings, each) for each in refused]
 
 
 def _refused_format(settings: Settings, refused: RefusedFormat) -> Check:
     about = presets.known_preset(settings.accounts[refused.account].provider, settings).preset
-    told = _("refuses {name} since {when}, asked for in words; tried again from {again} on")
+    template = _("refuses {name} since {when}, asked for in words; tried again from {again} on")
     again = answer_formats.retried_at(refused.at, about.as_of)
-    detail = told.format(name=refused.type, when=_day(refused.at), again=_day(again))
+    detail = template.format(name=refused.type, when=_day(refused.at), again=_day(again))
     name = _("format of {model} on {account}").format(model=refused.model, account=refused.account)
     return Check(name, True, detail)
 

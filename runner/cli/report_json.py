@@ -64,24 +64,24 @@ FIGURES = (
 
 
 def report(
-    found: Report, quality: Quality | None = None, quota: Sequence[QuotaLine] = ()
+    ledger: Report, quality: Quality | None = None, quota: Sequence[QuotaLine] = ()
 ) -> dict[str, Any]:
-    """The ledger in lines, by day, and in all; and the credits there are now.
+    """Return the ledger by group, by day and in total, and the current credits.
 
-    Of one batch, also how far its answers agree, where that is known.
+    A report of one batch also has the quality of its answers, if known.
     """
     compared = quality.agreement if quality else None
     check = quality.check if quality else None
     return {
-        "by": [key.value for key in found.wanted.by],
-        "since": found.wanted.since or None,
-        "until": found.wanted.until or None,
-        "batch": found.wanted.batch and found.wanted.batch.id,
-        "lines": [line(one) for one in found.lines],
-        "days": [line(one) for one in found.days],
-        "total": line(found.total),
-        "hours": {day: list(numbers) for day, numbers in found.hours.items()},
-        "zones": dict(found.zones),
+        "by": [key.value for key in ledger.wanted.by],
+        "since": ledger.wanted.since or None,
+        "until": ledger.wanted.until or None,
+        "batch": ledger.wanted.batch and ledger.wanted.batch.id,
+        "lines": [line(each) for each in ledger.lines],
+        "days": [line(each) for each in ledger.days],
+        "total": line(ledger.total),
+        "hours": {day: list(numbers) for day, numbers in ledger.hours.items()},
+        "zones": dict(ledger.zones),
         "credits": {
             line.window.account: account_json.credits_of(line.credits)
             for line in quota

@@ -149,8 +149,8 @@ class BatchRoutes:
     async def _cancel(self, client: Client, batch_id: str) -> dict[str, Any]:
         status = await self._batches.cancel(client, batch_id)
         if status is None:
-            batch = (await self._batches.get(client, batch_id)).found
-            message = f"a batch that is {batch.state.value} cannot be cancelled"
+            entry = (await self._batches.get(client, batch_id)).entry
+            message = f"a batch that is {entry.state.value} cannot be cancelled"
             raise invalid(message, status=409, code="batch_not_cancellable")
         return batch_object(status)
 
