@@ -99,7 +99,7 @@ class BatchApi:
     # ---- what clients ask for
 
     async def create(self, client: Client, new: NewApiBatch) -> ApiBatchStatus:
-        """Create a batch; its file is checked and queued in the background.
+        """Creates a batch; its file is checked and queued in the background.
 
         Raises:
             NotFoundError: The client has no such file.
@@ -123,7 +123,7 @@ class BatchApi:
         return await self._one_status(entry)
 
     async def get(self, client: Client, batch_id: str) -> ApiBatchStatus:
-        """Return a batch of a client.
+        """Returns a batch of a client.
 
         Raises:
             NotFoundError: The client has no batch with this id.
@@ -131,13 +131,13 @@ class BatchApi:
         return await self._one_status(await self._get(client, batch_id))
 
     async def page(self, client: Client, paging: Paging) -> Sequence[ApiBatchStatus]:
-        """Return a page of a client's batches, newest first, with one extra if there are more."""
+        """Returns a page of a client's batches, newest first, with one extra if there are more."""
         async with self._database.read() as connection:
             page = await api_batches.page(connection, client.name, paging)
         return await self._statuses(page)
 
     async def cancel(self, client: Client, batch_id: str) -> ApiBatchStatus | None:
-        """Cancel a batch; calls in flight finish, answers are kept. None: it has ended already.
+        """Cancels a batch; calls in flight finish, answers are kept. None: it has ended already.
 
         Raises:
             NotFoundError: The client has no batch with this id.
@@ -178,7 +178,7 @@ class BatchApi:
     # ---- what is done for them
 
     async def work(self) -> None:
-        """Advance every open batch, until cancelled; errors are stored in English, for programs."""
+        """Advances open batches until cancelled; errors are stored in English, for programs."""
         self._files.remove_parts(24 * 3_600)
         delete_at = float("-inf")
         while True:
@@ -199,7 +199,7 @@ class BatchApi:
                 await self._woken.wait()
 
     async def _advance_safely(self, entry: ApiBatch) -> None:
-        """Advance one batch; a failure is logged, retried later, and does not affect others."""
+        """Advances one batch; a failure is logged, retried later, and does not affect others."""
         try:
             await self._advance(entry)
         except RunnerError as error:
@@ -230,7 +230,7 @@ class BatchApi:
                 pass
 
     async def _queue(self, entry: ApiBatch) -> None:
-        """Check the file and queue it, or fail the batch with the errors of the file."""
+        """Checks the file and queues it, or fails the batch with the errors of the file."""
         path, models = self._files.path_of(entry.input_file_id), self._models_for(entry.client)
         try:
             errors = await in_thread(check_lines, path, entry.endpoint, models)
@@ -253,7 +253,7 @@ class BatchApi:
         self._changed()
 
     async def _link(self, entry: ApiBatch, dataset: Checked) -> bool:
-        """Store the id of its batch in the queue before any row is queued; False: it is cancelled.
+        """Stores the id of its batch in the queue before any row is queued; False: it is cancelled.
 
         After a crash, the rows that are queued already can then be cancelled.
         """
@@ -272,7 +272,7 @@ class BatchApi:
         await self._set(entry, ApiBatchState.FAILED, errors_json=as_text(errors), failed_at_ms=now)
 
     async def _wind_up(self, entry: ApiBatch, batch: Batch | None) -> None:
-        """Cancel it; once no call of it is in flight, write the answers that there are."""
+        """Cancels it; once no call of it is in flight, writes the answers that there are."""
         if batch is None:
             now = self._clock.now()
             await self._set(entry, ApiBatchState.CANCELLED, cancelled_at_ms=now)
@@ -285,7 +285,7 @@ class BatchApi:
             await self._finish(entry, batch, cancelled=True)
 
     async def _finish(self, entry: ApiBatch, batch: Batch, *, cancelled: bool = False) -> None:
-        """Write the result files, and mark the batch as ended."""
+        """Writes the result files, and marks the batch as ended."""
         output, errors = await self._write_results(entry, batch)
         now = self._clock.now()
         async with self._database.write() as connection:
@@ -310,7 +310,7 @@ class BatchApi:
             )
 
     async def _write_results(self, entry: ApiBatch, batch: Batch) -> tuple[str | None, str | None]:
-        """Write the answers and the failures; return the ids of the files, None if empty."""
+        """Writes the answers and the failures; returns the ids of the files, None if empty."""
         output, errors = (self._files.new_part(".jsonl") for _ in range(2))
         try:
             await request_results.write_results(self._database.read, [batch], output, errors)
@@ -324,7 +324,7 @@ class BatchApi:
         return kept[0], kept[1]
 
     async def _keep(self, entry: ApiBatch, path: Path, kind: str) -> str:
-        """Keep a result file under a deterministic id, so that writing it again replaces it."""
+        """Keeps a result file under a deterministic id, so that writing it again replaces it."""
         digest = hashlib.sha256(f"{entry.id} {kind}".encode()).hexdigest()[:24]
         name, life_s = f"{entry.id}_{kind}.jsonl", entry.output_expires_s
         file = await self._files.keep(
@@ -333,13 +333,13 @@ class BatchApi:
         return file.id
 
     async def _set(self, entry: ApiBatch, state: ApiBatchState, **values: object) -> None:
-        """Change the state of a batch, unless it has changed since it was read."""
+        """Changes the state of a batch, unless it has changed since it was read."""
         async with self._database.write() as connection:
             await api_batches.change(connection, entry.id, entry.state, state=state, **values)
 
 
 def _expires_at(entry: ApiBatch, finish_times: Mapping[int, int], now: int) -> int:
-    """Return when the batch expires: a day after its creation, or its forecast end if later.
+    """Returns when the batch expires: a day after its creation, or its forecast end if later.
 
     An open batch without a forecast expires a day from `now`.
     """

@@ -74,7 +74,7 @@ class Stack:
 
 
 def stacked_bars(stacks: Sequence[Stack], title: str, width: int = WIDE) -> str:
-    """Draw vertical stacked bars, each with its limit as a dashed line."""
+    """Draws vertical stacked bars, each with its limit as a dashed line."""
     most = nice_top(max([s.height for s in stacks] + [s.limit or 0 for s in stacks], default=0))
     height, top = 240, _top(width)
     plot = height - top - BOTTOM
@@ -108,7 +108,7 @@ def stacked_bars(stacks: Sequence[Stack], title: str, width: int = WIDE) -> str:
 def bars(
     values: Sequence[tuple[str, int]], title: str, colour: str = "series", width: int = WIDE
 ) -> str:
-    """Draw horizontal bars with labels, which are above the bars if the chart is narrow."""
+    """Draws horizontal bars with labels, which are above the bars if the chart is narrow."""
     most = max([number for _label, number in values], default=0) or 1
     above = width < WIDE
     row, left = (TALL_BAR_ROW, 0) if above else (BAR_ROW, LABEL_WIDTH)
@@ -136,7 +136,7 @@ def bars(
 
 
 def heat_map(rows: Sequence[tuple[str, Sequence[int]]], title: str, width: int = WIDE) -> str:
-    """Draw a row of twenty-four squares for each day; a darker square is a higher value.
+    """Draws a row of twenty-four squares for each day; a darker square is a higher value.
 
     The keyboard focus moves from day to day, the pointer and touches select an hour.
     """
@@ -171,7 +171,7 @@ def curve(
     forecast: tuple[float, float, str] | None = None,
     width: int = WIDE,
 ) -> str:
-    """Draw a line through points (x, y, description), with a dashed line to the forecast.
+    """Draws a line through points (x, y, description), with a dashed line to the forecast.
 
     A line of one point is drawn as a dot.
     """
@@ -207,7 +207,7 @@ def curve(
 
 
 def nice_top(most: float) -> float:
-    """Return a round number that is at least `most`, for the top of a scale."""
+    """Returns a round number that is at least `most`, for the top of a scale."""
     if most <= 0:
         return 1
     power = 10.0 ** (len(str(int(most))) - 1) if most >= 1 else 1.0
@@ -217,7 +217,7 @@ def nice_top(most: float) -> float:
 
 
 def _top(width: int) -> int:
-    """Return the height of the space above a chart, which holds the descriptions."""
+    """Returns the height of the space above a chart, which holds the descriptions."""
     return 10 + TIP_ROW * _tip_rows(width)
 
 
@@ -228,7 +228,7 @@ def _tip_rows(width: int) -> int:
 def _mark(
     shapes: Sequence[str], description: str, width: int, *, focus: int = 0, style: str = ""
 ) -> str:
-    """Return the group of a mark's shapes, with its description; `focus` is its tabindex."""
+    """Returns the group of a mark's shapes, with its description; `focus` is its tabindex."""
     rows = textwrap.wrap(
         description,
         width // LETTER,
@@ -248,7 +248,7 @@ def _mark(
 
 
 def _hit(x: float, y: float, wide: float, tall: float) -> str:
-    """Return an invisible area that receives the pointer."""
+    """Returns an invisible area that receives the pointer."""
     return f'<path class="hit" d="M{x:.1f} {y:.1f}h{wide:.1f}v{tall:.1f}h{-wide:.1f}z"/>'
 
 

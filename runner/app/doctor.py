@@ -50,7 +50,7 @@ class Check:
 async def examine(
     settings: Settings, environ: Mapping[str, str], clock: Clock | None = None
 ) -> list[Check]:
-    """Check the configuration, the database, the tokens, the network and the clock."""
+    """Checks the configuration, the database, the tokens, the network and the clock."""
     checks = [_configuration(settings), *idle_providers(settings)]
     checks += [_sqlite(), await _database(settings), _disk(settings)]
     for name in settings.used:
@@ -59,7 +59,7 @@ async def examine(
 
 
 def idle_providers(settings: Settings) -> list[Check]:
-    """Report providers that are described but not used by any account, perhaps misspelt."""
+    """Reports providers that are described but not used by any account, perhaps misspelt."""
     used = {account.provider for account in settings.accounts.values()}
     return [_idle(name, used) for name in settings.providers if name not in used]
 
@@ -91,7 +91,7 @@ async def _account(
 
 
 def _preset(settings: Settings, name: str, clock: Clock) -> list[Check]:
-    """Report the age of the provider's preset, and its policy on submitted data."""
+    """Reports the age of the provider's preset, and its policy on submitted data."""
     known = presets.known_preset(name, settings)
     checks = []
     if (about := known.preset).as_of:
@@ -111,7 +111,7 @@ def _preset(settings: Settings, name: str, clock: Clock) -> list[Check]:
 
 
 def months_since(as_of: str, now: int) -> int:
-    """Return the number of months from `as_of`, YYYY-MM, to `now` (ms since the epoch)."""
+    """Returns the number of months from `as_of`, YYYY-MM, to `now` (ms since the epoch)."""
     today = datetime.fromtimestamp(now / 1000, UTC)
     year, month = map(int, as_of.split("-"))
     return (today.year - year) * 12 + today.month - month
@@ -147,7 +147,7 @@ async def _database(settings: Settings) -> Check:
 
 
 async def _refused_formats(settings: Settings) -> list[Check]:
-    """Report the kinds of ``response_format`` that models refused, and when they are retried."""
+    """Reports the kinds of ``response_format`` that models refused, and when they are retried."""
     if not settings.db.is_file():
         return []
     try:
@@ -185,7 +185,7 @@ def _disk(settings: Settings) -> Check:
 
 
 async def _provider(endpoint: Endpoint, clock: Clock) -> list[Check]:
-    """Request the balance, or else the model list, and check the reply."""
+    """Requests the balance, or else the model list, and checks the reply."""
     url, sent_at = balance_url(endpoint), clock.now()
     reply = await endpoint.get(url or f"{endpoint.base_url}/models", TIMEOUT_S)
     if not isinstance(reply, Response):

@@ -14,7 +14,7 @@ WIDEST = 12
 
 
 def sections(quality: Quality) -> Iterator[tuple[str, str]]:
-    """Yield the title and the HTML of each section for which there are figures."""
+    """Yields the title and the HTML of each section for which there are figures."""
     compared = quality.agreement
     if compared is not None and compared.pairs:
         yield _("Agreement of the votes"), _pairs(compared)

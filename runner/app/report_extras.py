@@ -19,7 +19,7 @@ MOST_ANSWERS = 12
 
 
 async def extras(reading: Reading, wanted: Wanted, status: Status) -> Extras:
-    """Read the additional sections; `status` holds the forecasts of the queue."""
+    """Reads the additional sections; `status` holds the forecasts of the queue."""
     by_model = Wanted((By.MODEL,), wanted.since, wanted.until, wanted.batch)
     models = (await make_report(reading, by_model)).lines
     async with reading() as connection:
@@ -43,13 +43,13 @@ async def extras(reading: Reading, wanted: Wanted, status: Status) -> Extras:
 
 
 def _labelled(batches: list[Batch]) -> list[Batch]:
-    """Return the newest batches with answers."""
+    """Returns the newest batches with answers."""
     whole = [b for b in batches if b.part_of is None and not b.is_trial and b.counts.succeeded]
     return whole[::-1][:MOST_BATCHES]
 
 
 def _grouped(lost: list[tuple[str, int]]) -> list[tuple[str, int]]:
-    """Group reasons that differ in numbers and quoted words only, under the first of each group."""
+    """Groups reasons that differ in numbers and quoted words only, under the first of them."""
     counts, first = Counter[str](), dict[str, str]()
     for error, number in lost:
         pattern = pattern_of(error)

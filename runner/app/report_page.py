@@ -61,7 +61,7 @@ class Extras:
 
 
 def page(report: Report, extras: Extras, made_at: datetime) -> str:
-    """Return the page as a complete HTML document."""
+    """Returns the page as a complete HTML document."""
     batch = report.wanted.batch
     subject = (
         _("{name} (batch {id})").format(name=batch.name, id=batch.id) if batch else _("Calls spent")
@@ -112,7 +112,7 @@ def _section(title: str, drawn: str) -> str:
 
 
 def _chart(title: str, draw: Callable[[int], str], below: str = "") -> str:
-    """Return a section with a chart in two widths, of which CSS shows one."""
+    """Returns a section with a chart in two widths, of which CSS shows one."""
     drawn = "".join(
         f'<div class="{name}">{draw(width)}</div>'
         for name, width in (("desk", charts.WIDE), ("phone", charts.NARROW))
@@ -121,7 +121,7 @@ def _chart(title: str, draw: Callable[[int], str], below: str = "") -> str:
 
 
 def bars_section(title: str, values: Sequence[tuple[str, int]], colour: str) -> str:
-    """Return a section with a bar for each value."""
+    """Returns a section with a bar for each value."""
     return _chart(title, partial(charts.bars, values, title, colour))
 
 
@@ -157,7 +157,7 @@ def _legend() -> str:
 
 
 def days_chart(report: Report, width: int = charts.WIDE) -> str:
-    """Return the chart of calls by day, stacked by outcome, with the limit."""
+    """Returns the chart of calls by day, stacked by outcome, with the limit."""
     stacks = []
     for day, lines in _by_day(report):
         figures = [(name, sum(getattr(line.figures, name) for line in lines)) for name in OUTCOMES]
@@ -174,7 +174,7 @@ def _by_day(report: Report) -> list[tuple[str, list[Line]]]:
 
 
 def hours_chart(report: Report, width: int = charts.WIDE) -> str:
-    """Return the chart of calls by day and hour."""
+    """Returns the chart of calls by day and hour."""
     return charts.heat_map(list(report.hours.items())[-_MOST_DAYS:], _("Calls by hour"), width)
 
 

@@ -21,7 +21,7 @@ Charts stack them in this order.
 
 
 def zones(by_account: Mapping[str, str]) -> list[str]:
-    """Return the time zones of the accounts' days and hours, a sentence for each zone."""
+    """Returns the time zones of the accounts' days and hours, a sentence for each zone."""
     by_zone: dict[str, list[str]] = {}
     for account, zone in sorted(by_account.items()):
         by_zone.setdefault(zone, []).append(account)

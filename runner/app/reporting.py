@@ -55,7 +55,7 @@ class Wanted:
     balances: bool = True
 
     def chosen(self, batch_ids: Sequence[int] | None) -> Chosen:
-        """Return the selection of calls in the query's days; None selects all batches."""
+        """Returns the selection of calls in the query's days; None selects all batches."""
         return Chosen(batch_ids, self.since, self.until)
 
 
@@ -118,7 +118,7 @@ _Cells = Sequence[tuple[CellKey, Figures]]
 
 
 async def make_report(reading: Reading, wanted: Wanted) -> Report:
-    """Read the ledger, and sum up the cells that the query selects."""
+    """Reads the ledger, and sums up the cells that the query selects."""
     async with reading() as connection:
         family = None
         if wanted.batch is not None:
@@ -175,7 +175,7 @@ class _Labels:
     batches: Mapping[int, Batch]
 
     def batch(self, cell: CellKey) -> str:
-        """Return the id and name of the batch of the calls; empty if they have none."""
+        """Returns the id and name of the batch of the calls; empty if they have none."""
         if cell.batch_id is None:
             return ""
         batch = self.batches.get(cell.batch_id)
@@ -185,7 +185,7 @@ class _Labels:
         return f"{whole.id} {whole.name}"
 
     def of(self, cell: CellKey, by: Sequence[By]) -> dict[str, str]:
-        """Return the labels of the line to which a cell belongs.
+        """Returns the labels of the line to which a cell belongs.
 
         Days depend on the account's calendar, so the account is always named with a day or an hour.
         """
@@ -210,7 +210,7 @@ class _LineMaker:
     some: bool
 
     def lines(self, cells: _Cells, by: Sequence[By]) -> tuple[Line, ...]:
-        """Group the cells; return the groups sorted by their labels."""
+        """Groups the cells; returns the groups sorted by their labels."""
         groups: dict[tuple[str, ...], list[tuple[CellKey, Figures]]] = defaultdict(list)
         labels: dict[tuple[str, ...], dict[str, str]] = {}
         for cell in cells:
@@ -221,7 +221,7 @@ class _LineMaker:
         return tuple(self.line(labels[key], groups[key], by) for key in sorted(groups))
 
     def line(self, labels: Mapping[str, str], cells: _Cells, by: Sequence[By]) -> Line:
-        """Return the sum of some cells."""
+        """Returns the sum of some cells."""
         figures = sum((figures for _, figures in cells), Figures())
         days = {(c.account, c.model if By.MODEL in by else "", c.period_key) for c, _ in cells}
         allowances = [self.allowances.known.get(day, UNKNOWN) for day in sorted(days)]

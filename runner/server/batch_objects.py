@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 def file_object(file: ApiFile) -> dict[str, Any]:
-    """Return a file as OpenAI's object."""
+    """Returns a file as OpenAI's object."""
     return {
         "id": file.id,
         "object": "file",
@@ -33,7 +33,7 @@ def file_object(file: ApiFile) -> dict[str, Any]:
 
 
 def batch_object(status: ApiBatchStatus) -> dict[str, Any]:
-    """Return a batch as OpenAI's object."""
+    """Returns a batch as OpenAI's object."""
     entry = status.entry
     moments = {
         "in_progress_at": entry.in_progress_at,
@@ -67,7 +67,7 @@ def batch_object(status: ApiBatchStatus) -> dict[str, Any]:
 def page_object(
     elements: Sequence[T], limit: int, as_object: Callable[[T], dict[str, Any]]
 ) -> dict[str, Any]:
-    """Return a page of a list; `elements` holds one extra element if there are more pages."""
+    """Returns a page of a list; `elements` holds one extra element if there are more pages."""
     shown = [as_object(element) for element in elements[:limit]]
     return {
         "object": "list",
@@ -89,7 +89,7 @@ def _counts(status: ApiBatchStatus) -> dict[str, int]:
 
 
 def _errors(status: ApiBatchStatus) -> dict[str, Any] | None:
-    """Return the errors of the file, or the reason why the batch is paused, if it is."""
+    """Returns the errors of the file, or the reason why the batch is paused, if it is."""
     entry, batch = status.entry, status.batch
     if entry.errors_json is not None:
         return {"object": "list", "data": orjson.loads(entry.errors_json)}

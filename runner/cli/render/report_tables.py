@@ -26,7 +26,7 @@ NEEDED = ("answered",)
 
 
 def report(ledger: Report) -> RenderableType:
-    """Render the ledger's lines, their total, and a chart."""
+    """Renders the ledger's lines, their total, and a chart."""
     if not ledger.lines:
         return Text(_nothing(ledger))
     shown = [n for n in OUTCOMES if n in NEEDED or getattr(ledger.total.figures, n)]
@@ -58,7 +58,7 @@ def _nothing(ledger: Report) -> str:
 
 
 def _label_columns(ledger: Report) -> list[str]:
-    """Return the label columns; the account only if there are several or it was requested."""
+    """Returns the label columns; the account only if there are several or it was requested."""
     names = list(dict.fromkeys(name for line in ledger.lines for name in line.labels))
     accounts = {line.labels.get("account") for line in ledger.lines}
     asked = [key.value for key in ledger.wanted.by]
@@ -84,7 +84,7 @@ def _figures(line: Line, outcomes: Sequence[str], last: Sequence[str]) -> list[s
 
 
 def _notes(ledger: Report) -> list[Text]:
-    """Return the notes below the table: time zones, rows per call, and unknown figures."""
+    """Returns the notes below the table: time zones, rows per call, and unknown figures."""
     figures = ledger.total.figures
     per_call = figures.rows_per_call or 0
     full = _("{per_call:.1f} rows a call").format(per_call=per_call) if per_call > 1 else ""
@@ -104,7 +104,7 @@ def _notes(ledger: Report) -> list[Text]:
 
 
 def daily(days: Sequence[DayReport]) -> RenderableType:
-    """Render the ledger of a rehearsal by day, with its total."""
+    """Renders the ledger of a rehearsal by day, with its total."""
     numbers = (
         _("Calls"),
         _("Succeeded"),
@@ -136,7 +136,7 @@ def _day_figures(days: Sequence[DayReport]) -> list[str]:
 
 
 def _share(days: Sequence[DayReport]) -> str:
-    """Return the used share of the allowance, including the use of other programs."""
+    """Returns the used share of the allowance, including the use of other programs."""
     known = [(d.spent, d.limit) for d in days if d.spent is not None and d.limit]
     if not known:
         return ""
@@ -144,7 +144,7 @@ def _share(days: Sequence[DayReport]) -> str:
 
 
 def written(path: str | Path, rows: int, batch: Batch) -> str:
-    """Return a line on an exported file."""
+    """Returns a line on an exported file."""
     counts = batch.counts
     parts = [_("{succeeded} succeeded").format(succeeded=fmt.number(counts.succeeded))]
     parts += [_("{failed} failed").format(failed=fmt.number(counts.failed))] * bool(counts.failed)
