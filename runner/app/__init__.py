@@ -1,5 +1,5 @@
-"""Everything one can ask for: what the command line, the web and Python users all call.
+"""The application layer: operations that the command line, the web server and the library share.
 
-It composes the rooms below, and holds no decision of its own. Import what you need from its
-modules: a status loads neither the HTTP client nor the job files.
+It composes the packages below it and contains no decision of its own. Import from its modules
+rather than from the package, so that `status` loads neither the HTTP client nor the job files.
 """

@@ -1,4 +1,4 @@
-"""From the accounts' settings to something that can be called, or only reckoned with."""
+"""Builds accounts, and endpoints to call them, from the settings."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ if TYPE_CHECKING:
 
 
 def chosen(settings: Settings) -> AccountSettings:
-    """The settings of the first account that is used."""
+    """Return the settings of the first account in use."""
     return settings.accounts[settings.account]
 
 
 def account_of(settings: Settings, name: str) -> Account:
-    """One account, as far as it can be reckoned with.
+    """Return one account with its quotas and prices, without a token or a connection.
 
     Raises:
-        ConfigError: There is no such provider, its table is not whole, or it lacks a quota that
-            is limited.
+        ConfigError: The provider is unknown, its table is incomplete, or it lacks a quota for
+            which the account sets a limit.
     """
     own = settings.accounts[name]
-    found = preset(own.provider, settings.providers, installed_tables())
-    wishes = QuotaOverrides(
+    provider = preset(own.provider, settings.providers, installed_tables())
+    overrides = QuotaOverrides(
         limits=own.limits.by_quota(),
         reserve=own.reserved_calls,
         reserve_percent=own.reserved_percent,
@@ -51,26 +51,26 @@ def account_of(settings: Settings, name: str) -> Account:
     )
     return Account(
         name=name,
-        preset=found,
-        base_url=own.base_url or found.base_url,
-        quotas=quotas_of(found, wishes),
+        preset=provider,
+        base_url=own.base_url or provider.base_url,
+        quotas=quotas_of(provider, overrides),
         max_concurrency=own.max_concurrency,
-        calls_per_second=own.limits.calls_per_second or found.calls_per_second,
+        calls_per_second=own.limits.calls_per_second or provider.calls_per_second,
         models=own.models,
-        prices={**found.prices, **own.prices},
+        prices={**provider.prices, **own.prices},
     )
 
 
 def accounts_of(settings: Settings) -> tuple[Account, ...]:
-    """The accounts that are used, the preferred one first."""
+    """Return the accounts in use, in order of preference."""
     return tuple(account_of(settings, name) for name in settings.used)
 
 
 def require_endpoint(settings: Settings, url: str) -> None:
-    """Check that every account that is used can take requests for `url`, of OpenAI's API.
+    """Check that the provider of every account in use offers `url`, a path of OpenAI's API.
 
     Raises:
-        ConfigError: A provider has no such address; the remedy says how to correct that.
+        ConfigError: A provider does not offer it; the remedy says how to declare that it does.
     """
     for account in accounts_of(settings):
         preset = account.preset
@@ -87,15 +87,16 @@ def require_endpoint(settings: Settings, url: str) -> None:
             )
 
 
-def rules_for(settings: Settings, pace: Pace | None = None) -> Rules:
+def rules_for(settings: Settings, pace: Pace | None = None, *, waits: bool = False) -> Rules:
     """How the user wants a run to spend; `pace` goes before the configured one."""
     run = settings.run
     zone = ZoneInfo(run.zone) if run.zone else LocalZone()
-    return Rules(pace or run.pace, read_hours(run.hours, zone) if run.hours else None)
+    hours = read_hours(run.hours, zone) if run.hours else None
+    return Rules(pace or run.pace, hours, waits)
 
 
 def needs_token(provider: str) -> bool:
-    """Whether every account at a provider has a token; a server of one's own may need none."""
+    """Whether accounts at `provider` require a token; a self-hosted server may not."""
     return provider in names() and provider != OPENAI_COMPATIBLE
 
 
@@ -105,7 +106,7 @@ async def open_endpoints(
     environ: Mapping[str, str],
     transport: httpx.AsyncBaseTransport | None = None,
 ) -> AsyncIterator[list[Endpoint]]:
-    """The accounts that are used, ready to be called, the preferred one first.
+    """Open an endpoint for each account in use, in order of preference.
 
     Raises:
         ConfigError: A token or a base URL is missing.
@@ -128,7 +129,7 @@ async def open_endpoints(
 
 
 def _token(own: AccountSettings, preset: Preset, environ: Mapping[str, str]) -> str:
-    """The token of an account; an error names the page where the provider's tokens are made."""
+    """Return an account's token; the error for a missing one says where to create it."""
     try:
         return read_token(own, environ, required=needs_token(preset.name))
     except ConfigError as error:

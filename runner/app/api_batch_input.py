@@ -1,8 +1,8 @@
-"""The file of a batch of the OpenAI Batch API, checked before anything is queued.
+"""Validates the input file of an OpenAI Batch API batch before anything is queued.
 
 The file is read twice, by two readers with different tasks. `check_lines` is as strict as OpenAI,
-reports each wrong line with OpenAI's error code, and gives up early. `checked` makes a dataset with
-the reader for all input files, which accepts more: a JSON list, for instance, or other encodings.
+reports each invalid line with OpenAI's error code, and stops early. `checked` makes a dataset with
+the reader for all input files, which accepts more, such as a JSON list or other encodings.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ MOST_LINE_BYTES = 32 << 20
 _JOB = '[job]\nkind = "request"\nname = {}\n{} = {}\n'
 
 Models = Callable[[str], tuple[str, ...] | None]
-"""Returns the models that answer for the one that a request names; None if it is not served."""
+"""Returns the models that serve the model named in a request; None if none does."""
 
 
 @dataclass(frozen=True, slots=True)
 class LineError:
-    """What is wrong with a line, in OpenAI's terms; without `line`, with the whole file."""
+    """An error in one line, with OpenAI's error code; `line` is None for an error of the file."""
 
     code: str
     message: str
@@ -40,12 +40,12 @@ class LineError:
     param: str | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """The error as a client of the API reads it."""
+        """Return the error as it is in the API's response."""
         return asdict(self)
 
 
 def check_lines(path: Path, endpoint: str, models: Models) -> list[LineError]:
-    """Return what is wrong with a file: at most the first `MOST_ERRORS` errors."""
+    """Return the errors in a file, at most the first `MOST_ERRORS`."""
     checker, errors = _Checker(endpoint, models), list[LineError]()
     with path.open("rb") as file:
         for number, line in enumerate(iter(lambda: file.readline(MOST_LINE_BYTES), b""), 1):
@@ -57,31 +57,31 @@ def check_lines(path: Path, endpoint: str, models: Models) -> list[LineError]:
 
 
 def checked(path: Path, batch_id: str, name: str, models: Models) -> Checked:
-    """Return the file as a dataset that may be queued; it is the same for the same batch.
+    """Return the file as a dataset ready to queue; the same batch gives the same dataset.
 
     Raises:
         InputError: The file cannot be read as a dataset of requests.
     """
-    found = check_requests([path])
-    answering = models(found.model) or (found.model,)
+    requests = check_requests([path])
+    answering = models(requests.model) or (requests.model,)
     key = "model" if len(answering) == 1 else "models"
     value = json.dumps(answering[0] if len(answering) == 1 else list(answering))
-    made = jobfile.parse(_JOB.format(json.dumps(name), key, value), name)
-    return Checked(made, Prompt(made), found.dataset, salt=batch_id)
+    job_file = jobfile.parse(_JOB.format(json.dumps(name), key, value), name)
+    return Checked(job_file, Prompt(job_file), requests.dataset, salt=batch_id)
 
 
 class _Checker:
-    """Checks each line, and what must be unique or equal among all lines."""
+    """Checks each line, and the rules across lines: unique ids and a single model."""
 
     def __init__(self, endpoint: str, models: Models) -> None:
         self.requests = 0
         self._endpoint = endpoint
         self._models = models
         self._model = ""
-        self._seen: set[int] = set()  # hashes: a tenth of the memory
+        self._seen: set[int] = set()  # hashes of custom ids: they take a tenth of the memory
 
     def errors(self, number: int, line: bytes) -> Iterator[LineError]:
-        """Yield the first thing that is wrong with a line, if anything."""
+        """Yield the first error in a line, if there is one."""
         self.requests += 1
         try:
             request: Any = orjson.loads(line)
@@ -91,13 +91,13 @@ class _Checker:
         if not isinstance(request, dict):
             yield LineError("invalid_json_line", "this line is not a JSON object", number)
             return
-        found = self._of_request(request) or self._of_body(request["body"])
-        if found is not None:
-            code, message, param = found
+        error = self._of_request(request) or self._of_body(request["body"])
+        if error is not None:
+            code, message, param = error
             yield LineError(code, message, number, param)
 
     def errors_of_all(self) -> Iterator[LineError]:
-        """Yield what is wrong with the file as a whole."""
+        """Yield the errors of the file as a whole."""
         if not self.requests:
             yield LineError("empty_file", "the file holds no request")
         if self.requests > MOST_REQUESTS:
@@ -112,8 +112,8 @@ class _Checker:
         if not isinstance(custom_id, str):
             return "invalid_custom_id", "custom_id is not a text", "custom_id"
         if hash(custom_id) in self._seen:
-            said = f"another line has the same custom_id {custom_id[:80]!r}"
-            return "duplicate_custom_id", said, "custom_id"
+            message = f"another line has the same custom_id {custom_id[:80]!r}"
+            return "duplicate_custom_id", message, "custom_id"
         self._seen.add(hash(custom_id))
         if request["method"] != "POST":
             return "invalid_method", "the method is not POST", "method"
@@ -135,8 +135,8 @@ class _Checker:
         if body.get("stream"):
             return "streaming_unsupported", "a batch cannot return streams", "body.stream"
         if body.get("background"):
-            said = "a batch cannot return responses in the background"
-            return "background_unsupported", said, "body.background"
+            message = "a batch cannot return responses in the background"
+            return "background_unsupported", message, "body.background"
         key = CONTENT_KEYS.get(self._endpoint, "")
         if key and not body.get(key):
             return "missing_required_parameter", f"the body lacks {key}", f"body.{key}"
@@ -144,5 +144,5 @@ class _Checker:
 
 
 def as_text(errors: Sequence[LineError]) -> str:
-    """Return the errors as the database keeps them."""
+    """Return the errors as JSON, as the database stores them."""
     return orjson.dumps([error.as_json() for error in errors]).decode()

@@ -1,7 +1,7 @@
-"""The files of the OpenAI Batch API: bytes in a folder beside the database, the rest in it.
+"""The files of the OpenAI Batch API: contents in a folder beside the database, metadata in it.
 
-A file is whole on the disk before the database knows of it. What a crash leaves half-written has a
-name that no file has, and is removed when the next server starts.
+A file is completely on disk before it is entered in the database. Partial files have the suffix
+`.part`, and those that a crash leaves behind are removed when a server starts.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from runner.store.api_files import ApiFile, Paging
 from runner.store.database import Database
 from runner.threads import in_thread
 
-# As OpenAI keeps the files of batches, and the bounds of what a client may ask for.
+# The default lifetime is OpenAI's for files of batches; the bounds are those of `expires_after`.
 USUAL_LIFE_S = 30 * 24 * 3_600
 SHORTEST_LIFE_S, LONGEST_LIFE_S = 3_600, 2_592_000
 _ID = re.compile(r"file-[0-9a-f]{24}")
@@ -29,7 +29,7 @@ _PART = ".part"
 
 
 class ApiFiles:
-    """The files of all clients; each client sees its own."""
+    """The files of all clients; a client has access to its own files only."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
@@ -37,17 +37,17 @@ class ApiFiles:
         self._folder = Path(f"{database.path}-files")
 
     def new_part(self, suffix: str = "") -> Path:
-        """Where a file may be written before it is kept, with this suffix if need be.
+        """Return a new path to write to before `keep`; its name ends with `suffix`.
 
         Raises:
-            OutputError: There is no such place.
+            OutputError: The folder cannot be created.
         """
         with as_output_errors(self._folder):
             self._folder.mkdir(exist_ok=True)
         return self._folder / f"{secrets.token_hex(12)}{_PART}{suffix}"
 
     def path_of(self, file_id: str) -> Path:
-        """Where the bytes of a file are."""
+        """Return the path of a file's contents."""
         return self._folder / f"{file_id}.jsonl"
 
     async def keep(
@@ -60,18 +60,18 @@ class ApiFiles:
         file_id: str | None = None,
         life_s: int | None = None,
     ) -> ApiFile:
-        """Keep what was written to `part`.
+        """Move the file at `part` into place and enter it in the database.
 
         Args:
-            part: Where it was written.
-            client: Whose it is.
-            purpose: In OpenAI's words.
-            filename: As the client calls it.
-            file_id: Its id; a new one unless given.
-            life_s: How long it is kept; as long as usual unless given.
+            part: The path that was written to.
+            client: The client that owns it.
+            purpose: The purpose, one of OpenAI's.
+            filename: The client's name for it.
+            file_id: The id; by default a new one.
+            life_s: Its lifetime in s; by default `USUAL_LIFE_S`.
 
         Raises:
-            OutputError: It cannot be kept.
+            OutputError: The file cannot be moved or synced to disk.
         """
         own_id = file_id or f"file-{secrets.token_hex(12)}"
         size = await in_thread(self._put_in_place, part, own_id)
@@ -83,20 +83,20 @@ class ApiFiles:
         return file
 
     async def get(self, client: str, file_id: str) -> ApiFile:
-        """A file of a client.
+        """Return a file of a client.
 
         Raises:
-            NotFoundError: It has none with this id.
+            NotFoundError: The client has no file with this id.
         """
         if _ID.fullmatch(file_id):
             async with self._database.read() as connection:
-                found = await api_files.get(connection, file_id, client)
-            if found is not None and self._is_there(file_id):
-                return found
+                file = await api_files.get(connection, file_id, client)
+            if file is not None and self._is_there(file_id):
+                return file
         raise NotFoundError(f"no such file: {file_id[:80]!r}")
 
     async def page(self, client: str, paging: Paging, purpose: str | None) -> Sequence[ApiFile]:
-        """A client's files, one more than is wanted if there are more."""
+        """Return a page of a client's files, with one extra file if there are more."""
         async with self._database.read() as connection:
             return await api_files.page(connection, client, paging, purpose)
 
@@ -104,7 +104,7 @@ class ApiFiles:
         """Delete a file of a client.
 
         Raises:
-            NotFoundError: It has none with this id, or a batch is about to read it.
+            NotFoundError: The client has no file with this id, or a batch is about to read it.
         """
         await self.get(client, file_id)
         async with self._database.write() as connection:
@@ -114,15 +114,15 @@ class ApiFiles:
         self._unlink(file_id)
 
     async def delete_expired(self) -> None:
-        """Delete the files that are kept no longer."""
+        """Delete the files whose lifetime is over."""
         async with self._database.read() as connection:
-            found = await api_files.expired(connection, self._clock.now())
-        for file in found:
+            expired = await api_files.expired(connection, self._clock.now())
+        for file in expired:
             with suppress(NotFoundError):
                 await self.delete(file.client, file.id)
 
     def remove_parts(self, older_than_s: float) -> None:
-        """Remove what uploads that broke off have left."""
+        """Remove partial files that interrupted uploads have left."""
         before = self._clock.now() / 1000 - older_than_s
         with suppress(OSError):
             for part in self._folder.glob(f"*{_PART}*"):
@@ -130,7 +130,7 @@ class ApiFiles:
                     part.unlink(missing_ok=True)
 
     def _put_in_place(self, part: Path, file_id: str) -> int:
-        """Give a file its name once its bytes are on the disk; how large it is."""
+        """Sync a file to disk and rename it to its final path; return its size in bytes."""
         with as_output_errors(part):
             with part.open("rb+") as file:
                 os.fsync(file.fileno())
@@ -150,11 +150,11 @@ class ApiFiles:
 
 
 def has_content(path: Path) -> bool:
-    """Whether a file holds anything."""
+    """Whether a file is not empty."""
     return path.stat().st_size > 0
 
 
 def remove(path: Path) -> None:
-    """Remove a file that was not kept."""
+    """Remove a file that was not kept; errors are ignored."""
     with suppress(OSError):
         path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""The program behind the commands: one open database, and what can be done with it."""
+"""The application: one open database, with its settings, its engine and the operations on it."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from random import Random
 from typing import TYPE_CHECKING, Literal
 
 from runner.app import accounts
-from runner.app.catalogue import Catalogue
 from runner.app.credits import Purchase
 from runner.app.engine_host import EngineHost, OnStart
 from runner.app.forecasting import Forecaster
+from runner.app.ledger_reports import LedgerReports
 from runner.app.responses import QuotaLine, Ran, Status, Submitted
 from runner.app.reuse_policy import DEFAULT_REUSE, ReusePolicy
 from runner.app.status import StatusReader
@@ -36,13 +36,12 @@ if TYPE_CHECKING:
 
     from runner.app.gateway import Gateway
     from runner.app.notifying import Sent
-    from runner.app.reporting import Report, Wanted
+    from runner.app.reporting import Wanted
     from runner.app.submission import Checked, OnProgress
     from runner.app.suggestions import Suggestion
     from runner.engine.call import Observer
     from runner.engine.progress import Progress, Watcher
     from runner.engine.run import RunOptions
-    from runner.store.reports import DayReport
 
 
 @asynccontextmanager
@@ -56,17 +55,17 @@ async def open_application(
     virtual: bool = False,
     on_upgrade: Callable[[Path], None] | None = None,
 ) -> AsyncIterator[Application]:
-    """Open the database, bringing it up to date.
+    """Open the database, migrating it if necessary, and yield the application.
 
     Args:
-        settings: Which database, accounts and pace.
-        environ: Where tokens are looked up.
-        clock: The machine's, unless a virtual one is given.
-        transport: What stands in for the network, if anything.
-        random: Draws the jitter.
-        virtual: Whether the loop's time is virtual; the database is then called inline, and
-            need not survive a power cut.
-        on_upgrade: Told, before an old database is migrated, where a copy of it is kept.
+        settings: The database, the accounts and the rules for spending.
+        environ: Environment variables; the source of tokens.
+        clock: The clock; by default the machine's.
+        transport: Replaces the network, if given.
+        random: The source of jitter.
+        virtual: Whether the event loop's time is virtual; database calls then run inline and are
+            not synced to disk.
+        on_upgrade: Called before an old database is migrated, with the path of its backup.
 
     Raises:
         StoreError: The database cannot be used.
@@ -80,7 +79,7 @@ async def open_application(
         yield Application(settings, database, clock or SystemClock(), host, environ)
 
 
-class Application(Catalogue):
+class Application(LedgerReports):
     """What one can ask for. Made by `open_application`."""
 
     def __init__(
@@ -99,7 +98,7 @@ class Application(Catalogue):
         self._status = StatusReader(database, settings, self._forecaster)
 
     def now(self) -> int:
-        """The present moment (ms since the epoch), in virtual time where that passes."""
+        """Return the current time (ms since the epoch), virtual if the clock is."""
         return self._clock.now()
 
     async def submit(
@@ -108,16 +107,16 @@ class Application(Catalogue):
         on_progress: OnProgress | None = None,
         policy: ReusePolicy = DEFAULT_REUSE,
     ) -> Submitted:
-        """Queue a checked dataset, or find the batch that it is already.
+        """Queue a checked dataset, or return the batch if it is queued already.
 
         Args:
-            checked: What `check_submission` found right.
-            on_progress: Called with the rows queued so far and the rows in all.
-            policy: Which answers of earlier batches are used.
+            checked: The result of `check_submission`.
+            on_progress: Called with the number of rows queued so far and the total.
+            policy: Which answers of earlier batches are reused.
 
         Raises:
-            ConfigError: No account serves its model, or takes its requests; nothing is queued.
-            NotFoundError: See `queueing.submit`.
+            ConfigError: No account serves its models or offers its endpoint; nothing is queued.
+            NotFoundError: As `queueing.submit` raises it.
         """
         from runner.app import queueing, submission  # noqa: PLC0415 - a status needs no job files
         from runner.app.lineage import resemblance  # noqa: PLC0415
@@ -153,19 +152,19 @@ class Application(Catalogue):
         observer: Observer | None = None,
         on_start: OnStart | None = None,
     ) -> Ran:
-        """Drain the queue, or one batch of it.
+        """Process the queue, or one batch of it.
 
         Args:
-            only: The batch to work on, with its parts; None for all.
-            wait: Whether to sleep until the reset; ``forever``: also until more is queued.
-            pace: How to spend a day's budget; as configured unless given.
-            watcher: Shown what happens.
-            signals: Whether SIGINT and SIGTERM stop the run, the second one at once. Such a run
-                waits, with nothing else to do, until a paused batch is resumed.
-            patience_ms: How long to go on while no row is brought to an end; None: for ever.
-            forecasts: Whether the watcher is told when all will be finished.
-            observer: Shown what was said in each call.
-            on_start: Given what winds the run up when it is called, before anything is sent.
+            only: The batch to process, with its parts; None for all.
+            wait: Whether to sleep until the reset; ``forever``: also wait for new batches.
+            pace: How to spend a day's budget; by default as configured.
+            watcher: Called with the progress.
+            signals: Whether SIGINT and SIGTERM stop the run; a second one stops it at once. Such
+                a run also waits for paused batches to be resumed.
+            patience_ms: The longest time without a finished row; None: no limit.
+            forecasts: Whether the progress has a forecast.
+            observer: Called with the request and the reply of each call.
+            on_start: Called before anything is sent, with a function that stops the run.
 
         Raises:
             UnauthorisedError: The provider refuses the token or the account.
@@ -178,7 +177,7 @@ class Application(Catalogue):
         unserved = self._unserved(in_play)
         options = RunOptions(
             only=chosen,
-            rules=accounts.rules_for(self.settings, pace),
+            rules=accounts.rules_for(self.settings, pace, waits=bool(wait)),
             wait=bool(wait),
             hold=bool(wait) and signals,
             forever=wait == "forever",
@@ -199,7 +198,7 @@ class Application(Catalogue):
         *,
         signals: bool,
     ) -> Ran:
-        """Run, with outputs kept up to date, and with people told where somebody can signal it."""
+        """Run the engine with the services that accompany a run, and collect its result."""
         from runner.app.attendance import Attendance  # noqa: PLC0415 - only a run
 
         touched = {batch.id for batch in in_play}
@@ -210,30 +209,30 @@ class Application(Catalogue):
         return Ran(ending, tuple(worked_on), waiting, unserved, tuple(written))
 
     async def watched(self) -> list[Progress]:
-        """How the runs of all processes stand, as far as they tell."""
-        return await self._status.watched()
+        """Return the progress that the runs of all processes publish."""
+        return await self._status.watched(self._clock.now())
 
     async def notify_test(self) -> list[Sent]:
-        """Send an event every way that is configured, and say how that went."""
+        """Send a test event through every configured channel; return the outcomes."""
         from runner.app.events import sample  # noqa: PLC0415 - seldom needed
         from runner.app.notifying import send  # noqa: PLC0415
 
         return await send(sample(self._clock.now()), self.settings.notify, self._environ)
 
     def _unserved(self, in_play: Sequence[Batch]) -> dict[int, tuple[str, ...]]:
-        """The models of each batch that no account serves; it stops no other batch.
+        """Return, by batch, the models of batches that no account serves; other batches run.
 
         Raises:
             ConfigError: No account serves any of the batches that would be run.
         """
         missing = {b.id: b.models for b in in_play if not self._forecaster.serves(b)}
-        wanted = [batch for batch in in_play if _wants_calls(batch)]
-        if wanted and all(batch.id in missing for batch in wanted):
-            self._forecaster.routes(sorted({model for b in wanted for model in b.models}))
+        runnable = [batch for batch in in_play if _wants_calls(batch)]
+        if runnable and all(batch.id in missing for batch in runnable):
+            self._forecaster.routes(sorted({model for b in runnable for model in b.models}))
         return missing
 
     def gateway(self) -> Gateway:
-        """What clients of `midnight serve` can ask for."""
+        """Return the operations for clients of `midnight serve`."""
         from runner.app.gateway import Gateway  # noqa: PLC0415 - only a server has clients
 
         return Gateway(
@@ -241,26 +240,23 @@ class Application(Catalogue):
         )
 
     async def status(self) -> Status:
-        """Every batch, what it waits for, and the windows."""
+        """Return every batch with its wait reason and forecast, and the quota windows."""
         return await self._status.status(self._clock.now())
 
     async def forecast(
         self, models: Sequence[str], calls: int, most: int | None = None
     ) -> Forecast:
-        """When so many calls to any of `models` would be done, if they started now.
-
-        `most` is how many of them the user allows; None: all.
-        """
+        """Forecast the end of `calls` calls to any of `models`, started now; `most` caps them."""
         return await self._status.forecast(models, calls, most, self._clock.now())
 
     async def purchases(self, models: Sequence[str], rows_a_call: int) -> tuple[Purchase, ...]:
-        """What the credits pay for by each route to `models`, as far as is known."""
+        """Return what the credits pay for on each route to `models`, at the known prices."""
         return await self._status.purchases(models, rows_a_call, self._clock.now())
 
     async def suggestions(
         self, models: Sequence[str], environ: Mapping[str, str] = os.environ
     ) -> tuple[Suggestion, ...]:
-        """Other models that have more left, or cost less; the providers are asked, at no cost."""
+        """Suggest other models with more allowance or a lower cost; no calls are spent."""
         from runner.app.suggestions import suggest  # noqa: PLC0415 - a status asks nobody
 
         now = self._clock.now()
@@ -272,63 +268,47 @@ class Application(Catalogue):
         )
 
     async def windows(self, models: Sequence[str]) -> tuple[Window, ...]:
-        """The windows that calls to any of `models` would touch now, each once."""
+        """Return the windows, without duplicates, that calls to any of `models` would use now."""
         return await self._status.windows(models, self._clock.now())
 
     async def quota(self) -> list[QuotaLine]:
-        """The newest window of every quota, as it is or would be opened now."""
+        """Return the newest window of every quota, as it is or would be opened now."""
         return await self._status.quota(self._clock.now())
 
-    async def ledger_report(self, wanted: Wanted) -> Report:
-        """The ledger, added up as is wanted."""
-        from runner.app.reporting import make_report  # noqa: PLC0415 - only a report
-
-        return await make_report(self.reading, wanted)
-
     async def report_page(self, wanted: Wanted) -> str:
-        """The ledger as one HTML page, with charts."""
+        """Return a report of the ledger as an HTML page with charts."""
         from runner.app.report_extras import extras  # noqa: PLC0415 - only a report page
         from runner.app.report_page import page  # noqa: PLC0415
 
-        found = await self.ledger_report(wanted)
-        more = await extras(self.reading, wanted, await self.status())
+        report = await self.ledger_report(wanted)
+        additions = await extras(self.reading, wanted, await self.status())
         if wanted.batch is not None:
-            more = replace(more, quality=await self.quality(wanted.batch))
-        return page(found, more, moment(self._clock.now()))
-
-    async def report(
-        self, *, batch: Batch | None = None, by_model: bool = False
-    ) -> list[DayReport]:
-        """The ledger, by quota day and account."""
-        from runner.store import reports  # noqa: PLC0415 - only a report
-
-        family = [part.id for part in await self.family(batch)] if batch else None
-        async with self._database.read() as connection:
-            return await reports.daily(connection, batch_ids=family, by_model=by_model)
+            additions = replace(additions, quality=await self.quality(wanted.batch))
+        return page(report, additions, moment(self._clock.now()))
 
     async def answered_before(self, fingerprints: Sequence[bytes]) -> set[bytes]:
-        """Which of what is to be asked has been answered, in whichever batch."""
+        """Return those of `fingerprints` that any batch has an answer for."""
         from runner.store import reuse  # noqa: PLC0415 - only a plan
 
         async with self._database.read() as connection:
             return await reuse.answered_before(connection, fingerprints)
 
     async def set_aside(self) -> list[SetAside]:
-        """The settlements that could not be stored, with their replies; oldest first."""
+        """Return the settlements that could not be stored, with their replies, oldest first."""
         async with self._database.read() as connection:
             return await set_aside.read(connection)
 
-    async def forget_set_aside(self, found: Sequence[SetAside]) -> None:
-        """Delete settlements that somebody has looked at."""
+    async def forget_set_aside(self, settlements: Sequence[SetAside]) -> None:
+        """Delete set-aside settlements."""
         async with self._database.write() as connection:
-            await set_aside.forget(connection, [each.call_id for each in found])
+            await set_aside.forget(connection, [each.call_id for each in settlements])
 
     async def backup(self, target: Path) -> None:
-        """Copy the database to `target` while it is in use."""
+        """Copy the database to `target`; it may be in use."""
         await copy_to(self._database, target)
 
     async def check(self) -> list[str]:
-        """What is wrong inside the database; empty if nothing is."""
+        """Return the defects found inside the database; empty if there are none."""
         from runner.store import integrity  # noqa: PLC0415 - only to check
 
         async with self._database.read() as connection:
@@ -336,14 +316,14 @@ class Application(Catalogue):
 
 
 def _in_play(batch: Batch, only: frozenset[int] | None) -> bool:
-    """Whether a run would concern itself with this batch."""
+    """Whether a run that is limited to `only`, unless None, includes this batch."""
     if only is not None:
         return batch.id in only
     return not (batch.over or batch.is_trial)
 
 
 def _is_held(batch: Batch) -> bool:
-    """Whether a person has paused it, who may resume it."""
+    """Whether a user has paused the batch and may resume it."""
     return batch.state is BatchState.PAUSED and not batch.pause_reason and not batch.done
 
 

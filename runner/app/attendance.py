@@ -1,7 +1,7 @@
-"""What goes along with a run: its outputs are kept up to date, its state is published, people told.
+"""Services that accompany a run: output files, published progress and notifications.
 
-All of these watch the run. A program that makes runs of its own looks after them itself, so for it
-only the outputs are written.
+They observe the run through its watcher. A run of a Python program has the output files only: the
+program can observe the run itself.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import replace
 
 import anyio
 
+from runner import invocation
 from runner.app import publishing
 from runner.app.catalogue import Catalogue
 from runner.app.events import EventFinder
@@ -23,12 +24,12 @@ from runner.app.responses import QuotaLine
 from runner.core.states import BatchState
 from runner.engine.run import RunOptions
 from runner.errors import RunnerError
-from runner.settings import Settings
+from runner.settings import DEFAULT, Settings
 from runner.store.batches import Batch
 
 
 class Attendance:
-    """The helpers of one run, which began at `since` (ms since the epoch)."""
+    """The services of one run, which started at `since` (ms since the epoch)."""
 
     def __init__(
         self,
@@ -49,16 +50,16 @@ class Attendance:
     async def watching(
         self, options: RunOptions, touched: Collection[int], *, attended: bool
     ) -> AsyncIterator[tuple[RunOptions, list[Written]]]:
-        """Help as long as the block lasts.
+        """Provide the services while the block runs.
 
         Args:
-            options: Those of the run.
-            touched: The batches that it is about, when it begins.
-            attended: Whether it runs for a person, and not for a program of one's own.
+            options: The options of the run.
+            touched: The ids of the batches that the run includes when it starts.
+            attended: Whether a person has started the run; False: a Python program has.
 
         Yields:
-            The options with which the run is to be made; and the files that were written, a list
-            that is filled at the end.
+            The options to run with, whose watcher feeds the services; and the list of written
+            output files, which is filled at the end.
         """
         if not attended:
             async with self._outputs_kept(options, touched) as found:
@@ -77,9 +78,15 @@ class Attendance:
 
     @asynccontextmanager
     async def _notified(self, options: RunOptions) -> AsyncIterator[RunOptions]:
-        """Pause batches that fail, and tell who is to be told."""
+        """Pause batches that fail too often, and send notifications.
+
+        Yields the options with the notifier as the watcher.
+        """
         notifier = Notifier(
-            EventFinder(int(self._settings.run.max_failed.removesuffix("%")) / 100),
+            EventFinder(
+                int(self._settings.run.max_failed.removesuffix("%")) / 100,
+                _options(self._settings),
+            ),
             self._settings.notify,
             self._environ,
             publishing.folder(self._database) / "told.json",
@@ -104,9 +111,10 @@ class Attendance:
     async def _outputs_kept(
         self, options: RunOptions, touched: Collection[int]
     ) -> AsyncIterator[tuple[RunOptions, list[Written]]]:
-        """Write the outputs of a run's batches while it goes on, and at its end.
+        """Write the output files of the batches during the run and at its end.
 
-        The options are those for the run; the list is filled at the end.
+        Yields the options with the keeper as the watcher, and the list of written files, which is
+        filled at the end.
         """
         written: list[Written] = []
         has_outputs = any(b.output for b in await self._catalogue.batches() if b.id in touched)
@@ -135,7 +143,13 @@ class Attendance:
                 failure = error
             tasks.cancel_scope.cancel()
         if failure is not None:
-            with suppress(RunnerError):  # what is wrong with the database is told by the run
+            with suppress(RunnerError):  # the run reports what is wrong with the database
                 await keeper.write_changed()
             raise failure
         written += await keeper.write_changed()
+
+
+def _options(settings: Settings) -> tuple[invocation.Option, ...]:
+    """Return the options with which a command finds this database from any working directory."""
+    places = (("db", settings.db), ("config", settings.config))
+    return tuple((f"--{key}", at) for key, at in places if settings.origins[key] != DEFAULT)

@@ -1,7 +1,7 @@
-"""The batches of the OpenAI Batch API: each is a batch of ours once its file is queued.
+"""Batches of the OpenAI Batch API; each becomes a batch of the queue once its file is checked.
 
-What is to be done next for one stands in its state, and each step may be done again: so a server
-that dies goes on where it stopped.
+The state in the database determines the next step, and every step is idempotent, so a restarted
+server resumes where the last one stopped.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from runner.app.submission import Checked
 from runner.clock import Clock
 from runner.core.states import ApiBatchState, BatchState
 from runner.errors import InputError, NotFoundError, RunnerError
+from runner.language import in_english
 from runner.store import api_batches, batch_updates, batches
 from runner.store.api_batches import ApiBatch
 from runner.store.api_files import Paging
@@ -35,19 +36,19 @@ from runner.threads import in_thread
 
 log = logging.getLogger(__name__)
 
-# How often it is seen how far the batches are, and old files are deleted.
+# Polling interval for open batches, and interval for deleting expired files.
 LOOK_EVERY_S = 1.0
 DELETE_EVERY_S = 3_600.0
 OUTPUT = "batch_output"
 DAY_MS = 24 * 3_600_000
 
 FinishTimes = Callable[[int], Awaitable[Mapping[int, int]]]
-"""Given the moment: by batch that may run, when it will be done (ms since the epoch)."""
+"""Returns the forecast end of each runnable batch, by id; both times in ms since the epoch."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewApiBatch:
-    """What a client asks for."""
+    """A client's request to create a batch."""
 
     input_file_id: str
     endpoint: str
@@ -59,7 +60,7 @@ class NewApiBatch:
 
 @dataclass(frozen=True, slots=True)
 class ApiBatchStatus:
-    """A batch as it stands, and ours that it is; `expires_at`: when it is done at the latest."""
+    """A batch of the API, its batch in the queue, and when it expires (ms since the epoch)."""
 
     found: ApiBatch
     batch: Batch | None
@@ -67,13 +68,13 @@ class ApiBatchStatus:
 
 
 class BatchApi:
-    """The batches of all clients; each client sees its own.
+    """The batches of all clients; a client has access to its own batches only.
 
     Args:
-        database: Where they are.
-        files: Their files.
-        clock: Tells the hour.
-        models_for: By client, the models that answer for one that a request names.
+        database: The database.
+        files: The input and output files of batches.
+        clock: The clock.
+        models_for: Returns, for a client, the function that resolves the models of its requests.
         changed: Called when the queue has changed.
         finish_times: Forecasts when batches will be done.
     """
@@ -98,10 +99,10 @@ class BatchApi:
     # ---- what clients ask for
 
     async def create(self, client: Client, new: NewApiBatch) -> ApiBatchStatus:
-        """Take a batch in; its file is checked and queued soon.
+        """Create a batch; its file is checked and queued in the background.
 
         Raises:
-            NotFoundError: There is no such file.
+            NotFoundError: The client has no such file.
         """
         await self._files.get(client.name, new.input_file_id)
         made = ApiBatch(
@@ -122,28 +123,28 @@ class BatchApi:
         return await self._one_status(found)
 
     async def get(self, client: Client, batch_id: str) -> ApiBatchStatus:
-        """A batch of a client.
+        """Return a batch of a client.
 
         Raises:
-            NotFoundError: It has none with this id.
+            NotFoundError: The client has no batch with this id.
         """
         return await self._one_status(await self._get(client, batch_id))
 
     async def page(self, client: Client, paging: Paging) -> Sequence[ApiBatchStatus]:
-        """A client's batches, newest first, one more than is wanted if there are more."""
+        """Return a page of a client's batches, newest first, with one extra if there are more."""
         async with self._database.read() as connection:
             found = await api_batches.page(connection, client.name, paging)
         return await self._statuses(found)
 
     async def cancel(self, client: Client, batch_id: str) -> ApiBatchStatus | None:
-        """Cancel a batch: calls in flight end, and what was answered is kept; None: it has ended.
+        """Cancel a batch; calls in flight finish, answers are kept. None: it has ended already.
 
         Raises:
-            NotFoundError: The client has none with this id.
+            NotFoundError: The client has no batch with this id.
         """
         found, now = await self._get(client, batch_id), self._clock.now()
         while found.state in (ApiBatchState.VALIDATING, ApiBatchState.IN_PROGRESS):
-            # It may have gone on since it was read: then it is read again.
+            # Its state may have changed since it was read; then `_set` changes nothing.
             await self._set(found, ApiBatchState.CANCELLING, cancelling_at_ms=now)
             found = await self._get(client, batch_id)
         self._woken.set()
@@ -177,7 +178,7 @@ class BatchApi:
     # ---- what is done for them
 
     async def work(self) -> None:
-        """Bring every batch on, until cancelled."""
+        """Bring every batch on, until cancelled; programs read what is wrong with one."""
         self._files.remove_parts(24 * 3_600)
         delete_at = float("-inf")
         while True:
@@ -185,19 +186,20 @@ class BatchApi:
             try:
                 async with self._database.read() as connection:
                     found = await api_batches.still_open(connection)
-                for one in found:
-                    await self._advance_safely(one)
+                with in_english():
+                    for one in found:
+                        await self._advance_safely(one)
                 if anyio.current_time() >= delete_at:
                     delete_at = anyio.current_time() + DELETE_EVERY_S
                     await self._files.delete_expired()
                 is_open = bool(found)
-            except RunnerError as error:  # the engine meets it as well, and says so
+            except RunnerError as error:  # the engine reports it as well
                 log.warning("batches of clients cannot be read: %s", error.what)
             with anyio.move_on_after(LOOK_EVERY_S if is_open else DELETE_EVERY_S):
                 await self._woken.wait()
 
     async def _advance_safely(self, found: ApiBatch) -> None:
-        """Bring one batch on; one that cannot be is tried again later, and holds up no other."""
+        """Advance one batch; a failure is logged, retried later, and does not affect others."""
         try:
             await self._advance(found)
         except RunnerError as error:
@@ -228,7 +230,7 @@ class BatchApi:
                 pass
 
     async def _queue(self, found: ApiBatch) -> None:
-        """Check the file and queue it, or tell what is wrong with it."""
+        """Check the file and queue it, or fail the batch with the errors of the file."""
         path, models = self._files.path_of(found.input_file_id), self._models_for(found.client)
         try:
             errors = await in_thread(check_lines, path, found.endpoint, models)
@@ -251,9 +253,9 @@ class BatchApi:
         self._changed()
 
     async def _link(self, found: ApiBatch, dataset: Checked) -> bool:
-        """Tell which batch of ours it is before any row is queued; False: it is cancelled.
+        """Store the id of its batch in the queue before any row is queued; False: it is cancelled.
 
-        So whatever is queued of it when a server dies can be cancelled.
+        After a crash, the rows that are queued already can then be cancelled.
         """
         async with self._database.write() as connection:
             if not await api_batches.change(
@@ -270,7 +272,7 @@ class BatchApi:
         await self._set(found, ApiBatchState.FAILED, errors_json=as_text(errors), failed_at_ms=now)
 
     async def _wind_up(self, found: ApiBatch, batch: Batch | None) -> None:
-        """Cancel it, and write what was answered once no call of it is in flight."""
+        """Cancel it; once no call of it is in flight, write the answers that there are."""
         if batch is None:
             now = self._clock.now()
             await self._set(found, ApiBatchState.CANCELLED, cancelled_at_ms=now)
@@ -283,7 +285,7 @@ class BatchApi:
             await self._finish(found, batch, cancelled=True)
 
     async def _finish(self, found: ApiBatch, batch: Batch, *, cancelled: bool = False) -> None:
-        """Write the files of its results, and say that it has ended."""
+        """Write the result files, and mark the batch as ended."""
         output, errors = await self._write_results(found, batch)
         now = self._clock.now()
         async with self._database.write() as connection:
@@ -293,7 +295,7 @@ class BatchApi:
                 if cancelled
                 else {"state": ApiBatchState.COMPLETED, "completed_at_ms": now}
             )
-            # Another server on this database may have finished it meanwhile.
+            # Another server on this database may have finished it in the meantime.
             await api_batches.change(
                 connection,
                 found.id,
@@ -308,7 +310,7 @@ class BatchApi:
             )
 
     async def _write_results(self, found: ApiBatch, batch: Batch) -> tuple[str | None, str | None]:
-        """The ids of the files with the answers and with the failures; None: there are none."""
+        """Write the answers and the failures; return the ids of the files, None if empty."""
         output, errors = (self._files.new_part(".jsonl") for _ in range(2))
         try:
             await request_results.write_results(self._database.read, [batch], output, errors)
@@ -322,7 +324,7 @@ class BatchApi:
         return kept[0], kept[1]
 
     async def _keep(self, found: ApiBatch, path: Path, kind: str) -> str:
-        """Keep a file of results under an id that is the same however often it is written."""
+        """Keep a result file under a deterministic id, so that writing it again replaces it."""
         drawn = hashlib.sha256(f"{found.id} {kind}".encode()).hexdigest()[:24]
         name, life_s = f"{found.id}_{kind}.jsonl", found.output_expires_s
         file = await self._files.keep(
@@ -337,9 +339,9 @@ class BatchApi:
 
 
 def _expires_at(found: ApiBatch, finish_times: Mapping[int, int], now: int) -> int:
-    """A day after it was created; of an open batch when it will be done, if that is later.
+    """Return when the batch expires: a day after its creation, or its forecast end if later.
 
-    It waits for allowance as long as it takes: where no forecast is known it moves on.
+    An open batch without a forecast expires a day from `now`.
     """
     tomorrow = found.created_at + DAY_MS
     if not found.is_open:

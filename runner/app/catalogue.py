@@ -1,6 +1,6 @@
-"""The batches of a database: found by name, shown, changed, exported, deleted.
+"""Operations on the batches of a database: find, show, change, export and delete.
 
-It makes no call and needs no account.
+They make no calls and need no account.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runner import invocation
 from runner.clock import Clock
 from runner.core.states import BatchState
 from runner.errors import NotFoundError
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 
 class Catalogue:
-    """What can be done with the batches of one database."""
+    """The batches of one database."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
@@ -42,34 +43,34 @@ class Catalogue:
 
     @property
     def database_path(self) -> Path:
-        """The file of the database."""
+        """The path of the database."""
         return self._database.path
 
     @property
     def clock(self) -> Clock:
-        """Tells the hour."""
+        """The clock."""
         return self._clock
 
     @property
     def reading(self) -> Reading:
-        """Opens a short read of the database."""
+        """A function that opens a short read transaction."""
         return self._database.read
 
     async def batches(self) -> list[Batch]:
-        """Every batch, oldest first."""
+        """Return every batch, oldest first."""
         async with self._database.read() as connection:
             return await batches.list_batches(connection)
 
     async def family(self, batch: Batch) -> list[Batch]:
-        """`batch` and its parts, if it is whole; else itself."""
+        """Return `batch` and its parts, the batch itself first; a part is returned alone."""
         async with self._database.read() as connection:
             return await batches.parts_of(connection, batch.id)
 
     async def batch(self, name: str) -> Batch:
-        """The batch with this id, or else the newest with this name.
+        """Return the batch with this id, or else the newest with this name.
 
         Raises:
-            NotFoundError: There is none.
+            NotFoundError: There is no such batch.
         """
         known = await self.batches()
         by_id = [batch for batch in known if str(batch.id) == name]
@@ -80,12 +81,14 @@ class Catalogue:
         remedy = (
             _("one of: {listed}").format(listed=listed)
             if listed
-            else _("queue one with: midnight submit JOBFILE INPUT")
+            else _("queue one with: {command}").format(
+                command=invocation.command("submit", "JOBFILE", "INPUT")
+            )
         )
         raise NotFoundError(_("no batch {name!r}").format(name=name), remedy=remedy)
 
     async def quality(self, batch: Batch) -> Quality:
-        """How far the answers of `batch` agree: votes, the right answers, packed against single."""
+        """Return agreement figures of `batch`: votes, known answers, packed against single rows."""
         from runner.app.quality import quality  # noqa: PLC0415 - only a report of a batch
 
         return await quality(self._database.read, await self.family(batch))
@@ -99,20 +102,20 @@ class Catalogue:
         errors: Path | None = None,
         details: bool = False,
     ) -> int:
-        """Write the results so far, in the input's order; how many rows there were.
+        """Write the results so far, in the input's order; return the number of rows.
 
-        Of requests made for the OpenAI Batch API, a ``.jsonl`` file gets those that were answered,
-        as that would write them, and another those that failed.
+        Results of OpenAI Batch API requests that go to a ``.jsonl`` file are written as OpenAI's
+        output file and error file.
 
         Args:
-            batch: Whose results; those of its votes are put together.
-            path: Where to, in the format of its suffix.
-            on_progress: Called with the rows written so far and the rows in all.
-            errors: Where requests that failed go; ``OUT.errors.jsonl`` unless given.
-            details: Whether to add the account, the call, and the reply of each row.
+            batch: The batch; the answers of its votes are combined.
+            path: The output file; its suffix determines the format.
+            on_progress: Called with the number of rows written so far and the total.
+            errors: The file for failed requests; by default ``OUT.errors.jsonl``.
+            details: Whether to add each row's account, call and reply.
 
         Raises:
-            OutputError: The file cannot be written; an older one is left as it was.
+            OutputError: The file cannot be written; an existing one is unchanged.
         """
         from runner.app import export, request_results, targets  # noqa: PLC0415 - only an export
 
@@ -131,7 +134,7 @@ class Catalogue:
         return bool(await liveness.alive(self._database))
 
     async def rename(self, batch: Batch, name: str) -> Batch:
-        """Give `batch` and its parts another name."""
+        """Rename `batch` and its parts."""
         async with self._database.write() as connection:
             for part in await batches.parts_of(connection, batch.id):
                 own = f"{name}, {part.part}" if part.part else name
@@ -139,53 +142,53 @@ class Catalogue:
         return replace(batch, name=name)
 
     async def set_priority(self, batch: Batch, priority: int) -> Batch:
-        """Have `batch` and its parts go earlier (a lower number) or later than others."""
+        """Set the priority of `batch` and its parts; lower numbers run first."""
         async with self._database.write() as connection:
             for part in await batches.parts_of(connection, batch.id):
                 await batch_updates.set_priority(connection, part.id, priority)
         return replace(batch, priority=priority)
 
     async def browse(self, batch: Batch, wanted: Wanted) -> RowPage:
-        """A page of the rows of `batch`; of a vote, what the batch's own part has of them."""
+        """Return a page of the rows of `batch`; of a batch with votes, those of the first vote."""
         from runner.store import browsing  # noqa: PLC0415 - only to look at rows
 
         async with self._database.read() as connection:
             return await browsing.rows_page(connection, batch, wanted)
 
     async def delete(self, found: Sequence[Batch]) -> Pruned:
-        """Delete batches with their rows and results; what they cost stays in the ledger.
+        """Delete batches with their rows and results; their cost stays in the ledger.
 
         Raises:
-            BusyError: A runner works on one of them.
+            BusyError: A runner is working on one of them.
         """
         from runner.app import pruning  # noqa: PLC0415 - only to delete
 
         return await pruning.delete(self._database, found, self._clock.now())
 
     async def old_batches(self, age_ms: int) -> list[Batch]:
-        """The batches that are over, and for which nothing was recorded for so long."""
+        """Return the finished batches without any activity in the last `age_ms`."""
         from runner.app import pruning  # noqa: PLC0415 - only to delete
 
         return await pruning.old_batches(self._database, self._clock.now() - age_ms)
 
     async def story(self, batch: Batch, number: int) -> RowStory:
-        """All that is known of row `number` (from 1) of `batch`, and of its votes.
+        """Return everything recorded about row `number` (from 1) of `batch` and about its votes.
 
         Raises:
-            NotFoundError: It has no such row.
+            NotFoundError: The batch has no such row.
         """
         from runner.app.story import story  # noqa: PLC0415 - only to show a row
 
         return await story(self._database.read, await self.family(batch), number)
 
     async def reviewing(self, batch: Batch, reviewer: str, *, reopens: bool = False) -> Reviewing:
-        """A person's review of the rows of `batch`.
+        """Return a review of the rows of `batch` by `reviewer`.
 
-        With `reopens` it goes on when this database is closed, and opens it again for each step; so
-        it is in nobody's way between them.
+        With `reopens` it outlives this database: it opens the database for each step, and holds no
+        connection in between.
 
         Raises:
-            ConfigError: It has no answers of a chat.
+            ConfigError: The job is not a chat.
         """
         from runner.app.reviewing import Opened, Reviewing, reopened  # noqa: PLC0415 - as below
 
@@ -195,13 +198,13 @@ class Catalogue:
         return Reviewing(opened, self._clock, await self.family(whole), reviewer)
 
     async def profile(self, batch: Batch) -> Profile:
-        """What `batch` asks, what came of it, and what it cost."""
+        """Return the job, the outcome and the cost of `batch`."""
         from runner.app.profile import profile  # noqa: PLC0415 - only to show a batch
 
         return await profile(self._database.read, await self.batches(), await self.family(batch))
 
     async def difference(self, first: Batch, second: Batch) -> Difference:
-        """How the answers of two batches to the same rows differ."""
+        """Compare the answers of two batches to the same rows."""
         from runner.app.difference import difference  # noqa: PLC0415 - only to compare
 
         families = [await self.family(one) for one in (first, second)]
@@ -210,15 +213,15 @@ class Catalogue:
     async def name_output(
         self, batch: Batch, path: Path, errors: Path | None = None
     ) -> tuple[Batch, Path | None]:
-        """Have the results of `batch` written to a file from now on.
+        """Set the output file of `batch`, which runs write to from now on.
 
-        A file there with more answers, which is not the batch's own, is kept under another name.
+        An existing file with more answers that is not the batch's own is kept under another name.
 
         Returns:
-            The batch as it is then, and that name.
+            The changed batch, and that other name; None if no file was kept.
 
         Raises:
-            OutputError: The file cannot be kept.
+            OutputError: The file can be neither linked nor copied.
         """
         from runner.app import outputs  # noqa: PLC0415 - only a run
         from runner.jobfile import JobFile  # noqa: PLC0415
@@ -235,10 +238,10 @@ class Catalogue:
             return await batches.get_batch(connection, batch.id) or batch, kept
 
     async def write_output(self, batch: Batch) -> int:
-        """Write the output that `batch` remembers; how many rows there were; 0 if it has none.
+        """Write the output file of `batch`; return the number of rows, 0 if it has no output.
 
         Raises:
-            OutputError: The file cannot be written; an older one is left as it was.
+            OutputError: The file cannot be written; an existing one is unchanged.
         """
         if batch.output is None:
             return 0
@@ -246,7 +249,7 @@ class Catalogue:
         return await self.export(batch, to_path(batch.output), errors=errors)
 
     async def rows(self, batch: Batch) -> AsyncIterator[RowResult]:
-        """Every row that was queued, in the input's order, with what became of it."""
+        """Yield every queued row with its result, in the input's order."""
         from runner.app.rows import results  # noqa: PLC0415 - only those who look need it
 
         async for page in results(self._database.read, await self.family(batch)):
@@ -254,7 +257,7 @@ class Catalogue:
                 yield row
 
     async def failures(self, batch: Batch, limit: int = 100) -> list[Failure]:
-        """The first failed rows of `batch` and its parts, and why."""
+        """Return the first failed rows of `batch` and its parts, with the reasons."""
         from runner.store import batch_rows  # noqa: PLC0415 - only to show failures
 
         found: list[Failure] = []
@@ -264,7 +267,7 @@ class Catalogue:
         return found
 
     async def causes(self, batch: Batch) -> list[Cause]:
-        """Why rows of `batch` and its parts have failed, the most frequent cause first."""
+        """Return the causes of failure of `batch` and its parts, the most frequent first."""
         from runner.store import batch_rows  # noqa: PLC0415 - only to show failures
 
         family = await self.family(batch)
@@ -272,7 +275,7 @@ class Catalogue:
             return await batch_rows.causes(connection, family)
 
     async def example(self, batch: Batch, cause: Cause) -> Failure | None:
-        """The first of the rows that have failed for a cause; None: it has not, or no longer."""
+        """Return the first row that failed for a cause; None if there is no such row any more."""
         from runner.store import batch_rows  # noqa: PLC0415 - only to show failures
 
         job_id = cause.job_ids[0]
@@ -284,7 +287,7 @@ class Catalogue:
         return None
 
     async def retry(self, batch: Batch, cause: Cause | None = None) -> int:
-        """Queue the failed rows of `batch` and its parts again, or those of one cause; how many."""
+        """Queue failed rows again, all or those of one cause; return how many."""
         from runner.store import results  # noqa: PLC0415 - only to retry
 
         async with self._database.write() as connection:
@@ -296,7 +299,7 @@ class Catalogue:
             return await results.retry_jobs(connection, cause.job_ids)
 
     async def set_state(self, batch: Batch, state: BatchState, reason: str = "") -> Batch:
-        """Pause, resume or cancel `batch` and its parts. Rows in flight finish; nothing is lost."""
+        """Pause, resume or cancel `batch` and its parts; rows in flight finish."""
         async with self._database.write() as connection:
             for part in await batches.parts_of(connection, batch.id):
                 await batch_updates.set_batch_state(connection, part.id, state, reason)

@@ -1,7 +1,7 @@
-"""The files in which other programs keep their settings: the server is added to what is there.
+"""Adds the server to the settings files of other programs, and keeps the other settings.
 
-Each program's own documentation names its file:
-https://docs.continue.dev/reference, https://docs.litellm.ai/docs/proxy/configs,
+Sources for the location of each program's file: https://docs.continue.dev/reference,
+https://docs.litellm.ai/docs/proxy/configs,
 https://docs.openwebui.com/getting-started/env-configuration.
 """
 
@@ -16,6 +16,7 @@ from itertools import count, zip_longest
 from pathlib import Path
 from typing import Any
 
+from runner import invocation
 from runner.app.client_setups import Connection
 from runner.errors import ConfigError
 from runner.files.target import as_output_errors, atomic_write
@@ -27,17 +28,17 @@ _LIST = re.compile(
 )
 _NEW_CONTINUE = "name: Local Config\nversion: 1.0.0\nschema: v1\nmodels: []\n"
 _MIGRATION = "https://docs.continue.dev/yaml-migration"
-_PRIVATE = 0o600  # there is a key in it
+_PRIVATE = 0o600  # the file contains a key
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What was written.
+    """The result of a change to a settings file.
 
     Attributes:
         path: The file.
-        diff: What has changed, without anybody's keys; empty: nothing had to.
-        backup: The copy of what was there before; None: there was nothing.
+        diff: The changes, with keys redacted; empty if nothing had to change.
+        backup: The copy of the previous file; None if there was none.
     """
 
     path: Path
@@ -47,37 +48,37 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class _SettingsFile:
-    """Where a program's file usually is, and how the server is added to its text."""
+    """The default path of a program's file, and the function that adds the server to its text."""
 
     path: Path
     add: Callable[[str, Connection], str]
 
 
 def check_has_file(program: str) -> None:
-    """Check that a program has a file of settings that is documented.
+    """Check that a program has a documented settings file.
 
     Raises:
-        ConfigError: It has none.
+        ConfigError: It has none that is documented.
     """
     if program not in _FILES:
         what = _("{program} reads no file in which this could be written").format(program=program)
-        remedy = _("enter what midnight setup {program} shows; a file have {others}").format(
-            program=program, others=", ".join(_FILES)
+        remedy = _("enter what this shows: {command}; a file have {others}").format(
+            command=invocation.command("setup", program), others=", ".join(_FILES)
         )
         raise ConfigError(what, where="--write", remedy=remedy)
 
 
 def write(program: str, connection: Connection, path: Path | None = None) -> Written:
-    """Add the server to the file of a program; what else is in it stays as it is.
+    """Add the server to the settings file of a program; its other contents are kept.
 
     Args:
         program: One of `client_setups.PROGRAMS`.
-        connection: What is added.
-        path: The file; by default where the program looks for it.
+        connection: The connection to add.
+        path: The file; by default the program's own.
 
     Raises:
-        ConfigError: The program has no such file, or it cannot be understood.
-        OutputError: It cannot be written.
+        ConfigError: The program has no such file, or the file cannot be parsed.
+        OutputError: The file cannot be written.
     """
     check_has_file(program)
     known = _FILES[program]
@@ -100,11 +101,11 @@ def write(program: str, connection: Connection, path: Path | None = None) -> Wri
 
 
 class _NotUnderstood(Exception):  # noqa: N818 - it becomes a ConfigError
-    """The file is not what its program would read."""
+    """The file is not a valid settings file of its program."""
 
 
 def _check_json(target: Path) -> None:
-    """Refuse to make Continue's YAML file beside the JSON file of old, which it would replace."""
+    """Refuse to create Continue's YAML file beside an old JSON file, which would be ignored."""
     old = target.with_suffix(".json")
     if old.exists() and not target.exists():
         what = _(
@@ -192,13 +193,13 @@ def _in_yaml(
 
 
 def _indent_of_lists(text: str) -> int:
-    """How far the dashes of the first list stand behind its name."""
+    """Return the indentation of the first list's dashes relative to its key."""
     found = _LIST.search(text)
     return 2 if found is None else max(0, len(found[2]) - len(found[1]))
 
 
 def _update(known: Any, wanted: Mapping[str, Any]) -> None:
-    """Change what differs; a name that the user has given stays."""
+    """Update the values that differ; a name set by the user is kept."""
     for name, value in wanted.items():
         if isinstance(value, dict):
             _update(known[name], value)
@@ -210,7 +211,7 @@ def _update(known: Any, wanted: Mapping[str, Any]) -> None:
 
 
 def _in_environment(text: str, connection: Connection) -> str:
-    """Add a connection to those of Open WebUI, whose addresses and keys are lists with ``;``."""
+    """Add a connection to those of Open WebUI, whose URLs and keys are lists separated by ``;``."""
     urls = _value(text, "OPENAI_API_BASE_URLS") or _value(text, "OPENAI_API_BASE_URL")
     keys = _value(text, "OPENAI_API_KEYS") or _value(text, "OPENAI_API_KEY")
     split = [one.strip() for one in urls.split(";")] if urls else []
@@ -227,7 +228,7 @@ def _assignment(name: str) -> re.Pattern[str]:
 
 
 def _value(text: str, name: str) -> str:
-    """The value of a variable, the last one that is set; empty if none is."""
+    """Return the last assigned value of a variable; empty if there is none."""
     found = _assignment(name).findall(text)
     value: str = found[-1][1] if found else ""
     quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "\"'"
@@ -255,7 +256,7 @@ _FILES: Mapping[str, _SettingsFile] = {
 
 
 def _read(path: Path) -> str | None:
-    """The text of a file; None if there is none."""
+    """Return the text of a file; None if there is none."""
     try:
         return path.read_bytes().decode("utf-8")
     except FileNotFoundError:
@@ -269,7 +270,7 @@ def _read(path: Path) -> str | None:
 
 
 def _back_up(path: Path) -> Path:
-    """Copy a file beside itself, under a name that is free."""
+    """Copy a file to an unused name beside it."""
     with as_output_errors(path):
         data = path.read_bytes()
         for number in count(1):
@@ -293,6 +294,6 @@ def _write(path: Path, text: str, *, is_new: bool) -> None:
 
 
 def _diff(before: str, after: str, name: str) -> str:
-    """What has changed, in lines of which the values of keys are left out."""
+    """Return the changes as a diff with keys redacted."""
     lines = unified_diff(before.splitlines(), after.splitlines(), name, name, lineterm="", n=2)
     return "\n".join(_SECRET.sub(r"\1…", line) for line in lines)

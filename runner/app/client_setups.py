@@ -1,4 +1,4 @@
-"""What to enter in other programs so that they ask `midnight serve`."""
+"""Setup instructions for other programs that are to use `midnight serve`."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from runner.language import _
 
 ANY_KEY = "any"
 EXAMPLE = "Qwen/Qwen3-8B"
-"""A model to name where none is known."""
+"""The model in examples when no model is known."""
 
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """What a program needs to know of the server.
+    """How a program connects to the server.
 
     Attributes:
         base: The base URL, with ``/v1``.
-        key: Its key; any where the server needs none.
-        models: The models that it is to ask; at least one.
+        key: The client's key; any text if the server requires none.
+        models: The models that the program will use; at least one.
     """
 
     base: str
@@ -31,13 +31,13 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """How one program is set up.
+    """The setup instructions for one program.
 
     Attributes:
-        title: What the program is called.
-        steps: What is entered where, a line each, for people.
-        snippet: A file or a piece of code that does it; empty if there is none.
-        snippet_name: Which file that is, or what it is.
+        title: The program's name.
+        steps: The steps, a line each.
+        snippet: A settings file or code; empty if there is none.
+        snippet_name: The file's name, or a description of the snippet.
     """
 
     title: str
@@ -122,29 +122,29 @@ _SETUPS: Mapping[str, Setup] = {
 _EACH_MODEL = {"litellm": _LITELLM_MODEL, "continue": _CONTINUE_MODEL}
 
 PROGRAMS = tuple(_SETUPS)
-"""The programs that can be set up."""
+"""The programs that have instructions."""
 
 
 def setup(program: str, connection: Connection) -> Setup:
-    """How `program`, one of `PROGRAMS`, is set up."""
-    found = _SETUPS[program]
-    words = {
+    """Return the instructions for `program`, one of `PROGRAMS`."""
+    template = _SETUPS[program]
+    values = {
         "base": connection.base,
         "key": connection.key,
         "model": connection.models[0],
         "models": ", ".join(connection.models),
         "link": cherry_link(connection),
     }
-    each = _EACH_MODEL.get(program, "")
-    snippet = found.snippet.format(**words) + "".join(
-        each.format(**{**words, "model": model}) for model in connection.models
+    model_template = _EACH_MODEL.get(program, "")
+    snippet = template.snippet.format(**values) + "".join(
+        model_template.format(**{**values, "model": model}) for model in connection.models
     )
-    steps = tuple(step.format(**words) for step in found.steps)
-    return Setup(found.title, steps, snippet, found.snippet_name)
+    steps = tuple(step.format(**values) for step in template.steps)
+    return Setup(template.title, steps, snippet, template.snippet_name)
 
 
 def cherry_link(connection: Connection) -> str:
-    """The link that Cherry Studio takes a provider from; it asks before it keeps it."""
+    """Return a link that adds the provider to Cherry Studio, after a confirmation there."""
     provider = {
         "id": "midnight",
         "name": "Midnight",
@@ -157,6 +157,6 @@ def cherry_link(connection: Connection) -> str:
 
 
 def connection(url: str, key: str, models: Sequence[str]) -> Connection:
-    """What is to be known of the server at `url`, with or without ``/v1``."""
+    """Return the connection to the server at `url`, given with or without ``/v1``."""
     base = url.rstrip("/").removesuffix("/v1").rstrip("/")
     return Connection(f"{base}/v1", key or ANY_KEY, tuple(models))

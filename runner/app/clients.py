@@ -1,4 +1,4 @@
-"""The clients of `midnight serve`: who they are by their keys, and what each may do today."""
+"""The clients of `midnight serve`: identification by keys, and daily caps."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import anyio
 
+from runner import invocation
 from runner.clock import LocalZone
 from runner.core.period import read_length
 from runner.engine.client_caps import ClientCaps, day_of
@@ -21,30 +22,30 @@ from runner.store import client_keys
 from runner.store.client_keys import ClientKey
 from runner.store.database import Database
 
-# Who asks where no key is needed.
+# The client of all requests when no keys are required.
 NOBODY = "local"
 PREFIX = "mn-"
 LONGEST_NAME = 64
-# Keys are made and removed while a server runs; it sees that after so long.
+# Keys are added and removed while a server runs; it notices within this time.
 REREAD_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Who asks, and what they may do."""
+    """A client, with its settings."""
 
     name: str
     settings: ClientSettings = field(default_factory=ClientSettings)
 
 
 def hashed(key: str) -> str:
-    """What is stored of a key: it is drawn from 256 bits, so that nobody finds it by its hash."""
+    """Return the hash stored for a key. A key has 256 random bits, so a plain SHA-256 is safe."""
     return hashlib.sha256(key.encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class ClientUse:
-    """How many calls a client has made today, and how many it may make; None: any number."""
+    """The calls that a client has made today, and its daily cap; None: unlimited."""
 
     name: str
     calls: int
@@ -52,7 +53,7 @@ class ClientUse:
 
 
 class Clients:
-    """Recognises clients by their keys; without any key in the database, everybody is `NOBODY`."""
+    """Identifies clients by their keys; while the database has no key, everybody is `NOBODY`."""
 
     def __init__(self, settings: Settings, database: Database) -> None:
         self._settings = settings.serve.clients
@@ -63,14 +64,14 @@ class Clients:
 
     @property
     def need_keys(self) -> bool:
-        """Whether only those with a key are served."""
+        """Whether a key is required."""
         return bool(self._by_hash)
 
     async def add_key(self, name: str, now: int) -> str:
-        """Make a key for a client, instead of its old one; returned here, and stored nowhere.
+        """Create a key for a client, replacing its old one; only its hash is stored.
 
         Raises:
-            ConfigError: The name cannot be one.
+            ConfigError: The name is not valid.
         """
         if not _is_name(name):
             what = _(
@@ -83,40 +84,40 @@ class Clients:
         return key
 
     async def remove_key(self, name: str) -> None:
-        """Accept a client's key no more.
+        """Revoke a client's key.
 
         Raises:
-            NotFoundError: It has none.
+            NotFoundError: The client has no key.
         """
         async with self._database.write() as connection:
             removed = await client_keys.forget(connection, name)
         if not removed:
             raise NotFoundError(
                 _('no client "{name}" has a key').format(name=name),
-                remedy="midnight serve key list",
+                remedy=invocation.command("serve", "key", "list"),
             )
 
     async def keys(self) -> list[ClientKey]:
-        """The keys, by their clients' names."""
+        """Return all keys, sorted by client name."""
         async with self._database.read() as connection:
             return await client_keys.read(connection)
 
     async def read(self) -> None:
-        """Read which keys there are."""
+        """Reload the keys from the database."""
         self._read_at = anyio.current_time()
         self._by_hash = {key.key_hash: key.client for key in await self.keys()}
         self._known = {}
 
     def named(self, name: str) -> Client:
-        """The client of this name."""
+        """Return the client with this name."""
         return Client(name, self._settings.get(name) or ClientSettings())
 
     def name_of(self, key: str) -> str | None:
-        """The name of the client with this key, as far as was read; None: there is none."""
+        """Return the name of the client with this key, as last read; None if there is none."""
         return self._by_hash.get(hashed(key))
 
     async def find(self, key: str) -> Client | None:
-        """The client with this key; None: there is none."""
+        """Return the client with this key; None if there is none."""
         if anyio.current_time() - self._read_at > REREAD_S:
             await self.read()
         if (known := self._known.get(key)) is not None:
@@ -125,7 +126,7 @@ class Clients:
         if name is None:
             return None
         client = self.named(name)
-        if self._by_hash:  # others are as many as anybody makes up
+        if self._by_hash:  # without keys, any text is accepted and the cache would be unbounded
             self._known[key] = client
         return client
 
@@ -136,7 +137,7 @@ def _is_name(name: str) -> bool:
 
 
 def client_caps(settings: Settings) -> ClientCaps:
-    """How many calls each client may make in a day of the user's zone."""
+    """Return each client's cap on calls per day, in the user's time zone."""
     most = {
         name: own.max_calls_per_day
         for name, own in settings.serve.clients.items()
@@ -149,7 +150,7 @@ def client_caps(settings: Settings) -> ClientCaps:
 async def used_today(
     database: Database, settings: Settings, clients: Iterable[str], now: int
 ) -> list[ClientUse]:
-    """What each of these clients has used today, by the ledger."""
+    """Return each client's calls of today, from the ledger."""
     caps = client_caps(settings)
     begins, _ = day_of(now, caps.zone)
     async with database.read() as connection:
@@ -162,6 +163,6 @@ async def used_today(
 
 
 def wait_ms(client: Client, settings: Settings) -> int:
-    """How long the requests of a client wait for allowance, unless they ask for less or more."""
+    """Return how long a client's requests wait for allowance by default, in ms."""
     text = client.settings.wait or settings.serve.wait
     return read_length(text) if text else 0

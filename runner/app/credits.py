@@ -1,6 +1,6 @@
-"""What is known of an account's credits: the balance, its frozen part, what expires by when.
+"""Estimates an account's credits: the balance, its frozen part, and the next expiry.
 
-It reads what was seen of the balance; it asks nobody.
+It computes from stored balance samples and makes no requests.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ DAY_MS = 24 * 3_600_000
 
 @dataclass(frozen=True, slots=True)
 class Credits:
-    """An account's balance as it was told, less what our calls have cost since.
+    """An account's last reported balance, less the cost of calls made since.
 
     Amounts are in thousandths of a credit.
 
     Attributes:
-        at: When the provider told it (ms since the epoch).
-        available: What may be spent.
-        frozen: What is held for calls in flight.
-        since: What our calls have cost since it was told.
-        expiring: An estimate of what expires next; None: nothing is known to expire.
+        at: The time of the balance sample (ms since the epoch).
+        available: The credits that may be spent.
+        frozen: The credits reserved for calls in flight.
+        since: The cost of our calls since the sample.
+        expiring: The estimated next expiry; None if none is known.
     """
 
     at: int
@@ -44,13 +44,13 @@ class Credits:
 
 @dataclass(frozen=True, slots=True)
 class Purchase:
-    """What the credits of an account pay for by one route. Amounts are in thousandths.
+    """What the credits of an account pay for on one route. Amounts are in thousandths of a credit.
 
     Attributes:
-        amount: What may be spent; None: nobody has seen a balance yet.
-        daily: What is granted each day, if somebody logs in.
-        price: What a call costs, as far as is known.
-        rows_a_call: How many rows a call asks at most.
+        amount: The credits that may be spent; None if no balance is known.
+        daily: The daily grant, which requires a login.
+        price: The known or assumed price of a call.
+        rows_a_call: The maximum number of rows in a call.
     """
 
     account: str
@@ -62,13 +62,13 @@ class Purchase:
 
     @property
     def calls(self) -> int:
-        """How many calls that is; of a day's grant, if no balance is known."""
+        """The number of affordable calls; with an unknown balance, those of a daily grant."""
         amount = self.daily if self.amount is None else self.amount
         return amount // self.price if self.price else 0
 
     @property
     def rows(self) -> int:
-        """How many rows those ask at most."""
+        """The maximum number of rows in those calls."""
         return self.calls * self.rows_a_call
 
 
@@ -77,22 +77,22 @@ def purchases_of(
     accounts: Sequence[Account],
     rows_a_call: int,
 ) -> tuple[Purchase, ...]:
-    """What credits pay for by each route on which they are counted, or may be."""
-    found = []
+    """Return what the credits pay for on each route that consumes or may consume credits."""
+    purchases = []
     for (name, model), own in windows.items():
-        account = next(one for one in accounts if one.name == name)
+        account = next(candidate for candidate in accounts if candidate.name == name)
         credit = next((window for window in own if window.unit is Unit.CREDITS), None)
         counted = any(w.limit_source is Source.HEADER and w.unit is Unit.CALLS for w in own)
         if credit is None or not account.daily_grant or (credit.limit is None and counted):
             continue
         price = credit.cost_of(account.cost(model, 0))
         left = credit.remaining
-        found.append(Purchase(name, model, left, account.daily_grant, price, rows_a_call))
-    return tuple(found)
+        purchases.append(Purchase(name, model, left, account.daily_grant, price, rows_a_call))
+    return tuple(purchases)
 
 
 async def priced(connection: AsyncConnection, account: Account, now: int) -> Account:
-    """`account` with the prices that its balances have shown; the configured ones go before."""
+    """Return `account` with prices learned from its balances; configured prices take precedence."""
     if account.credits is None:
         return account
     since = now - 3 * DAY_MS
@@ -106,7 +106,10 @@ async def priced(connection: AsyncConnection, account: Account, now: int) -> Acc
 async def credits_of(
     connection: AsyncConnection, account: Account, window: Window, now: int
 ) -> Credits | None:
-    """The credits of `account`, whose window of credits is `window`; None if nobody has looked."""
+    """Return the credits of `account`; None if it has no balance sample.
+
+    `window` is the window of its credits.
+    """
     last = await balances.latest(connection, account.name)
     if last is None:
         return None

@@ -1,6 +1,6 @@
-"""Whether a provider may use what is sent to it for training, in words.
+"""Describes whether providers may use the submitted data for training.
 
-People label private data: they are told before any of it is sent.
+Users may submit private data, so they are informed before any of it is sent.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _SENTENCES = {
 
 @dataclass(frozen=True, slots=True)
 class DataUse:
-    """What one provider does with what is sent; `use` is as its preset has it."""
+    """A provider's policy on submitted data: the preset's value `use`, described by `told`."""
 
     provider: str
     use: str
@@ -30,23 +30,23 @@ class DataUse:
 
 
 def data_uses(settings: Settings) -> list[DataUse]:
-    """What each provider whose accounts are used does with what is sent.
+    """Return the policy of each provider in use.
 
-    Nothing is told of a server of one's own, nor of another that an account's `base_url` names.
+    Self-hosted servers are left out, and accounts whose `base_url` is not the provider's.
 
     Raises:
         ConfigError: An account's settings are wrong.
     """
-    found: dict[str, DataUse] = {}
+    policies: dict[str, DataUse] = {}
     for account in accounts_of(settings):
         preset = account.preset
         if preset.data_use is not None and account.base_url == preset.base_url:
-            found[preset.name] = DataUse(preset.name, preset.data_use, sentence(preset) or "")
-    return list(found.values())
+            policies[preset.name] = DataUse(preset.name, preset.data_use, sentence(preset) or "")
+    return list(policies.values())
 
 
 def sentence(preset: Preset) -> str | None:
-    """What a provider does with what is sent, as a clause; None of a server of one's own."""
+    """Return a provider's policy as a clause; None for a self-hosted server."""
     if preset.data_use is None:
         return None
     note = f" ({preset.data_note})" if preset.data_note else ""

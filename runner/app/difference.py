@@ -1,4 +1,4 @@
-"""How the answers of two batches to the same rows differ: after a new prompt, or another model."""
+"""Compares the answers of two batches to the same rows, for example after a prompt was changed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _KEY_BYTES = 12
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A row whose answers differ; `number` is its number in the second batch."""
+    """A row whose answers differ; `number` is its row number in the second batch."""
 
     number: int
     row: str
@@ -27,15 +27,15 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Two batches, compared row by row.
+    """The comparison of two batches, row by row.
 
     Attributes:
         first: The earlier batch.
         second: The later one.
         same: Rows with the same answer in both.
-        changes: By the answers of the first and the second, how many rows have these; None stands
-            for no answer.
-        examples: The first rows that have changed.
+        changes: The number of rows by pair of answers (first batch, second batch); None is a row
+            without an answer.
+        examples: The first rows with different answers.
         only_first: Rows that only the first has.
         only_second: Rows that only the second has.
     """
@@ -50,7 +50,7 @@ class Difference:
 
     @property
     def changed(self) -> int:
-        """How many rows have another answer."""
+        """The number of rows with different answers."""
         return sum(self.changes.values())
 
 
@@ -59,7 +59,7 @@ async def difference(
 ) -> Difference:
     """Compare two batches, each given with its parts.
 
-    Rows are paired by their contents. As long as they stand at the same numbers, memory stays flat.
+    Rows are paired by their contents. Memory stays constant while equal rows have equal numbers.
     """
     pairing = _Pairing()
     before, after = RowReader.of(first), RowReader.of(second)
@@ -67,14 +67,17 @@ async def difference(
         async with reading() as connection:
             old = await before.page(connection, start)
             new = await after.page(connection, start)
-        for one, two in zip_longest(old, new):
-            pairing.add(one, two)
+        for old_row, new_row in zip_longest(old, new):
+            pairing.add(old_row, new_row)
     return pairing.result(first[0], second[0])
 
 
 @dataclass(slots=True)
 class _Pairing:
-    """Pairs rows of two batches; those that have no like at their number are kept until the end."""
+    """Pairs rows of two batches.
+
+    Rows that differ at the same number are kept, and paired at the end.
+    """
 
     changes: Counter[tuple[str | None, str | None]] = field(default_factory=Counter)
     examples: list[Change] = field(default_factory=list)
@@ -82,18 +85,18 @@ class _Pairing:
     early: dict[bytes, list[str | None]] = field(default_factory=dict)
     late: list[tuple[bytes, RowResult]] = field(default_factory=list)
 
-    def add(self, one: RowResult | None, two: RowResult | None) -> None:
-        """Pair the rows at one number, if they are alike."""
-        if one and two and one.first.payload == two.first.payload:
-            self._compare(one.answer, two)
+    def add(self, old: RowResult | None, new: RowResult | None) -> None:
+        """Pair the rows at one number if their contents are equal."""
+        if old and new and old.first.payload == new.first.payload:
+            self._compare(old.answer, new)
             return
-        if one:
-            self.early.setdefault(_key(one), []).append(one.answer)
-        if two:
-            self.late.append((_key(two), two))
+        if old:
+            self.early.setdefault(_key(old), []).append(old.answer)
+        if new:
+            self.late.append((_key(new), new))
 
     def result(self, first: Batch, second: Batch) -> Difference:
-        """Pair what is left, wherever it stands."""
+        """Pair the remaining rows regardless of their numbers, and return the comparison."""
         unpaired = 0
         for key, row in self.late:
             if waiting := self.early.get(key):

@@ -1,4 +1,4 @@
-"""Counts distinct keys exactly, in memory that does not grow with their number."""
+"""Counts distinct keys exactly, in constant memory."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from runner.errors import OutputError
 from runner.jobfile.request_key import KEY_BYTES
 from runner.language import _
 
-# Keys that are held in memory at a time, about; 70 bytes each.
+# The approximate number of keys in memory at a time; a key takes 70 bytes.
 KEYS_IN_MEMORY = 250_000
 _MAX_PARTITIONS = 256  # one for each value of a key's first byte
 _BUFFER_BYTES = 1 << 16
 
 
 class DistinctKeys:
-    """A set of keys, in partitions by the first byte of a key.
+    """A set of keys, partitioned by the first byte of the key.
 
-    A small set is one partition, in memory. The partitions of a large one are temporary files, of
-    which only one is in memory at a time. Keys are digests, so partitions have about equal sizes.
+    A small set is one partition in memory. The partitions of a large set are temporary files, and
+    one at a time is read into memory. Keys are digests, so partitions have similar sizes.
 
     Args:
-        expected: How many keys will be added, about.
+        expected: The approximate number of keys that will be added.
     """
 
     def __init__(self, expected: int) -> None:
@@ -51,11 +51,11 @@ class DistinctKeys:
         trace: TracebackType | None,
     ) -> None:
         for file in self._files:
-            with suppress(OSError):  # closing writes what is buffered, which nobody needs now
+            with suppress(OSError):  # closing flushes the buffer, which is not needed any more
                 file.close()
 
     def add(self, keys: Iterable[bytes]) -> None:
-        """Add some keys.
+        """Add keys.
 
         Raises:
             OutputError: A temporary file cannot be written.
@@ -69,7 +69,7 @@ class DistinctKeys:
                 writes[key[0] & mask](key)
 
     def partitions(self) -> Iterator[set[bytes]]:
-        """Yield the distinct keys, in disjoint sets.
+        """Yield the distinct keys as disjoint sets.
 
         Raises:
             OutputError: A temporary file cannot be written.

@@ -1,4 +1,4 @@
-"""Is everything set up? Answered at no cost in calls."""
+"""Checks the set-up without spending a call."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from runner.app import accounts, presets
 from runner.app.data_use import sentence
 from runner.clock import Clock, SystemClock
+from runner.core import answer_formats
 from runner.core.renewal import CLOCK_TOLERANCE_MS
 from runner.core.window import CREDIT
 from runner.errors import RunnerError
@@ -21,21 +22,24 @@ from runner.providers.endpoint import Endpoint
 from runner.providers.headers import read_date
 from runner.providers.transport import Response
 from runner.settings import Settings
+from runner.store import refused_formats
 from runner.store.opening import open_database
+from runner.store.refused_formats import RefusedFormat
 from runner.tomlfile import did_you_mean
 
 TIMEOUT_S = 20.0
-# A WAL-reset bug can corrupt a database on several checkpointing connections; ours has one.
+# Versions with the fix of a WAL-reset bug, which can corrupt a database that several connections
+# checkpoint; ours has one such connection.
 SQLITE_FIXED = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
 LOW_DISK_MB = 256
-# Free tiers change within weeks; what is older than this is likely to be wrong somewhere.
+# Free tiers change within weeks; an older preset is probably wrong in some detail.
 OLD_MONTHS = 6
 LOG_IN = _("log in on the provider's site: free credits are granted there, and nowhere else")
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was looked at; `ok` is None where it could not be told."""
+    """The result of one check; `ok` is None if it is inconclusive."""
 
     name: str
     ok: bool | None
@@ -46,16 +50,16 @@ class Check:
 async def examine(
     settings: Settings, environ: Mapping[str, str], clock: Clock | None = None
 ) -> list[Check]:
-    """Look at the configuration, the database, the token, the network and the clock."""
+    """Check the configuration, the database, the tokens, the network and the clock."""
     checks = [_configuration(settings), *idle_providers(settings)]
     checks += [_sqlite(), await _database(settings), _disk(settings)]
     for name in settings.used:
         checks += await _account(settings, name, environ, clock or SystemClock())
-    return checks
+    return checks + await _refused_formats(settings)
 
 
 def idle_providers(settings: Settings) -> list[Check]:
-    """The providers that are described and used by no account: perhaps a name is mistyped."""
+    """Report providers that are described but not used by any account, perhaps misspelt."""
     used = {account.provider for account in settings.accounts.values()}
     return [_idle(name, used) for name in settings.providers if name not in used]
 
@@ -79,35 +83,35 @@ async def _account(
             detail = (
                 _("found") if named else _("none is named; a server of one's own may need none")
             )
-            found = Check(_("token of {name}").format(name=name), True, detail)
+            token = Check(_("token of {name}").format(name=name), True, detail)
             about = _preset(settings, settings.accounts[name].provider, clock)
-            return [found, *about, *await _provider(endpoint, clock)]
+            return [token, *about, *await _provider(endpoint, clock)]
     except RunnerError as error:
         return [Check(_("token of {name}").format(name=name), False, error.what, error.remedy)]
 
 
 def _preset(settings: Settings, name: str, clock: Clock) -> list[Check]:
-    """How old what is known of the provider is, and what it does with what is sent."""
-    found = presets.known_preset(name, settings)
+    """Report the age of the provider's preset, and its policy on submitted data."""
+    known = presets.known_preset(name, settings)
     checks = []
-    if (about := found.preset).as_of:
+    if (about := known.preset).as_of:
         age = months_since(about.as_of, clock.now())
         detail = (
-            _("as of {as_of}, {origin}").format(as_of=about.as_of, origin=_(found.origin))
-            + _(", corrected") * found.corrected
+            _("as of {as_of}, {origin}").format(as_of=about.as_of, origin=_(known.origin))
+            + _(", corrected") * known.corrected
         )
         remedy = _("providers change their rules: midnight presets update FILE|URL")
         fresh = True if age <= OLD_MONTHS else None
         checks.append(Check(_("preset {name}").format(name=name), fresh, detail, remedy))
-    if (told := sentence(about)) is not None:
+    if (policy := sentence(about)) is not None:
         private = about.data_use == "no-training"
         remedy = _("read its terms before you send private data")
-        checks.append(Check(_("data use"), True if private else None, told, remedy))
+        checks.append(Check(_("data use"), True if private else None, policy, remedy))
     return checks
 
 
 def months_since(as_of: str, now: int) -> int:
-    """The months from `as_of`, YYYY-MM, to the moment `now` (ms since the epoch)."""
+    """Return the number of months from `as_of`, YYYY-MM, to `now` (ms since the epoch)."""
     today = datetime.fromtimestamp(now / 1000, UTC)
     year, month = map(int, as_of.split("-"))
     return (today.year - year) * 12 + today.month - month
@@ -142,6 +146,31 @@ async def _database(settings: Settings) -> Check:
         return Check(_("database"), False, f"{settings.db}: {error.what}", error.remedy)
 
 
+async def _refused_formats(settings: Settings) -> list[Check]:
+    """The types of ``response_format`` that models have refused, and when each is tried again."""
+    if not settings.db.is_file():
+        return []
+    try:
+        async with open_database(settings.db) as database, database.read() as connection:
+            found = await refused_formats.read(connection, settings.used)
+    except RunnerError:
+        return []  # the check of the database tells
+    return [_refused_format(settings, one) for one in found]
+
+
+def _refused_format(settings: Settings, refused: RefusedFormat) -> Check:
+    about = presets.known_preset(settings.accounts[refused.account].provider, settings).preset
+    told = _("refuses {name} since {when}, asked for in words; tried again from {again} on")
+    again = answer_formats.retried_at(refused.at, about.as_of)
+    detail = told.format(name=refused.type, when=_day(refused.at), again=_day(again))
+    name = _("format of {model} on {account}").format(model=refused.model, account=refused.account)
+    return Check(name, True, detail)
+
+
+def _day(moment: int) -> str:
+    return f"{datetime.fromtimestamp(moment / 1000, UTC):%Y-%m-%d}"
+
+
 def _disk(settings: Settings) -> Check:
     folder = settings.db.parent
     if not folder.is_dir():
@@ -156,7 +185,7 @@ def _disk(settings: Settings) -> Check:
 
 
 async def _provider(endpoint: Endpoint, clock: Clock) -> list[Check]:
-    """Ask for the balance where there is one to be asked for, and else for the models."""
+    """Request the balance, or else the model list, and check the reply."""
     url, sent_at = balance_url(endpoint), clock.now()
     reply = await endpoint.get(url or f"{endpoint.base_url}/models", TIMEOUT_S)
     if not isinstance(reply, Response):
@@ -205,8 +234,8 @@ def _clock(reply: Response, sent_at: int, now: int) -> Check:
     if date is None:
         return Check(_("clock"), None, _("the provider's reply has no Date"))
     skew = date - (sent_at + now) // 2
-    told = _("{skew:.0f} s behind the provider's")
+    template = _("{skew:.0f} s behind the provider's")
     if skew <= 0:
-        told = _("{skew:.0f} s ahead of the provider's")
-    detail = told.format(skew=abs(skew) / 1000)
+        template = _("{skew:.0f} s ahead of the provider's")
+    detail = template.format(skew=abs(skew) / 1000)
     return Check(_("clock"), abs(skew) <= CLOCK_TOLERANCE_MS, detail, _("set this machine's clock"))

@@ -1,7 +1,7 @@
-"""Folders beside the database for what a browser hands in: a dataset, a job file, what they name.
+"""Folders beside the database for uploads from a browser: a dataset, a job file and their files.
 
-A batch remembers its input there. A folder that no batch remembers is removed an hour after it was
-last used, whoever made it: so nothing stays of somebody who went away, nor of a server that died.
+A batch refers to its input there. A folder that no batch refers to is removed an hour after its
+last use, whoever created it, so neither abandoned drafts nor crashed servers leave files behind.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _LONGEST_NAME = 100
 
 
 class DraftFolders:
-    """The folders of one database."""
+    """The upload folders of one database."""
 
     def __init__(self, midnight: Application, clock: Clock) -> None:
         self._midnight = midnight
@@ -33,10 +33,10 @@ class DraftFolders:
         self._top = Path(f"{midnight.database_path}-inputs").resolve()
 
     def make(self) -> Path:
-        """Make an empty one.
+        """Create an empty folder.
 
         Raises:
-            OutputError: There is no room for it.
+            OutputError: It cannot be created.
         """
         folder = self._top / secrets.token_hex(12)
         with as_output_errors(self._top):
@@ -52,41 +52,41 @@ class DraftFolders:
             os.utime(folder, (now, now))
 
     def has(self, path: Path) -> bool:
-        """Whether a file is in one of them."""
+        """Whether a file is in one of the folders."""
         return path.parent.parent == self._top
 
     async def remove_unused(self) -> None:
-        """Remove the folders that no batch remembers, and that were not used for an hour."""
+        """Remove the folders that no batch refers to and that were not used for an hour."""
         remembered, before = await self._remembered(), self._clock.now() / 1000 - LIFE_S
         await in_thread(self._remove, remembered, before)
 
     async def remove(self, folder: Path) -> None:
-        """Remove a folder, unless a batch remembers it."""
+        """Remove a folder, unless a batch refers to it."""
         if folder not in await self._remembered():
             await in_thread(remove_folder, folder)
 
     async def _remembered(self) -> set[Path]:
         batches = await self._midnight.batches()
-        return {to_path(one.input).parent for one in batches if not one.is_trial}
+        return {to_path(batch.input).parent for batch in batches if not batch.is_trial}
 
     def _remove(self, remembered: set[Path], before: float) -> None:
         with suppress(OSError):
             for folder in self._top.iterdir():
                 if folder not in remembered and folder.stat().st_mtime < before:
                     remove_folder(folder)
-            self._top.rmdir()  # unless there are others
+            self._top.rmdir()  # fails while it is not empty
 
 
 def remove_folder(folder: Path) -> None:
-    """Remove a folder with all that is in it."""
+    """Remove a folder and its contents; errors are ignored."""
     shutil.rmtree(folder, ignore_errors=True)
 
 
 def file_name(name: str) -> str:
-    """The name that a file is kept under: the last part of what a browser calls it.
+    """Return the file name to store an upload under: the last component of the browser's name.
 
     Raises:
-        InputError: It is no name of a file.
+        InputError: It is not a valid file name.
     """
     last = name.replace("\\", "/").rpartition("/")[2]
     shown = "".join(c if c.isprintable() else "_" for c in last).strip()

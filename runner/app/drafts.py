@@ -1,7 +1,7 @@
-"""Batches that are being made up in a browser: checked, planned, tried, and queued.
+"""Drafts: batches that are prepared in a browser, then checked, planned, tried and queued.
 
-Work that takes long runs in the background, one task at a time for each draft, and the draft tells
-how far it is. The work is what `midnight plan`, `try` and `submit` do.
+Long operations run in the background, one at a time for each draft, and the draft holds their
+progress. They do the same as `midnight plan`, `try` and `submit`.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ log = logging.getLogger(__name__)
 SWEEP_EVERY_S = 600.0
 TRIED_ROWS = 3
 MOST_DRAFTS = 32
-"""How many drafts are kept in memory; the least recently used one makes room for another."""
+"""The maximum number of drafts in memory; the least recently used one is evicted."""
 
 
 class Activity(StrEnum):
-    """What is being done for a draft."""
+    """The operation in progress for a draft."""
 
     NOTHING = ""
     CHECKING = gettext_noop("reading")
@@ -52,7 +52,7 @@ class Activity(StrEnum):
 
 
 class Field(StrEnum):
-    """The field of the form that a problem is about."""
+    """The form field that a problem is about."""
 
     JOB = "job"
     DATASET = "dataset"
@@ -60,23 +60,23 @@ class Field(StrEnum):
 
 @dataclass(slots=True)
 class Draft:
-    """A dataset and a job file that somebody has handed in.
+    """An uploaded dataset and job file.
 
     Attributes:
-        id: Names it in addresses.
-        folder: Where its files are.
-        dataset: The name of the dataset's file in it.
-        job: The name of the job file in it; empty: the dataset holds whole requests.
-        doing: What is being done now.
-        done: How much of it, of `total`.
-        total: How much it is; 0: nobody knows.
-        checked: The job file and the dataset, once both are right.
-        plan: What it would cost, once that is known.
-        problem: What is wrong, if anything.
-        problem_field: The field of the form that `problem` is about.
-        trial: What came of the latest trial.
+        id: Its id in URLs.
+        folder: The folder of its files.
+        dataset: The name of the dataset in the folder.
+        job: The name of the job file in the folder; empty if the dataset holds whole requests.
+        doing: The operation in progress.
+        done: The completed part of `total`.
+        total: The amount of work; 0 if unknown.
+        checked: The job file and the dataset, once both are valid.
+        plan: The plan, once it is made.
+        problem: The error of the last operation, if any.
+        problem_field: The form field that `problem` is about.
+        trial: The result of the latest trial.
         queued: The batch, once it is queued.
-        idle: Set once nothing is being done any more.
+        idle: Set when no operation is in progress.
     """
 
     id: str
@@ -96,12 +96,12 @@ class Draft:
 
     @property
     def dataset_path(self) -> Path:
-        """The file of the dataset."""
+        """The path of the dataset."""
         return self.folder / self.dataset
 
     @property
     def job_path(self) -> Path:
-        """The job file."""
+        """The path of the job file."""
         return self.folder / self.job
 
 
@@ -109,8 +109,8 @@ class Drafts:
     """The drafts of one server.
 
     Args:
-        midnight: Where they are queued.
-        clock: Tells the hour.
+        midnight: The application that plans and queues them.
+        clock: The clock.
         changed: Called when the queue has changed.
     """
 
@@ -118,11 +118,11 @@ class Drafts:
         self.folders = DraftFolders(midnight, clock)
         self._midnight = midnight
         self._changed = changed
-        self._drafts: dict[str, Draft] = {}  # the one that was used last is the last
+        self._drafts: dict[str, Draft] = {}  # in order of last use
         self._tasks: TaskGroup | None = None
 
     async def work(self) -> None:
-        """Do what takes long, and remove what nobody uses, until cancelled."""
+        """Run the operations of drafts, and remove unused folders, until cancelled."""
         async with anyio.create_task_group() as tasks:
             self._tasks = tasks
             tasks.start_soon(self._queue_interrupted)
@@ -134,7 +134,7 @@ class Drafts:
                 await anyio.sleep(SWEEP_EVERY_S)
 
     async def _queue_interrupted(self) -> None:
-        """Finish the queueing in which an earlier server was interrupted."""
+        """Finish the queueing that a previous server did not complete."""
         for batch in await self._midnight.batches():
             dataset = to_path(batch.input)
             begun = batch.state is BatchState.LOADING and not (batch.part_of or batch.is_trial)
@@ -152,7 +152,11 @@ class Drafts:
             log.warning("inputs were not looked through", exc_info=True)
 
     def add(self, folder: Path, dataset: str, job: str) -> Draft:
-        """Take in what was written to a folder, and have it checked and planned."""
+        """Create a draft from the files in a folder, and start to check and plan it.
+
+        Raises:
+            InputError: All drafts in memory have an operation in progress.
+        """
         draft = Draft(folder.name, folder, dataset, job)
         while len(self._drafts) >= MOST_DRAFTS:
             oldest = next((one for one in self._drafts.values() if not one.doing), None)
@@ -166,10 +170,10 @@ class Drafts:
         return draft
 
     def get(self, draft_id: str) -> Draft:
-        """A draft.
+        """Return a draft, and mark it as used.
 
         Raises:
-            NotFoundError: It is gone.
+            NotFoundError: The draft was evicted or removed.
         """
         draft = self._drafts.pop(draft_id, None)
         if draft is None:
@@ -180,15 +184,15 @@ class Drafts:
         return draft
 
     def check(self, draft: Draft) -> None:
-        """Have a draft checked and planned, from its beginning.
+        """Start to check and plan a draft from the beginning.
 
         Raises:
-            InputError: Something else is being done for it.
+            InputError: Another operation is in progress.
         """
         self._start(draft, self._check_and_plan)
 
     def try_rows(self, draft: Draft) -> None:
-        """Have a few rows asked now.
+        """Start a trial of a few rows.
 
         Raises:
             InputError: Something else is being done, or it is not right yet.
@@ -196,7 +200,7 @@ class Drafts:
         self._start(draft, self._try)
 
     def queue(self, draft: Draft) -> None:
-        """Have it queued.
+        """Start to queue the draft.
 
         Raises:
             InputError: Something else is being done, or it is not right yet.
@@ -204,20 +208,20 @@ class Drafts:
         self._start(draft, self._queue)
 
     async def discard(self, draft: Draft) -> None:
-        """Forget a draft and its files, unless a batch has them.
+        """Delete a draft, and its files unless a batch refers to them.
 
         Raises:
-            InputError: Something is being done for it.
+            InputError: An operation is in progress.
         """
         self.require_idle(draft)
         del self._drafts[draft.id]
         await self.folders.remove(draft.folder)
 
     def require_idle(self, draft: Draft) -> None:
-        """Check that nothing is being done for a draft.
+        """Check that no operation is in progress for a draft.
 
         Raises:
-            InputError: Something is.
+            InputError: One is in progress.
         """
         if draft.doing:
             raise InputError(
@@ -279,22 +283,22 @@ def _set_progress(draft: Draft, done: int, total: int) -> None:
 
 
 def _checked(draft: Draft, selection: Selection) -> Checked:
-    """Read what was handed in; it may name its own files, and no others on this machine."""
+    """Read the uploaded files; the job file may refer to files in its folder only."""
     tick = partial(_set_progress, draft)
     if not draft.job:
         return check_batch_file([draft.dataset_path], None, tick, selection=selection)
-    found = check_submission(
+    submission = check_submission(
         draft.job_path, draft.dataset_path, tick, selection=selection, inside_folder=True
     )
-    own = put_into(found.jobfile, draft.folder / "images")
-    return replace(found, jobfile=own, beside=draft.folder, job_path=draft.job_path)
+    own = put_into(submission.jobfile, draft.folder / "images")
+    return replace(submission, jobfile=own, beside=draft.folder, job_path=draft.job_path)
 
 
 def message_of(error: Exception, folder: Path) -> str:
-    """What is wrong, with paths that start from the draft's folder."""
+    """Return an error's message with paths relative to the draft's folder."""
     return str(error).replace(f"{folder}/", "").replace(str(folder), "the dataset's folder")
 
 
 def _field_of(error: RunnerError) -> Field:
-    """The field of the form that an error is about."""
+    """Return the form field that an error is about."""
     return Field.DATASET if isinstance(error, InputError) else Field.JOB

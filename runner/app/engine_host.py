@@ -1,4 +1,4 @@
-"""The one engine of an open program: started when the first run wants it, and closed with it."""
+"""Hosts the application's engine: started by the first run or call, stopped when it is closed."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from runner.engine.run import RunOptions
     from runner.providers.endpoint import Endpoint
 
-# Given what winds a run up, when that is called.
+# Called with a function that stops the run.
 OnStart = Callable[[Callable[[], None]], None]
 
 
 class EngineHost:
-    """Where the engine lives while the program is open; runs of any task share it."""
+    """Holds the engine while the application is open; all tasks share it."""
 
     def __init__(
         self,
@@ -74,60 +74,60 @@ class EngineHost:
     async def run(
         self, options: RunOptions, on_start: OnStart | None = None, *, signals: bool = False
     ) -> tuple[Ending, tuple[Waiting, ...]]:
-        """Have a run made; how it ended, and what its batches wait for.
+        """Run the engine; return the reason of its end, and what its batches wait for.
 
         Args:
-            options: What is wanted.
-            on_start: Given what winds the run up when it is called, before anything is sent.
-            signals: Whether SIGINT, SIGTERM and SIGHUP stop it; a second one at once.
+            options: The options of the run.
+            on_start: Called before anything is sent, with a function that stops the run.
+            signals: Whether SIGINT, SIGTERM and SIGHUP stop it; a second signal stops it at once.
 
         Raises:
             ConfigError: A token or a base URL is missing.
-            RunnerError: As `Engine.run`.
+            RunnerError: As `Engine.run` raises it.
         """
         from runner.engine.run import Run  # noqa: PLC0415 - only a run needs these
         from runner.engine.signals import run_until_told  # noqa: PLC0415
 
-        engine, run = await self._started(), Run(options)
+        engine, run = await self._get_engine(), Run(options)
         if on_start is not None:
             on_start(lambda: engine.stop(run))
         ending = await (run_until_told(engine, run) if signals else engine.run(run))
         return ending, run.waiting
 
     async def ask(self, question: ClientQuestion) -> ClientRequest:
-        """Have a call made for a client.
+        """Start a client's call.
 
         Raises:
             ConfigError: A token or a base URL is missing.
             StoreError: The database cannot be used.
         """
-        engine = self._engine or await self._started()
+        engine = self._engine or await self._get_engine()
         return engine.ask(question)
 
     def reread(self) -> None:
-        """Tell the engine, if it is at work, that the queue has changed."""
+        """Tell the engine, if it is running, that the queue has changed."""
         if self._engine is not None:
             self._engine.reread()
 
     async def endpoints(self) -> Mapping[str, Endpoint]:
-        """The accounts by name, to ask them for what costs nothing.
+        """Return the endpoints by account name, for requests that are not charged.
 
         Raises:
             ConfigError: A token or a base URL is missing.
         """
-        await self._started()
+        await self._get_engine()
         return self._endpoints
 
-    async def _started(self) -> Engine:
+    async def _get_engine(self) -> Engine:
         async with self._starting:
             if self._engine is None:
-                found = await self._tasks.start(self._host)
-                if isinstance(found, RunnerError):
-                    raise found
-                self._engine = found
+                engine_or_error = await self._tasks.start(self._run_engine)
+                if isinstance(engine_or_error, RunnerError):
+                    raise engine_or_error
+                self._engine = engine_or_error
             return self._engine
 
-    async def _host(self, *, task_status: TaskStatus[Engine | RunnerError]) -> None:
+    async def _run_engine(self, *, task_status: TaskStatus[Engine | RunnerError]) -> None:
         from runner.app.clients import client_caps  # noqa: PLC0415 - only a run
         from runner.engine.engine import Engine  # noqa: PLC0415
         from runner.engine.options import EngineOptions  # noqa: PLC0415
@@ -137,7 +137,7 @@ class EngineHost:
             async with accounts.open_endpoints(
                 self._settings, self._environ, self._transport
             ) as endpoints:
-                self._endpoints = {one.account.name: one for one in endpoints}
+                self._endpoints = {endpoint.account.name: endpoint for endpoint in endpoints}
                 options = EngineOptions(
                     self._settings.run.max_concurrency, client_caps=client_caps(self._settings)
                 )

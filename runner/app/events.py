@@ -1,4 +1,4 @@
-"""What is worth telling somebody who does not look: found in the progress of a run, each once."""
+"""Finds events worth a notification in the progress of a run."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from runner import invocation
 from runner.app import reasons
 from runner.app.responses import QuotaLine
 from runner.clock import moment
@@ -20,20 +21,20 @@ from runner.store.batches import Batch
 
 UNREACHABLE_MS = 3_600_000
 EXPIRING_MS = 3 * 3_600_000
-# So many rows have to end in a run before their failures say something.
+# The number of finished rows from which on the share of failures is judged.
 JUDGED_ROWS = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that has happened.
+    """An event to notify people about.
 
     Attributes:
-        kind: What kind of thing.
-        key: The same for the same thing: it is told once.
-        text: What has happened, in a sentence.
-        at: When (ms since the epoch).
-        facts: The same for a program.
+        kind: The kind of event.
+        key: Identifies the event; a key is notified once.
+        text: The event as a sentence.
+        at: When it happened (ms since the epoch).
+        facts: The event's data, for programs.
     """
 
     kind: EventKind
@@ -43,35 +44,43 @@ class Event:
     facts: dict[str, Any] = field(default_factory=dict)
 
     def as_object(self) -> dict[str, Any]:
-        """As it is sent."""
+        """Return the event as the JSON object that is sent."""
         at = _spelt(self.at)
         return {"event": self.kind, "id": self.key, "at": at, "text": self.text, **self.facts}
 
 
 def _spelt(ms: int) -> str:
-    """A moment for a program (RFC 3339)."""
+    """Return a time in RFC 3339."""
     return moment(ms).isoformat(timespec="seconds")
 
 
 @dataclass(slots=True)
 class EventFinder:
-    """Finds events in the progress of one run; `max_failed` is a share, from 0 to 1."""
+    """Finds events in the progress of one run.
+
+    Attributes:
+        max_failed: The share of failures, from 0 to 1, above which a batch is paused.
+        options: The options with which a command finds the database from anywhere.
+    """
 
     max_failed: float
+    options: tuple[invocation.Option, ...] = ()
     _offline_since: int | None = None
     _base: dict[int, tuple[int, int]] = field(default_factory=dict)
 
     def found(self, progress: Progress) -> Iterator[Event]:
-        """What the progress tells; the same thing is told as long as it lasts."""
+        """Yield the events in the progress; an event is repeated while its condition lasts."""
         for reason in progress.waiting:
             yield from _spent(reason, progress.at)
             if reason.cause is ParkReason.REFUSED and reason.window is not None:
                 yield refused(reason.window.account, reason.why, progress.at)
         yield from self._unreachable(progress)
-        yield from (_paused(batch, progress.at) for batch in progress.paused if batch.pause_reason)
+        yield from (
+            self._paused(batch, progress.at) for batch in progress.paused if batch.pause_reason
+        )
 
     def failing(self, progress: Progress) -> dict[Batch, str]:
-        """The batches of which too many rows have failed in this run, and what is said of them."""
+        """Return the batches with too many failed rows in this run, each with its pause reason."""
         known = {batch.id for batch in progress.batches}
         self._base = {key: base for key, base in self._base.items() if key in known}
         found = {}
@@ -81,12 +90,11 @@ class EventFinder:
             new_failed = failed - before[1]
             ended = new_failed + succeeded - before[0]
             if ended >= JUDGED_ROWS and new_failed > self.max_failed * ended:
-                share = f"{new_failed} of the last {ended} rows have failed"
-                found[batch] = f"{share}: see midnight failures {batch.part_of or batch.id}"
+                found[batch] = f"{new_failed} of the last {ended} rows have failed"
         return found
 
     def _unreachable(self, progress: Progress) -> Iterator[Event]:
-        offline = [one for one in progress.waiting if one.cause is ParkReason.OFFLINE]
+        offline = [reason for reason in progress.waiting if reason.cause is ParkReason.OFFLINE]
         if not offline:
             if progress.in_flight or not progress.waiting:
                 self._offline_since = None
@@ -97,6 +105,18 @@ class EventFinder:
                 why=offline[0].why
             )
             yield Event("unreachable", f"unreachable {self._offline_since}", text, progress.at)
+
+    def _paused(self, batch: Batch, at: int) -> Event:
+        number, key = batch.part_of or batch.id, f"failing {batch.id} {batch.pause_reason}"
+        text = _("{name} (batch {id}) is paused: {reason}").format(
+            name=batch.name, id=number, reason=reasons.told(batch.pause_reason)
+        )
+        if batch.counts.failed:
+            failures = invocation.spelt(self.options, "failures", number)
+            text += _("; see why with: {command}").format(command=failures)
+        resume = invocation.spelt(self.options, "resume", number)
+        text += _("; it goes on with: {command}").format(command=resume)
+        return Event("failing", key, text, at, {"batch": number})
 
 
 def _spent(reason: Waiting, at: int) -> Iterator[Event]:
@@ -114,7 +134,7 @@ def _spent(reason: Waiting, at: int) -> Iterator[Event]:
 
 
 def refused(account: str, why: str, at: int) -> Event:
-    """The provider refuses an account."""
+    """Return the event of an account that the provider refuses."""
     said = f' ("{why}")' if why else ""
     text = _("the provider refuses the account {account}{said}; mend it or its token").format(
         account=account, said=said
@@ -122,17 +142,8 @@ def refused(account: str, why: str, at: int) -> Event:
     return Event("refused", f"refused {account} {at // 86_400_000}", text, at, {"account": account})
 
 
-def _paused(batch: Batch, at: int) -> Event:
-    number = batch.part_of or batch.id
-    text = _(
-        "{name} (batch {number}) is paused: {pause_reason}; it goes on with: "
-        "midnight resume {number}"
-    ).format(name=batch.name, number=number, pause_reason=reasons.told(batch.pause_reason))
-    return Event("failing", f"failing {number} {batch.pause_reason}", text, at, {"batch": number})
-
-
 def done(batch: Batch, at: int) -> Event:
-    """A batch has come to its end."""
+    """Return the event of a finished batch."""
     counts = batch.counts
     failed = _(", {failed:,} failed").format(failed=counts.failed) if counts.failed else ""
     output = _("; results in {output}").format(output=to_path(batch.output)) if batch.output else ""
@@ -144,7 +155,7 @@ def done(batch: Batch, at: int) -> Event:
 
 
 def expiring(lines: Sequence[QuotaLine], at: int) -> Iterator[Event]:
-    """Credits that expire soon, while rows wait that could use them."""
+    """Yield an event for credits that expire soon while rows wait that could use them."""
     for line in lines:
         soon = None if line.credits is None else line.credits.expiring
         if soon is None or not 0 < soon.by - at <= EXPIRING_MS or soon.amount < CREDIT:
@@ -159,5 +170,5 @@ def expiring(lines: Sequence[QuotaLine], at: int) -> Iterator[Event]:
 
 
 def sample(at: int) -> Event:
-    """What `midnight notify test` sends."""
+    """Return the event that `midnight notify test` sends."""
     return Event("test", f"test {at}", _("a test of midnight: this is how an event looks"), at)

@@ -1,4 +1,4 @@
-"""The results so far, written to a file in the order of the input."""
+"""Writes the results so far to a file, in the order of the input."""
 
 from __future__ import annotations
 
@@ -8,17 +8,14 @@ from pathlib import Path
 
 import orjson
 
-from runner.app.rows import (
+from runner.app.output_columns import (
     AGREEMENT_COLUMN,
     DETAIL_COLUMNS,
     REVIEW_COLUMN,
     REVIEW_DETAIL_COLUMNS,
     REVIEWER_COLUMN,
-    Reading,
-    RowReader,
-    RowResult,
-    results,
 )
+from runner.app.rows import Reading, RowReader, RowResult, results
 from runner.app.submission import OnProgress
 from runner.clock import moment
 from runner.files import RESULT_COLUMNS, CellValue, open_output
@@ -29,33 +26,34 @@ from runner.store.batches import Batch
 
 @dataclass(frozen=True, slots=True)
 class AddedColumns:
-    """What an output adds to the columns of the input.
+    """The columns that an output adds to those of the input.
 
     Attributes:
-        votes: Whether rows are voted on.
-        marks: Whether rows with an answer may be marked for a person to look at.
-        reviewed: Whether somebody has reviewed a row.
-        details: Whether the account, the call and the reply are wanted.
-        told: Whether an answer without a reply is what the model said.
+        votes: Whether the batch has votes.
+        marks: Whether answered rows may be flagged for review.
+        reviewed: Whether any row was reviewed.
+        details: Whether to add the account, the call and the reply.
+        replies_are_answers: Whether a missing reply equals the answer, because replies are stored
+            only if they differ.
     """
 
     votes: bool = False
     marks: bool = False
     reviewed: bool = False
     details: bool = False
-    told: bool = False
+    replies_are_answers: bool = False
 
     @classmethod
     def of(cls, family: Sequence[Batch], *, details: bool = False) -> AddedColumns:
-        """Those of a batch, which is given with its parts."""
+        """Return the added columns of a batch, which is given with its parts."""
         reader = RowReader.of(family)
-        told = details and JobFile.from_json(family[0].job_json).job.kind == "chat"
+        replies_are_answers = details and JobFile.from_json(family[0].job_json).job.kind == "chat"
         reviewed = family[0].reviews_made > 0
-        return cls(len(reader.voters) > 1, reader.marks, reviewed, details, told)
+        return cls(len(reader.voters) > 1, reader.marks, reviewed, details, replies_are_answers)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Their usual names."""
+        """The default names of the columns."""
         return (
             *RESULT_COLUMNS,
             *[AGREEMENT_COLUMN] * self.votes,
@@ -66,10 +64,10 @@ class AddedColumns:
         )
 
     def values(self, row: RowResult) -> list[CellValue]:
-        """The values of a row."""
+        """Return the values of a row."""
         first = row.first
         values: list[CellValue]
-        if row.vote is None and row.review is None:  # in a fifth of the time
+        if row.vote is None and row.review is None:  # the common case, in a fifth of the time
             error = None if first.answer is not None else first.error or None
             values = [first.answer, first.model or None, first.state, error]
         else:
@@ -87,7 +85,7 @@ class AddedColumns:
 
     def _details(self, row: RowResult) -> list[CellValue]:
         first = row.first
-        reply = first.answer if self.told and first.reply is None else first.reply
+        reply = first.answer if self.replies_are_answers and first.reply is None else first.reply
         values: list[CellValue] = [first.account, first.call_id, first.reused, reply]
         if self.reviewed:
             at = moment(row.review.reviewed_at) if row.review else None
@@ -104,10 +102,10 @@ async def write_results(
     vectors: bool = False,
     details: bool = False,
 ) -> int:
-    """Write what there is of a batch and its parts; how many rows there were.
+    """Write the results of a batch and its parts so far; return the number of rows.
 
     Raises:
-        OutputError: The file cannot be written; an older one is left as it was.
+        OutputError: The file cannot be written; an existing one is unchanged.
     """
     batch, written = family[0], 0
     added, columns = AddedColumns.of(family, details=details), orjson.loads(batch.columns_json)

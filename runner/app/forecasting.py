@@ -1,20 +1,21 @@
-"""What can be told of the queue without making a call: routes, waits, and when it will be done.
+"""Computes routes, wait reasons and forecasts of the queue without making a call.
 
-It computes with the functions that admit calls, from what it is handed; it reads no database.
+It uses the functions that admit calls, on data passed in; it does not read the database.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from runner.core import selection
 from runner.core.credits import DailyGrants
-from runner.core.demand import Demand, Rules, Waiting
-from runner.core.forecast import Forecast, forecast
+from runner.core.demand import Cap, Demand, Rules, Waiting
+from runner.core.forecast import Forecast, bounded, forecast
 from runner.core.route import Route
 from runner.core.selection import Start, State, Wait
 from runner.core.window import Window
+from runner.engine.client_caps import capped
 from runner.engine.snapshot import (
     Snapshot,
     daily_grants,
@@ -32,38 +33,47 @@ Windows = Mapping[Route, tuple[Window, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """The demands of a queue at one moment, and the state they meet."""
+    """The demands of a queue at one moment, and the state of its routes.
+
+    Attributes:
+        demands: The demands of the batches.
+        state: The state of the routes.
+        now: The moment (ms since the epoch).
+        daily_grants: The daily grant of each account, in credits.
+        most_a_day: The daily cap on calls of each client of the server.
+    """
 
     demands: tuple[Demand, ...]
     state: State
     now: int
     daily_grants: DailyGrants
+    most_a_day: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def waiting(self) -> dict[int, Waiting]:
-        """By batch, what it waits for; those that may go on are left out."""
+        """The wait reason by batch id; batches that may run are left out."""
         decision = selection.decide(self.state, self.demands, self.now)
         reasons = decision.reasons if isinstance(decision, Wait) else ()
         return {reason.key: reason for reason in reasons}
 
     def routes(self, batch: Batch) -> dict[Route, Waiting | None]:
-        """Of each route of `batch`, what holds it back there, if anything."""
+        """Return, for each route of `batch`, why it waits there; None where it may run."""
         demand = self._demand(batch)
         if demand is None:
             return {}
-        found = selection.wait_reasons(self.state, demand, self.demands, self.now)
-        return {route: None if isinstance(why, Start) else why for route, why in found.items()}
+        reasons = selection.wait_reasons(self.state, demand, self.demands, self.now)
+        return {route: None if isinstance(why, Start) else why for route, why in reasons.items()}
 
     def finish(self, batch: Batch) -> Forecast | None:
-        """When `batch` will be done; None if nothing of it may run."""
+        """Forecast the end of `batch`; None if no part of it may run."""
         demand = self._demand(batch)
         if demand is None:
             return None
         states = {route: self.state.routes[route] for route in demand.routes}
         calls = batch.calls_needed
-        before = sum(_before(calls, demand, one) for one in self.demands if one is not demand)
+        before = sum(_before(calls, demand, other) for other in self.demands if other is not demand)
         most = None if demand.left is None else demand.left + before
-        found = forecast(
+        result = forecast(
             calls + before,
             states,
             demand.rules,
@@ -71,7 +81,16 @@ class Outlook:
             most=most,
             daily_grants=self.daily_grants,
         )
-        return replace(found, calls=calls)
+        for cap in demand.caps:
+            if cap.until is not None and isinstance(cap.whose, str):
+                theirs = sum(_before(calls, demand, other) for other in self._sharing(demand, cap))
+                left, a_day = cap.left, self.most_a_day[cap.whose]
+                result = bounded(replace(result, calls=calls + theirs), left, a_day, cap.until)
+        return replace(result, calls=calls)
+
+    def _sharing(self, demand: Demand, cap: Cap) -> list[Demand]:
+        """Return the other demands that share a cap."""
+        return [other for other in self.demands if other is not demand and cap in other.caps]
 
     def _demand(self, batch: Batch) -> Demand | None:
         return next((demand for demand in self.demands if demand.key == batch.id), None)
@@ -79,7 +98,7 @@ class Outlook:
 
 @dataclass(frozen=True, slots=True)
 class Forecaster:
-    """The accounts that are used, and what the user wants of a run."""
+    """The accounts in use, and the rules of runs."""
 
     accounts: tuple[Account, ...]
     rules: Rules
@@ -89,10 +108,10 @@ class Forecaster:
         return bool(routes_of(batch.models, self.accounts))
 
     def routes(self, models: Sequence[str]) -> tuple[Route, ...]:
-        """The routes to `models`.
+        """Return the routes to `models`.
 
         Raises:
-            ConfigError: None of the accounts that are used serves any of them.
+            ConfigError: No account in use serves any of them.
         """
         routes = routes_of(models, self.accounts)
         if not routes:
@@ -107,7 +126,7 @@ class Forecaster:
         return routes
 
     def forecast(self, calls: int, windows: Windows, now: int, most: int | None) -> Forecast:
-        """When `calls` calls through `windows` will be done; `most`: how many are allowed."""
+        """Forecast the end of `calls` calls through `windows`; `most` caps how many are made."""
         return forecast(
             calls,
             route_states(windows, self.accounts),
@@ -117,16 +136,20 @@ class Forecaster:
             daily_grants=daily_grants(self.accounts),
         )
 
-    def outlook(self, snapshot: Snapshot, now: int) -> Outlook:
-        """The outlook of a queue at `now`."""
+    def outlook(
+        self, snapshot: Snapshot, now: int, caps: Mapping[str, Cap], most_a_day: Mapping[str, int]
+    ) -> Outlook:
+        """Return the outlook of a queue at `now`; `caps` are the calls left to server clients."""
         demands, state = outlook_of(snapshot, self.accounts, self.rules, now)
-        return Outlook(tuple(demands), state, now, daily_grants(self.accounts))
+        owners = {batch.id: batch.client for batch in snapshot.batches.values() if batch.client}
+        bounded_demands = tuple(capped(demands, owners, caps))
+        return Outlook(bounded_demands, state, now, daily_grants(self.accounts), most_a_day)
 
 
 def _before(calls: int, demand: Demand, other: Demand) -> int:
-    """How many calls of another batch are made before so many of `demand` are done.
+    """Estimate the calls of another batch that precede the end of `calls` calls of `demand`.
 
-    Those of a batch that goes first all are; of one with the same priority, as many.
+    A batch with a higher priority goes first entirely; one with the same priority alternates.
     """
     if not set(demand.routes) & set(other.routes) or other.priority > demand.priority:
         return 0
@@ -135,5 +158,5 @@ def _before(calls: int, demand: Demand, other: Demand) -> int:
 
 
 def place(window: Window) -> tuple[str, str, bool, str]:
-    """Where a window stands in a list: the primary one of its scope first."""
+    """Return the sort key of a window in a list: the primary one of its scope first."""
     return window.account, window.model, not window.primary, window.quota

@@ -1,6 +1,6 @@
-"""What clients of `midnight serve` ask for: calls, and what may be called.
+"""The operations for clients of `midnight serve`: calls, files, batches and the model list.
 
-Each call takes the engine's way: a permit, a row in the ledger, and its settlement.
+Each call goes through the engine: a permit, a row in the ledger, and its settlement.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ LONGEST_WAIT_MS = 7 * 24 * 3_600_000
 
 
 class Gateway:
-    """The door for clients. Made by `Application.gateway`.
+    """The entry point for clients. Created by `Application.gateway`.
 
     Attributes:
-        clients: Who they are.
-        files: Their files.
-        batches: Their batches, which somebody has to `work` on.
+        clients: The clients and their keys.
+        files: The clients' files.
+        batches: The clients' batches; the owner has to run `work`.
     """
 
     def __init__(
@@ -71,11 +71,11 @@ class Gateway:
     async def run(
         self, on_start: OnStart, *, signals: bool = False, watcher: Watcher | None = None
     ) -> Ending:
-        """Make calls for clients and for all that is queued, until it is stopped.
+        """Make calls for clients and for the queue, until stopped.
 
         Raises:
             ConfigError: A token or a base URL is missing.
-            RunnerError: As `Application.run`.
+            RunnerError: As `Application.run` raises it.
         """
         rules: Rules = accounts.rules_for(self.settings)
         options = RunOptions(rules=rules, lasting=True, watcher=watcher)
@@ -83,18 +83,18 @@ class Gateway:
         return ending
 
     def reread(self) -> None:
-        """Tell the engine that somebody in this process has changed the queue."""
+        """Tell the engine that this process has changed the queue."""
         self._host.reread()
 
     async def used_today(self) -> list[ClientUse]:
-        """How many calls each client has made today; of one that made none only if it has a key."""
+        """Return the calls of today by client, for clients that made some or have a key."""
         keys = {key.client for key in await self.clients.keys()}
         names = sorted({NOBODY, *self.settings.serve.clients, *keys})
         found = await used_today(self._database, self.settings, names, self._clock.now())
         return [one for one in found if one.calls or one.name in keys]
 
     async def models(self, client: Client) -> list[ListedModel]:
-        """What `client` may ask, and how much is left today; asking costs nothing."""
+        """Return the models that `client` may call, with the calls left today; no call is spent."""
         return await self._models.models(client)
 
     async def ask(
@@ -106,14 +106,14 @@ class Gateway:
         stream: bool = False,
         waits_ms: int | None = None,
     ) -> ClientRequest | Refusal:
-        """Have a call made for a client; nothing is made if it is refused.
+        """Start a call for a client, or refuse it without making one.
 
         Args:
-            client: Who asks.
-            url: Of OpenAI's API, as ``/v1/chat/completions``.
-            body: As the client sent it; it names a model.
-            stream: Whether the reply is to come piece by piece.
-            waits_ms: How long it waits for allowance; None: as the client's settings say.
+            client: The client.
+            url: The path in OpenAI's API, such as ``/v1/chat/completions``.
+            body: The request body, which names a model.
+            stream: Whether to stream the reply.
+            waits_ms: The longest wait for allowance; None: as the client's settings say.
         """
         model = body["model"]
         models = self._models_for(client, model)
@@ -126,11 +126,11 @@ class Gateway:
         return await self._host.ask(question)
 
     async def images(self, answered: Answered, *, as_base64: bool) -> bytes | Refusal:
-        """The body of a reply with images, once they are made."""
+        """Wait until the images of a reply are made, and return the body."""
         return await self._images.finished(answered, as_base64=as_base64)
 
     def refusal(self, outcome: Outcome, model: str) -> Refusal | None:
-        """What a client is told in the place of an answer; None: there is one."""
+        """Return the error to send instead of an answer; None if there is an answer."""
         if isinstance(outcome, NotAdmitted):
             if outcome.waiting is not None:
                 return refusals.of_waiting(outcome.waiting, self._clock.now())
@@ -140,7 +140,7 @@ class Gateway:
         return None
 
     def _models_of(self, name: str) -> Models:
-        """What answers for the models that a client names."""
+        """Return the function that resolves the models of a client's requests."""
         client = self.clients.named(name)
         accounts_ = accounts.accounts_of(self.settings)
 
@@ -151,7 +151,7 @@ class Gateway:
         return models
 
     def _models_for(self, client: Client, model: str) -> tuple[str, ...] | None:
-        """The models that answer for the one that `client` names; None: it is not served."""
+        """Return the models that serve the one that `client` names; None if it is not served."""
         if own := client.settings.models:
             return own.get(model)
         return self.settings.serve.models.get(model, (model,))

@@ -1,4 +1,4 @@
-"""Images for clients: as the provider hands them over, or once its task has made them."""
+"""Returns generated images to clients, waiting for the provider's task if there is one."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from runner.providers.downloads import Image
 from runner.providers.endpoint import Endpoint
 from runner.providers.images import MOST_REPLY_BYTES, TaskDone, TaskFailed, TaskLost
 
-POLL_EVERY_S = 1.0  # somebody waits
+POLL_EVERY_S = 1.0  # short, because a client waits
 POLL_TIMEOUT_S = 30.0
 FETCH_TIMEOUT_S = 120.0
 LONGEST_TASK_S = 600.0
 
 
 class ImageResults:
-    """Makes OpenAI's reply of what a call for images brought."""
+    """Converts the result of an image call to OpenAI's reply."""
 
     def __init__(
         self, endpoints: Callable[[], Awaitable[Mapping[str, Endpoint]]], clock: Clock
@@ -32,12 +32,15 @@ class ImageResults:
         self._clock = clock
 
     async def finished(self, answered: Answered, *, as_base64: bool) -> bytes | Refusal:
-        """The body of the reply, or why there is no image; the call is paid in either case."""
+        """Return the body of the reply, or the reason why there is no image.
+
+        The call is charged in either case.
+        """
         reply = answered.result.reply
         if reply is None or not reply.task_id:
             return answered.result.body.encode()
         endpoint = (await self._endpoints())[answered.route[0]]
-        urls = await self._made(endpoint, reply.task_id)
+        urls = await self._wait_for_task(endpoint, reply.task_id)
         if isinstance(urls, Refusal):
             return urls
         data: list[dict[str, str]] = [{"url": url} for url in urls]
@@ -50,8 +53,8 @@ class ImageResults:
                 data.append({"b64_json": base64.b64encode(image.data).decode()})
         return orjson.dumps({"created": self._clock.now() // 1000, "data": data})
 
-    async def _made(self, endpoint: Endpoint, task_id: str) -> tuple[str, ...] | Refusal:
-        """Where the images are, once the provider has made them."""
+    async def _wait_for_task(self, endpoint: Endpoint, task_id: str) -> tuple[str, ...] | Refusal:
+        """Poll the task, and return the URLs of the images once they are made."""
         poll = partial(endpoint.task, task_id, POLL_TIMEOUT_S)
         with anyio.move_on_after(LONGEST_TASK_S):
             while True:

@@ -1,6 +1,6 @@
-"""Images of a job: those that its rows show, and where those that it makes go.
+"""Checks the images that a job's rows show, and prepares the folder of those that it generates.
 
-It looks at files only from outside; what is in them is read when they are sent.
+It only checks that files exist; they are read when they are sent.
 """
 
 from __future__ import annotations
@@ -22,17 +22,18 @@ _UNFIT = re.compile(r"[^\w .-]+")  # in the name of a folder, on one system or a
 
 
 def with_image_folder(jobfile: JobFile, beside: Path | None = None) -> JobFile:
-    """The job file with the folder of the images that it makes in full.
+    """Return the job file with an absolute path for the folder of generated images.
 
-    It is found now: whoever runs the batch may stand in another folder. A folder that the job file
-    names starts from the working directory; else it is beside the results, or in the former.
+    It is resolved now because a later run may have another working directory. A folder named in the
+    job file is relative to the working directory; the default one is beside the results, or else in
+    the working directory.
     """
     usual = (beside or Path()) / f"{_UNFIT.sub('-', jobfile.job.name)}-images"
     return put_into(jobfile, Path(jobfile.images.folder or usual))
 
 
 def put_into(jobfile: JobFile, folder: Path) -> JobFile:
-    """The job file with another folder for the images that it makes."""
+    """Return the job file with another folder for generated images."""
     if jobfile.job.kind != "image":
         return jobfile
     whole = os.path.abspath(folder)  # noqa: PTH100 - keeps links
@@ -41,10 +42,10 @@ def put_into(jobfile: JobFile, folder: Path) -> JobFile:
 
 
 def check_folder(jobfile: JobFile) -> None:
-    """Make the folder of the images, and find out that it takes files, before any is paid for.
+    """Create the folder of generated images, and check that it is writable before any call.
 
     Raises:
-        OutputError: It cannot be made, or takes none.
+        OutputError: It cannot be created or written to.
     """
     if jobfile.job.kind != "image" or jobfile.images.folder is None:
         return
@@ -68,18 +69,18 @@ def check_folder(jobfile: JobFile) -> None:
 def check_shown(
     jobfile: JobFile, prompt: Prompt, rows: Iterable[str], folder: Path, where: str
 ) -> None:
-    """Find out, before anything is spent, whether the images are there that the rows show.
+    """Check, before any call, that the images that the rows show exist.
 
     Args:
-        jobfile: What shows them.
-        prompt: Its templates, compiled.
+        jobfile: The job file.
+        prompt: Its compiled templates.
         rows: The rows as JSON objects.
-        folder: Where relative paths start.
-        where: What the rows are in, for errors.
+        folder: The base of relative paths.
+        where: The name of the dataset, for errors.
 
     Raises:
-        InputError: Some are not; the first of them are named.
-        ConfigError: They are to be made smaller, and Pillow is not installed.
+        InputError: Some do not exist; the message names the first of them.
+        ConfigError: They are to be resized, and Pillow is not installed.
     """
     from runner.files.image_resize import require_pillow  # noqa: PLC0415
     from runner.files.image_urls import is_missing  # noqa: PLC0415 - few jobs show images
@@ -90,8 +91,8 @@ def check_shown(
     named: list[str] = []
     missing = 0
     for number, row in enumerate(rows, 1):
-        shown = _shown(prompt, row)
-        lacking = [url for url in shown if is_missing(url, folder, inside_folder=inside)]
+        urls = _image_urls(prompt, row)
+        lacking = [url for url in urls if is_missing(url, folder, inside_folder=inside)]
         missing += len(lacking)
         if len(named) < MOST_NAMED:
             named += [_("row {number}: {url}").format(number=number, url=url) for url in lacking]
@@ -107,11 +108,11 @@ def check_shown(
         raise InputError(what, where=where, remedy=remedy)
 
 
-def _shown(prompt: Prompt, row: str) -> Iterator[str]:
+def _image_urls(prompt: Prompt, row: str) -> Iterator[str]:
     try:
         messages = prompt.messages(exact_json.loads(row))
     except JobFileError:
-        return  # it will be told when its turn comes
+        return  # the row fails with this error when it is processed
     for message in messages:
         if not isinstance(message["content"], str):
             for part in message["content"]:

@@ -1,4 +1,4 @@
-"""How many rows have each answer, where answers are few: labels, grades, short texts."""
+"""Counts rows by answer, if there are few distinct answers: labels, grades, short texts."""
 
 from __future__ import annotations
 
@@ -13,47 +13,50 @@ from runner.store import stories
 from runner.store.batches import Batch
 
 MOST_LABELS = 20
-"""With more different answers than this, they are not labels, unless the job file names them."""
+"""With more distinct answers, they are not labels, unless the job file lists them."""
 _MOST_COUNTED = 2_000
-_LONGEST = 100_000  # of the names of all labels, as JSON
+_LONGEST = 100_000  # characters in the JSON list of all labels
 
 
 @dataclass(slots=True)
 class LabelCounts:
-    """Counts answers; several labels of one row each count."""
+    """Counts answers; every label of a row with several labels counts."""
 
     spec: AnswerSpec
     _counts: Counter[str] = field(default_factory=Counter)
     _too_many: bool = False
 
     def add(self, answer: str | None, number: int = 1) -> None:
-        """Add `number` to the count of an answer; it may be negative."""
+        """Add `number`, which may be negative, to the count of an answer."""
         for label in self._labels(answer):
             self._counts[label] += number
         if len(self._counts) > _MOST_COUNTED or not self._is_short(answer):
             self.give_up()
 
     def give_up(self) -> None:
-        """Stop counting: the answers are not labels."""
+        """Stop counting, because the answers are not labels."""
         self._too_many = True
         self._counts.clear()
 
     def replace(self, old: str | None, new: str) -> None:
-        """Count a row under `new`, and no longer under `old`."""
+        """Move one row from the count of `old` to that of `new`."""
         self.add(old, -1)
         self.add(new)
 
     def listed(self) -> tuple[tuple[str, int], ...]:
-        """The answers with their counts: numbers in their order, labels the most frequent first."""
+        """Return the answers with their counts: numbers in order, labels by falling frequency.
+
+        Empty if the answers are not labels.
+        """
         if self._too_many:
             return ()
-        found = dict.fromkeys(self.spec.labels, 0)
-        found |= {label: number for label, number in self._counts.items() if number > 0}
-        if not self.spec.labels and not 1 < len(found) <= MOST_LABELS:
+        counts = dict.fromkeys(self.spec.labels, 0)
+        counts |= {label: number for label, number in self._counts.items() if number > 0}
+        if not self.spec.labels and not 1 < len(counts) <= MOST_LABELS:
             return ()
         if self.spec.kind == "number":
-            return tuple(sorted(found.items(), key=lambda pair: float(pair[0])))
-        return tuple(Counter(found).most_common())
+            return tuple(sorted(counts.items(), key=lambda pair: float(pair[0])))
+        return tuple(Counter(counts).most_common())
 
     def _labels(self, answer: str | None) -> list[str]:
         if answer is None or self._too_many:
@@ -65,13 +68,13 @@ class LabelCounts:
 
 
 async def count_stored(reading: Reading, batch: Batch, counts: LabelCounts) -> None:
-    """Count the models' answers of a batch without votes."""
+    """Count the models' stored answers of a batch without votes."""
     longest = _LONGEST if counts.spec.labels else stories.LONGEST_LABEL
     async with reading() as connection:
-        found = await stories.common_answers(
+        answers = await stories.common_answers(
             connection, batch.first_job, batch.last_job, _MOST_COUNTED + 1, longest
         )
-    for answer, number in found:
+    for answer, number in answers:
         counts.add(answer, number)
-    if sum(number for _, number in found) < batch.counts.succeeded:
-        counts.give_up()  # some are long, or too many differ
+    if sum(number for _, number in answers) < batch.counts.succeeded:
+        counts.give_up()  # some answers are too long, or there are too many

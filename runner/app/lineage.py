@@ -1,7 +1,7 @@
-"""What a new batch has to do with the one before it: the same job file on the same input.
+"""Relates a new batch to an earlier one with the same job file and the same input.
 
-A batch that resembles an earlier one replaces it: what that had answered is kept where the request
-is the same, and what is left of it is asked no more.
+The new batch replaces the earlier one: answers to identical requests are reused, and the rest of
+the earlier one is not asked any more.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from runner.language import _
 from runner.store.batches import Batch
 
 PROMPT, ANSWER_KIND = _("the prompt"), _("the kind of answer")
-# Of what may have changed, what is one thing: in English it takes another verb.
+# Names of changes in the singular, which need another verb form in English.
 SINGULAR = frozenset({PROMPT, ANSWER_KIND})
 
 
 @dataclass(frozen=True, slots=True)
 class Resemblance:
-    """The batch that a new one replaces, and in what they differ.
+    """The batch that a new one replaces, and their differences.
 
     Attributes:
-        batch: The earlier one.
-        rows_more: How many rows the new one has more; less than 0: fewer.
-        changes: What is asked otherwise: "the prompt", "the labels" and so on.
-        kept: Rows of the new one that had an answer when it was queued.
-        fresh: Whether all rows of the new one are asked again.
+        batch: The earlier batch.
+        rows_more: The number of additional rows in the new batch; negative if it has fewer.
+        changes: The changed parts of the job: "the prompt", "the labels" and so on.
+        kept: The rows of the new batch that had an answer when it was queued.
+        fresh: Whether all rows of the new batch are asked again.
     """
 
     batch: Batch
@@ -38,8 +38,8 @@ class Resemblance:
 
 
 def resemblance(old: Batch, new: Batch, kept: int) -> Resemblance:
-    """How `new`, of which `kept` rows are answered, differs from `old`, which it replaces."""
-    before, after = (JobFile.from_json(one.job_json) for one in (old, new))
+    """Return how `new`, which has `kept` rows answered, differs from `old`, which it replaces."""
+    before, after = (JobFile.from_json(batch.job_json) for batch in (old, new))
     changes = tuple(_changes(before, after))
     return Resemblance(old, new.rows - old.rows, changes, kept, not after.job.reuse)
 

@@ -1,4 +1,4 @@
-"""What goes on now, for those who look at it: read at most once a second, however many look."""
+"""The live overview for the dashboard, read at most once a second for all viewers."""
 
 from __future__ import annotations
 
@@ -19,14 +19,13 @@ _FRESH_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """The queue, the allowance and those who spend it, at one moment.
+    """The queue, the allowance and its consumers at one moment.
 
     Attributes:
-        status: The batches and the windows; what the engine of this process knows of a batch's
-            wait stands in the place of what the database tells.
-        progress: What the engine has told last; None: it has told nothing yet.
-        rates: By batch that the engine works on, how fast its rows come in.
-        clients: Who else spends the allowance today.
+        status: The batches and the windows.
+        progress: The engine's last progress; None if there is none yet.
+        rates: The row rates by id of the batches in progress.
+        clients: The clients' use of the allowance today.
     """
 
     status: Status
@@ -36,7 +35,7 @@ class Overview:
 
 
 class LiveOverview:
-    """Keeps the latest overview."""
+    """Caches the latest overview."""
 
     def __init__(self, midnight: Application, gateway: Gateway) -> None:
         self._midnight = midnight
@@ -48,7 +47,7 @@ class LiveOverview:
         self._read_at = float("-inf")
 
     def watch(self, progress: Progress) -> None:
-        """Take the engine's word; called some times a second while calls are made."""
+        """Store the engine's progress; called several times a second while calls are made."""
         self._progress = progress
         for batch in progress.batches:
             self._rates.setdefault(batch.id, Rates()).add(progress.at, [batch])
@@ -56,12 +55,12 @@ class LiveOverview:
             del self._rates[gone]
 
     def changed(self) -> None:
-        """Somebody has changed the queue: what was read of it no longer holds."""
+        """Invalidate the cache after a change of the queue, and notify the engine."""
         self._read_at = float("-inf")
         self._gateway.reread()
 
     async def latest(self) -> Overview:
-        """The overview of now, or of a moment ago."""
+        """Return the overview, at most a second old."""
         async with self._reading:
             if self._latest is None or anyio.current_time() - self._read_at >= _FRESH_S:
                 self._read_at = anyio.current_time()

@@ -1,7 +1,7 @@
-"""The models that clients may ask, and how many calls of each are left today.
+"""The models that clients may call, with the number of calls left today.
 
-Providers are asked for their lists from time to time, at no cost; while one does not answer, its
-last list counts.
+Providers are asked for their lists periodically, which costs nothing; if one does not answer, its
+last list is used.
 """
 
 from __future__ import annotations
@@ -37,19 +37,19 @@ _OK = 200
 
 @dataclass(frozen=True, slots=True)
 class ListedModel:
-    """A model that may be asked; `left`: calls of today, None where no limit is known."""
+    """A model for clients; `left` is the number of calls left today, None if no limit is known."""
 
     id: str
     left: int | None
 
     @property
     def title(self) -> str:
-        """What people are shown."""
+        """The display name."""
         return self.id if self.left is None else f"{self.id} ({self.left:,} left today)"
 
 
 class ModelList:
-    """The models of all accounts that are used."""
+    """The models of all accounts in use."""
 
     def __init__(
         self, settings: Settings, database: Database, clock: Clock, host: EngineHost
@@ -63,11 +63,11 @@ class ModelList:
         self._ask_at = float("-inf")
         self._asking = anyio.Lock()
         self._known: Mapping[Key, Window] = {}
-        self._asked: Sequence[str] = ()  # models that were asked before
+        self._asked: Sequence[str] = ()  # models that were called before
         self._read_at = float("-inf")
 
     async def models(self, client: Client) -> list[ListedModel]:
-        """What `client` may ask; the providers are asked first if it is time."""
+        """Return the models that `client` may call, refreshing the providers' lists if due."""
         async with self._asking:
             if anyio.current_time() >= self._ask_at:
                 await self._ask()
@@ -79,7 +79,7 @@ class ModelList:
         return [ListedModel(name, left.get(name)) for name in wanted]
 
     async def _ask(self) -> None:
-        """Ask every account for its list; those that do not answer keep their last one."""
+        """Refresh the list of every account; those that do not answer keep their last one."""
         self._ask_at = anyio.current_time() + ASK_EVERY_S
         try:
             endpoints = await self._host.endpoints()
@@ -97,7 +97,7 @@ class ModelList:
             self._listed[name] = read_names(reply.body) or self._listed.get(name, ())
 
     def _served(self) -> list[str]:
-        """The names of models in job files that the accounts serve."""
+        """Return the models that the accounts serve, by their names in job files."""
         return [
             model
             for account in self._accounts
@@ -105,7 +105,7 @@ class ModelList:
         ]
 
     async def _windows(self) -> Mapping[Key, Window]:
-        """The windows of now, as they were read lately."""
+        """Return the current windows, from a short-lived cache."""
         now = anyio.current_time()
         if now - self._read_at >= READ_EVERY_S:
             names = [account.name for account in self._accounts]
@@ -119,13 +119,13 @@ class ModelList:
     def _count(
         self, wanted: Mapping[str, Sequence[str]], known: Mapping[Key, Window]
     ) -> dict[str, int | None]:
-        """By name, how many calls are left today."""
+        """Return the number of calls left today by name; None where no limit is known."""
         routes = {name: routes_of(models, self._accounts) for name, models in wanted.items()}
-        every = {route for found in routes.values() for route in found}
-        found = windows_of(known, self._accounts, every, self._clock.now())
+        every = {route for windows in routes.values() for route in windows}
+        windows = windows_of(known, self._accounts, every, self._clock.now())
         states = {
             route: replace(state, windows=quota.unreserved(state.windows))
-            for route, state in route_states(found, self._accounts).items()
+            for route, state in route_states(windows, self._accounts).items()
         }
         return {
             name: room_of({route: states[route] for route in own}) for name, own in routes.items()

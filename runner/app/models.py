@@ -1,4 +1,4 @@
-"""What the accounts can call, as their providers list it; it costs no call."""
+"""Lists the models that the accounts can call, by asking their providers; it spends no calls."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from runner import invocation
 from runner.app import accounts
 from runner.errors import RunnerError
 from runner.language import _
@@ -21,7 +22,7 @@ OK = 200
 
 @dataclass(frozen=True, slots=True)
 class Models:
-    """The models that one account's provider lists, sorted; or why it lists none."""
+    """The sorted models of one account's provider, or the reason why there are none."""
 
     account: str
     provider: str
@@ -30,7 +31,7 @@ class Models:
 
 
 async def list_models(settings: Settings, environ: Mapping[str, str]) -> list[Models]:
-    """Ask every account that is used.
+    """Request the model list of every account in use.
 
     Raises:
         ConfigError: A token or a base URL is missing.
@@ -40,7 +41,7 @@ async def list_models(settings: Settings, environ: Mapping[str, str]) -> list[Mo
 
 
 async def models_of(endpoint: Endpoint) -> Models:
-    """Ask one account."""
+    """Request the model list of one account."""
     account = endpoint.account
     reply = await endpoint.get(f"{endpoint.base_url}/models", TIMEOUT_S)
     if not isinstance(reply, Response):
@@ -52,7 +53,7 @@ async def models_of(endpoint: Endpoint) -> Models:
 
 
 def read_names(body: bytes) -> tuple[str, ...]:
-    """The ``id`` of each entry of ``{"data": [...]}``, sorted. Never raises."""
+    """Return the sorted ``id`` values of ``{"data": [...]}``; empty if invalid, never raises."""
     try:
         data: Any = orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -64,8 +65,10 @@ def read_names(body: bytes) -> tuple[str, ...]:
 
 
 def nothing_listed(found: list[Models]) -> RunnerError | None:
-    """What to tell if no account lists any model."""
+    """Return the error to raise if no account lists any model; None if one does."""
     if any(each.names for each in found):
         return None
     reasons = "; ".join(f"{each.account}: {each.why_not}" for each in found)
-    return RunnerError(_("no models are listed"), where=reasons, remedy="midnight doctor")
+    return RunnerError(
+        _("no models are listed"), where=reasons, remedy=invocation.command("doctor")
+    )

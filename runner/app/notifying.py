@@ -1,4 +1,4 @@
-"""Events are sent: to a command, a webhook, Apprise; each once, also when a run begins again."""
+"""Sends events to a command, a webhook or Apprise; each event once, also across runs."""
 
 from __future__ import annotations
 
@@ -31,34 +31,36 @@ CREDITS_EVERY_S = 600.0
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """One way that an event took; `why` says what was wrong, if anything was."""
+    """The outcome of sending an event through one channel; `why` is the error, None if sent."""
 
     way: str
     why: str | None
 
 
 async def send(event: Event, settings: NotifySettings, environ: Mapping[str, str]) -> list[Sent]:
-    """Send an event every way that is configured."""
+    """Send an event through every configured channel."""
     body = orjson.dumps(event.as_object())
-    found: list[Sent] = []
+    sent: list[Sent] = []
     if settings.command:
-        found.append(Sent("command", await in_thread(_run, settings.command, body)))
+        sent.append(Sent("command", await in_thread(_run, settings.command, body)))
     if settings.webhook:
-        found.append(Sent("webhook", await _post(event, body, settings, environ)))
-    taken = [Sent("apprise", await _apprise(event, name, environ)) for name in settings.apprise]
-    return [*found, *taken]
+        sent.append(Sent("webhook", await _post(event, body, settings, environ)))
+    by_apprise = [
+        Sent("apprise", await _apprise(event, name, environ)) for name in settings.apprise
+    ]
+    return [*sent, *by_apprise]
 
 
 def _run(command: tuple[str, ...], body: bytes) -> str | None:
     try:
-        ended = subprocess.run(  # noqa: S603 - the user's own
+        process = subprocess.run(  # noqa: S603 - the user's own
             command, input=body, capture_output=True, timeout=COMMAND_S, check=False
         )
     except (OSError, subprocess.SubprocessError) as error:
         return getattr(error, "strerror", None) or type(error).__name__
     return (
-        _("it ended with exit code {code}").format(code=ended.returncode)
-        if ended.returncode
+        _("it ended with exit code {code}").format(code=process.returncode)
+        if process.returncode
         else None
     )
 
@@ -78,35 +80,35 @@ async def _post(
     return await post(url, body, kind=event.kind, secret=secret)
 
 
-async def _apprise(event: Event, named: str, environ: Mapping[str, str]) -> str | None:
+async def _apprise(event: Event, name: str, environ: Mapping[str, str]) -> str | None:
     try:
         from apprise import Apprise  # noqa: PLC0415 - an extra
     except ImportError:
         return _("Apprise is not installed: pip install midnight-runner[apprise]")
     try:
-        url = read_secret(named, environ)
+        url = read_secret(name, environ)
     except ConfigError as error:
         return error.what
     target = Apprise()
     if not target.add(url):
-        return _("{named} holds no URL that Apprise knows").format(named=named)
-    taken = await target.async_notify(body=event.text, title=f"midnight: {event.kind}")
-    return None if taken else _("Apprise could not send it")
+        return _("{named} holds no URL that Apprise knows").format(named=name)
+    is_sent = await target.async_notify(body=event.text, title=f"midnight: {event.kind}")
+    return None if is_sent else _("Apprise could not send it")
 
 
 @dataclass(slots=True)
 class Notifier:
-    """A watcher that pauses batches which fail, and has events sent.
+    """A watcher that pauses failing batches and sends events.
 
     Attributes:
         finder: Finds events.
-        settings: Who is told what.
-        environ: Where secrets are looked up.
-        memory: The file of what was told.
-        pause: Pauses a batch, with a reason.
-        batches: Reads all batches.
-        quota: Reads the windows, with the credits.
-        watcher: Who else watches.
+        settings: The channels and the kinds of events to send.
+        environ: Environment variables; the source of secrets.
+        memory: The file with the keys of sent events, kept for `REMEMBERED_MS`.
+        pause: Pauses a batch, given a reason.
+        batches: Returns all batches.
+        quota: Returns the windows, with the credits.
+        watcher: The next watcher, which is called with the same progress.
     """
 
     finder: EventFinder
@@ -118,45 +120,45 @@ class Notifier:
     quota: Callable[[], Awaitable[list[QuotaLine]]]
     watcher: Watcher | None = None
     _latest: Progress | None = None
-    _news: anyio.Event = field(default_factory=anyio.Event)
+    _has_news: anyio.Event = field(default_factory=anyio.Event)
     _events: dict[str, Event] = field(default_factory=dict)
-    _met: set[int] = field(default_factory=set)
-    _told: dict[str, int] = field(default_factory=dict)
-    _looked_at: float = float("-inf")
+    _seen_batches: set[int] = field(default_factory=set)
+    _sent_at: dict[str, int] = field(default_factory=dict)
+    _credits_read_at: float = float("-inf")
 
     def __post_init__(self) -> None:
         with suppress(OSError, ValueError):
-            told = orjson.loads(self.memory.read_bytes())
-            self._told = {str(key): int(at) for key, at in told.items()}
+            sent_at = orjson.loads(self.memory.read_bytes())
+            self._sent_at = {str(key): int(at) for key, at in sent_at.items()}
 
     def __call__(self, progress: Progress) -> None:
-        """Note what has happened, to be told at once by `work`."""
+        """Store the progress and its events, which `work` processes."""
         self._latest = progress
         for event in self.finder.found(progress):
             self._events.setdefault(event.key, event)
         present = {batch.id for batch in progress.batches}
-        self._news.set()
-        self._met |= present
+        self._has_news.set()
+        self._seen_batches |= present
         if self.watcher is not None:
             self.watcher(progress)
 
     async def work(self) -> None:
-        """Pause and tell, until it is cancelled."""
+        """Pause batches and send events, until cancelled."""
         while True:
-            await self._news.wait()
-            self._news = anyio.Event()
-            with suppress(RunnerError):  # the run itself tells what is wrong with the database
+            await self._has_news.wait()
+            self._has_news = anyio.Event()
+            with suppress(RunnerError):  # the run reports what is wrong with the database
                 await self._step()
 
     async def finish(self, failure: Exception | None = None) -> None:
-        """Tell what is left to tell at the end of a run."""
+        """Send the remaining events at the end of a run, including its failure."""
         at = self._latest.at if self._latest is not None else 0
         if isinstance(failure, UnauthorisedError):
             event = refused(failure.where or "", failure.what, at)
             self._events.setdefault(event.key, event)
         with suppress(RunnerError):
             await self._find_done(at, ended=True)
-        await self._tell()
+        await self._send_new()
 
     async def _step(self) -> None:
         progress = self._latest
@@ -165,50 +167,50 @@ class Notifier:
         for batch, reason in self.finder.failing(progress).items():
             await self.pause(batch, reason)
         await self._find_done(progress.at)
-        if self.settings and anyio.current_time() - self._looked_at >= CREDITS_EVERY_S:
-            self._looked_at = anyio.current_time()
+        if self.settings and anyio.current_time() - self._credits_read_at >= CREDITS_EVERY_S:
+            self._credits_read_at = anyio.current_time()
             if progress.batches:
                 for event in expiring(await self.quota(), progress.at):
                     self._events.setdefault(event.key, event)
-        await self._tell()
+        await self._send_new()
 
     async def _find_done(self, at: int, *, ended: bool = False) -> None:
-        """Find the batches that have come to their end since they were seen."""
+        """Find the batches that were completed since they were last in progress."""
         latest = self._latest
         present = set() if ended or latest is None else {batch.id for batch in latest.batches}
-        gone = self._met - present
+        gone = self._seen_batches - present
         if not gone:
             return
         every = await self.batches()
         wholes = {batch.part_of or batch.id for batch in every if batch.id in gone}
         for batch in every:
-            family = [one for one in every if batch.id in (one.id, one.part_of)]
-            if batch.id in wholes and not batch.is_trial and all(one.done for one in family):
+            family = [part for part in every if batch.id in (part.id, part.part_of)]
+            if batch.id in wholes and not batch.is_trial and all(part.done for part in family):
                 event = done(batch, at)
                 self._events.setdefault(event.key, event)
-        self._met &= present
+        self._seen_batches &= present
 
-    async def _tell(self) -> None:
+    async def _send_new(self) -> None:
         for key, event in list(self._events.items()):
             del self._events[key]
-            if not self.settings or event.kind not in self.settings.events or key in self._told:
+            if not self.settings or event.kind not in self.settings.events or key in self._sent_at:
                 continue
-            self._told[key] = event.at
+            self._sent_at[key] = event.at
             self._write(event.at)
-            # The end of a run must not cut off what is being sent.
+            # Shielded, so that the end of a run does not interrupt a message that is being sent.
             with anyio.move_on_after(LONGEST_S, shield=True):
                 _log(event, await send(event, self.settings, self.environ))
 
     def _write(self, now: int) -> None:
-        kept = {key: at for key, at in self._told.items() if now - at < REMEMBERED_MS}
-        with suppress(OSError):  # then it may be told twice
+        kept = {key: at for key, at in self._sent_at.items() if now - at < REMEMBERED_MS}
+        with suppress(OSError):  # then an event may be sent twice
             part = self.memory.with_suffix(".part")
             part.write_bytes(orjson.dumps(kept))
             part.replace(self.memory)
 
 
-def _log(event: Event, found: list[Sent]) -> None:
-    for sent in found:
+def _log(event: Event, outcomes: list[Sent]) -> None:
+    for sent in outcomes:
         if sent.why is not None:
             extra = {"way": sent.way, "event": event.kind, "why": sent.why}
             log.warning("an event could not be sent", extra=extra)

@@ -1,4 +1,4 @@
-"""Rewrites the outputs of batches a moment after reviews have changed their answers."""
+"""Rewrites the output files of batches shortly after reviews have changed their answers."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from runner.errors import RunnerError
 log = logging.getLogger(__name__)
 
 QUIET_S = 2.0
-"""How long a batch must have been unchanged: a large output is not written for every key."""
+"""Debounce time: an output is written once its batch has not changed for this long."""
 
 
 class OutputRefresher:
-    """Rewrites the outputs of changed batches, as long as `work` runs."""
+    """Rewrites the outputs of changed batches while `work` runs."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
         self._changed: dict[int, float] = {}
-        self._news = anyio.Event()
+        self._has_changes = anyio.Event()
 
     def changed(self, batch_id: int) -> None:
-        """Note that a batch was changed."""
+        """Mark a batch as changed."""
         self._changed[batch_id] = anyio.current_time()
-        self._news.set()
+        self._has_changes.set()
 
     async def work(self) -> None:
-        """Write outputs until it is cancelled; then write those that are still due."""
+        """Write outputs until cancelled, then those that are still pending."""
         try:
             while True:
-                await self._news.wait()
-                self._news = anyio.Event()
+                await self._has_changes.wait()
+                self._has_changes = anyio.Event()
                 await self._write_quiet()
         finally:
             with anyio.CancelScope(shield=True):
@@ -52,7 +52,7 @@ class OutputRefresher:
             await self._write(batch_id)
 
     async def _write(self, batch_id: int) -> None:
-        with suppress(RunnerError):  # it may have been deleted
+        with suppress(RunnerError):  # the batch may have been deleted
             batch = await self._catalogue.batch(str(batch_id))
             rows = await self._catalogue.write_output(batch)
             log.info("output written", extra={"batch": batch_id, "rows": rows})

@@ -1,7 +1,7 @@
-"""The files that batches remember as their outputs: named, kept up to date, never lost.
+"""Keeps the output files of batches up to date without losing answers.
 
-A file belongs to one batch. Where another batch, or another database, has written more answers to
-it than this one has, it is kept under another name first.
+A file belongs to one batch. If it holds more answers than the batch that is about to write it, from
+another batch or database, it is first kept under another name.
 """
 
 from __future__ import annotations
@@ -25,14 +25,15 @@ from runner.store.batches import Batch
 
 log = logging.getLogger(__name__)
 
-# While rows come in, a file is written anew so often, but that takes no more of the time than this.
+# The interval between rewrites during a run, extended so that writing takes at most this share of
+# the time.
 EVERY_S = 120.0
 SHARE_OF_TIME = 0.05
-# A wait that is shorter than this is no sleep.
+# A run sleeps if its wait is at least this long.
 SLEEP_MS = 20_000
 
 Signature = tuple[tuple[Counts, int], ...]
-"""What changes whenever the results of a batch or of its parts do."""
+"""The counts of a batch and its parts; they change whenever the results do."""
 
 Family = Callable[[Batch], Awaitable[list[Batch]]]
 Write = Callable[[Batch], Awaitable[int]]
@@ -40,7 +41,7 @@ Write = Callable[[Batch], Awaitable[int]]
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """An output file, as it was written last; `error` says why it could not be."""
+    """An output file after the last write; `error` is the reason if that failed."""
 
     batch_id: int
     path: Path
@@ -49,21 +50,24 @@ class Written:
 
 
 def named(path: Path) -> str:
-    """How an output file is stored."""
+    """Return the absolute path of an output file as the database stores it."""
     return path_text.to_text(Path(os.path.abspath(path)))  # noqa: PTH100 - keeps links
 
 
 def set_aside(path: Path, answers: int, state_column: str, owner: Batch | None) -> Path | None:
-    """Keep the file at `path` under another name, too, if it has more than so many answers.
+    """Keep the file at `path` under another name too, if it holds more than `answers` answers.
 
     Args:
-        path: An output file, which is about to be written.
-        answers: How many answers it will have.
-        state_column: The column that tells what has become of a row.
-        owner: The batch whose output it was, if that is known.
+        path: An output file that is about to be overwritten.
+        answers: The number of answers that it will have.
+        state_column: The column with the state of a row.
+        owner: The batch whose output it was, if known.
+
+    Returns:
+        The other name; None if nothing was kept.
 
     Raises:
-        OutputError: It cannot be kept.
+        OutputError: It can be neither linked nor copied.
     """
     if not path.is_file() or answers_in(path, state_column) <= answers:
         return None
@@ -83,7 +87,7 @@ def set_aside(path: Path, answers: int, state_column: str, owner: Batch | None) 
 
 
 def answers_in(path: Path, state_column: str) -> int:
-    """How many rows of an output file have an answer; 0 if it is none that can be read."""
+    """Return the number of answered rows in an output file; 0 if it is not a readable one."""
     from runner import exact_json, files  # noqa: PLC0415 - seldom needed
 
     with suppress(InputError):
@@ -91,7 +95,7 @@ def answers_in(path: Path, state_column: str) -> int:
         if state_column in dataset.columns:
             rows = map(exact_json.loads, files.read_rows(dataset))
             return sum(row.get(state_column) == "succeeded" for row in rows)
-        if "response" in dataset.columns:  # as OpenAI's Batch API writes results
+        if "response" in dataset.columns:  # the output file of OpenAI's Batch API
             rows = map(exact_json.loads, files.read_rows(dataset))
             return sum(row.get("response") is not None for row in rows)
     return 0
@@ -104,13 +108,13 @@ def _free_name(path: Path, word: str) -> Path:
 
 
 class OutputKeeper:
-    """Writes the outputs of batches while a run goes on; a watcher of that run.
+    """Writes the outputs of batches during a run; a watcher of that run.
 
     Args:
-        find: Finds the batches with an output that the run is about.
-        family: Finds a batch's parts.
-        write: Writes the output of a batch; returns its rows.
-        watcher: Who else watches.
+        find: Returns the batches of the run that have an output.
+        family: Returns a batch with its parts.
+        write: Writes the output of a batch; returns the number of rows.
+        watcher: The next watcher, which is called with the same progress.
     """
 
     def __init__(
@@ -130,7 +134,7 @@ class OutputKeeper:
         self.written: dict[int, Written] = {}
 
     def __call__(self, progress: Progress) -> None:
-        """Note whether the run sleeps, and show the progress to whoever else watches."""
+        """Note whether the run sleeps, and pass the progress on."""
         asleep = _sleeps(progress)
         if asleep and not self._was_asleep:
             self._asleep.set()
@@ -139,19 +143,19 @@ class OutputKeeper:
             self._watcher(progress)
 
     async def keep_up(self) -> None:
-        """Write what has changed at every sleep, and every few minutes; until it is cancelled."""
+        """Write changed outputs when the run falls asleep, and periodically, until cancelled."""
         pause = EVERY_S
         while True:
             with anyio.move_on_after(pause):
                 await self._asleep.wait()
             self._asleep = anyio.Event()
             began = anyio.current_time()
-            with suppress(RunnerError):  # the run itself tells what is wrong with the database
+            with suppress(RunnerError):  # the run reports what is wrong with the database
                 await self.write_changed()
             pause = max(EVERY_S, (anyio.current_time() - began) / SHARE_OF_TIME)
 
     async def write_changed(self) -> Sequence[Written]:
-        """Write the outputs whose batches have changed; all that were written so far."""
+        """Write the outputs of changed batches; return all that were written so far."""
         for batch in await self._find():
             family = await self._family(batch)
             signature = tuple((part.counts, part.calls_made) for part in family)
@@ -165,7 +169,7 @@ class OutputKeeper:
         try:
             self.written[batch.id] = Written(batch.id, path, await self._write(batch))
         except OutputError as error:
-            self._seen.pop(batch.id)  # it is tried again
+            self._seen.pop(batch.id)  # so that it is written again next time
             self.written[batch.id] = Written(batch.id, path, error=error)
             log.warning("output cannot be written", extra={"batch": batch.id, "why": error.what})
 
@@ -176,6 +180,6 @@ def _sleeps(progress: Progress) -> bool:
     return progress.until is None or progress.until - progress.at > SLEEP_MS
 
 
-def with_output(found: Collection[Batch], only: frozenset[int] | None) -> list[Batch]:
-    """Those of the batches that have an output, and that a run of `only` is about."""
-    return [b for b in found if b.output is not None and (only is None or b.id in only)]
+def with_output(batches: Collection[Batch], only: frozenset[int] | None) -> list[Batch]:
+    """Return the batches that have an output and that a run limited to `only` includes."""
+    return [b for b in batches if b.output is not None and (only is None or b.id in only)]

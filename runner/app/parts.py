@@ -1,6 +1,6 @@
-"""What a batch is made of: its rows once, once more for every vote, and some of them for a check.
+"""Divides a batch into parts: its rows, again for every further vote, and a sample for a check.
 
-It knows what a job file wants; it queues nothing.
+It follows the job file, and queues nothing.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from itertools import islice
 from pathlib import Path
 
 from runner import exact_json
-from runner.app.rows import CHECK
 from runner.core.packing import ALONE, Packing
 from runner.errors import JobFileError
 from runner.jobfile import JobFile, Prompt, RequestKeys
 from runner.language import _
+from runner.store.batches import CHECK
 from runner.store.enqueue import FINGERPRINT_BYTES
 
-# A rough measure that holds for English and Chinese alike: one token to four bytes of UTF-8.
+# A rough estimate for English and Chinese alike: one token is four bytes of UTF-8.
 BYTES_PER_TOKEN = 4
-# Where rows share a call as far as tokens allow: of so many rows the size is taken, what an answer
-# adds to each, and how many may share it at most, for models lose count.
+# When the size of a pack follows from a budget of tokens: the number of rows that are measured, the
+# bytes of an answer, and the largest pack, because models lose count in larger ones.
 MEASURED = 500
 ANSWER_BYTES = 40
 MOST_IN_A_CALL = 50
@@ -30,13 +30,13 @@ MOST_IN_A_CALL = 50
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part of a batch; the first has no name, and is the batch itself.
+    """A part of a batch; the first has no name and is the batch itself.
 
     Attributes:
-        name: "vote 2", or "check".
-        models: Those that may answer, the preferred one first.
-        packing: How its rows share calls.
-        stride: It is about every so-manieth row.
+        name: "vote 2" and so on, or "check".
+        models: The models that may answer, in order of preference.
+        packing: How many of its rows share a call.
+        stride: The part holds every `stride`-th row of the dataset.
     """
 
     name: str
@@ -45,12 +45,12 @@ class Part:
     stride: int = 1
 
     def rows(self, of: int) -> int:
-        """How many rows it is about."""
+        """Return the number of its rows, for a dataset of `of` rows."""
         return -(-of // self.stride)
 
 
 def parts_of(jobfile: JobFile, packing: Packing) -> tuple[Part, ...]:
-    """The parts of a batch, itself first."""
+    """Return the parts of a batch, the batch itself first."""
     job = jobfile.job
     models = job.choices
     voters: list[tuple[str, ...]] = [models]
@@ -63,10 +63,10 @@ def parts_of(jobfile: JobFile, packing: Packing) -> tuple[Part, ...]:
 
 
 def packing_of(jobfile: JobFile, prompt: Prompt, rows: Callable[[], Iterable[str]]) -> Packing:
-    """How the rows share calls; `rows` gives them, of which the first are measured if need be.
+    """Return how rows share calls; `rows` returns the rows, the first of which may be measured.
 
     Raises:
-        JobFileError: They cannot, and are to.
+        JobFileError: Packing is configured and the prompt does not permit it.
     """
     wanted = jobfile.job.rows_per_call
     if wanted == 1:
@@ -80,11 +80,11 @@ def packing_of(jobfile: JobFile, prompt: Prompt, rows: Callable[[], Iterable[str
         )
     if isinstance(wanted, int):
         return Packing(wanted)
-    return _measured(jobfile.job.pack_tokens * BYTES_PER_TOKEN, prompt, rows())
+    return _measured_packing(jobfile.job.pack_tokens * BYTES_PER_TOKEN, prompt, rows())
 
 
-def _measured(budget: int, prompt: Prompt, rows: Iterable[str]) -> Packing:
-    """As many rows as a budget of bytes holds, of the average size; a long one takes more room."""
+def _measured_packing(budget: int, prompt: Prompt, rows: Iterable[str]) -> Packing:
+    """Return the packing with as many rows of average size as `budget` bytes hold."""
     stored = asked = number = 0
     for row in islice(rows, MEASURED):
         stored, number = stored + len(row.encode()), number + 1
@@ -103,26 +103,26 @@ def _size(prompt: Prompt, row: str) -> int:
 
 
 class Fingerprints:
-    """The identities of requests, across all batches: two rows with the same one ask the same.
+    """The fingerprints of requests across all batches: equal ones identify equal requests.
 
-    A fingerprint covers what the model is sent and which answers are valid, but not how rows share
-    calls: a user who packs differently does not pay again.
+    A fingerprint covers what is sent to the model and which answers are valid, but not the packing,
+    so a change of the packing does not cost the answers again.
     """
 
     def __init__(self, jobfile: JobFile, part: Part) -> None:
-        # Each vote is a request of its own, and a check must not reuse the packed answers.
+        # Each vote is a separate request, and a check must not reuse the packed answers.
         salt = f"{jobfile.terms(part.models)}:{part.name}:".encode()
         self._salted = hashlib.blake2b(salt, digest_size=FINGERPRINT_BYTES)
 
     def of(self, key: bytes) -> bytes:
-        """The fingerprint of the rows with this request key."""
+        """Return the fingerprint of rows with this request key."""
         hashed = self._salted.copy()
         hashed.update(key)
         return hashed.digest()
 
 
 def request_keys(jobfile: JobFile, prompt: Prompt, folder: Path) -> RequestKeys:
-    """The request keys of a job's rows; the paths of images start in `folder`."""
+    """Return the request keys of a job's rows; paths of images are relative to `folder`."""
     if not jobfile.prompt.image_templates:
         return RequestKeys(jobfile, prompt)
     from runner.files.image_urls import image_identity  # noqa: PLC0415 - few jobs show images

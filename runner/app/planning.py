@@ -1,4 +1,4 @@
-"""What a batch would cost: rows, distinct requests, calls, tokens, days. It spends nothing."""
+"""Estimates the cost of a batch (requests, calls, tokens, days) without spending anything."""
 
 from __future__ import annotations
 
@@ -13,48 +13,46 @@ from runner.app.credits import Purchase
 from runner.app.distinct import DistinctKeys
 from runner.app.parts import BYTES_PER_TOKEN, Fingerprints, Part, request_keys
 from runner.app.queueing import CHUNK
-from runner.app.rows import CHECK
 from runner.app.submission import Checked, OnProgress, unseen_progress
 from runner.app.suggestions import Suggestion
 from runner.core.forecast import Forecast
+from runner.store.batches import CHECK
 from runner.threads import in_thread
 
 if TYPE_CHECKING:
     from runner.app.application import Application
 
-# The prompts of the first rows are rendered, so that a wrong template is noticed; and those of as
-# many rows more, spread evenly over the dataset, to estimate the tokens. Of fewer than twice as
-# many, all are rendered.
+# The prompts of the first rows are rendered to detect template errors, and those of as many rows
+# spread evenly over the dataset to estimate the tokens. Up to twice as many rows, all are rendered.
 SAMPLED = 1_000
 
-# What is reckoned with where a job file might pack its rows, and from how many on that is worth it.
+# The pack size that is assumed to suggest packing, and the smallest number of rows to suggest it.
 USUAL_PACK = 20
 WORTH_PACKING = 40
-ITEM_BYTES = 20  # around a row that shares a call
+ITEM_BYTES = 20  # the overhead of a row in a pack
 
-# Which of these fingerprints have been answered before.
+# Returns those of the fingerprints that have an answer in the database.
 Known = Callable[[Sequence[bytes]], Awaitable[set[bytes]]]
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The cost of a batch, before a call is spent.
+    """The estimated cost of a batch.
 
     Attributes:
-        rows: Rows in the dataset.
-        distinct: Different requests among them.
-        reused: Of these, with those of votes and of a check, how many have been answered before.
-        calls: Calls needed if every answer is good at once, those of votes and of a check included.
-        single_calls: Calls it would take if each row were asked alone.
-        pack: Rows in one call, at most.
-        packed: What it would take with several rows in a call, where the job file asks for one and
-            several are possible.
-        prompt_tokens: Tokens of the requests that are to be made, estimated at one for four bytes;
-            of a large dataset, from the prompts of a sample. Rows that share a call share what is
-            the same for all.
-        forecast: When it would be finished if it started now, with nothing else queued.
+        rows: The rows in the dataset.
+        distinct: The distinct requests among them.
+        reused: The distinct requests, including votes and checks, that are answered already.
+        calls: The calls needed without retries, including votes and checks.
+        single_calls: The calls needed without packing.
+        pack: The maximum number of rows in a call.
+        packed: The forecast with several rows in a call; None if the job file packs already or
+            cannot.
+        prompt_tokens: The estimated tokens of the requests, four bytes each, from a sample if the
+            dataset is large. Rows in a pack share the common part of the prompt.
+        forecast: The forecast if it started now and nothing else were queued.
         purchases: What the credits of the accounts pay for.
-        suggestions: Other models that might do it sooner, where it takes more than today.
+        suggestions: Other models that may finish earlier, if the batch takes more than a day.
     """
 
     name: str
@@ -74,7 +72,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """What a batch would take with `rows` rows in a call."""
+    """The forecast of a batch with `rows` rows in a call."""
 
     rows: int
     forecast: Forecast
@@ -83,23 +81,23 @@ class Packed:
 async def full_plan(
     midnight: Application, checked: Checked, on_progress: OnProgress = unseen_progress
 ) -> Plan:
-    """What a batch would cost, what pays for it, and what might do it sooner.
+    """Make a plan, with what the credits pay for and suggestions of other models.
 
     Raises:
-        RunnerError: As `make_plan`.
+        RunnerError: As `make_plan` raises it.
     """
     models, most = checked.jobfile.job.choices, checked.jobfile.limits.max_calls
-    found = await make_plan(
+    plan = await make_plan(
         checked,
         lambda calls: midnight.forecast(models, calls, most),
         midnight.answered_before,
         on_progress,
     )
-    purchases = await midnight.purchases(models, found.pack)
-    writes = checked.jobfile.job.kind in ("chat", "request")
-    long = found.forecast.days > 1 or found.forecast.paid_until is not None
-    suggestions = await midnight.suggestions(models) if writes and long else ()
-    return replace(found, purchases=purchases, suggestions=suggestions)
+    purchases = await midnight.purchases(models, plan.pack)
+    is_text = checked.jobfile.job.kind in ("chat", "request")
+    is_long = plan.forecast.days > 1 or plan.forecast.paid_until is not None
+    suggestions = await midnight.suggestions(models) if is_text and is_long else ()
+    return replace(plan, purchases=purchases, suggestions=suggestions)
 
 
 async def make_plan(
@@ -110,16 +108,16 @@ async def make_plan(
 ) -> Plan:
     """Read every row, and estimate the cost.
 
-    Memory does not grow with the number of rows, and every count is exact.
+    Memory stays constant in the number of rows, and every count is exact.
 
     Args:
         checked: The job file and the dataset.
-        foretell: Tells when so many calls would be done.
-        known: Tells what has been answered before; asked only if answers may be reused.
-        on_progress: Called with the rows read so far and the rows in all.
+        foretell: Forecasts the end of a number of calls.
+        known: Returns the fingerprints that are answered; called only if answers may be reused.
+        on_progress: Called with the number of rows read so far and the total.
 
     Raises:
-        JobFileError: The prompt fails on one of the rows that are rendered.
+        JobFileError: The prompt fails on one of the rendered rows.
         OutputError: A temporary file cannot be written.
     """
     whole, *_ = parts = checked.parts
@@ -129,7 +127,7 @@ async def make_plan(
             for part in parts
         }
         size = await _read(checked, keys, on_progress)
-        asked = {one: await in_thread(distinct.count) for one, distinct in keys.items()}
+        asked = {stride: await in_thread(distinct.count) for stride, distinct in keys.items()}
         left = [
             asked[part.stride] - await _answered(checked, part, keys[part.stride], known)
             for part in parts
@@ -155,10 +153,10 @@ async def make_plan(
 async def _packed(
     checked: Checked, left: Sequence[int], foretell: Callable[[int], Awaitable[Forecast]]
 ) -> Packed | None:
-    """What sharing calls would save, where the job file does not ask for it and could."""
+    """Forecast the batch with packed rows, if the job file could pack its rows and does not."""
     jobfile = checked.jobfile
-    can = jobfile.job.kind == "chat" and not checked.prompt.unpackable
-    if not can or jobfile.job.rows_per_call != 1 or sum(left) < WORTH_PACKING:
+    can_pack = jobfile.job.kind == "chat" and not checked.prompt.unpackable
+    if not can_pack or jobfile.job.rows_per_call != 1 or sum(left) < WORTH_PACKING:
         return None
     calls = sum(-(-number // USUAL_PACK) for number in left)
     return Packed(USUAL_PACK, await foretell(calls))
@@ -166,13 +164,13 @@ async def _packed(
 
 @dataclass(frozen=True, slots=True)
 class _Size:
-    """The average bytes of a request, and those of them that all rows of a call share."""
+    """The average size of a request in bytes, and the part shared by all rows of a pack."""
 
     request: float
     shared: float
 
     def tokens(self, rows: int, calls: int) -> int:
-        """The tokens of so many rows in so many calls."""
+        """Return the estimated tokens of `rows` rows in `calls` calls."""
         alone = self.request - self.shared
         return int((rows * alone + calls * self.shared) / BYTES_PER_TOKEN)
 
@@ -180,49 +178,49 @@ class _Size:
 async def _read(
     checked: Checked, keys: Mapping[int, DistinctKeys], on_progress: OnProgress
 ) -> _Size:
-    """Add the rows' keys to `keys`, by stride; the average size of a distinct request."""
+    """Add the rows' keys to `keys`, by stride; return the average size of a distinct request."""
     request_key = request_keys(checked.jobfile, checked.prompt, checked.folder).of
     sample, rows = _Sample(checked), iter(checked.rows())
     number, total = 0, checked.dataset.rows
 
     def read_some() -> int:
         chunk = list(islice(rows, CHUNK))
-        found = list(map(request_key, chunk))
+        row_keys = list(map(request_key, chunk))
         for stride, distinct in keys.items():
-            distinct.add(found[-number % stride :: stride])
-        sample.add(number, chunk, found)
+            distinct.add(row_keys[-number % stride :: stride])
+        sample.add(number, chunk, row_keys)
         return len(chunk)
 
-    while some := await in_thread(read_some):  # a chunk takes some hundredths of a second
-        number += some
+    while count := await in_thread(read_some):  # a chunk takes a few hundredths of a second
+        number += count
         on_progress(number, total)
     return _Size(sample.mean_bytes, sample.mean_shared)
 
 
 class _Sample:
-    """Renders the prompts of some rows."""
+    """Renders the prompts of a sample of rows."""
 
     def __init__(self, checked: Checked) -> None:
         self._checked = checked
         self._step = max(1, checked.dataset.rows // SAMPLED)
         self._sizes: dict[bytes, int] = {}
-        self._texts = 0  # bytes of what is asked of these rows alone
+        self._texts = 0  # bytes that belong to single rows, without the shared part
         self._packs = checked.packing.most > 1 and checked.jobfile.job.kind == "chat"
 
     @property
     def mean_shared(self) -> float:
-        """What the requests of rows that share a call have in common, in bytes."""
+        """The average bytes of a request that all rows of a pack share."""
         if not self._packs:
             return 0.0
         return max(0.0, self.mean_bytes - self._texts / max(1, len(self._sizes)))
 
     @property
     def mean_bytes(self) -> float:
-        """The average size of the distinct prompts of the evenly spread rows."""
+        """The average bytes of the distinct prompts of the evenly spread rows."""
         return sum(self._sizes.values()) / max(1, len(self._sizes))
 
     def add(self, start: int, rows: Sequence[str], keys: Sequence[bytes]) -> None:
-        """Render what is needed of some rows, the first of which has the number `start`.
+        """Render the sampled ones of some rows, the first of which has the number `start`.
 
         Raises:
             JobFileError: The prompt fails on a row.
@@ -237,7 +235,7 @@ class _Sample:
                     self._texts += ITEM_BYTES + len(text.encode("utf-8", "surrogatepass"))
 
     def _size(self, row: str) -> int:
-        """The bytes of what is asked of a row."""
+        """Return the size of a row's request in bytes."""
         values, prompt = exact_json.loads(row), self._checked.prompt
         match self._checked.jobfile.job.kind:
             case "chat":
@@ -252,17 +250,17 @@ class _Sample:
 
 
 async def _answered(checked: Checked, part: Part, keys: DistinctKeys, known: Known) -> int:
-    """How many of the distinct requests of a part have an answer already that may be reused."""
+    """Return how many distinct requests of a part have an answer that may be reused."""
     if not checked.jobfile.job.reuse:
         return 0
     prints = Fingerprints(checked.jobfile, part)
-    found = 0
+    count = 0
     for partition in keys.partitions():
         fingerprints = map(prints.of, partition)
 
-        def some(of: Iterator[bytes] = fingerprints) -> list[bytes]:
+        def next_chunk(of: Iterator[bytes] = fingerprints) -> list[bytes]:
             return list(islice(of, CHUNK))
 
-        while chunk := await in_thread(some):
-            found += len(await known(chunk))
-    return found
+        while chunk := await in_thread(next_chunk):
+            count += len(await known(chunk))
+    return count

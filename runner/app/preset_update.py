@@ -1,4 +1,4 @@
-"""Newer presets, from a file or a URL that the user names."""
+"""Installs newer presets from a file or a URL."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from runner.settings import ProviderTable, presets_path
 TIMEOUT_S = 30.0
 
 Change = Literal["new", "changed", "unchanged", "older"]
-"""What a file of presets does to one: an older one than what is shipped is kept, but not used."""
+"""The effect of an update on a preset; one older than the shipped preset is stored but not used."""
 
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """What an update has done.
+    """The result of an update.
 
     Attributes:
-        path: Where the presets are kept.
-        changes: By name, what became of each preset of the file.
-        moved: By name, the new address of each known provider whose address has changed; the
-            tokens of its accounts are sent there.
+        path: The file of the installed presets.
+        changes: The effect on each preset of the source, by name.
+        moved: The new URLs of known providers whose URLs have changed, by name; the tokens of
+            their accounts are sent there.
     """
 
     path: Path
@@ -40,17 +40,17 @@ class Update:
 
 
 async def update_presets(source: str, environ: Mapping[str, str]) -> Update:
-    """Install the presets of the file, or behind the https URL, `source`.
+    """Install the presets of the file or https URL `source`.
 
-    All of it is checked before anything is kept. Presets of other names stay as they are.
+    All of it is validated before anything is stored. Presets with other names are unchanged.
 
     Args:
         source: The path or the URL.
-        environ: Names proxies and certificates.
+        environ: Environment variables for proxies and certificates.
 
     Raises:
-        ConfigError: It cannot be read, or is not a whole file of presets.
-        OutputError: The presets cannot be kept.
+        ConfigError: It cannot be read, or is not a valid file of presets.
+        OutputError: The presets cannot be stored.
     """
     if "://" in source:
         return _install(await _fetch(source, environ), source, source)
@@ -58,14 +58,14 @@ async def update_presets(source: str, environ: Mapping[str, str]) -> Update:
 
 
 def _install(data: bytes, source: str, origin: str) -> Update:
-    """Keep the presets in `data`; `source` names the file in errors, `origin` for ever."""
+    """Store the presets in `data`; `source` names it in errors, `origin` is stored with them."""
     path = presets_path()
-    found, kept = read_presets(data, source), load_installed(path)
-    before = {name: one.table for name, one in kept.items()}
-    fresh = {name: replace(one, source=origin) for name, one in found.items()}
-    _keep(path, pack({**kept, **fresh}))
-    changes = {name: _change(name, one, before) for name, one in found.items()}
-    return Update(path, changes, _moved(found, before))
+    received, installed = read_presets(data, source), load_installed(path)
+    before = {name: one.table for name, one in installed.items()}
+    updates = {name: replace(one, source=origin) for name, one in received.items()}
+    _keep(path, pack({**installed, **updates}))
+    changes = {name: _change(name, one, before) for name, one in received.items()}
+    return Update(path, changes, _moved(received, before))
 
 
 def _keep(path: Path, content: bytes) -> None:
@@ -82,22 +82,22 @@ def _keep(path: Path, content: bytes) -> None:
         file.write(content)
 
 
-def _change(name: str, one: InstalledPreset, before: Mapping[str, ProviderTable]) -> Change:
-    if not is_newer(one.table, name):
+def _change(name: str, received: InstalledPreset, before: Mapping[str, ProviderTable]) -> Change:
+    if not is_newer(received.table, name):
         return "older"
     if name not in shipped() and name not in before:
         return "new"
-    installed = {name: one.table}
+    installed = {name: received.table}
     return "unchanged" if preset(name, {}, installed) == preset(name, {}, before) else "changed"
 
 
 def _moved(
-    found: Mapping[str, InstalledPreset], before: Mapping[str, ProviderTable]
+    received: Mapping[str, InstalledPreset], before: Mapping[str, ProviderTable]
 ) -> dict[str, str]:
     moved = {}
-    for name in found.keys() & {*shipped(), *before}:
+    for name in received.keys() & {*shipped(), *before}:
         old = preset(name, {}, before)
-        new = preset(name, {}, {name: found[name].table})
+        new = preset(name, {}, {name: received[name].table})
         addresses = [
             url
             for url in (new.base_url, new.balance_url, new.price_url)
@@ -125,10 +125,10 @@ def _read(path: Path) -> bytes:
 
 
 async def _fetch(url: str, environ: Mapping[str, str]) -> bytes:
-    """The content behind a URL. No token is sent, and no redirect is followed.
+    """Download the content of a URL, without a token and without following redirects.
 
     Raises:
-        ConfigError: It is no https URL, or does not answer with a file of presets.
+        ConfigError: It is not an https URL, or the download fails.
     """
     if not url.startswith("https://") or not _host(url):
         what = _("presets say where tokens are sent: they are read over https only")

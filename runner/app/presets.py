@@ -1,4 +1,4 @@
-"""The presets that are known: shipped, installed by the user, or described in midnight.toml."""
+"""The known presets: shipped, installed by the user, or described in midnight.toml."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ CONFIGURED = "midnight.toml"
 
 @dataclass(frozen=True, slots=True)
 class KnownPreset:
-    """A preset as it is used.
+    """A preset in its effective form.
 
     Attributes:
-        preset: The preset, with the user's own corrections.
+        preset: The preset, with the user's corrections.
         origin: `SHIPPED`, or the file or URL that it was installed from.
-        corrected: Whether midnight.toml has a table of its name.
+        corrected: Whether midnight.toml has a table with its name.
     """
 
     preset: Preset
@@ -30,24 +30,24 @@ class KnownPreset:
 
 
 def installed_tables() -> dict[str, ProviderTable]:
-    """The tables of the presets that the user has installed.
+    """Return the tables of the presets that the user has installed.
 
     Raises:
-        ConfigError: Their file cannot be read.
+        ConfigError: The file of the installed presets cannot be read.
     """
-    return {name: one.table for name, one in load_installed(presets_path()).items()}
+    return {name: installed.table for name, installed in load_installed(presets_path()).items()}
 
 
 def names() -> tuple[str, ...]:
-    """The names of all presets, those that are shipped first."""
+    """Return the names of all presets, shipped ones first."""
     return tuple(dict.fromkeys((*shipped(), *installed_tables())))
 
 
 def known_presets(settings: Settings) -> list[KnownPreset]:
-    """Every preset, and every provider that midnight.toml describes.
+    """Return every preset, and every provider described in midnight.toml.
 
     Raises:
-        ConfigError: A table is not whole, or the file of the installed presets cannot be read.
+        ConfigError: A table is incomplete, or the file of the installed presets cannot be read.
     """
     installed = load_installed(presets_path())
     every = dict.fromkeys((*shipped(), *installed, *settings.providers))
@@ -55,18 +55,18 @@ def known_presets(settings: Settings) -> list[KnownPreset]:
 
 
 def known_preset(name: str, settings: Settings) -> KnownPreset:
-    """The preset, or the provider of midnight.toml, called `name`.
+    """Return the preset, or the provider of midnight.toml, called `name`.
 
     Raises:
-        ConfigError: There is none; or as `known_presets`.
+        ConfigError: There is none, or as `known_presets` raises it.
     """
     return _known(name, settings, load_installed(presets_path()))
 
 
 def _known(name: str, settings: Settings, installed: Mapping[str, InstalledPreset]) -> KnownPreset:
-    tables = {key: one.table for key, one in installed.items()}
+    tables = {key: each.table for key, each in installed.items()}
     origin = SHIPPED if name in shipped() else CONFIGURED
     if name in tables and is_newer(tables[name], name):
         origin = installed[name].source
-    found = preset(name, settings.providers, tables)
-    return KnownPreset(found, origin, name in settings.providers)
+    effective = preset(name, settings.providers, tables)
+    return KnownPreset(effective, origin, name in settings.providers)

@@ -1,4 +1,4 @@
-"""What a batch asks, what came of it, and what it cost: for whoever looks at one batch."""
+"""The profile of a batch: its job, its outcome and its cost."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ MOST_CAUSES = 5
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A batch in full.
+    """The details of a batch.
 
     Attributes:
         family: The batch and its parts.
-        jobfile: What it asks.
-        replaces: The batches that it has replaced.
-        answers: The short answers that most rows have, and how many have each.
-        causes: Why rows have failed, the most frequent cause first.
-        days: What it cost, by day.
+        jobfile: Its job file.
+        replaces: The batches that it replaced.
+        answers: The most frequent short answers, with their numbers of rows.
+        causes: The causes of failed rows, the most frequent first.
+        days: Its cost by day.
     """
 
     family: tuple[Batch, ...]
@@ -43,7 +43,7 @@ class Profile:
 
 
 async def profile(reading: Reading, every: Sequence[Batch], family: Sequence[Batch]) -> Profile:
-    """Read what there is of a batch; `every` are all batches."""
+    """Read the profile of a batch, given with its parts; `every` holds all batches."""
     whole = family[0]
     async with reading() as connection:
         answers = await stories.common_answers(

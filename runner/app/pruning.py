@@ -1,10 +1,11 @@
-"""Batches are deleted, and the space that they took is given back."""
+"""Deletes batches and returns their disk space."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from runner import invocation
 from runner.errors import BusyError
 from runner.language import _
 from runner.store import batches, liveness, pruning
@@ -14,12 +15,12 @@ from runner.store.database import Database
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """What was deleted.
+    """The result of a deletion.
 
     Attributes:
-        batches: The batches, without their parts.
-        bytes_freed: By how much the database became smaller; None: it did not, because a runner is
-            at work, and new rows use the space.
+        batches: The deleted batches, without their parts.
+        bytes_freed: The bytes by which the database shrank; None if it did not because a runner is
+            active. New rows then use the space.
     """
 
     batches: tuple[Batch, ...]
@@ -27,10 +28,10 @@ class Pruned:
 
 
 async def delete(database: Database, found: Sequence[Batch], now: int) -> Pruned:
-    """Delete batches with their rows and results; what they cost stays in the ledger.
+    """Delete batches with their rows and results; their cost stays in the ledger.
 
     Raises:
-        BusyError: A runner works on one of them.
+        BusyError: A runner is working on one of them.
     """
     alive = await liveness.alive(database)
     async with database.write() as connection:
@@ -39,7 +40,7 @@ async def delete(database: Database, found: Sequence[Batch], now: int) -> Pruned
         if alive and busy:
             number = busy[0].part_of or busy[0].id
             name = _("{name} (batch {id})").format(name=busy[0].name, id=number)
-            remedy = _("first: midnight cancel {id}").format(id=number)
+            remedy = _("first: {command}").format(command=invocation.command("cancel", number))
             raise BusyError(_("a runner works on {name}").format(name=name), remedy=remedy)
         ids = [part.id for family in families for part in family]
         await pruning.hide(connection, ids, now)
@@ -47,7 +48,7 @@ async def delete(database: Database, found: Sequence[Batch], now: int) -> Pruned
 
 
 async def old_batches(database: Database, before: int) -> list[Batch]:
-    """The batches that are done, cancelled or trials, and that nothing was recorded for since."""
+    """Return the batches that are finished, cancelled or trials, unused since `before`."""
     async with database.read() as connection:
         every = await batches.list_batches(connection)
         families = {b.id: [p for p in every if b.id in (p.id, p.part_of)] for b in every}

@@ -1,8 +1,8 @@
-"""What a runner says of itself to other processes: a small file beside the database.
+"""Publishes the progress of a run to other processes in a small file beside the database.
 
-The file is written on a timer while somebody looks at the run, and removed at its end. It is not in
-the database, because each write there makes every other runner read its queue anew. It names
-batches and windows; what these are like, the reader finds in the database.
+The file is written periodically while the run is watched, and removed at its end. It is not in the
+database because every write there makes all other runners reread their queues. It holds ids of
+batches and keys of windows; readers load these from the database.
 """
 
 from __future__ import annotations
@@ -26,27 +26,27 @@ from runner.store.batches import Batch
 
 EVERY_MS = 1_000
 STALE_MS = 120_000
-"""A runner that has said nothing for so long is stopped by its system, or hangs."""
+"""A runner whose file is older than this is suspended or hangs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What a runner has said last.
+    """The last published progress of a runner.
 
     Attributes:
-        pid: Its process.
-        since: When it began (ms since the epoch).
-        at: When it said so.
-        batches: The batches that it works on.
-        paused: Those of them that are paused.
-        in_flight: Its calls under way.
-        stopping: Whether it is winding up.
-        trouble: What keeps it from writing, if anything.
-        until: The first moment at which something happens by itself.
-        waiting: What it waits for, each with the key of the window that binds, if one does.
-        forecast: When it will be done.
-        rows_a_minute: Rows done in a minute, lately.
-        rows_a_call: Rows a call, lately.
+        pid: Its process id.
+        since: When the run started (ms since the epoch).
+        at: When the file was written (ms since the epoch).
+        batches: The ids of the batches that it works on.
+        paused: The ids of the paused ones among them.
+        in_flight: The number of calls in flight.
+        stopping: Whether it is stopping.
+        trouble: The error that keeps it from writing to the database, if any.
+        until: When its wait ends (ms since the epoch).
+        waiting: The wait reasons, each with the key of the binding window, if there is one.
+        forecast: The forecast of its end.
+        rows_a_minute: The recent rate of finished rows per minute.
+        rows_a_call: The recent average of rows per call.
     """
 
     pid: int
@@ -64,14 +64,20 @@ class Published:
     rows_a_call: float | None = None
 
     def waits(self, windows: Mapping[Key, Window]) -> tuple[Waiting, ...]:
-        """What it waits for, with the windows as they are in the database."""
+        """Return the wait reasons with the windows as they are in the database."""
         return tuple(
-            Waiting(one.key, one.cause, one.why, one.until, windows.get(key) if key else None)
-            for one, key in self.waiting
+            Waiting(
+                waiting.key,
+                waiting.cause,
+                waiting.why,
+                waiting.until,
+                windows.get(key) if key else None,
+            )
+            for waiting, key in self.waiting
         )
 
     def progress(self, batches: Mapping[int, Batch], windows: Mapping[Key, Window]) -> Progress:
-        """The run as it is shown where it runs."""
+        """Return the progress as the run's own process shows it."""
         return Progress(
             at=self.at,
             batches=tuple(batches[number] for number in self.batches if number in batches),
@@ -87,23 +93,23 @@ class Published:
 
 
 def folder(database: Path) -> Path:
-    """Where runners have their locks, and what they say."""
+    """Return the folder with the runners' locks and published files."""
     return Path(f"{database}-runners")
 
 
 def place(database: Path, pid: int) -> Path:
-    """The file of a runner."""
+    """Return the path of a runner's published file."""
     return folder(database) / f"{pid}.json"
 
 
 @dataclass(slots=True)
 class Publisher:
-    """A watcher that publishes what it is shown, and shows it to another one.
+    """A watcher that publishes the progress and passes it on.
 
     Attributes:
-        path: The file.
-        since: When the run began (ms since the epoch).
-        watcher: Who else watches.
+        path: The file to write.
+        since: When the run started (ms since the epoch).
+        watcher: The next watcher, which is called with the same progress.
     """
 
     path: Path
@@ -111,18 +117,22 @@ class Publisher:
     watcher: Watcher | None = None
     rates: Rates = field(default_factory=Rates)
     written_at: int = -1
+    rested: bool = False
 
     def __call__(self, progress: Progress) -> None:
-        """Publish the progress, unless that was done a moment ago."""
+        """Publish the progress, unless that was done in the last second."""
         self.rates.add(progress.at, (*progress.batches, *progress.paused))
-        if abs(progress.at - self.written_at) >= EVERY_MS or progress.stopping:
-            self.written_at = progress.at
+        # It may say nothing more for long once it rests: that is not to be missed.
+        rests = not progress.in_flight
+        due = abs(progress.at - self.written_at) >= EVERY_MS
+        if due or progress.stopping or (rests and not self.rested):
+            self.written_at, self.rested = progress.at, rests
             self._write(progress)
         if self.watcher is not None:
             self.watcher(progress)
 
     def close(self) -> None:
-        """The run is over: there is nothing to say any more."""
+        """Remove the file at the end of the run."""
         with suppress(OSError):
             self.path.unlink(missing_ok=True)
 
@@ -137,37 +147,37 @@ class Publisher:
             "stopping": progress.stopping,
             "trouble": progress.trouble,
             "until": progress.until,
-            "waiting": [_waiting(one) for one in progress.waiting],
+            "waiting": [_waiting(reason) for reason in progress.waiting],
             "forecast": None if progress.forecast is None else asdict(progress.forecast),
             "rows_a_minute": self.rates.rows_a_minute,
             "rows_a_call": self.rates.rows_a_call,
         }
         part = self.path.with_suffix(".part")
-        with suppress(OSError):  # a full disk ends no run: others then see what was said before
+        with suppress(OSError):  # a full disk must not end the run; the old file stays
             part.write_bytes(orjson.dumps(value))
             part.replace(self.path)
 
 
-def _waiting(found: Waiting) -> dict[str, Any]:
-    window = found.window
+def _waiting(waiting: Waiting) -> dict[str, Any]:
+    window = waiting.window
     return {
-        "key": found.key,
-        "cause": found.cause.value,
-        "why": found.why,
-        "until": found.until,
+        "key": waiting.key,
+        "cause": waiting.cause.value,
+        "why": waiting.why,
+        "until": waiting.until,
         "window": None if window is None else [window.account, window.model, window.quota],
     }
 
 
 def read(path: Path) -> Published | None:
-    """What a runner has said last; None if it says nothing, or nothing that can be read."""
+    """Return what a runner has published last; None if there is no readable file."""
     try:
-        found = orjson.loads(path.read_bytes())
-        waiting = tuple(_read_waiting(one) for one in found.pop("waiting"))
-        forecast = found.pop("forecast")
-        batches, paused = (tuple(found.pop(name)) for name in ("batches", "paused"))
+        value = orjson.loads(path.read_bytes())
+        waiting = tuple(_read_waiting(reason) for reason in value.pop("waiting"))
+        forecast = value.pop("forecast")
+        batches, paused = (tuple(value.pop(name)) for name in ("batches", "paused"))
         return Published(
-            **found,
+            **value,
             batches=batches,
             paused=paused,
             waiting=waiting,
@@ -177,8 +187,8 @@ def read(path: Path) -> Published | None:
         return None
 
 
-def _read_waiting(found: dict[str, Any]) -> tuple[Waiting, Key | None]:
-    word, window = found["cause"], found["window"]
-    cause = WaitCause(word) if word in [*WaitCause] else ParkReason(word)
+def _read_waiting(value: dict[str, Any]) -> tuple[Waiting, Key | None]:
+    cause_name, window = value["cause"], value["window"]
+    cause = WaitCause(cause_name) if cause_name in [*WaitCause] else ParkReason(cause_name)
     key = None if window is None else (window[0], window[1], window[2])
-    return Waiting(found["key"], cause, found["why"], found["until"]), key
+    return Waiting(value["key"], cause, value["why"], value["until"]), key

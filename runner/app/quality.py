@@ -1,6 +1,6 @@
-"""How good the answers of a batch are: votes, right answers, people, packed rows asked alone.
+"""Measures the quality of answers: votes, known answers, reviews, packed against single rows.
 
-It reads page by page, and keeps counts only.
+It reads page by page and keeps counts only.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from runner.store.reviews import Review
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """How good the answers of a batch are, as far as they can be compared.
+    """The quality of a batch's answers, where there is something to compare them with.
 
     Attributes:
-        agreement: Of its votes with each other and with the right answers; None: neither is there.
-        check: Of the rows that were asked alone, too: packed against single; None: none was.
-        labels: How many rows have each answer, a person's before the models'; empty where answers
+        agreement: The agreement of votes, and with known answers; None if there are neither.
+        check: The agreement of packed rows with the same rows asked alone; None without a check.
+        labels: The rows by answer, where a review replaces the models' answer; empty if answers
             are not labels.
-        people: The models' answers against those of people; None: nobody has answered.
-        to_review: Rows that a person should look at, and none has.
-        reviewed: Who has looked at rows, and at how many.
+        people: The accuracy of the models against reviews; None without reviews.
+        to_review: The number of rows that still need a review.
+        reviewed: The number of reviewed rows by reviewer.
     """
 
     agreement: Agreement | None = None
@@ -48,25 +48,25 @@ class Quality:
 
 
 async def quality(reading: Reading, family: Sequence[Batch]) -> Quality:
-    """Compare what can be compared; `family` is the batch and its parts."""
+    """Measure the quality of a batch, given with its parts."""
     jobfile = JobFile.from_json(family[0].job_json)
     if jobfile.job.kind != "chat":
         return Quality()
     counts = LabelCounts(jobfile.answer)
     agreement = None
     if jobfile.job.votes > 1 or jobfile.job.gold:
-        agreement = await _compared(reading, family, counts)
+        agreement = await _agreement(reading, family, counts)
     else:
         await label_counts.count_stored(reading, family[0], counts)
     people = Comparison()
-    async for review, answer in _reviewed(reading, family):
+    async for review, answer in _reviews(reading, family):
         people.add(review.answer, answer)
         counts.replace(answer, review.answer)
     async with reading() as connection:
         by_reviewer = await reviews.by_reviewer(connection, family[0])
     return Quality(
         agreement,
-        await _checked(reading, family),
+        await _check_agreement(reading, family),
         counts.listed(),
         people.accuracy(),
         len((await review_rows.find(reading, family)).left),
@@ -74,14 +74,14 @@ async def quality(reading: Reading, family: Sequence[Batch]) -> Quality:
     )
 
 
-async def _compared(reading: Reading, family: Sequence[Batch], counts: LabelCounts) -> Agreement:
-    """The models' answers, row by row; they are counted on the way."""
+async def _agreement(reading: Reading, family: Sequence[Batch], counts: LabelCounts) -> Agreement:
+    """Compare the models' answers row by row, and count them."""
     tally = Tally([_rater(part) for part in voters(family)])
     async for page in results(reading, family):
         for row in page:
             if not row.open:
                 counts.add(row.model_answer)
-                tally.add([one.answer for one in row.votes], row.right)
+                tally.add([vote_row.answer for vote_row in row.votes], row.right)
     return tally.agreement()
 
 
@@ -90,30 +90,30 @@ def _rater(part: Batch) -> str:
     return f"{number}: {' or '.join(part.models)}"
 
 
-async def _reviewed(
+async def _reviews(
     reading: Reading, family: Sequence[Batch]
 ) -> AsyncIterator[tuple[Review, str | None]]:
-    """What people have answered, and what the models had."""
+    """Yield each review with the models' answer to the same row."""
     whole, *others = voters(family)
     first = whole.first_job
     while whole.reviews_made:
         async with reading() as connection:
-            found = await reviews.standing(connection, first, whole.last_job, PAGE)
+            standing = await reviews.standing(connection, first, whole.last_job, PAGE)
             of_parts = [
                 await batch_rows.answers(
-                    connection, [job_id + part.first_job - whole.first_job for job_id in found]
+                    connection, [job_id + part.first_job - whole.first_job for job_id in standing]
                 )
                 for part in (whole, *others)
             ]
-        for review, *answers in zip(found.values(), *of_parts, strict=True):
+        for review, *answers in zip(standing.values(), *of_parts, strict=True):
             yield review, vote(answers, LEAST_AGREEMENT).value
-        if len(found) < PAGE:
+        if len(standing) < PAGE:
             return
-        first = max(found) + 1
+        first = max(standing) + 1
 
 
-async def _checked(reading: Reading, family: Sequence[Batch]) -> Pair | None:
-    """How far rows that shared a call agree with the same rows asked alone."""
+async def _check_agreement(reading: Reading, family: Sequence[Batch]) -> Pair | None:
+    """Compare rows that shared a call with the same rows asked alone."""
     check = check_of(family)
     if check is None:
         return None
@@ -123,13 +123,13 @@ async def _checked(reading: Reading, family: Sequence[Batch]) -> Pair | None:
             alone = await batch_rows.export_page(
                 connection, check, check.first_job + start - 1, PAGE
             )
-            twins = [_twin(family[0], check, row.job_id) for row in alone]
+            twins = [_job_of_same_row(family[0], check, row.job_id) for row in alone]
             packed = await batch_rows.answers(connection, twins)
         for row, answer in zip(alone, packed, strict=True):
             tally.add((answer, row.answer))
     return tally.agreement().pairs[0]
 
 
-def _twin(whole: Batch, check: Batch, job_id: int) -> int:
-    """The job of the batch itself that is about the same row."""
+def _job_of_same_row(whole: Batch, check: Batch, job_id: int) -> int:
+    """Return the id of the batch's own job for the row of a job of the check."""
     return whole.first_job + (job_id - check.first_job) * check.row_step

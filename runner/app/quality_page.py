@@ -1,23 +1,20 @@
-"""How good the answers of a batch are, as pieces of an HTML page."""
+"""The quality of a batch's answers as sections of an HTML page."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from html import escape
 
-from runner.app import charts
 from runner.app.quality import Quality
 from runner.core.agreement import Accuracy, Agreement
 from runner.language import _
 
 WIDEST = 12
-"""The most labels whose confusion table fits the page."""
+"""The largest number of labels for which a confusion table is shown."""
 
 
 def sections(found: Quality) -> Iterator[tuple[str, str]]:
     """Yield the title and the HTML of each section; what cannot be compared has none."""
-    if found.labels:
-        yield _("Answers"), charts.bars(found.labels, _("Answers"), "answered")
     compared = found.agreement
     if compared is not None and compared.pairs:
         yield _("Agreement of the votes"), _pairs(compared)
@@ -31,37 +28,40 @@ def sections(found: Quality) -> Iterator[tuple[str, str]]:
         yield _("To review"), f"<p>{rows}</p>"
 
 
-def _people(found: Quality) -> str:
-    names = ", ".join(f"{escape(name)}: {rows:,}" for name, rows in found.reviewed)
+def _people(quality: Quality) -> str:
+    names = ", ".join(f"{escape(name)}: {rows:,}" for name, rows in quality.reviewed)
     return f"<p>{names}</p>"
 
 
-def _pairs(found: Agreement) -> str:
+def _pairs(agreement: Agreement) -> str:
     heads = (_("First"), _("Second"), _("Rows"), _("Agree"), _("Cohen's kappa"))
     lines = [
-        (escape(one.first), escape(one.second), f"{one.rows:,}", _share(one.agreed, one.rows),
-         _kappa(one.kappa))
-        for one in found.pairs
+        (escape(pair.first), escape(pair.second), f"{pair.rows:,}", _share(pair.agreed, pair.rows),
+         _kappa(pair.kappa))
+        for pair in agreement.pairs
     ]  # fmt: skip
     fleiss = _("Fleiss' kappa")
-    return f"<p>{escape(fleiss)} {_kappa(found.fleiss)}</p>{_table(heads, lines)}"
+    return f"<p>{escape(fleiss)} {_kappa(agreement.fleiss)}</p>{_table(heads, lines)}"
 
 
-def _accuracy(found: Accuracy, right: str) -> str:
+def _accuracy(accuracy: Accuracy, right: str) -> str:
     missing = ""
-    if found.missing:
-        missing = _("; {missing} without an answer").format(missing=f"{found.missing:,}")
-    told = _("the models were right in {share} ({part:,} of {whole:,})").format(
-        share=_share(found.correct, found.rows), part=found.correct, whole=found.rows
+    if accuracy.missing:
+        missing = _("; {missing} without an answer").format(missing=f"{accuracy.missing:,}")
+    sentence = _("the models were right in {share} ({part:,} of {whole:,})").format(
+        share=_share(accuracy.correct, accuracy.rows), part=accuracy.correct, whole=accuracy.rows
     )
-    if not found.rows or len(found.labels) > WIDEST:
-        return f"<p>{told}{missing}</p>"
+    if not accuracy.rows or len(accuracy.labels) > WIDEST:
+        return f"<p>{sentence}{missing}</p>"
     lines = [
-        (escape(label), *(f"{found.confusion.get((label, given), 0):,}" for given in found.labels))
-        for label in found.labels
+        (
+            escape(label),
+            *(f"{accuracy.confusion.get((label, given), 0):,}" for given in accuracy.labels),
+        )
+        for label in accuracy.labels
     ]
-    heads = (_("{right} \\ given").format(right=right), *map(escape, found.labels))
-    return f"<p>{told}{missing}</p>{_table(heads, lines)}"
+    heads = (_("{right} \\ given").format(right=right), *map(escape, accuracy.labels))
+    return f"<p>{sentence}{missing}</p>{_table(heads, lines)}"
 
 
 def _table(heads: tuple[str, ...], lines: Sequence[tuple[str, ...]]) -> str:

@@ -1,8 +1,9 @@
-"""A checked dataset goes into the queue, as a batch and its parts.
+"""Queues a checked dataset as a batch and its parts.
 
-Its rows are read and fingerprinted once for all parts, in a thread, one chunk ahead of the one that
-is written: so neither waits for the other, nor an engine at work for them. A chunk is one commit of
-all parts: an interrupted submission goes on where it stopped, and two at once queue no row twice.
+Rows are read and fingerprinted once for all parts, in a thread, one chunk ahead of the one being
+written, so neither reading nor writing waits for the other, nor a running engine for them. Each
+chunk is one commit for all parts: an interrupted submission resumes where it stopped, and two
+concurrent ones do not queue a row twice.
 """
 
 from __future__ import annotations
@@ -25,21 +26,21 @@ from runner.store.batches import Batch, NewBatch
 from runner.store.database import Database
 from runner.threads import both, in_thread
 
-# Rows in one commit, and bytes, about. The index of what was asked is written to all over: the
-# more rows share a commit, the fewer times each of its pages is.
+# The approximate number of rows and bytes in one commit. Fingerprints are random, so a commit
+# touches pages all over their index; larger commits write each page less often.
 CHUNK = 10_000
 CHUNK_BYTES = 6_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """A batch that is queued.
+    """A queued batch.
 
     Attributes:
-        batch: As it is then.
-        created: Whether it is new.
-        replaces: The batch that it replaces, if it does.
-        retried: How many of its failed rows were queued again.
+        batch: The batch after it was queued.
+        created: Whether it was created now.
+        replaces: The batch that it replaces, if any.
+        retried: The number of its failed rows that were queued again.
     """
 
     batch: Batch
@@ -50,7 +51,7 @@ class Queued:
 
 @dataclass(frozen=True, slots=True)
 class _Loading:
-    """A part of a batch, as far as it is queued; `adopts`: the part whose answers it takes."""
+    """The progress of queueing one part; `adopts` is the old part whose answers it takes over."""
 
     part: Part
     batch: Batch
@@ -58,23 +59,23 @@ class _Loading:
 
     @property
     def next_row(self) -> int:
-        """The number in the dataset of the first row that is not queued."""
+        """The number in the dataset of the first row that is not queued yet."""
         return self.batch.rows_loaded * self.part.stride
 
     @property
     def is_complete(self) -> bool:
-        """Whether all its rows are queued."""
+        """Whether all rows of the part are queued."""
         return self.batch.rows_loaded >= self.batch.rows
 
 
 @dataclass(frozen=True, slots=True)
 class _Chunk:
-    """Rows that follow each other.
+    """Consecutive rows.
 
     Attributes:
-        start: The number in the dataset of the first.
+        start: The number in the dataset of the first row.
         bodies: The rows, as JSON objects.
-        asked: By part, the fingerprints of those of them that it is about.
+        asked: For each part, the fingerprints of those of the rows that belong to it.
     """
 
     start: int
@@ -89,22 +90,23 @@ async def submit(
     on_progress: OnProgress = unseen_progress,
     policy: ReusePolicy = DEFAULT_REUSE,
 ) -> Queued:
-    """Queue every row and every part, or find the batch that has them.
+    """Queue every row of every part, or return the batch if it is queued already.
 
-    A batch that is new, or is taken up again, replaces the one that it resembles.
+    A batch that is new, incompletely queued, or replaced itself replaces the batch that it
+    resembles.
 
     Args:
-        database: Where to.
-        checked: The dataset, and what is asked of it.
-        now: The present moment (ms since the epoch).
-        on_progress: Called with the rows queued and the rows in all.
-        policy: Which answers of earlier batches are used.
+        database: The database.
+        checked: The job file and the dataset.
+        now: The current time (ms since the epoch).
+        on_progress: Called with the number of rows queued so far and the total.
+        policy: Which answers of earlier batches are reused.
 
     Raises:
-        NotFoundError: Failed rows are to be asked again, and there is no earlier batch.
+        NotFoundError: Failed rows are to be retried, and there is no earlier batch.
         InputError: The dataset has changed since it was checked.
-        OutputError: The folder of the images takes no files.
-        StoreError: The database cannot be written; what was queued stays, and is gone on from.
+        OutputError: The folder of the images is not writable.
+        StoreError: The database cannot be written; a later submission resumes.
     """
     check_folder(with_image_folder(checked.jobfile, checked.beside))
     whole, *others = checked.parts
@@ -119,12 +121,12 @@ async def submit(
         adopted = await _parts_to_adopt(connection, old) if policy.retry_failed else {}
         loadings = [_Loading(whole, batch, adopted.get(""))]
         for part in others:
-            one = checked.new_batch(part, batch, suffix)
-            own, _ = await _find_or_create(connection, one, now)
+            new_part = checked.new_batch(part, batch, suffix)
+            own, _ = await _find_or_create(connection, new_part, now)
             loadings.append(_Loading(part, own, adopted.get(part.name)))
     await _load_all(database, checked, loadings, now, on_progress)
     async with database.write() as connection:
-        await _take_up(connection, batch, old, by_row=policy.retry_failed)
+        await _activate(connection, batch, old, by_row=policy.retry_failed)
         retried = 0
         if policy.retry_failed and old is None:
             retried = await results.retry_family(connection, batch.id)
@@ -132,7 +134,7 @@ async def submit(
 
 
 async def find_or_create_whole(connection: AsyncConnection, checked: Checked, now: int) -> Batch:
-    """The batch that `submit` queues the rows of a dataset for, without its parts."""
+    """Return the batch that `submit` queues a dataset for, without its parts."""
     batch, _ = await _find_or_create(connection, checked.new_batch(checked.parts[0]), now)
     return batch
 
@@ -140,9 +142,9 @@ async def find_or_create_whole(connection: AsyncConnection, checked: Checked, no
 async def _fresh_number(
     connection: AsyncConnection, known: Batch | None, policy: ReusePolicy
 ) -> str:
-    """What follows the digest: which time all of it is asked afresh, if any.
+    """Return the suffix of the digest that numbers the repetitions of a batch; "" for the first.
 
-    One that was cut short is gone on with.
+    With the policy `fresh` a new repetition starts, unless the last one is incomplete.
     """
     _, _, number = (known.digest if known else "").partition(batches.AGAIN)
     if not policy.fresh:
@@ -160,13 +162,13 @@ def _nothing_to_retry(checked: Checked) -> NotFoundError:
 
 
 async def _predecessor(connection: AsyncConnection, batch: Batch, *, created: bool) -> Batch | None:
-    """The batch that `batch` is to replace; one that was queued before has done so."""
+    """Return the batch to replace, if any; a batch queued earlier has replaced it already."""
     is_new = created or batch.state is BatchState.LOADING or batch.replaced_by is not None
     return await batches.find_predecessor(connection, batch) if is_new else None
 
 
 async def _parts_to_adopt(connection: AsyncConnection, old: Batch | None) -> dict[str, Batch]:
-    """The parts of the batch before, by their names; itself has none."""
+    """Return the parts of the replaced batch by name; the batch itself is ""."""
     if old is None:
         return {}
     return {part.part: part for part in await batches.parts_of(connection, old.id)}
@@ -175,21 +177,21 @@ async def _parts_to_adopt(connection: AsyncConnection, old: Batch | None) -> dic
 async def _find_or_create(
     connection: AsyncConnection, new: NewBatch, now: int
 ) -> tuple[Batch, bool]:
-    found = await batches.find_batch(connection, new.digest)
-    if found is None:
+    known = await batches.find_batch(connection, new.digest)
+    if known is None:
         return await batches.create_batch(connection, new, now), True
-    # New limits and so on take effect; what is asked is the same by its digest.
-    await batch_updates.set_job(connection, found, new)
-    return await batches.get_batch(connection, found.id) or found, False
+    # New limits and the like take effect; the requests are the same, because the digest is.
+    await batch_updates.set_job(connection, known, new)
+    return await batches.get_batch(connection, known.id) or known, False
 
 
-async def _take_up(
+async def _activate(
     connection: AsyncConnection, batch: Batch, old: Batch | None, *, by_row: bool
 ) -> None:
-    """All rows of the batch and of its parts are queued: let them be asked, and `old` no more."""
-    for one in await batches.parts_of(connection, batch.id):
-        if one.state is BatchState.LOADING or one.replaced_by is not None:
-            await batch_updates.set_batch_state(connection, one.id, BatchState.ACTIVE)
+    """Activate the batch and its parts, whose rows are all queued, and replace `old`."""
+    for part in await batches.parts_of(connection, batch.id):
+        if part.state is BatchState.LOADING or part.replaced_by is not None:
+            await batch_updates.set_batch_state(connection, part.id, BatchState.ACTIVE)
     if old is not None:
         await batch_updates.replace_batch(connection, old, batch)
         await reviews.carry_over(connection, old, batch, by_row=by_row)
@@ -202,9 +204,9 @@ async def _load_all(
     now: int,
     on_progress: OnProgress,
 ) -> None:
-    """Queue what is not queued, whoever queues some of it meanwhile."""
-    while incomplete := [one.next_row for one in loadings if not one.is_complete]:
-        chunks = _chunks(checked, [one.part for one in loadings], min(incomplete))
+    """Queue the missing rows, even if another process queues some of them meanwhile."""
+    while incomplete := [loading.next_row for loading in loadings if not loading.is_complete]:
+        chunks = _chunks(checked, [loading.part for loading in loadings], min(incomplete))
         loadings = await _load(database, chunks, loadings, now, on_progress)
 
 
@@ -215,7 +217,7 @@ async def _load(
     now: int,
     on_progress: OnProgress,
 ) -> Sequence[_Loading]:
-    """Queue the chunks until somebody else has queued; returns how things stand."""
+    """Queue chunks until another process has queued rows; return the state of the parts."""
     read = partial(in_thread, next, chunks, None)
     chunk = await read()
     while chunk is not None:
@@ -230,14 +232,16 @@ async def _load(
 async def _write(
     database: Database, chunk: _Chunk, loadings: Sequence[_Loading], now: int
 ) -> tuple[Sequence[_Loading], bool]:
-    """Queue one chunk, unless somebody else has queued; the parts, and whether it was queued."""
+    """Queue one chunk, unless another process has queued rows; return the parts and if it did."""
     async with database.write() as connection:
-        fresh = [replace(one, batch=await _reread(connection, one.batch)) for one in loadings]
-        if [one.next_row for one in fresh] != [one.next_row for one in loadings]:
-            return fresh, False
+        current = [
+            replace(loading, batch=await _reread(connection, loading.batch)) for loading in loadings
+        ]
+        if [loading.next_row for loading in current] != [loading.next_row for loading in loadings]:
+            return current, False
         added = [
-            await _add(connection, one, chunk, asked, now)
-            for one, asked in zip(fresh, chunk.asked, strict=True)
+            await _add(connection, loading, chunk, asked, now)
+            for loading, asked in zip(current, chunk.asked, strict=True)
         ]
         return added, True
 
@@ -245,7 +249,7 @@ async def _write(
 async def _add(
     connection: AsyncConnection, loading: _Loading, chunk: _Chunk, asked: Sequence[bytes], now: int
 ) -> _Loading:
-    """Queue those rows of a chunk that a part is about and has not got yet."""
+    """Queue those rows of a chunk that belong to a part and that it lacks."""
     batch, part = loading.batch, loading.part
     known = max(0, batch.rows_loaded - -(-chunk.start // part.stride))
     asked = asked[known:]
@@ -263,27 +267,27 @@ async def _add(
 
 
 async def _reread(connection: AsyncConnection, batch: Batch) -> Batch:
-    found = await batches.get_batch(connection, batch.id)
-    if found is None:
+    current = await batches.get_batch(connection, batch.id)
+    if current is None:
         raise NotFoundError(
             _("batch {id} was deleted while its rows were queued").format(id=batch.id)
         )
-    return found
+    return current
 
 
 def _chunks(checked: Checked, parts: Sequence[Part], start: int) -> Iterator[_Chunk]:
-    """The rows from number `start` on."""
+    """Yield the rows from number `start` on."""
     key_of = request_keys(checked.jobfile, checked.prompt, checked.folder).of
     prints = [(part.stride, Fingerprints(checked.jobfile, part)) for part in parts]
-    for bodies in _together(checked.rows(start)):
+    for bodies in _in_chunks(checked.rows(start)):
         keys = list(map(key_of, bodies))
         asked = [list(map(own.of, keys[-start % step :: step])) for step, own in prints]
         yield _Chunk(start, bodies, asked)
         start += len(bodies)
 
 
-def _together(rows: Iterator[str]) -> Iterator[list[str]]:
-    """The rows that share a commit."""
+def _in_chunks(rows: Iterator[str]) -> Iterator[list[str]]:
+    """Yield the rows in groups that share a commit."""
     chunk: list[str] = []
     size = 0
     for row in rows:

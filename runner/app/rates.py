@@ -1,4 +1,4 @@
-"""How fast rows come in: over the last minutes, from the counts of batches."""
+"""Measures the recent rate of finished rows from the counts of batches."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from runner.store.batches import Batch
 
 OVER_MS = 5 * 60_000
 LEAST_MS = 10_000
-"""Less than this says nothing."""
+"""The shortest span, in ms, from which a rate is computed."""
 
 
 @dataclass(slots=True)
 class Rates:
-    """The rows and calls of some batches over time.
+    """Samples of the rows and calls of some batches.
 
-    Batches that are done leave a run, so what each has come to is remembered.
+    Finished batches leave a run, so the last counts of each batch are kept.
     """
 
     known: dict[int, tuple[int, int]] = field(default_factory=dict)
     samples: deque[tuple[int, int, int]] = field(default_factory=deque)
 
     def add(self, at: int, batches: Collection[Batch]) -> None:
-        """Note how things stand at a moment (ms since the epoch)."""
+        """Add a sample at a time (ms since the epoch)."""
         for batch in batches:
-            # A batch that appears has had its rows before.
+            # Reused answers were not computed in this run, so they do not count.
             counts = batch.counts
             self.known[batch.id] = counts.succeeded + counts.failed - batch.reused, batch.calls_made
         rows = sum(rows for rows, _ in self.known.values())
@@ -39,7 +39,7 @@ class Rates:
 
     @property
     def rows_a_minute(self) -> float | None:
-        """Rows that were done in a minute, lately; None: it is too early to tell."""
+        """The recent rate of finished rows per minute; None if the samples are too few."""
         if len(self.samples) < 2:  # noqa: PLR2004
             return None
         (began, first, _), (ended, last, _) = self.samples[0], self.samples[-1]
@@ -49,7 +49,7 @@ class Rates:
 
     @property
     def rows_a_call(self) -> float | None:
-        """Rows that a call has brought to an end, lately; None: no call was made."""
+        """The recent average of finished rows per call; None if no call was made."""
         if len(self.samples) < 2:  # noqa: PLR2004
             return None
         (_, first, earlier), (_, last, later) = self.samples[0], self.samples[-1]

@@ -1,21 +1,21 @@
-"""Why a row failed or a batch was paused, in the language of who reads it.
+"""Translates stored reasons for failures and pauses into the reader's language.
 
-The database keeps these sentences in English: several people may read it, and what fails alike has
-to be counted together. Here is each of them, to be recognised and said again.
+The database stores these sentences in English, because readers may use several languages and equal
+failures are counted together. `REASONS` lists their templates, which are matched and translated.
 """
 
 from __future__ import annotations
 
 from runner.language import gettext_noop, retold
 
-# Of sentences that begin alike, the longer ones stand first.
+# Of templates with the same beginning, the longer one comes first.
 REASONS = (
     gettext_noop("no valid answer in 1 reply: {why}"),
     gettext_noop("no valid answer in {number} replies: {why}"),
     gettext_noop("{why} (tried {number} times)"),
     gettext_noop("the provider rejects call after call: {why}"),
     gettext_noop("the provider does not serve this model: {why}"),
-    gettext_noop("{failed} of the last {ended} rows have failed: see midnight failures {batch}"),
+    gettext_noop("{failed} of the last {ended} rows have failed"),
     gettext_noop("the reply is not {expected}: {shown}"),
     gettext_noop("one of the labels"),
     gettext_noop("a list of the labels"),
@@ -72,7 +72,7 @@ REASONS = (
     gettext_noop("the image did not come within a day: {why}"),
     gettext_noop("images cannot be written to {folder} ({what})"),
     gettext_noop("the image cannot be kept: {why}"),
-    gettext_noop("its reply could not be stored; midnight db set-aside shows it"),
+    gettext_noop("its reply could not be stored: it is set aside"),
     gettext_noop("the program died {number} times while it worked on this row"),
     gettext_noop("the runner died before the reply was seen"),
     gettext_noop("the reply holds no answer"),
@@ -103,5 +103,5 @@ REASONS = (
 
 
 def told(reason: str) -> str:
-    """A reason that the database has kept, for people; one that is not known, as it is."""
+    """Return a stored reason in the reader's language; an unknown one is returned unchanged."""
     return retold(reason, REASONS)

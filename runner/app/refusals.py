@@ -1,4 +1,4 @@
-"""What a client is told that gets no answer: a status, a sentence, and when to try again."""
+"""The errors that clients get: an HTTP status, a message, and when to retry."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ _UNITS_S = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A reply without an answer.
+    """An error reply.
 
     Attributes:
-        status: Of HTTP.
-        message: For people.
-        kind: OpenAI's type of the error.
-        code: What a program can tell it by.
-        param: The field of the request that is wrong.
-        retry_after_s: When to try again, in seconds; None: that is not known.
-        body: The provider's own words, if they are passed on as they are.
+        status: The HTTP status.
+        message: The message for people.
+        kind: OpenAI's error type.
+        code: OpenAI's error code, for programs.
+        param: The invalid field of the request.
+        retry_after_s: The seconds after which to retry; None if unknown.
+        body: The provider's error body, if it is passed on unchanged.
     """
 
     status: int
@@ -44,39 +44,39 @@ class Refusal:
 
 
 def unserved(model: str) -> Refusal:
-    """No account serves the model, or it is not for this client."""
+    """Return the error for a model that no account serves or this client may not use."""
     message = f"the model {model!r} is not served here; GET /v1/models lists those that are"
     return Refusal(_NOT_FOUND, message, code="model_not_found", param="model")
 
 
 def unavailable(why: str) -> Refusal:
-    """No call is made for anybody."""
+    """Return the error for a server that makes no calls at present."""
     return Refusal(_UNAVAILABLE, why, SERVER)
 
 
 def of_waiting(waiting: Waiting, now: int) -> Refusal:
-    """Calls would have to wait for too long."""
+    """Return the error for a call that would wait too long, with when to retry."""
     window, until = waiting.window, waiting.until
     if until is not None and until >= NEVER:
         until = None
     match waiting.cause:
         case ParkReason.GONE:
-            return Refusal(_NOT_FOUND, _because(waiting), code="model_not_found", param="model")
+            return Refusal(_NOT_FOUND, _wait_clause(waiting), code="model_not_found", param="model")
         case ParkReason.REFUSED | ParkReason.OFFLINE | ParkReason.CIRCUIT_OPEN:
             after = None if until is None else _seconds(until, now)
-            return Refusal(_UNAVAILABLE, _because(waiting), SERVER, retry_after_s=after)
+            return Refusal(_UNAVAILABLE, _wait_clause(waiting), SERVER, retry_after_s=after)
         case ParkReason.SPENT | WaitCause.CAPPED | WaitCause.DAILY:
-            said = _spent(window) if window is not None else waiting.why
+            sentence = _spent_clause(window) if window is not None else waiting.why
         case _:
-            said = _because(waiting)
+            sentence = _wait_clause(waiting)
     if until is None:
-        return Refusal(_TOO_MANY, said, QUOTA, QUOTA)
-    message = f"{said}; {_back(until, now)}"
+        return Refusal(_TOO_MANY, sentence, QUOTA, QUOTA)
+    message = f"{sentence}; {_resume_clause(until, now)}"
     return Refusal(_TOO_MANY, message, QUOTA, QUOTA, retry_after_s=_seconds(until, now))
 
 
 def of_result(result: CallResult) -> Refusal:
-    """The provider has refused, and asking again would not help."""
+    """Return the error for a call that the provider refused or failed, where a retry is useless."""
     reply, verdict = result.reply, result.verdict
     status = reply.status if reply is not None else _BAD_GATEWAY
     if verdict.kind is Kind.REJECTED and reply is not None and status in _ERRORS:
@@ -94,8 +94,8 @@ def of_result(result: CallResult) -> Refusal:
     return Refusal(status, verdict.why, SERVER, retry_after_s=after)
 
 
-def _spent(window: Window) -> str:
-    """``today's allowance of modelscope is spent (2,000 of 2,000 calls)``."""
+def _spent_clause(window: Window) -> str:
+    """Return a clause such as ``today's allowance of modelscope is spent (2 of 2 calls)``."""
     whose = f"{window.model} on {window.account}" if window.model else window.account
     if window.limit is None:
         return f"the allowance of {whose} is spent"
@@ -104,20 +104,20 @@ def _spent(window: Window) -> str:
     return f"today's allowance of {whose} is spent ({counted})"
 
 
-def _because(waiting: Waiting) -> str:
+def _wait_clause(waiting: Waiting) -> str:
     window = waiting.window
     where = f"{window.account}: " if window is not None else ""
     return f"{where}{waiting.why or waiting.cause or 'nothing can start'}"
 
 
-def _back(until: int, now: int) -> str:
+def _resume_clause(until: int, now: int) -> str:
     at = moment(until)
     day = "" if at.date() == moment(now).date() else f" on {at:%d %b}"
     return f"calls are let in again at {at:%H:%M}{day} (in {_span(_seconds(until, now))})"
 
 
 def _span(seconds: int) -> str:
-    """``3 h 12 min``: the two largest units."""
+    """Return a duration with its two largest units, such as ``3 h 12 min``."""
     parts, left = [], seconds
     for name, size in _UNITS_S:
         number, left = divmod(left, size)
@@ -131,10 +131,10 @@ def _seconds(until: int, now: int) -> int:
 
 
 def _is_envelope(body: str) -> bool:
-    """Whether a body is an error as OpenAI spells it."""
+    """Whether a body is an error in OpenAI's format."""
     try:
-        found = orjson.loads(body)
+        value = orjson.loads(body)
     except orjson.JSONDecodeError:
         return False
-    error = found.get("error") if isinstance(found, dict) else None
+    error = value.get("error") if isinstance(value, dict) else None
     return isinstance(error, dict) and isinstance(error.get("message"), str)

@@ -1,4 +1,4 @@
-"""A whole batch in virtual time: the real program against the simulator, days in seconds."""
+"""Rehearses a batch in virtual time: the real program against the simulator, days in seconds."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ from runner.simulator import (
 from runner.store.reports import DayReport
 
 TOKEN = {"REHEARSAL": "rehearsal"}
-# Replies that come together are settled in one transaction: a rehearsal of many calls at a time
-# takes a third of the CPU.
+# Reply times are rounded to this step in ms, so that replies share a transaction: with many calls
+# in flight, a rehearsal takes a third of the CPU time.
 REPLY_STEP_MS = 100
-# How often it is read again, by virtual time: nobody else writes to the database of a rehearsal.
+# Polling interval of the database in virtual time, long because there is no other writer.
 TICK_S = 24 * 3_600.0
-# Two weeks without a row done show what a rehearsal is to show: it will never be.
+# After two weeks without a finished row, the batch will never be finished.
 PATIENCE_MS = 14 * 24 * 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
-    """What happened: the run, the ledger by day, and what the provider saw.
+    """The result of a rehearsal: the run, the ledger by day, and the provider's statistics.
 
-    `page` is the report as HTML. `started_at` and `ended_at` are virtual moments, in ms since the
+    `page` is the report as HTML. `started_at` and `ended_at` are virtual times, in ms since the
     epoch.
     """
 
@@ -56,7 +56,7 @@ class Rehearsal:
 
 
 def configured_simulator(settings: Settings, **changes: object) -> SimulatorConfig:
-    """A simulator with the limits that the account's preset and settings state."""
+    """Return a simulator with the limits of the account's preset and settings."""
     account = accounts.account_of(settings, settings.account)
     calls = [rule for rule in account.quotas if rule.primary and rule.unit is Unit.CALLS]
     limits = {rule.scope: rule.limit for rule in calls}
@@ -80,16 +80,16 @@ def rehearse(
     watcher: Watcher | None = None,
     on_provider: Callable[[SimulatedProvider], None] | None = None,
 ) -> Rehearsal:
-    """Run the batch from its first row to its last, at `start` (ms since the epoch).
+    """Run the batch from its first row to its last, starting at `start` (ms since the epoch).
 
-    It needs no token and no network, uses a database of its own, and spends nothing. The same
-    seed gives the same run. `on_provider` is given the provider before its first call, for a
-    watcher that wants to know what it sees.
+    It needs no token and no network, uses its own database, and spends nothing. The same seed gives
+    the same run. `on_provider` is called with the provider before its first call, so that a watcher
+    can show what the provider sees.
     """
     simulator = replace(simulator, reply_step_ms=REPLY_STEP_MS)
     with tempfile.TemporaryDirectory(prefix="midnight-rehearsal-") as folder:
-        stage = _stage(settings, Path(folder))
-        # What is made in a rehearsal must not pass for what is made for real.
+        stage = _rehearsal_settings(settings, Path(folder))
+        # Images of a rehearsal must not be mistaken for real ones.
         images = (output.parent if output else Path(folder)) / "rehearsed-images"
         staged = replace(checked, jobfile=put_into(checked.jobfile, images))
         clock = virtual.VirtualClock(start, TICK_S)
@@ -106,7 +106,7 @@ def rehearse(
                 random=Random(simulator.seed),  # noqa: S311 - repeatable by intent
                 virtual=True,
             ) as midnight:
-                ran = await _perform(midnight, staged, watcher)
+                ran = await _submit_and_run(midnight, staged, watcher)
                 days = tuple(await midnight.report())
                 page = await midnight.report_page(Wanted())
                 written = 0
@@ -117,15 +117,15 @@ def rehearse(
         return virtual.run(main)
 
 
-async def _perform(midnight: Application, checked: Checked, watcher: Watcher | None) -> Ran:
+async def _submit_and_run(midnight: Application, checked: Checked, watcher: Watcher | None) -> Ran:
     submitted = await midnight.submit(checked)
     return await midnight.run(
         only=submitted.batch, watcher=watcher, patience_ms=PATIENCE_MS, forecasts=False
     )
 
 
-def _stage(settings: Settings, folder: Path) -> Settings:
-    """The user's settings, with a database and accounts of the rehearsal's own."""
+def _rehearsal_settings(settings: Settings, folder: Path) -> Settings:
+    """Return the user's settings with a database and accounts for the rehearsal."""
     stand_in = {"token": "env:REHEARSAL", "base_url": "http://simulator/v1"}
     return replace(
         settings,

@@ -1,6 +1,8 @@
-"""What people read for the names in a report: its outcomes, and the labels of its lines."""
+"""The translated names of outcomes and labels in reports."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 from runner.language import _
 
@@ -12,10 +14,26 @@ OUTCOMES = {
     "refused": _("refused"),
     "in_flight": _("in flight"),
 }
-"""What a call came to, by its name among the figures and in the style sheet.
+"""The outcomes of calls, by their names among the figures and in the style sheet.
 
 Charts stack them in this order.
 """
+
+
+def zones(found: Mapping[str, str]) -> list[str]:
+    """By whose clock the hours and days of accounts are, a sentence for each clock."""
+    by_zone: dict[str, list[str]] = {}
+    for account, zone in sorted(found.items()):
+        by_zone.setdefault(zone, []).append(account)
+    if len(by_zone) == 1:
+        return [_("days and hours are those of {zone}").format(zone=zone) for zone in by_zone]
+    return [
+        _("days and hours of {accounts} are those of {zone}").format(
+            accounts=", ".join(accounts), zone=zone
+        )
+        for zone, accounts in by_zone.items()
+    ]
+
 
 LABELS = {
     "day": _("day"),
@@ -25,4 +43,4 @@ LABELS = {
     "batch": _("batch"),
     "client": _("client"),
 }
-"""What a line is about, by the name of its column."""
+"""The titles of label columns, by name."""

@@ -6,17 +6,20 @@ All figures are sums of the same cells, so whatever is grouped in whichever way 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import StrEnum
-from zoneinfo import ZoneInfo
+
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.app.rows import Reading
 from runner.store import batches, ledger, reports
 from runner.store.batches import Batch
-from runner.store.ledger import QUARTER_MS, Cell, Figures
-from runner.store.reports import DayReport
+from runner.store.call_totals import CellKey
+from runner.store.figures import Figures, credit_quotas
+from runner.store.figures import zones as read_zones
+from runner.store.ledger import Chosen
+from runner.store.reports import UNKNOWN, Allowance
 
 DELETED = "deleted"
 FOR_BATCHES = "(batches)"
@@ -42,16 +45,18 @@ class Wanted:
         since: The first day, YYYY-MM-DD; empty: the first there is.
         until: The last day, likewise.
         batch: The only batch whose calls count; None: all calls.
+        balances: Whether it tells what days have cost in credits, and what was left of them.
     """
 
     by: tuple[By, ...] = (By.DAY,)
     since: str = ""
     until: str = ""
     batch: Batch | None = None
+    balances: bool = True
 
-    def includes(self, day: str) -> bool:
-        """Whether it is about a day, YYYY-MM-DD."""
-        return (not self.since or day >= self.since) and (not self.until or day <= self.until)
+    def chosen(self, batch_ids: Sequence[int] | None) -> Chosen:
+        """The calls that it is about: those of these batches; None: all in its days."""
+        return Chosen(batch_ids, self.since, self.until)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +96,7 @@ class Report:
         total: Their sum.
         days: By day, whatever the lines are about.
         hours: By day, the calls of each hour of it, from 0 to 23.
+        zones: By account, the zone of whose clock the days and hours are.
     """
 
     wanted: Wanted
@@ -98,6 +104,16 @@ class Report:
     total: Line
     days: tuple[Line, ...]
     hours: Mapping[str, tuple[int, ...]]
+    zones: Mapping[str, str]
+
+
+_APART: Mapping[By, str] = {
+    By.HOUR: "hour",
+    By.MODEL: "model",
+    By.BATCH: "batch_id",
+    By.CLIENT: "client",
+}
+_Found = Sequence[tuple[CellKey, Figures]]
 
 
 async def make_report(reading: Reading, wanted: Wanted) -> Report:
@@ -106,40 +122,58 @@ async def make_report(reading: Reading, wanted: Wanted) -> Report:
         family = None
         if wanted.batch is not None:
             family = [part.id for part in await batches.parts_of(connection, wanted.batch.id)]
-        found = await ledger.cells(connection, family)
-        zones = await ledger.zones(connection)
+        apart = [_APART[by] for by in wanted.by if by in _APART]
+        sums = await ledger.read(connection, apart, wanted.chosen(family))
+        zones = await read_zones(connection)
         names = {one.id: one for one in await batches.list_batches(connection)}
-        allowances = await reports.daily(connection)
-        of_models = await reports.daily(connection, by_model=True)
-    places = _Places(zones, names)
-    chosen = [cell for cell in found if wanted.includes(places.day(cell))]
-    windows = {(one.account, one.model, one.day): one for one in (*allowances, *of_models)}
-    make = _LineMaker(places, windows, some=family is not None)
+        paid = await _read_balances(connection, sums.cells) if wanted.balances else {}
+        allowances = _Allowances(await reports.allowances(connection), paid)
+    make = _LineMaker(_Labels(names), allowances, some=family is not None)
+    found = list(sums.cells.items())
     return Report(
         wanted,
-        make.lines(chosen, wanted.by),
-        make.line({}, chosen, (By.DAY,)),
-        make.lines(chosen, (By.DAY,)),
-        _hours(chosen, places),
+        make.lines(found, wanted.by),
+        make.line({}, found, (By.DAY,)),
+        make.lines(found, (By.DAY,)),
+        sums.hours,
+        {key.account: zones.get(key.account, "UTC") for key in sums.cells},
     )
 
 
 @dataclass(frozen=True, slots=True)
-class _Places:
-    """Where and when the calls of a cell were made, as people say it."""
+class _Allowances:
+    """What is known of the allowances that the calls of a report were made on.
 
-    zones: Mapping[str, str]
+    Attributes:
+        known: By account, model and quota day.
+        balances: By account and quota day, the credits left at its end, in thousandths; only of
+            days by whose end a balance was seen.
+    """
+
+    known: Mapping[tuple[str, str, str], Allowance]
+    balances: Mapping[tuple[str, str], int]
+
+
+async def _read_balances(
+    connection: AsyncConnection, cells: Iterable[CellKey]
+) -> dict[tuple[str, str], int]:
+    quotas = await credit_quotas(connection)
+    found = {}
+    for account, day in dict.fromkeys((one.account, one.period_key) for one in cells):
+        if account in quotas:
+            left = await reports.balance_at_end(connection, account, day, quotas)
+            if left is not None:
+                found[account, day] = left
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Labels:
+    """What the calls of a cell are called, as people say it."""
+
     batches: Mapping[int, Batch]
 
-    def day(self, cell: Cell) -> str:
-        """The day by the provider's calendar; where it counts by months, the day of the month."""
-        return cell.day if len(cell.day) == len("YYYY-MM-DD") else f"{self._moment(cell):%Y-%m-%d}"
-
-    def hour(self, cell: Cell) -> int:
-        """The hour by the provider's clock."""
-        return self._moment(cell).hour
-
-    def batch(self, cell: Cell) -> str:
+    def batch(self, cell: CellKey) -> str:
         """The batch that the calls were made for, with its parts; empty: for none."""
         if cell.batch_id is None:
             return ""
@@ -149,18 +183,14 @@ class _Places:
         whole = self.batches.get(batch.part_of or batch.id, batch)
         return f"{whole.id} {whole.name}"
 
-    def _moment(self, cell: Cell) -> datetime:
-        zone = ZoneInfo(self.zones.get(cell.account, "UTC"))
-        return datetime.fromtimestamp(cell.quarter * QUARTER_MS / 1000, UTC).astimezone(zone)
-
-    def labels(self, cell: Cell, by: Sequence[By]) -> dict[str, str]:
+    def of(self, cell: CellKey, by: Sequence[By]) -> dict[str, str]:
         """The labels of the line to which a cell belongs.
 
         A day is one of an account's calendar, so the account is named with it.
         """
-        reads: dict[By, Callable[[Cell], str]] = {
-            By.DAY: self.day,
-            By.HOUR: lambda one: f"{self.day(one)} {self.hour(one):02}:00",
+        reads: dict[By, Callable[[CellKey], str]] = {
+            By.DAY: lambda one: one.day,
+            By.HOUR: lambda one: f"{one.day} {one.hour:02}:00",
             By.ACCOUNT: lambda one: one.account,
             By.MODEL: lambda one: one.model,
             By.BATCH: self.batch,
@@ -174,52 +204,41 @@ class _Places:
 class _LineMaker:
     """Makes lines of cells; `some`: they are not all calls that there were."""
 
-    places: _Places
-    windows: Mapping[tuple[str, str, str], DayReport]
+    labels: _Labels
+    allowances: _Allowances
     some: bool
 
-    def lines(self, found: Sequence[Cell], by: Sequence[By]) -> tuple[Line, ...]:
+    def lines(self, found: _Found, by: Sequence[By]) -> tuple[Line, ...]:
         """The cells in groups, in the order of their labels."""
-        groups: dict[tuple[str, ...], list[Cell]] = defaultdict(list)
+        groups: dict[tuple[str, ...], list[tuple[CellKey, Figures]]] = defaultdict(list)
         labels: dict[tuple[str, ...], dict[str, str]] = {}
         for cell in found:
-            own = self.places.labels(cell, by)
+            own = self.labels.of(cell[0], by)
             key = tuple(own.values())
             groups[key].append(cell)
             labels[key] = own
         return tuple(self.line(labels[key], groups[key], by) for key in sorted(groups))
 
-    def line(self, labels: Mapping[str, str], found: Sequence[Cell], by: Sequence[By]) -> Line:
+    def line(self, labels: Mapping[str, str], found: _Found, by: Sequence[By]) -> Line:
         """The sum of some cells."""
-        figures = sum((cell.figures for cell in found), Figures())
-        days = self._windows(found, by)
-        own = [one for one in days if one.limit and one.spent is not None]
+        figures = sum((figures for _, figures in found), Figures())
+        days = {(c.account, c.model if By.MODEL in by else "", c.period_key) for c, _ in found}
+        allowances = [self.allowances.known.get(day, UNKNOWN) for day in sorted(days)]
+        own = [one for one in allowances if one.limit and one.spent is not None]
         some = self.some or By.BATCH in by or By.CLIENT in by
         spent = figures.charged if some else sum(one.spent or 0 for one in own)
         known = bool(own) and By.HOUR not in by
         whole_day = len(days) == 1 and not some and by == (By.DAY,)
-        balance = days[0].balance if whole_day and labels else None
+        paid = [(account, day) for account, _, day in days if (account, day) in self._balances]
         return Line(
             labels,
             figures,
             spent if known else None,
             sum(one.limit or 0 for one in own) if known else None,
-            balance,
-            any(self._is_paid(cell) for cell in found),
+            self._balances[paid[0]] if whole_day and labels and paid else None,
+            bool(paid),
         )
 
-    def _windows(self, found: Sequence[Cell], by: Sequence[By]) -> list[DayReport]:
-        """The days of accounts, or of models on them, that these calls were part of."""
-        keys = {(c.account, c.model if By.MODEL in by else "", c.day) for c in found}
-        return [one for key in sorted(keys) if (one := self.windows.get(key)) is not None]
-
-    def _is_paid(self, cell: Cell) -> bool:
-        one = self.windows.get((cell.account, "", cell.day))
-        return one is not None and one.credits is not None
-
-
-def _hours(found: Sequence[Cell], places: _Places) -> dict[str, tuple[int, ...]]:
-    hours: dict[str, list[int]] = defaultdict(lambda: [0] * 24)
-    for cell in found:
-        hours[places.day(cell)][places.hour(cell)] += cell.figures.calls
-    return {day: tuple(counts) for day, counts in sorted(hours.items())}
+    @property
+    def _balances(self) -> Mapping[tuple[str, str], int]:
+        return self.allowances.balances

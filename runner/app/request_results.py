@@ -1,6 +1,6 @@
-"""The results of requests made for the OpenAI Batch API, as that hands them back.
+"""Writes the results of OpenAI Batch API requests in the format of OpenAI's result files.
 
-What a provider said is handed on as it said it; what became of the rest is told in OpenAI's words.
+Provider replies are passed on unchanged; other outcomes have OpenAI's error codes.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ async def write_results(
     errors: Path | None,
     on_progress: OnProgress | None = None,
 ) -> int:
-    """Write what there is of a batch: answers to `path`, failures to `errors`; how many there were.
+    """Write answers to `path` and failures to `errors`; return the number of results.
 
     Raises:
-        OutputError: A file cannot be written; older ones are left as they were.
+        OutputError: A file cannot be written; existing ones are unchanged.
     """
     written = read = 0
     with open_results(path, errors, family[0].digest) as lines:
@@ -54,7 +54,7 @@ async def write_results(
 
 
 def _write(output: ResultsWriter, row: ExportRow) -> bool:
-    """Write what became of a request; False: there is nothing to write yet."""
+    """Write the result of a request; return False if there is none yet."""
     custom_id = exact_json.loads(row.payload)["custom_id"]
     if row.answer is not None:
         output.write(custom_id, row.status or OK, row.answer)
@@ -69,7 +69,7 @@ def _write(output: ResultsWriter, row: ExportRow) -> bool:
 
 def _write_failure(output: ResultsWriter, custom_id: str, row: ExportRow) -> None:
     why = row.error or ""
-    if row.status is None or row.status in _GOOD:  # no reply, or one that held no answer
+    if row.status is None or row.status in _GOOD:  # no reply, or one without an answer
         output.write(custom_id, None, None, RequestFailure("request_failed", why))
         return
     body = row.reply if row.reply and _is_object(row.reply) else error_body(why)
@@ -78,7 +78,7 @@ def _write_failure(output: ResultsWriter, custom_id: str, row: ExportRow) -> Non
 
 def _is_object(text: str) -> bool:
     try:
-        found: Any = orjson.loads(text)
+        value: Any = orjson.loads(text)
     except orjson.JSONDecodeError:
         return False
-    return isinstance(found, dict)
+    return isinstance(value, dict)

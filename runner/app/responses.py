@@ -1,4 +1,4 @@
-"""What the program answers when it is asked: frozen values, for people and for machines."""
+"""Frozen values that the application returns to its callers."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """A batch in the queue; `created` is False when it was there before.
+    """A queued batch; `created` is False if it was queued before.
 
-    `replaces` tells of the batch before, which it replaces; `retried` is how many of its failed
-    rows were queued again.
+    `replaces` describes the earlier batch that it replaces; `retried` is the number of its failed
+    rows that were queued again.
     """
 
     batch: Batch
@@ -37,10 +37,9 @@ class Submitted:
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """How a run ended, how the batches it worked on stand, and what they wait for.
+    """The result of a run: its end, its batches, and what they wait for.
 
-    `unserved` has, by batch, the models of those that no account serves; `outputs` are the files
-    that their results were written to.
+    `unserved` holds, by batch, the models that no account serves; `outputs` are the written files.
     """
 
     ending: Ending
@@ -51,21 +50,21 @@ class Ran:
 
     @property
     def left(self) -> int:
-        """Jobs that still need a call."""
+        """The number of jobs that still need a call."""
         return sum(batch.left for batch in self.batches)
 
     @property
     def failed(self) -> int:
-        """Jobs that came to no answer."""
+        """The number of failed jobs."""
         return sum(batch.counts.failed for batch in self.batches)
 
 
 @dataclass(frozen=True, slots=True)
 class BatchStatus:
-    """A batch, what it waits for, and when it will be finished.
+    """A batch, its wait reason, and its forecast.
 
-    `routes` tells of each route that its calls may take what holds it back there, if anything.
-    `unserved` has its models if no account serves any of them, and calls are still to be made.
+    `routes` holds, for each route of its calls, why it waits there; None where it may run.
+    `unserved` holds its models if no account serves any of them and calls are still to be made.
     """
 
     batch: Batch
@@ -82,15 +81,15 @@ class Status:
     at: int
     batches: tuple[BatchStatus, ...]
     windows: tuple[Window, ...]
-    runners: int  # at work on this database now
+    runners: int  # active on this database now
     set_aside: int = 0  # settlements that could not be stored
     purchases: tuple[Purchase, ...] = ()  # what the credits pay for
-    published: tuple[Published, ...] = ()  # what the runners at work say of themselves
+    published: tuple[Published, ...] = ()  # the progress that active runners publish
 
 
 @dataclass(frozen=True, slots=True)
 class QuotaLine:
-    """One window and when it resets; of credits, what their balance was."""
+    """A window and the time until its reset in ms; for a window of credits, with the balance."""
 
     window: Window
     resets_in_ms: int

@@ -1,4 +1,4 @@
-"""Which answers of earlier batches a submission uses: all that fit, none, or all but failures."""
+"""The policy for reusing answers of earlier batches: equal requests, none, or all but failures."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ReusePolicy:
-    """Which answers of earlier batches a submission uses; by default, those to the same requests.
+    """Which answers of earlier batches a submission reuses; by default, those to equal requests.
 
     Attributes:
-        fresh: Whether no answer is used: every row is asked again.
-        retry_failed: Whether every answer is used, whatever has changed since: only rows that have
-            failed are asked again.
+        fresh: Whether no answer is reused and every row is asked again.
+        retry_failed: Whether every answer is reused, even after changes, and only failed rows are
+            asked again.
     """
 
     fresh: bool = False
@@ -29,7 +29,7 @@ class ReusePolicy:
         return self.fresh or self.retry_failed
 
     def check(self) -> None:
-        """Refuse a policy whose two options contradict each other.
+        """Refuse a policy with contradictory options.
 
         Raises:
             ConfigError: Both are set.
@@ -39,7 +39,7 @@ class ReusePolicy:
             raise ConfigError(what, remedy=_("name one of them"))
 
     def apply(self, checked: Checked) -> Checked:
-        """Return `checked`, with the reuse of answers turned off if `fresh` is set."""
+        """Return `checked`, without the reuse of answers if `fresh` is set."""
         if not self.fresh:
             return checked
         job = checked.jobfile.job.model_copy(update={"reuse": False})

@@ -1,7 +1,7 @@
-"""Rows to look at, written to a file for people who label elsewhere; and what they answer, read.
+"""Exports rows for review to a file, and imports the answers from it.
 
-The file has a line for each row: its number, its columns, what the models have answered and why
-somebody should look at it, and an empty column for the answer. What is left empty stays open.
+The file has a line for each row: its number, its columns, the models' answers, the reasons for a
+review, and an empty column for the answer. Rows whose answer is left empty stay open.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MOST_TOLD = 5
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What a file of answers came to: rows recorded, unchanged, and without an answer."""
+    """The result of an import: numbers of rows recorded, unchanged, and without an answer."""
 
     recorded: int
     unchanged: int
@@ -36,15 +36,15 @@ class Imported:
 
 
 def columns_of(batch: Batch) -> tuple[str, ...]:
-    """What `COLUMNS` are called beside the columns of the dataset."""
+    """Return the names of `COLUMNS` in the file; they differ if the dataset has such columns."""
     return OutputSpec().names(COLUMNS, orjson.loads(batch.columns_json))
 
 
 async def write_rows(reviewing: Reviewing, numbers: Sequence[int], path: Path) -> int:
-    """Write the rows with these numbers; how many there were.
+    """Write the rows with these numbers; return their number.
 
     Raises:
-        OutputError: The file cannot be written; an older one is left as it was.
+        OutputError: The file cannot be written; an existing one is unchanged.
     """
     row_column, *added = columns_of(reviewing.batch)
     columns = [row_column, *orjson.loads(reviewing.batch.columns_json)]
@@ -58,20 +58,21 @@ async def write_rows(reviewing: Reviewing, numbers: Sequence[int], path: Path) -
     return len(numbers)
 
 
-def _values(found: Question) -> list[files.CellValue]:
+def _values(question: Question) -> list[files.CellValue]:
     votes = [
-        f"{one.answer if one.answer is not None else '-'}: {one.votes}" for one in found.opinions
+        f"{opinion.answer if opinion.answer is not None else '-'}: {opinion.votes}"
+        for opinion in question.opinions
     ]
-    given = None if found.review is None else found.review.answer
-    suggested = found.opinions[0].answer
-    return [given, suggested, "; ".join(votes), ", ".join(found.reasons)]
+    given = None if question.review is None else question.review.answer
+    suggested = question.opinions[0].answer
+    return [given, suggested, "; ".join(votes), ", ".join(question.reasons)]
 
 
 async def read_answers(reviewing: Reviewing, path: Path) -> Imported:
-    """Store the answers in a file: all of them, or none if one is not valid.
+    """Store the answers in a file: all of them, or none if one is invalid.
 
     Raises:
-        InputError: The file cannot be read, or one of its answers is not valid.
+        InputError: The file cannot be read, or one of its answers is invalid.
         NotFoundError: The batch was deleted.
     """
     names = columns_of(reviewing.batch)
@@ -85,47 +86,47 @@ async def read_answers(reviewing: Reviewing, path: Path) -> Imported:
         else:
             answers.add(number, value)
     recorded = await reviewing.record_all(answers.valid())
-    return Imported(recorded, len(answers.found) - recorded, empty)
+    return Imported(recorded, len(answers.by_row) - recorded, empty)
 
 
 class _Answers:
-    """The answers in a file, by the number of their row; those that are not valid are told."""
+    """The answers in a file by row number; errors are collected."""
 
     def __init__(self, reviewing: Reviewing, path: Path) -> None:
-        self.found: dict[int, str] = {}
+        self.by_row: dict[int, str] = {}
         self._wrong: list[str] = []
         self._reviewing = reviewing
         self._path = path
 
     def add(self, row: Any, value: Any) -> None:
-        """Read one of them."""
+        """Parse one answer."""
         number = _number(row)
         if number is None or not 1 <= number <= self._reviewing.batch.rows_loaded:
             self._wrong.append(_("there is no row {row!r}").format(row=str(row)[:20]))
             return
         spec = self._reviewing.spec
-        found = read_answer(spec, value) if isinstance(value, str) else read_value(spec, value)
-        if isinstance(found, Invalid):
-            told = _("row {number}: {reason}").format(number=number, reason=found.reason)
-            self._wrong.append(told)
-        elif self.found.setdefault(number, found.value) != found.value:
-            told = _("row {number}: there are two answers to it").format(number=number)
-            self._wrong.append(told)
+        parsed = read_answer(spec, value) if isinstance(value, str) else read_value(spec, value)
+        if isinstance(parsed, Invalid):
+            error = _("row {number}: {reason}").format(number=number, reason=parsed.reason)
+            self._wrong.append(error)
+        elif self.by_row.setdefault(number, parsed.value) != parsed.value:
+            error = _("row {number}: there are two answers to it").format(number=number)
+            self._wrong.append(error)
 
     def valid(self) -> dict[int, str]:
-        """All of them.
+        """Return all answers.
 
         Raises:
-            InputError: One is not valid.
+            InputError: One is invalid.
         """
         if self._wrong:
             more = len(self._wrong) - MOST_TOLD
             rest = _("; and {more:,} more").format(more=more) if more > 0 else ""
-            told = "; ".join(self._wrong[:MOST_TOLD])
-            what = _("nothing is stored: {told}{rest}").format(told=told, rest=rest)
+            shown = "; ".join(self._wrong[:MOST_TOLD])
+            what = _("nothing is stored: {told}{rest}").format(told=shown, rest=rest)
             remedy = _("correct them in the file, and import it again")
             raise InputError(what, where=str(self._path), remedy=remedy)
-        return self.found
+        return self.by_row
 
 
 def _number(value: Any) -> int | None:

@@ -1,6 +1,6 @@
-"""Which rows of a batch a person is to look at: those that are marked, or that were chosen.
+"""Selects the rows of a batch to review: marked rows, or rows that match a selection.
 
-It finds their numbers, page by page; it shows none, and stores nothing.
+It finds row numbers, page by page; it neither shows nor stores anything.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ from runner.store.disputed import Disputed
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which rows to look at.
+    """Which rows to review.
 
     Attributes:
-        every: Whether rows that are not marked are wanted, too.
-        selection: Which of them, by their columns and their results.
+        every: Whether to include rows that are not marked.
+        selection: A selection among them, by their columns and results.
     """
 
     every: bool = False
@@ -54,7 +54,7 @@ MARKED = Wanted()
 
 @dataclass(slots=True)
 class Found:
-    """The numbers of rows, from 1: those that nobody has looked at, and those somebody has."""
+    """The selected row numbers, from 1: those without a review, and those with one."""
 
     left: list[int] = field(default_factory=list)
     reviewed: list[int] = field(default_factory=list)
@@ -66,64 +66,73 @@ async def find(
     wanted: Wanted = MARKED,
     on_progress: OnProgress = unseen_progress,
 ) -> Found:
-    """The rows of a batch, given with its parts, that are wanted.
+    """Return the selected rows of a batch, which is given with its parts.
 
-    If marked rows are wanted, every row with a review counts as reviewed, marked or not.
+    If marked rows are selected, every row with a review counts as reviewed, marked or not.
 
     Raises:
-        InputError: A condition names a column that is not there.
+        InputError: A condition names a column that does not exist.
     """
     if wanted:
-        return await _chosen(reading, family, wanted, on_progress)
-    whole, reader, found, searched = family[0], RowReader.of(family), Found(), 0
+        return await _find_selected(reading, family, wanted, on_progress)
+    whole, reader, rows_found, searched = family[0], RowReader.of(family), Found(), 0
     while searched < whole.rows_loaded:
-        numbers, searched = await _marked(reading, reader, searched + 1)
-        found.left += numbers
+        numbers, searched = await _find_marked(reading, reader, searched + 1)
+        rows_found.left += numbers
         on_progress(searched, whole.rows_loaded)
     async with reading() as connection:
         standing = await reviews.standing(connection, whole.first_job, whole.last_job)
-    found.reviewed += [job_id - whole.first_job + 1 for job_id in standing]
-    return found
+    rows_found.reviewed += [job_id - whole.first_job + 1 for job_id in standing]
+    return rows_found
 
 
 async def next_marked(
     reading: Reading, family: Sequence[Batch], after: int, most: int
 ) -> tuple[int | None, int]:
-    """Return the number of the first marked row behind `after`, and how far was searched.
+    """Return the number of the first marked row after `after`, and the last row searched.
 
     The search ends after `most` pages without one; a caller may continue from there.
     """
     reader, searched = RowReader.of(family), after
     while searched < family[0].rows_loaded and most:
-        numbers, searched = await _marked(reading, reader, searched + 1)
+        numbers, searched = await _find_marked(reading, reader, searched + 1, most=1)
         if numbers:
             return numbers[0], numbers[0]
         most -= 1
     return None, searched
 
 
-async def _marked(reading: Reading, reader: RowReader, first: int) -> tuple[list[int], int]:
-    """Return a page of marked rows that nobody has reviewed, and how far was searched."""
+async def _find_marked(
+    reading: Reading, reader: RowReader, first: int, most: int = disputed.SEARCHED
+) -> tuple[list[int], int]:
+    """Return a page of marked rows without a review, and the last row searched."""
     async with reading() as connection:
-        found, last = await disputed.search(
-            connection, reader.voters, reader.check, first, every=bool(reader.gold)
+        rows, last = await disputed.search(
+            connection,
+            reader.voters,
+            reader.check,
+            first,
+            every=bool(reader.gold),
+            most=most,
         )
-    return [one.number for one in found if _is_marked(one, reader.gold)], last
+    return [row.number for row in rows if _is_marked(row, reader.gold)], last
 
 
-def _is_marked(one: Disputed, gold: str) -> bool:
-    right = right_answer(one.body, gold) if gold and one.body is not None else None
-    return bool(reasons(one.answers, vote(one.answers, LEAST_AGREEMENT), one.alone, right))
+def _is_marked(row: Disputed, gold: str) -> bool:
+    right = right_answer(row.body, gold) if gold and row.body is not None else None
+    return bool(reasons(row.answers, vote(row.answers, LEAST_AGREEMENT), row.alone, right))
 
 
-async def _chosen(
+async def _find_selected(
     reading: Reading, family: Sequence[Batch], wanted: Wanted, on_progress: OnProgress
 ) -> Found:
     whole, matching = family[0], list[tuple[int, bool]]()
     columns, added = orjson.loads(whole.columns_json), AddedColumns.of(family)
     names = JobFile.from_json(whole.job_json).output.names(added.names, columns)
     where = wanted.selection.where
-    require_columns(Path(whole.input), [one.column for one in where], (*columns, *names))
+    require_columns(
+        Path(whole.input), [condition.column for condition in where], (*columns, *names)
+    )
     async for page in results(reading, family):
         for row in page:
             if _is_wanted(row, wanted) and (
@@ -131,14 +140,14 @@ async def _chosen(
             ):
                 matching.append((row.number, row.review is not None))
         on_progress(page[-1].number, whole.rows_loaded)
-    found = Found()
+    rows_found = Found()
     for number, is_reviewed in _sampled(matching, wanted.selection):
-        (found.reviewed if is_reviewed else found.left).append(number)
-    return found
+        (rows_found.reviewed if is_reviewed else rows_found.left).append(number)
+    return rows_found
 
 
 def _is_wanted(row: RowResult, wanted: Wanted) -> bool:
-    """Whether a row has ended, and is marked, or was until somebody looked at it."""
+    """Whether a row is finished, and is marked or was until its review."""
     return not row.open and (wanted.every or bool(row.doubts))
 
 
@@ -153,7 +162,7 @@ def _matches(
 def _sampled(
     matching: Sequence[tuple[int, bool]], selection: Selection
 ) -> Sequence[tuple[int, bool]]:
-    """Draw the sample; it stays the same while its rows are reviewed."""
+    """Draw the sample, which does not change while its rows are reviewed."""
     if selection.sample is not None:
         size = selection.sample.of(len(matching))
         drawn = Random(0).sample(range(len(matching)), size)  # noqa: S311 - repeatable

@@ -1,6 +1,6 @@
-"""A person looks at rows and answers them: what is asked, which answers are valid, and undo.
+"""Reviews: a person answers rows of a batch; questions, valid answers, and undo.
 
-Their answers are stored beside those of the models, and count before them.
+Their answers are stored beside those of the models and take precedence.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ from runner.store.reviews import NewReview, Review
 Opened = Callable[[], AbstractAsyncContextManager[Database]]
 
 LONGEST_NAME = 64
-# The keys for answers, in the order in which they are given out; other letters are commands.
+# The keys for answers, in the order of assignment; other letters are commands.
 KEYS = "123456789abcdfghijklmnoprtwxyz"
 _MOST_DIGIT = 9
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """An answer that can be given with a key."""
+    """An answer that has a key."""
 
     key: str
     answer: str
@@ -46,7 +46,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Opinion:
-    """An answer, how many votes it has, and the models that gave it; None: no answer."""
+    """An answer, its votes, and the models that gave it; None stands for no answer."""
 
     answer: str | None
     votes: int
@@ -55,18 +55,18 @@ class Opinion:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A row for a person to look at.
+    """A row to review.
 
     Attributes:
-        number: Which row it is, from 1.
+        number: The row number, from 1.
         row: Its columns, as JSON.
-        reasons: Why somebody should look at it, or should have.
-        opinions: What the models have answered, the answer with most votes first.
-        suggested: The answer that counts now.
-        error: Why there is none.
-        alone: What it was answered when it was asked alone, too.
-        right: The right answer, where it is known.
-        review: What somebody has answered to it.
+        reasons: Why it needs, or needed, a review.
+        opinions: The models' answers, the one with most votes first.
+        suggested: The answer in effect.
+        error: Why there is no answer.
+        alone: The answer of the check, which asked the row alone.
+        right: The known right answer, if any.
+        review: The review in effect, if any.
     """
 
     number: int
@@ -82,7 +82,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """The numbers of the rows that an answer was stored for, and the review from before it."""
+    """The rows for which an answer was stored, and the review that it replaced."""
 
     numbers: tuple[int, ...]
     before: Review | None = None
@@ -90,10 +90,10 @@ class Recorded:
 
 @asynccontextmanager
 async def reopened(path: Path) -> AsyncIterator[Database]:
-    """Open a database that was open before.
+    """Reopen a database.
 
     Raises:
-        NotFoundError: It is not there any more.
+        NotFoundError: The file does not exist any more.
     """
     if not await anyio.Path(path).exists():
         raise NotFoundError(_("the database was moved or deleted meanwhile"), where=str(path))
@@ -102,21 +102,21 @@ async def reopened(path: Path) -> AsyncIterator[Database]:
 
 
 def reviewer_named(name: str | None) -> str:
-    """Who reviews: the name that was given, or that of the system's user.
+    """Return the reviewer's name: the given one, or the system user's.
 
     Raises:
-        ConfigError: It cannot be a name.
+        ConfigError: The name is empty or too long.
     """
     if name is None:
         try:
             name = getpass.getuser()
         except (OSError, KeyError, ImportError):  # a container without users
             name = "unknown"
-    found = " ".join(name.split())
-    if not 0 < len(found) <= LONGEST_NAME:
+    cleaned = " ".join(name.split())
+    if not 0 < len(cleaned) <= LONGEST_NAME:
         what = _("a reviewer's name has 1 to {most} characters").format(most=LONGEST_NAME)
         raise ConfigError(what, where="--as", remedy=_("name yourself: --as ann"))
-    return found
+    return cleaned
 
 
 def choices_of(spec: AnswerSpec) -> tuple[Choice, ...]:
@@ -136,14 +136,14 @@ def answer_of(spec: AnswerSpec, text: str) -> str:
     Raises:
         InputError: `text` is not a valid answer.
     """
-    found = read_answer(spec, text)
-    if isinstance(found, Invalid):
-        raise InputError(_invalid_message(found), remedy=_remedy(spec))
-    return found.value
+    parsed = read_answer(spec, text)
+    if isinstance(parsed, Invalid):
+        raise InputError(_invalid_message(parsed), remedy=_remedy(spec))
+    return parsed.value
 
 
 def _invalid_message(found: Invalid) -> str:
-    """Return why something that a person has written is not a valid answer."""
+    """Return the error message for an invalid answer of a reviewer."""
     return _("this is no valid answer: {reason}").format(reason=found.reason)
 
 
@@ -152,10 +152,10 @@ def _remedy(spec: AnswerSpec) -> str | None:
 
 
 def require_answers(batch: Batch) -> JobFile:
-    """The job file of a batch whose rows people can answer.
+    """Return the job file of a batch whose rows can be reviewed.
 
     Raises:
-        ConfigError: It has images, embeddings, or whole requests.
+        ConfigError: Its answers are images, embeddings, or replies to whole requests.
     """
     jobfile = JobFile.from_json(batch.job_json)
     if jobfile.job.kind != "chat":
@@ -170,7 +170,7 @@ def require_answers(batch: Batch) -> JobFile:
 class Reviewing:
     """One person's review of one batch, which is given with its parts.
 
-    `opened` opens the database for each step: between two of them somebody thinks, maybe for hours.
+    `opened` opens the database for each step, because hours may pass between two steps.
     """
 
     def __init__(
@@ -185,38 +185,39 @@ class Reviewing:
         self._clock = clock
 
     async def question(self, number: int) -> Question:
-        """A row, as it stands now.
+        """Return a row to review, in its present state.
 
         Raises:
             NotFoundError: There is no such row, or the batch was deleted.
-            InputError: It has not ended.
+            InputError: The row is not finished.
         """
         async with self._opened() as database, database.read() as connection:
             return _question(await self._row(connection, number))
 
     async def record(self, number: int, text: str) -> Recorded:
-        """Store an answer to a row, and to all that ask the same.
+        """Store an answer to a row, and to all rows with the same request.
 
         Raises:
             NotFoundError: There is no such row, or the batch was deleted.
-            InputError: The answer is not valid, or the row has not ended.
+            InputError: The answer is invalid, or the row is not finished.
         """
         answer = answer_of(self.spec, text)
         async with self._opened() as database, database.write() as connection:
             row = await self._row(connection, number)
             own, before = row.first.job_id, row.review
             alike = await reviews.alike_jobs(connection, own)
-            alike.sort(key=lambda job_id: job_id == own)  # the latest is the one that was shown
+            # The shown row is last, so that undo returns it first.
+            alike.sort(key=lambda job_id: job_id == own)
             given = [NewReview(job_id, answer, self.reviewer) for job_id in alike]
             await reviews.record(connection, self.batch, given, self._clock.now())
         return Recorded(tuple(self._numbers(sorted(alike))), before)
 
     async def record_all(self, answers: Mapping[int, str]) -> int:
-        """Store valid answers by the numbers of their rows; how many this person has not given yet.
+        """Store valid answers by row number; return how many differ from this reviewer's.
 
         Raises:
             NotFoundError: The batch was deleted.
-            InputError: A row has not ended; then none is stored.
+            InputError: A row is not finished; then none is stored.
         """
         async with self._opened() as database, database.write() as connection:
             whole, *others = await self._family(connection)
@@ -228,12 +229,12 @@ class Reviewing:
                 NewReview(first + number - 1, answer, self.reviewer)
                 for number, answer in sorted(answers.items())
             ]
-            new = [one for one in given if not _is_known(one, known.get(one.job_id))]
+            new = [review for review in given if not _is_known(review, known.get(review.job_id))]
             await reviews.record(connection, whole, new, self._clock.now())
         return len(new)
 
     async def take_back(self) -> list[int]:
-        """Take back the last answer that this person has given; the numbers of its rows.
+        """Undo the reviewer's last answer; return the numbers of its rows.
 
         Raises:
             NotFoundError: The batch was deleted.
@@ -266,20 +267,20 @@ class Reviewing:
         return row
 
     async def _family(self, connection: AsyncConnection) -> list[Batch]:
-        found = await batches.parts_of(connection, self.batch.id)
-        if [part.id for part in found] != self._ids:
+        family = await batches.parts_of(connection, self.batch.id)
+        if [part.id for part in family] != self._ids:
             what = _("batch {number} was deleted meanwhile").format(number=self.batch.id)
             raise NotFoundError(what)
-        return found
+        return family
 
 
 async def _require_ended(
     connection: AsyncConnection, part: Batch, numbers: Collection[int]
 ) -> None:
-    """Check that rows have ended in a part of a batch that votes.
+    """Check that rows are finished in a voting part of a batch.
 
     Raises:
-        InputError: One has not.
+        InputError: One is not finished.
     """
     ended = await batch_rows.ended(connection, part.first_job, part.last_job, part.rows)
     missing = set(numbers) - {job_id - part.first_job + 1 for job_id in ended}
@@ -294,8 +295,8 @@ def _is_known(new: NewReview, known: Review | None) -> bool:
 
 def _question(row: RowResult) -> Question:
     models: dict[str | None, list[str]] = defaultdict(list)
-    for one in row.votes:
-        models[one.answer].append(one.model or "")
+    for vote_row in row.votes:
+        models[vote_row.answer].append(vote_row.model or "")
     opinions = [
         Opinion(answer, len(given), tuple(dict.fromkeys(filter(None, given))))
         for answer, given in models.items()
@@ -304,7 +305,7 @@ def _question(row: RowResult) -> Question:
         number=row.number,
         row=row.first.payload,
         reasons=row.doubts,
-        opinions=tuple(sorted(opinions, key=lambda one: (one.answer is None, -one.votes))),
+        opinions=tuple(sorted(opinions, key=lambda each: (each.answer is None, -each.votes))),
         suggested=row.answer,
         error=row.error,
         alone=row.alone,

@@ -1,4 +1,4 @@
-"""What has become of each row: the results of a batch, of its votes, and of people, put together.
+"""Combines the results of a batch's rows: its own answers, its votes, and reviews.
 
 It reads page by page, in the order of the input, and writes nothing.
 """
@@ -18,47 +18,28 @@ from runner.core.review import Reason
 from runner.core.states import JobState
 from runner.store import batch_rows, reviews
 from runner.store.batch_rows import ExportRow
-from runner.store.batches import Batch
+from runner.store.batches import CHECK, Batch
 from runner.store.reviews import Review
 
 PAGE = 1_000
-# The columns of a vote, behind those that every result has.
-AGREEMENT_COLUMN = "agreement"
-# Of rows that are voted on, checked or compared with right answers.
-REVIEW_COLUMN = "review"
-# Once somebody has reviewed a row: who has; with the details also what the models have answered.
-REVIEWER_COLUMN = "reviewed_by"
-REVIEW_DETAIL_COLUMNS = ("model_answer", "reviewed_at")
-# Whose allowance a row's answer cost, the call in the ledger that brought it, whether that was
-# another row's, and what the model said.
-DETAIL_COLUMNS = ("account", "call", "reused", "reply")
-ADDED_COLUMNS = (
-    AGREEMENT_COLUMN,
-    REVIEW_COLUMN,
-    REVIEWER_COLUMN,
-    *DETAIL_COLUMNS,
-    *REVIEW_DETAIL_COLUMNS,
-)
-"""All that may be added to those that every result has."""
-# A vote that fewer than this part of the answers agree on is for a person to look at.
+# A vote with a smaller share of agreeing answers needs a review.
 LEAST_AGREEMENT = 0.6
-CHECK = "check"
 
 Reading = Callable[[], AbstractAsyncContextManager[AsyncConnection]]
 
 
 @dataclass(frozen=True, slots=True)
 class RowResult:
-    """One row of the input, and what has become of it.
+    """One row of the input with its result.
 
     Attributes:
-        number: Which row it is, from 1.
-        first: What the batch itself has of it; the answer of a vote is in `vote`.
-        votes: What each vote has of it, the batch's own first; one where nobody votes.
-        vote: What they come to; None where nobody votes.
-        review: What a person has answered to it; that is the answer then.
-        alone: What it was answered when it was asked alone, too; None: it was not, or not yet.
-        right: The right answer, where it is known.
+        number: The row number, from 1.
+        first: The batch's own result; with votes, the combined answer is in `vote`.
+        votes: The result of each vote, the batch's own first; a single one without votes.
+        vote: The combined vote; None without votes.
+        review: The review, whose answer takes precedence.
+        alone: The answer of the check, which asked the row alone; None if there is none yet.
+        right: The known right answer, if any.
     """
 
     number: int
@@ -71,27 +52,27 @@ class RowResult:
 
     @property
     def open(self) -> bool:
-        """Whether it has not ended: a vote is still out."""
-        return any(one.state not in _ENDS for one in self.votes)
+        """Whether it is unfinished, because a vote is."""
+        return any(vote_row.state not in _ENDS for vote_row in self.votes)
 
     @property
     def state(self) -> str:
-        """Where the row stands: it is done when every vote is in, or a person has answered."""
+        """The row's state: it is finished once every vote is, or once it is reviewed."""
         if self.review is not None:
             return JobState.SUCCEEDED
-        open_votes = [one.state for one in self.votes if one.state not in _ENDS]
+        open_votes = [vote_row.state for vote_row in self.votes if vote_row.state not in _ENDS]
         if open_votes:
             return open_votes[0]
         return JobState.FAILED if self.answer is None else JobState.SUCCEEDED
 
     @property
     def answer(self) -> str | None:
-        """A person's answer, or else the models'."""
+        """The review's answer, or else the models'."""
         return self.model_answer if self.review is None else self.review.answer
 
     @property
     def model_answer(self) -> str | None:
-        """The answer of the model, or that of most votes once all are in."""
+        """The model's answer, or the majority's once all votes are finished."""
         if self.vote is None:
             return self.first.answer
         return None if self.open else self.vote.value
@@ -99,46 +80,50 @@ class RowResult:
     @property
     def model(self) -> str | None:
         """The models that gave the answer."""
-        models = [one.model for one in self.votes if one.answer == self.answer and one.model]
+        models = [
+            vote_row.model
+            for vote_row in self.votes
+            if vote_row.answer == self.answer and vote_row.model
+        ]
         return ", ".join(dict.fromkeys(models)) or None
 
     @property
     def error(self) -> str | None:
         """Why there is no answer."""
-        errors = [one.error for one in self.votes if one.error]
+        errors = [vote_row.error for vote_row in self.votes if vote_row.error]
         return None if self.answer is not None else next(iter(errors), None)
 
     @property
     def reasons(self) -> tuple[Reason, ...]:
-        """Why a person should look at it; empty: there is no need, or somebody has, or it is open.
+        """Why it needs a review; empty if it does not, is reviewed, or is unfinished.
 
-        Of a row that somebody has looked at, `doubts` still says why.
+        For a reviewed row, `doubts` still holds the reasons.
         """
         return () if self.review is not None or self.open else self.doubts
 
     @property
     def doubts(self) -> tuple[Reason, ...]:
-        """Why a person should look at it, or should have, as far as its votes are in."""
-        answers = [one.answer for one in self.votes]
-        found = self.vote or vote(answers, LEAST_AGREEMENT)
-        return review.reasons(answers, found, self.alone, self.right)
+        """Why it needs, or needed, a review, judged by the finished votes."""
+        answers = [vote_row.answer for vote_row in self.votes]
+        combined = self.vote or vote(answers, LEAST_AGREEMENT)
+        return review.reasons(answers, combined, self.alone, self.right)
 
 
 _ENDS = frozenset({JobState.SUCCEEDED.value, JobState.FAILED.value})
 
 
 def voters(family: Sequence[Batch]) -> list[Batch]:
-    """The parts of a batch that vote, the batch itself first."""
+    """Return the voting parts of a batch, the batch itself first."""
     return [part for part in family if part.part != CHECK]
 
 
 def check_of(family: Sequence[Batch]) -> Batch | None:
-    """The part of a batch that asks some of its rows alone."""
+    """Return the part of a batch that asks a sample of its rows alone; None if there is none."""
     return next((part for part in family[1:] if part.part == CHECK), None)
 
 
 def right_answer(body: str, column: str) -> str | None:
-    """The right answer to a row, which is in the column of that name; None: it is not known."""
+    """Return the right answer to a row, from the column of that name; None if it is empty."""
     value = column_names.value_of(exact_json.loads(body), column)
     if value is None or value == "":
         return None
@@ -150,9 +135,9 @@ class RowReader:
     """Reads the rows of one batch.
 
     Attributes:
-        voters: The parts of it that vote, itself first.
-        check: The part that asks rows alone, if there is one.
-        gold: The column with the right answers, if there is one.
+        voters: Its voting parts, the batch itself first.
+        check: The part that asks rows alone, if any.
+        gold: The column with the right answers; empty if there is none.
     """
 
     voters: tuple[Batch, ...]
@@ -161,21 +146,21 @@ class RowReader:
 
     @classmethod
     def of(cls, family: Sequence[Batch]) -> RowReader:
-        """One for a batch, which is given with its parts."""
-        from runner.jobfile import JobFile  # noqa: PLC0415 - who only names `Reading` needs none
+        """Return a reader for a batch, which is given with its parts."""
+        from runner.jobfile import JobFile  # noqa: PLC0415 - not needed to import `Reading`
 
         gold = JobFile.from_json(family[0].job_json).job.gold
         return cls(tuple(voters(family)), check_of(family), gold or "")
 
     @property
     def marks(self) -> bool:
-        """Whether rows with an answer can be ones for a person to look at."""
+        """Whether answered rows can need a review."""
         return len(self.voters) > 1 or self.check is not None or bool(self.gold)
 
     async def page(
         self, connection: AsyncConnection, start: int, size: int = PAGE
     ) -> list[RowResult]:
-        """Up to `size` rows from number `start` (from 0)."""
+        """Return up to `size` rows from number `start` (from 0)."""
         pages = [
             await batch_rows.export_page(connection, part, part.first_job + start - 1, size)
             for part in self.voters
@@ -190,33 +175,33 @@ class RowReader:
         if not (reviewed or self.marks):
             return [RowResult(number, rows[0], rows) for number, rows in together]
         return [
-            self._together(number, rows, reviewed.get(rows[0].job_id), alone.get(number))
+            self._combined(number, rows, reviewed.get(rows[0].job_id), alone.get(number))
             for number, rows in together
         ]
 
-    def _together(
+    def _combined(
         self, number: int, rows: tuple[ExportRow, ...], reviewed: Review | None, alone: str | None
     ) -> RowResult:
         several = len(rows) > 1
-        found = vote([row.answer for row in rows], LEAST_AGREEMENT) if several else None
+        combined = vote([row.answer for row in rows], LEAST_AGREEMENT) if several else None
         right = right_answer(rows[0].payload, self.gold) if self.gold else None
-        return RowResult(number, rows[0], rows, found, reviewed, alone, right)
+        return RowResult(number, rows[0], rows, combined, reviewed, alone, right)
 
     async def _alone(
         self, connection: AsyncConnection, start: int, size: int
     ) -> dict[int, str | None]:
-        """By number, what rows were answered alone."""
-        assert self.check is not None  # noqa: S101 - as the caller sees to
+        """Return the answers of the check by row number."""
+        assert self.check is not None  # noqa: S101 - guaranteed by the caller
         step, first = self.check.row_step, self.check.first_job
         places = range(-(-start // step), -(-(start + size) // step))
-        found = await batch_rows.answers(connection, [first + place for place in places])
-        return {place * step + 1: answer for place, answer in zip(places, found, strict=True)}
+        answers = await batch_rows.answers(connection, [first + place for place in places])
+        return {place * step + 1: answer for place, answer in zip(places, answers, strict=True)}
 
 
 async def results(reading: Reading, family: Sequence[Batch]) -> AsyncIterator[list[RowResult]]:
-    """Every row that was queued, page by page; `family` is the batch and its parts."""
+    """Yield every queued row, page by page, of a batch given with its parts."""
     reader = RowReader.of(family)
     for start in range(0, family[0].rows_loaded, PAGE):
         async with reading() as connection:
-            found = await reader.page(connection, start)
-        yield found
+            rows = await reader.page(connection, start)
+        yield rows

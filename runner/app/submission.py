@@ -1,4 +1,4 @@
-"""A job file and a dataset, checked whole before anything is queued."""
+"""Checks a job file and a dataset completely before anything is queued."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import orjson
 
 from runner import exact_json, files, jobfile, path_text
 from runner.app.images import check_shown, with_image_folder
+from runner.app.output_columns import ADDED_COLUMNS, AGREEMENT_COLUMN, REVIEW_COLUMN
 from runner.app.parts import Part, packing_of, parts_of
-from runner.app.rows import ADDED_COLUMNS, AGREEMENT_COLUMN, REVIEW_COLUMN
 from runner.column_names import canonical, spelling
 from runner.core.packing import Packing
 from runner.errors import JobFileError
@@ -25,15 +25,15 @@ from runner.jobfile.output_spec import PREFIX
 from runner.language import _
 from runner.store.batches import Batch, NewBatch
 
-# The job file that a file of requests is run by.
+# The job file for a file of OpenAI Batch API requests.
 REQUESTS = '[job]\nkind = "request"\nname = {}\nmodel = {}\ndedupe = {}\n'
 
-# Called now and then with how much is done, and of how much.
+# Called periodically with the completed amount and the total.
 OnProgress = Callable[[int, int], None]
 
 
 def unseen_progress(_done: int, _total: int) -> None:
-    """The progress of a step that nobody watches."""
+    """Ignore the progress."""
 
 
 @dataclass(frozen=True)
@@ -41,16 +41,16 @@ class Checked:
     """A job file and a dataset that fit together.
 
     Attributes:
-        beside: Where a folder of images that are made goes, unless the job file names one; None:
+        beside: The parent of the folder of generated images, unless the job file names one; None:
             the working directory.
-        remarks: What the user should know before anything is spent.
-        url: The address of OpenAI's API that requests which somebody else has written name.
-        job_path: The job file, if it is one.
-        output: The file that the results are written to, if one is named.
-        error_output: That of requests that failed, likewise.
-        is_trial: Whether it is a trial, which nothing resembles.
-        replaced: Columns of the dataset that are left out, because they are results of ours.
-        salt: What tells this batch from another of the same job file and dataset.
+        remarks: Remarks for the user before anything is spent.
+        url: The path of OpenAI's API that the requests of a batch file name; empty otherwise.
+        job_path: The path of the job file, if there is one.
+        output: The output file, if any.
+        error_output: The output file for failed requests, if any.
+        is_trial: Whether it is a trial, which is not compared with other batches.
+        replaced: Columns of the dataset that are left out, because they are earlier results.
+        salt: Distinguishes this batch from others of the same job file and dataset.
     """
 
     jobfile: JobFile
@@ -68,23 +68,23 @@ class Checked:
 
     @property
     def digest(self) -> str:
-        """What makes this batch itself: what is asked, and of which rows."""
+        """The identity of the batch: a hash of the job and the rows."""
         named = f"{self.jobfile.digest}:{self.dataset.digest}{self.salt}"
         return hashlib.sha256(named.encode()).hexdigest()
 
     @property
     def folder(self) -> Path:
-        """Where the paths that rows name start."""
+        """The base folder of relative paths in rows."""
         return self.dataset.path.resolve().parent
 
     def rows(self, start: int = 0) -> Iterator[str]:
-        """The dataset's rows as JSON objects, from row number `start` on."""
-        found = files.read_rows(self.dataset, start)
-        return map(self._without_results, found) if self.replaced else found
+        """Return the dataset's rows as JSON objects, from row number `start` on."""
+        rows = files.read_rows(self.dataset, start)
+        return map(self._without_results, rows) if self.replaced else rows
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The dataset's columns, but for results of ours."""
+        """The dataset's columns, without earlier results."""
         return tuple(name for name in self.dataset.columns if name not in self.replaced)
 
     def _without_results(self, row: str) -> str:
@@ -95,18 +95,18 @@ class Checked:
 
     @cached_property
     def packing(self) -> Packing:
-        """How the rows share calls."""
+        """How many rows share a call."""
         return packing_of(self.jobfile, self.prompt, self.rows)
 
     @property
     def parts(self) -> tuple[Part, ...]:
-        """What the batch is made of, itself first."""
+        """The parts of the batch, itself first."""
         return parts_of(self.jobfile, self.packing)
 
     def new_batch(self, part: Part, whole: Batch | None = None, again: str = "") -> NewBatch:
-        """The batch to be created, or a part of the one that is `whole`.
+        """Return the batch to create, or a part of the batch `whole`.
 
-        `again` follows the digest of a batch that asks afresh what another has asked.
+        `again` is appended to the digest of a batch that repeats another one.
         """
         job, digest = self.jobfile.job, f"{self.digest}{again}"
         return NewBatch(
@@ -143,69 +143,75 @@ def check_submission(
     constant_prompt: bool = False,
     inside_folder: bool = False,
 ) -> Checked:
-    """Read the job file and the whole dataset.
+    """Read and check the job file and the whole dataset.
 
     Args:
-        job: The job file, or what one says.
+        job: The job file, as a path or parsed.
         dataset: The input; several files are one dataset.
-        on_progress: Called with the bytes read so far and the bytes in all.
-        options: What the user says about its format.
-        selection: Which of its rows are meant.
-        alias: What a user knows it by, if not by its first file; see `Dataset`.
+        on_progress: Called with the number of bytes read so far and the total.
+        options: The user's options for its format.
+        selection: The selection of its rows.
+        alias: The name for users, if it is not that of the first file; see `Dataset`.
         constant_prompt: Whether the prompt may be the same for all rows.
-        inside_folder: Whether the job file and the rows may only name files of their own folders.
+        inside_folder: Whether the job file and the rows may refer to files in their own
+            folders only.
 
     Raises:
-        JobFileError: The job file is wrong, or reads a column that the dataset lacks.
-        InputError: The dataset cannot be read; every broken row is named with its line. Or the
-            rows name images that are not there.
-        ConfigError: Images are to be made smaller, and Pillow is not installed.
+        JobFileError: The job file is invalid, or reads a column that the dataset lacks.
+        InputError: The dataset cannot be read, and the message lists every broken row; or the rows
+            refer to missing images.
+        ConfigError: Images are to be resized, and Pillow is not installed.
     """
-    loaded, where = _loaded(job, inside_folder=inside_folder)
-    loaded = _constant(loaded) if constant_prompt else loaded
+    loaded, where = _load(job, inside_folder=inside_folder)
+    loaded = _with_constant_prompt(loaded) if constant_prompt else loaded
     prompt = Prompt(loaded)
     if loaded.job.kind == "request":
-        asked = check_requests(dataset, selection=selection, on_progress=on_progress)
-        return Checked(loaded, prompt, replace(asked.dataset, alias=alias), url=asked.url)
-    found = files.check(
+        requests = check_requests(dataset, selection=selection, on_progress=on_progress)
+        return Checked(loaded, prompt, replace(requests.dataset, alias=alias), url=requests.url)
+    read = files.check(
         dataset,
         required=_columns_needed(loaded, prompt),
         options=options,
         selection=selection,
         on_progress=on_progress,
     )
-    return _fitted(loaded, prompt, replace(found, alias=alias), where, selection)
+    return _check_fit(loaded, prompt, replace(read, alias=alias), where, selection)
 
 
-def _fitted(
-    loaded: JobFile, prompt: Prompt, found: Dataset, where: str, selection: Selection
+def _check_fit(
+    loaded: JobFile, prompt: Prompt, dataset: Dataset, where: str, selection: Selection
 ) -> Checked:
-    """What was read, once job file and dataset are found to fit each other."""
-    jobfile.check_columns(prompt.required_columns, found.columns, where, loaded.output)
-    remarks = jobfile.check_prompt_reads(prompt, found.columns, where)
-    _check_gold(loaded, prompt, found, where)
-    replaced = _results_of_ours(loaded, prompt, found, selection)
-    checked = Checked(loaded, prompt, found, replaced=replaced)
-    told = (*found.remarks, *remarks, *_renamed(loaded, checked.columns), *_replaced(replaced))
+    """Check that the job file and the dataset fit together, and return both."""
+    jobfile.check_columns(prompt.required_columns, dataset.columns, where, loaded.output)
+    remarks = jobfile.check_prompt_reads(prompt, dataset.columns, where)
+    _check_gold(loaded, prompt, dataset, where)
+    replaced = _results_of_ours(loaded, prompt, dataset, selection)
+    checked = Checked(loaded, prompt, dataset, replaced=replaced)
+    all_remarks = (
+        *dataset.remarks,
+        *remarks,
+        *_renamed_remarks(loaded, checked.columns),
+        *_replaced_remarks(replaced),
+    )
     if loaded.prompt.image_templates:
-        check_shown(loaded, prompt, checked.rows(), checked.folder, str(found.path))
-    return replace(checked, remarks=told)
+        check_shown(loaded, prompt, checked.rows(), checked.folder, str(dataset.path))
+    return replace(checked, remarks=all_remarks)
 
 
-def _constant(loaded: JobFile) -> JobFile:
-    """The job file, with leave to ask the same of every row."""
+def _with_constant_prompt(loaded: JobFile) -> JobFile:
+    """Return the job file, permitted to ask the same of every row."""
     prompt = loaded.prompt.model_copy(update={"constant": True})
     return loaded.model_copy(update={"prompt": prompt})
 
 
 def _columns_needed(loaded: JobFile, prompt: Prompt) -> frozenset[str]:
-    """The columns that the dataset must have, as they are compared."""
+    """Return the canonical names of the columns that the dataset must have."""
     gold = loaded.job.gold
     return prompt.required_columns | ({canonical(gold)} if gold else set())
 
 
-def _loaded(job: Path | JobFile, *, inside_folder: bool) -> tuple[JobFile, str]:
-    """The job file, and what errors call it."""
+def _load(job: Path | JobFile, *, inside_folder: bool) -> tuple[JobFile, str]:
+    """Return the job file, and its name for errors."""
     if isinstance(job, JobFile):
         return job, job.job.name
     loaded = jobfile.load(job, inside_folder=inside_folder)
@@ -218,13 +224,15 @@ def _loaded(job: Path | JobFile, *, inside_folder: bool) -> tuple[JobFile, str]:
 def _results_of_ours(
     loaded: JobFile, prompt: Prompt, dataset: Dataset, selection: Selection
 ) -> frozenset[str]:
-    """The columns that an earlier output has added, where rows are selected by one of them.
+    """Return the columns added by an earlier output, if rows are selected by one of them.
 
-    Who selects the failed rows of an output wants new answers in the place of those. Otherwise an
-    output is a dataset like any other. Columns that the prompt reads stay.
+    A user who selects the failed rows of an output wants to replace their results. Otherwise an
+    output is a dataset like any other. Columns that the prompt reads are kept.
     """
     usual = loaded.output.names((*files.RESULT_COLUMNS, *ADDED_COLUMNS), ())
-    by_result = {canonical(one.column) for one in selection.where} & set(map(canonical, usual))
+    by_result = {canonical(condition.column) for condition in selection.where} & set(
+        map(canonical, usual)
+    )
     whole = set(usual[: len(files.RESULT_COLUMNS)]) <= set(dataset.columns)
     if prompt.columns_read is None or not (by_result and whole):
         return frozenset()
@@ -232,7 +240,7 @@ def _results_of_ours(
     return frozenset(n for n in usual if n in dataset.columns and canonical(n) not in needed)
 
 
-def _replaced(names: frozenset[str]) -> tuple[str, ...]:
+def _replaced_remarks(names: frozenset[str]) -> tuple[str, ...]:
     if not names:
         return ()
     listed = ", ".join(sorted(names))
@@ -243,8 +251,8 @@ def _replaced(names: frozenset[str]) -> tuple[str, ...]:
     )
 
 
-def _renamed(loaded: JobFile, columns: Sequence[str]) -> tuple[str, ...]:
-    """Tell which columns of the output are called otherwise than usual, because of the dataset."""
+def _renamed_remarks(loaded: JobFile, columns: Sequence[str]) -> tuple[str, ...]:
+    """Return a remark on added columns whose names differ because the dataset has such columns."""
     job = loaded.job
     votes, marks = job.votes > 1, job.votes > 1 or job.check > 0 or job.gold is not None
     more = (*[AGREEMENT_COLUMN] * votes, *[REVIEW_COLUMN] * marks)
@@ -272,27 +280,33 @@ def check_batch_file(
     selection: Selection = ALL,
     dedupe: bool = False,
 ) -> Checked:
-    """Read files made for the OpenAI Batch API, which need no job file.
+    """Read files of OpenAI Batch API requests, which need no job file.
 
     Args:
         paths: The files; several are one dataset.
-        model: Asked instead of the model that they name.
+        model: The model to use instead of the one that they name.
         on_progress: As in `check_submission`.
         selection: As in `check_submission`.
-        dedupe: Whether equal requests with a temperature are asked once.
+        dedupe: Whether equal requests with a temperature are made once.
 
     Raises:
-        InputError: A file cannot be read; every line that is no such request is named.
+        InputError: A file cannot be read, or is invalid; the message lists every invalid line.
     """
-    found = check_requests(paths, selection=selection, on_progress=on_progress)
+    requests = check_requests(paths, selection=selection, on_progress=on_progress)
     name = paths[0].name.partition(".")[0] or "requests"
-    said = [json.dumps(value) for value in (name, model or found.model, dedupe)]
-    made = jobfile.parse(REQUESTS.format(*said), name)
-    return Checked(made, Prompt(made), found.dataset, remarks=found.dataset.remarks, url=found.url)
+    values = [json.dumps(value) for value in (name, model or requests.model, dedupe)]
+    job_file = jobfile.parse(REQUESTS.format(*values), name)
+    return Checked(
+        job_file,
+        Prompt(job_file),
+        requests.dataset,
+        remarks=requests.dataset.remarks,
+        url=requests.url,
+    )
 
 
 def _check_gold(loaded: JobFile, prompt: Prompt, dataset: Dataset, where: str) -> None:
-    """The right answers are there, and are not told to the model."""
+    """Check that the column of right answers exists, and that the prompt does not read it."""
     gold, where = loaded.job.gold, f"{where}: [job] gold"
     if gold is None:
         return

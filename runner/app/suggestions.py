@@ -1,7 +1,7 @@
-"""Other models for a batch that takes more than today: what each has left, and what it costs.
+"""Suggests other models for a batch that takes more than a day, with their allowance and price.
 
-The providers are asked which models they list, at no cost; an answer that does not come is done
-without.
+Providers are asked for their model lists, which costs nothing; those that do not answer in time are
+left out.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from runner.settings import Settings
 
 PATIENCE_S = 5.0
 MOST = 5
-# So many are looked at more closely, those of the same maker first.
+# The number of models whose state is compared; those of the same maker come first.
 MOST_ASKED = 12
-# Models of another kind than one that writes.
+# Parts of the names of models that do not generate text.
 OTHER_KINDS = (
     "embed",
     "rerank",
@@ -40,16 +40,16 @@ OTHER_KINDS = (
 )
 
 StatesOf = Callable[[Sequence[str], Sequence[Account]], Awaitable[Mapping[Route, RouteState]]]
-"""The routes to some models as they are now, for accounts with the prices that are known."""
+"""Returns the current states of the routes to some models, for accounts with known prices."""
 
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """Another model, and what speaks for it.
+    """Another model, with its allowance and price.
 
     Attributes:
-        calls_left: Calls that it has left now; None if no limit is known.
-        price: What a call costs, in thousandths of a credit; None where none are counted.
+        calls_left: The calls left now; None if no limit is known.
+        price: The price of a call in thousandths of a credit; None if credits are not counted.
     """
 
     account: str
@@ -64,24 +64,30 @@ async def suggest(
     models: Sequence[str],
     states_of: StatesOf,
 ) -> tuple[Suggestion, ...]:
-    """Listed models that have more left than `models` now, or cost less; the best first."""
-    found: list[Suggestion] = []
+    """Return listed models with more calls left than `models`, or cheaper ones; the best first."""
+    suggestions: list[Suggestion] = []
     with anyio.move_on_after(PATIENCE_S):
         try:
             async with accounts.open_endpoints(settings, environ) as endpoints:
                 for endpoint in endpoints:
-                    found += await _of(endpoint, models, states_of)
+                    suggestions += await _of_account(endpoint, models, states_of)
         except RunnerError:
             return ()
-    return tuple(sorted(found, key=_rank)[:MOST])
+    return tuple(sorted(suggestions, key=_rank)[:MOST])
 
 
-async def _of(endpoint: Endpoint, models: Sequence[str], states_of: StatesOf) -> list[Suggestion]:
-    """What one account offers beside `models`."""
+async def _of_account(
+    endpoint: Endpoint, models: Sequence[str], states_of: StatesOf
+) -> list[Suggestion]:
+    """Return what one account offers beside `models`."""
     account = endpoint.account
     listed = (await models_of(endpoint)).names
     others = sorted(
-        (name for name in listed if name not in models and _writes(name) and account.serves(name)),
+        (
+            name
+            for name in listed
+            if name not in models and _generates_text(name) and account.serves(name)
+        ),
         key=lambda name: (_maker(name) not in set(map(_maker, models)), name),
     )[:MOST_ASKED]
     if not others:
@@ -94,7 +100,11 @@ async def _of(endpoint: Endpoint, models: Sequence[str], states_of: StatesOf) ->
     states = await states_of((*models, *others), [replace(account, prices=prices)])
     own = [_suggestion(route, state) for route, state in states.items() if route[1] in models]
     offered = [_suggestion(route, state) for route, state in states.items() if route[1] in others]
-    return [one for one in offered if all(_is_better(one, than) for than in own)]
+    return [
+        suggestion
+        for suggestion in offered
+        if all(_is_better(suggestion, current) for current in own)
+    ]
 
 
 def _suggestion(route: Route, state: RouteState) -> Suggestion:
@@ -103,20 +113,20 @@ def _suggestion(route: Route, state: RouteState) -> Suggestion:
     return Suggestion(route[0], route[1], state.remaining, price)
 
 
-def _is_better(one: Suggestion, than: Suggestion) -> bool:
-    if one.price is not None and than.price is not None and one.price != than.price:
-        return one.price < than.price
-    if one.calls_left is None or than.calls_left is None:
-        return one.calls_left is None and than.calls_left is not None
-    return one.calls_left > than.calls_left
+def _is_better(suggestion: Suggestion, other: Suggestion) -> bool:
+    if suggestion.price is not None and other.price is not None and suggestion.price != other.price:
+        return suggestion.price < other.price
+    if suggestion.calls_left is None or other.calls_left is None:
+        return suggestion.calls_left is None and other.calls_left is not None
+    return suggestion.calls_left > other.calls_left
 
 
-def _rank(one: Suggestion) -> tuple[float, float, str]:
-    left = float("inf") if one.calls_left is None else one.calls_left
-    return (one.price or 0, -left, one.model)
+def _rank(suggestion: Suggestion) -> tuple[float, float, str]:
+    left = float("inf") if suggestion.calls_left is None else suggestion.calls_left
+    return (suggestion.price or 0, -left, suggestion.model)
 
 
-def _writes(name: str) -> bool:
+def _generates_text(name: str) -> bool:
     return not any(kind in name.lower() for kind in OTHER_KINDS)
 
 

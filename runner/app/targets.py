@@ -1,6 +1,6 @@
-"""Whether the results of a batch can be written where, and as, they are wanted.
+"""Checks whether the results of a batch can be written to a file, in its format.
 
-It knows kinds of jobs and formats of files, and looks at no result.
+It knows kinds of jobs and file formats, but reads no results.
 """
 
 from __future__ import annotations
@@ -17,26 +17,26 @@ from runner.store.batches import Batch
 
 
 def kind_of(batch: Batch) -> str:
-    """What a batch asks for, as its job file says."""
+    """Return the kind of a batch's job."""
     return JobFile.from_json(batch.job_json).job.kind
 
 
 def as_lines(kind: str, path: Path) -> bool:
-    """Whether results go to `path` as OpenAI's Batch API writes them."""
+    """Whether results are written to `path` in the format of OpenAI's Batch API."""
     return kind == "request" and output_type(path).format == "jsonl"
 
 
 def check_target(path: Path, kind: str, *, rows: int = 0, errors: Path | None = None) -> list[Path]:
-    """Find out, before anything is spent, whether results can be written; the files they will be.
+    """Check, before any call, that results can be written; return the files to be written.
 
     Args:
-        path: Where they go.
-        kind: What is asked for.
-        rows: How many there will be.
-        errors: Where the requests go that failed, if a file is named for them.
+        path: The output file.
+        kind: The kind of the job.
+        rows: The number of results.
+        errors: The file for failed requests, if any.
 
     Raises:
-        OutputError: They cannot.
+        OutputError: They cannot be written.
     """
     if as_lines(kind, path):
         check_results(path, errors)

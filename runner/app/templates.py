@@ -1,7 +1,7 @@
-"""The ready job files that come with the program, and copies of them.
+"""The job templates shipped with the program.
 
-A file or folder with the name of a job file, up to the first dot, belongs to it: its dataset, its
-schema, its examples, its images.
+A file or folder whose name up to the first dot is that of a template belongs to it: its dataset,
+its schema, its examples, its images.
 """
 
 from __future__ import annotations
@@ -22,38 +22,38 @@ _REQUESTS = _("Requests made for the OpenAI Batch API, run as they are.")
 
 
 def listed() -> list[dict[str, Any]]:
-    """Every ready job: its name, what it does, its files."""
+    """Return every template: its name, its purpose, its files."""
     names = {_name(path) for path in shipped("jobs").iterdir()} - {""}
-    found = [(name, _files(name)) for name in sorted(names)]
+    templates = [(name, _files(name)) for name in sorted(names)]
     return [
         {"name": name, "does": _purpose(files[0]), "files": [file.as_posix() for file in files]}
-        for name, files in found
+        for name, files in templates
     ]
 
 
-def shown(found: Sequence[dict[str, Any]]) -> str:
-    """The list for people."""
-    width = max((len(each["name"]) for each in found), default=0)
-    lines = [f"{each['name']:<{width}}  {each['does']}" for each in found]
+def shown(templates: Sequence[dict[str, Any]]) -> str:
+    """Return the list as text for people."""
+    width = max((len(each["name"]) for each in templates), default=0)
+    lines = [f"{each['name']:<{width}}  {each['does']}" for each in templates]
     return "\n".join([*lines, _("copy one with: midnight init NAME")])
 
 
 def arguments(files: Sequence[Path]) -> list[str]:
-    """The arguments for the files that `copy` returned: the job file and its dataset."""
+    """Return the arguments for the files that `copy` returned: the job file and its dataset."""
     return [str(file) for file in files if file.parent == Path() and file.stem == _name(file)]
 
 
 def copy(name: str, folder: Path, *, keep: bool = False) -> list[Path]:
-    """Copy the ready job `name` to `folder`; its files, relative to that, the job file first.
+    """Copy the template `name` to `folder`; return its files, relative, the job file first.
 
     Args:
-        name: Its name.
-        folder: Where to.
-        keep: Whether a file of the same name that is there already is left as it is.
+        name: The name of the template.
+        folder: The target folder.
+        keep: Whether existing files of the same name are kept; otherwise they are errors.
 
     Raises:
-        NotFoundError: There is none of this name.
-        OutputError: A file of the same name is there already, or cannot be written.
+        NotFoundError: There is no such template.
+        OutputError: A file of the same name exists, or cannot be written.
     """
     files = _files(name.partition(".")[0].replace("-", "_"))
     if not files:
@@ -62,13 +62,13 @@ def copy(name: str, folder: Path, *, keep: bool = False) -> list[Path]:
             _("no ready job file {name!r}").format(name=name),
             remedy=_("one of: {known}").format(known=known),
         )
-    there = {file for file in files if (folder / file).exists()}
+    existing = {file for file in files if (folder / file).exists()}
     for file in files:
-        if file in there and not keep:
+        if file in existing and not keep:
             remedy = _("go to another folder, or move it away")
             raise OutputError(_("this file is here already"), where=str(file), remedy=remedy)
     for file in files:
-        if file in there:
+        if file in existing:
             continue
         _copy(shipped("jobs") / file, folder / file)
     return files
@@ -86,23 +86,23 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _name(path: Path) -> str:
-    """The name of the job that a file belongs to."""
+    """Return the name of the template that a file belongs to."""
     return path.name.partition(".")[0]
 
 
 def _files(name: str) -> list[Path]:
-    """The files of a job, relative to the folder of all: the job file, its dataset, the others."""
+    """Return a template's files, relative to the common folder: job file, dataset, others."""
     top = shipped("jobs")
-    found = [path for path in top.iterdir() if name and _name(path) == name]
-    inside = [each for path in found if path.is_dir() for each in path.iterdir()]
-    files = [path.relative_to(top) for path in [*found, *inside] if path.is_file()]
+    own = [path for path in top.iterdir() if name and _name(path) == name]
+    inside = [each for path in own if path.is_dir() for each in path.iterdir()]
+    files = [path.relative_to(top) for path in [*own, *inside] if path.is_file()]
     return sorted(
         files, key=lambda file: (file.suffix != ".toml", file.stem != name, file.as_posix())
     )
 
 
 def _purpose(job: Path) -> str:
-    """The comment that a ready job file begins with."""
+    """Return the comment on the first line of a job file."""
     if job.suffix != ".toml":
         return _REQUESTS
     with (shipped("jobs") / job).open(encoding="utf-8") as text:

@@ -1,7 +1,7 @@
-"""A few rows asked now, to see what is sent, what comes back, and what is made of it.
+"""Trials: a few rows asked now, to inspect what is sent, what is returned, and the answers.
 
-A trial is a batch of its own: its calls are in the ledger like any other, and what is left of it
-when today allows no more is not asked later.
+A trial is a separate batch: its calls are in the ledger like any other, and rows that today's
+allowance does not cover are not asked later.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from runner.store.batch_rows import ExportRow
 from runner.store.batches import Batch
 
 NOTE = "it was a trial"
-# Whoever looks on does not want to wait long for what may pass, or for what does not come.
+# Fewer retries and less patience than usual, because somebody is waiting for the result.
 MOST_ATTEMPTS = 3
 PATIENCE_MS = 5 * 60_000
-# It goes before all that is queued.
+# The priority before all other batches.
 FIRST = -100
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What came of a trial: how it ended, its rows, and its calls in the order they ended."""
+    """The result of a trial: its run, its rows, and its calls in the order of their ends."""
 
     ran: Ran
     rows: tuple[ExportRow, ...]
@@ -40,16 +40,16 @@ class Trial:
 
     @property
     def batch(self) -> Batch:
-        """The batch that it was."""
+        """The batch of the trial."""
         return self.ran.batches[0]
 
     def number(self, job_id: int) -> int:
-        """Which of the rows a job is about, from 1."""
+        """Return the row number of a job, from 1."""
         return job_id - self.batch.first_job + 1
 
 
 def as_trial(checked: Checked) -> Checked:
-    """What was checked, as a trial: asked anew each time, once a row, and not for long."""
+    """Return `checked` as a trial: asked anew each time, one vote a row, with few retries."""
     jobfile = with_image_folder(checked.jobfile)
     wanted = jobfile.job.reuse and "reuse" in jobfile.job.model_fields_set
     once: dict[str, Any] = {"name": f"try: {jobfile.job.name}", "votes": 1, "check": 0.0}
@@ -64,15 +64,15 @@ def as_trial(checked: Checked) -> Checked:
 
 
 async def run_trial(midnight: Application, checked: Checked, *, signals: bool = True) -> Trial:
-    """Ask the rows of `checked` now, as far as today allows.
+    """Ask the rows of `checked` now, as far as today's allowance permits.
 
     Args:
-        midnight: Where to.
-        checked: The few rows, and what is asked of them.
+        midnight: The application.
+        checked: The job file and the selected rows.
         signals: Whether SIGINT and SIGTERM stop it.
 
     Raises:
-        RunnerError: As `Application.run`.
+        RunnerError: As `Application.run` raises it.
     """
     calls: list[CallTrace] = []
     batch = (await midnight.submit(as_trial(checked))).batch
@@ -87,12 +87,12 @@ async def run_trial(midnight: Application, checked: Checked, *, signals: bool = 
         )
     finally:
         with anyio.CancelScope(shield=True):
-            await _forget(midnight, batch)
+            await _cancel_rest(midnight, batch)
     return Trial(ran, tuple([row.first async for row in midnight.rows(batch)]), tuple(calls))
 
 
-async def _forget(midnight: Application, batch: Batch) -> None:
-    """Have nobody ask later what was not asked now."""
+async def _cancel_rest(midnight: Application, batch: Batch) -> None:
+    """Cancel what is left of the batch, so that it is not asked later."""
     now = await midnight.batch(str(batch.id))
     if not now.done:
         await midnight.set_state(now, BatchState.CANCELLED, NOTE)

@@ -1,4 +1,4 @@
-"""The command line: parse, open, call one function, render one value, exit.
+"""The command line. A command parses its options, calls one function, and renders one value.
 
-Start-up is fast because nothing heavy is imported before a command needs it.
+Start-up is fast because heavy modules are imported only by the commands that need them.
 """

@@ -1,4 +1,4 @@
-"""Windows, balances and what accounts serve, as JSON objects; see as_json.py."""
+"""Windows, balances and other account data as JSON objects; see as_json.py."""
 
 from __future__ import annotations
 
@@ -20,54 +20,59 @@ if TYPE_CHECKING:
 JSON = dict[str, Any]
 
 
-def window(found: Window) -> JSON:
-    """One period of one quota; `model` is null for the account's own."""
-    factor = CREDIT if found.unit is Unit.CREDITS else 1
+def window(window: Window) -> JSON:
+    """Return one window of a quota; `model` is null for a quota of the account."""
+    factor = CREDIT if window.unit is Unit.CREDITS else 1
 
     def amount(value: int | None) -> float | int | None:
         return value if value is None or factor == 1 else value / factor
 
     return {
-        "account": found.account,
-        "model": found.model or None,
-        "quota": found.quota,
-        "unit": found.unit.value,
-        "period": spell(found.period),
-        "period_key": found.period_key or None,
-        "limit": amount(found.limit),
-        "spent": amount(found.spent),
-        "reserved": amount(found.reserved),
-        "reserve": amount(found.reserve),
-        "left": amount(found.remaining),
-        "source": found.limit_source.value,
-        "learned_at": None if found.limit_learned_at is None else iso(found.limit_learned_at),
-        "resets_at": iso(found.resets_at) if found.resets_at < NEVER else None,
-        "refused": found.gate.why or "refused" if found.gate.reason is ParkReason.REFUSED else None,
+        "account": window.account,
+        "model": window.model or None,
+        "quota": window.quota,
+        "unit": window.unit.value,
+        "period": spell(window.period),
+        "period_key": window.period_key or None,
+        "limit": amount(window.limit),
+        "spent": amount(window.spent),
+        "reserved": amount(window.reserved),
+        "reserve": amount(window.reserve),
+        "left": amount(window.remaining),
+        "source": window.limit_source.value,
+        "learned_at": None if window.limit_learned_at is None else iso(window.limit_learned_at),
+        "resets_at": iso(window.resets_at) if window.resets_at < NEVER else None,
+        "refused": window.gate.why or "refused"
+        if window.gate.reason is ParkReason.REFUSED
+        else None,
     }
 
 
-def purchase(found: Purchase) -> JSON:
-    """What credits pay for; `available` is null where nobody has seen a balance."""
+def purchase(purchase: Purchase) -> JSON:
+    """Return what credits pay for; `available` is null if no balance is known."""
     return {
-        "account": found.account,
-        "model": found.model,
-        "available": in_credits(found.amount),
-        "granted_a_day": in_credits(found.daily),
-        "credits_a_call": in_credits(found.price),
-        "calls": found.calls,
-        "rows": found.rows,
+        "account": purchase.account,
+        "model": purchase.model,
+        "available": in_credits(purchase.amount),
+        "granted_a_day": in_credits(purchase.daily),
+        "credits_a_call": in_credits(purchase.price),
+        "calls": purchase.calls,
+        "rows": purchase.rows,
     }
 
 
 def data_uses(settings: Settings) -> list[JSON]:
-    """What each provider that is used does with what is sent."""
-    from runner.app.data_use import data_uses as found  # noqa: PLC0415 - for plans alone
+    """Return the policy on submitted data of each provider in use."""
+    from runner.app.data_use import data_uses as policies  # noqa: PLC0415 - for plans only
 
-    return [{"provider": one.provider, "use": one.use, "told": one.told} for one in found(settings)]
+    return [
+        {"provider": policy.provider, "use": policy.use, "told": policy.told}
+        for policy in policies(settings)
+    ]
 
 
 def quota(lines: list[QuotaLine]) -> list[JSON]:
-    """Every window; `balance` is null unless it is of credits, and the balance is known."""
+    """Return every window; `balance` is null unless it is of credits and the balance is known."""
     return [
         window(line.window)
         | {
@@ -78,15 +83,15 @@ def quota(lines: list[QuotaLine]) -> list[JSON]:
     ]
 
 
-def credits_of(found: Credits) -> JSON:
-    """A balance, in credits; `expiring` is an estimate, null where nothing is known to expire."""
-    expiry = found.expiring
+def credits_of(balance: Credits) -> JSON:
+    """Return a balance in credits; `expiring` is an estimate, null if no expiry is known."""
+    expiry = balance.expiring
     seen = None if expiry is None or expiry.seen is None else [iso(at) for at in expiry.seen]
     return {
-        "told_at": iso(found.at),
-        "spent_since": in_credits(found.since),
-        "available": in_credits(found.available),
-        "frozen": in_credits(found.frozen),
+        "told_at": iso(balance.at),
+        "spent_since": in_credits(balance.since),
+        "available": in_credits(balance.available),
+        "frozen": in_credits(balance.frozen),
         "expiring": expiry
         and {
             "estimate": True,
@@ -98,7 +103,7 @@ def credits_of(found: Credits) -> JSON:
 
 
 def in_credits(amount: int | None) -> float | None:
-    """Thousandths of credits as credits."""
+    """Convert thousandths of credits to credits."""
     return None if amount is None else amount / CREDIT
 
 
@@ -106,22 +111,22 @@ def _seconds(line: QuotaLine) -> int | None:
     return max(0, line.resets_in_ms) // 1000 if line.window.resets_at < NEVER else None
 
 
-def models(found: list[Models]) -> list[JSON]:
-    """What each account can call; `why_not` says why it lists nothing."""
+def models(accounts: list[Models]) -> list[JSON]:
+    """Return the models of each account; `why_not` is the reason for an empty list."""
     return [
-        {"account": each.account, "models": list(each.names), "why_not": each.why_not}
-        for each in found
+        {"account": account.account, "models": list(account.names), "why_not": account.why_not}
+        for account in accounts
     ]
 
 
-def checks(found: list[Check]) -> list[JSON]:
-    """What `doctor` found; `ok` is null where it is not known."""
+def checks(results: list[Check]) -> list[JSON]:
+    """Return the results of `doctor`; `ok` is null if a check is inconclusive."""
     return [
-        {"name": each.name, "ok": each.ok, "detail": each.detail, "remedy": remedy_of(each)}
-        for each in found
+        {"name": check.name, "ok": check.ok, "detail": check.detail, "remedy": remedy_of(check)}
+        for check in results
     ]
 
 
 def remedy_of(check: Check) -> str | None:
-    """What to do about a check that failed or is not known."""
+    """Return the remedy of a check that failed or is inconclusive; None if it passed."""
     return None if check.ok else check.remedy

@@ -1,4 +1,4 @@
-"""The program: its global options, its commands in order, and what becomes of an error."""
+"""The program: its global options, its commands in order, and its error handling."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any
 import typer
 from typer.main import get_command
 
-from runner import __version__
+from runner import __version__, invocation
 from runner.cli import exit_codes, global_options
 from runner.cli.global_options import GlobalOptionsGroup, parted, wants_json, wants_traceback
 from runner.cli.session import Session, print_json
@@ -23,10 +23,10 @@ from runner.errors import EngineError, RunnerError
 from runner.language import LANGUAGE, _, retold
 
 PROGRAM = "midnight"
-# The base of Typer's own errors about arguments, wherever this Typer takes them from.
+# The base class of Typer's usage errors; its module depends on the version of Typer.
 USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[2]
 
-# The module of each command, the commands in the order in which one needs them.
+# The module of each command; the commands are in the order in which a user needs them.
 COMMANDS = {
     "init": "setup_commands",
     "plan": "plan_commands",
@@ -62,17 +62,17 @@ COMMANDS = {
 
 
 class Program(GlobalOptionsGroup):
-    """The top group, with its commands in the order in which one needs them."""
+    """The top-level group, which lists its commands in the order of `COMMANDS`."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """The names of the commands."""
+        """Return the names of the commands."""
         return sorted(super().list_commands(ctx), key=[*COMMANDS].index)
 
 
 def program(args: Sequence[str]) -> typer.Typer:
-    """The program, with the commands of the module that the command in `args` is in.
+    """Return the program, with the commands of only the module that `args` refer to.
 
-    To load and describe all commands takes a tenth of what `status` may take.
+    Loading all commands would take a tenth of the time budget of `status`.
     """
     _front, rest = parted(args)
     named = COMMANDS.get(rest[0]) if rest else None
@@ -121,6 +121,7 @@ def midnight(
     from runner import logs  # noqa: PLC0415 - not for --help
 
     logs.configure(verbose, log_file, json=log_json, content=log_content)
+    invocation.remember(("--db", db), ("--config", config), ("--account", account))
     context.obj = Session(db=db, config=config, account=account, verbosity=verbose, json=json)
 
 
@@ -132,13 +133,13 @@ def _print_version(*, json: bool) -> None:
 
 
 def main(args: Sequence[str]) -> int:
-    """Run the command that `args` name; the exit code.
+    """Run the command given by `args`; return the exit code.
 
-    A user's mistake is told in a line or two. So is a defect of the program: its traceback goes to
-    the log file, or to a file of its own.
+    A user's mistake is reported in one or two lines. So is a defect of the program, whose traceback
+    goes to the log file or to a crash file.
     """
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # a ✓ must not break an old terminal
+        if hasattr(stream, "reconfigure"):  # a ✓ must not raise on an old terminal
             stream.reconfigure(errors="replace")
     try:
         code = _dispatch(args)
@@ -148,9 +149,9 @@ def main(args: Sequence[str]) -> int:
     except BrokenPipeError:
         _mute_stdout()
         return exit_codes.PIPE_CLOSED
-    except BaseExceptionGroup as group:  # several tasks ended together
+    except BaseExceptionGroup as group:  # several tasks failed
         return _report_group(group, args)
-    except Exception as error:  # noqa: BLE001 - the last place that can say it in plain words
+    except Exception as error:  # noqa: BLE001 - the last place to report it without a traceback
         return _report(error, args)
     return code
 
@@ -171,7 +172,7 @@ def _dispatch(args: Sequence[str]) -> int:
 
 
 def _translated(error: Exception) -> RunnerError:
-    """Typer's complaint, in the form that all others have."""
+    """Convert Typer's usage error to the form of all other errors."""
     said = str(error.format_message() if hasattr(error, "format_message") else error)
     context = getattr(error, "ctx", None)
     path = context.command_path if context else PROGRAM
@@ -185,13 +186,13 @@ def _translated(error: Exception) -> RunnerError:
 
 
 def _report(error: BaseException, args: Sequence[str]) -> int:
-    """Report an error by what the user can do about it."""
+    """Report an error; return the exit code."""
     cause = error.__cause__ if isinstance(error, EngineError) else error
     if isinstance(cause, OSError):
         return _report_refusal(cause, args, logged=cause is not error)
     if _is_defect(error):
         return _report_defect(cause or error, args, logged=isinstance(error, EngineError))
-    assert isinstance(error, RunnerError)  # noqa: S101 - whatever else is a defect
+    assert isinstance(error, RunnerError)  # noqa: S101 - all others are defects
     return _report_error(error, args)
 
 
@@ -200,7 +201,7 @@ def _is_defect(error: BaseException) -> bool:
 
 
 def _report_group(group: BaseExceptionGroup[BaseException], args: Sequence[str]) -> int:
-    """Report the errors of several tasks: the worst of them is what the user has to know."""
+    """Report the errors of several tasks, by the most severe of them."""
     errors = list(_leaves(group))
     if any(isinstance(error, KeyboardInterrupt) for error in errors):
         return exit_codes.INTERRUPTED
@@ -218,7 +219,7 @@ def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]
 
 
 def _report_error(error: RunnerError, args: Sequence[str], code: int = exit_codes.USAGE) -> int:
-    """Say what is wrong and what to try."""
+    """Print the error and its remedy; return `code`."""
     if wants_json(args):
         from runner.cli import as_json  # noqa: PLC0415 - seldom needed
 
@@ -232,7 +233,7 @@ def _report_error(error: RunnerError, args: Sequence[str], code: int = exit_code
 
 
 def _report_refusal(error: OSError, args: Sequence[str], *, logged: bool = False) -> int:
-    """Say what the operating system has refused, where nobody nearer to it has told."""
+    """Report an error of the operating system that was not handled closer to its source."""
     from runner import logs  # noqa: PLC0415 - seldom needed
 
     names = [str(name) for name in (error.filename, error.filename2) if name is not None]
@@ -247,7 +248,7 @@ def _report_refusal(error: OSError, args: Sequence[str], *, logged: bool = False
 
 
 def _report_defect(error: BaseException, args: Sequence[str], *, logged: bool = False) -> int:
-    """Say that the program has failed, and where the traceback is.
+    """Report a defect of the program, with the place of its traceback.
 
     `logged`: whether the engine has logged it already.
     """
@@ -266,7 +267,7 @@ def _report_defect(error: BaseException, args: Sequence[str], *, logged: bool = 
 
 
 def _traced(error: BaseException, args: Sequence[str], *, logged: bool = False) -> str:
-    """Write the traceback to the log, or to a file of its own; where it is, as a clause."""
+    """Write the traceback to the log or to a crash file; return its place as a clause."""
     from runner import logs  # noqa: PLC0415 - seldom needed
 
     file = logs.file_in_use()
@@ -296,6 +297,6 @@ def _about() -> str:
 
 
 def _mute_stdout() -> None:
-    """Keep the interpreter from complaining about a closed pipe when it flushes at the end."""
+    """Prevent the interpreter's error message about a closed pipe when it flushes at exit."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

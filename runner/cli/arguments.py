@@ -1,6 +1,6 @@
-"""What a command line asks for: a job file, a dataset, and which of its rows.
+"""The arguments that name a job file, a dataset, and a selection of rows.
 
-A file is read only as far as it takes to know whether it needs a job file.
+A file is read only as far as necessary to tell whether it needs a job file.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runner import invocation
 from runner.errors import ConfigError
 from runner.language import _
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class DatasetFiles:
-    """The files of a dataset, which exist, and which of their rows are wanted."""
+    """The existing files of a dataset, with their format and the selection of rows."""
 
     paths: tuple[Path, ...]
     options: ReadOptions
@@ -34,7 +35,7 @@ class DatasetFiles:
 
 @dataclass(frozen=True, slots=True)
 class DatasetArguments:
-    """The arguments and options that name a dataset, as they were given."""
+    """The arguments and options that name a dataset, as given."""
 
     places: tuple[Path, ...]
     format: str | None
@@ -55,11 +56,11 @@ class DatasetArguments:
         sample: str | None,
         limit: int | None,
     ) -> DatasetArguments:
-        """The values that Typer read; None where an argument or an option was left out."""
+        """Create an instance from the values that Typer parsed; None where one was not given."""
         return cls(tuple(places or ()), form, encoding, sheet, tuple(where or ()), sample, limit)
 
     def to_argv(self) -> list[str | Path]:
-        """The arguments that name the same dataset again."""
+        """Return the arguments that name the same dataset again."""
         named: list[tuple[str, str | None]] = [
             ("--format", self.format),
             ("--encoding", self.encoding),
@@ -71,10 +72,10 @@ class DatasetArguments:
         return [*self.places, *options]
 
     def find(self) -> DatasetFiles:
-        """Find the files, store the standard input in one, and read the options.
+        """Find the files, store standard input in a file, and parse the options.
 
         Raises:
-            ConfigError: The value of an option is not valid.
+            ConfigError: The value of an option is invalid.
             InputError: A pattern matches no file, or the standard input is empty.
         """
         from runner import files  # noqa: PLC0415 - not for --help
@@ -95,10 +96,10 @@ class DatasetArguments:
 
 
 def _check_encoding(name: str) -> None:
-    """Check that Python knows an encoding of texts.
+    """Check that Python knows a text encoding.
 
     Raises:
-        ConfigError: It does not.
+        ConfigError: The encoding is unknown.
     """
     try:
         "".encode(name)
@@ -115,10 +116,10 @@ class JobArguments:
 
     Attributes:
         first: The job file, or the first file of requests.
-        dataset: The dataset, or the other files of requests; and which rows are wanted.
-        model: The model to ask in place of the one that requests name.
+        dataset: The dataset, or the other files of requests, with the selection of rows.
+        model: The model to use instead of the one in the requests.
         constant_prompt: Whether the prompt may be the same for all rows.
-        dedupe: Whether equal requests with a temperature are asked once.
+        dedupe: Whether equal requests with a temperature are made once.
     """
 
     first: Path
@@ -128,7 +129,7 @@ class JobArguments:
     dedupe: bool = False
 
     def to_argv(self) -> list[str | Path]:
-        """The arguments that ask for the same again."""
+        """Return the arguments that repeat the same command."""
         model: list[str | Path] = ["--model", self.model] if self.model else []
         switches = {"--constant-prompt": self.constant_prompt, "--dedupe": self.dedupe}
         given = [name for name, is_set in switches.items() if is_set]
@@ -138,7 +139,7 @@ class JobArguments:
         """Find the files of requests for the OpenAI Batch API; None if `first` is a job file.
 
         Raises:
-            RunnerError: As `DatasetArguments.find`.
+            RunnerError: As `DatasetArguments.find` raises it.
         """
         from runner.files.openai_batch import (  # noqa: PLC0415 - not for --help
             holds_requests,
@@ -153,21 +154,21 @@ class JobArguments:
         return found if is_it(found.paths[0]) else None
 
     def _without_dataset(self) -> ConfigError:
-        """The error for one file, where a job file and a dataset are needed."""
+        """Return the error for a missing dataset or job file."""
         first = str(self.first)
         if self.first.suffix == ".toml":
-            remedy = f"midnight run {first} INPUT.csv -o OUT.csv"
+            remedy = invocation.command("run", first, "INPUT.csv", "-o", "OUT.csv")
             return ConfigError(_("a job file needs a dataset too"), where=first, remedy=remedy)
         what = _("this is no job file, which says what to do with each row")
-        remedy = _("write one with: {command}").format(command=f"midnight init {first}")
+        remedy = _("write one with: {command}").format(command=invocation.command("init", first))
         return ConfigError(what, where=first, remedy=remedy)
 
     def find_dataset(self) -> DatasetFiles:
-        """Find the dataset that goes with the job file.
+        """Find the dataset of the job file.
 
         Raises:
-            ConfigError: No dataset is named; or a model is, which the job file names already.
-            RunnerError: As `DatasetArguments.find`.
+            ConfigError: There is no dataset, or a model is given beside that of the job file.
+            RunnerError: As `DatasetArguments.find` raises it.
         """
         if not self.dataset.places:
             raise self._without_dataset()

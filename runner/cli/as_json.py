@@ -1,4 +1,4 @@
-"""Answers as JSON objects: every moment ISO 8601 with an offset, every name as in the tables."""
+"""Results of commands as JSON objects: times in ISO 8601 with an offset, names as in the tables."""
 
 from __future__ import annotations
 
@@ -23,206 +23,206 @@ if TYPE_CHECKING:
 JSON = dict[str, Any]
 
 
-def error(found: RunnerError) -> JSON:
-    """What went wrong, and what to try."""
+def error(error: RunnerError) -> JSON:
+    """Return an error with its remedy."""
     return {
         "error": {
-            "kind": type(found).__name__,
-            "what": found.what,
-            "where": found.where,
-            "remedy": found.remedy,
+            "kind": type(error).__name__,
+            "what": error.what,
+            "where": error.where,
+            "remedy": error.remedy,
         }
     }
 
 
-def batch(found: Batch) -> JSON:
-    """A batch and its counters; `left` is the number of rows that still need a call."""
-    counts = found.counts
+def batch(batch: Batch) -> JSON:
+    """Return a batch and its counters; `left` is the number of rows that still need a call."""
+    counts = batch.counts
     return {
-        "id": found.id,
-        "name": found.name,
-        "state": found.state.value,
-        "pause_reason": found.pause_reason or None,
-        "models": list(found.models),
-        "input": found.input,
-        "selection": found.selection or None,
-        "output": found.output,
-        "trial": found.is_trial,
-        "replaced_by": found.replaced_by,
-        "rows": found.rows,
+        "id": batch.id,
+        "name": batch.name,
+        "state": batch.state.value,
+        "pause_reason": batch.pause_reason or None,
+        "models": list(batch.models),
+        "input": batch.input,
+        "selection": batch.selection or None,
+        "output": batch.output,
+        "trial": batch.is_trial,
+        "replaced_by": batch.replaced_by,
+        "rows": batch.rows,
         "succeeded": counts.succeeded,
         "failed": counts.failed,
-        "left": found.left,
+        "left": batch.left,
         "ready": counts.ready,
         "waiting": counts.waiting,
         "running": counts.running,
-        "done": found.done,
-        "created_at": iso(found.created_at),
+        "done": batch.done,
+        "created_at": iso(batch.created_at),
     }
 
 
-def forecast(found: Forecast | None) -> JSON | None:
-    """When it will be finished; `finish_at` is null if never."""
-    if found is None:
+def forecast(forecast: Forecast | None) -> JSON | None:
+    """Return a forecast; `finish_at` is null if it never finishes."""
+    if forecast is None:
         return None
-    never = found.beyond > 0 or (found.calls > 0 and found.days == 0)
+    never = forecast.beyond > 0 or (forecast.calls > 0 and forecast.days == 0)
     return {
-        "calls": found.calls,
-        "days": found.days,
-        "calls_a_day": found.per_day,
-        "calls_left_today": found.today,
-        "calls_beyond": found.beyond,
-        "finish_at": None if never else iso(found.finish_at),
-        "calls_paid": found.paid,
-        "login_by": None if found.paid_until is None else iso(found.paid_until),
+        "calls": forecast.calls,
+        "days": forecast.days,
+        "calls_a_day": forecast.per_day,
+        "calls_left_today": forecast.today,
+        "calls_beyond": forecast.beyond,
+        "finish_at": None if never else iso(forecast.finish_at),
+        "calls_paid": forecast.paid,
+        "login_by": None if forecast.paid_until is None else iso(forecast.paid_until),
     }
 
 
-def waiting(found: Waiting | None) -> JSON | None:
-    """What is waited for, and until when."""
-    if found is None:
+def waiting(waiting: Waiting | None) -> JSON | None:
+    """Return a wait reason, with the time of its end."""
+    if waiting is None:
         return None
-    window = found.window
+    window = waiting.window
     return {
-        "cause": found.cause or "reset",
-        "why": found.why,
-        "until": None if found.until is None else iso(found.until),
+        "cause": waiting.cause or "reset",
+        "why": waiting.why,
+        "until": None if waiting.until is None else iso(waiting.until),
         "account": window.account if window else None,
         "model": window.model or None if window else None,
         "quota": window.quota if window else None,
     }
 
 
-def submitted(found: Submitted) -> JSON:
-    """A queued batch and its forecast."""
-    old = found.replaces
+def submitted(submitted: Submitted) -> JSON:
+    """Return a queued batch and its forecast."""
+    replaced = submitted.replaces
     return {
-        "batch": batch(found.batch),
-        "created": found.created,
+        "batch": batch(submitted.batch),
+        "created": submitted.created,
         "resembles": None
-        if old is None
+        if replaced is None
         else {
-            "batch": old.batch.id,
-            "rows_more": old.rows_more,
-            "changed": list(old.changes),
-            "answers_kept": old.kept,
+            "batch": replaced.batch.id,
+            "rows_more": replaced.rows_more,
+            "changed": list(replaced.changes),
+            "answers_kept": replaced.kept,
         },
-        "retried": found.retried,
-        "forecast": forecast(found.forecast),
+        "retried": submitted.retried,
+        "forecast": forecast(submitted.forecast),
     }
 
 
-def plan(found: Plan) -> JSON:
-    """What a batch would cost."""
+def plan(plan: Plan) -> JSON:
+    """Return a plan."""
     return {
-        "name": found.name,
-        "models": list(found.models),
-        "rows": found.rows,
-        "distinct_requests": found.distinct,
-        "answered_before": found.reused,
-        "calls": found.calls,
-        "calls_if_alone": found.single_calls,
-        "rows_in_a_call": found.pack,
-        "packed": found.packed
+        "name": plan.name,
+        "models": list(plan.models),
+        "rows": plan.rows,
+        "distinct_requests": plan.distinct,
+        "answered_before": plan.reused,
+        "calls": plan.calls,
+        "calls_if_alone": plan.single_calls,
+        "rows_in_a_call": plan.pack,
+        "packed": plan.packed
         and {
-            "rows_in_a_call": found.packed.rows,
-            "calls": found.packed.forecast.calls,
-            "days": found.packed.forecast.days,
+            "rows_in_a_call": plan.packed.rows,
+            "calls": plan.packed.forecast.calls,
+            "days": plan.packed.forecast.days,
         },
-        "prompt_tokens": found.prompt_tokens,
-        "calls_a_day": found.forecast.per_day,
-        "days": found.forecast.days,
-        "finish_at": (forecast(found.forecast) or {})["finish_at"],
-        "forecast": forecast(found.forecast),
-        "credits": [account_json.purchase(each) for each in found.purchases],
+        "prompt_tokens": plan.prompt_tokens,
+        "calls_a_day": plan.forecast.per_day,
+        "days": plan.forecast.days,
+        "finish_at": (forecast(plan.forecast) or {})["finish_at"],
+        "forecast": forecast(plan.forecast),
+        "credits": [account_json.purchase(item) for item in plan.purchases],
         "other_models": [
             {
-                "account": each.account,
-                "model": each.model,
-                "calls_left": each.calls_left,
-                "credits_a_call": account_json.in_credits(each.price),
+                "account": item.account,
+                "model": item.model,
+                "calls_left": item.calls_left,
+                "credits_a_call": account_json.in_credits(item.price),
             }
-            for each in found.suggestions
+            for item in plan.suggestions
         ],
     }
 
 
-def ran(found: Ran, windows: tuple[Window, ...]) -> JSON:
-    """How a run ended."""
+def ran(ran: Ran, windows: tuple[Window, ...]) -> JSON:
+    """Return the result of a run."""
     return {
-        "ending": found.ending.value,
-        "rows": sum(each.rows for each in found.batches),
-        "succeeded": sum(each.counts.succeeded for each in found.batches),
-        "failed": found.failed,
-        "left": found.left,
-        "unserved": sorted(found.unserved),
-        "batches": [batch(each) for each in found.batches],
-        "outputs": [output(each) for each in found.outputs],
+        "ending": ran.ending.value,
+        "rows": sum(each.rows for each in ran.batches),
+        "succeeded": sum(each.counts.succeeded for each in ran.batches),
+        "failed": ran.failed,
+        "left": ran.left,
+        "unserved": sorted(ran.unserved),
+        "batches": [batch(each) for each in ran.batches],
+        "outputs": [output(each) for each in ran.outputs],
         "windows": [account_json.window(each) for each in windows],
     }
 
 
-def output(found: Written) -> JSON:
-    """A file that results were written to; `error` says why it could not be written."""
+def output(output: Written) -> JSON:
+    """Return an output file; `error` is the reason if it could not be written."""
     return {
-        "batch": found.batch_id,
-        "path": str(found.path),
-        "rows": found.rows,
-        "error": found.error and found.error.what,
+        "batch": output.batch_id,
+        "path": str(output.path),
+        "rows": output.rows,
+        "error": output.error and output.error.what,
     }
 
 
-def status(found: Status) -> JSON:
-    """The queue at one moment."""
+def status(status: Status) -> JSON:
+    """Return the status of the queue."""
     return {
-        "at": iso(found.at),
-        "runners": found.runners,
-        "runs": [run(one) for one in found.published],
-        "set_aside": found.set_aside,
-        "batches": [batch_status(line) for line in found.batches],
-        "windows": [account_json.window(each) for each in found.windows],
-        "credits": [account_json.purchase(each) for each in found.purchases],
+        "at": iso(status.at),
+        "runners": status.runners,
+        "runs": [run(published) for published in status.published],
+        "set_aside": status.set_aside,
+        "batches": [batch_status(line) for line in status.batches],
+        "windows": [account_json.window(each) for each in status.windows],
+        "credits": [account_json.purchase(each) for each in status.purchases],
     }
 
 
-def run(found: Published) -> JSON:
-    """What a runner at work says of itself."""
+def run(runner: Published) -> JSON:
+    """Return the published progress of a runner."""
     return {
-        "pid": found.pid,
-        "since": iso(found.since),
-        "at": iso(found.at),
-        "batches": list(found.batches),
-        "paused": list(found.paused),
-        "calls_in_flight": found.in_flight,
-        "stopping": found.stopping,
-        "trouble": found.trouble,
-        "rows_a_minute": found.rows_a_minute,
-        "rows_a_call": found.rows_a_call,
-        "until": None if found.until is None else iso(found.until),
+        "pid": runner.pid,
+        "since": iso(runner.since),
+        "at": iso(runner.at),
+        "batches": list(runner.batches),
+        "paused": list(runner.paused),
+        "calls_in_flight": runner.in_flight,
+        "stopping": runner.stopping,
+        "trouble": runner.trouble,
+        "rows_a_minute": runner.rows_a_minute,
+        "rows_a_call": runner.rows_a_call,
+        "until": None if runner.until is None else iso(runner.until),
     }
 
 
-def batch_status(found: BatchStatus) -> JSON:
-    """A batch, what it waits for, and when it will be finished."""
-    return batch(found.batch) | {
-        "served": not found.unserved,
-        "waits_for": waiting(found.waiting),
+def batch_status(status: BatchStatus) -> JSON:
+    """Return a batch with its wait reasons and its forecast."""
+    return batch(status.batch) | {
+        "served": not status.unserved,
+        "waits_for": waiting(status.waiting),
         "routes": [
-            {"account": account, "model": model, "waits_for": waiting(held)}
-            for (account, model), held in found.routes.items()
+            {"account": account, "model": model, "waits_for": waiting(waits_for)}
+            for (account, model), waits_for in status.routes.items()
         ],
-        "forecast": forecast(found.forecast),
+        "forecast": forecast(status.forecast),
     }
 
 
-def failures(found: list[Failure]) -> list[JSON]:
-    """Failed rows; `input` is the row."""
+def failures(rows: list[Failure]) -> list[JSON]:
+    """Return failed rows; `input` is the row."""
     return [
         {
-            "row": each.row,
-            "error": each.error,
-            "replies": each.replies,
-            "input": exact_json.loads(each.payload),
+            "row": row.row,
+            "error": row.error,
+            "replies": row.replies,
+            "input": exact_json.loads(row.payload),
         }
-        for each in found
+        for row in rows
     ]

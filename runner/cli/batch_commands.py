@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from runner import invocation
 from runner.cli import exit_codes
 from runner.cli.options import BatchName, examples
 from runner.cli.session import Session, print_json, session_of
@@ -57,7 +58,9 @@ async def _retry(midnight: Application, name: str, cause: int | None) -> tuple[B
     if cause is not None:
         causes = await midnight.causes(batch)
         if cause > len(causes):
-            remedy = _("see them with: midnight failures {id}").format(id=batch.id)
+            remedy = _("see them with: {command}").format(
+                command=invocation.command("failures", batch.id)
+            )
             raise NotFoundError(
                 _("batch {id} has no cause {cause}").format(id=batch.id, cause=cause), remedy=remedy
             )
@@ -145,7 +148,7 @@ def delete(
 
 
 async def _whole(midnight: Application, batch: Batch) -> Batch:
-    """The batch that this one is a part of, or itself."""
+    """Return the batch of which this one is a part, or itself."""
     return batch if batch.part_of is None else await midnight.batch(str(batch.part_of))
 
 
@@ -162,9 +165,9 @@ def _change(context: typer.Context, name: str, state: BatchState) -> int:
 
 
 async def _set(midnight: Application, name: str, state: BatchState) -> tuple[Batch, Batch, bool]:
-    """The batch before and after, and whether a runner is at work.
+    """Change the state; return the batch before and after, and whether a runner is active.
 
-    A batch that is done does not change.
+    A finished batch is not changed.
     """
     batch, working = await midnight.batch(name), await midnight.is_worked_on()
     if batch.done or batch.state is state:

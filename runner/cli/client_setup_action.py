@@ -1,4 +1,4 @@
-"""`midnight setup`: what to enter in another program is shown, or written to its file."""
+"""`midnight setup`: shows the set-up of another program, or writes it to the program's file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from runner.app.client_files import Written
     from runner.app.client_setups import Connection, Setup
 
-# So many models are entered without being named; more would fill another program's menus.
+# The maximum number of models entered by default; more would clutter another program's menus.
 MOST_UNNAMED = 8
 
 
@@ -33,22 +33,22 @@ def set_up(
     write: bool,
     file: Path | None,
 ) -> int:
-    """Show or write it; the exit code.
+    """Show or write the set-up; return the exit code.
 
     Raises:
-        ConfigError: The program or the address is none, or its file cannot be understood.
+        ConfigError: The program is unknown, the URL is invalid, or the file cannot be parsed.
         OutputError: The file cannot be written.
     """
     _check(program, url)
     if write:
         client_files.check_has_file(program)
     connection = client_setups.connection(url, key, _models(session, models, write=write))
-    found = client_setups.setup(program, connection)
+    instructions = client_setups.setup(program, connection)
     written = client_files.write(program, connection, file) if write else None
     if session.json:
-        print_json(_as_object(found, connection, written))
+        print_json(_as_object(instructions, connection, written))
     elif written is None:
-        _show(session, found)
+        _show(session, instructions)
     else:
         _show_written(session, written)
     if not key and _needs_key(session):
@@ -74,33 +74,33 @@ def _check(program: str, url: str) -> None:
 
 
 def _models(session: Session, named: Sequence[str], *, write: bool) -> list[str]:
-    """The models to enter: those named, those of the settings, or what the accounts list.
+    """Return the models to enter: those given, those in the settings, or those of the accounts.
 
     Raises:
-        ConfigError: They are to be written, and it is not clear which.
+        ConfigError: They are to be written, and there are none or too many.
     """
-    found = list(named) or list(session.settings.serve.models) or _listed(session)
-    if found and (named or not write or len(found) <= MOST_UNNAMED):
-        return found[:MOST_UNNAMED] if not named else found
+    names = list(named) or list(session.settings.serve.models) or _listed(session)
+    if names and (named or not write or len(names) <= MOST_UNNAMED):
+        return names[:MOST_UNNAMED] if not named else names
     if not write:
         return [client_setups.EXAMPLE]
-    if not found:
+    if not names:
         what = _("no account lists its models")
         raise ConfigError(what, where="--write", remedy=_("name one with --model"))
-    what = _("there are {count} models").format(count=len(found))
-    remedy = _("name those that you want, as --model {model}").format(model=found[0])
+    what = _("there are {count} models").format(count=len(names))
+    remedy = _("name those that you want, as --model {model}").format(model=names[0])
     raise ConfigError(what, where="--write", remedy=remedy)
 
 
 def _listed(session: Session) -> list[str]:
-    """What the accounts list, which costs nothing; nothing if they cannot be asked."""
+    """Return the models that the accounts list; empty if they cannot be asked. It is free."""
     from runner.app.models import list_models  # noqa: PLC0415 - only if none is named
 
     try:
-        found = run_async(lambda: list_models(session.settings, os.environ))
+        accounts = run_async(lambda: list_models(session.settings, os.environ))
     except RunnerError:
         return []
-    return list(dict.fromkeys(name for one in found for name in one.names))
+    return list(dict.fromkeys(name for account in accounts for name in account.names))
 
 
 def _needs_key(session: Session) -> bool:
@@ -109,19 +109,19 @@ def _needs_key(session: Session) -> bool:
     return bool(session.query(lambda midnight: midnight.gateway().clients.keys()))
 
 
-def _as_object(found: Setup, connection: Connection, written: Written | None) -> dict[str, Any]:
+def _as_object(setup: Setup, connection: Connection, written: Written | None) -> dict[str, Any]:
     file = None
     if written is not None:
         backup = None if written.backup is None else str(written.backup)
         file = {"path": str(written.path), "diff": written.diff, "backup": backup}
-    return {**asdict(found), **asdict(connection), "written": file}
+    return {**asdict(setup), **asdict(connection), "written": file}
 
 
-def _show(session: Session, found: Setup) -> None:
-    session.print(f"{found.title}:", *(f"  {step}" for step in found.steps))
-    if found.snippet:
-        session.print(f"\n{found.snippet_name}:")
-        print(found.snippet, end="")  # noqa: T201 - to be copied as it is
+def _show(session: Session, setup: Setup) -> None:
+    session.print(f"{setup.title}:", *(f"  {step}" for step in setup.steps))
+    if setup.snippet:
+        session.print(f"\n{setup.snippet_name}:")
+        print(setup.snippet, end="")  # noqa: T201 - to be copied as it is
 
 
 def _show_written(session: Session, written: Written) -> None:

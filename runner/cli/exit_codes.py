@@ -27,7 +27,7 @@ MEANINGS = {
 
 
 def code_of(ran: Ran) -> int:
-    """The exit code of a run."""
+    """Return the exit code of a run."""
     if ran.left:
         return WORK_LEFT
     return FAILED if ran.failed else DONE

@@ -1,6 +1,6 @@
-"""The options that every command has. They may stand before or after the command's name.
+"""The global options, which are valid before or after the command's name.
 
-They are moved to the front before anything is parsed, so they are declared once, for the program.
+They are moved to the front before parsing, so they are declared once, on the program.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ _VERBOSE = re.compile("-v+")
 
 
 class GlobalOptionsGroup(TyperGroup):
-    """A group of commands whose own options may stand anywhere on the command line."""
+    """A command group whose own options may appear anywhere on the command line."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse `args` with the global options moved to the front."""
@@ -90,7 +90,7 @@ def hoisted(args: Iterable[str]) -> list[str]:
 
 
 def parted(args: Iterable[str]) -> tuple[list[str], list[str]]:
-    """Return the global options among `args`, and the others; what follows ``--`` is among these.
+    """Return the global options among `args`, and the rest, which includes all after ``--``.
 
     Raises:
         typer.BadParameter: An option lacks its value.
@@ -111,16 +111,16 @@ def parted(args: Iterable[str]) -> tuple[list[str], list[str]]:
 
 
 def wants_json(args: Iterable[str]) -> bool:
-    """Whether ``--json`` is among `args`, even where they cannot be parsed."""
+    """Whether ``--json`` is among `args`, even if they cannot be parsed."""
     return "--json" in _before_dashes(args)
 
 
 def wants_traceback(args: Iterable[str]) -> bool:
-    """Whether `args` ask for what only a developer wants to see, as ``-vv`` does."""
-    found = 0
+    """Whether `args` ask for developers' output, as ``-vv`` does."""
+    verbosity = 0
     for word in _before_dashes(args):
-        found += 1 if word == "--verbose" else len(word) - 1 if _VERBOSE.fullmatch(word) else 0
-    return found > 1
+        verbosity += 1 if word == "--verbose" else len(word) - 1 if _VERBOSE.fullmatch(word) else 0
+    return verbosity > 1
 
 
 def _before_dashes(args: Iterable[str]) -> list[str]:

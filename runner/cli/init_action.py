@@ -1,4 +1,4 @@
-"""`midnight init FILE`: a commented job file for a dataset of one's own, from three answers."""
+"""`midnight init FILE`: writes a commented job file for the user's dataset, from three answers."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from runner.files import Dataset
 from runner.language import _
 
 MODEL = "Qwen/Qwen3-8B"
-SEEN = 50  # rows that are looked at to find the column with the texts
+SEEN = 50  # rows sampled to find the column with the longest texts
 FEWEST_LABELS = 2
-# What a template reads as it is; any other column is read as row["…"].
+# A name that a template can use directly; other columns are written as row["…"].
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _TAKEN = {"row", "true", "false", "none", "loop", "self"}
 
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What the user has answered: the dataset, what to do with a row, and the labels, if any."""
+    """The user's answers: the dataset, the task for each row, and the labels, if any."""
 
     data: Path
     task: str
@@ -35,16 +35,16 @@ class Answers:
 
 
 def suggested() -> list[Path]:
-    """Files where one stands that may be datasets."""
+    """Return the files in the working directory that may be datasets."""
     suffixes = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet", ".xlsx")
     return sorted(path for path in Path().iterdir() if path.name.endswith(suffixes))
 
 
 def ask(data: Path | None, task: str | None, labels: str | None) -> Answers | None:
-    """Ask for what is not given; None: no file is named, and the sample will do."""
+    """Ask for the missing answers; return None if no file is given and the sample will do."""
     if data is None:
-        found = suggested()
-        here = f" ({', '.join(map(str, found[:5]))})" if found else ""
+        candidates = suggested()
+        here = f" ({', '.join(map(str, candidates[:5]))})" if candidates else ""
         named = typer.prompt(
             _("Which file{here}? Enter: a sample").format(here=here), default="", show_default=False
         )
@@ -54,16 +54,16 @@ def ask(data: Path | None, task: str | None, labels: str | None) -> Answers | No
     if task is None:
         task = typer.prompt(_("What is to be done with each row?"), prompt_suffix=" ")
     if labels is None:
-        said = _("Which labels, with commas? Enter: a text of any kind")
-        labels = typer.prompt(said, default="", show_default=False)
+        question = _("Which labels, with commas? Enter: a text of any kind")
+        labels = typer.prompt(question, default="", show_default=False)
     return Answers(data, task.strip(), read_labels(labels))
 
 
 def read_labels(text: str) -> tuple[str, ...]:
-    """``good, bad`` as labels; Chinese commas separate, too.
+    """Parse ``good, bad`` into labels; Chinese commas separate too.
 
     Raises:
-        ConfigError: There is only one.
+        ConfigError: There is only one label.
     """
     labels = tuple(dict.fromkeys(filter(None, (w.strip() for w in re.split("[,，、;；]", text)))))  # noqa: RUF001
     if labels and len(labels) < FEWEST_LABELS:
@@ -74,11 +74,11 @@ def read_labels(text: str) -> tuple[str, ...]:
 
 
 def write(answers: Answers) -> Path:
-    """Write the job file beside nothing of its name; where it is.
+    """Write the job file to a new file; return its path.
 
     Raises:
         InputError: The dataset cannot be read.
-        OutputError: There is such a file, or it cannot be written.
+        OutputError: The file exists already, or cannot be written.
     """
     if not answers.task:
         raise ConfigError(
@@ -103,7 +103,7 @@ def write(answers: Answers) -> Path:
 
 
 def job_text(answers: Answers, dataset: Dataset) -> str:
-    """The job file."""
+    """Return the text of the job file."""
     main, others = _columns(dataset)
     more = "".join(f"\n# also here: {_variable(name)}" for name in others)
     return f"""# Made by `midnight init {answers.data.name}`. The keys: docs/reference/job-file.md
@@ -133,7 +133,7 @@ def _answer(labels: Sequence[str]) -> str:
 
 
 def _columns(dataset: Dataset) -> tuple[str, list[str]]:
-    """The column with the longest texts, and the others."""
+    """Return the column with the longest texts, and the others."""
     rows = [exact_json.loads(row) for row in islice(files.read_rows(dataset), SEEN)]
 
     def length(name: str) -> int:
@@ -150,5 +150,5 @@ def _variable(name: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    """A TOML string; JSON's are among them, but for one character."""
+    """Return a TOML string; a JSON string is one, except for the character DEL."""
     return orjson.dumps(text).decode().replace("\x7f", "\\u007f")

@@ -1,4 +1,4 @@
-"""`midnight notify`: who is told what happens while nobody looks."""
+"""`midnight notify`: tests the notifications."""
 
 from __future__ import annotations
 
@@ -28,12 +28,17 @@ def notify_test(context: typer.Context) -> int:
     if not session.settings.notify:
         remedy = _("add [notify] to midnight.toml: command, webhook or apprise (docs/notify.md)")
         raise ConfigError(_("nobody is to be told anything"), where="notify", remedy=remedy)
-    found = session.query(lambda midnight: midnight.notify_test(), must_exist=False)
+    outcomes = session.query(lambda midnight: midnight.notify_test(), must_exist=False)
     if session.json:
-        print_json([{"way": one.way, "sent": one.why is None, "why": one.why} for one in found])
+        print_json(
+            [
+                {"way": outcome.way, "sent": outcome.why is None, "why": outcome.why}
+                for outcome in outcomes
+            ]
+        )
     else:
-        session.print(*(f"{one.way}: {one.why or _('sent')}" for one in found))
-    return exit_codes.FAILED if any(one.why for one in found) else exit_codes.DONE
+        session.print(*(f"{outcome.way}: {outcome.why or _('sent')}" for outcome in outcomes))
+    return exit_codes.FAILED if any(outcome.why for outcome in outcomes) else exit_codes.DONE
 
 
 app.add_typer(notify, name="notify")

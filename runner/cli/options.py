@@ -1,4 +1,4 @@
-"""Arguments and options that several commands share, and how their texts are read."""
+"""Arguments and options shared by several commands, and parsers for their values."""
 
 from __future__ import annotations
 
@@ -208,32 +208,32 @@ Seed = Annotated[
 
 
 def examples(*lines: str) -> str:
-    """The epilog of a command's help; a comment behind a line is translated."""
+    """Return the epilog of a command's help; comments in the lines are translated."""
     title = _("Example:") if len(lines) == 1 else _("Examples:")
-    told = [title]
+    parts = [title]
     for line in lines:
         typed, sign, comment = line.partition("# ")
-        told.append(f"  {typed}{sign}{_(comment) if comment else ''}")
-    return "\b\n" + "\n".join(told)
+        parts.append(f"  {typed}{sign}{_(comment) if comment else ''}")
+    return "\b\n" + "\n".join(parts)
 
 
 def read_faults(texts: Iterable[str] | None) -> dict[str, float]:
-    """``["drop=0.05"]`` as ``{"drop": 0.05}``; the simulator checks kinds and ranges.
+    """Parse ``["drop=0.05"]`` into ``{"drop": 0.05}``; the simulator checks kinds and ranges.
 
     Raises:
-        ConfigError: A text is no KIND=P.
+        ConfigError: A text does not have the form KIND=P.
     """
-    found = {}
+    faults = {}
     for text in texts or ():
         kind, _sign, value = text.partition("=")
         try:
-            found[kind.strip()] = float(value)
+            faults[kind.strip()] = float(value)
         except ValueError:
             remedy = _("write a kind and a probability, as in --fault drop=0.05")
             raise ConfigError(
                 _("{text!r} is not a fault").format(text=text), where="--fault", remedy=remedy
             ) from None
-    return found
+    return faults
 
 
 _AGE = re.compile(r"(\d+)\s*([mhdw])")
@@ -241,22 +241,22 @@ _MS = {"m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 7 * 86_400_000}
 
 
 def read_age(text: str) -> int:
-    """``30d`` in milliseconds.
+    """Parse ``30d`` into milliseconds.
 
     Raises:
-        ConfigError: The text is no age.
+        ConfigError: The text is not a valid age.
     """
-    if (found := _AGE.fullmatch(text.strip())) is None:
+    if (match := _AGE.fullmatch(text.strip())) is None:
         remedy = _("write a number of minutes, hours, days or weeks: 90m, 12h, 30d, 8w")
         raise ConfigError(_("{text!r} is not an age").format(text=text), remedy=remedy)
-    return int(found[1]) * _MS[found[2]]
+    return int(match[1]) * _MS[match[2]]
 
 
 def refuse_overwriting(output: Path, datasets: Iterable[Path]) -> None:
-    """Raise if the results would replace a file of the dataset they come from.
+    """Check that the results do not replace a file of their own dataset.
 
     Raises:
-        OutputError: They would.
+        OutputError: They would replace one.
     """
     if output.resolve() in {dataset.resolve() for dataset in datasets}:
         what = _("the results would replace the dataset they come from")

@@ -1,4 +1,4 @@
-"""Where the results of a batch go, as it was given on the command line."""
+"""The options that name the output file of a batch."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from runner.language import _
 
 @dataclass(frozen=True, slots=True)
 class OutputTarget:
-    """Where the results go, if anywhere.
+    """The output file, if there is one.
 
     Attributes:
-        path: The file of the results; None: they are not exported.
-        errors: The file of the requests that failed, for results as the OpenAI Batch API has them.
-        details: Whether to add the account, the call and the reply of each row.
+        path: The file for results; None: there is no export.
+        errors: The file for failed requests, with results in the format of the OpenAI Batch API.
+        details: Whether to add each row's account, call and reply.
     """
 
     path: Path | None = None
@@ -27,19 +27,19 @@ class OutputTarget:
     details: bool = False
 
     def to_argv(self) -> list[str | Path]:
-        """The options that name the same target again."""
+        """Return the options that name the same target again."""
         named = (("-o", self.path), ("--errors", self.errors))
         return [word for name, path in named if path for word in (name, path)]
 
     def as_json(self, rows: int | None) -> dict[str, Any] | None:
-        """The file and how many rows were written to it; None if nothing is exported."""
+        """Return the file and its number of rows; None if there is no export."""
         return {"path": str(self.path), "rows": rows} if self.path else None
 
     def check(self, kind: str, rows: int, sources: Iterable[Path]) -> None:
-        """Check that results of `kind` can be written, and replace none of `sources`.
+        """Check that results of `kind` can be written and do not replace any of `sources`.
 
         Raises:
-            OutputError: They cannot be written, or not in this format.
+            OutputError: They cannot be written there, or not in this format.
         """
         from runner.app.targets import check_target  # noqa: PLC0415 - a plain run writes nothing
 
@@ -52,7 +52,7 @@ class OutputTarget:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file, which appears whole or not at all.
+    """Write a text file atomically.
 
     Raises:
         OutputError: It cannot be written.

@@ -1,4 +1,4 @@
-"""Commands that tell what a dataset would take: plan, rehearse, try."""
+"""Commands that estimate or try a dataset: plan, rehearse, try."""
 
 from __future__ import annotations
 
@@ -75,21 +75,23 @@ def plan(
     wanted = DatasetArguments.of(dataset, input_format, encoding, sheet, where, sample, limit)
     job = JobArguments(jobfile, wanted, model, constant_prompt, dedupe)
     checked, now = ReusePolicy(fresh).apply(check(session, job)), SystemClock().now()
-    found = session.query(lambda midnight: _planned(session, midnight, checked), must_exist=False)
+    estimate = session.query(
+        lambda midnight: _planned(session, midnight, checked), must_exist=False
+    )
     if session.json:
-        print_json(as_json.plan(found) | {"data_use": account_json.data_uses(session.settings)})
+        print_json(as_json.plan(estimate) | {"data_use": account_json.data_uses(session.settings)})
         return exit_codes.DONE
     from runner.cli.render.layout import facts
     from runner.wording import fmt, plan_messages
 
-    models = fmt.model_names(found.models)
+    models = fmt.model_names(estimate.models)
     session.print(
         _("{name} on {models}: what it would cost; nothing was spent").format(
-            name=found.name, models=models
+            name=estimate.name, models=models
         )
     )
-    session.print(facts(plan_messages.plan(found, now)))
-    if (advice := plan_messages.packing_advice(found)) is not None:
+    session.print(facts(plan_messages.plan(estimate, now)))
+    if (advice := plan_messages.packing_advice(estimate)) is not None:
         session.print(advice)
     session.print(
         _("try it in virtual time: {command}").format(

@@ -1,4 +1,4 @@
-"""Commands about what is known of providers: presets show, presets update."""
+"""Commands for provider presets: presets show, presets update."""
 
 from __future__ import annotations
 
@@ -36,17 +36,17 @@ def show(
 
     session = session_of(context)
     if name is not None:
-        found = known_preset(name, session.settings)
+        known = known_preset(name, session.settings)
         if session.json:
-            print_json(preset_json.preset(found))
+            print_json(preset_json.preset(known))
             return exit_codes.DONE
         from runner.cli.render import preset_views
 
-        session.print(preset_views.preset(found, SystemClock().now()))
+        session.print(preset_views.preset(known, SystemClock().now()))
         return exit_codes.DONE
     every = known_presets(session.settings)
     if session.json:
-        print_json([preset_json.preset(one) for one in every])
+        print_json([preset_json.preset(each) for each in every])
         return exit_codes.DONE
     from runner.cli.render import preset_views
 
@@ -73,13 +73,13 @@ def update(
     from runner.cli import preset_json
 
     session = session_of(context)
-    found = run_async(lambda: update_presets(source, os.environ))
+    result = run_async(lambda: update_presets(source, os.environ))
     if session.json:
-        print_json(preset_json.update(found))
+        print_json(preset_json.update(result))
         return exit_codes.DONE
     from runner.cli.render import preset_views
 
-    session.print(preset_views.update(found))
+    session.print(preset_views.update(result))
     return exit_codes.DONE
 
 

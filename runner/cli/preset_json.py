@@ -1,4 +1,4 @@
-"""Presets as JSON, for `midnight presets --json`."""
+"""Presets as JSON objects, for `midnight presets --json`."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from runner.core.period import spell
 from runner.providers.presets import QuotaTable
 
 
-def preset(found: KnownPreset) -> dict[str, Any]:
-    """A preset as it is used, and where it is from."""
-    about = found.preset
+def preset(known: KnownPreset) -> dict[str, Any]:
+    """Return the effective preset with its origin."""
+    effective = known.preset
     return {
-        "name": about.name,
-        "title": about.title,
-        "as_of": about.as_of or None,
-        "source": about.source or None,
-        "origin": found.origin,
-        "corrected": found.corrected,
-        "data_use": about.data_use,
-        "data_note": about.data_note or None,
-        "base_url": about.base_url,
-        "token_url": about.token_url,
-        "balance_url": about.balance_url,
-        "quotas": {table.name: _quota(table) for table in about.tables},
-        "prices": dict(about.prices),
-        "response_format": sorted(about.response_format),
-        "error_rules": len(about.rules),
+        "name": effective.name,
+        "title": effective.title,
+        "as_of": effective.as_of or None,
+        "source": effective.source or None,
+        "origin": known.origin,
+        "corrected": known.corrected,
+        "data_use": effective.data_use,
+        "data_note": effective.data_note or None,
+        "base_url": effective.base_url,
+        "token_url": effective.token_url,
+        "balance_url": effective.balance_url,
+        "quotas": {table.name: _quota(table) for table in effective.tables},
+        "prices": dict(effective.prices),
+        "response_format": sorted(effective.response_format),
+        "error_rules": len(effective.rules),
     }
 
 
@@ -41,6 +41,6 @@ def _quota(table: QuotaTable) -> dict[str, Any]:
     }
 
 
-def update(found: Update) -> dict[str, Any]:
-    """What an update has done."""
-    return {"path": str(found.path), "presets": dict(found.changes), "moved": dict(found.moved)}
+def update(update: Update) -> dict[str, Any]:
+    """Return the result of an update."""
+    return {"path": str(update.path), "presets": dict(update.changes), "moved": dict(update.moved)}

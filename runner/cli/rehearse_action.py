@@ -1,4 +1,4 @@
-"""`midnight rehearse`: from its arguments to the account of the rehearsal."""
+"""`midnight rehearse`: runs the rehearsal and prints its result."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from runner.wording import fmt
 
 @dataclass(frozen=True, slots=True)
 class RehearsalRequest:
-    """What `midnight rehearse` was asked for; `changes` has None for what was not given."""
+    """The options of `midnight rehearse`; `changes` has None for those not given."""
 
     job: JobArguments
     target: OutputTarget
@@ -34,7 +34,7 @@ class RehearsalRequest:
 
 
 def rehearse_batch(session: Session, request: RehearsalRequest) -> int:
-    """Check, rehearse, and print the account of it; the exit code."""
+    """Check, rehearse, and print the result; return the exit code."""
     start = read_moment(request.start)
     given = {name: value for name, value in request.changes.items() if value is not None}
     simulator = configured_simulator(session.settings, **given)
@@ -44,7 +44,7 @@ def rehearse_batch(session: Session, request: RehearsalRequest) -> int:
     view, began = rehearsal_view.RehearsalView(session.out, rows), time.monotonic()
     with view:
         view.heading()
-        found = rehearse(
+        rehearsal = rehearse(
             session.settings,
             checked,
             simulator,
@@ -54,18 +54,18 @@ def rehearse_batch(session: Session, request: RehearsalRequest) -> int:
             watcher=view,
             on_provider=view.provider,
         )
-        view.finish(found)
+        view.finish(rehearsal)
     if request.html:
-        write_text(request.html, found.page)
-    _print(session, request, found, time.monotonic() - began)
-    return code_of(found.ran)
+        write_text(request.html, rehearsal.page)
+    _print(session, request, rehearsal, time.monotonic() - began)
+    return code_of(rehearsal.ran)
 
 
 def read_moment(text: str | None) -> int:
-    """An ISO 8601 moment in ms since the epoch; the present one without a text.
+    """Parse an ISO 8601 time into ms since the epoch; without a text, return the current time.
 
     Raises:
-        ConfigError: It is no moment.
+        ConfigError: It is not a valid time.
     """
     if text is None:
         return SystemClock().now()
@@ -78,15 +78,17 @@ def read_moment(text: str | None) -> int:
         ) from None
 
 
-def _print(session: Session, request: RehearsalRequest, found: Rehearsal, real_s: float) -> None:
+def _print(
+    session: Session, request: RehearsalRequest, rehearsal: Rehearsal, real_s: float
+) -> None:
     if session.json:
-        value = report_json.rehearsal(found, real_s)
-        value["output"] = request.target.as_json(found.rows_written)
+        value = report_json.rehearsal(rehearsal, real_s)
+        value["output"] = request.target.as_json(rehearsal.rows_written)
         print_json(value)
         return
     written = None
     if path := request.target.path:
-        written = report_tables.written(path, found.rows_written, found.ran.batches[0])
-    session.print(rehearsal_view.closing(found, real_s, written))
+        written = report_tables.written(path, rehearsal.rows_written, rehearsal.ran.batches[0])
+    session.print(rehearsal_view.closing(rehearsal, real_s, written))
     again = session.command("run", *request.job.to_argv(), "-o")
     session.print(_("for real: {again} OUT").format(again=again))

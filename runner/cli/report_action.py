@@ -1,4 +1,4 @@
-"""`midnight report`: from its arguments to a table, a file, or lines for a machine."""
+"""`midnight report`: prints a table or machine-readable lines, or writes a file."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ReportRequest:
-    """What `midnight report` was asked for, as it was given."""
+    """The options of `midnight report`, as given."""
 
     batch: str | None
     by: tuple[str, ...]
@@ -41,7 +41,7 @@ class ReportRequest:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What was read: the report, the page if one is wanted, and what is shown below a table."""
+    """The data read: the report, the page if requested, and what is shown below the table."""
 
     report: Report
     page: str | None
@@ -50,46 +50,46 @@ class _Found:
 
 
 def show_report(session: Session, request: ReportRequest) -> int:
-    """Read, and print or write; the exit code.
+    """Read the report, and print or write it; return the exit code.
 
     Raises:
-        ConfigError: A key or a day is none.
+        ConfigError: A key or a day is invalid.
         OutputError: A file cannot be written.
     """
     if request.csv and session.json:
         raise typer.BadParameter(_("--csv and --json exclude each other: name one of them"))
-    found = session.query(lambda midnight: _read(midnight, request))
-    if request.html and found.page is not None:
-        write_text(request.html, found.page)
+    result = session.query(lambda midnight: _read(midnight, request))
+    if request.html and result.page is not None:
+        write_text(request.html, result.page)
     if request.parquet:
-        _write_parquet(request.parquet, found.report)
+        _write_parquet(request.parquet, result.report)
     if session.json:
-        print_json(report_json.report(found.report, found.quality, found.quota))
+        print_json(report_json.report(result.report, result.quality, result.quota))
     elif request.csv:
-        columns, rows = report_json.rows(found.report)
+        columns, rows = report_json.rows(result.report)
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(columns)
         writer.writerows(rows)
     else:
-        _print(session, request, found)
+        _print(session, request, result)
     return exit_codes.DONE
 
 
-def _print(session: Session, request: ReportRequest, found: _Found) -> None:
+def _print(session: Session, request: ReportRequest, result: _Found) -> None:
     from runner.cli.render import quota_tables, report_tables  # noqa: PLC0415 - not for --json
 
     for path in filter(None, (request.html, request.parquet)):
         session.print(_("written: {path}").format(path=path))
     if request.html or request.parquet:
         return
-    session.print(report_tables.report(found.report))
-    session.print(*quota_tables.credit_lines(found.quota, SystemClock().now()))
-    if found.quality is not None:
+    session.print(report_tables.report(result.report))
+    session.print(*quota_tables.credit_lines(result.quota, SystemClock().now()))
+    if result.quality is not None:
         from runner.cli.render.agreement_tables import quality  # noqa: PLC0415
 
-        batch = found.report.wanted.batch
+        batch = result.report.wanted.batch
         review = session.command("review", str(batch.id) if batch else "")
-        session.print(*quality(found.quality, review))
+        session.print(*quality(result.quality, review))
 
 
 async def _read(midnight: Application, request: ReportRequest) -> _Found:
@@ -117,7 +117,7 @@ def _wanted(request: ReportRequest, only: object) -> Wanted:
 
 
 def _day(text: str | None, option: str) -> str:
-    """``2026-11-24`` as it is, ``7d`` as the day that was so long ago, none as none."""
+    """Parse ``2026-11-24``, or ``7d`` into the day before that time; no text gives no day."""
     if not text:
         return ""
     try:

@@ -1,4 +1,4 @@
-"""Reports as JSON and CSV: the ledger by day, how far answers agree, and a rehearsal of both."""
+"""Reports as JSON and CSV: the ledger, the agreement of answers, and rehearsals."""
 
 from __future__ import annotations
 
@@ -81,6 +81,7 @@ def report(
         "days": [line(one) for one in found.days],
         "total": line(found.total),
         "hours": {day: list(numbers) for day, numbers in found.hours.items()},
+        "zones": dict(found.zones),
         "credits": {
             line.window.account: account_json.credits_of(line.credits)
             for line in quota
@@ -95,109 +96,111 @@ def report(
     }
 
 
-def line(found: Line) -> dict[str, Any]:
-    """One line: its labels, then its figures; null where something is not known."""
-    figures = found.figures
-    per_call, latency, share = figures.rows_per_call, figures.mean_latency_s, found.share
-    reckoned = {
+def line(line: Line) -> dict[str, Any]:
+    """Return one line: its labels, then its figures; null if a figure is not known."""
+    figures = line.figures
+    per_call, latency, share = figures.rows_per_call, figures.mean_latency_s, line.share
+    computed = {
         "rows_per_call": None if per_call is None else round(per_call, 2),
         "tokens": figures.tokens,
         "mean_latency_s": None if latency is None else round(latency, 3),
-        "spent": found.spent,
-        "limit": found.limit,
+        "spent": line.spent,
+        "limit": line.limit,
         "share_of_allowance": None if share is None else round(share, 4),
-        "credits": account_json.in_credits(figures.credits) if found.paid else None,
-        "balance": account_json.in_credits(found.balance),
+        "credits": account_json.in_credits(figures.credits) if line.paid else None,
+        "balance": account_json.in_credits(line.balance),
     }
-    own = {name: reckoned[name] if name in reckoned else getattr(figures, name) for name in FIGURES}
-    return {**found.labels, **own}
+    own = {name: computed[name] if name in computed else getattr(figures, name) for name in FIGURES}
+    return {**line.labels, **own}
 
 
-def rows(found: Report) -> tuple[list[str], list[list[Any]]]:
-    """The lines as a table: the names of its columns, and its rows."""
-    labels = list(found.lines[0].labels) if found.lines else [key.value for key in found.wanted.by]
+def rows(report: Report) -> tuple[list[str], list[list[Any]]]:
+    """Return the lines as a table: the names of its columns, and its rows."""
+    labels = (
+        list(report.lines[0].labels) if report.lines else [key.value for key in report.wanted.by]
+    )
     columns = [*labels, *FIGURES]
-    return columns, [[line(one)[name] for name in columns] for one in found.lines]
+    return columns, [[line(each)[name] for name in columns] for each in report.lines]
 
 
-def day(found: DayReport) -> dict[str, Any]:
-    """One line of the ledger; `share_of_allowance` is from 0 to 1, or null if unknown.
+def day(day: DayReport) -> dict[str, Any]:
+    """Return one day of the ledger; `share_of_allowance` is 0 or more, null if unknown.
 
-    `credits` is what the calls cost, `balance` what was left at the end of the day; null where no
-    balance is known.
+    `credits` is the cost of the calls, `balance` the credits left at the end of the day; both are
+    null if no balance is known.
     """
-    reckoned = {
-        "model": found.model or None,
-        "rows_per_call": round(found.rows / found.succeeded, 2) if found.succeeded else None,
-        "tokens": found.tokens,
-        "share_of_allowance": share_of(found),
-        "credits": account_json.in_credits(found.credits),
-        "balance": account_json.in_credits(found.balance),
+    computed = {
+        "model": day.model or None,
+        "rows_per_call": round(day.rows / day.succeeded, 2) if day.succeeded else None,
+        "tokens": day.tokens,
+        "share_of_allowance": share_of(day),
+        "credits": account_json.in_credits(day.credits),
+        "balance": account_json.in_credits(day.balance),
     }
     return {
-        name: reckoned[name] if name in reckoned else getattr(found, name) for name in DAY_COLUMNS
+        name: computed[name] if name in computed else getattr(day, name) for name in DAY_COLUMNS
     }
 
 
-def share_of(found: DayReport) -> float | None:
-    """How much of the day's allowance was spent, from 0 to 1."""
-    if found.spent is None or not found.limit:
+def share_of(day: DayReport) -> float | None:
+    """Return the used share of the day's allowance; None if unknown."""
+    if day.spent is None or not day.limit:
         return None
-    return round(found.spent / found.limit, 4)
+    return round(day.spent / day.limit, 4)
 
 
-def rehearsal(found: Rehearsal, real_s: float) -> dict[str, Any]:
-    """A rehearsal."""
-    return as_json.ran(found.ran, ()) | {
-        "days": [day(each) for each in found.days],
-        "provider": simulator_json.stats(found.provider),
-        "started_at": iso(found.started_at),
-        "ended_at": iso(found.ended_at),
-        "virtual_s": (found.ended_at - found.started_at) / 1000,
+def rehearsal(result: Rehearsal, real_s: float) -> dict[str, Any]:
+    """Return a rehearsal."""
+    return as_json.ran(result.ran, ()) | {
+        "days": [day(each) for each in result.days],
+        "provider": simulator_json.stats(result.provider),
+        "started_at": iso(result.started_at),
+        "ended_at": iso(result.ended_at),
+        "virtual_s": (result.ended_at - result.started_at) / 1000,
         "real_s": round(real_s, 3),
     }
 
 
-def pair(found: Pair) -> dict[str, Any]:
-    """Two raters; their kappa is null where it is not defined."""
+def pair(raters: Pair) -> dict[str, Any]:
+    """Return the agreement of two raters; their kappa is null if undefined."""
     return {
-        "raters": [found.first, found.second],
-        "rows": found.rows,
-        "agreed": found.agreed,
-        "cohen_kappa": found.kappa,
+        "raters": [raters.first, raters.second],
+        "rows": raters.rows,
+        "agreed": raters.agreed,
+        "cohen_kappa": raters.kappa,
     }
 
 
-def review(found: Quality) -> dict[str, Any]:
-    """What people have looked at, what is left to look at, and how often the models were right."""
+def review(quality: Quality) -> dict[str, Any]:
+    """Return the numbers of reviewed and remaining rows, and the models' accuracy."""
     return {
-        "to_review": found.to_review,
-        "reviewed": sum(rows for _, rows in found.reviewed),
-        "reviewers": [{"name": name, "rows": rows} for name, rows in found.reviewed],
-        "accuracy": None if found.people is None else accuracy(found.people, "person"),
+        "to_review": quality.to_review,
+        "reviewed": sum(rows for _, rows in quality.reviewed),
+        "reviewers": [{"name": name, "rows": rows} for name, rows in quality.reviewed],
+        "accuracy": None if quality.people is None else accuracy(quality.people, "person"),
     }
 
 
-def agreement(found: Agreement) -> dict[str, Any]:
-    """How far answers agree; a kappa is null where it is not defined."""
+def agreement(figures: Agreement) -> dict[str, Any]:
+    """Return the agreement of answers; a kappa is null if undefined."""
     return {
-        "rows": found.rows,
-        "pairs": [pair(each) for each in found.pairs],
-        "fleiss_kappa": found.fleiss,
-        "fleiss_rows": found.fleiss_rows,
-        "accuracy": None if found.accuracy is None else accuracy(found.accuracy, "gold"),
+        "rows": figures.rows,
+        "pairs": [pair(each) for each in figures.pairs],
+        "fleiss_kappa": figures.fleiss,
+        "fleiss_rows": figures.fleiss_rows,
+        "accuracy": None if figures.accuracy is None else accuracy(figures.accuracy, "gold"),
     }
 
 
-def accuracy(found: Accuracy, right: str) -> dict[str, Any]:
-    """The models' answers against those that are right, which are of `right`."""
+def accuracy(figures: Accuracy, right: str) -> dict[str, Any]:
+    """Return the accuracy of the models; `right` names the source of the right answers."""
     return {
-        "rows": found.rows,
-        "correct": found.correct,
-        "missing": found.missing,
-        "share": found.share,
+        "rows": figures.rows,
+        "correct": figures.correct,
+        "missing": figures.missing,
+        "share": figures.share,
         "confusion": [
             {right: gold, "answer": answer, "rows": count}
-            for (gold, answer), count in found.confusion.items()
+            for (gold, answer), count in figures.confusion.items()
         ],
     }

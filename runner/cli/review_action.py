@@ -1,4 +1,4 @@
-"""`midnight review`: on a terminal, by files, or as a list for a machine."""
+"""`midnight review`: on a terminal, through files, or as a list in JSON."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ReviewRequest:
-    """What `midnight review` was asked for, as it was given."""
+    """The options of `midnight review`, as given."""
 
     batch: str
     row: int | None
@@ -33,10 +33,10 @@ class ReviewRequest:
     target: Path | None
 
     def check(self) -> None:
-        """Refuse options that contradict each other.
+        """Refuse contradictory options.
 
         Raises:
-            ConfigError: They do.
+            ConfigError: Two options contradict each other.
         """
         chosen = self.every or self.where or self.sample
         if self.source and (self.target or self.row or chosen):
@@ -47,7 +47,7 @@ class ReviewRequest:
             raise ConfigError(what, where="review", remedy=_("leave out one of them"))
 
     def to_argv(self) -> list[str]:
-        """The arguments that ask for the same again."""
+        """Return the arguments that repeat the same command."""
         row = [str(self.row)] if self.row else []
         every = ["--all"] if self.every else []
         where = [word for text in self.where for word in ("--where", text)]
@@ -57,7 +57,7 @@ class ReviewRequest:
 
     @property
     def wanted(self) -> Wanted:
-        """Which rows it is about."""
+        """The query for the rows."""
         from runner.app.review_rows import Wanted  # noqa: PLC0415 - not for --help
         from runner.files import parse_selection  # noqa: PLC0415
 
@@ -65,11 +65,11 @@ class ReviewRequest:
 
 
 def review(session: Session, request: ReviewRequest) -> int:
-    """Go through rows, or read or write them; the exit code.
+    """Review rows on the terminal, or export or import them; return the exit code.
 
     Raises:
         ConfigError: There is no terminal, or options contradict each other.
-        InputError: A file of answers cannot be read, or has one that is not valid.
+        InputError: A file of answers cannot be read, or has an invalid answer.
         OutputError: A file cannot be written.
     """
     from runner.cli.render import keys  # noqa: PLC0415 - not for --help
@@ -112,15 +112,19 @@ async def _find(
 
 
 async def _list(session: Session, midnight: Application, request: ReviewRequest) -> None:
-    """Print which rows are left, for a machine."""
+    """Print the numbers of the rows left, as JSON."""
     reviewing = await _begin(midnight, request)
-    found = await _find(session, midnight, reviewing, request)
-    value = {"to_review": len(found.left), "reviewed": len(found.reviewed), "rows": found.left}
+    selected = await _find(session, midnight, reviewing, request)
+    value = {
+        "to_review": len(selected.left),
+        "reviewed": len(selected.reviewed),
+        "rows": selected.left,
+    }
     print_json({"batch": reviewing.batch.id, **value})
 
 
 async def _export(session: Session, midnight: Application, request: ReviewRequest) -> None:
-    """Write the rows that are left to a file."""
+    """Write the rows left to a file."""
     from runner.app.review_files import write_rows  # noqa: PLC0415
     from runner.files import check_output  # noqa: PLC0415
     from runner.wording import fmt  # noqa: PLC0415
@@ -132,8 +136,8 @@ async def _export(session: Session, midnight: Application, request: ReviewReques
         raise OutputError(what, where=str(path), remedy=remedy)
     check_output(path)
     reviewing = await _begin(midnight, request)
-    found = await _find(session, midnight, reviewing, request)
-    rows = await write_rows(reviewing, found.left, path)
+    selected = await _find(session, midnight, reviewing, request)
+    rows = await write_rows(reviewing, selected.left, path)
     if session.json:
         print_json({"batch": reviewing.batch.id, "path": str(path), "rows": rows})
         return
@@ -148,45 +152,49 @@ async def _import(session: Session, midnight: Application, request: ReviewReques
     from runner.wording import fmt  # noqa: PLC0415
 
     reviewing = await _begin(midnight, request)
-    found = await read_answers(reviewing, request.source or Path())
+    result = await read_answers(reviewing, request.source or Path())
     if session.json:
-        counted = {"recorded": found.recorded, "unchanged": found.unchanged, "empty": found.empty}
+        counted = {
+            "recorded": result.recorded,
+            "unchanged": result.unchanged,
+            "empty": result.empty,
+        }
         print_json({"batch": reviewing.batch.id, **counted})
     else:
-        told = _("{answers} by {name} stored, {known} known already, {rows} without an answer")
+        template = _("{answers} by {name} stored, {known} known already, {rows} without an answer")
         session.print(
-            told.format(
-                answers=fmt.count(found.recorded, "answer"),
+            template.format(
+                answers=fmt.count(result.recorded, "answer"),
                 name=reviewing.reviewer,
-                known=fmt.number(found.unchanged),
-                rows=fmt.count(found.empty, "row"),
+                known=fmt.number(result.unchanged),
+                rows=fmt.count(result.empty, "row"),
             )
         )
-    if found.recorded:
+    if result.recorded:
         await _write_output(session, midnight, reviewing)
 
 
 def _by_hand(session: Session, request: ReviewRequest) -> None:
-    """Go through the rows with keys; the database is open only while it is used."""
+    """Review the rows on the terminal; the database is open only during each step."""
     from runner.cli.render.review_view import ended, nothing_left  # noqa: PLC0415
 
     async def found_rows(midnight: Application) -> tuple[Reviewing, Found]:
         reviewing = await _begin(midnight, request, reopens=True)
         return reviewing, await _find(session, midnight, reviewing, request)
 
-    reviewing, found = session.query(found_rows)
-    if not found.left:
-        session.print(nothing_left(reviewing.batch, found))
+    reviewing, selected = session.query(found_rows)
+    if not selected.left:
+        session.print(nothing_left(reviewing.batch, selected))
         return
     again = request.row is not None
-    last, given = session.run(lambda: _go_through(session, reviewing, found, again=again))
+    last, given = session.run(lambda: _go_through(session, reviewing, selected, again=again))
     session.print(*ended(last, given, session.command("review", *request.to_argv())))
 
 
 async def _go_through(
-    session: Session, reviewing: Reviewing, found: Found, *, again: bool
+    session: Session, reviewing: Reviewing, selected: Found, *, again: bool
 ) -> tuple[ReviewView, int]:
-    """What was shown last, and how many answers were given."""
+    """Review the rows; return the last screen, and the number of answers given."""
     from runner.cli.render.review_terminal import ReviewTerminal  # noqa: PLC0415
     from runner.cli.render.review_view import draw  # noqa: PLC0415
     from runner.cli.review_session import ReviewSession  # noqa: PLC0415
@@ -199,7 +207,7 @@ async def _go_through(
 
     steps = ReviewSession(
         reviewing,
-        found,
+        selected,
         terminal.key,
         lambda view: draw(session.out, view),
         view_all,
@@ -214,23 +222,23 @@ async def _go_through(
 
 
 async def _view_all(session: Session, reviewing: Reviewing, number: int) -> None:
-    """Show the story of a row in the system's pager."""
+    """Show the history of a row in the system's pager."""
     from runner.cli.render import story_view  # noqa: PLC0415
     from runner.clock import SystemClock  # noqa: PLC0415
 
     async with session.open() as midnight:
-        found = await midnight.story(reviewing.batch, number)
+        story = await midnight.story(reviewing.batch, number)
     with session.out.pager(styles=False):
-        session.out.print(story_view.story(found, SystemClock().now()))
+        session.out.print(story_view.story(story, SystemClock().now()))
 
 
 async def _write_output(session: Session, midnight: Application, reviewing: Reviewing) -> None:
-    """Write the output that the batch remembers, if it does."""
+    """Write the output file of the batch, if it has one."""
     batch = await midnight.batch(str(reviewing.batch.id))
     rows = await midnight.write_output(batch)
     if rows and batch.output and not session.json:
         from runner.wording import fmt  # noqa: PLC0415
 
         place = fmt.place(to_path(batch.output))
-        told = _("output: {path} ({rows})").format(path=place, rows=fmt.count(rows, "row"))
-        session.print(told)
+        sentence = _("output: {path} ({rows})").format(path=place, rows=fmt.count(rows, "row"))
+        session.print(sentence)

@@ -1,4 +1,4 @@
-"""The command with which people look at rows, and answer them."""
+"""The command to review rows."""
 
 from __future__ import annotations
 

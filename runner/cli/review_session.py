@@ -1,4 +1,4 @@
-"""A person goes through rows with keys: what each key does, and which row is shown next."""
+"""A review on the terminal: the effect of each key, and the order of rows."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ ViewAll = Callable[[int], Awaitable[None]]
 
 @dataclass(slots=True)
 class ReviewSession:
-    """The way of one person through the rows that were found.
+    """One person's pass through the rows to review.
 
     Attributes:
-        reviewing: What is asked, and where answers go.
-        found: The numbers of the rows; those that are left are gone through in their order.
+        reviewing: Reads questions and stores answers.
+        found: The numbers of the rows; those left are shown in order.
         key: Waits for the next key.
-        draw: Shows how things stand.
-        view_all: Shows all that is known of a row.
-        again: Whether rows that somebody has answered are shown, too.
-        given: How many answers were given, less those of them that were taken back.
-        has_changed: Whether an answer was given or taken back.
+        draw: Draws the screen.
+        view_all: Shows everything known about a row.
+        again: Whether reviewed rows are shown too.
+        given: The number of answers given, less those undone.
+        has_changed: Whether an answer was given or undone.
     """
 
     reviewing: Reviewing
@@ -56,10 +56,10 @@ class ReviewSession:
     _over: bool = False
 
     async def run(self) -> ReviewView:
-        """Go through the rows until there is none left, or somebody ends it; what was shown last.
+        """Review the rows until none is left or the user ends it; return the last screen.
 
         Raises:
-            NotFoundError: The batch was deleted meanwhile.
+            NotFoundError: The batch was deleted in the meantime.
         """
         self._numbers = list(self.found.left)
         self._left, self._reviewed = set(self.found.left), set(self.found.reviewed)
@@ -72,11 +72,11 @@ class ReviewSession:
             if key == REDRAW:
                 continue
             if question is None:
-                moved = await self._press_at_the_end(_plain(key))
+                moved = await self._press_at_the_end(_normalised(key))
             elif self._edited is not None:
-                moved = await self._write(question, key)
+                moved = await self._edit(question, key)
             else:
-                moved = await self._press(question, _plain(key))
+                moved = await self._press(question, _normalised(key))
             if self._over:
                 return self._view(question)
             if moved:
@@ -98,7 +98,7 @@ class ReviewSession:
         )
 
     async def _next(self) -> Question | None:
-        """The next row that nobody has answered, not even meanwhile."""
+        """Return the next row without a review, checking for new reviews; None if there is none."""
         while self._at < len(self._numbers):
             number = self._numbers[self._at]
             if number in self._left:
@@ -107,8 +107,8 @@ class ReviewSession:
                     self._begin(question)
                     return question
                 self._count([number])
-                told = _("row {number} was answered by {name} meanwhile")
-                self._say(told.format(number=number, name=question.review.reviewer))
+                template = _("row {number} was answered by {name} meanwhile")
+                self._say(template.format(number=number, name=question.review.reviewer))
             self._at += 1
         return None
 
@@ -124,7 +124,7 @@ class ReviewSession:
         return False
 
     async def _press(self, question: Question, key: str) -> bool:
-        """Do what a key stands for; whether another row is to be shown."""
+        """Handle a key; return whether to show another row."""
         self._say("")
         match key:
             case "q":
@@ -139,13 +139,15 @@ class ReviewSession:
             case "e":
                 self._edited = EditedText.of(question.suggested or "")
             case "enter":
-                return await self._keep(question)
+                return await self._accept(question)
             case _:
                 return await self._choose(question, key)
         return False
 
     async def _choose(self, question: Question, key: str) -> bool:
-        answer = next((one.answer for one in self.reviewing.choices if one.key == key), None)
+        answer = next(
+            (choice.answer for choice in self.reviewing.choices if choice.key == key), None
+        )
         if answer is None:
             return False
         if self._chosen is None:
@@ -153,18 +155,18 @@ class ReviewSession:
         self._chosen ^= {answer}
         return False
 
-    async def _keep(self, question: Question) -> bool:
-        """Record what is chosen, or the answer that counts now."""
+    async def _accept(self, question: Question) -> bool:
+        """Record the chosen labels, or else the answer in effect."""
         if self._chosen is not None:
-            labels = [one for one in self.reviewing.spec.labels if one in self._chosen]
+            labels = [label for label in self.reviewing.spec.labels if label in self._chosen]
             return await self._record(question, orjson.dumps(labels).decode())
         if question.suggested is None:
             return False
         return await self._record(question, question.suggested)
 
-    async def _write(self, question: Question, key: str) -> bool:
-        """Go on with the text that is being written."""
-        assert self._edited is not None  # noqa: S101 - as the caller sees to
+    async def _edit(self, question: Question, key: str) -> bool:
+        """Handle a key while a text is being edited."""
+        assert self._edited is not None  # noqa: S101 - guaranteed by the caller
         self._say("")
         if key == "escape":
             self._edited = None
@@ -176,20 +178,20 @@ class ReviewSession:
 
     async def _record(self, question: Question, text: str) -> bool:
         try:
-            found = await self.reviewing.record(question.number, text)
+            recorded = await self.reviewing.record(question.number, text)
         except InputError as error:
             self._say("; ".join(filter(None, (error.what, error.remedy))), wrong=True)
             return False
-        self._count(found.numbers)
+        self._count(recorded.numbers)
         self.given, self.has_changed = self.given + 1, True
         self._at += 1
-        alike, before = len(found.numbers) - 1, found.before
+        alike, before = len(recorded.numbers) - 1, recorded.before
         if before is not None and before != question.review:
-            told = _("{name} had answered it meanwhile; u takes yours back")
-            self._say(told.format(name=before.reviewer))
+            template = _("{name} had answered it meanwhile; u takes yours back")
+            self._say(template.format(name=before.reviewer))
         elif alike:
-            told = _("answered with it: {rows} with the same request")
-            self._say(told.format(rows=fmt.count(alike, "row")))
+            template = _("answered with it: {rows} with the same request")
+            self._say(template.format(rows=fmt.count(alike, "row")))
         return True
 
     async def _undo(self) -> bool:
@@ -203,13 +205,13 @@ class ReviewSession:
         first = numbers[0]
         if first in self._numbers:
             self._at = self._numbers.index(first)
-        else:  # of an earlier session
+        else:  # the answer is of an earlier session
             self._numbers.insert(self._at, first)
         self._say(_("taken back: row {number}").format(number=first))
         return True
 
     def _count(self, numbers: Iterable[int]) -> None:
-        """Rows that somebody has answered are left no more."""
+        """Move rows from those left to the reviewed ones."""
         self._reviewed.update(numbers)
         self._left.difference_update(numbers)
 
@@ -217,8 +219,8 @@ class ReviewSession:
         self._note, self._is_error = note, wrong
 
 
-def _plain(key: str) -> str:
-    """A key without case or width: an input method may send a digit of full width."""
+def _normalised(key: str) -> str:
+    """Return a key in lower case and normal width: input methods may send full-width digits."""
     return unicodedata.normalize("NFKC", key).lower()
 
 

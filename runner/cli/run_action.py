@@ -1,4 +1,4 @@
-"""`midnight run`: from its arguments to its exit code."""
+"""`midnight run`: queues, runs, and prints the summary."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runner import invocation
 from runner.app.reuse_policy import DEFAULT_REUSE, ReusePolicy
-from runner.cli import as_json
 from runner.cli.arguments import DatasetArguments, JobArguments
 from runner.cli.exit_codes import code_of
 from runner.cli.output_target import OutputTarget
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """What `midnight run` was asked for; without a job, everything that is queued.
+    """The options of `midnight run`; without a job, it runs everything that is queued.
 
-    `reuse_policy` is no part of `to_argv`: what it has asked again is queued by then.
+    `reuse_policy` is not part of `to_argv`, because it takes effect when the batch is queued.
     """
 
     job: JobArguments | None
@@ -47,18 +47,19 @@ class RunRequest:
 
     @property
     def effective_pace(self) -> Pace | None:
-        """The pace; with --no-wait, as fast as today allows unless a pace was given."""
+        """The given pace; with --no-wait the default is `asap`."""
         return Pace.ASAP if self.no_wait and self.pace is None else self.pace
 
     def check(self, dataset: DatasetArguments) -> None:
         """Refuse options that contradict each other, or that need a job file.
 
         Raises:
-            ConfigError: They do.
+            ConfigError: There are such options.
         """
         self.reuse_policy.check()
         if self.forever and (self.job or self.no_wait):
-            remedy = _("queue the dataset with: midnight submit JOBFILE INPUT -o OUT")
+            submit = invocation.command("submit", "JOBFILE", "INPUT", "-o", "OUT")
+            remedy = _("queue the dataset with: {command}").format(command=submit)
             raise ConfigError(
                 _("--forever works off all that is queued"), where="run", remedy=remedy
             )
@@ -66,7 +67,8 @@ class RunRequest:
             return
         words, both = dataset.to_argv(), _("name the job file and the dataset too")
         if self.target.path is not None:
-            remedy = _("{both}, or use: midnight export BATCH -o OUT").format(both=both)
+            export = invocation.command("export", "BATCH", "-o", "OUT")
+            remedy = _("{both}, or use: {command}").format(both=both, command=export)
             raise ConfigError(_("-o needs a batch to write"), where="run", remedy=remedy)
         if words:
             raise ConfigError(
@@ -74,11 +76,12 @@ class RunRequest:
             )
         if self.reuse_policy:
             what = _("--fresh and --retry-failed need a dataset")
-            remedy = _("{both}, or use: midnight retry BATCH").format(both=both)
+            retry = invocation.command("retry", "BATCH")
+            remedy = _("{both}, or use: {command}").format(both=both, command=retry)
             raise ConfigError(what, where="run", remedy=remedy)
 
     def to_argv(self) -> list[str | Path]:
-        """The arguments that ask for the same again."""
+        """Return the arguments that repeat the same command."""
         job = self.job.to_argv() if self.job else []
         pace = ["--pace", self.pace.value] if self.pace else []
         no_wait = ["--no-wait"] if self.no_wait else []
@@ -88,17 +91,17 @@ class RunRequest:
 
 @dataclass(frozen=True, slots=True)
 class RunReport:
-    """How a run ended, and today's windows of the models it called."""
+    """The result of a run, and today's windows of the models that it called."""
 
     ran: Ran
     windows: tuple[Window, ...]
 
 
 def run_batches(session: Session, request: RunRequest) -> int:
-    """Check, queue, run, export, and print how it ended; the exit code."""
+    """Check, queue, run, and print the result; return the exit code."""
     checked = None
     if request.forever and hasattr(signal, "SIGHUP"):
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a terminal that is closed does not end it
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a closed terminal must not end it
     if request.job:
         checked = check(session, request.job, request.target)
 
@@ -140,7 +143,7 @@ async def _windows(midnight: Application, ran: Ran) -> tuple[Window, ...]:
 
 @contextmanager
 def watching(console: Console, midnight: Application) -> Iterator[Watcher]:
-    """A live view with its keys on a terminal, timestamped lines anywhere else."""
+    """Show a live view with keys on a terminal, or timestamped lines elsewhere."""
     if not console.is_terminal or console.is_dumb_terminal:
         from runner.cli.render.run_log import RunLog  # noqa: PLC0415 - one is needed
 
@@ -162,6 +165,8 @@ def _print(session: Session, request: RunRequest, report: RunReport) -> None:
     resume = session.command(*request.to_argv())
     own = ran.outputs[0] if target.path and ran.outputs else None
     if session.json:
+        from runner.cli import as_json  # noqa: PLC0415 - not for people
+
         value = as_json.ran(ran, report.windows)
         value["output"] = target.as_json(own.rows if own else None)
         value["resume"] = resume if ran.left else None

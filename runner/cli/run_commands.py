@@ -1,4 +1,4 @@
-"""Commands that queue: run, submit."""
+"""Commands that queue datasets: run, submit."""
 
 from __future__ import annotations
 
@@ -119,33 +119,35 @@ def submit(
     wanted = DatasetArguments.of(dataset, input_format, encoding, sheet, where, sample, limit)
     target = OutputTarget(output, errors)
     checked = check(session, JobArguments(jobfile, wanted, model, constant_prompt, dedupe), target)
-    found = session.query(
+    submitted = session.query(
         lambda midnight: submit_checked(session, midnight, checked, policy, target),
         must_exist=False,
     )
     if session.json:
-        print_json(as_json.submitted(found))
+        print_json(as_json.submitted(submitted))
     else:
-        _show_submitted(session, found)
+        _show_submitted(session, submitted)
     return exit_codes.DONE
 
 
-def _show_submitted(session: Session, found: Submitted) -> None:
+def _show_submitted(session: Session, submitted: Submitted) -> None:
     from runner.cli.render import status_tables
     from runner.cli.render.layout import facts
     from runner.clock import SystemClock
     from runner.wording import plan_messages
 
-    word = _("queued as") if found.created else _("queued before as")
+    word = _("queued as") if submitted.created else _("queued before as")
     session.print(
-        _("{name}: {word} batch {id}").format(name=found.batch.name, word=word, id=found.batch.id)
+        _("{name}: {word} batch {id}").format(
+            name=submitted.batch.name, word=word, id=submitted.batch.id
+        )
     )
-    cost = plan_messages.cost(found.batch.rows, found.forecast, SystemClock().now())
+    cost = plan_messages.cost(submitted.batch.rows, submitted.forecast, SystemClock().now())
     session.print(facts(cost))
     go_on = (
         session.command("run")
-        if status_tables.runnable(found.batch)
-        else _how_to_resume(session, found.batch)
+        if status_tables.runnable(submitted.batch)
+        else _how_to_resume(session, submitted.batch)
     )
     session.print(_("go on with: {go_on}").format(go_on=go_on))
 

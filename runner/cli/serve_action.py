@@ -1,4 +1,4 @@
-"""`midnight serve`: from its options to its exit code."""
+"""`midnight serve`: runs the server, and returns the exit code."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from runner.server.serve import serve
 
 
 def serve_clients(session: Session, host: str, port: int) -> int:
-    """Serve until stopped; the exit code tells whether work is left."""
+    """Serve until stopped; the exit code says whether work is left."""
 
     def ready(real_port: int) -> None:
         url = url_of(host, real_port)
@@ -35,10 +35,11 @@ def serve_clients(session: Session, host: str, port: int) -> int:
     allow_more_connections()
     left = session.run(main)
     if not session.json:
-        session.print(_("stopped; what is queued goes on with the next: midnight serve, or run"))
+        told = _("stopped; what is queued goes on with: {serve}, or: {run}")
+        session.print(told.format(serve=session.command("serve"), run=session.command("run")))
     return exit_codes.WORK_LEFT if left else exit_codes.DONE
 
 
 async def add_key(midnight: Application, name: str) -> str:
-    """Make a key for a client."""
+    """Create a key for a client."""
     return await midnight.gateway().clients.add_key(name, SystemClock().now())

@@ -1,4 +1,4 @@
-"""The command `midnight serve`, the keys of its clients, and how these are set up."""
+"""The commands `midnight serve`, for the keys of its clients, and to set up client programs."""
 
 from __future__ import annotations
 
@@ -73,12 +73,17 @@ def key_list(context: typer.Context) -> int:
     from runner.wording import fmt
 
     session = session_of(context)
-    found = session.query(lambda midnight: midnight.gateway().clients.keys())
+    listed = session.query(lambda midnight: midnight.gateway().clients.keys())
     if session.json:
         print_json(
-            {"keys": [{"client": k.client, "created_at": fmt.iso(k.created_at)} for k in found]}
+            {
+                "keys": [
+                    {"client": client_key.client, "created_at": fmt.iso(client_key.created_at)}
+                    for client_key in listed
+                ]
+            }
         )
-    elif not found:
+    elif not listed:
         add = session.command("serve", "key", "add")
         session.print(_("no client has a key; make one with: {add} NAME").format(add=add))
     else:
@@ -86,9 +91,9 @@ def key_list(context: typer.Context) -> int:
         session.print(
             *(
                 _("{client}  since {when}").format(
-                    client=k.client, when=fmt.when(k.created_at, now)
+                    client=client_key.client, when=fmt.when(client_key.created_at, now)
                 )
-                for k in found
+                for client_key in listed
             )
         )
     return exit_codes.DONE

@@ -1,4 +1,4 @@
-"""A runner that the system starts: a unit of systemd, an agent of launchd, or a line for cron."""
+"""Runs the program as a service: a systemd user unit, a launchd agent, or a line for cron."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from runner.language import _
 NAME = "midnight-runner"
 LABEL = "midnight-runner.run"
 WAIT_S = 600
-"""Before it is started again: an account that is refused must not be asked every second."""
+"""The delay of a restart in s, so that a refused account is not asked every second."""
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """How the service is kept on this system.
+    """The kind of service on this system, and its files.
 
     Attributes:
         kind: ``systemd``, ``launchd``, or ``cron`` where there is neither.
-        path: The file that describes it; None for cron.
-        environment: A file of variables that it reads, for tokens; None where there is none.
+        path: The unit or agent file; None for cron.
+        environment: The file of environment variables for tokens; None if unsupported.
     """
 
     kind: str
@@ -37,7 +37,7 @@ class Service:
 
 
 def service_here(home: Path) -> Service:
-    """What this system has."""
+    """Return the kind of service that this system supports."""
     config = Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config")
     if sys.platform == "darwin":
         return Service("launchd", home / "Library" / "LaunchAgents" / f"{LABEL}.plist")
@@ -47,17 +47,17 @@ def service_here(home: Path) -> Service:
     return Service("cron", None)
 
 
-# Started in the home folder, where a runner.py of the user's would go before the package `runner`.
+# The service starts in the home folder, where a user's runner.py would shadow the package `runner`.
 _PROGRAM = ("-m", "midnight_runner")
 
 
 def command_line(options: Sequence[str]) -> list[str]:
-    """What the system is to start."""
+    """Return the command that the system starts."""
     return [sys.executable, *_PROGRAM, *options, "run", "--forever"]
 
 
 def unit_text(command: Sequence[str], environment: Path) -> str:
-    """A user unit of systemd."""
+    """Return a systemd user unit."""
     started = " ".join(_systemd_quoted(word) for word in command)
     return f"""[Unit]
 Description=Midnight Runner: works off what is queued
@@ -81,7 +81,7 @@ def _systemd_quoted(word: str) -> str:
 
 
 def agent_text(command: Sequence[str]) -> str:
-    """An agent of launchd."""
+    """Return a launchd agent."""
     words = "".join(f"    <string>{escape(word)}</string>\n" for word in command)
     return f"""<?xml version="1.0" encoding="UTF-8"?>
 <!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">
@@ -97,16 +97,16 @@ def agent_text(command: Sequence[str]) -> str:
 
 
 def cron_line(options: Sequence[str]) -> str:
-    """A line for cron: what today allows, every ten minutes."""
+    """Return a line for cron that uses today's allowance, every ten minutes."""
     command = [sys.executable, *_PROGRAM, *options, "run", "--no-wait"]
     return f"*/10 * * * * {shlex.join(command)}".replace("%", "\\%")
 
 
 def install(service: Service, options: Sequence[str]) -> list[str]:
-    """Write its file and have it started; what is told.
+    """Write the service's file and start it; return the lines to print.
 
     Raises:
-        ConfigError: The file cannot be written, or the system refuses it.
+        ConfigError: The file cannot be written, or the system command fails.
     """
     if service.path is None:
         neither = _("there is neither systemd nor launchd here; add this with: crontab -e")
@@ -120,7 +120,7 @@ def install(service: Service, options: Sequence[str]) -> list[str]:
     except OSError as error:
         what = _("the service cannot be written ({reason})").format(reason=error.strerror)
         raise ConfigError(what, where=str(service.path), remedy=_("check the folder")) from error
-    told = [_("written: {path}").format(path=service.path)]
+    lines = [_("written: {path}").format(path=service.path)]
     try:
         _start(service, service.path)
     except ConfigError as error:
@@ -133,19 +133,19 @@ def install(service: Service, options: Sequence[str]) -> list[str]:
             "a line each (NAME=VALUE), readable by you alone; then: systemctl --user "
             "restart {name}"
         ).format(environment=environment, name=NAME)
-        told += [tokens, _("to have it run while you are logged out: loginctl enable-linger")]
+        lines += [tokens, _("to have it run while you are logged out: loginctl enable-linger")]
     else:
-        told.append(
+        lines.append(
             _("it does not see the variables of this shell: name tokens as file: or keyring:")
         )
-    return told
+    return lines
 
 
 def _start(service: Service, path: Path) -> None:
-    """Have the system start it, now and from then on.
+    """Have the system start the service now and at every login.
 
     Raises:
-        ConfigError: The system refuses it.
+        ConfigError: The system command fails.
     """
     if service.kind == "systemd":
         _call("systemctl", "--user", "daemon-reload")
@@ -155,21 +155,21 @@ def _start(service: Service, path: Path) -> None:
 
 
 def status(service: Service) -> str:
-    """Whether it is installed, and at work."""
+    """Return whether the service is installed and running."""
     if service.path is None or not service.path.exists():
         return _("not installed")
     words = {
         "systemd": ("systemctl", "--user", "is-active", NAME),
         "launchd": ("launchctl", "list", LABEL),
     }[service.kind]
-    code, said = _run(*words)
-    state = said.strip().splitlines()[0] if service.kind == "systemd" and said.strip() else ""
+    code, output = _run(*words)
+    state = output.strip().splitlines()[0] if service.kind == "systemd" and output.strip() else ""
     state = state or (_("loaded") if code == 0 else _("not loaded"))
     return _("installed, {state}: {path}").format(state=state, path=service.path)
 
 
 def remove(service: Service) -> str:
-    """Stop it and delete its file; what is told."""
+    """Stop the service and delete its file; return the line to print."""
     if service.path is None or not service.path.exists():
         return _("not installed")
     if service.kind == "systemd":
@@ -181,19 +181,19 @@ def remove(service: Service) -> str:
 
 
 def _call(*words: str) -> None:
-    code, said = _run(*words)
+    code, output = _run(*words)
     if code:
         what = _("the system refuses this: {words} ({said})").format(
-            words=" ".join(words), said=said.strip() or _("exit code {code}").format(code=code)
+            words=" ".join(words), said=output.strip() or _("exit code {code}").format(code=code)
         )
         raise ConfigError(what)
 
 
 def _run(*words: str) -> tuple[int, str]:
     try:
-        ended = subprocess.run(  # noqa: S603 - systemctl and launchctl, as the user has them
+        process = subprocess.run(  # noqa: S603 - systemctl and launchctl, as the user has them
             words, capture_output=True, text=True, timeout=60, check=False
         )
     except (OSError, subprocess.SubprocessError) as error:
         return 1, str(error)
-    return ended.returncode, ended.stdout + ended.stderr
+    return process.returncode, process.stdout + process.stderr

@@ -1,4 +1,4 @@
-"""`midnight service`: a runner that the system starts, and starts again."""
+"""`midnight service`: installs a runner that the system starts and restarts."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def install(context: typer.Context) -> int:
     from runner.cli import service as system
 
     session = session_of(context)
-    told = system.install(system.service_here(Path.home()), _options(session))
-    return _tell(session, told)
+    lines = system.install(system.service_here(Path.home()), _options(session))
+    return _tell(session, lines)
 
 
 @service.command("status", epilog=examples("midnight service status"))
@@ -50,18 +50,18 @@ def remove(context: typer.Context) -> int:
 
 
 def _options(session: Session) -> list[str]:
-    """The global options that were given, with whole paths: the system stands elsewhere."""
+    """Return the given global options with absolute paths: the service runs in another folder."""
     settings = session.settings
     options = ["--db", str(settings.db)]
     options += ["--config", str(settings.config)] if settings.config else []
     return [*options, *(["--account", session.account] if session.account else [])]
 
 
-def _tell(session: Session, told: list[str]) -> int:
+def _tell(session: Session, lines: list[str]) -> int:
     if session.json:
-        print_json({"told": told})
+        print_json({"told": lines})
     else:
-        session.print(*told)
+        session.print(*lines)
     return exit_codes.DONE
 
 

@@ -1,4 +1,4 @@
-"""What a command is given: the global options, the settings, the database, and where to print."""
+"""One invocation of the program: its global options, settings, application and consoles."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from runner import invocation
 from runner.language import _
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Session:
-    """One invocation. With `json`, stdout holds nothing but JSON."""
+    """One invocation. With `json`, stdout contains only JSON."""
 
     db: Path | None = None
     config: Path | None = None
@@ -38,7 +39,7 @@ class Session:
         """The settings: flags over environment over file.
 
         Raises:
-            ConfigError: They are wrong.
+            ConfigError: The settings are invalid.
         """
         from runner.settings import load_settings  # noqa: PLC0415 - not for --help
 
@@ -55,29 +56,29 @@ class Session:
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Application]:
-        """Open the program on the database that was chosen."""
+        """Open the application on the configured database."""
         from runner.app.application import open_application  # noqa: PLC0415 - not for --help
 
         async with open_application(self.settings, on_upgrade=self._announce_upgrade) as midnight:
             yield midnight
 
     def _announce_upgrade(self, copy: Path) -> None:
-        told = _("Bringing the database up to date; a copy of it as it was is kept: {copy}").format(
-            copy=copy
-        )
-        self.err.print(told, style="dim", highlight=False, soft_wrap=True)
+        notice = _(
+            "Bringing the database up to date; a copy of it as it was is kept: {copy}"
+        ).format(copy=copy)
+        self.err.print(notice, style="dim", highlight=False, soft_wrap=True)
 
     def query(
         self, question: Callable[[Application], Awaitable[T]], *, must_exist: bool = True
     ) -> T:
-        """Open the program, and return what `question` returns.
+        """Open the application, and return what `question` returns.
 
         Args:
-            question: What to ask it.
-            must_exist: Whether a database that was named must exist; otherwise it is created.
+            question: Called with the application.
+            must_exist: Whether an explicitly named database must exist; otherwise it is created.
 
         Raises:
-            StoreError: It does not exist.
+            StoreError: The named database does not exist.
         """
         if must_exist:
             self._require_database()
@@ -89,19 +90,24 @@ class Session:
         return self.run(main)
 
     def run(self, main: Callable[[], Awaitable[T]]) -> T:
-        """Run `main`, which opens the program, on an event loop of its own."""
+        """Run `main`, which opens the application, on a new event loop."""
         import runner.app.application  # noqa: F401, PLC0415 - before garbage is collected again
 
         return run_async(main)
 
     def _require_database(self) -> None:
-        """Do not answer a mistyped name with an empty database; the usual one may be new."""
+        """Refuse a named database that does not exist; the default one may be new.
+
+        A mistyped name must not be answered from an empty database.
+        """
         from runner.errors import StoreError  # noqa: PLC0415 - not for --help
         from runner.settings import DEFAULT  # noqa: PLC0415
 
         origin, path = self.settings.origins["db"], self.settings.db
         if origin != DEFAULT and not os.path.exists(path):  # noqa: PTH110 - never raises
-            remedy = _("correct the path, or queue something there first: midnight submit")
+            remedy = _("correct the path, or queue something there first: {command}").format(
+                command=self.command("submit", "JOBFILE", "INPUT")
+            )
             raise StoreError(
                 _("{origin} names a database that is not there").format(origin=origin),
                 where=str(path),
@@ -125,22 +131,18 @@ class Session:
     def print(self, *parts: RenderableType) -> None:
         """Print `parts` for people."""
         for part in parts:
-            self.out.print(part, soft_wrap=isinstance(part, str))
+            self.out.print(part, soft_wrap=isinstance(part, str), crop=False)
 
     def answer(self, value: Callable[[], Any], shown: Callable[[], RenderableType]) -> None:
-        """Print `value` as JSON, or `shown` for people, whichever was asked for."""
+        """Print `value` as JSON or `shown` for people, as the options ask."""
         if self.json:
             print_json(value())
         else:
             self.print(shown())
 
     def command(self, *words: str | Path) -> str:
-        """The command line for `words`, quoted, with the global options of this one."""
-        import shlex  # noqa: PLC0415
-
-        given = (("--db", self.db), ("--config", self.config), ("--account", self.account))
-        options = [part for name, value in given if value for part in (name, str(value))]
-        return shlex.join(["midnight", *options, *map(str, words)])
+        """Return the command line for `words`, quoted, with the given global options."""
+        return invocation.command(*words)
 
 
 def _log_origins(settings: Settings) -> None:
@@ -156,15 +158,15 @@ def _log_origins(settings: Settings) -> None:
 
 
 def session_of(context: typer.Context) -> Session:
-    """The session that the top callback made."""
+    """Return the session that the top-level callback created."""
     return cast("Session", context.obj)
 
 
 def run_async(main: Callable[[], Awaitable[T]]) -> T:
-    """Run `main` on an event loop of its own."""
+    """Run `main` on a new event loop."""
     import anyio  # noqa: PLC0415 - not for --help
 
-    gc.freeze()  # what start-up has made stays: no collection needs to look at it
+    gc.freeze()  # objects made at start-up live on, so collections can skip them
     gc.enable()
     return anyio.run(partial(main))
 
@@ -179,7 +181,7 @@ def print_json(value: Any) -> None:
 
 
 def print_json_line(value: Any) -> None:
-    """Print `value` on stdout at once as one line of JSON, for a command that prints several."""
+    """Print `value` as one line of JSON, and flush, for a command that prints several."""
     import sys  # noqa: PLC0415
 
     import orjson  # noqa: PLC0415 - not for --help

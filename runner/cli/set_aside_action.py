@@ -1,4 +1,4 @@
-"""`midnight db set-aside`: what could not be stored is shown, exported, and deleted."""
+"""`midnight db set-aside`: shows, exports and deletes settlements that could not be stored."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 
 def show_set_aside(session: Session, output: Path | None, *, forget: bool) -> int:
-    """Show or export the settlements that could not be stored; the exit code.
+    """Show or export the settlements that could not be stored; return the exit code.
 
-    With `forget` they are deleted afterwards: what is exported is on the disk by then.
+    With `forget` they are deleted after the export is on disk.
 
     Raises:
         OutputError: The file exists, or cannot be written; nothing is deleted.
@@ -32,37 +32,39 @@ def show_set_aside(session: Session, output: Path | None, *, forget: bool) -> in
         )
 
     async def main(midnight: Application) -> list[SetAside]:
-        found = await midnight.set_aside()
-        if output is not None and found:
-            _export(output, found)
-        if forget and found:
-            await midnight.forget_set_aside(found)
-        return found
+        settlements = await midnight.set_aside()
+        if output is not None and settlements:
+            _export(output, settlements)
+        if forget and settlements:
+            await midnight.forget_set_aside(settlements)
+        return settlements
 
-    found = session.query(main)
+    settlements = session.query(main)
     if session.json:
         # What could not be stored may hold numbers and characters that orjson refuses.
-        sys.stdout.write(json.dumps(_as_object(found, output, forgotten=forget), indent=2) + "\n")
+        sys.stdout.write(
+            json.dumps(_as_object(settlements, output, forgotten=forget), indent=2) + "\n"
+        )
         return exit_codes.DONE
     from runner.cli.render import set_aside_tables  # noqa: PLC0415 - not for --json
 
     command = session.command("db", "set-aside")
-    session.print(set_aside_tables.set_aside(found, command, output, forgotten=forget))
+    session.print(set_aside_tables.set_aside(settlements, command, output, forgotten=forget))
     return exit_codes.DONE
 
 
-def _export(output: Path, found: Sequence[SetAside]) -> None:
+def _export(output: Path, settlements: Sequence[SetAside]) -> None:
     from runner.files.target import as_output_errors, atomic_write  # noqa: PLC0415
     from runner.store.set_aside import write_lines  # noqa: PLC0415
 
     with as_output_errors(output), atomic_write(output) as file:
-        write_lines(file, found)
+        write_lines(file, settlements)
 
 
 def _as_object(
-    found: Sequence[SetAside], output: Path | None, *, forgotten: bool
+    settlements: Sequence[SetAside], output: Path | None, *, forgotten: bool
 ) -> dict[str, Any]:
-    value: dict[str, Any] = {"set_aside": len(found), "forgotten": forgotten}
+    value: dict[str, Any] = {"set_aside": len(settlements), "forgotten": forgotten}
     if output is not None:
         return value | {"path": str(output)}
-    return value | {"settlements": [each.as_json() for each in found]}
+    return value | {"settlements": [settlement.as_json() for settlement in settlements]}

@@ -1,4 +1,4 @@
-"""Commands to set up and look after things: doctor, models, init, db."""
+"""Commands for set-up and maintenance: doctor, models, init, db."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def doctor(context: typer.Context) -> int:
     from runner.cli import account_json
 
     session = session_of(context)
-    found = run_async(lambda: examine(session.settings, os.environ))
+    checks = run_async(lambda: examine(session.settings, os.environ))
     if session.json:
-        print_json(account_json.checks(found))
+        print_json(account_json.checks(checks))
     else:
         from runner.cli.render import setup_views
 
-        session.print(setup_views.checks(found))
-    return exit_codes.FAILED if any(check.ok is False for check in found) else exit_codes.DONE
+        session.print(setup_views.checks(checks))
+    return exit_codes.FAILED if any(check.ok is False for check in checks) else exit_codes.DONE
 
 
 @app.command(epilog=examples("midnight models", "midnight models --json"))
@@ -48,15 +48,15 @@ def models(context: typer.Context) -> int:
     from runner.cli import account_json
 
     session = session_of(context)
-    found = run_async(lambda: list_models(session.settings, os.environ))
-    if (nothing := nothing_listed(found)) is not None:
+    listed = run_async(lambda: list_models(session.settings, os.environ))
+    if (nothing := nothing_listed(listed)) is not None:
         raise nothing
     if session.json:
-        print_json(account_json.models(found))
+        print_json(account_json.models(listed))
         return exit_codes.DONE
     from runner.cli.render import setup_views
 
-    session.print(setup_views.models(found))
+    session.print(setup_views.models(listed))
     return exit_codes.DONE
 
 
@@ -117,7 +117,7 @@ def init(
 
 
 def _is_for_own_data(name: str | None, session: Session) -> bool:
-    """Whether a dataset is named, or somebody can be asked for one."""
+    """Whether a dataset is given, or the user can be asked for one."""
     if name is not None:
         return "." in name and Path(name).is_file()
     import sys
@@ -128,7 +128,7 @@ def _is_for_own_data(name: str | None, session: Session) -> bool:
 def _job_for_own_data(
     session: Session, name: str | None, task: str | None, labels: str | None
 ) -> int | None:
-    """Ask, and write the job file; None: the sample will do."""
+    """Ask for the answers, and write the job file; None if the user wants the sample."""
     import sys
 
     from runner.cli import init_action
@@ -266,10 +266,10 @@ def db_prune(
         old = await midnight.old_batches(age_ms)
         return Pruned(tuple(old), 0) if dry_run or not old else await midnight.delete(old)
 
-    found = session.query(pruned)
+    result = session.query(pruned)
     session.answer(
-        lambda: deletion_view.as_object(found),
-        lambda: deletion_view.deleted(found, dry_run=dry_run),
+        lambda: deletion_view.as_object(result),
+        lambda: deletion_view.deleted(result, dry_run=dry_run),
     )
     return exit_codes.DONE
 

@@ -37,13 +37,13 @@ def show(
     async def profile(midnight: Application) -> Profile:
         return await midnight.profile(await midnight.batch(batch))
 
-    found = session.query(profile)
+    details = session.query(profile)
     from runner.cli.render import batch_view
     from runner.clock import SystemClock
 
     session.answer(
-        lambda: batch_view.as_object(found),
-        lambda: batch_view.profile(found, session.command(), SystemClock().now()),
+        lambda: batch_view.as_object(details),
+        lambda: batch_view.profile(details, session.command(), SystemClock().now()),
     )
     return exit_codes.DONE
 
@@ -54,13 +54,13 @@ def _show_row(context: typer.Context, batch: str, row: int) -> int:
     async def story(midnight: Application) -> RowStory:
         return await midnight.story(await midnight.batch(batch), row)
 
-    found = session.query(story)
+    history = session.query(story)
     from runner.cli.render import story_view
     from runner.clock import SystemClock
 
     session.answer(
-        lambda: story_view.as_object(found),
-        lambda: story_view.story(found, SystemClock().now()),
+        lambda: story_view.as_object(history),
+        lambda: story_view.story(history, SystemClock().now()),
     )
     return exit_codes.DONE
 
@@ -77,11 +77,11 @@ def diff(
     async def difference(midnight: Application) -> Difference:
         return await midnight.difference(await midnight.batch(first), await midnight.batch(second))
 
-    found = session.query(difference)
+    result = session.query(difference)
     from runner.cli.render import difference_view
 
     session.answer(
-        lambda: difference_view.as_object(found),
-        lambda: difference_view.difference(found),
+        lambda: difference_view.as_object(result),
+        lambda: difference_view.difference(result),
     )
     return exit_codes.DONE

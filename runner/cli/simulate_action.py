@@ -1,4 +1,4 @@
-"""`midnight simulate`: from its options to the summary of the calls it received."""
+"""`midnight simulate`: serves the simulator, and prints the calls that it received."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DAY_LIMITS = ("calls_per_day", "calls_per_day_per_model")
 
 
 def serve_simulator(session: Session, host: str, port: int, options: Mapping[str, object]) -> int:
-    """Serve until stopped, then print what was seen; as JSON, one line for each."""
+    """Serve until stopped, then print the statistics; as JSON, one line for each."""
     config = configured_simulator(session.settings, **config_changes(options))
     provider = SimulatedProvider(config, SystemClock().now)
     address = f"[{host}]" if ":" in host else host
@@ -36,7 +36,7 @@ def serve_simulator(session: Session, host: str, port: int, options: Mapping[str
         )
 
     run_async(partial(serve, provider, host, port, ready=ready))
-    session.err.print()  # the terminal has just shown ^C
+    session.err.print()  # ends the line in which the terminal has echoed ^C
     if session.json:
         print_json_line(simulator_json.stats(provider.stats()))
     else:
@@ -62,10 +62,10 @@ def config_changes(options: Mapping[str, Any]) -> dict[str, object]:
 
 
 def read_latency(text: str) -> tuple[int, int]:
-    """Read ``300-1200`` as (300, 1200) and ``50`` as (50, 50); the simulator checks the order.
+    """Parse ``300-1200`` as (300, 1200), ``50`` as (50, 50); the simulator checks the order.
 
     Raises:
-        ConfigError: It is neither.
+        ConfigError: The text has neither form.
     """
     least, _sign, most = text.partition("-")
     try:
@@ -78,10 +78,10 @@ def read_latency(text: str) -> tuple[int, int]:
 
 
 def read_refill(text: str) -> tuple[int, int]:
-    """Read ``1000/86400``, calls and seconds, as calls and milliseconds.
+    """Parse ``1000/86400``, calls and seconds, as calls and milliseconds.
 
     Raises:
-        ConfigError: It is not of this form.
+        ConfigError: The text does not have this form.
     """
     calls, _sign, seconds = text.partition("/")
     try:
@@ -94,10 +94,10 @@ def read_refill(text: str) -> tuple[int, int]:
 
 
 def read_prices(texts: Iterable[str]) -> dict[str, float]:
-    """Read ``["Qwen/Qwen3-8B=0.5"]`` as ``{"Qwen/Qwen3-8B": 0.5}``; the simulator checks ranges.
+    """Parse ``["Qwen/Qwen3-8B=0.5"]`` as ``{"Qwen/Qwen3-8B": 0.5}``; the simulator checks ranges.
 
     Raises:
-        ConfigError: A text is not of this form.
+        ConfigError: A text does not have this form.
     """
     prices = {}
     for text in texts:
@@ -133,4 +133,4 @@ READERS: Mapping[str, tuple[str, Reader | None]] = MappingProxyType(
         "retired": ("retired", frozenset),
     }
 )
-"""The field that an option sets where its name differs, and how the option's value is read."""
+"""The field that an option sets, if its name differs, and the parser of its value."""

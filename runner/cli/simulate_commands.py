@@ -1,4 +1,4 @@
-"""The command `midnight simulate` and the options that only it has."""
+"""The command `midnight simulate` and its own options."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a simulated provider says and saw, as JSON objects; see as_json.py."""
+"""The simulator's configuration and statistics as JSON objects; see as_json.py."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ JSON = dict[str, Any]
 
 
 def listening(config: SimulatorConfig, url: str) -> JSON:
-    """A simulated provider that has begun to serve."""
+    """Return the URL and limits of a simulator that has started to serve."""
     return {
         "base_url": url,
         "calls_per_day": config.calls_per_day,
@@ -19,23 +19,23 @@ def listening(config: SimulatorConfig, url: str) -> JSON:
     }
 
 
-def stats(found: Stats) -> JSON:
-    """What a simulated provider saw."""
+def stats(stats: Stats) -> JSON:
+    """Return the statistics of a simulator."""
     return {
-        "calls": found.calls,
-        "answered": found.answered,
-        "refused": found.refused,
-        "max_in_flight": found.max_in_flight,
-        "prompts": found.prompts,
-        "images": found.images,
-        "image_prompts": found.image_prompts,
+        "calls": stats.calls,
+        "answered": stats.answered,
+        "refused": stats.refused,
+        "max_in_flight": stats.max_in_flight,
+        "prompts": stats.prompts,
+        "images": stats.images,
+        "image_prompts": stats.image_prompts,
         "by_day": {
             name: {
-                "calls": each.calls,
-                "answered": each.answered,
-                "refused": each.refused,
-                "spent": each.spent,
+                "calls": day.calls,
+                "answered": day.answered,
+                "refused": day.refused,
+                "spent": day.spent,
             }
-            for name, each in found.by_day.items()
+            for name, day in stats.by_day.items()
         },
     }

@@ -1,4 +1,4 @@
-"""What run, submit, plan and try share: a job file and a dataset are checked, and queued."""
+"""Shared steps of run, submit, plan and try: checking a job file and a dataset, and queueing."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def check(session: Session, job: JobArguments, target: OutputTarget | None = Non
     """Read the job file and the dataset, and check that the results can be written to `target`.
 
     Raises:
-        JobFileError: The job file is wrong.
-        InputError: The dataset is wrong.
+        JobFileError: The job file is invalid.
+        InputError: The dataset is invalid.
         OutputError: The results cannot be written there, or not in this format.
     """
     from runner.app.accounts import require_endpoint  # noqa: PLC0415 - as below
-    from runner.app.data_use import data_uses  # noqa: PLC0415 - a plain run sends what was told of
-    from runner.jobfile import load  # noqa: PLC0415 - a plain run reads no job file
+    from runner.app.data_use import data_uses  # noqa: PLC0415 - not for a run without arguments
+    from runner.jobfile import load  # noqa: PLC0415 - not for a run without arguments
 
     requests = job.find_requests()
     files = requests or job.find_dataset()
@@ -81,26 +81,28 @@ async def submit(
     policy: ReusePolicy = DEFAULT_REUSE,
     target: OutputTarget | None = None,
 ) -> Submitted:
-    """Queue what was checked, with a progress bar; say what it has to do with earlier batches."""
-    from runner.wording import lineage_messages  # noqa: PLC0415 - only what queues
+    """Queue a checked dataset with a progress bar; print how it relates to earlier batches."""
+    from runner.wording import lineage_messages  # noqa: PLC0415 - only to queue
 
     with bar(session.err, _("queueing")) as tick:
-        found = await midnight.submit(checked, tick, policy)
-    told = lineage_messages.told(found)
-    wanted = target if target is not None and target.path is not None else _output_before(found)
+        submitted = await midnight.submit(checked, tick, policy)
+    lines = lineage_messages.told(submitted)
+    wanted = (
+        target if target is not None and target.path is not None else _replaced_output(submitted)
+    )
     if wanted.path is not None:
-        batch, kept = await midnight.name_output(found.batch, wanted.path, wanted.errors)
-        found = replace(found, batch=batch)
-        told += lineage_messages.kept(wanted.path, kept)
-    for line in told:
+        batch, kept = await midnight.name_output(submitted.batch, wanted.path, wanted.errors)
+        submitted = replace(submitted, batch=batch)
+        lines += lineage_messages.kept(wanted.path, kept)
+    for line in lines:
         session.err.print(line, style="cyan", highlight=False, soft_wrap=True)
-    return found
+    return submitted
 
 
-def _output_before(found: Submitted) -> OutputTarget:
-    """The output of the batch that is replaced, if no file is named: its readers wait for that."""
-    old = None if found.replaces is None else found.replaces.batch
-    if old is None or old.output is None or found.batch.output is not None:
+def _replaced_output(submitted: Submitted) -> OutputTarget:
+    """Return the output file of the replaced batch, if no file is given, to keep it up to date."""
+    old = None if submitted.replaces is None else submitted.replaces.batch
+    if old is None or old.output is None or submitted.batch.output is not None:
         return OutputTarget()
     errors = None if old.error_output is None else path_text.to_path(old.error_output)
     return OutputTarget(path_text.to_path(old.output), errors)

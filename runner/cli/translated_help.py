@@ -1,7 +1,7 @@
-"""Help and complaints of the command line in another language than English; loaded only then.
+"""Help and usage errors in languages other than English; loaded only for these.
 
-Typer has English sentences of its own, and measures a text by its characters, of which a Chinese
-one takes two columns.
+Typer has English sentences of its own, and measures texts in characters, while a Chinese character
+takes two columns.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from rich.cells import cell_len
 
 from runner.language import _, gettext_noop
 
-# What Typer hands to gettext.
+# Texts that Typer passes to gettext.
 OF_TYPER = (
     *(gettext_noop("Arguments"), gettext_noop("Options"), gettext_noop("Commands")),
     *(gettext_noop("required"), gettext_noop("default: {default}"), gettext_noop("(dynamic)")),
@@ -25,7 +25,7 @@ OF_TYPER = (
         "Show completion for the current shell, to copy it or customize the installation."
     ),
 )
-# What Typer and Pydantic say in English, to be recognised and said again.
+# English errors of Typer and Pydantic, to be matched and translated.
 COMPLAINTS = (
     gettext_noop("missing argument {name}"),
     gettext_noop("missing option {name}"),
@@ -44,17 +44,17 @@ COMPLAINTS = (
     gettext_noop("Input should be greater than or equal to {least}"),
     gettext_noop("Input should be less than or equal to {most}"),
 )
-# After each of these a line may end, but not before a closing mark, nor after an opening one.
+# Line breaks are permitted between these pieces, except before closing and after opening marks.
 _PIECES = re.compile(r"\s+|[\x21-\u2e7f]+|.", re.DOTALL)
 _OPENING = frozenset("（「『")  # noqa: RUF001
 _CLOSING = frozenset("，。；：、）」！？％")  # noqa: RUF001
 
 
 class WideFormatter(typer.Context.formatter_class):  # type: ignore[misc,valid-type]
-    """A help page whose columns are measured as a terminal shows them."""
+    """A help formatter that measures texts in terminal columns."""
 
     def write_usage(self, prog: str, args: str = "", prefix: str | None = None) -> None:
-        """Write the line of the usage."""
+        """Write the usage line."""
         super().write_usage(prog, args, _("Usage: ") if prefix is None else prefix)
 
     def write_heading(self, heading: str) -> None:
@@ -62,7 +62,7 @@ class WideFormatter(typer.Context.formatter_class):  # type: ignore[misc,valid-t
         self.write(f"{' ' * self.current_indent}{_('{heading}:').format(heading=heading)}\n")
 
     def write_text(self, text: str) -> None:
-        """Write paragraphs; one that begins with a backspace keeps its lines."""
+        """Write paragraphs; one that begins with a backspace keeps its line breaks."""
         indent = " " * self.current_indent
         for number, paragraph in enumerate(text.split("\n\n")):
             self.write("\n" if number else "")
@@ -70,7 +70,7 @@ class WideFormatter(typer.Context.formatter_class):  # type: ignore[misc,valid-t
                 self.write(f"{indent}{line}\n")
 
     def write_dl(self, rows: Any, col_max: int = 30, col_spacing: int = 2) -> None:
-        """Write names, and beside them what they mean."""
+        """Write names with their descriptions beside them."""
         pairs = list(rows)
         first = min(max(cell_len(name) for name, _text in pairs), col_max) + col_spacing
         indent, under = " " * self.current_indent, " " * (self.current_indent + first)
@@ -102,7 +102,7 @@ def _lines(text: str, width: int) -> list[str]:
 
 
 def translate(command: Any) -> None:
-    """Translate the help of `command` and of those under it, and lay it out for wide characters."""
+    """Translate the help of `command` and its subcommands, and lay it out for wide characters."""
     vars(typer.core)["_"] = _
     _translate(command)
 
@@ -114,5 +114,5 @@ def _translate(command: Any) -> None:
     command.context_class = type(
         "WideContext", (command.context_class,), {"formatter_class": WideFormatter}
     )
-    for one in getattr(command, "commands", {}).values():
-        _translate(one)
+    for subcommand in getattr(command, "commands", {}).values():
+        _translate(subcommand)

@@ -1,4 +1,4 @@
-"""`midnight try`: from its arguments to what was said in each call."""
+"""`midnight try`: runs the trial, and prints each call."""
 
 from __future__ import annotations
 
@@ -19,30 +19,30 @@ from runner.language import _
 
 
 def try_rows(session: Session, task: JobArguments) -> int:
-    """Check, ask, and print what was said; the exit code."""
+    """Check, ask, and print the calls; return the exit code."""
     checked = check(session, task)
-    found = session.query(lambda midnight: run_trial(midnight, checked), must_exist=False)
+    trial = session.query(lambda midnight: run_trial(midnight, checked), must_exist=False)
     if session.json:
-        print_json(as_object(found))
-        return code_of(found.ran)
+        print_json(as_object(trial))
+        return code_of(trial.ran)
     from runner.cli.render import trial_view  # noqa: PLC0415 - not for --json
 
-    session.print(trial_view.shown(found, session.out.width, SystemClock().now()))
-    if not found.ran.left:
+    session.print(trial_view.shown(trial, session.out.width, SystemClock().now()))
+    if not trial.ran.left:
         whole = replace(task, dataset=replace(task.dataset, limit=None))
         every = session.command("run", *whole.to_argv(), "-o")
         session.print(_("all rows: {every} OUT").format(every=every))
-    return code_of(found.ran)
+    return code_of(trial.ran)
 
 
-def as_object(found: Trial) -> dict[str, Any]:
-    """A trial as JSON: its calls, then its rows."""
-    return as_json.ran(found.ran, ()) | {
-        "waits_for": [as_json.waiting(each) for each in found.ran.waiting],
-        "calls": [_call(found, each) for each in found.calls],
+def as_object(trial: Trial) -> dict[str, Any]:
+    """Return a trial as a JSON object: its calls, then its rows."""
+    return as_json.ran(trial.ran, ()) | {
+        "waits_for": [as_json.waiting(item) for item in trial.ran.waiting],
+        "calls": [_call(trial, item) for item in trial.calls],
         "results": [
             {
-                "row": found.number(row.job_id),
+                "row": trial.number(row.job_id),
                 "input": exact_json.loads(row.payload),
                 "state": row.state,
                 "answer": row.answer,
@@ -50,33 +50,33 @@ def as_object(found: Trial) -> dict[str, Any]:
                 "model": row.model,
                 "reused": row.reused,
             }
-            for row in found.rows
+            for row in trial.rows
         ],
     }
 
 
-def _call(found: Trial, each: CallTrace) -> dict[str, Any]:
-    verdict, reply = each.result.verdict, each.result.reply
+def _call(trial: Trial, trace: CallTrace) -> dict[str, Any]:
+    verdict, reply = trace.result.verdict, trace.result.reply
     return {
-        "account": each.call.permit.route[0],
-        "model": each.call.permit.route[1],
-        "prompt": each.sent,
-        "reply": said(each),
+        "account": trace.call.permit.route[0],
+        "model": trace.call.permit.route[1],
+        "prompt": trace.sent,
+        "reply": said(trace),
         "verdict": verdict.kind.value,
         "why": verdict.why or None,
         "status": reply.status if reply else None,
         "rows": [
             {
-                "row": found.number(end.job.job_id),
+                "row": trial.number(end.job.job_id),
                 "answer": end.action.answer if isinstance(end.action, Succeed) else None,
                 "why_not": getattr(end.action, "why", None) or None,
             }
-            for end in each.jobs
+            for end in trace.jobs
         ],
     }
 
 
-def said(each: CallTrace) -> str | None:
-    """The text that the model replied with, if it did."""
-    reply = each.result.reply
-    return each.result.body or (reply.content if reply else None)
+def said(trace: CallTrace) -> str | None:
+    """Return the text of the model's reply; None if there is none."""
+    reply = trace.result.reply
+    return trace.result.body or (reply.content if reply else None)

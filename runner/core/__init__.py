@@ -1,5 +1,5 @@
-"""What is decided: pure functions from a state and a moment to a decision.
+"""The decisions of the runner: pure functions from a state and a moment to a decision.
 
-Nothing here knows a clock, a loop, a database, a socket or a log; a moment is handed in as
-integer milliseconds since the epoch (UTC), and chance as a number in [0, 1).
+They use no clock, event loop, database, socket or log. Moments are arguments, as integer
+milliseconds since the epoch (UTC); so are random numbers, in [0, 1).
 """

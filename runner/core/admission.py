@@ -1,8 +1,8 @@
-"""Which calls may start now, with their reservations; or when to look again, and why.
+"""Admission: which calls may start now, with their reservations, or when to ask again, and why.
 
-`admit` is the only place that lets a call start. It is handed the windows of now, what is in
-flight and what is wanted, and returns permits together with the state that holds their
-reservations. It needs no batch: a demand is "up to so many calls by one of these routes".
+`admit` is the only function that lets a call start. From the present windows, the calls in flight
+and the demands it returns permits, together with the state that includes their reservations. It is
+independent of batches: a demand is a number of calls by one of several routes.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from runner.core.selection import Start, State, Wait, decide
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """Leave to make one call.
+    """The permission to make one call.
 
     Attributes:
-        key: The demand that it is for.
+        key: The key of its demand.
         route: The account and the model to call.
-        reserved: By quota, the period and how much the call reserves there.
+        reserved: By quota, the period and the amount that the call reserves there.
         period_key: The quota day of the account's first window, for the ledger.
-        probe: Whether the call flies alone, so that the provider's count is exact.
-        circuit_open: Whether calls by this route are known to fail at present.
-        by_client: Whether it is for a client, who may take the reserve.
+        probe: Whether no other call may be in flight, so that the provider's count is exact.
+        circuit_open: Whether the circuit breaker of the route is open.
+        by_client: Whether the call is for a client, who may use the reserve.
     """
 
     key: int
@@ -42,7 +42,7 @@ class Permit:
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """The permits, the state with their reservations, and when to look again without an event."""
+    """The permits, the state with their reservations, and when to ask again without an event."""
 
     permits: tuple[Permit, ...]
     state: State
@@ -50,20 +50,20 @@ class Admission:
 
 
 def admit(state: State, demands: Sequence[Demand], now: int) -> Admission:
-    """Let start what may start at `now`."""
+    """Admits all calls that may start at `now`."""
     permits: list[Permit] = []
     while True:
         decision = decide(state, demands, now)
         if isinstance(decision, Wait):
             return Admission(tuple(permits), state, decision)
-        [demand] = [one for one in demands if one.key == decision.key]
-        state, permit = _reserve(state, demand, decision, now)
+        [started] = [demand for demand in demands if demand.key == decision.key]
+        state, permit = _reserve(state, started, decision, now)
         permits += [permit] * decision.count
-        demands = [_after(one, demand, decision.count) for one in demands]
+        demands = [_after(demand, started, decision.count) for demand in demands]
 
 
 def _reserve(state: State, demand: Demand, start: Start, now: int) -> tuple[State, Permit]:
-    """The state once the calls of `start` are under way, and the permit of each."""
+    """Returns the state with the calls of `start` in flight, and the permit that they share."""
     route, before = start.route, state.routes[start.route]
     windows = quota.reserve(
         before.windows, start.count, now, before.cost, by_client=demand.interactive
@@ -91,8 +91,8 @@ def _reserve(state: State, demand: Demand, start: Start, now: int) -> tuple[Stat
     accounts = dict(state.accounts)
     if (account := accounts.get(route[0])) is not None:
         rate = account.rate and account.rate.after(start.count, state.loop_ms)
-        under_way = account.in_flight + start.count
-        accounts[route[0]] = replace(account, in_flight=under_way, rate=rate)
+        of_account = account.in_flight + start.count
+        accounts[route[0]] = replace(account, in_flight=of_account, rate=rate)
     after = replace(
         state, routes=routes, accounts=accounts, in_flight=state.in_flight + start.count
     )
@@ -100,7 +100,7 @@ def _reserve(state: State, demand: Demand, start: Start, now: int) -> tuple[Stat
 
 
 def _after(demand: Demand, started: Demand, count: int) -> Demand:
-    """`demand` once `count` calls of `started` are under way."""
+    """Returns `demand` after `count` calls of `started` have started."""
     if demand is started:
         return _started(demand, count)
     if not demand.caps or not started.caps:
@@ -109,7 +109,7 @@ def _after(demand: Demand, started: Demand, count: int) -> Demand:
 
 
 def _used(caps: tuple[Cap, ...], of_started: tuple[Cap, ...], count: int) -> tuple[Cap, ...]:
-    """`caps`, with `count` calls taken of those that are of the started demand, too."""
+    """Returns `caps` with `count` calls taken from those that the started demand shares."""
     shared = {cap.whose for cap in of_started}
     return tuple(
         replace(cap, left=cap.left - count) if cap.whose in shared else cap for cap in caps

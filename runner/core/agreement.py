@@ -1,7 +1,7 @@
-"""How far several answers to the same rows agree, with each other and with what is known right.
+"""Inter-rater agreement: votes, Cohen's and Fleiss' kappa, and accuracy against gold labels.
 
-It knows labels and counts, and not who gave them or where they are kept. A tally is fed row by
-row: what it remembers is a count for each pair of labels, however many rows there are.
+A tally is fed row by row. It keeps one count for each pair of labels, so its size does not depend
+on the number of rows.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ Labels = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """What the answers to one row come to.
+    """The majority of the answers to one row.
 
     Attributes:
-        value: The answer of most; of several with as many, the one given first. None: no answer.
-        share: The part of the answers that are this one, from 0 to 1.
-        review: Whether a person should look: a tie, too small a share, or no answer at all.
+        value: The most frequent answer; of a tie, the one given first. None if there is no answer.
+        share: The part of the answers that equal `value`, from 0 to 1.
+        review: Whether a person should look at the row: there is a tie or too small a share.
     """
 
     value: str | None
@@ -31,7 +31,7 @@ class Vote:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two raters, over the rows that both have answered; `kappa` None: it is not defined."""
+    """The agreement of two raters on the rows that both answered; `kappa` None if undefined."""
 
     first: str
     second: str
@@ -42,13 +42,13 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Accuracy:
-    """The votes against the right answers.
+    """The votes compared with the gold labels.
 
     Attributes:
-        rows: Rows with a right answer and a vote.
-        correct: Those of them whose vote is right.
-        missing: Rows with a right answer, and no vote.
-        confusion: How often what was right, by (right answer, vote).
+        rows: The number of rows with a gold label and a vote.
+        correct: The number of those whose vote is right.
+        missing: The number of rows with a gold label but no vote.
+        confusion: The confusion matrix: the number of rows by (gold label, vote).
     """
 
     rows: int
@@ -58,25 +58,25 @@ class Accuracy:
 
     @property
     def share(self) -> float | None:
-        """The part that is right, from 0 to 1; None without rows."""
+        """The part of `rows` that is correct, from 0 to 1; None without rows."""
         return self.correct / self.rows if self.rows else None
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Every label that is right or was voted for somewhere, in order."""
+        """Every gold label and every vote, sorted."""
         return tuple(sorted({label for pair in self.confusion for label in pair}))
 
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """What a tally comes to.
+    """The result of a tally.
 
     Attributes:
-        rows: Rows that were rated.
-        pairs: Every two raters.
-        fleiss: The kappa over all raters; None: it is not defined.
-        fleiss_rows: The rows that it is of.
-        accuracy: None where no right answer is known.
+        rows: The number of rows.
+        pairs: The agreement of every two raters.
+        fleiss: Fleiss' kappa over all raters; None if undefined.
+        fleiss_rows: The number of rows that `fleiss` covers.
+        accuracy: The votes compared with the gold labels; None where no gold label is known.
     """
 
     rows: int
@@ -88,7 +88,7 @@ class Agreement:
 
 @dataclass(slots=True)
 class _Shared:
-    """The rows of one number of ratings: how many, and how many ordered pairs in them agree."""
+    """The rows with the same number of ratings, and the ordered pairs in them that agree."""
 
     rows: int = 0
     agreed: int = 0
@@ -96,22 +96,22 @@ class _Shared:
 
 @dataclass(slots=True)
 class Fleiss:
-    """Kappa for any number of raters: how much oftener than by chance two ratings of a row agree.
+    """Fleiss' kappa: the agreement of any number of raters, corrected for chance.
 
     Fleiss, J. L. (1971). Measuring nominal scale agreement among many raters. Psychological
     Bulletin 76(5), 378-382: ``kappa = (P - Pe) / (1 - Pe)``, P the mean over rows of the part of
     ordered pairs of ratings that agree, ``sum n_j (n_j - 1) / (n (n - 1))``, and Pe the sum of the
     squares of each label's share in all ratings.
 
-    Where ratings are missing, each row counts with the n that it has, and all rows weigh the same;
-    a row with fewer than two ratings tells nothing and is left out altogether.
+    Where ratings are missing, each row has its own n, and all rows weigh the same. A row with fewer
+    than two ratings is left out.
     """
 
     _by_size: dict[int, _Shared] = field(default_factory=dict)
     _labels: Counter[str] = field(default_factory=Counter)
 
     def add(self, ratings: Sequence[str | None]) -> None:
-        """Take note of a row; None is a missing rating."""
+        """Adds the ratings of a row; None is a missing rating."""
         given = [rating for rating in ratings if rating is not None]
         if len(given) < 2:  # noqa: PLR2004 - a pair
             return
@@ -123,13 +123,13 @@ class Fleiss:
 
     @property
     def rows(self) -> int:
-        """The rows with at least two ratings."""
+        """The number of rows with at least two ratings."""
         return sum(shared.rows for shared in self._by_size.values())
 
     @property
     def kappa(self) -> float | None:
-        """1: all agree; 0: as by chance. None without rows, or with one label only: 0 / 0."""
-        if len(self._labels) < 2:  # noqa: PLR2004 - chance alone would agree always
+        """Kappa: 1 for full agreement, 0 for chance; None with fewer than two labels (0 / 0)."""
+        if len(self._labels) < 2:  # noqa: PLR2004 - the agreement by chance would be 1
             return None
         sums = (self._by_size[n].agreed / (n * (n - 1)) for n in sorted(self._by_size))
         expected = sum(n * n for n in self._labels.values()) / self._labels.total() ** 2
@@ -137,34 +137,34 @@ class Fleiss:
 
 
 def cohen(table: Mapping[Labels, int]) -> float | None:
-    """Kappa for two raters: how much oftener than by chance they agree.
+    """Computes Cohen's kappa: the agreement of two raters, corrected for chance.
 
     Cohen, J. (1960). A coefficient of agreement for nominal scales. Educational and Psychological
     Measurement 20(1), 37-46: ``kappa = (po - pe) / (1 - pe)``, po the part of rows that agree, pe
     the sum over labels of the product of both raters' shares.
 
     Args:
-        table: How often each pair of labels was given by the first and the second rater.
+        table: The number of rows by (label of the first rater, label of the second).
 
     Returns:
-        1: all agree; 0: as by chance. None without rows, or with one label only: 0 / 0.
+        1 for full agreement, 0 for chance; None with fewer than two labels (0 / 0).
     """
     rows = sum(table.values())
-    first, second = Counter[str](), Counter[str]()
-    for (one, other), count in table.items():
-        first[one] += count
-        second[other] += count
+    of_first, of_second = Counter[str](), Counter[str]()
+    for (first, second), count in table.items():
+        of_first[first] += count
+        of_second[second] += count
     if len({label for pair, count in table.items() if count for label in pair}) < 2:  # noqa: PLR2004
         return None
-    expected = sum(first[label] * second[label] for label in first) / rows**2
+    expected = sum(of_first[label] * of_second[label] for label in of_first) / rows**2
     return _beyond_chance(_agreed(table) / rows, expected)
 
 
 def vote(answers: Sequence[str | None], least: float = 0.0) -> Vote:
-    """The majority of the answers to one row; None is a missing one, and no vote.
+    """Returns the majority of the answers to one row.
 
     Args:
-        answers: One of each rater.
+        answers: One from each rater; None if it gave none, which is no vote.
         least: The smallest share that needs no review.
     """
     given = [answer for answer in answers if answer is not None]
@@ -180,20 +180,20 @@ def vote(answers: Sequence[str | None], least: float = 0.0) -> Vote:
 
 @dataclass(slots=True)
 class Comparison:
-    """Answers compared with what is right, row by row."""
+    """Compares answers with gold labels, row by row."""
 
     _confusion: Counter[Labels] = field(default_factory=Counter)
     _missing: int = 0
 
     def add(self, right: str, answer: str | None) -> None:
-        """Take note of a row; None: it has no answer."""
+        """Adds a row; `answer` None if it has none."""
         if answer is None:
             self._missing += 1
         else:
             self._confusion[right, answer] += 1
 
     def accuracy(self) -> Accuracy | None:
-        """What the rows so far come to; None without rows."""
+        """Returns the accuracy over the rows so far; None without rows."""
         if not self._confusion and not self._missing:
             return None
         confusion = dict(sorted(self._confusion.items()))
@@ -201,10 +201,10 @@ class Comparison:
 
 
 class Tally:
-    """All of it in one pass over the rows."""
+    """Votes, kappas and accuracy in one pass over the rows."""
 
     def __init__(self, raters: Sequence[str]) -> None:
-        """`raters`: their names, in the order of each row's ratings."""
+        """Starts without rows; `raters` are names, in the order of each row's ratings."""
         self._raters = tuple(raters)
         self._rows = 0
         self._fleiss = Fleiss()
@@ -212,19 +212,19 @@ class Tally:
         self._gold = Comparison()
 
     def add(self, ratings: Sequence[str | None], gold: str | None = None) -> Vote:
-        """Take note of a row, None being a missing rating; what it comes to."""
-        found = vote(ratings)
+        """Adds a row and returns its vote; a rating of None is missing."""
+        majority = vote(ratings)
         self._rows += 1
         self._fleiss.add(ratings)
-        for table, (one, other) in zip(self._tables, combinations(ratings, 2), strict=True):
-            if one is not None and other is not None:
-                table[one, other] += 1
+        for table, (first, second) in zip(self._tables, combinations(ratings, 2), strict=True):
+            if first is not None and second is not None:
+                table[first, second] += 1
         if gold is not None:
-            self._gold.add(gold, found.value)
-        return found
+            self._gold.add(gold, majority.value)
+        return majority
 
     def agreement(self) -> Agreement:
-        """What the rows so far come to."""
+        """Returns the agreement over the rows so far."""
         names = combinations(self._raters, 2)
         return Agreement(
             rows=self._rows,
@@ -239,7 +239,7 @@ class Tally:
 
 
 def _agreed(table: Mapping[Labels, int]) -> int:
-    return sum(count for (one, other), count in table.items() if one == other)
+    return sum(count for (first, second), count in table.items() if first == second)
 
 
 def _beyond_chance(observed: float, expected: float) -> float:

@@ -1,7 +1,4 @@
-"""Calendar days and months of a named zone as half-open periods of milliseconds.
-
-It knows zones and their changes of offset, and nothing of quotas.
-"""
+"""Calendar days and months of a named time zone, as half-open periods in milliseconds."""
 
 from __future__ import annotations
 
@@ -13,18 +10,18 @@ from zoneinfo import ZoneInfo
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """One calendar day, or month: ``starts_at <= now < ends_at``, in ms since the epoch.
+    """A calendar day or month: ``starts_at <= now < ends_at``, in ms since the epoch.
 
-    A day of a zone with daylight saving lasts 23, 24 or 25 hours.
+    A day in a zone with daylight saving lasts 23, 24 or 25 hours.
     """
 
-    name: str  # YYYY-MM-DD; of a month YYYY-MM
+    name: str  # YYYY-MM-DD for a day, YYYY-MM for a month
     starts_at: int
     ends_at: int
 
 
 def day_at(now: int, zone: str) -> Day:
-    """The calendar day of `zone` that holds the moment `now` (ms since the epoch)."""
+    """Returns the calendar day of `zone` that contains the moment `now` (ms since the epoch)."""
     local = datetime.fromtimestamp(now / 1000, UTC).astimezone(_zone(zone)).date()
     midnight = datetime.combine(local, time(), _zone(zone))
     following = datetime.combine(local + timedelta(days=1), time(), _zone(zone))
@@ -32,7 +29,7 @@ def day_at(now: int, zone: str) -> Day:
 
 
 def month_at(now: int, zone: str) -> Day:
-    """The calendar month of `zone` that holds the moment `now` (ms since the epoch)."""
+    """Returns the calendar month of `zone` that contains the moment `now` (ms since the epoch)."""
     first = datetime.fromtimestamp(now / 1000, UTC).astimezone(_zone(zone)).date().replace(day=1)
     following = (first + timedelta(days=31)).replace(day=1)
     begins, ends = (datetime.combine(day, time(), _zone(zone)) for day in (first, following))

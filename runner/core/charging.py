@@ -1,7 +1,7 @@
-"""What the end of a call does to the windows it was reserved in.
+"""The effect of the end of a call on the windows it was reserved in.
 
-It joins the verdict on a reply with the arithmetic of quota.py and the gates of gate.py; what
-becomes of the job is retry.py's to say.
+It combines the verdict on a reply with the arithmetic of quota.py and the gates of gate.py. What
+happens to the job is decided in retry.py.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from runner.core.renewal import refreshed
 from runner.core.verdict import ANSWERED, Kind, Verdict
 from runner.core.window import Count, Source, Unit, Window
 
-# Refusals are not charged. Whatever else was answered may have been, so it counts until the
-# provider's own figures say otherwise.
+# Refusals are not charged. Every other answer may have been, so it counts until the provider's own
+# figures show otherwise.
 UNCHARGED = frozenset({Kind.LOCAL, Kind.THROTTLED, Kind.SPENT, Kind.UNAUTHORISED})
 
 
@@ -30,13 +30,13 @@ class Outcome:
     """The end of one call.
 
     Attributes:
-        verdict: What the reply means.
-        probe: Whether the call flew alone.
-        counts: What the reply's headers said, by the quota's name.
-        tokens: How many the provider counted; None if it did not say.
-        sent_at: When the call was sent (ms since the epoch); 0 if that is not known.
-        parks: Whether a refusal for pace parks the window. If not, the route's controller holds
-            the next calls back, and the window stays open.
+        verdict: The meaning of the reply.
+        probe: Whether the call was a probe, with no other call in flight.
+        counts: The counts in the reply's headers, by the quota's name.
+        tokens: The provider's count of tokens; None if it gave none.
+        sent_at: When the call was sent (ms since the epoch); 0 if unknown.
+        parks: Whether throttling parks the window. If not, the route's controller delays the next
+            calls, and the window stays open.
     """
 
     verdict: Verdict
@@ -48,42 +48,42 @@ class Outcome:
 
 
 def settle_calls(window: Window, outcomes: Sequence[Outcome], now: int, held: int = 1) -> Window:
-    """`window` after several calls, each of which had reserved `held` in it.
+    """Returns `window` after several calls, each of which had reserved `held` in it.
 
-    The result is that of `settle_window` for one after the other. Answers that tell nothing new
-    are most of all outcomes: a stretch of them is settled by one sum.
+    The result equals that of `settle_window` for each in turn. Most outcomes are answers that
+    change sums only, so a run of them is settled by one sum.
     """
     rest = list(outcomes)
     while rest:
-        told = window.quota in rest[0].counts
-        plain = list(takewhile(partial(_is_plain, window, told=told), rest))
+        counted = window.quota in rest[0].counts
+        plain = list(takewhile(partial(_is_plain, window, counted=counted), rest))
         if plain:
-            window = _settle_plain(window, plain, now, held, told=told)
+            window = _settle_plain(window, plain, now, held, counted=counted)
         else:
             window = settle_window(window, rest[0], now, held)
         rest = rest[len(plain) or 1 :]
     return window
 
 
-def _is_plain(window: Window, outcome: Outcome, *, told: bool) -> bool:
-    """Whether `outcome` is an answer that changes sums only; `told`: with the provider's count."""
+def _is_plain(window: Window, outcome: Outcome, *, counted: bool) -> bool:
+    """Whether `outcome` is an answer that changes sums only; with a count if `counted`."""
     if outcome.probe or outcome.verdict.kind not in ANSWERED:
         return False
     count = outcome.counts.get(window.quota)
     if count is None:
         watched = window.limit_source is Source.HEADER and isinstance(window.period, Calendar)
-        return not told and not watched
+        return not counted and not watched
     simple = not (window.unconfirmed or isinstance(window.period, Rolling))
-    return told and simple and count.remaining > 0 and count.limit is not None
+    return counted and simple and count.remaining > 0 and count.limit is not None
 
 
 def _settle_plain(
-    window: Window, outcomes: Sequence[Outcome], now: int, held: int, *, told: bool
+    window: Window, outcomes: Sequence[Outcome], now: int, held: int, *, counted: bool
 ) -> Window:
     window = refreshed(window, now)
     reserved = max(0, window.reserved - held * len(outcomes))
     gate = gates.opened(window.gate, probe=False)
-    if told:
+    if counted:
         counts = [outcome.counts[window.quota] for outcome in outcomes]
         limit = counts[-1].limit
         spent = max(window.spent, *(count.spent(count.limit or 0) for count in counts))
@@ -96,7 +96,7 @@ def _settle_plain(
             limit_learned_at=now,
             gate=gate,
         )
-    charged = sum(_charged(window, one.verdict, one.tokens, held) for one in outcomes)
+    charged = sum(_charged(window, each.verdict, each.tokens, held) for each in outcomes)
     spent, recent = window.spent + charged, window.recent
     if isinstance(window.period, Rolling):
         recent = rolling.add(recent, now, charged, rolling.grain(window.period.ms))
@@ -106,9 +106,9 @@ def _settle_plain(
 
 
 def settle_window(window: Window, outcome: Outcome, now: int, held: int = 1) -> Window:
-    """`window` after the call that had reserved `held` in it: settled, its gate moved.
+    """Returns `window` after a call that had reserved `held` in it.
 
-    What is learned on the way, of limits and counts, is kept.
+    Its amounts, its gate, and what the outcome shows about its limit are updated.
     """
     probe = outcome.probe and window.gate.probe_in_flight
     verdict, count = outcome.verdict, outcome.counts.get(window.quota)
@@ -150,34 +150,35 @@ def settle_window(window: Window, outcome: Outcome, now: int, held: int = 1) -> 
 
 def _charged(window: Window, verdict: Verdict, tokens: int | None, held: int) -> int:
     if verdict.kind in UNCHARGED or (window.unit is Unit.CREDITS and window.limit is None):
-        return 0  # nobody has told of credits
+        return 0  # most accounts count no credits
     if window.unit is Unit.TOKENS and tokens is not None:
         return tokens
     return held
 
 
 def _learn_spent(window: Window, verdict: Verdict, now: int) -> Window:
-    """A calendar's limit shows in what was spent; a balance or a flow tells no limit."""
+    """Learns the limit of a calendar window from what was spent; others show no limit."""
     if not isinstance(window.period, Calendar):
         return window
     return quota.learn_spent(window, now, sure=not verdict.ambiguous)
 
 
 def settle_unseen(window: Window, *, probe: bool, now: int = 0, held: int = 1) -> Window:
-    """`window` after a call whose end nobody saw: what it had reserved counts as spent.
+    """Returns `window` after a call with an unknown end: what it had reserved counts as spent.
 
-    Save for credits that nobody has told of: most accounts count none.
+    Credits without a known balance do not count, since most accounts count none.
     """
-    untold = window.unit is Unit.CREDITS and window.limit is None
-    charged = 0 if untold else held
+    uncounted = window.unit is Unit.CREDITS and window.limit is None
+    charged = 0 if uncounted else held
     settled = quota.settle(window, charged=charged, count=None, probe=False, now=now, held=held)
     return replace(settled, gate=gates.probe_lost(window.gate, probe=probe))
 
 
 def _unmask(verdict: Verdict, window: Window, count: Count | None, *, probe: bool) -> Verdict:
-    """An ambiguous 429 is a spent allowance when the count says so, or when it comes twice.
+    """Resolves an ambiguous 429: it means a spent allowance if the count says so, or on a probe.
 
-    The second time the call flew alone, a minute after the first: no burst explains it.
+    The probe follows the first 429 after a minute with no other call in flight, so no burst
+    explains it.
     """
     if not verdict.ambiguous or not concerns(verdict, window):
         return verdict
@@ -190,7 +191,7 @@ def _unmask(verdict: Verdict, window: Window, count: Count | None, *, probe: boo
 
 
 def _await_reset(window: Window, verdict: Verdict, now: int, held: int, *, probe: bool) -> Window:
-    """`window` untouched, to be probed again: what was spent so far was the old day's."""
+    """Returns `window` with nothing spent, to be probed again: the spending was the old day's."""
     why = verdict.why or "the provider has not reset its count yet"
     found = gates.before_burst(window.gate, probe=probe)
     until = gates.reprobe_at(found, window.starts_at, window.resets_at, now)
@@ -218,7 +219,7 @@ def _gate_after(window: Window, verdict: Verdict, now: int, *, probe: bool, park
 def _park_until(
     window: Window, verdict: Verdict, now: int, *, parks: bool
 ) -> tuple[int, ParkReason] | None:
-    """Until when the window is parked, and why; None if the verdict does not park it."""
+    """Returns until when the window is parked, and why; None if the verdict does not park it."""
     if not concerns(verdict, window) or (verdict.kind is Kind.THROTTLED and not parks):
         return None
     match verdict.kind:
@@ -236,14 +237,28 @@ def _park_until(
             return gates.gone_until(window.gate, now), ParkReason.GONE
 
 
+def _asked_again_at(window: Window) -> int:
+    """When a calendar is asked again that is said to be spent.
+
+    At its reset; but where headers had told that something is left, and the refusal does not say
+    what, once before.
+    """
+    gate = window.gate
+    again = gate.probe_in_flight and gate.reason in (ParkReason.SPENT, ParkReason.AMBIGUOUS)
+    last_call_at = window.last_call_at
+    if again or last_call_at is None or not window.remaining:
+        return window.resets_at
+    return last_call_at
+
+
 def _renewed_at(window: Window, verdict: Verdict, now: int) -> int:
     """When a spent window may be tried again."""
     match window.period:
         case Calendar() if window.limit_source is Source.REFUSAL:
             return gates.retry_at(window.resets_at, now)
         case Calendar():
-            return window.resets_at
+            return _asked_again_at(window)
         case Rolling(ms) | Refill(ms):
             return now + min(ms, verdict.wait_ms or ms)
-        case Grant():  # no clock knows when a balance is filled up
+        case Grant():  # the moment of the next grant is unknown
             return now + gates.probe_wait(window.gate)

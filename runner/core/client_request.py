@@ -1,4 +1,4 @@
-"""What becomes of a client's request: asked again after a refusal, kept waiting, or told no."""
+"""Decisions on the requests of clients: retry after a failed call, keep waiting, or refuse."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from runner.core.demand import WaitCause, Waiting
 from runner.core.gate import ParkReason
 from runner.core.verdict import Kind, Verdict
 
-# Calls that cost nothing are made again so often; each was refused for another reason, or by
+# The calls of one request that cost nothing, in all; each is refused for another reason, or by
 # another route.
 MOST_FREE_CALLS = 20
-# Of calls that may have been charged, only one more is made: the client itself may try again.
+# The calls of one request that may have been charged: the client itself may retry.
 MOST_CHARGED_CALLS = 2
 _FREE = UNCHARGED | {Kind.GONE}
-# Nobody waits for what may come back, but need not.
+# A request does not wait for what may never change.
 _LASTING = (WaitCause.CAPPED, WaitCause.DAILY, ParkReason.GONE, ParkReason.REFUSED)
 
 
 def asks_again(verdict: Verdict, free_calls: int, charged_calls: int) -> bool:
-    """Whether a request goes back into the queue after a call that brought no answer.
+    """Whether a request goes back into the queue after a call without an answer.
 
     Args:
-        verdict: What came of the call.
-        free_calls: Calls made for the request that cost nothing, this one included.
-        charged_calls: Calls made for it that may have been charged, likewise.
+        verdict: The verdict on the call.
+        free_calls: The number of calls for the request that cost nothing, with this one.
+        charged_calls: The number of calls for it that may have been charged, with this one.
     """
     if verdict.kind in _FREE:
         return free_calls < MOST_FREE_CALLS
@@ -31,18 +31,18 @@ def asks_again(verdict: Verdict, free_calls: int, charged_calls: int) -> bool:
 
 
 def is_free(verdict: Verdict) -> bool:
-    """Whether a call with this end cost nothing."""
+    """Whether a call with this verdict cost nothing."""
     return verdict.kind in _FREE
 
 
 def is_refused(waiting: Waiting, until: int) -> bool:
-    """Whether a request is told no, since what it waits for ends later than it waits.
+    """Whether a request is refused, since it cannot start before its deadline.
 
     Args:
-        waiting: Why it cannot start.
-        until: How long it waits for allowance (ms since the epoch).
+        waiting: Why it cannot start yet.
+        until: The moment until which it may wait for allowance (ms since the epoch).
     """
     if waiting.cause in _LASTING:
         return True
-    # Without a moment it waits for calls in flight, which end soon.
+    # None stands for the end of calls in flight, which is near.
     return waiting.until is not None and waiting.until > until

@@ -1,24 +1,24 @@
-"""What one route bears: how many calls at once (in_flight.py), and how fast (start_rate.py).
+"""Adaptive limits of one route: calls in flight (in_flight.py) and start rate (start_rate.py).
 
-A route is a model on an account. Its server is not asked, it is listened to: answers let both
-numbers grow; a refusal ("too many", whatever its status) cuts one of them. Which one, tells its
-circumstance; the first line that fits counts:
+A route is a model on an account. Servers do not state these limits, so they are learned from the
+replies: answers raise both; a refusal ("too many", whatever its status) lowers one of them. The
+first line that applies decides which one:
 
-    a number is tried again, starts spread          it was the number
-    nothing was let in since the last refusal, or   a drought: one call at a time, after waits
-    it met a lone call, or named its wait           (drought.py); then at the rate that was let in
-    starts came as fast as the rate let them        the rate
-    no number was known to be too many              the number, if it is refused again when the
+    a number is tried again, starts spread          the number
+    nothing was accepted since the last refusal,    a drought: one call at a time, after waits
+    or it met a lone call, or named its wait        (drought.py); then at the accepted rate
+    starts came as fast as the rate allowed         the rate
+    no number was known to be too large             the number, if it is refused again when the
                                                     starts are spread; else the rate
-    as many were in flight as were refused before   the number
-    fewer were                                      the rate is learned
+    as many in flight as were refused before        the number
+    fewer in flight                                 the rate is learned
 
-A burst of refusals counts once: of the calls that were sent before the first of them came, each
-further one takes one off what was borne and let in, and the cut is decided anew.
+A burst of refusals counts once: among the calls that were sent before the first refusal came, each
+further refusal subtracts one from the accepted calls, and the decision is made again.
 
-All functions are pure, `(state, event, now) -> state`. Moments are whole milliseconds of one clock
-that never goes back. The states are named tuples: one is replaced at every turn of the engine,
-which costs a third of what it costs with a frozen dataclass.
+All functions are pure, `(state, event, now) -> state`. Moments are whole milliseconds of one
+monotonic clock. The states are named tuples: one is replaced at every turn of the engine, which
+costs a third of the time that a frozen dataclass does.
 """
 
 from __future__ import annotations
@@ -34,37 +34,37 @@ from runner.core.drought import Drought
 from runner.core.in_flight import InFlight
 from runner.core.start_rate import Cycle, StartRate
 
-# The refusals of a burst come in within this time: nothing is started meanwhile.
+# The refusals of a burst come within this time, in which no call starts.
 BURST_MS = 50
-# A pause up to this is a turn of the engine; a longer one is want of calls, and no evidence.
+# A pause up to this is a turn of the engine; a longer one means a lack of demand, and is ignored.
 TURN_MS = 20
-# A wait this long, named to a route without a known rate, is a drought.
+# A wait this long, named to a route without a known rate, begins a drought.
 LONG_WAIT_MS = 1_000
-# A first refusal is tried again with spread starts up to so many in flight: with more, waiting for
-# `in_flight.PATIENCE` answers takes only a few round trips.
+# A first refusal is tried again with spread starts below this number in flight: with more, waiting
+# for `in_flight.PATIENCE` answers takes only a few round trips.
 MOST_SPREAD = 16
-# Starts are spread over a little less than the round trip, to fill what the server bears.
+# Starts are spread over a little less than the round trip, to use the server's whole capacity.
 SPREAD = 1.25
-# So many calls must have been let in for their greatest number in flight to mean something.
+# Their largest number in flight is evidence only if this many calls were accepted.
 TELLING = 8
 TELLING_BESIDE = 3
 _NEVER = 1 << 60
 
 
 class Tally(NamedTuple):
-    """What was let in, as far as is known: a call counts until it is refused.
+    """Counts of accepted calls: a call counts as accepted until it is refused.
 
-    Times without demand are taken out: they put off the moments at which counting began.
+    Times without demand are excluded, by moving the moments at which counting began.
 
     Attributes:
-        since: When the last refusal came; None: nothing was ever sent.
-        admitted: Calls let in since then.
-        cycle_at: When the last drought ended, or everything began.
-        cycle: Calls let in since then.
+        since: When the last refusal came, or the first call started; None before that.
+        admitted: The number of calls accepted since then.
+        cycle_at: When the last drought ended, or the first call started.
+        cycle: The number of calls accepted since then.
         free_at: Since when another call could have been in flight; `_NEVER` when none could.
-        paced: The last start had waited for the rate, not for room.
-        beside: How many were in flight with the last start.
-        most: How many were in flight with a start before it, at most, since the last refusal.
+        paced: Whether the last start had waited for the rate, not for room.
+        beside: The number of calls in flight with the last start, itself included.
+        most: The largest such number of the starts before it, since the last refusal.
     """
 
     since: int | None = None
@@ -78,13 +78,13 @@ class Tally(NamedTuple):
 
 
 class Cut(NamedTuple):
-    """The last refusal that counted, and what was thought before it.
+    """The last refusal that counted, and the state before it.
 
     Attributes:
         at: When it came.
-        admitted: Calls let in since the refusal before.
-        ms: How long ago that was.
-        beside: How many other calls were in flight.
+        admitted: The number of calls accepted since the refusal before.
+        ms: The time since that refusal, in ms.
+        beside: The number of other calls in flight.
         before: The state before it.
     """
 
@@ -96,16 +96,16 @@ class Cut(NamedTuple):
 
 
 class Controller(NamedTuple):
-    """What is known of a route, between two events.
+    """The state of a route between two events.
 
     Attributes:
-        in_flight: The search for how many calls it bears at once.
-        usual_ms: What a call takes, smoothed.
-        tally: What was let in.
-        rate: The search for how fast calls may start; None: that is not what limits them.
-        hold_until: No call before this moment.
-        refusal_ms: What a refusal takes, at most, lately.
-        drought: Whether every call is refused.
+        in_flight: The search for the number of calls in flight.
+        usual_ms: The duration of a call in ms, smoothed.
+        tally: The counts of accepted calls.
+        rate: The search for the start rate; None while the rate is not what limits calls.
+        hold_until: No call starts before this moment.
+        refusal_ms: The duration of a refusal in ms: a decaying maximum.
+        drought: The consecutive refusals, if every call is refused.
         cut: The last refusal that counted.
     """
 
@@ -120,22 +120,22 @@ class Controller(NamedTuple):
 
     @property
     def allowed(self) -> int:
-        """How many calls may be in flight."""
+        """The number of calls that may be in flight."""
         return 1 if self.drought.refusals else self.in_flight.number
 
     @property
     def per_second(self) -> float | None:
-        """How many calls may start in a second; None: that is not what they wait for."""
+        """The number of calls that may start in a second; None if that does not limit them."""
         return self.rate.rate * 1_000 if self.rate and self.tally.paced else None
 
 
 def new(start: int, ceiling: int) -> Controller:
-    """A route of which nothing is known: `start` calls at once, never more than `ceiling`."""
+    """Returns the state of a new route: `start` calls in flight, and never more than `ceiling`."""
     return Controller(flights.new(start, ceiling))
 
 
 def room(c: Controller, in_flight: int, now: int) -> tuple[int, int | None]:
-    """How many calls may start now; if none, when to look again (None: when a call has ended)."""
+    """Returns how many calls may start; if none, also when one may (None: when a call ends)."""
     if now < c.hold_until:
         return 0, c.hold_until
     free = c.in_flight.number - in_flight
@@ -154,7 +154,7 @@ def room(c: Controller, in_flight: int, now: int) -> tuple[int, int | None]:
 
 
 def started(c: Controller, count: int, now: int, in_flight: int) -> Controller:
-    """After `count` starts, with which `in_flight` calls are under way."""
+    """Returns the state after `count` starts, with which `in_flight` calls are in flight."""
     if c.drought.refusals:
         c = _tried(c, now)
     t, rate, paced = c.tally, c.rate, False
@@ -172,10 +172,10 @@ def started(c: Controller, count: int, now: int, in_flight: int) -> Controller:
 
 
 def answered(c: Controller, sent: Sequence[int], now: int, in_flight: int) -> Controller:
-    """After answers to calls that were sent at `sent`; `in_flight` are left under way.
+    """Returns the state after answers to calls sent at `sent`; `in_flight` calls are left.
 
-    A rejection is an answer: it proves that the server takes calls. The refusals of the same turn
-    come first.
+    A rejection is an answer: it proves that the server accepts calls. The refusals of the same turn
+    must be applied first.
     """
     answers, allowed = len(sent), c.in_flight.number
     mean = now - sum(sent) / answers
@@ -193,9 +193,9 @@ def answered(c: Controller, sent: Sequence[int], now: int, in_flight: int) -> Co
 
 
 def faulted(c: Controller, now: int) -> Controller:
-    """After a call that ended otherwise: a time-out, a fault of the server, or it was cancelled.
+    """Returns the state after a call that ended in a time-out, a server fault or a cancellation.
 
-    That lets nothing grow and cuts nothing.
+    That neither raises nor lowers a limit.
     """
     admitted = 0 if c.drought.refusals else c.tally.admitted
     tally = c.tally._replace(free_at=min(now, c.tally.free_at), admitted=admitted)
@@ -205,14 +205,14 @@ def faulted(c: Controller, now: int) -> Controller:
 def throttled(
     c: Controller, sent_at: int, wait_ms: int | None, now: int, in_flight: int
 ) -> Controller:
-    """After a refusal for load or pace.
+    """Returns the state after a refusal for load or pace.
 
     Args:
         c: The state.
         sent_at: When the call was sent.
         wait_ms: The wait that the provider named; it is kept exactly.
         now: The present moment.
-        in_flight: The other calls under way, those included that have ended in the same turn.
+        in_flight: The number of other calls in flight, with those that ended in the same turn.
     """
     tally = c.tally._replace(cycle=max(0, c.tally.cycle - 1))
     hold_until = max(c.hold_until, now + (wait_ms or 0))
@@ -227,18 +227,18 @@ def throttled(
 
 
 def exhausted(c: Controller) -> bool:
-    """Whether one call after the other was refused for longer than throttling lasts.
+    """Whether all calls have been refused for longer than throttling lasts.
 
-    The caller then parks the model, or the account. The first call after that is one more try.
+    The caller then parks the model or the account. The first call after that is one more trial.
     """
     return c.drought.refusals >= droughts.EXHAUSTED
 
 
 def _cut(c: Controller, sent_at: int, wait_ms: int | None, now: int, in_flight: int) -> Controller:
-    """The first refusal of a burst."""
+    """Returns the state after the first refusal of a burst."""
     t = c.tally
     ms = max(1, now - (now if t.since is None else t.since))
-    before = c._replace(cut=Cut())  # no chain of all the cuts there ever were
+    before = c._replace(cut=Cut())  # otherwise every state would keep all earlier ones alive
     c = c._replace(
         cut=Cut(now, max(0, t.admitted - 1), ms, in_flight, before),
         tally=t._replace(since=now, admitted=0, beside=0, most=0),
@@ -252,14 +252,14 @@ def _cut(c: Controller, sent_at: int, wait_ms: int | None, now: int, in_flight: 
 
 
 def _cut_again(c: Controller, before: Controller, wait_ms: int | None, now: int) -> Controller:
-    """One more refusal of the same burst."""
+    """Returns the state after one more refusal of the same burst."""
     cut = c.cut._replace(admitted=c.cut.admitted - 1, beside=c.cut.beside - 1)
     c = c._replace(in_flight=before.in_flight, rate=before.rate, drought=before.drought, cut=cut)
     return _decided(c, wait_ms, now)
 
 
 def _decided(c: Controller, wait_ms: int | None, now: int) -> Controller:
-    """What a refusal cuts: the table above."""
+    """Returns the state with one limit lowered, by the table in the module's docstring."""
     f, rate, cut = c.in_flight, c.rate, c.cut
     if f.spread:
         c = c._replace(in_flight=flights.refused(f, cut.beside), rate=None)
@@ -293,9 +293,9 @@ def _is_drought(c: Controller, wait_ms: int | None) -> bool:
 
 
 def _outnumbered(c: Controller) -> bool:
-    """Whether a number explains a refusal of paced calls: none was let in beside as many.
+    """Whether the number of calls explains a refusal of paced ones: it was never accepted before.
 
-    A rate that is only tried is suspected first, where a late answer makes two calls of one.
+    A rate on trial is suspected first at a low number, which one late answer may have raised.
     """
     if c.rate is None or c.cut.before is None or c.cut.admitted < TELLING:
         return False
@@ -305,7 +305,7 @@ def _outnumbered(c: Controller) -> bool:
 
 def _slower(c: Controller, rate: StartRate, now: int) -> StartRate:
     ms = c.cut.ms
-    if c.cut.admitted >= rates.TRUSTED:  # a window lets nothing in during its drought
+    if c.cut.admitted >= rates.TRUSTED:  # a used-up window accepts nothing during its drought
         ms = max(1, min(ms, c.cut.at - c.tally.cycle_at))
     return rates.refused(rate, c.cut.admitted, ms, now, dry=c.drought.over)
 
@@ -317,7 +317,7 @@ def _waiting(c: Controller, drought: Drought, wait_ms: int | None, now: int) -> 
 
 
 def _tried(c: Controller, now: int) -> Controller:
-    """A call starts in a drought: the one that tries the route, or the one before was let in."""
+    """Returns the state after a start in a drought: a probe, or a sign that the last one passed."""
     if c.tally.admitted:
         return _recovered(c, c.drought.tried_at)
     idle = max(0, now - max(c.hold_until, c.tally.free_at) - TURN_MS)
@@ -326,7 +326,7 @@ def _tried(c: Controller, now: int) -> Controller:
 
 
 def _recovered(c: Controller, sent_at: int) -> Controller:
-    """After a call that was sent at `sent_at`, in a drought, and was let in."""
+    """Returns the state after a call of a drought, sent at `sent_at`, was accepted."""
     t, d, f, rate = c.tally, c.drought, c.in_flight, c.rate
     ms, drought_ms = max(1, sent_at - t.cycle_at), max(0, sent_at - d.began_at)
     if t.cycle > 1:

@@ -1,7 +1,7 @@
-"""What the credits at hand pay for, until when, and how a balance goes on if somebody logs in.
+"""Forecasts of credits: the calls that they pay for, until when, and the grants to come.
 
-A forecast supposes that somebody logs in as soon as the last grant has expired, and every day from
-then on. When a grant was given is grants.py's to say.
+A forecast assumes that somebody logs in as soon as the last grant has expired, and every day from
+then on. The estimates of past grants are in grants.py.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ NO_GRANTS: DailyGrants = MappingProxyType({})
 
 
 def paid_calls(states: Mapping[Route, RouteState]) -> int | None:
-    """How many calls the credits at hand pay for; None where an account counts none."""
+    """Returns how many calls the present credits pay for; None if an account counts no credits."""
     return _calls_of_accounts(states, lambda window: window.unit is Unit.CREDITS)
 
 
 def covered_calls(states: Mapping[Route, RouteState], grants: DailyGrants) -> int | None:
-    """How many calls are covered by balances that nothing fills up; None: any number."""
+    """Returns how many calls are covered by balances without daily grants; None for any number."""
 
     def never_filled(window: Window) -> bool:
         filled = window.unit is Unit.CREDITS and bool(grants.get(window.account))
@@ -40,7 +40,10 @@ def covered_calls(states: Mapping[Route, RouteState], grants: DailyGrants) -> in
 def _calls_of_accounts(
     states: Mapping[Route, RouteState], binds: Callable[[Window], bool]
 ) -> int | None:
-    """How many calls some windows have room for, on the dearest way of each account."""
+    """Returns how many calls the windows that `binds` selects allow; None if a route has none.
+
+    An account counts with its most expensive route.
+    """
     accounts: dict[str, int] = {}
     for (account, _model), state in states.items():
         own = [w.calls_left(state.cost) for w in state.windows if binds(w)]
@@ -54,12 +57,12 @@ def _calls_of_accounts(
 def paid_until(
     paid: int, states: Mapping[Route, RouteState], rules: Rules, now: int, call_ms: int
 ) -> int:
-    """When the credits at hand, which pay for `paid` calls, will be spent or expired.
+    """Returns when the present credits, which pay for `paid` calls, will be spent or expired.
 
-    What expires is spread until then, unless calls go as fast as they can. What lasts is not.
+    Unless the pace is `ASAP`, credits that expire are spread until then, and others are not.
     """
-    takes = paid * call_ms
-    full_speed = rules.hours.after(now, takes) if rules.hours else now + takes
+    duration = paid * call_ms
+    full_speed = rules.hours.after(now, duration) if rules.hours else now + duration
     balances = {w for state in states.values() for w in state.windows if w.unit is Unit.CREDITS}
     last = max((w.expiries[-1][0] for w in balances if w.expiries), default=now)
     lasting = any(not w.expiries or w.expiries[-1][1] < (w.limit or 0) for w in balances)
@@ -71,7 +74,7 @@ def paid_until(
 
 
 def foreseen(window: Window, now: int, daily: int) -> Window:
-    """A window of credits as a forecast begins; it ends when something expires or is granted."""
+    """Returns a window of credits at the start of a forecast, up to the next expiry or grant."""
     if window.limit is None:
         return window
     if window.expiries and window.expiries[-1][0] > now:
@@ -80,7 +83,7 @@ def foreseen(window: Window, now: int, daily: int) -> Window:
 
 
 def regranted(window: Window, at: int, daily: int) -> Window:
-    """`window` without what expires until `at`; with a new grant if the last one has expired."""
+    """Returns `window` after what expires by `at`, with a new grant if the last one has expired."""
     if window.limit is None:
         return window
     spent = max([window.spent, *(amount for moment, amount in window.expiries if moment <= at)])
@@ -98,7 +101,7 @@ def _until_next(window: Window, now: int) -> Window:
 
 
 def of_a_day(window: Window, daily: int) -> Window:
-    """A window of credits in which a day's grant is all there is, and nothing is spent."""
+    """Returns a window of credits whose limit is one day's grant, with nothing spent."""
     if window.limit is None or not daily:
         return window
     return replace(window, limit=daily, spent=0, reserved=0)

@@ -1,6 +1,6 @@
-"""What is wanted: demands for calls, the user's rules for them, and why one waits.
+"""Demands for calls, the user's rules for them, and the reasons why one waits.
 
-Which of them may start is admission.py's to decide.
+Which calls may start is decided in admission.py.
 """
 
 from __future__ import annotations
@@ -18,21 +18,22 @@ from runner.core.window import Window
 class Rotate(StrEnum):
     """How the routes of a demand are used."""
 
-    PREFER = "prefer"  # in order: the next one when the one before cannot go on
+    PREFER = "prefer"  # in order: the next one when those before it must wait
     SPREAD = "spread"  # all of them, the one with the most room first
 
 
 class WaitCause(StrEnum):
-    """Why a demand waits, where no window's gate says it."""
+    """Why a demand waits, where the reason is not a window's gate."""
 
     CONCURRENCY = "concurrency"  # as many calls are in flight as are allowed
-    IN_FLIGHT = "in flight"  # its jobs are all in calls under way
+    IN_FLIGHT = "in flight"  # its jobs are all in calls in flight
     DUE = "due"  # its jobs wait for a retry
     HOURS = "hours"  # outside the hours that the user allows
     CAPPED = "capped"  # as many calls were made as the user allows
-    DAILY = "daily"  # likewise, but for today only
+    DAILY = "daily"  # as many calls were made today as the user allows a day
     PACE = "pace"  # the day's budget is spread over the day
-    RATE = "rate"  # calls may start only so fast
+    LAST_CALL = "last call"  # it is kept, to find out later in the day what was added
+    RATE = "rate"  # the account's limit of starts per second
     FLOW = "flow"  # a rolling or refilling window is full for the moment
 
 
@@ -41,21 +42,25 @@ Cause = WaitCause | ParkReason
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What the user wants: how to spend a budget, and at which hours."""
+    """The user's rules: how to spend a budget, and at which hours (None: at all hours).
+
+    `waits`: whether the run goes on through the day, so that a call may be kept for later.
+    """
 
     pace: Pace = Pace.AUTO
     hours: Hours | None = None
+    waits: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Cap:
-    """How many more calls the user allows some demands to make together.
+    """The user's limit on the calls of some demands together.
 
     Attributes:
-        whose: Demands with the same value share it.
-        left: Calls that are left of it.
-        why: What is said where none is.
-        until: When there are more again (ms since the epoch); None: there will be no more.
+        whose: The key of the cap; demands with the same key share it.
+        left: The number of calls left.
+        why: The reason that is shown when none is left.
+        until: When the cap is renewed (ms since the epoch); None if it is not.
     """
 
     whose: int | str
@@ -66,24 +71,24 @@ class Cap:
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """A wish for calls.
+    """A demand for calls, of a batch or of requests of clients.
 
     Attributes:
-        key: Whose it is: the id of a batch; of requests of clients, a negative number.
+        key: The id of its batch; a negative number for requests of clients.
         routes: The routes that its calls may take, the preferred one first.
-        ready: Calls that may start now, as far as the demand itself goes.
-        priority: Lower goes first.
-        waiting: Calls that wait for a retry.
+        ready: The number of calls that it could start now.
+        priority: Its priority; lower goes first.
+        waiting: The number of calls that wait for a retry.
         due: When the first of those is due (ms since the epoch).
         rotate: How its routes are used.
-        caps: What the user allows it, and others with it; without any, as many as it takes.
-        share: Calls that it has had beside the others.
-        in_flight: Calls of it under way.
-        pending: Whether the provider works on something that was paid for it.
-        backlog: All calls it still needs; None: those that are ready or wait.
-        rules: What the user wants of it.
-        interactive: Whether somebody waits for it: it goes before all that are not, whatever
-            their priority, and may take what is reserved.
+        caps: The user's caps on its calls; none for any number.
+        share: The number of calls that it has had, for fair sharing with others.
+        in_flight: The number of its calls in flight.
+        pending: Whether the provider works on a task that was paid for.
+        backlog: The number of calls that it still needs; None for `ready` and `waiting`.
+        rules: The user's rules for it.
+        interactive: Whether somebody waits for it. Then it goes before all that are not, whatever
+            their priority, and may use the reserve.
     """
 
     key: int
@@ -103,23 +108,23 @@ class Demand:
 
     @property
     def order(self) -> tuple[bool, int, int, int]:
-        """What demands are sorted by: the first goes first."""
+        """The sort key of demands."""
         return not self.interactive, self.priority, self.share, self.key
 
     @property
     def left(self) -> int | None:
-        """Calls that the user still allows it, today and later; None: as many as it takes."""
+        """The number of calls that the user still allows it in all; None for any number."""
         return min((cap.left for cap in self.caps if cap.until is None), default=None)
 
     @property
     def calls(self) -> int:
-        """How many calls it still needs."""
+        """The number of calls that it still needs."""
         return self.ready + self.waiting if self.backlog is None else self.backlog
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Why a demand does not go on, and until when (None: until a call in flight ends)."""
+    """Why a demand waits, and until when (None: until a call in flight ends)."""
 
     key: int
     cause: Cause

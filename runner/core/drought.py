@@ -1,7 +1,6 @@
-"""Droughts: one refusal after the other, and no call let in between them.
+"""Droughts: consecutive refusals without an accepted call between them, and the waits in them.
 
-It tells when to try again, and when that has been tried often enough. A limit on the rate is over
-in a second or at the end of its window; an outage, when it is.
+A rate limit ends after a second or at the end of its window; the end of an outage is unknown.
 """
 
 from __future__ import annotations
@@ -9,37 +8,38 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-# How long to wait after the n-th refusal: the first two clear a limit by the second, the later
-# ones find the end of an outage within ten seconds, for ten calls a minute.
+# The waits after the 1st, 2nd, ... refusal: the first two outlast a limit per second, the later
+# ones detect the end of an outage within ten seconds, for some calls a minute.
 WAITS_MS = (1_000, 2_000, 5_000, 10_000)
-# With a known rate, the first wait is so many of its gaps, if that is shorter; the others are so
-# many of them at least.
+# With a known rate, the first wait is at most FIRST_GAPS gaps between starts, and the later ones
+# are at least LATER_GAPS gaps.
 FIRST_GAPS = 4
 LATER_GAPS = 2
-# Limits are told by the second, ten seconds or minute: no wait passes over such an end.
+# Limits are per second, ten seconds or minute: a wait ends when such a window ends.
 WINDOWS_MS = (1_000, 10_000, 60_000)
 WINDOW_MARGIN_MS = 100
-# So many waits in a row that the provider named are believed; after that, the longer of its and
-# ours is kept: "Retry-After: 0" of a server that is down.
+# This many waits in a row that the provider named are used as they are; after that, the longer of
+# its wait and ours: a server that is down may send "Retry-After: 0".
 BELIEVED = 3
-# A call that has not been refused for so many times what refusals take is let in: its answer may
-# take a minute.
+# A call counts as accepted if it was not refused within DELAYS times the duration of a refusal: its
+# answer may take a minute.
 LEAST_PATIENCE_MS = 250
 DELAYS = 4
-# More refusals in a row than throttling explains: with the waits above, 100 s.
+# More refusals in a row than throttling explains: with the waits above, about 100 s.
 EXHAUSTED = 14
 
 
 class Drought(NamedTuple):
-    """The drought under way, and the last one that is over.
+    """The present drought, and what is known of the last one.
 
     Attributes:
-        refusals: How many in a row; 0: there is none.
-        began_at: When it began.
-        unsure_ms: So long ago it may have ended, unseen: the last wait, if that was a guess.
-        tried_at: When the call that tries the route was sent.
-        over: The last refusal was one of a drought that is over.
-        seen: There has been one.
+        refusals: The number of consecutive refusals; 0 outside a drought.
+        began_at: When the drought began.
+        unsure_ms: How long before the next call it may have ended unnoticed: the last wait, if that
+            was a guess.
+        tried_at: When the call that probes the route was sent.
+        over: Whether the last refusal belonged to a drought that has ended.
+        seen: Whether there has been a drought before.
     """
 
     refusals: int = 0
@@ -51,25 +51,25 @@ class Drought(NamedTuple):
 
 
 def begun(d: Drought, now: int) -> Drought:
-    """With its first refusal."""
+    """Returns a drought with its first refusal."""
     return d._replace(refusals=1, began_at=now, over=True)
 
 
 def ended(d: Drought) -> Drought:
-    """A call was let in."""
+    """Returns the state after an accepted call, which ends the drought."""
     return d._replace(refusals=0, over=True, seen=True)
 
 
 def wait(
     d: Drought, named_ms: int | None, gap_ms: float | None, cycle_at: int, now: int
 ) -> tuple[Drought, int]:
-    """Until when nothing is started.
+    """Returns the drought after a refusal, and the moment until which no call starts.
 
     Args:
-        d: The drought, this refusal counted.
-        named_ms: The wait that the provider named.
-        gap_ms: Between two starts, where the rate is known.
-        cycle_at: When calls were let in again after the drought before: a window may have begun.
+        d: The drought, with this refusal counted.
+        named_ms: The wait that the provider named, in ms; None if it named none.
+        gap_ms: The time between two starts, in ms; None where the rate is unknown.
+        cycle_at: When the previous drought ended, where a window of the provider may have begun.
         now: The present moment.
     """
     if named_ms is not None and d.refusals <= BELIEVED:
@@ -83,7 +83,7 @@ def wait(
 
 
 def let_in_at(d: Drought, refusal_ms: int) -> int:
-    """When the call that tries the route counts as let in, if refusals take `refusal_ms`."""
+    """Returns when the probing call counts as accepted, if a refusal takes `refusal_ms`."""
     return d.tried_at + max(LEAST_PATIENCE_MS, DELAYS * refusal_ms)
 
 

@@ -1,4 +1,4 @@
-"""When a run that was asked not to wait ends, and when one that comes to nothing does."""
+"""When a run ends although jobs are left: it must not wait, or no wait can end."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from enum import StrEnum
 from runner.core.demand import WaitCause, Waiting
 from runner.core.gate import ParkReason
 
-# A run that does not wait for allowances waits so long for anything else, in ms.
+# The longest wait of a run that does not wait for allowances.
 SHORT_WAIT_MS = 60_000
-# After so many refusals in a row for the same reason the next wait will not be the last one.
+# After more refusals in a row for the same reason, the next wait is not expected to be the last.
 PATIENCE = 3
 
 # Waits that only a later day, or the user, can end.
@@ -30,18 +30,18 @@ class Ending(StrEnum):
     """Why a run ended."""
 
     DONE = "done"  # nothing is left to do
-    STOPPED = "stopped"  # asked to
-    SPENT = "spent"  # today's allowance is gone, and it was asked not to wait
-    STALLED = "stalled"  # nothing came of it for as long as it was to try
+    STOPPED = "stopped"  # by a signal or a request
+    SPENT = "spent"  # today's allowance is spent, and it was asked not to wait
+    STALLED = "stalled"  # no answer came within the time that it may try
 
 
 def ends_run(reasons: Iterable[Waiting], now: int, *, wait: bool) -> bool:
-    """Whether a run with nothing in flight ends for what its demands wait for.
+    """Whether a run with no call in flight ends, given what its demands wait for.
 
     Args:
         reasons: Why each of its demands waits.
         now: The present moment (ms since the epoch).
-        wait: Whether it is to wait for allowances.
+        wait: Whether the run waits for allowances.
     """
     if wait:
         return all(reason.cause is WaitCause.CAPPED for reason in reasons)
@@ -51,10 +51,10 @@ def ends_run(reasons: Iterable[Waiting], now: int, *, wait: bool) -> bool:
 def _is_long(reason: Waiting, now: int) -> bool:
     if reason.cause in _LONG:
         return True
-    if reason.cause is WaitCause.DUE:  # a job is tried so often only
+    if reason.cause is WaitCause.DUE:  # the number of retries is limited
         return False
     if reason.window is not None and reason.window.gate.refusals > PATIENCE:
         return True
-    if reason.cause is ParkReason.CIRCUIT_OPEN:  # its first waits are minutes, and few
+    if reason.cause is ParkReason.CIRCUIT_OPEN:  # its first waits are a few minutes
         return False
     return reason.until is not None and reason.until - now > SHORT_WAIT_MS

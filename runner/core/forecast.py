@@ -1,7 +1,6 @@
-"""How many calls a batch needs, on which days, and when it will be finished.
+"""Forecasts: the number of days that a batch needs, and when it will be finished.
 
-It reckons with the functions that schedule: rooms of windows, paces and hours; it knows no
-database.
+They use the functions that schedule calls: the room of windows, paces and hours.
 """
 
 from __future__ import annotations
@@ -28,10 +27,11 @@ from runner.core.period import Calendar, Refill, Rolling
 from runner.core.route import Route, RouteState, room_of
 from runner.core.window import NEVER, Key, Unit, Window, span_of
 
-# What a call takes and how many run at once, when nothing was measured yet.
+# Duration of a call and calls in flight, before any were measured.
 USUAL_CALL_MS = 1_500
 USUAL_CONCURRENCY = 4
-# After so many periods the rest is reckoned from their average.
+DAY_MS = 24 * 3_600_000
+# After this many periods the rest is extrapolated from their average.
 ENOUGH_PERIODS = 70
 
 RouteStates = Mapping[Route, RouteState]
@@ -39,18 +39,20 @@ RouteStates = Mapping[Route, RouteState]
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What finishing takes.
+    """When some calls will be done, and what they use up.
 
     Attributes:
-        calls: Calls still to be made, one a job.
-        days: Days of allowance they touch, today included; 0 if they can never be made.
+        calls: The number of calls still to be made, without retries.
+        days: The number of days whose allowance they use, with today; 0 if no call can be made.
         finish_at: When the last result is expected (ms since the epoch).
-        per_day: Calls an untouched day allows; None when no limit is known.
-        today: Calls today's windows still allow; None when no limit is known.
-        beyond: Calls that no balance covers, or that the user does not allow.
-        paid: Calls that the credits at hand pay for; None where no credits are counted.
-        paid_until: When those are spent or expired with calls left. The forecast supposes that
-            somebody logs in as soon as the last grant has expired, and every day from then on.
+        per_day: The number of calls that an untouched day allows; None when no limit is known.
+        today: The number of calls that today's windows still allow; None when no limit is known.
+        beyond: The number of calls that no balance covers, or that the user does not allow.
+        paid: The number of calls that the present credits pay for; None where no credits are
+            counted.
+        paid_until: When those credits are spent or expired, if calls are left then; otherwise None.
+            The forecast assumes that somebody logs in as soon as the last grant has expired, and
+            every day from then on.
     """
 
     calls: int
@@ -72,15 +74,15 @@ def forecast(
     most: int | None = None,
     daily_grants: DailyGrants = NO_GRANTS,
 ) -> Forecast:
-    """When `calls` calls will be done.
+    """Forecasts when `calls` calls will be done.
 
     Args:
-        calls: Calls to make, before retries.
-        states: The ways they may take, with their windows as they are now.
+        calls: The number of calls to make, without retries.
+        states: The routes that they may take, with their windows as they are now.
         rules: The user's pace and hours.
-        now: The present moment.
-        call_ms: Milliseconds between the ends of two calls at full speed.
-        most: How many calls the user allows in all; None: as many as it takes.
+        now: The present moment (ms since the epoch).
+        call_ms: The time between the ends of two calls at full speed, in ms.
+        most: How many calls the user allows in all; None for any number.
         daily_grants: The credits that each account is granted a day, if somebody logs in.
     """
     states = _changed(states, _as_shut)
@@ -88,14 +90,32 @@ def forecast(
     allowed = calls if most is None else min(calls, most)
     covered = covered_calls(states, daily_grants)
     payable = allowed if covered is None else min(allowed, covered)
-    found = _reckoned(payable, states, rules, now, fastest, daily_grants)
+    result = _of_payable(payable, states, rules, now, fastest, daily_grants)
     paid = paid_calls(states)
     if paid is not None and paid < payable:
-        found = replace(found, paid_until=paid_until(paid, states, rules, now, fastest))
-    return replace(found, calls=calls, beyond=calls - payable, paid=paid)
+        result = replace(result, paid_until=paid_until(paid, states, rules, now, fastest))
+    return replace(result, calls=calls, beyond=calls - payable, paid=paid)
 
 
-def _reckoned(
+def bounded(forecast: Forecast, left: int, a_day: int, ends_at: int) -> Forecast:
+    """Returns a forecast with a daily limit on calls, in addition to the limits of windows.
+
+    Args:
+        forecast: The forecast without the daily limit.
+        left: The number of calls that may be made until `ends_at`; none if it is below 1.
+        a_day: The number of calls that may be made on each day after it.
+        ends_at: When today ends (ms since the epoch).
+    """
+    over = forecast.calls - max(0, left)
+    if over <= 0:
+        return forecast
+    later = -(-over // a_day)
+    earliest = ends_at + (later - 1) * DAY_MS
+    days = max(forecast.days, later + (left > 0))
+    return replace(forecast, days=days, finish_at=max(forecast.finish_at, earliest))
+
+
+def _of_payable(
     calls: int,
     states: RouteStates,
     rules: Rules,
@@ -103,7 +123,7 @@ def _reckoned(
     fastest: int,
     grants: DailyGrants,
 ) -> Forecast:
-    """When calls will be done that all can be made."""
+    """Forecasts `calls` calls that can all be made."""
     per_day, today = room_of(_untouched(states, grants)), room_of(states)
     left, days = calls, int(calls > 0 and today is None)
     for made, stretch in _periods(states, rules, now, fastest, grants):
@@ -117,7 +137,7 @@ def _reckoned(
 
 
 def _changed(states: RouteStates, change: Callable[[Window], Window]) -> RouteStates:
-    """The states with every window changed; one that several routes share, once."""
+    """Returns the states with `change` applied to every window, once to each shared one."""
     known: dict[Key, Window] = {}
     after: dict[Route, RouteState] = {}
     for route, state in states.items():
@@ -133,7 +153,7 @@ def _changed(states: RouteStates, change: Callable[[Window], Window]) -> RouteSt
 
 
 def _as_shut(window: Window) -> Window:
-    """A calendar's window, which has no room if nobody may enter it before its reset."""
+    """Returns a calendar window as fully spent if it is parked until its reset."""
     shut = isinstance(window.period, Calendar) and window.gate.parked_until >= window.resets_at
     if not shut or window.limit is None:
         return window
@@ -142,7 +162,7 @@ def _as_shut(window: Window) -> Window:
 
 @dataclass(frozen=True, slots=True)
 class _Stretch:
-    """The time until something is renewed, and how calls are spread over it."""
+    """The time between two renewals of windows, and how calls are spread over it."""
 
     number: int
     begins: int
@@ -158,11 +178,11 @@ class _Stretch:
 
     @property
     def in_time(self) -> int:
-        """How many calls can start in it at full speed."""
+        """The number of calls that can start in it at full speed."""
         return -(-self.usable_ms // self.call_ms)
 
     def finish(self, left: int) -> int:
-        """When `left` calls, which it has room for, are done."""
+        """Returns when `left` calls are done, for which the stretch has room."""
         takes = left * self.call_ms
         if self.rules.pace is Pace.EVEN and self.budget is not None:
             spread = max(0, self.usable_ms - SAFETY_MS) * left // max(1, self.budget)
@@ -178,7 +198,10 @@ def _periods(
     call_ms: int,
     grants: DailyGrants,
 ) -> Iterator[tuple[int | None, _Stretch]]:
-    """How many calls each stretch between two resets allows, without end; None: any number."""
+    """Yields each stretch between two resets, without end, with the number of calls it allows.
+
+    None stands for any number.
+    """
     number, begins = 0, now
     states = _of_credits(states, lambda w, daily: foreseen(w, now, daily), grants)
     while True:
@@ -200,7 +223,7 @@ def _extrapolated(
     per_day: int | None,
     today: int | None,
 ) -> Forecast:
-    """The rest at the average of the periods so far."""
+    """Forecasts the `left` calls at the average of the periods so far."""
     made = calls - left
     if made == 0:
         return Forecast(calls, 0, now, per_day, today)
@@ -209,19 +232,19 @@ def _extrapolated(
 
 
 def _windows(states: RouteStates) -> list[Window]:
-    """The windows that a calendar or a login renews."""
-    found = [window for state in states.values() for window in state.windows]
-    renewed = [w for w in found if isinstance(w.period, Calendar) or w.unit is Unit.CREDITS]
+    """Returns the windows that a calendar or a login renews."""
+    windows = [window for state in states.values() for window in state.windows]
+    renewed = [w for w in windows if isinstance(w.period, Calendar) or w.unit is Unit.CREDITS]
     return [window for window in renewed if window.limit is not None]
 
 
 def _untouched(states: RouteStates, grants: DailyGrants) -> RouteStates:
-    """The states of a day on which nothing is spent, and a day's grant is all there is."""
+    """Returns the states of a day with nothing spent, on which credits are one day's grant."""
     return _changed(_of_credits(states, of_a_day, grants), lambda w: _next(w, NEVER))
 
 
 def _renewed(states: RouteStates, at: int, grants: DailyGrants) -> RouteStates:
-    """The states once every window that resets until `at` has been renewed."""
+    """Returns the states once every window that resets until `at` has been renewed."""
     calendars = _changed(states, lambda w: _next(w, at))
     return _of_credits(calendars, lambda w, daily: regranted(w, at, daily), grants)
 
@@ -235,14 +258,14 @@ def _next(window: Window, at: int) -> Window:
 
 @lru_cache(maxsize=256)
 def _span(period: Calendar, at: int) -> Day:
-    """A day or month to come: each forecast of a queue that waits asks for the same ones."""
+    """Returns a future day or month; cached, since every forecast needs the same ones."""
     return span_of(period, at)
 
 
 def _of_credits(
     states: RouteStates, change: Callable[[Window, int], Window], grants: DailyGrants
 ) -> RouteStates:
-    """The states with every window of credits changed, by what it is granted a day."""
+    """Returns the states with `change` applied to every window of credits and its daily grant."""
     return _changed(
         states,
         lambda w: change(w, grants.get(w.account, 0)) if w.unit is Unit.CREDITS else w,
@@ -250,7 +273,7 @@ def _of_credits(
 
 
 def _spent(states: RouteStates, calls: int) -> RouteStates:
-    """The states once `calls` calls were made on them, the preferred ones first."""
+    """Returns the states after `calls` calls, made by the preferred routes first."""
     for route in states:
         room = states[route].remaining
         made = calls if room is None else min(calls, room)
@@ -260,7 +283,7 @@ def _spent(states: RouteStates, calls: int) -> RouteStates:
 
 
 def _after(states: RouteStates, route: Route, made: int) -> RouteStates:
-    """The states once `made` calls went by `route`; its account's windows are others', too."""
+    """Returns the states after `made` calls by `route`, which also spend its account's windows."""
     cost = states[route].cost
 
     def spend(window: Window) -> Window:
@@ -272,7 +295,7 @@ def _after(states: RouteStates, route: Route, made: int) -> RouteStates:
 
 
 def _flow_ms(state: RouteState) -> int:
-    """The milliseconds a call takes at least, for the limits that flow by themselves."""
+    """Returns the least time between two calls that rolling and refilling windows allow, in ms."""
     waits = [
         period.ms * window.cost_of(state.cost) // window.limit
         for window in state.windows

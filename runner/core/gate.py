@@ -1,10 +1,8 @@
-"""Who may call while a window is parked, and when it is tried again.
+"""Gates: how long a window is parked after a refusal, and when it is probed again.
 
-It knows moments and refusals, and nothing of counts: window.py holds those.
-
-A gate is open, shut until a moment, or waiting for its probe: the one call whose success opens
-it. Every window starts with a probe, so that a reset that comes late costs one refusal, and a
-fresh count costs nothing.
+A gate is open, shut until a moment, or waiting for its probe: the single call whose success opens
+it. Every calendar window starts with a probe, so that a late reset costs one refusal only.
+Amounts and counts are in window.py.
 """
 
 from __future__ import annotations
@@ -15,26 +13,26 @@ from enum import StrEnum
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
 DAY_MS = 24 * HOUR_MS
-LONGEST_DAY_MS = DAY_MS + HOUR_MS  # on which summer time ends
+LONGEST_DAY_MS = DAY_MS + HOUR_MS  # the day on which summer time ends
 
-# How long to wait after the n-th refused probe of what has no reset of its own.
+# The waits after the 1st, 2nd, ... refused probe of what has no reset of its own.
 PROBE_WAITS_MS = tuple(n * MINUTE_MS for n in (1, 2, 5, 10, 20, 30, 60, 120, 240))
-# How long to wait after the n-th refusal of a fresh window, whose reset may be late: by ten
-# minutes, or by an hour and a half. A day is spread over what is left of it: waiting costs nothing.
+# The waits after the 1st and 2nd refusal of a fresh window, whose reset may be late by ten minutes
+# or by an hour and a half. Waiting costs nothing, since calls are spread over the rest of the day.
 LATE_WAITS_MS = tuple(n * MINUTE_MS for n in (10, 81))
-# A reset later than this is not late: somebody else has spent the day.
+# A refusal later than this after the reset has another cause: somebody else spent the allowance.
 LATE_RESET_MS = 2 * HOUR_MS
-# So often a window is tried again that somebody else seems to have spent.
+# The number of probes of a fresh window that somebody else seems to have spent.
 MOST_TRIES = 3
 
 # "We have to rate limit you" clears in seconds to 15 minutes (seen in public issues).
 THROTTLE_WAITS_MS = (5_000, 40_000, 120_000, 300_000, 900_000)
 AMBIGUOUS_WAIT_MS = 60_000
-# A model that is gone may be served again one day; each look costs a call.
+# A model that is gone may be served again one day; each probe costs a call.
 GONE_WAITS_MS = (10 * MINUTE_MS, HOUR_MS, 6 * HOUR_MS, 24 * HOUR_MS)
 OFFLINE_WAITS_MS = (2_000, 5_000, 10_000, 20_000, 30_000)
 
-# So many faults in a row, without an answer between them, are no accident: the circuit breaks.
+# This many faults in a row, without an answer between them, open the circuit breaker.
 FAULTS_TO_BREAK = 8
 CIRCUIT_WAITS_MS = tuple(n * MINUTE_MS for n in (1, 2, 5, 10, 20, 30, 60))
 
@@ -46,26 +44,26 @@ class ParkReason(StrEnum):
     RESET = "reset"  # a fresh window, not yet probed
     SPENT = "spent"
     THROTTLED = "throttled"
-    AMBIGUOUS = "ambiguous"  # throttled or spent: the next probe tells
+    AMBIGUOUS = "ambiguous"  # throttled or spent: the next probe decides
     OFFLINE = "offline"
     GONE = "gone"
-    CIRCUIT_OPEN = "circuit_open"  # it fails, call after call
-    REFUSED = "refused"  # the token or the account is; it stays until a call is answered
+    CIRCUIT_OPEN = "circuit_open"  # too many faults in a row
+    REFUSED = "refused"  # the token or the account, until a call is answered
 
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """The way into a window.
+    """Whether and when calls may use a window.
 
     Attributes:
-        parked_until: No call before this moment (ms since the epoch).
-        needs_probe: The next call goes alone, and only its success opens the gate.
-        probe_in_flight: That call is on its way.
-        reason: What shut it last.
-        refusals: How often in a row it was shut for that reason; chooses the next wait.
-        faults: How many calls in a row failed by a fault of the provider's.
+        parked_until: No call starts before this moment (ms since the epoch).
+        needs_probe: Whether the next call goes alone, and only its success opens the gate.
+        probe_in_flight: Whether that call is in flight.
+        reason: Why the gate was shut last.
+        refusals: How often in a row it was shut for that reason; it determines the next wait.
+        faults: The number of consecutive calls that failed by a fault of the provider.
         answered: Whether any call was answered since the window opened.
-        why: What the provider said, in words.
+        why: The provider's reason, in words.
     """
 
     parked_until: int = 0
@@ -83,14 +81,14 @@ OPEN = Gate(needs_probe=False, answered=True)
 
 
 def entered(gate: Gate) -> Gate:
-    """The gate once a call is let in."""
+    """Returns the gate after a call was admitted."""
     return replace(gate, probe_in_flight=True) if gate.needs_probe else gate
 
 
 def opened(gate: Gate, *, probe: bool) -> Gate:
-    """The gate after a call was answered.
+    """Returns the gate after a call was answered.
 
-    A call that was under way before the gate shut proves nothing: only the probe opens it.
+    A call that was in flight before the gate shut proves nothing: only the probe opens it.
     """
     if gate.needs_probe and not probe:
         return gate
@@ -98,12 +96,12 @@ def opened(gate: Gate, *, probe: bool) -> Gate:
 
 
 def probe_lost(gate: Gate, *, probe: bool) -> Gate:
-    """The gate after a call ended without telling anything about the allowance."""
+    """Returns the gate after a call whose end says nothing about the allowance."""
     return replace(gate, probe_in_flight=False) if probe else gate
 
 
 def faulted(gate: Gate, why: str, now: int, *, probe: bool) -> Gate:
-    """The gate after a fault that may pass: one of many in a row breaks the circuit."""
+    """Returns the gate after a transient fault; many in a row open the circuit breaker."""
     if gate.needs_probe and not probe:
         return gate
     counted = replace(gate, probe_in_flight=False, faults=gate.faults + 1)
@@ -114,10 +112,10 @@ def faulted(gate: Gate, why: str, now: int, *, probe: bool) -> Gate:
 
 
 def park(gate: Gate, until: int, reason: ParkReason, why: str, *, probe: bool) -> Gate:
-    """The gate after a refusal: nothing before `until`, then one probe.
+    """Returns the gate after a refusal: no call before `until`, then one probe.
 
-    Of the calls that were in flight together only the first refusal counts: the others come
-    through a gate that is shut already, and may only push its opening back.
+    Of calls that were in flight together only the first refusal counts. The others find the gate
+    shut, and can only postpone its opening.
     """
     if gate.needs_probe and not probe:
         return replace(gate, parked_until=max(gate.parked_until, until))
@@ -134,10 +132,10 @@ def park(gate: Gate, until: int, reason: ParkReason, why: str, *, probe: bool) -
 
 
 def after_reset(parked_until: int, old: Gate, now: int) -> Gate:
-    """The gate of a fresh window.
+    """Returns the gate of a fresh window.
 
-    A wait that has nothing to do with the day (throttling, no network) outlives the reset, and so
-    does a refusal of the account.
+    A wait that does not depend on the day (throttling, no network) outlasts the reset, and so does
+    a refusal of the account.
     """
     if old.reason is ParkReason.REFUSED:
         return replace(
@@ -152,25 +150,25 @@ def after_reset(parked_until: int, old: Gate, now: int) -> Gate:
 
 
 def shift(gate: Gate, by: int) -> Gate:
-    """The gate when the clock was set back `by` ms while it waited for time to pass."""
+    """Returns the gate after the clock was set back `by` ms."""
     return replace(gate, parked_until=max(0, gate.parked_until - by))
 
 
 def before_burst(gate: Gate, *, probe: bool) -> Gate:
-    """The gate as the first of the refusals in flight found it.
+    """Returns the gate as the first of several refusals in flight found it.
 
-    The others come through a gate that is shut already. Their waits are as long as the first one's:
-    they are no sign that waiting did not help.
+    The others find the gate shut. Their waits are as long as the first one's, since they do not
+    show that waiting did not help.
     """
     late = gate.needs_probe and not probe
     return replace(gate, refusals=max(0, gate.refusals - 1)) if late else gate
 
 
 def reprobe_at(gate: Gate, window_started_at: int, resets_at: int, now: int) -> int:
-    """When to probe again after the provider called an untouched window spent.
+    """Returns when to probe again after the provider refused an untouched window as spent.
 
-    At most four refusals meet a late reset of a day, whatever its lateness: after the third, the
-    next probe waits for the middle of what is left of the day. A month is probed once a day then.
+    A late reset of a day costs four refusals at most, however late it is: after the third, the wait
+    is half of the rest of the day. A month is then probed once a day.
     """
     tried = gate.refusals if gate.reason is ParkReason.SPENT else 0
     late = now - window_started_at <= LATE_RESET_MS
@@ -183,31 +181,32 @@ def reprobe_at(gate: Gate, window_started_at: int, resets_at: int, now: int) -> 
 
 
 def retry_at(resets_at: int, now: int) -> int:
-    """When to try a day again that was refused without a count: its limit may be raised.
+    """Returns when to retry a day that was refused without a count, as its limit may be raised.
 
-    Late enough to notice most of what may happen in it, and early enough to spend the rest.
+    After three quarters of the rest of it: late enough to notice most raises, and early enough to
+    spend what they bring.
     """
     left = resets_at - now
     return now + left * 3 // 4 if left > HOUR_MS else resets_at
 
 
 def probe_wait(gate: Gate) -> int:
-    """How long to wait before the next probe of what is spent, in ms."""
+    """Returns the wait before the next probe of a spent window, in ms."""
     return _wait(gate, ParkReason.SPENT, PROBE_WAITS_MS)
 
 
 def throttled_until(gate: Gate, asked_ms: int | None, now: int) -> int:
-    """When to call again after throttling: as the provider asks, or longer each time."""
+    """Returns when to call again after throttling: the longer of the asked and our growing wait."""
     return now + max(asked_ms or 0, _wait(gate, ParkReason.THROTTLED, THROTTLE_WAITS_MS))
 
 
 def gone_until(gate: Gate, now: int) -> int:
-    """When to look again whether a model is served."""
+    """Returns when to probe again whether a model is served."""
     return now + _wait(gate, ParkReason.GONE, GONE_WAITS_MS)
 
 
 def offline_until(gate: Gate, now: int) -> int:
-    """When to call again after a call could not leave this machine."""
+    """Returns when to call again after a call could not leave this machine."""
     return now + _wait(gate, ParkReason.OFFLINE, OFFLINE_WAITS_MS)
 
 

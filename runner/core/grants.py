@@ -1,14 +1,14 @@
-"""When credits expire: an estimate, from samples at a balance and a provider's published grants.
+"""When credits expire: an estimate from balance samples and a provider's published grants.
 
-No provider tells when it granted what. It knows no endpoint and no clock: a sample is handed to it.
+Providers do not say what they granted when. The estimate assumes:
 
-- A balance that is higher than our spending foresees was granted something between two samples.
-- How long that lasts, the published grants tell: a rise is taken for those that expire
-  soonest as far as they go, and beyond for what lasts.
-- What was there at the first sample was granted before, nobody knows when; it is treated alike,
-  and expires at the latest as if it had been granted right then.
-- The earliest to expire are spent first. A fall that is not ours is an expiry, or somebody
-  else's spending: either takes the earliest.
+- A balance that is higher than our spending explains received a grant between two samples.
+- The published grants say how long it lasts: a rise is attributed to the grants that expire
+  soonest, up to their amounts, and the rest to credits that do not expire.
+- The balance at the first sample was granted at an unknown time before. It is attributed in the
+  same way, and expires at the latest as if it had been granted at that sample.
+- The credits that expire first are spent first. A fall that our calls do not explain is an expiry
+  or somebody else's spending; both reduce the credits that expire first.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from runner.core.window import NEVER
 
 DAY_MS = 24 * 3_600_000
 
-# Looks closer than this leave no room for an expiry and an equal grant between them.
+# Between samples closer than this, an expiry and an equal grant are not assumed.
 CLOSE_MS = 3_600_000
 # A rise below this part of the smallest grant is a refund.
 REFUND_PART = 10
@@ -29,10 +29,7 @@ REFUND_PART = 10
 
 @dataclass(frozen=True, slots=True)
 class GrantTerms:
-    """A grant that a provider gives: how much, in thousandths, and how long it lasts, in ms.
-
-    `amount` None is any amount.
-    """
+    """A published grant: `amount` in thousandths (None for any amount), and its lifetime in ms."""
 
     amount: int | None
     lasts_ms: int
@@ -40,13 +37,13 @@ class GrantTerms:
 
 @dataclass(frozen=True, slots=True)
 class BalanceSample:
-    """A balance that stayed the same from `at` until it was last seen, at `until`.
+    """A balance that was the same at all samples from `at` to `until`.
 
     Attributes:
         at: When it was seen first (ms since the epoch).
-        until: When it was seen last.
-        total: What there was, what is frozen included, in thousandths of a credit.
-        charged: What our own calls had cost since the sample before.
+        until: When it was seen last (ms since the epoch).
+        total: The balance with its frozen part, in thousandths of a credit.
+        charged: The cost of our own calls since the previous sample, in thousandths.
     """
 
     at: int
@@ -57,13 +54,13 @@ class BalanceSample:
 
 @dataclass(frozen=True, slots=True)
 class GrantBalance:
-    """What is left of a grant.
+    """The remainder of a grant. Moments are ms since the epoch.
 
     Attributes:
-        left: How much, in thousandths.
-        after: The sample before it was there; None: it was there at the first.
-        by: The sample at which it was there.
-        expires_by: The latest moment of its end; `NEVER` if none is known.
+        left: The remaining amount, in thousandths.
+        after: The moment of the last sample without it; None if the first sample had it.
+        by: The moment of the first sample with it.
+        expires_by: The latest moment of its expiry; `NEVER` if it is not known to expire.
     """
 
     left: int
@@ -73,14 +70,14 @@ class GrantBalance:
 
     @property
     def is_of_a_day(self) -> bool:
-        """Whether it lasts no longer than a day."""
+        """Whether its lifetime is at most a day."""
         return self.expires_by - self.by <= DAY_MS
 
     @property
     def expires_from(self) -> int:
-        """The first moment at which it may end: as if it was granted right after `after`.
+        """The earliest moment of its expiry: as if it had been granted right after `after`.
 
-        What was there at the first sample, and is of a day, may end right after it.
+        A daily grant that was there at the first sample may expire right after it.
         """
         if self.after is None:
             return self.by if self.is_of_a_day else self.expires_by
@@ -92,9 +89,9 @@ GrantBalances = tuple[GrantBalance, ...]  # the earliest to expire first
 
 @dataclass(frozen=True, slots=True)
 class Expiry:
-    """An estimate: `amount` expires at the latest at `by`.
+    """An estimate: `amount` expires at `by` at the latest.
 
-    It was granted between two samples, `seen`; None: before anybody looked.
+    It was granted between the two samples at `seen`; None if it was granted before the first.
     """
 
     amount: int
@@ -103,7 +100,7 @@ class Expiry:
 
 
 def infer(samples: Iterable[BalanceSample], terms: Sequence[GrantTerms]) -> GrantBalances:
-    """What is left of each grant at the last of `samples`, which come in their order."""
+    """Returns the remainder of each grant at the last of `samples`, which are in order of time."""
     balances: GrantBalances = ()
     before: BalanceSample | None = None
     for sample in samples:
@@ -116,7 +113,7 @@ def infer(samples: Iterable[BalanceSample], terms: Sequence[GrantTerms]) -> Gran
 
 
 def spent(balances: GrantBalances, amount: int) -> GrantBalances:
-    """`balances` once `amount` is gone, the earliest to expire first."""
+    """Returns `balances` after `amount` was taken, from the earliest to expire first."""
     left = []
     for balance in balances:
         taken = min(balance.left, amount)
@@ -127,7 +124,7 @@ def spent(balances: GrantBalances, amount: int) -> GrantBalances:
 
 
 def expiring(balances: GrantBalances, now: int) -> Expiry | None:
-    """What expires next, all of one grant together; None if no expiry is known of."""
+    """Returns the next expiry, as the sum of all that expires then; None if none is known."""
     due = [balance for balance in balances if now < balance.expires_by < NEVER]
     if not due:
         return None
@@ -139,53 +136,53 @@ def expiring(balances: GrantBalances, now: int) -> Expiry | None:
 
 
 def expiries(balances: GrantBalances, last: int | None, spent_so_far: int) -> Recent:
-    """What expires when, as `Window.expiries` has it.
+    """Returns the expiries of daily grants, in the form of `Window.expiries`.
 
-    The moments are the first possible ones: what is spent by then does not expire. The latest of
-    them lies behind the `last` grant, spent or not: by then the next one is due. What lasts longer
-    than a day is no reason to hurry, nor to wait.
+    Each moment is the earliest possible one, so that what is spent by then does not expire. The
+    latest moment is always after the `last` grant, even if that is spent: the next grant is due
+    then. Grants that last longer than a day do not affect the pace.
 
     Args:
-        balances: What is left of each grant.
-        last: When the last one was seen; None: there was none.
-        spent_so_far: What is spent by now.
+        balances: The remainder of each grant.
+        last: When the last grant was seen; None if there was none.
+        spent_so_far: The amount spent until now.
     """
     ends = [(each.expires_from, each.is_of_a_day, each.left) for each in balances]
     if last is not None and all(moment <= last for moment, of_day, _ in ends if of_day):
         ends.append((last + DAY_MS, True, 0))
-    found: dict[int, int] = {}
+    amounts: dict[int, int] = {}
     for moment, of_day, left in sorted(ends):
         spent_so_far += left
         if of_day:
-            found[moment] = spent_so_far
-    return tuple(found.items())
+            amounts[moment] = spent_so_far
+    return tuple(amounts.items())
 
 
 def last_grant(samples: Iterable[BalanceSample], terms: Sequence[GrantTerms]) -> int | None:
-    """When the last grant was seen; None: there was none.
+    """Returns when the last grant was seen; None if there was none.
 
-    What was there at the first sample is taken for one.
+    The balance at the first sample counts as a grant.
     """
-    refund, before, found = _refund(terms), 0, None
+    refund, before, last = _refund(terms), 0, None
     for sample in samples:
         if _is_grant(sample.total - before + sample.charged, sample.charged, refund):
-            found = sample.at
+            last = sample.at
         before = sample.total
-    return found
+    return last
 
 
 def of_a_day(terms: Iterable[GrantTerms]) -> int:
-    """How much a provider grants to who logs in each day: all that lasts no longer than a day."""
+    """Returns the sum of the daily grants, which a provider gives to users who log in."""
     return sum(term.amount or 0 for term in terms if term.lasts_ms <= DAY_MS)
 
 
 def _corrected(
     balances: GrantBalances, before: int, sample: BalanceSample, terms: Sequence[GrantTerms]
 ) -> GrantBalances:
-    """`balances`, as expected at `sample`, corrected by what it shows; the last was at `before`.
+    """Returns the expected `balances` at `sample`, corrected by what it shows.
 
-    What has outlived its latest moment was renewed, if there was a grant or time for one; else
-    it lasts.
+    A part that is still there after its latest expiry was renewed, if there was a grant or time for
+    one since the sample at `before`; otherwise it does not expire.
     """
     refund = _refund(terms)
     if sample.total - _sum(balances) > refund or sample.at - before > CLOSE_MS:
@@ -208,7 +205,7 @@ def _corrected(
 def _granted(
     balances: GrantBalances, amount: int, after: int | None, by: int, terms: Sequence[GrantTerms]
 ) -> GrantBalances:
-    """`balances` and a grant of `amount`, as much of it as can be to what expires soonest."""
+    """Returns `balances` with a grant of `amount`, attributed first to what expires soonest."""
     added = []
     for term in sorted(terms, key=lambda each: each.lasts_ms):
         part = amount if term.amount is None else min(amount, term.amount)
@@ -219,21 +216,21 @@ def _granted(
 
 
 def _refunded(balances: GrantBalances, amount: int) -> GrantBalances:
-    """`balances` with what was given back for calls that failed; it goes where it came from."""
+    """Returns `balances` with a refund for failed calls, which the earliest to expire receives."""
     first, *others = balances
     return (replace(first, left=first.left + amount), *others)
 
 
 def _is_grant(rise: int, charged: int, refund: int) -> bool:
-    """Whether a balance that is higher by `rise` than our calls explain was granted something.
+    """Whether a balance that is higher by `rise` than our calls explain received a grant.
 
-    If not, calls were refunded, or cost less than the `charged` that they were taken to.
+    Otherwise calls were refunded, or cost less than the estimated `charged`.
     """
     return rise > refund and rise * 4 > charged * 3
 
 
 def _refund(terms: Sequence[GrantTerms]) -> int:
-    """The largest rise that is no grant."""
+    """Returns the largest rise that is not taken for a grant."""
     return min((term.amount for term in terms if term.amount), default=0) // REFUND_PART
 
 

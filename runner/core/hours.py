@@ -1,7 +1,6 @@
-"""The hours of the day at which the user wants calls to be made.
+"""The hours of the day at which the user allows calls: one stretch of the day in one time zone.
 
-It knows one stretch of the day in one zone, across midnight and changes of offset; whose calls
-they are, it does not know.
+The stretch may cross midnight, and changes of the zone's offset are respected.
 """
 
 from __future__ import annotations
@@ -20,22 +19,22 @@ DAY_MS = 24 * HOUR_MS
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """Every day from `begins` to `ends` in `zone`; across midnight if it ends before it begins."""
+    """Every day from `begins` to `ends` in `zone`; across midnight if `ends` is the earlier."""
 
     begins: time
     ends: time
     zone: tzinfo
 
     def opens_at(self, now: int) -> int:
-        """The first moment from `now` on that lies within (ms since the epoch)."""
+        """Returns the first moment within the hours from `now` on (ms since the epoch)."""
         return max(now, self._stretch(now)[0])
 
     def closes_at(self, now: int) -> int:
-        """The end of the stretch that holds `now`, or else of the next one."""
+        """Returns the end of the stretch that contains `now`, or else of the next one."""
         return self._stretch(now)[1]
 
     def usable_ms(self, begin: int, end: int) -> int:
-        """How much of ``begin .. end`` lies within."""
+        """Returns how much of ``begin .. end`` is within the hours, in ms."""
         usable, at = 0, begin
         while at < end:
             opens, closes = self._stretch(at)
@@ -44,7 +43,7 @@ class Hours:
         return usable
 
     def after(self, begin: int, ms: int) -> int:
-        """The moment at which `ms` usable milliseconds have passed since `begin`."""
+        """Returns the moment at which `ms` usable milliseconds have passed since `begin`."""
         at, left = begin, ms
         while True:
             opens, closes = self._stretch(at)
@@ -55,23 +54,23 @@ class Hours:
             at = closes
 
     def holds(self, now: int) -> bool:
-        """Whether the clock of the zone shows a time within them at `now`."""
+        """Whether the local time of the zone at `now` is within the hours."""
         shown = datetime.fromtimestamp(now / 1000, UTC).astimezone(self.zone).time()
         if self.begins < self.ends:
             return self.begins <= shown < self.ends
         return shown >= self.begins or shown < self.ends
 
     def _stretch(self, now: int) -> tuple[int, int]:
-        """The stretch that holds `now`, or else the next one: ``opens <= x < closes``."""
+        """Returns the stretch with `now` in it, or else the next one: ``opens <= x < closes``."""
         today = datetime.fromtimestamp(now / 1000, UTC).date()
         return next(stretch for stretch in _stretches(self, today) if now < stretch[1])
 
 
 @lru_cache(maxsize=64)
 def _stretches(hours: Hours, day: date) -> tuple[tuple[int, int], ...]:
-    """The stretches from the day before `day` to the third after it, in order.
+    """Returns the stretches from the day before `day` to the third after it, in order.
 
-    A day on which the offset changes may have two: what the clock shows twice, or not at all.
+    A day on which the offset changes may have two, where local times repeat or are skipped.
     """
     first = datetime.combine(day, time(), UTC) - timedelta(days=1)
     begin, end = _ms(first), _ms(first) + 4 * DAY_MS
@@ -80,18 +79,18 @@ def _stretches(hours: Hours, day: date) -> tuple[tuple[int, int], ...]:
         for bound in (hours.begins, hours.ends):
             local = datetime.combine(first.date() + timedelta(days=days - 1), bound, hours.zone)
             bounds |= {_ms(local), _ms(local.replace(fold=1))}
-    found: list[tuple[int, int]] = []
-    for opens, closes in pairwise(sorted(one for one in bounds if begin <= one <= end)):
+    stretches: list[tuple[int, int]] = []
+    for opens, closes in pairwise(sorted(bound for bound in bounds if begin <= bound <= end)):
         if not hours.holds((opens + closes) // 2):
             continue
-        if found and found[-1][1] == opens:
-            opens = found.pop()[0]  # noqa: PLW2901 - they are one
-        found.append((opens, closes))
-    return tuple(found)
+        if stretches and stretches[-1][1] == opens:
+            opens = stretches.pop()[0]  # noqa: PLW2901 - adjacent stretches are merged
+        stretches.append((opens, closes))
+    return tuple(stretches)
 
 
 def _offset_changes(zone: tzinfo, begin: int, end: int) -> Iterator[int]:
-    """The moments in between at which the zone's offset changes."""
+    """Yields the moments between `begin` and `end` at which the zone's offset changes."""
 
     def offset(moment: int) -> timedelta | None:
         return datetime.fromtimestamp(moment / 1000, UTC).astimezone(zone).utcoffset()
@@ -107,10 +106,10 @@ def _offset_changes(zone: tzinfo, begin: int, end: int) -> Iterator[int]:
 
 
 def read_hours(text: str, zone: tzinfo) -> Hours:
-    """``22:00-08:00`` in `zone`.
+    """Parses hours such as ``22:00-08:00`` in `zone`.
 
     Raises:
-        ValueError: It is no such stretch, or an empty one.
+        ValueError: `text` has another form, or the stretch is empty.
     """
     match = _FORM.fullmatch(text.strip())
     if match is None:

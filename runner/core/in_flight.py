@@ -1,15 +1,15 @@
-"""How many calls may be in flight at once: the search for the number that a server bears.
+"""The limit on calls in flight: a search for the number that a server accepts.
 
     no wall known     doubled every round trip, one more for each answer (TCP's slow start)
-    refused           the number that was refused is the wall; as many as were borne beside it stay
-    below a wall      no more before `patience` answers; then one more, 2, 4, ... more, a round each
-    wall met again    `patience` doubles: the same wall is tried less and less
+    refused           the number that was refused is the wall; the limit is one below it
+    below a wall      no growth before `patience` answers; then by 1, 2, 4, ..., a round each
+    wall met again    `patience` doubles, so that the same wall is tried less and less often
 
 A number that was refused while calls started in bunches is tried once more with its starts spread
-over the round trip. Refused again, it is the number that was too many. If it holds, it was the
-rate of starts, and start_rate.py learns that.
+over the round trip. If it is refused again, the number was too large. If it is not, the rate of
+starts was too high, and start_rate.py learns it.
 
-A queue is a wall that refuses nothing; latency.py tells where it begins.
+A queue is a wall without refusals; latency.py detects where it begins.
 """
 
 from __future__ import annotations
@@ -20,33 +20,33 @@ from typing import NamedTuple
 from runner.core import latency as latencies
 from runner.core.latency import Latency, Move
 
-# Answers before a number that was refused is tried again, and at most: a try costs one refusal.
+# Answers before a refused number is tried again, at first and at most: a trial costs one refusal.
 PATIENCE = 64
 MOST_PATIENCE = 1_024
-# To try a queue again costs nobody anything but a round trip's wait.
+# To try a queue again costs only waits of a round trip.
 QUEUE_PATIENCE = 16
-# A wall this much farther is another one.
+# A wall that is higher by more than this factor is a new one.
 ELSEWHERE = 1.5
-# The first refusals come while calls that will be refused are still in flight: the number they
-# leave is too high by up to so much, so often.
+# The first refusals come while other calls that will be refused are in flight, so that the first
+# wall is too high: a refusal at UNSETTLED of it lowers it, at most SETTLING times.
 UNSETTLED = 0.75
 SETTLING = 1
 
 
 class InFlight(NamedTuple):
-    """The search, between two events.
+    """The state of the search between two events.
 
     Attributes:
-        allowed: So many may be in flight now; a fraction is an answer's part of one more.
-        answers: Answers since the wall was met.
-        latency: The round under way.
-        ceiling: The user's, or the provider's, word: never more.
-        step: By how much the next round may grow.
-        wall: The number that is known as too many; None: none is.
-        patience: Answers to wait for before the wall is tried.
-        good: The number of the last round in which no queue was seen.
-        spread: The number refused is being tried again, with spread starts.
-        settling: How often the wall may still turn out lower than it was taken for.
+        allowed: The present limit; answers raise it by fractions of a call.
+        answers: The number of answers since the wall was met.
+        latency: The measurements of the present round.
+        ceiling: The largest limit, set by the user or the provider.
+        step: The largest growth in the next round.
+        wall: The number of calls that is known to be too large; None if none is known.
+        patience: The number of answers before the wall is tried again.
+        good: The number of calls in the last round without a queue.
+        spread: Whether a refused number is being tried again with spread starts.
+        settling: How often the wall may still be lowered as an overestimate.
     """
 
     allowed: float
@@ -62,18 +62,18 @@ class InFlight(NamedTuple):
 
     @property
     def number(self) -> int:
-        """How many calls may be in flight."""
+        """The number of calls that may be in flight."""
         return int(self.allowed)
 
 
 def new(start: int, ceiling: int) -> InFlight:
-    """Nothing is known yet; `start` calls may fly."""
+    """Returns the initial state, which allows `start` calls in flight."""
     start = min(start, ceiling)
     return InFlight(start, 0, Latency(start), ceiling, start, start)
 
 
 def answered(f: InFlight, sent: Sequence[int], now: int) -> InFlight:
-    """After answers to calls that were sent at `sent`, with as many in flight as were allowed."""
+    """Returns the state after answers to calls sent at `sent`, while the limit was in use."""
     allowed = f.allowed
     if f.wall is None and f.latency.phase is latencies.Phase.WATCH:
         begun = f.latency.calls
@@ -85,28 +85,28 @@ def answered(f: InFlight, sent: Sequence[int], now: int) -> InFlight:
 
 
 def refused(f: InFlight, beside: int) -> InFlight:
-    """After a refusal while `beside` other calls were in flight: those were borne."""
+    """Returns the state after a refusal with `beside` other calls in flight, which are accepted."""
     settling = SETTLING if f.wall is None else f.settling - 1
     return _walled(_afresh(f), max(1, beside))._replace(settling=max(0, settling))
 
 
 def is_settling(f: InFlight, beside: int) -> bool:
-    """Whether a refusal only tells that the wall is a little lower than the first one told."""
+    """Whether a refusal only shows that the wall is a little lower than assumed at first."""
     return f.wall is not None and f.settling > 0 and beside + 1 >= UNSETTLED * f.wall
 
 
 def contradicts(f: InFlight, beside: int) -> bool:
-    """Whether a refusal with so few others in flight cannot be explained by a wall."""
+    """Whether a wall cannot explain a refusal, since so few other calls were in flight."""
     return f.wall is not None and beside + 1 < f.wall and not is_settling(f, beside)
 
 
 def tried_spread(f: InFlight, beside: int) -> InFlight:
-    """The number that was refused, once more; its starts are to be spread."""
+    """Returns the state of another trial of the refused number, whose starts are to be spread."""
     return _round(_walled(_afresh(f), beside), beside + 1)._replace(spread=True)
 
 
 def without_wall(f: InFlight) -> InFlight:
-    """It was not the number that was refused."""
+    """Returns the state after a refusal that the number of calls did not cause."""
     return _round(_afresh(f), f.number)._replace(wall=None, patience=PATIENCE, spread=False)
 
 
@@ -116,17 +116,17 @@ def is_sure(f: InFlight) -> bool:
 
 
 def undisturbed(f: InFlight) -> InFlight:
-    """Whatever was being found out about a queue is not any more."""
+    """Returns the state in a new round, with the search for a queue and any trial aborted."""
     return _round(_afresh(f), f.number)._replace(spread=False)
 
 
 def restarted(f: InFlight) -> InFlight:
-    """One at a time: nothing has ever been let in."""
+    """Returns the state with one call at a time, for a route that has accepted none."""
     return _round(_afresh(f), 1)._replace(step=1.0, spread=False)
 
 
 def _judged(f: InFlight) -> InFlight:
-    """After a whole round."""
+    """Returns the state after a whole round."""
     if f.spread:
         return without_wall(f)
     latency, move, calls = latencies.judged(f.latency, f.wall)
@@ -159,7 +159,7 @@ def _grown(f: InFlight) -> InFlight:
 
 
 def _walled(f: InFlight, calls: int, patience: int = PATIENCE) -> InFlight:
-    """`calls` are borne, one more is not."""
+    """Returns the state with the wall right above `calls`."""
     wall = calls + 1
     again = f.wall is not None and wall <= ELSEWHERE * f.wall and not f.spread
     patience = min(MOST_PATIENCE, 2 * f.patience) if again else patience
@@ -168,12 +168,12 @@ def _walled(f: InFlight, calls: int, patience: int = PATIENCE) -> InFlight:
 
 
 def _round(f: InFlight, allowed: float) -> InFlight:
-    """A new round; where the number changes, a round trip passes before it counts."""
+    """Returns the state in a new round, whose first round trip is skipped if the limit changes."""
     old, calls = f.number, int(allowed)
     settling = 0 if calls == old else max(calls, old)
     return f._replace(allowed=allowed, latency=latencies.begun(f.latency, calls, settling))
 
 
 def _afresh(f: InFlight) -> InFlight:
-    """Whatever was being found out about a queue is not any more."""
+    """Returns the state with the search for a queue aborted."""
     return f._replace(latency=latencies.undisturbed(f.latency))

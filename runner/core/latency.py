@@ -1,18 +1,18 @@
-"""Whether more calls in flight get more done, or only wait for one another: is there a queue?
+"""Detection of a queue at the server: whether more calls in flight only wait for one another.
 
-A server that works on P calls at a time and queues the rest answers no faster with more in
-flight: by Little's law (L = X W), what a call takes then grows as the number in flight does. So
-the mean of what calls take at one number is compared with the mean at another, as TCP Vegas and
-Netflix's gradient limiter compare a round trip with the shortest. But replies differ in length by
-nature, and the shortest says nothing: means of logarithms are compared, with their standard
-errors, and what looks like a queue is put to the proof. Half as many calls in flight must then
-take half as long each; if they do not, the prompts have changed, and nothing is taken away.
+A server that works on P calls at a time and queues the rest has the same throughput with more in
+flight: by Little's law (L = X W), the duration of a call then grows with the number in flight. So
+the mean duration at one number is compared with the mean at another, as TCP Vegas and Netflix's
+gradient limiter compare a round trip with the shortest. But the durations of replies vary widely,
+and the shortest says nothing. So means of logarithms are compared, with their standard errors, and
+a suspected queue is tested by an experiment: with half as many calls in flight, each must take half
+the time. If it does not, the prompts have changed, and the number is restored.
 
-    WATCH    a round at the present number. Slower than the base line by more than chance: CONFIRM
-    CONFIRM  a round at the same number, without growth. A number that was only tried is given up;
-             one that was thought good is halved: HALVED
-    HALVED   faster in proportion: it was a queue; halve again, until it makes no difference, and
-             settle a little above what keeps the server busy. Else: restore the number
+    WATCH    a round at the present number. Significantly slower than the baseline: CONFIRM
+    CONFIRM  a round at the same number, without growth. Still slower: a number that was on trial is
+             given up; one that was thought good is halved: HALVED
+    HALVED   faster in proportion: it was a queue; halve again until it makes no difference, and
+             settle a little above what keeps the server busy. Otherwise: restore the number
 """
 
 from __future__ import annotations
@@ -22,32 +22,32 @@ from collections.abc import Sequence
 from enum import Enum, auto
 from typing import NamedTuple
 
-# A queue shorter than this is nobody's business; so is one in this program's own turns.
+# The least duration that counts: shorter waits do not matter, and may be this program's own.
 FLOOR_MS = 50
-# Calls that take this much longer (a natural logarithm: a factor of 1.4) may be in a queue...
+# A queue is suspected if the mean is longer by this natural logarithm (a factor of 1.4) ...
 MARGIN = 0.35
-# ... if that is so many standard errors above chance, and so many calls wait in it (TCP Vegas'
-# alpha): one call that waits keeps a server busy between two turns.
+# ... plus this many standard errors, and if more than WAITING calls wait (TCP Vegas' alpha): one
+# waiting call keeps a server busy between two turns.
 SURE = 2.0
 WAITING = 1.5
-# A comparison is decided by so many standard errors, or by so many answers; a mean is known when
-# so many standard errors are no more than DOUBT.
+# A comparison is decided by DECIDED standard errors or by ENOUGH answers; a mean is known when
+# DECIDED standard errors are at most DOUBT.
 DECIDED = 1.5
 ENOUGH = 16
 DOUBT = 0.25
-# Halved, a queue's calls take half as long (1), others as long as before (0).
+# The threshold between a queue, whose calls take half the time when halved (1), and none (0).
 QUEUED = 0.5
-# More than the server works on at once, to keep it busy while answers travel.
+# The calls in flight per call that the server works on: they keep it busy while answers travel.
 HEADROOM = 1.25
-# Measurements before this many lose their weight.
+# The number of measurements in moving averages; older ones lose weight.
 MEMORY = 256
-# The spread of replies before any was measured: a factor of 1.6, as if two answers had shown it.
+# The variance before any reply: a standard deviation by a factor of 1.6, weighed as two answers.
 USUAL_VARIANCE = 0.25
 USUAL_FREEDOM = 2
 
 
 class Phase(Enum):
-    """What the present round is for."""
+    """The purpose of the present round."""
 
     WATCH = auto()
     CONFIRM = auto()
@@ -55,18 +55,18 @@ class Phase(Enum):
 
 
 class Move(Enum):
-    """What a round says about the number of calls in flight."""
+    """What to do with the number of calls in flight after a round."""
 
     WAIT = auto()  # too few answers yet
-    GROW = auto()  # no queue: more may be tried
-    STAY = auto()  # perhaps a queue: no more before that is known
-    SET = auto()  # this number for the next round
-    BACK = auto()  # a queue: the number that was only tried is given up
-    SETTLE = auto()  # a queue begins above this number
+    GROW = auto()  # no queue: try more
+    STAY = auto()  # perhaps a queue: no growth until that is decided
+    SET = auto()  # use the returned number in the next round
+    BACK = auto()  # a queue: give up the number that was on trial
+    SETTLE = auto()  # a queue begins above the returned number
 
 
 class Level(NamedTuple):
-    """What calls took with `calls` in flight: mean of the logarithms (of ms), and of how many."""
+    """Mean logarithm of the durations (ms) of `answers` calls, with `calls` in flight."""
 
     calls: int
     mean: float
@@ -74,19 +74,19 @@ class Level(NamedTuple):
 
 
 class Latency(NamedTuple):
-    """The round under way, and what is known from those before.
+    """The present round, and the results of the rounds before.
 
     Attributes:
-        calls: How many calls are in flight in this round.
-        answers: How many are measured; below 0: so many more are left out.
-        total: Sum of the logarithms.
-        squares: Sum of their squares.
-        variance: Of the logarithms within a round, over all rounds.
+        calls: The number of calls in flight in this round.
+        answers: The number of measured answers; below 0, that many more will be skipped.
+        total: The sum of the logarithms of their durations (ms).
+        squares: The sum of the squares of these logarithms.
+        variance: The variance of the logarithms within a round, pooled over all rounds.
         freedom: The degrees of freedom of `variance`.
-        base: What calls take without a queue.
-        phase: What the round is for.
-        top: The number that was halved first.
-        before: The number that was halved last.
+        base: The baseline: the level without a queue.
+        phase: The purpose of the round.
+        top: The level that was halved first.
+        before: The level that was halved last.
     """
 
     calls: int
@@ -105,20 +105,20 @@ _Judgement = tuple[Latency, Move, int]
 
 
 def begun(latency: Latency, calls: int, settling: int) -> Latency:
-    """A new round with `calls` in flight, of which the first `settling` answers are left out.
+    """Returns the state of a new round with `calls` in flight, which skips `settling` answers.
 
-    Where the number changes, the calls of about one round trip met the queue of the round before.
+    After a change of the number, the calls of one round trip still met the queue of the old one.
     """
     return latency._replace(calls=calls, answers=-settling, total=0.0, squares=0.0)
 
 
 def undisturbed(latency: Latency) -> Latency:
-    """The search for a queue is broken off; what was measured is kept."""
+    """Returns the state with the search for a queue aborted, and its measurements kept."""
     return latency._replace(phase=Phase.WATCH, top=None, before=None)
 
 
 def sampled(latency: Latency, sent: Sequence[int], now: int) -> Latency:
-    """The round with the answers of now, to calls that were sent at `sent`."""
+    """Returns the round with the answers that came at `now` to calls that were sent at `sent`."""
     answers, total, squares = latency.answers, latency.total, latency.squares
     for moment in sent:
         answers += 1
@@ -130,16 +130,16 @@ def sampled(latency: Latency, sent: Sequence[int], now: int) -> Latency:
 
 
 def is_round(latency: Latency) -> bool:
-    """Whether as many were answered as are in flight: about one round trip."""
+    """Whether as many calls were answered as are in flight: about one round trip."""
     return latency.answers >= latency.calls
 
 
 def judged(latency: Latency, wall: int | None) -> _Judgement:
-    """What a whole round says, and the number of calls it says that of.
+    """Returns the state after a whole round, the move, and the number of calls of the move.
 
     Args:
         latency: The state at the end of the round.
-        wall: The number remembered as too many; None while there is none.
+        wall: The number of calls that is known to be too many; None if none is known.
     """
     here = Level(latency.calls, latency.total / latency.answers, latency.answers)
     within = max(0.0, latency.squares - here.answers * here.mean**2)
@@ -196,16 +196,16 @@ def _halved(known: Latency, here: Level, _: int | None) -> _Judgement:
 
 
 def _error(known: Latency, *levels: Level) -> float:
-    """The standard error of a level's mean, or of the difference of two."""
+    """Returns the standard error of a level's mean, or of the difference of two."""
     return math.sqrt(known.variance * sum(1 / level.answers for level in levels))
 
 
 def _waiting(here: Level, base: Level) -> float:
-    """How many of the calls in flight wait for others (TCP Vegas: W (1 - base / now))."""
+    """Returns how many of the calls in flight wait for others (TCP Vegas: W (1 - base / now))."""
     return here.calls * (1 - math.exp(base.mean - here.mean))
 
 
-def _pooled(one: Level, other: Level) -> Level:
-    answers = one.answers + other.answers
-    mean = (one.mean * one.answers + other.mean * other.answers) / answers
-    return Level(max(one.calls, other.calls), mean, min(answers, MEMORY))
+def _pooled(first: Level, second: Level) -> Level:
+    answers = first.answers + second.answers
+    mean = (first.mean * first.answers + second.mean * second.answers) / answers
+    return Level(max(first.calls, second.calls), mean, min(answers, MEMORY))

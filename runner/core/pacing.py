@@ -1,7 +1,6 @@
-"""How a budget is spread over the time left: when the next call may start.
+"""Pacing: when the next call may start if a budget is spread over the time left.
 
-It knows budgets and moments; what the budget is, quota.py says, and whether to spread it at all,
-admission.py.
+The budget comes from quota.py; selection.py decides whether to spread it at all.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from runner.core.hours import Hours
 from runner.core.rolling import Recent
 
 # The last call of a rationed day starts this long before the reset, so that a slow reply or a
-# retry still falls into the day it was meant for.
+# retry still counts for that day.
 SAFETY_MS = 10 * 60_000
 
 
@@ -32,18 +31,18 @@ def next_start(
     now: int,
     hours: Hours | None = None,
 ) -> int:
-    """The moment from which the next call may start (ms since the epoch).
+    """Returns the moment from which the next call may start (ms since the epoch).
 
-    Rationing leaves ``(time left) / (budget + 1)`` between two starts, planned anew at every
-    call, so that a day with failures, pauses or a stranger's calls still ends with nothing left
-    over. Only the time within the user's hours counts as left.
+    The gap between two starts is ``(time left) / (budget + 1)``, computed anew at every call, so
+    that a day with failures, pauses or somebody else's calls still ends with the budget spent. Only
+    the time within the user's hours counts as left.
 
     Args:
-        budget: Calls that may still be made before `resets_at`.
+        budget: The number of calls that may still be made before `resets_at`.
         last_start: When the latest call started; None if none has.
         resets_at: When the budget is renewed.
         now: The present moment.
-        hours: When calls may start; None: always.
+        hours: When calls may start; None for always.
     """
     if last_start is None:
         return now
@@ -63,18 +62,18 @@ def next_before_expiry(
     now: int,
     hours: Hours | None = None,
 ) -> int | None:
-    """The moment from which the next call may start if nothing is to expire unspent.
+    """Returns the moment from which the next call may start so that nothing expires unspent.
 
-    Each part that expires is spread until then, together with those that expire before it; the
-    one that is most in a hurry decides. What does not expire is no reason to wait for anything.
+    Each part that expires is spread until its expiry, together with those that expire before it;
+    the earliest start decides. None if nothing will expire: then there is no reason to wait.
 
     Args:
-        expiries: What expires when, as `Window.expiries` has it.
-        spent: What is spent or reserved.
-        price: What a call costs.
+        expiries: The amounts that expire, in the form of `Window.expiries`.
+        spent: The amount spent or reserved.
+        price: The price of a call, in the same unit.
         last_start: When the latest call started; None if none has.
         now: The present moment.
-        hours: When calls may start; None: always.
+        hours: When calls may start; None for always.
     """
     starts = [
         next_start(

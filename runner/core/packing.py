@@ -1,4 +1,4 @@
-"""How jobs share calls: which ready jobs go together, and how many calls that takes."""
+"""Packing of several jobs into one call."""
 
 from __future__ import annotations
 
@@ -8,32 +8,33 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Packing:
-    """How many jobs a call may carry.
+    """The limits on the jobs of one call.
 
     Attributes:
-        most: Jobs in one call, at least 1.
-        budget: Bytes of input rows in one call, of those that are not alone; None: any number.
+        most: The largest number of jobs in one call, at least 1.
+        budget: The largest size of the input rows of a call with several jobs, in bytes; None for
+            any size.
     """
 
     most: int = 1
     budget: int | None = None
 
     def pack_size(self, splits: int) -> int:
-        """How many jobs may share a call with one whose pack was split so often, and with it."""
+        """Returns how many jobs a call may have if one of them has seen `splits` splits."""
         return max(1, self.most >> splits)
 
     def calls(self, jobs: int) -> int:
-        """How many calls `jobs` take if each is full and every answer is good."""
+        """Returns how many calls `jobs` jobs need if each call is full and every answer valid."""
         return -(-jobs // self.most)
 
 
 ALONE = Packing()
-"""One job a call."""
+"""One job for each call."""
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A job that is ready to go; `size` is that of its row, in bytes."""
+    """A job that is ready to be called; `size` is that of its row in bytes."""
 
     job_id: int
     splits: int = 0
@@ -41,9 +42,9 @@ class Candidate:
 
 
 def fill(candidates: Iterable[Candidate], packing: Packing) -> list[tuple[Candidate, ...]]:
-    """The packs that the candidates make, filled in order; the last one may not be full.
+    """Returns the candidates in packs, filled in order; the last pack may not be full.
 
-    A pack closes when the next job would break the bound of any job in it, or its budget.
+    A pack is closed when the next job would exceed the pack size of any job in it, or the budget.
     """
     if packing.most == 1:
         return [(candidate,) for candidate in candidates]
@@ -63,4 +64,4 @@ def fill(candidates: Iterable[Candidate], packing: Packing) -> list[tuple[Candid
 
 def is_full(pack: tuple[Candidate, ...], packing: Packing) -> bool:
     """Whether no further job may join `pack`, whatever its size."""
-    return len(pack) >= packing.pack_size(max(one.splits for one in pack))
+    return len(pack) >= packing.pack_size(max(candidate.splits for candidate in pack))

@@ -1,6 +1,6 @@
-"""How an allowance comes back: with a calendar, as old calls fall out of sight, by drips, or not.
+"""The kinds of quota period: calendar, rolling window, continuous refill, and occasional grant.
 
-It knows lengths and zones; what was spent in a period is window.py's.
+What was spent in a period is in window.py.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _LENGTH = re.compile(r"([1-9]\d{0,10})(ms|[smhd])")
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """Days or months of a named zone: all comes back at once, at their beginning."""
+    """Days or months of a named zone: the whole allowance is renewed when one begins."""
 
     unit: str  # "day" or "month"
     zone: str
@@ -22,36 +22,36 @@ class Calendar:
 
 @dataclass(frozen=True, slots=True)
 class Rolling:
-    """What was spent in the last `ms` milliseconds counts; each call comes back on its own."""
+    """A sliding window: what was spent in the last `ms` milliseconds counts."""
 
     ms: int
 
 
 @dataclass(frozen=True, slots=True)
 class Refill:
-    """A bucket that drips: it is full again `ms` milliseconds after it was empty."""
+    """A token bucket with continuous refill: an empty one is full after `ms` milliseconds."""
 
     ms: int
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A balance that comes back when somebody grants it, no calendar knows when."""
+    """A balance that is renewed by grants at unknown moments."""
 
 
 Period = Calendar | Rolling | Refill | Grant
 
 
 def read_period(text: str, zone: str) -> Period:
-    """``day``, ``month``, ``rolling 1m``, ``refill 24h`` or ``grant`` as a period.
+    """Parses ``day``, ``month``, ``rolling 1m``, ``refill 24h`` or ``grant``.
 
     Args:
-        text: The period as a preset spells it; lengths are in ms, s, m, h or d. A calendar
+        text: The period as a preset spells it. Lengths are in ms, s, m, h or d. A calendar
             may name its zone, as in ``day of Asia/Shanghai``.
         zone: The zone of calendar days and months that name none.
 
     Raises:
-        ValueError: It is none of these.
+        ValueError: `text` is none of these.
     """
     unit, _, named = text.partition(" of ")
     if unit in ("day", "month"):
@@ -66,10 +66,10 @@ def read_period(text: str, zone: str) -> Period:
 
 
 def read_length(text: str) -> int:
-    """``24h`` in ms; lengths are in ms, s, m, h or d.
+    """Parses a length such as ``24h`` and returns it in ms; units are ms, s, m, h and d.
 
     Raises:
-        ValueError: It is no length.
+        ValueError: `text` is not a length.
     """
     if (match := _LENGTH.fullmatch(text)) is None:
         raise ValueError('must be a length, as "24h" or "90d"')
@@ -78,7 +78,7 @@ def read_length(text: str) -> int:
 
 
 def spell(period: Period) -> str:
-    """`period` as `read_period` reads it, its zone included."""
+    """Returns `period` as text that `read_period` parses, with its zone."""
     match period:
         case Calendar(unit, zone):
             return f"{unit} of {zone}"

@@ -1,8 +1,8 @@
-"""What a call to a model costs, as samples at a balance and the calls between them show.
+"""Prices of models in credits, learned from balance samples and the calls between them.
 
-No provider promises its prices, and those that are published are estimates. A sample alone proves
-little: somebody else may spend, something may expire. So a price is believed once two stretches in
-a row, each of several calls to one model, have shown the same.
+Providers do not promise their prices, and published ones are estimates. One pair of samples proves
+little: somebody else may spend, or a grant may expire. So a price is accepted once two consecutive
+stretches, each of several calls to one model, have shown the same.
 """
 
 from __future__ import annotations
@@ -14,50 +14,51 @@ from itertools import pairwise
 from runner.core.grants import BalanceSample
 from runner.core.window import CREDIT
 
-# A stretch has so many calls: one that is counted on its wrong side changes little.
+# The calls of a stretch, so many that one counted in the wrong stretch changes little.
 ENOUGH_CALLS = 10
-# Prices are multiples of half a credit, as far as anybody has seen.
+# All prices seen so far are multiples of half a credit.
 STEP = CREDIT // 2
-# A stretch that shows anything farther from one than this part of it is none of calls alone.
+# A fall that differs from a multiple of the price by more than 1 / TOLERANCE of it had other causes
+# than calls.
 TOLERANCE = 8
 
-DoneCall = tuple[int, str]  # when it was answered (ms since the epoch), and by which model
+DoneCall = tuple[int, str]  # when it was answered (ms since the epoch), and the model
 
 
 def learned_prices(samples: Iterable[BalanceSample], calls: Sequence[DoneCall]) -> dict[str, int]:
-    """The price of each model that `samples` show, in thousandths of a credit.
+    """Returns the price of each model that `samples` show, in thousandths of a credit.
 
     Args:
-        samples: An account's balance, in the order of time.
-        calls: Its calls that were answered meanwhile, in the order of time.
+        samples: The samples of an account's balance, in the order of time.
+        calls: Its calls that were answered in that time, in the order of time.
     """
-    found: dict[str, int] = {}
-    before: dict[str, int | None] = {}
+    prices: dict[str, int] = {}
+    previous: dict[str, int | None] = {}
     for model, price in _stretches(samples, calls):
-        if price is not None and before.get(model) == price:
-            found[model] = price
-        before[model] = price
-    return found
+        if price is not None and previous.get(model) == price:
+            prices[model] = price
+        previous[model] = price
+    return prices
 
 
 def _stretches(
     samples: Iterable[BalanceSample], calls: Sequence[DoneCall]
 ) -> Iterable[tuple[str, int | None]]:
-    """The model that was called in each stretch of several calls to one, and what one cost.
+    """Yields the model of each stretch of several calls to one model, with the price of a call.
 
-    None: it is no price.
+    The price is None if the fall of the balance has other causes, too.
     """
     moments = [moment for moment, _ in calls]
-    fall, made = 0, list[str]()
+    fall, models = 0, list[str]()
     for before, after in pairwise(samples):
         began, ended = (bisect_right(moments, at) for at in (before.until, after.at))
         fall += before.total - after.total
-        made += [model for _, model in calls[began:ended]]
-        if after.total > before.total or len(set(made)) > 1:
-            fall, made = 0, []
-        elif len(made) >= ENOUGH_CALLS:
-            yield made[0], _price(fall, len(made))
-            fall, made = 0, []
+        models += [model for _, model in calls[began:ended]]
+        if after.total > before.total or len(set(models)) > 1:
+            fall, models = 0, []
+        elif len(models) >= ENOUGH_CALLS:
+            yield models[0], _price(fall, len(models))
+            fall, models = 0, []
 
 
 def _price(fall: int, calls: int) -> int | None:

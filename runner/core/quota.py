@@ -1,16 +1,14 @@
 """The arithmetic of allowances: admit, reserve, settle, learn.
 
-It knows what calls do to windows; window.py, what those are. Who may call when a window is
-parked is gate.py's to say, and how fast a budget is spent is pacing.py's.
+The state of windows is in window.py, parked windows are in gate.py, and pacing is in pacing.py.
 
 A call touches the windows of its account and of its model. It is admitted when every one of them
-has room for what it costs there (one call, some tokens, some credits), and reserves that in each;
-the reservation is part of the decided state. What the provider says of a window outranks the
-ledger's own count:
+has room for its cost there (one call, some tokens, some credits), and reserves that cost in each;
+the reservation is part of the decided state. A provider's count takes precedence over ours:
 
 - A count in a reply's headers includes every call answered so far, and perhaps some in flight,
-  which are still reserved here. So a count may only raise ours: replies overtake one another.
-- The reply to a probe, which flies alone, is exact: it may lower ours, too.
+  which are still reserved here. So it may only raise ours: replies overtake one another.
+- The reply to a probe, which is alone in flight, is exact: it may lower ours, too.
 """
 
 from __future__ import annotations
@@ -27,13 +25,13 @@ from runner.core.window import ONE_CALL, Cost, Count, Source, Window
 
 # The longest periods of calendars: the day on which clocks are set back, and a month with one.
 LONGEST_MS = {"day": 25 * gates.HOUR_MS, "month": (31 * 24 + 1) * gates.HOUR_MS}
-# A moment told in whole minutes or on the way for a while is the same.
+# Two moments this close are equal: one may be rounded to minutes, or late by a slow reply.
 SAME_RESET_MS = 120_000
 
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """`count` calls may start: `reserve` lets them in."""
+    """The decision that `count` calls may start; `reserve` makes their reservations."""
 
     count: int
     probe: bool
@@ -41,7 +39,7 @@ class Admitted:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """No call may start before `until` (None: before the calls in flight have ended)."""
+    """The decision that no call may start before `until` (None: before calls in flight end)."""
 
     until: int | None
     why: str
@@ -51,12 +49,11 @@ class Refused:
 def admit(
     windows: Sequence[Window], want: int, now: int, cost: Cost = ONE_CALL
 ) -> Admitted | Refused:
-    """How many calls, up to `want` (at least 1), every window lets in, or what hinders it.
+    """Returns how many calls, up to `want` (at least 1), every window admits, or which refuses.
 
-    When a gate asks for a probe, one call is admitted, however many are wanted, and none before
-    the calls that were under way when it shut have ended: beside them no count would be exact.
-    Nor is more than one in flight beyond a limit that was learned from a refusal: the next one
-    may come at any moment.
+    When a gate needs a probe, only one call is admitted, and only after the calls that were in
+    flight when it shut have ended: beside them no count would be exact. Beyond a limit that was
+    learned from a refusal, only one call at a time is admitted, as any may be refused.
     """
     for window in windows:
         if (refused := _closed(window, now, cost)) is not None:
@@ -70,7 +67,7 @@ def admit(
 
 
 def unreserved(windows: Sequence[Window]) -> tuple[Window, ...]:
-    """The windows as they are to those for whom the rest is reserved."""
+    """Returns the windows without their reserves, for calls that may use these."""
     return tuple(replace(window, reserve=0) if window.reserve else window for window in windows)
 
 
@@ -82,7 +79,7 @@ def reserve(
     *,
     by_client: bool = False,
 ) -> tuple[Window, ...]:
-    """The windows once `count` calls that `admit` allows are under way."""
+    """Returns the windows with the reservations of `count` calls that `admit` allows."""
     return tuple(
         by_clients(
             replace(
@@ -98,7 +95,7 @@ def reserve(
 
 
 def by_clients(window: Window, more: int) -> Window:
-    """`window` after clients have taken `more` of it, or have got it back."""
+    """Returns `window` after clients have taken `more` of it, or got it back if negative."""
     if not more or not isinstance(window.period, Calendar):
         return window
     return replace(window, by_clients=max(0, window.by_clients + more))
@@ -130,7 +127,7 @@ def _full(window: Window) -> str:
 
 
 def room_at(window: Window, cost: Cost, now: int) -> int | None:
-    """When a full `window` has room for one call again by itself; None: when calls end."""
+    """Returns when a full `window` will have room for a call by itself; None: when calls end."""
     bound = (window.limit or 0) - window.kept - window.cost_of(cost)
     match window.period:
         case Rolling(ms):
@@ -156,16 +153,16 @@ def settle(
     held: int = 1,
     sent_at: int = 0,
 ) -> Window:
-    """`window` after one of its reserved calls has ended.
+    """Returns `window` after one of its reserved calls has ended.
 
     Args:
         window: The window the call was reserved in.
-        charged: How much the provider charged for the call, as far as can be told.
-        count: What the reply's headers said of this window.
-        probe: Whether the call flew alone, so that `count` is exact.
+        charged: The estimated charge for the call.
+        count: The count of this window in the reply's headers; None if there is none.
+        probe: Whether the call was alone in flight, so that `count` is exact.
         now: The moment of the reply.
-        held: How much was reserved for the call.
-        sent_at: When the call was sent. Calls given up earlier are in `count` if they were charged.
+        held: The amount that was reserved for the call.
+        sent_at: When the call was sent. `count` includes calls given up before, if charged.
     """
     window = replace(refreshed(window, now), reserved=max(0, window.reserved - held))
     if count is None:
@@ -174,7 +171,7 @@ def settle(
     limit = count.limit
     if limit is None:
         limit = max(window.limit or 0, window.spent + charged + count.remaining)
-        if limit == 0:  # that nothing is left tells no limit of which nothing is known
+        if limit == 0:  # a remainder of 0 says nothing about an unknown limit
             return window
     return replace(
         _counted(window, charged, count.spent(limit), now, probe=probe),
@@ -185,14 +182,15 @@ def settle(
 
 
 def header_reset(window: Window, count: Count | None, now: int) -> int | None:
-    """Until when nothing is left, as a reply's headers tell; None: they do not, or not sanely.
+    """Returns until when nothing is left, by a reply's headers; None if they name no sane reset.
 
-    Only a reply that leaves nothing is believed: whatever a provider means by its reset (all
-    comes back, as after a day; or the next call, as in a sliding one), no call is let in before
-    it, and what is tried then is one probe. It outranks the calendar, which is but the preset's.
-    A calendar's reset lies ahead, by no more than its period. Of a flow it is believed from the
-    flow's own length on, which it contradicts, up to a day. Never sooner than a refused probe is
-    repeated: a provider may say the same second every time.
+    Only a reply with nothing left is believed. Whatever a provider means by its reset (the renewal
+    of all, as after a day, or of one call, as in a sliding window), no call is accepted before it,
+    and the first one after it is a probe. It takes precedence over the preset's calendar.
+    A calendar's reset must be ahead by at most its period. The reset of a rolling or refilling
+    window is believed if it is later than the window's own length, and at most a day ahead. The
+    result is never earlier than the next regular probe: a provider may name the same second
+    every time.
     """
     if count is None or count.remaining > 0 or count.resets_in is None:
         return None
@@ -206,37 +204,40 @@ def header_reset(window: Window, count: Count | None, now: int) -> int | None:
     if not shortest < count.resets_in <= longest:
         return None
     until = max(now, window.starts_at) + max(count.resets_in, gates.probe_wait(window.gate))
-    # Of a calendar it may be the very midnight, told on a clock and a way of its own.
+    # It may be the calendar's midnight, with the error of another clock and a slow reply.
     return window.resets_at if abs(until - window.resets_at) <= SAME_RESET_MS else until
 
 
 def with_header_reset(window: Window, until: int | None) -> Window:
-    """`window` of a calendar with the end it was told."""
+    """Returns `window` with the reset `until` from a header, if it is a calendar's."""
     if until is None or not isinstance(window.period, Calendar):
         return window
     return replace(window, resets_at=until)
 
 
 def _doubted(window: Window, charged: int, now: int) -> Window:
-    """`window` with what no reply has told of, where others do tell; a flow forgets by itself."""
+    """Returns `window` with `charged` as unconfirmed, if its replies have counts.
+
+    Rolling and refilling windows correct themselves with time.
+    """
     if window.limit_source is not Source.HEADER or not isinstance(window.period, Calendar):
         return window
     return replace(window, unconfirmed=rolling.add(window.unconfirmed, now, charged))
 
 
 def _settled_doubts(window: Window, before: int) -> Window:
-    """`window` without what was given up `before` a call was sent whose count is at hand."""
+    """Returns `window` without the unconfirmed amounts from before the call of an exact count."""
     left = tuple(doubt for doubt in window.unconfirmed if doubt[0] >= before)
     given_back = rolling.total(window.unconfirmed) - rolling.total(left)
     return replace(window, spent=max(0, window.spent - given_back), unconfirmed=left)
 
 
 def _counted(window: Window, charged: int, reported: int, now: int, *, probe: bool) -> Window:
-    """`window` after a call, the provider having `reported` what was spent in all.
+    """Returns `window` after a call whose reply `reported` the total spent.
 
-    In a rolling period a call counts from its own end on, whatever was reported: older ones may
-    have fallen out of the provider's sight and not yet out of ours. What is beyond it and those
-    in flight is somebody else's.
+    In a rolling period a call counts from its own end on, whatever was reported: older calls may
+    have left the provider's window and not yet ours. The part of the total that exceeds the calls
+    known here, with those in flight, is somebody else's.
     """
     if not isinstance(window.period, Rolling):
         more = reported - window.spent
@@ -250,7 +251,7 @@ def _counted(window: Window, charged: int, reported: int, now: int, *, probe: bo
 
 
 def _spend(window: Window, amount: int, now: int) -> Window:
-    """`window` with `amount` more spent at `now`, or less if it is negative."""
+    """Returns `window` with `amount` more spent at `now`; less if it is negative."""
     match window.period:
         case Rolling(ms):
             recent = rolling.add(window.recent, now, amount, rolling.grain(ms))
@@ -260,36 +261,36 @@ def _spend(window: Window, amount: int, now: int) -> Window:
 
 
 def balance(window: Window, count: Count, now: int) -> Window:
-    """`window` of a balance that the provider was asked for, `now`: the truth beside calls.
+    """Returns a balance's `window` after a poll of the balance, which is exact but for calls.
 
-    Whether it holds those in flight, nobody knows: what is beyond ours and them is somebody
-    else's, and a lower one, as after a grant, is taken to hold none of them.
-    If there is something to spend again, one probe may try.
+    It is unknown whether the balance includes the calls in flight. A total that exceeds ours with
+    them includes somebody else's spending; a lower total, as after a grant, is assumed to include
+    none of them. If there is something to spend again, a probe may start at once.
     """
     limit = count.limit if count.limit is not None else count.remaining
     reported = count.spent(limit)
     spent = min(reported, max(window.spent, reported - window.reserved))
-    told = replace(
+    polled = replace(
         window, limit=limit, spent=spent, limit_source=Source.BALANCE, limit_learned_at=now
     )
-    if told.remaining and window.gate.reason is ParkReason.SPENT:
-        return replace(told, gate=replace(window.gate, parked_until=0))
-    return told
+    if polled.remaining and window.gate.reason is ParkReason.SPENT:
+        return replace(polled, gate=replace(window.gate, parked_until=0))
+    return polled
 
 
 def _raise_limit(window: Window) -> Window:
-    """A limit that was seen to be exceeded was too low."""
+    """Returns `window` with its limit raised to what was spent, if that is more."""
     if window.limit is None or window.spent <= window.limit:
         return window
     return replace(window, limit=window.spent)
 
 
 def learn_spent(window: Window, now: int, *, sure: bool = True) -> Window:
-    """`window` after the provider said that its allowance is spent, without a count.
+    """Returns `window` after the provider said that its allowance is spent, without a count.
 
-    What was spent by then is the limit. Nothing is learned from a refusal of a window in which
-    nothing was spent: its reset is late, or somebody else spent it. Nor from one that is not
-    `sure` to speak of the allowance, if little was spent: an overload would look the same.
+    The amount spent by then becomes the limit. Nothing is learned from a refusal of an untouched
+    window: its reset is late, or somebody else spent it. Nor is anything learned if little was
+    spent and it is not `sure` that the refusal means the allowance: it may mean an overload.
     """
     if window.untouched or window.limit_source in (Source.HEADER, Source.BALANCE):
         return window

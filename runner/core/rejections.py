@@ -1,9 +1,9 @@
 """Systematic rejections: call after call of a batch is rejected in the same way.
 
-No row is to blame for that. A wrong parameter, a login page or an account that lost its rights
-would otherwise fail every row, at a call each. So after a handful the batch is paused, and the rows
-that had failed are queued again. A row that is rejected again after the user has resumed the batch
-fails.
+The cause is not the rows but a wrong parameter, a login page or an account that lost its rights,
+which would fail every row, at one call each. So after `REJECTIONS` of them the batch is paused, and
+the rows that failed are queued again. A row that is rejected again after the user has resumed the
+batch fails.
 """
 
 from __future__ import annotations
@@ -12,16 +12,15 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from runner.core.message_pattern import pattern_of
 from runner.core.retry import Fail, RetryAt
 from runner.core.settlement import JobOutcome, Settlement
 from runner.core.verdict import Kind, Verdict
 
-# So many calls rejected in a row, in the same way, are not the rows' fault.
+# After this many rejections in a row with the same message, the rows are not the cause.
 REJECTIONS = 5
 
-# What differs between two messages that say the same: numbers, and what is quoted.
-_PARTICULARS = re.compile(r"\d+|\"[^\"]*\"|'[^']*'|`[^`]*`")
-# What is said of a row that is too long, or that a filter of contents refuses.
+# Messages about one row: it is too long, or a content filter refuses it.
 _OF_THE_ROW = re.compile(
     r"context.?(length|window|size)|maximum context|too (long|large|big|many tokens)"
     r"|(exceed|longer|larger|more).{0,60}(tokens|length|characters)|max(imum)?.{0,20}(tokens|length)"
@@ -31,19 +30,14 @@ _OF_THE_ROW = re.compile(
 )
 
 
-def pattern_of(message: str) -> str:
-    """What messages have in common that say the same of different rows."""
-    return _PARTICULARS.sub("#", message)
-
-
 @dataclass(frozen=True, slots=True)
 class Streak:
-    """Calls of a batch that were rejected one after the other, in the same way.
+    """Consecutive calls of a batch that were rejected with the same message.
 
     Attributes:
-        count: How many, other runners' and those before a restart included.
-        pattern: What all of them say; empty where that is not known.
-        failed_jobs: The jobs that have failed for it.
+        count: The number of calls, with those of other runners and those before a restart.
+        pattern: The `pattern_of` their messages; empty if unknown.
+        failed_jobs: The ids of the jobs that these calls failed.
     """
 
     count: int = 0
@@ -51,12 +45,15 @@ class Streak:
     failed_jobs: tuple[int, ...] = ()
 
     def as_stored(self, count: int) -> Streak:
-        """The streak with the stored count: others may have added to it, or an answer ended it."""
+        """Returns the streak with the stored count, which other runners may have changed.
+
+        They add to it, and an answer to one of their calls ends the streak.
+        """
         return replace(self, count=count) if count else NO_STREAK
 
     @property
     def is_systematic(self) -> bool:
-        """Whether they are too many to be the rows' fault."""
+        """Whether the streak is too long for the rows to be the cause."""
         return self.count >= REJECTIONS
 
 
@@ -65,13 +62,13 @@ NO_STREAK = Streak()
 
 @dataclass(frozen=True, slots=True)
 class Rejections:
-    """What the settlements of a turn say of systematic rejections.
+    """The systematic rejections among the settlements of a turn.
 
     Attributes:
         streaks: By batch, the rejections since its last answer.
-        settlements: The settlements; those of a systematic rejection fail no job.
+        settlements: All settlements, changed so that a systematic rejection fails no job.
         pause_reasons: By batch, why it is to be paused.
-        requeued: Jobs that have failed in earlier turns, and are to be queued again.
+        requeued: The ids of jobs that failed in earlier turns and are to be queued again.
     """
 
     streaks: Mapping[int, Streak]
@@ -86,13 +83,13 @@ def find_systematic(
     answered: Callable[[int], bool],
     now: int,
 ) -> Rejections:
-    """What `settlements`, in the order in which their calls ended, say.
+    """Finds the systematic rejections of a turn.
 
     Args:
-        settlements: Those of the turn.
-        streak_of: The streak of a batch before it.
-        answered: Whether any job of a batch has been answered. If none has, any rejection counts,
-            whatever it says; else what is said of one row's length or contents does not.
+        settlements: The settlements of the turn, in the order in which their calls ended.
+        streak_of: Returns the streak of a batch before the turn.
+        answered: Returns whether any job of a batch has been answered. Until one has, every
+            rejection counts; afterwards, rejections for a row's length or contents do not.
         now: The present moment (ms since the epoch).
     """
     streaks, reasons = dict[int, Streak](), dict[int, str]()
@@ -102,32 +99,32 @@ def find_systematic(
         streak, rejected = _extended(streak_of(batch_id), own, any_pattern=not answered(batch_id))
         if streak.is_systematic and rejected:
             reasons[batch_id] = _reason(rejected[-1].outcome.verdict)
-            changed |= {one.call.id: _without_failures(one, now) for one in rejected}
+            changed |= {each.call.id: _without_failures(each, now) for each in rejected}
             requeued += streak.failed_jobs
             streaks[batch_id] = replace(streak, failed_jobs=())
         else:
             streaks[batch_id] = replace(
                 streak, failed_jobs=(*streak.failed_jobs, *_failed(rejected))
             )
-    settled = [changed.get(one.call.id, one) for one in settlements]
+    settled = [changed.get(settlement.call.id, settlement) for settlement in settlements]
     return Rejections(streaks, settled, reasons, requeued)
 
 
 def _by_batch(settlements: Iterable[Settlement]) -> dict[int, list[Settlement]]:
-    found: dict[int, list[Settlement]] = {}
-    for one in settlements:
-        if one.call.batch_id is not None:
-            found.setdefault(one.call.batch_id, []).append(one)
-    return found
+    by_batch: dict[int, list[Settlement]] = {}
+    for settlement in settlements:
+        if settlement.call.batch_id is not None:
+            by_batch.setdefault(settlement.call.batch_id, []).append(settlement)
+    return by_batch
 
 
 def _extended(
     streak: Streak, settlements: Iterable[Settlement], *, any_pattern: bool
 ) -> tuple[Streak, list[Settlement]]:
-    """The streak after `settlements` of its batch, and those of them that are part of it."""
+    """Returns the streak after `settlements` of its batch, and which of them are part of it."""
     rejected: list[Settlement] = []
-    for one in settlements:
-        verdict = one.outcome.verdict
+    for settlement in settlements:
+        verdict = settlement.outcome.verdict
         if verdict.kind is Kind.DONE:
             streak, rejected = NO_STREAK, []
         elif verdict.kind is Kind.REJECTED and (any_pattern or not _OF_THE_ROW.search(verdict.why)):
@@ -135,7 +132,7 @@ def _extended(
             if not any_pattern and streak.pattern not in ("", pattern):
                 streak, rejected = NO_STREAK, []
             streak = replace(streak, count=streak.count + 1, pattern=pattern)
-            rejected.append(one)
+            rejected.append(settlement)
     return streak, rejected
 
 
@@ -149,23 +146,23 @@ def _is_rejected(outcome: JobOutcome, verdict: Verdict) -> bool:
 
 
 def _failed(settlements: Iterable[Settlement]) -> tuple[int, ...]:
-    """The jobs that were failed for being rejected, and not before."""
+    """Returns the ids of the jobs that the rejections themselves failed."""
     return tuple(
-        one.job.job_id
+        outcome.job.job_id
         for settlement in settlements
-        for one in settlement.jobs
-        if _is_rejected(one, settlement.outcome.verdict)
+        for outcome in settlement.jobs
+        if _is_rejected(outcome, settlement.outcome.verdict)
     )
 
 
 def _without_failures(settlement: Settlement, now: int) -> Settlement:
-    """`settlement` with its jobs to be tried again.
+    """Returns `settlement` with its rejected jobs to be retried.
 
-    That counts as a fault of each: a second rejection fails it.
+    The retry counts as a fault of the job, so that a second rejection fails it.
     """
     verdict = settlement.outcome.verdict
     jobs = tuple(
-        replace(one, action=RetryAt(now)) if _is_rejected(one, verdict) else one
-        for one in settlement.jobs
+        replace(outcome, action=RetryAt(now)) if _is_rejected(outcome, verdict) else outcome
+        for outcome in settlement.jobs
     )
     return replace(settlement, jobs=jobs)

@@ -1,6 +1,6 @@
-"""How windows renew themselves: roll over at a reset, refill, forget, follow a clock set back.
+"""Renewal of windows: roll-over at a reset, refill, sliding, and clocks that are set back.
 
-What a call does to a window is quota.py's and charging.py's.
+The effect of calls on windows is in quota.py and charging.py.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from runner.core.verdict import Scope
 from runner.core.window import Key, Quota, Source, Unit, Window, open_window
 
 WEEK_MS = 7 * 24 * 3600 * 1000
-# A clock that shows this much less than at the latest call was set back.
+# A clock that is this far behind the start of the latest call was set back.
 SET_BACK_MS = 60_000
-# What clocks differ by, and replies take on their way.
+# The tolerance for the skew of clocks and the travel time of replies.
 CLOCK_TOLERANCE_MS = 120_000
-# After so many answers without a count, the replies tell of it no more.
+# After this many answers without a count, the replies are assumed to have none any more.
 MOST_UNTOLD = 10
 
 
@@ -34,11 +34,11 @@ def windows_at(
     *,
     sure: bool = False,
 ) -> tuple[Window, ...]:
-    """The windows that a call to `model` touches at `now`, in the order of `quotas`.
+    """Returns the windows that a call to `model` touches at `now`, in the order of `quotas`.
 
-    They are taken from `known`, which holds the latest window of each quota; a window whose reset
-    has come gives way to a fresh one, and so does one that is not known yet. If the provider itself
-    has told `now` (`sure`), one that has not begun gives way as well: a wrong clock had opened it.
+    `known` has the latest window of each quota. A window whose reset has come is replaced by a
+    fresh one, and a missing one is opened. If `now` comes from the provider's own clock (`sure`), a
+    window that has not begun is replaced as well: a wrong clock had opened it.
     """
     if sure:
         known = _begun(known, account, quotas, now)
@@ -46,7 +46,7 @@ def windows_at(
         known.get((account, model if rule.scope is Scope.MODEL else "", rule.name))
         for rule in quotas
     ]
-    # A clock that was set back must not leave a call between two days.
+    # After a clock was set back, all windows of a call must still be of the same day.
     now = max([now, *(w.starts_at for w in latest if w is not None and w.period_key)])
     return effective(
         tuple(
@@ -61,7 +61,7 @@ def windows_at(
 def _begun(
     known: Mapping[Key, Window], account: str, quotas: Sequence[Quota], now: int
 ) -> Mapping[Key, Window]:
-    """`known` with the windows of now in the place of those of a day that has not begun."""
+    """Returns `known` with present windows in place of those of a day that has not begun."""
     early = {
         key: window
         for key, window in known.items()
@@ -79,7 +79,7 @@ def _begun(
 
 
 def _rolled_back(window: Window, quota: Quota, now: int) -> Window:
-    """The window of now, in which was spent what `window` and the day before it had."""
+    """Returns the present window, with the spending of `window` and of the day before it."""
     fresh = open_window(quota, window.account, window.model, now)
     inherited = _inherit_limit(fresh, window)
     spent = window.previous_spent + window.spent
@@ -87,13 +87,13 @@ def _rolled_back(window: Window, quota: Quota, now: int) -> Window:
 
 
 def roll_over(window: Window, quota: Quota, now: int, reset_jitter_ms: int) -> Window:
-    """The window to use at `now`: the same one until its reset, then a fresh one.
+    """Returns the window to use at `now`: the same one until its reset, then a fresh one.
 
-    It never goes back: a clock that is set back stays in the latest window; what is reckoned from
-    a moment goes back with the clock, for no hour shall be waited for twice. A limit learned from
-    the provider carries over; one learned from a refusal is tried again after a week, since a
-    stranger on the account may have caused it. The fresh window opens `reset_jitter_ms` after the
-    reset, with a probe.
+    It never returns to an earlier window: after a clock was set back, the latest one stays, and
+    waits are shortened with the clock, so that none lasts longer. A limit learned from the provider
+    carries over. One learned from a refusal is given up after a week, since somebody else on the
+    account may have caused it. The fresh window opens `reset_jitter_ms` after the reset, with a
+    probe.
     """
     if window.period != quota.period:
         return open_window(quota, window.account, window.model, max(now, window.starts_at))
@@ -110,10 +110,10 @@ def roll_over(window: Window, quota: Quota, now: int, reset_jitter_ms: int) -> W
 
 
 def _following(window: Window, fresh: Window) -> Window:
-    """`fresh` from the end of `window` on, where a provider told of another than the calendar's.
+    """Returns `fresh`, beginning at the end of `window` if a provider named a later reset.
 
-    If the calendar's day goes on, the window is the same one, renewed: calls in flight find it,
-    and each new refusal waits longer than the one before.
+    If the calendar's day is still the same, so is the window's key: calls in flight still find it,
+    and each new refusal leads to a longer wait.
     """
     reserved = window.reserved if fresh.period_key == window.period_key else 0
     starts_at = max(fresh.starts_at, window.resets_at)
@@ -121,9 +121,9 @@ def _following(window: Window, fresh: Window) -> Window:
 
 
 def _set_back(window: Window, now: int) -> Window:
-    """`window` with its moments on a clock that was set back, by at least what its call shows.
+    """Returns `window` with its moments moved back if the clock was set back.
 
-    A call that started in the future is the evidence. What a calendar tells stays as it is.
+    The evidence is a latest call that started in the future. Moments of the calendar stay.
     """
     gate = window.gate
     by = 0 if window.last_start_at is None else window.last_start_at - now
@@ -142,12 +142,12 @@ def _set_back(window: Window, now: int) -> Window:
 
 
 def effective(windows: tuple[Window, ...]) -> tuple[Window, ...]:
-    """`windows` by the regime that the account reveals, where a balance is known.
+    """Returns `windows` with only the limits that apply: daily calls or credits.
 
-    A provider that counts credits counts no calls of a day, whatever was once published; what it
-    reveals of calls is believed all the same, and how many it takes a minute is another matter.
-    One whose replies tell how many calls of the day are left counts those, and no credits, unless
-    it has refused a call for credits.
+    Where a balance is known, the provider counts credits, and its published limit of daily calls is
+    ignored; limits that its replies state, and limits per minute, still apply. But if its replies
+    count the remaining calls of the day, those apply and credits are ignored, unless it has refused
+    a call for credits.
     """
     balances = [window for window in windows if window.limit_source is Source.BALANCE]
     if not balances:
@@ -161,10 +161,10 @@ def effective(windows: tuple[Window, ...]) -> tuple[Window, ...]:
 
 
 def _tells_of_calls(window: Window) -> bool:
-    """Whether replies tell what is left of the account's calls of a day, and still do."""
-    told = (window.unit, window.limit_source) == (Unit.CALLS, Source.HEADER)
+    """Whether replies still count the remaining calls of the account's calendar period."""
+    counted = (window.unit, window.limit_source) == (Unit.CALLS, Source.HEADER)
     daily = isinstance(window.period, Calendar) and not window.model
-    return told and daily and rolling.total(window.unconfirmed) < MOST_UNTOLD
+    return counted and daily and rolling.total(window.unconfirmed) < MOST_UNTOLD
 
 
 def _published_allowance(window: Window) -> bool:
@@ -173,7 +173,7 @@ def _published_allowance(window: Window) -> bool:
 
 
 def refreshed(window: Window, now: int) -> Window:
-    """`window` with what has come back by itself until `now`."""
+    """Returns `window` with what was renewed continuously until `now`."""
     match window.period:
         case Rolling(ms):
             if not window.recent or window.recent[0][0] > now - ms:
@@ -188,7 +188,7 @@ def refreshed(window: Window, now: int) -> Window:
 
 
 def _with_rule(window: Window, quota: Quota) -> Window:
-    """`window` under a rule that the user may have changed since it was opened."""
+    """Returns `window` under `quota`, which the user may have changed since it was opened."""
     limit, source = window.limit, window.limit_source
     if source in (Source.PRESET, Source.CONFIGURED):
         limit, source = quota.limit, quota.source
@@ -232,10 +232,10 @@ def _inherit_limit(fresh: Window, old: Window) -> Window:
     learned_at = old.limit_learned_at
     if learned_at is None:
         return fresh
-    if old.is_retried:  # as much as was spent is known to be allowed
+    if old.is_retried:  # the provider is known to allow what was spent
         old = replace(old, limit=old.spent, limit_source=Source.REFUSAL)
     if old.limit_source is Source.REFUSAL and fresh.starts_at - learned_at > WEEK_MS:
-        # As for a limit that is tried.
+        # Under the published limit, a refusal would seem to come of a late reset, as in `_tried`.
         return replace(fresh, previous_spent=0) if old.spent >= (old.limit or 0) else fresh
     return replace(
         fresh, limit=old.limit, limit_source=old.limit_source, limit_learned_at=learned_at

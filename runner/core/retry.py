@@ -1,7 +1,7 @@
-"""What happens to a job after its call: it ends, is asked again at once or later, or fails.
+"""What happens to a job after its call: it succeeds, is retried at once or later, or fails.
 
-What goes wrong in a call that several jobs share is held against none of them. Their pack is
-split instead, so that a job that spoils its calls ends up alone, and is judged alone.
+A failure of a call that several jobs share counts against none of them. Their pack is split
+instead, so that a job that makes its calls fail ends up alone and is judged alone.
 """
 
 from __future__ import annotations
@@ -13,26 +13,26 @@ from runner.core.verdict import Kind, Verdict
 
 BASE_WAIT_MS = 2_000
 LONGEST_WAIT_MS = 300_000
-# A job that was in a call at this many deaths of a runner is taken for their cause.
+# A job that was in a call at this many deaths of a runner is considered their cause.
 MAX_CRASHES = 20
-# After so many faults in a row the pack may be at fault: too long an answer, or one bad row.
+# After this many faults in a row the pack may be the cause: too long an answer, or one bad row.
 FAULTS_IN_PACK = 3
-# When to poll an image task: soon at first, then ever more rarely.
+# The shortest and the longest time between two polls of an image task.
 FIRST_POLL_MS = 3_000
 LONGEST_POLL_MS = 60_000
-# A task that has not ended after this long never will.
+# A task that has not ended by this age is given up.
 LONGEST_TASK_MS = 24 * 3_600_000
-# A row that was sent where calls are known to fail lets others go first the next time.
+# A job whose call was the probe of an open circuit waits, so that another job is the next probe.
 PROBE_REST_MS = 15 * 60_000
-# In what may be an outage it rests twice as long each time: the others shall be probes, too.
+# In what may be an outage this wait doubles each time, up to here.
 LONGEST_REST_MS = 60 * 60_000
-# So often the probe of a broken circuit, or of an outage, is not held against its row.
+# A job may be the probe of an open circuit, or of an outage, this often at no cost to it.
 MAX_FREE_PROBES = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How often a job may be tried: calls after passing faults, questions after bad answers."""
+    """How often a job may be tried: calls after transient faults, questions after bad answers."""
 
     max_attempts: int = 6
     max_asks: int = 3
@@ -47,28 +47,28 @@ class Succeed:
 
 @dataclass(frozen=True, slots=True)
 class Accept:
-    """The provider works on it, as its task `task_id`; ask how far it is."""
+    """The provider works on it, as its task `task_id`, which is to be polled."""
 
     task_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class Reask:
-    """The answer was none of those asked for; ask at once, and say `why`."""
+    """The answer was invalid; ask again at once, and say `why`."""
 
     why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class SplitPack:
-    """Ask again in smaller packs; nothing is held against the job."""
+    """Ask again in smaller packs; the failure does not count against the job."""
 
     why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """The job is not to blame and no attempt is counted; its gate says when to go on."""
+    """Ready again, without a counted attempt; the gate of its route says when to go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,15 +98,15 @@ def after_answer(
     pack_size: int = 1,
     final: bool = False,
 ) -> JobAction:
-    """What follows an answer: `value` if it is valid, else `why_not`.
+    """Returns the action that follows an answer.
 
     Args:
-        value: The answer, if it is one.
-        why_not: Why it is none.
-        tries: What the job has been through; `attempts` has this call already.
-        limits: How much it may go through.
-        pack_size: How many jobs shared the call.
-        final: Whether asking the job again, alone, would bring no other answer.
+        value: The answer if it is valid, else None.
+        why_not: Why the answer is invalid.
+        tries: The history of the job; `attempts` already counts this call.
+        limits: How often a job may be tried.
+        pack_size: The number of jobs in the call.
+        final: Whether asking the job again, alone, would bring the same answer.
     """
     if value is not None:
         return Succeed(value)
@@ -131,18 +131,18 @@ def after_refusal(
     circuit_open: bool = False,
     others_answered: bool = True,
 ) -> JobAction:
-    """What follows any verdict but done.
+    """Returns the action that follows any verdict but `DONE`.
 
     Args:
-        verdict: What came of the call.
-        tries: What the job has been through; `attempts` has this call already.
-        limits: How much it may go through.
-        jitter: In [0, 1); spreads the retries.
-        now: The present moment.
-        pack_size: How many jobs shared the call.
-        circuit_open: Whether the call was the probe of a route whose calls are known to fail.
-        others_answered: Whether the provider answers other calls: if not, that it is overloaded
-            says little about the job, which lets others go first.
+        verdict: The verdict on the call.
+        tries: The history of the job; `attempts` already counts this call.
+        limits: How often a job may be tried.
+        jitter: A random number in [0, 1) that spreads the retries.
+        now: The present moment (ms since the epoch).
+        pack_size: The number of jobs in the call.
+        circuit_open: Whether the call was the probe of a route whose circuit breaker is open.
+        others_answered: Whether the provider answers other calls. If not, an overload says little
+            about the job, and others go first.
     """
     outage = verdict.overloaded and not others_answered
     if outage and not verdict.perhaps_row:
@@ -163,7 +163,7 @@ def after_refusal(
 def _after_fault(
     verdict: Verdict, tries: Tries, limits: Limits, due: int, pack_size: int
 ) -> JobAction:
-    """What follows a fault that may pass; `due` is when to try again."""
+    """Returns the action that follows a transient fault; a retry is due at `due`."""
     if pack_size > 1 and tries.faults + 1 >= FAULTS_IN_PACK:
         return SplitPack(verdict.why)
     if pack_size > 1 or tries.faults + 1 < limits.max_attempts:
@@ -172,22 +172,23 @@ def _after_fault(
 
 
 def _rest_ms(attempts: int) -> int:
-    """How long a row lets others go first, once it was refused so many times."""
+    """Returns how long a job waits for others to go first after `attempts` refusals, in ms."""
     return min(LONGEST_REST_MS, BASE_WAIT_MS << attempts)
 
 
 def backoff_ms(faults: int, jitter: float) -> int:
-    """Exponential backoff with full jitter: uniform in [0, min(longest, base * 2**faults)).
+    """Returns a wait in ms: exponential back-off with full jitter.
 
-    As in "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
+    It is uniform in [0, min(longest, base * 2**faults)), as in "Exponential Backoff And Jitter",
+    AWS Architecture Blog, 2015.
     """
     return int(jitter * min(LONGEST_WAIT_MS, BASE_WAIT_MS * 2 ** min(faults, 30)))
 
 
 def next_poll_at(started_at: int, now: int) -> int | None:
-    """When to poll again a task that the provider began at `started_at`; None: give it up.
+    """Returns when to poll a task that began at `started_at` again; None to give it up.
 
-    The wait is a tenth of the task's age: so a result is fetched soon, compared to what it took.
+    The wait is a tenth of the task's age, so a result is delayed by a tenth of its duration.
     """
     age = now - started_at
     if age > LONGEST_TASK_MS:

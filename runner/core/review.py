@@ -1,4 +1,4 @@
-"""Why a person should look at a row: what of its answers is missing, disputed or known wrong."""
+"""Why a person should review a row: its answer is missing, disputed or known to be wrong."""
 
 from __future__ import annotations
 
@@ -9,35 +9,36 @@ from runner.core.agreement import Vote
 
 
 class Reason(StrEnum):
-    """Why a person should look at a row."""
+    """Why a person should review a row."""
 
     FAILED = "failed"
-    """It has no answer."""
+    """The row has no answer."""
     VOTES = "votes"
-    """As many votes are for another answer, or too few are for this one."""
+    """The vote is a tie, or its share is too small."""
     CHECK = "check"
-    """Asked alone, it was answered otherwise than together with others."""
+    """Asked alone, the row got another answer than in a pack."""
     GOLD = "gold"
-    """The right answer is another one."""
+    """The gold label is another one."""
 
 
 def reasons(
     answers: Sequence[str | None], vote: Vote, alone: str | None = None, right: str | None = None
 ) -> tuple[Reason, ...]:
-    """Why a person should look at a row that has ended; empty: there is no need.
+    """Returns why a person should review a row that has ended; empty if there is no need.
 
     Args:
-        answers: That of each vote, the first one's first.
-        vote: What they come to.
-        alone: What the first vote's model said when the row was asked alone, too; None: nothing.
-        right: The right answer, where it is known.
+        answers: The answer of each vote, in the order of the votes.
+        vote: The majority of `answers`.
+        alone: The first vote's answer when the row was asked alone as a check; None if it was not,
+            or got no answer.
+        right: The gold label, where one is known.
     """
     if vote.value is None:
         return (Reason.FAILED,)
     first = answers[0]
-    found = {
+    applies = {
         Reason.VOTES: vote.review,
         Reason.CHECK: alone is not None and first is not None and alone != first,
         Reason.GOLD: right is not None and right != vote.value,
     }
-    return tuple(reason for reason, holds in found.items() if holds)
+    return tuple(reason for reason, holds in applies.items() if holds)

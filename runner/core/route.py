@@ -1,6 +1,6 @@
-"""Routes: what one model on one account leaves to spend, and how much several leave together.
+"""Routes: the state of a model on an account, and the room of several routes together.
 
-Which calls may start is admission.py's to decide.
+Which calls may start is decided in admission.py.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from runner.core.verdict import Scope
 from runner.core.window import ONE_CALL, Cost, Unit, Window
 
 Route = tuple[str, str]
-"""An account, and a model on it: one way a call can take."""
+"""An account and a model on it."""
 
 
 UNKNOWN = controller.new(1, 256)
-"""What is known of what a route bears before its first call."""
+"""The controller of a route before its first call."""
 
 
 @dataclass(frozen=True, slots=True)
 class RouteState:
-    """What is known of a route at one moment.
+    """The state of a route at one moment.
 
     Attributes:
-        windows: The windows that its calls touch: the account's own, and the model's.
-        controller: How many of its calls may be in flight, and how fast they may start.
-        in_flight: Calls of this process under way.
-        cost: What one call reserves, by unit.
-        refusal: What the provider said when it refused one last, if it has answered none since.
+        windows: The windows that its calls touch: those of the account and those of the model.
+        controller: The limits on its calls in flight and on their start rate.
+        in_flight: The number of calls of this process in flight.
+        cost: The amounts that one call reserves, by unit.
+        refusal: The provider's words when it last refused a call; empty if it has answered since.
     """
 
     windows: tuple[Window, ...]
@@ -43,12 +43,12 @@ class RouteState:
 
     @property
     def remaining(self) -> int | None:
-        """How many more calls its windows have room for; None when no limit is known."""
+        """The number of calls that its windows still allow; None when no limit is known."""
         return _least([window.calls_left(self.cost) for window in self.windows])
 
     @property
     def last_start(self) -> int | None:
-        """When its latest call started, whichever process made it (ms since the epoch)."""
+        """When its latest call started, in any process (ms since the epoch)."""
         own = [w for w in self.windows if w.model] or self.windows
         return max((w.last_start_at for w in own if w.last_start_at is not None), default=None)
 
@@ -56,10 +56,10 @@ class RouteState:
 def room_of(
     states: Mapping[Route, RouteState], busy: AbstractSet[Route] = frozenset()
 ) -> int | None:
-    """How many calls several routes have room for together; None when no limit is known.
+    """Returns how many calls several routes allow together; None when no limit is known.
 
-    The routes of one account share its windows: ``min(C, c1 + c2 + ...)``. Of `C` they have a
-    part, if others of the `busy` routes belong to the same account.
+    The routes of one account share its windows: ``min(C, c1 + c2 + ...)``. If other `busy` routes
+    belong to the same account, only a part of `C` counts.
     """
     total = 0
     for account in sorted({route[0] for route in states}):
@@ -75,13 +75,13 @@ def room_of(
 
 
 def with_windows(state: RouteState, changed: Mapping[tuple[str, str], Window]) -> RouteState:
-    """`state` with the windows that `changed` has under the same model and quota."""
+    """Returns `state` with `changed` windows in place of those of the same model and quota."""
     windows = tuple(changed.get((w.model, w.quota), w) for w in state.windows)
     return replace(state, windows=windows)
 
 
 def _scoped(state: RouteState, scope: Scope) -> int | None:
-    """How many calls the calendar windows and the credits of one scope leave."""
+    """Returns how many calls the calendar windows and the credits of one scope still allow."""
     return _least(
         [
             window.calls_left(state.cost)

@@ -1,8 +1,7 @@
-"""Which demand goes on next, and by which route; or what each of them waits for.
+"""Selection of the demand that goes on next and of its route, or why each demand waits.
 
-One decision at a time: `admission.admit` reserves what it says, and asks again. Those that somebody
-waits for go first, then demands go by priority, then by what they have had; the one that must wait
-never holds up the next.
+It makes one decision at a time: `admission.admit` reserves it and asks again. Interactive demands
+go first, then the order is by priority and by share. A demand that must wait never delays others.
 """
 
 from __future__ import annotations
@@ -25,12 +24,12 @@ from runner.core.window import Source, Window
 
 @dataclass(frozen=True, slots=True)
 class AccountState:
-    """What bounds the calls of an account beside its windows.
+    """The limits on the calls of an account beside its windows.
 
     Attributes:
-        in_flight: Calls of this process under way.
-        ceiling: How many may be; None: any number.
-        rate: How fast calls may start; None: as fast as they can.
+        in_flight: The number of calls of this process in flight.
+        ceiling: The largest number of calls in flight; None for any number.
+        rate: The limit of starts per second; None for no limit.
     """
 
     in_flight: int = 0
@@ -43,11 +42,11 @@ class State:
     """Everything that admission depends on.
 
     Attributes:
-        routes: Every route that a demand may take, with the windows of now.
-        accounts: What bounds each account; one that is missing is not bounded.
-        in_flight: Calls of this process under way.
-        ceiling: How many may be, in all.
-        loop_ms: The moment by a clock that never goes back, which controllers and buckets go by.
+        routes: Every route that a demand may take, with its present windows.
+        accounts: The limits of each account; an account that is missing has none.
+        in_flight: The number of calls of this process in flight.
+        ceiling: The largest number of calls in flight, over all accounts.
+        loop_ms: The present moment by a monotonic clock, which controllers and buckets use.
     """
 
     routes: Mapping[Route, RouteState]
@@ -59,7 +58,7 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Start `count` calls of a demand by one route; a `probe` goes alone."""
+    """The decision to start `count` calls of a demand by one route; a `probe` goes alone."""
 
     key: int
     route: Route
@@ -69,17 +68,18 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Nothing can start before `until` (None: before something happens)."""
+    """The decision that nothing can start before `until` (None: before an event)."""
 
     until: int | None
     reasons: tuple[Waiting, ...] = ()
 
 
 def decide(state: State, demands: Sequence[Demand], now: int) -> Start | Wait:
-    """The next calls to start.
+    """Returns the next calls to start, or why all demands wait.
 
-    Interactive demands go first, the others by priority; those of the same priority share alike,
-    the oldest first. One that must wait never holds up the next, nor does one of its routes.
+    Interactive demands go first, the others by priority; demands of the same priority share
+    equally, the oldest first. A demand that must wait never delays others, nor does one of its
+    routes delay its other routes.
     """
     turn = _Turn(state, demands, now)
     reasons: list[Waiting] = []
@@ -95,14 +95,14 @@ def decide(state: State, demands: Sequence[Demand], now: int) -> Start | Wait:
 def wait_reasons(
     state: State, demand: Demand, demands: Sequence[Demand], now: int
 ) -> dict[Route, Start | Waiting]:
-    """By route: what holds `demand` back there, or how many of its calls could start."""
+    """Returns, by route, why `demand` waits there, or the calls of it that could start."""
     turn = _Turn(state, demands, now)
-    held = turn.held_back(demand)
-    return {route: held or turn.through(route, demand) for route in demand.routes}
+    waiting = turn.held_back(demand)
+    return {route: waiting or turn.through(route, demand) for route in demand.routes}
 
 
 class _Turn:
-    """One decision over many demands; what holds for all demands of a route is found once."""
+    """One decision over many demands; results that several demands share are computed once."""
 
     def __init__(self, state: State, demands: Sequence[Demand], now: int) -> None:
         self._state = state
@@ -112,9 +112,9 @@ class _Turn:
         self._refusals: dict[tuple[Route, bool, Rules, bool], Waiting] = {}
 
     def decide(self, demand: Demand) -> Start | Waiting:
-        """What to do with one demand."""
-        if (held := self.held_back(demand)) is not None:
-            return held
+        """Returns the decision on one demand."""
+        if (waiting := self.held_back(demand)) is not None:
+            return waiting
         waits: list[Waiting] = []
         for route in self._in_order(demand):
             decision = self.through(route, demand)
@@ -127,7 +127,7 @@ class _Turn:
         return _soonest(waits)
 
     def held_back(self, demand: Demand) -> Waiting | None:
-        """Why `demand` cannot go on by any route."""
+        """Returns why `demand` cannot go on by any route; None if it may by some."""
         if demand.ready == 0:
             return _idle(demand)
         hours = demand.rules.hours
@@ -141,7 +141,7 @@ class _Turn:
         return None
 
     def through(self, route: Route, demand: Demand) -> Start | Waiting:
-        """What to do with `demand` by one route."""
+        """Returns the decision on `demand` by one route."""
         key = (route, self._fits(demand), demand.rules, demand.interactive)
         if (known := self._refusals.get(key)) is not None:
             return replace(known, key=demand.key)
@@ -160,12 +160,15 @@ class _Turn:
         offer = quota.admit(windows, want, self._now, state.cost)
         if isinstance(offer, Refused):
             return _refusal(demand.key, offer)
+        count = self._without_last_call(route, demand, offer.count)
+        if isinstance(count, Waiting):
+            return count
         if offer.probe:
             return Start(demand.key, route, 1, probe=True)
-        return self._paced(route, demand, offer.count)
+        return self._paced(route, demand, count)
 
     def _slots(self, route: Route, key: int) -> int | Waiting:
-        """How many calls may start by `route` as far as concurrency and rates go."""
+        """Returns how many calls concurrency and rates allow to start by `route`, or why none."""
         state, account = self._state, self._state.accounts.get(route[0], _UNBOUNDED)
         own = state.routes[route]
         free = state.ceiling - state.in_flight
@@ -188,7 +191,7 @@ class _Turn:
         return min(free, slots)
 
     def _paced(self, route: Route, demand: Demand, count: int) -> Start | Waiting:
-        """Start now, or at the next moment at which every calendar's budget is well spread."""
+        """Returns a start now, or a wait that spreads the budget of every calendar window."""
         pace, now = demand.rules.pace, self._now
         if pace is Pace.ASAP or (pace is Pace.AUTO and self._fits(demand)):
             return Start(demand.key, route, count)
@@ -204,10 +207,33 @@ class _Turn:
             return Waiting(demand.key, WaitCause.PACE, why, latest, bound)
         return Start(demand.key, route, 1)
 
-    def _spread(self, window: Window, route: Route, hours: Hours | None) -> int | None:
-        """When the next call may start if `window`'s budget is spread; None if nothing bounds it.
+    def _without_last_call(self, route: Route, demand: Demand, count: int) -> int | Waiting:
+        """`count`, without the day's last call if that is kept for later.
 
-        Routes share their account's room: each plans with its part, and takes what others leave.
+        It is where a day is spent at once although not all of the work fits: nothing else would
+        tell what was added to it in its course.
+        """
+        rules = demand.rules
+        if rules.pace is not Pace.ASAP or not rules.waits or rules.hours or demand.interactive:
+            return count
+        state = self._state.routes[route]
+        for window in state.windows:
+            left = window.calls_left(state.cost)
+            if left is None or left > count:
+                continue
+            made_at = window.last_call_at
+            if made_at is None or made_at <= self._now or self._fits(demand):
+                continue
+            if left == 1:
+                why = "keeping the day's last call"
+                return Waiting(demand.key, WaitCause.LAST_CALL, why, made_at, window)
+            count = left - 1
+        return count
+
+    def _spread(self, window: Window, route: Route, hours: Hours | None) -> int | None:
+        """Returns when the next call may start if `window`'s budget is spread; None if it is not.
+
+        Routes share their account's room: each plans with its part, and may use what others leave.
         """
         state = self._state.routes[route]
         left = window.calls_left(state.cost)
@@ -222,7 +248,7 @@ class _Turn:
             )
         if left is None or not isinstance(window.period, Calendar):
             return None
-        sharing = {r for one in self._demands for r in one.routes if r[0] == route[0]}
+        sharing = {r for demand in self._demands for r in demand.routes if r[0] == route[0]}
         return pacing.next_start(
             budget=left if window.model else -(-left // len(sharing)),
             last_start=state.last_start,
@@ -232,18 +258,18 @@ class _Turn:
         )
 
     def _fits(self, demand: Demand) -> bool:
-        """Whether the calls of all demands on these routes fit what today still allows there."""
+        """Whether the calls of all demands on these routes fit into today's room there."""
         if (known := self._fitting.get(demand.routes)) is not None:
             return known
         routes = set(demand.routes)
-        calls = sum(one.calls for one in self._demands if not routes.isdisjoint(one.routes))
-        busy = {route for one in self._demands for route in one.routes}
+        calls = sum(each.calls for each in self._demands if not routes.isdisjoint(each.routes))
+        busy = {route for each in self._demands for route in each.routes}
         room = room_of({route: self._state.routes[route] for route in routes}, busy)
         fits = self._fitting[demand.routes] = room is None or calls <= room
         return fits
 
     def _in_order(self, demand: Demand) -> Sequence[Route]:
-        """The routes of `demand`, the one to try first in front."""
+        """Returns the routes of `demand` in the order in which they are tried."""
         if demand.rotate is Rotate.PREFER:
             return demand.routes
         states = self._state.routes
@@ -255,10 +281,10 @@ _BUSY = "all allowed calls are in flight"
 
 
 def _spread_until(window: Window, last_start: int) -> int:
-    """When the budget of a calendar's window is to be spent.
+    """Returns by when the budget of a calendar window is to be spent.
 
-    A limit that was learned from a refusal is used up while something of the day is left: then
-    one call tries whether it still holds.
+    A limit that was learned from a refusal is used up before the day ends, so that one call can
+    try whether it still holds.
     """
     if window.limit_source is not Source.REFUSAL:
         return window.resets_at
@@ -266,7 +292,7 @@ def _spread_until(window: Window, last_start: int) -> int:
 
 
 def _idle(demand: Demand) -> Waiting:
-    """What a demand without a call to start waits for."""
+    """Returns why a demand without a ready call waits."""
     if demand.waiting:
         return Waiting(demand.key, WaitCause.DUE, "retrying after a fault", demand.due)
     idle = demand.pending and not demand.in_flight
@@ -279,13 +305,13 @@ def _roominess(state: RouteState) -> float:
 
 
 def _soonest(waits: Sequence[Waiting]) -> Waiting:
-    """Of the reasons why each route waits, the one that ends first: the demand goes on with it."""
+    """Returns the wait that ends first, which is when the demand goes on."""
     return min(waits, key=lambda wait: float("inf") if wait.until is None else wait.until)
 
 
 def _refusal(key: int, refused: Refused) -> Waiting:
     window = refused.window
-    # What is left may pay for no call: then the reset is waited for, too.
+    # The remainder may be too small for a call, which then waits for the reset, too.
     spent = window.remaining == 0 or refused.until == window.resets_at
     flows = isinstance(window.period, Rolling | Refill)
     cause: Cause

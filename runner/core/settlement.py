@@ -1,7 +1,7 @@
-"""What the end of a call changes: its ledger row, its windows, its jobs, its batch, its route.
+"""Settlement: what the end of a call changes in the ledger, its windows, its jobs and its batch.
 
-`settle` turns one ended call into one frozen settlement; `settle_windows` draws the consequences of
-all that ended together. Nobody else decides any of that: the store writes what is settled here.
+`settle` turns one ended call into one frozen settlement; `settle_windows` applies all that ended
+together to their windows. All of it is decided here: the store only writes it.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from runner.core.tries import Tries
 from runner.core.verdict import Kind
 from runner.core.window import Window, WindowKey
 
-# A provider that names a longer wait than this is believed across a restart, too.
+# A named wait that is longer than this parks the window, and so survives a restart.
 LONG_WAIT_MS = 60_000
 
 
 @dataclass(frozen=True, slots=True)
 class CallJob:
-    """A job that is part of a call, and what it had been through when the call began."""
+    """A job that is part of a call, with its history when the call began."""
 
     job_id: int
     tries: Tries = field(default_factory=Tries)
@@ -34,7 +34,7 @@ class CallJob:
 class Call:
     """A call that is in the ledger: it may be sent once, and must be settled once.
 
-    It is made for the jobs of a batch, or for a `client`, named here.
+    It is made for the jobs of a batch, or for the client of that name.
     """
 
     id: int
@@ -46,14 +46,14 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class ParsedAnswer:
-    """What a reply says of one job.
+    """The answer to one job, parsed from a reply.
 
     Attributes:
-        value: The answer, if it is valid.
-        invalid: Why it is not, otherwise.
-        task_id: The provider's task that the answer will come from, if it is to come.
-        said: The model's words, where they are worth keeping.
-        final: Whether asking the job again, alone, would bring no other answer.
+        value: The answer if it is valid, else None.
+        invalid: Why it is invalid.
+        task_id: The provider's task that will bring the answer; empty if there is none.
+        said: The model's own words, where they are worth keeping.
+        final: Whether asking the job again, alone, would bring the same answer.
     """
 
     value: str | None = None
@@ -65,7 +65,7 @@ class ParsedAnswer:
 
 @dataclass(frozen=True, slots=True)
 class JobOutcome:
-    """What happens to one job of a call; `reply` is what the model said of it."""
+    """What happens to one job of a call; `reply` is the model's text about it."""
 
     job: CallJob
     action: JobAction
@@ -78,11 +78,11 @@ class Settlement:
 
     Attributes:
         call: The call.
-        outcome: What its windows need to know.
+        outcome: The end of the call, as its windows need it.
         jobs: What happens to each of its jobs.
-        status: Of HTTP; None when no reply came.
-        prompt_tokens: As the provider counted them.
-        completion_tokens: Likewise.
+        status: The HTTP status; None when no reply came.
+        prompt_tokens: The provider's count; None if it gave none.
+        completion_tokens: The provider's count; None if it gave none.
     """
 
     call: Call
@@ -94,22 +94,22 @@ class Settlement:
 
     @property
     def state(self) -> CallState:
-        """What the ledger says of the call."""
+        """The state of the call in the ledger."""
         return CallState(self.outcome.verdict.kind)
 
     @property
     def started_task(self) -> bool:
-        """Whether the provider works on any of its jobs now."""
-        return any(isinstance(one.action, Accept) for one in self.jobs)
+        """Whether the call started a task at the provider."""
+        return any(isinstance(outcome.action, Accept) for outcome in self.jobs)
 
 
 @dataclass(frozen=True, slots=True)
 class RouteEvidence:
-    """What the route's other calls tell of one that was refused.
+    """What a route's other calls show about a refused one.
 
     Attributes:
         others_answered: Whether the route answers other calls: it has since this one was sent; or,
-            where it may be the row that cannot be answered, it has lately, or refused no other.
+            if the row may be the cause, it has answered lately or refused no other call.
         exhausted: Whether slowing down has not helped, so that the route must be parked.
     """
 
@@ -131,17 +131,17 @@ def settle(
     route: RouteEvidence = _ALONE,
     reply: str | None = None,
 ) -> Settlement:
-    """The settlement of one call.
+    """Returns the settlement of one call.
 
     Args:
         call: The call, with the jobs that could be asked.
-        outcome: What came back.
-        answers: What the reply says of each job, if it is an answer.
+        outcome: The end of the call.
+        answers: The answer to each job; unused unless the verdict is `DONE`.
         limits: How often a job may be tried.
-        jitter: In [0, 1); spreads the retries.
+        jitter: A random number in [0, 1) that spreads the retries.
         now: The moment of the reply (ms since the epoch).
-        route: What the route's other calls tell.
-        reply: The body of a refusal that is worth keeping.
+        route: What the route's other calls show.
+        reply: The body of a refusal, where it is worth keeping.
     """
     verdict = outcome.verdict
     if verdict.kind is Kind.DONE:
@@ -178,9 +178,9 @@ def _after_answer(answer: ParsedAnswer, tries: Tries, limits: Limits, pack_size:
 
 
 def _with_parking(outcome: Outcome, *, exhausted: bool) -> Outcome:
-    """`outcome`, of which a refusal for pace parks a window only if slowing down does not help.
+    """Returns `outcome`, where throttling parks the window only if slowing down does not help.
 
-    A server that is too busy refuses for pace, whatever status it chose to say so.
+    An overload counts as throttling, whatever its status.
     """
     verdict = outcome.verdict
     if verdict.kind is Kind.TRANSIENT and verdict.overloaded:
@@ -194,28 +194,28 @@ def _with_parking(outcome: Outcome, *, exhausted: bool) -> Outcome:
 def settle_windows(
     windows: Mapping[WindowKey, Window], settlements: Iterable[Settlement], now: int
 ) -> dict[WindowKey, Window]:
-    """The windows that the ended calls had reserved something in, as they are then.
+    """Returns the windows in which the ended calls had reserved something, after settling them.
 
-    Those that are not in `windows` are gone, and nothing is left to settle there.
+    A window that is not in `windows` no longer exists, and needs no settling.
     """
     changed: dict[WindowKey, Window] = {}
     for permit, outcomes in _by_permit(settlements).values():
         account, model = permit.route
-        free = sum(one.verdict.kind in charging.UNCHARGED for one in outcomes) * permit.by_client
-        for name, (period_key, held) in permit.reserved.items():
+        free = sum(each.verdict.kind in charging.UNCHARGED for each in outcomes) * permit.by_client
+        for name, (period_key, amount) in permit.reserved.items():
             for key in ((account, "", name, period_key), (account, model, name, period_key)):
                 if (window := changed.get(key) or windows.get(key)) is not None:
-                    settled = charging.settle_calls(window, outcomes, now, held)
-                    changed[key] = quota.by_clients(settled, -free * held)
+                    settled = charging.settle_calls(window, outcomes, now, amount)
+                    changed[key] = quota.by_clients(settled, -free * amount)
     return changed
 
 
 def _by_permit(
     settlements: Iterable[Settlement],
 ) -> dict[int, tuple[Permit, list[Outcome]]]:
-    """The outcomes of the calls of each permit: those that were admitted together share one."""
-    found: dict[int, tuple[Permit, list[Outcome]]] = {}
-    for one in settlements:
-        permit = one.call.permit
-        found.setdefault(id(permit), (permit, []))[1].append(one.outcome)
-    return found
+    """Returns the outcomes by permit, which calls that were admitted together share."""
+    by_permit: dict[int, tuple[Permit, list[Outcome]]] = {}
+    for settlement in settlements:
+        permit = settlement.call.permit
+        by_permit.setdefault(id(permit), (permit, []))[1].append(settlement.outcome)
+    return by_permit

@@ -1,20 +1,20 @@
-"""How fast calls may start: the search for the rate that a provider lets in.
+"""The limit on the start rate of calls: a search for the rate that a provider accepts.
 
-It begins where the number of calls in flight does not explain a refusal, with what was let in
-between two refusals: a token bucket that is empty at both has let in exactly its rate.
+It begins when the number of calls in flight does not explain a refusal, with the calls accepted
+between two refusals: a token bucket that is empty at both has accepted exactly its rate.
 
     held      a rate that has held. After 1 / step starts a higher one is tried: held (1 + step)
     tried     holds for 1.5 / step starts: it is held now. Twice in a row: the step doubles
-    refused   while tried: back to what held, half the step. So the tries come after 64, 128,
-              256, ... starts, the nearer to the truth
-    refused   while held: down to what was let in since the last refusal
+    refused   while tried: back to the rate that held, half the step. So the trials come after 64,
+              128, 256, ... starts as the rate approaches the limit
+    refused   while held: down to the rate accepted since the last refusal
 
-Refusals of a whole window (60 a minute) come when it is used up, not when calls are too fast: each
-step therefore lasts as long as the longest drought has.
+Refusals by a fixed window (60 a minute) come when it is used up, not when calls are too fast. So
+each step lasts at least as long as the longest drought has.
 
-A start is late by a turn of the engine now and then; `CATCH_UP_MS` may be made up for, where the
+A start may be late by a turn of the engine. Up to `CATCH_UP_MS` of that is made up for, where the
 gap between two starts is shorter. Where it is longer, the gap is kept exactly: a limiter without
-burst (nginx's default) refuses what comes a millisecond early.
+burst (nginx's default) refuses a call that comes a millisecond early.
 """
 
 from __future__ import annotations
@@ -23,34 +23,34 @@ import math
 from typing import NamedTuple
 
 CATCH_UP_MS = 20
-# A rate that was tried is held after so many starts, in units of 1 / step: by then a bucket of
-# one token and a half has run dry if the rate was too high.
+# A rate on trial is held after PROOF / step starts: by then a bucket of one and a half tokens has
+# run dry if the rate was too high.
 PROOF = 2.5
 LEAST_STEP = 1 / 1_024
 LEAST_RATE = 1 / 60_000
-# From so many starts on, what was let in between two refusals says more than what was thought.
+# From this many accepted starts on, the rate between two refusals outweighs the earlier estimate.
 TRUSTED = 16
-# A rate that was kept up for longer than a drought that follows keeps at least this part.
+# A rate that was kept up for longer than the drought after it keeps at least this part.
 PROVEN = 0.75
-# A drought that is shorter is no outage; one that is longer is not the end of a window. (Longer
-# windows than a minute's are quotas, and not this module's.)
+# A drought shorter than OUTAGE_MS is not an outage; one longer than WINDOW_MS does not end with a
+# fixed window. (Windows longer than a minute are quotas, which are not handled here.)
 OUTAGE_MS = 5_000
 WINDOW_MS = 75_000
 LONG_BEFORE = 4
 
 
 class StartRate(NamedTuple):
-    """The search, between two events; rates are calls a millisecond.
+    """The state of the search between two events; rates are in calls per millisecond.
 
     Attributes:
         next_at: No call starts before this moment.
-        proof: Starts at `rate`, one after the other as soon as it let them.
+        proof: The number of consecutive starts at `rate`, each as early as it allowed.
         held: The rate that has held.
-        rate: The rate of now: `held`, or a higher one that is tried.
-        step: How much higher the next try is, as a part of `held`.
-        since: When `rate` was taken up.
-        span: So long a rate lasts at least before another one is tried, in ms.
-        successes: How many tries in a row have held.
+        rate: The present rate: `held`, or a higher one on trial.
+        step: How much higher the next trial is, as a part of `held`.
+        since: When `rate` was adopted.
+        span: The least time before another rate is tried, in ms.
+        successes: The number of consecutive trials that have held.
     """
 
     next_at: float
@@ -64,18 +64,18 @@ class StartRate(NamedTuple):
 
     @property
     def gap(self) -> float:
-        """Milliseconds between two starts."""
+        """The time between two starts, in ms."""
         return 1 / self.rate
 
 
 def learned(rate: float, step: float, now: int, span: int = 0) -> StartRate:
-    """`rate` has been let in; up to `step` more may be."""
+    """Returns the state in which `rate` was accepted, and the next trial is higher by `step`."""
     rate, step = max(LEAST_RATE, rate), min(1.0, max(LEAST_STEP, step))
     return StartRate(now + 1 / rate, 0, rate, rate, step, now, span)
 
 
 def room(r: StartRate, now: int) -> int:
-    """How many calls may start now."""
+    """Returns how many calls may start now."""
     if now < r.next_at:
         return 0
     late = min(now - r.next_at, max(0.0, CATCH_UP_MS - r.gap))
@@ -83,7 +83,7 @@ def room(r: StartRate, now: int) -> int:
 
 
 def started(r: StartRate, count: int, now: int, *, bound: bool) -> StartRate:
-    """After `count` starts; `bound` tells whether it was this rate that they had waited for."""
+    """Returns the state after `count` starts; `bound` if they had waited for this rate."""
     gap = 1 / r.rate
     next_at = max(r.next_at, now - max(0.0, CATCH_UP_MS - gap)) + count * gap
     if not bound:
@@ -92,17 +92,17 @@ def started(r: StartRate, count: int, now: int, *, bound: bool) -> StartRate:
 
 
 def refused(r: StartRate, admitted: int, ms: int, now: int, *, dry: bool) -> StartRate:
-    """After a refusal that this rate is to blame for.
+    """Returns the state after a refusal that this rate has caused.
 
     Args:
-        r: The search.
-        admitted: How many calls were let in since the last refusal (at least 1).
-        ms: How long ago that was.
+        r: The state before it.
+        admitted: The number of calls accepted since the last refusal (at least 1).
+        ms: The time since that refusal, in ms.
         now: The present moment.
-        dry: That refusal was the last of a drought: the interval begins with nothing left.
+        dry: Whether that refusal ended a drought, so that the bucket was empty after it.
     """
     measured = admitted / ms
-    # A standard deviation below what was held: that was held only by what had been saved up.
+    # A standard deviation below `held`: that had held only by tokens saved up in the bucket.
     below = (admitted + math.sqrt(admitted)) / ms < r.held
     if r.rate > r.held and not (dry and below and admitted < TRUSTED):
         held = measured if below else min(max(r.held, measured), r.rate)
@@ -115,13 +115,13 @@ def refused(r: StartRate, admitted: int, ms: int, now: int, *, dry: bool) -> Sta
 
 
 class Cycle(NamedTuple):
-    """From the end of one drought to the end of the next.
+    """The time from the end of one drought to the end of the next.
 
     Attributes:
-        admitted: How many calls were let in.
-        ms: How long it was.
-        drought_ms: How much of that was the drought.
-        unsure_ms: So long ago the drought may have ended, unseen: nothing was sent meanwhile.
+        admitted: The number of calls accepted.
+        ms: The duration.
+        drought_ms: The part of it that was the drought.
+        unsure_ms: How long before the end the drought may have ended unnoticed, without calls.
     """
 
     admitted: int
@@ -131,10 +131,10 @@ class Cycle(NamedTuple):
 
 
 def resumed(r: StartRate | None, cycle: Cycle, now: int, *, first: bool) -> StartRate:
-    """After a drought; `first` tells that it was the first one of this route.
+    """Returns the state after a drought; `first` if it was the first one of this route.
 
-    Either a window was used up: cycle for cycle it lets in what it is for. Or the server was out:
-    half of what went well before is tried, and doubled at every start that is let in.
+    Either a fixed window was used up: then the rate is that of the whole cycle. Or there was an
+    outage: then it is half the rate before, and doubles at every accepted start.
     """
     good_ms = max(1, cycle.ms - cycle.drought_ms)
     if _was_outage(cycle, good_ms, known=r is not None, first=first):
@@ -151,9 +151,9 @@ def resumed(r: StartRate | None, cycle: Cycle, now: int, *, first: bool) -> Star
 
 
 def _was_outage(cycle: Cycle, good_ms: int, *, known: bool, first: bool) -> bool:
-    """Whether a drought had nothing to do with what was sent in the `good_ms` before it.
+    """Whether a drought was an outage, independent of the calls in the `good_ms` before it.
 
-    A window that is used up is closed for most of the cycle, at least where its rate is not known.
+    A fixed window that is used up is closed for most of the cycle, unless its rate is known.
     """
     drought_ms = cycle.drought_ms
     if drought_ms > WINDOW_MS:
@@ -166,7 +166,7 @@ def _was_outage(cycle: Cycle, good_ms: int, *, known: bool, first: bool) -> bool
 
 
 def _proven(r: StartRate, now: int) -> StartRate:
-    """The next rate, when this one has been kept up long enough."""
+    """Returns the state with the next rate if this one has been kept up long enough."""
     if now - r.since < r.span:
         return r
     if r.rate <= r.held:

@@ -1,7 +1,5 @@
 """The states of batches, jobs and calls, and the legal transitions of a job.
 
-It knows no database and no provider: a state is a word, a transition a table entry.
-
     ready ──claimed──▶ running ──answered──▶ succeeded
       ▲ ▲               │ │ │ └──gave_up───▶ failed ──retried──▶ ready
       │ └─due─ waiting ◀┘ │ └─accepted─▶ pending ──answered──▶ succeeded
@@ -11,12 +9,12 @@ It knows no database and no provider: a state is a word, a transition a table en
     ready ──deduplicated──▶ duplicate ──answered──▶ succeeded,
                                      └──gave_up──▶ failed ──deduplicated──▶ duplicate
 
-A running job goes back to ready (`released`) when its call was refused, was never sent, or
-must be asked again at once, and when its runner died; it waits (`backed_off`) after a fault
-that may pass. A pending one was `accepted` and paid: the provider works on it, and is asked how
-far it is. One that asks the same as another job of its batch makes no call of its own: it is
-a `duplicate` of that job, and ends as that one ends. `answered` is legal from everywhere but
-succeeded: a late answer was paid for.
+A running job goes back to ready (`released`) when its call was refused or was never sent, when
+it must be asked again at once, and when its runner died. It waits (`backed_off`) after a transient
+fault. A pending job was `accepted` and paid for: the provider works on it, and is polled. A job
+whose request equals that of another job of its batch makes no call: it is a `duplicate` of that
+job, and ends as that one ends. `answered` is legal in every state but succeeded, since a late
+answer was paid for.
 """
 
 from __future__ import annotations
@@ -35,28 +33,28 @@ class BatchState(StrEnum):
 
 
 class ApiBatchState(StrEnum):
-    """Where a batch of the OpenAI Batch API stands, in that API's words.
+    """The status of a batch of the OpenAI Batch API, in that API's words.
 
-    None expires: it waits for allowance as long as it takes.
+    There is no `expired`: a batch waits for allowance without a time limit.
     """
 
     VALIDATING = "validating"  # its file is being read and queued
     IN_PROGRESS = "in_progress"
     FINALIZING = "finalizing"  # every request has ended, and its files are being written
     COMPLETED = "completed"
-    FAILED = "failed"  # its file holds no batch
+    FAILED = "failed"  # its file is not a valid batch
     CANCELLING = "cancelling"  # calls in flight end, then its files are written
     CANCELLED = "cancelled"
 
 
 class JobState(StrEnum):
-    """Where one row of a batch stands."""
+    """The state of one row of a batch."""
 
     READY = "ready"
-    WAITING = "waiting"  # for its due time, after a fault that may pass
+    WAITING = "waiting"  # for its due time, after a transient fault
     RUNNING = "running"  # a runner has it, and a call for it is in the ledger
     PENDING = "pending"  # paid for, and the provider works on it
-    DUPLICATE = "duplicate"  # another job, which asks the same
+    DUPLICATE = "duplicate"  # of another job with the same request
     SUCCEEDED = "succeeded"
     FAILED = "failed"
 
@@ -77,7 +75,7 @@ class JobEvent(StrEnum):
 
 
 class CallState(StrEnum):
-    """What became of a call; every state but the first two is a verdict on its reply."""
+    """The state of a call in the ledger; all but the first two are verdicts on its reply."""
 
     RESERVED = "reserved"  # in the ledger, perhaps on the wire
     UNSEEN = "unseen"  # its runner died before the reply was seen: counts as spent
@@ -113,12 +111,12 @@ TRANSITIONS: dict[tuple[JobState, JobEvent], JobState] = {
 }
 
 
-class IllegalTransition(Exception):  # noqa: N818 - the field's name for it
+class IllegalTransition(Exception):  # noqa: N818 - the usual name of it
     """A defect of the program: this event cannot happen to a job in this state."""
 
 
 def after(state: JobState, event: JobEvent) -> JobState:
-    """The state that `event` leads to.
+    """Returns the state that `event` leads to.
 
     Raises:
         IllegalTransition: `event` cannot happen in `state`.
@@ -131,7 +129,7 @@ def after(state: JobState, event: JobEvent) -> JobState:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many jobs of a batch are in each state."""
+    """The number of jobs of a batch in each state."""
 
     ready: int = 0
     waiting: int = 0
@@ -143,15 +141,15 @@ class Counts:
 
     @property
     def rows(self) -> int:
-        """All jobs, whatever their state."""
+        """The number of jobs in any state."""
         return self.unfinished + self.succeeded + self.failed
 
     @property
     def unfinished(self) -> int:
-        """Jobs that have come to no end yet."""
+        """The number of jobs that have neither succeeded nor failed."""
         return self.to_ask + self.pending + self.duplicate
 
     @property
     def to_ask(self) -> int:
-        """Jobs that still need to be part of a call."""
+        """The number of jobs that still need a call."""
         return self.ready + self.waiting + self.running

@@ -1,4 +1,4 @@
-"""What a job has been through: what is kept of it between its calls."""
+"""The history of a job, stored between its calls."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Tries:
-    """What a job has been through.
+    """The history of a job's calls, as counts.
 
     Attributes:
-        attempts: Calls that it was part of, save those that told nothing about it.
-        crashes: Runners that died while it was in a call.
-        faults: Passing faults that it met.
-        invalid_replies: Invalid answers to it alone.
-        splits: How often its pack was split.
+        attempts: The calls that it was part of, without those that tell nothing about it.
+        crashes: The runners that died while it was in a call.
+        faults: The transient faults of its calls.
+        invalid_replies: The invalid answers to it alone.
+        splits: The splits of its pack.
     """
 
     attempts: int = 1
@@ -24,6 +24,6 @@ class Tries:
     splits: int = 0
 
     def with_attempt(self) -> Tries:
-        """What it has been through once it is part of one more call."""
+        """Returns the history with one more call."""
         rest = self.crashes, self.faults, self.invalid_replies, self.splits
-        return Tries(self.attempts + 1, *rest)  # `replace` takes five times as long
+        return Tries(self.attempts + 1, *rest)  # `replace` takes five times the time

@@ -1,4 +1,4 @@
-"""Models that are not served: which batches stop asking, and whether the account is to blame.
+"""Models that are not served: which batches to pause, and whether the account is the cause.
 
 Some providers list their models to an account that may call none of them, and answer each call as
 if the model did not exist.
@@ -14,7 +14,7 @@ from runner.core.settlement import Settlement
 from runner.core.verdict import Kind, Verdict
 from runner.core.window import Window
 
-# A single model that is not served is more likely to be mistyped or retired.
+# A single model that is not served is more likely mistyped or retired.
 MODELS_TO_BLAME = 2
 
 
@@ -23,21 +23,21 @@ def unserved_reasons(
     routes_of: Callable[[int], Sequence[Route]],
     windows: Collection[Window],
 ) -> dict[int, str]:
-    """By batch: why it should stop asking, since no model that it may ask is served.
+    """Returns, by batch, why it should be paused: none of the models it may call is served.
 
     Args:
-        settlements: Of the calls that have ended.
-        routes_of: The routes that the calls of a batch may take.
-        windows: The latest ones, as they are after `settlements`.
+        settlements: The settlements of this turn.
+        routes_of: Returns the routes that the calls of a batch may take.
+        windows: The latest windows, as they are after `settlements`.
     """
-    ended = [one for one in settlements if one.outcome.verdict.kind is Kind.GONE]
-    unserved = {one.call.permit.route for one in ended} | _unserved(windows)
+    refused = [each for each in settlements if each.outcome.verdict.kind is Kind.GONE]
+    unserved = {settlement.call.permit.route for settlement in refused} | _unserved(windows)
     reasons: dict[int, str] = {}
-    for one in ended:
-        batch_id = one.call.batch_id
+    for settlement in refused:
+        batch_id = settlement.call.batch_id
         if batch_id is not None and unserved.issuperset(routes_of(batch_id)):
-            account = one.call.permit.route[0]
-            reasons[batch_id] = _reason(one.outcome.verdict, account, windows)
+            account = settlement.call.permit.route[0]
+            reasons[batch_id] = _reason(settlement.outcome.verdict, account, windows)
     return reasons
 
 

@@ -1,7 +1,7 @@
-"""What a reply means, by a provider's rules first and by its status last.
+"""Verdicts: the meaning of a reply, by the provider's rules first and by its status last.
 
-It knows the shapes of refusals, not the providers: rules come from a preset. It decides nothing
-about windows or jobs; quota.py and retry.py do.
+The rules come from a preset. What a verdict does to windows and jobs is in charging.py and
+retry.py.
 """
 
 from __future__ import annotations
@@ -11,19 +11,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-# A refusal in words that no rule knows, of a day's allowance, and of no model's in particular.
+# A message, known to no rule, that a day's allowance is spent, without naming a model.
 _OF_A_DAY = re.compile(
     r"(?!.*\bmodel\b).*\b(today|tomorrow|daily|per[ -]day|a day)\b", re.IGNORECASE | re.DOTALL
 )
 
-# A price that depends on how much may be answered: what is left pays for a shorter answer.
+# A price that depends on `max_tokens`: the remaining credits pay for a shorter answer.
 _PAYMENT = 402
 _FEWER_TOKENS = re.compile(
     r"(fewer|lower|less|reduce)\b.{0,20}\bmax_?(completion_?)?tokens", re.IGNORECASE
 )
 _AFFORDED = re.compile(r"\bafford (\d{1,9})\b", re.IGNORECASE)
 
-# What an error in words alone means, where no rule knows it: of a token, and of load.
+# Messages, known to no rule, about an invalid token and about load.
 _OF_TOKEN = re.compile(
     r"login fail"
     r"|(api.?key|access.?token|credential)s?\b.{0,30}\b(invalid|incorrect|not valid|expired)"
@@ -42,21 +42,21 @@ class Kind(StrEnum):
     """The eight verdicts."""
 
     DONE = "done"  # an answer came back
-    THROTTLED = "throttled"  # too fast, or too loaded: seconds to minutes
-    SPENT = "spent"  # an allowance is gone: until its reset
+    THROTTLED = "throttled"  # too fast, or overloaded: for seconds to minutes
+    SPENT = "spent"  # an allowance is spent, until its reset
     TRANSIENT = "transient"  # the provider's fault, likely to pass
     REJECTED = "rejected"  # this request will never be accepted
     UNAUTHORISED = "unauthorised"  # the token or the account is refused
-    GONE = "gone"  # the model is not served (any more)
+    GONE = "gone"  # the model is not served, or no longer
     LOCAL = "local"  # the call provably never left this machine
 
 
 ANSWERED = frozenset({Kind.DONE, Kind.REJECTED})
-"""The provider has taken the call in and judged it."""
+"""The verdicts on calls that the provider accepted and judged."""
 
 
 class Scope(StrEnum):
-    """Whom a refusal or a quota concerns."""
+    """What a refusal or a quota applies to."""
 
     ACCOUNT = "account"
     MODEL = "model"  # one model on one account
@@ -65,57 +65,57 @@ class Scope(StrEnum):
 class Finish(StrEnum):
     """How an answer ended."""
 
-    WHOLE = ""  # as far as is known
-    CUT = "cut"  # at a limit of tokens
-    FILTERED = "filtered"  # by the provider's filter of contents
+    WHOLE = ""  # complete, or unknown
+    CUT = "cut"  # at a token limit
+    FILTERED = "filtered"  # by the provider's content filter
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One HTTP reply, reduced to what a verdict and a report need."""
+    """The parts of an HTTP reply that a verdict and a report need."""
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)  # names in lower case
     code: str = ""
-    message: str = ""  # of the error, whatever its envelope
-    content: str | None = None  # a chat's answer; None when the reply holds none
+    message: str = ""  # of the error, in any of the known envelopes
+    content: str | None = None  # a chat's answer; None when the reply has none
     finish: Finish = Finish.WHOLE
-    lacks: str = ""  # why it holds no answer, as a clause
+    lacks: str = ""  # why it has no answer, as a clause
     # An embedding call's vectors as JSON texts, in the inputs' order; None for one that is missing.
     vectors: tuple[str | None, ...] = ()
     task_id: str = ""  # of images that are being made
     images: tuple[str, ...] = ()  # URLs of images that were made at once, ``data:`` URLs included
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
-    retry_after_ms: int | None = None  # as the headers ask, or the error's words
+    retry_after_ms: int | None = None  # from the headers, or from the error's message
 
     @property
     def refused(self) -> bool:
-        """Whether the body names an error (a 200 may)."""
+        """Whether the body names an error, as even a 200 may."""
         return bool(self.code or self.message)
 
     @property
     def answered(self) -> bool:
-        """Whether the body holds an answer of any kind."""
+        """Whether the body has an answer of any kind."""
         return self.content is not None or bool(self.vectors or self.task_id or self.images)
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a reply means.
+    """The meaning of a reply.
 
     Attributes:
         kind: One of the eight.
-        why: In words, for the ledger and the user.
-        scope: Whom it concerns; None where it is nobody but this one job.
-        wait_ms: How long the provider asks to wait, where known.
-        quota: The name of the quota it speaks of, where it names one.
-        ambiguous: A 429 that may be a burst or a spent allowance; see charging.py.
+        why: The reason in words, for the ledger and the user.
+        scope: What it applies to; None if it applies to this job only.
+        wait_ms: The wait that the provider asks for in ms; None if it asks for none.
+        quota: The name of the quota that it is about; empty if it names none.
+        ambiguous: Whether it is a 429 that may mean a burst or a spent allowance; see charging.py.
         remedy: What the user can do, where the program cannot.
-        overloaded: The server says that it is too busy or limits the rate (429, 503, 529, or a
-            wait that it names), and not that an allowance is spent: fewer calls at a time, or
+        overloaded: Whether the server says that it is too busy or limits the rate (429, 503, 529,
+            or a wait that it names), and not that an allowance is spent: fewer calls at a time, or
             slower ones, may help.
-        perhaps_row: It may as well be this row that cannot be answered.
+        perhaps_row: Whether the cause may as well be a row that cannot be answered.
     """
 
     kind: Kind
@@ -131,7 +131,7 @@ class Verdict:
 
 _DONE = Verdict(Kind.DONE)
 _OVERLOADED = frozenset({429, 503, 529})
-# Statuses of a request that is wrong, or comes at a wrong time.
+# Statuses that say little: the request is wrong, or comes at the wrong time.
 _VAGUE = frozenset({400, 403, 404, 413, 422})
 _CHECK_TOKEN = "check the account's token and its standing with the provider"  # noqa: S105 - words
 _VERIFY = (
@@ -144,10 +144,10 @@ _SLOWER_MAY_HELP = frozenset({Kind.THROTTLED, Kind.TRANSIENT})
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One line of a provider's error dialect; all conditions that are set must hold.
+    """A rule for a provider's errors; all conditions that are set must hold.
 
-    `message` is a regular expression searched in the error message, case ignored; `code` must
-    equal the error code; `status` the HTTP status.
+    `message` is a regular expression that is searched for in the error message, ignoring case;
+    `code` must equal the error code, and `status` the HTTP status.
     """
 
     verdict: Verdict
@@ -156,7 +156,7 @@ class Rule:
     status: int | None = None
 
     def matches(self, reply: Reply) -> bool:
-        """Whether this rule speaks of `reply`."""
+        """Whether this rule applies to `reply`."""
         return (
             (self.message is None or bool(re.search(self.message, reply.message, re.IGNORECASE)))
             and (self.code is None or self.code.lower() == reply.code.lower())
@@ -165,9 +165,9 @@ class Rule:
 
 
 def classify(reply: Reply, rules: Sequence[Rule]) -> Verdict:
-    """The verdict of the first rule that matches, or else of the status.
+    """Returns the verdict of the first rule that matches, or else of the message or the status.
 
-    A provider's messages are more precise than its codes, and these than HTTP's: presets list
+    A provider's messages are more precise than its codes, and its codes than HTTP's: presets list
     their rules in that order.
     """
     if succeeded(reply.status) and not reply.refused:
@@ -177,14 +177,14 @@ def classify(reply: Reply, rules: Sequence[Rule]) -> Verdict:
         return Verdict(Kind.REJECTED, why, remedy=_ask_for_less(reply.message))
     for rule in rules:
         if rule.matches(reply):
-            return _as_told(replace(rule.verdict, why=why), reply)
-    return _as_told(_of_words(reply, why) or _of_status(reply, why), reply)
+            return _with_wait(replace(rule.verdict, why=why), reply)
+    return _with_wait(_of_message(reply, why) or _of_status(reply, why), reply)
 
 
 def with_good_token(verdict: Verdict) -> Verdict:
-    """`verdict` on a call of an account whose token is known to be good: what else may be wrong.
+    """Returns `verdict` with the remedy for an account whose token is known to be good.
 
-    A rule that knows a remedy of its own knows better.
+    A remedy from a rule is kept.
     """
     vague = verdict.remedy in (None, _CHECK_TOKEN)
     if verdict.kind is Kind.UNAUTHORISED and vague and verdict.why.startswith(_FORBIDDEN):
@@ -193,7 +193,7 @@ def with_good_token(verdict: Verdict) -> Verdict:
 
 
 def is_of_calls(why: str) -> bool:
-    """Whether a refusal of an account, in words, is one of its calls rather than of its token."""
+    """Whether the reason for which an account was refused concerns its calls, not its token."""
     return why.startswith(_FORBIDDEN)
 
 
@@ -203,15 +203,15 @@ def succeeded(status: int) -> bool:
 
 
 def _redirects(status: int) -> bool:
-    """Whether the reply came from a gateway or a login page: nothing is wrong with the request."""
+    """Whether a gateway or a login page has answered; the request may well be right."""
     return 300 <= status < 400  # noqa: PLR2004
 
 
 def _of_success(reply: Reply) -> Verdict:
-    """The verdict on a success that names no error.
+    """Returns the verdict on a success that names no error.
 
-    One without an answer is how some providers throttle (ModelScope), and how others refuse a
-    prompt. Where tokens are counted, the prompt was read and is charged: that is no throttle.
+    Some providers throttle with an empty success (ModelScope), and others refuse a prompt with it.
+    If tokens are counted, the prompt was read and is charged, so the call was not throttled.
     """
     if reply.answered:
         return _DONE
@@ -222,18 +222,18 @@ def _of_success(reply: Reply) -> Verdict:
     return Verdict(Kind.TRANSIENT, why, wait_ms=wait, overloaded=True, perhaps_row=True)
 
 
-def _as_told(verdict: Verdict, reply: Reply) -> Verdict:
-    """`verdict` with the wait that the reply asks for, which goes before a rule's own."""
-    told = reply.retry_after_ms
-    wait = verdict.wait_ms if told is None else told
+def _with_wait(verdict: Verdict, reply: Reply) -> Verdict:
+    """Returns `verdict` with the wait that the reply asks for, which overrides a rule's own."""
+    asked = reply.retry_after_ms
+    wait = verdict.wait_ms if asked is None else asked
     if verdict.kind not in _SLOWER_MAY_HELP:
         return replace(verdict, wait_ms=wait)
     busy = reply.status in _OVERLOADED
     return replace(
         verdict,
         wait_ms=wait,
-        overloaded=busy or bool(told) or verdict.overloaded,
-        perhaps_row=not busy and (bool(told) or verdict.perhaps_row),
+        overloaded=busy or bool(asked) or verdict.overloaded,
+        perhaps_row=not busy and (bool(asked) or verdict.perhaps_row),
     )
 
 
@@ -260,32 +260,32 @@ def _of_status(reply: Reply, why: str) -> Verdict:
 
 
 def _is_page(reply: Reply) -> bool:
-    """Whether a gateway has answered, with a page: it counts requests and knows no allowance."""
+    """Whether the reply is an HTML page, as of a gateway, which does not count allowances."""
     return reply.headers.get("content-type", "").lower().startswith("text/html")
 
 
 def _ask_for_less(message: str) -> str:
-    """The remedy where fewer tokens would be paid for."""
-    found = _AFFORDED.search(message)
-    most = f"at most {found[1]}" if found else "fewer"
+    """Returns the remedy where the credits would pay for fewer tokens."""
+    match = _AFFORDED.search(message)
+    most = f"at most {match[1]}" if match else "fewer"
     return f"set max_tokens to {most} under [parameters] in the job file, or add credits"
 
 
-def _of_words(reply: Reply, why: str) -> Verdict | None:
-    """What the words of an error mean whose status means little; None if they tell nothing."""
-    said = reply.message
+def _of_message(reply: Reply, why: str) -> Verdict | None:
+    """Returns the verdict by an error's message where the status says little; None if unclear."""
+    message = reply.message
     if not (succeeded(reply.status) or reply.status in _VAGUE):
         return None
     if succeeded(reply.status):
-        if _OF_TOKEN.search(said):
+        if _OF_TOKEN.search(message):
             return Verdict(Kind.UNAUTHORISED, why, Scope.ACCOUNT, remedy=_CHECK_TOKEN)
-        if _OF_A_DAY.match(said) and "limit" in said.lower():
+        if _OF_A_DAY.match(message) and "limit" in message.lower():
             return Verdict(Kind.THROTTLED, why, Scope.ACCOUNT, ambiguous=True)
-    if _OF_LOAD.search(said):
+    if _OF_LOAD.search(message):
         return Verdict(Kind.TRANSIENT, why, overloaded=True, perhaps_row=True)
     return None
 
 
 def _in_words(reply: Reply) -> str:
-    said = ": ".join(part for part in (reply.code, reply.message) if part)
-    return f"HTTP {reply.status}" + (f", {said}" if said else "")
+    error = ": ".join(part for part in (reply.code, reply.message) if part)
+    return f"HTTP {reply.status}" + (f", {error}" if error else "")

@@ -1,8 +1,7 @@
-"""Quotas as rules, and windows: what is known of one period of one quota.
+"""Quotas, the rules of a provider, and windows: the state of one period of one quota.
 
-How windows renew themselves is renewal.py's; what a call does to one is quota.py's.
-
-Amounts are whole numbers: calls, tokens, thousandths of a credit.
+Amounts are whole numbers: calls, tokens, thousandths of a credit. The renewal of windows is in
+renewal.py, and the effect of calls on them in quota.py.
 """
 
 from __future__ import annotations
@@ -13,17 +12,19 @@ from enum import StrEnum
 
 from runner.core import rolling
 from runner.core.calendar import Day, day_at, month_at
-from runner.core.gate import Gate
+from runner.core.gate import HOUR_MS, Gate
 from runner.core.period import Calendar, Grant, Period, Refill, Rolling
 from runner.core.verdict import Scope
 
-# The end of what no calendar ends: the year 9999.
+# The end of a period without a known end: the year 9999.
 NEVER = 253_370_764_800_000
 CREDIT = 1_000  # the amount of one credit
+# Of so many calls a period, the last one may be kept: if it is lost, that is little.
+KEPT_OF = 50
 
 
 class Unit(StrEnum):
-    """What a quota counts."""
+    """The unit of a quota."""
 
     CALLS = "calls"
     TOKENS = "tokens"  # sent and received
@@ -31,11 +32,11 @@ class Unit(StrEnum):
 
 
 class Source(StrEnum):
-    """Where the knowledge of a limit comes from."""
+    """The origin of a known limit."""
 
     PRESET = "preset"
     CONFIGURED = "configured"
-    REFUSAL = "refusal"  # learned from an error body: what was spent when it came
+    REFUSAL = "refusal"  # learned from a refusal: what was spent when it came
     HEADER = "header"
     BALANCE = "balance"  # the provider's balance endpoint
 
@@ -50,9 +51,9 @@ ONE_CALL: Cost = {Unit.CALLS: 1}
 class Quota:
     """A rule: at most `limit` of a unit per period, for an account or for a model on it.
 
-    `limit` None means that only the provider knows. `reserve` of it a period, or
-    `reserve_percent` of it if that is more, is left untouched.
-    The `primary` quota of each scope carries the gate of what concerns no quota in particular:
+    `limit` None means that only the provider knows. In each period the larger of `reserve` and
+    `reserve_percent` of the limit is left untouched.
+    The gate of the `primary` quota of each scope is also shut for reasons that concern no quota:
     throttling, a network that is down, a model that is gone.
     """
 
@@ -67,7 +68,7 @@ class Quota:
     reserve_percent: int = 0
 
     def reserve_of(self, limit: int | None) -> int:
-        """How much of `limit` is left untouched."""
+        """Returns how much of `limit` is left untouched."""
         return max(self.reserve, -(-(limit or 0) * self.reserve_percent // 100))
 
 
@@ -76,23 +77,24 @@ class Window:
     """One period of one quota. Moments are ms since the epoch.
 
     Attributes:
-        account: Whose it is.
-        model: Which model's on it; empty for the account's own.
+        account: The account.
+        model: The model on it; empty for a quota of the whole account.
         quota: The name of its rule.
         period_key: The name of a calendar period, YYYY-MM-DD or YYYY-MM; empty for any other.
-        resets_at: When all of it comes back; `NEVER` where no clock tells.
-        spent: What the provider has counted, as far as is known, without the `reserved`, which
-            are in flight. It is true at `counted_at`, where it changes by itself.
-        recent: Of a rolling period: what was spent when, as (moment, amount), oldest first.
-        expiries: Of a balance: what expires when, as (moment, amount), the earliest first. At the
-            moment, what of `amount` is not in `spent` yet may be gone.
-        unconfirmed: Of a calendar period: the part of `spent` that no reply has confirmed, by the
-            moment at which its call was given up. A later count tells whether it was charged.
-        by_clients: Of a calendar period: the part of `spent` and `reserved` that calls of clients
-            have taken, for whom the reserve is.
-        previous_spent: What the calendar period before had spent: a count that goes on from there
-            shows that the reset is late.
-        last_start_at: When its latest call was let in, whichever runner made it.
+        resets_at: When the whole allowance is renewed; `NEVER` if no calendar renews it.
+        spent: The amount that the provider is known or assumed to have counted, without that of
+            the calls in flight, which is `reserved`. It is exact at `counted_at`, where it changes
+            by itself.
+        recent: For a rolling period: the amounts spent, as (moment, amount), oldest first.
+        expiries: For a balance: pairs (moment, amount), the earliest first. From that moment on,
+            the part of `amount` that `spent` does not include may have expired.
+        unconfirmed: For a calendar period: the part of `spent` that no reply has confirmed, by the
+            moment at which its call was given up. A later count shows whether it was charged.
+        by_clients: For a calendar period: the part of `spent` and `reserved` that calls of clients
+            have taken. The reserve is for them.
+        previous_spent: The amount spent in the previous calendar period: a count that continues
+            from it shows that the reset is late.
+        last_start_at: When its latest call was admitted, by any runner.
     """
 
     account: str
@@ -126,7 +128,7 @@ class Window:
 
     @property
     def is_retried(self) -> bool:
-        """Whether its limit was learned from a refusal, and is given up for a try."""
+        """Whether its limit was learned from a refusal, and is exceeded as a trial."""
         published = self.limit_source in (Source.PRESET, Source.CONFIGURED)
         return published and self.limit_learned_at is not None
 
@@ -140,6 +142,22 @@ class Window:
         return self.resets_at - (self.resets_at - self.starts_at) // 3
 
     @property
+    def last_call_at(self) -> int | None:
+        """From when on the last call of a limit that headers told is made; None: at any moment.
+
+        Kept until then, it is answered all the same, and its reply tells what was added meanwhile:
+        two thirds into the period, or in the middle of what was left after the call before it.
+        """
+        told_at = self.last_start_at
+        if self.limit_source is not Source.HEADER or self.unit is not Unit.CALLS or told_at is None:
+            return None
+        if not isinstance(self.period, Calendar) or (self.limit or 0) < KEPT_OF or self.reserve:
+            return None
+        if self.resets_at - told_at < HOUR_MS:
+            return None
+        return max(self.limit_tried_at, (told_at + self.resets_at) // 2)
+
+    @property
     def may_be_tried(self) -> bool:
         """Whether its limit was learned from a refusal, and may be tried.
 
@@ -150,33 +168,33 @@ class Window:
 
     @property
     def scope(self) -> Scope:
-        """Whom it concerns."""
+        """Whether it belongs to the whole account or to a model."""
         return Scope.MODEL if self.model else Scope.ACCOUNT
 
     @property
     def kept(self) -> int:
-        """How much of the reserve clients have not taken yet."""
+        """The part of the reserve that clients have not taken yet."""
         return max(0, self.reserve - self.by_clients)
 
     @property
     def remaining(self) -> int | None:
-        """How much more may be reserved; None when no limit is known."""
+        """The amount that may still be reserved; None when no limit is known."""
         if self.limit is None:
             return None
         return max(0, self.limit - self.kept - self.spent - self.reserved)
 
     @property
     def is_known(self) -> bool:
-        """Whether it is worth a line: a further quota of which nothing is known is not."""
+        """Whether it is worth displaying: a secondary quota without limit and use is not."""
         return self.primary or self.limit is not None or not self.untouched
 
     def calls_left(self, cost: Cost = ONE_CALL) -> int | None:
-        """How many more calls of this cost may start; None when no limit is known."""
+        """Returns how many more calls of this cost may start; None when no limit is known."""
         each = self.cost_of(cost)
         return None if self.remaining is None or each == 0 else self.remaining // each
 
     def cost_of(self, cost: Cost) -> int:
-        """How much of its unit a call reserves; tokens are estimated, at most the whole of it."""
+        """Returns the amount that a call reserves; an estimate of tokens is capped by the limit."""
         each = cost.get(self.unit, 0)
         if self.unit is Unit.TOKENS and self.limit is not None:
             return min(each, max(1, self.limit - self.reserve))
@@ -185,9 +203,10 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """A provider's own account of a window, from one reply. `limit` None: only `remaining` told.
+    """A provider's own count of a window, from one reply.
 
-    `resets_in` is how many ms from then it says it resets; None: it does not say.
+    `limit` is None if the reply named only `remaining`. `resets_in` is the time in ms from the
+    reply to the reset that it named; None if it named none.
     """
 
     limit: int | None
@@ -195,12 +214,12 @@ class Count:
     resets_in: int | None = None
 
     def spent(self, limit: int) -> int:
-        """What the provider has counted so far, of `limit`."""
+        """Returns the amount that the provider has counted so far, given `limit`."""
         return max(0, limit - self.remaining)
 
 
 def open_window(quota: Quota, account: str, model: str, now: int) -> Window:
-    """The window of `now`, with nothing spent; a calendar's first call is a probe."""
+    """Returns a fresh window at `now`; the first call of a calendar window is a probe."""
     span = span_of(quota.period, now)
     return Window(
         account,
@@ -221,7 +240,7 @@ def open_window(quota: Quota, account: str, model: str, now: int) -> Window:
 
 
 def span_of(period: Period, now: int) -> Day:
-    """The stretch of `period` that holds `now`; without name and end where no clock ends it."""
+    """Returns the span of `period` at `now`; only that of a calendar has a name and an end."""
     match period:
         case Calendar("month", zone):
             return month_at(now, zone)

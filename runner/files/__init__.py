@@ -1,6 +1,6 @@
-"""Datasets in and result files out: CSV, TSV, JSON Lines, Parquet, Excel.
+"""Reads datasets and writes result files: CSV, TSV, JSON Lines, Parquet, Excel.
 
-Inside the program a row is the text of a JSON object, whatever the format of its file.
+Inside the program a row is the JSON text of an object, whatever the format of its file.
 """
 
 from runner.files.check import check

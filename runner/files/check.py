@@ -1,6 +1,6 @@
-"""Reads a dataset once from end to end, to validate it and to learn its columns and its size.
+"""Reads a dataset once from end to end, to validate it and to find its columns and its size.
 
-No row is kept, so memory stays flat however long the files are.
+No row is kept, so memory does not grow with the files.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ def check(
     selection: Selection = ALL,
     on_progress: ReadProgress | None = None,
 ) -> Dataset:
-    """Read every file once and return the dataset that they form.
+    """Reads every file once and returns the dataset that they form.
 
     Args:
         paths: One file, or several whose rows follow each other.
         required: The columns that every row must have.
-        options: What the user says about the files' format.
+        options: The format options that the user gave.
         selection: The rows to use.
         on_progress: Called after every 10,000 rows, and at the end.
 
     Raises:
-        InputError: A file cannot be read, has no rows, or has invalid rows; or the files do not
-            fit together; or the selection is empty.
+        InputError: A file cannot be read, has no rows, or has invalid rows; the files' columns
+            differ; or the selection is empty.
     """
     return check_files(paths, Requirements(required, options), selection, on_progress)
 
@@ -49,16 +49,16 @@ def check_files(
     selection: Selection,
     on_progress: ReadProgress | None,
 ) -> Dataset:
-    """Do what `check` does, with requirements of any kind."""
-    several = [paths] if isinstance(paths, Path) else list(paths)
+    """Does the same as `check`, with requirements of any kind."""
+    paths = [paths] if isinstance(paths, Path) else paths
     report = on_progress or _ignore
-    total_size, done = sum(map(_size, several)), 0
+    total_size, done = sum(map(_size, paths)), 0
 
     def report_more(read: int) -> None:
         report(done + read, total_size)
 
     scans: list[FileScan] = []
-    for path in several:
+    for path in paths:
         scans.append(scan_file(path, requirements, report_more))
         done += scans[-1].file.size
     dataset = _join(scans, selection)
@@ -84,7 +84,7 @@ def _join(scans: Sequence[FileScan], selection: Selection) -> Dataset:
 
 
 def _columns(scans: Sequence[FileScan]) -> tuple[str, ...]:
-    """Return the columns of all files; the tables among them must have the same ones."""
+    """Returns the columns of all files; tables, unlike JSON Lines, must have equal columns."""
     tables = [scan for scan in scans if scan.file.type.format != "jsonl"]
     for table in tables[1:]:
         if odd := sorted(set(tables[0].columns).symmetric_difference(table.columns)):
@@ -114,4 +114,4 @@ def _size(path: Path) -> int:
 
 
 def _ignore(_read: int, _all: int) -> None:
-    """Stand in for a progress callback."""
+    """Does nothing; the default progress callback."""

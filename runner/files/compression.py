@@ -1,4 +1,4 @@
-"""Reads and writes the bytes of compressed files."""
+"""Compresses and decompresses files."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from runner.errors import InputError, OutputError
 from runner.files.formats import Compression, require_extra
 from runner.language import _
 
-_BLOCK = 1 << 13  # a block of zstd may expand to a thousand times its size: keep it small
-_WINDOW = 1 << 31  # of zstd --long=31; a frame takes the memory only if it asks for it
-_LEVEL = 6  # of gzip; its default, 9, takes three times as long for a hundredth less
+_BLOCK = 1 << 13  # bytes; small, because zstd may expand a block a thousandfold
+_WINDOW = 1 << 31  # bytes, for zstd --long=31; only frames that need it allocate it
+_LEVEL = 6  # for gzip; its default, 9, takes three times as long and saves one per cent
 
 
 class ByteSource(Protocol):
-    """A source of bytes; a read may return more than was asked for."""
+    """A source of bytes; a read may return more than `size` bytes."""
 
-    def read(self, size: int = ..., /) -> bytes: ...  # noqa: D102 - as of any file
+    def read(self, size: int = ..., /) -> bytes: ...  # noqa: D102 - as in any file
 
 
 def decompressed(file: BinaryIO, compression: Compression | None, path: Path) -> ByteSource:
-    """Return a source of the decompressed bytes of `file`.
+    """Returns a source of the decompressed bytes of `file`.
 
     Raises:
         InputError: The library for the compression is not installed.
@@ -49,7 +49,7 @@ def decompressed(file: BinaryIO, compression: Compression | None, path: Path) ->
 
 
 def compressed(file: BinaryIO, compression: Compression | None, path: Path) -> BinaryIO:
-    """Return a file that compresses what is written to it into `file`.
+    """Returns a file that writes compressed bytes to `file`.
 
     Closing it leaves `file` open.
 
@@ -59,7 +59,7 @@ def compressed(file: BinaryIO, compression: Compression | None, path: Path) -> B
     match compression:
         case None:
             return file
-        case "gz":  # without a name and a time the same rows give the same bytes
+        case "gz":  # without name and time in the header, equal rows give equal bytes
             gzipped = gzip.GzipFile("", "wb", compresslevel=_LEVEL, fileobj=file, mtime=0)
             return cast("BinaryIO", gzipped)
         case "bz2":
@@ -77,10 +77,10 @@ def compressed(file: BinaryIO, compression: Compression | None, path: Path) -> B
 
 
 def zip_members(file: BinaryIO) -> list[str]:
-    """Return the names of the files in a zip archive, without those that macOS adds.
+    """Returns the names of the files in a zip archive, without the metadata that macOS adds.
 
     Raises:
-        BadZipFile: It is not a zip archive.
+        BadZipFile: The file is not a zip archive.
     """
     with zipfile.ZipFile(file) as archive:
         names = [member.filename for member in archive.infolist() if not member.is_dir()]
@@ -95,7 +95,7 @@ def _only_member(file: BinaryIO, path: Path) -> ByteSource:
         what = _("the archive holds {names} files").format(names=len(names))
     except zipfile.BadZipFile:
         what = _("this is not a zip archive, or it is damaged")
-    except (RuntimeError, NotImplementedError) as error:  # a password, or a rare compression
+    except (RuntimeError, NotImplementedError) as error:  # encrypted, or an unknown compression
         what = _("the archive cannot be unpacked ({error})").format(error=error)
     raise InputError(what, where=str(path), remedy=_("unpack it, and name the file you mean"))
 
@@ -111,7 +111,11 @@ class _Strict:
         self._errors: tuple[type[BaseException], ...] = (EOFError, gzip.BadGzipFile, *errors)
 
     def read(self, size: int = -1, /) -> bytes:
-        """Read some bytes."""
+        """Reads some bytes.
+
+        Raises:
+            InputError: The compressed bytes are damaged or truncated.
+        """
         try:
             return self._file.read(size)
         except self._errors as error:
@@ -123,7 +127,7 @@ class _Strict:
 
 
 class _ZstdFrames:
-    """Consecutive zstd frames; unlike the library's reader, it notices a truncated file."""
+    """Reads consecutive zstd frames; unlike the library's reader, it detects a truncated file."""
 
     def __init__(self, file: BinaryIO) -> None:
         import zstandard  # noqa: PLC0415 - an extra
@@ -135,15 +139,15 @@ class _ZstdFrames:
         self._inside = False
 
     def read(self, _size: int = -1, /) -> bytes:
-        """Return the decompressed bytes of the next block."""
+        """Returns the decompressed bytes of the next block; empty at the end."""
         while block := self._rest or self._file.read(_BLOCK):
-            found = self._frame.decompress(block)
+            data = self._frame.decompress(block)
             self._inside, self._rest = True, b""
             if self._frame.eof:
                 self._rest, self._inside = self._frame.unused_data, False
                 self._frame = self._new_frame()
-            if found:
-                return found
+            if data:
+                return data
         if self._inside:
             raise EOFError(_("the last frame has no end"))
         return b""

@@ -40,8 +40,8 @@ class Condition:
     """A comparison of a column's value.
 
     Attributes:
-        values: What the column's value is compared to; several for `in`, otherwise one.
-        quoted: Whether the value was quoted, and so is a text even if it looks like a number.
+        values: The values to compare with; several for `in`, otherwise one.
+        quoted: Whether the value was quoted, so that it is a text even if it looks like a number.
     """
 
     column: str
@@ -51,13 +51,13 @@ class Condition:
 
     @classmethod
     def parse(cls, text: str) -> Condition:
-        """Parse a condition.
+        """Parses a condition.
 
         Raises:
             ConfigError: The text is not a condition.
         """
-        found = next((match for form in _FORMS if (match := form.fullmatch(text))), None)
-        if found is None:
+        parsed = next((match for form in _FORMS if (match := form.fullmatch(text))), None)
+        if parsed is None:
             remedy = _(
                 "write a column, one of == != < <= > >= in contains, and a value, "
                 "as in --where 'stars >= 4' or --where 'language in en,fr'"
@@ -65,8 +65,8 @@ class Condition:
             raise ConfigError(
                 _("{text!r} is not a condition").format(text=text), where="--where", remedy=remedy
             )
-        value = found["value"].strip()
-        column, sign = _unquote(found["column"].strip()), cast("Operator", found["operator"])
+        value = parsed["value"].strip()
+        column, sign = _unquote(parsed["column"].strip()), cast("Operator", parsed["operator"])
         if sign == "in":
             listed = value[1:-1] if value[:1] + value[-1:] in ("[]", "()") else value
             items = tuple(_unquote(item.strip()) for item in _ITEM.findall(listed) if item.strip())
@@ -74,7 +74,7 @@ class Condition:
         return cls(column, sign, (_unquote(value),), quoted=_unquote(value) != value)
 
     def __str__(self) -> str:
-        """The condition as `parse` reads it."""
+        """Returns the condition in the form that `parse` reads."""
         values = [
             json.dumps(v, ensure_ascii=False) if self._needs_quotes(v) else v for v in self.values
         ]
@@ -98,23 +98,23 @@ class Condition:
 
 
 def _compare(text: str, value: str, sign: Operator) -> bool:
-    """Compare as numbers when `value` is one, and otherwise as text."""
-    wanted = _number(value)
-    if wanted is None:
+    """Compares as numbers if `value` is a number, otherwise as text."""
+    right = _number(value)
+    if right is None:
         return _COMPARE[sign](text, value)
-    found = _number(text)
-    if found is None:  # a text is neither greater nor less than a number
+    left = _number(text)
+    if left is None:  # a text is neither greater nor less than a number
         return sign == "!="
-    return _COMPARE[sign](found, wanted)
+    return _COMPARE[sign](left, right)
 
 
 def _number(text: str) -> Decimal | None:
-    """Return the number that a text spells, with every digit."""
+    """Returns the number in a text, exactly; None if it is not a number."""
     if not _NUMBER.fullmatch(text := text.strip()):
         return None
     try:
         return Decimal(text)
-    except InvalidOperation:  # an exponent of twenty digits
+    except InvalidOperation:  # the exponent is too large
         return None
 
 
@@ -125,4 +125,4 @@ def _text(value: Any) -> str:
 
 
 def _unquote(text: str) -> str:
-    return found[2] if (found := _QUOTED.fullmatch(text)) else text
+    return quoted[2] if (quoted := _QUOTED.fullmatch(text)) else text

@@ -1,4 +1,4 @@
-"""A dataset that was read once and found valid, and how its files are opened."""
+"""A validated dataset and its files; opens the files and finds their types."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ class SourceFile:
     """One file of a dataset, as it was when it was checked.
 
     Attributes:
-        rows: The number of its rows, selected or not.
+        rows: The number of all rows in the file, before the selection.
         size: The file's size in bytes.
         mtime_ns: The time of the file's last modification, in nanoseconds since the epoch.
-        partition: The columns that its folders name, as ``lang=en`` does, with their values.
+        partition: The names and values of Hive partition columns, as in a folder ``lang=en``.
     """
 
     path: Path
@@ -50,7 +50,7 @@ class SourceFile:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """Files of rows, as they were when they were checked, and the rows of them to use.
+    """The files of a dataset, as they were when they were checked, and the selected rows.
 
     Attributes:
         files: The files, at least one; their rows follow each other.
@@ -61,9 +61,9 @@ class Dataset:
             SHA-256 of the file's (decompressed) bytes; otherwise the SHA-256 of the files' digests
             and the selection.
         selection: The rows to use.
-        alias: A path that stands for the dataset in messages, and in whose folder the relative
-            paths in its rows start; None: the first file.
-        remarks: What was assumed about the files, for the user.
+        alias: The path that messages show, and whose folder is the base of relative paths in rows;
+            None means the first file.
+        remarks: The assumptions made about the files, for the user.
     """
 
     files: tuple[SourceFile, ...]
@@ -77,21 +77,21 @@ class Dataset:
 
     @property
     def path(self) -> Path:
-        """The alias, or else the first file."""
+        """The alias, or the first file if there is none."""
         return self.alias or self.files[0].path
 
     @property
     def size(self) -> int:
-        """The size of all files together, in bytes."""
+        """The total size of the files, in bytes."""
         return sum(file.size for file in self.files)
 
 
 ReadProgress = Callable[[int, int], None]
-"""Called from time to time with the number of bytes read so far, and of all bytes."""
+"""Called at intervals with the number of bytes read so far and the total number."""
 
 
 def partition_of(path: Path, file_type: FileType) -> tuple[tuple[str, str], ...]:
-    """Return the columns that the folders of a Parquet file name, as Hive and Spark write them."""
+    """Returns the Hive partition columns, with values, in the folder names of a Parquet file."""
     if file_type.format != "parquet":
         return ()
     pairs = [folder.split("=", 1) for folder in path.parent.parts if "=" in folder]
@@ -99,20 +99,24 @@ def partition_of(path: Path, file_type: FileType) -> tuple[tuple[str, str], ...]
 
 
 def input_type(path: Path, options: ReadOptions) -> FileType:
-    """Return the type of a dataset's file, by `options` or else by its suffixes.
+    """Returns the type of an input file, from `options`, its suffixes or, for a zip, its contents.
 
     Raises:
-        InputError: The suffix is not one of those supported.
+        InputError: The suffix is not supported.
     """
-    found = file_type_of(path, options.form) or _inside(path)
-    if found:
-        return replace(found, encoding=options.encoding, sheet=options.sheet)
+    file_type = file_type_of(path, options.form) or _inside(path)
+    if file_type:
+        return replace(file_type, encoding=options.encoding, sheet=options.sheet)
     remedy = _("use one of {known}; or name the format with --format").format(known=SUPPORTED)
     raise InputError(unknown_suffix(path), where=str(path), remedy=remedy)
 
 
 def _inside(path: Path) -> FileType | None:
-    """Return the type of the one file in a zip archive, by its name."""
+    """Returns the type of the only file in a zip archive, from its name; None for other files.
+
+    Raises:
+        InputError: The archive does not contain exactly one text file.
+    """
     if path.suffix.lower() != ".zip":
         return None
     with open_input(path) as file, suppress(BadZipFile):
@@ -127,7 +131,7 @@ def _inside(path: Path) -> FileType | None:
 
 
 def open_input(path: Path) -> BinaryIO:
-    """Open a dataset's file for reading bytes.
+    """Opens a dataset's file for reading bytes.
 
     Raises:
         InputError: There is no such file, or it cannot be opened.
@@ -147,6 +151,6 @@ def open_input(path: Path) -> BinaryIO:
 
 
 def size_and_mtime(file: BinaryIO) -> tuple[int, int]:
-    """Return the size of an open file, and its time of modification in nanoseconds."""
+    """Returns the size of an open file in bytes, and its modification time in nanoseconds."""
     status = os.fstat(file.fileno())
     return status.st_size, status.st_mtime_ns

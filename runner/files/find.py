@@ -1,4 +1,4 @@
-"""Finds the input files that a user names: by path, by pattern, or as standard input."""
+"""Finds the input files that a user names by path, by pattern, or as standard input."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from runner.files.formats import TEXTS, Compression, Format
 from runner.language import _
 
 STANDARD_INPUT = Path("-")
-_HEAD = 1 << 16  # bytes from which the format is guessed
-_DECOMPRESSED_HEAD = 1 << 10  # far less than the compressed bytes that were read expand to
+_HEAD = 1 << 16  # bytes of the input from which the format is guessed
+_DECOMPRESSED_HEAD = 1 << 10  # bytes; far fewer than `_HEAD` compressed bytes expand to
 _COMPRESSED: tuple[tuple[bytes, Compression], ...] = (
     (b"\x1f\x8b", "gz"),
     (b"\x28\xb5\x2f\xfd", "zst"),
@@ -29,15 +29,15 @@ _COMPRESSED: tuple[tuple[bytes, Compression], ...] = (
 def find_inputs(
     words: Sequence[Path], form: Format | None = None, stdin: BinaryIO | None = None
 ) -> tuple[Path, ...]:
-    """Return the input files, each once, sorted by name.
+    """Returns the input files without duplicates, sorted by name.
 
-    A word with ``*``, ``?`` or ``[`` that is not itself a file is a pattern. ``-`` is standard
-    input; because it is read twice, it is copied to a file, which is deleted at exit.
+    A word with ``*``, ``?`` or ``[`` is a pattern, unless a file has that name. ``-`` is standard
+    input; because a dataset is read twice, it is copied to a file, which is deleted at exit.
 
     Args:
         words: Paths and patterns as the user wrote them.
         form: The format of the files, if the user named one.
-        stdin: Read instead of the standard input.
+        stdin: The stream to read instead of the process's standard input.
 
     Raises:
         InputError: A pattern matches nothing, or standard input is empty.
@@ -63,14 +63,14 @@ def _matches(word: Path) -> Iterable[Path]:
     if not any(sign in text for sign in "*?[") or word.exists():
         return (word,)
     pattern = text.removeprefix(word.anchor)
-    found = [path for path in Path(word.anchor or ".").glob(pattern) if path.is_file()]
-    if not found:
+    files = [path for path in Path(word.anchor or ".").glob(pattern) if path.is_file()]
+    if not files:
         raise InputError(_("no file matches"), where=text, remedy=_("check the pattern"))
-    return found
+    return files
 
 
 def _copy(stdin: BinaryIO, form: Format | None) -> Path:
-    """Copy standard input to a file whose suffixes name its type."""
+    """Copies standard input to a file whose suffixes name its type."""
     head = stdin.read(_HEAD)
     if not head.strip():
         what, remedy = _("standard input is empty"), _("pipe a dataset into the command")
@@ -86,19 +86,19 @@ def _copy(stdin: BinaryIO, form: Format | None) -> Path:
 
 def _suffixes(head: bytes, form: Format | None) -> str:
     compression = next((name for magic, name in _COMPRESSED if head.startswith(magic)), None)
-    found = form or _guess(_decompressed(head, compression) if compression else head)
-    return f".{found}.{compression}" if compression and found in TEXTS else f".{found}"
+    name = form or _guess(_decompressed(head, compression) if compression else head)
+    return f".{name}.{compression}" if compression and name in TEXTS else f".{name}"
 
 
 def _decompressed(head: bytes, compression: Compression) -> bytes:
-    """Decompress the start of a file; errors are reported when the whole file is read."""
+    """Decompresses the start of a file; empty if that fails, which the later reading reports."""
     with suppress(InputError):
         return decompressed(io.BytesIO(head), compression, STANDARD_INPUT).read(_DECOMPRESSED_HEAD)
     return b""
 
 
 def _guess(head: bytes) -> Format:
-    """Guess a format from the first bytes."""
+    """Guesses a format from the first bytes."""
     if head.startswith(b"PAR1"):
         return "parquet"
     if head.startswith(b"PK\3\4"):

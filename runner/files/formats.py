@@ -1,4 +1,4 @@
-"""The formats of datasets and results, the suffixes that name them, and the extras they need."""
+"""Lists the formats of datasets and results, their suffixes, and the extras that they need."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from runner.errors import RunnerError
 from runner.language import _
 
 Format = Literal["csv", "tsv", "jsonl", "json", "parquet", "arrow", "xlsx", "xls", "ods", "npy"]
-"""``json``, a list of objects, is a format of results; a ``.json`` dataset is read as ``jsonl``."""
+"""``json`` (a list of objects) is for results only; a ``.json`` dataset is read as ``jsonl``."""
 Compression = Literal["gz", "zst", "bz2", "xz", "zip"]
 Extra = Literal["parquet", "excel", "zstd", "calamine"]
 
@@ -29,13 +29,13 @@ FORMATS: dict[str, Format] = {
     "xls": "xls",
     "ods": "ods",
 }
-"""The formats of datasets, by the suffixes and names that mean them."""
+"""The formats of datasets, by suffix and by the value of ``--format``."""
 
 _OUTPUTS: frozenset[str] = frozenset({"csv", "tsv", "jsonl", "ndjson", "json", "parquet", "xlsx"})
-"""The suffixes of results, which may also be a matrix, .npy."""
+"""The suffixes of results, besides .npy for a matrix of embeddings."""
 
 TEXTS: frozenset[Format] = frozenset({"csv", "tsv", "jsonl"})
-"""The formats that are text, and may be compressed."""
+"""The text formats, which may be compressed."""
 
 _COMPRESSIONS: dict[str, Compression] = {
     "gz": "gz",
@@ -74,11 +74,11 @@ class FileType:
 
     Attributes:
         format: The format.
-        compression: The compression, if it has one.
-        encoding: The encoding of a text that is not UTF-8.
-        sheet: The sheet of a workbook that is read instead of the first, by name or number.
-        plain: Whether quotes in a TSV file are characters like any other.
-        semicolons: Whether these stand between the cells of a CSV file.
+        compression: The compression; None if there is none.
+        encoding: The encoding of a text file; None means UTF-8.
+        sheet: The sheet of a workbook, by name or number from 1; None means the first.
+        plain: Whether quotes in a TSV file are ordinary characters.
+        semicolons: Whether semicolons separate the cells of a CSV file.
     """
 
     format: Format
@@ -90,18 +90,18 @@ class FileType:
 
     @property
     def delimiter(self) -> str:
-        """What stands between the cells that are read."""
+        """The character between the cells."""
         return ";" if self.semicolons else delimiter_of(self.format)
 
 
 @dataclass(frozen=True, slots=True)
 class ReadOptions:
-    """What the user says about the files of a dataset.
+    """The format options that the user gave for the files of a dataset.
 
     Attributes:
-        form: Their format; None: as their suffixes say.
-        encoding: The encoding of text files; None: UTF-8, or what the bytes show.
-        sheet: The sheet of a workbook, by name or number from 1; None: the first.
+        form: The format; None means the format that the suffix names.
+        encoding: The encoding of text files; None means UTF-8 or a detected encoding.
+        sheet: The sheet of a workbook, by name or number from 1; None means the first.
     """
 
     form: Format | None = None
@@ -113,11 +113,11 @@ AS_NAMED = ReadOptions()
 
 
 def file_type_of(path: Path, form: Format | None = None) -> FileType | None:
-    """Return the type that the suffixes of `path` name, in upper or lower case.
+    """Returns the type that the suffixes of `path` name, in upper or lower case.
 
     Args:
         path: The file, which need not exist.
-        form: Overrides the format; the compression still follows from the suffix.
+        form: The format, if it is not to follow from the suffix; the compression still does.
 
     Returns:
         None when the suffixes name no known type.
@@ -126,13 +126,13 @@ def file_type_of(path: Path, form: Format | None = None) -> FileType | None:
     compression = _COMPRESSIONS.get(suffixes[-1]) if suffixes else None
     if compression:
         suffixes.pop()
-    found = form or (FORMATS.get(suffixes[-1]) if suffixes else None)
-    known = found in FORMATS and (not compression or found in TEXTS)
-    return FileType(found, compression) if found and known else None
+    name = form or (FORMATS.get(suffixes[-1]) if suffixes else None)
+    known = name in FORMATS and (not compression or name in TEXTS)
+    return FileType(name, compression) if name and known else None
 
 
 def is_writable(path: Path) -> bool:
-    """Whether the suffixes of a file name a type that results can have."""
+    """Whether results can be written in the type that the suffixes of a file name."""
     suffixes = [suffix[1:].lower() for suffix in path.suffixes]
     if suffixes and suffixes[-1] in _COMPRESSIONS:
         return suffixes.pop() != "zip" and bool(suffixes) and suffixes[-1] in _OUTPUTS
@@ -140,12 +140,16 @@ def is_writable(path: Path) -> bool:
 
 
 def not_text(head: bytes) -> tuple[str, str] | None:
-    """Return what a file is whose first bytes are not those of a text, and its proper suffix."""
+    """Returns a phrase for the kind of a binary file, and its usual suffix; None for text.
+
+    Args:
+        head: The first bytes of the file, at least 8 unless it is shorter.
+    """
     return next(((what, suffix) for magic, what, suffix in _MAGIC if head.startswith(magic)), None)
 
 
 def unknown_suffix(path: Path) -> str:
-    """Return the message about a name that `file_type_of` does not know."""
+    """Returns the message about a path that `file_type_of` does not know."""
     return (
         _('the suffix "{suffix}" is unknown').format(suffix=path.suffix)
         if path.suffix
@@ -154,25 +158,25 @@ def unknown_suffix(path: Path) -> str:
 
 
 def delimiter_of(form: Format) -> str:
-    """Return the character between the cells of a CSV or TSV file."""
+    """Returns the character between the cells of a CSV or TSV file."""
     return "\t" if form == "tsv" else ","
 
 
 @contextmanager
 def require_extra(extra: Extra, path: Path, error: type[RunnerError]) -> Iterator[None]:
-    """Turn an `ImportError` in the block into an error that names the extra to install.
+    """Converts an `ImportError` in the block to an error that names the extra to install.
 
     Raises:
-        RunnerError: A package of `extra` is not installed; of the class `error`.
+        RunnerError: A package of `extra` is not installed; the error's class is `error`.
     """
     try:
         yield
-    except ImportError as absent:
-        raise missing_extra(extra, path, error) from absent
+    except ImportError as missing:
+        raise missing_extra(extra, path, error) from missing
 
 
 def missing_extra(extra: Extra, path: Path, error: type[RunnerError]) -> RunnerError:
-    """Return the error for a file that cannot be handled without `extra`."""
+    """Returns the error for a file that needs `extra`, which is not installed."""
     what = _('this kind of file needs the extra "{extra}", which is not installed').format(
         extra=extra
     )

@@ -1,6 +1,6 @@
-"""Resizes images and turns them upright, with Pillow.
+"""Resizes images and turns them upright according to EXIF, with Pillow.
 
-Images whose decoding would take more memory than any photograph needs are refused.
+Images with more than `MAX_PIXELS` pixels are refused, to bound the memory for decoding.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ if TYPE_CHECKING:
     from PIL.Image import Image
     from PIL.ImageFile import ImageFile
 
-# A third of a gigabyte when decoded. It is Pillow's own limit, of which Pillow only warns.
+# A third of a gigabyte when decoded. Pillow has the same limit, but only warns above it.
 MAX_PIXELS = 89_478_485
 _ORIENTATION, _UPRIGHT = 0x0112, 1  # EXIF 2.32, 4.6.4 A
 _QUALITY = 90
 _PLAIN_MODES = frozenset({"L", "RGB", "RGBA"})
-# The format of the result: photographs stay lossy, drawings stay sharp, and an animation becomes
-# its first frame.
+# The output format: JPEG and WebP keep their lossy format, PNG stays lossless, and the first frame
+# of a GIF becomes a PNG.
 _OUTPUT_FORMATS = {
     "image/jpeg": ("JPEG", "image/jpeg"),
     "image/webp": ("WEBP", "image/webp"),
     "image/png": ("PNG", "image/png"),
     "image/gif": ("PNG", "image/png"),
 }
-# Decoding takes memory for every pixel, so images are decoded one at a time.
+# Decoding takes memory for every pixel, so only one image is decoded at a time.
 _DECODING = Lock()
 
 
 def require_pillow() -> None:
-    """Check that images can be resized.
+    """Checks that Pillow is installed.
 
     Raises:
         ConfigError: Pillow is not installed.
@@ -46,12 +46,12 @@ def require_pillow() -> None:
 
 
 def resized(data: bytes, media_type: str, where: str, longest_side: int) -> tuple[bytes, str]:
-    """Return the image, upright and with no side longer than the limit, and its media type.
+    """Returns the image, upright and with no side longer than the limit, and its media type.
 
-    An image that is so already is returned unchanged.
+    An image that already meets both is returned unchanged.
 
     Raises:
-        InputError: The image is damaged, or has more pixels than can be decoded.
+        InputError: The image is damaged, or has more than `MAX_PIXELS` pixels.
         ConfigError: Pillow is not installed.
     """
     require_pillow()
@@ -60,7 +60,7 @@ def resized(data: bytes, media_type: str, where: str, longest_side: int) -> tupl
             return _resized(data, media_type, where, longest_side)
         except InputError:
             raise
-        except Exception as error:  # for a damaged image a decoder may raise anything
+        except Exception as error:  # a decoder may raise anything for a damaged image
             what = f"the image is damaged ({type(error).__name__}: {error})"
             remedy = "save the image again, or leave the row out"
             raise InputError(what, where=where, remedy=remedy) from error
@@ -78,22 +78,22 @@ def _resized(data: bytes, media_type: str, where: str, longest_side: int) -> tup
         size = _size(width, height, longest_side)
         if upright and size == (width, height):
             return data, media_type
-        image.draft("RGB", size)  # decodes a JPEG no larger than needed
+        image.draft("RGB", size)  # lets the JPEG decoder scale down while it decodes
         smaller = _plain(image).resize(size, reducing_gap=3.0)
         return _encoded(ImageOps.exif_transpose(smaller), media_type)
 
 
 def _size(width: int, height: int, longest_side: int) -> tuple[int, int]:
-    """Return width and height within the limit, with the same ratio as far as possible."""
+    """Returns width and height within the limit, with the same ratio as far as possible."""
     scale = min(1.0, longest_side / max(width, height))
-    # A small amount is added: 300 * (100 / 300) must not become 99.
+    # The small amount makes up for rounding: 300 * (100 / 300) must not become 99.
     return max(1, int(width * scale + 1e-6)), max(1, int(height * scale + 1e-6))
 
 
 def _opened(data: bytes, media_type: str) -> ImageFile:
-    """Open the image and read its header.
+    """Opens the image and reads its header.
 
-    `PIL.Image.open` is not used: it warns where this module raises, and tries every format.
+    `PIL.Image.open` is not used, because it only warns of too many pixels and tries every format.
     """
     from PIL import (  # noqa: PLC0415 - as above
         GifImagePlugin,
@@ -112,10 +112,10 @@ def _opened(data: bytes, media_type: str) -> ImageFile:
 
 
 def _plain(image: ImageFile) -> Image:
-    """Return the image in colours that can be blended: no palette, no CMYK."""
+    """Returns the image in a mode that can be resampled: greyscale, RGB or RGBA."""
     if image.mode in _PLAIN_MODES:
         return image
-    if image.mode.startswith("I"):  # 16 bits of grey, which convert() would clip to 8
+    if image.mode.startswith("I"):  # 16-bit grey: convert() would clip the values at 255
         return image.point(lambda grey: grey * (1 / 256)).convert("L")
     return image.convert("RGBA" if image.has_transparency_data else "RGB")
 

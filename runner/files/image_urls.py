@@ -1,6 +1,6 @@
-"""Turns the image that a row names into a URL for the provider: a remote one, or a ``data:`` URL.
+"""Converts the image that a row names to a URL for the provider: a remote or a ``data:`` URL.
 
-Nothing is downloaded: a remote image is for the provider to fetch.
+Nothing is downloaded; the provider fetches remote images.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from runner import magic
 from runner.errors import InputError
 from runner.threads import in_thread
 
-# The limit for a file that is to be resized; a photograph is well below it, a video is not.
+# The size limit of a file that will be resized: above any photograph, below most videos.
 MAX_READ_BYTES = 64_000_000
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _SHOWN = 40  # characters of a ``data:`` URL, in a message
@@ -29,8 +29,8 @@ class ImageLimits:
 
     Attributes:
         max_bytes: The most bytes of the image, before base64 adds a third to them.
-        longest_side: The most pixels of a side; a larger image is resized. None: no limit.
-        inside_folder: Whether a file may only be in the folder in which relative paths start.
+        longest_side: The most pixels of a side; a larger image is resized. None means no limit.
+        inside_folder: Whether a file must be in the folder in which relative paths start.
     """
 
     max_bytes: int
@@ -39,24 +39,24 @@ class ImageLimits:
 
 
 async def image_url(text: str, folder: Path, limits: ImageLimits) -> str:
-    """Do what `read_image_url` does without blocking the event loop."""
+    """Does the same as `read_image_url`, without blocking the event loop."""
     if is_remote(text):
         return text.strip()
     return await in_thread(read_image_url, text, folder, limits)
 
 
 def read_image_url(text: str, folder: Path, limits: ImageLimits) -> str:
-    """Return the image that `text` names as a URL.
+    """Returns the image that `text` names as a URL.
 
     Args:
-        text: An http or https URL, which is returned unchanged; or a ``data:`` URL; or a ``file:``
+        text: An http or https URL, which is returned unchanged; or a ``data:`` URL, a ``file:``
             URL or a path.
         folder: The folder in which relative paths start.
-        limits: How large the image may be. With a `longest_side`, images are also turned upright
-            according to their EXIF data; without it, a file is sent as it is.
+        limits: The size limits. With a `longest_side`, images are also turned upright according to
+            their EXIF data; without it, a file is sent unchanged.
 
     Raises:
-        InputError: There is no such image, or it is too large; `where` names it.
+        InputError: The image does not exist or is too large; `where` names it.
         ConfigError: The image must be resized, and Pillow is not installed.
     """
     text = text.strip()
@@ -76,24 +76,30 @@ def read_image_url(text: str, folder: Path, limits: ImageLimits) -> str:
 
 
 def image_identity(text: str, folder: Path) -> str:
-    """Return a text that differs between different images, without reading the image.
+    """Returns a text that differs between different images, without reading the image.
 
-    It is a local file's path, size and modification time; of anything else, the text itself. Never
-    raises.
+    For a local file it is the path, size and modification time; otherwise it is `text` itself.
+    Never raises.
     """
     text = text.strip()
     if is_remote(text) or magic.is_data_url(text):
         return text
     try:
         path = _path(text, folder)
-        found = path.stat()
+        status = path.stat()
     except (InputError, OSError, ValueError):
         return text
-    return f"{path} {found.st_size} {found.st_mtime_ns}"
+    return f"{path} {status.st_size} {status.st_mtime_ns}"
 
 
 def is_missing(text: str, folder: Path, *, inside_folder: bool = False) -> bool:
-    """Whether `text` names a local file that does not exist, or not there. Never raises."""
+    """Whether `text` names a local file that does not exist or must not be read; never raises.
+
+    Args:
+        text: A URL or path, as in `read_image_url`.
+        folder: The folder in which relative paths start.
+        inside_folder: Whether a file outside of `folder` counts as missing.
+    """
     text = text.strip()
     if is_remote(text) or magic.is_data_url(text):
         return False
@@ -113,7 +119,7 @@ def is_remote(text: str) -> bool:
 def _path(text: str, folder: Path) -> Path:
     scheme = _SCHEME.match(text)
     if text[:5].lower() == "file:":
-        text = _of_file_url(text)
+        text = _path_of_file_url(text)
     elif scheme:
         what = f"an image cannot be read from {scheme[1]}://"
         raise InputError(what, where=text, remedy="name an http URL, a data: URL or a file")
@@ -126,7 +132,7 @@ def _is_inside(path: Path, folder: Path) -> bool:
     return path.resolve().is_relative_to(folder.resolve())
 
 
-def _of_file_url(url: str) -> str:
+def _path_of_file_url(url: str) -> str:
     try:
         parts = urlsplit(url)
         path = url2pathname(parts.path)
@@ -143,11 +149,11 @@ def _read(path: Path, limits: ImageLimits, folder: Path) -> bytes:
         limits.max_bytes if limits.longest_side is None else max(limits.max_bytes, MAX_READ_BYTES)
     )
     try:
-        found = path.stat()
-        if not stat.S_ISREG(found.st_mode):
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
             raise InputError("this is not a file", where=str(path), remedy="name an image file")
-        if found.st_size > limit:
-            raise _too_large(found.st_size, limit, str(path), limits)
+        if status.st_size > limit:
+            raise _too_large(status.st_size, limit, str(path), limits)
         with path.open("rb") as file:
             return file.read(limit + 1)
     except FileNotFoundError as error:

@@ -1,4 +1,4 @@
-"""The errors about a dataset's files, columns and rows."""
+"""Builds the errors about a dataset's files, columns and rows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from runner.language import _, ngettext
 
 _MAX_COLUMNS_SHOWN = 30
 _MAX_ROWS_SHOWN = 20
-# A decimal, a long number, a date, an address or a sentence: hardly the name of a column.
+# Headers that are probably values: a decimal, a long number, a date, an address or a sentence.
 _LIKE_A_VALUE = re.compile(
     r"[+-]?\d+[.,]\d+|\d{5,}|\d{4}-\d\d-\d\d.*|https?://.*|\S+@\S+\.\S+|.{80,}|(?:\S+\s+){6,}.*[.!?]",
     re.DOTALL,
@@ -21,7 +21,7 @@ _LIKE_A_VALUE = re.compile(
 
 
 def header_error(columns: Iterable[str]) -> str | None:
-    """Return what is wrong with the names of a table's columns, or None."""
+    """Returns the error in the names of a table's columns, or None."""
     seen: set[str] = set()
     for position, name in enumerate(columns, 1):
         if not name.strip():
@@ -33,9 +33,9 @@ def header_error(columns: Iterable[str]) -> str | None:
 
 
 def named_columns(header: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Name the columns without a name as pandas does, and return remarks about the header.
+    """Returns the column names, with pandas' names for nameless columns, and remarks for the user.
 
-    pandas and R write the number of each row as a first column that has no name.
+    pandas and R write the row number as a first column that has no name.
     """
     if not any(map(str.strip, header)):
         return tuple(header), ()
@@ -43,29 +43,29 @@ def named_columns(header: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ..
     nameless = [_quoted(name) for name, given in zip(names, header, strict=True) if name != given]
     remarks = []
     if nameless:
-        told = ngettext(
+        remark = ngettext(
             "a column without a name is called {names}",
             "columns without a name are called {names}",
             len(nameless),
         )
-        remarks.append(told.format(names=", ".join(nameless)))
+        remarks.append(remark.format(names=", ".join(nameless)))
     if value := next(filter(_LIKE_A_VALUE.fullmatch, map(str.strip, header)), None):
-        told = _(
+        remark = _(
             "the first line seems to be a row and not a header, for it holds {value}; "
             "a dataset begins with the names of its columns"
         )
-        remarks.append(told.format(value=_quoted(value)))
+        remarks.append(remark.format(value=_quoted(value)))
     return tuple(names), tuple(remarks)
 
 
 def require_columns(path: Path, required: Iterable[str], columns: tuple[str, ...]) -> None:
-    """Check that a dataset has the required columns.
+    """Checks that a dataset has the required columns.
 
     Raises:
-        InputError: At least one of `required` is not among `columns`.
+        InputError: A required column is not among `columns`.
     """
     known = set(columns) | set(map(canonical, columns))
-    if not (absent := sorted(set(map(canonical, required)) - known)):
+    if not (missing := sorted(set(map(canonical, required)) - known)):
         return
     if len(columns) == 1 and ";" in columns[0]:
         what = _(
@@ -73,13 +73,13 @@ def require_columns(path: Path, required: Iterable[str], columns: tuple[str, ...
         ).format(column=_quoted(columns[0]))
         remedy = _("save it with commas, as .tsv with tabs, or as .xlsx")
         raise InputError(what, where=str(path), remedy=remedy)
-    near = [match for name in absent for match in get_close_matches(name, columns, n=1)]
+    near = [match for name in missing for match in get_close_matches(name, columns, n=1)]
     shown = ", ".join(map(_quoted, columns[:_MAX_COLUMNS_SHOWN]))
     hidden = len(columns) - _MAX_COLUMNS_SHOWN
     rest = _(" and {hidden} more").format(hidden=hidden) if hidden > 0 else ""
     raise InputError(
         _("there is no column {absent}; the columns are {shown}{rest}").format(
-            absent=", ".join(map(_quoted, absent)), shown=shown, rest=rest
+            absent=", ".join(map(_quoted, missing)), shown=shown, rest=rest
         ),
         where=str(path),
         remedy=_("did you mean {near}?").format(near=", ".join(map(_quoted, near)))
@@ -89,28 +89,25 @@ def require_columns(path: Path, required: Iterable[str], columns: tuple[str, ...
 
 
 def unusable(path: Path, what: str) -> InputError:
-    """Return the error for a readable file that is not a dataset."""
+    """Returns the error for a readable file that is not a dataset."""
     return InputError(what, where=str(path), remedy=_("check that it is the file you mean"))
 
 
 def unreadable_error(path: Path, error: OSError | ValueError) -> InputError:
-    """Return the error for a file that the operating system refuses to read."""
+    """Returns the error for a file that the operating system refuses to read."""
     reason = getattr(error, "strerror", None) or str(error)
     what = _("the file cannot be read ({reason})").format(reason=reason)
     return InputError(what, where=str(path), remedy=_("check the path and its permissions"))
 
 
 def changed_error(path: Path, since: str) -> InputError:
-    """Return the error for a file that was modified between two readings."""
+    """Returns the error for a file that was modified between two readings."""
     what = _("the file changed {since}").format(since=since)
     return InputError(what, where=str(path), remedy=_("restore it, or submit it as a new batch"))
 
 
 class RowErrors:
-    """Collects the errors of rows while a file is read, to report them together.
-
-    It keeps the first few and counts the rest.
-    """
+    """Collects row errors while a file is read: keeps the first few and counts the rest."""
 
     def __init__(self, path: Path, remedy: str) -> None:
         self._path = path
@@ -119,16 +116,16 @@ class RowErrors:
         self._count = 0
 
     def add(self, line: int, what: str) -> None:
-        """Note that the row which begins at `line` is invalid."""
+        """Records that the row which begins at `line` is invalid."""
         self._count += 1
         if len(self._first) < _MAX_ROWS_SHOWN:
             self._first.append((line, what))
 
     def raise_if_any(self) -> None:
-        """Raise one error for all invalid rows.
+        """Raises one error for all invalid rows.
 
         Raises:
-            InputError: At least one row is invalid.
+            InputError: A row is invalid.
         """
         if self._first:
             where = f"{self._path}:{self._first[0][0]}"
@@ -146,6 +143,6 @@ class RowErrors:
 
 
 def _quoted(name: str) -> str:
-    """Quote a name, with escapes for the characters that nobody sees."""
+    """Quotes a name, with escapes for unprintable characters."""
     shown = [sign if sign.isprintable() else ascii(sign)[1:-1] for sign in name]
     return f'"{"".join(shown)}"'

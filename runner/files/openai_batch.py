@@ -1,7 +1,7 @@
-"""Reads input files of the OpenAI Batch API, which have one whole request on each line.
+"""Validates input files of the OpenAI Batch API, in which each line is a whole request.
 
-A row is the line itself.
-(https://platform.openai.com/docs/api-reference/batch/request-input)
+Source: https://platform.openai.com/docs/api-reference/batch/request-input. A row is the line
+itself.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ CONTENT_KEYS: dict[str, str] = {
     "/v1/responses": "input",
     "/v1/completions": "prompt",
 }
-"""By URL, what the body of a request has to hold."""
+"""The required key of a request body, by URL."""
 _HEAD = 1 << 16  # bytes in which the first line's keys must appear
 _REMEDY = _(
     "write each line as the OpenAI Batch API requires: a unique custom_id, the "
@@ -46,8 +46,8 @@ class RequestDataset:
     """A dataset of whole requests.
 
     Attributes:
-        model: The model that all of them name.
-        url: The URL that all of them name.
+        model: The model of every request.
+        url: The URL of every request.
     """
 
     dataset: Dataset
@@ -56,10 +56,10 @@ class RequestDataset:
 
 
 def holds_requests(path: Path) -> bool:
-    """Whether a file looks like one for the OpenAI Batch API, judged by its first line.
+    """Whether the first line of a file looks like a request for the OpenAI Batch API.
 
-    One key may lack there; that is reported when the whole file is read. False when the file
-    cannot be read, which is reported then, too.
+    One of the keys may be missing; `check_requests` reports that. False when the file cannot be
+    read, which is reported when the whole file is read.
     """
     file_type = file_type_of(path)
     if file_type is None or not is_json_lines(path):
@@ -71,14 +71,14 @@ def holds_requests(path: Path) -> bool:
         return False
     line = text.removeprefix(b"\xef\xbb\xbf").lstrip().partition(b"\n")[0]
     try:
-        found = orjson.loads(line)
+        request = orjson.loads(line)
     except orjson.JSONDecodeError:  # perhaps a request longer than the head
         return line.startswith(b"{") and all(f'"{key}"'.encode() in line for key in KEYS)
-    return isinstance(found, dict) and len(found.keys() & set(KEYS)) >= len(KEYS) - 1
+    return isinstance(request, dict) and len(request.keys() & set(KEYS)) >= len(KEYS) - 1
 
 
 def is_json_lines(path: Path) -> bool:
-    """Whether the name of a file says that it holds JSON Lines."""
+    """Whether the suffixes of a file name JSON Lines."""
     file_type = file_type_of(path)
     return file_type is not None and file_type.format == "jsonl"
 
@@ -89,11 +89,11 @@ def check_requests(
     selection: Selection = ALL,
     on_progress: ReadProgress | None = None,
 ) -> RequestDataset:
-    """Read every file once and check every request; the arguments are those of `check`.
+    """Reads every file once and checks every request; the arguments are those of `check`.
 
     Raises:
-        InputError: A file cannot be read, or has lines that are not such requests; the first of
-            these are listed.
+        InputError: A file cannot be read, or has lines that are not valid requests; the first of
+            them are listed.
     """
     inspector = _Inspector()
     requirements = Requirements(
@@ -104,28 +104,29 @@ def check_requests(
 
 
 class _Inspector:
-    """Checks each line, and what must be unique or equal among all lines."""
+    """Checks each line, that each custom_id is unique, and that model and URL are the same."""
 
     def __init__(self) -> None:
         self.model = ""
         self.url = ""
-        # Hashes of 64 bits: a tenth of the memory; ten million collide with a chance of 3 in 10^6.
+        # 64-bit hashes take a tenth of the memory of the ids; the probability of a collision among
+        # ten million of them is 3 in 10^6.
         self._seen: set[int] = set()
         self._of_earlier_files: set[int] = set()
         self._path: Path | None = None
 
     def begin(self, path: Path) -> None:
-        """A file is read from its beginning, perhaps once more."""
+        """Starts a file, or restarts it, because a file may be read again in another encoding."""
         if path != self._path:
             self._of_earlier_files |= self._seen
             self._path = path
         self._seen = set()
 
     def error(self, line: dict[str, Any]) -> str | None:
-        """Return what is wrong with a line, or None."""
+        """Returns the error in a line, or None."""
         return (
             self._id_error(line["custom_id"])
-            or self._address_error(line["method"], line["url"])
+            or self._url_error(line["method"], line["url"])
             or self._body_error(line["body"])
         )
 
@@ -140,16 +141,16 @@ class _Inspector:
         self._seen.add(hashed)
         return None
 
-    def _address_error(self, method: Any, url: Any) -> str | None:
+    def _url_error(self, method: Any, url: Any) -> str | None:
         if method != "POST":
             return _("the method is {shown}, not POST").format(shown=_shown(method))
-        found = standard_url(url)
-        if found is None:
+        standard = standard_url(url)
+        if standard is None:
             return _("the url {shown} is not served, only {known}").format(
                 shown=_shown(url), known=", ".join(CONTENT_KEYS)
             )
-        self.url = self.url or found
-        if found == self.url:
+        self.url = self.url or standard
+        if standard == self.url:
             return None
         return _("the url is {url}, and that of the lines before {earlier}").format(
             url=url, earlier=self.url

@@ -1,6 +1,6 @@
 """Writes the result file and the error file of the OpenAI Batch API.
 
-(https://platform.openai.com/docs/api-reference/batch/request-output)
+Source: https://platform.openai.com/docs/api-reference/batch/request-output.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _GOOD = range(200, 300)
 
 @dataclass(frozen=True, slots=True)
 class RequestFailure:
-    """Why a request has no reply."""
+    """The error of a request that has no reply."""
 
     code: str
     message: str
@@ -45,24 +45,24 @@ def result_line(
     *,
     salt: str = "",
 ) -> str:
-    """Return one line, with its end, of a result file or an error file.
+    """Returns one line, with its line end, of a result file or an error file.
 
     Args:
         custom_id: The id of the request.
         status: The reply's HTTP status; None when there was no reply.
-        body: The reply's body, the text of a JSON object, which is copied unchanged.
-        error: Why there is no reply.
-        salt: What tells its batch from others, in which the request's id may occur, too.
+        body: The JSON text of the reply's body, which is copied unchanged.
+        error: The error when there is no reply.
+        salt: Identifies the batch, because other batches may use the same `custom_id`.
     """
     response: dict[str, Any] | None = None
     if status is not None:
         response = {
             "status_code": status,
             "request_id": _name("req", salt + custom_id),
-            # Between tokens of JSON a raw line end is legal, and a space means the same.
+            # In JSON a raw line end may stand only between tokens, where a space is equivalent.
             "body": orjson.Fragment((body or "{}").replace("\n", " ").replace("\r", " ")),
         }
-    found = {
+    line = {
         "id": _name("batch_req", salt + custom_id),
         "custom_id": custom_id,
         "response": response,
@@ -70,11 +70,11 @@ def result_line(
         if error
         else None,
     }
-    return orjson.dumps(found).decode() + "\n"
+    return orjson.dumps(line).decode() + "\n"
 
 
 def error_body(message: str) -> str:
-    """Return the body of an OpenAI reply that refuses a request."""
+    """Returns the body of OpenAI's reply to an invalid request."""
     error = {
         "message": replace_surrogates(message),
         "type": "invalid_request_error",
@@ -100,28 +100,28 @@ class ResultsWriter:
         body: str | None,
         error: RequestFailure | None = None,
     ) -> None:
-        """Write the outcome of one request; the arguments are those of `result_line`.
+        """Writes the outcome of one request; the arguments are those of `result_line`.
 
         Raises:
             OutputError: The file cannot be written.
         """
         text = result_line(custom_id, status, body, error, salt=self._salt)
-        good = error is None and status is not None and status in _GOOD
+        succeeded = error is None and status is not None and status in _GOOD
         with as_output_errors(self._path):
-            (self._results if good else self._errors).write(text.encode())
+            (self._results if succeeded else self._errors).write(text.encode())
 
 
 def errors_path(path: Path) -> Path:
-    """Return the default path of the error file: OUT.errors.jsonl for OUT.jsonl."""
+    """Returns the default path of the error file: OUT.errors.jsonl for OUT.jsonl."""
     stem, dot, suffixes = path.name.rpartition(".jsonl" if ".jsonl" in path.name else path.suffix)
     return path.with_name(f"{stem}.errors{dot}{suffixes}")
 
 
 def check_results(path: Path, errors: Path | None = None) -> None:
-    """Check, before any call is spent, whether `open_results` could write both files.
+    """Checks, before any call is spent, whether `open_results` could write both files.
 
     Raises:
-        OutputError: One of them cannot be written, or both are the same.
+        OutputError: One of the files cannot be written, or both are the same.
     """
     beside = errors or errors_path(path)
     for each in (path, beside):
@@ -139,12 +139,15 @@ def check_results(path: Path, errors: Path | None = None) -> None:
 
 @contextmanager
 def open_results(path: Path, errors: Path | None = None, salt: str = "") -> Iterator[ResultsWriter]:
-    """Open both files for the block to write; they appear only when the block succeeds.
+    """Opens both files for the block to write; they appear only when the block succeeds.
 
-    `salt` tells the batch from others.
+    Args:
+        path: The result file.
+        errors: The error file; by default `errors_path` of `path`.
+        salt: Identifies the batch, as in `result_line`.
 
     Raises:
-        OutputError: One of them cannot be written; existing files are left unchanged.
+        OutputError: One of the files cannot be written; existing files are left unchanged.
     """
     beside = errors or errors_path(path)
     check_results(path, beside)
@@ -164,5 +167,5 @@ def _open(path: Path) -> Iterator[BinaryIO]:
 
 
 def _name(prefix: str, custom_id: str) -> str:
-    """Return an id that is the same whenever the request's results are written."""
+    """Returns an id that is stable, so that writing the results again gives the same file."""
     return f"{prefix}_{hashlib.sha256(custom_id.encode()).hexdigest()[:32]}"

@@ -1,4 +1,4 @@
-"""Writes a result file in the format of its suffix; it appears complete or not at all."""
+"""Writes a result file in the format of its suffix, atomically."""
 
 from __future__ import annotations
 
@@ -28,11 +28,12 @@ class OutputWriter:
         self._sink = sink
 
     def write(self, row: str, values: Sequence[CellValue]) -> None:
-        """Write one input row, followed by the values of the added columns.
+        """Writes one input row, followed by the values of the added columns.
 
         Args:
-            row: The text of a JSON object.
-            values: One for each added column, in order; not to be changed afterwards.
+            row: The JSON text of the row.
+            values: The value of each added column, in order. The sequence is kept until it is
+                written, so the caller must not change it.
 
         Raises:
             OutputError: The file cannot be written, or its format cannot hold the row.
@@ -53,16 +54,16 @@ def open_output(
     source: Path | None = None,
     mark: bool | None = None,
 ) -> Iterator[OutputWriter]:
-    """Open a result file for the block to write; it appears only when the block succeeds.
+    """Opens a result file for the block to write; it appears only when the block succeeds.
 
     Args:
-        path: The file; one that exists is replaced and keeps its permissions.
+        path: The file; an existing file is replaced, and its permissions are kept.
         columns: The input's columns, in order.
-        added: The columns that follow them, none of which the input has; first the answer's.
+        added: The added columns, whose names differ from the input's; the first is the answer.
         vectors: Whether the answers are embeddings, that is, JSON lists of numbers. They become
             lists of 32-bit floats in Parquet, and the rows of the matrix in a .npy file.
-        source: The file of the input; a Parquet file's types are kept in another one.
-        mark: Whether a table of text begins with a byte order mark; None: as `source` does.
+        source: The input file. If it and the output are Parquet, its column types are kept.
+        mark: Whether a CSV or TSV file begins with a byte order mark; None means as in `source`.
 
     Raises:
         OutputError: The file cannot be written; an existing file is left unchanged.

@@ -1,4 +1,4 @@
-"""Yields the rows of a checked dataset, each as the text of a JSON object."""
+"""Yields the rows of a checked dataset as JSON text."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from runner.language import _
 
 
 def read_rows(dataset: Dataset, start: int = 0) -> Iterator[str]:
-    """Yield the selected rows from number `start` of them, counted from 0.
+    """Yields the selected rows, starting with row number `start` of the selection, from 0.
 
-    A row of a table has its keys in column order; in a CSV or TSV file all its values are texts. A
-    row of JSON Lines is the line, stripped and otherwise unchanged.
+    A row of a table has its keys in column order; in a CSV or TSV file all values are texts. A row
+    of JSON Lines is the line, stripped and otherwise unchanged.
 
     Raises:
         InputError: A file was modified since it was checked, or cannot be read.
@@ -36,7 +36,7 @@ def read_rows(dataset: Dataset, start: int = 0) -> Iterator[str]:
 
 
 def all_rows(files: Sequence[SourceFile], start: int = 0) -> Iterator[str]:
-    """Yield the rows of all files from number `start`; a file before that is not opened."""
+    """Yields the rows of all files from row `start`; files that end before it are not opened."""
     for file in files:
         if start < file.rows:
             yield from _rows_of(file, start)
@@ -59,7 +59,7 @@ def _rows_of(file: SourceFile, start: int) -> Iterator[str]:
 
 
 def _with_partition(rows: Iterable[str], partition: Sequence[tuple[str, str]]) -> Iterator[str]:
-    """Add the columns that the folders of the file name."""
+    """Adds the partition columns to each row."""
     more = orjson.dumps(dict(partition)).decode()[1:]
     for row in rows:
         yield f"{row[:-1]},{more}"

@@ -41,9 +41,9 @@ from runner.language import _
 
 _ROWS_BETWEEN_REPORTS = 10_000
 _HASH_CHUNK = 1 << 18  # bytes
-_MAGIC = 8  # bytes that tell a file that is no text
-_HEAD = 1 << 12  # bytes that show an encoding of two bytes
-_SAMPLE = 1 << 16  # bytes from which another encoding is guessed
+_MAGIC = 8  # bytes that identify a binary file
+_HEAD = 1 << 12  # bytes in which UTF-16 and UTF-32 are detected
+_SAMPLE = 1 << 16  # bytes from which a multi-byte encoding is guessed
 
 _REMEDIES: dict[Format, str] = {
     "csv": _("put quotes around cells that hold commas, quotes or line ends"),
@@ -54,12 +54,12 @@ _REMEDIES: dict[Format, str] = {
 
 @dataclass(frozen=True, slots=True)
 class FileScan:
-    """What one file contains.
+    """The contents of one file.
 
     Attributes:
-        digest: The SHA-256 of its bytes, in hex; of a compressed text file, of the decompressed
-            bytes.
-        remarks: What was assumed about the file, for the user.
+        digest: The SHA-256, in hex, of the file's bytes; for a compressed text file, of its
+            decompressed bytes.
+        remarks: The assumptions made about the file, for the user.
     """
 
     file: SourceFile
@@ -70,15 +70,15 @@ class FileScan:
 
 @dataclass(frozen=True, slots=True)
 class Requirements:
-    """What a file must satisfy.
+    """The requirements for a file.
 
     Attributes:
         required: The columns that every row must have.
-        options: What the user says about the file's format.
-        row_check: Returns what else is wrong with a row of JSON Lines, or None.
-        begin: Called with a file before its first row is checked; again if it is read again, since
-            it was in another encoding.
-        remedy: What to do about invalid rows; None: the advice for the format.
+        options: The format options that the user gave.
+        row_check: Returns another error in a row of JSON Lines, or None.
+        begin: Called with the path before the first row is checked, and again if the file is read
+            again in another encoding.
+        remedy: The advice about invalid rows; None means the advice for the format.
     """
 
     required: frozenset[str] = frozenset()
@@ -89,12 +89,12 @@ class Requirements:
 
 
 def scan_file(path: Path, requirements: Requirements, report: Callable[[int], None]) -> FileScan:
-    """Read the whole file once.
+    """Reads the whole file once.
 
     Args:
         path: The file.
-        requirements: What it must satisfy.
-        report: Called from time to time with the number of bytes read so far.
+        requirements: The requirements that it must meet.
+        report: Called at intervals with the number of bytes read so far.
 
     Raises:
         InputError: The file cannot be read, has no rows, or has invalid rows.
@@ -114,11 +114,11 @@ def scan_file(path: Path, requirements: Requirements, report: Callable[[int], No
                 raise changed_error(path, _("while it was read"))
         except OSError as error:
             raise unreadable_error(path, error) from error
-    own = tuple(pair for pair in partition if pair[0] not in columns)
-    source = SourceFile(path, scan.type, rows, size, mtime_ns, own)
-    if own:
-        columns = (*columns, *(name for name, _ in own))
-        digest = hashlib.sha256(f"{digest}{own}".encode()).hexdigest()
+    added = tuple(pair for pair in partition if pair[0] not in columns)
+    source = SourceFile(path, scan.type, rows, size, mtime_ns, added)
+    if added:
+        columns = (*columns, *(name for name, _ in added))
+        digest = hashlib.sha256(f"{digest}{added}".encode()).hexdigest()
     return FileScan(source, columns, digest, tuple(scan.remarks))
 
 
@@ -128,11 +128,11 @@ _Result = tuple[tuple[str, ...], int, str]
 
 @dataclass(slots=True)
 class _Scan:
-    """One reading of one file.
+    """One pass over one file.
 
     Attributes:
-        type: The type of the file; its encoding and quotes are found out while it is read.
-        remarks: What was assumed, for the user.
+        type: The type of the file; encoding, quoting and delimiter are detected during the scan.
+        remarks: The assumptions made about the file, for the user.
     """
 
     path: Path
@@ -144,11 +144,11 @@ class _Scan:
     remarks: list[str] = field(default_factory=list)
 
     def run(self) -> _Result:
-        """Read the file in its format."""
+        """Reads the file in its format."""
         return self._scan_text() if self.type.format in TEXTS else self._scan_typed()
 
     def _count(self, rows: Iterable[object], bytes_read: Callable[[int], int]) -> int:
-        """Exhaust `rows` and return their number; `bytes_read` maps that to bytes."""
+        """Exhausts `rows` and returns their number; `bytes_read` maps that to bytes read."""
         count = 0
         for _row in rows:
             count += 1
@@ -157,7 +157,7 @@ class _Scan:
         return count
 
     def _scan_typed(self) -> _Result:
-        """Read a Parquet file or a workbook; the digest is that of the file's bytes."""
+        """Reads a Parquet file, an Arrow file or a workbook; the digest covers the file's bytes."""
         digest = self._hash()
         table = open_table(self.file, self.path, self.type)
         require_columns(self.path, self.requirements.required, table.columns)
@@ -191,7 +191,7 @@ class _Scan:
         if self.type.format == "tsv":
             self.type = replace(self.type, plain=has_plain_quotes(self._lines()))
         if self.type.format == "csv":
-            self._look_for_semicolons()
+            self._detect_semicolons()
         lines = self._lines()
         errors = RowErrors(self.path, self.requirements.remedy or _REMEDIES[self.type.format])
         scan = self._scan_objects if self.type.format == "jsonl" else self._scan_table
@@ -199,11 +199,11 @@ class _Scan:
         errors.raise_if_any()
         return columns, rows, lines.digest
 
-    def _look_for_semicolons(self) -> None:
+    def _detect_semicolons(self) -> None:
         if has_semicolons(self._lines(), self.requirements.required):
             self.type = replace(self.type, semicolons=True)
-            told = _("{name}: read with semicolons between the cells")
-            self.remarks.append(told.format(name=self.path.name))
+            remark = _("{name}: read with semicolons between the cells")
+            self.remarks.append(remark.format(name=self.path.name))
 
     def _lines(self) -> Lines:
         self.file.seek(0)
@@ -211,27 +211,27 @@ class _Scan:
         return Lines(source, self.path, verify=True, inner_marks=self.type.format == "jsonl")
 
     def _refuse_binary(self) -> None:
-        """Refuse a file that is no text, whatever its name says."""
-        found = not_text(self.file.read(_MAGIC)) if self.type.compression is None else None
-        if found:
-            remedy = _("give its name the suffix {found}").format(found=found[1])
-            raise InputError(
-                _("the file is {found}").format(found=found[0]), where=str(self.path), remedy=remedy
-            )
+        """Refuses a binary file whose suffix names a text format."""
+        binary = not_text(self.file.read(_MAGIC)) if self.type.compression is None else None
+        if binary:
+            noun, suffix = binary
+            remedy = _("give its name the suffix {found}").format(found=suffix)
+            what = _("the file is {found}").format(found=noun)
+            raise InputError(what, where=str(self.path), remedy=remedy)
 
     def _head(self) -> bytes:
         self.file.seek(0)
         return decompressed(self.file, self.type.compression, self.path).read(_HEAD)[:_HEAD]
 
     def _sample(self) -> bytes:
-        """Return some of the lines that are not ASCII."""
+        """Returns some of the lines that are not ASCII."""
         self.file.seek(0)
         source = decompressed(self.file, self.type.compression, self.path)
-        found = b""
-        while len(found) < _SAMPLE and (chunk := source.read(_HASH_CHUNK)):
-            found += b"\n".join(line for line in chunk.split(b"\n")[:-1] if not line.isascii())
-            found += chunk.rpartition(b"\n")[2] if len(chunk) < _HASH_CHUNK else b""
-        return found
+        sample = b""
+        while len(sample) < _SAMPLE and (chunk := source.read(_HASH_CHUNK)):
+            sample += b"\n".join(line for line in chunk.split(b"\n")[:-1] if not line.isascii())
+            sample += chunk.rpartition(b"\n")[2] if len(chunk) < _HASH_CHUNK else b""
+        return sample
 
     def _assume(self, encoding: str) -> None:
         self.type = replace(self.type, encoding=encoding)
@@ -242,7 +242,7 @@ class _Scan:
         )
 
     def _scan_table(self, lines: Lines, errors: RowErrors) -> tuple[tuple[str, ...], int]:
-        """Return the columns of a CSV or TSV file, and its number of valid rows."""
+        """Returns the columns of a CSV or TSV file, and its number of valid rows."""
         table = CsvTable(lines, self.type.delimiter, plain=self.type.plain)
         if table.header_error:
             where = f"{self.path}:{table.line}"
@@ -255,18 +255,19 @@ class _Scan:
         return table.columns, self._count(table.validate(errors.add), self._position)
 
     def _scan_objects(self, lines: Lines, errors: RowErrors) -> tuple[tuple[str, ...], int]:
-        """Return the columns of a JSON Lines file, and its number of valid rows."""
+        """Returns the columns of a JSON Lines file, and its number of valid rows."""
         objects = JsonLines(lines)
-        wanted = self.requirements
+        required = self.requirements.required
+        row_check = self.requirements.row_check
         try:
-            valid = objects.validate(errors.add, wanted.required, wanted.row_check)
+            valid = objects.validate(errors.add, required, row_check)
             rows = self._count(valid, self._position)
         except TooManyColumnsError as error:
             what = _("the rows have more than {most:,} different keys").format(most=MAX_COLUMNS)
             remedy = _("put what varies into a list or an object under one key")
             raise InputError(what, where=f"{self.path}:{objects.line}", remedy=remedy) from error
-        if objects.columns and wanted.row_check is None:
-            require_columns(self.path, wanted.required, objects.columns)
+        if objects.columns and row_check is None:
+            require_columns(self.path, required, objects.columns)
         return objects.columns, rows
 
     def _position(self, _rows: int) -> int:

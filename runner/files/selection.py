@@ -1,6 +1,6 @@
-"""Selects rows of a dataset: by conditions, by a sample, by a limit.
+"""Selects rows of a dataset by conditions, a random sample, and a limit.
 
-The same selection always picks the same rows of the same dataset.
+The selection is repeatable: it always picks the same rows of the same dataset.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ class Sample:
     percent: bool
 
     def of(self, matched: int) -> int:
-        """Return the size of the sample of `matched` rows; at least 1 unless there are none."""
-        wanted = round(matched * self.number / 100) if self.percent else int(self.number)
-        return min(matched, max(1, wanted))
+        """Returns the size of the sample of `matched` rows; at least 1 unless there are none."""
+        size = round(matched * self.number / 100) if self.percent else int(self.number)
+        return min(matched, max(1, size))
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The rows that meet every condition; a sample of these; the first `limit` of the sample."""
+    """Filters rows by every condition, then samples the rest, then keeps the first `limit` rows."""
 
     where: tuple[Condition, ...] = ()
     sample: Sample | None = None
@@ -47,13 +47,13 @@ class Selection:
 
     @property
     def canonical(self) -> bytes:
-        """A representation that is equal for equal selections only, to be hashed."""
+        """The bytes that a hash of the selection covers; they differ for different selections."""
         conditions = [(c.column, c.operator, c.values, c.quoted) for c in self.where]
         sample = (self.sample.number, self.sample.percent) if self.sample else None
         return orjson.dumps((conditions, sample, self.limit))
 
     def __str__(self) -> str:
-        """The options that make it: ``--where 'stars >= 4' --limit 20``; empty for every row."""
+        """Returns the options, as in ``--where 'stars >= 4' --limit 20``; empty for every row."""
         words = [word for condition in self.where for word in ("--where", str(condition))]
         if self.sample:
             size = f"{self.sample.number:g}" + "%" * self.sample.percent
@@ -63,22 +63,22 @@ class Selection:
         return shlex.join(words)
 
     def count(self, matched: int) -> int:
-        """Return the number of selected rows when `matched` rows meet the conditions."""
+        """Returns the number of selected rows when `matched` rows meet the conditions."""
         sampled = self.sample.of(matched) if self.sample else matched
         return sampled if self.limit is None else min(sampled, self.limit)
 
     def matching(self, rows: Iterable[str]) -> Iterator[str]:
-        """Yield the rows, each the text of a JSON object, that meet the conditions."""
+        """Yields the rows, given as JSON text, that meet the conditions."""
         for row in rows:
             if not self.where or self._matches(row):
                 yield row
 
     def choose(self, rows: Iterable[str], matched: int) -> Iterator[str]:
-        """Yield the selected rows in their order; `matched` of `rows` meet the conditions."""
-        found = self.matching(rows)
+        """Yields the selected rows in their order; `matched` of `rows` meet the conditions."""
+        selected = self.matching(rows)
         if self.sample:
-            found = _sampled(found, matched, self.sample.of(matched))
-        return islice(found, self.limit)
+            selected = _sampled(selected, matched, self.sample.of(matched))
+        return islice(selected, self.limit)
 
     def _matches(self, row: str) -> bool:
         values = exact_json.loads(row)
@@ -90,10 +90,10 @@ ALL = Selection()
 
 
 def parse_selection(where: Sequence[str], sample: str | None, limit: int | None) -> Selection:
-    """Parse the values of `--where`, `--sample` and `--limit`.
+    """Parses the values of `--where`, `--sample` and `--limit`.
 
     Raises:
-        ConfigError: One of them is invalid.
+        ConfigError: A condition or the sample size is invalid.
     """
     conditions = tuple(map(Condition.parse, where))
     return Selection(conditions, _parse_sample(sample) if sample else None, limit)
@@ -114,7 +114,10 @@ def _parse_sample(text: str) -> Sample:
 
 
 def _sampled(rows: Iterable[str], remaining: int, wanted: int) -> Iterator[str]:
-    """Yield `wanted` of `remaining` rows in order (Knuth, Seminumerical Algorithms, 3.4.2 S)."""
+    """Yields a random sample of `wanted` of the `remaining` rows, in order.
+
+    Source: Knuth, Seminumerical Algorithms, section 3.4.2, algorithm S (selection sampling).
+    """
     draw = Random(0).random  # noqa: S311 - a fixed seed, so that the sample is repeatable
     for row in rows:
         if draw() * remaining < wanted:

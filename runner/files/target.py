@@ -36,7 +36,7 @@ _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 def check_output(path: Path, *, rows: int = 0, vectors: bool | None = None) -> None:
-    """Check, before any call is spent, whether `open_output` could write `path`.
+    """Checks, before any call is spent, whether `open_output` could write `path`.
 
     Args:
         path: The result file.
@@ -44,8 +44,8 @@ def check_output(path: Path, *, rows: int = 0, vectors: bool | None = None) -> N
         vectors: Whether the answers will be embeddings, if that is known.
 
     Raises:
-        OutputError: The suffix is unknown; or the folder or the file cannot be written; or the
-            format cannot hold so many rows, or needs a library that is not installed.
+        OutputError: The suffix is unknown; the folder or the file cannot be written; or the format
+            cannot hold that many rows, or needs a library that is not installed.
     """
     file_type = output_type(path)
     _check_extras(path, file_type)
@@ -69,10 +69,10 @@ def check_output(path: Path, *, rows: int = 0, vectors: bool | None = None) -> N
 
 
 def output_type(path: Path) -> FileType:
-    """Return the type of a result file, by its suffixes.
+    """Returns the type of a result file, from its suffixes.
 
     Raises:
-        OutputError: The suffix is not one of those supported.
+        OutputError: The suffix is not supported.
     """
     if path.suffix.lower() == ".npy":
         return FileType("npy")
@@ -89,10 +89,10 @@ def output_type(path: Path) -> FileType:
 
 
 def _check_extras(path: Path, file_type: FileType) -> None:
-    """Check that the libraries for the file are installed, without importing them.
+    """Checks that the libraries for the file are installed, without importing them.
 
     Raises:
-        OutputError: One of them is not.
+        OutputError: A library is not installed.
     """
     packages: dict[str | None, tuple[Extra, str]] = {
         "parquet": ("parquet", "pyarrow"),
@@ -105,13 +105,13 @@ def _check_extras(path: Path, file_type: FileType) -> None:
 
 
 def real_target(path: Path) -> Path:
-    """Resolve symbolic links, so that writing replaces the file and not the link."""
+    """Resolves symbolic links, so that writing replaces the file and not the link."""
     return Path(os.path.realpath(path))
 
 
 @contextmanager
 def as_output_errors(path: Path) -> Iterator[None]:
-    """Turn an `OSError` in the block into an `OutputError` about `path`."""
+    """Converts an `OSError` or `ValueError` in the block to an `OutputError` about `path`."""
     try:
         yield
     except (OSError, ValueError) as error:  # ValueError: a name that holds a NUL character
@@ -134,13 +134,13 @@ def _check_folder(path: Path, folder: Path) -> None:
     if not os.access(folder, os.W_OK | os.X_OK):
         what = _("the folder {folder} cannot be written").format(folder=folder)
         raise OutputError(what, where=str(path), remedy=_("name a file in another folder"))
-    # Permissions are not enough to know: some folders accept no files from anybody.
+    # Permissions are not sufficient: some folders accept no new files whatever they say.
     with tempfile.TemporaryFile(dir=folder):
         pass
 
 
 def unwritable_error(path: Path, error: OSError | ValueError) -> OutputError:
-    """Return the error for a file that the operating system refuses to write."""
+    """Returns the error for a file that the operating system refuses to write."""
     code = getattr(error, "errno", None)
     if code in _FULL:
         what, remedy = (
@@ -160,13 +160,13 @@ def unwritable_error(path: Path, error: OSError | ValueError) -> OutputError:
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[BinaryIO]:
-    """Open a file for the block to write; it appears at `path` only when the block succeeds.
+    """Opens a file for the block to write; it appears at `path` only when the block succeeds.
 
     The file is written beside `path` and renamed. A file at `path` is replaced, and its permissions
     are kept.
 
     Raises:
-        OutputError: The file cannot be written; what was at `path` is left unchanged.
+        OutputError: The file cannot be written; a file at `path` is left unchanged.
     """
     target = real_target(path)
     part = target.with_name(f".{target.name[:_MAX_STEM]}.{secrets.token_hex(4)}.part")
@@ -177,7 +177,7 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
         with as_output_errors(path):
             _put_in_place(file, part, target)
     finally:
-        with suppress(OSError):  # closing writes what is left, which may fail once more
+        with suppress(OSError):  # close() flushes the buffer, which may fail again
             file.close()
         with suppress(OSError):
             part.unlink(missing_ok=True)
@@ -194,7 +194,7 @@ def _put_in_place(file: BinaryIO, part: Path, target: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make the rename durable, where the system can sync a folder."""
+    """Makes a rename in the folder durable, if the system can sync folders."""
     with suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:

@@ -1,4 +1,4 @@
-"""The ``[answer]`` table of a job file: which replies are valid answers."""
+"""The ``[answer]`` table of a job file, which says which replies are valid answers."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ class AnswerSpec(TomlTable):
             several of them; ``number`` a number; ``json`` JSON that fits `schema`; ``regex``
             text that matches `pattern` as a whole.
         labels: The labels, spelled as they are recorded; at least two.
-        synonyms: By label, other names that models use: ``{ positive = ["pos", "good"] }``.
+        synonyms: Other names that models use for a label: ``{ positive = ["pos", "good"] }``.
         min: The least number; for ``labels``, the least number of labels, 0 by default.
         max: The greatest number; for ``labels``, the greatest number of labels.
         integer: Whether the number must be whole.
-        schema_: A JSON Schema; by default any object or array is valid. A job file gives a file's
-            name, relative to the job file, or a table; kept is its JSON text, the keys in the
-            author's order. Draft 2020-12, unless it says otherwise.
-        pattern: A regular expression of Rust's ``regex`` crate, for the whole answer. Matching
-            takes linear time, so there are no back references and no look-arounds.
-        max_asks: How often a row may be asked in all when replies are invalid.
+        schema_: A JSON Schema, as a table or as the name of a file relative to the job file; it is
+            stored as JSON text with the keys in the author's order. Draft 2020-12, unless
+            ``$schema`` names another. By default any object or array is valid.
+        pattern: A regular expression for the whole answer, in the syntax of Rust's ``regex``
+            crate. Matching takes linear time, so there are no back references and no look-arounds.
+        max_asks: The most times that a row is asked in all when replies are invalid.
     """
 
     kind: AnswerKind = "text"
@@ -117,11 +117,11 @@ class AnswerSpec(TomlTable):
     def _keys_fit_the_kind(self) -> Self:
         for key, kinds in _KINDS_BY_KEY.items():
             if self.kind not in kinds and getattr(self, key) != _default(key):
-                told = _("{key} are only for kind = {known}")
+                message = _("{key} are only for kind = {known}")
                 if key in {"min", "max", "integer", "schema_", "pattern"}:
-                    told = _("{key} is only for kind = {known}")
+                    message = _("{key} is only for kind = {known}")
                 known = _(" or ").join(f'"{kind}"' for kind in kinds)
-                raise problem(told.format(key=key.rstrip("_"), known=known))
+                raise problem(message.format(key=key.rstrip("_"), known=known))
         if self.kind in _KINDS_BY_KEY["labels"] and len(self.labels) < _FEWEST_LABELS:
             raise problem(_('kind = "{kind}" needs at least two labels').format(kind=self.kind))
         if self.kind == "regex" and self.pattern is None:
@@ -149,7 +149,7 @@ def _default(key: str) -> Any:
 
 
 def _check_labels(labels: Iterable[str]) -> dict[str, str]:
-    """Refuse labels that are equal when normalised; return them by their normalised form."""
+    """Returns the labels by their normalised form; refuses two labels with the same form."""
     seen: dict[str, str] = {}
     for label in labels:
         key = _normalised(label)
@@ -164,7 +164,7 @@ def _check_labels(labels: Iterable[str]) -> dict[str, str]:
 
 
 def _check_synonyms(labels: Iterable[str], synonyms: Mapping[str, Iterable[str]]) -> None:
-    """Refuse a synonym that stands for two labels."""
+    """Refuses a synonym that stands for two labels."""
     seen = _check_labels(labels)
     for label, others in synonyms.items():
         if label not in seen.values():

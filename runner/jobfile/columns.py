@@ -1,4 +1,4 @@
-"""Checks that a job file and a dataset fit together, by the names of their columns."""
+"""Checks the column names in a job file against the columns of a dataset."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from runner.language import _, ngettext
 from runner.tomlfile import listed, nearest
 
 _MAX_SHOWN = 30
-# {text}, ${text}, $text, %(text)s, <text> and [text].
+# Placeholders of other template languages: {text}, ${text}, $text, %(text)s, <text> and [text].
 _PLACEHOLDER = re.compile(
     r"(?<!\{)\$?\{(?P<braces>[^{}\n]+)\}(?!\})|\$(?P<dollar>\w+)|%\((?P<percent>[^()\n]+)\)s"
     r"|<(?P<angle>[^<>\n]+)>|(?<!\[)\[(?P<square>[^\[\]\n]+)\](?!\])"
@@ -26,17 +26,17 @@ def check_columns(
     where: str,
     output: OutputSpec,
 ) -> None:
-    """Check that the prompt reads only existing columns, and that the output's names are free.
+    """Checks that the prompt reads existing columns only, and that output names are not taken.
 
     Args:
         prompt_columns: The columns that the prompt reads.
         columns: The columns of the dataset.
         where: The job file, for errors.
-        output: The names that the job file gives to the columns of the output.
+        output: The job file's names for the columns that the output adds.
 
     Raises:
-        JobFileError: The prompt reads a column that the dataset does not have; or the job file
-            gives the name of a column of the dataset to one that is added.
+        JobFileError: The prompt reads a column that the dataset does not have, or an added column
+            has the name of a column of the dataset.
     """
     known = set(map(canonical, columns))
     for key, name in output.given.items():
@@ -57,24 +57,24 @@ def check_columns(
 
 
 def check_prompt_reads(prompt: Prompt, columns: Sequence[str], where: str) -> tuple[str, ...]:
-    """Check that the prompt reads a column, and return remarks about it for the user.
+    """Checks that the prompt reads a column, and returns warnings about it for the user.
 
     Args:
-        prompt: The prompt; one that reads no column gives every row the same answer.
+        prompt: The prompt. If it reads no column, every row gets the same answer.
         columns: The columns of the dataset.
         where: The job file, for errors.
 
     Raises:
         JobFileError: The prompt reads no column, and the job file does not say that it is constant.
     """
-    meant = _placeholders(prompt, columns)
+    placeholders = _placeholders(prompt, columns)
     if prompt.reads_nothing and not prompt.may_be_constant:
         what = _("the prompt reads no column, so every row would get the same answer")
-        advice = ", ".join(f"{_expression(name)} for {found}" for found, name in meant)
+        advice = ", ".join(f"{_expression(name)} for {found}" for found, name in placeholders)
         example = _expression(columns[0]) if columns else "{{ column }}"
         remedy = (
             _("did you mean {advice}?").format(advice=advice)
-            if meant
+            if placeholders
             else _("write {example}, for example").format(example=example)
         )
         allow = _("; or allow it: --constant-prompt, or constant = true in [prompt]")
@@ -83,14 +83,14 @@ def check_prompt_reads(prompt: Prompt, columns: Sequence[str], where: str) -> tu
         _("the prompt has {found}, which is sent as it stands; did you mean {example}?").format(
             found=found, example=_expression(name)
         )
-        for found, name in meant
+        for found, name in placeholders
     )
 
 
 def _placeholders(prompt: Prompt, columns: Sequence[str]) -> list[tuple[str, str]]:
-    """Return what looks like a column in another template language, and the column.
+    """Returns each placeholder of another template language that names a column, with the column.
 
-    A column that the prompt reads is none.
+    Columns that the prompt reads are left out.
     """
     unread = {canonical(name) for name in columns} - (prompt.columns_read or set())
     found = {
@@ -107,8 +107,8 @@ def _expression(column: str) -> str:
 
 
 def _columns(names: Sequence[str]) -> str:
-    told = ngettext("the column {names}", "the columns {names}", len(names))
-    return told.format(names=listed(names))
+    phrase = ngettext("the column {names}", "the columns {names}", len(names))
+    return phrase.format(names=listed(names))
 
 
 def _some(columns: Sequence[str]) -> str:
@@ -119,7 +119,7 @@ def _some(columns: Sequence[str]) -> str:
 
 
 def _advice(unknown: Iterable[str], columns: Sequence[str]) -> str:
-    near = [_reference(found) for name in unknown if (found := _meant(name, columns))]
+    near = [_reference(found) for name in unknown if (found := _closest(name, columns))]
     return (
         _("did you mean {near}?").format(near=", ".join(near))
         if near
@@ -127,12 +127,15 @@ def _advice(unknown: Iterable[str], columns: Sequence[str]) -> str:
     )
 
 
-def _meant(name: str, columns: Sequence[str]) -> str | None:
-    """Return the column with a name close to `name`, or of which `name` is one word."""
-    holding = (each for each in columns if name in re.findall(r"\w+", each) and each != name)
-    return nearest(name, columns) or next(holding, None)
+def _closest(name: str, columns: Sequence[str]) -> str | None:
+    """Returns a column whose name is similar to `name` or has it as a word; None if there is none.
+
+    A similar name is preferred.
+    """
+    containing = (each for each in columns if name in re.findall(r"\w+", each) and each != name)
+    return nearest(name, columns) or next(containing, None)
 
 
 def _reference(column: str) -> str:
-    """Return a column as a template spells it."""
+    """Returns the expression that reads a column, quoted if it is an identifier."""
     return f'"{column}"' if column.isidentifier() else f"""row["{column}"]"""

@@ -13,10 +13,10 @@ _ROLES = ("system", "user", "assistant")
 
 
 def read_conversation(value: Any) -> list[dict[str, Any]]:
-    """Return the messages in a row's value: a list of ``{role, content}``, or its JSON text.
+    """Returns the messages in a value, which is a list of ``{role, content}`` or its JSON text.
 
     Raises:
-        ValueError: The value is anything else; the message is a clause for people.
+        ValueError: The value is not a conversation; the message is a clause for people.
     """
     found = _parsed(value)
     if not isinstance(found, list) or not found:
@@ -28,7 +28,7 @@ def read_conversation(value: Any) -> list[dict[str, Any]]:
 
 
 def _parsed(value: Any) -> Any:
-    """Parse a text; in a text format a list can only be JSON text."""
+    """Parses a value that is text: CSV and other text formats can hold a list only as JSON."""
     try:
         return exact_json.loads(value) if isinstance(value, str) else value
     except orjson.JSONDecodeError:

@@ -1,4 +1,4 @@
-"""Turns examples, which are rows with their answers, into messages."""
+"""Converts few-shot examples, which are rows with their answers, into messages."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def example_turns(
     spec: AnswerSpec,
     question: Callable[[Mapping[str, Any]], Any],
 ) -> list[dict[str, Any]]:
-    """Return each example as a message of the user and one of the assistant.
+    """Returns each example as a message of the user and one of the assistant.
 
     Args:
         examples: JSON objects with the columns that the question reads, and ``answer``.
         places: The place of each example, for errors.
-        spec: The valid answers; that of an example must be one.
+        spec: The valid answers, to which each example's answer must belong.
         question: Returns the content of the user's message for a row.
 
     Raises:
@@ -49,16 +49,16 @@ def _row(text: str, place: str) -> dict[str, Any]:
         row = exact_json.loads(text)
     except orjson.JSONDecodeError as error:
         raise JobFileError(
-            _("this is not JSON ({error})").format(error=error), where=place, remedy=_WANTED
+            _("this is not JSON ({error})").format(error=error), where=place, remedy=_REMEDY
         ) from error
     if not isinstance(row, dict) or row.get(ANSWER) is None:
         raise JobFileError(
-            _('an example needs an "{answer}"').format(answer=ANSWER), where=place, remedy=_WANTED
+            _('an example needs an "{answer}"').format(answer=ANSWER), where=place, remedy=_REMEDY
         )
     return row
 
 
-_WANTED = _('write {"text": "…", "answer": "…"}, with the columns that the user template reads')
+_REMEDY = _('write {"text": "…", "answer": "…"}, with the columns that the user template reads')
 
 
 def _answer(spec: AnswerSpec, value: Any, place: str) -> str:

@@ -1,4 +1,4 @@
-"""Instructions to the model about the answer, in words and as a ``response_format``."""
+"""Tells the model which answers are valid, in words and as a ``response_format``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from runner.jobfile.answer_spec import AnswerSpec
 
 
 def instruction(spec: AnswerSpec) -> str:
-    """Return the line that asks for a valid answer; empty when any text is valid."""
+    """Returns the sentence that asks for a valid answer; empty when any text is valid."""
     choices = " | ".join(spec.labels)
     match spec.kind:
         case "text":
@@ -33,7 +33,7 @@ def instruction(spec: AnswerSpec) -> str:
 
 
 def value_phrase(spec: AnswerSpec) -> str:
-    """Return a phrase for the JSON value that answers one of several items."""
+    """Returns a phrase that describes the JSON value of one answer in a packed reply."""
     match spec.kind:
         case "text":
             return "the answer as a JSON string"
@@ -52,13 +52,13 @@ def value_phrase(spec: AnswerSpec) -> str:
 
 
 def correction(spec: AnswerSpec, reason: str) -> str:
-    """Return the message that asks again after an invalid reply; `reason` may be empty."""
+    """Returns the message that asks again after an invalid reply; `reason` may be empty."""
     refusal = f"That was no valid answer: {reason}." if reason else "That was no valid answer."
     return f"{refusal}\n{instruction(spec) or 'Answer the message above.'}"
 
 
 def pack_instruction(spec: AnswerSpec, count: int) -> str:
-    """Return the message before several items."""
+    """Returns the text that precedes the items of a packed request."""
     return (
         f"Here are {count} items, one JSON object a line. Answer each as if it had been sent alone."
         f"\nReply with one JSON object and nothing else: its keys are the items' numbers, "
@@ -69,12 +69,12 @@ def pack_instruction(spec: AnswerSpec, count: int) -> str:
 def response_format(
     spec: AnswerSpec, supported: Collection[str], *, packed: int = 0
 ) -> dict[str, Any] | None:
-    """Return the ``response_format`` parameter of a request, or None when it has none.
+    """Returns the ``response_format`` parameter of a request, or None when it has none.
 
     Args:
         spec: The valid answers.
         supported: The types that the provider supports: ``json_object``, ``json_schema``.
-        packed: The number of items in the request; 0 when it is about one row.
+        packed: The number of items in the request; 0 when the request is not packed.
     """
     schema = _pack_schema(spec, packed) if packed else _object_schema(spec)
     if schema is not None and "json_schema" in supported:
@@ -84,9 +84,9 @@ def response_format(
 
 
 def _object_schema(spec: AnswerSpec) -> dict[str, Any] | None:
-    """Return the schema of a reply about one row; None if it is not always a JSON object.
+    """Returns the schema of a reply to one row; None if the reply is not always a JSON object.
 
-    Every provider requires an object: a label or a number is its only member.
+    Providers accept only schemas of objects, so a label or a number becomes the only member of one.
     """
     if spec.kind == "json":
         schema = orjson.loads(spec.schema_) if spec.schema_ else {}
@@ -97,7 +97,7 @@ def _object_schema(spec: AnswerSpec) -> dict[str, Any] | None:
 
 
 def is_wrapped(spec: AnswerSpec) -> bool:
-    """Whether an answer that is no JSON becomes the member of an object, where that helps."""
+    """Whether an answer becomes the only member of a JSON object under a ``json_schema``."""
     return spec.kind in {"label", "labels", "number"}
 
 
@@ -118,7 +118,7 @@ def _closed_object(members: dict[str, Any]) -> dict[str, Any]:
 
 
 def _item_schema(spec: AnswerSpec) -> dict[str, Any] | None:
-    """Return the schema of one item's answer; None when it cannot be nested in another schema."""
+    """Returns the schema of one item's answer; None when it cannot be nested in another schema."""
     match spec.kind:
         case "label":
             return {"type": "string", "enum": list(spec.labels)}

@@ -27,7 +27,7 @@ class JobLimits(TomlTable):
     """``[limits]``: when to give up on a row or on the whole batch.
 
     Attributes:
-        max_calls: The most calls that the batch may cost in all; None: no limit.
+        max_calls: The most calls that the batch may make in all; by default there is no limit.
         max_attempts: The most tries of one row when the provider or the network fails.
         timeout_s: The most seconds that one call may take.
     """
@@ -77,7 +77,7 @@ class JobFile(TomlTable):
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Read the output of `to_json`.
+        """Parses the output of `to_json`.
 
         Raises:
             JobFileError: The text is not a job file of this version.
@@ -92,15 +92,15 @@ class JobFile(TomlTable):
             ) from error
 
     def to_json(self) -> str:
-        """Return the canonical JSON text: every default included, keys sorted, no spaces."""
+        """Returns the canonical JSON text: every default included, keys sorted, no spaces."""
         whole = self.model_dump(mode="json", by_alias=True)
         return orjson.dumps(whole, option=orjson.OPT_SORT_KEYS).decode()
 
     def terms(self, models: Sequence[str]) -> str:
-        """The SHA-256, in hex, of everything but the row that an answer depends on.
+        """Returns the SHA-256, in hex, of everything that an answer depends on except the row.
 
-        Rows with equal request keys, asked of `models` on the same terms, ask the same. How rows
-        share calls is not part of the terms: a user who packs differently must not pay again.
+        Two rows with equal request keys and equal terms make the same request. Packing is not part
+        of the terms: a user who packs differently must not pay again.
         """
         terms = {
             "kind": self.job.kind,
@@ -145,5 +145,5 @@ class JobFile(TomlTable):
 
 
 def _is_set(value: Any) -> bool:
-    """Whether a value differs from the default of its key; 0 does."""
+    """Whether a value differs from its key's default; 0 counts as set."""
     return value is not None and value is not False and value not in ([], {})

@@ -11,7 +11,7 @@ from runner.jobfile.text_fields import NonBlank
 from runner.language import _
 from runner.tomlfile import TomlTable, problem
 
-# Texts in one call for embeddings by default; packing them changes no vector.
+# Default number of texts in one embeddings call; packing does not change the vectors.
 EMBEDDINGS_PER_CALL = 16
 
 JobKind = Literal["chat", "embedding", "image", "request"]
@@ -21,25 +21,26 @@ class JobSpec(TomlTable):
     """``[job]``: the batch's name, the models that may answer, and how they are asked.
 
     Attributes:
-        name: What `status` calls it; by default the job file's name.
-        kind: What is asked for: ``chat``, an ``embedding``, an ``image``; or ``request``: the row
-            is a whole request, as in a file for the OpenAI Batch API.
+        name: The batch's name in `status`; by default the job file's name.
+        kind: What each row asks for: ``chat``, ``embedding`` or ``image``; or ``request``, where
+            each row is a whole request, as in a file for the OpenAI Batch API.
         model: The model, as the provider spells it; ``midnight models`` lists them.
-        models: Instead of `model`: several models, the preferred one first; at most 50.
+        models: Several models instead of `model`, the preferred one first; at most 50.
         rotate: ``prefer`` uses the next model when the one before is spent; ``spread`` uses all of
             them at once.
         priority: Batches with a lower number go first; equal ones share.
-        pack: Rows in one call; or ``auto``: as many as fit into `pack_tokens`, at most 50. By
-            default 1, for embeddings 16.
-        pack_tokens: The tokens of rows in one call when `pack` is ``auto``, estimated at four
-            bytes each.
-        check: The share of packed rows that are also asked alone, to measure what packing costs.
+        pack: The number of rows in one call. ``auto`` packs as many as fit into `pack_tokens`, at
+            most 50. The default is 1, for embeddings 16.
+        pack_tokens: The most tokens of rows in one call when `pack` is ``auto``, estimated at
+            four bytes each.
+        check: The share of packed rows that are also asked alone, to measure how packing affects
+            the answers.
         reuse: Whether an answer to the same request in another batch is reused.
         dedupe: Whether equal requests with a temperature, or for several choices, are asked once
             (``kind = "request"``).
         votes: How often each row is asked; several models take turns.
-        gold: The column with the right answers, to which the report compares; no model is shown
-            it.
+        gold: The column with the right answers, with which the report compares the models'
+            answers.
     """
 
     name: NonBlank
@@ -63,7 +64,7 @@ class JobSpec(TomlTable):
 
     @property
     def rows_per_call(self) -> int | Literal["auto"]:
-        """The most rows in one call."""
+        """The most rows in one call, or ``auto``; the default depends on the kind."""
         if self.pack is not None:
             return self.pack
         return EMBEDDINGS_PER_CALL if self.kind == "embedding" else 1
@@ -102,13 +103,13 @@ class ImageSpec(TomlTable):
     """``[images]``: the images that are sent, and those that are generated.
 
     Attributes:
-        folder: Where generated images are stored, relative to where you stand. By default the
-            job's name with ``-images``, beside the results or where you stand.
-        max_bytes: The largest image, in bytes, that is sent or stored.
-        longest_side: The most pixels of a side of an image that is sent; larger ones are resized,
-            which needs ``midnight-runner[vision]``. By default none is resized.
-        inside_folder: Whether images of the dataset's folder alone are sent, and none from
-            elsewhere on this machine; so it always is for what is handed in by a browser.
+        folder: The folder for generated images, relative to the working directory. By default the
+            job's name with ``-images``, beside the results or in the working directory.
+        max_bytes: The size limit, in bytes, of an image that is sent or stored.
+        longest_side: The most pixels on either side of an image that is sent; larger ones are
+            resized, which needs ``midnight-runner[vision]``. By default none is resized.
+        inside_folder: Whether image files are sent only from the dataset's folder. This is always
+            so for jobs that are submitted through a browser.
     """
 
     folder: NonBlank | None = None

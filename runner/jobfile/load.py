@@ -1,4 +1,4 @@
-"""Loads a job file, with the files that it names, or raises one clear error."""
+"""Loads a job file and the files that it names, or raises one clear error."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ _JOB_FILE = TomlFile(
     remedy=_("correct them, or start from a ready job file (midnight init)"),
 )
 
-# Where a job file may name a file.
+# The keys of a job file whose value may be a file name.
 _FILES = (("answer", "schema"), ("prompt", "examples"))
 
 
 def load(path: Path, *, inside_folder: bool = False) -> JobFile:
-    """Read and validate the job file at `path`; its stem is the job's default name.
+    """Reads and validates the job file at `path`; its stem is the job's default name.
 
     Args:
         path: The file.
-        inside_folder: Whether the files that it names have to be in its folder.
+        inside_folder: Whether the files that it names must be in its folder.
 
     Raises:
         JobFileError: The file cannot be read, is not TOML, or is not a valid job file.
@@ -41,13 +41,14 @@ def load(path: Path, *, inside_folder: bool = False) -> JobFile:
 def parse(
     text: str, where: str, folder: Path | None = None, *, inside_folder: bool = False
 ) -> JobFile:
-    """Validate the text of a job file.
+    """Validates the text of a job file.
 
     Args:
         text: TOML.
-        where: Names the file in errors; its stem is the job's default name.
-        folder: The folder of the files that it names; None: it cannot name any.
-        inside_folder: Whether these files have to be in it.
+        where: The file's name in errors; its stem is the job's default name.
+        folder: The folder in which relative paths start; None means that the job file may name no
+            file.
+        inside_folder: Whether the files that it names must be in `folder`.
 
     Raises:
         JobFileError: The text is not TOML, or is not a valid job file.
@@ -65,12 +66,12 @@ def parse(
 
 
 def build(tables: dict[str, Any], where: str, places: Sequence[str] = ()) -> JobFile:
-    """Validate a job file that is given as its tables.
+    """Validates a job file that is given as its tables.
 
     Args:
-        tables: By name, each a mapping of its keys.
-        where: Names the file in errors.
-        places: The place of each example, for errors.
+        tables: The TOML tables by name.
+        where: The file's name in errors.
+        places: The place of each example, for errors; see `Prompt`.
 
     Raises:
         JobFileError: The tables are not a valid job file.
@@ -82,7 +83,7 @@ def build(tables: dict[str, Any], where: str, places: Sequence[str] = ()) -> Job
 
 
 def _check_inside(tables: dict[str, Any], folder: Path, where: str) -> None:
-    """Check that the files that a job file names are in its folder.
+    """Checks that the files that a job file names are in its folder.
 
     Raises:
         JobFileError: One is elsewhere.
@@ -99,13 +100,13 @@ def _check_inside(tables: dict[str, Any], folder: Path, where: str) -> None:
 
 
 def _is_inside(folder: Path, name: str) -> bool:
-    with suppress(ValueError, OSError):  # it cannot be read either, which is told then
+    with suppress(ValueError, OSError):  # such a file cannot be read: `_read` reports that
         return (folder / name).resolve().is_relative_to(folder.resolve())
     return True
 
 
 def _include_files(tables: dict[str, Any], folder: Path, where: str) -> list[str]:
-    """Replace the names of files by the files' contents, so that a stored job file needs no other.
+    """Replaces file names by the files' contents, so that a stored job file needs no other file.
 
     Args:
         tables: The tables of the job file, not validated; changed in place.
@@ -113,7 +114,7 @@ def _include_files(tables: dict[str, Any], folder: Path, where: str) -> list[str
         where: The job file, for errors.
 
     Returns:
-        The place of each example, if they are in a file.
+        The path and line of each example, if the examples are in a file.
 
     Raises:
         JobFileError: A file cannot be read.
@@ -131,10 +132,10 @@ def _include_files(tables: dict[str, Any], folder: Path, where: str) -> list[str
 
 
 def _read(folder: Path, name: str, where: str) -> str:
-    """Return the text of the file `name`.
+    """Returns the text of the file `name`.
 
     Raises:
-        JobFileError: It cannot be read, or is not UTF-8 text.
+        JobFileError: The file cannot be read, or is not UTF-8 text.
     """
     try:
         return (folder / name).read_text(encoding="utf-8-sig")

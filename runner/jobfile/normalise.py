@@ -1,21 +1,21 @@
-"""Normalises texts, so that two spellings of the same label compare equal."""
+"""Normalises text (Unicode NFKC, case folding), so that spellings of the same label are equal."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 
-# Soft hyphens, joiners, directions of writing, and variants of an emoji.
+# Soft hyphens, zero-width joiners, bidirectional controls and variation selectors.
 _INVISIBLE = dict.fromkeys(
     map(ord, "\u00ad\u061c\u200b\u200c\u200d\u200e\u200f\u2060\ufe0e\ufe0f\ufeff")
 ) | dict.fromkeys((*range(0x202A, 0x202F), *range(0x2066, 0x206A)))
-_BREAKING = frozenset({"Cc", "Cs", "Zl", "Zp"})  # categories of what is no part of a line
+_BREAKING = frozenset({"Cc", "Cs", "Zl", "Zp"})  # categories that a line must not contain
 _SEPARATORS = re.compile(r"(?<=\w)[\s_,.'\u2019/\u2010-\u2015-]+(?=\w)")
 _UNDERSCORES = re.compile(r"_+")
 
 
 def normalise(text: str) -> str:
-    """Remove differences of case, width, white space and the encoding of accents."""
+    """Removes differences of case, width, white space and the encoding of accents."""
     if text.isascii():  # NFKC changes nothing, and no character is invisible
         return " ".join(text.lower().split())
     plain = unicodedata.normalize("NFKC", text.translate(_INVISIBLE)).casefold()
@@ -23,12 +23,12 @@ def normalise(text: str) -> str:
 
 
 def is_one_line(text: str) -> bool:
-    """Whether a text is one line, as a language writes it: joiners and odd spaces included."""
+    """Whether a text is one line; zero-width joiners and unusual spaces are allowed."""
     return text.isprintable() or _BREAKING.isdisjoint(map(unicodedata.category, text))
 
 
 def strip_separators(normalised: str) -> str:
-    """Remove the separators between the words of a normalised text.
+    """Removes the separators between the words of a normalised text.
 
     ``very-positive``, ``very_positive`` and ``very positive`` become equal. Between digits a
     separator is significant (``1.5`` is not ``15``), so a text with a digit keeps a space there.

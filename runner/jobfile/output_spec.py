@@ -1,4 +1,4 @@
-"""The ``[output]`` table of a job file: what the columns that the output adds are called."""
+"""The ``[output]`` table of a job file: the names of the columns that the output adds."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from runner.language import _
 from runner.tomlfile import TomlTable, problem
 
 PREFIX = "midnight_"
-"""Before the name of an added column that the dataset has, too."""
+"""The prefix of an added column whose name the dataset already has."""
 
 
 class OutputSpec(TomlTable):
@@ -21,20 +21,20 @@ class OutputSpec(TomlTable):
 
     Attributes:
         answer: The answer.
-        model: The model that gave it.
-        state: What has become of the row.
+        model: The model that gave the answer.
+        state: The state of the row's job.
         error: Why there is no answer.
         agreement: The share of the votes that agree.
         review: Whether a person should look at the row.
-        account: The account whose allowance the answer cost.
+        account: The account that was charged for the call.
         call: The number of the call.
         reused: Whether the answer is another row's.
-        reply: What the model said.
-        reviewed_by: The person who has reviewed the row.
-        reviewed_at: When that was.
-        model_answer: The answer of the model, whatever a person has answered.
-        bom: Whether a CSV or TSV file begins with a byte order mark, without which Excel shows
-            texts beyond English wrong; unset: as the dataset does.
+        reply: The text of the model's reply.
+        reviewed_by: The person who reviewed the row.
+        reviewed_at: The time of the review.
+        model_answer: The model's answer, also where a reviewer has replaced it.
+        bom: Whether a CSV or TSV file begins with a byte order mark, which Excel needs to show
+            non-ASCII text correctly. By default as in the dataset.
     """
 
     answer: NonBlank | None = None
@@ -61,13 +61,13 @@ class OutputSpec(TomlTable):
 
     @property
     def given(self) -> dict[str, str]:
-        """The columns that get another name, with that name."""
+        """The names that the job file gives, by the column's own name."""
         return {key: name for key, name in self if isinstance(name, str)}
 
     def names(self, added: Sequence[str], columns: Sequence[str]) -> tuple[str, ...]:
-        """Return what the columns `added` are called beside the dataset's `columns`.
+        """Returns the names of the columns `added` beside the dataset's `columns`.
 
-        A name that the dataset has, and that the job file does not give, gets the prefix.
+        The job file's name is used as given. Another name that is taken gets `PREFIX`.
         """
         given = self.given
         taken = {*map(canonical, columns), *map(canonical, given.values())}
@@ -75,8 +75,8 @@ class OutputSpec(TomlTable):
 
 
 def _free(name: str, taken: set[str]) -> str:
-    found, number = name, 1
-    while found in taken:
-        found = f"{PREFIX}{name}" + (f"_{number}" if number > 1 else "")
+    candidate, number = name, 1
+    while candidate in taken:
+        candidate = f"{PREFIX}{name}" + (f"_{number}" if number > 1 else "")
         number += 1
-    return found
+    return candidate

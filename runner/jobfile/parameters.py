@@ -1,6 +1,6 @@
 """Validates the request parameters that a job file passes through to the API.
 
-Every value that JSON can carry is accepted; parameters that the program sets itself are refused.
+All JSON values are accepted; parameters that the program sets itself are refused.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _REFUSED = {
 
 
 def check_parameters(parameters: Mapping[str, Any]) -> None:
-    """Refuse parameters that the program sets itself, and values that JSON cannot carry.
+    """Refuses parameters that the program sets itself, and values that are not valid JSON.
 
     Raises:
         PydanticCustomError: A parameter cannot be passed through.

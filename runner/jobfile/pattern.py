@@ -17,7 +17,7 @@ _ADVICE = _("write it without look-arounds (?=…) and back references \\1, whic
 
 
 def check_pattern(pattern: str) -> None:
-    """Refuse a text that is not a regular expression of one line.
+    """Refuses a text that is not a regular expression of one line.
 
     Raises:
         PydanticCustomError: The pattern is invalid; the message shows where.
@@ -25,7 +25,7 @@ def check_pattern(pattern: str) -> None:
     if not pattern or not pattern.isprintable():
         raise problem(_("a pattern must be one line of printable text"))
     try:
-        _searcher(pattern)  # alone too: inside the brackets of _matcher "a)|(b" would be valid
+        _searcher(pattern)  # bare as well: "a)|(b" would be valid inside the group of _matcher
         _matcher(pattern)
     except SchemaError as error:
         reason = str(error).strip().rsplit("error: ", 1)[-1]

@@ -1,6 +1,6 @@
-"""Makes the messages of one request from a row, or from several rows.
+"""Builds the chat messages of a request from one row, or from several rows.
 
-Messages are the plain dictionaries that every chat API accepts.
+Messages are the plain dictionaries of OpenAI's chat API.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from runner.jobfile.job_file import JobFile
 from runner.jobfile.render import Templates
 from runner.jobfile.template import Row
 
-_MAX_REPLY = 2_000  # characters of an invalid reply that the model is shown
+_MAX_REPLY = 2_000  # characters of an invalid reply that are sent back to the model
 _quoted = json.JSONEncoder(ensure_ascii=False).encode
 
 Message = dict[str, Any]
@@ -27,11 +27,11 @@ Message = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class InvalidReply:
-    """A reply that was not a valid answer, which the model is shown when it is asked again.
+    """A reply that was not a valid answer; it is shown to the model when the row is asked again.
 
     Attributes:
         reply: The text of the reply; empty when it is not known.
-        reason: Why it is invalid, as a clause; empty when that is not known.
+        reason: Why the reply is invalid, as a clause; empty when that is not known.
     """
 
     reply: str = ""
@@ -39,16 +39,16 @@ class InvalidReply:
 
 
 class Prompt:
-    """The messages of a job file; its templates are compiled once and rendered for every row.
+    """Renders the messages of a job file for each row; the templates are compiled once.
 
     Args:
         jobfile: The job file.
-        places: The place of each example, for errors; by default its number.
+        places: The place of each example, for errors; by default its number in the job file.
 
     Attributes:
         required_columns: The columns that every row must have.
         columns_read: The columns that the messages depend on. Rows in which these are equal have
-            equal messages. None: the messages may depend on every column.
+            equal messages. None means that the messages may depend on every column.
         sources: The texts of the templates.
         shared_system: Whether the system message is the same for all rows.
 
@@ -68,11 +68,11 @@ class Prompt:
         ]
         self._examples = example_turns(examples, places or numbered, self._answer, self._content)
         self.shared_system = self._templates.is_constant("system")
-        conversation = self._prompt.conversation
-        held = frozenset({column_names.canonical(conversation)} if conversation else ())
+        column = self._prompt.conversation
+        conversation = frozenset({column_names.canonical(column)} if column else ())
         read = self._templates.columns_read()
-        self.required_columns: frozenset[str] = self._templates.required | held
-        self.columns_read: frozenset[str] | None = None if read is None else read | held
+        self.required_columns: frozenset[str] = self._templates.required | conversation
+        self.columns_read: frozenset[str] | None = None if read is None else read | conversation
 
     @property
     def reads_nothing(self) -> bool:
@@ -86,7 +86,7 @@ class Prompt:
 
     @property
     def unpackable(self) -> str | None:
-        """Why several rows cannot be asked in one request, as a clause; None when they can."""
+        """The reason, as a clause, why rows cannot share a request; None when they can."""
         if not self.shared_system:
             return "the system message reads the row"
         if self._prompt.user is None:
@@ -94,22 +94,22 @@ class Prompt:
         return "[prompt] has images" if self._prompt.image_templates else None
 
     def messages(self, row: Row, invalid_replies: Sequence[InvalidReply] = ()) -> list[Message]:
-        """Return the chat messages for one row.
+        """Returns the chat messages for one row.
 
         Args:
-            row: The row's values by column; each is a variable, and all of them are ``row``.
-            invalid_replies: The replies to the same question so far, in order.
+            row: The row's values by column. Each is a variable; ``row`` is the whole mapping.
+            invalid_replies: The invalid replies to the same row so far, in order.
 
         Raises:
             JobFileError: The row lacks a column, or a template fails on it, or a message is blank.
         """
         messages = [*self._system(row), *self._examples, *self._question(row)]
-        for one in invalid_replies:
-            messages += self._correction(one)
+        for invalid in invalid_replies:
+            messages += self._correction(invalid)
         return messages
 
     def text(self, row: Row) -> str:
-        """Return the user's text for one row, for jobs that are not chats.
+        """Returns the user's text for one row, for jobs that are not chats.
 
         Raises:
             JobFileError: As `messages`.
@@ -117,7 +117,7 @@ class Prompt:
         return self._templates.render_nonblank("user", row)
 
     def images(self, row: Row) -> list[str]:
-        """Return the URLs and paths of the row's images.
+        """Returns the URLs and paths of the row's images.
 
         Raises:
             JobFileError: As `messages`.
@@ -127,10 +127,10 @@ class Prompt:
         return [url for url in urls if url]
 
     def pack_messages(self, questions: Sequence[Sequence[Message]]) -> list[Message]:
-        """Return the chat messages that ask several questions at once, each given by its messages.
+        """Returns the chat messages that ask several questions at once, each given by its messages.
 
-        Each row is one line, a JSON object, so that no text in it can pass for another row, or for
-        an instruction. Replies to a question so far are left out.
+        Each row is one line, a JSON object, so that no text in it can pass for another row or for
+        an instruction. Earlier invalid replies to a question are left out.
         """
         before = [*self._system({}), *self._examples]
         texts = [messages[len(before)]["content"] for messages in questions]
@@ -191,7 +191,7 @@ class Prompt:
 
 
 def _sources(jobfile: JobFile) -> dict[str, str]:
-    """Return the texts of the templates by their place."""
+    """Returns the template texts by their place in ``[prompt]``."""
     prompt = jobfile.prompt
     sources = {"system": prompt.system, "user": prompt.user}
     sources |= {_turn(number): turn.content for number, turn in enumerate(prompt.turns, 1)}

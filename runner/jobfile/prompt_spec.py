@@ -12,11 +12,11 @@ from runner.language import _
 from runner.tomlfile import TomlTable, problem
 
 ANSWER = "answer"
-"""The key of an example that holds its answer."""
+"""The key of an example's answer."""
 
 
 def _example(value: Any) -> Any:
-    """Convert an example that is a table to JSON text, its columns in the order given."""
+    """Converts an example that is a TOML table to JSON text; its columns keep their order."""
     if not isinstance(value, dict):
         return value
     if value.get(ANSWER) is None:
@@ -32,7 +32,7 @@ Role = Literal["system", "user", "assistant"]
 
 
 class TurnSpec(TomlTable):
-    """``[[prompt.turns]]``: one message of several.
+    """``[[prompt.turns]]``: one of several messages.
 
     Attributes:
         role: The role of the message.
@@ -47,17 +47,17 @@ class PromptSpec(TomlTable):
     """``[prompt]``: the Jinja2 templates of the messages; a row's columns are the variables.
 
     Attributes:
-        system: The system message, which the model is told first.
+        system: The system message, which comes first.
         user: The user's message; for embeddings and images, the text itself.
-        turns: Instead of `user`: several messages, each with a ``role`` and its ``content``, of
-            which the last is the user's.
-        conversation: Instead of `user`: the column that holds the messages, a list of
-            ``{role, content}``.
-        examples: Rows with their answers, which precede each question: a file of JSON Lines, or a
-            list of tables. Each has the columns that `user` reads, and ``answer``; kept is its
-            JSON text.
-        image: The template of the URL or path of an image that goes with the question.
-        images: Instead of `image`: several such; one that is blank for a row is left out.
+        turns: Several messages instead of `user`, each with its ``role`` and ``content``; the last
+            one is the user's.
+        conversation: The column that holds the messages, a list of ``{role, content}``; it
+            replaces `user`.
+        examples: Few-shot examples, sent before each question: a JSON Lines file or a list of
+            tables. Each has the columns that `user` reads, and ``answer``. Stored as JSON text.
+        image: The template of the URL or path of an image that is sent with the question.
+        images: Several such templates instead of `image`; an image that is blank for a row is left
+            out.
         constant: Whether the messages may be the same for all rows, as with
             ``--constant-prompt``.
     """
@@ -78,7 +78,7 @@ class PromptSpec(TomlTable):
 
     @property
     def has_more_than_user(self) -> bool:
-        """Whether there is a message or an image beside `user`."""
+        """Whether a key other than `user` and `constant` is given."""
         return any(value for name, value in self if name not in {"user", "constant"})
 
     @model_validator(mode="after")
@@ -88,8 +88,8 @@ class PromptSpec(TomlTable):
         if not given:
             raise problem(_("needs a user message"), _('write user = "… {{ column }} …"'))
         if len(given) > 1:
-            told = _("has both {first} and {second}").format(first=given[0], second=given[1])
-            raise problem(told, _("keep one of them"))
+            message = _("has both {first} and {second}").format(first=given[0], second=given[1])
+            raise problem(message, _("keep one of them"))
         return self
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""Renders the templates of ``[prompt]`` for a row, and turns failures into `JobFileError`."""
+"""Renders the templates of ``[prompt]`` for a row, and converts failures to `JobFileError`."""
 
 from __future__ import annotations
 
@@ -19,36 +19,36 @@ class Templates:
     """The templates of one job file, by their place in ``[prompt]``.
 
     Attributes:
-        required: The columns that every row must have; see `CompiledTemplate`.
+        required: The columns that every row must have, as in `CompiledTemplate`.
     """
 
     def __init__(self, name: str, sources: Mapping[str, str]) -> None:
         self._name = name
         self._templates = {place: compile_template(text) for place, text in sources.items()}
         templates = self._templates.values()
-        self.required: frozenset[str] = frozenset().union(*(one.required for one in templates))
+        self.required: frozenset[str] = frozenset().union(*(each.required for each in templates))
 
     def __contains__(self, place: str) -> bool:
         return place in self._templates
 
     def is_constant(self, place: str) -> bool:
-        """Whether the text at `place`, if there is any, is the same for all rows."""
+        """Whether the text at `place` is the same for all rows, or there is none."""
         return place not in self._templates or self._templates[place].is_constant
 
     def columns_read(self) -> frozenset[str] | None:
-        """The columns that the texts depend on; None: perhaps on every one."""
-        found: set[str] = set()
+        """Returns the columns that the texts depend on; None if that may be every column."""
+        columns: set[str] = set()
         for template in self._templates.values():
             if template.columns_read is None:
                 return None
-            found |= template.columns_read
-        return frozenset(found)
+            columns |= template.columns_read
+        return frozenset(columns)
 
     def render(self, place: str, row: Row) -> str:
-        """Return the text at `place` for a row.
+        """Returns the text at `place` for a row.
 
         Raises:
-            JobFileError: The row lacks a column, or the template fails on it.
+            JobFileError: The row lacks a column, or the template fails on the row.
         """
         try:
             return self._templates[place].render(row)
@@ -65,10 +65,10 @@ class Templates:
             raise self.error(place, what, "make it fit the row's values") from error
 
     def render_nonblank(self, place: str, row: Row) -> str:
-        """Do what `render` does, and refuse a text that is blank.
+        """Does the same as `render`, but refuses a blank text.
 
         Raises:
-            JobFileError: As `render`; or the text is blank.
+            JobFileError: The same as `render`, or the text is blank.
         """
         text = self.render(place, row)
         if not text or text.isspace():
@@ -76,18 +76,18 @@ class Templates:
         return text
 
     def error(self, place: str, what: str, remedy: str) -> JobFileError:
-        """Return the error about the template at `place`."""
+        """Returns the error about the template at `place`."""
         return JobFileError(what, where=f"{self._name}: [prompt] {place}", remedy=remedy)
 
     def _undefined(self, place: str, row: Row, message: str) -> JobFileError:
-        found = _UNDEFINED.match(message)
+        undefined = _UNDEFINED.match(message)
         if (key := _KEY.match(message)) and _is_method(key["name"]):
             name = key["name"]
             what = f'the template uses a value that does not exist: there is no key "{name}"'
             return self.error(place, what, f"name a key that exists, or call the method: {name}()")
-        if found and found["name"] not in row:
-            what = f'the row has no column "{found["name"]}"'
-            remedy = f'write {{{{ row.get("{found["name"]}", "") }}}} if some rows may lack it'
+        if undefined and (name := undefined["name"]) not in row:
+            what = f'the row has no column "{name}"'
+            remedy = f'write {{{{ row.get("{name}", "") }}}} if some rows may lack it'
             return self.error(place, what, remedy)
         what = f"the template uses a value that does not exist: {message}"
         return self.error(place, what, "make it fit the row's values")

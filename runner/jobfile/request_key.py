@@ -1,4 +1,4 @@
-"""Computes a key for what is asked of a row, without rendering its prompt.
+"""Computes the deduplication key of a row's request without rendering its prompt.
 
 The key covers the values of the columns that the templates read. Everything else that an answer
 depends on is the same for all rows of a job, and is covered by `JobFile.terms`.
@@ -21,21 +21,21 @@ from runner.jobfile.request_url import standard_url
 KEY_BYTES = 16
 
 ImageIdentity = Callable[[str], str]
-"""Returns a text that differs between different images, given an image's URL or path."""
+"""Given an image's URL or path, returns a text that differs between different images."""
 
 
 class RequestKeys:
-    """The keys of the rows of one job: rows that ask the same have the same key.
+    """Computes the keys of the rows of one job: rows with equal keys make equal requests.
 
     When the columns that a template reads are not known without rendering, the key covers all of
-    them. Rows may differ in a column that is read and still have the same messages, for example
-    when a filter removes the difference; their keys differ.
+    them. Rows with the same messages may have different keys, for example when a filter removes
+    the difference between their values.
 
     Args:
         jobfile: The job file.
         prompt: Its templates, compiled.
-        image_identity: Identifies the images that a row names; a file may change while its path
-            stays the same. None: by their paths.
+        image_identity: Identifies the images that a row names, because a file may change while its
+            path stays the same. None identifies them by their paths.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class RequestKeys:
         self._image_identity = image_identity if jobfile.prompt.image_templates else None
 
     def of(self, row: str) -> bytes:
-        """Return the key of a row, given as the text of a JSON object; `KEY_BYTES` long."""
+        """Returns the key, of `KEY_BYTES` bytes, of a row that is given as JSON text."""
         values: dict[str, Any] = exact_json.loads(row)
         if self._is_request:
             content = [standard_url(values["url"]), values["body"]]
@@ -64,7 +64,7 @@ class RequestKeys:
         return hashlib.blake2b(data, digest_size=KEY_BYTES).digest()
 
     def _read(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return the values of the columns that are read; a column that is missing is left out."""
+        """Returns the values of the columns that the prompt reads; missing columns are left out."""
         if self._columns is None:
             return values
         if not self._are_ascii:
@@ -79,7 +79,7 @@ class RequestKeys:
 
 
 def _is_sampled(body: Mapping[str, Any]) -> bool:
-    """Whether whoever asks for the same twice expects two answers (the best of n)."""
+    """Whether equal requests are expected to have different answers: temperature > 0 or n > 1."""
     return any(
         isinstance(value := body.get(key), int | float) and value > least
         for key, least in (("temperature", 0), ("n", 1))

@@ -1,4 +1,4 @@
-"""The addresses of requests in files made for a Batch API, as each house spells them."""
+"""The URLs of requests in files for a Batch API, which each vendor spells differently."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Url = Literal[
     "/v1/completions",
 ]
 
-# The last of them ends as the first does.
+# The order matters: "/v1/chat/completions" also ends with the last one's "/completions".
 URLS: tuple[Url, ...] = (
     "/v1/chat/completions",
     "/v1/embeddings",
@@ -21,17 +21,18 @@ URLS: tuple[Url, ...] = (
     "/v1/responses",
     "/v1/completions",
 )
-"""OpenAI's spelling of the addresses that are served."""
+"""The supported URLs, in OpenAI's spelling."""
 
 
 def standard_url(url: Any) -> Url | None:
-    """Return OpenAI's spelling of an address, or None when it is not served.
+    """Returns OpenAI's spelling of a URL, or None when it is not supported.
 
-    Azure leaves out the version, Zhipu has version 4, and some tools write the whole URL of a host.
+    Azure leaves out the version, Zhipu writes version 4, and some tools write a full URL with the
+    host.
     """
     try:
         path = urlsplit(url).path if isinstance(url, str) else ""
     except ValueError:  # as in http://[
         return None
     path = path.rstrip("/")
-    return next((one for one in URLS if path.endswith(one.removeprefix("/v1"))), None)
+    return next((known for known in URLS if path.endswith(known.removeprefix("/v1"))), None)

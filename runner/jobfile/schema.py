@@ -1,7 +1,7 @@
 """Validates JSON Schemas, and values against them.
 
-Nothing is fetched: a schema may refer only to itself. Somebody else may have written it: how many
-steps a validation takes is bounded.
+Schemas may come from untrusted authors. A schema may refer only to itself, so that nothing is
+fetched, and the number of steps of a validation is bounded.
 """
 
 from __future__ import annotations
@@ -21,21 +21,24 @@ if TYPE_CHECKING:
     from jsonschema.protocols import Validator
 
 _NAME_A_FILE = _('write a table, or name a file: schema = "schema.json"')
-_DATA = frozenset({"const", "enum", "default", "examples", "example"})
-_NAMED = frozenset({"properties", "$defs", "definitions", "dependentSchemas"})
-_LEAST = ("minItems", "minLength", "minProperties", "minContains")
-_MOST_WANTED = 1_000_000  # characters or items that a reply has to have
-_MOST_SUBSCHEMAS = 5_000
-_LONGEST = 1_000_000  # characters of a schema
+_DATA_KEYWORDS = frozenset({"const", "enum", "default", "examples", "example"})
+_MAPPING_KEYWORDS = frozenset({"properties", "$defs", "definitions", "dependentSchemas"})
+_MINIMUM_KEYWORDS = ("minItems", "minLength", "minProperties", "minContains")
+_MAX_MINIMUM = 1_000_000  # characters or items that a schema may require
+_MAX_SUBSCHEMAS = 5_000
+_MAX_LENGTH = 1_000_000  # characters of a schema
 _STEPS = 50_000
-"""Keywords that every validation may apply, however often the schema refers to the same part."""
-_STEPS_FOR_EACH_VALUE = 50
+"""The number of keywords that one validation may apply, which bounds nested references."""
+_STEPS_PER_VALUE = 50  # granted besides for each JSON value in a large document
 _PROBES: tuple[Any, ...] = (None, True, 0, "", [], {})
-_SHOWN = 200
+_MAX_SHOWN = 200  # characters of an error message
 
 
 def schema_text(schema: Any) -> Any:
-    """Convert a schema, a table or JSON text, to compact JSON text; its keys keep their order."""
+    """Converts a schema, given as a table or JSON text, to compact JSON text in the same key order.
+
+    Anything else is returned unchanged, for `check_schema` to refuse.
+    """
     try:
         table = orjson.loads(schema) if isinstance(schema, str) else schema
         return orjson.dumps(table).decode() if isinstance(table, dict) else schema
@@ -46,7 +49,7 @@ def schema_text(schema: Any) -> Any:
 
 
 def check_schema(text: str) -> None:
-    """Refuse a schema that cannot be used for validation.
+    """Refuses a schema that cannot be used for validation.
 
     Raises:
         PydanticCustomError: The text is not a JSON object, not a JSON Schema, or refers to another
@@ -62,7 +65,7 @@ def check_schema(text: str) -> None:
 
 
 def schema_error(text: str, value: Any) -> str | None:
-    """Return why `value` does not fit the schema `text`, as a clause; None when it fits."""
+    """Returns why `value` does not fit the schema `text`, as a clause; None when it does."""
     from jsonschema.exceptions import best_match  # noqa: PLC0415 - only for JSON answers
 
     try:
@@ -75,7 +78,7 @@ def schema_error(text: str, value: Any) -> str | None:
         return None
     place = "".join(f"[{part!r}]" for part in error.absolute_path)
     message = " ".join(error.message.split())
-    shown = message if len(message) <= _SHOWN else f"{message[:_SHOWN]}…"
+    shown = message if len(message) <= _MAX_SHOWN else f"{message[:_MAX_SHOWN]}…"
     return _("at {place}: {shown}").format(place=place, shown=shown) if place else shown
 
 
@@ -106,21 +109,21 @@ def _check_keywords(schema: dict[str, Any]) -> None:
 
 
 def _check_size(schema: dict[str, Any]) -> None:
-    """Refuse what is too large to be checked, and what asks for more than a reply can hold."""
-    if len(orjson.dumps(schema)) > _LONGEST:
+    """Refuses a schema that is too large to check, or that requires more than a reply can hold."""
+    if len(orjson.dumps(schema)) > _MAX_LENGTH:
         raise problem(
-            _("the schema is longer than {most:,} characters").format(most=_LONGEST),
+            _("the schema is longer than {most:,} characters").format(most=_MAX_LENGTH),
             _("make it shorter"),
         )
     for number, keywords in enumerate(_subschemas(schema), 1):
-        if number > _MOST_SUBSCHEMAS:
+        if number > _MAX_SUBSCHEMAS:
             raise problem(
-                _("the schema has more than {most:,} parts").format(most=_MOST_SUBSCHEMAS),
+                _("the schema has more than {most:,} parts").format(most=_MAX_SUBSCHEMAS),
                 _("use fewer"),
             )
-        for key in _LEAST:
+        for key in _MINIMUM_KEYWORDS:
             least = keywords.get(key)
-            if isinstance(least, int | float) and least > _MOST_WANTED:
+            if isinstance(least, int | float) and least > _MAX_MINIMUM:
                 raise problem(
                     _("no reply can have {key} = {least:,}").format(key=key, least=least),
                     _("use a smaller {key}").format(key=key),
@@ -128,68 +131,68 @@ def _check_size(schema: dict[str, Any]) -> None:
 
 
 class _TooManyStepsError(Exception):
-    """A validation has taken as many steps as it may."""
+    """A validation has used up its steps."""
 
 
 class _Steps:
-    """How many steps the validation under way may still take."""
+    """The step budget of the current validation: `_STEPS`, and `_STEPS_PER_VALUE` per value."""
 
     def __init__(self) -> None:
         self._left = 0
         self._value: Any = None
 
     def start(self, value: Any) -> None:
-        """A validation of `value` begins."""
+        """Resets the budget at the start of a validation of `value`."""
         self._left, self._value = _STEPS, value
 
     def take(self) -> None:
-        """Take a step.
+        """Takes one step.
 
         Raises:
-            _TooManyStepsError: There is none left.
+            _TooManyStepsError: The budget is used up.
         """
         self._left -= 1
-        if self._left < 0:  # few values come so far: only now the large are told from the small
+        if self._left < 0:  # few validations get here, so the value is counted only now
             value, self._value = self._value, None
-            self._left += _STEPS_FOR_EACH_VALUE * _count(value)
+            self._left += _STEPS_PER_VALUE * _count(value)
             if value is None or self._left < 0:
                 raise _TooManyStepsError
 
 
 def _count(value: Any) -> int:
-    """The values in a JSON value."""
+    """Returns the number of values in a JSON document, containers included."""
     total, rest = 0, [value]
     while rest:
-        one = rest.pop()
+        node = rest.pop()
         total += 1
-        if isinstance(one, dict):
-            rest.extend(one.values())
-        elif isinstance(one, list):
-            rest.extend(one)
+        if isinstance(node, dict):
+            rest.extend(node.values())
+        elif isinstance(node, list):
+            rest.extend(node)
     return total
 
 
 @dataclass(frozen=True, slots=True)
 class _Metered:
-    """A validator that counts its steps."""
+    """A validator with its step budget."""
 
     validator: Validator
     steps: _Steps
 
     def errors(self, value: Any) -> Iterator[Any]:
-        """What is wrong with `value`."""
+        """Yields the validation errors of `value`."""
         self.steps.start(value)
         return self.validator.iter_errors(value)
 
     def of_schemas(self) -> _Metered:
-        """The validator of schemas like this one's."""
+        """Returns a validator of this schema's metaschema."""
         kind = type(self.validator)
         return _Metered(kind(kind.META_SCHEMA, format_checker=kind.FORMAT_CHECKER), self.steps)
 
 
 @lru_cache(64)
 def _validator(text: str) -> _Metered:
-    """Return the validator of a schema from a job file; there are few different ones."""
+    """Returns the validator of a schema; cached, because a run uses few different schemas."""
     import jsonschema  # noqa: PLC0415 - 50 ms and 6 MB, only for JSON answers
     from jsonschema.validators import extend, validator_for  # noqa: PLC0415
     from referencing import Registry  # noqa: PLC0415 - an empty one never asks the network
@@ -203,7 +206,7 @@ def _validator(text: str) -> _Metered:
 
 
 def _counted(keyword: Callable[..., Any], steps: _Steps) -> Callable[..., Any]:
-    """A keyword that takes a step whenever it is applied."""
+    """Wraps a keyword's function so that it takes a step whenever it is applied."""
 
     def counted(validator: Any, value: Any, instance: Any, schema: Any) -> Any:
         steps.take()
@@ -213,7 +216,7 @@ def _counted(keyword: Callable[..., Any], steps: _Steps) -> Callable[..., Any]:
 
 
 def _unique_items(_: Any, unique: Any, value: Any, _schema: Any) -> Iterator[Any]:
-    """Implement the keyword ``uniqueItems`` in linear time."""
+    """Implements the keyword ``uniqueItems`` in linear time."""
     from jsonschema.exceptions import ValidationError  # noqa: PLC0415
 
     if unique and isinstance(value, list) and len(set(map(_hashable, value))) < len(value):
@@ -221,16 +224,16 @@ def _unique_items(_: Any, unique: Any, value: Any, _schema: Any) -> Iterator[Any
 
 
 def _hashable(value: Any) -> Any:
-    """What is equal for equal JSON values: 1 and 1.0 are, 1 and true are not."""
+    """Returns a hashable key for JSON equality: 1 equals 1.0, but 1 does not equal true."""
     if isinstance(value, dict):
-        return "object", frozenset((key, _hashable(one)) for key, one in value.items())
+        return "object", frozenset((key, _hashable(inner)) for key, inner in value.items())
     if isinstance(value, list):
         return "array", tuple(map(_hashable, value))
     return ("boolean", value) if isinstance(value, bool) else value
 
 
 def _pattern(_: Any, pattern: str, value: Any, _schema: Any) -> Iterator[Any]:
-    """Implement the keyword ``pattern`` with an engine that runs in linear time."""
+    """Implements the keyword ``pattern`` with an engine that runs in linear time."""
     from jsonschema.exceptions import ValidationError  # noqa: PLC0415
 
     if isinstance(value, str) and not occurs(pattern, value):
@@ -238,10 +241,10 @@ def _pattern(_: Any, pattern: str, value: Any, _schema: Any) -> Iterator[Any]:
 
 
 def _resolve(schema: dict[str, Any]) -> None:
-    """Look up everything that the schema refers to.
+    """Resolves every reference in the schema.
 
     Raises:
-        Unresolvable: It is not there.
+        Unresolvable: A reference has no target in the schema.
     """
     from referencing import Registry, Resource  # noqa: PLC0415 - comes with jsonschema
     from referencing.jsonschema import DRAFT202012  # noqa: PLC0415
@@ -264,21 +267,21 @@ def _patterns(schema: Any) -> Iterator[str]:
     for keywords in _subschemas(schema):
         if isinstance(keywords.get("pattern"), str):
             yield keywords["pattern"]
-        if "patternProperties" in keywords:  # matched by Python's engine, which may hang
+        if "patternProperties" in keywords:  # jsonschema matches it with `re`, which may backtrack
             raise problem(
                 _("patternProperties cannot be used in a schema here"), _("name the keys")
             )
 
 
 def _subschemas(node: Any) -> Iterator[dict[str, Any]]:
-    """Yield every subschema, but no object that is data, or that maps the author's own names."""
+    """Yields every subschema; objects that are data or maps of the author's names are none."""
     if isinstance(node, list):
         for item in node:
             yield from _subschemas(item)
     elif isinstance(node, dict):
         yield node
         for key, inner in node.items():
-            if key in _NAMED and isinstance(inner, dict):
+            if key in _MAPPING_KEYWORDS and isinstance(inner, dict):
                 yield from _subschemas(list(inner.values()))
-            elif key not in _DATA:
+            elif key not in _DATA_KEYWORDS:
                 yield from _subschemas(inner)

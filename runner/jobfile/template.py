@@ -1,4 +1,4 @@
-"""Compiles and renders the Jinja2 templates of a prompt, and tells which columns they read.
+"""Compiles and renders the Jinja2 templates of a prompt, and finds the columns that they read.
 
 Templates run in Jinja2's sandbox, within the bounds of metering/. A row's columns are the
 variables, and ``row`` is the whole row. Errors are Jinja2's own.
@@ -34,28 +34,28 @@ ROW = "row"
 Row = Mapping[str, Any]
 
 _FUNCTIONS = {"namespace": "__namespace", "range": "__range"}
-"""Jinja2's functions, and the variables that hold them, so that no column takes their place."""
+"""Jinja2's functions under reserved variable names, so that a column cannot shadow them."""
 
 _CALL = "()"
-"""Behind the name of an attribute that is called: only there is it a method of Python's."""
+"""The suffix of an attribute name that is called; only such a name can be a Python method."""
 
 _DATA = (dict, list, tuple, str, int, float, type(None))
 
 
 def _finalize(value: Any) -> Any:
-    """Turn null into nothing, and true, false, lists and objects into JSON.
+    """Converts null to an empty text, and booleans, lists and objects to JSON.
 
     Raises:
-        SecurityError: The value is not data, but a function or another object of Python's.
+        SecurityError: The value is not data but another Python object, such as a function.
     """
     if value is None:
         return ""
     if isinstance(value, bool | dict | list | tuple):
-        return exact_json.spell(value, leaf=_refuse)
+        return exact_json.encode(value, leaf=_refuse)
     if isinstance(value, str | int | float | Undefined):
         return value
     if isinstance(value, Iterator | KeysView | ValuesView | ItemsView | range):
-        return exact_json.spell(list(value), leaf=_refuse)
+        return exact_json.encode(list(value), leaf=_refuse)
     return _refuse(value)
 
 
@@ -66,10 +66,10 @@ def _refuse(value: Any) -> NoReturn:
 
 
 class _Environment(MeteredEnvironment):
-    """Finds a key of a row, at every depth, where Jinja2 would find a dictionary's method."""
+    """Resolves ``value.name`` to a key, at every depth, where Jinja2 would prefer a dict method."""
 
     def getattr(self, obj: Any, attribute: str) -> Any:
-        """Return ``obj.attribute``; a method only where it is called."""
+        """Returns ``obj.attribute``; a method only if it is called."""
         if attribute.endswith(_CALL):
             return super().getattr(obj, attribute.removesuffix(_CALL))
         if isinstance(obj, _DATA):
@@ -77,7 +77,7 @@ class _Environment(MeteredEnvironment):
         return super().getattr(obj, attribute)
 
     def getitem(self, obj: Any, argument: Any) -> Any:
-        """Return ``obj[argument]``; of a value of a row never an attribute."""
+        """Returns ``obj[argument]``; for a value of a row never an attribute."""
         if not isinstance(obj, _DATA):
             return super().getitem(obj, argument)
         try:
@@ -91,7 +91,7 @@ class _Environment(MeteredEnvironment):
 
 
 def _attribute(environment: _Environment, obj: Any, name: str) -> Any:
-    """Do what the filter ``attr`` does, for keys."""
+    """Implements the filter ``attr`` for keys."""
     return environment.getattr(obj, name)
 
 
@@ -109,9 +109,9 @@ def _environment() -> _Environment:
 
 
 def _json_of(value: Any, **options: Any) -> str:
-    """Spell a value for the filter ``tojson``."""
+    """Returns the JSON text of a value, for the filter ``tojson``."""
     if options.get("indent") is None:
-        return exact_json.spell(value, ascii_only=True, sort_keys=options.get("sort_keys", False))
+        return exact_json.encode(value, ascii_only=True, sort_keys=options.get("sort_keys", False))
     return json.dumps(value, **options)
 
 
@@ -126,8 +126,8 @@ class CompiledTemplate:
             ``{{ text }}``, ``{{ row["review text"] }}`` and ``{{ row.text }}`` each require one.
             ``{{ row.get("note", "") }}`` requires none.
         columns_read: The columns that the rendered text depends on. Rows in which these have the
-            same values, or lack the same ones, have the same text. None: it may depend on every
-            column, as in ``{{ row }}``.
+            same values, or lack the same ones, have the same text. None means that the text may
+            depend on every column, as in ``{{ row }}``.
     """
 
     def __init__(self, template: Template, tree: nodes.Template) -> None:
@@ -143,18 +143,18 @@ class CompiledTemplate:
         return self.columns_read is not None and not self.columns_read
 
     def render(self, row: Row) -> str:
-        """Return the text for a row.
+        """Returns the text for a row.
 
         Raises:
             UndefinedError: The row lacks a column.
-            Exception: Whatever a filter or an operator raises.
+            Exception: A filter or an operator failed.
         """
         if not self._is_ascii:
             row = column_names.canonical_keys(row)
         if self._plain is not None:
             try:
                 return self._plain.render(row)
-            except KeyError:  # Jinja2 raises the error that names the column
+            except KeyError:  # render with Jinja2, whose error names the column
                 pass
         variables = {**_ENVIRONMENT.globals, **row, ROW: dict(row)}
         context = self._template.new_context(variables, shared=True)
@@ -163,7 +163,7 @@ class CompiledTemplate:
 
 @lru_cache(256)
 def compile_template(source: str) -> CompiledTemplate:
-    """Compile a template.
+    """Compiles a template.
 
     Raises:
         TemplateSyntaxError: The text is not a template, uses an unknown filter, names another
@@ -175,7 +175,7 @@ def compile_template(source: str) -> CompiledTemplate:
             raise TemplateSyntaxError(_("a prompt cannot include or extend another template"), 1)
         tree, charged = (_resolved(_ENVIRONMENT.parse(source)) for _ in range(2))
         return CompiledTemplate(_ENVIRONMENT.compile_metered(charged), tree)
-    except (RecursionError, SyntaxError, MemoryError) as error:  # Python's own compiler gave up
+    except (RecursionError, SyntaxError, MemoryError) as error:  # raised by Python's compiler
         raise TemplateSyntaxError(_("the template is nested too deeply"), 1) from error
 
 
@@ -186,13 +186,13 @@ def _resolved(tree: nodes.Template) -> nodes.Template:
 
 
 class _Resolver(NodeTransformer):
-    """Tells methods and functions, which are called, from columns and keys of the same names.
+    """Separates methods and functions, which are called, from columns and keys of the same names.
 
-    The names of columns get Unicode's composed form, as `canonical_keys` gives it to those of rows.
+    Column names are converted to Unicode's composed form (NFC), as `canonical_keys` does in rows.
     """
 
     def visit_Call(self, node: nodes.Call) -> nodes.Node:  # noqa: N802 - named by Jinja2
-        """Mark the name of a method, and take that of a function from the columns."""
+        """Marks the name of a method, and replaces that of a function by its reserved name."""
         function = node.node
         if isinstance(function, nodes.Getattr):
             function.attr += _CALL
@@ -205,12 +205,12 @@ class _Resolver(NodeTransformer):
         return self.generic_visit(node)
 
     def visit_Getattr(self, node: nodes.Getattr) -> nodes.Node:  # noqa: N802 - as above
-        """Leave ``self.name()``, which is a block of the template."""
+        """Leaves ``self.name()`` unchanged, which refers to a block of the template."""
         of_self = isinstance(node.node, nodes.Name) and node.node.name == "self"
         return node if of_self and node.attr.endswith(_CALL) else self.generic_visit(node)
 
     def visit_Name(self, node: nodes.Name) -> nodes.Node:  # noqa: N802 - as above
-        """Spell a column; ``self`` alone is one, too."""
+        """Canonicalises a column name; ``self`` without a call is a column, too."""
         if node.name == "self":
             return nodes.Getitem(nodes.Name(ROW, "load"), nodes.Const(node.name), "load")
         node.name = column_names.canonical(node.name)
@@ -219,10 +219,10 @@ class _Resolver(NodeTransformer):
 
 @dataclass(frozen=True, slots=True)
 class _PlainText:
-    """A template of nothing but text and columns; Jinja2 is not needed to render it.
+    """A template that has only text and columns, and is rendered without Jinja2.
 
     Attributes:
-        pieces: The text in pieces, with an empty piece in the place of each column.
+        pieces: The pieces of text, with an empty piece in the place of each column.
         columns: The position of each column among the pieces, and its name.
     """
 
@@ -231,7 +231,7 @@ class _PlainText:
 
     @classmethod
     def of(cls, tree: nodes.Template) -> _PlainText | None:
-        """Return the template in this form, or None when it has any other element."""
+        """Returns the template in this form, or None when it has any other node."""
         pieces: list[str] = []
         columns: list[tuple[int, str]] = []
         for output in tree.body:
@@ -248,7 +248,7 @@ class _PlainText:
         return cls(tuple(pieces), tuple(columns))
 
     def render(self, row: Row) -> str:
-        """Return the text for a row.
+        """Returns the text for a row.
 
         Raises:
             KeyError: The row lacks a column.
@@ -261,14 +261,14 @@ class _PlainText:
 
 
 def _column_of(node: nodes.Node) -> str | None:
-    """Return the column that an expression consists of, as ``text`` or ``row["text"]``."""
+    """Returns the column if the expression is only that, as ``text`` or ``row["text"]``."""
     if isinstance(node, nodes.Name):
         return None if node.name == ROW else node.name
     return _column_of_row(node)
 
 
 def _column_of_row(node: nodes.Node) -> str | None:
-    """Return the column that ``row.text`` or ``row["text"]`` reads."""
+    """Returns the column that ``row.text`` or ``row["text"]`` reads; None for other expressions."""
     if isinstance(node, nodes.Getattr) and _is_row(node.node):
         return None if node.attr.endswith(_CALL) else column_names.canonical(node.attr)
     if isinstance(node, nodes.Getitem) and _is_row(node.node) and isinstance(node.arg, nodes.Const):
@@ -285,16 +285,16 @@ def _required(tree: nodes.Template) -> frozenset[str]:
 
 
 def _columns_read(tree: nodes.Template) -> frozenset[str] | None:
-    found = meta.find_undeclared_variables(tree) - {ROW, *_FUNCTIONS.values()}
+    columns = meta.find_undeclared_variables(tree) - {ROW, *_FUNCTIONS.values()}
     for column in _reads_of_row(tree):
         if column is None:
             return None
-        found.add(column)
-    return frozenset(found)
+        columns.add(column)
+    return frozenset(columns)
 
 
 def _reads_of_row(node: nodes.Node) -> Iterator[str | None]:
-    """Yield each column that is read from ``row``; None when it is not known which."""
+    """Yields each column that is read from ``row``; None for a read of an unknown column."""
     if (column := _column_of_row(node)) is not None:
         yield column
     elif _is_row(node):
@@ -309,7 +309,7 @@ def _reads_of_row(node: nodes.Node) -> Iterator[str | None]:
 
 
 def _column_got(call: nodes.Call) -> str | None:
-    """Return the column that ``row.get("note")`` or ``row.get("note", default)`` reads."""
+    """Returns the column that ``row.get("note")`` or ``row.get("note", default)`` reads."""
     function, arguments = call.node, call.args
     if not isinstance(function, nodes.Getattr) or not _is_row(function.node):
         return None

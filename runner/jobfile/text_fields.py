@@ -1,4 +1,4 @@
-"""The types of the texts in a job file: any text that is not blank, and templates."""
+"""Pydantic types for the texts in a job file: text that is not blank, and templates."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The outside world over HTTP: presets as data, transports, wire formats, rate-limit headers."""
+"""Talks to providers over HTTP: presets as data, transports, wire formats, rate-limit headers."""

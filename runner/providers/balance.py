@@ -1,6 +1,6 @@
-"""ModelScope's endpoints for the credits of an account and for the price of a model.
+"""Queries ModelScope's free endpoints for the credits of an account and for the price of a model.
 
-Asking costs nothing. A balance is ``{"data": {"available_balance": …}}``; any field may be missing.
+A balance is ``{"data": {"available_balance": …}}``; any field may be missing.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ TIMEOUT_S = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """An account's credits, in thousandths; `total` and `frozen` are None if not told."""
+    """An account's credits, in thousandths; `total` and `frozen` are None if unknown."""
 
     available: int
     total: int | None = None
@@ -29,20 +29,20 @@ class Balance:
 
     @property
     def count(self) -> Count:
-        """The same, as a count of a window."""
+        """The balance as a count of a window."""
         total = self.available if self.total is None else max(self.total, self.available)
         return Count(total, self.available)
 
 
 @dataclass(frozen=True, slots=True)
 class TokenRefused:
-    """The token is refused."""
+    """The balance endpoint refuses the token."""
 
     why: str
 
 
 async def ask_balance(endpoint: Endpoint) -> Balance | TokenRefused | None:
-    """The balance; None if the provider has no such endpoint, or cannot be reached."""
+    """Queries the balance; None if the provider has no such endpoint, or cannot be reached."""
     url = balance_url(endpoint)
     if url is None:
         return None
@@ -55,51 +55,51 @@ async def ask_balance(endpoint: Endpoint) -> Balance | TokenRefused | None:
 
 
 def balance_url(endpoint: Endpoint) -> str | None:
-    """Where the balance is told: on the account's own host if its base URL was overridden."""
+    """Returns the balance endpoint, on the account's own host if its base URL is overridden."""
     account = endpoint.account
     return at_own_host(account.preset.balance_url, account.base_url, account.preset.base_url)
 
 
 def at_own_host(url: str | None, own: str | None, published: str | None) -> str | None:
-    """`url`, moved to the host of `own` if that is not the `published` one."""
+    """Returns `url` with the host of `own` if that differs from the `published` base URL."""
     if url is None or own is None or own == published:
         return url
-    host, place = urlsplit(own), urlsplit(url)
-    return urlunsplit((host.scheme, host.netloc, place.path, place.query, ""))
+    host, parts = urlsplit(own), urlsplit(url)
+    return urlunsplit((host.scheme, host.netloc, parts.path, parts.query, ""))
 
 
 def read_balance(body: bytes) -> Balance | None:
-    """The balance that a reply holds; None if it holds none. Never raises."""
+    """Parses the balance in a reply; None if there is none. Never raises."""
     try:
         data = parse_json(body)
     except ValueError:
         return None
-    found = data.get("data") if isinstance(data, dict) else None
-    if not isinstance(found, dict):
+    fields = data.get("data") if isinstance(data, dict) else None
+    if not isinstance(fields, dict):
         return None
-    total, frozen = _credits(found.get("total_balance")), _credits(found.get("frozen_amount"))
-    available = _credits(found.get("available_balance"))
+    total, frozen = _credits(fields.get("total_balance")), _credits(fields.get("frozen_amount"))
+    available = _credits(fields.get("available_balance"))
     if available is None and total is not None:
         available = max(0, total - (frozen or 0))
     return None if available is None else Balance(available, total, frozen)
 
 
 async def ask_price(endpoint: Endpoint, model: str) -> float | None:
-    """What a call to `model` costs, in credits; None if that is not told."""
+    """Queries the price of a call to `model`, in credits; None if it is not available."""
     account = endpoint.account
     template = account.preset.price_url
     if template is None:
         return None
-    place = template.replace("{model}", quote(model, safe=""))
-    url = at_own_host(place, account.base_url, account.preset.base_url)
-    reply = await endpoint.get(url or place, TIMEOUT_S)
+    published = template.replace("{model}", quote(model, safe=""))
+    url = at_own_host(published, account.base_url, account.preset.base_url)
+    reply = await endpoint.get(url or published, TIMEOUT_S)
     return (
         read_price(reply.body) if isinstance(reply, Response) and succeeded(reply.status) else None
     )
 
 
 def read_price(body: bytes) -> float | None:
-    """The first ``EstimatedMagicGrainCost`` of a reply, wherever it stands. Never raises."""
+    """Returns the first ``EstimatedMagicGrainCost`` at any depth of a reply; never raises."""
     try:
         return _price(parse_json(body), 0)
     except ValueError:
@@ -117,8 +117,8 @@ def _price(value: Any, depth: int) -> float | None:
         inner = [] if own is not None else list(value.values())
     else:
         own, inner = None, value if isinstance(value, list) else []
-    found = (_price(each, depth + 1) for each in inner)
-    return own if own is not None else next((each for each in found if each is not None), None)
+    prices = (_price(each, depth + 1) for each in inner)
+    return own if own is not None else next((each for each in prices if each is not None), None)
 
 
 def _credits(value: Any) -> int | None:

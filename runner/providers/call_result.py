@@ -1,4 +1,4 @@
-"""The end of one call, as far as the provider told."""
+"""The result of one call."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from runner.core.charging import Outcome
 from runner.core.verdict import Kind, Reply, Verdict
 from runner.core.window import Count
 
-# What a refusal of ``response_format`` names, and by which verdicts such a refusal comes.
+# Words in a refusal of ``response_format``, and the verdicts on such a refusal.
 _OF_FORMAT = re.compile(
     r"response.?format|json|schema|structured.?output|guided|grammar|requested parameters",
     re.IGNORECASE,
@@ -20,14 +20,15 @@ _REFUSALS = frozenset({Kind.REJECTED, Kind.GONE, Kind.TRANSIENT})
 
 @dataclass(frozen=True, slots=True)
 class CallResult:
-    """The end of one call.
+    """The result of one call.
 
     Attributes:
-        verdict: What it means.
-        reply: What came back; None if no whole reply did.
+        verdict: The verdict on the call.
+        reply: The parsed reply; None if no complete reply arrived.
         counts: The provider's own counts, by quota.
-        date: The provider's clock, in ms since the epoch, if it was told.
-        body: The reply to a forwarded request, as it came.
+        date: The provider's time, in ms since the epoch, or None.
+        body: The body of the reply to a forwarded request, redacted; empty for other calls.
+        refused_format: The type of ``response_format`` that the model has refused; empty if none.
     """
 
     verdict: Verdict
@@ -35,26 +36,30 @@ class CallResult:
     counts: Mapping[str, Count] = field(default_factory=dict)
     date: int | None = None
     body: str = ""
+    refused_format: str = ""
 
     @property
     def tokens(self) -> int | None:
-        """How many tokens the provider counted; None if it did not say."""
+        """The number of tokens that the provider counted; None if unknown."""
         reply = self.reply
         if reply is None or (reply.prompt_tokens is None and reply.completion_tokens is None):
             return None
         return (reply.prompt_tokens or 0) + (reply.completion_tokens or 0)
 
     def outcome(self, *, probe: bool, sent_at: int = 0) -> Outcome:
-        """What the windows need to know of it."""
+        """Returns the outcome that the windows are charged with."""
         return Outcome(self.verdict, probe, self.counts, self.tokens, sent_at)
 
     @property
     def refuses_format(self) -> bool:
-        """Whether the call failed for its ``response_format``; some answer with an empty shell."""
+        """Whether the call failed because of its ``response_format``.
+
+        Some providers refuse it with an error, and some send a reply without an answer.
+        """
         reply, verdict = self.reply, self.verdict
         if reply is None or verdict.kind not in _REFUSALS:
             return False
         if not reply.refused:
             return verdict.perhaps_row
-        told = f"{reply.code} {reply.message}"
-        return not reply.message.startswith("not ") and bool(_OF_FORMAT.search(told))
+        error = f"{reply.code} {reply.message}"
+        return not reply.message.startswith("not ") and bool(_OF_FORMAT.search(error))

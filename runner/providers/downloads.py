@@ -1,6 +1,6 @@
-"""Downloads of generated images, with a limit on their size and on redirects.
+"""Downloads generated images, with limits on their size and on redirects.
 
-No token is sent, and no message repeats a URL, which may be signed with a secret.
+No token is sent, and no message contains the URL, because its signature is a secret.
 """
 
 from __future__ import annotations
@@ -14,34 +14,34 @@ from runner.providers.transport import Response, TooLarge, Transport
 
 MOST_REDIRECTS = 5
 _REDIRECTS = (301, 302, 303, 307, 308)
-_PASSING = (408, 425, 429)
+_TRANSIENT = (408, 425, 429)
 _OK = 200
-_FAILING = 500
+_SERVER_ERROR = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """An image, by its first bytes; whether it is complete is not checked."""
+    """An image, recognised by its first bytes; it may be truncated."""
 
     data: bytes
     media_type: str
 
     @property
     def suffix(self) -> str:
-        """The suffix of a file that holds it: ``.png``."""
+        """The suffix of a file with the image, such as ``.png``."""
         return magic.SUFFIXES[self.media_type]
 
 
 @dataclass(frozen=True, slots=True)
 class Unfit:
-    """What the URL holds is no image, or a too large one. Asking again would not help."""
+    """The URL has no image, or one that is too large; a retry would not help."""
 
     why: str
 
 
 @dataclass(frozen=True, slots=True)
 class Expired:
-    """The URL holds nothing, or access is denied. The task may tell another URL."""
+    """The URL does not exist, or access is denied; a new poll of the task may give another URL."""
 
     why: str
 
@@ -50,9 +50,16 @@ Download = Image | Unfit | Expired | Unreachable
 
 
 async def download(transport: Transport, url: str, limit_bytes: int, timeout_s: float) -> Download:
-    """The image at `url`, through at most `MOST_REDIRECTS` redirects of `timeout_s` each."""
+    """Downloads the image at `url`; follows at most `MOST_REDIRECTS` redirects.
+
+    Args:
+        transport: Sends the requests.
+        url: An http, https or ``data:`` URL.
+        limit_bytes: The size limit of the image.
+        timeout_s: The time-out of each request.
+    """
     if magic.is_data_url(url):
-        return _unpacked(url, limit_bytes)
+        return _of_data_url(url, limit_bytes)
     for _ in range(MOST_REDIRECTS + 1):
         if not _scheme(url):
             return Unfit("its URL is none of http or https")
@@ -62,16 +69,16 @@ async def download(transport: Transport, url: str, limit_bytes: int, timeout_s: 
         if not isinstance(reply, Response):
             return Unreachable(reply.why)
         if reply.status not in _REDIRECTS:
-            return _judged(reply)
-        following = _target(url, reply.headers.get("location", ""))
-        if following is None:
+            return _of_response(reply)
+        target = _target(url, reply.headers.get("location", ""))
+        if target is None:
             return Unfit("its URL redirects to what is no https URL")
-        url = following
+        url = target
     return Unfit(f"its URL redirects more than {MOST_REDIRECTS} times")
 
 
 def _target(url: str, location: str) -> str | None:
-    """Where a redirect leads; None if nowhere, or from https to plain http."""
+    """Returns the target of a redirect; None if it is invalid or leads from https to http."""
     try:
         target = urljoin(url, location)
     except ValueError:
@@ -81,7 +88,7 @@ def _target(url: str, location: str) -> str | None:
 
 
 def _scheme(url: str) -> str:
-    """``http`` or ``https`` if the URL names a host; else empty."""
+    """Returns ``http`` or ``https``; empty for other schemes or a URL without a host."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -89,15 +96,15 @@ def _scheme(url: str) -> str:
     return parts.scheme if parts.scheme in {"http", "https"} and parts.hostname else ""
 
 
-def _judged(reply: Response) -> Download:
+def _of_response(reply: Response) -> Download:
     if reply.status == _OK:
         return _checked(reply.body)
     why = f"HTTP {reply.status} instead of the image"
-    passing = reply.status in _PASSING or reply.status >= _FAILING
-    return Unreachable(why) if passing else Expired(why)
+    transient = reply.status in _TRANSIENT or reply.status >= _SERVER_ERROR
+    return Unreachable(why) if transient else Expired(why)
 
 
-def _unpacked(url: str, limit_bytes: int) -> Image | Unfit:
+def _of_data_url(url: str, limit_bytes: int) -> Image | Unfit:
     data = magic.from_data_url(url)
     if data is None:
         return Unfit("its base64 is broken")

@@ -1,6 +1,6 @@
-"""Numbers, durations and moments as reply headers spell them, and waits as messages do.
+"""Parses numbers, durations and times in reply headers, and waits and times in messages.
 
-Nothing here raises: what is malformed, or beyond any sane span, is None.
+Nothing here raises: a malformed or implausible value is None.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 DAY_MS = 86_400_000
-LONGEST_MS = 400 * DAY_MS  # no allowance comes back later: the longest period is a year
-STALEST_MS = DAY_MS  # a reset further in the past than any clock's error tells nothing
+LONGEST_MS = 400 * DAY_MS  # later resets are implausible, because the longest period is a year
+STALEST_MS = DAY_MS  # a reset further in the past cannot be explained by clock errors
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
-_BLANKS = " \t"  # all that HTTP allows around a value; str.strip() would take more
-_EPOCH_MS_ABOVE = 10**12  # a bare number above this is a moment in ms ...
-_EPOCH_S_ABOVE = 10**9  # ... and above this one in s; below it, seconds from now
+_BLANKS = " \t"  # the white space that HTTP allows around a value; str.strip() removes more
+_EPOCH_MS_ABOVE = 10**12  # a bare number above this is ms since the epoch ...
+_EPOCH_S_ABOVE = 10**9  # ... and above this, s since the epoch; otherwise seconds from now
 
-# No sign, no exponent, and ASCII digits, few enough to be a real amount.
+# No sign, no exponent, and a plausible number of ASCII digits.
 _MOST_DIGITS = 15
 _NUMBER = rf"[0-9]{{1,{_MOST_DIGITS}}}(?:\.[0-9]{{1,20}})?"
 _A_NUMBER = re.compile(_NUMBER)
@@ -37,7 +37,7 @@ _UNITS_MS: dict[str, int | Fraction] = {
     "\u00b5s": Fraction(1, 1000),  # Go's spelling: the micro sign
     "ns": Fraction(1, 1_000_000),
 }
-# Each unit at most once, the greatest first; empty text is excluded by the look-ahead.
+# Each unit occurs at most once, the greatest first; the look-ahead excludes an empty text.
 _DURATION = re.compile("(?=.)" + "".join(f"(?:({_NUMBER}){unit})?" for unit in _UNITS_MS))
 _RFC_3339 = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,20})?"
@@ -50,8 +50,8 @@ _HTTP_DATE = re.compile(
     r"|[A-Za-z]{3} [A-Za-z]{3} [ 0-9][0-9] [0-9]{2}:[0-9]{2}:[0-9]{2} [0-9]{4}"
 )
 
-# Waits that a sentence names. A number without a unit names none: it may count anything.
-_SPELLED_MS = {
+# Waits in a sentence. A number without a unit is not one, because it may count anything.
+_WORD_MS = {
     name: _UNITS_MS[unit]
     for unit, names in {
         "d": ("days", "day", "d", "天"),
@@ -62,7 +62,7 @@ _SPELLED_MS = {
     }.items()
     for name in names
 }
-_UNIT = f"(?:{'|'.join(_SPELLED_MS)})"
+_UNIT = f"(?:{'|'.join(_WORD_MS)})"
 _AMOUNT = re.compile(rf"({_NUMBER}) ?({_UNIT})(?![a-z])", re.IGNORECASE)
 _ONE = rf"{_NUMBER} ?{_UNIT}(?![a-z])"
 _AMOUNTS = rf"({_ONE}(?:,? ?(?:and )?{_ONE}){{0,4}})"
@@ -75,7 +75,7 @@ _WAIT = re.compile(
 )
 _LONGEST_TEXT = 4_000
 
-# Moments that a sentence names, beside words that say what happens then.
+# Times in a sentence, next to words about a reset or a retry.
 _AT = (
     r"([0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?"
     r"(?: ?(?:Z|UTC|[+-][0-9]{2}:?[0-9]{2}))?)"
@@ -90,61 +90,62 @@ _MOMENT = re.compile(
 
 
 def read_whole(text: str) -> int | None:
-    """A whole amount: "12", and "12.0" as a float's spelling of it; not "12.5"."""
+    """Parses a whole amount: "12" or "12.0", but not "12.5"."""
     number = _number(text)
     return int(number) if number is not None and number.denominator == 1 else None
 
 
 def read_floor(text: str) -> int | None:
-    """The whole units in an amount: 12 of "12.5", for what is left of something."""
+    """Parses an amount and rounds it down, as for remaining units: "12.5" is 12."""
     number = _number(text)
     return None if number is None else math.floor(number)
 
 
 def read_span(text: str, unit_ms: int) -> int | None:
-    """A bare number of units of `unit_ms` each, in ms, up to `LONGEST_MS`."""
+    """Parses a number in units of `unit_ms`; returns ms, up to `LONGEST_MS`."""
     number = _number(text)
     return None if number is None else _sane(number * unit_ms)
 
 
 def read_duration(text: str) -> int | None:
-    """A duration with its units, in ms: "1s", "6m0s", "20ms", "2m59.56s", "1d".
+    """Parses a duration with its units, such as "1s", "6m0s", "20ms", "2m59.56s" or "1d".
 
-    Fractions of a ms are rounded up, so that waiting that long is long enough.
+    Returns:
+        The duration in ms, rounded up, so that such a wait is long enough.
     """
-    found = _DURATION.fullmatch(text.strip(_BLANKS))
-    if found is None:
+    match = _DURATION.fullmatch(text.strip(_BLANKS))
+    if match is None:
         return None
-    spans = zip(found.groups(), _UNITS_MS.values(), strict=True)
+    spans = zip(match.groups(), _UNITS_MS.values(), strict=True)
     return _sane(sum((_amount(count) * unit for count, unit in spans if count), 0))
 
 
 def read_wait(text: str) -> int | None:
-    """The wait that a sentence asks for, in ms: "Please try again in 9m38s", "请在60秒后重试".
+    """Finds the wait in a sentence, in ms: "Please try again in 9m38s", "请在60秒后重试".
 
-    If it names several waits, the first one is taken. Units may be spelled out, and one wait may
-    have several units.
+    Of several waits, the first is returned. Units may be written out, and one wait may have several
+    units.
     """
-    found = _WAIT.search(text[:_LONGEST_TEXT]) if text else None
-    if found is None:
+    match = _WAIT.search(text[:_LONGEST_TEXT]) if text else None
+    if match is None:
         return None
-    amounts = _AMOUNT.findall(next(filter(None, found.groups())))
-    spans = (_amount(count) * _SPELLED_MS[unit.lower()] for count, unit in amounts)
+    amounts = _AMOUNT.findall(next(filter(None, match.groups())))
+    spans = (_amount(count) * _WORD_MS[unit.lower()] for count, unit in amounts)
     return _sane(sum(spans, 0))
 
 
 def read_moment(text: str, zone: str) -> int | None:
-    """The moment at which a sentence says that a limit is reset, in ms since the epoch.
+    """Finds the time of a reset in a sentence, in ms since the epoch.
 
-    "will reset at 2026-09-09 03:30:06", "将在 2026-09-09 03:30:06 重置". A moment without an offset
-    is in the provider's `zone`.
+    Examples are "will reset at 2026-09-09 03:30:06" and "将在 2026-09-09 03:30:06 重置". A time
+    without an offset is in the provider's `zone`.
     """
-    found = _MOMENT.search(text[:_LONGEST_TEXT]) if text else None
-    if found is None:
+    match = _MOMENT.search(text[:_LONGEST_TEXT]) if text else None
+    if match is None:
         return None
-    spelled = next(filter(None, found.groups()))
+    time_text = next(filter(None, match.groups()))
     try:
-        moment = datetime.fromisoformat(spelled.upper().replace("UTC", "Z").replace(" Z", "Z"))
+        moment = datetime.fromisoformat(time_text.upper().replace("UTC", "Z").replace(" Z", "Z"))
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=ZoneInfo(zone))
         return _since_epoch(moment)
@@ -153,26 +154,26 @@ def read_moment(text: str, zone: str) -> int | None:
 
 
 def read_reset(text: str, now: int) -> int | None:
-    """The moment `text` names, in ms since the epoch.
+    """Parses the time of a reset; returns ms since the epoch.
 
-    RFC 3339, a duration from `now`, or a bare number: above 1e12 ms since the epoch, above 1e9
-    seconds since the epoch, else seconds from now. A moment earlier than `STALEST_MS` before
-    `now`, or later than `LONGEST_MS` after it, is ignored.
+    It is an RFC 3339 time, a duration from `now`, or a bare number: ms since the epoch above 1e12,
+    seconds since the epoch above 1e9, else seconds from now. A time more than `STALEST_MS` before
+    `now`, or more than `LONGEST_MS` after it, is ignored.
     """
     moment = _moment(text.strip(_BLANKS), now)
     near = moment is not None and now - STALEST_MS <= moment <= now + LONGEST_MS
     return moment if near else None
 
 
-@lru_cache(maxsize=16)  # the Date of all replies within a second is the same
+@lru_cache(maxsize=16)  # all replies within a second have the same Date
 def read_http_date(text: str) -> int | None:
-    """An HTTP date in ms since the epoch; without a zone it is UTC."""
+    """Parses an HTTP date, which is UTC if it has no zone; returns ms since the epoch."""
     text = text.strip(_BLANKS)
     if not _HTTP_DATE.fullmatch(text):
         return None
     try:
         moment = parsedate_to_datetime(text)
-    except (ValueError, OverflowError):  # the 31st of February
+    except (ValueError, OverflowError):  # an impossible date, such as 31 February
         return None
     return _since_epoch(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
 
@@ -196,7 +197,7 @@ def _of_rfc_3339(text: str) -> int | None:
         return None
     try:
         return _since_epoch(datetime.fromisoformat(text.upper()))
-    except ValueError:  # the 31st of February
+    except ValueError:  # an impossible date
         return None
 
 
@@ -205,7 +206,7 @@ def _since_epoch(moment: datetime) -> int:
 
 
 def _number(text: str) -> int | Fraction | None:
-    """A number, exactly; nearly all are whole, and as an int these take a twentieth of the time."""
+    """Parses a number exactly; an int, which most are, takes a twentieth of a Fraction's time."""
     text = text.strip(_BLANKS)
     if not text:
         return None

@@ -1,4 +1,4 @@
-"""Replies to embedding calls in the OpenAI format: each vector as the text of a JSON array."""
+"""Parses replies to embedding calls in OpenAI's format; each vector becomes a JSON array."""
 
 from __future__ import annotations
 
@@ -16,35 +16,32 @@ from runner.core.verdict import Reply
 from runner.providers import openai
 from runner.providers.transport import MOST_REPLY_BYTES
 
-# Nine significant digits identify every 32-bit float (IEEE 754: 1 + ceil(24 log10 2)), and
-# embedding models give no more. The 17 digits of a 64-bit float would double the database.
+# Nine significant digits identify every 32-bit float (IEEE 754: 1 + ceil(24 log10 2)), which is the
+# precision of embedding models. The 17 digits of a 64-bit float would double the database.
 _DIGITS = ".9g"
 _FLOAT_BYTES = 4
-# Ten thousand numbers of twenty-odd digits.
+# Enough for ten thousand numbers of more than twenty digits.
 _MOST_VECTOR_BYTES = 256 << 10
 
 
-def most_bytes(count: int) -> int:
-    """How large a reply with `count` vectors may be."""
+def max_reply_bytes(count: int) -> int:
+    """Returns the size limit of a reply with `count` vectors."""
     return MOST_REPLY_BYTES + count * _MOST_VECTOR_BYTES
 
 
-def inputs_in(body: Mapping[str, Any]) -> int:
-    """How many inputs a request has that somebody else has written.
-
-    A list of numbers is one input, spelled as tokens.
-    """
+def count_inputs(body: Mapping[str, Any]) -> int:
+    """Returns the number of inputs in a client's request; a list of token ids is one input."""
     inputs = body.get("input")
     several = isinstance(inputs, list) and all(isinstance(text, str | list) for text in inputs)
     return len(inputs) if several and inputs else 1
 
 
 def read_reply(count: int, status: int, headers: Mapping[str, str], body: bytes) -> Reply:
-    """The reply to a call with `count` inputs, whatever its shape; never raises.
+    """Parses the reply to a call with `count` inputs; never raises.
 
-    A reply without any item holds no answer. Otherwise it has an entry for every input, which is
-    None if the vector is missing, given twice, or no list of finite numbers. Items beyond the
-    inputs are ignored. Vectors of different lengths cannot be of one model: then all are None.
+    A reply without items has no vectors. Otherwise it has an entry for every input, which is None
+    if the vector is missing, given twice, or not a list of finite numbers. Items beyond the inputs
+    are ignored. Vectors of different lengths cannot be of one model, so they all become None.
     """
     return openai.read_any(status, headers, body, partial(_answer, count))
 
@@ -63,27 +60,27 @@ def _answer(count: int, status: int, headers: Mapping[str, str], data: dict[str,
 def _vectors(count: int, items: Any) -> tuple[str | None, ...]:
     if not isinstance(items, list) or not items:
         return ()
-    found = _by_index(items)
-    placed = [found.get(index) for index in range(count)]
-    if len({len(vector) for vector in placed if vector}) > 1:
+    by_index = _by_index(items)
+    vectors = [by_index.get(index) for index in range(count)]
+    if len({len(vector) for vector in vectors if vector}) > 1:
         return (None,) * count
-    return tuple(orjson.dumps(vector).decode() if vector else None for vector in placed)
+    return tuple(orjson.dumps(vector).decode() if vector else None for vector in vectors)
 
 
 def _by_index(items: Iterable[Any]) -> dict[int, list[float] | None]:
-    """The vectors by the index that they name, or by their position if they name none."""
-    found: dict[int, list[float] | None] = {}
-    for place, item in enumerate(items):
+    """Returns the vectors by their index, which defaults to their position."""
+    vectors: dict[int, list[float] | None] = {}
+    for position, item in enumerate(items):
         if not isinstance(item, dict):
             continue
-        index = item.get("index", place)
+        index = item.get("index", position)
         if isinstance(index, int) and not isinstance(index, bool):
-            found[index] = None if index in found else _vector(item.get("embedding"))
-    return found
+            vectors[index] = None if index in vectors else _vector(item.get("embedding"))
+    return vectors
 
 
 def _vector(value: Any) -> list[float] | None:
-    """The numbers of one vector, spelled out or as base64 of little-endian 32-bit floats."""
+    """Returns the numbers of a vector, given as a list or as base64 of little-endian floats."""
     numbers = _unpacked(value) if isinstance(value, str) else value
     if not isinstance(numbers, list) or not numbers or not all(map(_is_number, numbers)):
         return None

@@ -1,8 +1,8 @@
-"""One account at one provider, ready to be called.
+"""Sends the calls of one account, and classifies their replies.
 
-An endpoint joins the transport, the wire format and the dialects of the preset: it sends a
-request and returns what the reply means. It decides nothing about jobs or windows, raises nothing
-for what happens on the way, and never lets the token out.
+An endpoint combines the transport, the wire format and the dialects of the preset. It decides
+nothing about jobs or windows, returns failures as values instead of raising them, and never
+reveals the token.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+from runner.core.answer_formats import retried_at
 from runner.core.period import Refill, Rolling
 from runner.core.verdict import Kind, Reply, Scope, Verdict, classify, succeeded
 from runner.core.window import Count
@@ -21,11 +22,11 @@ from runner.providers import downloads, embeddings, headers, images, openai
 from runner.providers.account import Account
 from runner.providers.call_result import CallResult
 from runner.providers.durations import read_moment, read_wait
-from runner.providers.forwarding import forwarded, judged
+from runner.providers.forwarding import adjust_verdict, prepare_forward
 from runner.providers.header_names import HeaderNames
 from runner.providers.json_body import to_json
 from runner.providers.redaction import Redaction
-from runner.providers.redirects import redirected
+from runner.providers.redirects import redirect_note
 from runner.providers.relay import Relay, asks_for_usage, relay, with_usage
 from runner.providers.transport import (
     MOST_REPLY_BYTES,
@@ -39,7 +40,7 @@ from runner.providers.transport import (
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """A call that may spend allowance: where to, what, and how its reply is read."""
+    """A request that may spend allowance, and the reader of its reply."""
 
     path: str
     body: Mapping[str, Any]
@@ -50,12 +51,12 @@ class _Request:
 
 
 class Endpoint:
-    """Where an account's calls go."""
+    """Sends the calls of one account."""
 
     def __init__(self, account: Account, token: str, transport: Transport) -> None:
         self.account = account
         self._redaction = Redaction(token)
-        self._formats: dict[str, frozenset[str]] = {}
+        self._refused_formats: dict[str, dict[str, int]] = {}  # by model: the type, and when
         self._transport = transport
         self._headers = {"Content-Type": "application/json"}
         if token:
@@ -74,10 +75,10 @@ class Endpoint:
 
     @property
     def base_url(self) -> str:
-        """Where its calls go.
+        """The base URL of its calls.
 
         Raises:
-            ConfigError: Neither the preset nor the account names a base URL.
+            ConfigError: Neither the preset nor the account has a base URL.
         """
         if self.account.base_url is None:
             where = f"[accounts.{self.account.name}]"
@@ -94,29 +95,38 @@ class Endpoint:
         now: int,
         response_format: Mapping[str, Any] | None = None,
     ) -> CallResult:
-        """Make one call that may spend allowance; whatever happens is a value.
+        """Makes one call that may spend allowance; every outcome is returned as a value.
 
-        A refusal of `response_format` is remembered, and costs nobody more than this call.
+        A refusal of `response_format` is remembered, so that later calls leave that type out; the
+        result names the type, for the database to keep.
         """
         form = {} if response_format is None else {"response_format": response_format}
         body = {"model": model, "messages": messages, "stream": False, **form, **parameters}
         request = _Request("/chat/completions", body, openai.read_reply, self._headers)
         result = await self._call(request, timeout_s, now)
         if body.get("response_format") is response_format is not None:
-            return self._learned(model, response_format, result)
+            return self._note_format(model, response_format["type"], result, now)
         return result
 
-    def response_formats(self, model: str) -> frozenset[str]:
-        """Which types of ``response_format`` to send to `model`: it has refused none of them."""
-        return self._formats.get(model, self.account.preset.response_format)
+    def response_formats(self, model: str, now: int) -> frozenset[str]:
+        """Returns the types of ``response_format`` to send: those that `model` has not refused."""
+        supported = self.account.preset.response_format
+        if (refused := self._refused_formats.get(model)) is None:
+            return supported
+        as_of = self.account.preset.as_of
+        return supported - {name for name, at in refused.items() if now < retried_at(at, as_of)}
 
-    def _learned(self, model: str, form: Mapping[str, Any], result: CallResult) -> CallResult:
-        """`result`; a refusal of the ``response_format`` itself is no fault of the request."""
+    def recall_refused_format(self, model: str, name: str, at: int) -> None:
+        """Records that `model` refused the type `name` at that moment (ms since the epoch)."""
+        self._refused_formats.setdefault(model, {})[name] = at
+
+    def _note_format(self, model: str, name: str, result: CallResult, now: int) -> CallResult:
+        """Records a refusal of the ``response_format``, and makes the verdict transient."""
         if not result.refuses_format:
             return result
-        self._formats[model] = self.response_formats(model) - {form["type"]}
+        self.recall_refused_format(model, name, now)
         verdict = replace(result.verdict, kind=Kind.TRANSIENT, scope=None, overloaded=False)
-        return replace(result, verdict=verdict)
+        return replace(result, verdict=verdict, refused_format=name)
 
     async def embed(
         self,
@@ -126,12 +136,10 @@ class Endpoint:
         timeout_s: float,
         now: int,
     ) -> CallResult:
-        """Ask for the vectors of `inputs`, as `chat` asks; the reply has one place for each."""
+        """Requests the vectors of `inputs`, like `chat`; the reply has an entry for each input."""
         body = {"model": model, "input": inputs, **parameters}
-        read, limit = (
-            partial(embeddings.read_reply, len(inputs)),
-            embeddings.most_bytes(len(inputs)),
-        )
+        read = partial(embeddings.read_reply, len(inputs))
+        limit = embeddings.max_reply_bytes(len(inputs))
         request = _Request("/embeddings", body, read, self._headers, limit_bytes=limit)
         return await self._call(request, timeout_s, now)
 
@@ -143,7 +151,7 @@ class Endpoint:
         timeout_s: float,
         now: int,
     ) -> CallResult:
-        """Ask for images, as `chat` asks; the reply has them, or the id of the task they are."""
+        """Requests images, like `chat`; the reply has the images or the id of their task."""
         body = {"model": model, "prompt": prompt, **parameters}
         path, read = "/images/generations", images.read_reply
         request = _Request(
@@ -154,17 +162,17 @@ class Endpoint:
     async def forward(
         self, url: str, body: Mapping[str, Any], timeout_s: float, now: int
     ) -> CallResult:
-        """Send a request that somebody else has written, as `chat` sends its own.
+        """Forwards a client's request, like `chat`.
 
         Args:
-            url: Of OpenAI's API, such as ``/v1/chat/completions``.
-            body: As it is to be sent.
-            timeout_s: How long it may take, in seconds.
-            now: The present moment.
+            url: The path in OpenAI's API, such as ``/v1/chat/completions``.
+            body: The client's body.
+            timeout_s: The time-out of the call, in seconds.
+            now: The present time, in ms since the epoch.
         """
         request = self._forwarded(url, body)
         result = await self._call(request, timeout_s, now)
-        return self._judged(request, result)
+        return self._adjusted(request, result)
 
     async def stream(
         self,
@@ -174,20 +182,20 @@ class Endpoint:
         now: int,
         deliver: Callable[[bytes], Awaitable[None]],
     ) -> CallResult:
-        """Send a request for a stream that somebody else has written.
+        """Forwards a client's request for a stream.
 
-        Its events go to `deliver`, whole ones, as they come; nothing does if the reply is no
-        answer. Tokens are asked for and counted whether they were or not.
+        Complete events are passed to `deliver` as they arrive; nothing is passed if the reply is an
+        error. The token counts are requested and recorded even if the client did not ask for them.
         """
         events = Relay(wants_usage=asks_for_usage(body), clean=self._redaction.body)
         request = self._forwarded(url, with_usage(body))
         try:
             encoded = to_json(request.body)
         except ValueError as error:
-            return self._unspellable(error)
-        place = self.base_url + request.path
+            return self._not_encodable(error)
+        target = self.base_url + request.path
         try:
-            async with self._transport.stream(place, request.headers, encoded, timeout_s) as reply:
+            async with self._transport.stream(target, request.headers, encoded, timeout_s) as reply:
                 if not isinstance(reply, StreamedReply):
                     return self._unanswered(reply)
                 ended, last = await relay(reply, events, deliver)
@@ -198,24 +206,24 @@ class Endpoint:
         else:
             if events.has_begun:
                 request = replace(request, read=openai.read_reply)
-            result = self._judged(request, self._read(ended, request, now))
+            result = self._adjusted(request, self._read(ended, request, now))
         if last:
             await deliver(last)
         return result
 
     async def task(self, task_id: str, timeout_s: float) -> images.TaskStatus:
-        """How far a task of `generate_image` is; asking costs nothing."""
+        """Polls a task of `generate_image`, which is free."""
         try:
             url = self.base_url + images.task_path(task_id)
             reply = await self.get(url, timeout_s, images.TASK_HEADERS)
             if not isinstance(reply, Response):
                 return images.Unreachable(reply.why)
-            return images.cleaned(images.read_task(reply), self._clean)
-        except Exception as error:  # noqa: BLE001 - a poller outlives whatever one task does
+            return images.redact_status(images.read_task(reply), self._clean)
+        except Exception as error:  # noqa: BLE001 - no task may end its poller
             return images.Unreachable(self._unforeseen(error))
 
     async def fetch(self, url: str, limit_bytes: int, timeout_s: float) -> downloads.Download:
-        """The image at `url`, which may be a ``data:`` URL; the token is sent to nobody for it."""
+        """Downloads the image at `url`, which may be a ``data:`` URL, without sending the token."""
         try:
             return await downloads.download(self._transport, url, limit_bytes, timeout_s)
         except Exception as error:  # noqa: BLE001 - as in `task`
@@ -224,10 +232,10 @@ class Endpoint:
     async def get(
         self, url: str, timeout_s: float, extra_headers: Mapping[str, str] | None = None
     ) -> Response | NotSent | NoReply:
-        """Ask for something that costs nothing, with `extra_headers` if there are any."""
+        """Sends a free GET request, with the account's headers and `extra_headers`."""
         try:
-            asked = {**self._headers, **(extra_headers or {})}
-            reply = await self._transport.get(url, asked, timeout_s)
+            all_headers = {**self._headers, **(extra_headers or {})}
+            reply = await self._transport.get(url, all_headers, timeout_s)
         except Exception as error:  # noqa: BLE001 - as in `task`
             return NoReply(self._unforeseen(error))
         if isinstance(reply, Response):
@@ -239,26 +247,26 @@ class Endpoint:
         try:
             body = to_json(request.body)
         except ValueError as error:
-            return self._unspellable(error)
+            return self._not_encodable(error)
         try:
             reply = await self._transport.post(
                 url, request.headers, body, timeout_s, request.limit_bytes
             )
             if isinstance(reply, Response):
                 return self._read(reply, request, now)
-        except Exception as error:  # noqa: BLE001 - the call may have been charged: it has an end
+        except Exception as error:  # noqa: BLE001 - the call may be charged, so it needs a result
             return CallResult(Verdict(Kind.TRANSIENT, self._unforeseen(error), scope=None))
         return self._unanswered(reply)
 
     def _forwarded(self, url: str, body: Mapping[str, Any]) -> _Request:
-        path, body, read, limit = forwarded(url, body)
+        path, body, read, limit = prepare_forward(url, body)
         own = self._image_headers if path == "/images/generations" else self._headers
         return _Request(path, body, read, own, forwarded=True, limit_bytes=limit)
 
-    def _judged(self, request: _Request, result: CallResult) -> CallResult:
-        return replace(result, verdict=judged(request.path, result.verdict, result.reply))
+    def _adjusted(self, request: _Request, result: CallResult) -> CallResult:
+        return replace(result, verdict=adjust_verdict(request.path, result.verdict, result.reply))
 
-    def _unspellable(self, error: ValueError) -> CallResult:
+    def _not_encodable(self, error: ValueError) -> CallResult:
         why = f"the request cannot be written as JSON: {error}"
         return CallResult(Verdict(Kind.REJECTED, self._clean(why), scope=None))
 
@@ -269,27 +277,27 @@ class Endpoint:
         return CallResult(Verdict(Kind.TRANSIENT, why))
 
     def _read(self, response: Response, request: _Request, now: int) -> CallResult:
-        """What a reply means. A moment it names is by its own clock, if it shows one."""
-        told = response.headers
-        date = headers.read_date(told)
-        theirs = now if date is None else date
+        """Parses and classifies a reply; times in it are relative to its own ``Date``, if any."""
+        fields = response.headers
+        date = headers.read_date(fields)
+        provider_now = now if date is None else date
         body = self._redaction.body(response.body)
-        reply = request.read(response.status, told, body)
-        wait = self._asked_wait(told, reply.message, theirs)
+        reply = request.read(response.status, fields, body)
+        wait = self._requested_wait(fields, reply.message, provider_now)
         if reply.refused:
-            reply = replace(reply, message=reply.message + redirected(response))
+            reply = replace(reply, message=reply.message + redirect_note(response))
         return CallResult(
-            classify(reply := self._cleaned(reply, wait), self.account.preset.rules),
+            classify(reply := self._redacted(reply, wait), self.account.preset.rules),
             reply,
-            self._counts(told, theirs, None if succeeded(reply.status) else wait),
+            self._counts(fields, provider_now, None if succeeded(reply.status) else wait),
             date,
             self._clean(body.decode("utf-8", "replace")) if request.forwarded else "",
         )
 
-    def _cleaned(self, reply: Reply, wait: int | None) -> Reply:
-        """`reply` with the wait that it asks for, and without the token.
+    def _redacted(self, reply: Reply, wait: int | None) -> Reply:
+        """Returns `reply` with the wait that it asks for, and without the token.
 
-        The body was cleaned before, but JSON may spell any character as an escape.
+        The body was redacted before, but JSON may escape any character of the token.
         """
         clean = self._clean
         content = reply.content if reply.content is None else clean(reply.content)
@@ -307,36 +315,36 @@ class Endpoint:
         return reply if content is reply.content else replace(reply, content=content)
 
     def _counts(
-        self, told: Mapping[str, str], now: int, wait: int | None = None
+        self, fields: Mapping[str, str], now: int, wait: int | None = None
     ) -> dict[str, Count]:
-        """The provider's own counts, by quota, where the headers hold them whole and sane.
+        """Returns the provider's own counts, by quota, if the headers are well-formed.
 
-        What flows back is let in before all of it is back: a refusal that asks for a shorter
-        `wait` than the reset says so, and its count says nothing more.
+        A rolling or refilled quota admits calls before its reset. If a refusal asks for a `wait`
+        that is shorter than the time until the reset, the wait applies and the count is ignored.
         """
         counts: dict[str, Count] = {}
-        if self._count_fields.isdisjoint(told):
+        if self._count_fields.isdisjoint(fields):
             return counts
-        for name, names, flows in self._counted:
-            found = headers.read_quota(told, names, now)
-            if found is not None and found.remaining is not None:
-                resets_in = None if found.resets_at is None else found.resets_at - now
-                if not (flows and wait is not None and wait < (resets_in or 0)):
-                    counts[name] = Count(found.limit, found.remaining, resets_in)
+        for name, names, is_continuous in self._counted:
+            info = headers.read_quota(fields, names, now)
+            if info is not None and info.remaining is not None:
+                resets_in = None if info.resets_at is None else info.resets_at - now
+                if not (is_continuous and wait is not None and wait < (resets_in or 0)):
+                    counts[name] = Count(info.limit, info.remaining, resets_in)
         return counts
 
-    def _asked_wait(self, told: Mapping[str, str], message: str, now: int) -> int | None:
-        """How long a reply asks to wait, in ms: in its headers, or in the words of its error."""
-        in_headers = headers.read_retry_after(told, now)
+    def _requested_wait(self, fields: Mapping[str, str], message: str, now: int) -> int | None:
+        """Returns the wait that a reply asks for in its headers or its error message, in ms."""
+        in_headers = headers.read_retry_after(fields, now)
         if in_headers is not None or not message:
             return in_headers
-        in_words = read_wait(message)
-        if in_words is None and (until := read_moment(message, self.account.preset.zone)):
-            in_words = until - now
-        return in_words if in_words and 0 < in_words <= headers.LONGEST_WAIT_MS else None
+        in_message = read_wait(message)
+        if in_message is None and (until := read_moment(message, self.account.preset.zone)):
+            in_message = until - now
+        return in_message if in_message and 0 < in_message <= headers.LONGEST_WAIT_MS else None
 
     def _clean(self, text: str) -> str:
-        """`text` without the token, which a provider or a proxy may echo."""
+        """Returns `text` without the token, which a provider or a proxy may echo."""
         return self._redaction.text(text)
 
     def _unforeseen(self, error: Exception) -> str:

@@ -1,30 +1,29 @@
-"""Streams of server-sent events, which some servers send unasked, joined to one reply."""
+"""Joins a stream of server-sent events, which some servers send unasked, to one chat reply."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from runner.providers.json_body import EventStream, with_whole_characters
+from runner.providers.json_body import EventStream, replace_lone_surrogates
 from runner.providers.message import read_choice, text_of
 
 
-def joined(events: EventStream) -> dict[str, Any]:
-    """A chat reply out of the chunks of a stream, as if it had been sent at once."""
-    reply: dict[str, Any] = with_whole_characters(_joined(events))
+def join_chunks(events: EventStream) -> dict[str, Any]:
+    """Returns the chat reply that the chunks of a stream add up to."""
+    reply: dict[str, Any] = replace_lone_surrogates(_joined(events))
     return reply
 
 
 def _joined(events: EventStream) -> dict[str, Any]:
-    """The reply, perhaps with halves of characters.
+    """Returns the reply, perhaps with unpaired surrogates.
 
-    The first chunk with an error is the reply. Otherwise the texts of the chunks are joined, and
-    whatever else the last chunk that has it says, such as the usage, holds for all. A chunk with a
-    message has the whole answer. A stream that was cut off is an error: its text may be half of
-    the answer.
+    The first chunk with an error is the reply. Otherwise the texts of the chunks are joined; of
+    other fields, such as the usage, the last value is taken. A chunk with a whole message replaces
+    the texts before it. A truncated stream is an error, because its text may be incomplete.
     """
     whole: dict[str, Any] = {}
     texts: list[str] = []
-    reason, said = None, False
+    reason, has_choice = None, False
     for chunk in events:
         if not isinstance(chunk, dict):
             continue
@@ -32,13 +31,13 @@ def _joined(events: EventStream) -> dict[str, Any]:
             return chunk
         choice = _first(chunk)
         if isinstance(choice, dict):
-            said = True
+            has_choice = True
             reason = choice.get("finish_reason") or reason
             if isinstance(choice.get("message"), dict):
                 texts = []
             texts.append(_text(choice))
         whole |= {key: value for key, value in chunk.items() if value}
-    if not said:
+    if not has_choice:
         return {key: value for key, value in whole.items() if key != "choices"}
     if not (reason or events.ended):
         return {"error": {"message": "the reply is a stream that was cut off"}}
@@ -47,15 +46,15 @@ def _joined(events: EventStream) -> dict[str, Any]:
 
 
 def _first(chunk: dict[str, Any]) -> Any:
-    """The chunk's part of the first choice; a stream may take turns between several."""
+    """Returns the chunk's part of the first choice, or None; a stream may interleave several."""
     choices = chunk.get("choices")
     if not isinstance(choices, list):
         return None
-    return next((one for one in choices if isinstance(one, dict) and not _is_later(one)), None)
+    return next((each for each in choices if isinstance(each, dict) and not _is_later(each)), None)
 
 
 def _is_later(choice: dict[str, Any]) -> bool:
-    """Whether a choice is not the first; the index of the first is often left out."""
+    """Whether a choice is not the first, whose index is often left out."""
     index = choice.get("index")
     return isinstance(index, int) and index > 0
 

@@ -1,4 +1,4 @@
-"""Requests that somebody else has written: where they go, and how their replies are read."""
+"""Maps clients' requests to the provider's endpoints and the readers of their replies."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from runner.core.verdict import Kind, Reply, Scope, Verdict
 from runner.providers import embeddings, images, openai, responses
 from runner.providers.transport import MOST_REPLY_BYTES
 
-# Of the addresses that not every provider has, an unknown one is no model that is not served.
+# Optional endpoints: a 404 may mean that the provider lacks the endpoint and not the model.
 _OPTIONAL = ("/completions", "/responses")
 _UNKNOWN = (404, 405, 501)
 
 
 class Forwarded(NamedTuple):
-    """How one request is sent and read.
+    """A client's request for the provider, and the reader of its reply.
 
     Attributes:
-        path: Behind the base URL.
-        body: As it is sent.
-        read: Reads the reply.
-        limit_bytes: How large the reply may be.
+        path: The path after the base URL.
+        body: The body to send.
+        read: Parses the reply.
+        limit_bytes: The size limit of the reply.
     """
 
     path: str
@@ -32,21 +32,21 @@ class Forwarded(NamedTuple):
     limit_bytes: int = MOST_REPLY_BYTES
 
 
-def forwarded(url: str, body: Mapping[str, Any]) -> Forwarded:
-    """How a request for `url`, an address of OpenAI's API, is sent and read."""
+def prepare_forward(url: str, body: Mapping[str, Any]) -> Forwarded:
+    """Prepares a client's request for `url`, a path of OpenAI's API such as ``/v1/embeddings``."""
     path = url.removeprefix("/v1")
     if path == "/embeddings":
-        count = embeddings.inputs_in(body)
+        count = embeddings.count_inputs(body)
         read = partial(embeddings.read_reply, count)
-        return Forwarded(path, body, read, embeddings.most_bytes(count))
+        return Forwarded(path, body, read, embeddings.max_reply_bytes(count))
     if path == "/images/generations":
         return Forwarded(path, body, images.read_reply, images.MOST_REPLY_BYTES)
     read_reply = responses.read_reply if path == "/responses" else openai.read_reply
     return Forwarded(path, {"stream": False, **body}, read_reply)
 
 
-def judged(path: str, verdict: Verdict, reply: Reply | None) -> Verdict:
-    """The verdict on the reply to a call of `path`: the provider may not have it."""
+def adjust_verdict(path: str, verdict: Verdict, reply: Reply | None) -> Verdict:
+    """Returns the verdict, or a rejection if the provider may not have the endpoint `path`."""
     unknown = reply is not None and reply.status in _UNKNOWN and "model" not in reply.code
     if path not in _OPTIONAL or not unknown or verdict.scope is Scope.ACCOUNT:
         return verdict

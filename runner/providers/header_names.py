@@ -1,4 +1,4 @@
-"""The names of the reply headers that tell of a quota: they come from a preset."""
+"""The names of the reply headers about a quota, as a preset states them."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ STANDARD_FIELDS = frozenset(
         "ratelimit-reset",
     }
 )
-"""The fields of the IETF's draft, in its older forms as well."""
+"""The fields of the IETF draft, its older forms included."""
 
 
 @dataclass(frozen=True, slots=True)
 class HeaderNames:
-    """The names of the headers that tell of one quota, in lower case; empty if there is none.
+    """The names of the headers about one quota, in lower case; empty if there is none.
 
     Attributes:
         limit: The header with the limit.
-        remaining: The header with what is left.
-        reset: The header with the moment of the reset, or with the time until then.
-        policy: Instead of the three, the name of the policy in the IETF fields, e.g. "daily".
+        remaining: The header with the remaining units.
+        reset: The header with the time of the reset, or the time until then.
+        policy: The name of the policy in the IETF fields, such as "daily"; it replaces the three.
     """
 
     limit: str = ""
@@ -34,7 +34,7 @@ class HeaderNames:
 
     @property
     def fields(self) -> frozenset[str]:
-        """The header fields that may tell of it."""
+        """The header fields that may contain information about the quota."""
         if self.policy:
             return STANDARD_FIELDS
         return frozenset({self.limit, self.remaining, self.reset} - {""})

@@ -1,7 +1,7 @@
-"""Rate-limit headers of replies: the limit, what remains, the reset, the wait.
+"""Parses the rate-limit headers of replies: limit, remaining units, reset and ``Retry-After``.
 
-The names of the headers come from a preset; this module has the grammar of their values. Nothing
-here raises: a malformed value is None, as if the header were missing.
+A preset has the names of the headers; this module has the grammar of their values. Nothing here
+raises: a malformed value is None, as if the header were missing.
 """
 
 from __future__ import annotations
@@ -21,39 +21,40 @@ from runner.providers.durations import (
 )
 from runner.providers.header_names import STANDARD_FIELDS, HeaderNames
 
-OLDER = ""  # stands for the policy in the older forms, which name none
+OLDER = ""  # the policy name of the older forms, which have none
 LONGEST_WAIT_MS = 31 * DAY_MS  # a longer Retry-After is a mistake or a ban
 
-# The headers that name a wait, the most precise first, with their units.
+# The headers with a wait, the most precise first, and the ms in their unit.
 _WAITS = {
     "retry-after-ms": 1,
     "retry-after": 1000,
     "llm_provider-retry-after-ms": 1,
     "llm_provider-retry-after": 1000,
 }
-_MOMENTS_ABOVE = 10**12  # so many ms and more are no wait, but a moment
+_EPOCH_MS_FROM = 10**12  # a number of ms from here on is a time since the epoch, not a wait
 
-# Structured fields (RFC 9651), with blanks and unquoted names tolerated. No header, however
-# hostile, takes more than linear time. Only single characters have possessive quantifiers: on
-# groups they match wrongly before Python 3.11.5 (cpython#106052).
+# Structured fields (RFC 9651); blanks and unquoted names are tolerated. Matching takes linear time
+# even for hostile headers. Only single characters have possessive quantifiers, because those of
+# groups match wrongly before Python 3.11.5 (cpython#106052).
 _STRING = r'"[ !#-\[\]-~]*+(?:\\["\\][ !#-\[\]-~]*+)*"'
 _TOKEN = r"[A-Za-z*][-!#$%&'*+.^_`|~:/0-9A-Za-z]*+"  # noqa: S105 - the grammar's word
 _KEY = r"[a-z*][-a-z0-9_.*]*+"
 _PARAMETER = rf'[ \t]*+;[ \t]*+({_KEY})(?:=(%?{_STRING}|[^\s";,]++))?'
 _MEMBER = re.compile(rf"({_STRING}|{_TOKEN})((?:{_PARAMETER})*)")
 _ENTRY = re.compile(rf"({_KEY})=([^;]*+)(?:{_PARAMETER})*")
-# Between commas that no string holds; a string that is never closed takes the rest with it.
+# The members between commas outside of strings; an unclosed string extends to the end.
 _BETWEEN_COMMAS = re.compile(r'(?:"[^"\\]*+(?:\\.?[^"\\]*+)*(?:"|\Z)|[^",]++)+', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class RateLimitInfo:
-    """What the headers of one reply say of one quota; a field is None if they do not say it.
+    """The state of a quota according to the headers of a reply; a field is None if unknown.
 
     Attributes:
-        limit: Whole units per window; 0 means that no call is ever allowed.
-        remaining: Whole units left; never more than the limit where both are told.
-        resets_at: In ms since the epoch, UTC; up to a day in the past where clocks differ.
+        limit: The units per window; 0 means that no call is ever allowed.
+        remaining: The units that remain, never more than the limit.
+        resets_at: The time of the reset, in ms since the epoch, UTC; it may be up to a day in the
+            past, because clocks differ.
     """
 
     limit: int | None = None
@@ -62,67 +63,67 @@ class RateLimitInfo:
 
 
 def read_quota(headers: Mapping[str, str], names: HeaderNames, now: int) -> RateLimitInfo | None:
-    """What the headers called `names` say; None if nothing usable."""
+    """Parses the headers with the given `names`; None if they contain nothing usable."""
     if names.policy:
         return read_standard(headers, now).get(names.policy)
     if not (names.limit in headers or names.remaining in headers or names.reset in headers):
         return None
     resets_at = read_reset(_value(headers, names.reset), now)
-    return _told(_value(headers, names.limit), _value(headers, names.remaining), resets_at)
+    return _info(_value(headers, names.limit), _value(headers, names.remaining), resets_at)
 
 
 def read_standard(headers: Mapping[str, str], now: int) -> Mapping[str, RateLimitInfo]:
-    """What the IETF fields say, by policy (draft-ietf-httpapi-ratelimit-headers).
+    """Parses the IETF fields (draft-ietf-httpapi-ratelimit-headers); the result is by policy.
 
-    The earlier forms of the draft name no policy and are under `OLDER`: one dictionary in
+    The earlier forms of the draft have no policy and are under `OLDER`: one dictionary in
     RateLimit, or else RateLimit-Limit, -Remaining and -Reset. A malformed member is skipped.
     """
     if STANDARD_FIELDS.isdisjoint(headers):
         return {}
-    found = {OLDER: _older(headers, now)}
+    by_policy = {OLDER: _older_forms(headers, now)}
     policies = _policies(_value(headers, "ratelimit-policy"))
     states = _policies(_value(headers, "ratelimit"))
     for name in [*policies, *states]:
-        told = policies.get(name, {}) | states.get(name, {})
-        wait = read_span(told.get("t", ""), 1000)
+        parameters = policies.get(name, {}) | states.get(name, {})
+        wait = read_span(parameters.get("t", ""), 1000)
         resets_at = None if wait is None else now + wait
-        found[name] = _told(told.get("q", ""), told.get("r", ""), resets_at)
-    return {name: told for name, told in found.items() if told}
+        by_policy[name] = _info(parameters.get("q", ""), parameters.get("r", ""), resets_at)
+    return {name: info for name, info in by_policy.items() if info}
 
 
 def read_retry_after(headers: Mapping[str, str], now: int) -> int | None:
-    """How long the reply asks to wait, in ms; 0 if the moment that it names has passed.
+    """Returns the wait that the reply asks for, in ms; 0 if the given time has passed.
 
-    ``Retry-After`` is a number of seconds, a duration with its units, or a moment: an HTTP date,
-    RFC 3339, or seconds or ms since the epoch. LiteLLM passes the provider's own on under another
-    name. A wait beyond `LONGEST_WAIT_MS` is ignored.
+    ``Retry-After`` is a number of seconds, a duration with its units, or a time: an HTTP date,
+    RFC 3339, or seconds or ms since the epoch. LiteLLM forwards the provider's own header under
+    another name. A wait beyond `LONGEST_WAIT_MS` is ignored.
     """
     if _WAITS.keys().isdisjoint(headers):
         return None
-    found = (
+    waits = (
         _wait(headers[name].strip(), unit_ms, now)
         for name, unit_ms in _WAITS.items()
         if name in headers
     )
-    return next((wait for wait in found if wait is not None and wait <= LONGEST_WAIT_MS), None)
+    return next((wait for wait in waits if wait is not None and wait <= LONGEST_WAIT_MS), None)
 
 
 def _wait(text: str, unit_ms: int, now: int) -> int | None:
     if (until := read_http_date(text)) is not None:
         return max(0, until - now)
-    values = {part.strip() for part in text.split(",")}  # of several headers that were joined
+    values = {part.strip() for part in text.split(",")}  # repeated headers are joined by commas
     if len(values) > 1:
         return None
     text = values.pop()
     number = read_floor(text)
-    if number is not None and number * unit_ms < _MOMENTS_ABOVE:
+    if number is not None and number * unit_ms < _EPOCH_MS_FROM:
         return read_span(text, unit_ms)
     until = read_reset(text, now)
     return read_wait(f"retry after {text}") if until is None else max(0, until - now)
 
 
 def read_date(headers: Mapping[str, str]) -> int | None:
-    """The reply's Date in ms since the epoch, if it is one."""
+    """Returns the reply's ``Date`` in ms since the epoch; None if it is missing or malformed."""
     return read_http_date(_value(headers, "date"))
 
 
@@ -130,8 +131,8 @@ def _value(headers: Mapping[str, str], name: str) -> str:
     return headers.get(name, "") if name else ""
 
 
-def _told(limit_text: str, remaining_text: str, resets_at: int | None) -> RateLimitInfo | None:
-    """The three figures; limit and remainder are both ignored if the remainder is greater."""
+def _info(limit_text: str, remaining_text: str, resets_at: int | None) -> RateLimitInfo | None:
+    """Builds the info, or None; ignores limit and remaining units if the latter are more."""
     limit, remaining = _limit(limit_text), read_floor(remaining_text)
     if limit is not None and remaining is not None and remaining > limit:
         limit = remaining = None
@@ -141,39 +142,39 @@ def _told(limit_text: str, remaining_text: str, resets_at: int | None) -> RateLi
 
 
 def _limit(text: str) -> int | None:
-    """A limit, alone or followed by its policies as in the early drafts: "10, 10;w=1, 50;w=60".
+    """Parses a limit, which the early drafts follow by its policies: "10, 10;w=1, 50;w=60".
 
-    Two bare numbers come from two headers that disagree, and are ignored. So is a fraction: 0.5
-    rounded down would mean that no call is ever allowed.
+    Two bare numbers come from two contradictory headers and are ignored. A fraction is ignored as
+    well, because 0.5 rounded down would mean that no call is ever allowed.
     """
     first = text.partition(",")[0].partition(";")[0]
     return read_whole(first if ";" in text else text)
 
 
-def _older(headers: Mapping[str, str], now: int) -> RateLimitInfo | None:
-    found = (_ENTRY.fullmatch(member) for member in _members(_value(headers, "ratelimit")))
-    entries = {entry[1]: entry[2] for entry in found if entry}
+def _older_forms(headers: Mapping[str, str], now: int) -> RateLimitInfo | None:
+    matches = (_ENTRY.fullmatch(member) for member in _members(_value(headers, "ratelimit")))
+    entries = {entry[1]: entry[2] for entry in matches if entry}
     names = ("limit", "remaining", "reset")
     in_one = {name: entries.get(name, "") for name in names}
-    apart = {name: _value(headers, f"ratelimit-{name}") for name in names}
-    tellings = (
-        _told(form["limit"], form["remaining"], read_reset(form["reset"], now))
-        for form in (in_one, apart)
+    separate = {name: _value(headers, f"ratelimit-{name}") for name in names}
+    infos = (
+        _info(form["limit"], form["remaining"], read_reset(form["reset"], now))
+        for form in (in_one, separate)
     )
-    return next((told for told in tellings if told), None)
+    return next((info for info in infos if info), None)
 
 
 def _policies(text: str) -> dict[str, dict[str, str]]:
-    """The parameters of a field's well-formed members, unparsed, by the name of the policy."""
-    found = {}
+    """Returns the unparsed parameters of a field's well-formed members, by policy name."""
+    policies = {}
     for member in _members(text):
         if (parts := _MEMBER.fullmatch(member)) and (name := _unquoted(parts[1])):
-            found[name] = {key: value or "" for key, value in re.findall(_PARAMETER, parts[2])}
-    return found
+            policies[name] = {key: value or "" for key, value in re.findall(_PARAMETER, parts[2])}
+    return policies
 
 
 def _members(text: str) -> Iterator[str]:
-    return (found[0].strip(" \t") for found in _BETWEEN_COMMAS.finditer(text))
+    return (match[0].strip(" \t") for match in _BETWEEN_COMMAS.finditer(text))
 
 
 def _unquoted(name: str) -> str:

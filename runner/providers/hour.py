@@ -1,4 +1,4 @@
-"""What hour it is at a provider: the Date of a reply that costs nothing."""
+"""Queries the clock of a provider: the ``Date`` header of a free reply."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from runner.providers.transport import Response
 
 
 async def ask_hour(endpoint: Endpoint, timeout_s: float) -> int | None:
-    """The hour of the provider (ms since the epoch); None: it cannot be reached, or does not say.
+    """Returns the provider's time, in ms since the epoch; None if no reply has a ``Date``.
 
-    The list of models is asked for; a refusal of it has a Date as well. A reply out of a cache
-    tells its age (RFC 9111, 5.1).
+    The request is for the list of models; a refusal has a ``Date`` as well. The ``Age`` of a cached
+    reply (RFC 9111, 5.1) is added.
     """
     reply = await endpoint.get(f"{endpoint.base_url}/models", timeout_s)
     if not isinstance(reply, Response):

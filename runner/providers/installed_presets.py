@@ -1,4 +1,4 @@
-"""The presets that the user has installed: kept as JSON, because the program writes it."""
+"""Stores and loads the presets that were installed, as JSON because the program writes it."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class InstalledPreset:
     """A preset that the user has installed.
 
     Attributes:
-        table: The preset.
-        source: The file or the URL that it is from.
-        raw: The table as the file has it.
+        table: The validated table of the provider.
+        source: The file or URL from which it was installed.
+        raw: The table as it is in the file.
     """
 
     table: ProviderTable
@@ -32,25 +32,27 @@ class InstalledPreset:
 
 
 def pack(presets: Mapping[str, InstalledPreset]) -> bytes:
-    """The content of the file in which `presets` are kept."""
-    kept = {name: {"from": one.source, "table": one.raw} for name, one in presets.items()}
-    return orjson.dumps(kept, option=orjson.OPT_INDENT_2)
+    """Returns the content of the file of installed presets; see `load_installed`."""
+    stored = {
+        name: {"from": preset.source, "table": preset.raw} for name, preset in presets.items()
+    }
+    return orjson.dumps(stored, option=orjson.OPT_INDENT_2)
 
 
 def load_installed(path: Path) -> Mapping[str, InstalledPreset]:
-    """The presets that are kept in the file at `path`; none if there is no file.
+    """Loads the installed presets from the file at `path`; empty if the file does not exist.
 
     Raises:
         ConfigError: The file cannot be read, or is damaged.
     """
     try:
-        kept = orjson.loads(path.read_bytes())
+        stored = orjson.loads(path.read_bytes())
         return MappingProxyType(
             {
                 str(name): InstalledPreset(
-                    ProviderTable.model_validate(one["table"]), str(one["from"]), one["table"]
+                    ProviderTable.model_validate(entry["table"]), str(entry["from"]), entry["table"]
                 )
-                for name, one in kept.items()
+                for name, entry in stored.items()
             }
         )
     except FileNotFoundError:

@@ -1,9 +1,8 @@
-"""JSON in the bodies of requests, and of replies, also where a server spells it oddly.
+"""Encodes the JSON bodies of requests, and parses those of replies leniently.
 
-A byte order mark before the JSON is skipped (RFC 8259, 8.1), half a surrogate pair in a string
-becomes U+FFFD (an emoji cut in two by a token limit), a number that is none (NaN, Infinity) is
-null, and a line end inside a string is one. A stream of server-sent events is the list of its JSON
-values.
+A byte order mark before the JSON is skipped (RFC 8259, 8.1), an unpaired surrogate in a string
+becomes U+FFFD (an emoji cut in two by a token limit), NaN and infinities become null, and raw line
+ends in strings are accepted. A stream of server-sent events becomes the list of its JSON values.
 """
 
 from __future__ import annotations
@@ -24,93 +23,93 @@ _DATA = "data:"
 _END = "[DONE]"
 _FIELDS = (_DATA, "event:", "id:", "retry:", ":")
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:-]{1,40})", re.IGNORECASE)
-# Both names are used for texts that need the characters of the larger set.
-_LARGER = {"gb2312": "gb18030", "gbk": "gb18030"}
+# Servers use both names for texts in their superset.
+_SUPERSETS = {"gb2312": "gb18030", "gbk": "gb18030"}
 
 
 class EventStream(list[Any]):
-    """The JSON values of a stream of server-sent events, in their order.
+    """The JSON values of a stream of server-sent events, in order.
 
-    Half surrogate pairs in them are left as they are: the other half may be in the next value.
+    Unpaired surrogates in them are kept, because the other half may be in the next value.
 
     Attributes:
-        ended: Whether the stream says that it is complete, by OpenAI's ``[DONE]``.
+        ended: Whether the stream ends with OpenAI's ``[DONE]``.
     """
 
     ended = False
 
 
 def parse_json(body: bytes, content_type: str = "") -> Any:
-    """The value that `body` spells; an `EventStream` where it is a stream of events.
+    """Parses the JSON value in `body`; a stream of events becomes an `EventStream`.
 
     Args:
-        body: The text, in UTF-8, UTF-16 or UTF-32, or else in the charset that is named.
-        content_type: The value of the header that names the charset.
+        body: The text, in UTF-8, UTF-16 or UTF-32, or in the charset that `content_type` names.
+        content_type: The value of the ``Content-Type`` header.
 
     Raises:
-        ValueError: It spells none.
+        ValueError: The body is not JSON.
     """
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:
-        text = decoded(body, content_type).strip(_BLANKS)
+        text = decode_body(body, content_type).strip(_BLANKS)
         if text.startswith(_FIELDS):
             return _events(text)
-        return with_whole_characters(_lenient(text))
+        return replace_lone_surrogates(_lenient(text))
 
 
-def decoded(body: bytes, content_type: str = "") -> str:
-    """The text of a JSON body.
+def decode_body(body: bytes, content_type: str = "") -> str:
+    """Decodes the text of a JSON body; the arguments are those of `parse_json`.
 
     Raises:
-        ValueError: It is in no encoding that is known; the message says what to do.
+        ValueError: The encoding is unknown; the message is a clause that begins with "it is".
     """
     try:
         return body.decode(json.detect_encoding(body))
     except UnicodeDecodeError:
         pass
-    named = _CHARSET.search(content_type)
-    if named is None:
+    charset = _CHARSET.search(content_type)
+    if charset is None:
         raise ValueError("it is not UTF-8, and its Content-Type names no charset") from None
-    name = named[1].lower()
+    name = charset[1].lower()
     try:
-        return body.decode(codecs.lookup(_LARGER.get(name, name)).name)
+        return body.decode(codecs.lookup(_SUPERSETS.get(name, name)).name)
     except (LookupError, UnicodeError):
         raise ValueError(f"it is neither UTF-8 nor {name}") from None
 
 
-def with_whole_characters(value: Any) -> Any:
-    """`value` with U+FFFD in the place of each half of a surrogate pair.
+def replace_lone_surrogates(value: Any) -> Any:
+    """Returns `value` with surrogate pairs joined, and unpaired surrogates replaced by U+FFFD.
 
     Raises:
-        ValueError: It is nested too deeply.
+        ValueError: The value is nested too deeply.
     """
     try:
-        spelled = json.dumps(value, ensure_ascii=False)
+        text = json.dumps(value, ensure_ascii=False)
     except RecursionError:
         raise ValueError("the JSON is nested too deeply") from None
-    # As UTF-16 the halves that belong together meet, and the others are replaced.
-    units = spelled.encode("utf-16-le", "surrogatepass")
+    # In UTF-16 adjacent surrogates form a pair, and decoding replaces the unpaired ones.
+    units = text.encode("utf-16-le", "surrogatepass")
     return orjson.loads(units.decode("utf-16-le", "replace"))
 
 
 def _events(text: str) -> EventStream:
-    """The values of the events; most providers put one value on each line of data."""
-    found = EventStream()
+    """Parses the values of the events; most providers put one value on each line of data."""
+    values = EventStream()
     for event in re.split(r"(?:\r\n|\r|\n){2,}", text):
         lines = [line[len(_DATA) :].strip() for line in event.splitlines() if line[:5] == _DATA]
         data = [line for line in lines if line]
         if _END in data:
-            found.ended = True
+            values.ended = True
             data = data[: data.index(_END)]
-        found += _values(data)
-    if not found and not found.ended:
+        values += _values(data)
+    if not values and not values.ended:
         raise ValueError("the stream has no event")
-    return found
+    return values
 
 
 def _values(lines: Sequence[str]) -> list[Any]:
-    """The values of one event's lines: each has one, or all together spell one."""
+    """Parses the lines of one event: a value on each line, or one value on all of them."""
     try:
         return [_lenient(line) for line in lines]
     except ValueError:
@@ -118,26 +117,26 @@ def _values(lines: Sequence[str]) -> list[Any]:
 
 
 def _lenient(text: str) -> Any:
-    """As `json` reads it, which unlike orjson takes half a surrogate pair."""
+    """Parses JSON with `json`, which unlike orjson accepts unpaired surrogates."""
     try:
-        return json.loads(text, strict=False, parse_constant=_nothing, parse_float=_finite)
+        return json.loads(text, strict=False, parse_constant=_null, parse_float=_finite)
     except RecursionError:
         raise ValueError("the JSON is nested too deeply") from None
 
 
-def _nothing(_constant: str) -> None:
-    """What NaN and the infinities are: they are no JSON."""
+def _null(_constant: str) -> None:
+    """Returns None for NaN and the infinities, which are not JSON."""
 
 
 def _finite(text: str) -> float | None:
-    return found if math.isfinite(found := float(text)) else None
+    return number if math.isfinite(number := float(text)) else None
 
 
 def to_json(value: Any) -> bytes:
-    """`value` as JSON.
+    """Returns the JSON text of `value`.
 
     Raises:
-        ValueError: It has no JSON, such as infinity.
+        ValueError: The value cannot be written as JSON, such as infinity.
     """
     try:
         return exact_json.dumps(value)

@@ -1,4 +1,4 @@
-"""What one choice of a chat reply says: its text, and how it ended."""
+"""Parses one choice of a chat reply: its text, and how it ended."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 from runner import exact_json
 from runner.core.verdict import Finish
 
-# As of 2026-11: OpenAI, Gemini, Anthropic, Mistral, Zhipu, DeepSeek, vLLM, SGLang, OpenRouter.
+# Finish reasons as of 2026-11: OpenAI, Gemini, Anthropic, Mistral, Zhipu, DeepSeek, vLLM, SGLang,
+# OpenRouter.
 _CUT = frozenset(
     {
         "length",
@@ -49,7 +50,7 @@ _FAILED = frozenset(
         "malformed_function_call",
     }
 )
-_REASONING = ("thinking", "reasoning", "redacted_thinking")  # parts that are not said
+_REASONING = ("thinking", "reasoning", "redacted_thinking")  # parts that are not the answer
 NO_CHOICE = "the reply holds no choice"
 
 
@@ -58,11 +59,11 @@ class Message:
     """The message of a choice.
 
     Attributes:
-        content: Its text; None where the reply holds no message at all.
-        finish: How it ended.
-        lacks: Why there is no text in it, as a clause; empty where that is not known.
-        fault: What the provider says went wrong while it was written; empty if nothing did.
-        is_json: Whether the content is a JSON value that is no text, spelled as JSON.
+        content: The text; None if the reply contains no message.
+        finish: How the answer ended.
+        lacks: Why there is no text, as a clause; empty if that is not known.
+        fault: The failure that the provider reports for the answer; empty if there was none.
+        is_json: Whether the content is the JSON text of a value that is not a string.
     """
 
     content: str | None = None
@@ -73,7 +74,7 @@ class Message:
 
 
 def first_choice(data: dict[str, Any]) -> Any:
-    """The first choice of a reply; None if there is none."""
+    """Returns the first choice of a reply; None if there is none."""
     choices = data.get("choices")
     if not isinstance(choices, list) or not choices:
         return None
@@ -81,35 +82,35 @@ def first_choice(data: dict[str, Any]) -> Any:
 
 
 def read_choice(choice: Any) -> Message:
-    """What a choice says.
+    """Parses a choice.
 
-    A message without text is an answer all the same, if an empty one: a model that has only
-    reasoned has been paid for. What it reasoned is never its answer. Content that is a number or
-    an object, as Workers AI sends it, is its JSON text; so are the arguments of a tool's call.
+    A message without text is an empty answer, because a call in which the model only reasoned is
+    charged. Reasoning is never the answer. Content that is a number or an object, as Workers AI
+    sends it, becomes its JSON text, and so do the arguments of a tool call.
     """
     if not isinstance(choice, dict):
         return Message(lacks=NO_CHOICE)
     message = choice.get("message", choice.get("delta"))
     if not isinstance(message, dict):
-        if not isinstance(choice.get("text"), str):  # of the older API for completions
+        if not isinstance(choice.get("text"), str):  # as in the older completions API
             return Message(lacks=NO_CHOICE)
         message = {"content": choice["text"]}
     finish, fault = read_finish(choice.get("finish_reason"))
     text = text_of(message.get("content"))
     if text is None:
-        return Message(spelled(message["content"]), finish, fault=fault, is_json=True)
+        return Message(to_json_text(message["content"]), finish, fault=fault, is_json=True)
     if text:
         return Message(text, finish, fault=fault)
     arguments = _arguments(message)
     if isinstance(arguments, dict):
-        return Message(spelled(arguments), finish, fault=fault, is_json=True)
+        return Message(to_json_text(arguments), finish, fault=fault, is_json=True)
     if arguments is not None:
         return Message(arguments, finish, fault=fault)
     return Message("", finish, _why_empty(message), fault)
 
 
 def read_finish(reason: Any) -> tuple[Finish, str]:
-    """How an answer ended, by its ``finish_reason``, and the fault that this names, if any."""
+    """Returns how an answer ended, by its ``finish_reason``, and the fault; empty if none."""
     if not isinstance(reason, str) or reason == "stop":
         return Finish.WHOLE, ""
     word = reason.lower()
@@ -123,7 +124,7 @@ def read_finish(reason: Any) -> tuple[Finish, str]:
 
 
 def text_of(content: Any) -> str | None:
-    """The text of a message's content, which may be a list of parts; None: it is no text."""
+    """Returns the text of a message's content or of its list of parts; None if it is not text."""
     if isinstance(content, str):
         return content
     if content is None:
@@ -134,8 +135,8 @@ def text_of(content: Any) -> str | None:
     return None
 
 
-def spelled(content: Any) -> str:
-    """The JSON text of content that is no text."""
+def to_json_text(content: Any) -> str:
+    """Returns the JSON text of content that is not text, with the exact numbers."""
     return exact_json.dumps(content).decode()
 
 
@@ -144,7 +145,7 @@ def _is_part(item: Any) -> bool:
 
 
 def _arguments(message: dict[str, Any]) -> str | dict[str, Any] | None:
-    """The arguments of the one tool that a message calls; None if it calls none, or several."""
+    """Returns the arguments of a message's only tool call; None if it has none or several."""
     calls = message.get("tool_calls")
     if isinstance(calls, list) and len(calls) == 1 and isinstance(calls[0], dict):
         function = calls[0].get("function")

@@ -1,7 +1,7 @@
-"""The OpenAI wire format: the bytes of a reply as a Reply.
+"""Parses replies in OpenAI's wire format, with the error envelopes of all known providers.
 
-It reads every envelope in which an error was seen. What an error means is for the rules of the
-preset; how the replies to other kinds of calls are read is for their own modules.
+The rules of the preset say what an error means. Replies to other kinds of calls than chats are
+parsed in their own modules.
 """
 
 from __future__ import annotations
@@ -13,34 +13,34 @@ from typing import Any
 
 from runner import exact_json
 from runner.core.verdict import Reply, succeeded
-from runner.providers.event_stream import joined
-from runner.providers.json_body import EventStream, decoded, parse_json
+from runner.providers.event_stream import join_chunks
+from runner.providers.json_body import EventStream, decode_body, parse_json
 from runner.providers.message import Message, first_choice, read_choice
 
-SNIPPET = 200  # characters of a body that is not JSON, for the ledger
+SNIPPET = 200  # characters of a body that is not JSON, which the ledger keeps
 
-# A greater count is an underflow in a proxy, such as 2**64 - 3. No model has as many tokens in a
-# reply, and sums of greater ones might not fit the 64 bits of a database's integers.
+# A greater count is an integer underflow in a proxy, such as 2**64 - 3; sums of such counts might
+# not fit a database's 64-bit integers.
 _MOST_TOKENS = 10**12
-# Where the words of an error stand besides "message", in the order of preference. A success may
-# say something under these names, too.
-_OTHER_WORDS = ("msg", "error_msg", "status_msg", "description", "detail")
+# The keys of an error's message besides "message", in order of preference. A success may have
+# these keys, too.
+_OTHER_MESSAGE_KEYS = ("msg", "error_msg", "status_msg", "description", "detail")
 
 Reader = Callable[[int, Mapping[str, str], dict[str, Any]], Reply]
-"""Makes a Reply of the status, the headers and the JSON object of a success without an error."""
+"""Builds a `Reply` from the status, the headers and the JSON object of a successful reply."""
 
 
 def read_reply(status: int, headers: Mapping[str, str], body: bytes) -> Reply:
-    """A chat reply, whatever its shape; never raises."""
+    """Parses a chat reply; never raises."""
     return read_any(status, headers, body, partial(_answer, body))
 
 
 def read_any(status: int, headers: Mapping[str, str], body: bytes, answer: Reader) -> Reply:
-    """A reply; `answer` reads it if it is a success that names no error. Never raises."""
+    """Parses a reply; `answer` parses the object of a success without an error. Never raises."""
     try:
         data = parse_json(body, headers.get("content-type", ""))
         if isinstance(data, EventStream):
-            data = joined(data)
+            data = join_chunks(data)
     except ValueError as error:
         return Reply(status, headers, message=_not_json(body, str(error)))
     if isinstance(data, list) and data:  # Gemini wraps its errors in an array
@@ -55,36 +55,37 @@ def read_any(status: int, headers: Mapping[str, str], body: bytes, answer: Reade
 
 
 def _error(data: dict[str, Any], *, success: bool) -> tuple[str, str]:
-    """Code and message, out of ``{"error": …}``, ``{"errors": …}`` or a flat object."""
-    found = data.get("error") or data.get("errors")
-    if isinstance(found, list) and found:
-        found = found[0]
-    if isinstance(found, str):
-        return _text(data.get("code")), found
-    if not isinstance(found, dict):
+    """Returns code and message from ``{"error": …}``, ``{"errors": …}`` or a flat object."""
+    error = data.get("error") or data.get("errors")
+    if isinstance(error, list) and error:
+        error = error[0]
+    if isinstance(error, str):
+        return _text(data.get("code")), error
+    if not isinstance(error, dict):
         if "choices" in data:
             return _status_of_minimax(data.get("base_resp"))
-        found = data
-    code = found.get("code") or found.get("type") or found.get("http_code")
-    told = _text(code or found.get("error_code"))
-    words = _text(found.get("message"))
-    if not words and (told or not success):
-        words = next(filter(None, (_text(found.get(name)) for name in _OTHER_WORDS)), "")
-    if "details" in found:
-        named = ", ".join((*_violated(found), *_delays(found)))
-        words += f" ({named})" if named else ""
-    return told, words
+        error = data
+    code = _text(
+        error.get("code") or error.get("type") or error.get("http_code") or error.get("error_code")
+    )
+    message = _text(error.get("message"))
+    if not message and (code or not success):
+        message = next(filter(None, (_text(error.get(key)) for key in _OTHER_MESSAGE_KEYS)), "")
+    if "details" in error:
+        details = ", ".join((*_violated(error), *_delays(error)))
+        message += f" ({details})" if details else ""
+    return code, message
 
 
 def _status_of_minimax(status: Any) -> tuple[str, str]:
-    """The error in MiniMax's ``base_resp``, which stands beside ``choices``; 0 is none."""
+    """Returns the error in MiniMax's ``base_resp``, a sibling of ``choices``; code 0 is none."""
     if not isinstance(status, dict) or not status.get("status_code"):
         return "", ""
     return _text(status["status_code"]), _text(status.get("status_msg"))
 
 
 def _violated(error: dict[str, Any]) -> Iterator[str]:
-    """The quotas that Gemini names in an error's details, and nowhere else."""
+    """Yields the quotas that Gemini names only in an error's details."""
     for detail in _dicts(error.get("details")):
         for violation in _dicts(detail.get("violations")):
             if name := _text(violation.get("quotaId")):
@@ -92,7 +93,7 @@ def _violated(error: dict[str, Any]) -> Iterator[str]:
 
 
 def _delays(error: dict[str, Any]) -> Iterator[str]:
-    """The wait that Google's RetryInfo asks for, as words: it is told beside the message."""
+    """Yields the wait in Google's RetryInfo as words, which are appended to the message."""
     for detail in _dicts(error.get("details")):
         if delay := _text(detail.get("retryDelay")):
             yield f"retry in {delay}"
@@ -105,41 +106,41 @@ def _dicts(value: Any) -> list[dict[str, Any]]:
 def _answer(body: bytes, status: int, headers: Mapping[str, str], data: dict[str, Any]) -> Reply:
     prompt_tokens, completion_tokens = read_usage(data)
     choice = first_choice(data)
-    said = read_choice(choice)
-    if said.is_json:
-        said = _exactly(body, headers) or said
-    code, message = _error_of_choice(choice)
+    message = read_choice(choice)
+    if message.is_json:
+        message = _read_exactly(body, headers) or message
+    code, error = _error_of_choice(choice)
     return Reply(
         status,
         headers,
         code,
-        message or said.fault,
-        content=said.content,
-        finish=said.finish,
-        lacks=said.lacks,
+        error or message.fault,
+        content=message.content,
+        finish=message.finish,
+        lacks=message.lacks,
         prompt_tokens=prompt_tokens,
         completion_tokens=completion_tokens,
     )
 
 
-def _exactly(body: bytes, headers: Mapping[str, str]) -> Message | None:
-    """The first choice, its numbers as they are spelled; None where that cannot be told."""
+def _read_exactly(body: bytes, headers: Mapping[str, str]) -> Message | None:
+    """Parses the first choice again, with exact numbers; None if that fails."""
     try:
-        data = exact_json.loads(decoded(body, headers.get("content-type", "")))
+        data = exact_json.loads(decode_body(body, headers.get("content-type", "")))
         return read_choice(first_choice(data))
     except (ValueError, TypeError, AttributeError):
         return None
 
 
 def _error_of_choice(choice: Any) -> tuple[str, str]:
-    """The error that OpenRouter puts into a choice whose answer broke off."""
+    """Returns the error that OpenRouter adds to a choice whose answer broke off."""
     if isinstance(choice, dict) and choice.get("error"):
         return _error({"error": choice["error"]}, success=True)
     return "", ""
 
 
 def read_usage(data: dict[str, Any]) -> tuple[int | None, int | None]:
-    """The tokens of the prompt and of the answer; None where they are not told, or impossible."""
+    """Returns the tokens of the prompt and of the answer; None if missing or impossible."""
     usage = data.get("usage")
     if not isinstance(usage, dict):
         return None, None
@@ -159,9 +160,9 @@ def _count(value: Any) -> int | None:
 
 
 def _not_json(body: bytes, why: str) -> str:
-    """What is told of a body that is no JSON; `why` where more is known than that."""
-    told = f" ({why})" if why.startswith("it is ") else ""
-    return f"not JSON{told}: {_snippet(body)}"
+    """Returns the message about a body that is not JSON, with `why` if it is about the encoding."""
+    detail = f" ({why})" if why.startswith("it is ") else ""
+    return f"not JSON{detail}: {_snippet(body)}"
 
 
 def _snippet(body: bytes) -> str:

@@ -1,6 +1,6 @@
-"""Files of presets that the user has, to install presets from them.
+"""Reads preset files of users, from which presets are installed.
 
-Such a file is like presets.toml: a table for each provider, and each describes a whole provider.
+A preset file is like presets.toml, with a whole table for each provider.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from runner.tomlfile import TomlFile
 from runner.tomlfile.lines import line_of
 
 MOST_BYTES = 1 << 20
-"""The most that a file of presets may have."""
+"""The size limit of a preset file."""
 
 
 class _PresetFile(RootModel[dict[Name, ProviderTable]]):
@@ -33,10 +33,10 @@ _FILE = TomlFile(
 
 
 def read_presets(data: bytes, source: str) -> dict[str, InstalledPreset]:
-    """The presets in the text of a file, by name; `source` names the file in errors.
+    """Parses a preset file; returns the presets by name. `source` names the file in errors.
 
     Raises:
-        ConfigError: It is no such file, or a preset is not whole; it names the line and the field.
+        ConfigError: The file is invalid, or a preset is incomplete; `where` has line and field.
     """
     text = _FILE.decode(data, source)
     raw = _FILE.tables(text, source)
@@ -61,7 +61,7 @@ def _check_whole(name: str, table: ProviderTable, source: str) -> None:
 
 
 def _with_line(error: ConfigError, text: str, source: str) -> ConfigError:
-    """The error with the line of the field that it names, if it names one."""
+    """Returns the error with the line of the field that it names, if any."""
     field = (error.where or "").removeprefix(f"{source}: ")
     line = line_of(text, field)
     where = error.where if line is None else f"{source}:{line}: {field}"

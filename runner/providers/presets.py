@@ -1,6 +1,6 @@
-"""Providers: presets.toml, with the user's tables merged over it.
+"""Builds providers from presets.toml, with the user's tables merged over it.
 
-This module checks that a table is complete. It names no provider: facts are in presets.toml.
+This module checks that a table is complete. Facts about providers are only in presets.toml.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from runner.settings.provider import (
     GrantSettings,
     ProviderTable,
     QuotaSettings,
-    laid_over,
+    merge_tables,
 )
 from runner.tomlfile import did_you_mean, listed
 
-# These two quotas have the same names at every provider, each with this scope.
+# The scopes of the two quotas whose names are the same at every provider.
 CALLS_A_DAY = {"calls_per_day": Scope.ACCOUNT, "calls_per_day_per_model": Scope.MODEL}
 
 _NONE: Mapping[str, ProviderTable] = MappingProxyType({})
@@ -38,15 +38,15 @@ _NONE: Mapping[str, ProviderTable] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class QuotaTable:
-    """A quota of a provider, the same for all accounts there.
+    """A quota of a provider, which is the same for all its accounts.
 
     Attributes:
-        name: Unique at the provider.
+        name: The name, unique at the provider.
         scope: Whether it limits the account or each model on it.
         unit: ``calls``, ``tokens`` or ``credits``.
-        period: How it is renewed.
-        limit: A whole number of its unit; None if only the provider knows it.
-        headers: The names of the reply headers that tell of it.
+        period: The period after which it is renewed.
+        limit: The limit in its unit; None if only the provider knows it.
+        headers: The names of the reply headers about it.
     """
 
     name: str
@@ -64,26 +64,27 @@ class Preset:
     Attributes:
         name: The preset's key.
         title: The provider's name, for people.
-        base_url: Of the API, without a trailing slash; None: the user must name one.
-        token_url: The page where its tokens are made, or None.
-        balance_url: Where the balance is told and a token can be checked at no cost; or None.
-        price_url: Where a model's price is told, or None; ``{model}`` stands for its name.
+        base_url: The API's base URL, without a trailing slash; None if the user must name one.
+        token_url: The web page on which tokens are created, or None.
+        balance_url: The endpoint that returns the balance and checks a token for free, or None.
+        price_url: The endpoint that returns a model's price, or None; ``{model}`` is replaced by
+            its name.
         zone: The time zone whose midnight resets the daily allowances.
         tables: The quotas, in the order of their windows. There is at least one of each scope,
             and the first of each is its primary.
-        prices: Credits a call, by model; ``default`` is the price of any other.
-        grants: Which credits are granted, and how long they last.
+        prices: The credits of a call, by model; ``default`` is the price of other models.
+        grants: The credits that are granted, and their life times.
         rules: The error dialect; the first rule that matches decides.
-        start_concurrency: Calls in flight at the start.
-        calls_per_second: How many starts in a second are surely no burst.
-        response_format: Which kinds of ``response_format`` every chat model there takes.
-        endpoints: Which of the addresses it has that only some providers have.
-        images: How it answers calls for images: ``direct`` with the images, ``tasks`` with the
-            id of a task that is polled until they are made.
-        as_of: The month in which the facts were gathered, YYYY-MM; may be empty.
-        source: Where the facts are from.
-        data_use: Whether what is sent may be used for training; None: the server is one's own.
-        data_note: Of whom that is true, or where it is written; may be empty.
+        start_concurrency: The initial limit of calls in flight.
+        calls_per_second: The calls that may start in a second without counting as a burst.
+        response_format: The types of ``response_format`` that every chat model accepts.
+        endpoints: The optional endpoints that the provider has.
+        images: ``direct`` if replies to image calls have the images, ``tasks`` if they have the id
+            of a task that is polled until the images are ready.
+        as_of: The month of the facts, YYYY-MM; may be empty.
+        source: The source of the facts.
+        data_use: Whether requests may be used for training; None for the user's own server.
+        data_note: The accounts to which that applies, or its source; may be empty.
     """
 
     name: str
@@ -108,14 +109,14 @@ class Preset:
     images: str
 
     def primary(self, scope: Scope) -> QuotaTable:
-        """The first quota of `scope`. Its window holds the gate of that scope."""
+        """Returns the first quota of `scope`, whose window holds the gate of that scope."""
         return next(table for table in self.tables if table.scope is scope)
 
     def check_limits(self, names: Iterable[str]) -> None:
-        """Check that the provider has quotas of these names.
+        """Checks that the provider has quotas of these names.
 
         Raises:
-            ConfigError: It has not; the remedy names the nearest one.
+            ConfigError: A quota does not exist; the remedy names the most similar one.
         """
         known = [table.name for table in self.tables]
         for name in names:
@@ -131,7 +132,7 @@ class Preset:
 
 
 def shipped() -> tuple[str, ...]:
-    """The names of the presets that come with the program."""
+    """Returns the names of the presets that are shipped with the program."""
     return tuple(_tables())
 
 
@@ -140,17 +141,18 @@ def preset(
     overrides: Mapping[str, ProviderTable] = _NONE,
     installed: Mapping[str, ProviderTable] = _NONE,
 ) -> Preset:
-    """The provider called `name`.
+    """Returns the provider called `name`.
 
     Args:
         name: The name of a preset, or of a table in `overrides`.
         overrides: The user's tables by provider. Each is merged over the preset of its name, or
-            describes a provider that has no preset.
-        installed: Whole presets by name, which the user has installed; see `is_newer`.
+            describes a provider without a preset.
+        installed: The presets that the user has installed, by name. One replaces the shipped
+            preset unless it is older; see `is_newer`.
 
     Raises:
-        ConfigError: There is no such provider, and the remedy names the nearest one; or its table
-            is not complete.
+        ConfigError: The provider does not exist (the remedy names the most similar one), or its
+            table is incomplete.
     """
     if not any(name in tables for tables in (overrides, _tables(), installed)):
         known = dict.fromkeys((*_tables(), *installed, *overrides))
@@ -158,7 +160,7 @@ def preset(
         remedy = _("{near} the providers are {known}").format(near=near, known=listed(known))
         raise ConfigError(_('unknown provider "{name}"').format(name=name), remedy=remedy)
     base = installed[name] if name in installed and is_newer(installed[name], name) else None
-    table = laid_over(base or _shipped(name), overrides.get(name, ProviderTable()))
+    table = merge_tables(base or _shipped(name), overrides.get(name, ProviderTable()))
     return build(name, table)
 
 
@@ -168,10 +170,10 @@ def is_newer(table: ProviderTable, name: str) -> bool:
 
 
 def build(name: str, table: ProviderTable, where: str = "midnight.toml: [providers.") -> Preset:
-    """The provider that `table` describes; `where` begins the place that an error names.
+    """Builds the provider that `table` describes; `where` is the prefix of the place in errors.
 
     Raises:
-        ConfigError: The table is not complete.
+        ConfigError: The table is incomplete.
     """
     return _PresetBuilder(name, table, where).build()
 
@@ -188,7 +190,7 @@ def _shipped(name: str) -> ProviderTable:
 
 
 class _PresetBuilder:
-    """Makes a Preset of a provider's table. Errors name their places as the file does."""
+    """Builds a `Preset` from a provider's table; errors name their places as the file does."""
 
     def __init__(self, name: str, table: ProviderTable, where: str) -> None:
         self._name = name
@@ -226,7 +228,7 @@ class _PresetBuilder:
             yield self._quota(name, quota)
 
     def _implied(self) -> Iterator[QuotaTable]:
-        """Calls a day without a limit, for a scope without a quota: its window holds the gate."""
+        """Yields an unlimited daily quota for a scope without one; its window holds the gate."""
         scopes = {quota.scope for quota in self._table.quotas.values()}
         period = read_period("day", self._table.zone)
         for name, scope in CALLS_A_DAY.items():

@@ -1,7 +1,7 @@
-"""Streams of a chat's chunks that are passed on as they come.
+"""Relays streams of chat chunks to clients as they arrive, event by event.
 
-What passes is whole events. On the way the token is removed, what no client reads is mended, and
-the counts of tokens are noted. (https://platform.openai.com/docs/api-reference/chat-streaming)
+The token is redacted, null fields that clients reject are removed, and the token counts are
+recorded. Source of the format: https://platform.openai.com/docs/api-reference/chat-streaming.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from runner.core.verdict import succeeded
 from runner.providers.transport import MOST_REPLY_BYTES, NoReply, Response, StreamedReply
 
 _END_OF_EVENT = re.compile(rb"\r\n\r\n|\n\n|\r\r")
-# Some providers send these as null, which clients that check their types refuse.
+# Fields that some providers send as null, which clients that check types reject.
 _NULLS = re.compile(rb'"(?:role|tool_calls|function_call|refusal|audio)"\s*:\s*null')
 _NULL_KEYS = frozenset({"role", "tool_calls", "function_call", "refusal", "audio"})
 _USAGE = re.compile(rb'"usage"\s*:\s*\{')
@@ -28,29 +28,29 @@ Deliver = Callable[[bytes], Awaitable[None]]
 
 
 def asks_for_usage(body: Mapping[str, Any]) -> bool:
-    """Whether a request asks for the counts of tokens at the end of its stream."""
+    """Whether a request asks for the token counts at the end of its stream."""
     options = body.get("stream_options")
     return isinstance(options, dict) and options.get("include_usage") is True
 
 
 def with_usage(body: Mapping[str, Any]) -> dict[str, Any]:
-    """`body` asking for a stream, and for the counts at its end."""
+    """Returns `body` as a request for a stream with the token counts at its end."""
     options = body.get("stream_options")
-    known = options if isinstance(options, dict) else {}
-    if "input" in body and "messages" not in body:  # /v1/responses always tells, and knows no such
+    given = options if isinstance(options, dict) else {}
+    if "input" in body and "messages" not in body:  # /v1/responses always sends them
         return {**body, "stream": True}
-    return {**body, "stream": True, "stream_options": {**known, "include_usage": True}}
+    return {**body, "stream": True, "stream_options": {**given, "include_usage": True}}
 
 
 class Relay:
-    """What passes of one stream.
+    """Filters one stream for its client.
 
     Attributes:
-        ended: Whether the stream is complete; counts may follow.
-        is_done: Whether nothing follows.
-        has_begun: Whether it is a stream of events, of which a piece was taken.
-        error: The event in which the provider reports an error; empty while there is none.
-        usage: The counts of tokens that it told last.
+        ended: Whether the answer is complete; the token counts may follow.
+        is_done: Whether the stream has ended with ``[DONE]``.
+        has_begun: Whether a piece of the stream was processed.
+        error: The data of the event in which the provider reports an error; empty without one.
+        usage: The last token counts in the stream.
     """
 
     def __init__(self, *, wants_usage: bool, clean: Callable[[bytes], bytes]) -> None:
@@ -64,30 +64,30 @@ class Relay:
         self._rest = b""
 
     def feed(self, data: bytes) -> bytes:
-        """Take a piece of the stream; returns what passes of it."""
+        """Processes a piece of the stream; returns the bytes for the client."""
         self.has_begun = True
         buffered = self._rest + data
-        passed, start = [], 0
+        events, start = [], 0
         for end in _END_OF_EVENT.finditer(buffered):
-            passed.append(self._event(buffered[start : end.end()]))
+            events.append(self._event(buffered[start : end.end()]))
             start = end.end()
             if self.error:
                 break
         self._rest = buffered[start:]
-        return b"".join(passed)
+        return b"".join(events)
 
     def rest(self) -> bytes:
-        """What passes of a last event that lacks its end."""
+        """Returns the bytes for the client of a last event without its end."""
         last, self._rest = self._rest, b""
         return self._event(last + b"\n\n") if last.strip() else b""
 
     @property
-    def waiting_bytes(self) -> int:
-        """How much is held back, since its event is not whole."""
+    def buffered_bytes(self) -> int:
+        """The number of buffered bytes, whose event is incomplete."""
         return len(self._rest)
 
     def as_reply(self) -> bytes:
-        """A reply that was not streamed which says the same, but for the text."""
+        """Returns an equivalent reply that is not streamed, without the text."""
         choice = {"finish_reason": "stop", "message": {"content": ""}}
         return orjson.dumps({"choices": [choice], "usage": self.usage or None})
 
@@ -107,28 +107,30 @@ class Relay:
         return self._chunk(chunk, event) if isinstance(chunk, dict) else event
 
     def _chunk(self, chunk: dict[str, Any], event: bytes) -> bytes:
-        """What passes of an event that says more than a text."""
+        """Returns the bytes for the client of an event with an error, usage or null fields."""
         if chunk.get("error") or chunk.get("errors"):
             self.error = _data(event)
             return b""
-        response = chunk.get("response")  # of an event of /v1/responses
-        told = chunk.get("usage") or (response.get("usage") if isinstance(response, dict) else None)
-        if isinstance(told, dict):
-            self.usage = _usage(told)
+        response = chunk.get("response")  # in an event of /v1/responses
+        usage = chunk.get("usage") or (
+            response.get("usage") if isinstance(response, dict) else None
+        )
+        if isinstance(usage, dict):
+            self.usage = _usage(usage)
             if isinstance(response, dict):
                 self.ended = True
             elif not self._wants_usage and chunk.get("choices") == []:
                 return b""
-        return b"data: %b\n\n" % orjson.dumps(chunk) if _mended(chunk) else event
+        return b"data: %b\n\n" % orjson.dumps(chunk) if _drop_nulls(chunk) else event
 
 
 async def relay(
     reply: StreamedReply, events: Relay, deliver: Deliver
 ) -> tuple[Response | NoReply, bytes]:
-    """Pass a reply on, but for its last piece; returns it as if it had not been streamed, and that.
+    """Relays a reply except its last piece; returns an equivalent reply, and the last piece.
 
-    The last piece is to be passed once the reply is closed: its reader leaves then. A reply that is
-    no stream of events, or begins with an error, is not passed on.
+    The caller delivers the last piece after it has closed the reply, because the client disconnects
+    then. A reply that is not a stream of events, or begins with an error, is not relayed.
     """
     if not (succeeded(reply.status) and "event-stream" in reply.headers.get("content-type", "")):
         return await _whole(reply), b""
@@ -136,13 +138,13 @@ async def relay(
         piece = await reply.read()
         if isinstance(piece, NoReply):
             return piece, b""
-        passed = events.feed(piece) if piece else events.rest()
+        output = events.feed(piece) if piece else events.rest()
         if not piece or events.is_done or events.error:
-            return _ended(reply, events), passed
-        if events.waiting_bytes > MOST_REPLY_BYTES:
+            return _ended(reply, events), output
+        if events.buffered_bytes > MOST_REPLY_BYTES:
             return NoReply("an event of the stream is too large"), b""
-        if passed:
-            await deliver(passed)
+        if output:
+            await deliver(output)
 
 
 def _ended(reply: StreamedReply, events: Relay) -> Response | NoReply:
@@ -169,27 +171,27 @@ def _of_json(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def _data(event: bytes) -> bytes:
-    """The data of an event."""
+    """Returns the data of an event."""
     lines = event.splitlines()
     return b"\n".join(line[5:].strip() for line in lines if line.startswith(b"data:"))
 
 
-def _usage(told: dict[str, Any]) -> dict[str, Any]:
-    """The counts, also as /v1/responses names them."""
+def _usage(usage: dict[str, Any]) -> dict[str, Any]:
+    """Returns the token counts under the names of the chat API; accepts those of /v1/responses."""
     return {
-        "prompt_tokens": told.get("prompt_tokens", told.get("input_tokens")),
-        "completion_tokens": told.get("completion_tokens", told.get("output_tokens")),
+        "prompt_tokens": usage.get("prompt_tokens", usage.get("input_tokens")),
+        "completion_tokens": usage.get("completion_tokens", usage.get("output_tokens")),
     }
 
 
-def _mended(chunk: dict[str, Any]) -> bool:
-    """Remove what is null and must not be; whether there was any."""
-    found = False
+def _drop_nulls(chunk: dict[str, Any]) -> bool:
+    """Removes the fields of `_NULL_KEYS` that are null; returns whether there were any."""
+    dropped = False
     choices = chunk.get("choices")
     for choice in choices if isinstance(choices, list) else ():
         delta = choice.get("delta") if isinstance(choice, dict) else None
         if isinstance(delta, dict):
             for key in [key for key in delta if key in _NULL_KEYS and delta[key] is None]:
                 del delta[key]
-                found = True
-    return found
+                dropped = True
+    return dropped

@@ -1,6 +1,6 @@
-"""Replies of OpenAI's Responses API, as a Reply.
+"""Parses replies of OpenAI's Responses API.
 
-(https://platform.openai.com/docs/api-reference/responses/object)
+Source: https://platform.openai.com/docs/api-reference/responses/object.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from typing import Any
 
 from runner.core.verdict import Finish, Reply
 from runner.providers import openai
-from runner.providers.message import read_finish, spelled, text_of
+from runner.providers.message import read_finish, text_of, to_json_text
 
 _UNFINISHED = ("queued", "in_progress")
 
 
 def read_reply(status: int, headers: Mapping[str, str], body: bytes) -> Reply:
-    """The reply to a call of ``/v1/responses``, whatever its shape; never raises."""
+    """Parses the reply to a call of ``/v1/responses``; never raises."""
     return openai.read_any(status, headers, body, _answer)
 
 
@@ -37,7 +37,7 @@ def _answer(status: int, headers: Mapping[str, str], data: dict[str, Any]) -> Re
 
 
 def _finish(data: dict[str, Any]) -> tuple[Finish, str]:
-    """How the answer ended, and what went wrong if anything did."""
+    """Returns how the answer ended, and the provider's fault; empty if there was none."""
     state, details = data.get("status"), data.get("incomplete_details")
     if state == "incomplete":
         return read_finish(details.get("reason") if isinstance(details, dict) else None)
@@ -47,15 +47,15 @@ def _finish(data: dict[str, Any]) -> tuple[Finish, str]:
 
 
 def _content(output: Any) -> str | None:
-    """The text of the messages in `output`, or else all of it; None if it holds nothing."""
+    """Returns the text of the messages in `output`, else its JSON text; None if it is empty."""
     if not isinstance(output, list) or not output:
         return None
-    said = [
+    texts = [
         text_of(item.get("content"))
         for item in output
         if isinstance(item, dict) and item.get("type") == "message"
     ]
-    return "".join(text for text in said if text) if said else spelled(output)
+    return "".join(text for text in texts if text) if texts else to_json_text(output)
 
 
 def _lacks(data: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Posts an event to a URL of the user's, signed, and tries again where that may help."""
+"""Posts signed events to the user's webhook, with retries."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SERVER_ERROR = 500
 
 
 def signature(body: bytes, secret: str) -> str:
-    """``sha256=…``: the HMAC of the body with SHA-256, in hex; the receiver computes the same."""
+    """Returns ``sha256=…`` with the HMAC-SHA-256 of the body in hex, for the receiver to verify."""
     return "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
 
 
@@ -28,9 +28,9 @@ async def post(
     secret: str = "",
     transport: httpx.AsyncBaseTransport | None = None,
 ) -> str | None:
-    """Post `body`, as JSON; None once it was taken, or else why it was not.
+    """Posts a JSON body; returns None on success, else why it failed.
 
-    What was answered 5xx, 408, 409, 425 or 429, or not at all, is posted again three times.
+    After status 5xx, 408, 409, 425 or 429, or without a reply, it retries up to three times.
     """
     headers = {"Content-Type": "application/json", "X-Midnight-Event": kind}
     if secret:

@@ -1,1 +1,1 @@
-"""`midnight serve`: OpenAI's API for other programs, over the allowance of the accounts."""
+"""The server of `midnight serve`: OpenAI's API on top of the accounts' allowance."""

@@ -1,7 +1,7 @@
-"""Who may ask: the names under which the server is asked for, keys of clients, pages of browsers.
+"""Access control: Host header checks, client keys, and CORS.
 
-A page of a browser must not reach the server by a name that somebody else's DNS points at this
-machine: so the Host header has to be one of the server's own names.
+The Host header must be one of the server's names. This prevents DNS rebinding, where a page of a
+browser reaches the server through a foreign name that resolves to this machine.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _ALLOWED_HEADERS = (
 
 
 def is_loopback(host: str) -> bool:
-    """Whether an address is reached from this machine alone."""
+    """Whether a host can be reached from this machine only."""
     if host == "localhost":
         return True
     try:
@@ -35,12 +35,12 @@ def is_loopback(host: str) -> bool:
 
 
 class Access:
-    """What is checked of every request.
+    """The checks of every request.
 
     Args:
-        clients: Recognises keys.
-        hosts: Names of the server; None: any address of this machine, since it listens to all.
-        origins: Pages whose scripts may ask; ``*`` for any.
+        clients: Identifies clients by their keys.
+        hosts: Accepted host names; None: any, because the server listens on all addresses.
+        origins: Origins allowed by CORS; ``*`` for any.
     """
 
     def __init__(
@@ -51,10 +51,10 @@ class Access:
         self._origins = frozenset(origins)
 
     def check_host(self, scope: Scope) -> None:
-        """Refuse a request that names another server.
+        """Refuse a request for a host name that is not the server's.
 
         Raises:
-            Problem: It does.
+            Problem: The host name is not accepted.
         """
         name = _host_name(header(scope, b"host") or "")
         if self._hosts is not None and name not in self._hosts and not _is_address(name):
@@ -62,20 +62,20 @@ class Access:
             raise invalid(message, status=421, code="wrong_host")
 
     async def client(self, scope: Scope) -> Client:
-        """Whose request it is.
+        """Return the client that sent a request.
 
         Raises:
-            Problem: A key is needed, and this is none.
+            Problem: A key is required, and this one is missing or unknown.
         """
         key = _bearer(header(scope, b"authorization"))
-        found = await self._clients.find(key)
-        if found is None:
+        client = await self._clients.find(key)
+        if client is None:
             message = "this is no key of this server; midnight serve key add NAME makes one"
             raise Problem(Refusal(401, message, INVALID, "invalid_api_key"))
-        return found
+        return client
 
     def cors(self, scope: Scope) -> Headers:
-        """What a browser is told of whose scripts may read the reply."""
+        """Return the CORS headers of a reply; empty if the origin is not allowed."""
         if not self._origins or (origin := header(scope, b"origin")) is None:
             return ()
         if "*" not in self._origins and origin not in self._origins:
@@ -87,7 +87,7 @@ class Access:
         )
 
     def preflight(self, scope: Scope) -> Headers:
-        """What a browser is told that asks beforehand; nothing if its page may not ask."""
+        """Return the headers for a CORS preflight; empty if the origin is not allowed."""
         allowed = self.cors(scope)
         if not allowed:
             return ()
@@ -100,14 +100,14 @@ class Access:
 
 
 def _host_name(text: str) -> str:
-    """The name of a Host header, without its port."""
+    """Return the host name in a Host header, without the port."""
     if text.startswith("["):
         return text[1:].partition("]")[0].lower()
     return text.rpartition(":")[0].lower() if ":" in text else text.lower()
 
 
 def _is_address(name: str) -> bool:
-    """Whether it is an address: no DNS points it anywhere else."""
+    """Whether a host name is an IP address, which cannot be rebound by DNS."""
     try:
         ipaddress.ip_address(name)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The ASGI application of `midnight serve`: its addresses, and what is checked before any."""
+"""The ASGI application of `midnight serve`: routes, and the checks before them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from runner.app.clients import Client
 from runner.app.gateway import Gateway
 from runner.app.refusals import SERVER, Refusal
 from runner.errors import NotFoundError, RunnerError
+from runner.language import in_english
 from runner.server import openapi
 from runner.server.access import Access
 from runner.server.batch_routes import BatchRoutes
@@ -29,12 +30,12 @@ _VERSION = re.compile(r"^(?:/+v1(?=/|$))*", re.IGNORECASE)
 
 
 def api_path(path: str) -> str:
-    """The address that is meant: some clients write the version twice, others leave it out."""
+    """Return the canonical path: some clients write the version twice, others leave it out."""
     return "/v1/" + _VERSION.sub("", path).strip("/")
 
 
 class ServerApp:
-    """Answers every request."""
+    """Handles every request."""
 
     def __init__(self, gateway: Gateway, access: Access, dashboard: Dashboard) -> None:
         self._dashboard = dashboard
@@ -44,13 +45,20 @@ class ServerApp:
         self._batch_routes = BatchRoutes(gateway)
 
     async def work(self) -> None:
-        """Do what is left to do after requests, until it is cancelled."""
+        """Run the dashboard's background work, until cancelled."""
         await self._dashboard.work()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Handle one request."""
         if scope["type"] != "http":
             return
+        if is_of_dashboard(scope["path"]):
+            await self._answer_any(scope, receive, send)
+            return
+        with in_english():
+            await self._answer_any(scope, receive, send)
+
+    async def _answer_any(self, scope: Scope, receive: Receive, send: Send) -> None:
         cors = self._access.cors(scope)
         try:
             self._access.check_host(scope)
@@ -88,8 +96,8 @@ class ServerApp:
             raise invalid(f"there is nothing at {method} {scope['path']}", status=404)
 
     async def _models(self, client: Client) -> dict[str, object]:
-        found = await self._gateway.models(client)
-        data = [_listed(model.id, model.title) for model in found]
+        models = await self._gateway.models(client)
+        data = [_listed(model.id, model.title) for model in models]
         return {"object": "list", "data": data}
 
     async def _model(self, client: Client, name: str) -> dict[str, object]:

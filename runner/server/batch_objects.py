@@ -1,4 +1,4 @@
-"""Files and batches as OpenAI's clients read them: every field that their types have.
+"""Files and batches as JSON objects of OpenAI's API, with every field of OpenAI's types.
 
 (https://platform.openai.com/docs/api-reference/batch/object, …/files/object)
 """
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 def file_object(file: ApiFile) -> dict[str, Any]:
-    """A file."""
+    """Return a file as OpenAI's object."""
     return {
         "id": file.id,
         "object": "file",
@@ -33,67 +33,67 @@ def file_object(file: ApiFile) -> dict[str, Any]:
 
 
 def batch_object(status: ApiBatchStatus) -> dict[str, Any]:
-    """A batch."""
-    found = status.found
+    """Return a batch as OpenAI's object."""
+    batch = status.found
     moments = {
-        "in_progress_at": found.in_progress_at,
+        "in_progress_at": batch.in_progress_at,
         "expires_at": status.expires_at,
-        "finalizing_at": found.finalizing_at,
-        "completed_at": found.completed_at,
-        "failed_at": found.failed_at,
+        "finalizing_at": batch.finalizing_at,
+        "completed_at": batch.completed_at,
+        "failed_at": batch.failed_at,
         "expired_at": None,
-        "cancelling_at": found.cancelling_at,
-        "cancelled_at": found.cancelled_at,
+        "cancelling_at": batch.cancelling_at,
+        "cancelled_at": batch.cancelled_at,
     }
     return {
-        "id": found.id,
+        "id": batch.id,
         "object": "batch",
-        "endpoint": found.endpoint,
-        "model": found.model,
+        "endpoint": batch.endpoint,
+        "model": batch.model,
         "errors": _errors(status),
-        "input_file_id": found.input_file_id,
-        "completion_window": found.completion_window,
-        "status": found.state.value,
-        "output_file_id": found.output_file_id,
-        "error_file_id": found.error_file_id,
-        "created_at": found.created_at // 1000,
+        "input_file_id": batch.input_file_id,
+        "completion_window": batch.completion_window,
+        "status": batch.state.value,
+        "output_file_id": batch.output_file_id,
+        "error_file_id": batch.error_file_id,
+        "created_at": batch.created_at // 1000,
         **{name: _seconds(moment) for name, moment in moments.items()},
         "request_counts": _counts(status),
-        "usage": _usage(found.prompt_tokens, found.completion_tokens),
-        "metadata": None if found.metadata_json is None else orjson.loads(found.metadata_json),
+        "usage": _usage(batch.prompt_tokens, batch.completion_tokens),
+        "metadata": None if batch.metadata_json is None else orjson.loads(batch.metadata_json),
     }
 
 
 def page_object(
-    found: Sequence[T], limit: int, as_object: Callable[[T], dict[str, Any]]
+    elements: Sequence[T], limit: int, as_object: Callable[[T], dict[str, Any]]
 ) -> dict[str, Any]:
-    """A page of a list, of which one more was read than is shown, if there are more."""
-    shown = [as_object(one) for one in found[:limit]]
+    """Return a page of a list; `elements` holds one extra element if there are more pages."""
+    shown = [as_object(element) for element in elements[:limit]]
     return {
         "object": "list",
         "data": shown,
         "first_id": shown[0]["id"] if shown else None,
         "last_id": shown[-1]["id"] if shown else None,
-        "has_more": len(found) > limit,
+        "has_more": len(elements) > limit,
     }
 
 
 def _counts(status: ApiBatchStatus) -> dict[str, int]:
-    found, batch = status.found, status.batch
+    api_batch, batch = status.found, status.batch
     if batch is None:
-        return {"total": found.total, "completed": 0, "failed": 0}
-    ended = found.state in (ApiBatchState.COMPLETED, ApiBatchState.CANCELLED)
-    completed = found.completed if ended else batch.counts.succeeded
-    failed = found.failed if ended else batch.counts.failed
+        return {"total": api_batch.total, "completed": 0, "failed": 0}
+    ended = api_batch.state in (ApiBatchState.COMPLETED, ApiBatchState.CANCELLED)
+    completed = api_batch.completed if ended else batch.counts.succeeded
+    failed = api_batch.failed if ended else batch.counts.failed
     return {"total": batch.rows, "completed": completed, "failed": failed}
 
 
 def _errors(status: ApiBatchStatus) -> dict[str, Any] | None:
-    """What is wrong with the file; or why the batch does not go on, until somebody resumes it."""
-    found, batch = status.found, status.batch
-    if found.errors_json is not None:
-        return {"object": "list", "data": orjson.loads(found.errors_json)}
-    if found.is_open and batch is not None and batch.state is BatchState.PAUSED:
+    """Return the errors of the file, or the reason why the batch is paused, if it is."""
+    api_batch, batch = status.found, status.batch
+    if api_batch.errors_json is not None:
+        return {"object": "list", "data": orjson.loads(api_batch.errors_json)}
+    if api_batch.is_open and batch is not None and batch.state is BatchState.PAUSED:
         why = batch.pause_reason or f"it was paused: midnight resume {batch.id}"
         error = {"code": "paused", "message": why, "line": None, "param": None}
         return {"object": "list", "data": [error]}

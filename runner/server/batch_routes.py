@@ -1,4 +1,4 @@
-"""The addresses of the OpenAI Batch API: files and batches."""
+"""The routes of the OpenAI Batch API: files and batches."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ from runner.store.api_files import Paging
 from runner.threads import in_thread
 
 _PIECE = 1 << 20
-_MOST = Limits(files=200_000_000)  # as OpenAI's batches have it
+_MOST = Limits(files=200_000_000)  # OpenAI's limit
 _MOST_BODY = 64 << 10
 _MOST_PAIRS, _MOST_NAME, _MOST_VALUE = 16, 64, 512
 _MOST_KEY = 255
 
 
 class BatchRoutes:
-    """Answers requests about files and batches."""
+    """Handles requests for files and batches."""
 
     def __init__(self, gateway: Gateway) -> None:
         self._files = gateway.files
@@ -46,20 +46,20 @@ class BatchRoutes:
     async def answer(
         self, client: Client, scope: Scope, receive: Receive, send: Send, path: str, cors: Headers
     ) -> None:
-        """Answer one request.
+        """Handle one request.
 
         Raises:
-            Problem: It is wrong.
-            NotFoundError: What it names is not there.
+            Problem: The request is invalid.
+            NotFoundError: The file or batch does not exist.
         """
         parts = path.split("/")[2:]
         if parts[0] == "files" and parts[2:] == ["content"] and scope["method"] == "GET":
             await self._download(client, parts[1], send, cors)
             return
         answer = self._of_files if parts[0] == "files" else self._of_batches
-        found = await answer(client, scope, receive, parts)
-        if found is not None:  # else the client has left
-            await send_json(send, found, headers=cors)
+        value = await answer(client, scope, receive, parts)
+        if value is not None:  # None: the client has disconnected
+            await send_json(send, value, headers=cors)
 
     async def _of_files(
         self, client: Client, scope: Scope, receive: Receive, parts: list[str]
@@ -113,11 +113,11 @@ class BatchRoutes:
 
     async def _list_files(self, client: Client, scope: Scope) -> dict[str, Any]:
         paging = _paging(scope, 10_000, 10_000)
-        found = await self._files.page(client.name, paging, _query(scope).get("purpose") or None)
-        return page_object(found, paging.limit, file_object)
+        page = await self._files.page(client.name, paging, _query(scope).get("purpose") or None)
+        return page_object(page, paging.limit, file_object)
 
     async def _download(self, client: Client, file_id: str, send: Send, cors: Headers) -> None:
-        """Send the bytes of a file, piece by piece."""
+        """Send the contents of a file in chunks."""
         file = await self._files.get(client.name, file_id)
         opened = await in_thread(_open, self._files.path_of(file_id))
         try:
@@ -128,8 +128,8 @@ class BatchRoutes:
                 *cors,
             ]
             await send({"type": "http.response.start", "status": 200, "headers": headers})
-            while piece := await in_thread(opened.read, _PIECE):
-                body = {"type": "http.response.body", "body": piece, "more_body": True}
+            while chunk := await in_thread(opened.read, _PIECE):
+                body = {"type": "http.response.body", "body": chunk, "more_body": True}
                 await send(body)
             await send({"type": "http.response.body", "body": b""})
         finally:
@@ -149,8 +149,8 @@ class BatchRoutes:
     async def _cancel(self, client: Client, batch_id: str) -> dict[str, Any]:
         status = await self._batches.cancel(client, batch_id)
         if status is None:
-            found = (await self._batches.get(client, batch_id)).found
-            message = f"a batch that is {found.state.value} cannot be cancelled"
+            batch = (await self._batches.get(client, batch_id)).found
+            message = f"a batch that is {batch.state.value} cannot be cancelled"
             raise invalid(message, status=409, code="batch_not_cancellable")
         return batch_object(status)
 
@@ -173,10 +173,10 @@ def _only_file(part: Path, form: Form, _field: str, _filename: str) -> Path:
 
 
 def _checked_form(form: Form) -> int | None:
-    """How long the file is kept; None: as long as usual.
+    """Return the lifetime of the file in s; None: the default.
 
     Raises:
-        Problem: The form lacks something.
+        Problem: The form is incomplete or invalid.
     """
     if not form.files:
         raise invalid("the form holds no file", param="file")
@@ -190,20 +190,20 @@ def _life_s(anchor: Any, seconds: Any, param: str) -> int:
     if anchor != "created_at":
         raise invalid(f'{param}.anchor is "created_at"', param=param)
     try:
-        found = int(seconds)
+        life_s = int(seconds)
     except (TypeError, ValueError):
-        found = 0
-    if not SHORTEST_LIFE_S <= found <= LONGEST_LIFE_S:
+        life_s = 0
+    if not SHORTEST_LIFE_S <= life_s <= LONGEST_LIFE_S:
         message = f"{param}.seconds is {SHORTEST_LIFE_S} to {LONGEST_LIFE_S}"
         raise invalid(message, param=param)
-    return found
+    return life_s
 
 
 def _new_batch(data: bytes, key: str | None) -> NewApiBatch:
-    """What a client asks for.
+    """Parse a client's request to create a batch.
 
     Raises:
-        Problem: It is wrong.
+        Problem: The request is invalid.
     """
     body = json_object(data)
     for name in ("input_file_id", "endpoint", "completion_window"):
@@ -239,8 +239,8 @@ def _metadata(value: Any) -> dict[str, str] | None:
     ):
         message = "metadata is up to 16 pairs of texts, of up to 64 and 512 characters"
         raise invalid(message, param="metadata")
-    found: dict[str, str] = value
-    return found
+    metadata: dict[str, str] = value
+    return metadata
 
 
 def _query(scope: Scope) -> dict[str, str]:

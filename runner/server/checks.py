@@ -1,8 +1,8 @@
-"""Checks of connections, as chat clients make them: paid calls that ask nothing.
+"""Detects connection checks of chat clients, which are paid calls, and caches their answers.
 
-Cherry Studio's says ``test`` as the system and ``hi``, and asks embedding models for ``test``; its
-health check does so for every model and key. They never wait for allowance. One that is repeated
-within five minutes is answered from memory.
+Cherry Studio's check sends ``test`` as the system message and ``hi``, or ``test`` to an embedding
+model, for every model and key. Checks never wait for allowance, and one that is repeated within
+five minutes is answered from the cache.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from runner.server.replies import JSON, Headers
 
 REMEMBERED_S = 300.0
 MOST_REMEMBERED = 256
-_SAID = ["test", "hi"]
+_CHECK_MESSAGES = ["test", "hi"]
 
 _Key = tuple[str, str, bytes]
 
 
 def is_check(url: str, body: Mapping[str, Any]) -> bool:
-    """Whether a call is plainly a check of a connection."""
+    """Whether a call is certainly a connection check."""
     match url:
         case "/v1/embeddings":
             return body.get("input") in ("test", ["test"])
         case "/v1/chat/completions":
             messages = body.get("messages")
-            if not isinstance(messages, list) or len(messages) != len(_SAID):
+            if not isinstance(messages, list) or len(messages) != len(_CHECK_MESSAGES):
                 return False
-            return [_text(message) for message in messages] == _SAID
+            return [_text(message) for message in messages] == _CHECK_MESSAGES
         case _:
             return False
 
@@ -48,30 +48,30 @@ def _text(message: Any) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """The answer to a check."""
+    """A cached answer to a check; it is valid until `until` on the loop's clock, in s."""
 
     body: bytes
     until: float
 
     def as_reply(self, cors: Headers) -> tuple[bytes, Iterable[tuple[bytes, bytes]]]:
-        """Its body and its headers, which say that it is from memory."""
+        """Return the body and the headers, which mark the answer as cached."""
         return self.body, [JSON, (b"x-midnight-memory", b"check"), *cors]
 
 
 class Checks:
-    """The answers to checks of late."""
+    """The cache of recent answers to checks."""
 
     def __init__(self, *, enabled: bool) -> None:
         self._enabled = enabled
         self._answers: OrderedDict[_Key, Remembered] = OrderedDict()
 
     def known(self, client: Client, url: str, data: bytes) -> Remembered | None:
-        """The answer to the same check, if there was one lately."""
-        found = self._answers.get(_key(client, url, data))
-        return found if found is not None and anyio.current_time() < found.until else None
+        """Return the cached answer to the same check; None if there is none or it is too old."""
+        answer = self._answers.get(_key(client, url, data))
+        return answer if answer is not None and anyio.current_time() < answer.until else None
 
     def remember(self, client: Client, url: str, data: bytes, answer: bytes) -> None:
-        """Keep an answer for a while."""
+        """Cache an answer."""
         if self._enabled:
             until = anyio.current_time() + REMEMBERED_S
             self._answers[_key(client, url, data)] = Remembered(answer, until)

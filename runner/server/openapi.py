@@ -1,7 +1,7 @@
-"""What the server answers, as an OpenAPI document: for people, for generated clients, for tests.
+"""The server's OpenAPI document, for people, client generators and tests.
 
-Bodies of calls are OpenAI's and the provider's: what the server itself reads of them is described,
-and everything else passes.
+Bodies of calls belong to OpenAI's API and the provider: only the fields that the server reads are
+described, and all others are permitted.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _MOMENT: _Schema = {"type": "integer", "description": "in seconds since the epoc
 _MAYBE_MOMENT: _Schema = {**_MOMENT, "type": ["integer", "null"]}
 _MESSAGES: _Schema = {"type": "array", "items": {"type": "object"}}
 _TEXTS: _Schema = {"anyOf": [_TEXT, {"type": "array"}]}
-# By address: what it does, and the fields that a request has to have besides the model.
+# The summary of each path, and the fields that a request requires besides the model.
 _CALLS: dict[str, tuple[str, _Schema]] = {
     "/v1/chat/completions": ("Answer a chat, whole or as a stream", {"messages": _MESSAGES}),
     "/v1/embeddings": ("Embed texts", {"input": _TEXTS}),
@@ -38,8 +38,8 @@ _CALLS: dict[str, tuple[str, _Schema]] = {
 
 @cache
 def document() -> bytes:
-    """The document, as JSON."""
-    found = {
+    """Return the document as JSON."""
+    content = {
         "openapi": "3.1.0",
         "info": {
             "title": "Midnight Runner",
@@ -51,10 +51,10 @@ def document() -> bytes:
             "schemas": _schemas(),
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
         },
-        # Without keys on the server, none is needed.
+        # A key is required only if the server has keys.
         "security": [{}, {"key": []}],
     }
-    return orjson.dumps(found)
+    return orjson.dumps(content)
 
 
 def _call_paths() -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""Calls of clients: read, handed to the engine, and answered as the provider answers.
+"""Proxies clients' calls: reads them, hands them to the engine, and relays the provider's answers.
 
-One request is one task; the call itself is the engine's, which settles it whatever becomes of the
-client.
+Each request is one task. The call itself belongs to the engine, which settles it even if the client
+disconnects.
 """
 
 from __future__ import annotations
@@ -32,22 +32,22 @@ from runner.server.replies import (
 )
 
 CALLS = frozenset[str](URLS)
-"""The addresses of calls."""
+"""The paths of calls."""
 
-# Images in messages are sent in base64.
+# Large, because images in messages are sent in base64.
 MOST_BODY_BYTES = 32 << 20
 _EVENTS = (
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-cache"),
     (b"x-accel-buffering", b"no"),
 )
-# While a stream waits for allowance, its client is told now and then that it goes on.
+# The interval of comments that keep a stream alive while it waits for allowance.
 KEEP_ALIVE_S = 15.0
 _KEEP_ALIVE = b": waiting\n\n"
 
 
 class Proxy:
-    """Answers calls."""
+    """Handles calls."""
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
@@ -56,10 +56,10 @@ class Proxy:
     async def answer(
         self, client: Client, scope: Scope, receive: Receive, send: Send, url: str, cors: Headers
     ) -> None:
-        """Answer one call.
+        """Handle one call.
 
         Raises:
-            Problem: The request is wrong.
+            Problem: The request is invalid.
         """
         data = await read_body(receive, MOST_BODY_BYTES)
         if data is None:
@@ -71,13 +71,13 @@ class Proxy:
             return
         stream = body.get("stream") is True
         waits_ms = 0 if check else _waits_ms(scope)
-        found = await self._gateway.ask(client, url, body, stream=stream, waits_ms=waits_ms)
-        if isinstance(found, Refusal):
-            await send_refusal(send, found, cors)
+        request = await self._gateway.ask(client, url, body, stream=stream, waits_ms=waits_ms)
+        if isinstance(request, Refusal):
+            await send_refusal(send, request, cors)
             return
-        watch = asyncio.ensure_future(_leave_with_client(receive, found))
+        watch = asyncio.ensure_future(_leave_with_client(receive, request))
         try:
-            reply = _Reply(self._gateway, found, send, cors, body["model"])
+            reply = _Reply(self._gateway, request, send, cors, body["model"])
             if stream:
                 await reply.stream()
             elif url == "/v1/images/generations":
@@ -88,7 +88,7 @@ class Proxy:
                     self._checks.remember(client, url, data, answer)
         finally:
             watch.cancel()
-            found.leave()
+            request.leave()
 
 
 class _Reply:
@@ -104,28 +104,28 @@ class _Reply:
         self._model = model
 
     async def whole(self) -> bytes | None:
-        """Send the answer as it came; returns it, or None if there is none."""
+        """Send the answer unchanged; return it, or None if there is none."""
         answered = await self._answered()
         if answered is None:
             return None
         body = answered.result.body.encode()
         status = answered.result.reply.status if answered.result.reply else 200
-        await send_whole(self._send, status, body, [JSON, *self._told(answered.route[1])])
+        await send_whole(self._send, status, body, [JSON, *self._headers(answered.route[1])])
         return body if succeeded(status) else None
 
     async def images(self, *, as_base64: bool) -> None:
-        """Send images, which the provider may make in a task."""
+        """Send the images, after waiting for the provider's task if there is one."""
         answered = await self._answered()
         if answered is None:
             return
-        found = await self._gateway.images(answered, as_base64=as_base64)
-        if isinstance(found, Refusal):
-            await send_refusal(self._send, found, self._cors)
+        result = await self._gateway.images(answered, as_base64=as_base64)
+        if isinstance(result, Refusal):
+            await send_refusal(self._send, result, self._cors)
             return
-        await send_whole(self._send, 200, found, [JSON, *self._told(answered.route[1])])
+        await send_whole(self._send, 200, result, [JSON, *self._headers(answered.route[1])])
 
     async def _answered(self) -> Answered | None:
-        """The answer; None if there is none, which is told then."""
+        """Return the answer; None if there is none, after a refusal was sent."""
         outcome = await self._request.outcome()
         if self._request.has_left:
             return None
@@ -133,28 +133,28 @@ class _Reply:
         if refusal is not None:
             await send_refusal(self._send, refusal, self._cors)
             return None
-        assert isinstance(outcome, Answered)  # noqa: S101 - a stream was not asked for
+        assert isinstance(outcome, Answered)  # noqa: S101 - a stream was not requested
         return outcome
 
     async def stream(self) -> None:
-        """Send a stream as it comes. One that waits long begins before it is known how it ends."""
+        """Relay a stream. The response starts early if the call waits long for allowance."""
         begun = await self._await_outcome()
         outcome = await self._request.outcome()
         if self._request.has_left:
             return
         if (refusal := self._gateway.refusal(outcome, self._model)) is not None:
             if begun:
-                await self._piece(b"data: %b\n\n" % envelope(refusal), last=True)
+                await self._send_chunk(b"data: %b\n\n" % envelope(refusal), last=True)
             else:
                 await send_refusal(self._send, refusal, self._cors)
         elif isinstance(outcome, Streaming):
             await self._relay(outcome, begun=begun)
         elif isinstance(outcome, Answered):
             await self._begin(outcome.route[1], begun=begun)
-            await self._piece(as_events(outcome.result.body), last=True)
+            await self._send_chunk(as_events(outcome.result.body), last=True)
 
     async def _await_outcome(self) -> bool:
-        """Keep the connection alive until something comes of the request; whether it was begun."""
+        """Keep the connection alive until there is an outcome; return if the response started."""
         begun = False
         while not self._request.has_outcome:
             try:
@@ -164,34 +164,34 @@ class _Reply:
                 if not begun:
                     await self._begin(self._model, begun=False)
                     begun = True
-                await self._piece(_KEEP_ALIVE)
+                await self._send_chunk(_KEEP_ALIVE)
         return begun
 
     async def _relay(self, stream: Streaming, *, begun: bool) -> None:
         await self._begin(stream.route[1], begun=begun)
         async with stream.pieces as pieces:
             async for piece in pieces:
-                await self._piece(piece)
+                await self._send_chunk(piece)
         if self._request.has_left:
             return
         why = stream.broken_off()
         error = Refusal(502, f"the provider's stream broke off: {why}", "server_error")
-        await self._piece(b"data: %b\n\n" % envelope(error) if why else b"", last=True)
+        await self._send_chunk(b"data: %b\n\n" % envelope(error) if why else b"", last=True)
 
     async def _begin(self, model: str, *, begun: bool) -> None:
         if not begun:
-            headers = [*_EVENTS, *self._told(model)]
+            headers = [*_EVENTS, *self._headers(model)]
             await self._send({"type": "http.response.start", "status": 200, "headers": headers})
 
-    async def _piece(self, data: bytes, *, last: bool = False) -> None:
+    async def _send_chunk(self, data: bytes, *, last: bool = False) -> None:
         await self._send({"type": "http.response.body", "body": data, "more_body": not last})
 
-    def _told(self, model: str) -> Headers:
+    def _headers(self, model: str) -> Headers:
         return ((b"x-midnight-model", model.encode("utf-8", "replace")), *self._cors)
 
 
 def as_events(body: str) -> bytes:
-    """A whole answer as a stream, for a client that wanted one of a provider that has none."""
+    """Return a whole answer as a stream, for a provider that does not stream."""
     try:
         reply = orjson.loads(body)
         choices = [
@@ -209,10 +209,10 @@ def as_events(body: str) -> bytes:
 
 
 def _read(data: bytes) -> dict[str, Any]:
-    """The body of a call.
+    """Parse the body of a call.
 
     Raises:
-        Problem: It is none.
+        Problem: The body is invalid, or names no model.
     """
     body = json_object(data)
     model = body.get("model")
@@ -222,10 +222,10 @@ def _read(data: bytes) -> dict[str, Any]:
 
 
 def _waits_ms(scope: Scope) -> int | None:
-    """How long a request says that it waits for allowance; None: it does not say.
+    """Return the longest wait for allowance that a request asks for, in ms; None if it does not.
 
     Raises:
-        Problem: It says no number.
+        Problem: It is not a number.
     """
     text = header(scope, b"x-midnight-wait")
     if text is None:
@@ -236,7 +236,7 @@ def _waits_ms(scope: Scope) -> int | None:
 
 
 async def _leave_with_client(receive: Receive, request: ClientRequest) -> None:
-    """Give the call up when its client has gone."""
+    """Abandon the call when its client disconnects."""
     while (await receive())["type"] != "http.disconnect":
         pass
     request.leave()

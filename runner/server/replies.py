@@ -1,7 +1,7 @@
-"""Replies as ASGI messages: JSON, and errors in OpenAI's envelope.
+"""Replies as ASGI messages: JSON, and errors in OpenAI's format.
 
-They are sent as bare messages, since Starlette's own would cost more than all else that a call
-needs here.
+They are sent as plain messages because Starlette's response classes cost more than everything else
+that the server does for a call.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from runner.app.refusals import INVALID, Refusal
 
 Headers = Iterable[tuple[bytes, bytes]]
 JSON = (b"content-type", b"application/json")
-# So long may the body of a call take to come.
+# The longest time that a client may take to send a body.
 LONGEST_BODY_S = 120.0
 
 
 async def send_json(send: Send, value: Any, status: int = 200, headers: Headers = ()) -> None:
-    """Send a JSON value."""
+    """Send a value as JSON."""
     await send_whole(send, status, orjson.dumps(value), [JSON, *headers])
 
 
 async def send_whole(send: Send, status: int, body: bytes, headers: Headers) -> None:
-    """Send a reply at once."""
-    told = [*headers, (b"content-length", b"%d" % len(body))]
-    await send({"type": "http.response.start", "status": status, "headers": told})
+    """Send a complete response."""
+    with_length = [*headers, (b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": status, "headers": with_length})
     await send({"type": "http.response.body", "body": body})
 
 
 def envelope(refusal: Refusal) -> bytes:
-    """The body of a refusal."""
+    """Return the body of a refusal, in OpenAI's format."""
     if refusal.body:
         return refusal.body
     error = {
@@ -47,15 +47,15 @@ def envelope(refusal: Refusal) -> bytes:
 
 
 async def send_refusal(send: Send, refusal: Refusal, headers: Headers = ()) -> None:
-    """Send a refusal: nothing is gained by asking again before it says so."""
-    told = [JSON, (b"x-should-retry", b"false"), *headers]
+    """Send a refusal. It tells OpenAI's clients not to retry before `retry-after`."""
+    headers_sent = [JSON, (b"x-should-retry", b"false"), *headers]
     if refusal.retry_after_s is not None:
-        told.append((b"retry-after", b"%d" % refusal.retry_after_s))
-    await send_whole(send, refusal.status, envelope(refusal), told)
+        headers_sent.append((b"retry-after", b"%d" % refusal.retry_after_s))
+    await send_whole(send, refusal.status, envelope(refusal), headers_sent)
 
 
 class Problem(Exception):  # noqa: N818 - it is a reply
-    """A request is answered by a refusal, wherever in its handling that is found."""
+    """Aborts the handling of a request with a refusal."""
 
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(refusal.message)
@@ -65,15 +65,15 @@ class Problem(Exception):  # noqa: N818 - it is a reply
 def invalid(
     message: str, *, status: int = 400, code: str | None = None, param: str | None = None
 ) -> Problem:
-    """A request that is wrong."""
+    """Return the exception for an invalid request."""
     return Problem(Refusal(status, message, INVALID, code, param))
 
 
 async def read_body(receive: Receive, limit_bytes: int) -> bytes | None:
-    """The body of a request; None: the client has left before its end.
+    """Return the body of a request; None if the client disconnects before its end.
 
     Raises:
-        Problem: It is larger than is allowed, or does not come.
+        Problem: It is too large, or does not arrive in time.
     """
     try:
         async with asyncio.timeout(LONGEST_BODY_S):
@@ -98,10 +98,10 @@ async def _whole_body(receive: Receive, limit_bytes: int) -> bytes | None:
 
 
 def json_object(data: bytes) -> dict[str, Any]:
-    """The JSON object that is the body of a request.
+    """Parse the body of a request as a JSON object.
 
     Raises:
-        Problem: It is none.
+        Problem: It is not a JSON object.
     """
     try:
         body: Any = orjson.loads(data)
@@ -113,7 +113,7 @@ def json_object(data: bytes) -> dict[str, Any]:
 
 
 def header(scope: Scope, name: bytes) -> str | None:
-    """A header of a request, by its name in lower case."""
+    """Return a header of a request, by its name in lower case; None if it is missing."""
     for key, value in scope["headers"]:
         if key == name:
             text: str = value.decode("latin-1")

@@ -1,4 +1,4 @@
-"""`midnight serve`: one engine for clients and for all that is queued, and the port they ask."""
+"""Runs `midnight serve`: one engine for clients and the queue, and the HTTP server."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import anyio
 
+from runner import invocation
 from runner.app.application import Application
 from runner.app.drafts import Drafts
 from runner.app.gateway import Gateway
@@ -30,18 +31,18 @@ async def serve(
     signals: bool = True,
     on_start: Callable[[Callable[[], None]], None] = lambda _stop: None,
 ) -> Ending:
-    """Serve until told to stop; calls in flight finish then, up to a deadline.
+    """Serve until stopped; calls in flight then finish, up to a deadline.
 
     Args:
-        midnight: What is served.
+        midnight: The application.
         host: Address to listen on.
         port: Port to listen on; 0 chooses a free one.
         ready: Called with the port once connections are accepted.
-        signals: Whether SIGINT, SIGTERM and SIGHUP stop it; a second one at once.
-        on_start: Given what stops it when it is called.
+        signals: Whether SIGINT, SIGTERM and SIGHUP stop it; a second signal stops it at once.
+        on_start: Called with a function that stops it.
 
     Raises:
-        ConfigError: The address cannot be listened on, or needs keys, of which there are none.
+        ConfigError: The address cannot be listened on, or requires keys and there are none.
         RunnerError: The engine has failed.
     """
     gateway = midnight.gateway()
@@ -75,15 +76,16 @@ async def serve(
 async def _application(
     midnight: Application, gateway: Gateway, live: LiveOverview, drafts: Drafts, host: str
 ) -> ServerApp:
-    """What answers at an address.
+    """Return the ASGI application for an address.
 
     Raises:
-        ConfigError: It can be reached from elsewhere, and there is no key.
+        ConfigError: The address can be reached from other machines, and there is no key.
     """
     await gateway.clients.read()
     if not is_loopback(host) and not gateway.clients.need_keys:
         what = _("beyond this machine only clients with a key are served, and there is no key yet")
-        remedy = _("make one: midnight serve key add NAME; or listen on 127.0.0.1")
+        add = invocation.command("serve", "key", "add", "NAME")
+        remedy = _("make one: {command}; or listen on 127.0.0.1").format(command=add)
         raise ConfigError(what, where=f"--host {host}", remedy=remedy)
     settings = gateway.settings.serve
     hosts = None if host in ANY_ADDRESS else {host, *settings.hosts}

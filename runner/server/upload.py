@@ -1,6 +1,6 @@
-"""Uploads: the files of a form, written to the disk as they come, and the form's other fields.
+"""Reads multipart uploads: files go to disk as they arrive, other fields are kept in memory.
 
-They are written in a thread: a disk that is slow holds up nobody else.
+Files are written in a thread, so a slow disk does not block other requests.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from runner.threads import in_thread
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
 
-# So long may each piece of an upload take to come.
+# The longest time between two chunks of an upload.
 LONGEST_PIECE_S = 120.0
 _MOST_FIELDS = 32
 _MOST_NAME = 255
@@ -31,7 +31,7 @@ _MOST_NAME = 255
 
 @dataclass(frozen=True, slots=True)
 class SentFile:
-    """One file of a form: the name of its field, its own, and where it was written."""
+    """An uploaded file: the name of its form field, its file name, and its path on disk."""
 
     field: str
     filename: str
@@ -40,50 +40,50 @@ class SentFile:
 
 @dataclass(slots=True)
 class Form:
-    """What was sent, in the order in which it came: its fields by name, and its files."""
+    """An uploaded form: its fields by name, and its files in order of arrival."""
 
     fields: dict[str, str] = field(default_factory=dict)
     files: list[SentFile] = field(default_factory=list)
 
 
-# Where the next file of a form goes, with the names of its field and its own; None: nowhere. It
-# may refuse the form by what has come before.
+# Returns the path for the next file of a form, given the form so far, the name of the field and the
+# file name; None: the file is discarded. It may refuse the form by raising `Problem`.
 Place = Callable[[Form, str, str], Path | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much a form may hold: bytes of all files, and of each of the other fields."""
+    """The limits of a form in bytes: of all files together, and of each other field."""
 
     files: int
     field: int = 64 << 10
 
 
 async def read_form(scope: Scope, receive: Receive, place: Place, limits: Limits) -> Form | None:
-    """Read a form; None: the client has left before its end.
+    """Read a form; return None if the client disconnects before its end.
 
     Args:
         scope: The request.
-        receive: What it consists of.
-        place: Tells where each file goes.
-        limits: How large it may be.
+        receive: Receives the body.
+        place: Returns the path for each file.
+        limits: The size limits.
 
     Raises:
-        Problem: It is no form, is too large, or does not go on.
+        Problem: It is not a valid form, is too large, or does not arrive in time.
         OutputError: A file cannot be written.
     """
     kind, options = parse_options_header(header(scope, b"content-type") or "")
     if kind != b"multipart/form-data" or not options.get(b"boundary"):
         raise invalid("a file is sent as multipart/form-data, with a boundary")
-    told = header(scope, b"content-length") or ""
-    if told.isdecimal() and int(told[:18]) > limits.files + _MOST_FIELDS * limits.field:
+    length = header(scope, b"content-length") or ""
+    if length.isdecimal() and int(length[:18]) > limits.files + _MOST_FIELDS * limits.field:
         raise _too_large(limits)
-    with ExitStack() as opened:
-        reader = _Reader(place, limits, opened)
+    with ExitStack() as open_files:
+        reader = _Reader(place, limits, open_files)
         parser = MultipartParser(options[b"boundary"], reader.callbacks())
         try:
             while True:
-                message = await _next_piece(receive)
+                message = await _next_chunk(receive)
                 if message["type"] == "http.disconnect":
                     return None
                 await in_thread(parser.write, message.get("body", b""))
@@ -97,7 +97,7 @@ async def read_form(scope: Scope, receive: Receive, place: Place, limits: Limits
         return reader.form
 
 
-async def _next_piece(receive: Receive) -> Message:
+async def _next_chunk(receive: Receive) -> Message:
     try:
         async with asyncio.timeout(LONGEST_PIECE_S):
             return await receive()
@@ -110,13 +110,13 @@ def _too_large(limits: Limits) -> Problem:
 
 
 def _close_unfinished(file: BinaryIO) -> None:
-    """Close a file, unless it is; what could not be written has been told."""
+    """Close a file that may be open; write errors were reported already."""
     with suppress(OSError):
         file.close()
 
 
 class _Reader:
-    """Takes the parts of a form as the parser finds them; closes its files with `opened`."""
+    """Handles the parser's events; its files are closed with `opened`."""
 
     def __init__(self, place: Place, limits: Limits, opened: ExitStack) -> None:
         self.form = Form()
@@ -133,7 +133,7 @@ class _Reader:
         self._value = bytearray()
 
     def callbacks(self) -> MultipartCallbacks:
-        """What the parser calls."""
+        """Return the parser's callbacks."""
         return {
             "on_part_begin": self._begin,
             "on_part_data": self._data,

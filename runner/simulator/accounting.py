@@ -1,4 +1,4 @@
-"""All counts of the accounts. One method counts a call in every limit that is configured."""
+"""Counts the calls of each account against every configured limit."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from runner.simulator.reply_plan import ReplyPlan
 
 
 class AccountState(NamedTuple):
-    """What an account may do at one moment; None: there is no such limit.
+    """The state of an account's limits at one time; None means that a limit is not configured.
 
     Attributes:
-        quota: What is left of its day and month.
-        calls: Calls left of its minute.
-        tokens: Tokens left of its minute.
-        bucket: Calls left in its bucket.
-        can_pay: Whether its credits pay for the call; True where calls cost no credits.
+        quota: The remaining quota of its day and month.
+        calls: The headroom of its calls per minute.
+        tokens: The headroom of its tokens per minute.
+        bucket: The headroom of its token bucket, in calls.
+        can_pay: Whether its credits pay for the call; True if calls cost no credits.
     """
 
     quota: RemainingQuota
@@ -30,7 +30,7 @@ class AccountState(NamedTuple):
 
 
 class Accounting:
-    """The counts of every account. Accounts are identified by their token."""
+    """The counters of every account. Accounts are identified by their token."""
 
     def __init__(self, config: SimulatorConfig) -> None:
         self._allowance = Allowance(config)
@@ -40,7 +40,7 @@ class Accounting:
         self._credits = None if config.credits is None else CreditAccounts(config)
 
     def state(self, account: str, model: str | None, now_ms: int, tokens: int = 0) -> AccountState:
-        """Return the state of `account` before a call of `model` that takes `tokens`."""
+        """Returns the state of `account` before a call of `model` that uses `tokens`."""
         window, token_window, bucket = self._calls, self._tokens, self._bucket
         return AccountState(
             self._allowance.remaining(account, model, now_ms),
@@ -51,10 +51,10 @@ class Accounting:
         )
 
     def enter(self, account: str, model: str, plan: ReplyPlan, now_ms: int) -> CreditHold | None:
-        """Count a call that has been decided; return the reservation of its price, if any.
+        """Counts a call that has been decided; returns the reservation of its price, or None.
 
-        A minute counts every call that a model works on; days, months and buckets count the calls
-        that spend allowance.
+        The limits per minute count every call that a model works on; the limits per day and month
+        and the bucket count the calls that spend allowance.
         """
         if plan.spends:
             self._allowance.spend(account, model, now_ms, plan.tokens)
@@ -69,16 +69,16 @@ class Accounting:
         return self._credits.hold(account, model, now_ms) if self._credits else None
 
     def close(self, hold: CreditHold | None, plan: ReplyPlan) -> None:
-        """End the reservation of a call's price, if any; a call that failed is refunded."""
+        """Ends the reservation of a call's price, if any; a failed call is refunded."""
         if self._credits and hold:
             self._credits.release(hold, refund=plan.failed)
 
     def balance(self, account: str, now_ms: int) -> CreditBalance | None:
-        """Return the credits of `account`; None: calls cost no credits."""
+        """Returns the credits of `account`; None if calls cost no credits."""
         return self._credits.balance(account, now_ms) if self._credits else None
 
     def grant(self, account: str, amount: float, now_ms: int, ttl_ms: int) -> bool:
-        """Give credits that expire `ttl_ms` after `now_ms`; return False where there are none."""
+        """Grants credits that expire `ttl_ms` after `now_ms`; returns False if calls cost none."""
         if self._credits:
             self._credits.grant(account, amount, now_ms, ttl_ms)
         return self._credits is not None

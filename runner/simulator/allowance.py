@@ -1,4 +1,4 @@
-"""What each account has spent of its day, of its month, and of its day on each model."""
+"""Counts what each account has spent of its day, of its month, and of its day on each model."""
 
 from __future__ import annotations
 
@@ -10,15 +10,17 @@ from runner.simulator.quota_days import QuotaCalendar, QuotaDay
 
 
 class RemainingQuota(NamedTuple):
-    """What is left to an account of its day and month, and of its day on one model.
+    """The remaining quota of an account's day and month, and of its day on one model.
+
+    Remaining amounts are never below 0. None means no limit or, for a model, that none was given.
 
     Attributes:
-        account_limit: Calls the account may spend a day; None: no limit.
-        account_remaining: Calls left of it, never below 0; None: no limit.
-        model_limit: Calls the account may spend a day on the model; None: no limit or no model.
-        model_remaining: Calls left of it, never below 0; None as for `model_limit`.
-        month_calls_remaining: Calls left of the account's month, never below 0; None: no limit.
-        month_tokens_remaining: Tokens left of the account's month, likewise.
+        account_limit: The most calls of the account a day.
+        account_remaining: The calls that remain of its day.
+        model_limit: The most calls of the account a day on the model.
+        model_remaining: The calls that remain of its day on the model.
+        month_calls_remaining: The calls that remain of its month.
+        month_tokens_remaining: The tokens that remain of its month.
     """
 
     account_limit: int | None
@@ -41,7 +43,7 @@ class Allowance:
         self._tokens: defaultdict[tuple[int, str], int] = defaultdict(int)
 
     def remaining(self, account: str, model: str | None, now_ms: int) -> RemainingQuota:
-        """Return what is left to `account`, and to it on `model`, at `now_ms`."""
+        """Returns the remaining quota of `account`, and of it on `model`, at `now_ms`."""
         config, day = self._config, self._calendar.day(now_ms)
         limit, model_limit, model_left = config.day_limit(now_ms), None, None
         spent = self._by_account.get((day.number, account), 0)
@@ -59,7 +61,7 @@ class Allowance:
         return RemainingQuota(limit, account_left, model_limit, model_left, calls_left, tokens_left)
 
     def spend(self, account: str, model: str, now_ms: int, tokens: int = 0) -> None:
-        """Count one call of `account` to `model`, whether or not there was room for it."""
+        """Counts one call of `account` to `model`, also beyond the limits."""
         day = self._calendar.day(now_ms)
         self._by_account[day.number, account] += 1
         self._by_model[day.number, account, model] += 1
@@ -67,7 +69,7 @@ class Allowance:
         self._tokens[day.month, account] += tokens
 
     def _foreign(self, day: QuotaDay, now_ms: int) -> int:
-        """Return floor(calls * elapsed / spread), at most `calls`; time elapses from the reset."""
+        """Returns floor(calls * time since the reset / spread), at most `calls`."""
         calls, spread_ms = self._config.foreign_calls_per_day, self._config.foreign_spread_s * 1000
         return min(calls, calls * (now_ms - day.begins_ms) // spread_ms)
 

@@ -1,4 +1,4 @@
-"""Answers of every kind, made from a digest."""
+"""Generates answers of every kind from a digest."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from runner.simulator.prompt_parser import RequestedAnswer
 PROSE = "That depends on how one looks at it; there is something to be said on either side."
 """The answer of a model that ignores the instruction."""
 
-_SPAN = 100  # width of the range of a number without bounds
+_SPAN = 100  # width of the range from which a number without bounds is drawn
 
 
 def answer_text(requested: RequestedAnswer, digest: bytes) -> str:
-    """Return the answer that `digest` determines; `PROSE` where none can be made."""
+    """Returns the answer that `digest` determines; `PROSE` if the kind is not supported."""
     match requested.kind:
         case "text":
             return f"Simulated answer {digest.hex()[:12]}"
@@ -30,7 +30,7 @@ def answer_text(requested: RequestedAnswer, digest: bytes) -> str:
 
 
 def dumps(value: Any) -> str:
-    """Return compact JSON text."""
+    """Returns compact JSON text."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 

@@ -1,7 +1,7 @@
-"""The answers of the simulated models: a pure function of the request's messages.
+"""Computes the answers of the simulated models, a pure function of the request's messages.
 
-They do not depend on the model, the account or the time, so that a test computes the answer it
-expects.
+They do not depend on the model, the account or the time, so that tests can compute what they
+expect.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from runner.simulator.packs import faulty_members, items_in, pack_text, pack_val
 from runner.simulator.prompt_parser import Message, RequestedAnswer, requested_answer, texts_of
 
 CORRECTION = "That was no valid answer"
-"""Beginning of a user message that is not a question but comments on an invalid answer."""
+"""The prefix of a user message that comments on an invalid answer instead of asking."""
 
 _CHARACTERS_PER_TOKEN = 4  # a rule of thumb for English text
 _TOKENS_PER_MESSAGE = 4
@@ -27,10 +27,10 @@ _NO_FAULTS: Mapping[str, float] = MappingProxyType({})
 
 
 def answer(messages: Sequence[Message]) -> str:
-    """Return the right answer, of the kind that the messages ask for.
+    """Returns the right answer, of the kind that the messages ask for.
 
-    Only the questions count: a question repeated with a correction has the same answer. The answer
-    to a pack is a JSON object of the answers that its items have alone.
+    It depends only on the questions, so a question repeated with a correction has the same answer.
+    The answer to a pack is a JSON object of the answers that its items would have alone.
     """
     return answer_with_faults(messages, _NO_FAULTS, lambda: Random(0))  # noqa: S311 - unused
 
@@ -41,13 +41,13 @@ def answer_with_faults(
     random: Callable[[], Random],
     digest: bytes | None = None,
 ) -> str:
-    """Return the answer, with faults of the items of a pack.
+    """Returns the answer, with faults of the items of a pack.
 
     Args:
         messages: The request.
         faults: The probability of each fault of an item.
-        random: Makes the generator of their draws.
-        digest: The `fingerprint` of the messages, if it is known already.
+        random: Returns the generator of the draws for the faults.
+        digest: The `fingerprint` of the messages, if it is already known.
     """
     requested = requested_answer(messages)
     items = items_in(messages)
@@ -64,10 +64,10 @@ def answer_with_faults(
 
 
 def styled(text: str, style: str, requested: RequestedAnswer) -> str:
-    """Return an answer with the text that some models put around it."""
+    """Returns an answer with the text around it that `style` names."""
     if style == "thinking":
         return f"<think>\nThey may want this: {PROSE}\n</think>\n\n{text}"
-    if style == "plain" or requested.kind == "text":  # text around text would be part of it
+    if style == "plain" or requested.kind == "text":  # text around a text would be part of it
         return text
     if style == "fenced":
         return f"```json\n{text}\n```" if requested.is_json else f"```\n{text}\n```"
@@ -77,7 +77,7 @@ def styled(text: str, style: str, requested: RequestedAnswer) -> str:
 
 
 def fingerprint(messages: Sequence[Message]) -> bytes:
-    """Return the SHA-256 of the user's messages without the corrections."""
+    """Returns the SHA-256 of the user's messages without the corrections."""
     questions = [
         _bytes(message.get("content", ""))
         for message in messages
@@ -87,12 +87,12 @@ def fingerprint(messages: Sequence[Message]) -> bytes:
 
 
 def count_tokens(text: str) -> int:
-    """Return a rough number of tokens of `text`: a fourth of its length, rounded up."""
+    """Returns the estimated tokens of `text`: a quarter of its characters, rounded up."""
     return -(-len(text) // _CHARACTERS_PER_TOKEN)
 
 
 def prompt_tokens(messages: Sequence[Message]) -> int:
-    """Return a rough number of tokens for which `messages` would be billed."""
+    """Returns the estimated tokens of `messages`."""
     tokens = len(messages) * _TOKENS_PER_MESSAGE
     for message in messages:
         for text in texts_of(message):
@@ -101,7 +101,7 @@ def prompt_tokens(messages: Sequence[Message]) -> int:
 
 
 def _other_value(requested: RequestedAnswer, digest: bytes, right: str) -> str:
-    """Return a valid value that is not the right one; the right one if no other is found."""
+    """Returns a valid but wrong value; the right one if no other is found."""
     for _ in range(_OTHER_DRAWS):
         digest = hashlib.sha256(digest).digest()
         if (other := pack_value(requested, answer_text(requested, digest))) != right:

@@ -1,4 +1,4 @@
-"""The ASGI application of the simulator: its paths, and the endpoints that are free of charge."""
+"""The ASGI application of the simulator: its routes, and the endpoints that are free of charge."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from runner.simulator.poll_routes import PollRoutes
 from runner.simulator.provider import SimulatedProvider
 from runner.simulator.requests import bearer_token
 
-_MODEL_CREATED_S = 1_735_689_600  # any date does
+_MODEL_CREATED_S = 1_735_689_600  # an arbitrary date
 
 
 def build_app(provider: SimulatedProvider) -> ASGIApp:
-    """Return the ASGI application of `provider`."""
+    """Returns the ASGI application of `provider`."""
     return _SimulatorApp(provider)
 
 
 class _SimulatorApp:
-    """Routes calls directly, and all other requests through Starlette."""
+    """Routes calls directly, because that is faster, and all other requests through Starlette."""
 
     def __init__(self, provider: SimulatedProvider) -> None:
         stamp = DateStamp(provider.now)
@@ -47,7 +47,7 @@ class _SimulatorApp:
         self._others = Starlette(routes=routes, middleware=[Middleware(DateHeader, stamp=stamp)])
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Serves one request."""
         if scope["type"] == "http" and scope["method"] == "POST":
             route = self._calls.get(scope["path"])
             if route is not None:
@@ -57,13 +57,13 @@ class _SimulatorApp:
 
 
 class _FreeRoutes:
-    """The endpoints that cost nothing and take no time."""
+    """The endpoints that are free and have no latency."""
 
     def __init__(self, provider: SimulatedProvider) -> None:
         self._provider = provider
 
     async def models(self, _request: Request) -> Response:
-        """List the models; like the real one, without asking for a valid token."""
+        """Lists the models; like the real provider, without a valid token."""
         models = [
             {"id": model, "object": "model", "created": _MODEL_CREATED_S, "owned_by": "system"}
             for model in self._provider.config.models
@@ -71,7 +71,7 @@ class _FreeRoutes:
         return _json({"object": "list", "data": models})
 
     async def balance(self, request: Request) -> Response:
-        """Return the credits of a valid token: the only way to check a token without a call."""
+        """Returns the credits of a token; it is the only way to check a token without a call."""
         token = bearer_token(request.headers.get("authorization"))
         if token is None or not self._provider.config.accepts(token):
             return self._error(401, "InvalidAuthentication", "The token is invalid or has expired.")
@@ -87,7 +87,7 @@ class _FreeRoutes:
         return _json({"success": True, "request_id": request_id, "data": data})
 
     async def prices(self, request: Request) -> Response:
-        """Return what a call of a model costs; a model that is not offered has no price."""
+        """Returns the price of a call of a model; a model that is not offered has none."""
         config, model = self._provider.config, request.query_params.get("ModelId", "")
         if config.credits is None:
             return self._error(404, "NotFound", "There are no credits here.")
@@ -96,7 +96,7 @@ class _FreeRoutes:
         return _json({"Data": {"Providers": providers}})
 
     async def stats(self, _request: Request) -> Response:
-        """Return the counts of the calls so far; no real provider has this endpoint."""
+        """Returns the counts of the calls so far; no real provider has this endpoint."""
         return _json(self._provider.stats())
 
     def _error(self, status: int, code: str, message: str) -> Response:
@@ -106,7 +106,7 @@ class _FreeRoutes:
 
 
 def _number(amount: float) -> float:
-    """Return an amount of credits as the provider writes it: 250, but 249.5."""
+    """Returns an amount of credits as the provider writes it, as 250 or 249.5."""
     rounded = round(amount, 6)
     return int(rounded) if rounded == int(rounded) else rounded
 

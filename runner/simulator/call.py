@@ -1,4 +1,4 @@
-"""One well-formed call with its draws, and the reply bodies made for it."""
+"""One well-formed call with its draws; generates its reply bodies."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ class Call:
 
     Args:
         config: The provider's configuration.
-        request: What is asked.
-        draws: Its random draws.
-        request_id: Its id, which is also the id of its image task.
-        now_ms: When it arrived.
-        in_flight: Calls that the models work on, including this one.
+        request: The request.
+        draws: The random draws of the call.
+        request_id: The id of the call, which is also the id of its image task.
+        now_ms: The time of its arrival.
+        in_flight: The number of calls that the models work on, including this one.
 
     Attributes:
-        latency_ms: Latency of its answer under the present load.
-        image_urls: URLs of its images, if the call lasts until they are done.
+        latency_ms: The latency of its answer under the present load.
+        image_urls: The URLs of its images, if the call lasts until they are done.
     """
 
     __slots__ = (
@@ -67,7 +67,7 @@ class Call:
         return request.content_type if isinstance(request, ChatRequest) else "application/json"
 
     def body(self) -> bytes:
-        """Return the body of its answer."""
+        """Returns the body of its answer."""
         request = self.request
         if isinstance(request, ChatRequest):
             return request.completion(self._chat_content(request), self.request_id, self.now_ms)
@@ -78,14 +78,14 @@ class Call:
         return request.images(self.image_urls, self.now_ms)
 
     def tokens(self) -> int:
-        """Return the tokens of its prompt and its answer; images are counted in calls alone."""
+        """Returns the tokens of its prompt and its answer; 0 for images."""
         request = self.request
         if isinstance(request, ChatRequest):
             return request.tokens(self._chat_content(request))
         return 0 if isinstance(request, ImageRequest) else request.tokens()
 
     def empty_body(self) -> bytes:
-        """Return the body of a 200 without content."""
+        """Returns the body of a reply with status 200 but without content."""
         request = self.request
         if isinstance(request, ChatRequest):
             return request.empty_body(self.now_ms)
@@ -112,7 +112,7 @@ class Call:
 
 
 def loaded_latency_ms(latency_ms: int, in_flight: int, parallel: int | None) -> int:
-    """Return latency_ms * max(1, in_flight / parallel), rounded up."""
+    """Returns latency_ms * max(1, in_flight / parallel), rounded up."""
     if parallel is None or in_flight <= parallel:
         return latency_ms
     return -(-latency_ms * in_flight // parallel)

@@ -1,7 +1,7 @@
-"""The ASGI endpoints of calls: each waits as long as the plan of its reply says, and sends it.
+"""The ASGI endpoints of calls, which carry out the planned replies.
 
-They use bare ASGI: no `Response` can break off or be withheld, and Starlette's routing and request
-objects would cost more than everything else that a call needs.
+They use bare ASGI, because a `Response` cannot break off or be withheld, and Starlette's routing
+and request objects would cost more than the rest of a call.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from runner.simulator.reply_plan import ReplyPlan
 from runner.simulator.requests import RequestReader, bearer_token
 
 _EVENT_END = b"\n\n"
-_EVENT_GAP_S = 0.005  # between two events of a stream
+_EVENT_GAP_S = 0.005  # pause between two events of a stream
 
 ReaderFactory = Callable[[Scope], RequestReader]
-"""Returns the reader of a request's body; it may depend on the request's headers."""
+"""Returns the reader of a request's body, which may depend on the request's headers."""
 
 
 def _chat(_scope: Scope) -> RequestReader:
@@ -47,7 +47,7 @@ def _embedding(_scope: Scope) -> RequestReader:
 
 
 def _image(scope: Scope) -> RequestReader:
-    """Return the reader of a call for images; a header decides whether it starts a task."""
+    """Returns the reader of a call for images; a header says whether it starts a task."""
     in_task = (_header(scope, b"x-modelscope-async-mode") or "").lower() == "true"
     origin = str(Request(scope).base_url).rstrip("/")
     return partial(read_image, in_task=in_task, origin=origin)
@@ -75,7 +75,7 @@ class CallRoute:
         self._stamp = stamp
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one call, break off the reply, or send none."""
+        """Serves one call: sends the reply, breaks it off, or sends none, according to its plan."""
         body = await _read_body(receive)
         if body is None:
             return
@@ -101,7 +101,7 @@ class CallRoute:
                 await _wait_for_disconnect(receive)
 
     async def _send_events(self, plan: ReplyPlan, send: Send) -> None:
-        """Send a stream, one event at a time."""
+        """Sends a stream, one event at a time."""
         headers = [self._stamp.header(), (b"content-type", plan.content_type.encode("ascii"))]
         headers += [(name.encode("ascii"), value.encode("ascii")) for name, value in plan.headers]
         await send({"type": "http.response.start", "status": plan.status, "headers": headers})
@@ -124,7 +124,7 @@ class CallRoute:
 
 
 async def _read_body(receive: Receive) -> bytes | None:
-    """Return the body of the request; None: the client disconnected before its end."""
+    """Returns the body of the request; None if the client disconnected before its end."""
     parts = []
     while True:
         message = await receive()

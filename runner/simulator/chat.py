@@ -1,4 +1,4 @@
-"""Chat calls: the request, and the OpenAI ``chat.completion`` object that answers it."""
+"""Reads chat calls, and builds the OpenAI ``chat.completion`` objects that answer them."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ class ChatRequest(NamedTuple):
 
     Attributes:
         account: The token of the caller.
-        model: The model asked.
+        model: The model.
         messages: The messages.
         digest: The `fingerprint` of the messages.
-        prompt_tokens: Their tokens.
-        stream: Whether the answer is to come as server-sent events.
-        counts: Whether a stream is to end with the counts of tokens.
-        write: Makes the body of the reply from the request, its content, its id and the moment;
-            None: it is a chat completion.
+        prompt_tokens: The tokens of the messages.
+        stream: Whether the answer is sent as server-sent events.
+        counts: Whether a stream ends with the token counts.
+        write: Builds the body of the reply from the request, its content, its id and the time in
+            ms; None means a chat completion.
     """
 
     account: str
@@ -47,15 +47,15 @@ class ChatRequest(NamedTuple):
         return "text/event-stream" if self.stream else "application/json"
 
     def prompts(self) -> tuple[bytes, ...]:
-        """Return the SHA-256 of the user's messages."""
+        """Returns the SHA-256 of the user's messages."""
         return (self.digest,)
 
     def tokens(self, content: str) -> int:
-        """Return the tokens of the prompt and of the answer `content`."""
+        """Returns the tokens of the prompt and of the answer `content`."""
         return self.prompt_tokens + count_tokens(content)
 
     def completion(self, content: str, request_id: str, now_ms: int) -> bytes:
-        """Return the completion with the answer `content`, as a stream if it is to be one."""
+        """Returns the body of the reply with the answer `content`, in the requested form."""
         if self.write is not None:
             return self.write(self, content, request_id, now_ms)
         if self.stream:
@@ -74,7 +74,7 @@ class ChatRequest(NamedTuple):
         )
 
     def _events(self, content: str, request_id: str, now_ms: int) -> bytes:
-        """Return the events of a stream: one for each word, as ModelScope spells them."""
+        """Returns the events of a stream in ModelScope's form, one for each word."""
         words = re.findall(r"\S+\s*|\s+", content)
         deltas: list[dict[str, Any]] = [
             {"content": word, "role": None if number else "assistant", "tool_calls": None}
@@ -99,7 +99,7 @@ class ChatRequest(NamedTuple):
         return b"".join([*(b"data: %b\n\n" % orjson.dumps(e) for e in events), _END])
 
     def empty_body(self, now_ms: int) -> bytes:
-        """Return the completion without content that an overloaded backend sends with a 200."""
+        """Returns the reply without content that an overloaded backend sends with status 200."""
         return orjson.dumps(
             {
                 "id": "",
@@ -113,7 +113,7 @@ class ChatRequest(NamedTuple):
 
 
 def read_chat(account: str, model: str, fields: dict[str, Any]) -> ChatRequest | ErrorReply:
-    """Read a chat call, or return what is wrong with it."""
+    """Reads a chat call; returns the error if it is invalid."""
     messages = fields.get("messages")
     if not isinstance(messages, list) or not messages or not all(map(_is_message, messages)):
         message = "Missing or invalid required parameter: 'messages'."
@@ -131,7 +131,7 @@ def read_chat(account: str, model: str, fields: dict[str, Any]) -> ChatRequest |
 
 
 def usage_of(prompt: int, answer: int) -> dict[str, int]:
-    """Return the ``usage`` of a call with so many tokens."""
+    """Returns the ``usage`` of a call with so many tokens."""
     return {"prompt_tokens": prompt, "completion_tokens": answer, "total_tokens": prompt + answer}
 
 

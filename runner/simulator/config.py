@@ -1,4 +1,4 @@
-"""Configuration of a simulated provider: its limits, its latency and its faults."""
+"""Defines the configuration of a simulated provider: its limits, its latency and its faults."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FaultKind = Literal[
     "throttle",
     "bad_answer",
 ]
-"""Faults of a call. `faults.py` has the reply of each."""
+"""The faults of a call; `faults.py` has the reply of each."""
 
 ImageFaultKind = Literal[
     "task_failed",
@@ -30,27 +30,27 @@ ImageFaultKind = Literal[
     "image_html",
     "image_too_large",
 ]
-"""Faults of images that have been paid for: the task fails or is no longer known, the first URL has
-expired, or the URL delivers something else than the image."""
+"""The faults of images that have been paid for: the task fails or is lost, the first URL has
+expired, or the URL returns other content than the image."""
 
 ItemFaultKind = Literal["item_missing", "item_wrong", "item_twice", "item_swapped"]
-"""Faults of one item of a pack: no answer, an invalid one, two different ones, or a valid answer
-that is not the right one."""
+"""The faults of one item of a pack: no answer, an invalid one, two different ones, or a valid but
+wrong one."""
 
 Style = Literal["plain", "fenced", "prose", "thinking"]
-"""Text around an answer: none, a code block, sentences, or a block of reasoning."""
+"""The text around an answer: none, a code block, sentences, or a block of reasoning."""
 
 StyleChoice = Literal["plain", "fenced", "prose", "thinking", "mixed"]
 
 Envelope = Literal["error", "errors", "flat"]
-"""Shapes of an error body: ``{"error": …}``, ``{"errors": …}``, ``{code, message}``."""
+"""The shapes of an error body: ``{"error": …}``, ``{"errors": …}``, ``{code, message}``."""
 
 EnvelopeChoice = Literal["error", "errors", "flat", "mixed"]
 AccountRefusal = Literal["today", "ambiguous"]
 
 HeaderBehaviour = Literal["correct", "missing", "malformed", "wrong"]
-"""Quota headers: correct; missing on half of the replies; half of their values malformed; or
-wrong, because they always say that everything is left."""
+"""The quota headers are correct, missing on half of the replies, malformed in half of their values,
+or wrong, because they always state the full quota as remaining."""
 
 SHANGHAI = "Asia/Shanghai"  # UTC+8, without daylight saving time since 1991
 FAULT_KINDS: tuple[FaultKind, ...] = get_args(FaultKind)
@@ -80,81 +80,82 @@ _NOT_NEGATIVE = (
     "limit_req_burst",
 )
 _POSITIVE = ("reply_step_ms", "max_concurrency", "max_in_flight", "parallel", "limit_req")
-_OF_LIMIT_REQ = {"limit_req_burst": 0, "limit_req_status": 503, "limit_req_delay": False}
+_LIMIT_REQ_OPTIONS = {"limit_req_burst": 0, "limit_req_status": 503, "limit_req_delay": False}
 _DAY_S = 86_400
 _ERROR_STATUSES = (400, 599)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimulatorConfig:
-    """Properties of a simulated provider. Equal configurations give equal behaviour.
+    """The properties of a simulated provider. Equal configurations give equal behaviour.
 
     Three limits refuse calls as a reverse proxy in front of the provider would, before a call is
-    read: `max_in_flight`, `limit_req` and its burst. Such a refusal is sent at once, has no
-    ``Retry-After`` and no quota headers, and spends nothing.
+    read: `max_in_flight`, `limit_req` and its burst. Such a refusal is sent immediately, has no
+    ``Retry-After`` and no quota headers, and spends nothing. A limit of None does not apply.
 
     Attributes:
-        calls_per_day: Calls an account may spend a day; None: no limit and no account headers.
-        calls_per_day_per_model: Calls an account may spend a day on one model; None: no limit.
-        model_limits: Daily calls of single models; overrides `calls_per_day_per_model`.
-        limit_changes: Moments (ms since the epoch, ascending), each with the number that replaces
+        calls_per_day: The most calls of an account a day; None also means no account headers.
+        calls_per_day_per_model: The most calls of an account a day on one model.
+        model_limits: The most calls a day by model; overrides `calls_per_day_per_model`.
+        limit_changes: Times (ms since the epoch, ascending), each with the value that replaces
             `calls_per_day` from then on.
-        calls_per_month: Calls an account may spend a calendar month; None: no limit.
-        tokens_per_month: Tokens an account may spend a calendar month; None: no limit.
-        calls_per_minute: Calls of an account accepted within any 60 s; None: no limit.
-        tokens_per_minute: Tokens of an account's calls accepted within any 60 s; None: no limit.
-            Tokens are those of prompt and answer. A call that needs more than is left is refused,
-            so a call that needs more than the limit is always refused; the same holds for a month.
-        refill_calls: Size of an account's token bucket in calls, and the ms in which an empty
-            bucket becomes full; it is full at first. None: no bucket.
-        credits: Credits granted to every account at the start of every day of UTC+8, valid for
-            24 h; None: calls cost no credits. With credits, no ``modelscope-ratelimit-*`` header is
-            sent, and a call that failed on the server's side is refunded. The limits above still
-            hold: set those of a day to None for a provider that has credits instead.
+        calls_per_month: The most calls of an account in a calendar month.
+        tokens_per_month: The most tokens of an account in a calendar month.
+        calls_per_minute: The most calls of an account within any 60 s.
+        tokens_per_minute: The most tokens of an account's calls within any 60 s. The tokens of
+            prompt and answer count. A call that needs more than remains is refused, so a call that
+            needs more than the limit is always refused; the same holds for a month.
+        refill_calls: The capacity of an account's token bucket in calls, and the ms in which an
+            empty bucket becomes full. It is full at first. None means no bucket.
+        credits: The credits granted to every account at the start of every day of UTC+8, valid for
+            24 h; None means that calls cost no credits. With credits, no
+            ``modelscope-ratelimit-*`` header is sent, and a call that failed on the server's side
+            is refunded. The limits above still apply: set those of a day to None for a provider
+            that has credits instead.
         credits_need_login: Whether the daily grant waits for a login that never happens, so that
-            `SimulatedProvider.grant` alone gives credits.
-        prices: Credits that a call costs, by model; 1 for a model that is not named.
-        models: Ids of the models offered; empty accepts any.
-        retired: Models that are no longer served: always refused with a 429.
-        retired_at: Moments (ms since the epoch) from which models are refused likewise.
-        thinking_models: Models that require ``enable_thinking: false`` in the request.
-        tokens: Tokens accepted; empty accepts any that is not blank. Each token is an account.
+            only `SimulatedProvider.grant` gives credits.
+        prices: The credits that a call costs, by model; the default is 1.
+        models: The ids of the models offered; empty accepts any model.
+        retired: The models that are no longer served and always refused with a 429.
+        retired_at: The times (ms since the epoch) from which models are retired, by model.
+        thinking_models: The models that require ``enable_thinking: false`` in the request.
+        tokens: The tokens accepted; empty accepts any non-blank token. Each token is an account.
         headers: Whether replies (200, 400, 429) to calls carry the ``modelscope-ratelimit-*``
-            headers and, where there is a limit a minute or a bucket, the ``x-ratelimit-*`` headers.
-        header_behaviour: How reliable those headers are.
+            headers and, if there is a limit a minute or a bucket, the ``x-ratelimit-*`` headers.
+        header_behaviour: The reliability of those headers.
         retry_after: Whether a 429 that clears within a minute carries a ``Retry-After``, in
             seconds or as a date.
-        latency_ms: Minimum and maximum latency of an answer; a refusal has the minimum.
-        reply_step_ms: Replies are sent at whole multiples of this, the nearest to their latency: a
-            caller that settles together what comes together has less to do for each. 1: exactly.
-        parallel: Calls that the model server processes at once. With more calls in flight, the
-            latency of a call is multiplied by in_flight / parallel, counted when the call arrives:
-            the server works at its capacity and queues the rest. None: load does not change it.
-        image_ms: Minimum and maximum time from a call for images in a task to its end.
-        max_concurrency: Calls the models work on at once; more are refused with the provider's own
-            429 after the minimum latency. None: no limit.
-        max_in_flight: Calls in flight at once, of all kinds; one more is refused with a
-            plain 429 "Too Many Requests". None: no limit.
-        limit_req: Requests a minute let through by nginx's ``limit_req``, a leaky bucket that all
-            callers share; None: no limit.
-        limit_req_burst: Requests by which that rate may be exceeded for a while.
-        limit_req_status: Status of a request refused by it; the body is nginx's HTML page.
+        latency_ms: The minimum and maximum latency of an answer; a refusal has the minimum.
+        reply_step_ms: The granularity, in ms, to which the times of replies are rounded, so that a
+            caller settles more of them together; 1 does not round them.
+        parallel: The calls that the model server processes concurrently. With more calls in
+            flight, the latency of a call is multiplied by in_flight / parallel, counted when the
+            call arrives, as if the server queued the rest. None means that load has no effect.
+        image_ms: The minimum and maximum duration of an image task.
+        max_concurrency: The most calls that the models work on concurrently; more are refused with
+            the provider's own 429 after the minimum latency.
+        max_in_flight: The most calls in flight, of all kinds; more are refused with a plain 429
+            "Too Many Requests".
+        limit_req: The requests a minute that nginx's ``limit_req`` admits, a leaky bucket that all
+            callers share.
+        limit_req_burst: The burst of ``limit_req``, in requests.
+        limit_req_status: The status of a request refused by it; the body is nginx's HTML page.
         limit_req_delay: Whether requests within the burst are delayed to the rate, as nginx does
             without the option ``nodelay``.
-        zone: IANA name of the zone whose midnight ends a day and a month.
-        reset_late_s: Seconds after that midnight at which days and months really end.
-        reset_shifts_s: Seconds by which the ends of days come later than that, or sooner where
-            negative, day by day, over and over.
-        foreign_calls_per_day: Calls someone else spends of every account's day, each day.
-        foreign_spread_s: Seconds from the reset over which those calls are spread evenly.
+        zone: The IANA name of the time zone whose midnight ends a day and a month.
+        reset_late_s: The delay, in seconds, of the end of every day and month after midnight.
+        reset_shifts_s: Additional delays in seconds, negative ones included, one for each day in
+            turn, repeated cyclically.
+        foreign_calls_per_day: The calls that somebody else spends of every account's day.
+        foreign_spread_s: The seconds after the reset over which those calls are spread evenly.
         account_refusal: Whether the refusal of a spent account names its reason or is ambiguous.
-        envelope: Shape of error bodies; "mixed" draws one for each call.
-        faults: Probability of each fault kind: faults of calls for each call, those of images for
-            each image, those of items for each item of a pack. The probabilities of each of the
-            three sum to at most 1. An ``error_500`` also hits polls of tasks and downloads.
-        answer_style: Text that models put around their answers; "mixed" draws it for each call.
+        envelope: The shape of error bodies; "mixed" draws one for each call.
+        faults: The probability of each fault kind: faults of calls for each call, those of images
+            for each image, those of items for each item of a pack. The probabilities of each group
+            sum to at most 1. An ``error_500`` also affects polls of tasks and downloads.
+        answer_style: The text around answers; "mixed" draws it for each call.
         counts_failed: Whether a call that failed on the server's side spends allowance.
-        seed: Seed of every random draw.
+        seed: The seed of every random draw.
 
     Raises:
         ConfigError: A value is out of range; `where` names the field.
@@ -213,7 +214,7 @@ class SimulatorConfig:
 
     @property
     def item_faults(self) -> dict[str, float]:
-        """The faults of items, with their probabilities."""
+        """The probabilities of the faults of items, by kind."""
         return {kind: self.faults[kind] for kind in ITEM_FAULT_KINDS if kind in self.faults}
 
     def accepts(self, token: str | None) -> bool:
@@ -221,11 +222,11 @@ class SimulatorConfig:
         return bool(token) and (not self.tokens or token in self.tokens)
 
     def model_limit(self, model: str) -> int | None:
-        """Return the calls a day one account may spend on `model`; None: no limit."""
+        """Returns the most calls a day of one account on `model`; None means no limit."""
         return self.model_limits.get(model, self.calls_per_day_per_model)
 
     def day_limit(self, now_ms: int) -> int | None:
-        """Return the calls a day one account may spend, as of `now_ms`."""
+        """Returns the most calls a day of one account, as of `now_ms`; None means no limit."""
         limit = self.calls_per_day
         for moment, changed in self.limit_changes:
             if moment <= now_ms:
@@ -237,7 +238,7 @@ class SimulatorConfig:
         return model in self.retired or self.retired_at.get(model, now_ms + 1) <= now_ms
 
     def price(self, model: str) -> float:
-        """Return the credits one call of `model` costs."""
+        """Returns the credits that one call of `model` costs."""
         return self.prices.get(model, 1.0)
 
     def _check_limits(self) -> None:
@@ -250,7 +251,7 @@ class SimulatorConfig:
         if self.refill_calls is not None:
             validation.at_least("refill_calls", min(self.refill_calls), 1)
         validation.in_range("limit_req_status", self.limit_req_status, *_ERROR_STATUSES)
-        for name, default in _OF_LIMIT_REQ.items():
+        for name, default in _LIMIT_REQ_OPTIONS.items():
             if self.limit_req is None and getattr(self, name) != default:
                 raise validation.invalid(name, getattr(self, name), _("set limit_req, too"))
 

@@ -1,4 +1,4 @@
-"""The credits of each account: grants that expire, what was spent of them, and what is reserved."""
+"""Keeps the credits of each account: grants that expire, and reservations of calls in flight."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from runner.simulator.config import SimulatorConfig
 from runner.simulator.quota_days import QuotaCalendar
 
-_UNITS = 1_000_000  # units in a credit; sums of whole numbers are exact
+_UNITS = 1_000_000  # units in a credit; integers, because their sums are exact
 _DAY_MS = 86_400_000
 
 
@@ -19,8 +19,8 @@ class CreditBalance:
     """An account's credits.
 
     Attributes:
-        available: What may still be spent.
-        frozen: The price of its calls in flight; `available` does not include it.
+        available: The credits that can be spent.
+        frozen: The credits reserved for calls in flight, which `available` does not include.
     """
 
     available: float
@@ -29,7 +29,7 @@ class CreditBalance:
 
 @dataclass(slots=True)
 class _Grant:
-    """Units that were granted and are not spent yet. The grant is void from `expires_ms` on."""
+    """The unspent units of a grant, which expires at `expires_ms`."""
 
     expires_ms: int
     left: int
@@ -37,19 +37,19 @@ class _Grant:
 
 @dataclass(frozen=True, slots=True)
 class CreditHold:
-    """The price of one call in flight, and the grants it was taken from."""
+    """The reservation for one call in flight: the units taken from each grant."""
 
     account: str
     parts: tuple[tuple[_Grant, int], ...]
 
     @property
     def units(self) -> int:
-        """The price."""
+        """The reserved units."""
         return sum(units for _, units in self.parts)
 
 
 class CreditAccounts:
-    """Credits by account. The grant that expires first is spent first; of two, the older one."""
+    """The credits by account. Grants are spent in order of expiry, and then of age."""
 
     def __init__(self, config: SimulatorConfig) -> None:
         self._config = config
@@ -59,12 +59,12 @@ class CreditAccounts:
         self._frozen: Counter[str] = Counter()
 
     def grant(self, account: str, amount: float, now_ms: int, ttl_ms: int) -> None:
-        """Give `account` credits that expire `ttl_ms` after `now_ms`."""
+        """Grants `account` credits that expire `ttl_ms` after `now_ms`."""
         grant = _Grant(now_ms + ttl_ms, _units(amount))
         insort(self._grants[account], grant, key=lambda each: each.expires_ms)
 
     def balance(self, account: str, now_ms: int) -> CreditBalance:
-        """Return the credits of `account` at `now_ms`."""
+        """Returns the credits of `account` at `now_ms`."""
         frozen = self._frozen[account]
         return CreditBalance(self._available(account, now_ms) / _UNITS, frozen / _UNITS)
 
@@ -73,13 +73,13 @@ class CreditAccounts:
         return self._available(account, now_ms) >= self._price(model)
 
     def hold(self, account: str, model: str, now_ms: int) -> CreditHold:
-        """Reserve the price of a call of `model`, or what there is of it, until the call ends."""
+        """Reserves the price of a call of `model`, or all credits if they are fewer."""
         hold = CreditHold(account, tuple(_take(self._valid(account, now_ms), self._price(model))))
         self._frozen[account] += hold.units
         return hold
 
     def release(self, hold: CreditHold, *, refund: bool) -> None:
-        """End a reservation. A refund goes back to its grants, even if they have expired."""
+        """Ends a reservation; a refund goes back to its grants, even if they have expired."""
         self._frozen[hold.account] -= hold.units
         if refund:
             for grant, units in hold.parts:
@@ -89,7 +89,7 @@ class CreditAccounts:
         return sum(grant.left for grant in self._valid(account, now_ms))
 
     def _valid(self, account: str, now_ms: int) -> list[_Grant]:
-        """Return the grants that have not expired, including today's, in order of expiry."""
+        """Returns the grants that have not expired, today's included, in order of expiry."""
         self._grant_today(account, now_ms)
         valid = [grant for grant in self._grants[account] if grant.expires_ms > now_ms]
         self._grants[account] = valid
@@ -108,7 +108,7 @@ class CreditAccounts:
 
 
 def _take(grants: list[_Grant], price: int) -> Iterator[tuple[_Grant, int]]:
-    """Take `price` out of `grants` in their order; yield each grant and what it gave."""
+    """Takes `price` from the grants in order; yields each grant and the units taken from it."""
     for grant in grants:
         units = min(grant.left, price)
         if units:

@@ -1,4 +1,4 @@
-"""The ``Date`` header of every reply (RFC 9110, 5.6.7), by the simulator's clock."""
+"""Adds the ``Date`` header (RFC 9110, 5.6.7) to every reply, from the simulator's clock."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
 class DateStamp:
-    """The current ``Date`` header; `now` returns milliseconds since the epoch, UTC."""
+    """Formats the current ``Date`` header; `now` returns ms since the epoch, UTC."""
 
     def __init__(self, now: Callable[[], int]) -> None:
         self._now = now
@@ -17,7 +17,7 @@ class DateStamp:
         self._header = (b"date", b"")
 
     def header(self) -> tuple[bytes, bytes]:
-        """Return the header's name and value; it is formatted once a second."""
+        """Returns the header's name and value; the value is formatted once a second."""
         second = self._now() // 1000
         if second != self._second:
             self._second = second
@@ -33,7 +33,7 @@ class DateHeader:
         self._stamp = stamp
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on and add the header to its reply."""
+        """Passes the request on, and adds the header to its reply."""
 
         async def send_dated(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -1,4 +1,4 @@
-"""The reply to one well-formed call: a pure function of the call and the state of its account."""
+"""Decides the reply to a well-formed call: a pure function of the call and its account's state."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from runner.simulator.reply_plan import ReplyPlan
 
 
 def decide(call: Call, state: AccountState, occupied: int) -> ReplyPlan:
-    """Return the reply to `call`; the models work on `occupied` other calls.
+    """Returns the reply to `call` while the models work on `occupied` other calls.
 
-    The order of the checks is that of the provider: an exhausted day first, then throttles, then
-    faults. A refusal that lasts until tomorrow is never hidden by one that clears in seconds.
+    The checks have the provider's order: exhausted quotas first, then throttles, then faults. So a
+    throttle that clears in seconds never hides a refusal that lasts until tomorrow.
     """
     error = _exhausted(call, state) or _throttled(call, state, occupied)
     if error is not None:
@@ -33,7 +33,7 @@ def decide(call: Call, state: AccountState, occupied: int) -> ReplyPlan:
 
 
 def _exhausted(call: Call, state: AccountState) -> ErrorReply | None:
-    """Return the refusal of an account whose allowance is used up for hours or longer."""
+    """Returns the refusal of an account whose allowance is exhausted for a long time, or None."""
     model, quota, bucket = call.request.model, state.quota, state.bucket
     tokens_left = quota.month_tokens_remaining
     too_many_tokens = tokens_left is not None and tokens_left < call.tokens()
@@ -51,7 +51,7 @@ def _exhausted(call: Call, state: AccountState) -> ErrorReply | None:
 
 
 def _throttled(call: Call, state: AccountState, occupied: int) -> ErrorReply | None:
-    """Return the refusal of a call that comes too early."""
+    """Returns the refusal of a call that exceeds a rate or concurrency limit, or None."""
     limit, model = call.config.max_concurrency, call.request.model
     if state.calls and state.calls.wait_ms:
         return errors.too_many_calls(model, state.calls.wait_ms)

@@ -1,7 +1,7 @@
-"""The random draws of one call, all made when it arrives.
+"""Makes all random draws of one call when it arrives.
 
-Every call makes the same number of draws, so those of the n-th call depend on the seed and on n,
-never on the calls before it.
+Every call makes the same number of draws, so the draws of the n-th call depend only on the seed and
+on n, not on the calls before it.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ class CallDraws(NamedTuple):
     """The draws of one call.
 
     Attributes:
-        latency_ms: Latency of its answer on a server without load.
-        fault: The fault of the call, if any.
-        variant: In [0, 1); selects among the variants of a fault.
-        envelope: Shape of its error body, if it gets one.
+        latency_ms: The latency of its answer on a server without load.
+        fault: The fault of the call, or None.
+        variant: A number in [0, 1) that selects among the variants of a fault.
+        envelope: The shape of its error body, if it gets one.
         id_inside: Whether ``request_id`` is inside that envelope or beside it.
-        subseed: In [0, 1); seeds the generators of `random_for`.
+        subseed: A number in [0, 1) that seeds the generators of `random_for`.
     """
 
     latency_ms: int
@@ -35,16 +35,16 @@ class CallDraws(NamedTuple):
     subseed: float
 
     def choose(self, options: Sequence[T]) -> T:
-        """Return the one of `options` that `variant` selects."""
+        """Returns the option that `variant` selects."""
         return options[int(self.variant * len(options))]
 
     def random_for(self, purpose: str) -> Random:
-        """Return a generator for `purpose` alone; it does not change the draws of other calls."""
+        """Returns a generator for one purpose, which does not affect other draws."""
         return Random(f"{purpose}:{self.subseed}")  # noqa: S311 - repeatable, not secret
 
 
 def draw_call(config: SimulatorConfig, random: Random) -> CallDraws:
-    """Make the draws of the next call."""
+    """Makes the draws of the next call."""
     next_random = random.random
     latency, fault, variant = next_random(), next_random(), next_random()
     envelope, inside = next_random(), next_random()
@@ -62,7 +62,7 @@ def draw_call(config: SimulatorConfig, random: Random) -> CallDraws:
 
 
 def pick(kinds: Sequence[T], probabilities: Mapping[str, float], drawn: float) -> T | None:
-    """Return the kind that `drawn`, in [0, 1), selects by these probabilities; None: no kind."""
+    """Returns the kind that `drawn`, in [0, 1), selects by the probabilities; None for no kind."""
     edge = 0.0
     for kind in kinds:
         edge += probabilities.get(str(kind), 0.0)

@@ -1,6 +1,6 @@
-"""Embedding calls: the request, and the vectors that answer it.
+"""Reads embedding calls, and computes the vectors that answer them.
 
-A vector is a pure function of its text and its length, so that a test computes the one it expects.
+A vector is a pure function of its text and its length, so that tests can compute what they expect.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ class EmbeddingRequest:
 
     Attributes:
         account: The token of the caller.
-        model: The model asked.
+        model: The model.
         inputs: The texts.
-        dimensions: Length of each vector.
+        dimensions: The length of each vector.
         as_base64: Whether vectors are sent as base64 of 32-bit floats instead of JSON lists.
     """
 
@@ -42,22 +42,22 @@ class EmbeddingRequest:
     as_base64: bool = False
 
     def prompts(self) -> tuple[bytes, ...]:
-        """Return the SHA-256 of every input."""
+        """Returns the SHA-256 of every input."""
         return tuple(hashlib.sha256(_bytes(text)).digest() for text in self.inputs)
 
     def tokens(self) -> int:
-        """Return a rough number of tokens for which the inputs would be billed."""
+        """Returns a rough number of tokens for which the inputs would be billed."""
         return sum(map(count_tokens, self.inputs))
 
     def body(self, *, bad: bool) -> bytes:
-        """Return the list of vectors; if `bad`, the last one is empty."""
+        """Returns the reply with the vectors; if `bad`, the last vector is empty."""
         items = [self._item(index, text) for index, text in enumerate(self.inputs)]
         if bad:
             items[-1]["embedding"] = []
         return self._list(items, self.tokens())
 
     def empty_body(self) -> bytes:
-        """Return the list without data that an overloaded backend sends with a 200."""
+        """Returns the reply without data that an overloaded backend sends with status 200."""
         return self._list(None, 0)
 
     def _item(self, index: int, text: str) -> dict[str, Any]:
@@ -74,7 +74,7 @@ class EmbeddingRequest:
 
 
 def vector(text: str, dimensions: int = DEFAULT_DIMENSIONS) -> list[float]:
-    """Return the vector of `text`: multiples of 1/128 in [-1, 1)."""
+    """Returns the vector of `text`, whose numbers are multiples of 1/128 in [-1, 1)."""
     digest = hashlib.shake_256(_bytes(text)).digest(dimensions)
     return [number / 128 for number in struct.unpack(f"{dimensions}b", digest)]
 
@@ -82,7 +82,7 @@ def vector(text: str, dimensions: int = DEFAULT_DIMENSIONS) -> list[float]:
 def read_embedding(
     account: str, model: str, fields: dict[str, Any]
 ) -> EmbeddingRequest | ErrorReply:
-    """Read an embedding call, or return what is wrong with it."""
+    """Reads an embedding call; returns the error if it is invalid."""
     inputs = _inputs(fields.get("input"))
     if not inputs:
         return errors.invalid_request("Missing or invalid required parameter: 'input'.", model)
@@ -96,7 +96,7 @@ def read_embedding(
 
 
 def _inputs(value: object) -> tuple[str, ...]:
-    """Return the texts asked for; none if one of them is not a text or empty."""
+    """Returns the input texts; empty if any is empty or not a text, or if there are too many."""
     texts = value if isinstance(value, list) else [value]
     valid = tuple(text for text in texts if isinstance(text, str) and text)
     return valid if len(valid) == len(texts) <= _MAX_INPUTS else ()

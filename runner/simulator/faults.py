@@ -1,4 +1,4 @@
-"""The reply of each fault of a call."""
+"""Plans the reply for each fault of a call."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _TOO_MANY_REQUESTS = 429
 
 
 def refuse(error: ErrorReply, draws: CallDraws, request_id: str, delay_ms: int) -> ReplyPlan:
-    """Return the reply to a call that is refused with `error`; it spends nothing."""
+    """Returns the reply to a call that is refused with `error`; the call spends nothing."""
     return ReplyPlan(
         kind="refusal" if error.status == _TOO_MANY_REQUESTS else "rejection",
         status=error.status,
@@ -35,7 +35,7 @@ def refuse(error: ErrorReply, draws: CallDraws, request_id: str, delay_ms: int) 
 
 
 def faulty_reply(kind: FaultKind, call: Call) -> ReplyPlan:
-    """Return the reply to `call` with the fault `kind`."""
+    """Returns the reply to `call` with the fault `kind`."""
     return _REPLIES[kind](call)
 
 
@@ -81,7 +81,7 @@ def _throttle(call: Call) -> ReplyPlan:
 
 
 def _bad_answer(call: Call) -> ReplyPlan:
-    """A complete reply that is useless. The provider counts it as a success, so it is spent."""
+    """Returns a complete but useless reply, which spends allowance as a success does."""
     return ReplyPlan(
         kind="fault",
         status=200,

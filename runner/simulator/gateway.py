@@ -1,6 +1,6 @@
-"""Limits of a reverse proxy in front of the provider: calls in flight, and nginx's ``limit_req``.
+"""The limits of a reverse proxy: calls in flight, and nginx's ``limit_req``.
 
-They are checked before a call is read, so they know neither its account nor its model.
+They are checked before a call is read, so its account and its model are not known yet.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _NGINX_REASONS = {503: "Service Temporarily Unavailable", 429: "Too Many Request
 
 
 class Gateway:
-    """The limits of the proxy, and the number of calls that it has let through."""
+    """The limits of the proxy, and the number of admitted calls in flight."""
 
     def __init__(self, config: SimulatorConfig) -> None:
         self._max_in_flight = config.max_in_flight
@@ -28,9 +28,9 @@ class Gateway:
         self._in_flight = 0
 
     def admit(self, draws: CallDraws, request_id: str, now_ms: int) -> ReplyPlan | int:
-        """Return the ms by which a call is held back, or its refusal.
+        """Returns the delay of an admitted call, in ms, or its refusal.
 
-        A refusal is sent at once and spends nothing.
+        A refusal is sent immediately and spends nothing.
         """
         if self._max_in_flight is not None and self._in_flight >= self._max_in_flight:
             return refuse(errors.too_many_in_flight(), draws, request_id, 0)
@@ -40,11 +40,11 @@ class Gateway:
         return excess_ms if self._delays else 0
 
     def enter(self) -> None:
-        """Count a call that was admitted."""
+        """Counts an admitted call."""
         self._in_flight += 1
 
     def leave(self) -> None:
-        """Count out a call that was admitted."""
+        """Counts the end of an admitted call."""
         self._in_flight -= 1
 
 
@@ -72,7 +72,7 @@ def _nginx_page(status: int) -> ReplyPlan:
 
 
 def _reason(status: int) -> str:
-    """Return the reason as nginx writes it, which differs from Python's for a 503."""
+    """Returns the reason phrase as nginx writes it, which differs from Python's for a 503."""
     if status in _NGINX_REASONS:
         return _NGINX_REASONS[status]
     return HTTPStatus(status).phrase if status in set(HTTPStatus) else ""

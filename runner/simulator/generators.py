@@ -1,6 +1,6 @@
-"""Generators of JSON that fits a schema and of text that matches a regular expression.
+"""Generates JSON that fits a schema, and text that matches a regular expression.
 
-They support the common keywords and the common syntax, and raise `UnsupportedError` for the rest.
+The common keywords and the common syntax are supported; others raise `UnsupportedError`.
 """
 
 from __future__ import annotations
@@ -21,32 +21,32 @@ _WORDS = ("amber", "brook", "cedar", "delta", "ember", "fjord", "grove", "haven"
 _CLASSES = {"d": "0123456789", "w": "abcdefghijklmnopqrstuvwxyz0123456789_", "s": " "}
 _ANY_CHARACTER = "abcdefghijklmnopqrstuvwxyz"
 _QUANTIFIER = re.compile(r"([*+?])|\{(\d+)(?:(,)(\d*))?\}")
-_MOST_EXTRA = 100
-_EXTRA = 3  # repetitions beyond the minimum, where there is no maximum
-_MOST_MADE = 50_000  # characters and items of one answer
+_MOST_EXTRA = 100  # items of an array beyond the minimum
+_EXTRA = 3  # repetitions beyond the minimum if there is no maximum
+_MAX_SIZE = 50_000  # characters and items of one answer
 
 
 class UnsupportedError(Exception):
-    """The schema or the pattern uses something that the generators do not support."""
+    """The schema or the pattern uses a feature that the generators do not support."""
 
 
 def make_json(schema: Any, random: Random) -> Any:
-    """Return a value that fits `schema`.
+    """Returns a value that fits `schema`.
 
     Raises:
-        UnsupportedError: It uses unsupported keywords.
+        UnsupportedError: The schema uses unsupported keywords.
     """
     try:
         return _JsonGenerator(schema, random).value(schema, 0)
-    except (ArithmeticError, RecursionError) as error:  # bounds beyond what a number may be
+    except (ArithmeticError, RecursionError) as error:  # bounds that are too large for a number
         raise UnsupportedError("schema") from error
 
 
 def make_text(pattern: str, random: Random) -> str:
-    """Return text that `pattern` matches as a whole.
+    """Returns text that `pattern` matches as a whole.
 
     Raises:
-        UnsupportedError: It uses unsupported syntax.
+        UnsupportedError: The pattern uses unsupported syntax.
     """
     return _text(pattern, random, _Budget())
 
@@ -55,7 +55,7 @@ def _text(pattern: str, random: Random, budget: _Budget) -> str:
     text = _PatternGenerator(pattern, random, budget).whole()
     try:
         fits = matches(pattern, text)
-    except SchemaError:  # it is no pattern of that engine, whose time is linear
+    except SchemaError:  # Rust's engine does not accept the pattern
         fits = False
     if not fits:
         raise UnsupportedError(pattern)
@@ -63,16 +63,16 @@ def _text(pattern: str, random: Random, budget: _Budget) -> str:
 
 
 class _Budget:
-    """How much of an answer may still be made."""
+    """The number of characters and items that an answer may still have."""
 
     def __init__(self) -> None:
-        self._left = _MOST_MADE
+        self._left = _MAX_SIZE
 
     def spend(self, count: int) -> None:
-        """Make so many characters or items.
+        """Takes `count` characters or items from the budget.
 
         Raises:
-            UnsupportedError: No simulated answer is so long.
+            UnsupportedError: The answer would be too long.
         """
         self._left -= count
         if self._left < 0:
@@ -105,12 +105,12 @@ class _JsonGenerator:
     def _resolve(self, reference: Any) -> Any:
         if not isinstance(reference, str) or not reference.startswith("#"):
             raise UnsupportedError("$ref")
-        found = self._root
+        target = self._root
         for part in reference.removeprefix("#").strip("/").split("/"):
-            if part and (not isinstance(found, Mapping) or part not in found):
+            if part and (not isinstance(target, Mapping) or part not in target):
                 raise UnsupportedError("$ref")
-            found = found[part] if part else found
-        return found
+            target = target[part] if part else target
+        return target
 
     def _any_of(self, schemas: Any, depth: int) -> Any:
         for schema in self._random.sample(schemas, len(schemas)):
@@ -142,29 +142,29 @@ class _JsonGenerator:
     def _object(self, schema: Mapping[str, Any], depth: int) -> dict[str, Any]:
         properties = schema.get("properties", {})
         required = dict.fromkeys(schema.get("required", []))
-        made = {}
+        members = {}
         for key in dict.fromkeys((*properties, *required)):
             self._budget.spend(1)
             include = self._random.random() < 0.5  # noqa: PLR2004
             if key in required or (include and depth < _MAX_DEPTH // 2):
-                made[key] = self.value(properties.get(key, True), depth + 1)
-        return made
+                members[key] = self.value(properties.get(key, True), depth + 1)
+        return members
 
     def _array(self, schema: Mapping[str, Any], depth: int) -> list[Any]:
         least = int(schema.get("minItems", 0))
         most = int(schema.get("maxItems", least + (_EXTRA if depth < _MAX_DEPTH // 2 else 0)))
         self._budget.spend(least)
         count = self._random.randint(least, max(least, min(most, least + _MOST_EXTRA)))
-        made = [self.value(schema.get("items", True), depth + 1) for _ in range(count)]
+        items = [self.value(schema.get("items", True), depth + 1) for _ in range(count)]
         if schema.get("uniqueItems"):
             first: dict[str, Any] = {}
-            for item in made:
+            for item in items:
                 first.setdefault(json.dumps(item, sort_keys=True), item)
             unique = list(first.values())
             if len(unique) < least:
                 raise UnsupportedError("uniqueItems")
             return unique
-        return made
+        return items
 
     def _string(self, schema: Mapping[str, Any]) -> str:
         if "pattern" in schema:
@@ -203,7 +203,7 @@ class _JsonGenerator:
 def _bound(
     schema: Mapping[str, Any], name: str, exclusive: str, rounded: Any, unit: int, inwards: int
 ) -> int | None:
-    """Return the stricter of two bounds of the schema in units; None: it has no bound."""
+    """Returns the stricter of two bounds of the schema, in units of 1/`unit`; None without one."""
     bounds = []
     if name in schema:
         bounds.append(rounded(schema[name] * unit))
@@ -216,7 +216,7 @@ def _bound(
 
 
 class _PatternGenerator:
-    """Parses a pattern and generates matching text on the way."""
+    """Parses a pattern, and generates matching text while parsing."""
 
     def __init__(self, pattern: str, random: Random, budget: _Budget) -> None:
         self._pattern = pattern
@@ -254,13 +254,13 @@ class _PatternGenerator:
         return self._atom(depth)
 
     def _count(self) -> int:
-        found = _QUANTIFIER.match(self._pattern, self._at)
-        if found is None:
+        quantifier = _QUANTIFIER.match(self._pattern, self._at)
+        if quantifier is None:
             return 1
-        self._at = found.end()
+        self._at = quantifier.end()
         if self._next() in {"?", "+"}:  # lazy or possessive
             raise UnsupportedError(self._pattern)
-        sign, least_text, comma, most_text = found.groups()
+        sign, least_text, comma, most_text = quantifier.groups()
         if sign:
             least, most = (1 if sign == "+" else 0), (1 if sign == "?" else _EXTRA)
         else:
@@ -306,14 +306,14 @@ class _PatternGenerator:
         return char
 
     def _class(self) -> str:
-        found = ""
+        characters = ""
         if self._next() in {"^", "]"}:
             raise UnsupportedError(self._pattern)
         while (char := self._take()) != "]":
             if not char or char == "[":
                 raise UnsupportedError(self._pattern)
             if char == "\\":
-                found += self._escaped()
+                characters += self._escaped()
             elif self._next() == "-" and self._pattern[self._at + 1 : self._at + 2] not in {
                 "",
                 "]",
@@ -321,12 +321,12 @@ class _PatternGenerator:
                 self._at += 1
                 last = ord(self._take() or char)
                 self._budget.spend(last - ord(char))
-                found += "".join(map(chr, range(ord(char), last + 1)))
+                characters += "".join(map(chr, range(ord(char), last + 1)))
             else:
-                found += char
-        if not found:
+                characters += char
+        if not characters:
             raise UnsupportedError(self._pattern)
-        return found
+        return characters
 
     def _next(self) -> str:
         return self._pattern[self._at : self._at + 1]

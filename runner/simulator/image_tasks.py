@@ -1,4 +1,4 @@
-"""The image tasks: how far each one is, its URLs, and what the URLs deliver."""
+"""Keeps the image tasks: their states, their signed URLs, and the contents of the URLs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _HTML_PAGE = b"<html>\r\n<body>This image is no longer available.</body>\r\n</ht
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """One call for images: when it started, when it is done, and its fault."""
+    """One call for images, with the times of its start and end, in ms, and its fault."""
 
     request: ImageRequest
     started_ms: int
@@ -27,7 +27,7 @@ class _Task:
 
 
 class ImageTasks:
-    """Tasks by their ids. They are kept as long as the simulator runs."""
+    """The tasks by their ids; they are kept as long as the simulator runs."""
 
     def __init__(self, config: SimulatorConfig) -> None:
         self._config = config
@@ -36,27 +36,27 @@ class ImageTasks:
         self._polls = 0
 
     def start(self, task_id: str, request: ImageRequest, draws: CallDraws, now_ms: int) -> None:
-        """Add a call for images; one without a task is done at once."""
+        """Adds a call for images; a call without a task is done immediately."""
         random = draws.random_for("image")
         minimum, maximum = self._config.image_ms
-        taken_ms = minimum + int(random.random() * (maximum - minimum + 1))
+        duration_ms = minimum + int(random.random() * (maximum - minimum + 1))
         drawn = pick(IMAGE_FAULT_KINDS, self._config.faults, random.random())
         fault = "image_garbage" if draws.fault == "bad_answer" else drawn
-        done_ms = now_ms + (taken_ms if request.in_task else 0)
+        done_ms = now_ms + (duration_ms if request.in_task else 0)
         self._tasks[task_id] = _Task(request, now_ms, done_ms, fault)
 
     def discard(self, task_id: str) -> None:
-        """Remove a call that was refused after all."""
+        """Removes the images of a call that was refused."""
         self._tasks.pop(task_id, None)
 
     def poll_fails(self) -> bool:
-        """Whether the next poll or download gets a server error. A poll is no call of its own."""
+        """Whether the next poll or download gets a server error; each query is a new draw."""
         self._polls += 1
         random = Random(f"poll:{self._config.seed}:{self._polls}")  # noqa: S311 - repeatable
         return random.random() < self._config.faults.get("error_500", 0.0)
 
     def status(self, account: str, task_id: str, now_ms: int) -> dict[str, Any] | None:
-        """Return the state of a task; None: `account` has no such task, or it was lost."""
+        """Returns the state of a task; None if `account` has no such task, or it was lost."""
         task = self._tasks.get(task_id)
         if task is None or task.request.account != account or not task.request.in_task:
             return None
@@ -73,7 +73,7 @@ class ImageTasks:
         return {"task_status": "SUCCEED", "output_images": list(self.urls(task_id, now_ms))}
 
     def urls(self, task_id: str, now_ms: int) -> tuple[str, ...]:
-        """Return the URLs of a task's images; every request for them signs new ones."""
+        """Returns newly signed URLs of a task's images."""
         task = self._tasks[task_id]
         first = task.request.in_task and task_id not in self._urls_sent
         expired = first and task.fault == "url_expired"
@@ -93,7 +93,7 @@ class ImageTasks:
         return signature == self._sign(name, int(until_s)) and now_ms < int(until_s) * 1000
 
     def content(self, name: str) -> bytes:
-        """Return what the URL of the image `name` delivers; its signature was checked before."""
+        """Returns the bytes behind the URL of the image `name`; the caller checks the signature."""
         task_id, _, number = name.removesuffix(".png").rpartition("-")
         task = self._tasks[task_id]
         image = make_image(task.request.prompt, int(number))

@@ -1,7 +1,7 @@
-"""Image calls: the request, the replies to it, and the images themselves.
+"""Reads image calls, builds the replies to them, and draws the images.
 
-An image is a pure function of its prompt and its number, so that a test computes the one it
-expects.
+An image is a pure function of its prompt and its number, so that tests can compute what they
+expect.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ class ImageRequest:
 
     Attributes:
         account: The token of the caller.
-        model: The model asked.
+        model: The model.
         prompt: The prompt.
-        count: Number of images of the prompt.
+        count: The number of images of the prompt.
         in_task: Whether the call starts a task; otherwise the call lasts until the images are done.
         as_base64: Whether the reply of a call without a task has the images instead of their URLs.
-        origin: Scheme and host under which the caller reaches this provider.
+        origin: The scheme and host under which the caller reaches this provider.
     """
 
     account: str
@@ -45,15 +45,15 @@ class ImageRequest:
     origin: str
 
     def prompts(self) -> tuple[bytes, ...]:
-        """Return the SHA-256 of the prompt."""
+        """Returns the SHA-256 of the prompt."""
         return (hashlib.sha256(_bytes(self.prompt)).digest(),)
 
     def task_started(self, task_id: str) -> bytes:
-        """Return the reply that names the task."""
+        """Returns the reply with the id of the task."""
         return orjson.dumps({"task_status": "PENDING", "task_id": task_id, "request_id": task_id})
 
     def images(self, urls: tuple[str, ...], now_ms: int) -> bytes:
-        """Return the reply with the images or their URLs."""
+        """Returns the reply with the images or their URLs."""
         data = [{"url": url} for url in urls]
         if self.as_base64:
             images = (make_image(self.prompt, number) for number in range(self.count))
@@ -61,14 +61,15 @@ class ImageRequest:
         return orjson.dumps({"created": now_ms // 1000, "data": data})
 
     def empty_body(self) -> bytes:
-        """Return the reply without content that an overloaded backend sends with a 200."""
+        """Returns the reply without content that an overloaded backend sends with status 200."""
         return orjson.dumps({"task_id": "", "data": None})
 
 
 def make_image(prompt: str, number: int = 0) -> bytes:
-    """Return the PNG of `prompt`; `number` counts the images of one call from 0.
+    """Returns the PNG image for `prompt`; `number` counts the images of one call from 0.
 
-    W3C PNG: a header for 8-bit RGB, one compressed block of unfiltered rows, and an end chunk.
+    The file (W3C PNG) has a header for 8-bit RGB, one compressed block of unfiltered rows, and an
+    end chunk.
     """
     row_bytes = 3 * SIDE
     pixels = hashlib.shake_256(_bytes(f"{number}:{prompt}")).digest(row_bytes * SIDE)
@@ -76,13 +77,13 @@ def make_image(prompt: str, number: int = 0) -> bytes:
     header = struct.pack(">IIBBBBB", SIDE, SIDE, 8, 2, 0, 0, 0)
     data = zlib.compress(b"".join(b"\0" + row for row in rows))
     chunks = ((b"IHDR", header), (b"IDAT", data), (b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, held) for kind, held in chunks)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, content) for kind, content in chunks)
 
 
 def read_image(
     account: str, model: str, fields: dict[str, Any], *, in_task: bool, origin: str
 ) -> ImageRequest | ErrorReply:
-    """Read a call for images, or return what is wrong with it."""
+    """Reads a call for images; returns the error if it is invalid."""
     prompt, count = fields.get("prompt"), fields.get("n", 1)
     if not isinstance(prompt, str) or not prompt:
         return errors.invalid_request("Missing or invalid required parameter: 'prompt'.", model)

@@ -1,6 +1,6 @@
-"""What is asked and answered like a chat, in the shapes of two other addresses of OpenAI's API.
+"""The endpoints ``/v1/completions`` and ``/v1/responses`` of OpenAI's API.
 
-They are ``/v1/completions`` and ``/v1/responses``. A prompt there is the user's message of a chat.
+Their calls are converted to chat calls, whose user message is the prompt or input.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ from runner.simulator.errors import ErrorReply
 
 
 def read_completion(account: str, model: str, fields: dict[str, Any]) -> ChatRequest | ErrorReply:
-    """Read a call of ``/v1/completions``, or return what is wrong with it."""
+    """Reads a call of ``/v1/completions``; returns the error if it is invalid."""
     prompt = fields.get("prompt")
     if not isinstance(prompt, str) or not prompt:
         message = "Missing or invalid required parameter: 'prompt'."
         return errors.invalid_request(message, model)
-    asked = {**fields, "messages": [{"role": "user", "content": prompt}]}
-    found = read_chat(account, model, asked)
-    return found._replace(write=_completion) if isinstance(found, ChatRequest) else found
+    chat_fields = {**fields, "messages": [{"role": "user", "content": prompt}]}
+    request = read_chat(account, model, chat_fields)
+    return request._replace(write=_completion) if isinstance(request, ChatRequest) else request
 
 
 def read_response(account: str, model: str, fields: dict[str, Any]) -> ChatRequest | ErrorReply:
-    """Read a call of ``/v1/responses``, or return what is wrong with it."""
-    given = fields.get("input")
-    messages = [{"role": "user", "content": given}] if isinstance(given, str) and given else given
+    """Reads a call of ``/v1/responses``; returns the error if it is invalid."""
+    value = fields.get("input")
+    messages = [{"role": "user", "content": value}] if isinstance(value, str) and value else value
     if not isinstance(messages, list) or not messages:
         message = "Missing or invalid required parameter: 'input'."
         return errors.invalid_request(message, model)
-    found = read_chat(account, model, {**fields, "messages": messages})
-    return found._replace(write=_response) if isinstance(found, ChatRequest) else found
+    request = read_chat(account, model, {**fields, "messages": messages})
+    return request._replace(write=_response) if isinstance(request, ChatRequest) else request
 
 
 def _completion(request: ChatRequest, content: str, request_id: str, now_ms: int) -> bytes:

@@ -1,4 +1,4 @@
-"""Requests that hold several items, and the replies to them."""
+"""Parses packed requests, which contain several items, and builds the replies to them."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from runner.simulator.answer_text import PROSE, dumps
 from runner.simulator.prompt_parser import Message, RequestedAnswer
 
 PACK_LINE = "Here are "
-"""Beginning of a user message that holds one item a line."""
+"""The prefix of a user message that has one item a line."""
 
 
 def items_in(messages: Sequence[Message]) -> dict[str, list[Message]]:
-    """Return the items of a pack by number, each as the request that asks for it alone.
+    """Returns the items of a pack by number, each as the messages of a request for it alone.
 
-    The result is empty where the last message is not a pack.
+    The result is empty if the last message is not a pack.
     """
     last = messages[-1].get("content") if messages else None
     if not isinstance(last, str) or not last.startswith(PACK_LINE):
         return {}
-    found = {}
+    items = {}
     for line in last.split("\n"):
         item = _item(line)
         if item is not None:
             alone = {"role": "user", "content": item["item"]}
-            found[str(item["n"])] = [*messages[:-1], alone]
-    return found
+            items[str(item["n"])] = [*messages[:-1], alone]
+    return items
 
 
 def _item(line: str) -> dict[str, Any] | None:
@@ -43,29 +43,29 @@ def _item(line: str) -> dict[str, Any] | None:
 
 
 def pack_value(requested: RequestedAnswer, text: str) -> str:
-    """Return an item's answer as the JSON text of a member of the reply."""
+    """Returns the JSON text of an item's answer, for the reply to its pack."""
     if requested.is_json and text != PROSE:
         return text
     return dumps(text)
 
 
 def pack_text(members: Sequence[tuple[str, str]]) -> str:
-    """Return the reply with these members; a key may occur twice."""
+    """Returns the JSON object with the given keys and JSON values; a key may occur twice."""
     return "{" + ", ".join(f"{dumps(key)}: {value}" for key, value in members) + "}"
 
 
 def faulty_members(
     number: str, right: str, other: str, wrong: str, faults: Mapping[str, float], random: Random
 ) -> list[tuple[str, str]]:
-    """Return the members that answer one item, with the fault that is drawn for it.
+    """Returns the members that answer one item, with the fault that is drawn for it.
 
     Args:
         number: The item's number.
         right: The right value.
-        other: A valid value that is not the right one.
+        other: A valid but wrong value.
         wrong: An invalid value.
         faults: The probability of each fault.
-        random: Used for one draw.
+        random: The generator, used for one draw.
     """
     members = {
         "item_missing": [],

@@ -1,4 +1,4 @@
-"""The endpoints of image tasks and of finished images. They cost nothing and take no time."""
+"""The endpoints of image tasks and of finished images, which are free and have no latency."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class PollRoutes:
         self._provider = provider
 
     async def task(self, request: Request) -> Response:
-        """Return the state of a task to its owner."""
+        """Returns the state of a task to its owner."""
         provider, task_id = self._provider, request.path_params["task_id"]
         token = bearer_token(request.headers.get("authorization"))
         if token is None or not provider.config.accepts(token):
@@ -38,10 +38,10 @@ class PollRoutes:
         return Response(orjson.dumps(fields), media_type="application/json")
 
     async def image(self, request: Request) -> Response:
-        """Return the image of a signed URL.
+        """Returns the image of a signed URL; the media type is always that of a PNG.
 
         Like Alibaba's object storage (its error 0002-00000039), it refuses a signed URL if the
-        request has a token as well. The media type is always that of a PNG.
+        request has a token as well.
         """
         tasks, name = self._provider.image_tasks, request.path_params["name"]
         query = request.query_params

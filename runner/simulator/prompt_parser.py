@@ -1,4 +1,4 @@
-"""The kind of answer that a request asks for, read from the instructions in its prompt."""
+"""Parses the kind of answer that a request asks for from the instructions in its prompt."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import orjson
 Message = Mapping[str, Any]
 
 LABELS_LINE = "Answer with exactly one of these labels and nothing else: "
-"""Beginning of a line that lists labels, separated by `LABEL_SEPARATOR`."""
+"""The prefix of a line that lists labels, separated by `LABEL_SEPARATOR`."""
 
 LABEL_SEPARATOR = " | "
 
@@ -44,7 +44,7 @@ class RequestedAnswer:
     """The kind of answer that is asked for.
 
     Attributes:
-        kind: Its kind, as a job file calls it.
+        kind: The kind of answer, as in a job file.
         labels: The labels offered, in order.
         least: The smallest number allowed, or the fewest labels.
         most: The largest number allowed, or the most labels.
@@ -71,7 +71,7 @@ _FREE_TEXT = RequestedAnswer()
 
 
 def requested_answer(messages: Sequence[Message]) -> RequestedAnswer:
-    """Return the kind of answer that the first instruction line of any message asks for."""
+    """Returns the kind of answer that the first instruction line of any message asks for."""
     for message in messages:
         for text in texts_of(message):
             if _INSTRUCTION in text and (requested := _read_text(text)):
@@ -80,7 +80,7 @@ def requested_answer(messages: Sequence[Message]) -> RequestedAnswer:
 
 
 def texts_of(message: Message) -> Sequence[str]:
-    """Return the texts of a message whose content is a string, or a list of typed parts."""
+    """Returns the texts of a message whose content is a string, or a list of typed parts."""
     content = message.get("content")
     if isinstance(content, str):
         return (content,)
@@ -97,8 +97,8 @@ def _read_text(text: str) -> RequestedAnswer | None:
             return RequestedAnswer("label", labels)
         if line.startswith(_INSTRUCTION):
             for pattern, read in _READERS.items():
-                if found := pattern.fullmatch(line.rstrip("\r")):
-                    return read(found)
+                if match := pattern.fullmatch(line.rstrip("\r")):
+                    return read(match)
     return None
 
 
@@ -107,22 +107,22 @@ def _split(listed: str) -> tuple[str, ...]:
     return tuple(label for label in labels if label)
 
 
-def _labels(found: re.Match[str]) -> RequestedAnswer:
-    least, most = int(found[1]), int(found[2] or found[1])
-    return RequestedAnswer("labels", _split(found[3]), least=least, most=most)
+def _labels(match: re.Match[str]) -> RequestedAnswer:
+    least, most = int(match[1]), int(match[2] or match[1])
+    return RequestedAnswer("labels", _split(match[3]), least=least, most=most)
 
 
-def _number(found: re.Match[str]) -> RequestedAnswer:
+def _number(match: re.Match[str]) -> RequestedAnswer:
     try:
-        least, most = (float(bound) if bound else None for bound in found.group(2, 3))
+        least, most = (float(bound) if bound else None for bound in match.group(2, 3))
     except ValueError:
         return _FREE_TEXT
-    return RequestedAnswer("number", least=least, most=most, whole=bool(found[1]))
+    return RequestedAnswer("number", least=least, most=most, whole=bool(match[1]))
 
 
-def _json(found: re.Match[str]) -> RequestedAnswer:
+def _json(match: re.Match[str]) -> RequestedAnswer:
     try:
-        return RequestedAnswer("json", schema=orjson.loads(found[1]))
+        return RequestedAnswer("json", schema=orjson.loads(match[1]))
     except orjson.JSONDecodeError:
         return _FREE_TEXT
 
@@ -133,6 +133,6 @@ _READERS: Mapping[re.Pattern[str], Callable[[re.Match[str]], RequestedAnswer]] =
         _NUMBER: _number,
         _SCHEMA: _json,
         _ANY_JSON: lambda _: RequestedAnswer("json", schema=_ANY_OBJECT),
-        _PATTERN: lambda found: RequestedAnswer("regex", pattern=found[1]),
+        _PATTERN: lambda match: RequestedAnswer("regex", pattern=match[1]),
     }
 )

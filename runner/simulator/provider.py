@@ -1,4 +1,4 @@
-"""The simulated provider: its state, and each call from its arrival to its end, without HTTP."""
+"""The simulated provider without HTTP: its state, and the life cycle of each call."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ from runner.simulator.stats import CallCounts, Stats
 
 
 class CallInFlight(NamedTuple):
-    """One call from its arrival to its end.
+    """One call in flight.
 
     Attributes:
-        plan: How it is answered.
+        plan: The planned reply.
         day: The quota day of its arrival.
-        request: What was asked; None if the call was refused before it was read, or is invalid.
+        request: The request; None if the call was refused before it was read, or is invalid.
         hold: The reservation of its price, if calls cost credits.
-        admitted: Whether the gateway let it through.
+        admitted: Whether the gateway admitted it.
     """
 
     plan: ReplyPlan
@@ -51,8 +51,8 @@ class SimulatedProvider:
     """A provider with the API and the limits of ModelScope.
 
     Args:
-        config: Its properties.
-        now: Its clock: integer milliseconds since the epoch, UTC.
+        config: The provider's properties.
+        now: The clock, which returns ms since the epoch, UTC.
     """
 
     def __init__(self, config: SimulatorConfig, now: Callable[[], int]) -> None:
@@ -69,15 +69,14 @@ class SimulatedProvider:
     def begin(
         self, token: str | None, body: bytes, read: RequestReader = read_chat
     ) -> CallInFlight:
-        """Take in one call, which is in flight until `end`.
+        """Begins one call, which is in flight until `end`.
 
-        It is decided and spends its allowance on arrival, so that a caller who gives up has spent
-        it all the same.
+        A call is decided and spends allowance on arrival, also if its caller gives up later.
 
         Args:
-            token: The bearer token, if there is one.
+            token: The bearer token, or None.
             body: The body of the request.
-            read: Reads the fields of the body, by the kind of the call.
+            read: The reader for this kind of call.
         """
         now_ms = self.now()
         draws, request_id = draw_call(self.config, self._random), self.new_request_id()
@@ -100,7 +99,7 @@ class SimulatedProvider:
         return call
 
     def end(self, call: CallInFlight, *, answered: bool) -> None:
-        """End a call; `answered` is False if its caller did not wait for the whole reply."""
+        """Ends a call; `answered` is False if the reply was not sent to its end."""
         plan, request = call.plan, call.request
         if answered and request is not None and plan.kind == "answer":
             self._counts.answered(call.day, request.prompts())
@@ -110,7 +109,7 @@ class SimulatedProvider:
             self._gateway.leave()
 
     def grant(self, account_token: str, amount: float, ttl_ms: int) -> None:
-        """Give the account of `account_token` credits that expire `ttl_ms` from now.
+        """Grants the account of `account_token` credits that expire `ttl_ms` from now.
 
         Raises:
             ConfigError: Calls cost no credits, or the grant is empty.
@@ -121,15 +120,15 @@ class SimulatedProvider:
             raise ConfigError(what, where="simulator.credits", remedy=remedy)
 
     def balance(self, account_token: str) -> CreditBalance | None:
-        """Return the credits of an account; None: calls cost no credits."""
+        """Returns the credits of an account; None if calls cost no credits."""
         return self._accounting.balance(account_token, self.now())
 
     def stats(self) -> Stats:
-        """Return the counts of the calls so far."""
+        """Returns the counts of the calls so far."""
         return self._counts.stats(self.now())
 
     def new_request_id(self) -> str:
-        """Return the id of the next reply: a function of the seed and of its number."""
+        """Returns the id of the next reply, which depends only on the seed and its number."""
         self._request_ids += 1
         seed = f"{self.config.seed}:{self._request_ids}".encode()
         return hashlib.sha256(seed).hexdigest()[:32]
@@ -144,7 +143,7 @@ class SimulatedProvider:
     def _serve(
         self, request: CallRequest, draws: CallDraws, request_id: str, now_ms: int
     ) -> CallInFlight:
-        """Decide a well-formed call and count it."""
+        """Decides a well-formed call and counts it."""
         occupied, account, model = self._counts.occupied, request.account, request.model
         call = Call(self.config, request, draws, request_id, now_ms, occupied + 1)
         if isinstance(request, ImageRequest):
@@ -160,7 +159,7 @@ class SimulatedProvider:
     def _with_headers(
         self, plan: ReplyPlan, account: str, model: str | None, draws: CallDraws, now_ms: int
     ) -> ReplyPlan:
-        """Return the plan with the headers that state what is left after this call."""
+        """Returns the plan with the headers about the quotas that remain after this call."""
         config, headers = self.config, plan.headers
         if has_quota_headers(config, plan.status):
             state = self._accounting.state(account, model, now_ms)

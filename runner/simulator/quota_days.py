@@ -1,4 +1,4 @@
-"""The provider's calendar: the quota day and the quota month of a moment."""
+"""Computes the provider's quota day and quota month at a given time."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class QuotaDay:
     """One quota day.
 
     Attributes:
-        number: Days since 1970-01-01 in the provider's zone.
-        month: Number of its month, counted from the year 0.
-        begins_ms: Its first millisecond.
-        ends_ms: The first millisecond of the next day.
+        number: The days since 1970-01-01 in the provider's time zone.
+        month: The number of the month, counted from the year 0.
+        begins_ms: The start of the day, in ms since the epoch.
+        ends_ms: The start of the next day.
     """
 
     number: int
@@ -34,9 +34,9 @@ class QuotaCalendar:
     """The quota days of one provider.
 
     Args:
-        zone: IANA name of the zone whose midnight ends a day.
-        reset_late_s: Seconds after that midnight at which the day really ends.
-        shifts_s: Seconds by which the ends of days differ from that, day by day, over and over.
+        zone: The IANA name of the time zone whose midnight ends a day.
+        reset_late_s: The delay, in seconds, of the end of every day after midnight.
+        shifts_s: Additional delays in seconds, one for each day in turn, repeated cyclically.
     """
 
     def __init__(
@@ -45,20 +45,20 @@ class QuotaCalendar:
         self._zone = ZoneInfo(zone)
         self._late_ms = reset_late_s * 1000
         self._shifts_ms = [shift * 1000 for shift in shifts_s] or [0]
-        # Successive calls nearly always ask for the same day.
+        # Cached, because successive calls nearly always need the same day.
         self._last = self._day_of(0)
 
     def day(self, now_ms: int) -> QuotaDay:
-        """Return the quota day of `now_ms`."""
+        """Returns the quota day of `now_ms`."""
         if not self._last.begins_ms <= now_ms < self._last.ends_ms:
             self._last = self._day_of(now_ms)
         return self._last
 
     def begins_ms(self, day: int) -> int:
-        """Return the first millisecond of the day number `day`.
+        """Returns the start of the day number `day`, in ms since the epoch.
 
-        Where the clocks skip midnight, the day begins when they do. Where midnight occurs twice, it
-        begins with the first one.
+        When daylight saving skips midnight, the day begins at the skip. When midnight occurs twice,
+        it begins at the first.
         """
         midnight = datetime.combine(_date(day), time(), self._zone)
         shift_ms = self._shifts_ms[day % len(self._shifts_ms)]
@@ -78,7 +78,7 @@ class QuotaCalendar:
 
 
 def day_name(day: int) -> str:
-    """Return the date of the day number `day` as YYYY-MM-DD."""
+    """Returns the date of the day number `day` as YYYY-MM-DD."""
     return _date(day).isoformat()
 
 

@@ -1,4 +1,4 @@
-"""The headers of a reply that state what is left of the quotas."""
+"""Builds the headers of a reply that state the remaining quotas."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from runner.simulator.reply_plan import Headers
 from runner.simulator.time_formats import duration, whole_seconds
 
 MALFORMED_VALUES = ("", "-1", "NaN", "1e9999", "12;drop", "9" * 5000)
-"""Values of malformed headers; the last has more digits than int() accepts."""
+"""The values of malformed headers; the last has more digits than int() accepts."""
 
 _WITH_HEADERS = frozenset({200, 400, 429})
 _HALF = 0.5
 
 
 def has_quota_headers(config: SimulatorConfig, status: int) -> bool:
-    """Whether a reply with `status` has quota headers: not a 401, nor a failure of the server."""
+    """Whether a reply with `status` has quota headers; a 401 and a 5xx have none."""
     return config.headers and status in _WITH_HEADERS
 
 
 def quota_headers(config: SimulatorConfig, state: AccountState, draws: CallDraws) -> Headers:
-    """Return the headers for `state`; a quota without a limit has none.
+    """Returns the headers for `state`; a quota without a limit has none.
 
-    Where calls cost credits, there are none about the day. The ``-requests`` headers are about the
-    minute; about the bucket where only that is limited.
+    If calls cost credits, there are no headers about the day. The ``-requests`` headers are about
+    the minute or, if it has no limit, about the bucket.
     """
     headers = () if config.credits is not None else _of_day(config, state.quota)
     requests = state.calls or state.bucket
@@ -44,7 +44,7 @@ def quota_headers(config: SimulatorConfig, state: AccountState, draws: CallDraws
 def retry_after(
     config: SimulatorConfig, retry_ms: int | None, draws: CallDraws, now_ms: int
 ) -> Headers:
-    """Return when a throttled call may be repeated: in whole seconds, or as a date."""
+    """Returns the ``Retry-After`` header of a throttle, in whole seconds or as a date."""
     if not config.retry_after or retry_ms is None:
         return ()
     if draws.random_for("retry-after").random() < _HALF:

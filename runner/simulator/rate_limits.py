@@ -1,4 +1,4 @@
-"""Rate limits: a sliding window, a token bucket and a leaky bucket, in integer arithmetic."""
+"""Implements rate limits in integer arithmetic: sliding window, token bucket and leaky bucket."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ WINDOW_MS = 60_000
 
 
 class Headroom(NamedTuple):
-    """What is left of a limit that is restored continuously.
+    """The state of a limit that recovers continuously.
 
     Attributes:
-        limit: Amount available when nothing is used.
-        remaining: Amount left, never below 0.
-        full_in_ms: Milliseconds until nothing is used, if nothing is added.
-        wait_ms: Milliseconds until the amount asked for fits; 0 if it fits now.
+        limit: The amount that is available when nothing is used.
+        remaining: The amount that remains, never below 0.
+        full_in_ms: The time until the limit has recovered fully, in ms, without further use.
+        wait_ms: The time until the requested amount fits, in ms; 0 if it fits now.
     """
 
     limit: int
@@ -27,28 +27,28 @@ class Headroom(NamedTuple):
 
 @dataclass(slots=True)
 class _Usage:
-    """Amounts that an account used with their moments, oldest first, and their sum."""
+    """An account's usage: ``(time in ms, amount)`` entries, oldest first, and their sum."""
 
     entries: deque[tuple[int, int]] = field(default_factory=deque)
     used: int = 0
 
 
 class SlidingWindow:
-    """Amounts by account. Each amount counts for 60 s from its moment."""
+    """Sliding windows of 60 s by account."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._usage: defaultdict[str, _Usage] = defaultdict(_Usage)
 
     def headroom(self, account: str, now_ms: int, asked: int) -> Headroom:
-        """Return what is left to `account` at `now_ms`, and when `asked` will fit."""
+        """Returns the headroom of `account` at `now_ms`, with the wait for the amount `asked`."""
         usage = self._drop_expired(account, now_ms)
         full_in_ms = usage.entries[-1][0] + WINDOW_MS - now_ms if usage.entries else 0
         wait_ms = self._wait_ms(usage, now_ms, asked)
         return Headroom(self._limit, max(0, self._limit - usage.used), full_in_ms, wait_ms)
 
     def add(self, account: str, now_ms: int, amount: int) -> None:
-        """Count `amount`, whether or not there was room for it."""
+        """Counts `amount`, also beyond the limit."""
         usage = self._drop_expired(account, now_ms)
         usage.entries.append((now_ms, amount))
         usage.used += amount
@@ -67,14 +67,14 @@ class SlidingWindow:
             excess -= amount
             if excess <= 0:
                 return moment + WINDOW_MS - now_ms
-        return WINDOW_MS  # it never fits
+        return WINDOW_MS  # the amount never fits
 
 
 class TokenBucket:
-    """Buckets of calls by account, full at first and refilled at an even rate.
+    """Token buckets by account, full at first and refilled at a constant rate.
 
-    A bucket is stored as its moment and what it lacks to be full, in calls times the period: a call
-    takes `period_ms` of these units out, and every millisecond puts `limit` of them back.
+    A bucket is stored as a time and the amount that is missing then, in units of calls times ms: a
+    call takes `period_ms` units, and every millisecond restores `limit` units.
     """
 
     def __init__(self, limit: int, period_ms: int) -> None:
@@ -83,7 +83,7 @@ class TokenBucket:
         self._missing: dict[str, tuple[int, int]] = {}
 
     def headroom(self, account: str, now_ms: int) -> Headroom:
-        """Return what is left to `account` at `now_ms`, and when one more call will fit."""
+        """Returns the headroom of `account` at `now_ms`, with the wait for one more call."""
         missing = self._missing_at(account, now_ms)
         full = self._limit * self._period_ms
         return Headroom(
@@ -94,7 +94,7 @@ class TokenBucket:
         )
 
     def spend(self, account: str, now_ms: int) -> None:
-        """Take one call of `account` out, whether or not there was one."""
+        """Takes one call from the bucket of `account`, also if it is empty."""
         self._missing[account] = (now_ms, self._missing_at(account, now_ms) + self._period_ms)
 
     def _missing_at(self, account: str, now_ms: int) -> int:
@@ -103,11 +103,11 @@ class TokenBucket:
 
 
 class LeakyBucket:
-    """The algorithm of nginx's ``limit_req`` for one key.
+    """Implements the algorithm of nginx's ``limit_req`` for one key.
 
-    The excess grows by one request with each that is accepted, and shrinks at the rate. A request
-    that would make it larger than the burst is refused and changes nothing. The unit is a
-    request times 60,000 ms, so that every millisecond takes `per_minute` units away.
+    The excess grows by one with each accepted request, and shrinks at the rate. A request that
+    would raise it above the burst is refused and changes nothing. One request is 60,000 units, so
+    that `per_minute` units leak every millisecond.
     """
 
     def __init__(self, per_minute: int, burst: int) -> None:
@@ -117,7 +117,7 @@ class LeakyBucket:
         self._at_ms = 0
 
     def admit(self, now_ms: int) -> int | None:
-        """Count one request and return the ms by which it exceeds the rate; None: refused."""
+        """Counts one request; returns its delay at the exact rate, in ms, or None if refused."""
         leaked = self._per_minute * max(0, now_ms - self._at_ms)
         excess = max(0, self._excess - leaked + WINDOW_MS)
         if excess > self._burst:

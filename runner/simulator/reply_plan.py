@@ -1,4 +1,4 @@
-"""The reply to one call, as a value that the ASGI layer carries out."""
+"""Defines the planned reply to one call, which the ASGI layer carries out."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ ReplyKind = Literal["answer", "refusal", "rejection", "fault"]
 """A complete answer, a refusal by a limit, another 4xx, or a failure on the server's side."""
 
 Delivery = Literal["whole", "dropped", "silent"]
-"""The reply is sent whole, breaks off in the middle of its body, or is never sent."""
+"""The reply is sent whole, broken off in the middle of its body, or never sent."""
 
 Headers = tuple[tuple[str, str], ...]
 
 
 class ReplyPlan(NamedTuple):
-    """How one call is answered and what it costs.
+    """The reply to one call, and its cost.
 
     Attributes:
-        kind: How the call is counted.
-        status: HTTP status of the reply.
-        body: The whole body, even if the caller does not receive all of it.
-        delay_ms: Time from the call's arrival to its reply.
+        kind: The category in which the call is counted.
+        status: The HTTP status of the reply.
+        body: The whole body, even if only a part of it is sent.
+        delay_ms: The time from the call's arrival to its reply.
         spends: Whether the call spends the account's allowance.
-        delivery: How much of the reply is sent.
-        content_type: Media type of the body.
-        headers: Headers of the reply other than those about its body.
-        tokens: Tokens of the prompt and of the generated answer, even if it is not sent.
+        delivery: The part of the reply that is sent.
+        content_type: The media type of the body.
+        headers: The headers of the reply other than those about its body.
+        tokens: The tokens of the prompt and of the generated answer, even if it is not sent.
         failed: Whether the call failed on the server's side and therefore costs no credits.
-        retry_ms: Milliseconds until a temporary refusal clears; None for every other reply.
+        retry_ms: The time until a throttle clears, in ms; None for other replies.
     """
 
     kind: ReplyKind
@@ -48,10 +48,13 @@ class ReplyPlan(NamedTuple):
         return self.kind in {"answer", "fault"}
 
     def delayed(self, ms: int) -> ReplyPlan:
-        """Return the same reply, sent `ms` later."""
+        """Returns the same reply, sent `ms` later."""
         return self._replace(delay_ms=self.delay_ms + ms)
 
     def on_step(self, step_ms: int, now_ms: int) -> ReplyPlan:
-        """Return the reply to a call of `now_ms`, sent at the nearest multiple of `step_ms`."""
+        """Returns the same reply, sent at the multiple of `step_ms` nearest to its time.
+
+        The call arrived at `now_ms`.
+        """
         sent_at = round((now_ms + self.delay_ms) / step_ms) * step_ms
         return self._replace(delay_ms=max(0, sent_at - now_ms))

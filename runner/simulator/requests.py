@@ -1,4 +1,4 @@
-"""Reading a call: its token, its JSON body, and whether its model is offered."""
+"""Reads a call: checks its token, its JSON body, and whether its model is offered."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ CallRequest = ChatRequest | EmbeddingRequest | ImageRequest
 """A well-formed call of any kind."""
 
 RequestReader = Callable[[str, str, dict[str, Any]], CallRequest | ErrorReply]
-"""Reads a call of one kind from its account, its model, and all fields of its body."""
+"""Reads a call of one kind, given its account, its model, and all fields of its body."""
 
 
 def bearer_token(authorization: str | None) -> str | None:
-    """Return the token of an ``Authorization`` header; None: it has none."""
+    """Returns the bearer token of an ``Authorization`` header, or None."""
     scheme, _, token = (authorization or "").partition(" ")
     return token.strip() or None if scheme.lower() == "bearer" else None
 
@@ -30,7 +30,7 @@ def bearer_token(authorization: str | None) -> str | None:
 def read_call(
     config: SimulatorConfig, token: str | None, body: bytes, now_ms: int, read: RequestReader
 ) -> CallRequest | ErrorReply:
-    """Read a call, or return the first thing that is wrong with it at `now_ms`."""
+    """Reads a call that arrives at `now_ms`; returns the first error if it is invalid."""
     if token is None or not config.accepts(token):
         return errors.invalid_token()
     fields = _fields(body)
@@ -63,7 +63,7 @@ def _fields(body: bytes) -> dict[str, Any] | ErrorReply:
 
 
 def _may_think(fields: dict[str, Any]) -> bool:
-    """Whether thinking is not disabled, neither as by OpenAI clients nor as in the native API."""
+    """Whether thinking is disabled neither in OpenAI's form nor in that of the native API."""
     nested = fields.get("parameters")
     places = (fields, nested if isinstance(nested, dict) else {})
     return all(place.get("enable_thinking") is not False for place in places)

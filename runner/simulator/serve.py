@@ -1,4 +1,4 @@
-"""Serving the simulator on a port, inside the event loop that is already running."""
+"""Serves the simulator on a port, in the running event loop."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ async def serve(
     *,
     ready: Callable[[int], None],
 ) -> None:
-    """Serve `provider` until cancelled, or until SIGINT or SIGTERM, on which it returns.
+    """Serves `provider` until it is cancelled; returns on SIGINT or SIGTERM.
 
     Args:
-        provider: What answers.
-        host: Address to listen on.
-        port: Port to listen on; 0 chooses a free one.
+        provider: The provider.
+        host: The address to listen on.
+        port: The port to listen on; 0 chooses a free one.
         ready: Called with the port once connections are accepted.
 
     Raises:

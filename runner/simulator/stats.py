@@ -1,4 +1,4 @@
-"""Counts of the calls that the provider has received, in total and by quota day.
+"""Counts the calls that the provider has received, in total and by quota day.
 
 Tests and benchmarks compare a runner's ledger with them. They contain no token and no prompt.
 """
@@ -32,19 +32,19 @@ class DayStats:
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """Calls since the simulator was started.
+    """The counts since the simulator was started.
 
     Attributes:
         now: The simulator's time, ISO 8601 in UTC.
         calls: All calls.
-        answered: Calls whose complete answer was sent; a faulty 200 does not count.
-        refused: Calls refused by a limit: those with a 429, and those refused by `limit_req`.
-        by_day: The same by quota day, YYYY-MM-DD in its zone; days without calls are left out.
+        answered: Calls whose complete answer was sent; a faulty reply with status 200 is none.
+        refused: Calls refused by a limit, as in `DayStats`.
+        by_day: The counts by quota day, YYYY-MM-DD in its zone; days without calls are left out.
         in_flight: Calls that have arrived and have not been replied to.
-        max_in_flight: The largest number of calls in flight at once, refused ones included.
-        prompts: Number of different prompts and inputs among the answered calls.
+        max_in_flight: The largest number of concurrent calls in flight, refused ones included.
+        prompts: The number of different prompts and inputs in the answered calls.
         images: Images that were paid for, whether or not they were delivered.
-        image_prompts: Number of different prompts of those images.
+        image_prompts: The number of different prompts of those images.
     """
 
     now: str
@@ -76,7 +76,7 @@ class CallCounts:
         self._image_prompts: set[bytes] = set()
 
     def arrived(self, day: int, plan: ReplyPlan) -> None:
-        """Count a call that has just been decided; it counts for `day` until its end."""
+        """Counts a call that has just been decided; it belongs to `day` until it ends."""
         counts = self._days.get(day)
         if counts is None:
             counts = self._days[day] = _DayCounts()
@@ -88,22 +88,22 @@ class CallCounts:
         self._max_in_flight = max(self._max_in_flight, self._in_flight)
 
     def answered(self, day: int, prompts: Iterable[bytes]) -> None:
-        """Count an answer that was sent completely, and the digests of its prompts."""
+        """Counts an answer that was sent completely, and its prompts, given by their digests."""
         self._days[day].answered += 1
         self._prompts.update(prompts)
 
     def images_paid(self, count: int, prompts: Iterable[bytes]) -> None:
-        """Count images that a call has paid for."""
+        """Counts the images that a call paid for."""
         self._images += count
         self._image_prompts.update(prompts)
 
     def left(self, plan: ReplyPlan) -> None:
-        """Count a call out, whether it was replied to or its caller gave up."""
+        """Removes a call from those in flight, whether it was replied to or its caller gave up."""
         self._in_flight -= 1
         self.occupied -= plan.occupies
 
     def stats(self, now_ms: int) -> Stats:
-        """Return the counts so far."""
+        """Returns the counts so far."""
         days = self._days.values()
         return Stats(
             now=datetime.fromtimestamp(now_ms / 1000, UTC).isoformat(timespec="milliseconds"),

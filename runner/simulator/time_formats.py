@@ -1,4 +1,4 @@
-"""Durations as providers write them in headers and messages."""
+"""Formats durations as providers write them in headers and messages."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ _HOUR_MS = 3_600_000
 
 
 def whole_seconds(length_ms: int) -> str:
-    """Return a duration in seconds, rounded up."""
+    """Returns a duration in seconds, rounded up."""
     return str(-(-length_ms // _SECOND_MS))
 
 
 def duration(length_ms: int) -> str:
-    """Return a duration in the format of Go: ``0s``, ``850ms``, ``2m59.56s``, ``1h0m0s``."""
+    """Returns a duration in Go's format: ``0s``, ``850ms``, ``2m59.56s``, ``1h0m0s``."""
     if 0 < length_ms < _SECOND_MS:
         return f"{length_ms}ms"
     hours, rest = divmod(length_ms, _HOUR_MS)

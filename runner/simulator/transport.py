@@ -1,4 +1,4 @@
-"""An httpx transport that passes requests to an ASGI application in the same event loop.
+"""Implements an httpx transport that passes requests to an ASGI application in the same event loop.
 
 It opens no socket, starts no task and sets no timer except the caller's read time-out, so it works
 on an event loop with virtual time.
@@ -20,12 +20,12 @@ class SimulatorTransport(httpx.AsyncBaseTransport):
         self._app = app
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Return the application's reply.
+        """Returns the application's reply.
 
         Raises:
-            httpx.ReadTimeout: It did not reply within the request's read time-out.
-            httpx.ReadError: It raised an exception.
-            httpx.RemoteProtocolError: It ended before its reply was complete.
+            httpx.ReadTimeout: The application did not reply within the request's read time-out.
+            httpx.ReadError: The application raised an exception.
+            httpx.RemoteProtocolError: The application ended before its reply was complete.
         """
         exchange = _Exchange(await request.aread())
         limit_s = request.extensions.get("timeout", {}).get("read")
@@ -44,7 +44,7 @@ class SimulatorTransport(httpx.AsyncBaseTransport):
 
 
 class _Exchange:
-    """One request's body, and its reply as far as it has been sent."""
+    """The body of one request, and the part of its reply that has been sent."""
 
     __slots__ = ("_body", "_complete", "_headers", "_request_body", "_status")
 
@@ -56,15 +56,15 @@ class _Exchange:
         self._complete = False
 
     async def receive(self) -> Message:
-        """Return the request's body; later calls wait, as the caller leaves by cancelling."""
+        """Returns the request's body; later calls wait for ever, until the caller cancels."""
         if self._request_body is None:
-            # anyio.sleep_forever would set timers again and again, and virtual time would advance.
+            # Not anyio.sleep_forever, which sets timers repeatedly and so advances virtual time.
             await asyncio.get_running_loop().create_future()
         body, self._request_body = self._request_body, None
         return {"type": "http.request", "body": body, "more_body": False}
 
     async def send(self, message: Message) -> None:
-        """Take a part of the reply."""
+        """Stores a part of the reply."""
         if message["type"] == "http.response.start":
             self._status = message["status"]
             self._headers = message["headers"]
@@ -73,7 +73,11 @@ class _Exchange:
             self._complete = not message.get("more_body", False)
 
     def response(self, request: httpx.Request) -> httpx.Response:
-        """Return the reply if all of it was sent."""
+        """Returns the complete reply.
+
+        Raises:
+            httpx.RemoteProtocolError: The reply is incomplete.
+        """
         if not self._complete:
             broken = "peer closed connection without sending complete message body"
             raise httpx.RemoteProtocolError(broken, request=request)

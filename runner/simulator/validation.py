@@ -1,4 +1,4 @@
-"""Checks of single configuration values. Each raises a `ConfigError` that names the field."""
+"""Validates single configuration values; each check raises a `ConfigError` that names the field."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from zoneinfo import ZoneInfo
 from runner.errors import ConfigError
 from runner.language import _
 
-# Ten times 0.1 adds up to slightly more than 1.
+# Sums of probabilities may exceed 1 slightly, because floats are rounded.
 _ROUNDING_ERROR = 1e-9
 
 
 def at_least(name: str, value: int | None, minimum: int) -> None:
-    """Check that a number is `minimum` or more; None is allowed.
+    """Checks that a number is `minimum` or more; None is allowed.
 
     Raises:
-        ConfigError: It is less.
+        ConfigError: The number is less.
     """
     if value is not None and value < minimum:
         raise invalid(name, value, _("choose {minimum} or more").format(minimum=minimum))
 
 
 def in_range(name: str, value: int, minimum: int, maximum: int, unit: str = "") -> None:
-    """Check that a number is from `minimum` to `maximum`.
+    """Checks that a number is from `minimum` to `maximum`.
 
     Raises:
-        ConfigError: It is not.
+        ConfigError: The number is out of range.
     """
     if not minimum <= value <= maximum:
         raise invalid(
@@ -40,10 +40,10 @@ def in_range(name: str, value: int, minimum: int, maximum: int, unit: str = "") 
 
 
 def interval(name: str, bounds: tuple[int, int]) -> None:
-    """Check that a minimum and a maximum are in order and not negative.
+    """Checks that a minimum and a maximum are in order and not negative.
 
     Raises:
-        ConfigError: They are not.
+        ConfigError: They are out of order, or negative.
     """
     minimum, maximum = bounds
     if not 0 <= minimum <= maximum:
@@ -51,40 +51,40 @@ def interval(name: str, bounds: tuple[int, int]) -> None:
 
 
 def amount(name: str, value: float) -> None:
-    """Check that an amount of credits is finite and not negative.
+    """Checks that an amount of credits is finite and not negative.
 
     Raises:
-        ConfigError: It is not.
+        ConfigError: The amount is negative or not finite.
     """
     if not (isfinite(value) and value >= 0):
         raise invalid(name, value, _("choose 0 or more"))
 
 
 def one_of(name: str, value: str, choices: Sequence[str]) -> None:
-    """Check that `value` is one of `choices`.
+    """Checks that `value` is one of `choices`.
 
     Raises:
-        ConfigError: It is not.
+        ConfigError: The value is not among them.
     """
     if value not in choices:
         raise invalid(name, value, _("choose one of {choices}").format(choices=", ".join(choices)))
 
 
 def time_zone(name: str, value: str) -> None:
-    """Check that a time zone of this name exists.
+    """Checks that a time zone with the name exists.
 
     Raises:
-        ConfigError: It does not.
+        ConfigError: There is no such time zone.
     """
     try:
         ZoneInfo(value)
-    except (KeyError, ValueError, OSError):  # not found; not a name; the name of a folder
+    except (KeyError, ValueError, OSError):  # not found; not a valid name; a folder's name
         remedy = _("choose a zone by its IANA name, such as Asia/Shanghai")
         raise invalid(name, value, remedy) from None
 
 
 def probabilities(name: str, values: Mapping[str, float], *groups: Sequence[str]) -> None:
-    """Check the probability of each kind, and that those of each group sum to at most 1.
+    """Checks each probability, and that the probabilities of each group sum to at most 1.
 
     Raises:
         ConfigError: A kind is in no group, or a probability or a sum is out of range.
@@ -100,10 +100,10 @@ def probabilities(name: str, values: Mapping[str, float], *groups: Sequence[str]
 
 
 def grant(amount_: float, ttl_ms: int) -> None:
-    """Check that a grant has a positive amount and does not expire at once.
+    """Checks that a grant has a positive amount and does not expire immediately.
 
     Raises:
-        ConfigError: It has none, or it does.
+        ConfigError: The amount or the time to live is not positive.
     """
     if not (isfinite(amount_) and amount_ > 0):
         raise invalid("grant.amount", amount_, _("choose more than 0"))
@@ -111,7 +111,7 @@ def grant(amount_: float, ttl_ms: int) -> None:
 
 
 def invalid(name: str, value: object, remedy: str) -> ConfigError:
-    """Return the error for a value that is not allowed in the field `name`."""
+    """Returns the error for a value that is not allowed in the field `name`."""
     return ConfigError(
         _("{value!r} makes no sense").format(value=value), where=f"simulator.{name}", remedy=remedy
     )

@@ -1,1 +1,1 @@
-"""Durable state: batches, jobs, results, the ledger and its windows, in one SQLite file."""
+"""Durable state in one SQLite file: batches, jobs, results, the ledger and its windows."""

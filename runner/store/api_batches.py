@@ -1,4 +1,4 @@
-"""Batches of the OpenAI Batch API: what its clients are told of each.
+"""Queries on batches of the OpenAI Batch API, as its clients see them.
 
 Functions take a connection inside the caller's transaction.
 """
@@ -28,7 +28,7 @@ _OPEN = (
 
 @dataclass(frozen=True, slots=True)
 class ApiBatch:
-    """One batch, with the names of its columns. Moments are ms since the epoch."""
+    """One batch; its fields are the columns of the table. Moments are ms since the epoch."""
 
     id: str
     client: str
@@ -59,12 +59,12 @@ class ApiBatch:
 
     @property
     def is_open(self) -> bool:
-        """Whether something is still to be done for it."""
+        """Whether work on it is left."""
         return self.state in _OPEN
 
 
 async def add(connection: AsyncConnection, new: ApiBatch) -> ApiBatch:
-    """Store a batch, or find the one that was made by the same idempotency key."""
+    """Stores a batch, or returns the one that was made with the same idempotency key."""
     if new.idempotency_key is not None:
         query = select(api_batches).where(
             api_batches.c.client == new.client,
@@ -91,7 +91,7 @@ async def add(connection: AsyncConnection, new: ApiBatch) -> ApiBatch:
 async def change(
     connection: AsyncConnection, api_id: str, before: ApiBatchState | None = None, **values: Any
 ) -> bool:
-    """Change columns of a batch, by their names, if it is in the state `before`, or in any."""
+    """Sets columns of a batch, if its state is `before` (None: any); whether it did."""
     query = update(api_batches).where(api_batches.c.id == api_id)
     if before is not None:
         query = query.where(api_batches.c.state == before)
@@ -99,26 +99,26 @@ async def change(
 
 
 async def get(connection: AsyncConnection, batch_id: str, client: str) -> ApiBatch | None:
-    """The batch with this id, if it is this client's."""
+    """Returns this client's batch with this id; None if it has none."""
     query = select(api_batches).where(api_batches.c.id == batch_id, api_batches.c.client == client)
     row = (await connection.execute(query)).first()
     return _batch(row) if row else None
 
 
 async def page(connection: AsyncConnection, client: str, paging: Paging) -> list[ApiBatch]:
-    """A client's batches, newest first, one more than is wanted if there are more."""
+    """Returns a client's batches, newest first, with one extra if there are more than the limit."""
     number, own = api_batches.c.number, api_batches.c.client == client
     query = select(api_batches).where(own)
     if paging.after is not None:
         behind = select(number).where(own, api_batches.c.id == paging.after).scalar_subquery()
         query = query.where(number < behind)
-    found = await connection.execute(query.order_by(number.desc()).limit(paging.limit + 1))
-    return [_batch(row) for row in found]
+    rows = await connection.execute(query.order_by(number.desc()).limit(paging.limit + 1))
+    return [_batch(row) for row in rows]
 
 
 async def still_open(connection: AsyncConnection) -> list[ApiBatch]:
-    """Those of all clients for which something is still to be done, oldest first."""
-    # They stand in the statement as the partial index spells them.
+    """Returns the open batches of all clients, oldest first."""
+    # As literals: SQLite uses the partial index only if the query repeats its condition.
     states: list[Any] = [literal_column(f"'{state}'") for state in _OPEN]
     query = select(api_batches).where(api_batches.c.state.in_(states))
     query = query.order_by(api_batches.c.number)
@@ -126,7 +126,7 @@ async def still_open(connection: AsyncConnection) -> list[ApiBatch]:
 
 
 async def uses(connection: AsyncConnection, file_id: str) -> bool:
-    """Whether a batch that is not queued yet reads this file."""
+    """Whether a batch that is not queued yet needs this file."""
     query = select(api_batches.c.id).where(
         api_batches.c.input_file_id == file_id,
         api_batches.c.state == ApiBatchState.VALIDATING,
@@ -135,7 +135,7 @@ async def uses(connection: AsyncConnection, file_id: str) -> bool:
 
 
 async def tokens(connection: AsyncConnection, batch: Batch) -> tuple[int, int]:
-    """The tokens of a batch's answers, as the provider counted them: of prompts, of answers."""
+    """Returns the provider's counts of tokens of a batch's answers: of prompts, of completions."""
     own = select(results.c.call_id).where(results.c.job_id.between(batch.first_job, batch.last_job))
     query = select(
         func.coalesce(func.sum(calls.c.prompt_tokens), 0),

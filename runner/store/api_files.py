@@ -1,4 +1,4 @@
-"""Files of the OpenAI Batch API: what is known of each; their bytes are beside the database.
+"""Queries on files of the OpenAI Batch API, whose bytes are stored beside the database.
 
 Functions take a connection inside the caller's transaction.
 """
@@ -29,12 +29,12 @@ class ApiFile:
 
 @dataclass(frozen=True, slots=True)
 class Paging:
-    """Which part of a list is wanted.
+    """A page of a list: keyset pagination by id.
 
     Attributes:
-        limit: At most so many.
-        after: The id behind which it begins; None: at the beginning.
-        newest_first: The order.
+        limit: The largest number of items.
+        after: The id after which the page begins; None for the first page.
+        newest_first: Whether the order is descending.
     """
 
     limit: int
@@ -43,7 +43,7 @@ class Paging:
 
 
 async def add(connection: AsyncConnection, file: ApiFile) -> None:
-    """Store a file, unless it is there."""
+    """Stores a file, unless it is stored already."""
     if await get(connection, file.id, file.client) is not None:
         return
     values = {
@@ -59,7 +59,7 @@ async def add(connection: AsyncConnection, file: ApiFile) -> None:
 
 
 async def get(connection: AsyncConnection, file_id: str, client: str) -> ApiFile | None:
-    """The file with this id, if it is this client's."""
+    """Returns this client's file with this id; None if it has none."""
     query = select(api_files).where(api_files.c.id == file_id, api_files.c.client == client)
     row = (await connection.execute(query)).first()
     return _file(row) if row else None
@@ -68,7 +68,7 @@ async def get(connection: AsyncConnection, file_id: str, client: str) -> ApiFile
 async def page(
     connection: AsyncConnection, client: str, paging: Paging, purpose: str | None
 ) -> list[ApiFile]:
-    """A client's files, one more than is wanted if there are more."""
+    """Returns a client's files, with one extra if there are more than the limit."""
     number, own = api_files.c.number, api_files.c.client == client
     query = select(api_files).where(own)
     if purpose is not None:
@@ -77,17 +77,17 @@ async def page(
         behind = select(number).where(own, api_files.c.id == paging.after).scalar_subquery()
         query = query.where(number < behind if paging.newest_first else number > behind)
     query = query.order_by(number.desc() if paging.newest_first else number)
-    found = await connection.execute(query.limit(paging.limit + 1))
-    return [_file(row) for row in found]
+    rows = await connection.execute(query.limit(paging.limit + 1))
+    return [_file(row) for row in rows]
 
 
 async def forget(connection: AsyncConnection, file_id: str) -> None:
-    """Delete a file."""
+    """Deletes a file."""
     await connection.execute(delete(api_files).where(api_files.c.id == file_id))
 
 
 async def expired(connection: AsyncConnection, now: int) -> list[ApiFile]:
-    """Files that are kept no longer."""
+    """Returns the files that have expired."""
     query = select(api_files).where(api_files.c.expires_at_ms <= now)
     return [_file(row) for row in await connection.execute(query)]
 

@@ -7,7 +7,7 @@ from sqlalchemy import Column, Table, Text, UniqueConstraint
 from runner.core.states import ApiBatchState
 from runner.store.columns import Int64, metadata, not_negative, one_of, partial_index
 
-# The keys of clients of `midnight serve`; of each only its hash.
+# The keys of clients of `midnight serve`, as hashes only.
 client_keys = Table(
     "client_keys",
     metadata,

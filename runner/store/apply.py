@@ -1,12 +1,12 @@
-"""The second of the two writes that matter: what the ends of calls change, all at once.
+"""The second of the two critical writes: settlements of calls, in one transaction.
 
 The ledger rows of the calls, their jobs, the results, the replies worth keeping, the image tasks
 and the counts change together or not at all. The number of statements does not depend on the
 number of calls.
 
-A call that was settled before, by us or by a rescue, may still bring its answers: they were paid.
-Nothing else of it counts, since its jobs may have been claimed again; so what moves a job without
-an answer is fenced by the call, the runner and the attempt.
+A call that was settled before, by this runner or by a rescue, may still bring answers, which were
+paid for. Nothing else of it counts, since its jobs may have been claimed again: changes of a job
+without an answer are fenced by the call, the runner and the attempt.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _CLOSE = Statement(
     .values(
         {name: bindparam(name) for name in _CLOSED}
         | {
-            # A clock may have been set back since: nothing ends before it began.
+            # The clock may have been set back since: a call must not end before it began.
             "settled_at_ms": case(
                 (calls.c.reserved_at_ms > bindparam("now"), calls.c.reserved_at_ms),
                 else_=bindparam("now"),
@@ -66,7 +66,7 @@ _KEEP_REPLIES = Statement(Upsert(invalid_replies, ("job_id", "number")))
 
 
 async def unsettled(connection: AsyncConnection, settlements: Sequence[Settlement]) -> set[int]:
-    """Of the calls of `settlements`, those that were not settled before."""
+    """Returns the ids of the calls of `settlements` that were not settled before."""
     if not settlements:
         return set()
     ids = listed([settlement.call.id for settlement in settlements])
@@ -81,9 +81,9 @@ async def apply(
     now: int,
     changes: Changes,
 ) -> list[Settlement]:
-    """Store `settlements`; returns those of calls that are `still_open`, which `unsettled` tells.
+    """Stores `settlements`; returns those of the calls in `still_open` (see `unsettled`).
 
-    What these mean for windows is settled by the core, and stored with the windows.
+    Their effect on windows is decided by the core, and stored with the windows.
     """
     if not settlements:
         return []
@@ -93,7 +93,7 @@ async def apply(
             fresh.setdefault(settlement.call.id, settlement)
     stored = await _stored_jobs(connection, settlements)
     writes = _JobWrites(runner_id, now, changes, stored)
-    # Answers first: of two calls that were made for one job, the one with the answer counts.
+    # Answers first: of two calls that were made for the same job, the one with the answer counts.
     for settlement, outcome in sorted(_outcomes(settlements), key=_without_answer):
         writes.settle(settlement, outcome, fresh=fresh.get(settlement.call.id) is settlement)
     await _write(connection, writes, fresh)
@@ -102,9 +102,9 @@ async def apply(
 
 @dataclass(slots=True)
 class _JobWrites:
-    """What one transaction has to write of the jobs that it settles.
+    """The writes of one transaction to the jobs that it settles.
 
-    `stored` are the jobs as the database has them; one that was moved leaves it, since each job
+    `stored` are the jobs in the database; a job is removed from it when it moves, since each job
     moves once in a transaction.
     """
 
@@ -120,7 +120,7 @@ class _JobWrites:
     answered_late: list[int] = field(default_factory=list)
 
     def settle(self, settlement: Settlement, outcome: JobOutcome, *, fresh: bool) -> None:
-        """Note what happens to one job; `fresh`: its call has not been settled before."""
+        """Collects the writes for one job; `fresh` if its call has not been settled before."""
         job = self.stored.get(outcome.job.job_id)
         if job is None:
             return
@@ -209,9 +209,12 @@ async def _write(
     connection: AsyncConnection, writes: _JobWrites, fresh: Mapping[int, Settlement]
 ) -> None:
     finished = Counter(result.call_id for result in writes.results if result.call_id is not None)
-    rows = [_call_row(one, finished.pop(call, 0), writes.now) for call, one in fresh.items()]
+    rows = [
+        _call_row(settlement, finished.pop(call_id, 0), writes.now)
+        for call_id, settlement in fresh.items()
+    ]
     await _CLOSE.run(connection, rows)
-    await results.count_finished(connection, finished)  # what is left was answered late
+    await results.count_finished(connection, finished)  # the rest: late answers
     if writes.answered_late:
         await results.forget_failures(connection, writes.answered_late)
     await _MOVE.run(connection, writes.moved)

@@ -1,7 +1,7 @@
-"""What was seen of the accounts' balances, a row for each change.
+"""Queries on the samples of accounts' balances, one row for each change.
 
-It reads and writes samples; what they tell of grants, core/grants.py says. Functions take a
-connection inside the caller's transaction.
+What they show about grants is inferred in core/grants.py. Functions take a connection inside the
+caller's transaction.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from runner.store.tables import balances, calls
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A balance, in thousandths of a credit, that stayed the same from `at` to `until`.
+    """A balance, in thousandths of a credit, that was the same at all samples from `at` to `until`.
 
     Attributes:
-        charged: What our calls had cost since the balance before.
-        counted: What the window held as spent, from which the next is reckoned.
+        charged: The cost of our calls since the previous balance.
+        counted: The window's `spent` at this balance, from which the next `charged` is computed.
     """
 
     at: int
@@ -35,14 +35,14 @@ class Seen:
 
     @property
     def sample(self) -> BalanceSample:
-        """The same, as the core infers grants from it."""
+        """The sample from which the core infers grants."""
         return BalanceSample(self.at, self.until, self.available + self.frozen, self.charged)
 
 
 async def latest(
     connection: AsyncConnection, account: str, before: int | None = None
 ) -> Seen | None:
-    """The newest balance of `account`; of those seen first before a moment, if one is given."""
+    """Returns the newest balance of `account`, among those first seen before a given moment."""
     query = select(balances).where(balances.c.account == account)
     if before is not None:
         query = query.where(balances.c.at_ms < before)
@@ -51,7 +51,7 @@ async def latest(
 
 
 async def since(connection: AsyncConnection, account: str, moment: int) -> list[Seen]:
-    """The balances of `account` that were still seen at `moment` or later, oldest first."""
+    """Returns the balances of `account` that were still seen at `moment` or later, oldest first."""
     rows = await connection.execute(
         select(balances)
         .where(balances.c.account == account, balances.c.until_ms >= moment)
@@ -63,8 +63,8 @@ async def since(connection: AsyncConnection, account: str, moment: int) -> list[
 async def answered_calls(
     connection: AsyncConnection, account: str, moment: int
 ) -> list[tuple[int, str]]:
-    """The calls of `account` that were answered since `moment`, when and by which model."""
-    first_day = day_at(moment - DAY_MS, "UTC").name  # by which there is an index
+    """Returns the calls of `account` that were answered since `moment`, as (moment, model)."""
+    first_day = day_at(moment - DAY_MS, "UTC").name  # the index is by quota day
     rows = await connection.execute(
         select(calls.c.settled_at_ms, calls.c.model)
         .where(
@@ -87,7 +87,7 @@ async def note(
     counted: tuple[int, int],
     now: int,
 ) -> None:
-    """Write down a balance; `counted` is what the window held as spent before and after it."""
+    """Stores a sample; `counted` is the window's `spent` before and after it."""
     last = await latest(connection, account)
     before, after = counted
     charged = 0 if last is None else max(0, before - last.counted)

@@ -1,4 +1,4 @@
-"""The rows of a batch and what has become of each, in the order of the input.
+"""Queries on the rows of a batch and their results, in the order of the input.
 
 Functions take a connection inside the caller's short read.
 """
@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Integer, bindparam, func, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from runner.core.rejections import pattern_of
+from runner.core.message_pattern import pattern_of
 from runner.core.states import BatchState, JobState
 from runner.store import reviews
 from runner.store.batches import Batch
@@ -25,7 +25,7 @@ _FIRST, _LAST = bindparam("first", type_=Integer), bindparam("last", type_=Integ
 
 
 def row_of(job_id: ColumnElement[int]) -> ColumnElement[int]:
-    """The row that a job is about; `place_of` has the values of its parameters."""
+    """Returns the id of a job's row as an SQL expression; `place_of` returns its parameters."""
     first_row, first_job, step = (
         bindparam(name, type_=Integer) for name in ("first_row", "first_job", "row_step")
     )
@@ -91,9 +91,9 @@ _ANSWERS = Statement(
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A row that has failed, and why; `replies` are what the model said, the oldest first.
+    """A row that has failed, with the error and the model's replies, the oldest first.
 
-    `part` names the part of the batch in which it failed; empty for the batch itself.
+    `part` is the part of the batch in which it failed; empty for the batch itself.
     """
 
     row: int  # 1-based, in the input's order
@@ -105,13 +105,13 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Why some rows have failed, numbers and quoted words aside.
+    """The rows that have failed with the same error, apart from numbers and quoted text.
 
     Attributes:
-        error: What is said of the first of them.
-        count: How many there are.
-        example: The number of the first, from 1, in the input's order.
-        job_ids: The jobs, but for those whose row a person has answered.
+        error: The error of the first of these rows.
+        count: The number of rows.
+        example: The number of the first row, from 1, in the input's order.
+        job_ids: Their jobs, without those whose row a person has answered.
     """
 
     error: str
@@ -121,9 +121,10 @@ class Cause:
 
 
 class ExportRow(NamedTuple):
-    """One line of an export.
+    """One row of an export.
 
-    `call_id` is the call that brought it, for this row or another, and `status` its HTTP status.
+    `call_id` is the call with its result, made for this row or for another one with the same
+    request; `status` is the HTTP status of that call.
     """
 
     job_id: int
@@ -142,8 +143,8 @@ class ExportRow(NamedTuple):
 async def export_page(
     connection: AsyncConnection, batch: Batch, after_job: int, size: int
 ) -> list[ExportRow]:
-    """Up to `size` rows of `batch` behind job `after_job` (0 to begin), in the input's order."""
-    found = await _PAGE.fetch(
+    """Returns up to `size` rows of `batch` after job `after_job` (0 to begin), in input order."""
+    page = await _PAGE.fetch(
         connection, **place_of(batch) | {"first": max(batch.first_job, after_job + 1)}, size=size
     )
     words = _state_words(batch)
@@ -173,42 +174,42 @@ async def export_page(
             reused,
             reply,
             status,
-        ) in found
+        ) in page
     ]
 
 
 async def failures(
     connection: AsyncConnection, batch: Batch, limit: int, from_job: int = 0
 ) -> list[Failure]:
-    """The first `limit` failed rows of `batch` from a job on, in the input's order."""
+    """Returns the first `limit` failed rows of `batch` from a job on, in the input's order."""
     place = place_of(batch) | {"first": max(from_job, batch.first_job)}
-    found = await _FAILURES.fetch(connection, **place, size=limit)
-    told = await invalid_replies_of(connection, [row.id for row in found])
+    failed = await _FAILURES.fetch(connection, **place, size=limit)
+    invalid = await invalid_replies_of(connection, [row.id for row in failed])
     return [
         Failure(
             row=1 + (row.id - batch.first_job) * batch.row_step,
             error=row.error,
-            replies=(*told.get(row.id, ()), *((row.reply,) if row.reply is not None else ())),
+            replies=(*invalid.get(row.id, ()), *((row.reply,) if row.reply is not None else ())),
             payload=row.body,
             part=batch.part,
         )
-        for row in found
+        for row in failed
     ]
 
 
 async def causes(
     connection: AsyncConnection, family: Sequence[Batch], most: int | None = None
 ) -> list[Cause]:
-    """Why rows of a batch and its parts have failed, the most frequent cause first."""
-    found: dict[str, list[tuple[int, int, str]]] = {}
+    """Returns why rows of a batch and its parts have failed, the most frequent cause first."""
+    by_cause: dict[str, list[tuple[int, int, str]]] = {}
     reviewed = set()
     for part in family:
         for row in await _ERRORS.fetch(connection, **place_of(part)):
             number = part.row(row.id) - family[0].first_row + 1
-            found.setdefault(pattern_of(row.error), []).append((number, row.id, row.error))
+            by_cause.setdefault(pattern_of(row.error), []).append((number, row.id, row.error))
             if not row.is_open:
                 reviewed.add(row.id)
-    grouped = sorted(found.values(), key=lambda rows_: (-len(rows_), min(rows_)))
+    groups = sorted(by_cause.values(), key=lambda group: (-len(group), min(group)))
     return [
         Cause(
             min(group)[2],
@@ -216,35 +217,35 @@ async def causes(
             min(group)[0],
             tuple(job_id for _, job_id, _ in group if job_id not in reviewed),
         )
-        for group in grouped[:most]
+        for group in groups[:most]
     ]
 
 
 async def invalid_replies_of(
     connection: AsyncConnection, job_ids: Sequence[int]
 ) -> dict[int, tuple[str, ...]]:
-    """The invalid replies to these jobs, but for the last one of a job that has failed."""
-    told: dict[int, tuple[str, ...]] = {}
+    """Returns the invalid replies to these jobs, but for the last one of a job that has failed."""
+    replies: dict[int, tuple[str, ...]] = {}
     for row in await _INVALID_REPLIES.fetch(connection, jobs=listed(job_ids)):
-        told[row.job_id] = (*told.get(row.job_id, ()), row.reply)
-    return told
+        replies[row.job_id] = (*replies.get(row.job_id, ()), row.reply)
+    return replies
 
 
 async def ended(connection: AsyncConnection, first_job: int, last_job: int, most: int) -> list[int]:
-    """The jobs from `first_job` to `last_job` that have a result, up to `most`, in order."""
-    found = await _ENDED.fetch(connection, first=first_job, last=last_job, size=most)
-    return [row.job_id for row in found]
+    """Returns up to `most` jobs from `first_job` to `last_job` that have a result, in order."""
+    with_result = await _ENDED.fetch(connection, first=first_job, last=last_job, size=most)
+    return [row.job_id for row in with_result]
 
 
 async def answers(connection: AsyncConnection, job_ids: Sequence[int]) -> list[str | None]:
-    """Return the answers to these jobs, in their order; None for a job without an answer."""
-    found = await _ANSWERS.fetch(connection, jobs=listed(job_ids))
-    known = {row.job_id: row.answer for row in found}
-    return [known.get(job_id) for job_id in job_ids]
+    """Returns the answers to these jobs, in their order; None for a job without an answer."""
+    with_answer = await _ANSWERS.fetch(connection, jobs=listed(job_ids))
+    by_job = {row.job_id: row.answer for row in with_answer}
+    return [by_job.get(job_id) for job_id in job_ids]
 
 
 def place_of(batch: Batch) -> dict[str, Any]:
-    """Where the jobs of `batch`, and the rows that they are about, are."""
+    """Returns the parameters that locate the jobs of `batch` and their rows."""
     return {
         "first": batch.first_job,
         "last": batch.last_job,
@@ -255,7 +256,7 @@ def place_of(batch: Batch) -> dict[str, Any]:
 
 
 def _state_words(batch: Batch) -> dict[str, str]:
-    """Map the state of a job to the user's word: a job without a result is queued or cancelled."""
-    told = (JobState.SUCCEEDED, JobState.FAILED, JobState.RUNNING, JobState.PENDING)
+    """Maps the state of a job to the user's word: a job without a result is queued or cancelled."""
+    named = (JobState.SUCCEEDED, JobState.FAILED, JobState.RUNNING, JobState.PENDING)
     otherwise = "cancelled" if batch.state is BatchState.CANCELLED else "queued"
-    return {state.value: state.value if state in told else otherwise for state in JobState}
+    return {state.value: state.value if state in named else otherwise for state in JobState}

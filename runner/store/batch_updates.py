@@ -1,4 +1,4 @@
-"""What changes of a batch: its state, its output, its name and its limits.
+"""Changes of a batch: its state, its output, its name and its limits.
 
 Functions take a connection inside the caller's transaction.
 """
@@ -15,7 +15,7 @@ from runner.store.tables import batch_counts, batches
 
 
 async def replace_batch(connection: AsyncConnection, old: Batch, new: Batch) -> None:
-    """Ask no more of `old` and its parts: `new` asks the same in a newer way."""
+    """Cancels what is left of `old` and its parts, which `new` replaces."""
     family = or_(batches.c.id == old.id, batches.c.part_of == old.id)
     await connection.execute(update(batches).where(family).values(replaced_by=new.id))
     for part in await parts_of(connection, old.id):
@@ -26,7 +26,7 @@ async def replace_batch(connection: AsyncConnection, old: Batch, new: Batch) -> 
 async def set_output(
     connection: AsyncConnection, batch_id: int, output: str | None, errors: str | None = None
 ) -> None:
-    """Have the results of a batch written to a file, which is then no other batch's."""
+    """Sets the output file of a batch, and takes it from any other batch that had it."""
     if output is not None:
         others = update(batches).where(batches.c.output == output, batches.c.id != batch_id)
         await connection.execute(others.values(output=None, error_output=None))
@@ -34,19 +34,19 @@ async def set_output(
 
 
 async def set_priority(connection: AsyncConnection, batch_id: int, priority: int) -> None:
-    """Give a batch or a part of it another priority; lower goes first."""
+    """Sets the priority of a batch or a part of it; lower goes first."""
     await _set(connection, batch_id, {"priority": priority})
 
 
 async def rename(connection: AsyncConnection, batch: Batch, name: str) -> None:
-    """Give a batch or a part of it another name."""
+    """Sets the name of a batch or a part of it."""
     await _set(connection, batch.id, {"name": name})
 
 
 async def set_job(connection: AsyncConnection, batch: Batch, new: NewBatch) -> None:
-    """Give a batch new limits and a new priority; what it asks stays the same.
+    """Gives a batch the limits and the priority of `new`; its requests stay the same.
 
-    It gets a new name if its job file has one now; until then a name that was given to it stays.
+    It gets a new name if the name in the job file has changed; otherwise it keeps its own.
     """
     renamed = _job_name(batch.job_json) != _job_name(new.job_json)
     values = {
@@ -70,10 +70,9 @@ def _job_name(job_json: str) -> object:
 async def set_batch_state(
     connection: AsyncConnection, batch_id: int, state: BatchState, reason: str = ""
 ) -> None:
-    """Activate, pause or cancel a batch; its jobs stay as they are.
+    """Activates, pauses or cancels a batch; its jobs do not change.
 
-    One that is activated gets a fresh chance: rejections so far no longer count, and nothing
-    replaces it any more.
+    Activation resets the count of rejections, and ends a replacement by another batch.
     """
     values: dict[str, object] = {"state": state, "pause_reason": reason}
     if state is BatchState.ACTIVE:

@@ -1,4 +1,4 @@
-"""Batches and their parts: created and found, each with its exact counts.
+"""Queries on batches and their parts, each with its exact counts.
 
 Functions take a connection inside the caller's transaction, and return frozen values.
 """
@@ -32,8 +32,10 @@ _BATCHES = (
     .join(batch_counts, batch_counts.c.batch_id == batches.c.id)
     .where(batches.c.deleted_at_ms.is_(None))
 )
+CHECK = "check"
+"""The name of the part that asks a sample of the rows alone."""
 AGAIN = "#"
-"""Behind a digest, before the number of the batch that asks all of it afresh."""
+"""Separates a digest from the number of a batch that was submitted afresh with the same digest."""
 
 _RUNNABLE = Statement(
     _BATCHES.where(
@@ -49,12 +51,12 @@ _RUNNABLE = Statement(
 
 @dataclass(frozen=True, slots=True)
 class NewBatch:
-    """What is known of a batch before it has an id.
+    """A batch before it has an id.
 
-    A part names the batch that it is a part of, which part it is, and the rows it is about: every
-    `row_step`-th from `first_row` on. `job_path` is that of its job file, `selection` which rows of
-    the input were selected; both are empty where there is none. The results of a batch that has an
-    `output` are written there, the requests that failed to `error_output`.
+    A part names its batch (`part_of`), itself (`part`), and its rows: every `row_step`-th from
+    `first_row` on. `job_path` is the path of the job file, and `selection` the expression that
+    selected rows of the input; both are empty if there is none. Results are written to `output`,
+    failed requests to `error_output`.
     """
 
     name: str
@@ -84,7 +86,7 @@ class NewBatch:
 class Batch:
     """One job file applied to one input, or a part of it; tables.py describes the columns.
 
-    `client`: of the server, whose it is; None: nobody's.
+    `client` is the client of the server that submitted it; None if none did.
     """
 
     id: int
@@ -124,7 +126,7 @@ class Batch:
 
     @property
     def calls_left(self) -> int | None:
-        """How many more calls the user allows it; None: any number."""
+        """The number of calls that the user still allows it; None for any number."""
         return None if self.max_calls is None else max(0, self.max_calls - self.calls_made)
 
     @property
@@ -134,31 +136,31 @@ class Batch:
 
     @property
     def calls_needed(self) -> int:
-        """How many calls it still takes, if each is full and every answer is valid."""
+        """The number of calls that it still needs, if each is full and every answer is valid."""
         return self.packing.calls(self.rows - self.rows_loaded + self.counts.to_ask)
 
     def row(self, job_id: int) -> int:
-        """The id of the row that a job of it is about."""
+        """Returns the id of the row of one of its jobs."""
         return self.first_row + (job_id - self.first_job) * self.row_step
 
     @property
     def left(self) -> int:
-        """How many rows have neither a result nor a failure, those not yet queued included."""
+        """The number of rows without an answer or a failure, with those not yet queued."""
         return self.rows - self.rows_loaded + self.counts.unfinished
 
     @property
     def over(self) -> bool:
-        """Whether nothing of it is asked any more, unless somebody takes it up again."""
+        """Whether it needs no more calls, unless the user resumes or retries it."""
         return self.done or self.state is BatchState.CANCELLED
 
     @property
     def done(self) -> bool:
-        """Whether every row has its result or its failure."""
+        """Whether every row has an answer or a failure."""
         return self.left == 0
 
 
 async def create_batch(connection: AsyncConnection, new: NewBatch, now: int) -> Batch:
-    """Create a batch in state loading, and set the ids of its jobs aside."""
+    """Creates a batch in state `loading`, and allocates the ids of its jobs."""
     behind_last = select(batches.c.first_job + batches.c.rows).order_by(batches.c.id.desc())
     first = await connection.scalar(behind_last.limit(1)) or 1
     values = {
@@ -193,7 +195,7 @@ async def create_batch(connection: AsyncConnection, new: NewBatch, now: int) -> 
 
 
 async def find_batch(connection: AsyncConnection, digest: str) -> Batch | None:
-    """The newest batch of this job file and input, if it was submitted before."""
+    """Returns the newest batch of this job file and input; None if there is none."""
     again = batches.c.digest.startswith(f"{digest}{AGAIN}", autoescape=True)
     same = _BATCHES.where(or_(batches.c.digest == digest, again & batches.c.part_of.is_(None)))
     row = (await connection.execute(same.order_by(batches.c.id.desc()).limit(1))).first()
@@ -201,7 +203,10 @@ async def find_batch(connection: AsyncConnection, digest: str) -> Batch | None:
 
 
 async def find_predecessor(connection: AsyncConnection, batch: Batch) -> Batch | None:
-    """The newest other batch of the same job file, input and selection that nothing replaces."""
+    """Returns the newest other batch with the same job file, input and selection.
+
+    Trials, parts and batches that were replaced do not count.
+    """
     if not batch.job_path:
         return None
     same = [
@@ -213,19 +218,19 @@ async def find_predecessor(connection: AsyncConnection, batch: Batch) -> Batch |
         batches.c.part_of.is_(None),
         batches.c.replaced_by.is_(None),
     ]
-    found = _BATCHES.where(*same).order_by(batches.c.id.desc()).limit(1)
-    row = (await connection.execute(found)).first()
+    query = _BATCHES.where(*same).order_by(batches.c.id.desc()).limit(1)
+    row = (await connection.execute(query)).first()
     return _batch(row) if row else None
 
 
 async def get_batch(connection: AsyncConnection, batch_id: int) -> Batch | None:
-    """The batch with this id."""
-    found = await connection.execute(_BATCHES.where(batches.c.id == batch_id))
-    return next(iter(await _counted(connection, map(_batch, found))), None)
+    """Returns the batch with this id; None if there is none."""
+    rows = await connection.execute(_BATCHES.where(batches.c.id == batch_id))
+    return next(iter(await _with_calls_of_whole(connection, map(_batch, rows))), None)
 
 
 async def get_batches(connection: AsyncConnection, batch_ids: Iterable[int]) -> list[Batch]:
-    """The batches with these ids, oldest first."""
+    """Returns the batches with these ids, oldest first."""
     own = batches.c.id.in_(sorted(batch_ids))
     return [
         _batch(row) for row in await connection.execute(_BATCHES.where(own).order_by(batches.c.id))
@@ -233,30 +238,30 @@ async def get_batches(connection: AsyncConnection, batch_ids: Iterable[int]) -> 
 
 
 async def list_batches(connection: AsyncConnection) -> list[Batch]:
-    """Every batch, oldest first."""
+    """Returns every batch, oldest first."""
     return [_batch(row) for row in await connection.execute(_BATCHES.order_by(batches.c.id))]
 
 
 async def runnable(connection: AsyncConnection) -> list[Batch]:
-    """The batches that may run and have jobs left, oldest first."""
-    return await _counted(connection, map(_batch, await _RUNNABLE.fetch(connection)))
+    """Returns the batches that may run and have jobs left, oldest first."""
+    return await _with_calls_of_whole(connection, map(_batch, await _RUNNABLE.fetch(connection)))
 
 
 async def parts_of(connection: AsyncConnection, batch_id: int) -> list[Batch]:
-    """The batch with this id and its parts, the batch itself first."""
+    """Returns the batch with this id and its parts, the batch itself first."""
     own = or_(batches.c.id == batch_id, batches.c.part_of == batch_id)
-    found = await connection.execute(_BATCHES.where(own).order_by(batches.c.id))
-    return [_batch(row) for row in found]
+    rows = await connection.execute(_BATCHES.where(own).order_by(batches.c.id))
+    return [_batch(row) for row in rows]
 
 
 def packing_values(packing: Packing) -> dict[str, object]:
-    """How rows share calls, as columns."""
+    """Returns a packing as columns."""
     return {"max_rows_per_call": packing.most, "max_bytes_per_call": packing.budget}
 
 
-async def _counted(connection: AsyncConnection, found: Iterable[Batch]) -> list[Batch]:
-    """Give bounded parts the number of calls of the whole: they share its bound."""
-    every = list(found)
+async def _with_calls_of_whole(connection: AsyncConnection, own: Iterable[Batch]) -> list[Batch]:
+    """Gives parts with a limit on calls the count of the whole, which shares the limit."""
+    every = list(own)
     bounded = {b.part_of for b in every if b.part_of is not None and b.max_calls is not None}
     if not bounded:
         return every

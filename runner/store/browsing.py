@@ -1,8 +1,8 @@
-"""Pages of the rows of a batch, by the key of the last one, filtered and searched.
+"""Keyset pagination of the rows of a batch, with filters and text search.
 
-No page costs more the further back it is. What no index finds is looked for among so many rows at
-a time; whoever wants more goes on from there. Functions take a connection inside the caller's short
-read.
+The cost of a page does not depend on its place. A search that no index serves scans `SEARCHED`
+rows at a time, and the caller continues from there. Functions take a connection inside the
+caller's short read.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from runner.store.tables import jobs, results, rows
 
 PAGE = 50
 SEARCHED = 20_000
-"""So many rows are looked through for one page."""
+"""The largest number of rows that are scanned for one page."""
 LONGEST_TEXT = 300
 FILTERS: Mapping[str, tuple[JobState, ...]] = {
     "queued": (JobState.READY, JobState.WAITING, JobState.DUPLICATE),
@@ -29,17 +29,17 @@ FILTERS: Mapping[str, tuple[JobState, ...]] = {
     "succeeded": (JobState.SUCCEEDED,),
     "failed": (JobState.FAILED,),
 }
-"""By the word for people, the states of the jobs that are meant."""
+"""The states of jobs, by the user's word for them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which rows.
+    """A filter of rows, and the place of the page.
 
     Attributes:
         state: One of `FILTERS`; empty for all.
-        text: What the row, its answer or its error contains; empty for anything.
-        after: The number of the row behind which the page begins; 0 for the first.
+        text: A text that the row, its answer or its error must contain; empty for any.
+        after: The number of the row after which the page begins; 0 for the first page.
     """
 
     state: str = ""
@@ -49,7 +49,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class RowLine:
-    """A row in a list; long texts are cut off."""
+    """A row in a list; long texts are truncated."""
 
     number: int  # from 1
     state: str
@@ -64,8 +64,8 @@ class RowPage:
 
     Attributes:
         lines: The rows.
-        searched_to: The number of the last row that was looked at.
-        more: Whether there are rows behind it.
+        searched_to: The number of the last row that was scanned.
+        more: Whether there are rows after it.
     """
 
     lines: tuple[RowLine, ...]
@@ -74,19 +74,19 @@ class RowPage:
 
 
 async def rows_page(connection: AsyncConnection, batch: Batch, wanted: Wanted) -> RowPage:
-    """The next rows of `batch` that are `wanted`."""
+    """Returns the next page of rows of `batch` that match `wanted`."""
     end = batch.rows_loaded
     # The failed jobs have an index of their own, in their order.
     indexed = wanted.state == "failed" and not wanted.text
     filtered = bool(wanted.state or wanted.text)
     last = end if indexed or not filtered else min(end, wanted.after + SEARCHED)
     query = _query(batch, wanted, last)
-    found = (await connection.execute(query)).all()
+    matches = (await connection.execute(query)).all()
     lines = tuple(
         RowLine(row.id - batch.first_job + 1, _word(row.state), row.body, row.answer, row.error)
-        for row in found[:PAGE]
+        for row in matches[:PAGE]
     )
-    if len(found) > PAGE:
+    if len(matches) > PAGE:
         return RowPage(lines, lines[-1].number, more=True)
     return RowPage(lines, last, more=last < end)
 
@@ -113,17 +113,17 @@ def _query(batch: Batch, wanted: Wanted, last: int) -> Select[Any]:
 
 
 def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
-    found: list[ColumnElement[bool]] = []
+    conditions: list[ColumnElement[bool]] = []
     if wanted.state:
-        # As literals, for the index on the failed ones to be used.
+        # As literals: otherwise the partial index of the failed jobs would not be used.
         states: list[ColumnElement[str]] = [
             literal_column(f"'{state.value}'") for state in FILTERS[wanted.state]
         ]
-        found.append(or_(*(jobs.c.state == state for state in states)))
+        conditions.append(or_(*(jobs.c.state == state for state in states)))
     if wanted.text:
         texts = (rows.c.body, results.c.answer, results.c.error)
-        found.append(or_(*(text.contains(wanted.text, autoescape=True) for text in texts)))
-    return found
+        conditions.append(or_(*(text.contains(wanted.text, autoescape=True) for text in texts)))
+    return conditions
 
 
 def _word(state: str) -> str:

@@ -1,4 +1,4 @@
-"""The keys of clients, by their hashes; and how many calls each client has made.
+"""Queries on the keys of clients, stored as hashes, and on the number of their calls.
 
 Functions take a connection inside the caller's transaction.
 """
@@ -25,32 +25,32 @@ class ClientKey:
 
 
 async def keep(connection: AsyncConnection, key: ClientKey) -> None:
-    """Store a key; the client's key before is no longer accepted."""
+    """Stores a key, which replaces the client's previous one."""
     await forget(connection, key.client)
     values = {"client": key.client, "key_hash": key.key_hash, "created_at_ms": key.created_at}
     await connection.execute(insert(client_keys).values(values))
 
 
 async def forget(connection: AsyncConnection, client: str) -> bool:
-    """Accept the key of a client no more; whether it had one."""
-    found = await connection.execute(delete(client_keys).where(client_keys.c.client == client))
-    return found.rowcount > 0
+    """Deletes the key of a client; whether it had one."""
+    deleted = await connection.execute(delete(client_keys).where(client_keys.c.client == client))
+    return deleted.rowcount > 0
 
 
 async def read(connection: AsyncConnection) -> list[ClientKey]:
-    """Every key, by the client's name."""
+    """Returns every key, by the client's name."""
     query = select(client_keys).order_by(client_keys.c.client)
-    found = await connection.execute(query)
-    return [ClientKey(row.client, row.key_hash, row.created_at_ms) for row in found]
+    rows = await connection.execute(query)
+    return [ClientKey(row.client, row.key_hash, row.created_at_ms) for row in rows]
 
 
 async def calls_since(connection: AsyncConnection, client: str, since: int) -> int:
-    """How many calls were made for a client since then that may have been charged."""
+    """Returns the number of calls for a client since a moment that may have been charged."""
     free = [kind.value for kind in UNCHARGED]
     query = select(func.count()).where(
         calls.c.client == client,
         calls.c.reserved_at_ms >= since,
         calls.c.state.not_in(free),
     )
-    found: int = await connection.scalar(query) or 0
-    return found
+    number: int = await connection.scalar(query) or 0
+    return number

@@ -1,4 +1,4 @@
-"""What tables are made of: types, checks and indexes that several of them have."""
+"""Types, checks and indexes that several tables use."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ Int64 = BigInteger().with_variant(Integer, "sqlite")
 
 
 def one_of(column: str, states: type[StrEnum]) -> CheckConstraint:
-    """Check that a column has one of these words.
+    """Returns a check that a column has one of these words.
 
-    For `IN`, SQLite would build a table of the words for each row that is written.
+    SQLite would build a table of the words for each row written if the check used `IN`.
     """
     rule = " OR ".join(f"{column} = '{state.value}'" for state in states)
     return CheckConstraint(rule, name=f"known_{column}")
 
 
 def not_negative(*columns: str) -> CheckConstraint:
-    """Check that no count is below 0."""
+    """Returns a check that no count is below 0."""
     rule = " AND ".join(f"{column} >= 0" for column in columns)
     return CheckConstraint(rule, name="counts_not_negative")
 
 
 def partial_index(name: str, *columns: str, where: str, unique: bool = False) -> Index:
-    """Make an index over some of the rows: its cost does not grow with the others."""
-    # Naming another dialect's option here would load all of that dialect, which takes 25 ms.
+    """Returns an index of the rows that meet a condition; the other rows do not add to its cost."""
+    # An option of another dialect here would load all of that dialect, which takes 25 ms.
     return Index(name, *columns, unique=unique, sqlite_where=text(where), info={"where": where})
 
 
 def count_column(name: str) -> Column[int]:
-    """Make a column that counts, from 0."""
+    """Returns a column for a count that starts at 0."""
     return Column(name, Int64, nullable=False, server_default="0")

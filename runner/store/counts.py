@@ -1,4 +1,4 @@
-"""The counts of batches: kept exact by adding up what a transaction has changed.
+"""The counts of batches, kept exact by every transaction that moves a job.
 
 A transaction collects its changes in `Changes`, and writes them with one statement at its end.
 """
@@ -29,22 +29,22 @@ _ADD = Statement(
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """By batch and column, how much a count has changed."""
+    """The changes of counts, by batch and column."""
 
     by_batch: dict[int, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
 
     def add(self, batch_id: int, column: str, number: int) -> None:
-        """Count `number` more of something."""
+        """Adds `number` to a count."""
         self.by_batch[batch_id][column] += number
 
     def move(self, batch_id: int, old: JobState, new: JobState, number: int = 1) -> None:
-        """Count `number` jobs that went from one state to another."""
+        """Counts the move of `number` jobs from one state to another."""
         counter = self.by_batch[batch_id]
         counter[old.value] -= number
         counter[new.value] += number
 
     async def write(self, connection: AsyncConnection) -> None:
-        """Add them to what is stored."""
+        """Adds the changes to the stored counts."""
         rows: list[Mapping[str, Any]] = [
             {"its_id": batch_id} | {f"more_{name}": changed[name] for name in _NAMES}
             for batch_id, changed in sorted(self.by_batch.items())
@@ -53,9 +53,9 @@ class Changes:
         await _ADD.run(connection, rows)
 
     def applied_to(self, batch: Batch) -> Batch:
-        """Return `batch` with these changes; `batch` itself if there are none for it.
+        """Returns `batch` with these changes; `batch` itself if there are none for it.
 
-        A part whose calls are bounded shares the bound, and the count, of the whole.
+        A part with a limit on calls shares the limit, and the count, of the whole.
         """
         bounded = batch.part_of is not None and batch.max_calls is not None
         changed = self.by_batch.get(batch.id, _NONE)

@@ -1,4 +1,4 @@
-"""Values that no version of the program writes: bytes of the database were damaged."""
+"""Detection of values that no version of the program writes, as from a damaged file."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ E = TypeVar("E", bound=StrEnum)
 
 
 class DamageError(Exception):
-    """The database contradicts itself; whoever opened it is told which file that is."""
+    """The database contradicts itself. sqlite_errors.py translates it, with the file's path."""
 
 
 def known(kind: type[E], word: str) -> E:
-    """A word of a column as the state that it names.
+    """Returns a word of a column as a member of the enumeration `kind`.
 
     Raises:
-        DamageError: It names none.
+        DamageError: It is none of them.
     """
     try:
         return kind(word)
@@ -27,10 +27,10 @@ def known(kind: type[E], word: str) -> E:
 
 
 def stored_json(text: str) -> Any:
-    """The value of a column of JSON.
+    """Returns the value of a column of JSON.
 
     Raises:
-        DamageError: It is none.
+        DamageError: It is not JSON.
     """
     try:
         return orjson.loads(text)

@@ -1,6 +1,6 @@
-"""The database: one writing connection, short readers apart from it, and who has written.
+"""The database: one writing connection, separate connections for short reads, and versions.
 
-Tables are in the neighbouring files; what is SQLite's own, in sqlite.py.
+Tables are in tables.py; what is specific to SQLite is in sqlite.py.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ def is_failure(error: Exception) -> bool:
 
 
 class Database:
-    """One database: a single writing connection, and short readers apart from it.
+    """One database: a single writing connection, and separate connections for short reads.
 
     Attributes:
-        path: Of its file, with every symbolic link resolved.
-        watch: The files that must stay where they are: those of the database, and the locks of
-            the runners of this process.
-        moved: The first of those that did not; None as long as all is well.
+        path: The path of its file, with every symbolic link resolved.
+        watch: The files that must stay in place: those of the database, and the locks of the
+            runners of this process.
+        moved: The first of them that was moved; None if none was.
     """
 
     def __init__(self, path: Path, writer: AsyncEngine, reader: AsyncEngine) -> None:
@@ -55,20 +55,21 @@ class Database:
         return self._writes > 0
 
     def check_files(self) -> None:
-        """Fail once if a watched file is not where it was.
+        """Raises an error, once, if a watched file is no longer in place.
 
-        Nobody finds afterwards what is written then. But what was paid for still has to be
-        written, so that `copy_to` has it: later transactions do not fail for this.
+        The file that SQLite has open then has no path any more. But replies that were paid for
+        must still be written, so that `copy_to` saves them: later transactions do not fail for
+        this.
 
         Raises:
-            MovedDatabaseError: It was moved, deleted or replaced.
+            MovedDatabaseError: A file was moved, deleted or replaced.
         """
         if self.moved is None and (changed := self.watch.changed()) is not None:
             self.moved = changed
             raise self.moved_error()
 
     def moved_error(self) -> MovedDatabaseError:
-        """What is told of a file that was moved."""
+        """Returns the error about the file that was moved."""
         what = _("was moved, deleted or replaced while the database was in use")
         if self.moved == str(self.path):
             what = _("the database was moved, deleted or replaced while it was in use")
@@ -80,9 +81,9 @@ class Database:
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
-        """One transaction that may write, from taking the write lock to the commit.
+        """Runs one transaction that may write, from taking the write lock to the commit.
 
-        It is shielded from cancellation, since a cancelled COMMIT may have run; it rolls back
+        It is shielded from cancellation, since a cancelled COMMIT may have run. It rolls back
         when the body raises.
 
         Raises:
@@ -92,16 +93,16 @@ class Database:
         self.check_files()
         with sqlite_errors.translated(self.path), anyio.CancelScope(shield=True):
             async with self._transaction() as connection:
-                self._writes += 1  # under the lock: one that waits for it has not written yet
+                self._writes += 1  # after taking the lock: one that waits for it has not written
                 yield connection
-        for path in self._beside:  # made by the first transaction
+        for path in self._beside:  # created by the first transaction
             self.watch.learn(path)
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[AsyncConnection]:
-        """One transaction on the writing connection.
+        """Opens a transaction on the writing connection, and that connection if there is none.
 
-        It stays open: to check it out of a pool and in again would take longer than many a turn.
+        The connection stays open, since checking it out of a pool costs more than a transaction.
         """
         async with self._lock:
             if self._writing is None:
@@ -110,18 +111,18 @@ class Database:
                 yield self._writing
 
     async def close(self) -> None:
-        """Close the writing connection; the next transaction opens another."""
+        """Closes the writing connection; the next transaction opens another."""
         if self._writing is not None:
             await self._writing.close()
             self._writing = None
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
-        """One consistent view of the database; keep it short, it holds the WAL.
+        """Opens a consistent view of the database; a long one keeps the WAL from shrinking.
 
         Raises:
             StoreError: The database cannot be read.
-            MovedDatabaseError: It was moved: a new connection would open what is there now.
+            MovedDatabaseError: It was moved; a new connection would open another file.
         """
         self.check_files()
         if self.moved is not None:
@@ -131,9 +132,9 @@ class Database:
                 yield connection
 
     async def write_copy(self, target: Path) -> None:
-        """Write a consistent copy to `target`.
+        """Writes a consistent copy to `target`.
 
-        If the database was moved, the writing connection makes it: that has the old file open.
+        If the database was moved, the writing connection writes it, since it has the old file open.
         """
         with sqlite_errors.translated(self.path), anyio.CancelScope(shield=True):
             view = self._reader.begin() if self.moved is None else self._transaction()
@@ -141,10 +142,10 @@ class Database:
                 await sqlite.write_copy(connection, target)
 
     async def give_back_space(self) -> None:
-        """Make the file smaller; no runner may be at work, which would take it for another file.
+        """Compacts the file; no runner may be at work, as it would take it for another file.
 
         Raises:
-            StoreError: There is no room for it, or the database is in use.
+            StoreError: There is not enough disk space, or the database is in use.
         """
         self.check_files()
         with sqlite_errors.translated(self.path), anyio.CancelScope(shield=True):
@@ -155,9 +156,10 @@ class Database:
         self.watch.learn(str(self.path), only_grows=True)
 
     async def version(self, connection: AsyncConnection) -> tuple[int, int]:
-        """Return two numbers that tell a reader whether anybody has written, this process included.
+        """Returns a version for readers, which changes when any process has written.
 
-        The first number names the connection, because the second has a meaning on that one only.
+        It is the number of the connection and SQLite's data version, which is comparable on the
+        same connection only.
         """
         assert connection.sync_connection is not None  # noqa: S101 - it has begun
         info = connection.sync_connection.info
@@ -165,15 +167,14 @@ class Database:
         return number, await sqlite.revision(connection)
 
     async def revision(self, connection: AsyncConnection) -> tuple[int, int]:
-        """Return two numbers that tell a writer whether anybody else has written.
+        """Returns a version for writers: SQLite's data version, and this process's write count.
 
-        The first number counts the writes of other connections, the second those of this process.
-        A writer that knows both from its own last transaction knows whether what it has in memory
-        is still true: it adds its own write to the second.
+        The first changes when another connection has written. A writer whose own last transaction
+        had the same values, plus one for its own write, knows that its caches are still valid.
         """
         return await sqlite.revision(connection), self._writes
 
     def _on_connect(self, *_: object) -> None:
-        """Count a new connection as a write: numbers of two connections cannot be compared."""
+        """Counts a new connection as a write, as versions of two connections are incomparable."""
         self._writes += 1
         self.watch.forget(self._beside)

@@ -1,6 +1,6 @@
-"""Finds the rows whose answers differ or are missing: the candidates for a review by a person.
+"""Search for rows whose answers differ or are missing: the candidates for a review.
 
-`core.review` decides which of them need one. Functions take a connection inside a short read.
+core/review.py decides which of them need one. Functions take a connection inside a short read.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from runner.store.batches import Batch
 from runner.store.tables import jobs, results, rows
 
 SEARCHED = 20_000
-"""How many rows one search looks through; a quarter of that where all are wanted."""
+"""The number of rows that one search scans; a quarter of it where all rows are wanted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Disputed:
-    """A row that has ended, and what every part of its batch has answered.
+    """A row that has ended, with the answers of all parts of its batch.
 
     Attributes:
-        number: Which row it is, from 1.
+        number: The number of the row, from 1.
         answers: The answer of each vote; None where there is none.
-        alone: The answer that it got when it was asked alone, too.
-        body: Its columns, as JSON, if they were asked for.
+        alone: The answer from the check that asked the row alone; None if there is none.
+        body: The row as JSON, if it was asked for.
     """
 
     number: int
@@ -44,28 +44,32 @@ async def search(
     first: int,
     *,
     every: bool = False,
+    most: int = SEARCHED,
 ) -> tuple[list[Disputed], int]:
-    """Find rows without a review that lack an answer, or have several, from number `first` on.
+    """Finds rows without a review that lack an answer or have different ones, from `first` on.
 
     Args:
-        connection: Inside a read.
+        connection: A connection inside a read.
         voters: The parts of a batch that vote, the batch itself first.
         check: The part that asks rows alone, if there is one.
         first: The number of the row to begin with, from 1.
-        every: Whether rows with one answer are returned, too; then each comes with its columns.
+        every: Whether undisputed rows are returned, too; then each has its `body`.
+        most: The largest number of rows to return, where an index finds them one by one.
 
     Returns:
-        The rows, in order; and the number of the last row that was looked at.
+        The rows, in order, and the number of the last row that was scanned.
     """
     whole = voters[0]
     indexed = len(voters) == 1 and check is None and not every
-    many = max(1, SEARCHED // 4) if every else SEARCHED
-    last = whole.rows_loaded if indexed else min(whole.rows_loaded, first + many - 1)
+    span = max(1, SEARCHED // 4) if every else SEARCHED
+    last = whole.rows_loaded if indexed else min(whole.rows_loaded, first + span - 1)
     query = _query(voters, check, every=every, indexed=indexed).where(
         results.c.job_id.between(whole.first_job + first - 1, whole.first_job + last - 1)
     )
-    found = await connection.execute(query.order_by(results.c.job_id))
-    return [_disputed(whole, tuple(row), len(voters)) for row in found], last
+    query = query.order_by(results.c.job_id)
+    matches = await connection.execute(query.limit(most) if indexed else query)
+    disputed = [_disputed(whole, tuple(row), len(voters)) for row in matches]
+    return disputed, disputed[-1].number if indexed and len(disputed) == most else last
 
 
 def _query(
@@ -74,7 +78,7 @@ def _query(
     whole = voters[0]
     others = [results.alias(f"vote_{number}") for number in range(2, len(voters) + 1)]
     alone = results.alias("alone")
-    columns: list[ColumnElement[Any]] = [results.c.answer, *(one.c.answer for one in others)]
+    columns: list[ColumnElement[Any]] = [results.c.answer, *(vote.c.answer for vote in others)]
     columns.append(alone.c.answer if check else literal_column("NULL"))
     columns.append(rows.c.body if every else literal_column("NULL"))
     query = select(results.c.job_id, *columns).select_from(results)
@@ -88,7 +92,7 @@ def _query(
         query = query.join(rows, rows.c.id == same_row)
     else:
         query = query.where(_differ(others, alone if check is not None else None))
-    if indexed:  # the failed jobs have an index of their own, in their order
+    if indexed:  # the failed jobs have a partial index of their own, in order
         query = query.join(jobs, jobs.c.id == results.c.job_id).where(
             jobs.c.state == literal_column("'failed'"),
         )
@@ -104,10 +108,10 @@ def _is_same_row(alone: FromClause, whole: Batch, check: Batch) -> ColumnElement
 
 def _differ(others: Sequence[FromClause], alone: FromClause | None) -> ColumnElement[bool]:
     answer = results.c.answer
-    found = [one.c.answer.is_distinct_from(answer) for one in others]
+    differences = [vote.c.answer.is_distinct_from(answer) for vote in others]
     if alone is not None:
-        found.append(alone.c.answer != answer)
-    return or_(answer.is_(None), *found)
+        differences.append(alone.c.answer != answer)
+    return or_(answer.is_(None), *differences)
 
 
 def _disputed(whole: Batch, row: tuple[Any, ...], votes: int) -> Disputed:

@@ -1,8 +1,9 @@
-"""Rows become jobs: queued in the order of the input, and asked no more often than they must be.
+"""Queues rows as jobs in the order of the input, with deduplication by fingerprints of requests.
 
-A job that asks the same as an earlier one of its batch is a duplicate of it; one that asks what
-another batch has had answered takes that answer, if its batch may reuse answers. Functions take a
-connection inside the caller's transaction; what a fingerprint is made of is the caller's to say.
+A job with the same fingerprint as an earlier job of its batch is a duplicate of it. A job with the
+same fingerprint as an answered job of another batch takes that answer, if its batch may reuse
+answers. Functions take a connection inside the caller's transaction; the caller computes the
+fingerprints.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ _ADD_DUPLICATES = Statement(
         duplicate_of=bindparam("original"),
     )
 )
-# `together` is all fingerprints, one behind the other, in the order of `ids`.
+# `together` is the concatenation of all fingerprints, in the order of `ids`.
 _its_place = literal(FINGERPRINT_BYTES) * _ids.c.key + 1
 _ADD_FINGERPRINTS = Statement(
     insert(fingerprints).from_select(
@@ -67,7 +68,7 @@ _ADD_FINGERPRINTS = Statement(
 _its, _other = fingerprints.alias("its"), fingerprints.alias("other")
 _SAME = _other.c.fingerprint == _its.c.fingerprint
 _FIRST, _LAST = (bindparam(name, type_=Integer) for name in ("first", "last"))
-# Jobs of a chunk that ask what an earlier job of the batch asks.
+# Jobs of a chunk with the same request as an earlier job of the batch.
 _EARLIER = Statement(
     select(_its.c.job_id, func.min(_other.c.job_id).label("original"))
     .join(_other, _SAME)
@@ -94,10 +95,10 @@ async def enqueue(
     asked: Sequence[bytes] = (),
     now: int = 0,
 ) -> Batch:
-    """Queue rows (JSON objects) as the jobs of `batch` from row number `start` on (0-based).
+    """Queues rows (JSON objects) as the jobs of `batch` from row number `start` on (0-based).
 
-    `asked` are the fingerprints of what each row asks; without them no row asks the same as
-    another. Returns the batch as it is then.
+    `asked` are the fingerprints of the rows' requests; without them nothing is deduplicated.
+    Returns the batch as it is then.
     """
     if not bodies:
         return batch
@@ -114,11 +115,11 @@ async def add_jobs(
     asked: Sequence[bytes] = (),
     now: int = 0,
 ) -> Batch:
-    """Queue `number` jobs of `batch` from number `start` on; their rows are there already.
+    """Queues `number` jobs of `batch` from number `start` on, whose rows are stored already.
 
     Raises:
-        ValueError: It was made for fewer: the numbers behind are those of the next batch. Or a
-            fingerprint has another length than `FINGERPRINT_BYTES`.
+        ValueError: The batch was created for fewer jobs, as the next ids belong to the next batch;
+            or the length of a fingerprint is not `FINGERPRINT_BYTES`.
     """
     if start + number > batch.rows:
         raise ValueError(f"batch {batch.id} takes {batch.rows} rows, not {start + number}")
@@ -143,7 +144,7 @@ async def _add_deduplicated(
     now: int,
     changes: Changes,
 ) -> None:
-    """Add a chunk of jobs, of which some ask what earlier ones ask."""
+    """Adds a chunk of jobs, some of which may duplicate earlier ones."""
     firsts: dict[bytes, int] = {}
     for job_id, fingerprint in zip(job_ids, asked, strict=True):
         firsts.setdefault(fingerprint, job_id)
@@ -167,7 +168,7 @@ async def _add(
     originals: Mapping[int, int],
     changes: Changes,
 ) -> None:
-    """Add the jobs of a chunk; `originals`: by job, the job of the chunk that it duplicates."""
+    """Adds the jobs of a chunk; `originals` maps duplicates to the jobs that they duplicate."""
     ready = [job_id for job_id in job_ids if job_id not in originals]
     await _ADD_JOBS.run(connection, [{"ids": listed(ready), "batch": batch.id}])
     pairs = [
@@ -189,25 +190,25 @@ async def _deduplicate_earlier(
     originals: Mapping[int, int],
     changes: Changes,
 ) -> dict[int, int]:
-    """Make jobs that ask what a job of an earlier chunk asks its duplicates.
+    """Makes jobs with the same request as a job of an earlier chunk its duplicates.
 
-    A duplicate of such a job duplicates the earlier one, too. Returns whose duplicates they are.
+    Duplicates of such a job become duplicates of the earlier one. Returns the original by job.
     """
-    # In the order of the index: a page of it is then written once for many of them.
+    # In the order of the index, so that each of its pages is written once.
     together = sorted(firsts.items())
     added = {
         "ids": listed([job_id for _, job_id in together]),
         "together": b"".join(each for each, _ in together),
     }
     await _ADD_FINGERPRINTS.run(connection, [added])
-    found = await _EARLIER.fetch(
+    duplicates = await _EARLIER.fetch(
         connection,
         first=job_ids[0],
         last=job_ids[-1],
         batch_first=batch.first_job,
         chunk_first=job_ids[0],
     )
-    earlier = {row.job_id: row.original for row in found}
+    earlier = {row.job_id: row.original for row in duplicates}
     if not earlier:
         return {}
     moved = {job_id: earlier[own] for job_id, own in originals.items() if own in earlier}

@@ -1,4 +1,4 @@
-"""SQL expressions that each database spells its own way; its file says how."""
+"""SQL expressions that each database compiles in its own way, as in sqlite.py."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from sqlalchemy.types import TypeEngine
 
 
 class OneOf(FunctionElement[Any]):
-    """``column IN (any number of values)``, bound as one value: its text never changes.
+    """``column IN (any number of values)``, bound as one value, so that the text never changes.
 
-    `listed` makes the value.
+    `listed` returns the value.
     """
 
     inherit_cache = True
-    # As a boolean it would be compared with 1, and no index would serve it.
+    # A boolean expression would be compared with 1, which uses no index.
     type: TypeEngine[Any] = NULLTYPE
 
     def __init__(self, column: ColumnElement[Any], name: str) -> None:
@@ -27,15 +27,15 @@ class OneOf(FunctionElement[Any]):
 
 
 def listed(values: Sequence[int | str]) -> str:
-    """`values` as `OneOf` and `Elements` take them."""
+    """Returns `values` as a bound value of `OneOf` and `Elements`."""
     return orjson.dumps(values).decode()
 
 
 class Elements(FunctionElement[Any]):
-    """A table of any number of values, bound as one value that `listed` makes.
+    """A table of any number of values, bound as one value that `listed` returns.
 
-    Its columns are `key`, the place of the value from 0 on, and `value`. One statement inserts
-    thousands of rows from it, while other threads run.
+    Its columns are `key`, the index of the value from 0 on, and `value`. One statement can insert
+    thousands of rows from it, during which other threads run.
     """
 
     inherit_cache = True
@@ -45,12 +45,12 @@ class Elements(FunctionElement[Any]):
         super().__init__(bindparam(name, type_=Text))
 
     def table(self) -> TableValuedAlias:
-        """The table, to select from."""
+        """Returns the table for a FROM clause."""
         return self.table_valued("key", "value")
 
 
 class ByteLength(FunctionElement[int]):
-    """How many bytes a text has in UTF-8."""
+    """The length of a text in bytes of UTF-8."""
 
     inherit_cache = True
     type = BigInteger()
@@ -60,7 +60,7 @@ class ByteLength(FunctionElement[int]):
 
 
 class ReservedAmount(FunctionElement[int]):
-    """How much a call has reserved of a quota: that of ``{quota: [period, amount]}``."""
+    """The amount that a call has reserved of a quota, from ``{quota: [period, amount]}``."""
 
     inherit_cache = True
     type = BigInteger()

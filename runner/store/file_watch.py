@@ -1,4 +1,4 @@
-"""Tells whether files that must stay where they are were moved, deleted or replaced."""
+"""Detects files that were moved, deleted or replaced while they are in use."""
 
 from __future__ import annotations
 
@@ -9,45 +9,45 @@ _Identity = tuple[int, int]  # device and inode
 
 
 class FileWatch:
-    """Files by their paths, each with what it was when it was first seen."""
+    """The identities of files, by path, when they were first seen."""
 
     def __init__(self) -> None:
         self._known: dict[str, _Identity] = {}
         self._sizes: dict[str, int] = {}
 
     def learn(self, path: str, *, only_grows: bool = False) -> None:
-        """Watch the file at `path` from now on, if there is one and it is not watched yet.
+        """Watches the file at `path` from now on, if there is one and it is not watched yet.
 
-        `only_grows`: whether nobody who uses it as we do makes it smaller.
+        `only_grows` if no regular use makes it smaller, so that a smaller file is another one.
         """
         if path in self._known:
             return
         try:
-            found = os.stat(path)  # noqa: PTH116 - a Path takes as long again
+            status = os.stat(path)  # noqa: PTH116 - a Path takes twice the time
         except OSError:
             return
-        self._known[path] = (found.st_dev, found.st_ino)
+        self._known[path] = (status.st_dev, status.st_ino)
         if only_grows:
-            self._sizes[path] = found.st_size
+            self._sizes[path] = status.st_size
 
     def forget(self, paths: Iterable[str]) -> None:
-        """Watch these no more: whoever made them may have made them anew."""
+        """Stops watching these files, which may have been recreated."""
         for path in paths:
             self._known.pop(path, None)
 
     def changed(self) -> str | None:
-        """The first that is not what it was; it costs a system call for each file."""
-        for path, known in self._known.items():
+        """Returns the first file that has changed; None if none has. One system call for each."""
+        for path, identity in self._known.items():
             try:
-                found = os.stat(path)  # noqa: PTH116 - as above
+                status = os.stat(path)  # noqa: PTH116 - as above
             except FileNotFoundError:
                 return path
-            except OSError:  # whoever uses the file meets the error
+            except OSError:  # the next use of the file will raise it
                 continue
-            if (found.st_dev, found.st_ino) != known:
+            if (status.st_dev, status.st_ino) != identity:
                 return path
             if path in self._sizes:
-                if found.st_size < self._sizes[path]:
+                if status.st_size < self._sizes[path]:
                     return path
-                self._sizes[path] = found.st_size
+                self._sizes[path] = status.st_size
         return None

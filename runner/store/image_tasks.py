@@ -1,9 +1,9 @@
-"""The provider's image tasks: paid for, under way there, and polled until they end.
+"""The provider's image tasks: paid for, in progress there, and polled until they end.
 
-A task is stored together with the end of the call that began it: if a runner dies, the next one
-polls what was paid for, and pays for nothing twice. A runner that polls a task has it leased, so
-that no other does; the lease ends with the poll, or with the runner. Functions take a connection
-inside the caller's transaction.
+A task is stored in the transaction that settles its call: if a runner dies, the next one polls it,
+and nothing is paid twice. A runner leases a task while it polls it, so that no other does; the
+lease ends with the poll, or with the runner. Functions take a connection inside the caller's
+transaction.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ class ImageTask:
     Attributes:
         job_id: The job.
         batch_id: Its batch.
-        call_id: The call that was paid for it.
-        account: Whose task it is.
-        task_id: The provider's name for it.
-        started_at: When the provider took it in (ms since the epoch).
+        call_id: The call that began it, and was paid for.
+        account: The account of that call.
+        task_id: The provider's id of the task.
+        started_at: When the provider accepted it (ms since the epoch).
     """
 
     job_id: int
@@ -98,7 +98,7 @@ _SET = Statement(
 
 
 async def add(connection: AsyncConnection, tasks: Sequence[ImageTask]) -> None:
-    """Store tasks that the provider has begun; their jobs are pending from now on."""
+    """Stores tasks that the provider has begun."""
     rows: list[dict[str, Any]] = [
         {
             "job_id": task.job_id,
@@ -116,7 +116,7 @@ async def add(connection: AsyncConnection, tasks: Sequence[ImageTask]) -> None:
 
 
 async def forget(connection: AsyncConnection, job_ids: Sequence[int]) -> None:
-    """Strike off the tasks of jobs that have ended otherwise."""
+    """Deletes the tasks of jobs that have ended in another way."""
     if job_ids:
         await _FORGET_ALL.run(connection, [{"jobs": listed(job_ids)}])
 
@@ -124,35 +124,35 @@ async def forget(connection: AsyncConnection, job_ids: Sequence[int]) -> None:
 async def lease_due(
     connection: AsyncConnection, accounts: Sequence[str], runner_id: int, most: int, now: int
 ) -> list[ImageTask]:
-    """Up to `most` tasks of these accounts that are due and that nobody polls, leased to a runner.
+    """Leases up to `most` due tasks of these accounts to a runner, and returns them.
 
-    A caller asks for no more than it polls at once, so a lease never waits for its poll.
+    The caller must poll them all at once, so that no lease waits for its poll.
     """
-    found = await _DUE.fetch(connection, now=now, accounts=listed(list(accounts)), most=most)
-    await _LEASE.run(connection, [{"job": row.job_id, "runner": runner_id} for row in found])
-    return [_task(row) for row in found]
+    due = await _DUE.fetch(connection, now=now, accounts=listed(list(accounts)), most=most)
+    await _LEASE.run(connection, [{"job": row.job_id, "runner": runner_id} for row in due])
+    return [_task(row) for row in due]
 
 
 async def next_due(connection: AsyncConnection, accounts: Sequence[str]) -> int | None:
-    """When the next task that nobody polls is due (ms since the epoch)."""
-    [(found,)] = await _NEXT_DUE.fetch(connection, accounts=listed(list(accounts)))
-    return found if found is None else int(found)
+    """Returns when the next task without a lease is due (ms since the epoch); None if none is."""
+    [(due,)] = await _NEXT_DUE.fetch(connection, accounts=listed(list(accounts)))
+    return due if due is None else int(due)
 
 
 async def poll_again(connection: AsyncConnection, task: ImageTask, due: int) -> None:
-    """Poll a task again at `due`: it has not ended yet, or could not be asked for."""
+    """Schedules the next poll of a task at `due`, and ends its lease."""
     await _POLL_AGAIN.run(connection, [{"job": task.job_id, "call": task.call_id, "due": due}])
 
 
 async def end_leases(connection: AsyncConnection, runner_id: int) -> None:
-    """Let others poll what a runner that has ended was polling."""
+    """Ends the leases of a runner that has ended."""
     await _END_LEASES.run(connection, [{"runner": runner_id}])
 
 
 async def done(
     connection: AsyncConnection, task: ImageTask, answer: str, now: int, changes: Changes
 ) -> None:
-    """Record what came of a task, once."""
+    """Records the answer of a task, unless its job has one already."""
     if (stored := await _ended_now(connection, task)) is None:
         return
     state = known(JobState, stored.state)
@@ -168,7 +168,7 @@ async def done(
 async def failed(
     connection: AsyncConnection, task: ImageTask, why: str, now: int, changes: Changes
 ) -> None:
-    """Give a job up: nothing came of its task, and nothing will."""
+    """Fails a pending job whose task has failed."""
     stored = await _ended_now(connection, task)
     if stored is None or stored.state != JobState.PENDING:
         return
@@ -185,7 +185,7 @@ async def begin_again(
     now: int,
     changes: Changes,
 ) -> None:
-    """Let a job be asked again, up to `max_attempts` times: a lost task counts as a fault."""
+    """Makes the job of a lost task ready again; after `max_attempts` faults, the job fails."""
     [stored] = await _JOB.fetch(connection, job=task.job_id)
     if stored.faults + 1 >= max_attempts:
         why = f"{why} (tried {max_attempts} times)"
@@ -199,7 +199,7 @@ async def begin_again(
 
 
 async def _ended_now(connection: AsyncConnection, task: ImageTask) -> Row[Any] | None:
-    """Strike a task off, and return its job as it is stored; None if somebody else has ended it."""
+    """Deletes a task and returns its stored job; None if another runner has ended the task."""
     ended = {"job": task.job_id, "call": task.call_id}
     if not await _FIND.fetch(connection, **ended):
         return None
@@ -215,7 +215,7 @@ async def _finish(
     event: JobEvent,
     changes: Changes,
 ) -> None:
-    """Bring the job of a task to its end, and count it for the call that was paid."""
+    """Ends the job of a task, and counts the row for the call that was paid."""
     old = known(JobState, stored.state)
     new = after(old, event)
     await _SET.run(connection, [{"job": task.job_id, "to": new, "faults": stored.faults}])

@@ -1,4 +1,4 @@
-"""What is wrong inside the database: its file, and counts that do not agree with their rows."""
+"""Checks of the database: the integrity of its file, and counts that disagree with the rows."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from runner.store.tables import jobs
 
 
 async def defects(connection: AsyncConnection) -> list[str]:
-    """Return what the database itself finds wrong, and the batches whose counts are wrong."""
+    """Returns the findings of the database itself, and the batches with wrong counts."""
     wrong = await sqlite.integrity_findings(connection)
     for batch in await batches.list_batches(connection):
         own = jobs.c.id.between(batch.first_job, batch.last_job)
-        found = await connection.execute(
+        by_state = await connection.execute(
             select(jobs.c.state, func.count()).where(own).group_by(jobs.c.state)
         )
-        counted = Counts(**{known(JobState, state).value: number for state, number in found})
+        counted = Counts(**{known(JobState, state).value: number for state, number in by_state})
         if counted != batch.counts:
             wrong.append(f"batch {batch.id}: counted {counted}, recorded {batch.counts}")
     return wrong

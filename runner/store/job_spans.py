@@ -1,6 +1,6 @@
-"""Which jobs a call was about, in a short text: ``17``, or ``17-36,40``.
+"""The job ids of a call as a short text: ``17``, or ``17-36,40``.
 
-The jobs of a pack nearly always follow each other.
+The ids of a pack are nearly always consecutive.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 
 def spelled(job_ids: Sequence[int]) -> str:
-    """The text for these jobs, whatever their order."""
+    """Returns the text for these job ids, in any order."""
     if len(job_ids) == 1:
         return str(job_ids[0])
     spans: list[list[int]] = []
@@ -22,7 +22,7 @@ def spelled(job_ids: Sequence[int]) -> str:
 
 
 def include(text: str, job_id: int) -> bool:
-    """Whether this job is among those that the text names."""
+    """Whether the text includes this job id."""
     for span in text.split(","):
         first, _, last = span.partition("-")
         if first and int(first) <= job_id <= int(last or first):

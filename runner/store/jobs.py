@@ -1,6 +1,7 @@
-"""Jobs that can be claimed: read ahead in the order of the input, and made ready when they are due.
+"""Queries on jobs that can be claimed, in the order of the input, and on retries that are due.
 
-Functions take a connection inside the caller's transaction. No cost grows with the number of jobs.
+Functions take a connection inside the caller's transaction. Their cost does not depend on the
+number of jobs in the database.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from runner.store.expressions import ByteLength, OneOf, listed
 from runner.store.statement import Statement
 from runner.store.tables import invalid_replies, jobs, rows
 
-# The states as literals: a partial index serves only a query that names its condition.
+# The states as literals: SQLite uses a partial index only if the query repeats its condition.
 READY = jobs.c.state == literal_column("'ready'")
 WAITING = jobs.c.state == literal_column("'waiting'")
 RUNNING = jobs.c.state == literal_column("'running'")
@@ -33,8 +34,8 @@ _ROW_OF_JOB = bindparam("first_row", type_=Integer) + (
 
 
 def _ready(*, split: bool) -> Select[Any]:
-    """Jobs that were in no pack that was split, or those that were, the least split first."""
-    # Both conditions fit the index of what is ready, whatever other batches have queued.
+    """Returns a query of ready jobs: those of split packs, the least split first, or the others."""
+    # Both conditions fit the index of ready jobs, so jobs of other batches cost nothing.
     which = jobs.c.splits > literal_column("0") if split else jobs.c.splits == literal_column("0")
     return (
         select(
@@ -75,7 +76,7 @@ _PROMOTE = Statement(
 
 @dataclass(frozen=True, slots=True)
 class ReadyJob:
-    """A job that can be claimed; `size` is that of its row, in bytes."""
+    """A job that can be claimed; `size` is that of its row in bytes."""
 
     job_id: int
     tries: Tries
@@ -83,15 +84,15 @@ class ReadyJob:
 
     @property
     def candidate(self) -> Candidate:
-        """The job as packing.py sees it."""
+        """The job as a candidate for packing."""
         return Candidate(self.job_id, self.tries.splits, self.size)
 
 
 async def read_ready(connection: AsyncConnection, batch: Batch, number: int) -> list[ReadyJob]:
-    """Up to `number` ready jobs of `batch`: those of whole packs, then those of split ones.
+    """Returns up to `number` ready jobs of `batch`: those of split packs after all others.
 
-    Each in the order of the input. Rows that spoilt a call come back together, behind the others:
-    so the others' calls stay full, and so do theirs.
+    Both groups are in the order of the input. Rows whose pack was split are grouped at the end, so
+    that the calls of both groups stay full.
     """
     wanted = {
         "first": batch.first_job,
@@ -100,39 +101,39 @@ async def read_ready(connection: AsyncConnection, batch: Batch, number: int) -> 
         "first_job": batch.first_job,
         "row_step": batch.row_step,
     }
-    found = [*await _READY_WHOLE.fetch(connection, **wanted, number=number)]
-    if len(found) < number:
-        found += await _READY_SPLIT.fetch(connection, **wanted, number=number - len(found))
-    return [ReadyJob(job_id, Tries(*tries), size) for job_id, *tries, size in found]
+    ready = [*await _READY_WHOLE.fetch(connection, **wanted, number=number)]
+    if len(ready) < number:
+        ready += await _READY_SPLIT.fetch(connection, **wanted, number=number - len(ready))
+    return [ReadyJob(job_id, Tries(*tries), size) for job_id, *tries, size in ready]
 
 
 async def read_bodies(connection: AsyncConnection, row_ids: Sequence[int]) -> dict[int, str]:
-    """The rows with these ids, as JSON texts."""
+    """Returns the rows with these ids, as JSON texts."""
     return {row.id: row.body for row in await _BODIES.fetch(connection, rows=listed(row_ids))}
 
 
 async def read_invalid_replies(
     connection: AsyncConnection, job_ids: Sequence[int]
 ) -> dict[int, tuple[tuple[str, str], ...]]:
-    """The invalid replies to these jobs, each with the reason, the oldest first."""
-    found: dict[int, tuple[tuple[str, str], ...]] = {}
+    """Returns the invalid replies to these jobs, each with the reason, the oldest first."""
+    replies: dict[int, tuple[tuple[str, str], ...]] = {}
     if job_ids:
         for row in await _REPLIES.fetch(connection, jobs=listed(job_ids)):
-            found[row.job_id] = (*found.get(row.job_id, ()), (row.reply, row.reason))
-    return found
+            replies[row.job_id] = (*replies.get(row.job_id, ()), (row.reply, row.reason))
+    return replies
 
 
 async def next_due(connection: AsyncConnection) -> int | None:
-    """When the first waiting job is due (ms since the epoch)."""
-    [(found,)] = await _NEXT_DUE.fetch(connection)
-    return found if found is None else int(found)
+    """Returns when the first waiting job is due (ms since the epoch); None if none waits."""
+    [(due,)] = await _NEXT_DUE.fetch(connection)
+    return due if due is None else int(due)
 
 
 async def promote(connection: AsyncConnection, now: int, changes: Changes) -> None:
-    """Make the waiting jobs ready whose due time has come."""
+    """Makes the waiting jobs that are due ready."""
     ready = after(JobState.WAITING, JobEvent.DUE)
-    found = await _DUE.fetch(connection, now=now)
-    for row in found:
+    due = await _DUE.fetch(connection, now=now)
+    for row in due:
         changes.move(row.batch_id, JobState.WAITING, ready, row.number)
-    if found:
+    if due:
         await _PROMOTE.run(connection, [{"now": now}])

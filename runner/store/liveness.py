@@ -1,7 +1,7 @@
-"""Who is running on this database.
+"""Detection of living and dead runners on this database.
 
 Each runner has an epoch (a row) and an OS lock on a file of its own, which the kernel releases
-when the process dies, however it dies. So the dead are known at once, and no clock is asked.
+when the process ends in any way. So dead runners are detected at once, without time-outs.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ _UNENDED = Statement(
 
 
 async def unended(connection: AsyncConnection, own_id: int = 0) -> list[int]:
-    """The epochs, other than the own one, that were not ended: of living runners, or of dead."""
+    """Returns the epochs without an end, except `own_id`: those of living and of dead runners."""
     return [row.id for row in await _UNENDED.fetch(connection, own=own_id)]
 
 
 async def alive(database: Database) -> list[int]:
-    """The epochs of the runners that are at work on this database now."""
+    """Returns the epochs of the runners that are at work on this database now."""
     living = []
     async with database.read() as connection:
-        found = await unended(connection)
-    for runner_id in found:
+        suspects = await unended(connection)
+    for runner_id in suspects:
         lock = lock_of(database, runner_id)
         if acquired(lock):
             release(lock)
@@ -49,15 +49,15 @@ async def alive(database: Database) -> list[int]:
 
 
 async def living_processes(database: Database, connection: AsyncConnection) -> list[int]:
-    """The process ids of the runners at work, read in the caller's transaction."""
+    """Returns the process ids of the runners at work, read in the caller's transaction."""
     living = await alive(database)
     query = select(runners.c.pid).where(runners.c.id.in_(living)).order_by(runners.c.id)
     return list((await connection.scalars(query)).all()) if living else []
 
 
 def lock_of(database: Database, runner_id: int) -> FileLock:
-    """Return the lock of a runner: a file beside the database, in a folder that is made for it."""
-    from filelock import FileLock  # noqa: PLC0415 - a status seldom needs one
+    """Returns the lock of a runner: a file in a folder beside the database, which is created."""
+    from filelock import FileLock  # noqa: PLC0415 - a status rarely needs one
 
     folder = Path(f"{database.path}-runners")
     try:
@@ -68,7 +68,7 @@ def lock_of(database: Database, runner_id: int) -> FileLock:
 
 
 def acquired(lock: FileLock) -> bool:
-    """Take `lock` if nobody holds it; whether that worked."""
+    """Takes `lock` if it is free; whether it was."""
     from filelock import Timeout  # noqa: PLC0415
 
     try:
@@ -93,13 +93,13 @@ def _unlockable(path: Path, error: Exception) -> StoreError:
 
 
 def release(lock: FileLock) -> None:
-    """Let go of `lock`; its file stays."""
+    """Releases `lock`; its file stays."""
     with suppress(OSError):  # a file system that fails even then: the process's end releases it
         lock.release()
 
 
 def remove(lock: FileLock) -> None:
-    """Let go of `lock`, and delete its file: its runner has ended."""
+    """Releases `lock` and deletes its file, after its runner has ended."""
     release(lock)
     with suppress(OSError):
         Path(lock.lock_file).unlink(missing_ok=True)

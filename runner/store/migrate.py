@@ -1,6 +1,6 @@
-"""The database's version: brought up to date on open, refused when it is newer.
+"""Migrations of the database: applied on open; a newer database is refused.
 
-It knows revisions, not tables: those are in migrations/.
+The revisions themselves are in migrations/.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from runner.store.columns import metadata
 from runner.store.database import Database
 from runner.store.liveness import living_processes
 
-# As Alembic makes it.
+# As Alembic creates it.
 _VERSION = Table(
     "alembic_version",
     MetaData(),
@@ -40,17 +40,16 @@ _VERSION = Table(
 async def bring_up_to_date(
     database: Database, on_upgrade: Callable[[Path], None] | None = None
 ) -> None:
-    """Apply the revisions that the database lacks.
+    """Applies the revisions that the database lacks.
 
-    They are one transaction: what a crash leaves is the old database, or the new one. A copy of
-    the file is kept beside it before a revision touches existing data; `on_upgrade` is told
-    where. Two programs that open an old database at once migrate it once: the second finds it
-    done.
+    They are one transaction: a crash leaves the old database or the new one. Before a revision
+    changes existing data, a copy of the file is stored beside it, and `on_upgrade` is called with
+    its path. If two programs open an old database at once, the second finds it migrated.
 
     Raises:
         NewerDatabaseError: Its revision is unknown to this version of the program.
         BusyError: A runner of an older version is at work on it.
-        StoreError: The file is a database of something else.
+        StoreError: The file is a database of another program.
     """
     known = revisions()
     async with database.read() as connection:
@@ -70,16 +69,16 @@ async def bring_up_to_date(
 
 
 def revisions() -> list[str]:
-    """The revisions this program knows, oldest first: the numbers of the migration files."""
+    """Returns the revisions of this program, oldest first: the numbers of the migration files."""
     files = (shipped("migrations") / "versions").glob("[0-9]*.py")
     return sorted(file.name.split("_")[0] for file in files)
 
 
 async def current_revision(connection: AsyncConnection, path: Path) -> str | None:
-    """The database's revision; None when the file is empty.
+    """Returns the database's revision; None when the file is empty.
 
     Raises:
-        StoreError: It has tables, but not ours.
+        StoreError: It has tables of another program.
     """
     names = await sqlite.table_names(connection)
     if not names:
@@ -90,8 +89,8 @@ async def current_revision(connection: AsyncConnection, path: Path) -> str | Non
             where=str(path),
             remedy=_("choose another file with --db or MIDNIGHT_DB"),
         )
-    found: str | None = await connection.scalar(text("SELECT version_num FROM alembic_version"))
-    return found
+    revision: str | None = await connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return revision
 
 
 def _refuse_unknown(revision: str, known: list[str], path: Path) -> None:
@@ -107,10 +106,11 @@ def _refuse_unknown(revision: str, known: list[str], path: Path) -> None:
 
 
 async def _refuse_living(connection: AsyncConnection, database: Database) -> None:
-    """A runner of the old version could not record the answers to its calls: they were paid.
+    """Raises BusyError if a runner of the old version is at work.
 
-    None begins meanwhile: it needs the transaction that the caller has. One that waits for it can
-    reserve no call afterwards, since its statements fail; so it sends none.
+    It could not store the answers to its calls, which were paid. No runner can register meanwhile,
+    as the caller has the write lock; one that waits for it cannot reserve a call afterwards, since
+    its statements fail, and so sends none.
     """
     pids = await living_processes(database, connection)
     if not pids:
@@ -130,14 +130,14 @@ async def _keep_copy(
     copy = database.path.with_name(f"{database.path.name}.revision-{revision}.bak")
     if on_upgrade is not None:
         on_upgrade(copy)
-    copy.unlink(missing_ok=True)  # of an upgrade that came to nothing: the database went on
+    copy.unlink(missing_ok=True)  # from a failed upgrade, after which the database was used
     await copy_to(database, copy)
 
 
 async def copy_to(database: Database, target: Path) -> None:
-    """Write a consistent copy of the database to `target`, while others use it.
+    """Writes a consistent copy of the database to `target`, while others use it.
 
-    It takes that name when it is whole: what a crash leaves half-written has another.
+    The file is renamed to `target` when it is complete, so that a crash leaves no partial copy.
 
     Raises:
         StoreError: `target` exists, or the copy cannot be written.
@@ -172,9 +172,9 @@ def _refuse_target(target: Path) -> None:
 
 
 def _create(connection: Connection, revision: str) -> None:
-    """Make the tables as all revisions together make them, which a test compares.
+    """Creates the tables in the state after all revisions, which a test compares.
 
-    Alembic itself would cost the run that follows 13 MB and a third of a second.
+    Alembic itself would cost 13 MB of memory and a third of a second.
     """
     metadata.create_all(connection)
     _VERSION.create(connection)
@@ -182,7 +182,7 @@ def _create(connection: Connection, revision: str) -> None:
 
 
 def _upgrade(connection: Connection, to: str = "head") -> None:
-    from alembic import command  # noqa: PLC0415 - a third of a second, seldom needed
+    from alembic import command  # noqa: PLC0415 - a third of a second, rarely needed
     from alembic.config import Config  # noqa: PLC0415
 
     sqlite.prepare_upgrade(connection)

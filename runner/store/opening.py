@@ -1,4 +1,4 @@
-"""Opening the database: its file is made or brought up to date, and closed on the way out."""
+"""Opens the database: its file is created or migrated, and closed on exit."""
 
 from __future__ import annotations
 
@@ -27,16 +27,17 @@ async def open_database(
     durable: bool = True,
     on_upgrade: Callable[[Path], None] | None = None,
 ) -> AsyncIterator[Database]:
-    """The database at `path`, created or migrated if need be.
+    """Opens the database at `path`, which is created or migrated if needed.
 
     Args:
-        path: Of the file; its folder is made.
-        inline: Call SQLite on the loop's own thread, under a virtual clock (see sqlite_inline.py).
+        path: The path of the file; its folder is created.
+        inline: Whether SQLite runs on the loop's own thread, under a virtual clock (see
+            sqlite_inline.py).
         durable: Whether a commit survives a power cut; a rehearsal's need not.
-        on_upgrade: Told, before it is migrated, where a copy of it as it was is kept.
+        on_upgrade: Called before a migration with the path of the copy of the old database.
 
     Raises:
-        StoreError: It is not a database of ours, damaged, locked, or cannot be opened.
+        StoreError: It is damaged, locked, of another program, or cannot be opened.
         BusyError: A runner of an older version is at work on it.
         NewerDatabaseError: A newer version of the program has written it.
     """
@@ -62,17 +63,17 @@ async def open_database(
 
 @asynccontextmanager
 async def _kept_if_moved(database: Database) -> AsyncIterator[None]:
-    """If the file was moved, write a copy of all that SQLite still has of it, and tell where.
+    """Saves a copy of the file that SQLite has open, if it was moved.
 
     Raises:
-        MovedDatabaseError: It was.
+        MovedDatabaseError: It was moved; the error names the copy.
     """
     failure: Exception | None = None
     try:
         yield
         if database.has_written:
             database.check_files()
-    except Exception as error:  # noqa: BLE001 - raised below, unless there is more to tell
+    except Exception as error:  # noqa: BLE001 - raised below, or as the cause of another error
         failure = error
     if database.moved is not None and database.has_written:
         raise await _rescued(database) from failure
@@ -81,27 +82,27 @@ async def _kept_if_moved(database: Database) -> AsyncIterator[None]:
 
 
 async def _rescued(database: Database) -> MovedDatabaseError:
-    """Write the copy; what is told of it."""
-    told = database.moved_error()
+    """Writes the copy, and returns the error that names it."""
+    moved = database.moved_error()
     copy = _place_beside(database.path)
     try:
         await copy_to(database, copy)
     except StoreError as error:
         what = _("{what}; what was in it could not be kept: {reason}").format(
-            what=told.what, reason=error.what
+            what=moved.what, reason=error.what
         )
-        return MovedDatabaseError(what, where=told.where, remedy=told.remedy)
+        return MovedDatabaseError(what, where=moved.where, remedy=moved.remedy)
     what = _("{what}; no call was made since, and all that was in it is kept in {copy}").format(
-        what=told.what, copy=copy
+        what=moved.what, copy=copy
     )
     remedy = _("go on with --db {copy}, or move it to {path}").format(
         copy=shlex.quote(str(copy)), path=database.path
     )
-    return MovedDatabaseError(what, where=told.where, remedy=remedy)
+    return MovedDatabaseError(what, where=moved.where, remedy=remedy)
 
 
 def _place_beside(path: Path) -> Path:
-    """A name that is free, in the folder of `path`; elsewhere if that has gone, too."""
+    """Returns an unused path in the folder of `path`, or in the temporary folder without it."""
     folder = path.parent
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -122,7 +123,9 @@ async def _dispose(engine: AsyncEngine) -> None:
 
 
 def _refuse_second_name(path: Path) -> None:
-    """Two programs that open one file by two names do not see what the other has in its WAL.
+    """Refuses a file with several hard links: the WAL's name depends on the name of the file.
+
+    Programs that open it by different names would not see each other's WAL.
 
     Raises:
         StoreError: The file has several hard links.
@@ -145,7 +148,7 @@ def _refuse_second_name(path: Path) -> None:
 
 
 def _real(path: Path) -> Path:
-    """The file itself: runners know each other by it, whichever name each of them was given."""
+    """Returns `path` with symbolic links resolved, so that all runners use the same lock files."""
     return Path(os.path.realpath(path))
 
 

@@ -1,8 +1,8 @@
-"""Batches are deleted, a little at a time; their calls stay in the ledger.
+"""Deletion of batches in small steps; their calls stay in the ledger.
 
-A deleted batch is hidden at once, and emptied afterwards: a crash in between leaves something to
-empty. Its row stays, so that its id and those of its jobs, which the ledger names, are not given
-again. Functions take a connection inside the caller's transaction.
+A deleted batch is hidden at once and emptied afterwards; after a crash, the next deletion goes on.
+Its row stays, so that its id and those of its jobs, which the ledger names, are not reused.
+Functions take a connection inside the caller's transaction.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from runner.store.tables import (
 )
 
 AT_ONCE = 20_000
-"""Jobs in one transaction."""
+"""The largest number of jobs that one transaction deletes."""
 
 _FIRST, _LAST = bindparam("first", type_=Integer), bindparam("last", type_=Integer)
 _EMPTY = [
@@ -47,7 +47,7 @@ _EMPTY = [
 
 
 async def hide(connection: AsyncConnection, batch_ids: Sequence[int], now: int) -> None:
-    """Delete batches for everybody who looks; what they hold is still there."""
+    """Marks batches as deleted, which hides them; `empty_some` deletes their rows."""
     for batch_id in batch_ids:
         values = {
             "deleted_at_ms": now,
@@ -60,43 +60,43 @@ async def hide(connection: AsyncConnection, batch_ids: Sequence[int], now: int) 
 
 
 async def empty_some(connection: AsyncConnection) -> bool:
-    """Delete some of what deleted batches hold; whether there may be more."""
+    """Deletes up to `AT_ONCE` jobs of a deleted batch with their data; whether more may be left."""
     counted = batch_counts.c.rows_loaded > 0
     hidden = (
         select(batches.c.id, batches.c.first_job, batch_counts.c.rows_loaded)
         .join(batch_counts, batch_counts.c.batch_id == batches.c.id)
         .where(batches.c.deleted_at_ms.is_not(None), counted)
-        .order_by(batches.c.id.desc())  # parts before what they are parts of
+        .order_by(batches.c.id.desc())  # parts before the batch that has the rows
         .limit(1)
     )
-    found = (await connection.execute(hidden)).first()
-    if found is None:
+    batch = (await connection.execute(hidden)).first()
+    if batch is None:
         return False
-    left = max(0, found.rows_loaded - AT_ONCE)
-    span = {"first": found.first_job + left, "last": found.first_job + found.rows_loaded - 1}
+    left = max(0, batch.rows_loaded - AT_ONCE)
+    span = {"first": batch.first_job + left, "last": batch.first_job + batch.rows_loaded - 1}
     gone = await _states(connection, **span)
     for statement in _EMPTY:
         await statement.run(connection, [span])
     counts = {name: batch_counts.c[name] - number for name, number in gone.items()}
-    own = update(batch_counts).where(batch_counts.c.batch_id == found.id)
+    own = update(batch_counts).where(batch_counts.c.batch_id == batch.id)
     await connection.execute(own.values({"rows_loaded": left, **counts}))
     if not left:
         texts = {"job_json": "{}", "columns_json": "[]", "input": "", "selection": ""}
-        await connection.execute(update(batches).where(batches.c.id == found.id).values(texts))
+        await connection.execute(update(batches).where(batches.c.id == batch.id).values(texts))
     return True
 
 
 async def _states(connection: AsyncConnection, first: int, last: int) -> dict[str, int]:
-    found = await connection.execute(
+    by_state = await connection.execute(
         select(jobs.c.state, func.count())
         .where(jobs.c.id.between(first, last))
         .group_by(jobs.c.state)
     )
-    return {known(JobState, state).value: number for state, number in found}
+    return {known(JobState, state).value: number for state, number in by_state}
 
 
 async def last_used(connection: AsyncConnection, batch: Batch) -> int:
-    """When something was last recorded for a batch, or when it was queued (ms)."""
+    """Returns when a batch last got a result or a review, or was queued (ms since the epoch)."""
     latest = [batch.created_at]
     for job_id, moment in (
         (results.c.job_id, results.c.recorded_at_ms),

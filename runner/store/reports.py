@@ -1,4 +1,4 @@
-"""Calls spent per day, from the ledger.
+"""Reports of the ledger by quota day, with each day's allowance.
 
 Functions take a connection inside the caller's short read.
 """
@@ -7,17 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
-from sqlalchemy import Label, and_, case, func, literal_column, select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from runner.core.charging import UNCHARGED
-from runner.core.states import CallState
-from runner.core.window import NEVER, Unit
-from runner.store import balances
-from runner.store.expressions import ReservedAmount
-from runner.store.tables import balances as balances_seen
+from runner.core.window import NEVER
+from runner.store import balances, ledger
+from runner.store.call_totals import CellKey
+from runner.store.figures import Figures, cost, credit_quotas
+from runner.store.ledger import Chosen
 from runner.store.tables import calls, windows
 
 
@@ -71,136 +69,96 @@ class DayReport:
         return sum(counted) if counted or not self.uncounted else None
 
 
-_REFUSED = (CallState.THROTTLED, CallState.SPENT)
-BROKEN = (
-    CallState.UNSEEN,
-    CallState.TRANSIENT,
-    CallState.REJECTED,
-    CallState.UNAUTHORISED,
-    CallState.GONE,
-)
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """The allowance of an account, or of a model on it, on a quota day.
+
+    Attributes:
+        spent: The amount spent by its window, with other users' spending; None if unknown.
+        limit: The limit; None if unknown.
+    """
+
+    spent: int | None = None
+    limit: int | None = None
+
+
+UNKNOWN = Allowance()
 
 
 async def daily(
     connection: AsyncConnection, *, batch_ids: Sequence[int] | None = None, by_model: bool = False
 ) -> list[DayReport]:
-    """The ledger by quota day and account (and model), oldest first."""
-    model = calls.c.model if by_model else literal_column("''")
+    """Returns the ledger by quota day and account (and model), oldest first."""
+    apart = ("model",) if by_model else ()
+    cells = (await ledger.read(connection, apart, Chosen(batch_ids))).cells
+    quota_days: dict[tuple[str, str, str], Figures] = {}
+    for key, figures in cells.items():
+        name = (key.period_key, key.account, key.model)
+        quota_days[name] = quota_days.get(name, Figures()) + figures
+    known = await allowances(connection)
     quotas = await credit_quotas(connection)
-    query = (
-        select(
-            calls.c.period_key.label("day"),
-            calls.c.account,
-            model.label("model"),
-            *_sums(),
-            cost(quotas),
-        )
-        .where(calls.c.state != CallState.LOCAL)
-        .group_by(calls.c.period_key, calls.c.account, *([calls.c.model] if by_model else []))
-        .order_by(calls.c.period_key, calls.c.account, *([calls.c.model] if by_model else []))
+    reports = []
+    for (day, account, model), figures in sorted(quota_days.items()):
+        allowance = known.get((account, model, day), UNKNOWN)
+        left = None
+        if account in quotas:
+            left = await balance_at_end(connection, account, day, quotas)
+        report = _day_report(CellKey(day, day, account, model=model), figures, allowance)
+        paid = None if left is None else figures.credits
+        reports.append(replace(report, credits=paid, balance=left))
+    return reports
+
+
+def _day_report(key: CellKey, figures: Figures, allowance: Allowance) -> DayReport:
+    return DayReport(
+        day=key.day,
+        account=key.account,
+        model=key.model,
+        calls=figures.calls,
+        succeeded=figures.succeeded,
+        failed=figures.failed,
+        throttled=figures.throttled + figures.refused,
+        in_flight=figures.in_flight,
+        unseen=figures.unseen,
+        rows=figures.rows,
+        prompt_tokens=figures.prompt_tokens or None,
+        completion_tokens=figures.completion_tokens or None,
+        uncounted=figures.uncounted,
+        spent=allowance.spent,
+        limit=allowance.limit,
     )
-    if batch_ids is not None:
-        query = query.where(calls.c.batch_id.in_(batch_ids))
-    allowances = await _allowances(connection)
-    days = [
-        DayReport(**row, **allowances.get((row["account"], row["model"], row["day"]), _UNKNOWN))
-        for row in (await connection.execute(query)).mappings()
-    ]
-    return [
-        await _with_balance(connection, day, cost(quotas))
-        if day.account in quotas
-        else replace(day, credits=None)
-        for day in days
-    ]
 
 
-async def credit_quotas(connection: AsyncConnection) -> dict[str, str]:
-    """By account, the name of its quota of credits; of those of which a balance was seen."""
-    found = await connection.execute(
-        select(windows.c.account, windows.c.quota)
-        .where(windows.c.is_latest == literal_column("1"), windows.c.unit == Unit.CREDITS)
-        .where(windows.c.account.in_(select(balances_seen.c.account).distinct()))
-    )
-    return {row.account: row.quota for row in found}
+async def allowances(connection: AsyncConnection) -> dict[tuple[str, str, str], Allowance]:
+    """Returns the primary allowances by account, model (empty for the account) and quota day."""
+    own = windows.c
+    query = select(own.account, own.model, own.period_key, own.spent, own.limit)
+    rows = await connection.execute(query.where(own.is_primary == 1))
+    return {
+        (account, model, day): Allowance(spent, limit) for account, model, day, spent, limit in rows
+    }
 
 
-def cost(credit_quotas: Mapping[str, str]) -> Label[int | None]:
-    """What calls have reserved of their account's credits, if they may have been charged."""
-    free = [CallState(kind) for kind in UNCHARGED]
-    prices = [
-        (
-            (calls.c.account == account) & calls.c.state.not_in(free),
-            ReservedAmount(calls.c.reserved_json, quota),
-        )
-        for account, quota in credit_quotas.items()
-    ]
-    return func.sum(case(*prices, else_=0) if prices else literal_column("0")).label("credits")
+async def balance_at_end(
+    connection: AsyncConnection, account: str, day: str, credit_quotas: Mapping[str, str]
+) -> int | None:
+    """Returns an account's balance at the end of a quota day, in thousandths of a credit.
 
-
-async def _with_balance(
-    connection: AsyncConnection, day: DayReport, spent: Label[int | None]
-) -> DayReport:
-    """`day` with its account's balance at its end; without credits, where none was seen.
-
-    That is the last one that was seen in it, less what the calls since have cost.
+    It is the last balance seen in the day, less the cost of the calls since; None if none was seen.
     """
     ends_at = await connection.scalar(
         select(func.max(windows.c.resets_at_ms)).where(
-            windows.c.account == day.account, windows.c.period_key == day.day
+            windows.c.account == account, windows.c.period_key == day
         )
     )
-    seen = await balances.latest(connection, day.account, ends_at or NEVER)
+    seen = await balances.latest(connection, account, ends_at or NEVER)
     if seen is None:
-        return replace(day, credits=None)
+        return None
     since = await connection.scalar(
-        select(spent).where(
-            calls.c.period_key == day.day,
-            calls.c.account == day.account,
+        select(cost(credit_quotas)).where(
+            calls.c.period_key == day,
+            calls.c.account == account,
             calls.c.settled_at_ms > seen.until,
         )
     )
-    return replace(day, balance=max(0, seen.available + seen.frozen - (since or 0)))
-
-
-UNCOUNTED = and_(
-    calls.c.state == CallState.DONE,
-    calls.c.prompt_tokens.is_(None),
-    calls.c.completion_tokens.is_(None),
-)
-
-
-def _sums() -> list[Label[int]]:
-    def number(states: Sequence[CallState], name: str) -> Label[int]:
-        return func.sum(case((calls.c.state.in_(states), 1), else_=0)).label(name)
-
-    return [
-        func.count().label("calls"),
-        number([CallState.DONE], "succeeded"),
-        number(BROKEN, "failed"),
-        number(_REFUSED, "throttled"),
-        number([CallState.RESERVED], "in_flight"),
-        number([CallState.UNSEEN], "unseen"),
-        func.sum(calls.c.rows_finished).label("rows"),
-        func.sum(calls.c.prompt_tokens).label("prompt_tokens"),
-        func.sum(calls.c.completion_tokens).label("completion_tokens"),
-        func.sum(case((UNCOUNTED, 1), else_=0)).label("uncounted"),
-    ]
-
-
-_UNKNOWN: dict[str, Any] = {"spent": None, "limit": None}
-
-
-async def _allowances(connection: AsyncConnection) -> dict[tuple[str, str, str], dict[str, Any]]:
-    found = await connection.execute(
-        select(
-            windows.c.account,
-            windows.c.model,
-            windows.c.period_key,
-            windows.c.spent,
-            windows.c.limit,
-        ).where(windows.c.is_primary == 1)
-    )
-    return {
-        (row.account, row.model, row.period_key): {"spent": row.spent, "limit": row.limit}
-        for row in found
-    }
+    return max(0, seen.available + seen.frozen - (since or 0))

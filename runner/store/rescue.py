@@ -1,4 +1,7 @@
-"""What a runner that has ended left open: its calls count as spent, its jobs are ready again."""
+"""Rescue of the open work of a runner that has ended.
+
+Its open calls count as spent, and its jobs are ready again.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,7 @@ _CLOSE = Statement(
     .where(_UNSETTLED, calls.c.runner_id == bindparam("runner"))
     .values(
         state=literal_column("'unseen'"),
-        # A clock may have been set back since: nothing ends before it began.
+        # The clock may have been set back since: a call must not end before it began.
         settled_at_ms=case(
             (calls.c.reserved_at_ms > bindparam("now"), calls.c.reserved_at_ms),
             else_=bindparam("now"),
@@ -56,7 +59,7 @@ _TAKE_BACK = Statement(
 
 @dataclass(frozen=True, slots=True)
 class _OpenCall:
-    """A call whose end nobody saw."""
+    """A call with an unknown end."""
 
     account: str
     model: str
@@ -67,15 +70,15 @@ class _OpenCall:
 async def rescue(
     connection: AsyncConnection, runner_id: int, now: int, *, died: bool = True
 ) -> int:
-    """Take back the jobs of a runner that has ended; returns how many there were.
+    """Takes back the jobs of a runner that has ended; returns their number.
 
-    Its calls that are not settled count as spent: they may have reached the provider. If it
-    `died`, each of its jobs may be the cause, and fails when it was in too many deaths.
+    Its open calls count as spent, since they may have reached the provider. If it `died`, each of
+    its jobs may be the cause, and fails after too many deaths.
     """
     changes = Changes()
-    found = await _OPEN_CALLS.fetch(connection, runner=runner_id)
-    await _settle_windows(connection, [_open_call(row) for row in found], now)
-    if found:
+    open_calls = await _OPEN_CALLS.fetch(connection, runner=runner_id)
+    await _settle_windows(connection, [_open_call(row) for row in open_calls], now)
+    if open_calls:
         await _CLOSE.run(connection, [{"runner": runner_id, "now": now}])
     await image_tasks.end_leases(connection, runner_id)
     left = await _THEIRS.fetch(connection, runner=runner_id)
@@ -84,18 +87,20 @@ async def rescue(
     return len(left)
 
 
-async def _settle_windows(connection: AsyncConnection, found: list[_OpenCall], now: int) -> None:
-    if not found:
+async def _settle_windows(
+    connection: AsyncConnection, open_calls: list[_OpenCall], now: int
+) -> None:
+    if not open_calls:
         return
-    known = await windows.reserved_windows(connection)
+    stored = await windows.reserved_windows(connection)
     changed: dict[WindowKey, Window] = {}
-    for call in found:
-        for quota, (period_key, held) in call.reserved.items():
+    for call in open_calls:
+        for quota, (period_key, amount) in call.reserved.items():
             for model in ("", call.model):
                 key = (call.account, model, quota, period_key)
-                if (window := changed.get(key) or known.get(key)) is not None:
+                if (window := changed.get(key) or stored.get(key)) is not None:
                     changed[key] = charging.settle_unseen(
-                        window, probe=call.probe, now=now, held=held
+                        window, probe=call.probe, now=now, held=amount
                     )
     await windows.save_windows(connection, changed.values())
 
@@ -103,7 +108,7 @@ async def _settle_windows(connection: AsyncConnection, found: list[_OpenCall], n
 async def _take_back(
     connection: AsyncConnection, left: Sequence[Any], now: int, changes: Changes, *, died: bool
 ) -> None:
-    """Make the jobs ready again; those that seem to kill their runners fail."""
+    """Makes the jobs ready again; those in too many deaths of runners fail."""
     moved, given_up = [], []
     for row in left:
         tries = Tries(row.attempts, row.crashes, row.faults, row.invalid_replies, row.splits)
@@ -116,9 +121,10 @@ async def _take_back(
             given_up.append(Result(row.id, None, error=error))
     await _TAKE_BACK.run(connection, moved)
     await results.record(connection, given_up, now)
-    await results.end_duplicates(connection, [one.job_id for one in given_up], now, changes)
+    await results.end_duplicates(connection, [result.job_id for result in given_up], now, changes)
 
 
 def _open_call(row: Any) -> _OpenCall:
-    reserved = {name: (key, held) for name, (key, held) in stored_json(row.reserved_json).items()}
+    stored = stored_json(row.reserved_json)
+    reserved = {name: (key, amount) for name, (key, amount) in stored.items()}
     return _OpenCall(row.account, row.model, reserved, bool(row.probe))

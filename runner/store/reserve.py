@@ -1,8 +1,8 @@
-"""The first of the two writes that matter: calls enter the ledger, and their jobs are claimed.
+"""The first of the two critical writes: calls enter the ledger, and their jobs are claimed.
 
 Both are committed before the first byte is sent. So a running job is always part of a call in the
-ledger, and a call that may have reached the provider is always there. The number of statements
-does not depend on the number of calls.
+ledger, and so is every call that may have reached the provider. The number of statements does not
+depend on the number of calls.
 """
 
 from __future__ import annotations
@@ -53,19 +53,19 @@ _LAST_CALL = Statement(select(func.max(calls.c.id)))
 
 
 async def last_call_id(connection: AsyncConnection) -> int:
-    """Return the id of the newest call in the ledger; 0 if there is none."""
-    [(found,)] = await _LAST_CALL.fetch(connection)
-    return found or 0
+    """Returns the id of the newest call in the ledger; 0 if there is none."""
+    [(newest,)] = await _LAST_CALL.fetch(connection)
+    return newest or 0
 
 
 async def reserve(
     connection: AsyncConnection, new: Sequence[Call], runner_id: int, now: int, changes: Changes
 ) -> None:
-    """Enter `new` calls, whose jobs are ready, and claim those jobs for the runner.
+    """Inserts `new` calls, whose jobs are ready, and claims those jobs for the runner.
 
-    The caller has read that the jobs are ready within the same hold of the write lock, or knows
-    that nobody has written since. The reservations in windows are part of what the core decided,
-    and are stored with the windows.
+    The caller has read the jobs as ready in the same transaction, or knows that nobody has written
+    since. The reservations in windows are part of the core's decision, and are stored with the
+    windows.
 
     Raises:
         DamageError: A job is not ready, though it was read as such: an index is damaged. The
@@ -82,7 +82,7 @@ async def reserve(
 
 
 def _call_rows(new: Sequence[Call], runner_id: int, now: int) -> list[dict[str, Any]]:
-    texts: dict[int, str] = {}  # calls that were admitted together share one permit
+    texts: dict[int, str] = {}  # by permit, which calls that were admitted together share
     rows = []
     for call in new:
         permit = call.permit

@@ -1,7 +1,7 @@
-"""How jobs end: with an answer, with a failure, or as the job that they duplicate has ended.
+"""Results of jobs: answers, failures, and copies for duplicates; and retries of failed jobs.
 
-Functions take a connection inside the caller's transaction. A job has one result, ever; a failure
-gives way to a late answer, and every end is counted.
+Functions take a connection inside the caller's transaction. A job has at most one result; a late
+answer replaces a failure, and every end is counted.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from runner.core.states import BatchState, JobEvent, JobState, after
-from runner.store import batch_updates, batches, reviews
+from runner.store import batch_updates, batches, call_totals, reviews
 from runner.store.batch_rows import place_of, row_of
 from runner.store.batches import Batch
 from runner.store.counts import Changes
@@ -37,7 +37,7 @@ from runner.store.tables import calls, invalid_replies, jobs, results
 _RECORD = Statement(Upsert(results, ("job_id",)))
 _OF_JOBS = OneOf(results.c.job_id, "jobs")
 _FORGET = Statement(delete(results).where(_OF_JOBS, results.c.answer.is_(None)))
-# The calls that brought these failures have brought nothing to an end, after all.
+# By call, the number of these failures that it brought, to be subtracted from its finished rows.
 _ENDED_BY = Statement(
     select(results.c.call_id, func.count().label("number"))
     .where(_OF_JOBS, results.c.answer.is_(None), results.c.reused == literal_column("0"))
@@ -50,8 +50,8 @@ _COUNT_FINISHED = Statement(
     .values(rows_finished=calls.c.rows_finished + bindparam("number"))
 )
 
-# Duplicates that have not ended as the job that they duplicate has: the open ones, and those that
-# have failed with it, if it was answered late.
+# Duplicates whose state differs from that of their ended original: the open ones, and those that
+# failed with it before it was answered late.
 _duplicate, _original = jobs.alias("duplicate"), jobs.alias("original")
 _BEHIND = (
     OneOf(_duplicate.c.duplicate_of, "originals"),
@@ -100,7 +100,7 @@ _END_DUPLICATES = Statement(
     )
 )
 
-# Rows that a person has answered need no call.
+# Failed jobs, without those whose row a person has answered.
 _OWN_FAILED = (
     jobs.c.state == literal_column("'failed'"),
     jobs.c.id.between(bindparam("first"), bindparam("last")),
@@ -132,7 +132,7 @@ _RETRY = Statement(
     )
 )
 
-# Failed jobs, and the failed duplicates of them.
+# Failed jobs and their failed duplicates.
 _TAKEN_BACK = (
     jobs.c.state == literal_column("'failed'"),
     or_(OneOf(jobs.c.id, "jobs"), OneOf(jobs.c.duplicate_of, "jobs")),
@@ -157,7 +157,7 @@ _TAKE_BACK = Statement(
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How a job ended: with an answer, or with an error; `reply` is what the model said."""
+    """The end of a job: an answer or an error; `reply` is the model's text, if kept."""
 
     job_id: int
     call_id: int | None
@@ -167,31 +167,32 @@ class Result:
     reused: bool = False
 
 
-async def record(connection: AsyncConnection, found: Sequence[Result], now: int) -> None:
-    """Record the one result of each job; a second one changes nothing."""
+async def record(connection: AsyncConnection, ended: Sequence[Result], now: int) -> None:
+    """Stores the result of each job; a second result of a job changes nothing."""
     rows: list[dict[str, Any]] = [
         {
-            "job_id": one.job_id,
-            "call_id": one.call_id,
-            "reused": int(one.reused),
-            "answer": one.answer,
-            "reply": one.reply,
-            "error": one.error,
+            "job_id": result.job_id,
+            "call_id": result.call_id,
+            "reused": int(result.reused),
+            "answer": result.answer,
+            "reply": result.reply,
+            "error": result.error,
             "recorded_at_ms": now,
         }
-        for one in found
+        for result in ended
     ]
     await _RECORD.run(connection, rows)
 
 
 async def count_finished(connection: AsyncConnection, finished: Mapping[int, int]) -> None:
-    """Add to the numbers of rows that calls have brought to an end; `finished` is by call."""
+    """Adds to the numbers of rows that calls have ended; `finished` is by call."""
     rows = [{"call": call, "number": number} for call, number in finished.items()]
     await _COUNT_FINISHED.run(connection, rows)
+    await call_totals.forget(connection, finished)
 
 
 async def forget_failures(connection: AsyncConnection, job_ids: Sequence[int]) -> None:
-    """Take back the failures of these jobs: they are answered after all, or tried again."""
+    """Deletes the failures of these jobs, which are answered late or tried again."""
     ended_by = await _ENDED_BY.fetch(connection, jobs=listed(job_ids))
     await count_finished(connection, {row.call_id: -row.number for row in ended_by})
     await _FORGET.run(connection, [{"jobs": listed(job_ids)}])
@@ -200,7 +201,7 @@ async def forget_failures(connection: AsyncConnection, job_ids: Sequence[int]) -
 async def requeue_failed(
     connection: AsyncConnection, job_ids: Sequence[int], changes: Changes
 ) -> None:
-    """Queue failed jobs again, whose failure was not their own; it counts as one fault of each."""
+    """Queues jobs again that failed for another's fault, which counts as one fault of theirs."""
     if not job_ids:
         return
     which = {"jobs": listed(job_ids)}
@@ -217,24 +218,24 @@ async def requeue_failed(
 async def end_duplicates(
     connection: AsyncConnection, originals: Sequence[int], now: int, changes: Changes
 ) -> None:
-    """End the jobs that duplicate these, as these have ended; however many there are."""
+    """Ends the duplicates of these jobs as their originals ended, in a fixed number of queries."""
     if not originals:
         return
     which = {"originals": listed(originals)}
-    behind = await _COUNT_BEHIND.fetch(connection, **which)
-    for row in behind:
+    outdated = await _COUNT_BEHIND.fetch(connection, **which)
+    for row in outdated:
         old, new = known(JobState, row.state), known(JobState, row.ended)
         changes.move(row.batch_id, old, new, row.number)
         if new is JobState.SUCCEEDED:
             changes.add(row.batch_id, "reused", row.number)
-    if behind:
+    if outdated:
         await _FORGET_FAILED_DUPLICATES.run(connection, [which])
         await _COPY_TO_DUPLICATES.run(connection, [which | {"now": now}])
         await _END_DUPLICATES.run(connection, [which])
 
 
 async def retry_family(connection: AsyncConnection, batch_id: int) -> int:
-    """Queue the failed jobs of a batch and its parts again, and let them be asked."""
+    """Queues the failed jobs of a batch and its parts again, and resumes paused parts of them."""
     retried = 0
     for part in await batches.parts_of(connection, batch_id):
         again = await retry_failed(connection, part)
@@ -245,7 +246,7 @@ async def retry_family(connection: AsyncConnection, batch_id: int) -> int:
 
 
 async def retry_jobs(connection: AsyncConnection, job_ids: Sequence[int]) -> int:
-    """Queue these failed jobs, and the failed duplicates of them, again; how many there were."""
+    """Queues these failed jobs and their failed duplicates again; returns their number."""
     changes = Changes()
     await requeue_failed(connection, job_ids, changes)
     await connection.execute(
@@ -266,7 +267,7 @@ _TRIES = ("attempts", "crashes", "faults", "invalid_replies", "splits")
 
 
 async def retry_failed(connection: AsyncConnection, batch: Batch) -> int:
-    """Queue the failed jobs of `batch` again, as if never tried; returns how many there were."""
+    """Queues the failed jobs of `batch` again, as if never tried; returns their number."""
     own = place_of(batch)
     ended_by = await _FAILED_BY.fetch(connection, **own)
     await count_finished(connection, {row.call_id: -row.number for row in ended_by})

@@ -1,4 +1,4 @@
-"""Answers that another batch has are not paid for again.
+"""Reuse of answers that other batches have, at no cost.
 
 Functions take a connection inside the caller's transaction.
 """
@@ -37,7 +37,7 @@ _MANY = 1_000  # values in one statement
 _its, _other = fingerprints.alias("its"), fingerprints.alias("other")
 _SAME = _other.c.fingerprint == _its.c.fingerprint
 _FIRST, _LAST = (bindparam(name, type_=Integer) for name in ("first", "last"))
-# Jobs that ask what another batch has had answered, and the first that it was answered to.
+# Jobs with the same request as an answered job of another batch, and the first such job.
 _ANSWERED_ELSEWHERE = Statement(
     select(_its.c.job_id, func.min(_other.c.job_id).label("source"))
     .join(_other, _SAME)
@@ -67,7 +67,7 @@ _COPY_RESULT = Statement(
     )
 )
 
-# Ready jobs of a batch about a row that an earlier batch has answered, whatever it asked of it.
+# Ready jobs of a batch whose row an earlier batch has answered, with the same request or another.
 _new_job, _new_row, _old_row = jobs.alias("new"), rows.alias("new_row"), rows.alias("old_row")
 
 
@@ -104,8 +104,8 @@ _ANY_ELSEWHERE = Statement(
 
 
 async def answered_before(connection: AsyncConnection, asked: Sequence[bytes]) -> set[bytes]:
-    """Return those of the fingerprints to which an answer is stored, in whichever batch."""
-    known: set[bytes] = set()
+    """Returns the fingerprints among `asked` that have an answer in any batch."""
+    answered: set[bytes] = set()
     for start in range(0, len(asked), _MANY):
         some = asked[start : start + _MANY]
         among = bindparam("asked", expanding=True, type_=LargeBinary)
@@ -114,12 +114,12 @@ async def answered_before(connection: AsyncConnection, asked: Sequence[bytes]) -
             .join(result_rows, result_rows.c.job_id == fingerprints.c.job_id)
             .where(fingerprints.c.fingerprint.in_(among), result_rows.c.answer.is_not(None))
         )
-        known.update((await connection.execute(query, {"asked": list(some)})).scalars())
-    return known
+        answered.update((await connection.execute(query, {"asked": list(some)})).scalars())
+    return answered
 
 
 async def has_answers_elsewhere(connection: AsyncConnection, batch: Batch) -> bool:
-    """Whether any other batch has a result; it costs next to nothing."""
+    """Whether any other batch has a result, by a cheap query."""
     own = {"first": batch.first_job, "last": batch.last_job}
     return bool((await _ANY_ELSEWHERE.fetch(connection, **own))[0].found)
 
@@ -127,35 +127,35 @@ async def has_answers_elsewhere(connection: AsyncConnection, batch: Batch) -> bo
 async def reuse_answers(
     connection: AsyncConnection, batch: Batch, job_ids: Sequence[int], now: int, changes: Changes
 ) -> set[int]:
-    """Give ready jobs the answers that other batches have to the same; returns which got one."""
-    found = await _ANSWERED_ELSEWHERE.fetch(
+    """Gives ready jobs other batches' answers to the same requests; returns which got one."""
+    sources = await _ANSWERED_ELSEWHERE.fetch(
         connection, first=batch.first_job, last=batch.last_job, jobs=listed(job_ids)
     )
-    return await _copy_answers(connection, batch, found, now, changes)
+    return await _copy_answers(connection, batch, sources, now, changes)
 
 
 async def adopt_answers(
     connection: AsyncConnection, batch: Batch, old: Batch, start: int, number: int, now: int
 ) -> Batch:
-    """Give ready jobs the answers that `old` has to the same rows, whatever it asked of them.
+    """Gives ready jobs the answers of `old` to the same rows, even to other requests.
 
-    Rows are the same if they have the same number in their batches, and the same contents.
+    Rows are the same if they have the same number in their batches and the same contents.
 
     Args:
-        connection: Inside the transaction that has queued the jobs.
-        batch: Whose jobs.
+        connection: A connection inside the transaction that has queued the jobs.
+        batch: The batch of the jobs.
         old: The batch, or the same part of the batch, that has the answers.
-        start: The number of the first of the jobs.
-        number: How many there are.
+        start: The number of the first job.
+        number: The number of jobs.
         now: The present moment (ms since the epoch).
     """
     first, changes = batch.first_job + start, Changes()
     places = {
         f"{name}_{key}": value
-        for name, one in (("new", batch), ("old", old))
-        for key, value in (("first_row", one.first_row), ("step", one.row_step))
+        for name, part in (("new", batch), ("old", old))
+        for key, value in (("first_row", part.first_row), ("step", part.row_step))
     }
-    found = await _ANSWERED_TO_ROW.fetch(
+    sources = await _ANSWERED_TO_ROW.fetch(
         connection,
         **places,
         new_first_job=batch.first_job,
@@ -164,23 +164,23 @@ async def adopt_answers(
         first=first,
         last=first + number - 1,
     )
-    await _copy_answers(connection, batch, found, now, changes)
+    await _copy_answers(connection, batch, sources, now, changes)
     await changes.write(connection)
     return await batches.get_batch(connection, batch.id) or batch
 
 
 async def _copy_answers(
-    connection: AsyncConnection, batch: Batch, found: Sequence[Any], now: int, changes: Changes
+    connection: AsyncConnection, batch: Batch, sources: Sequence[Any], now: int, changes: Changes
 ) -> set[int]:
-    """Give ready jobs (`job_id`) the answers to others (`source`); returns which got one."""
-    if not found:
+    """Gives ready jobs (`job_id`) the answers of others (`source`); returns which got one."""
+    if not sources:
         return set()
     succeeded = after(JobState.READY, JobEvent.ANSWERED)
-    copies = [{"job": row.job_id, "source": row.source, "now": now} for row in found]
-    await _SUCCEED_READY.run(connection, [{"job": row.job_id} for row in found])
+    copies = [{"job": row.job_id, "source": row.source, "now": now} for row in sources]
+    await _SUCCEED_READY.run(connection, [{"job": row.job_id} for row in sources])
     await _COPY_RESULT.run(connection, copies)
-    changes.move(batch.id, JobState.READY, succeeded, len(found))
-    changes.add(batch.id, "reused", len(found))
-    ended = {row.job_id for row in found}
+    changes.move(batch.id, JobState.READY, succeeded, len(sources))
+    changes.add(batch.id, "reused", len(sources))
+    ended = {row.job_id for row in sources}
     await results.end_duplicates(connection, sorted(ended), now, changes)
     return ended

@@ -1,7 +1,7 @@
-"""What people have answered to rows: kept beside the models' answers, never in their place.
+"""Reviews: answers of people to rows, stored beside the models' answers, never in their place.
 
-A review is added, and may be taken back; none is ever changed. Of those of a job that stand, the
-last one counts: so of two people who answer the same row at once, nobody's answer is lost.
+Reviews are append-only: one may be taken back, but none is changed. The last review of a job that
+was not taken back counts, so that no answer is lost when two people answer the same row at once.
 Functions take a connection inside the caller's transaction.
 """
 
@@ -33,14 +33,14 @@ from runner.store.statement import Statement
 from runner.store.tables import fingerprints, jobs, reviews, rows
 
 ANY_NUMBER = -1
-"""A value of `most` that sets no limit, as SQL's LIMIT spells it."""
+"""A value of `most` for no limit, as in SQLite's LIMIT."""
 
 
 @dataclass(frozen=True, slots=True)
 class Review:
     """A person's answer to the row of a job, and when it was given (ms since the epoch).
 
-    `taken_back_at` is when it was taken back; None: it stands.
+    `taken_back_at` is when it was taken back; None if it was not.
     """
 
     id: int
@@ -86,13 +86,13 @@ _ADD = Statement(
 async def standing(
     connection: AsyncConnection, first_job: int, last_job: int, most: int = ANY_NUMBER
 ) -> dict[int, Review]:
-    """Return, by job of this range, the review that counts; at most `most` of them."""
-    found = await _STANDING.fetch(connection, first=first_job, last=last_job, size=most)
-    return {row.job_id: Review(*row) for row in found}
+    """Returns the review that counts, by job of this range; at most `most` of them."""
+    rows_ = await _STANDING.fetch(connection, first=first_job, last=last_job, size=most)
+    return {row.job_id: Review(*row) for row in rows_}
 
 
 async def history(connection: AsyncConnection, job_id: int) -> list[Review]:
-    """Return every review of a job, the oldest first, those that were taken back included."""
+    """Returns every review of a job, the oldest first, with those that were taken back."""
     query = select(reviews).where(reviews.c.job_id == job_id).order_by(reviews.c.id)
     return [Review(*row) for row in await connection.execute(query)]
 
@@ -100,22 +100,22 @@ async def history(connection: AsyncConnection, job_id: int) -> list[Review]:
 async def record(
     connection: AsyncConnection, batch: Batch, given: Sequence[NewReview], now: int
 ) -> None:
-    """Store what people have answered to rows of `batch`."""
+    """Stores reviews of rows of `batch`."""
     values = [
         {
-            "job_id": one.job_id,
-            "answer": one.answer,
-            "reviewer": one.reviewer,
+            "job_id": review.job_id,
+            "answer": review.answer,
+            "reviewer": review.reviewer,
             "reviewed_at_ms": now,
         }
-        for one in given
+        for review in given
     ]
     await _ADD.run(connection, values)
     await _count(connection, batch, len(values))
 
 
 async def latest_of(connection: AsyncConnection, batch: Batch, reviewer: str) -> Review | None:
-    """Return the last review by a person in a batch, of those that stand."""
+    """Returns a person's last review in a batch that was not taken back; None if there is none."""
     query = (
         select(reviews)
         .where(
@@ -131,7 +131,7 @@ async def latest_of(connection: AsyncConnection, batch: Batch, reviewer: str) ->
 
 
 async def take_back(connection: AsyncConnection, review: Review, now: int) -> list[int]:
-    """Take a review back, and those that were given with it; return their jobs."""
+    """Takes a review back, with those of equal requests given at once; returns their jobs."""
     alike = await alike_jobs(connection, review.job_id)
     given_with = (
         reviews.c.job_id.in_(alike),
@@ -139,14 +139,14 @@ async def take_back(connection: AsyncConnection, review: Review, now: int) -> li
         reviews.c.reviewed_at_ms == review.reviewed_at,
         reviews.c.taken_back_at_ms.is_(None),
     )
-    found = await connection.execute(
+    taken_back = await connection.execute(
         update(reviews).where(*given_with).values(taken_back_at_ms=now).returning(reviews.c.job_id)
     )
-    return sorted(found.scalars())
+    return sorted(taken_back.scalars())
 
 
 async def alike_jobs(connection: AsyncConnection, job_id: int) -> list[int]:
-    """Return the jobs of the same batch with the same request, this one among them."""
+    """Returns the jobs of the same batch with the same request, including this one."""
     own = select(func.coalesce(jobs.c.duplicate_of, jobs.c.id)).where(jobs.c.id == job_id)
     first = await connection.scalar(own)
     query = select(jobs.c.id).where(or_(jobs.c.id == first, jobs.c.duplicate_of == first))
@@ -154,7 +154,7 @@ async def alike_jobs(connection: AsyncConnection, job_id: int) -> list[int]:
 
 
 async def by_reviewer(connection: AsyncConnection, batch: Batch) -> list[tuple[str, int]]:
-    """Return who has reviewed rows of a batch, and how many rows; the most rows first."""
+    """Returns the reviewers of a batch with their numbers of rows, the most rows first."""
     number = func.count().label("number")
     query = (
         select(reviews.c.reviewer, number)
@@ -166,7 +166,7 @@ async def by_reviewer(connection: AsyncConnection, batch: Batch) -> list[tuple[s
 
 
 def unreviewed(job_id: ColumnElement[int]) -> ColumnElement[bool]:
-    """Whether no review of this job stands; a row of a batch has the id of its job."""
+    """Returns the SQL condition that a job has no review; rows and jobs of a batch share ids."""
     own = reviews.alias("own")
     return ~exists().where(own.c.job_id == job_id, own.c.taken_back_at_ms.is_(None))
 
@@ -174,9 +174,9 @@ def unreviewed(job_id: ColumnElement[int]) -> ColumnElement[bool]:
 async def carry_over(
     connection: AsyncConnection, old: Batch, new: Batch, *, by_row: bool = False
 ) -> int:
-    """Copy reviews of `old` to the same requests of `new`; return how many.
+    """Copies reviews of `old` to the same requests of `new`; returns their number.
 
-    With `by_row`, they are copied to the same rows, whatever is asked of them: rows with the same
+    With `by_row`, they are copied to the same rows, even to other requests: to rows with the same
     number and the same contents. Rows of `new` that already have a review keep it.
     """
     if not old.reviews_made:
@@ -185,8 +185,8 @@ async def carry_over(
     its_own = query.where(
         reviews.c.job_id.between(old.first_job, old.last_job), _LAST_STANDING
     ).order_by(reviews.c.id)
-    found = (await connection.execute(its_own)).mappings()
-    values = {row["job_id"]: dict(row) for row in found}  # of several to the same, the last
+    originals = (await connection.execute(its_own)).mappings()
+    values = {row["job_id"]: dict(row) for row in originals}  # the last one for each job
     await _ADD.run(connection, list(values.values()))
     await _count(connection, new, len(values))
     return len(values)

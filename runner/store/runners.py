@@ -1,4 +1,4 @@
-"""The life of a runner in the database: its epoch begins and ends, and the dead are retired."""
+"""Registration of runners in the database, and retirement of dead ones."""
 
 from __future__ import annotations
 
@@ -22,14 +22,15 @@ if TYPE_CHECKING:
     from filelock import FileLock
 
 Now = Callable[[], int]
-"""Tells the present moment, in ms since the epoch."""
+"""Returns the present moment, in ms since the epoch."""
 
 
 @asynccontextmanager
 async def registered(database: Database, now: Now) -> AsyncIterator[int]:
-    """Give this runner a fresh epoch, and end it on the way out.
+    """Registers this runner with a fresh epoch, which ends on exit.
 
-    The lock is taken before the row is committed: nobody ever sees a living runner unlocked.
+    The lock is taken before the row is committed, so that no other process ever sees the epoch of
+    a living runner without its lock.
     """
     async with database.write() as connection:
         values = {"pid": os.getpid(), "host": platform.node(), "started_at_ms": now()}
@@ -47,18 +48,18 @@ async def registered(database: Database, now: Now) -> AsyncIterator[int]:
             with anyio.CancelScope(shield=True):
                 await _retire(database, runner_id, now(), died=False)
         except StoreError:
-            release(lock)  # it is not retired: whoever comes next finds it dead
+            release(lock)  # the epoch has not ended: the next runner will rescue it
             raise
         remove(lock)
 
 
 async def rescue_dead(database: Database, suspects: Iterable[int], now: int) -> int:
-    """Take back the jobs of those runners that have died; returns how many there were."""
+    """Takes back the jobs of the suspects that have died; returns the number of jobs."""
     rescued = 0
     for runner_id in suspects:
         lock = lock_of(database, runner_id)
         if not acquired(lock):
-            continue  # it lives
+            continue  # it is alive
         try:
             rescued += await _retire(database, runner_id, now, died=True)
         finally:
@@ -67,10 +68,10 @@ async def rescue_dead(database: Database, suspects: Iterable[int], now: int) -> 
 
 
 async def _retire(database: Database, runner_id: int, now: int, *, died: bool) -> int:
-    """End an epoch and take back its jobs; returns how many there were."""
+    """Ends an epoch and takes back its jobs; returns their number."""
     async with database.write() as connection:
         rescued = await rescue(connection, runner_id, now, died=died)
-        # A clock may have been set back since: no epoch ends before it began.
+        # The clock may have been set back since: an epoch must not end before it began.
         ended_at = case((runners.c.started_at_ms > now, runners.c.started_at_ms), else_=now)
         await connection.execute(
             update(runners)
@@ -81,7 +82,7 @@ async def _retire(database: Database, runner_id: int, now: int, *, died: bool) -
 
 
 def _held(lock: FileLock) -> BusyError:
-    """No runner of this database can hold the lock of an epoch that is only being given."""
+    """Returns the error for a lock of a new epoch that is held: by a runner on another database."""
     return BusyError(
         _("a runner on another database has this lock: the database was replaced under it"),
         where=lock.lock_file,

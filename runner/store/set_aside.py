@@ -1,4 +1,4 @@
-"""Settlements that could not be stored as they were: kept whole, for a person to look at."""
+"""Settlements that could not be stored, kept whole for inspection (a dead-letter queue)."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class SetAside:
         call_id: The call that it settles.
         batch_id: The batch that the call was made for, if any.
         error: Why it could not be stored.
-        settlement: What was to be stored, the replies included, as JSON values.
-        at: When that was (ms since the epoch).
+        settlement: What was to be stored, with the replies, as JSON values.
+        at: When it was set aside (ms since the epoch).
     """
 
     call_id: int
@@ -39,7 +39,7 @@ class SetAside:
     at: int
 
     def as_json(self) -> dict[str, Any]:
-        """It as a JSON object; its moment in ISO 8601."""
+        """Returns a JSON object, with the moment in ISO 8601."""
         return {
             "call": self.call_id,
             "batch": self.batch_id,
@@ -49,25 +49,25 @@ class SetAside:
         }
 
 
-async def keep(connection: AsyncConnection, one: SetAside) -> None:
-    """Keep it in the database."""
+async def keep(connection: AsyncConnection, item: SetAside) -> None:
+    """Stores it in the database."""
     row = {
-        "call_id": one.call_id,
-        "batch_id": one.batch_id,
-        "error": one.error.encode("ascii", "backslashreplace").decode(),
-        "settlement_json": _to_json(one.settlement),
-        "at_ms": one.at,
+        "call_id": item.call_id,
+        "batch_id": item.batch_id,
+        "error": item.error.encode("ascii", "backslashreplace").decode(),
+        "settlement_json": _to_json(item.settlement),
+        "at_ms": item.at,
     }
     await _KEEP.run(connection, [row])
 
 
-def write_lines(file: BinaryIO, found: Sequence[SetAside]) -> None:
-    """Write one JSON object a line."""
-    file.writelines(_to_json(each.as_json()).encode() + b"\n" for each in found)
+def write_lines(file: BinaryIO, items: Sequence[SetAside]) -> None:
+    """Writes the settlements as JSON Lines."""
+    file.writelines(_to_json(item.as_json()).encode() + b"\n" for item in items)
 
 
-def write_beside(database: Path, found: Sequence[SetAside]) -> Path:
-    """Write them to a new file beside the database, which does not take them; the file.
+def write_beside(database: Path, items: Sequence[SetAside]) -> Path:
+    """Writes settlements that the database refuses to a new file beside it; returns its path.
 
     Raises:
         OSError: No file can be written there, nor in the folder for temporary files.
@@ -78,31 +78,31 @@ def write_beside(database: Path, found: Sequence[SetAside]) -> Path:
     except OSError:
         handle, path = mkstemp(suffix, name)
     with os.fdopen(handle, "wb") as file:
-        write_lines(file, found)
+        write_lines(file, items)
         file.flush()
         os.fsync(handle)
     return Path(path)
 
 
 def _to_json(value: Any) -> str:
-    """JSON with escapes: it holds any text and any number."""
+    """Returns JSON with escapes, which can encode lone surrogates and huge integers."""
     return json.dumps(value, ensure_ascii=True, default=repr)
 
 
 async def count(connection: AsyncConnection) -> int:
-    """How many there are."""
+    """Returns the number of settlements set aside."""
     return await connection.scalar(select(func.count()).select_from(set_aside)) or 0
 
 
 async def read(connection: AsyncConnection) -> list[SetAside]:
-    """All of them, oldest first."""
-    found = await connection.execute(select(set_aside).order_by(set_aside.c.call_id))
+    """Returns all settlements set aside, by call."""
+    rows = await connection.execute(select(set_aside).order_by(set_aside.c.call_id))
     return [
         SetAside(row.call_id, row.batch_id, row.error, json.loads(row.settlement_json), row.at_ms)
-        for row in found
+        for row in rows
     ]
 
 
 async def forget(connection: AsyncConnection, call_ids: list[int]) -> None:
-    """Delete the settlements of these calls: somebody has looked at them."""
+    """Deletes the settlements of these calls, after inspection."""
     await connection.execute(delete(set_aside).where(set_aside.c.call_id.in_(call_ids)))

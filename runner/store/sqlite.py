@@ -1,9 +1,9 @@
-"""What is SQLite's own: connections, transactions and expressions. Errors are in sqlite_errors.py.
+"""All that is specific to SQLite: connections, transactions and expressions.
 
-A second database needs files like these: `engine`, `connect_to_write`, `transaction`, `create`,
-`files_beside`, `revision`, `table_names`, `integrity_findings`, `write_copy`, `give_back_space`,
-`prepare_upgrade`, its entry in `drivers`, how it spells what is in expressions.py; `translated`,
-`is_failure`, `cannot_open`.
+Support for another database needs counterparts of `engine`, `connect_to_write`, `transaction`,
+`create`, `files_beside`, `revision`, `table_names`, `integrity_findings`, `write_copy`,
+`give_back_space` and `prepare_upgrade`, an entry in `drivers`, compilers for expressions.py, and
+`translated`, `is_failure` and `cannot_open` of sqlite_errors.py.
 """
 
 from __future__ import annotations
@@ -29,51 +29,53 @@ BUSY_TIMEOUT_S = 15.0
 _RETRY_S = 0.01
 
 _PRAGMAS = ("temp_store = MEMORY",)
-# What a transaction left in the WAL is copied into the database file after so many pages (16 MB):
-# a smaller number copies hot pages again and again.
+# A checkpoint copies the WAL into the database file after this many pages (16 MB): with fewer, hot
+# pages are copied again and again.
 _CHECKPOINT_PAGES = 4_000
 
 
 def engine(path: Path, *, pool_size: int, writes: bool, durable: bool, inline: bool) -> AsyncEngine:
-    """Connections to the file at `path`, each prepared for reading or for writing.
+    """Returns an engine for the file at `path`, with connections for reading or for writing.
 
-    The transactions are begun here: the driver's own BEGIN comes too late, so that reads before
-    the first write would stand outside the transaction, and updates would be lost.
+    It begins its transactions explicitly: the driver's own BEGIN comes too late, so that reads
+    before the first write would be outside the transaction, and updates would be lost.
 
     Args:
-        path: Of the database.
-        pool_size: Connections at most; 1 for the writer.
-        writes: Whether its transactions may write: they take the write lock as they begin.
+        path: The path of the database.
+        pool_size: The largest number of connections; 1 for the writer.
+        writes: Whether its transactions may write; they take the write lock when they begin.
         durable: Whether a commit survives a power cut.
-        inline: Call SQLite on the loop's own thread, under a virtual clock (see sqlite_inline.py).
+        inline: Whether SQLite runs on the loop's own thread, under a virtual clock (see
+            sqlite_inline.py).
     """
-    made = create_async_engine(
+    new_engine = create_async_engine(
         URL.create("sqlite+aiosqlite", database=str(path)),
         async_creator=_connector(path, inline=inline),
         pool_size=pool_size,
         max_overflow=0,
-        pool_use_lifo=True,  # one reader at a time has the same connection: see `revision`
+        pool_use_lifo=True,  # so that a lone reader reuses its connection: see `revision`
         pool_timeout=3600,
-        pool_reset_on_return=None,  # every transaction is committed, or rolled back, as it ends
-        hide_parameters=True,  # an error must not quote the rows that it is about: it is logged
+        pool_reset_on_return=None,  # every transaction ends with a commit or a rollback
+        hide_parameters=True,  # errors are logged, and must not quote rows
     )
     prepare = partial(_prepare, writes=writes, durable=durable)
-    event.listen(made.sync_engine, "connect", prepare)
+    event.listen(new_engine.sync_engine, "connect", prepare)
     if not writes:
-        event.listen(made.sync_engine, "begin", _begin_to_read)
-    return made
+        event.listen(new_engine.sync_engine, "begin", _begin_to_read)
+    return new_engine
 
 
 def _begin_to_read(connection: Connection) -> None:
-    """Begin in one round trip to the driver's thread; SQLAlchemy would take three."""
+    """Begins in one round trip to the driver's thread; SQLAlchemy would need three."""
     adapted: Any = connection.connection.dbapi_connection
     adapted.run_async(lambda driver: driver.execute_fetchall("BEGIN"))
 
 
 async def connect_to_write(writer: AsyncEngine) -> AsyncConnection:
-    """A connection for `transaction`.
+    """Opens a connection for `transaction`.
 
-    SQLAlchemy is told of one transaction that does not end: of itself it begins and ends none.
+    SQLAlchemy begins one transaction on it that lasts as long as the connection, and so neither
+    begins nor ends any later. To SQLite that means nothing: the driver is in autocommit mode.
     """
     connection = await writer.connect()
     await connection.begin()
@@ -82,9 +84,9 @@ async def connect_to_write(writer: AsyncEngine) -> AsyncConnection:
 
 @asynccontextmanager
 async def transaction(connection: AsyncConnection) -> AsyncIterator[None]:
-    """Take the write lock; commit, or roll back if the body raises.
+    """Takes the write lock, and commits at the end, or rolls back if the body raises.
 
-    Through SQLAlchemy this would take twenty times as long: it changes greenlets four times.
+    SQLAlchemy's own transactions cost five times as much: they switch greenlets four times.
     """
     await drivers["sqlite"].fetch(connection, "BEGIN IMMEDIATE", ())
     driver = _driver_of(connection)
@@ -92,16 +94,16 @@ async def transaction(connection: AsyncConnection) -> AsyncIterator[None]:
         yield
         await driver.commit()
     except BaseException:
-        with suppress(sqlite3.Error):  # what has failed first is told
+        with suppress(sqlite3.Error):  # the first error is the one to report
             await driver.rollback()
         raise
 
 
 def _prepare(connection: Any, _record: Any, *, writes: bool, durable: bool) -> None:
-    """Set a new connection up for reading or for writing."""
-    pragmas = ["query_only = ON", "cache_size = -256"]  # KiB; readers are short
+    """Configures a new connection for reading or for writing."""
+    pragmas = ["query_only = ON", "cache_size = -256"]  # in KiB; reads are short
     if writes:
-        # WAL with FULL keeps an acknowledged commit through a power cut. The one writer also
+        # With WAL and FULL an acknowledged commit survives a power cut. Only the writer makes
         # checkpoints: several connections that do can corrupt a WAL before SQLite 3.51.3.
         pragmas = [
             *_PRAGMAS,
@@ -116,12 +118,12 @@ def _prepare(connection: Any, _record: Any, *, writes: bool, durable: bool) -> N
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
     except sqlite3.Error:
-        connection.close()  # SQLAlchemy 2.0 forgets it, and its thread
+        connection.close()  # SQLAlchemy 2.0 would leak the connection and its thread
         raise
 
 
 def _connector(path: Path, *, inline: bool) -> Callable[[], Any]:
-    """Opens a connection to the file at `path`, and makes none where it is gone meanwhile."""
+    """Returns a function that connects to the file at `path`, and never creates it."""
     uri = f"{path.absolute().as_uri()}?mode=rw"
     options: dict[str, Any] = {"uri": True, "timeout": BUSY_TIMEOUT_S, "isolation_level": None}
     if inline:
@@ -130,20 +132,20 @@ def _connector(path: Path, *, inline: bool) -> Callable[[], Any]:
         return lambda: InlineConnection(lambda: sqlite3.connect(uri, **options))
 
     async def connect() -> aiosqlite.Connection:
-        made = aiosqlite.connect(uri, **options)
-        thread = made._thread  # noqa: SLF001 - as SQLAlchemy does
+        connection = aiosqlite.connect(uri, **options)
+        thread = connection._thread  # noqa: SLF001 - as SQLAlchemy does
         thread.daemon = True  # it must not keep the process alive
         try:
-            return await made
+            return await connection
         except sqlite3.Error:
-            thread.join()  # it tells the loop that it ends, which may be closed soon
+            thread.join()  # it still uses the loop as it ends, which may be closed soon
             raise
 
     return connect
 
 
 def _use_wal(cursor: Any) -> None:
-    """Switch to WAL. For this SQLite fails at once where it would wait for the lock otherwise.
+    """Switches to WAL, with retries: SQLite's busy time-out does not apply to this pragma.
 
     Raises:
         sqlite3.OperationalError: Another program has held the lock for too long.
@@ -161,11 +163,11 @@ def _use_wal(cursor: Any) -> None:
 
 
 def create(path: Path) -> None:
-    """Make the file at `path` if there is none, or fail as `translated` tells.
+    """Creates the file at `path` if there is none; raises the errors that `translated` handles.
 
     A file that cannot be opened fails here, because aiosqlite's thread would outlive the loop.
-    What a process that died while it made the file has left half done is undone here, because that
-    makes the file smaller, and so looks like another one to whoever watches it.
+    A hot journal, left by a process that died while it created the file, is rolled back here,
+    because that shrinks the file, which a `FileWatch` would take for another one.
     """
     with closing(sqlite3.connect(path)) as connection:
         if Path(f"{path}-journal").exists():
@@ -173,33 +175,33 @@ def create(path: Path) -> None:
 
 
 def files_beside(path: Path) -> tuple[str, str]:
-    """The files that the connections to a database share; they stay as long as one is open."""
+    """Returns the files that the connections to a database share while any of them is open."""
     return f"{path}-wal", f"{path}-shm"
 
 
 async def revision(connection: AsyncConnection) -> int:
-    """Return a number that changes on this connection when another one has written."""
+    """Returns a number that changes on this connection when another one has written."""
     [(number,)] = await _fetch(connection, "PRAGMA data_version", ())
     assert isinstance(number, int)  # noqa: S101 - as SQLite documents it
     return number
 
 
 async def table_names(connection: AsyncConnection) -> set[str]:
-    """The names of everything that is defined in the database."""
-    found = await connection.exec_driver_sql("SELECT name FROM sqlite_master")
-    return set(found.scalars())
+    """Returns the names of all tables, indexes and other objects in the database."""
+    names = await connection.exec_driver_sql("SELECT name FROM sqlite_master")
+    return set(names.scalars())
 
 
 async def integrity_findings(connection: AsyncConnection) -> list[str]:
-    """What SQLite itself finds wrong with the file."""
-    found = await connection.exec_driver_sql("PRAGMA integrity_check(20)")
-    return [line for line in found.scalars() if line != "ok"]
+    """Returns the errors that SQLite itself finds in the file."""
+    findings = await connection.exec_driver_sql("PRAGMA integrity_check(20)")
+    return [line for line in findings.scalars() if line != "ok"]
 
 
 async def write_copy(connection: AsyncConnection, target: Path) -> None:
-    """Write a consistent copy to `target`, on a connection that may only read.
+    """Writes a consistent copy to `target`, on a read-only connection.
 
-    VACUUM runs neither inside a transaction nor on a connection that may only read.
+    VACUUM can run neither inside a transaction nor with `query_only`.
     """
     await connection.exec_driver_sql("COMMIT")
     await connection.exec_driver_sql("PRAGMA query_only = OFF")
@@ -211,9 +213,9 @@ async def write_copy(connection: AsyncConnection, target: Path) -> None:
 
 
 async def give_back_space(connection: AsyncConnection) -> None:
-    """Make the file as small as what is in it; it takes as much space again meanwhile.
+    """Compacts the file, which needs as much free disk space as its contents.
 
-    VACUUM runs in no transaction, and the file shrinks when the WAL is copied into it.
+    VACUUM cannot run inside a transaction, and the file shrinks at the checkpoint of the WAL.
     """
     await connection.exec_driver_sql("COMMIT")
     try:
@@ -224,12 +226,12 @@ async def give_back_space(connection: AsyncConnection) -> None:
 
 
 def prepare_upgrade(connection: Connection) -> None:
-    """Do not wipe the pages of dropped tables: that takes twice the memory."""
+    """Turns off the wiping of pages of dropped tables, which doubles the memory of a migration."""
     connection.exec_driver_sql("PRAGMA secure_delete = OFF")
 
 
 async def _run(connection: AsyncConnection, text: str, rows: Sequence[tuple[Any, ...]]) -> int:
-    # The cursor holds nothing once it has run: it need not be closed, on a second way there.
+    # The cursor has no results to release: closing it would cost a second round trip.
     cursor = await _driver_of(connection).executemany(text, rows)
     return cursor.rowcount
 
@@ -262,7 +264,7 @@ def _elements(element: Elements, compiler: Any, **options: Any) -> str:
 
 @compiles(ByteLength, "sqlite")
 def _byte_length(element: ByteLength, compiler: Any, **options: Any) -> str:
-    """As `octet_length`, which SQLite has since 3.43."""
+    """Compiles to an equivalent of `octet_length`, which SQLite has since 3.43."""
     (column,) = (compiler.process(part, **options) for part in element.clauses)
     return f"length(CAST({column} AS BLOB))"
 

@@ -1,4 +1,4 @@
-"""What SQLite's errors mean to a user: each in one of ours, with the remedy."""
+"""Translation of SQLite's errors into the program's own, with remedies for the user."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ from runner.store.damage import DamageError
 
 @contextmanager
 def translated(path: Path) -> Iterator[None]:
-    """Turn SQLite's errors, and what was damaged, into ours. One about a value stays as it is.
+    """Translates SQLite's errors and DamageError; errors about a value pass unchanged.
 
-    They are told apart by their codes. Their texts differ between versions and builds.
+    Errors are distinguished by code, as messages differ between versions and builds.
     """
     try:
         yield
     except (DBAPIError, sqlite3.Error, UnicodeDecodeError, DamageError) as error:
-        found = _complaint(_cause(error), path)
-        if found is None:
+        translation = _translation(_cause(error), path)
+        if translation is None:
             raise
-        raise found from error
+        raise translation from error
 
 
 def is_failure(error: BaseException) -> bool:
-    """Whether `translated` has something to tell of it."""
-    return _told_of(_cause(error)) is not None
+    """Whether `translated` translates this error."""
+    return _complaint_of(_cause(error)) is not None
 
 
 def _cause(error: BaseException) -> BaseException | None:
@@ -47,31 +47,32 @@ def _cause(error: BaseException) -> BaseException | None:
 
 
 def cannot_open(path: Path, error: OSError) -> StoreError:
-    """What is told when the operating system refuses the file."""
+    """Returns the error for a file that the operating system refuses to open."""
     what = f"{_NOT_OPENED.what} ({error.strerror})"
     return StoreError(what, where=str(path), remedy=_NOT_OPENED.remedy)
 
 
 @dataclass(frozen=True, slots=True)
 class _Complaint:
-    """What the user is told of an error."""
+    """The type and the texts of a translated error."""
 
     kind: type[StoreError]
     what: str
     remedy: str
 
 
-def _complaint(error: BaseException | None, path: Path) -> StoreError | None:
-    told = _told_of(error)
-    if told is None:
+def _translation(error: BaseException | None, path: Path) -> StoreError | None:
+    complaint = _complaint_of(error)
+    if complaint is None:
         return None
     detail = getattr(error, "sqlite_errorname", None) or type(error).__name__
-    return told.kind(f"{told.what} ({detail}: {error})", where=str(path), remedy=told.remedy)
+    what = f"{complaint.what} ({detail}: {error})"
+    return complaint.kind(what, where=str(path), remedy=complaint.remedy)
 
 
-def _told_of(error: BaseException | None) -> _Complaint | None:
+def _complaint_of(error: BaseException | None) -> _Complaint | None:
     code = getattr(error, "sqlite_errorcode", None)
-    if code is None:  # Python's own: text that it cannot decode; and what is about a value
+    if code is None:  # raised by Python: text that it cannot decode, or an error about a value
         is_damage = isinstance(error, DamageError | UnicodeDecodeError | sqlite3.OperationalError)
         return _DAMAGED if is_damage else None
     return _BY_CODE.get(code) or _BY_CODE.get(code & 0xFF)  # the low byte is the primary code
@@ -117,7 +118,8 @@ _NOT_OPENED = _Complaint(
 )
 _DAMAGED = _Complaint(StoreError, _("the database is damaged"), _RESTORE)
 _NO_DATABASE = _Complaint(StoreError, _("the file is no database"), _ELSEWHERE)
-# "no such column", and columns of other types: the file has tables of these names, and not ours.
+# "no such column", and columns of other types: the file has another program's tables of the same
+# names.
 _NOT_OURS = _Complaint(StoreError, _("this is not a database of this program"), _RESTORE)
 
 _BY_CODE = {

@@ -1,8 +1,9 @@
-"""Statements that are written once in SQLAlchemy's language and run very often.
+"""Precompiled statements, written once in SQLAlchemy's language and run very often.
 
-SQLAlchemy compiles a statement for the database at hand once; after that its text goes straight to
-the driver, with the values of one row or of thousands. So the cost of a turn is the number of its
-statements, not the number of its rows; and a statement costs one round trip to the driver's thread.
+SQLAlchemy compiles a statement once for each kind of database; after that its text goes straight to
+the driver, with the values of one row or of thousands. So the cost of a turn depends on the number
+of its statements, not on the number of its rows. A statement costs one round trip to the driver's
+thread.
 """
 
 from __future__ import annotations
@@ -22,12 +23,12 @@ Values = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Driver:
-    """How statements reach one kind of database.
+    """The driver of one kind of database.
 
     Attributes:
         insert: SQLAlchemy's INSERT with ON CONFLICT.
-        run: Runs a text once for each row of values; returns how many rows it has changed.
-        fetch: Runs a text once, with these values; returns all rows.
+        run: Executes a text once for each row of values; returns the number of changed rows.
+        fetch: Executes a text once with these values; returns all rows.
     """
 
     insert: Callable[[Table], Any]
@@ -36,19 +37,19 @@ class Driver:
 
 
 drivers: dict[str, Driver] = {}
-"""By the name of the database; each database's file enters its own."""
+"""The drivers by the name of SQLAlchemy's dialect; each database's module adds its own."""
 
 
 @dataclass(frozen=True, slots=True)
 class Upsert:
-    """Insert rows; of one whose `keys` are there, set what is `changed`, or leave it as it is."""
+    """An upsert: a row whose `keys` exist gets the new values of `changed`, or is left as it is."""
 
     table: Table
     keys: tuple[str, ...]
     changed: tuple[str, ...] = ()
 
     def built_for(self, dialect: Dialect) -> Executable:
-        """The statement as the database at hand words it."""
+        """Returns the statement in this dialect."""
         insert: Any = drivers[dialect.name].insert(self.table)
         if not self.changed:
             built = insert.on_conflict_do_nothing(index_elements=self.keys)
@@ -61,13 +62,13 @@ class Upsert:
 
 @dataclass(frozen=True, slots=True)
 class _Compiled:
-    """A statement as one kind of database takes it.
+    """A statement compiled for one kind of database.
 
     Attributes:
-        text: What it says.
-        names: Of its parameters, in the order of the text.
-        fixed: The values of those that are part of the statement.
-        row: The type of the rows that it returns.
+        text: The SQL text.
+        names: The names of its parameters, in the order of the text.
+        fixed: The values of the parameters that are part of the statement.
+        row: Converts a tuple of the driver into a named tuple.
     """
 
     text: str
@@ -84,7 +85,7 @@ class Statement:
         self._compiled: dict[str, _Compiled] = {}
 
     async def run(self, connection: AsyncConnection, rows: Sequence[Values]) -> int:
-        """Run it once for each of `rows`, which name its parameters; returns the rows changed."""
+        """Executes it once for each of `rows`, by parameter; returns the number of changed rows."""
         if not rows:
             return 0
         own = self._for(connection.dialect)
@@ -94,12 +95,12 @@ class Statement:
         return await drivers[connection.dialect.name].run(connection, own.text, values)
 
     async def fetch(self, connection: AsyncConnection, **values: Any) -> list[Any]:
-        """Run it once; returns all its rows, with an attribute for each column."""
+        """Executes it once; returns all its rows, with an attribute for each column."""
         own = self._for(connection.dialect)
         bound = {**own.fixed, **values}
         fetch = drivers[connection.dialect.name].fetch
-        found = await fetch(connection, own.text, tuple([bound[n] for n in own.names]))
-        return list(map(own.row, found))
+        rows = await fetch(connection, own.text, tuple([bound[n] for n in own.names]))
+        return list(map(own.row, rows))
 
     def _for(self, dialect: Dialect) -> _Compiled:
         if (known := self._compiled.get(dialect.name)) is None:

@@ -1,4 +1,4 @@
-"""What happened to one job: the calls that it was part of, and what was said to it.
+"""Queries on the history of one job: its calls, replies and result; and on frequent answers.
 
 Functions take a connection inside the caller's short read.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import func, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -14,16 +15,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from runner.core.states import CallState
 from runner.store import job_spans
 from runner.store.damage import known
-from runner.store.tables import calls, invalid_replies, jobs, results
+from runner.store.tables import calls, fingerprints, invalid_replies, jobs, results
 
 
 @dataclass(frozen=True, slots=True)
 class CallRecord:
-    """A call of the ledger, as far as it concerns one job.
+    """A call of the ledger that one job was part of.
 
     Attributes:
-        reply: What the model said to this job, if that was kept.
-        reason: Why that is no valid answer, if it is none.
+        reply: The model's reply to this job; None if it was not stored.
+        reason: Why the reply is invalid, or the job's error; None if it was answered.
     """
 
     id: int
@@ -43,7 +44,12 @@ class CallRecord:
 
 @dataclass(frozen=True, slots=True)
 class JobStory:
-    """A job, its calls from the first to the last, and how it ended; None where it has not."""
+    """A job, its calls from the first to the last, and its result; None where there is none.
+
+    Attributes:
+        asked_in: The batch, or part of one, whose call gave the answer; None for its own batch.
+        asks_the_same: Whether the request of that call equals this job's.
+    """
 
     job_id: int
     state: str
@@ -57,24 +63,26 @@ class JobStory:
     error: str | None = None
     reused: bool = False
     recorded_at: int | None = None
+    asked_in: int | None = None
+    asks_the_same: bool = True
 
 
 async def story_of(connection: AsyncConnection, batch_id: int, job_id: int) -> JobStory | None:
-    """The story of a job; None if there is no such job."""
+    """Returns the history of a job; None if there is no such job."""
     job = (await connection.execute(select(jobs).where(jobs.c.id == job_id))).first()
     if job is None:
         return None
     ended = (await connection.execute(select(results).where(results.c.job_id == job_id))).first()
-    told = await connection.execute(
+    invalid = await connection.execute(
         select(invalid_replies).where(invalid_replies.c.job_id == job_id)
     )
-    replies = {row.call_id: (row.reply, row.reason) for row in told}
-    known = {*replies, *([ended.call_id] if ended and ended.call_id else [])}
-    if ended is not None and ended.call_id is not None and not ended.reused:
-        said = ended.reply if ended.reply is not None else ended.answer
-        replies[ended.call_id] = (said, ended.error)
-    made = await _calls(connection, batch_id, job_id, sorted(known), replies)
-    ending = (
+    replies = {row.call_id: (row.reply, row.reason) for row in invalid}
+    call_ids = {*replies, *([ended.call_id] if ended and ended.call_id else [])}
+    if ended is not None and ended.call_id is not None:
+        reply = ended.reply if ended.reply is not None else ended.answer
+        replies[ended.call_id] = (reply, ended.error)
+    records = await _calls(connection, batch_id, job_id, sorted(call_ids), replies)
+    ending: dict[str, Any] = (
         {}
         if ended is None
         else {
@@ -85,9 +93,34 @@ async def story_of(connection: AsyncConnection, batch_id: int, job_id: int) -> J
             "recorded_at": ended.recorded_at_ms,
         }
     )
+    if ended is not None and ended.reused:
+        ending |= await _origin(connection, batch_id, job_id, ended.call_id)
     return JobStory(
-        job_id, job.state, job.attempts, job.faults, job.due_at_ms, job.duplicate_of, made, **ending
+        job_id,
+        job.state,
+        job.attempts,
+        job.faults,
+        job.due_at_ms,
+        job.duplicate_of,
+        records,
+        **ending,
     )
+
+
+async def _origin(
+    connection: AsyncConnection, batch_id: int, job_id: int, call_id: int | None
+) -> dict[str, Any]:
+    """Returns the fields of a story about a reused answer of another batch's call, if it is one."""
+    query = select(calls.c.batch_id, calls.c.jobs_asked).where(calls.c.id == call_id)
+    call = (await connection.execute(query)).first()
+    if call is None or call.batch_id in (None, batch_id):
+        return {}
+    own = select(fingerprints.c.fingerprint).where(fingerprints.c.job_id == job_id)
+    same = await connection.scalars(
+        select(fingerprints.c.job_id).where(fingerprints.c.fingerprint == own.scalar_subquery())
+    )
+    asks_the_same = any(job_spans.include(call.jobs_asked, job) for job in same)
+    return {"asked_in": call.batch_id, "asks_the_same": asks_the_same}
 
 
 async def _calls(
@@ -97,9 +130,9 @@ async def _calls(
     others: Sequence[int],
     replies: dict[int, tuple[str | None, str | None]],
 ) -> tuple[CallRecord, ...]:
-    """The calls of a batch that this job was part of, and the `others`, which are known."""
+    """Returns the calls of a batch that this job was part of, and those with the ids `others`."""
     asked, own = calls.c.jobs_asked, calls.c.batch_id == batch_id
-    # The conditions stand in the statements as the partial indexes spell them.
+    # As literals: SQLite uses a partial index only if the query repeats its condition.
     alone = calls.c.rows_asked == literal_column("1")
     packed = calls.c.rows_asked > literal_column("1")
     query = select(calls.c.id).where(own, alone, asked == str(job_id))
@@ -138,7 +171,7 @@ async def common_answers(
     most: int,
     longest: int = LONGEST_LABEL,
 ) -> list[tuple[str, int]]:
-    """The answers that most of these jobs have, and how many have each; not longer ones."""
+    """Returns the most frequent answers of these jobs, up to `longest` characters, with counts."""
     own = results.c.job_id.between(first_job, last_job)
     short = func.length(results.c.answer) <= longest
     number = func.count().label("number")

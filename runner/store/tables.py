@@ -1,14 +1,15 @@
-"""The tables, their impossible rows and their indexes; no queries.
+"""The tables, with their checks and indexes; no queries.
 
 Moments are integer milliseconds since the epoch, UTC (`_ms`), in 64 bits. A batch's jobs have the
 consecutive ids ``first_job .. first_job + rows - 1``, in the order of the input: so the order of
 an export, the range of a claim and the place to resume loading need no column of their own.
 
-A batch may have parts: batches of their own that ask the same rows once more, for a vote, or some
-of them, for a check. A part stores no rows: its n-th job is about row
+A batch may have parts: batches of their own that ask the same rows once more for a vote, or some
+of them for a check. A part stores no rows: its n-th job belongs to row
 ``first_row + n * row_step`` of the batch that it is part of.
 
-What every call changes (`jobs`, `batch_counts`, `windows`) is small; texts are stored apart.
+The tables that every call changes (`jobs`, `batch_counts`, `windows`) have short rows; texts are
+stored in other tables.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ batches = Table(
     Column("priority", Integer, nullable=False, server_default="0"),  # lower goes first
     Column("models_json", Text, nullable=False),  # the preferred one first
     Column("rotate", Text, nullable=False, server_default="prefer"),
-    Column("max_calls", Int64),  # how many calls the user allows it; NULL: any number
+    Column("max_calls", Int64),  # the user's limit on its calls; NULL: any number
     Column("job_json", Text, nullable=False),  # the job file, as it was submitted
     Column("input", Text, nullable=False),  # the path the rows came from
     Column("columns_json", Text, nullable=False),  # the input's columns, in order
@@ -58,17 +59,17 @@ batches = Table(
     Column("first_row", Int64, nullable=False),  # of its first job
     Column("row_step", Int64, nullable=False, server_default="1"),  # rows from job to job
     Column("max_rows_per_call", Integer, nullable=False, server_default="1"),
-    Column("max_bytes_per_call", Int64),  # of the rows in one call; NULL: any number
+    Column("max_bytes_per_call", Int64),  # total size of its rows; NULL: any size
     Column("reuse_answers", Integer, nullable=False, server_default="0"),  # of other batches
     Column("rows", Int64, nullable=False),
     Column("created_at_ms", Int64, nullable=False),
     Column("job_path", Text, nullable=False, server_default=""),  # of the job file, if it has one
     Column("selection", Text, nullable=False, server_default=""),  # of the input's rows; "": all
-    Column("output", Text),  # the file that its results are written to; NULL: none is named
+    Column("output", Text),  # the file for its results; NULL: none
     Column("error_output", Text),  # that of the requests that failed
     Column("is_trial", Integer, nullable=False, server_default="0"),
-    Column("replaced_by", Int64),  # the batch that asks the same in a newer way
-    Column("deleted_at_ms", Int64),  # its ids are not given again, since the ledger names them
+    Column("replaced_by", Int64),  # the batch of a newer version of the job file
+    Column("deleted_at_ms", Int64),  # the row stays, so that ids in the ledger are not reused
     UniqueConstraint("digest"),
     one_of("state", BatchState),
     one_of("rotate", Rotate),
@@ -77,7 +78,7 @@ batches = Table(
     partial_index("batches_parts", "part_of", where="part_of IS NOT NULL"),
 )
 
-# What every call changes of its batch; so the texts above are not rewritten with it.
+# The counts that every call changes, apart from the texts above, which are not rewritten with them.
 batch_counts = Table(
     "batch_counts",
     metadata,
@@ -90,10 +91,10 @@ batch_counts = Table(
     count_column("failed"),
     count_column("pending"),
     count_column("duplicate"),
-    count_column("reused"),  # of those succeeded: without a call
+    count_column("reused"),  # those that succeeded without a call
     count_column("calls_made"),
     count_column("calls_rejected"),  # since its last answer
-    count_column("reviews_made"),  # by people, those that were taken back included
+    count_column("reviews_made"),  # by people, with those that were taken back
     not_negative(
         "ready",
         "waiting",
@@ -120,12 +121,12 @@ jobs = Table(
     Column("state", Text, nullable=False),
     Column("attempts", Integer, nullable=False, server_default="0"),  # calls it was part of
     Column("crashes", Integer, nullable=False, server_default="0"),  # of runners that had it
-    Column("faults", Integer, nullable=False, server_default="0"),  # passing faults met
+    Column("faults", Integer, nullable=False, server_default="0"),  # transient faults
     Column("invalid_replies", Integer, nullable=False, server_default="0"),  # to it alone
     Column("splits", Integer, nullable=False, server_default="0"),  # of the pack it was in
     Column("due_at_ms", Int64),  # when a waiting job is ready again
     Column("runner_id", Int64),  # the epoch that has claimed it
-    Column("duplicate_of", Int64),  # the job of the same batch that asks the same
+    Column("duplicate_of", Int64),  # the job of the same batch with the same request
     one_of("state", JobState),
     not_negative("attempts", "crashes", "faults", "invalid_replies", "splits"),
     CheckConstraint("(state = 'waiting') = (due_at_ms IS NOT NULL)", name="due_while_waiting"),
@@ -149,7 +150,7 @@ fingerprints = Table(
     "fingerprints",
     metadata,
     Column("job_id", Int64, primary_key=True),
-    Column("fingerprint", LargeBinary, nullable=False),  # of what the job asks, and of whom
+    Column("fingerprint", LargeBinary, nullable=False),  # of the job's request and its models
     Index("fingerprints_fingerprint", "fingerprint"),
 )
 
@@ -159,8 +160,8 @@ invalid_replies = Table(
     Column("job_id", Int64, primary_key=True),
     Column("number", Integer, primary_key=True),  # from 1
     Column("call_id", Int64, nullable=False),
-    Column("reply", Text, nullable=False),  # what the model said to this job alone
-    Column("reason", Text, nullable=False),  # why it is no valid answer
+    Column("reply", Text, nullable=False),  # the model's reply to this job alone
+    Column("reason", Text, nullable=False),  # why it is invalid
 )
 
 image_tasks = Table(
@@ -170,10 +171,10 @@ image_tasks = Table(
     Column("batch_id", Int64, nullable=False),
     Column("call_id", Int64, nullable=False),  # the one that was paid
     Column("account", Text, nullable=False),
-    Column("task_id", Text, nullable=False),  # the provider's name for it
+    Column("task_id", Text, nullable=False),  # the provider's id of it
     Column("started_at_ms", Int64, nullable=False),
     Column("due_at_ms", Int64, nullable=False),  # when to poll it
-    Column("runner_id", Int64),  # the epoch that polls it now; NULL: nobody does
+    Column("runner_id", Int64),  # the epoch that has leased it for a poll; NULL: none
     Index("image_tasks_due_at_ms", "due_at_ms"),
     partial_index("image_tasks_leased", "runner_id", where="runner_id IS NOT NULL"),
 )
@@ -181,17 +182,17 @@ image_tasks = Table(
 results = Table(
     "results",
     metadata,
-    Column("job_id", Int64, primary_key=True),  # hence one result a job, ever
+    Column("job_id", Int64, primary_key=True),  # so a job has at most one result
     Column("call_id", Int64),  # the call that brought it; NULL if the job's runners died
     Column("reused", Integer, nullable=False, server_default="0"),  # of another job's call
     Column("answer", Text),  # NULL for a failure
-    Column("reply", Text),  # what the model said, where it differs from the answer
+    Column("reply", Text),  # the model's reply, where it differs from the answer
     Column("error", Text),
     Column("recorded_at_ms", Int64, nullable=False),
     CheckConstraint("(answer IS NULL) = (error IS NOT NULL)", name="answer_or_error"),
 )
 
-# What people have answered; of those that stand, the last one of a job counts.
+# Answers of people; the last one of a job that was not taken back counts.
 reviews = Table(
     "reviews",
     metadata,
@@ -200,7 +201,7 @@ reviews = Table(
     Column("answer", Text, nullable=False),
     Column("reviewer", Text, nullable=False),
     Column("reviewed_at_ms", Int64, nullable=False),
-    Column("taken_back_at_ms", Int64),  # NULL: it stands
+    Column("taken_back_at_ms", Int64),  # NULL: it was not taken back
     Index("reviews_job_id_id", "job_id", "id"),
 )
 
@@ -208,7 +209,7 @@ calls = Table(
     "calls",
     metadata,
     Column("id", Int64, primary_key=True),
-    Column("batch_id", Int64),  # NULL: it was made for no batch
+    Column("batch_id", Int64),  # NULL: for no batch
     Column("rows_asked", Integer, nullable=False, server_default="1"),
     Column("jobs_asked", Text, nullable=False, server_default=""),  # "17", or "17-36,40"
     Column("runner_id", Int64, nullable=False),
@@ -225,13 +226,13 @@ calls = Table(
     Column("completion_tokens", Int64),
     Column("reserved_at_ms", Int64, nullable=False),
     Column("settled_at_ms", Int64),
-    Column("client", Text),  # whose request or batch it was; NULL: of no client of the server
+    Column("client", Text),  # the client of the server that it was made for; NULL: none
     one_of("state", CallState),
     CheckConstraint("(state = 'reserved') = (settled_at_ms IS NULL)", name="settled_once"),
     CheckConstraint("settled_at_ms >= reserved_at_ms", name="settled_after_reserved"),
     Index("calls_period_key", "period_key"),
     partial_index("calls_reserved", "runner_id", where="state = 'reserved'"),
-    # What a row was asked in: a call of its own, or packs, of which there are fewer.
+    # The calls of a row: single ones are found by its job, packs are scanned, as they are fewer.
     partial_index("calls_single", "batch_id", "jobs_asked", where="rows_asked = 1"),
     partial_index("calls_packed", "batch_id", "jobs_asked", where="rows_asked > 1"),
     partial_index("calls_clients", "client", "reserved_at_ms", where="client IS NOT NULL"),
@@ -284,7 +285,47 @@ windows = Table(
     partial_index("windows_reserved", "account", where="reserved > 0"),
 )
 
-# What the balance endpoint said, a row for each change: grants are inferred from them.
+# The blocks of consecutive ended calls whose sums are stored (call_totals.py), so that a report
+# need not read every call. A block is added up again if one of its calls changes.
+call_blocks = Table(
+    "call_blocks",
+    metadata,
+    Column("block", Int64, primary_key=True),
+    Column("basis", Text, nullable=False),  # the time zones and quotas of credits of its sums
+)
+
+# Sums over the calls of a block, by hour of the account's calendar, with the fields of Figures.
+call_totals = Table(
+    "call_totals",
+    metadata,
+    Column("day", Text, primary_key=True),  # YYYY-MM-DD
+    Column("hour", Integer, primary_key=True),
+    Column("block", Int64, primary_key=True),
+    Column("number", Integer, primary_key=True),  # number of the cell in the block
+    Column("period_key", Text, nullable=False),
+    Column("account", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("batch_id", Int64),
+    Column("client", Text, nullable=False),
+    Column("calls", Int64, nullable=False),
+    Column("answered", Int64, nullable=False),
+    Column("wasted", Int64, nullable=False),
+    Column("failed", Int64, nullable=False),
+    Column("throttled", Int64, nullable=False),
+    Column("refused", Int64, nullable=False),
+    Column("in_flight", Int64, nullable=False),
+    Column("unseen", Int64, nullable=False),
+    Column("charged", Int64, nullable=False),
+    Column("rows", Int64, nullable=False),
+    Column("prompt_tokens", Int64, nullable=False),
+    Column("completion_tokens", Int64, nullable=False),
+    Column("uncounted", Int64, nullable=False),
+    Column("credits", Int64, nullable=False),
+    Column("latency_ms", Int64, nullable=False),
+    Index("call_totals_block", "block"),
+)
+
+# Samples of the balance endpoint, one row for each change, from which grants are inferred.
 balances = Table(
     "balances",
     metadata,
@@ -299,6 +340,16 @@ balances = Table(
     CheckConstraint("at_ms <= until_ms", name="seen_in_order"),
 )
 
+# Types of `response_format` that models have refused; the answer is asked for in words there.
+refused_formats = Table(
+    "refused_formats",
+    metadata,
+    Column("account", Text, primary_key=True),
+    Column("model", Text, primary_key=True),
+    Column("type", Text, primary_key=True),  # json_object, json_schema
+    Column("refused_at_ms", Int64, nullable=False),  # the last time
+)
+
 runners = Table(
     "runners",
     metadata,
@@ -306,17 +357,17 @@ runners = Table(
     Column("pid", Int64, nullable=False),
     Column("host", Text, nullable=False),
     Column("started_at_ms", Int64, nullable=False),
-    Column("ended_at_ms", Int64),  # NULL: running, or dead; its lock file tells
+    Column("ended_at_ms", Int64),  # NULL: running or dead, as its lock file shows
     partial_index("runners_unended", "id", where="ended_at_ms IS NULL"),
 )
 
-# Settlements that could not be stored as they were: kept whole, for a person to look at.
+# Settlements that could not be stored, kept whole for inspection.
 set_aside = Table(
     "set_aside",
     metadata,
     Column("call_id", Int64, primary_key=True),
     Column("batch_id", Int64),
     Column("error", Text, nullable=False),  # why it could not be stored
-    Column("settlement_json", Text, nullable=False),  # with the reply of each job
+    Column("settlement_json", Text, nullable=False),  # with the reply to each job
     Column("at_ms", Int64, nullable=False),
 )

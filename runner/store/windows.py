@@ -1,7 +1,6 @@
-"""The windows of quotas, as rows: read at one moment, and written when they have changed.
+"""Queries on the windows of quotas.
 
-What they mean, and what a call does to them, the core decides. Functions take a connection inside
-the caller's transaction.
+The core decides how windows change. Functions take a connection inside the caller's transaction.
 """
 
 from __future__ import annotations
@@ -42,8 +41,8 @@ _SUPERSEDE = Statement(
 )
 _CHANGED = tuple(c.name for c in windows.c if c.name not in (*_KEYS, "is_latest"))
 _SAVE = Statement(Upsert(windows, _KEYS, _CHANGED))
-# What nearly every call changes. An upsert of all columns takes twice as long, since SQLite checks
-# each of them, once for the insert and once for the update.
+# The columns that nearly every call changes. An upsert of all columns takes twice as long, since
+# SQLite checks each of them, once for the insert and once for the update.
 _COUNTS = (
     "limit",
     "limit_learned_at_ms",
@@ -62,34 +61,34 @@ _COUNT = Statement(
 )
 _COUNTED = {name.removesuffix("_ms").removesuffix("_json") for name in (*_COUNTS, "expiries")}
 _beside_counts = attrgetter(*(f.name for f in fields(Window) if f.name not in _COUNTED))
-# One that was superseded becomes the latest again where a wrong clock had opened the next.
+# A superseded window becomes the latest again if a wrong clock had opened the next one.
 _OPEN = Statement(Upsert(windows, _KEYS, (*_CHANGED, "is_latest")))
 
 
 def key_of(window: Window) -> WindowKey:
-    """Return the primary key of a window."""
+    """Returns the primary key of a window."""
     return window.account, window.model, window.quota, window.period_key
 
 
 async def latest_windows(connection: AsyncConnection, accounts: Sequence[str]) -> dict[Key, Window]:
-    """The newest window of every quota of these accounts and of the models on them."""
-    found = map(_window, await _OF_ACCOUNTS.fetch(connection, accounts=listed(list(accounts))))
-    return {(window.account, window.model, window.quota): window for window in found}
+    """Returns the newest window of every quota of these accounts and of the models on them."""
+    latest = map(_window, await _OF_ACCOUNTS.fetch(connection, accounts=listed(list(accounts))))
+    return {(window.account, window.model, window.quota): window for window in latest}
 
 
 async def reserved_windows(connection: AsyncConnection) -> dict[WindowKey, Window]:
-    """The windows in which calls under way have reserved something, whoever makes them."""
+    """Returns the windows with reservations of calls in flight, of any runner."""
     return {key_of(window): window for window in map(_window, await _RESERVED.fetch(connection))}
 
 
 async def save_windows(connection: AsyncConnection, changed: Iterable[Window]) -> None:
-    """Store windows, new or known; a new one becomes the latest of its quota."""
+    """Stores windows; a new one becomes the latest of its quota."""
     rows = [_values(window) for window in changed]
     await _SAVE.run(connection, rows)
 
 
 async def open_windows(connection: AsyncConnection, opened: Iterable[Window]) -> None:
-    """Store windows as the latest of their quotas; those before them are superseded."""
+    """Stores windows as the latest of their quotas, superseding the previous ones."""
     rows = [_values(window) for window in opened]
     await _SUPERSEDE.run(connection, [{f"its_{key}": row[key] for key in _KEYS} for row in rows])
     await _OPEN.run(connection, rows)
@@ -101,9 +100,9 @@ async def store(
     changed: Sequence[Window],
     opened: Sequence[Window],
 ) -> None:
-    """Store `changed` and `opened`, where the latest ones are `stored` so far.
+    """Stores `changed` and `opened`; `stored` are the latest windows so far.
 
-    Of those opened, what is not among them becomes the latest.
+    An opened window that is not among these becomes the latest of its quota.
     """
     before = {key_of(window): window for window in stored}
     final = {key_of(window): window for window in (*changed, *opened)}

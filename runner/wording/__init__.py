@@ -1,1 +1,1 @@
-"""What people are told, as text: numbers, moments, waits and their causes; no layout."""
+"""Texts for people, without layout: numbers, times, wait reasons and other sentences."""

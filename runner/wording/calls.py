@@ -1,4 +1,4 @@
-"""What became of a call, and where the job of a row stands, in a few words."""
+"""The states of calls and jobs in words."""
 
 from __future__ import annotations
 

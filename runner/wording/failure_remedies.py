@@ -1,12 +1,13 @@
-"""What to do about rows that have failed, by what their failures say."""
+"""Remedies for failed rows, matched against their error messages."""
 
 from __future__ import annotations
 
 import re
 
+from runner import invocation
 from runner.language import _
 
-# What failures say, and what to do about it; the first that fits is told.
+# Patterns of failure messages with their remedies; the first match is used.
 FILTERED = _(
     "the provider's filter of contents refuses these rows: another model may not, or leave them "
     "out with --where"
@@ -17,6 +18,7 @@ UNCLEAR = _(
     "synonyms, range, schema)"
 )
 EMPTY = _("more max_tokens, thinking turned off in [parameters], or another model")
+SET_ASIDE = "it is set aside"
 REMEDIES = (
     (r"broke off|finish_reason", _("raise max_tokens in [parameters]")),
     (r"filter|inspection|moderat|inappropriate|sensitive", FILTERED),
@@ -30,5 +32,8 @@ REMEDIES = (
 
 
 def remedy_for(error: str) -> str | None:
-    """What to do about a failure, if anything is known."""
+    """Return the remedy for an error message; None if none is known."""
+    if SET_ASIDE in error:
+        command = invocation.command("db", "set-aside")
+        return _("see what could not be stored: {command}").format(command=command)
     return next((r for pattern, r in REMEDIES if re.search(pattern, error, re.IGNORECASE)), None)

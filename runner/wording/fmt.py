@@ -1,4 +1,4 @@
-"""Numbers, durations and moments as text."""
+"""Formats numbers, durations and times as text."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ MINUTE_MS = 60 * SECOND_MS
 HOUR_MS = 60 * MINUTE_MS
 DAY_MS = 24 * HOUR_MS
 COMMA, SEMICOLON = _(", "), _("; ")
-"""Between the parts of a sentence."""
-# Below this, seconds matter to a person.
+"""The separators between clauses."""
+# Shorter durations are shown with seconds.
 SHORT_MS = 10 * MINUTE_MS
 WEEKDAYS = (_("Mon"), _("Tue"), _("Wed"), _("Thu"), _("Fri"), _("Sat"), _("Sun"))
 MONTHS = (
@@ -27,62 +27,62 @@ MONTHS = (
 
 
 def number(value: float) -> str:
-    """``8,400``."""
+    """Return ``8,400``."""
     return f"{value:,}"
 
 
 def out_of(part: int, whole: int) -> str:
-    """``4,000 of 8,400``."""
+    """Return ``4,000 of 8,400``."""
     return _("{part:,} of {whole:,}").format(part=part, whole=whole)
 
 
 def count(value: int, noun: str, plural: str | None = None) -> str:
-    """``1 row``, ``2 rows``."""
+    """Return ``1 row`` or ``2 rows``."""
     several = plural or noun + "s"
     one, more = "{number} " + noun, "{number} " + several
     return ngettext(one, more, value).format(number=f"{value:,}")
 
 
 def beside(text: str, more: str) -> str:
-    """``text (more)``."""
+    """Return ``text (more)``."""
     return _("{text} ({more})").format(text=text, more=more)
 
 
 def listed(words: Sequence[str]) -> str:
-    """``a``, ``a and b``, ``a, b and c``."""
+    """Return ``a``, ``a and b`` or ``a, b and c``; empty without words."""
     return _(" and ").join(filter(None, (", ".join(words[:-1]), words[-1]))) if words else ""
 
 
 def place(path: Path) -> str:
-    """A file by the shortest name that it has where one stands."""
+    """Return a path relative to the working directory if it is inside, else the path itself."""
     here = Path.cwd()
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
 
 def model_names(names: Sequence[str]) -> str:
-    """``Qwen/Qwen3-8B``, or ``Qwen/Qwen3-8B or another of 3``."""
+    """Return ``Qwen/Qwen3-8B`` or ``Qwen/Qwen3-8B or another of 3``."""
     if len(names) == 1:
         return names[0]
     return _("{name} or another of {number}").format(name=names[0], number=len(names))
 
 
 def amount(value: int, unit: Unit) -> str:
-    """An amount of a unit; credits are shown whole, and kept in thousandths."""
+    """Return an amount of a unit; credits are stored in thousandths and shown in credits."""
     return f"{value / CREDIT:,g}" if unit is Unit.CREDITS else number(value)
 
 
 def one_of(unit: Unit) -> int:
-    """The amount of one call, one token or one credit."""
+    """Return the amount of one call, one token or one credit."""
     return CREDIT if unit is Unit.CREDITS else 1
 
 
 def percent(part: int, whole: int) -> str:
-    """``47 %``, rounded down: only what is complete is 100 %."""
+    """Return ``47 %``, rounded down so that only a complete whole is 100 %."""
     return f"{100 * part // whole if whole else 100} %"
 
 
 def size(number: int) -> str:
-    """``312 bytes``, ``4.2 MB``: decimal units, as disks have them."""
+    """Return ``312 bytes`` or ``4.2 MB``, in decimal units."""
     if number < 1_000:  # noqa: PLR2004
         return _("{number} bytes").format(number=number)
     for unit, factor in (("GB", 1_000_000_000), ("MB", 1_000_000), ("kB", 1_000)):
@@ -92,7 +92,7 @@ def size(number: int) -> str:
 
 
 def age(ms: int) -> str:
-    """``just now``, ``5 min ago``, ``3 h ago``, ``12 d ago``."""
+    """Return ``just now``, ``5 min ago``, ``3 h ago`` or ``12 d ago``."""
     if ms >= DAY_MS:
         return _("{number} d ago").format(number=ms // DAY_MS)
     if ms >= HOUR_MS:
@@ -103,7 +103,7 @@ def age(ms: int) -> str:
 
 
 def duration(ms: int) -> str:
-    """``4 d 0 h 2 min``, ``7 h 12 min``, ``3 min 5 s``, ``43 s``."""
+    """Return ``4 d 0 h 2 min``, ``7 h 12 min``, ``3 min 5 s`` or ``43 s``."""
     if ms < MINUTE_MS:
         return _("{seconds} s").format(seconds=max(0, ms) // SECOND_MS)
     minutes, seconds = ms // MINUTE_MS % 60, ms // SECOND_MS % 60
@@ -119,7 +119,7 @@ def duration(ms: int) -> str:
 
 
 def round_duration(ms: int) -> str:
-    """``1 min``, ``24 h``, ``90 s``: a whole number of the largest unit that divides it."""
+    """Return a duration in its largest integral unit: ``1 min``, ``24 h`` or ``90 s``."""
     if ms % HOUR_MS == 0:
         return _("{hours} h").format(hours=ms // HOUR_MS)
     if ms % MINUTE_MS == 0:
@@ -130,7 +130,7 @@ def round_duration(ms: int) -> str:
 
 
 def time_left(ms: int) -> str:
-    """``in 7 h 12 min``, rounded up to what `duration` shows; ``now`` when it is past."""
+    """Return ``in 7 h 12 min``, rounded up to the precision of `duration`; ``now`` if past."""
     if ms <= 0:
         return _("now")
     unit = SECOND_MS if ms < SHORT_MS else MINUTE_MS
@@ -138,12 +138,12 @@ def time_left(ms: int) -> str:
 
 
 def when(ms: int, now: int, zone: tzinfo | None = None) -> str:
-    """``16:00``, ``00:00 tomorrow`` or ``Thu 27 Nov 09:40``, as seen from `now`."""
+    """Return ``16:00``, ``00:00 tomorrow`` or ``Thu 27 Nov 09:40``, as seen from `now`."""
     return _when(ms, now, zone, "%H:%M:%S" if 0 <= ms - now < SHORT_MS else "%H:%M")
 
 
 def minute(ms: int, now: int, zone: tzinfo | None = None) -> str:
-    """As `when`, but always to the minute, rounded up."""
+    """Return the same as `when`, but always to the minute, rounded up."""
     return _when(-(-ms // MINUTE_MS) * MINUTE_MS, now, zone, "%H:%M")
 
 
@@ -159,49 +159,49 @@ def _when(ms: int, now: int, zone: tzinfo | None, form: str) -> str:
 
 
 def dated(then: datetime, clock: str, *, year: bool) -> str:
-    """``Thu 27 Nov 09:40``, or ``Thu 27 Nov 2026 09:40`` with the year."""
-    told = _("{weekday} {day} {month} {clock}")
+    """Return ``Thu 27 Nov 09:40``, or ``Thu 27 Nov 2026 09:40`` with the year."""
+    template = _("{weekday} {day} {month} {clock}")
     if year:
-        told = _("{weekday} {day} {month} {year} {clock}")
+        template = _("{weekday} {day} {month} {year} {clock}")
     weekday, month = WEEKDAYS[then.weekday()], MONTHS[then.month - 1]
-    return told.format(weekday=weekday, day=then.day, month=month, year=then.year, clock=clock)
+    return template.format(weekday=weekday, day=then.day, month=month, year=then.year, clock=clock)
 
 
 def until(ms: int, now: int, zone: tzinfo | None = None, provider_zone: str | None = None) -> str:
-    """``00:00 tomorrow (in 7 h 12 min)``, or ``16:00 (in 7 h 12 min; 00:00 in Asia/Shanghai)``."""
+    """Return ``16:00 (in 7 h 12 min)``, with ``; 00:00 in Asia/Shanghai`` if that zone differs."""
     theirs = ""
     if provider_zone is not None:
         there, here = moment(ms, ZoneInfo(provider_zone)), moment(ms, zone)
         if there.utcoffset() != here.utcoffset():
             theirs = _("; {there:%H:%M} in {zone}").format(there=there, zone=provider_zone)
-    told = _("{when} ({time_left}{theirs})")
-    return told.format(when=when(ms, now, zone), time_left=time_left(ms - now), theirs=theirs)
+    template = _("{when} ({time_left}{theirs})")
+    return template.format(when=when(ms, now, zone), time_left=time_left(ms - now), theirs=theirs)
 
 
 def day(name: str) -> str:
-    """``Tue 24 Nov`` for ``2026-11-24``."""
-    found = date.fromisoformat(name)
-    weekday, month = WEEKDAYS[found.weekday()], MONTHS[found.month - 1]
-    return _("{weekday} {day:2} {month}").format(weekday=weekday, day=found.day, month=month)
+    """Return ``Tue 24 Nov`` for ``2026-11-24``."""
+    parsed = date.fromisoformat(name)
+    weekday, month = WEEKDAYS[parsed.weekday()], MONTHS[parsed.month - 1]
+    return _("{weekday} {day:2} {month}").format(weekday=weekday, day=parsed.day, month=month)
 
 
 def iso(ms: int) -> str:
-    """A moment for a machine: ISO 8601 with the offset of this machine's zone."""
+    """Return a time in ISO 8601, with the UTC offset of the machine's zone."""
     return moment(ms).isoformat(timespec="milliseconds")
 
 
 def shortened(text: str, most: int) -> str:
-    """`text` on one line, at most `most` characters long."""
+    """Return `text` on one line, cut to at most `most` characters."""
     line = " ".join(text.split())
     return line if len(line) <= most else line[: most - 1].rstrip() + "…"
 
 
 def speed(rows_a_minute: float | None, rows_a_call: float | None) -> str:
-    """``42 rows a minute, 18.5 rows a call``; empty where it is not known."""
-    told = []
+    """Return ``42 rows a minute, 18.5 rows a call``; empty if unknown."""
+    parts = []
     if rows_a_minute:
         shown = f"{rows_a_minute:,.0f}" if rows_a_minute >= 10 else f"{rows_a_minute:.1f}"  # noqa: PLR2004
-        told.append(_("{shown} rows a minute").format(shown=shown))
-    if rows_a_call and rows_a_call > 1.05:  # noqa: PLR2004 - else it says nothing
-        told.append(_("{rows_a_call:.1f} rows a call").format(rows_a_call=rows_a_call))
-    return COMMA.join(told)
+        parts.append(_("{shown} rows a minute").format(shown=shown))
+    if rows_a_call and rows_a_call > 1.05:  # noqa: PLR2004 - about 1 is not informative
+        parts.append(_("{rows_a_call:.1f} rows a call").format(rows_a_call=rows_a_call))
+    return COMMA.join(parts)

@@ -1,4 +1,4 @@
-"""What a batch that was just queued has to do with earlier ones, in a line or two."""
+"""How a newly queued batch relates to earlier ones, in one or two lines."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from runner.language import _, ngettext
 from runner.wording import fmt
 
 
-def told(found: Submitted) -> list[str]:
-    """``resembles batch 1: 10 rows more; 60 answers are kept, 10 calls to make``."""
-    if found.retried:
+def told(submitted: Submitted) -> list[str]:
+    """Return ``resembles batch 1: 10 rows more; 60 answers are kept, 10 calls to make``."""
+    if submitted.retried:
         return [
             _("{rows} of batch {id} queued again").format(
-                rows=fmt.count(found.retried, "failed row"), id=found.batch.id
+                rows=fmt.count(submitted.retried, "failed row"), id=submitted.batch.id
             )
         ]
-    calls = fmt.count(found.forecast.calls, "call")
-    if found.replaces is not None:
-        old = found.replaces.batch
-        kept_ = _kept(found.replaces.kept)
+    calls = fmt.count(submitted.forecast.calls, "call")
+    if submitted.replaces is not None:
+        earlier = submitted.replaces.batch
+        kept_ = _kept(submitted.replaces.kept)
         line = _("resembles batch {id}: {difference}; {kept}, {calls} to make").format(
-            id=old.id, difference=_difference(found.replaces), kept=kept_, calls=calls
+            id=earlier.id, difference=_difference(submitted.replaces), kept=kept_, calls=calls
         )
-        left = fmt.count(old.left, "row")
+        left = fmt.count(earlier.left, "row")
         aside = (
-            _("what was left of batch {id} ({left}) is set aside").format(id=old.id, left=left)
-            if old.left
+            _("what was left of batch {id} ({left}) is set aside").format(id=earlier.id, left=left)
+            if earlier.left
             else ""
         )
         return [line, *([aside] if aside else [])]
-    if found.created and found.batch.counts.succeeded:
-        kept_ = fmt.count(found.batch.counts.succeeded, "row")
+    if submitted.created and submitted.batch.counts.succeeded:
+        kept_ = fmt.count(submitted.batch.counts.succeeded, "row")
         return [
             _("{kept} were answered before, in other batches; {calls} to make").format(
                 kept=kept_, calls=calls
@@ -43,29 +43,29 @@ def told(found: Submitted) -> list[str]:
     return []
 
 
-def _difference(found: Resemblance) -> str:
-    rows = found.rows_more
+def _difference(resemblance: Resemblance) -> str:
+    rows = resemblance.rows_more
     more = ""
     if rows:
-        told = _("{rows} more") if rows > 0 else _("{rows} fewer")
-        more = told.format(rows=fmt.count(abs(rows), "row"))
-    if found.changes:
-        one = len(found.changes) == 1 and found.changes[0] in lineage.SINGULAR
-        told = _("{changes} has changed") if one else _("{changes} have changed")
-        changed = told.format(changes=fmt.listed(found.changes))
+        template = _("{rows} more") if rows > 0 else _("{rows} fewer")
+        more = template.format(rows=fmt.count(abs(rows), "row"))
+    if resemblance.changes:
+        is_singular = len(resemblance.changes) == 1 and resemblance.changes[0] in lineage.SINGULAR
+        template = _("{changes} has changed") if is_singular else _("{changes} have changed")
+        changed = template.format(changes=fmt.listed(resemblance.changes))
         return fmt.COMMA.join(filter(None, (more, changed)))
-    return more or (_("all is asked afresh") if found.fresh else _("other rows"))
+    return more or (_("all is asked afresh") if resemblance.fresh else _("other rows"))
 
 
 def _kept(number: int) -> str:
     if not number:
         return _("no answer is kept")
-    told = ngettext("{number} answer is kept", "{number} answers are kept", number)
-    return told.format(number=fmt.number(number))
+    template = ngettext("{number} answer is kept", "{number} answers are kept", number)
+    return template.format(number=fmt.number(number))
 
 
 def kept(path: Path, place: Path | None) -> list[str]:
-    """That an output file with more answers is kept."""
+    """Return the sentence that an output file with more answers is kept under another name."""
     if place is None:
         return []
     return [

@@ -1,4 +1,4 @@
-"""What a batch takes before it runs: each fact with its name."""
+"""A plan as pairs of a name and a fact."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ if TYPE_CHECKING:
     from runner.app.suggestions import Suggestion
 
 
-def plan(found: Plan, now: int) -> list[tuple[str, str]]:
-    """What a plan has found."""
+def plan(plan: Plan, now: int) -> list[tuple[str, str]]:
+    """Return the facts of a plan."""
     costs = cost(
-        found.rows,
-        found.forecast,
+        plan.rows,
+        plan.forecast,
         now,
-        distinct=found.distinct,
-        reused=found.reused,
-        alone=found.single_calls,
-        tokens=found.prompt_tokens,
+        distinct=plan.distinct,
+        reused=plan.reused,
+        alone=plan.single_calls,
+        tokens=plan.prompt_tokens,
     )
-    return [*costs, *_ways_to_pay(found.purchases, found.suggestions)]
+    return [*costs, *_ways_to_pay(plan.purchases, plan.suggestions)]
 
 
-def packing_advice(found: Plan) -> str | None:
-    """``pack = 20: 1,500 calls, 1 day instead of 15``; None where it would change little."""
-    if found.packed is None:
+def packing_advice(plan: Plan) -> str | None:
+    """Return ``pack = 20: 1,500 calls, 1 day instead of 15``; None if packing changes little."""
+    if plan.packed is None:
         return None
-    packed, alone = found.packed.forecast, found.forecast
+    packed, alone = plan.packed.forecast, plan.forecast
     days = ""
     if 0 < packed.days < alone.days:
         days = _(", {days} of allowance instead of {alone_days}").format(
@@ -41,7 +41,7 @@ def packing_advice(found: Plan) -> str | None:
         )
     return _(
         "pack = {rows} in [job]: {calls}{days}; check = 0.02 measures what it costs in quality"
-    ).format(rows=found.packed.rows, calls=fmt.count(packed.calls, "call"), days=days)
+    ).format(rows=plan.packed.rows, calls=fmt.count(packed.calls, "call"), days=days)
 
 
 def cost(
@@ -54,16 +54,16 @@ def cost(
     alone: int = 0,
     tokens: int = 0,
 ) -> list[tuple[str, str]]:
-    """What a batch takes: calls, tokens, days.
+    """Return the cost of a batch in calls, tokens and days.
 
     Args:
-        rows: Its rows.
-        forecast: When its calls would be done.
-        now: The present moment (ms since the epoch).
-        distinct: Requests that differ from one another; None: not known yet.
-        reused: Rows whose answer another batch has.
-        alone: Calls if each row had one of its own.
-        tokens: Tokens of all prompts.
+        rows: The number of rows.
+        forecast: The forecast of its calls.
+        now: The current time (ms since the epoch).
+        distinct: The number of distinct requests; None if not known yet.
+        reused: The number of requests that another batch has answered.
+        alone: The number of calls without packing.
+        tokens: The tokens of all prompts.
     """
     pairs = [(_("rows"), fmt.number(rows))]
     if distinct is not None:
@@ -94,6 +94,6 @@ def cost(
 def _ways_to_pay(
     purchases: Sequence[Purchase], suggestions: Sequence[Suggestion]
 ) -> list[tuple[str, str]]:
-    """What credits pay for, and other models that might do it sooner."""
-    told = [(_("credits"), credit_messages.purchase(each)) for each in purchases]
-    return told + [(_("other model"), credit_messages.suggestion(each)) for each in suggestions]
+    """Return what the credits pay for, and other models."""
+    bought = [(_("credits"), credit_messages.purchase(each)) for each in purchases]
+    return bought + [(_("other model"), credit_messages.suggestion(each)) for each in suggestions]

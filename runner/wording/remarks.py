@@ -1,4 +1,4 @@
-"""What holds a batch back, in a sentence."""
+"""Why a batch does not run, as a sentence."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from runner.language import _
 from runner.wording import credit_messages, fmt, messages, wait_messages
 
 
-def of_batch(line: BatchStatus, found: Status) -> str:
-    """What a batch waits for, why it was paused, or that no account serves it; empty if nothing."""
+def of_batch(line: BatchStatus, status: Status) -> str:
+    """Return the wait reason, the pause reason, or that no account serves it; empty if it runs."""
     batch, waiting = line.batch, line.waiting
     if line.unserved:
         return messages.unserved(line.unserved)
     if not batch.done and batch.state is BatchState.PAUSED:
         return messages.is_paused(batch)
     if waiting is not None and waiting.cause == "pace":
-        if not found.runners:
+        if not status.runners:
             return ""
-        due = credit_messages.login_due(line.forecast, found.at)
-        told = _("at the configured pace: {wait}").format(
-            wait=wait_messages.wait(waiting, found.at)
+        due = credit_messages.login_due(line.forecast, status.at)
+        sentence = _("at the configured pace: {wait}").format(
+            wait=wait_messages.wait(waiting, status.at)
         )
-        return f"{told}{fmt.SEMICOLON}{due}" if due else told
+        return f"{sentence}{fmt.SEMICOLON}{due}" if due else sentence
     if waiting is not None:
-        return wait_messages.wait(waiting, found.at)
-    if due := credit_messages.login_due(line.forecast, found.at):
+        return wait_messages.wait(waiting, status.at)
+    if due := credit_messages.login_due(line.forecast, status.at):
         return due
     return "" if batch.done else reasons.told(batch.pause_reason)

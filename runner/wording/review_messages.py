@@ -1,4 +1,4 @@
-"""What is said of a row that a person is to look at, on a terminal and in a browser."""
+"""Sentences on a row under review, for the terminal and the browser."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from runner.wording import fmt
 LONGEST_ANSWER = 60
 
 
-def reasons(found: Question) -> list[str]:
-    """Why somebody should look at a row, a clause each."""
-    return [_reason(found, reason) for reason in found.reasons]
+def reasons(question: Question) -> list[str]:
+    """Return why a row needs a review, a clause for each reason."""
+    return [_reason(question, reason) for reason in question.reasons]
 
 
-def _reason(found: Question, reason: Reason) -> str:
+def _reason(question: Question, reason: Reason) -> str:
     match reason:
         case Reason.FAILED:
-            return _reason_failed(found.error)
+            return _reason_failed(question.error)
         case Reason.VOTES:
-            return _votes(found.opinions)
+            return _votes(question.opinions)
         case Reason.CHECK:
-            return _("asked alone, it was answered {answer}").format(answer=_quoted(found.alone))
+            return _("asked alone, it was answered {answer}").format(answer=_quoted(question.alone))
         case Reason.GOLD:
-            return _("the right answer is {answer}").format(answer=_quoted(found.right))
+            return _("the right answer is {answer}").format(answer=_quoted(question.right))
 
 
 def _reason_failed(error: str | None) -> str:
@@ -32,9 +32,9 @@ def _reason_failed(error: str | None) -> str:
 
 
 def _votes(opinions: tuple[Opinion, ...]) -> str:
-    given = [one for one in opinions if one.answer is not None]
-    most, votes = given[0].votes, sum(one.votes for one in given)
-    if sum(one.votes == most for one in given) > 1:
+    given = [opinion for opinion in opinions if opinion.answer is not None]
+    most, votes = given[0].votes, sum(opinion.votes for opinion in given)
+    if sum(opinion.votes == most for opinion in given) > 1:
         return _("the votes are tied, {most} of {votes} each").format(most=most, votes=votes)
     return _("only {most} of {votes} votes agree").format(most=most, votes=votes)
 
@@ -44,10 +44,10 @@ def _quoted(answer: str | None) -> str:
 
 
 def progress(reviewed: int, left: int) -> str:
-    """``5 of 41 reviewed``."""
+    """Return ``5 of 41 reviewed``."""
     return _("{count} reviewed").format(count=fmt.out_of(reviewed, reviewed + left))
 
 
 def models(opinion: Opinion) -> str:
-    """The models that gave an answer."""
+    """Return the models that gave an answer, as a list in text."""
     return ", ".join(opinion.models)

@@ -1,7 +1,6 @@
-"""Which windows are worth a line for people. Everything that shows windows asks here.
+"""Selects the windows that are shown to people, for all views.
 
-A provider may have many quotas of which nothing is known but what we counted ourselves. A line for
-each would say the same several times.
+A provider may have many quotas whose limits are unknown. Their lines would all show our own count.
 """
 
 from __future__ import annotations
@@ -16,25 +15,25 @@ if TYPE_CHECKING:
 
 
 def today(windows: Iterable[Window], waiting: Iterable[Waiting] = ()) -> list[Window]:
-    """The windows that a run or a status shows: known limits, what binds, and today's count.
+    """Return the windows for a run or a status: known limits, binding windows, and today's calls.
 
     Args:
-        windows: Those that the calls touch.
-        waiting: What is waited for: the windows that bind.
+        windows: The windows that the calls use.
+        waiting: The wait reasons, which name the binding windows.
     """
     binding = {_key(reason.window) for reason in waiting if reason.window is not None}
-    return [window for window in windows if _is_told(window, binding)]
+    return [window for window in windows if _is_shown(window, binding)]
 
 
 def in_quota(windows: Sequence[Window]) -> list[Window]:
-    """The windows that `midnight quota` shows: known limits, and the count of each scope."""
+    """Return the windows for `midnight quota`: known limits, and the primary one of each scope."""
     return [window for window in windows if window.limit is not None or window.primary]
 
 
-def _is_told(window: Window, binding: Collection[tuple[str, str, str]]) -> bool:
+def _is_shown(window: Window, binding: Collection[tuple[str, str, str]]) -> bool:
     if window.limit is not None or _key(window) in binding:
         return True
-    # The account's first quota counts every call of the day, whatever else is known.
+    # The account's primary quota counts all calls of the day, even with other limits known.
     return window.primary and not window.model and window.unit is Unit.CALLS
 
 

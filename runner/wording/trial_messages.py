@@ -1,4 +1,4 @@
-"""What was said in a trial: titles, prompts, replies, answers, as text."""
+"""The content of a trial as text: titles, prompts, replies and answers of calls."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from runner.engine.call import CallTrace
 from runner.language import _, ngettext
 from runner.wording import fmt, wait_messages
 
-MOST = 3_000  # characters of a text; the rest is only counted
+MOST = 3_000  # characters of a text; the rest is cut, with its length
 MOST_OF_A_ROW = 400
 
 
-def calls_to_show(found: Trial) -> Iterator[tuple[int, CallTrace]]:
-    """The calls with their numbers; of those that never left this machine only the first."""
+def calls_to_show(trial: Trial) -> Iterator[tuple[int, CallTrace]]:
+    """Yield the calls with their numbers; of those that were never sent, only the first."""
     unsent = 0
-    for number, each in enumerate(found.calls, 1):
-        unsent += each.result.verdict.kind is Kind.LOCAL
-        if each.result.verdict.kind is not Kind.LOCAL or unsent == 1:
-            yield number, each
+    for number, trace in enumerate(trial.calls, 1):
+        unsent += trace.result.verdict.kind is Kind.LOCAL
+        if trace.result.verdict.kind is not Kind.LOCAL or unsent == 1:
+            yield number, trace
 
 
-def title(found: Trial, each: CallTrace, number: int) -> str:
-    """``call 1: rows 1, 2, Qwen/Qwen3-8B on mine``."""
-    rows = [str(found.number(end.job.job_id)) for end in each.jobs]
-    account, model = each.call.permit.route
+def title(trial: Trial, trace: CallTrace, number: int) -> str:
+    """Return ``call 1: rows 1, 2, Qwen/Qwen3-8B on mine``."""
+    rows = [str(trial.number(end.job.job_id)) for end in trace.jobs]
+    account, model = trace.call.permit.route
     return ngettext(
         "call {number}: row {rows}, {model} on {account}",
         "call {number}: rows {rows}, {model} on {account}",
@@ -40,22 +40,22 @@ def title(found: Trial, each: CallTrace, number: int) -> str:
     ).format(number=number, rows=", ".join(rows), model=model, account=account)
 
 
-def said(found: Trial, each: CallTrace) -> list[tuple[str, str]]:
-    """The prompt, the reply and the answers of a call, each with its name."""
-    answers = "\n".join(_answer(found, end) for end in each.jobs)
+def said(trial: Trial, trace: CallTrace) -> list[tuple[str, str]]:
+    """Return the prompt, the reply and the answers of a call, each with its name."""
+    answers = "\n".join(_answer(trial, end) for end in trace.jobs)
     texts = (
-        (_("prompt"), _prompt(each.sent)),
-        (_("reply"), _reply(each)),
+        (_("prompt"), _prompt(trace.sent)),
+        (_("reply"), _reply(trace)),
         (_("answer"), answers),
     )
     return [(name, _cut(text)) for name, text in texts]
 
 
 def _prompt(sent: Any) -> str:
-    """The prompt as text: messages one after another, texts one a line."""
+    """Return a prompt as text: messages separated by blank lines, or one text on each line."""
     if isinstance(sent, str):
         return sent
-    if isinstance(sent, list) and all(isinstance(one, str) for one in sent):
+    if isinstance(sent, list) and all(isinstance(text, str) for text in sent):
         return "\n".join(sent)
     messages = sent if isinstance(sent, list) else sent.get("messages")
     if isinstance(messages, list):
@@ -65,8 +65,8 @@ def _prompt(sent: Any) -> str:
 
 def _message(message: dict[str, Any]) -> str:
     content = message.get("content")
-    said = "\n".join(_parts(content)) if isinstance(content, list) else str(content or "")
-    return f"{message.get('role')}: {said}"
+    text = "\n".join(_parts(content)) if isinstance(content, list) else str(content or "")
+    return f"{message.get('role')}: {text}"
 
 
 def _parts(content: list[Any]) -> Iterator[str]:
@@ -80,12 +80,12 @@ def _parts(content: list[Any]) -> Iterator[str]:
                 yield exact_json.dumps(part).decode()
 
 
-def _reply(each: CallTrace) -> str:
-    reply, verdict = each.result.reply, each.result.verdict
+def _reply(trace: CallTrace) -> str:
+    reply, verdict = trace.result.reply, trace.result.verdict
     if verdict.kind is not Kind.DONE:
         return f"{verdict.kind}: {verdict.why}"
-    if each.result.body:
-        return each.result.body
+    if trace.result.body:
+        return trace.result.body
     if reply is None:
         return ""
     if reply.vectors:
@@ -93,25 +93,25 @@ def _reply(each: CallTrace) -> str:
     return reply.content or reply.task_id or "\n".join(fmt.shortened(u, 80) for u in reply.images)
 
 
-def _answer(found: Trial, end: JobOutcome) -> str:
-    row = found.rows[found.number(end.job.job_id) - 1]
+def _answer(trial: Trial, end: JobOutcome) -> str:
+    row = trial.rows[trial.number(end.job.job_id) - 1]
     match end.action:
         case Succeed(answer):
-            told = answer
+            answer_text = answer
         case Accept():
-            told = row.answer or reasons.told(row.error or "") or _("it is being made")
+            answer_text = row.answer or reasons.told(row.error or "") or _("it is being made")
         case _:
-            told = _("none: {why}").format(
+            answer_text = _("none: {why}").format(
                 why=reasons.told(getattr(end.action, "why", "")) or _("it is asked again")
             )
-    return f"{found.number(end.job.job_id)}: {fmt.shortened(told, MOST_OF_A_ROW)}"
+    return f"{trial.number(end.job.job_id)}: {fmt.shortened(answer_text, MOST_OF_A_ROW)}"
 
 
-def without_call(found: Trial) -> list[str]:
-    """The rows for which no call was made: their answers were reused, or they were not asked."""
-    asked = {end.job.job_id for each in found.calls for end in each.jobs}
-    told = []
-    for row in found.rows:
+def without_call(trial: Trial) -> list[str]:
+    """Return the rows without a call: reused answers, and rows that were not asked."""
+    asked = {end.job.job_id for trace in trial.calls for end in trace.jobs}
+    lines = []
+    for row in trial.rows:
         if row.job_id in asked:
             continue
         answer = fmt.shortened(row.answer or reasons.told(row.error or ""), MOST_OF_A_ROW)
@@ -120,25 +120,25 @@ def without_call(found: Trial) -> list[str]:
             if row.reused
             else answer or _("not asked")
         )
-        told.append(_("row {number}: {how}").format(number=found.number(row.job_id), how=how))
-    return told
+        lines.append(_("row {number}: {how}").format(number=trial.number(row.job_id), how=how))
+    return lines
 
 
-def end(found: Trial, now: int) -> str:
-    """``3 calls, 3 of 3 answered``, and why the others were not."""
-    ran, counts = found.ran, found.batch.counts
-    stand = fmt.COMMA.join(
-        (fmt.count(len(found.calls), "call"), fmt.out_of(counts.succeeded, found.batch.rows))
+def end(trial: Trial, now: int) -> str:
+    """Return ``3 calls, 3 of 3 answered``, with the reason if rows are left."""
+    ran, counts = trial.ran, trial.batch.counts
+    counted = fmt.COMMA.join(
+        (fmt.count(len(trial.calls), "call"), fmt.out_of(counts.succeeded, trial.batch.rows))
     )
-    told = _("{stand} answered").format(stand=stand) + (
+    outcome = _("{stand} answered").format(stand=counted) + (
         _(", {failed} failed").format(failed=fmt.number(counts.failed)) if ran.failed else ""
     )
     if not ran.left:
-        return told
+        return outcome
     waits = wait_messages.end_reasons(ran.waiting, now) if ran.ending is Ending.SPENT else []
-    why = fmt.SEMICOLON.join(waits) or reasons.told(found.batch.pause_reason) or _("stopped")
+    why = fmt.SEMICOLON.join(waits) or reasons.told(trial.batch.pause_reason) or _("stopped")
     return _("{why}; {told}, {rows} left").format(
-        why=why, told=told, rows=fmt.count(ran.left, "row")
+        why=why, told=outcome, rows=fmt.count(ran.left, "row")
     )
 
 

@@ -1,4 +1,4 @@
-"""What is waited for, until when, and what then: a sentence each."""
+"""Sentences on wait reasons: what is waited for, until when, and what happens then."""
 
 from __future__ import annotations
 
@@ -16,34 +16,36 @@ from runner.wording.messages import VERIFY, limit_source, owner, quote, usage
 
 
 def _refused(reason: Waiting, _moment: str) -> str:
-    told = _("the provider refuses this account{reply}").format(reply=quote(reason.why))
+    sentence = _("the provider refuses this account{reply}").format(reply=quote(reason.why))
     if is_of_calls(reason.why):
         return _("{told}; the token may be good: {verify}, then one probe goes first").format(
-            told=told, verify=VERIFY
+            told=sentence, verify=VERIFY
         )
-    return _("{told}; mend it or its token, then one probe goes first").format(told=told)
+    return _("{told}; mend it or its token, then one probe goes first").format(told=sentence)
 
 
 def explain_wait(reason: Waiting, now: int, zone: tzinfo | None = None) -> str:
-    """Why a batch waits: the window that binds it, how its limit is known, and what comes next."""
+    """Explain a wait: the binding window, the source of its limit, and what happens next."""
     window = reason.window
     if window is None:
         return wait(reason, now, zone)
-    told = _("{usage} of {owner} ({limit_source})").format(
+    sentence = _("{usage} of {owner} ({limit_source})").format(
         usage=usage(window), owner=owner(window), limit_source=limit_source(window, now, zone)
     )
     if window.resets_at < NEVER:
-        told += _("; resets {time_left}").format(time_left=fmt.time_left(window.resets_at - now))
-    return f"{told}{fmt.SEMICOLON}{wait(reason, now, zone)}"
+        sentence += _("; resets {time_left}").format(
+            time_left=fmt.time_left(window.resets_at - now)
+        )
+    return f"{sentence}{fmt.SEMICOLON}{wait(reason, now, zone)}"
 
 
 def waits(reasons: Iterable[Waiting], now: int, zone: tzinfo | None = None) -> list[str]:
-    """What is waited for, each thing said once."""
+    """Return a sentence for each wait reason, without duplicates."""
     return list(dict.fromkeys(wait(reason, now, zone) for reason in reasons))
 
 
 def end_reasons(reasons: Iterable[Waiting], now: int, zone: tzinfo | None = None) -> list[str]:
-    """Why a run that was asked not to wait has ended, each thing said once."""
+    """Return why a run without waiting has ended, without duplicates."""
     return list(dict.fromkeys(_end(reason, now, zone) for reason in reasons))
 
 
@@ -64,7 +66,7 @@ def _end(reason: Waiting, now: int, zone: tzinfo | None) -> str:
 
 
 def wait(reason: Waiting, now: int, zone: tzinfo | None = None) -> str:
-    """Why a batch does not go on, and until when."""
+    """Return why a batch waits, and until when."""
     window = reason.window
     if window is not None and window.gate.probe_in_flight:
         return _("one probe call is under way; the others follow when it is answered")
@@ -79,7 +81,7 @@ def wait(reason: Waiting, now: int, zone: tzinfo | None = None) -> str:
 
 
 def _is_far(reason: Waiting, now: int) -> bool:
-    """Whether somebody will want to know what time it is where the provider is."""
+    """Whether the wait is so long that the provider's local time is of interest."""
     return reason.until is not None and reason.until - now > fmt.HOUR_MS
 
 
@@ -101,12 +103,16 @@ def _spent(reason: Waiting, moment: str) -> str:
             "the provider's web site; watching the balance, which costs nothing"
         ).format(unit=words.UNITS[window.unit], whose=whose, account=window.account, reply=reply)
     if window.remaining == 0:
-        told = _("waiting for the reset{whose}: {usage}").format(whose=whose, usage=usage(window))
-        return _("{told}; sleeping until {moment}, then one probe").format(told=told, moment=moment)
-    told = _("the provider says that {allowance}{whose} is spent{reply}").format(
+        sentence = _("waiting for the reset{whose}: {usage}").format(
+            whose=whose, usage=usage(window)
+        )
+        return _("{told}; sleeping until {moment}, then one probe").format(
+            told=sentence, moment=moment
+        )
+    sentence = _("the provider says that {allowance}{whose} is spent{reply}").format(
         allowance=_allowance(window), whose=whose, reply=quote(reason.why)
     )
-    return _("{told}; sleeping until {moment}, then one probe").format(told=told, moment=moment)
+    return _("{told}; sleeping until {moment}, then one probe").format(told=sentence, moment=moment)
 
 
 def _allowance(window: Window) -> str:
@@ -124,10 +130,10 @@ def _throttled(reason: Waiting, moment: str) -> str:
 
 
 def _ambiguous(reason: Waiting, moment: str) -> str:
-    told = _("refused for pace or for allowance, the provider does not say which{reply}").format(
-        reply=quote(reason.why)
-    )
-    return _("{told}; one probe at {moment} tells").format(told=told, moment=moment)
+    sentence = _(
+        "refused for pace or for allowance, the provider does not say which{reply}"
+    ).format(reply=quote(reason.why))
+    return _("{told}; one probe at {moment} tells").format(told=sentence, moment=moment)
 
 
 def _offline(reason: Waiting, moment: str) -> str:
@@ -138,19 +144,19 @@ def _offline(reason: Waiting, moment: str) -> str:
 
 def _gone(reason: Waiting, moment: str) -> str:
     model = reason.window.model if reason.window and reason.window.model else _("this model")
-    told = _("the provider does not serve {model} any more{reply}").format(
+    sentence = _("the provider does not serve {model} any more{reply}").format(
         model=model, reply=quote(reason.why)
     )
     return _("{told}; name another in the job file, or it is tried again at {moment}").format(
-        told=told, moment=moment
+        told=sentence, moment=moment
     )
 
 
 def _faulty(reason: Waiting, moment: str) -> str:
-    told = _("call after call fails by a fault of the provider's{reply}").format(
+    sentence = _("call after call fails by a fault of the provider's{reply}").format(
         reply=quote(reason.why)
     )
-    return _("{told}; one probe at {moment}").format(told=told, moment=moment)
+    return _("{told}; one probe at {moment}").format(told=sentence, moment=moment)
 
 
 def _hours(_reason: Waiting, moment: str) -> str:
@@ -179,9 +185,9 @@ def _rate(_reason: Waiting, moment: str) -> str:
 
 def _flow(reason: Waiting, moment: str) -> str:
     window = reason.window
-    held = f": {usage(window)}" if window else ""
+    counted = f": {usage(window)}" if window else ""
     return _("as fast as the provider allows{held}; the next call at {moment}").format(
-        held=held, moment=moment
+        held=counted, moment=moment
     )
 
 
@@ -215,6 +221,13 @@ def _pace(reason: Waiting, moment: str) -> str:
     ).format(left=left, moment=moment)
 
 
+def _last_call(_reason: Waiting, moment: str) -> str:
+    return _(
+        "the last call of the day is kept: its reply will tell whether calls were added; it is "
+        "made at {moment}"
+    ).format(moment=moment)
+
+
 _SENTENCES = {
     ParkReason.NONE.value: _reset,
     ParkReason.RESET.value: _reset,
@@ -234,6 +247,7 @@ _SENTENCES = {
     "in flight": _in_flight,
     "concurrency": _concurrency,
     "pace": _pace,
+    "last call": _last_call,
 }
 
 
@@ -248,5 +262,5 @@ _HINDRANCES = {
 
 
 def hindrance(reasons: Iterable[Waiting]) -> str | None:
-    """What keeps a forecast from meaning anything, if anything does."""
+    """Return the condition that makes a forecast unreliable; None if there is none."""
     return next((_HINDRANCES[r.cause] for r in reasons if r.cause in _HINDRANCES), None)

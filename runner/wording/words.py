@@ -1,4 +1,4 @@
-"""What people read for a unit, for the state of a batch, and for where a limit is known from."""
+"""Words for units, states of batches, and sources of limits."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ BATCH_STATES = {
     BatchState.PAUSED: _("paused"),
     BatchState.CANCELLED: _("cancelled"),
 }
-# Of a batch and of a row, as the dashboard names them.
+# The states of batches and rows on the dashboard.
 STATES = {
     **{state.value: word for state, word in BATCH_STATES.items()},
     "done": _("done"),

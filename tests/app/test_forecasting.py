@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from runner.app.forecasting import Forecaster
 from runner.core.calendar import day_at
-from runner.core.demand import Rotate, Rules
+from runner.core.demand import Cap, Rotate, Rules
 from runner.core.gate import OPEN
 from runner.core.pacing import Pace
 from runner.core.packing import Packing
@@ -49,12 +49,16 @@ def batch(number: int, rows: int, priority: int = 0, pack: int = 1) -> Batch:
     )
 
 
-def days(which: int, *found: Batch) -> int:
-    """On which day the batch with this number will be done, of those that share a hundred a day."""
+def days(which: int, *found: Batch, made: int = 0) -> int:
+    """On which day the batch with this number will be done, of those that share a hundred a day.
+
+    Client "ada" may make ten a day, and has `made` some of today's.
+    """
     by_id = {b.id: b for b in found}
     latest = {("mine", "", DAILY.name): WINDOW}
     snapshot = Snapshot(by_id, latest, {}, next_due=None, last_call_id=0)
-    told = FORECASTER.outlook(snapshot, NOW).finish(by_id[which])
+    cap = Cap("ada", 10 - made, "why", NOW + DAY)
+    told = FORECASTER.outlook(snapshot, NOW, {"ada": cap}, {"ada": 10}).finish(by_id[which])
     assert told is not None
     return 1 + (told.finish_at - NOW) // DAY
 
@@ -73,3 +77,17 @@ def test_a_batch_that_goes_first_waits_for_none() -> None:
 
 def test_rows_that_share_calls_count_as_calls() -> None:
     assert days(1, batch(1, 1_000, pack=20), batch(2, 1_000, pack=20)) == 1
+
+
+def test_a_client_that_may_make_only_so_many_calls_a_day_waits_for_its_days() -> None:
+    def of_ada(number: int, rows: int) -> Batch:
+        return replace(batch(number, rows), client="ada")
+
+    assert days(1, batch(1, 25)) == 1
+    assert days(1, of_ada(1, 10)) == 1
+    assert days(1, of_ada(1, 10), made=1) == 2
+    assert days(1, of_ada(1, 25)) == 3
+    assert days(1, of_ada(1, 25), made=10) == 4
+    assert days(1, of_ada(1, 25), of_ada(2, 10)) == 4, "they share her calls"
+    assert days(1, of_ada(1, 25), batch(2, 500)) == 3
+    assert days(1, of_ada(1, 25), batch(2, 500, priority=-1)) == 6

@@ -81,7 +81,7 @@ def test_a_batch_of_which_most_rows_fail_is_paused_and_told(
     assert told(), said
     (event,) = told()
     assert event["event"] == "failing"
-    assert "midnight resume 1" in event["text"]
+    assert f"midnight --db {Path.cwd()}/midnight.db resume 1" in event["text"]
 
 
 def test_trials_are_not_told(by_command: Any, work: Any, provider: Any) -> None:

@@ -83,3 +83,48 @@ def test_two_batches_are_compared_row_by_row_wherever_a_row_stands(
     assert "1 row only in batch 1" in said
     same = midnight("diff", 1, 1).out
     assert "6 rows in both: 6 the same, 0 changed (0 %)" in same
+
+
+def test_an_answer_that_was_kept_has_the_prompt_and_the_reply_of_the_batch_that_asked(
+    midnight: Any, work: Any, provider: Any
+) -> None:
+    job = Path("job.toml").read_text() + "\n[limits]\nmax_attempts = 1\n"
+    Path("job.toml").write_text(job)
+    provider(faults={"error_500": 0.4}, seed=3)
+    midnight("run", *work)
+    Path("job.toml").write_text(job.replace("Review:", "Please judge:"))
+    simulator = provider()
+    midnight("run", *work, "--retry-failed")
+    stories = [midnight("show", 2, row, "--json").json for row in range(1, 7)]
+    kept = [one for one in stories if one["jobs"][0]["kept_from"]]
+    assert len(kept) == 6 - simulator.stats().calls
+    (story,) = kept[0]["jobs"]
+    old = f"Review: {kept[0]['input']['text']}"
+    prompt = [{"role": "user", "content": old}]
+    assert story["kept_from"] == {"batch": 1, "asked_the_same": False, "prompt": prompt}
+    assert [call["reply"] for call in story["calls"]] == [story["answer"]]
+    said = midnight("show", 2, kept[0]["row"]).out
+    assert "kept from label reviews (batch 1), which asked:" in said
+    assert old in said
+    assert "Please judge" not in said
+    assert f"reply: {story['answer']}" in said
+    asked = next(one["row"] for one in stories if not one["jobs"][0]["kept_from"])
+    new = midnight("show", 2, asked).out
+    assert "Please judge" in new
+    assert "kept from" not in new
+    midnight("delete", 1)
+    assert "kept from batch 1, which was deleted" in midnight("show", 2, kept[0]["row"]).out
+
+
+def test_an_answer_that_was_kept_because_the_same_was_asked_says_so(
+    midnight: Any, work: Any, provider: Any
+) -> None:
+    provider()
+    midnight("run", *work)
+    Path("data.csv").write_text(Path("data.csv").read_text() + "6,one more\n")
+    midnight("run", *work)
+    said = midnight("show", 2, 2).out
+    assert "kept from label reviews (batch 1), which asked the same" in said
+    assert said.count("Review: review number 1") == 1
+    assert "  reply: " in said
+    assert "kept from" not in midnight("show", 2, 7).out

@@ -140,7 +140,7 @@ def test_a_pause_is_told_once_in_a_log_and_as_long_as_it_lasts_on_a_screen(
         told = progress(40, batches=(), paused=(paused,))
         log(told)
         said = "label reviews (batch 1) is paused: the model is gone"
-        assert said in viewer.view(told, NOW).now
+        assert f"{said}; it goes on with: midnight resume 1" in viewer.view(told, NOW).now
     assert stream.getvalue().count(said) == 1
     assert "paused" not in " ".join(viewer.view(progress(41), NOW).now)
 
@@ -215,3 +215,89 @@ def test_each_batch_has_a_line_and_an_output_is_named() -> None:
     assert [line.name for line in view.batches] == ["label reviews (batch 1)", "评论 (batch 2)"]
     assert (view.done, view.rows, view.outputs) == (100, 200, "/somewhere/out.csv")
     assert view.speed == "60 rows a minute"
+
+
+class Terminal:
+    """As much of a terminal as a frame needs: it breaks lines anew when it is made narrower."""
+
+    def __init__(self, width: int) -> None:
+        self.width, self.lines, self.at = width, [""], 0
+
+    def resize(self, width: int) -> None:
+        below = len(self.lines) - self.at
+        broken = [
+            line[start : start + width]
+            for line in self.lines
+            for start in range(0, max(1, len(line)), width)
+        ]
+        self.width, self.lines, self.at = width, broken, len(broken) - below
+
+    def take(self, text: str) -> None:
+        for found in re.finditer(r"\x1b\[([0-9;?]*)([A-Za-z])|(\r)|(\n)|([^\x1b\r\n]+)", text):
+            amount, letter, back, down, said = found.groups()
+            if letter == "A":
+                self.at = max(0, self.at - int(amount or 1))
+            elif letter == "K":
+                self.lines[self.at] = ""
+            elif down:
+                self.at += 1
+                self.lines += [""] * (self.at + 1 - len(self.lines))
+            elif said and not back:
+                self.lines[self.at] = said
+
+
+@pytest.mark.parametrize("widths", [(200, 80), (120, 60, 100, 40), (100, 90, 44)])
+def test_nothing_of_an_old_frame_stays_when_the_terminal_is_made_narrower(
+    stream: io.StringIO, widths: tuple[int, ...]
+) -> None:
+    console = Console(file=stream, width=widths[0], height=50, force_terminal=True,
+                      color_system=None)  # fmt: skip
+    terminal, read = Terminal(widths[0]), 0
+    long = spent(NOW + 7 * HOUR)
+    with LiveScreen(console, SetClock(NOW)) as screen:
+        for width in widths:
+            terminal.resize(width)
+            console.width = width
+            screen(progress(40, long, in_flight=0))
+            screen.draw()
+            terminal.take(stream.getvalue()[read:])
+            read = len(stream.getvalue())
+            shown = "\n".join(terminal.lines)
+            assert shown.count("label reviews") == 1, shown
+            assert len(re.findall("^finish", shown, re.MULTILINE)) == 1, shown
+            assert all(len(line) <= width for line in terminal.lines), shown
+
+
+def test_a_wide_screen_is_used_up_to_its_edge() -> None:
+    for width in (80, 200):
+        out = io.StringIO()
+        console = Console(file=out, width=width, force_terminal=True, color_system=None)
+        (one,) = progress(40).batches
+        with LiveScreen(console) as screen:
+            screen(progress(batches=(replace(one, output="/somewhere/out.csv"),)))
+            screen.draw()
+        shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", out.getvalue())
+        line = next(line for line in shown.splitlines() if "label reviews" in line)
+        assert width - 12 <= len(line.rstrip()) <= width
+        assert ("→ /somewhere/out.csv" in line) == (width == 200)
+        assert "/somewhere/out.csv" in out.getvalue()
+
+
+def test_today_s_allowance_is_shown_while_everything_is_paused() -> None:
+    (batch,) = progress(40).batches
+    paused = replace(batch, state=BatchState.PAUSED)
+    view = RunViewer().view(progress(batches=(), paused=(paused,)), NOW)
+    assert "12 of 2,000 calls spent" in view.today[0]
+
+
+def test_what_is_said_stands_in_the_place_of_the_hint(stream: io.StringIO) -> None:
+    console = Console(file=stream, width=80, force_terminal=True, color_system=None)
+    with LiveScreen(console) as screen:
+        screen(progress(40))
+        screen.say("pausing…")
+        screen.draw()
+        assert "pausing…" in stream.getvalue()
+        assert "Ctrl-C" not in stream.getvalue()
+        screen.say(None)
+        screen.draw()
+    assert "Ctrl-C: finish" in stream.getvalue()

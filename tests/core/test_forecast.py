@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from runner.core.calendar import day_at
 from runner.core.demand import Rules
-from runner.core.forecast import Forecast, forecast
+from runner.core.forecast import Forecast, bounded, forecast
 from runner.core.gate import Gate, ParkReason
 from runner.core.hours import read_hours
 from runner.core.pacing import SAFETY_MS, Pace
@@ -237,3 +237,12 @@ def test_a_day_that_is_shut_till_its_reset_has_no_room_whatever_it_counts() -> N
     unknown = window(None, spent=12)
     shut = replace(unknown, gate=Gate(unknown.resets_at, reason=ParkReason.SPENT))
     assert told(28, shut).finish_at == NOW + 28_000, "what is not known is not reckoned with"
+
+
+def test_a_bound_by_the_day_puts_the_end_off_and_never_forward() -> None:
+    found = Forecast(25, 1, NOW + 5, per_day=100, today=100)
+    assert bounded(found, 25, 10, NOW + DAY) == found
+    assert bounded(found, 10, 10, NOW + DAY) == replace(found, days=3, finish_at=NOW + 2 * DAY)
+    assert bounded(found, -3, 10, NOW + DAY) == replace(found, days=3, finish_at=NOW + 3 * DAY)
+    late = replace(found, days=9, finish_at=NOW + 9 * DAY)
+    assert bounded(late, 10, 10, NOW + DAY) == late

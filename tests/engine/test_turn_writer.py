@@ -62,9 +62,7 @@ def test_what_cannot_be_stored_is_set_aside_and_the_run_goes_on(
         assert (counts.succeeded, counts.failed) == (ROWS - len(poisoned), len(poisoned))
         found = [row for row in await world.rows(batch) if row.state == "failed"]
         assert [row.job_id - batch.first_job for row in found] == poisoned
-        assert {row.error for row in found} == {
-            "its reply could not be stored; midnight db set-aside shows it"
-        }
+        assert {row.error for row in found} == {"its reply could not be stored: it is set aside"}
         await all_is_kept(world, bad, len(poisoned))
 
     simulate(tmp_path, story)

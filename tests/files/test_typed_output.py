@@ -54,7 +54,7 @@ def interrupted(path: Path) -> None:
 
 @pytest.fixture
 def small_groups(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parquet_writer, "_ROWS_HELD", 2)
+    monkeypatch.setattr(parquet_writer, "_MAX_BUFFERED_ROWS", 2)
 
 
 def test_parquet_columns_have_the_types_of_their_values(tmp_path: Path) -> None:
@@ -130,7 +130,7 @@ VALUES = st.recursive(
 @given(st.lists(VALUES, min_size=1, max_size=6))
 def test_any_rows_can_be_written_as_parquet_and_as_a_sheet(values: list[Any]) -> None:
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(parquet_writer, "_ROWS_HELD", 2)
+        patch.setattr(parquet_writer, "_MAX_BUFFERED_ROWS", 2)
         for name in ("out.parquet", "out.xlsx"):
             path = written(Path(folder) / name, plain([{"a": value} for value in values]))
             assert [json.loads(row)["answer"] for row in read_rows(check(path))] == [

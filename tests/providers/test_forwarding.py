@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from runner.core.verdict import Finish, Kind, Reply, Scope, Verdict, classify
-from runner.providers.forwarding import forwarded, judged
+from runner.providers.forwarding import adjust_verdict, prepare_forward
 from runner.providers.responses import read_reply
 
 
@@ -61,11 +61,11 @@ def test_one_without_an_answer_is_a_fault_with_words(changes: dict[str, Any], to
 
 
 def test_embeddings_may_be_larger_and_are_not_told_to_stream() -> None:
-    found = forwarded("/v1/embeddings", {"input": ["a", "b"]})
+    found = prepare_forward("/v1/embeddings", {"input": ["a", "b"]})
     assert found.path == "/embeddings"
     assert "stream" not in found.body
-    assert found.limit_bytes > forwarded("/v1/responses", {}).limit_bytes
-    assert forwarded("/v1/completions", {}).body == {"stream": False}
+    assert found.limit_bytes > prepare_forward("/v1/responses", {}).limit_bytes
+    assert prepare_forward("/v1/completions", {}).body == {"stream": False}
 
 
 GONE = Verdict(Kind.GONE, "HTTP 404")
@@ -74,14 +74,14 @@ GONE = Verdict(Kind.GONE, "HTTP 404")
 @pytest.mark.parametrize("status", [404, 405, 501])
 def test_an_address_that_the_provider_lacks_is_no_missing_model(status: int) -> None:
     """The model may well be served at the usual address."""
-    found = judged("/responses", GONE, Reply(status, message="Not Found"))
+    found = adjust_verdict("/responses", GONE, Reply(status, message="Not Found"))
     assert (found.kind, found.scope) == (Kind.REJECTED, None)
     assert "may not have /v1/responses" in (found.remedy or "")
 
 
 def test_a_missing_model_and_a_refused_account_are_what_they_are() -> None:
-    assert judged("/chat/completions", GONE, Reply(404)) is GONE
-    assert judged("/responses", GONE, Reply(404, code="model_not_found")) is GONE
-    assert judged("/responses", GONE, None) is GONE
+    assert adjust_verdict("/chat/completions", GONE, Reply(404)) is GONE
+    assert adjust_verdict("/responses", GONE, Reply(404, code="model_not_found")) is GONE
+    assert adjust_verdict("/responses", GONE, None) is GONE
     refused = Verdict(Kind.UNAUTHORISED, "no", Scope.ACCOUNT)
-    assert judged("/responses", refused, Reply(404)) is refused
+    assert adjust_verdict("/responses", refused, Reply(404)) is refused

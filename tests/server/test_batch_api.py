@@ -332,6 +332,21 @@ def test_a_batch_expires_on_the_day_that_the_forecast_has_it_done(serving: Servi
         assert days == [(MORNING + timedelta(days=3)).date()] * 2
 
 
+def test_a_batch_expires_no_sooner_than_its_client_may_have_made_its_calls(
+    serving: Serving,
+) -> None:
+    own = '\n[serve.clients.child]\nmax_calls_per_day = 3\n[run]\nzone = "Asia/Shanghai"\n'
+    with serving(own) as served:
+        client = served.client(served.add_key("child"))
+        made = create(client, upload(client, lines(*map(request, range(10)))))
+        until = time.monotonic() + 10
+        while (found := client.batches.retrieve(made.id)).request_counts.completed < 3:
+            assert time.monotonic() < until
+            time.sleep(0.1)
+        day = datetime.fromtimestamp(found.expires_at, UTC8).date()
+        assert day == (MORNING + timedelta(days=3)).date()
+
+
 def test_a_batch_that_another_server_has_finished_stays_as_it_was_told(served: Served) -> None:
     client = served.client()
     made = ended(client, create(client, upload(client, lines(request(1)))).id)

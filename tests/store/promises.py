@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from runner.store import call_totals
 from tests.store.releases import raw
 
 Ask = Callable[[str], list[tuple[Any, ...]]]
@@ -100,6 +101,7 @@ def _offences(ask: Ask) -> Iterator[tuple[str, Any]]:
                  SELECT count(*) FROM reviews
                  WHERE part_of IS NULL AND job_id >= first_job AND job_id < first_job + rows)"""),
     )
+    yield "calls that were added up and are not as they were", _wrongly_added(ask)
     yield (
         "settlements that were set aside of calls that are not settled",
         ask("""SELECT call_id FROM set_aside
@@ -123,6 +125,23 @@ def _miscounted(ask: Ask) -> list[Any]:
     }
     uncounted = [key for key in found if key not in kept]
     return uncounted + [(key, n, found[key]) for key, n in kept.items() if n != found[key]]
+
+
+def _wrongly_added(ask: Ask) -> list[Any]:
+    """Blocks of calls whose stored sums are not those of the calls."""
+    block = f"(id - 1) / {call_totals.BLOCK}"
+    kept = ask(
+        """SELECT block, coalesce(sum(calls), 0), coalesce(sum(rows), 0), coalesce(sum(unseen), 0)
+           FROM call_blocks LEFT JOIN call_totals USING (block) GROUP BY block"""
+    )
+    made = {
+        number: sums
+        for number, *sums in ask(
+            f"""SELECT {block}, count(*), sum(rows_finished), sum(state = 'unseen')
+                FROM calls WHERE state <> 'local' GROUP BY 1"""  # noqa: S608
+        )
+    }
+    return [(number, sums) for number, *sums in kept if sums != made.get(number, [0, 0, 0])]
 
 
 def _misreserved(ask: Ask) -> list[Any]:

@@ -164,6 +164,10 @@ def test_rows_with_different_answers_are_found_without_those_reviewed(store: Sto
         batch = await answered(connection, batch, "a", "a", None, "a", "a", "a")
         second = await answered(connection, second, "a", "b", "c", "a", None)
         check = await answered(connection, check, "b", None, "a")
+        found, last = await disputed.search(connection, [batch], None, 1, most=1)
+        assert ([one.number for one in found], last) == ([3], 3)
+        found, last = await disputed.search(connection, [batch], None, 4, most=1)
+        assert (found, last) == ([], 6)
         found, last = await disputed.search(connection, [batch, second], None, 1)
         assert [(one.number, one.answers) for one in found] == [
             (2, ("a", "b")), (3, (None, "c")), (5, ("a", None))

@@ -133,6 +133,7 @@ COUNTS = (
     "calls_made",
     "calls_rejected",
 )
+TOTALS = ("call_blocks", "call_totals")
 NEW_COUNTS = {"reviews_made": 0}
 WORDS = {"following": "duplicate", "faulty": "circuit_open", "early": "reset"}
 
@@ -197,7 +198,8 @@ def as_upgraded(release: str, before: Records) -> Records:
     for name, new in NEW_IN_0004.items():
         after[name] = [row | new for row in after[name]]
     after["alembic_version"] = [{"version_num": migrate.revisions()[-1]}]
-    new = ("set_aside", "client_keys", "api_files", "api_batches", "reviews")
+    new = ("set_aside", "client_keys", "api_files", "api_batches", "reviews", *TOTALS)
+    new = (*new, "refused_formats")
     return after | {name: [] for name in new}
 
 

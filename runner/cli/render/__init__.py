@@ -1,1 +1,1 @@
-"""What people see: tables, live progress, and the sentences and numbers in them."""
+"""Terminal output: tables, live progress, and other views."""

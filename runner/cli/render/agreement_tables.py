@@ -1,6 +1,6 @@
-"""How far answers agree, as tables that fit eighty columns.
+"""Tables of agreement and accuracy that fit eighty columns.
 
-core/agreement.py has counted what they show.
+The figures are computed by core/agreement.py.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from runner.wording import fmt
 if TYPE_CHECKING:
     from runner.app.quality import Quality
 
-# So many labels across fit eighty columns; of more, the commonest confusions are listed.
+# The most labels whose matrix fits eighty columns; with more, the commonest errors are listed.
 WIDEST = 6
 COMMONEST = 10
 LONGEST_NAME = 20
@@ -31,96 +31,102 @@ BAR_WIDTH = 24
 UNDEFINED = _("not defined")
 
 
-def quality(found: Quality, go_on: str) -> Iterator[RenderableType]:
-    """How good the answers of a batch are; nothing of what cannot be compared.
+def quality(figures: Quality, go_on: str) -> Iterator[RenderableType]:
+    """Yield the figures of a batch's quality, as far as there are any.
 
-    `go_on` is the command that shows the rows that a person should look at.
+    `go_on` is the command that shows the rows to review.
     """
-    if found.labels:
-        yield from (Text(), labels(found.labels))
-    if found.agreement is not None:
-        yield from (Text(), agreement(found.agreement))
-    if found.check is not None:
-        same = fmt.percent(found.check.agreed, found.check.rows) if found.check.rows else _("none")
-        told = _("{same} of {rows} had the same answer asked alone").format(
-            same=same, rows=fmt.count(found.check.rows, "row")
+    if figures.labels:
+        yield from (Text(), labels(figures.labels))
+    if figures.agreement is not None:
+        yield from (Text(), agreement(figures.agreement))
+    if figures.check is not None:
+        same = (
+            fmt.percent(figures.check.agreed, figures.check.rows)
+            if figures.check.rows
+            else _("none")
         )
-        yield from (Text(), facts([(_("packing"), told)]))
-    if found.to_review or found.reviewed:
-        yield from (Text(), facts(_reviews(found, go_on)))
-    if found.people is not None and found.people.rows:
-        yield from (Text(), _confusion(found.people, _("Person")))
+        sentence = _("{same} of {rows} had the same answer asked alone").format(
+            same=same, rows=fmt.count(figures.check.rows, "row")
+        )
+        yield from (Text(), facts([(_("packing"), sentence)]))
+    if figures.to_review or figures.reviewed:
+        yield from (Text(), facts(_reviews(figures, go_on)))
+    if figures.people is not None and figures.people.rows:
+        yield from (Text(), _confusion(figures.people, _("Person")))
 
 
-def labels(found: Sequence[tuple[str, int]]) -> Table:
-    """A bar an answer."""
+def labels(counts: Sequence[tuple[str, int]]) -> Table:
+    """Return a table with a bar for each answer."""
     rows, share = _("Rows"), _("Share")
-    made = table(_("Answer"), "", rows, share, right=(rows, share))
-    every = sum(number for _label, number in found) or 1
-    most = max(number for _label, number in found) or 1
-    for answer, number in found:
+    lines = table(_("Answer"), "", rows, share, right=(rows, share))
+    every = sum(number for _label, number in counts) or 1
+    most = max(number for _label, number in counts) or 1
+    for answer, number in counts:
         bar = ProgressBar(total=most, completed=number, width=BAR_WIDTH)
         name = Text(fmt.shortened(answer, LONGEST_LABEL))
-        made.add_row(name, bar, fmt.number(number), fmt.percent(number, every))
-    return made
+        lines.add_row(name, bar, fmt.number(number), fmt.percent(number, every))
+    return lines
 
 
-def _reviews(found: Quality, go_on: str) -> list[tuple[str, str]]:
-    told = []
-    if found.to_review:
-        told.append((_("to review"), f"{fmt.count(found.to_review, 'row')}: {go_on}"))
-    if found.reviewed:
-        rows = fmt.count(sum(number for _name, number in found.reviewed), "row")
-        names = fmt.listed([name for name, _number in found.reviewed])
-        told.append((_("reviewed"), _("{rows} by {names}").format(rows=rows, names=names)))
-    if found.people is not None:
+def _reviews(figures: Quality, go_on: str) -> list[tuple[str, str]]:
+    lines = []
+    if figures.to_review:
+        lines.append((_("to review"), f"{fmt.count(figures.to_review, 'row')}: {go_on}"))
+    if figures.reviewed:
+        rows = fmt.count(sum(number for _name, number in figures.reviewed), "row")
+        names = fmt.listed([name for name, _number in figures.reviewed])
+        lines.append((_("reviewed"), _("{rows} by {names}").format(rows=rows, names=names)))
+    if figures.people is not None:
         right = _("{accuracy} of the rows that people have looked at").format(
-            accuracy=_accuracy(found.people)
+            accuracy=_accuracy(figures.people)
         )
-        told.append((_("models"), right))
-    return told
+        lines.append((_("models"), right))
+    return lines
 
 
-def agreement(found: Agreement) -> RenderableType:
-    """Agreement of each pair of raters, of all raters, and of the votes with the right answers."""
+def agreement(figures: Agreement) -> RenderableType:
+    """Return the agreement of each pair of raters, of all raters, and with the known answers."""
     parts: list[RenderableType] = []
-    if found.pairs:
-        parts += [_pairs(found.pairs), Text()]
-    parts.append(facts(_facts(found)))
-    accuracy = found.accuracy
+    if figures.pairs:
+        parts += [_pairs(figures.pairs), Text()]
+    parts.append(facts(_facts(figures)))
+    accuracy = figures.accuracy
     if accuracy is not None and accuracy.rows:
         parts += [Text(), _confusion(accuracy, _("Right"))]
     return Group(*parts)
 
 
-def _confusion(found: Accuracy, right: str) -> Table:
-    """How often what is right was given, or what instead."""
-    small = len(found.labels) <= WIDEST
-    return _square(found, right) if small else _commonest(found, right)
+def _confusion(accuracy: Accuracy, right: str) -> Table:
+    """Return the confusion matrix, or the commonest errors if there are many labels."""
+    small = len(accuracy.labels) <= WIDEST
+    return _square(accuracy, right) if small else _commonest(accuracy, right)
 
 
-def _facts(found: Agreement) -> list[tuple[str, str]]:
-    told = [(_("rows"), fmt.number(found.rows))]
-    if found.pairs:
+def _facts(figures: Agreement) -> list[tuple[str, str]]:
+    pairs = [(_("rows"), fmt.number(figures.rows))]
+    if figures.pairs:
         over = _(" over {rows} with two answers or more").format(
-            rows=fmt.count(found.fleiss_rows, "row")
+            rows=fmt.count(figures.fleiss_rows, "row")
         )
-        told.append((_("Fleiss' kappa"), f"{_kappa(found.fleiss)}{over}"))
-    if found.accuracy is not None:
-        told.append((_("accuracy"), _accuracy(found.accuracy)))
-    return told
+        pairs.append((_("Fleiss' kappa"), f"{_kappa(figures.fleiss)}{over}"))
+    if figures.accuracy is not None:
+        pairs.append((_("accuracy"), _accuracy(figures.accuracy)))
+    return pairs
 
 
-def _accuracy(found: Accuracy) -> str:
+def _accuracy(accuracy: Accuracy) -> str:
     missing = (
-        _("; {missing} without an answer").format(missing=fmt.number(found.missing))
-        if found.missing
+        _("; {missing} without an answer").format(missing=fmt.number(accuracy.missing))
+        if accuracy.missing
         else ""
     )
-    if found.share is None:
+    if accuracy.share is None:
         return _("no row has an answer{missing}").format(missing=missing)
     return _("{share:.1f} % ({correct} right{missing})").format(
-        share=100 * found.share, correct=fmt.out_of(found.correct, found.rows), missing=missing
+        share=100 * accuracy.share,
+        correct=fmt.out_of(accuracy.correct, accuracy.rows),
+        missing=missing,
     )
 
 
@@ -130,35 +136,35 @@ def _kappa(value: float | None) -> str:
 
 def _pairs(pairs: Sequence[Pair]) -> Table:
     numbers = (_("Rows"), _("Agree"), _("Cohen's kappa"))
-    made = table(_("First"), _("Second"), *numbers, right=numbers)
+    lines = table(_("First"), _("Second"), *numbers, right=numbers)
     for pair in pairs:
         agree = fmt.percent(pair.agreed, pair.rows) if pair.rows else ""
         kappa = _kappa(pair.kappa)
-        made.add_row(Text(pair.first), Text(pair.second), fmt.number(pair.rows), agree, kappa)
-    return made
+        lines.add_row(Text(pair.first), Text(pair.second), fmt.number(pair.rows), agree, kappa)
+    return lines
 
 
-def _square(found: Accuracy, title: str) -> Table:
-    """The confusion matrix: a line for each right answer, a column for each that was given."""
-    short = {label: fmt.shortened(label, 80 // (WIDEST + 2)) for label in found.labels}
-    made = table(_("{right} \\ given").format(right=title))
-    for label in found.labels:
-        made.add_column(Text(short[label]), justify="right", no_wrap=True)
-    for right in found.labels:
-        cells = [_cell(found, right, given) for given in found.labels]
-        made.add_row(Text(fmt.shortened(right, LONGEST_NAME)), *cells)
-    return made
+def _square(accuracy: Accuracy, title: str) -> Table:
+    """Return the confusion matrix: a line for each right answer, a column for each given answer."""
+    short = {label: fmt.shortened(label, 80 // (WIDEST + 2)) for label in accuracy.labels}
+    matrix = table(_("{right} \\ given").format(right=title))
+    for label in accuracy.labels:
+        matrix.add_column(Text(short[label]), justify="right", no_wrap=True)
+    for right in accuracy.labels:
+        cells = [_cell(accuracy, right, given) for given in accuracy.labels]
+        matrix.add_row(Text(fmt.shortened(right, LONGEST_NAME)), *cells)
+    return matrix
 
 
-def _cell(found: Accuracy, right: str, given: str) -> Text:
-    count = found.confusion.get((right, given), 0)
+def _cell(accuracy: Accuracy, right: str, given: str) -> Text:
+    count = accuracy.confusion.get((right, given), 0)
     style = "dim" if not count else "green" if right == given else "red"
     return Text(fmt.number(count), style)
 
 
-def _commonest(found: Accuracy, title: str) -> Table:
-    wrong = Counter({pair: n for pair, n in found.confusion.items() if pair[0] != pair[1]})
-    made = table(title, _("Given instead"), _("Rows"), right=(_("Rows"),))
+def _commonest(accuracy: Accuracy, title: str) -> Table:
+    wrong = Counter({pair: n for pair, n in accuracy.confusion.items() if pair[0] != pair[1]})
+    lines = table(title, _("Given instead"), _("Rows"), right=(_("Rows"),))
     for (right, given), count in wrong.most_common(COMMONEST):
-        made.add_row(Text(right), Text(given), fmt.number(count))
-    return made
+        lines.add_row(Text(right), Text(given), fmt.number(count))
+    return lines

@@ -1,4 +1,4 @@
-"""`midnight show BATCH`: what a batch asks, what came of it, and what it cost."""
+"""`midnight show BATCH`: the job, the outcome and the cost of a batch."""
 
 from __future__ import annotations
 
@@ -22,35 +22,36 @@ BAR = 24
 LONGEST_PROMPT = 400
 
 
-def as_object(found: Profile) -> dict[str, Any]:
-    """As JSON."""
-    return as_json.batch(found.batch) | {
-        "replaces": [one.id for one in found.replaces],
-        "job": found.jobfile.model_dump(mode="json", by_alias=True, exclude_defaults=True),
-        "parts": [{"name": part.part, "left": part.left} for part in found.family[1:]],
-        "answers": [{"answer": answer, "rows": number} for answer, number in found.answers],
+def as_object(profile: Profile) -> dict[str, Any]:
+    """Return the profile as a JSON object."""
+    return as_json.batch(profile.batch) | {
+        "replaces": [each.id for each in profile.replaces],
+        "job": profile.jobfile.model_dump(mode="json", by_alias=True, exclude_defaults=True),
+        "parts": [{"name": part.part, "left": part.left} for part in profile.family[1:]],
+        "answers": [{"answer": answer, "rows": number} for answer, number in profile.answers],
         "failures": [
-            {"cause": one.error, "rows": one.count, "example": one.example} for one in found.causes
+            {"cause": each.error, "rows": each.count, "example": each.example}
+            for each in profile.causes
         ],
-        "calls": sum(day.calls for day in found.days),
-        "tokens": _tokens(found),
+        "calls": sum(day.calls for day in profile.days),
+        "tokens": _tokens(profile),
     }
 
 
-def profile(found: Profile, command: str, now: int) -> RenderableType:
-    """Facts, then answers and failures.
+def profile(details: Profile, command: str, now: int) -> RenderableType:
+    """Render the facts, then answers and failures.
 
-    `command` is ``midnight`` with the global options that were given.
+    `command` is ``midnight`` with the given global options.
     """
-    batch = found.batch
+    batch = details.batch
     parts: list[RenderableType] = [
         Text(_("{name} (batch {id})").format(name=batch.name, id=batch.id), "bold"),
-        facts([*_asks(found), *_stands(found, now)]),
+        facts([*_job_facts(details), *_outcome_facts(details, now)]),
     ]
-    if found.answers:
-        parts += [Text(), Text(_("Answers"), "bold"), _answers(found)]
-    if found.causes:
-        parts += [Text(), Text(_("Failures"), "bold"), _failures(found)]
+    if details.answers:
+        parts += [Text(), Text(_("Answers"), "bold"), _answers(details)]
+    if details.causes:
+        parts += [Text(), Text(_("Failures"), "bold"), _failures(details)]
         parts.append(
             Text(_("more: {command} failures {id}").format(command=command, id=batch.id), "dim")
         )
@@ -62,8 +63,8 @@ def profile(found: Profile, command: str, now: int) -> RenderableType:
     return Group(*parts)
 
 
-def _asks(found: Profile) -> list[tuple[str, str]]:
-    batch, jobfile = found.batch, found.jobfile
+def _job_facts(details: Profile) -> list[tuple[str, str]]:
+    batch, jobfile = details.batch, details.jobfile
     where = f" {batch.selection}" if batch.selection else ""
     pairs = [
         (_("job file"), fmt.place(to_path(batch.job_path)) if batch.job_path else ""),
@@ -84,8 +85,8 @@ def _answer_kind(jobfile: JobFile) -> str:
     return f"{jobfile.answer.kind}: {labels}" if labels else jobfile.answer.kind
 
 
-def _stands(found: Profile, now: int) -> list[tuple[str, str]]:
-    batch, counts = found.batch, found.batch.counts
+def _outcome_facts(details: Profile, now: int) -> list[tuple[str, str]]:
+    batch, counts = details.batch, details.batch.counts
     rows = _("{rows}: {succeeded} succeeded, {failed} failed, {left} left").format(
         rows=fmt.number(batch.rows),
         succeeded=fmt.number(counts.succeeded),
@@ -97,17 +98,20 @@ def _stands(found: Profile, now: int) -> list[tuple[str, str]]:
         if batch.reused
         else ""
     )
-    calls = fmt.number(sum(day.calls for day in found.days))
-    tokens = _tokens(found)
-    paid = [day.credits for day in found.days if day.credits is not None]
+    calls = fmt.number(sum(day.calls for day in details.days))
+    tokens = _tokens(details)
+    paid = [day.credits for day in details.days if day.credits is not None]
     pairs = [
         (_("state"), state_in_words(batch)),
         (_("queued"), fmt.beside(fmt.when(batch.created_at, now), fmt.age(now - batch.created_at))),
-        (_("replaces"), ", ".join(_("batch {id}").format(id=one.id) for one in found.replaces)),
+        (
+            _("replaces"),
+            ", ".join(_("batch {id}").format(id=replaced.id) for replaced in details.replaces),
+        ),
         (_("rows"), fmt.COMMA.join(filter(None, (rows, reused)))),
         *(
             (part.part, _("{left} left").format(left=fmt.number(part.left)))
-            for part in found.family[1:]
+            for part in details.family[1:]
         ),
         (_("calls"), calls),
         (_("tokens"), "" if tokens is None else fmt.number(tokens)),
@@ -117,7 +121,7 @@ def _stands(found: Profile, now: int) -> list[tuple[str, str]]:
 
 
 def state_in_words(batch: Batch) -> str:
-    """``done``, ``active``, ``replaced by batch 2``, ``paused: …``."""
+    """Return ``done``, ``active``, ``replaced by batch 2`` or ``paused: …``."""
     if batch.replaced_by is not None:
         return _("replaced by batch {id}").format(id=batch.replaced_by)
     if batch.done:
@@ -126,27 +130,29 @@ def state_in_words(batch: Batch) -> str:
     return f"{state}: {reasons.told(batch.pause_reason)}" if batch.pause_reason else state
 
 
-def _tokens(found: Profile) -> int | None:
-    known = [day.tokens for day in found.days if day.tokens is not None]
+def _tokens(details: Profile) -> int | None:
+    known = [day.tokens for day in details.days if day.tokens is not None]
     return sum(known) if known else None
 
 
-def _answers(found: Profile) -> RenderableType:
-    made = table(_("Rows"), _("Share"), "", _("Answer"), right=(_("Rows"), _("Share")))
-    total = max(1, found.batch.counts.succeeded)
-    most = max(number for _, number in found.answers)
-    for answer, number in found.answers:
+def _answers(details: Profile) -> RenderableType:
+    lines = table(_("Rows"), _("Share"), "", _("Answer"), right=(_("Rows"), _("Share")))
+    total = max(1, details.batch.counts.succeeded)
+    most = max(number for _, number in details.answers)
+    for answer, number in details.answers:
         length = max(1, round(BAR * number / most))
         share = fmt.percent(number, total)
-        made.add_row(fmt.number(number), share, Text("█" * length, "cyan"), Text(answer))
-    return made
+        lines.add_row(fmt.number(number), share, Text("█" * length, "cyan"), Text(answer))
+    return lines
 
 
-def _failures(found: Profile) -> RenderableType:
-    made = table(_("Rows"), _("Example"), _("Cause"), right=(_("Rows"), _("Example")))
-    for one in found.causes:
-        cause = Text(fmt.shortened(reasons.told(one.error), 200))
-        made.add_row(
-            fmt.number(one.count), _("row {number}").format(number=fmt.number(one.example)), cause
+def _failures(details: Profile) -> RenderableType:
+    lines = table(_("Rows"), _("Example"), _("Cause"), right=(_("Rows"), _("Example")))
+    for failure in details.causes:
+        cause = Text(fmt.shortened(reasons.told(failure.error), 200))
+        lines.add_row(
+            fmt.number(failure.count),
+            _("row {number}").format(number=fmt.number(failure.example)),
+            cause,
         )
-    return made
+    return lines

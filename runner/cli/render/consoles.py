@@ -1,7 +1,7 @@
-"""Consoles, and a bar for a step that takes long.
+"""Consoles, and a progress bar for slow steps.
 
-A console has colours and its terminal's width where a person looks, and is plain and wide where a
-program reads.
+A console has colours and the terminal's width for people, and is plain and wide when its output is
+piped.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ from rich.console import Console
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-# A table that is piped or redirected must not be cut at the width of a terminal that is not there.
+# Without a terminal, tables must not be cut at a default width.
 PIPED_WIDTH = 160
-# A step that is over within so many seconds shows no bar.
+# The duration from which on a step shows a bar.
 BAR_AFTER_S = 1.0
 
 Tick = Callable[[int, int], None]
-"""Told how much of a step is done, and of how much."""
+"""Called with the completed amount of a step and the total."""
 
 
 class PlainConsole(Console):
-    """A console that leaves a closed pipe to the program's top."""
+    """A console that raises on a closed pipe, for the top level to handle."""
 
     def on_broken_pipe(self) -> NoReturn:
-        """Raise the error that rich would turn into an exit code of its own."""
+        """Raise an error, where rich would exit with its own exit code."""
         raise BrokenPipeError
 
 
 def console(*, stderr: bool) -> Console:
-    """The console on stdout or stderr as they are now."""
+    """Return a console for the current stdout or stderr."""
     file = sys.stderr if stderr else sys.stdout
     wide = not file.isatty() and "COLUMNS" not in os.environ
     return PlainConsole(
@@ -46,23 +46,23 @@ def console(*, stderr: bool) -> Console:
 
 @contextmanager
 def bar(console: Console, label: str) -> Iterator[Tick]:
-    """Show a bar once the step takes longer than a second; the function to report progress to."""
+    """Show a bar if the step takes longer than a second; yield the function to report progress."""
     if not console.is_terminal:
         yield lambda _done, _total: None
         return
-    began, shown = time.monotonic(), _progress(console)
-    task = shown.add_task(label, total=None)
+    began, progress = time.monotonic(), _progress(console)
+    task = progress.add_task(label, total=None)
 
     def tick(done: int, total: int) -> None:
-        shown.update(task, completed=done, total=total)
-        if not shown.live.is_started and done < total and time.monotonic() - began > BAR_AFTER_S:
-            shown.start()
+        progress.update(task, completed=done, total=total)
+        if not progress.live.is_started and done < total and time.monotonic() - began > BAR_AFTER_S:
+            progress.start()
 
     try:
         yield tick
     finally:
-        if shown.live.is_started:
-            shown.stop()
+        if progress.live.is_started:
+            progress.stop()
 
 
 def _progress(console: Console) -> Progress:

@@ -1,4 +1,4 @@
-"""What was deleted, and the space that it took."""
+"""The deleted batches, and the disk space returned."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from runner.language import _
 from runner.wording import fmt
 
 
-def as_object(found: Pruned) -> dict[str, Any]:
-    """As JSON; `bytes_freed` is null where the database could not become smaller now."""
-    return {"deleted": [one.id for one in found.batches], "bytes_freed": found.bytes_freed}
+def as_object(pruned: Pruned) -> dict[str, Any]:
+    """Return a JSON object; `bytes_freed` is null if the database could not shrink now."""
+    return {"deleted": [batch.id for batch in pruned.batches], "bytes_freed": pruned.bytes_freed}
 
 
-def deleted(found: Pruned, *, dry_run: bool = False) -> RenderableType:
-    """A line for each batch, and what was gained."""
-    if not found.batches:
+def deleted(pruned: Pruned, *, dry_run: bool = False) -> RenderableType:
+    """Render a line for each batch, and the space returned."""
+    if not pruned.batches:
         return Text(_("no batch is that old and over; nothing was deleted"))
     verb = _("would be deleted") if dry_run else _("is deleted")
     lines = [
         Text(
             _("{name} (batch {id}, {rows}) {verb}").format(
-                name=one.name, id=one.id, rows=fmt.count(one.rows, "row"), verb=verb
+                name=batch.name, id=batch.id, rows=fmt.count(batch.rows, "row"), verb=verb
             )
         )
-        for one in found.batches
+        for batch in pruned.batches
     ]
-    return Group(*lines) if dry_run else Group(*lines, Text(_space(found.bytes_freed)))
+    return Group(*lines) if dry_run else Group(*lines, Text(_space(pruned.bytes_freed)))
 
 
 def _space(freed: int | None) -> str:

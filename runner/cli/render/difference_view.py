@@ -1,4 +1,4 @@
-"""`midnight diff`: how answers have changed from one batch to another."""
+"""`midnight diff`: how the answers of two batches differ."""
 
 from __future__ import annotations
 
@@ -17,43 +17,45 @@ MOST_CHANGES = 15
 NO_ANSWER = _("(no answer)")
 
 
-def as_object(found: Difference) -> dict[str, Any]:
-    """As JSON; an answer is null where there is none."""
+def as_object(difference: Difference) -> dict[str, Any]:
+    """Return a JSON object; an answer is null if there is none."""
     return {
-        "first": found.first.id,
-        "second": found.second.id,
-        "same": found.same,
-        "changed": found.changed,
-        "only_first": found.only_first,
-        "only_second": found.only_second,
+        "first": difference.first.id,
+        "second": difference.second.id,
+        "same": difference.same,
+        "changed": difference.changed,
+        "only_first": difference.only_first,
+        "only_second": difference.only_second,
         "changes": [
             {"before": before, "after": after, "rows": number}
-            for (before, after), number in found.changes.most_common()
+            for (before, after), number in difference.changes.most_common()
         ],
         "examples": [
             {
-                "row": one.number,
-                "before": one.before,
-                "after": one.after,
-                "input": exact_json.loads(one.row),
+                "row": example.number,
+                "before": example.before,
+                "after": example.after,
+                "input": exact_json.loads(example.row),
             }
-            for one in found.examples
+            for example in difference.examples
         ],
     }
 
 
-def difference(found: Difference) -> RenderableType:
-    """Counts, the changes that most rows share, and the first rows that have changed."""
-    both = found.same + found.changed
-    first, second = (_("batch {id}").format(id=one.id) for one in (found.first, found.second))
+def difference(compared: Difference) -> RenderableType:
+    """Render the counts, the most frequent changes, and examples of changed rows."""
+    both = compared.same + compared.changed
+    first, second = (
+        _("batch {id}").format(id=batch.id) for batch in (compared.first, compared.second)
+    )
     head = _("{rows} in both: {same} the same, {changed} changed ({share})").format(
         rows=fmt.count(both, "row"),
-        same=fmt.number(found.same),
-        changed=fmt.number(found.changed),
-        share=fmt.percent(found.changed, both or 1),
+        same=fmt.number(compared.same),
+        changed=fmt.number(compared.changed),
+        share=fmt.percent(compared.changed, both or 1),
     )
     parts: list[RenderableType] = [Text(head, "bold")]
-    for number, whose in ((found.only_first, first), (found.only_second, second)):
+    for number, whose in ((compared.only_first, first), (compared.only_second, second)):
         if number:
             parts.append(
                 Text(
@@ -61,7 +63,7 @@ def difference(found: Difference) -> RenderableType:
                     "dim",
                 )
             )
-    if not found.changed:
+    if not compared.changed:
         return Group(*parts)
     counted = table(
         _("Rows"),
@@ -69,13 +71,15 @@ def difference(found: Difference) -> RenderableType:
         _("In {second}").format(second=second),
         right=(_("Rows"),),
     )
-    for (before, after), number in found.changes.most_common(MOST_CHANGES):
+    for (before, after), number in compared.changes.most_common(MOST_CHANGES):
         counted.add_row(fmt.number(number), _answer(before), _answer(after))
     shown = table(_("Row"), _("Was"), _("Is"), _("Input"), right=(_("Row"),))
-    for one in found.examples:
-        text = Text(fmt.shortened(one.row, 80), "dim")
-        shown.add_row(fmt.number(one.number), _answer(one.before), _answer(one.after), text)
-    more = len(found.changes) - MOST_CHANGES
+    for example in compared.examples:
+        text = Text(fmt.shortened(example.row, 80), "dim")
+        shown.add_row(
+            fmt.number(example.number), _answer(example.before), _answer(example.after), text
+        )
+    more = len(compared.changes) - MOST_CHANGES
     rest = [
         Text(
             _("and {changes}; all of them: --json").format(changes=fmt.count(more, "other change")),

@@ -1,4 +1,4 @@
-"""`midnight failures`: why rows have failed, what to do about it, and which rows they are."""
+"""`midnight failures`: the causes of failed rows, remedies, and the rows."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def failures(
     command: str,
     edited: str | None = None,
 ) -> RenderableType:
-    """Each cause with its number, an example and a remedy; then the rows.
+    """Render each cause with its number, an example and a remedy; then the rows.
 
     Args:
-        rows: The rows that are shown.
-        causes: Why they failed, the most frequent first.
+        rows: The rows to show.
+        causes: The causes, the most frequent first.
         batch: The batch.
-        command: ``midnight`` with the global options that were given.
-        edited: The command that asks them again with an edited job file, if there is one.
+        command: ``midnight`` with the given global options.
+        edited: The command that retries them with an edited job file, if there is one.
     """
     if not rows:
         return Text(
@@ -74,8 +74,8 @@ def _cause(number: int, cause: Cause, example: Failure | None) -> list[Renderabl
         row = fmt.shortened(example.payload, LONGEST_QUOTE)
         parts.append(Text(_("   row {number}: {row}").format(number=example.row, row=row), "dim"))
         if example.replies:
-            said = fmt.shortened(example.replies[-1], LONGEST_QUOTE)
-            parts.append(Text(_("   the model said: {said}").format(said=said)))
+            reply = fmt.shortened(example.replies[-1], LONGEST_QUOTE)
+            parts.append(Text(_("   the model said: {said}").format(said=reply)))
     else:
         parts.append(Text(_("   for example row {example}").format(example=cause.example), "dim"))
     if (remedy := remedy_for(cause.error)) is not None:

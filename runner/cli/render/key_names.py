@@ -1,4 +1,4 @@
-"""The bytes that a terminal sends, as names of keys and letters."""
+"""Decodes a terminal's input bytes into letters and names of keys."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ _NAMES = {
 
 
 class KeyReader:
-    """Reads the keys in what a terminal sends, wherever that is cut."""
+    """Decodes keys from a terminal's input, also if sequences are split between reads."""
 
     def __init__(self) -> None:
         self._decoder = getincrementaldecoder("utf-8")("replace")
 
     def keys(self, sent: bytes) -> Iterator[str]:
-        """The keys: letters, and names; what has no name is left out."""
+        """Yield letters and names of keys; unknown sequences are left out."""
         for token in _TOKEN.findall(self._decoder.decode(sent)):
             if token in _NAMES:
                 yield _NAMES[token]

@@ -1,7 +1,7 @@
-"""Single keys on a terminal, read in a thread while a run is shown.
+"""Reads single keys from the terminal in a thread while a run is shown.
 
-The terminal is put into a mode in which a key needs no Enter and is not echoed; Ctrl-C stays what
-it is. Where there is no such terminal, or it is somebody else's at the moment, nothing is read.
+The terminal is put into cbreak mode: keys need no Enter and are not echoed, and Ctrl-C still works.
+Nothing is read without a terminal, or while this process is in the background.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Handlers = Mapping[str, Callable[[], None]]
 
 
 def can_read() -> bool:
-    """Whether keys can be read: a terminal whose foreground this process is."""
+    """Whether keys can be read: there is a terminal, and this process is in its foreground."""
     try:
         return sys.stdin.isatty() and os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()
     except (OSError, ValueError, AttributeError):
@@ -27,11 +27,11 @@ def can_read() -> bool:
 
 @contextmanager
 def reading(handlers: Handlers) -> Iterator[None]:
-    """Call the handler of each key that is pressed while the block lasts."""
+    """Call the handlers of keys that are pressed while the block runs."""
     if not can_read():
         yield
         return
-    import termios  # noqa: PLC0415 - where there is a terminal of that kind
+    import termios  # noqa: PLC0415 - not on every system
     import tty  # noqa: PLC0415
 
     file, over = sys.stdin.fileno(), Event()

@@ -1,4 +1,4 @@
-"""A text that is edited key by key, with a cursor; it knows nothing of a terminal."""
+"""A line editor without a terminal: a text with a cursor, changed key by key."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class EditedText:
-    """A text, and where in it the next letter goes."""
+    """A text with a cursor, the index at which the next letter is inserted."""
 
     text: str
     cursor: int
 
     @classmethod
     def of(cls, text: str) -> EditedText:
-        """A text with the cursor at its end."""
+        """Return a text with the cursor at its end."""
         return cls(text, len(text))
 
     def press(self, key: str) -> EditedText:
-        """The text after a key: a letter, or the name of a key; others change nothing."""
+        """Return the text after a key, given as a letter or a name; unknown keys have no effect."""
         before, after, at = self.text[: self.cursor], self.text[self.cursor :], self.cursor
         written = (before + key + after, at + 1) if len(key) == 1 else (self.text, at)
         edits = {

@@ -1,4 +1,4 @@
-"""What `midnight presets` shows: every preset, one in full, and what an update has done."""
+"""`midnight presets`: all presets, one in full, and the result of an update."""
 
 from __future__ import annotations
 
@@ -34,46 +34,48 @@ _USES = {
 
 
 def presets(every: Sequence[KnownPreset], now: int) -> RenderableType:
-    """A line for each preset."""
-    made = table(_("Provider"), _("As of"), _("Trains on inputs"), _("From"))
-    for found in every:
-        about = found.preset
-        name = f"{about.name}" + _(" (corrected)") * found.corrected
-        use = _USES.get(about.data_use or "")
-        made.add_row(name, _age(about.as_of, now), use or _("your own server"), _(found.origin))
+    """Render a line for each preset."""
+    lines = table(_("Provider"), _("As of"), _("Trains on inputs"), _("From"))
+    for known in every:
+        effective = known.preset
+        name = f"{effective.name}" + _(" (corrected)") * known.corrected
+        use = _USES.get(effective.data_use or "")
+        lines.add_row(
+            name, _age(effective.as_of, now), use or _("your own server"), _(known.origin)
+        )
     more = _("in full: midnight presets show NAME; newer ones: midnight presets update FILE|URL")
-    return Group(made, Text(more, "dim"))
+    return Group(lines, Text(more, "dim"))
 
 
-def preset(found: KnownPreset, now: int) -> RenderableType:
-    """All that is known of one provider."""
-    about = found.preset
-    return Group(Text(f"{about.name}: {about.title}", "bold"), facts(_facts(found, now)))
+def preset(known: KnownPreset, now: int) -> RenderableType:
+    """Render one preset in full."""
+    effective = known.preset
+    return Group(Text(f"{effective.name}: {effective.title}", "bold"), facts(_facts(known, now)))
 
 
-def _facts(found: KnownPreset, now: int) -> Iterator[tuple[str, str]]:
-    about = found.preset
-    yield _("as of"), _age(about.as_of, now)
-    yield _("from"), _(found.origin) + _(", corrected by midnight.toml") * found.corrected
-    if about.source:
-        yield _("source"), about.source
-    yield _("base URL"), about.base_url or _("the account must name it")
-    if about.token_url:
-        yield _("tokens"), about.token_url
-    if about.balance_url:
-        yield _("balance URL"), about.balance_url
-    if (told := sentence(about)) is not None:
-        yield _("data use"), told
-    for quota in about.tables:
+def _facts(known: KnownPreset, now: int) -> Iterator[tuple[str, str]]:
+    effective = known.preset
+    yield _("as of"), _age(effective.as_of, now)
+    yield _("from"), _(known.origin) + _(", corrected by midnight.toml") * known.corrected
+    if effective.source:
+        yield _("source"), effective.source
+    yield _("base URL"), effective.base_url or _("the account must name it")
+    if effective.token_url:
+        yield _("tokens"), effective.token_url
+    if effective.balance_url:
+        yield _("balance URL"), effective.balance_url
+    if (policy := sentence(effective)) is not None:
+        yield _("data use"), policy
+    for quota in effective.tables:
         yield f"{quota.name}", _quota(quota)
-    for model, price in about.prices.items():
+    for model, price in effective.prices.items():
         yield (
             _("price of {model}").format(model=model),
             _("{price:g} credits a call").format(price=price),
         )
-    if about.response_format:
-        yield "response_format", ", ".join(sorted(about.response_format))
-    yield _("errors"), fmt.count(len(about.rules), "rule")
+    if effective.response_format:
+        yield "response_format", ", ".join(sorted(effective.response_format))
+    yield _("errors"), fmt.count(len(effective.rules), "rule")
 
 
 def _quota(quota: QuotaTable) -> str:
@@ -95,16 +97,16 @@ def _age(as_of: str, now: int) -> str:
     )
 
 
-def update(found: Update) -> RenderableType:
-    """What became of each preset, and which addresses are new."""
-    pairs = [(name, _CHANGES[change]) for name, change in found.changes.items()]
+def update(result: Update) -> RenderableType:
+    """Render the effect on each preset, and the new URLs."""
+    pairs = [(name, _CHANGES[change]) for name, change in result.changes.items()]
     parts: list[RenderableType] = [facts(pairs)]
-    for name, address in sorted(found.moved.items()):
-        told = _("{name}: the tokens of its accounts go to {address} from now on").format(
+    for name, address in sorted(result.moved.items()):
+        sentence = _("{name}: the tokens of its accounts go to {address} from now on").format(
             name=name, address=address
         )
-        parts.append(Text(told, "yellow"))
+        parts.append(Text(sentence, "yellow"))
     parts.append(
-        Text(_("kept in {path}; delete that file to undo it").format(path=found.path), "dim")
+        Text(_("kept in {path}; delete that file to undo it").format(path=result.path), "dim")
     )
     return Group(*parts)

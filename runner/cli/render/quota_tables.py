@@ -1,4 +1,4 @@
-"""`midnight quota`: every allowance, and the credits of each account."""
+"""`midnight quota`: every quota, and the credits of each account."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from runner.wording import fmt, messages, shown_windows, words
 
 
 def quota(lines: Sequence[QuotaLine], now: int) -> RenderableType:
-    """The windows of every account, and the credits it has."""
+    """Render the windows of every account, and its credits."""
     shown = shown_windows.in_quota([line.window for line in lines])
     lines = [line for line in lines if line.window in shown]
     kept = any(line.window.reserve for line in lines)
@@ -36,32 +36,36 @@ def quota(lines: Sequence[QuotaLine], now: int) -> RenderableType:
     parts: list[RenderableType] = [_rows([], names, widths, header=True)]
     owners = [(line.window.account, line.window.model) for line in lines]
     for (account, model), group in groupby(range(len(lines)), owners.__getitem__):
-        # A name may be longer than any column: it stands in a line of its own.
+        # A name may be wider than its column, so it has its own line.
         parts.append(Text(f"  {model}" if model else account, "" if model else "bold"))
         parts.append(_rows([rows[place] for place in group], names, widths, header=False))
     windows = [line.window for line in lines]
     resets = sorted({window.resets_at for window in windows if window.resets_at < NEVER})
     notes = [_("resets at {when} here").format(when=fmt.when(moment, now)) for moment in resets]
-    told = (*credit_lines(lines, now), *refusals(windows), Text(fmt.SEMICOLON.join(notes), "dim"))
-    return Group(*parts, Text(), *told)
+    notes_below = (
+        *credit_lines(lines, now),
+        *refusals(windows),
+        Text(fmt.SEMICOLON.join(notes), "dim"),
+    )
+    return Group(*parts, Text(), *notes_below)
 
 
 def _rows(
     rows: Sequence[Sequence[str]], names: Sequence[str], widths: Sequence[int], *, header: bool
 ) -> Table:
-    """Some of the rows of one table: its columns are as wide in all of them."""
-    made = table(*names, right=names[1:-1])
-    made.show_header = header
-    made.collapse_padding = True
-    for column, width in zip(made.columns, widths, strict=True):
+    """Return some rows of one table, with the column widths of the whole table."""
+    lines = table(*names, right=names[1:-1])
+    lines.show_header = header
+    lines.collapse_padding = True
+    for column, width in zip(lines.columns, widths, strict=True):
         column.min_width, column.no_wrap = width, True
     for row in rows:
-        made.add_row(*row)
-    return made
+        lines.add_row(*row)
+    return lines
 
 
 def credit_lines(lines: Sequence[QuotaLine], now: int) -> list[Text]:
-    """A line for each account with credits: its balance, what is frozen, what expires."""
+    """Return a line for each account with credits: its balance, frozen part and next expiry."""
     return [
         Text(f"{line.window.account}: {messages.balance(line.credits, now)}")
         for line in lines
@@ -70,31 +74,31 @@ def credit_lines(lines: Sequence[QuotaLine], now: int) -> list[Text]:
 
 
 def refusals(windows: Iterable[Window]) -> list[Text]:
-    """A line for each account that the provider refuses."""
+    """Return a line for each account that the provider refuses."""
     refused = [window for window in windows if window.gate.reason is ParkReason.REFUSED]
-    return [Text(told, "red") for told in dict.fromkeys(map(messages.refused, refused))]
+    return [Text(line, "red") for line in dict.fromkeys(map(messages.refused, refused))]
 
 
 def _quota_line(line: QuotaLine, now: int, *, kept: bool) -> list[str]:
     window = line.window
 
-    def told(value: int | None) -> str:
+    def shown(value: int | None) -> str:
         return "?" if value is None else fmt.amount(value, window.unit)
 
     return [
         ("    " if window.model else "  ") + messages.counted(window.unit, window.period),
-        told(window.limit),
-        told(window.spent),
-        told(window.reserved),
-        *([told(window.reserve)] if kept else []),
-        told(window.remaining),
+        shown(window.limit),
+        shown(window.spent),
+        shown(window.reserved),
+        *([shown(window.reserve)] if kept else []),
+        shown(window.remaining),
         fmt.time_left(line.resets_in_ms) if window.resets_at < NEVER else "",
         _source(window, now),
     ]
 
 
 def _source(window: Window, now: int) -> str:
-    """Where the limit is known from, and since when if it was learned."""
+    """Return the source of the limit, and when it was learned."""
     if window.limit is None:
         return _("unknown")
     learned = window.limit_learned_at

@@ -1,4 +1,4 @@
-"""A rehearsal as it happens: one line for each virtual day, and its account at the end."""
+"""A rehearsal in progress, one line for each virtual day, and its result."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ DAY_WIDTH = max(10, cell_len(fmt.day("2026-11-24")))
 
 
 class RehearsalView:
-    """A watcher that prints a line when a virtual day is over, and shows the hour meanwhile."""
+    """A watcher that prints a line at the end of each virtual day, and shows the current time."""
 
     def __init__(self, console: Console, rows: int) -> None:
         self._console = console
@@ -42,7 +42,7 @@ class RehearsalView:
         self._drawn_at = 0.0
 
     def provider(self, simulator: SimulatedProvider) -> None:
-        """Keep the provider, which counts every call that arrives."""
+        """Store the provider, which counts every call that it receives."""
         self._provider = simulator
 
     def __enter__(self) -> Self:
@@ -60,7 +60,7 @@ class RehearsalView:
             self._live.stop()
 
     def __call__(self, progress: Progress) -> None:
-        """Print the day that is over, if one is."""
+        """Print the last day if a new one has begun."""
         day = max((w.period_key for w in progress.windows if w.primary), default=self._day)
         if self._day is not None and day != self._day and self._provider:
             self._print_day(self._provider.stats())
@@ -69,14 +69,14 @@ class RehearsalView:
             self._counts = progress.batches[0].counts
         self._draw(progress)
 
-    def finish(self, found: Rehearsal) -> None:
+    def finish(self, result: Rehearsal) -> None:
         """Print the last day."""
-        self._counts = found.ran.batches[0].counts
+        self._counts = result.ran.batches[0].counts
         if self._day is not None:
-            self._print_day(found.provider)
+            self._print_day(result.provider)
 
     def heading(self) -> None:
-        """Name the columns."""
+        """Print the names of the columns."""
         line = _grid()
         names = (_("day"), _("calls"), _("answered"), _("refused"), _("rows done"))
         line.add_row(*names, style="bold")
@@ -117,7 +117,7 @@ class RehearsalView:
 
 
 def opening(name: str, model: str, rows: int, start: int) -> RenderableType:
-    """What is about to be rehearsed."""
+    """Render the announcement of a rehearsal."""
     begins = moment(start)
     return Group(
         Text(
@@ -136,17 +136,17 @@ def opening(name: str, model: str, rows: int, start: int) -> RenderableType:
     )
 
 
-def closing(found: Rehearsal, real_s: float, output: str | None) -> RenderableType:
-    """The account of a rehearsal."""
-    batch = found.ran.batches[0]
+def closing(result: Rehearsal, real_s: float, output: str | None) -> RenderableType:
+    """Render the result of a rehearsal."""
+    batch = result.ran.batches[0]
     counts = batch.counts
-    days = fmt.count(len({day.day for day in found.days}), "day")
-    virtual = fmt.duration(found.ended_at - found.started_at)
-    style = "bold yellow" if counts.failed or found.ran.left else "bold green"
-    left = _(", {left} left").format(left=fmt.number(found.ran.left)) if found.ran.left else ""
+    days = fmt.count(len({day.day for day in result.days}), "day")
+    virtual = fmt.duration(result.ended_at - result.started_at)
+    style = "bold yellow" if counts.failed or result.ran.left else "bold green"
+    left = _(", {left} left").format(left=fmt.number(result.ran.left)) if result.ran.left else ""
     parts: list[RenderableType] = [
         Text(_("\nThe ledger"), "bold"),
-        report_tables.daily(found.days),
+        report_tables.daily(result.days),
         Text(),
         Text(
             _("{rows}: {succeeded} succeeded, {failed} failed{left}").format(
@@ -162,10 +162,10 @@ def closing(found: Rehearsal, real_s: float, output: str | None) -> RenderableTy
                 days=days, virtual=virtual, real=real_s
             )
         ),
-        _agreement(found),
+        _agreement(result),
     ]
-    if found.ran.ending is Ending.STALLED:
-        why = fmt.SEMICOLON.join(wait_messages.waits(found.ran.waiting, found.ended_at))
+    if result.ran.ending is Ending.STALLED:
+        why = fmt.SEMICOLON.join(wait_messages.waits(result.ran.waiting, result.ended_at))
         parts.append(
             Text(
                 _("It would never end: no row was done for two weeks. {why}").format(why=why),
@@ -177,9 +177,9 @@ def closing(found: Rehearsal, real_s: float, output: str | None) -> RenderableTy
     return Group(*parts)
 
 
-def _agreement(found: Rehearsal) -> Text:
-    """Whether the ledger has every call that the provider saw."""
-    ledger, provider = sum(day.calls for day in found.days), found.provider.calls
+def _agreement(result: Rehearsal) -> Text:
+    """Return whether the ledger has every call that the provider received."""
+    ledger, provider = sum(day.calls for day in result.days), result.provider.calls
     if ledger == provider:
         return Text(
             _("The ledger and the provider agree: {calls}.").format(calls=fmt.count(ledger, "call"))
@@ -193,7 +193,7 @@ def _agreement(found: Rehearsal) -> Text:
 
 
 def _grid() -> Table:
-    """The columns of a day's line: the day, its calls, how they ended, and the progress."""
+    """Return the columns of a day's line: the day, its calls, their outcomes, and the progress."""
     grid = Table.grid(padding=(0, 2))
     grid.add_column(width=DAY_WIDTH)
     for width in (7, 8, 7):

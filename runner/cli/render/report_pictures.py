@@ -1,4 +1,4 @@
-"""Pictures of the ledger in a terminal: a sparkline, a calendar, and the hours of the days."""
+"""Charts of the ledger on a terminal: a sparkline, a calendar, and a map of hours."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ MOST_DAYS_OF_HOURS = 14
 WEEKDAYS = tuple(name if day % 2 == 0 else "" for day, name in enumerate(fmt.WEEKDAYS))
 
 
-def picture(found: Report) -> list[RenderableType]:
-    """What goes below the table of a report."""
-    calls = calls_by_day(found)
-    if By.HOUR in found.wanted.by:
-        return [Text(), *hours(found)]
+def picture(report: Report) -> list[RenderableType]:
+    """Return the chart below the table of a report."""
+    calls = calls_by_day(report)
+    if By.HOUR in report.wanted.by:
+        return [Text(), *hours(report)]
     if len(calls) < 2:  # noqa: PLR2004 - one day is no picture
         return []
     filled = _filled(calls)
@@ -41,10 +41,10 @@ def picture(found: Report) -> list[RenderableType]:
     return [*shown, *(calendar(filled) if len(filled) >= CALENDAR_FROM else [])]
 
 
-def calls_by_day(found: Report) -> dict[date, int]:
-    """The calls of each day on which there were any."""
+def calls_by_day(report: Report) -> dict[date, int]:
+    """Return the number of calls of each day that had any."""
     calls: dict[date, int] = {}
-    for line in found.days:
+    for line in report.days:
         day = date.fromisoformat(line.labels["day"])
         calls[day] = calls.get(day, 0) + line.figures.calls
     return dict(sorted(calls.items()))
@@ -57,13 +57,13 @@ def _filled(calls: dict[date, int]) -> list[tuple[date, int]]:
 
 
 def sparkline(numbers: Sequence[int]) -> str:
-    """A block for each number; nothing at all is a blank."""
+    """Return a block for each number; zero is a blank."""
     most = max(numbers, default=0) or 1
     return "".join(" " if not n else SPARKS[(len(SPARKS) - 1) * n // most] for n in numbers)
 
 
 def calendar(filled: Sequence[tuple[date, int]]) -> list[RenderableType]:
-    """A column a week, Monday first; the darker, the more calls."""
+    """Return a column for each week, Monday first; a darker mark is more calls."""
     most = max(number for _, number in filled)
     calls = dict(filled)
     start = filled[-1][0] - timedelta(days=filled[-1][0].weekday(), weeks=MOST_WEEKS - 1)
@@ -77,9 +77,9 @@ def calendar(filled: Sequence[tuple[date, int]]) -> list[RenderableType]:
     return lines
 
 
-def hours(found: Report) -> list[RenderableType]:
-    """A line a day, a mark an hour of the provider's clock."""
-    days = list(found.hours.items())[-MOST_DAYS_OF_HOURS:]
+def hours(report: Report) -> list[RenderableType]:
+    """Return a line for each day, with a mark for each hour of the provider's clock."""
+    days = list(report.hours.items())[-MOST_DAYS_OF_HOURS:]
     most = max((number for _, numbers in days for number in numbers), default=0) or 1
     scale = "".join(f"{hour:<12}" for hour in ("00", "06", "12", "18"))
     lines: list[RenderableType] = [Text(" " * 12 + scale, "dim")]

@@ -1,4 +1,4 @@
-"""What was done: the calls of each day, the rows that failed, the file that was written."""
+"""Tables of calls by day, and the line on an exported file."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from pathlib import Path
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from runner import invocation
+from runner.app import report_words
 from runner.app.report_words import LABELS, OUTCOMES
-from runner.app.reporting import Line, Report
+from runner.app.reporting import By, Line, Report
 from runner.cli.render import report_pictures
 from runner.cli.render.layout import table
 from runner.core.window import Unit
@@ -20,11 +22,11 @@ from runner.wording import fmt
 
 LAST = {"credits": _("Credits"), "left": _("Left"), "spent": _("Spent")}
 NEEDED = ("answered",)
-"""Outcomes with a column even where no call came to them."""
+"""Outcomes that have a column even without any calls."""
 
 
 def report(found: Report) -> RenderableType:
-    """The ledger in lines, its total, and a picture of the days."""
+    """Render the ledger's lines, their total, and a chart."""
     if not found.lines:
         return Text(_nothing(found))
     shown = [n for n in OUTCOMES if n in NEEDED or getattr(found.total.figures, n)]
@@ -51,11 +53,12 @@ def report(found: Report) -> RenderableType:
 def _nothing(found: Report) -> str:
     if found.wanted.since or found.wanted.until or found.wanted.batch:
         return _("no call was made for that, or then")
-    return _("no call was made yet; start with: midnight run JOBFILE INPUT -o OUT")
+    run = invocation.command("run", "JOBFILE", "INPUT", "-o", "OUT")
+    return _("no call was made yet; start with: {command}").format(command=run)
 
 
 def _label_columns(found: Report) -> list[str]:
-    """The columns of labels; the account only where there are several, or it was asked for."""
+    """Return the label columns; the account only if there are several or it was requested."""
     names = list(dict.fromkeys(name for line in found.lines for name in line.labels))
     accounts = {line.labels.get("account") for line in found.lines}
     asked = [key.value for key in found.wanted.by]
@@ -81,7 +84,7 @@ def _figures(line: Line, outcomes: Sequence[str], last: Sequence[str]) -> list[s
 
 
 def _notes(found: Report) -> list[Text]:
-    """Below the table: how many rows a call had, and what is not known."""
+    """Below the table: whose hours they are, how many rows a call had, and what is not known."""
     figures = found.total.figures
     per_call = figures.rows_per_call or 0
     full = _("{per_call:.1f} rows a call").format(per_call=per_call) if per_call > 1 else ""
@@ -96,11 +99,12 @@ def _notes(found: Report) -> list[Text]:
         if uncounted
         else ""
     )
-    return [Text(note, "dim") for note in (full, untold, still) if note]
+    zones = report_words.zones(found.zones) if By.HOUR in found.wanted.by else []
+    return [Text(note, "dim") for note in (*zones, full, untold, still) if note]
 
 
 def daily(days: Sequence[DayReport]) -> RenderableType:
-    """The ledger of a rehearsal by day, and its total."""
+    """Render the ledger of a rehearsal by day, with its total."""
     numbers = (
         _("Calls"),
         _("Succeeded"),
@@ -132,7 +136,7 @@ def _day_figures(days: Sequence[DayReport]) -> list[str]:
 
 
 def _share(days: Sequence[DayReport]) -> str:
-    """The share of the allowance that was spent, by us or by others."""
+    """Return the used share of the allowance, including the use of other programs."""
     known = [(d.spent, d.limit) for d in days if d.spent is not None and d.limit]
     if not known:
         return ""
@@ -140,7 +144,7 @@ def _share(days: Sequence[DayReport]) -> str:
 
 
 def written(path: str | Path, rows: int, batch: Batch) -> str:
-    """What was exported, in one line."""
+    """Return a line on an exported file."""
     counts = batch.counts
     parts = [_("{succeeded} succeeded").format(succeeded=fmt.number(counts.succeeded))]
     parts += [_("{failed} failed").format(failed=fmt.number(counts.failed))] * bool(counts.failed)

@@ -1,6 +1,6 @@
-"""The terminal of a review: its other screen, the keys that are pressed, and its signals.
+"""The terminal of a review: alternate screen, keys and signals.
 
-Keys need no Enter and are not echoed. However the block ends, the terminal is as it was.
+Keys need no Enter and are not echoed. The terminal's mode is restored however the block ends.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _ENDING = (signal.SIGINT, signal.SIGTERM)
 
 
 class ReviewTerminal:
-    """Where a review takes place."""
+    """The terminal in which a review takes place."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
@@ -37,8 +37,8 @@ class ReviewTerminal:
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[ReviewTerminal]:
-        """Take the terminal as long as the block lasts."""
-        import termios  # noqa: PLC0415 - where there is a terminal of that kind
+        """Take over the terminal while the block runs."""
+        import termios  # noqa: PLC0415 - not on every system
 
         self._before = termios.tcgetattr(self._file)
         async with anyio.create_task_group() as tasks:
@@ -52,12 +52,12 @@ class ReviewTerminal:
                 tasks.cancel_scope.cancel()
 
     async def key(self) -> str:
-        """The next key; `REDRAW` where the screen has to be drawn again; `END` to end."""
+        """Wait for the next key; `REDRAW` if the screen has to be redrawn, `END` to end."""
         return await self._receive.receive()
 
     @contextmanager
     def left(self) -> Iterator[None]:
-        """Give the terminal to another program as long as the block lasts."""
+        """Release the terminal to another program while the block runs."""
         self._leave()
         try:
             yield
@@ -74,7 +74,7 @@ class ReviewTerminal:
     def _leave(self) -> None:
         import termios  # noqa: PLC0415
 
-        with suppress(OSError):  # a terminal that is gone
+        with suppress(OSError):  # the terminal is closed
             self.console.show_cursor(True)
             self.console.set_alt_screen(False)
         with suppress(termios.error):
@@ -93,14 +93,14 @@ class ReviewTerminal:
         await self._send.send(END)
 
     async def _watch_signals(self) -> None:
-        """End on those that ask for it; draw again after a stop, and in another size."""
+        """End on termination signals; redraw after a stop or a resize."""
         hangup = [signal.SIGHUP] if hasattr(signal, "SIGHUP") else []
         again = [signal.SIGCONT, signal.SIGWINCH]
         with anyio.open_signal_receiver(*_ENDING, *hangup, *again) as signals:
-            async for one in signals:
-                if one not in again:
+            async for received in signals:
+                if received not in again:
                     await self._send.send(END)
                     continue
-                if one is signal.SIGCONT:
+                if received is signal.SIGCONT:
                     self._enter()
                 await self._send.send(REDRAW)

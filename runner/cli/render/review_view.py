@@ -1,4 +1,4 @@
-"""The screen of a review: one row, what the models have answered, and what each key does."""
+"""The screen of a review: one row, the models' answers, and the keys."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from runner.language import _
 from runner.store.batches import Batch
 from runner.wording import fmt, review_messages
 
-_LEAST_LINES = 4  # of the row, on however small a screen
+_LEAST_LINES = 4  # lines of the row, even on a small screen
 _LINE_END = "⏎"
 
 
 @dataclass(frozen=True, slots=True)
 class ReviewView:
-    """What is shown.
+    """The contents of the screen.
 
     Attributes:
         title: The batch.
-        reviewer: Who reviews.
-        reviewed: Rows that somebody has looked at.
-        left: Rows that nobody has.
-        question: The row; None: there is none left.
+        reviewer: The reviewer's name.
+        reviewed: The number of reviewed rows.
+        left: The number of rows left to review.
+        question: The row; None if none is left.
         choices: The answers that have a key.
-        chosen: Those of several labels that are chosen so far; None: one key is an answer.
-        edited: The text that is being written; None: none is.
-        note: What came of the last key.
-        is_error: Whether that is an error.
+        chosen: The labels chosen so far; None if a row has a single answer.
+        edited: The text being edited; None if there is none.
+        note: The result of the last key.
+        is_error: Whether the note is an error.
     """
 
     title: str
@@ -53,7 +53,7 @@ class ReviewView:
 
 
 def draw(console: Console, view: ReviewView) -> None:
-    """Fill the screen; of a long row, as much as there is room for."""
+    """Fill the screen; a long row is cut to the available lines."""
     head, foot = _lines(console, _head(view)), _lines(console, _foot(view))
     room = max(_LEAST_LINES, console.height - 1 - len(head) - len(foot))
     body = _lines(console, _body(view.question)) if view.question else []
@@ -77,18 +77,18 @@ def _head(view: ReviewView) -> RenderableType:
     row = ""
     if view.question:
         row = _(" · row {number}").format(number=fmt.number(view.question.number))
-    told = f"{row} · {review_messages.progress(view.reviewed, view.left)} · {view.reviewer}"
-    parts: list[RenderableType] = [Text.assemble(title, (told, "dim"))]
+    subtitle = f"{row} · {review_messages.progress(view.reviewed, view.left)} · {view.reviewer}"
+    parts: list[RenderableType] = [Text.assemble(title, (subtitle, "dim"))]
     if view.question:
         parts += [Text(printable(why), "yellow") for why in review_messages.reasons(view.question)]
     return Group(*parts, Text())
 
 
-def _body(found: Question) -> RenderableType:
+def _body(question: Question) -> RenderableType:
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim", overflow="fold", max_width=24)
     grid.add_column(overflow="fold")
-    for name, value in exact_json.loads(found.row).items():
+    for name, value in exact_json.loads(question.row).items():
         grid.add_row(Text(printable(name)), Text(printable(_cell(value))))
     return grid
 
@@ -105,46 +105,46 @@ def _foot(view: ReviewView) -> RenderableType:
     return Group(*parts, Text(hint(view), "dim"))
 
 
-def _opinions(found: Question) -> RenderableType:
-    """A line an answer; the one that counts now is marked."""
+def _opinions(question: Question) -> RenderableType:
+    """Return a line for each answer; the one in effect is marked."""
     grid = Table.grid(padding=(0, 2))
     grid.add_column(overflow="fold")
     grid.add_column(no_wrap=True, justify="right")
     grid.add_column(style="dim", overflow="fold")
-    votes = sum(one.votes for one in found.opinions)
-    for one in found.opinions:
-        shown = _answer(one, found)
-        counted = fmt.out_of(one.votes, votes) if votes > 1 else ""
-        grid.add_row(shown, counted, review_messages.models(one))
-    if found.review is not None:
-        given = Text(fmt.shortened(printable(found.review.answer), 200), "bold green")
-        grid.add_row(given, "", _("answered by {name}").format(name=found.review.reviewer))
+    votes = sum(opinion.votes for opinion in question.opinions)
+    for opinion in question.opinions:
+        shown = _answer(opinion, question)
+        counted = fmt.out_of(opinion.votes, votes) if votes > 1 else ""
+        grid.add_row(shown, counted, review_messages.models(opinion))
+    if question.review is not None:
+        given = Text(fmt.shortened(printable(question.review.answer), 200), "bold green")
+        grid.add_row(given, "", _("answered by {name}").format(name=question.review.reviewer))
     return grid
 
 
-def _answer(one: Opinion, found: Question) -> Text:
-    if one.answer is None:
+def _answer(opinion: Opinion, question: Question) -> Text:
+    if opinion.answer is None:
         return Text(_("(no answer)"), "dim")
-    counts = found.review is None and one.answer == found.suggested
-    return Text(fmt.shortened(printable(one.answer), 200), "bold" if counts else "")
+    counts = question.review is None and opinion.answer == question.suggested
+    return Text(fmt.shortened(printable(opinion.answer), 200), "bold" if counts else "")
 
 
 def _choices(view: ReviewView) -> list[RenderableType]:
     if view.edited is not None or not view.choices:
         return []
     line = Text()
-    for one in view.choices:
-        line.append(f"{one.key} ", "bold cyan")
-        name = fmt.shortened(printable(one.answer), 40).replace(" ", "\u00a0")
-        is_chosen = view.chosen is not None and one.answer in view.chosen
+    for choice in view.choices:
+        line.append(f"{choice.key} ", "bold cyan")
+        name = fmt.shortened(printable(choice.answer), 40).replace(" ", "\u00a0")
+        is_chosen = view.chosen is not None and choice.answer in view.chosen
         line.append(f"[{name}]" if is_chosen else name, "bold green" if is_chosen else "")
         line.append("   ")
     return [line]
 
 
-def _edited(found: EditedText) -> RenderableType:
+def _edited(edited: EditedText) -> RenderableType:
     before, after = (
-        _in_line(part) for part in (found.text[: found.cursor], found.text[found.cursor :])
+        _in_line(part) for part in (edited.text[: edited.cursor], edited.text[edited.cursor :])
     )
     under = after[:1] or " "
     return Text.assemble((_("answer: "), "dim"), before, (under, "reverse"), after[1:])
@@ -155,7 +155,7 @@ def _in_line(text: str) -> str:
 
 
 def hint(view: ReviewView) -> str:
-    """What each key does."""
+    """Return the effect of each key."""
     if view.edited is not None:
         return _("Enter: save · Esc: leave it · Ctrl-U: clear · Ctrl-N: a new line")
     if view.question is None:
@@ -180,10 +180,10 @@ def _cell(value: Any) -> str:
 
 
 def printable(text: str) -> str:
-    """A text without what would make a terminal do something."""
+    """Return a text without control characters, which the terminal would interpret."""
     if text.isprintable():
         return text
-    return "".join(one if one == "\n" or one.isprintable() else _replaced(one) for one in text)
+    return "".join(c if c == "\n" or c.isprintable() else _replaced(c) for c in text)
 
 
 def _replaced(control: str) -> str:
@@ -191,26 +191,28 @@ def _replaced(control: str) -> str:
 
 
 def ended(view: ReviewView, given: int, go_on: str) -> Sequence[RenderableType]:
-    """What is told after a review with so many answers."""
-    told = _("{batch}: {answers} by {name}").format(
+    """Return the lines to print after a review with `given` answers."""
+    sentence = _("{batch}: {answers} by {name}").format(
         batch=view.title, answers=fmt.count(given, "answer"), name=view.reviewer
     )
     if not view.left:
-        return [Text(_("{told}; nothing is left to review").format(told=told), "green")]
-    left = _("{told}; {rows} left to review").format(told=told, rows=fmt.count(view.left, "row"))
+        return [Text(_("{told}; nothing is left to review").format(told=sentence), "green")]
+    left = _("{told}; {rows} left to review").format(
+        told=sentence, rows=fmt.count(view.left, "row")
+    )
     return [Text(left, "yellow"), _("go on with: {command}").format(command=go_on)]
 
 
-def nothing_left(batch: Batch, found: Found) -> RenderableType:
-    """What is told where there is nothing to review."""
+def nothing_left(batch: Batch, selected: Found) -> RenderableType:
+    """Return the line to print if there is nothing to review."""
     title = title_of(batch)
-    if found.reviewed:
-        number = fmt.count(len(found.reviewed), "row")
-        told = _("{batch}: nothing is left to review; {rows} reviewed; again: name a row")
-        return Text(told.format(batch=title, rows=number))
+    if selected.reviewed:
+        number = fmt.count(len(selected.reviewed), "row")
+        template = _("{batch}: nothing is left to review; {rows} reviewed; again: name a row")
+        return Text(template.format(batch=title, rows=number))
     return Text(_("{batch}: no row is marked; all that have ended: --all").format(batch=title))
 
 
 def title_of(batch: Batch) -> str:
-    """A batch, as it is named."""
+    """Return the name of a batch for display."""
     return _("{name} (batch {number})").format(name=batch.name, number=batch.id)

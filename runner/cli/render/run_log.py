@@ -17,48 +17,50 @@ from runner.language import _
 from runner.wording import fmt, messages, wait_messages
 
 PROGRESS_EVERY_MS = 30_000
-# These come and go with every call: progress shows them well enough.
+# These change with every call; the regular progress line covers them.
 PASSING = frozenset({WaitCause.IN_FLIGHT, WaitCause.CONCURRENCY, WaitCause.RATE})
-# A wait as short as this is over before anybody reads of it, and another may follow each call.
+# Shorter waits are not logged: they may follow every call.
 SHORT_WAIT_MS = 15_000
-# Without a network these follow each other all night: each is told once, until rows come in again.
+# Without a network these alternate all night: each is logged once until new rows are finished.
 PROBE = "probe"
 RECURRING = frozenset({PROBE, ParkReason.OFFLINE})
-# Of a provider that words each refusal anew, so many are told.
+# The maximum number of different refusal messages that are logged.
 MOST_REFUSALS = 3
 
 Awaited = tuple[str, str, str, int | None]
 
 
 class RunLog:
-    """A watcher that writes a line when something important has changed."""
+    """A watcher that writes a line for each important change."""
 
     def __init__(self, console: Console, zone: tzinfo | None = None) -> None:
         self._console = console
         self._zone = zone
         self._viewer = RunViewer(zone)
-        self._told_at: int | None = None
-        self._told_rows = ""
+        self._logged_at: int | None = None
+        self._logged_rows = ""
         self._awaited: frozenset[Awaited] = frozenset()
-        self._recurring: frozenset[Awaited] = frozenset()  # those told since rows came in
-        self._refusals: set[str] = set()  # the provider's words, of waits however short
+        self._recurring: frozenset[Awaited] = (
+            frozenset()
+        )  # those logged since the last finished row
+        self._refusals: set[str] = set()  # the messages of refusals, also of short waits
         self._trouble: str | None = None
         self._stopping = False
         self._paused: frozenset[int] = frozenset()
 
     def __call__(self, progress: Progress) -> None:
-        """Write what is new in `progress`, if anything is."""
+        """Write what is new in `progress`, if anything."""
         view = self._viewer.view(progress, progress.at)
-        # A stream that is gone silences the log, not the run.
+        # A closed stream must not end the run.
         with suppress(OSError):
-            self._tell_rows(progress, view)
-            self._tell_troubles(progress, view)
-            self._tell_pauses(progress)
-            self._tell_waits(progress)
+            self._log_rows(progress, view)
+            self._log_troubles(progress, view)
+            self._log_pauses(progress)
+            self._log_waits(progress)
 
-    def _tell_rows(self, progress: Progress, view: RunView) -> None:
+    def _log_rows(self, progress: Progress, view: RunView) -> None:
         at = progress.at
-        if self._told_at is None and progress.batches:
+        if self._logged_at is None and progress.batches:
             output = _("; output {outputs}").format(outputs=view.outputs) if view.outputs else ""
             self._write(
                 at,
@@ -66,14 +68,14 @@ class RunLog:
                     title=view.title, rows=self._rows(view), output=output
                 ),
             )
-        elif self._told_at is None or abs(at - self._told_at) < PROGRESS_EVERY_MS:
+        elif self._logged_at is None or abs(at - self._logged_at) < PROGRESS_EVERY_MS:
             return
-        elif view.rows_done != self._told_rows:
+        elif view.rows_done != self._logged_rows:
             self._write(at, self._rows(view))
             self._recurring = frozenset()
         else:
             return
-        self._told_at, self._told_rows = at, view.rows_done
+        self._logged_at, self._logged_rows = at, view.rows_done
 
     def _rows(self, view: RunView) -> str:
         finish = _("finish {finish}").format(finish=view.finish) if view.finish else ""
@@ -82,7 +84,7 @@ class RunLog:
             part for part in (view.rows_done, view.speed, today, finish) if part
         )
 
-    def _tell_troubles(self, progress: Progress, view: RunView) -> None:
+    def _log_troubles(self, progress: Progress, view: RunView) -> None:
         if progress.trouble and progress.trouble != self._trouble:
             self._write(
                 progress.at, _("trouble: {trouble}; trying again").format(trouble=progress.trouble)
@@ -91,32 +93,32 @@ class RunLog:
             self._write(progress.at, view.now[0])
         self._trouble, self._stopping = progress.trouble, progress.stopping
 
-    def _tell_pauses(self, progress: Progress) -> None:
+    def _log_pauses(self, progress: Progress) -> None:
         for batch in progress.paused:
             if batch.id not in self._paused:
                 self._write(progress.at, messages.paused(batch))
         self._paused = frozenset(batch.id for batch in progress.paused)
 
-    def _tell_waits(self, progress: Progress) -> None:
+    def _log_waits(self, progress: Progress) -> None:
         worth = [
-            reason for reason in progress.waiting if self._is_worth_telling(reason, progress.at)
+            reason for reason in progress.waiting if self._is_worth_logging(reason, progress.at)
         ]
         awaited = frozenset(map(_identity, worth))
         if progress.stopping or awaited <= self._awaited | self._recurring:
             return
-        recurring = frozenset(one for one in awaited if one[0] in RECURRING)
+        recurring = frozenset(each for each in awaited if each[0] in RECURRING)
         self._awaited, self._recurring = awaited - recurring, self._recurring | recurring
         for sentence in wait_messages.waits(worth, progress.at, self._zone):
             self._write(progress.at, sentence)
 
-    def _is_worth_telling(self, reason: Waiting, at: int) -> bool:
-        """Whether it lasts, or is the first time that the provider gives this as its reason."""
+    def _is_worth_logging(self, reason: Waiting, at: int) -> bool:
+        """Whether the wait is long, or the first with this message of the provider."""
         new = reason.cause == ParkReason.THROTTLED and self._is_new(reason.why)
         short = reason.until is not None and reason.until - at < SHORT_WAIT_MS
         return reason.cause not in PASSING and (new or not short)
 
     def _is_new(self, why: str) -> bool:
-        """Whether these words were not told yet; numbers and ids in them make no others."""
+        """Whether a message is new, ignoring the numbers and ids in it."""
         words = " ".join(re.findall(r"[^\W\d_]{3,}", why))
         new = bool(words) and words not in self._refusals and len(self._refusals) < MOST_REFUSALS
         if new:
@@ -129,7 +131,7 @@ class RunLog:
 
 
 def _identity(reason: Waiting) -> Awaited:
-    """What two waits have in common that read the same; the next call of a pace is no news."""
+    """Return a key, equal for waits with the same sentence; the next call's time is ignored."""
     window = reason.window
     place = (window.account + window.model, window.period_key) if window else ("", "")
     if window and window.gate.probe_in_flight:

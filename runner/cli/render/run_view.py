@@ -1,7 +1,7 @@
-"""A run at one moment, in numbers and sentences, without a layout.
+"""The view of a run at one moment: texts and numbers, without layout.
 
-The progress of a run names only the batches that still have work. What was done in the others is
-remembered here, so that the number of rows done never falls.
+The progress of a run contains unfinished batches only. The others are remembered here, so that the
+number of finished rows never decreases.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ STOP_NOW_HINT = _("Ctrl-C again: stop at once; nothing is lost, calls in flight 
 
 @dataclass(frozen=True, slots=True)
 class BatchLine:
-    """One batch of a run: its name, its rows, and the file that its results go to."""
+    """One batch of a run: its name, its rows, and its output file."""
 
     name: str
     done: int
@@ -35,7 +35,7 @@ class BatchLine:
 
 @dataclass(frozen=True, slots=True)
 class RunView:
-    """What is shown of a run. Two views that are equal look the same."""
+    """The contents of the view. Equal views look the same."""
 
     title: str
     batches: tuple[BatchLine, ...]
@@ -48,22 +48,22 @@ class RunView:
 
     @property
     def done(self) -> int:
-        """Rows with a result or a failure, in all batches."""
+        """The number of finished rows in all batches."""
         return sum(line.done for line in self.batches)
 
     @property
     def rows(self) -> int:
-        """Rows in all batches."""
+        """The number of rows in all batches."""
         return sum(line.rows for line in self.batches)
 
     @property
     def failed(self) -> int:
-        """Rows that have failed, in all batches."""
+        """The number of failed rows in all batches."""
         return sum(line.failed for line in self.batches)
 
     @property
     def outputs(self) -> str:
-        """The files that results go to."""
+        """The output files."""
         return ", ".join(line.output for line in self.batches if line.output)
 
     @property
@@ -78,7 +78,7 @@ class RunView:
 
 
 class RunViewer:
-    """Makes the views of one run; `hint` says how it is stopped."""
+    """Creates the views of one run; `hint` says how to stop it."""
 
     def __init__(self, zone: tzinfo | None = None, hint: str = STOP_HINT) -> None:
         self._zone = zone
@@ -89,7 +89,7 @@ class RunViewer:
         self._rates = Rates()
 
     def view(self, progress: Progress, now: int) -> RunView:
-        """The view of `progress` at `now` (ms since the epoch)."""
+        """Return the view of `progress` at `now` (ms since the epoch)."""
         self._remember(progress)
         paused = {batch.id for batch in progress.paused}
         known = self._batches.values()
@@ -98,7 +98,9 @@ class RunViewer:
             batches=tuple(_line(batch, paused=batch.id in paused) for batch in known),
             now=self._now(progress, now),
             speed=fmt.speed(self._rates.rows_a_minute, self._rates.rows_a_call),
-            today=self._today(progress),
+            today=tuple(
+                messages.window_lines(shown_windows.today(self._windows, progress.waiting))
+            ),
             finish=self._finish(progress, now),
             trouble=progress.trouble,
             hint=STOP_NOW_HINT if progress.stopping else self._hint,
@@ -117,31 +119,26 @@ class RunViewer:
             }
         )
 
-    def _today(self, progress: Progress) -> tuple[str, ...]:
-        if progress.paused and not progress.batches:
-            return ()  # nothing is read of windows that nobody needs now
-        return tuple(messages.window_lines(shown_windows.today(self._windows, progress.waiting)))
-
     def _now(self, progress: Progress, now: int) -> tuple[str, ...]:
-        flying = _("{calls} in flight").format(calls=fmt.count(progress.in_flight, "call"))
+        in_flight = _("{calls} in flight").format(calls=fmt.count(progress.in_flight, "call"))
         if progress.stopping:
-            return (_("stopping: {flying}, starting nothing new").format(flying=flying),)
+            return (_("stopping: {flying}, starting nothing new").format(flying=in_flight),)
         awaited = wait_messages.waits(progress.waiting, now, self._zone)
-        told = [*map(messages.paused, progress.paused), *awaited]
-        return (*([flying] if progress.in_flight or not told else []), *told)
+        lines = [*map(messages.paused, progress.paused), *awaited]
+        return (*([in_flight] if progress.in_flight or not lines else []), *lines)
 
     def _finish(self, progress: Progress, now: int) -> str:
-        found = progress.forecast
-        if found is None or (progress.paused and not progress.batches):
+        forecast = progress.forecast
+        if forecast is None or (progress.paused and not progress.batches):
             return ""
         if (hindrance := wait_messages.hindrance(progress.waiting)) is not None:
             return _("cannot be told while {hindrance}").format(hindrance=hindrance)
-        text = messages.finish(found, now, self._zone)
-        if due := credit_messages.login_due(found, now, self._zone):
+        text = messages.finish(forecast, now, self._zone)
+        if due := credit_messages.login_due(forecast, now, self._zone):
             text = f"{text}{fmt.SEMICOLON}{due}"
-        # A day that is spent already is not among the forecast's days.
-        days = len(self._days) + found.days - (found.today != 0)
-        if not self._days or not found.days or days == 1:
+        # The forecast's days do not include a day whose allowance is spent.
+        days = len(self._days) + forecast.days - (forecast.today != 0)
+        if not self._days or not forecast.days or days == 1:
             return text
         return _("{text}; today is day {day} of {days}").format(
             text=text, day=len(self._days), days=days

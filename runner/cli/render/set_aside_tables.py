@@ -18,36 +18,36 @@ LONGEST_ERROR = 200
 
 
 def set_aside(
-    found: Sequence[SetAside], command: str, output: Path | None, *, forgotten: bool
+    settlements: Sequence[SetAside], command: str, output: Path | None, *, forgotten: bool
 ) -> RenderableType:
-    """Which calls they settle, why they could not be stored, and what to do with them."""
-    if not found:
+    """Render the calls that they settle, the errors, and what to do with them."""
+    if not settlements:
         return Text(_("every settlement was stored"), "green")
     now = SystemClock().now()
-    made = table(
+    lines = table(
         _("Call"),
         _("Batch"),
         _("At"),
         _("Why it could not be stored"),
         right=(_("Call"), _("Batch")),
     )
-    for each in found:
-        made.add_row(
-            str(each.call_id),
-            "" if each.batch_id is None else str(each.batch_id),
-            fmt.when(each.at, now),
-            Text(fmt.shortened(each.error, LONGEST_ERROR)),
+    for settlement in settlements:
+        lines.add_row(
+            str(settlement.call_id),
+            "" if settlement.batch_id is None else str(settlement.batch_id),
+            fmt.when(settlement.at, now),
+            Text(fmt.shortened(settlement.error, LONGEST_ERROR)),
         )
     notes = _notes(command, output, forgotten=forgotten)
-    return Group(made, Text(), *(Text(note, "dim") for note in notes))
+    return Group(lines, Text(), *(Text(note, "dim") for note in notes))
 
 
 def _notes(command: str, output: Path | None, *, forgotten: bool) -> list[str]:
     if forgotten:
         if output is None:
             return [_("they were deleted from the database")]
-        told = _("they are in {output}, and they were deleted from the database")
-        return [told.format(output=output)]
+        template = _("they are in {output}, and they were deleted from the database")
+        return [template.format(output=output)]
     if output:
         return [
             _("written to {output}").format(output=output),

@@ -1,4 +1,4 @@
-"""What `doctor`, `models` and `simulate` show."""
+"""The views of `doctor`, `models` and `simulate`."""
 
 from __future__ import annotations
 
@@ -18,35 +18,37 @@ from runner.wording import fmt
 SIGNS = {True: ("✓", "green"), False: ("✗", "bold red"), None: ("?", "yellow")}
 
 
-def checks(found: Sequence[Check]) -> RenderableType:
-    """A line for each check, and the remedy where one is needed."""
+def checks(results: Sequence[Check]) -> RenderableType:
+    """Render a line for each check, with the remedy if it did not pass."""
     grid = Table.grid(padding=(0, 2))
     grid.add_column(no_wrap=True)
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
-    for check in found:
+    for check in results:
         sign, style = SIGNS[check.ok]
         grid.add_row(Text(sign, style), check.name, Text(check.detail))
         if check.remedy and not check.ok:
             grid.add_row("", "", Text(_("try: {remedy}").format(remedy=check.remedy), "yellow"))
-    wrong = sum(check.ok is False for check in found)
+    wrong = sum(check.ok is False for check in results)
     verdict = Text(_("{things} to mend").format(things=fmt.count(wrong, "thing")), "bold red")
     return Group(grid, verdict if wrong else Text(_("all is well"), "bold green"))
 
 
-def models(found: Sequence[Models]) -> RenderableType:
-    """The models of each account, a line each."""
+def models(accounts: Sequence[Models]) -> RenderableType:
+    """Render the models of each account, one on each line."""
     parts: list[RenderableType] = []
-    for each in found:
-        parts.append(Text(f"{each.account} ({each.provider})", "bold"))
-        parts += [Text(f"  {name}") for name in each.names]
-        if each.why_not:
-            parts.append(Text(_("  none listed: {why_not}").format(why_not=each.why_not), "yellow"))
+    for account in accounts:
+        parts.append(Text(f"{account.account} ({account.provider})", "bold"))
+        parts += [Text(f"  {name}") for name in account.names]
+        if account.why_not:
+            parts.append(
+                Text(_("  none listed: {why_not}").format(why_not=account.why_not), "yellow")
+            )
     return Group(*parts)
 
 
 def simulating(config: SimulatorConfig, url: str, *, token: bool) -> RenderableType:
-    """Where the provider is, what it allows, and how to use it."""
+    """Render the simulator's URL, its limits, and how to use it."""
     account, model = (
         _("no limit") if limit is None else fmt.count(limit, "call")
         for limit in (config.calls_per_day, config.calls_per_day_per_model)
@@ -70,15 +72,15 @@ def simulating(config: SimulatorConfig, url: str, *, token: bool) -> RenderableT
 
 
 def _further_limits(config: SimulatorConfig) -> Iterator[str]:
-    """A line on each kind of limit that few providers have."""
+    """Yield a line on each kind of limit that few providers have."""
     for period, calls, tokens in (
         (_("in any 60 s"), config.calls_per_minute, config.tokens_per_minute),
         (_("a month"), config.calls_per_month, config.tokens_per_month),
     ):
         allowed = [(calls, "call"), (tokens, "token")]
-        told = [fmt.count(limit, unit) for limit, unit in allowed if limit is not None]
-        if told:
-            yield _("  {period}: {allowed}").format(period=period, allowed=fmt.COMMA.join(told))
+        counts = [fmt.count(limit, unit) for limit, unit in allowed if limit is not None]
+        if counts:
+            yield _("  {period}: {allowed}").format(period=period, allowed=fmt.COMMA.join(counts))
     if config.refill_calls:
         size, period_ms = config.refill_calls
         yield _("  a bucket of {calls}, refilled in {duration}").format(
@@ -97,7 +99,7 @@ def _further_limits(config: SimulatorConfig) -> Iterator[str]:
 
 
 def _server_limits(config: SimulatorConfig) -> Iterator[str]:
-    """A line on each limit that belongs to the server rather than to an account."""
+    """Yield a line on each limit of the server, as opposed to an account."""
     if config.retired:
         yield _("  retired: {retired}").format(retired=", ".join(sorted(config.retired)))
     if config.parallel:
@@ -115,18 +117,18 @@ def _server_limits(config: SimulatorConfig) -> Iterator[str]:
         )
 
 
-def seen(found: Stats) -> RenderableType:
-    """The calls a simulated provider saw, by day."""
-    if not found.calls:
+def seen(stats: Stats) -> RenderableType:
+    """Render the calls that a simulated provider received, by day."""
+    if not stats.calls:
         return Text(_("no call arrived"))
     numbers = (_("Calls"), _("Answered"), _("Refused"), _("Spent"))
-    made = table(_("Day"), *numbers, right=numbers)
-    for name, day in found.by_day.items():
+    lines = table(_("Day"), *numbers, right=numbers)
+    for name, day in stats.by_day.items():
         figures = (day.calls, day.answered, day.refused, day.spent)
-        made.add_row(name, *map(fmt.number, figures))
+        lines.add_row(name, *map(fmt.number, figures))
     notes = _("at most {max_in_flight} calls in flight at once").format(
-        max_in_flight=found.max_in_flight
+        max_in_flight=stats.max_in_flight
     )
-    if found.images:
-        notes += _("; {images} images paid for").format(images=fmt.number(found.images))
-    return Group(made, Text(notes, "dim"))
+    if stats.images:
+        notes += _("; {images} images paid for").format(images=fmt.number(stats.images))
+    return Group(lines, Text(notes, "dim"))

@@ -1,4 +1,4 @@
-"""`midnight status`: every batch, what it waits for, and today's budget."""
+"""`midnight status`: every batch, its wait reason, and today's budget."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rich.text import Text
 from runner.app import reasons
 from runner.app.publishing import STALE_MS, Published
 from runner.app.responses import BatchStatus, Status
-from runner.cli.render.layout import table
+from runner.cli.render.layout import Hint, table
 from runner.cli.render.quota_tables import refusals
 from runner.core.states import BatchState
 from runner.language import _
@@ -32,39 +32,40 @@ STATE_STYLES = {
     BatchState.CANCELLED: "red",
 }
 NOTHING_QUEUED = _("nothing is queued yet")
-FIRST_STEPS = _("start with: midnight init, then midnight run JOBFILE INPUT -o OUT")
+FIRST_STEPS = _("start with: {init}, then {run} JOBFILE INPUT -o OUT")
 NOBODY = _("nobody is working on it; start with:")
 
 
 def status(found: Status, command: str, *, why: bool = False) -> RenderableType:
-    """Every batch, what it waits for, and today's budget.
+    """Render every batch, its wait reason, and today's budget.
 
     Args:
-        found: What is shown.
-        command: ``midnight`` with the global options that were given.
-        why: Whether to explain what holds each batch back, down to the window.
+        found: The status.
+        command: ``midnight`` with the given global options.
+        why: Whether to explain each wait, with its window.
     """
     if not found.batches:
-        parts: list[RenderableType] = [Text(f"{NOTHING_QUEUED}{fmt.SEMICOLON}{FIRST_STEPS}")]
+        first = FIRST_STEPS.format(init=f"{command} init", run=f"{command} run")
+        parts: list[RenderableType] = [Hint(f"{NOTHING_QUEUED}{fmt.SEMICOLON}{first}")]
         return Group(*parts, *_set_aside(found, command))
     remarks = _explanations(found) if why else _remarks(found)
-    runners = _runners(found, f"{command} run")
+    runners = _runners(found, command)
     waiting = [line.waiting for line in found.batches if line.waiting is not None]
     today = messages.window_lines(shown_windows.today(found.windows, waiting))
     parts = [*runners, Text(), _batches(found), *remarks, Text(), Text(_("Today"), "bold")]
     parts += [Text(f"  {line}") for line in today]
     parts += [Text(f"  {credit_messages.purchase(each)}") for each in found.purchases]
-    rest = [*refusals(found.windows), *_set_aside(found, command)]
+    rest: list[RenderableType] = [*refusals(found.windows), *_set_aside(found, command)]
     return Group(*parts, *([Text()] if rest else []), *rest)
 
 
-def _set_aside(found: Status, command: str) -> list[Text]:
-    """That some settlements could not be stored, and the command that shows them."""
+def _set_aside(found: Status, command: str) -> list[Hint]:
+    """Return a hint on settlements that could not be stored, with the command to show them."""
     if not found.set_aside:
         return []
     number = fmt.count(found.set_aside, "settlement")
     return [
-        Text(
+        Hint(
             _("{number} could not be stored: {command} db set-aside").format(
                 number=number, command=command
             ),
@@ -92,7 +93,7 @@ def _batches(found: Status) -> Table:
 
 
 def _name(batch: Batch, now: int) -> Text:
-    """Its name, and below it the input, which of its rows, and how old the batch is."""
+    """Return the batch's name, and below it the input, the selection and the batch's age."""
     if batch.part_of is not None:
         return Text(batch.name)
     source = to_path(batch.input).name
@@ -116,34 +117,34 @@ def _finish(line: BatchStatus, found: Status) -> str:
     return messages.finish(line.forecast, found.at, brief=True)
 
 
-def _remarks(found: Status) -> list[Text]:
-    """What each batch waits for, why one was paused, and which no account serves."""
+def _remarks(found: Status) -> list[RenderableType]:
+    """Return a line for each batch that waits, is paused, or is not served by any account."""
     lines = [(line.batch, remarks.of_batch(line, found)) for line in found.batches]
-    said = [Text(f"{batch.id} {batch.name}: {remark}") for batch, remark in lines if remark]
-    return [Text(), *said] if said else []
+    hints = [Hint(f"{batch.id} {batch.name}: {remark}") for batch, remark in lines if remark]
+    return [Text(), *hints] if hints else []
 
 
 def _explanations(found: Status) -> list[Text]:
-    """Of each batch and each of its routes, what holds it back, down to the window."""
-    said: list[Text] = []
+    """Return a line for each route of each batch, with the window that binds it."""
+    lines: list[Text] = []
     for line in found.batches:
-        said += [Text(), Text(f"{line.batch.id} {line.batch.name}", "bold")]
+        lines += [Text(), Text(f"{line.batch.id} {line.batch.name}", "bold")]
         if not line.routes:
-            said.append(Text(f"  {_at_rest(line)}"))
+            lines.append(Text(f"  {_at_rest(line)}"))
         for (account, model), waiting in line.routes.items():
-            told = (
+            explanation = (
                 _("may go on now")
                 if waiting is None
                 else wait_messages.explain_wait(waiting, found.at)
             )
-            said.append(
+            lines.append(
                 Text(
                     _("  {model} on {account}: {told}").format(
-                        model=model, account=account, told=told
+                        model=model, account=account, told=explanation
                     )
                 )
             )
-    return said
+    return lines
 
 
 def _at_rest(line: BatchStatus) -> str:
@@ -157,48 +158,52 @@ def _at_rest(line: BatchStatus) -> str:
     )
 
 
-def _runners(found: Status, run: str) -> list[Text]:
-    """Who is at work, and what each says of itself; or what to do, if nobody is."""
+def _runners(found: Status, command: str) -> list[RenderableType]:
+    """Return the active runners with their progress; or what to do if there are none."""
     if not found.runners:
-        return [_nobody(found, run)]
+        return [_nobody(found, command)]
     head = Text(_("{runners} at work").format(runners=fmt.count(found.runners, "runner")), "green")
-    return [head, *(Text(f"  {_said(one, found.at)}") for one in found.published)]
+    return [head, *(Text(f"  {_said(runner, found.at)}") for runner in found.published)]
 
 
-def _said(one: Published, now: int) -> str:
-    """``process 4242, since 08:10: 3 calls in flight, 42 rows a minute``."""
-    who = _("process {pid}, since {when}").format(pid=one.pid, when=fmt.when(one.since, now))
-    if now - one.at > STALE_MS:
+def _said(runner: Published, now: int) -> str:
+    """Return ``process 4242, since 08:10: 3 calls in flight, 42 rows a minute``."""
+    who = _("process {pid}, since {when}").format(pid=runner.pid, when=fmt.when(runner.since, now))
+    if now - runner.at > STALE_MS:
         return _("{who}: it has said nothing for {duration}").format(
-            who=who, duration=fmt.duration(now - one.at)
+            who=who, duration=fmt.duration(now - runner.at)
         )
-    if one.stopping:
+    if runner.stopping:
         return _("{who}: stopping").format(who=who)
-    if one.trouble:
-        return _("{who}: {trouble}; trying again").format(who=who, trouble=one.trouble)
+    if runner.trouble:
+        return _("{who}: {trouble}; trying again").format(who=who, trouble=runner.trouble)
     flying = (
-        _("{calls} in flight").format(calls=fmt.count(one.in_flight, "call"))
-        if one.in_flight
+        _("{calls} in flight").format(calls=fmt.count(runner.in_flight, "call"))
+        if runner.in_flight
         else ""
     )
-    told = [flying, fmt.speed(one.rows_a_minute, one.rows_a_call)]
-    if one.paused and not one.batches:
-        told = [_("all that it works on is paused")]
-    said = fmt.COMMA.join(filter(None, told)) or _("waiting")
-    return f"{who}: {said}"
+    parts = [flying, fmt.speed(runner.rows_a_minute, runner.rows_a_call)]
+    if runner.paused and not runner.batches:
+        parts = [_("all that it works on is paused")]
+    state = fmt.COMMA.join(filter(None, parts)) or _("waiting")
+    return f"{who}: {state}"
 
 
-def _nobody(found: Status, run: str) -> Text:
+def _nobody(found: Status, command: str) -> RenderableType:
     if any(runnable(line.batch) and not line.unserved for line in found.batches):
-        return Text(f"{NOBODY} {run}", "yellow")
+        return Hint(f"{NOBODY} {command} run", "yellow")
     paused = [b for b in (line.batch for line in found.batches) if b.state is BatchState.PAUSED]
-    if any(not batch.done for batch in paused):
-        return Text(_("what is left is paused; go on with: midnight resume BATCH"), "yellow")
+    left = [str(batch.part_of or batch.id) for batch in paused if not batch.done]
+    if left:
+        number = left[0] if len(set(left)) == 1 else "BATCH"
+        resume = f"{command} resume {number}"
+        sentence = _("what is left is paused; go on with: {command}").format(command=resume)
+        return Hint(sentence, "yellow")
     if any(line.unserved for line in found.batches):
         return Text(_("nothing is left to do that an account serves"), "yellow")
     return Text(_("nothing is left to do"), "green")
 
 
 def runnable(batch: Batch) -> bool:
-    """Whether a runner would find something to do in it."""
+    """Whether a runner would find work in the batch."""
     return batch.state in (BatchState.ACTIVE, BatchState.LOADING) and not batch.done

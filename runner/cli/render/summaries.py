@@ -1,11 +1,11 @@
-"""What a batch takes before it runs; how a run ended, and what to type next."""
+"""The summary of a run: its result, and the next commands."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from rich.cells import cell_len, set_cell_size
 from rich.console import Group, RenderableType
 from rich.text import Text
 
@@ -13,7 +13,7 @@ from runner.app import reasons
 from runner.app.outputs import Written
 from runner.app.responses import Ran
 from runner.cli.render import report_tables
-from runner.cli.render.layout import facts
+from runner.cli.render.layout import Hint, facts
 from runner.core.ending import Ending
 from runner.core.states import BatchState
 from runner.core.window import Window
@@ -21,19 +21,16 @@ from runner.language import _
 from runner.store.batches import Batch
 from runner.wording import fmt, messages, shown_windows, wait_messages, words
 
-if TYPE_CHECKING:
-    pass
-
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What the summary of a run is made from.
+    """The data of a run's summary.
 
     Attributes:
-        ran: How it ended.
-        windows: Today's windows of what it called.
-        prefix: ``midnight`` with the global options that were given.
-        now: The present moment (ms since the epoch).
+        ran: The result of the run.
+        windows: Today's windows of the models that it called.
+        prefix: ``midnight`` with the given global options.
+        now: The current time (ms since the epoch).
     """
 
     ran: Ran
@@ -42,26 +39,28 @@ class Summary:
     now: int = 0
 
 
-def summary(found: Summary) -> RenderableType:
-    """How a run ended, and what to type next."""
-    batches = found.ran.batches
+def summary(data: Summary) -> RenderableType:
+    """Render the result of a run, and the next commands."""
+    batches = data.ran.batches
     if not batches:
-        return Text(_("nothing is queued; queue a dataset with: midnight submit JOBFILE INPUT"))
-    parts: list[RenderableType] = [_headline(found)]
+        submit = f"{data.prefix} submit JOBFILE INPUT"
+        return Hint(_("nothing is queued; queue a dataset with: {command}").format(command=submit))
+    parts: list[RenderableType] = [_headline(data)]
     pairs = [
         (_("batch {id}").format(id=batch.id), f"{batch.name}: {_stand(batch)}") for batch in batches
     ]
-    today = shown_windows.today(found.windows, found.ran.waiting)
+    today = shown_windows.today(data.windows, data.ran.waiting)
     pairs += [(_("today"), line) for line in messages.window_lines(today)]
-    pairs += [(_("output"), _output(one, batches)) for one in found.ran.outputs]
-    for batch in batches:
-        pairs += _advice(batch, found)
-    parts.append(facts(pairs))
-    return Group(*parts)
+    pairs += [(_("output"), _output(output, batches)) for output in data.ran.outputs]
+    advice = [pair for batch in batches for pair in _advice(batch, data)]
+    width = max(cell_len(name) for name, _told in [*pairs, *advice])
+    known = facts((set_cell_size(name, width), told) for name, told in pairs)
+    hints = [Hint(told, head=f"  {set_cell_size(name, width)}  ") for name, told in advice]
+    return Group(*parts, known, *hints)
 
 
 def unfinished(ran: Ran) -> bool:
-    """Whether the same command would find more to do."""
+    """Whether the same command would find more work."""
     return any(
         batch.state in _RUNNING and not batch.done and batch.id not in ran.unserved
         for batch in ran.batches
@@ -71,8 +70,8 @@ def unfinished(ran: Ran) -> bool:
 _RUNNING = (BatchState.ACTIVE, BatchState.LOADING)
 
 
-def _headline(found: Summary) -> Text:
-    ran = found.ran
+def _headline(data: Summary) -> Text:
+    ran = data.ran
     if not ran.left:
         failed = (
             _(", {rows} failed").format(rows=fmt.count(ran.failed, "row")) if ran.failed else ""
@@ -82,22 +81,22 @@ def _headline(found: Summary) -> Text:
         )
     left = _("{rows} left, nothing is lost").format(rows=fmt.count(ran.left, "row"))
     if ran.ending is Ending.SPENT:
-        waits = fmt.SEMICOLON.join(wait_messages.end_reasons(ran.waiting, found.now))
+        waits = fmt.SEMICOLON.join(wait_messages.end_reasons(ran.waiting, data.now))
         why = waits or _("what today allows is done")
         return Text(_("{why}; {left}").format(why=why, left=left), "bold yellow")
     return Text(_("stopped; {left}").format(left=left), "bold yellow")
 
 
-def _output(one: Written, batches: Sequence[Batch]) -> str:
-    """``labelled.csv (70 rows: 70 succeeded)``, or why it could not be written."""
-    if one.error is not None:
+def _output(output: Written, batches: Sequence[Batch]) -> str:
+    """Return ``labelled.csv (70 rows: 70 succeeded)``, or the reason why it was not written."""
+    if output.error is not None:
         return _("{path} could not be written: {what}").format(
-            path=fmt.place(one.path), what=one.error.what
+            path=fmt.place(output.path), what=output.error.what
         )
-    batch = next((each for each in batches if each.id == one.batch_id), None)
+    batch = next((each for each in batches if each.id == output.batch_id), None)
     if batch is None:
-        return fmt.beside(fmt.place(one.path), fmt.count(one.rows, "row"))
-    return report_tables.written(fmt.place(one.path), one.rows, batch)
+        return fmt.beside(fmt.place(output.path), fmt.count(output.rows, "row"))
+    return report_tables.written(fmt.place(output.path), output.rows, batch)
 
 
 def _stand(batch: Batch) -> str:
@@ -117,14 +116,14 @@ def _stand(batch: Batch) -> str:
     )
 
 
-def _advice(batch: Batch, found: Summary) -> list[tuple[str, str]]:
-    pairs, prefix = [], found.prefix
-    if batch.id in found.ran.unserved:
+def _advice(batch: Batch, data: Summary) -> list[tuple[str, str]]:
+    pairs, prefix = [], data.prefix
+    if batch.id in data.ran.unserved:
         pairs.append(
             (
                 _("not run"),
                 _("batch {id}: {unserved}").format(
-                    id=batch.id, unserved=messages.unserved(found.ran.unserved[batch.id])
+                    id=batch.id, unserved=messages.unserved(data.ran.unserved[batch.id])
                 ),
             )
         )

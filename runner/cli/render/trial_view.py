@@ -14,19 +14,19 @@ from runner.wording import trial_messages
 NARROW = 100  # columns; with fewer the panels are stacked
 
 
-def shown(found: Trial, width: int, now: int) -> RenderableType:
-    """The whole of a trial, for a console of `width` columns."""
+def shown(trial: Trial, width: int, now: int) -> RenderableType:
+    """Render a trial for a console of `width` columns."""
     parts: list[RenderableType] = []
-    for number, each in trial_messages.calls_to_show(found):
-        title = Text(trial_messages.title(found, each, number), "bold")
-        parts += [title, _panels(found, each, width), Text()]
-    return Group(*parts, *map(Text, trial_messages.without_call(found)), _end(found, now))
+    for number, trace in trial_messages.calls_to_show(trial):
+        title = Text(trial_messages.title(trial, trace, number), "bold")
+        parts += [title, _panels(trial, trace, width), Text()]
+    return Group(*parts, *map(Text, trial_messages.without_call(trial)), _end(trial, now))
 
 
-def _panels(found: Trial, each: CallTrace, width: int) -> RenderableType:
+def _panels(trial: Trial, trace: CallTrace, width: int) -> RenderableType:
     panels = [
         Panel(Text(text), title=title, title_align="left", border_style="dim")
-        for title, text in trial_messages.said(found, each)
+        for title, text in trial_messages.said(trial, trace)
     ]
     if width < NARROW:
         return Group(*panels)
@@ -37,8 +37,8 @@ def _panels(found: Trial, each: CallTrace, width: int) -> RenderableType:
     return grid
 
 
-def _end(found: Trial, now: int) -> Text:
-    told = trial_messages.end(found, now)
-    if found.ran.left:
-        return Text(told, "bold yellow")
-    return Text(told, "yellow" if found.ran.failed else "green")
+def _end(trial: Trial, now: int) -> Text:
+    sentence = trial_messages.end(trial, now)
+    if trial.ran.left:
+        return Text(sentence, "bold yellow")
+    return Text(sentence, "yellow" if trial.ran.failed else "green")

@@ -1,4 +1,4 @@
-"""Reads an Arrow file (Feather is its other name), or a stored Arrow stream, batch by batch."""
+"""Reads an Arrow file (also called Feather) or a stored Arrow stream, batch by batch."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class ArrowTable(BatchTable):
             source: Any = file
             self._reader: Any = ipc.open_file(source) if is_file else ipc.open_stream(source)
             names = self._reader.schema.names
-        self.all = 0  # only reading tells
+        self.all = 0  # unknown before all batches are read
         self._is_file = is_file
         self._name_columns(names)
 

@@ -1,7 +1,7 @@
-"""Turns the columns of Arrow into values that JSON can spell, whatever their types.
+"""Converts Arrow columns of any type to values that can be written as JSON.
 
-Python's own types hold no year outside 1 to 9999, no nanoseconds, no zone that they do not know,
-and no map whose key is a list. Such values are spelled here.
+Python's types cannot represent years outside 1 to 9999, nanoseconds, unknown time zones, or maps
+whose keys are lists. Such values are converted here, most of them to text.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ import pyarrow as pa
 from runner.files.readers.typed_json import to_key_text
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_A_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
-_A_DAY = 86_400
-_CYCLE = 146_097  # days in 400 years, after which the calendar repeats itself
+_PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+_DAY = 86_400  # seconds
+_CYCLE = 146_097  # days in 400 years, after which the Gregorian calendar repeats
 _YEARS = 400
-_OFFSET = 3  # characters of a sign and hours, as in +05
+_OFFSET = 3  # length of the sign and hours of an offset, as in +05
 
 
 def to_values(column: Any) -> list[Any]:
-    """Return the values of a column.
+    """Returns the values of a column.
 
     Raises:
-        ArrowException, ValueError, TypeError, OverflowError: Its type or a value cannot be read.
+        ArrowException, ValueError, TypeError, OverflowError: The type or a value is not supported.
     """
     kind = column.type
     if isinstance(kind, pa.BaseExtensionType):
@@ -37,12 +37,12 @@ def to_values(column: Any) -> list[Any]:
         return to_values(column.dictionary_decode())
     if reader := _reader(kind):
         return reader(column)
-    found: list[Any] = column.to_pylist()
-    return found
+    values: list[Any] = column.to_pylist()
+    return values
 
 
 def _reader(kind: Any) -> Callable[[Any], list[Any]] | None:
-    """Return the function that reads a type that PyArrow itself does not read in every case."""
+    """Returns the function for a type that ``to_pylist`` cannot always convert; None for others."""
     types = pa.types
     if types.is_timestamp(kind) or types.is_date(kind):
         return _moments
@@ -68,17 +68,17 @@ def _objects(column: Any) -> list[Any]:
 
 
 def _lists(column: Any) -> list[Any]:
-    items = to_values(column.flatten())  # without those of lists that are null
-    found: list[Any] = []
+    items = to_values(column.flatten())  # the items of null lists are left out
+    lists: list[Any] = []
     start = 0
     for length in column.value_lengths().to_pylist():
-        found.append(None if length is None else items[start : start + length])
+        lists.append(None if length is None else items[start : start + length])
         start += length or 0
-    return found
+    return lists
 
 
 def _maps(column: Any) -> list[Any]:
-    """Return each map as an object, or as a list of pairs where an object would lose something."""
+    """Returns each map as an object, or as a list of pairs if its keys cannot be object keys."""
     valid = column.is_valid().to_pylist()
     offsets = column.offsets.to_pylist()
     keys, items = to_values(column.keys), to_values(column.items)
@@ -96,29 +96,35 @@ def _map(keys: Sequence[Any], items: Sequence[Any]) -> dict[str, Any] | list[lis
 
 
 def _moments(column: Any) -> list[Any]:
-    """Return times and dates as Python's; spelled, where one of them is beyond Python's."""
+    """Returns timestamps and dates as Python's types, or all as text if one is out of range."""
     kind = column.type
     try:
         if pa.types.is_timestamp(kind) and kind.unit == "ns":
             return list(column.cast(pa.timestamp("us", kind.tz), safe=False).to_pylist())
         return list(column.to_pylist())
     except (pa.ArrowException, ValueError, OverflowError):
-        return _spelled_moments(column)
+        return _moment_texts(column)
 
 
-def _spelled_moments(column: Any) -> list[str | None]:
+def _moment_texts(column: Any) -> list[str | None]:
     kind = column.type
     if pa.types.is_date(kind):
         days = column.cast(pa.date32()).view(pa.int32()).to_pylist()
         return [None if day is None else _date_text(day) for day in days]
     zone = _zone(kind.tz) if kind.tz else None
     counts = column.view(pa.int64()).to_pylist()
-    return [None if n is None else _moment_text(n, _A_SECOND[kind.unit], zone) for n in counts]
+    return [None if n is None else _moment_text(n, _PER_SECOND[kind.unit], zone) for n in counts]
 
 
-def _moment_text(count: int, a_second: int, zone: tzinfo | None) -> str:
-    """Spell a moment as ISO 8601, to the microsecond; in UTC where Python has no such year."""
-    micros = count * 10**6 // a_second
+def _moment_text(count: int, per_second: int, zone: tzinfo | None) -> str:
+    """Formats a timestamp as ISO 8601, to the microsecond; in UTC if Python lacks the year.
+
+    Args:
+        count: The units since 1970.
+        per_second: The number of units in a second.
+        zone: The time zone; None for a timestamp without one.
+    """
+    micros = count * 10**6 // per_second
     try:
         moment = _EPOCH + timedelta(microseconds=micros)
         if zone is None:
@@ -126,13 +132,13 @@ def _moment_text(count: int, a_second: int, zone: tzinfo | None) -> str:
         return moment.astimezone(zone).isoformat()
     except OverflowError:
         seconds, micro = divmod(micros, 10**6)
-        days, second = divmod(seconds, _A_DAY)
+        days, second = divmod(seconds, _DAY)
         clock = (_EPOCH + timedelta(seconds=second, microseconds=micro)).time()
         return f"{_date_text(days)}T{clock.isoformat()}{'+00:00' if zone else ''}"
 
 
 def _date_text(days: int) -> str:
-    """Spell a date, given as days since 1970, as ISO 8601; a year of more digits has a sign."""
+    """Formats a date, given as days since 1970, as ISO 8601; years beyond 9999 have a sign."""
     cycles, rest = divmod(days, _CYCLE)
     date = (_EPOCH + timedelta(days=rest)).date()
     year = date.year + cycles * _YEARS
@@ -141,7 +147,7 @@ def _date_text(days: int) -> str:
 
 
 def _zone(name: str) -> tzinfo:
-    """Return a zone by its name or offset; one that is not known is UTC."""
+    """Returns a time zone by its name or offset; UTC for an unknown name."""
     if name[:1] in {"+", "-"}:
         hours, minutes = int(name[:_OFFSET]), int(name[_OFFSET:].strip(":") or 0)
         return timezone(timedelta(hours=hours, minutes=minutes if hours >= 0 else -minutes))
@@ -152,7 +158,7 @@ def _zone(name: str) -> tzinfo:
 
 
 def _times(column: Any) -> list[Any]:
-    """Return times of day and durations, to the microsecond."""
+    """Returns times of day and durations, truncated to microseconds."""
     kind = column.type
     if kind.unit != "ns":
         return list(column.to_pylist())

@@ -1,4 +1,4 @@
-"""What Parquet and Arrow files have in common: batches of columns, made into rows."""
+"""Converts batches of Arrow columns to rows; the base of the Parquet and Arrow readers."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class BatchTable:
     Attributes:
         columns: The names of the columns.
         line: The number of the last row yielded, counted from 1.
-        all: The number of rows.
-        remarks: What was assumed, for the user.
+        all: The number of rows; 0 when it is unknown.
+        remarks: The assumptions made about the file, for the user.
     """
 
     all: int
@@ -36,10 +36,10 @@ class BatchTable:
         self.line = 0
 
     def json_rows(self, start: int) -> Iterator[str]:
-        """Yield each row from number `start` as the text of a JSON object.
+        """Yields each row from number `start` as JSON text.
 
         Raises:
-            InputError: The file is damaged, or a value has no form in JSON.
+            InputError: The file is damaged, or a value cannot be written as JSON.
         """
         self.line, batches = self._batches(start)
         skip = start - self.line
@@ -55,14 +55,14 @@ class BatchTable:
                     yield to_json_text(dict(zip(self.columns, values, strict=True)))
 
     def _batches(self, start: int, /) -> tuple[int, Iterable[Any]]:
-        """Return the number of a row up to `start`, and the batches of rows from there."""
+        """Returns the number of a row at or before `start`, and the batches from that row on."""
         raise NotImplementedError
 
     def _name_columns(self, names: Sequence[str]) -> None:
-        """Take over the columns' names.
+        """Sets the columns' names.
 
         Raises:
-            InputError: Two are equal.
+            InputError: Two names are equal.
         """
         self.columns, remarks = named_columns(names)
         self.remarks = tuple(f"{self._path.name}: {remark}" for remark in remarks)
@@ -70,22 +70,22 @@ class BatchTable:
             raise InputError(fault, where=str(self._path), remedy=_("rename the columns"))
 
     def _values(self, batch: pa.RecordBatch) -> list[list[Any]]:
-        """Return the values of each column as Python has them.
+        """Returns the values of each column as Python objects.
 
         Raises:
-            InputError: A column has values that nothing here can read.
+            InputError: The type or a value of a column is not supported.
         """
-        found = []
+        values = []
         for name, column in zip(self.columns, batch.columns, strict=True):
             try:
-                found.append(to_values(column))
+                values.append(to_values(column))
             except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
                 what = _('the column "{name}" ({type}) cannot be read ({reason})').format(
                     name=name, type=column.type, reason=_brief(error)
                 )
                 where = _("{path}: row {line}").format(path=self._path, line=self.line + 1)
                 raise InputError(what, where=where, remedy=_("leave it out of the file")) from error
-        return found
+        return values
 
     @contextmanager
     def _as_input_errors(self) -> Iterator[None]:

@@ -1,4 +1,4 @@
-"""Reads a sheet of an old workbook (.xls) or of OpenDocument (.ods), by the library calamine."""
+"""Reads a sheet of an old Excel workbook (.xls) or an OpenDocument one (.ods), with calamine."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from runner.language import _
 
 
 class CalamineTable(ExcelTable):
-    """The rows of one workbook; its sheet is held in memory as a whole."""
+    """The rows of one workbook; the whole sheet is loaded into memory."""
 
     def _value(self, cell: Any) -> Any:
-        """Return a cell's value; an empty one, which is a text to the library, is None."""
+        """Returns a cell's value; None for an empty cell, which calamine returns as ``""``."""
         return (cell or None) if isinstance(cell, str) else plain(cell)
 
     def _sheet_rows(self, file: BinaryIO) -> Iterator[Sequence[Any]]:

@@ -1,4 +1,4 @@
-"""Reads tables of comma- or tab-separated text; errors name the line number."""
+"""Reads CSV and TSV files; errors name the line number."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from runner.files.input_errors import header_error, named_columns
 from runner.files.readers.lines import ReportError
 from runner.language import _, ngettext
 
-_NEEDS_QUOTES = re.compile(r'[\t"\n\r,]|^$')  # Excel quotes a comma in a TSV file, too
+_NEEDS_QUOTES = re.compile(r'[\t"\n\r,]|^$')  # Excel also quotes cells with commas in TSV files
 
 MAX_CELL = 1 << 26
 """The longest cell, in characters."""
@@ -23,15 +23,15 @@ _SEPARATOR_LINE = re.compile(r"sep=.?", re.IGNORECASE | re.DOTALL)
 
 
 def has_plain_quotes(lines: Iterable[str]) -> bool:
-    """Whether quotes in a TSV file are characters like any other.
+    """Whether quotes in a TSV file are ordinary characters.
 
-    They are not where every cell that begins with one is quoted as in CSV and needs it, because of
-    a tab, a quote or a line end in it; or where the whole header is quoted.
+    The file is quoted as in CSV if the whole header is quoted, or if every cell that begins with a
+    quote is well quoted and needs it, because it contains a tab, a quote, a comma or a line end.
     """
     if csv.field_size_limit() < MAX_CELL:
         csv.field_size_limit(MAX_CELL)
     raw: list[str] = []  # the lines of one row
-    reader = csv.reader(_kept(lines, raw), delimiter="\t", strict=True)
+    reader = csv.reader(_recorded(lines, raw), delimiter="\t", strict=True)
     width = 0
     try:
         for cells in reader:
@@ -52,9 +52,9 @@ def has_plain_quotes(lines: Iterable[str]) -> bool:
 
 
 def has_semicolons(lines: Iterable[str], required: Collection[str]) -> bool:
-    """Whether semicolons stand between the cells of a CSV file, as Excel writes it in many places.
+    """Whether semicolons separate the cells of a CSV file, as Excel writes them in many locales.
 
-    Its header is one cell for a reader of commas, and no column that is required.
+    This is so if the header, split at commas, is a single cell that is not a required column.
     """
     for line in lines:
         if not line.strip():
@@ -68,20 +68,21 @@ def has_semicolons(lines: Iterable[str], required: Collection[str]) -> bool:
     return False
 
 
-def _kept(lines: Iterable[str], raw: list[str]) -> Iterator[str]:
+def _recorded(lines: Iterable[str], raw: list[str]) -> Iterator[str]:
+    """Yields the lines, and appends each to `raw`."""
     for line in lines:
         raw.append(line)
         yield line
 
 
 def _are_quoted(cells: Sequence[str], raw: str) -> list[bool]:
-    """Return which cells of a row are quoted in its text."""
-    found, at = [], 0
+    """Returns, for each cell of a row, whether it is quoted in the row's text."""
+    are_quoted, at = [], 0
     for cell in cells:
         quoted = '"' + cell.replace('"', '""') + '"'
-        found.append(raw.startswith(quoted, at))
-        at += len(quoted if found[-1] else cell) + 1
-    return found
+        are_quoted.append(raw.startswith(quoted, at))
+        at += len(quoted if are_quoted[-1] else cell) + 1
+    return are_quoted
 
 
 class CsvTable:
@@ -89,13 +90,13 @@ class CsvTable:
 
     Attributes:
         columns: The names in the header; empty when the file is empty.
-        header_error: What is wrong with the header, or None.
-        header_remedy: What to do about it.
-        remarks: What was assumed about the header, for the user.
+        header_error: The error in the header, or None.
+        header_remedy: The advice about that error.
+        remarks: The assumptions made about the header, for the user.
     """
 
     def __init__(self, lines: Iterable[str], delimiter: str, *, plain: bool = False) -> None:
-        if csv.field_size_limit() < MAX_CELL:  # the limit is the process's: never lower it
+        if csv.field_size_limit() < MAX_CELL:  # the limit is global to the process: never lower it
             csv.field_size_limit(MAX_CELL)
         quoting: Literal[0, 3] = csv.QUOTE_NONE if plain else csv.QUOTE_MINIMAL
         self._reader = csv.reader(lines, delimiter=delimiter, strict=True, quoting=quoting)
@@ -104,15 +105,15 @@ class CsvTable:
         self.header_remedy = _("correct the header")
         self.remarks: tuple[str, ...] = ()
         try:
-            found = next((cells for cells in self._reader if _has_text(cells)), [])
+            header = next((cells for cells in self._reader if _has_text(cells)), [])
         except csv.Error as error:
             self.header_error = _reason(error)
             return
-        if found and _SEPARATOR_LINE.fullmatch(delimiter.join(found).strip()):
+        if header and _SEPARATOR_LINE.fullmatch(delimiter.join(header).strip()):
             self.header_error = _("this is Excel's sep= line")
             self.header_remedy = _("leave it out")
             return
-        self.columns, self.remarks = named_columns(found)
+        self.columns, self.remarks = named_columns(header)
         self.header_error = header_error(self.columns)
 
     @property
@@ -121,21 +122,21 @@ class CsvTable:
         return self._reader.line_num
 
     def validate(self, report: ReportError) -> Iterator[None]:
-        """Yield once for each valid row, and report each invalid one."""
+        """Yields once for each valid row, and reports each invalid one."""
         width = len(self.columns)
         for first_line, cells in self._rows(report):
             if len(cells) == width:
                 yield None
             elif _has_text(cells):
-                told = ngettext(
+                what = ngettext(
                     "{number} cell, where the header has {width}",
                     "{number} cells, where the header has {width}",
                     len(cells),
                 )
-                report(first_line, told.format(number=len(cells), width=width))
+                report(first_line, what.format(number=len(cells), width=width))
 
     def json_rows(self, start: int) -> Iterator[str]:
-        """Yield each row from number `start` as the text of a JSON object, keys in column order.
+        """Yields each row from number `start` as JSON text, with the keys in column order.
 
         Raises:
             csv.Error: A row cannot be parsed.
@@ -154,7 +155,7 @@ class CsvTable:
                 raise ValueError(len(cells))
 
     def _rows(self, report: ReportError) -> Iterator[tuple[int, list[str]]]:
-        """Yield each row with its first line; report a row that cannot be parsed, and go on."""
+        """Yields each row with its first line number; reports rows that cannot be parsed."""
         reader = self._reader
         while True:
             first_line = reader.line_num + 1
@@ -169,12 +170,12 @@ class CsvTable:
 
 
 def _has_text(cells: list[str]) -> bool:
-    """Whether the cells are a row, and not a blank line."""
+    """Whether the cells are a row and not a blank line."""
     return len(cells) > 1 or any(map(str.strip, cells))
 
 
 def _reason(error: csv.Error) -> str:
-    """Return Python's message in words for people; it has no error codes to go by."""
+    """Returns a message for people; Python's error has no code, so its text is matched."""
     message = str(error)
     if "unexpected end of data" in message or "field larger" in message:
         return _("a quote opened in this row is never closed")

@@ -1,4 +1,4 @@
-"""Reads a sheet of an Excel workbook; a formula has the value that was saved with it."""
+"""Reads a sheet of an Excel workbook; formulas have the values that were saved with them."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from runner.files.input_errors import header_error, named_columns, unusable
 from runner.files.readers.typed_json import to_json_text
 from runner.language import _
 
-# The format's escape for a character that XML cannot hold (ECMA-376, 22.4.2.4, ST_Xstring).
+# Excel's escape for a character that XML cannot contain (ECMA-376, 22.4.2.4, ST_Xstring).
 _ESCAPE = re.compile("_x([0-9A-Fa-f]{4})_")
 _NO_DATE = re.compile(r"Cell (\w+) is marked as a date but the serial value (\S+) is outside")
-_MAX_WHOLE = 1e21  # floats from here on are spelled with an exponent
-# What openpyxl raises for a file that is damaged, or not a workbook.
+_MAX_WHOLE = 1e21  # floats from here on are written with an exponent
+# The errors that openpyxl raises for a file that is damaged or not a workbook.
 _OPENPYXL_ERRORS = (
     zipfile.BadZipFile,
     zlib.error,
@@ -47,8 +47,8 @@ class ExcelTable:
     Attributes:
         columns: The texts in the first row that is not blank.
         line: The number of the last row read, counted from 1, the header included.
-        all: The number of rows that the workbook claims to have.
-        remarks: What was assumed, for the user.
+        all: The number of rows according to the workbook, which may be wrong.
+        remarks: The assumptions made about the file, for the user.
     """
 
     def __init__(self, file: BinaryIO, path: Path, sheet: str | None = None) -> None:
@@ -70,7 +70,7 @@ class ExcelTable:
             )
 
     def json_rows(self, start: int) -> Iterator[str]:
-        """Yield each row from number `start` as the text of a JSON object.
+        """Yields each row from number `start` as JSON text.
 
         Raises:
             InputError: The workbook is damaged, or a row is wider than the header.
@@ -88,7 +88,7 @@ class ExcelTable:
             yield to_json_text(dict(zip(self.columns, values, strict=True)))
 
     def _value(self, cell: Any) -> Any:
-        """Return a cell's value; a text without the escapes of the format."""
+        """Returns a cell's value, with Excel's escapes in a text decoded."""
         if isinstance(cell, str):
             return _unescaped(cell) if "_x" in cell else cell
         return plain(cell)
@@ -101,7 +101,7 @@ class ExcelTable:
 
     def _sheet_rows(self, file: BinaryIO) -> Iterator[Sequence[Any]]:
         try:
-            with warnings.catch_warnings():  # about styles and such, which are not read
+            with warnings.catch_warnings():  # warnings about styles do not matter here
                 warnings.simplefilter("ignore")
                 book = openpyxl.load_workbook(file, read_only=True, data_only=True)
                 chosen = self._chosen([sheet.title for sheet in book.worksheets])
@@ -121,18 +121,18 @@ class ExcelTable:
             raise InputError(what, where=where, remedy=_("save it again")) from error
 
     def _chosen(self, names: Sequence[str]) -> int:
-        """Return the position of the sheet to read.
+        """Returns the index of the sheet to read.
 
         Raises:
-            InputError: There is no such sheet.
+            InputError: There is no sheet with the given name or number.
         """
         if self._sheet is None:
             if len(names) > 1:
                 rest = ", ".join(f'"{name}"' for name in names[1:])
-                told = _(
+                remark = _(
                     '{file}: the sheet "{name}" is read, and not {rest}; --sheet names another'
                 )
-                self.remarks = (told.format(file=self._path.name, name=names[0], rest=rest),)
+                self.remarks = (remark.format(file=self._path.name, name=names[0], rest=rest),)
             return 0
         if self._sheet in names:
             return names.index(self._sheet)
@@ -145,15 +145,15 @@ class ExcelTable:
         raise InputError(what, where=str(self._path), remedy=_("name one of them, or its number"))
 
     def _next(self, rows: Iterator[Sequence[Any]]) -> Sequence[Any] | None:
-        """Return the next row.
+        """Returns the next row.
 
         Raises:
-            InputError: A cell holds a date outside Python's calendar.
+            InputError: A cell contains a date outside Python's range.
         """
-        with warnings.catch_warnings(record=True) as told:
+        with warnings.catch_warnings(record=True) as recorded:
             warnings.simplefilter("always")
             cells = next(rows, None)
-        for warning in told:  # openpyxl would read it as #VALUE!
+        for warning in recorded:  # openpyxl reads such a date as #VALUE!
             if found := _NO_DATE.search(str(warning.message)):
                 what = _(
                     "the cell {cell} is formatted as a date, and its number {number} is none"
@@ -164,7 +164,7 @@ class ExcelTable:
 
 
 def _trimmed(cells: Sequence[Any]) -> Sequence[Any]:
-    """Return the cells without the empty ones at the end."""
+    """Returns the cells without trailing empty ones."""
     width = len(cells)
     while width and (cells[width - 1] is None or cells[width - 1] == ""):
         width -= 1
@@ -172,15 +172,15 @@ def _trimmed(cells: Sequence[Any]) -> Sequence[Any]:
 
 
 def plain(cell: Any) -> Any:
-    """Return a value: a whole number as an integer, and a moment at midnight as a date."""
+    """Returns a value: a whole float becomes an int, and a datetime at midnight a date."""
     if isinstance(cell, float) and cell.is_integer() and abs(cell) < _MAX_WHOLE:
-        return int(Decimal(repr(cell)))  # int(cell) would make up digits behind the seventeenth
+        return int(Decimal(repr(cell)))  # int(cell) would invent digits after the seventeenth
     if isinstance(cell, datetime) and cell.time() == time():
         return cell.date()
     return cell
 
 
 def _unescaped(text: str) -> str:
-    """Replace the escapes in a text; two halves of a surrogate pair become one character."""
+    """Decodes the escapes in a text; surrogate pairs become one character."""
     plain = _ESCAPE.sub(lambda found: chr(int(found[1], 16)), text)
     return plain.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")

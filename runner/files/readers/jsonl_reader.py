@@ -1,4 +1,4 @@
-"""Reads JSON Lines: validates each line, and yields it unchanged as the text of a row."""
+"""Reads JSON Lines: validates each line, and yields it unchanged as a row."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from runner.files.readers.lines import ReportError
 from runner.language import _
 
 MAX_COLUMNS = 10_000
-"""The most different keys that all rows together may have; more would fill the memory."""
+"""The most different keys in all rows together; more would fill the memory."""
 
-_MAX_DEPTH = 200  # orjson writes values that are nested 254 deep
+_MAX_DEPTH = 200  # orjson can write values that are nested up to 254 deep
 
 RowCheck = Callable[[dict[str, Any]], str | None]
-"""Called with the values of a row; returns what is wrong with it, or None."""
+"""Called with the values of a row; returns the error in it, or None."""
 
 _NOUNS = {
     list: _("a list"),
@@ -54,12 +54,12 @@ class JsonLines:
     def validate(
         self, report: ReportError, required: frozenset[str], row_check: RowCheck | None = None
     ) -> Iterator[None]:
-        """Yield once for each valid row, and report each invalid one.
+        """Yields once for each valid row, and reports each invalid one.
 
         Args:
             report: Called for each invalid row.
             required: The keys that every row must have.
-            row_check: Called with each row that is otherwise valid.
+            row_check: Called with each row that is otherwise valid; returns an error or None.
 
         Raises:
             TooManyColumnsError: The rows have too many different keys.
@@ -82,7 +82,7 @@ class JsonLines:
                 yield None
 
     def json_rows(self, start: int) -> Iterator[str]:
-        """Yield the text of each row from number `start`, stripped."""
+        """Yields the text of each row from number `start`, stripped."""
         return islice(filter(None, map(str.strip, self._lines)), start, None)
 
     def _add_columns(self, row: dict[str, Any]) -> None:
@@ -92,10 +92,10 @@ class JsonLines:
 
 
 def _parse(text: str) -> tuple[dict[str, Any], str | None]:
-    """Return the object that `text` holds, and what is wrong with it, if anything."""
+    """Returns the object in `text`, empty if there is none, and its error, or None."""
     try:
         value = orjson.loads(text)
-    except orjson.JSONDecodeError:  # perhaps a number beyond any float, or half a surrogate pair
+    except orjson.JSONDecodeError:  # perhaps a number too large for a float, or a lone surrogate
         try:
             value = exact_json.loads(text)
         except orjson.JSONDecodeError as error:
@@ -120,11 +120,11 @@ def _is_deep(value: Any) -> bool:
 
 
 def _repeated_key(text: str, row: dict[str, Any]) -> str | None:
-    """Return the error of an object in which a key appears twice, or None.
+    """Returns the error about a key that appears twice in an object, or None.
 
-    In JSON a colon follows each key, and outside texts stands nowhere else. So when the number of
-    colons behind a quote equals the number of different keys, and no colon follows white space,
-    no key is repeated. Otherwise the text is parsed again, slowly.
+    Outside of strings, JSON has a colon only after a key. So no key is repeated when the number of
+    colons after a quote equals the number of different keys, and no colon follows white space.
+    Otherwise the text is parsed again, which is slower.
     """
     if text.count('":') == _count_keys(row) and not (
         " :" in text or "\t:" in text or "\r:" in text
@@ -140,7 +140,7 @@ def _repeated_key(text: str, row: dict[str, Any]) -> str | None:
 
 
 def _count_keys(value: dict[str, Any] | list[Any]) -> int:
-    """Return the number of keys of all the objects in a value together."""
+    """Returns the total number of keys in all objects of a value."""
     count, items = (len(value), value.values()) if isinstance(value, dict) else (0, value)
     for item in items:
         if isinstance(item, dict | list):
@@ -149,7 +149,7 @@ def _count_keys(value: dict[str, Any] | list[Any]) -> int:
 
 
 class _RepeatedError(ValueError):
-    """An object has the same key twice."""
+    """A key appears twice in an object; the argument is the key."""
 
 
 def _refuse_repeated(pairs: list[tuple[str, Any]]) -> None:

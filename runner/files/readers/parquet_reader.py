@@ -1,7 +1,4 @@
-"""Reads a Parquet file some hundred rows at a time.
-
-No row group is held in memory as a whole, however large it is.
-"""
+"""Reads a Parquet file in small batches, without loading a whole row group into memory."""
 
 from __future__ import annotations
 
@@ -15,7 +12,7 @@ from runner.files.readers.batch_table import BatchTable
 from runner.language import _
 
 _BATCH = 1_000
-_BUFFER = 1 << 20  # of each column; without it a column's whole share of a row group is read
+_BUFFER = 1 << 20  # bytes per column; without it a whole column chunk is read at once
 
 
 class ParquetTable(BatchTable):
@@ -30,7 +27,7 @@ class ParquetTable(BatchTable):
         self._name_columns(names)
 
     def _batches(self, start: int, /) -> tuple[int, Iterable[Any]]:
-        """Skip the row groups before that of row `start`."""
+        """Skips the row groups before the one that contains row `start`."""
         meta, first, group = self._file.metadata, 0, 0
         while group < meta.num_row_groups and start >= first + meta.row_group(group).num_rows:
             first += meta.row_group(group).num_rows

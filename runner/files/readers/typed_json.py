@@ -1,4 +1,4 @@
-"""Converts rows with typed values (dates, decimals, bytes, NumPy's and pandas' types) to JSON."""
+"""Converts rows with typed values (dates, decimals, bytes, NumPy and pandas types) to JSON."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ _ANY_KEY = orjson.OPT_NON_STR_KEYS
 
 
 def to_json_text(row: Mapping[str, Any]) -> str:
-    """Return a row as the text of a JSON object.
+    """Returns the JSON text of a row.
 
     Times and dates become ISO 8601, decimals become texts with all their digits, an image becomes
     a `data:` URL, other bytes become base64, and NaN becomes null.
 
     Raises:
-        ValueError: A value has no form in JSON.
+        ValueError: A value cannot be written as JSON.
     """
     try:
         return orjson.dumps(row, default=_plain, option=_ANY_KEY).decode()
-    except orjson.JSONEncodeError:  # an integer beyond 64 bits, or no form in JSON
+    except orjson.JSONEncodeError:  # an integer beyond 64 bits, or an unsupported value
         return _spelled(row)
 
 
 def _spelled(row: Mapping[str, Any]) -> str:
     try:
-        text = exact_json.spell(row, leaf=_leaf)
-        return text if text.isascii() else text.encode().decode()  # no half surrogates
+        text = exact_json.encode(row, leaf=_leaf)
+        return text if text.isascii() else text.encode().decode()  # refuses unpaired surrogates
     except (TypeError, ValueError, RecursionError) as error:
         raise ValueError(str(error)) from error
 
@@ -43,7 +43,7 @@ def _leaf(value: Any) -> str:
 
 
 def to_key_text(value: Any) -> str:
-    """Return a value as the key of an object."""
+    """Returns a value as an object key: a string's text, or the JSON text of another value."""
     text = _leaf(value)
     return str(orjson.loads(text)) if text.startswith('"') else text
 
@@ -54,7 +54,7 @@ def _plain(value: Any) -> Any:
             return _bytes_text(bytes(value))
         case _ if callable(getattr(value, "tolist", None)):  # NumPy's numbers and arrays
             return value.tolist()
-        case date():  # of pandas; orjson converts Python's own
+        case date():  # pandas' types; orjson converts Python's own
             return None if _is_absent(value) else value.isoformat()
         case Decimal():
             return format(value, "f")
@@ -65,7 +65,7 @@ def _plain(value: Any) -> Any:
 
 
 def _is_absent(value: Any) -> bool:
-    """Whether it is an empty cell of pandas: NaT, which is a date, or NA, which equals nothing."""
+    """Whether a value is missing in pandas: NaT or NA."""
     return type(value).__name__ in {"NaTType", "NAType"}
 
 

@@ -1,4 +1,4 @@
-"""Opens files whose values have types: Parquet files and Excel workbooks."""
+"""Opens files with typed values: Parquet, Arrow and workbooks."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from runner.files.formats import FileType, require_extra
 
 
 class TypedTable(Protocol):
-    """The rows of one Parquet file or workbook.
+    """The rows of one file with typed values.
 
     Attributes:
         columns: The names of the columns.
-        all: The number of rows; of a workbook, an estimate.
-        remarks: What was assumed, for the user.
+        all: The number of rows; for a workbook an estimate, for Arrow 0.
+        remarks: The assumptions made about the file, for the user.
     """
 
     columns: tuple[str, ...]
@@ -24,14 +24,14 @@ class TypedTable(Protocol):
     remarks: tuple[str, ...]
 
     def json_rows(self, start: int) -> Iterator[str]:
-        """Yield each row from number `start` as the text of a JSON object; may be called once."""
+        """Yields each row from number `start` as JSON text; may be called only once."""
 
 
 def open_table(file: BinaryIO, path: Path, file_type: FileType) -> TypedTable:
-    """Return the rows of an open Parquet file or Excel workbook.
+    """Returns the rows of an open file with typed values.
 
     Raises:
-        InputError: The file is of another type, its header is invalid, or the library that reads
+        InputError: The file is not of the type, its header is invalid, or the library that reads
             it is not installed.
     """
     if file_type.format == "arrow":

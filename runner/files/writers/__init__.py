@@ -1,1 +1,1 @@
-"""Writes each output format: one row at a time in, bytes out."""
+"""Writes each output format, row by row."""

@@ -1,4 +1,4 @@
-"""Gives the values of rows the types again that they had in a Parquet file."""
+"""Restores the Arrow types that the values of rows had in a Parquet input file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ERRORS = (pa.ArrowException, OSError, ValueError, TypeError, ArithmeticError, A
 
 
 def types_of(path: Path) -> dict[str, Any]:
-    """Return the types of the columns of a Parquet file; none when it cannot be read."""
+    """Returns the column types of a Parquet file by name; empty when it cannot be read."""
     try:
         schema = parquet.read_schema(path)
     except _ERRORS:
@@ -25,7 +25,7 @@ def types_of(path: Path) -> dict[str, Any]:
 
 
 def restored(values: Sequence[Any], kind: Any) -> Any:
-    """Return a column of type `kind`, or None when one of the values has not that type."""
+    """Returns an Arrow array of type `kind`, or None when a value does not fit the type."""
     read = _reader(kind)
     try:
         return pa.array([None if value is None else read(value) for value in values], kind)
@@ -34,7 +34,7 @@ def restored(values: Sequence[Any], kind: Any) -> Any:
 
 
 def _reader(kind: Any) -> Callable[[Any], Any]:
-    """Return the function that reads a value of a type from what JSON holds in its place."""
+    """Returns the function that converts a JSON value back to a value of type `kind`."""
     for is_kind, read in _SCALARS:
         if is_kind(kind):
             return read
@@ -43,7 +43,7 @@ def _reader(kind: Any) -> Callable[[Any], Any]:
     if pa.types.is_map(kind):
         return _map(kind)
     is_list = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
-    return _list(kind) if any(one(kind) for one in is_list) else _same
+    return _list(kind) if any(is_kind(kind) for is_kind in is_list) else _same
 
 
 def _same(value: Any) -> Any:
@@ -55,7 +55,7 @@ def _duration(text: str) -> timedelta:
 
 
 def _bytes(text: str) -> bytes:
-    """Read base64, which an image has behind the head of a ``data:`` URL."""
+    """Decodes base64; for an image it follows the head of a ``data:`` URL."""
     return base64.b64decode(text.rpartition(",")[2], validate=True)
 
 

@@ -1,8 +1,8 @@
 """Encodes output rows as text: as lines of JSON, or as lines of a CSV or TSV table.
 
 A value from the input keeps the exact text that it has in the row, so numbers keep their digits.
-Half surrogates, which a provider may send and no file can hold, are replaced here in JSON, and by
-whoever turns the text into bytes otherwise.
+Unpaired surrogates, which a provider may send, cannot be encoded in UTF-8. They are replaced here
+for JSON; for CSV and TSV, the caller replaces them when it encodes the text.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from runner import exact_json
 from runner.files.formats import Format, delimiter_of
 
 RESULT_COLUMNS = ("answer", "model", "state", "error")
-"""The columns that are added to the input's, unless there are more."""
+"""The columns that are added to the input's by default."""
 
 CellValue = str | int | float | bool | None
 """The value of an added column."""
@@ -30,7 +30,7 @@ OutputRow = tuple[str, Sequence[CellValue]]
 """A row's JSON text, and the values of the added columns."""
 
 Cell = str | int | None
-"""The value of a cell; None is an empty one."""
+"""The value of a table cell; None is an empty cell."""
 
 Encoder = Callable[[Sequence[OutputRow]], str]
 """Returns the lines of some rows, each with its line end."""
@@ -39,18 +39,18 @@ _OBJECTS: frozenset[Format] = frozenset({"jsonl", "json"})
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 _DECODER = json.JSONDecoder(parse_int=str, parse_float=str)  # numbers are copied, not parsed
-_CELL_TYPES = frozenset({str, type(None), int})  # a value of these is a cell as it is
+_CELL_TYPES = frozenset({str, type(None), int})  # values of these types need no conversion
 _WITH_BOOL = _CELL_TYPES | {bool}
 _NEGATIVE_ZERO = re.compile(r":\s*-0\s*[,}]")  # orjson reads it as 0
 
 
 def header_line(form: Format, names: Sequence[str]) -> str:
-    """Return the line before the first row, with its end; JSON has none."""
+    """Returns the header with its line end; empty for JSON."""
     return "" if form in _OBJECTS else _TableLines(form)(lambda: [names])
 
 
 def encoder_for(form: Format, columns: Sequence[str], added: Sequence[str]) -> Encoder:
-    """Return the encoder of rows with these `columns` and `added` columns, in a text format."""
+    """Returns the encoder of rows with these `columns` and `added` columns, in a text format."""
     return _object_encoder(added) if form in _OBJECTS else _table_encoder(form, columns)
 
 
@@ -58,12 +58,12 @@ def _object_encoder(added: Sequence[str]) -> Encoder:
     names = tuple(added)
 
     def encode_one(row: str, values: Sequence[CellValue]) -> str:
-        """Splice the values into the row's text."""
+        """Appends the values to the object in the row's text."""
         members = row.strip()[1:-1].strip()
         more = _added_members(names, values)
         comma = "," if members and names else ""
         line = f"{{{members}{comma}{more}\n"
-        # Between tokens of JSON a raw line end is legal, and a space means the same.
+        # In JSON a raw line end may stand only between tokens, where a space is equivalent.
         return line if line.count("\n") == 1 else line[:-1].replace("\n", " ") + "\n"
 
     def encode(rows: Sequence[OutputRow]) -> str:
@@ -73,10 +73,10 @@ def _object_encoder(added: Sequence[str]) -> Encoder:
 
 
 def _added_members(names: Sequence[str], values: Sequence[CellValue]) -> str:
-    """Return the added columns as the members of an object, with its closing brace."""
+    """Returns the added columns as the members of an object, with its closing brace."""
     try:
         return orjson.dumps(dict(zip(names, values, strict=True)))[1:].decode()
-    except orjson.JSONEncodeError:  # a half surrogate
+    except orjson.JSONEncodeError:  # an unpaired surrogate
         safe = dict(zip(names, map(encodable, values), strict=True))
         return orjson.dumps(safe)[1:].decode()
 
@@ -97,15 +97,15 @@ def _table_encoder(form: Format, columns: Sequence[str]) -> Encoder:
 
 
 def to_cell(value: CellValue) -> Cell:
-    """Return an added value as a cell: a text unchanged, None as None, anything else as JSON."""
+    """Returns an added value as a cell: text and None unchanged, other values as JSON."""
     return value if value is None or isinstance(value, str) else orjson.dumps(value).decode()
 
 
 class _TableLines:
     """Encodes rows of cells as lines that end with a line feed.
 
-    The rows are made one by one as they are written: if many were held at once, the collector of
-    garbage would look at all their cells, which takes a quarter of the time of an export.
+    The rows are generated one by one as they are written. If many were kept at once, the garbage
+    collector would traverse all their cells, which takes a quarter of the time of an export.
     """
 
     def __init__(self, form: Format) -> None:
@@ -113,8 +113,8 @@ class _TableLines:
 
     def __call__(self, rows: Callable[[], Iterable[Sequence[Cell]]]) -> str:
         text = self._write(rows(), "\n")
-        # With "\n" for its line end, the writer of some Python versions puts no quotes around a
-        # cell that holds "\r". It always does with "\r\n", which is then replaced line by line.
+        # With the line end "\n", csv.writer of some Python versions does not quote a cell that
+        # contains "\r". It always does with "\r\n", which is then replaced line by line.
         if "\r" in text:
             text = "".join([self._write([row], "\r\n")[:-2] + "\n" for row in rows()])
         return text
@@ -127,11 +127,11 @@ class _TableLines:
 
 
 def to_cells(row: str) -> dict[str, Cell]:
-    """Return a row's values as cells: texts unchanged, null as None, anything else as JSON."""
+    """Returns a row's values as cells: text unchanged, null as None, other values as JSON."""
     try:
         values: dict[str, Any] = orjson.loads(row)
-    except orjson.JSONDecodeError:  # a number beyond any float, half a surrogate pair
-        return _copied_cells(exact_json.with_whole_characters(row))
+    except orjson.JSONDecodeError:  # a number too large for a float, or an unpaired surrogate
+        return _copied_cells(exact_json.replace_lone_surrogates(row))
     types = set(map(type, values.values()))
     if not types <= _WITH_BOOL or ("-0" in row and _NEGATIVE_ZERO.search(row)):
         return _copied_cells(row)
@@ -143,30 +143,30 @@ def to_cells(row: str) -> dict[str, Cell]:
 
 
 def _copied_cells(row: str) -> dict[str, Cell]:
-    """Do what `to_cells` does by copying each value's text out of the row."""
-    found: dict[str, Cell] = {}
+    """Does the same as `to_cells`, by copying each value's text out of the row."""
+    cells: dict[str, Cell] = {}
     at = _skip_space(row, row.index("{") + 1)
     while row[at] != "}":
         key, at = _DECODER.raw_decode(row, at)
         at = _skip_space(row, row.index(":", at) + 1)
         value, end = _DECODER.raw_decode(row, at)
-        found[key] = value if value is None or isinstance(value, str) else row[at:end]
+        cells[key] = value if value is None or isinstance(value, str) else row[at:end]
         at = _skip_space(row, end)
         at = _skip_space(row, at + 1) if row[at] == "," else at
-    return found
+    return cells
 
 
 def _skip_space(row: str, at: int) -> int:
-    """Return the position of the first character from `at` that is not white space."""
+    """Returns the position after the white space at `at`."""
     space = _SPACE.match(row, at)
     return space.end() if space else at
 
 
 def encodable(value: CellValue) -> CellValue:
-    """Return a value that any file can hold."""
+    """Returns the value with unpaired surrogates replaced, so that it can be encoded in UTF-8."""
     return replace_surrogates(value) if isinstance(value, str) else value
 
 
 def replace_surrogates(text: str) -> str:
-    """Replace half surrogates."""
+    """Replaces unpaired surrogates by question marks."""
     return text.encode("utf-8", "replace").decode()

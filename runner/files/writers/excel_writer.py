@@ -1,6 +1,6 @@
-"""Writes results as the one sheet of an Excel workbook.
+"""Writes results to the only sheet of an Excel workbook.
 
-Nothing is truncated: what a cell or a sheet cannot hold is an error.
+Nothing is truncated: a text that is too long for a cell, or too many rows, are an error.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from runner.files.writers.sink import Layout
 from runner.language import _
 
 _MAX_CELL = 32_767  # characters
-_MAX_NUMBER = 10**15  # a number in Excel has 15 digits; more are lost
-# XML cannot hold these; the escape is the format's own (ECMA-376, 22.4.2.4, ST_Xstring).
+_MAX_NUMBER = 10**15  # Excel keeps 15 digits of a number
+# Characters that XML cannot contain; Excel's format escapes them (ECMA-376, 22.4.2.4, ST_Xstring).
 _NOT_IN_XML = re.compile(r"[\0-\x08\x0b\x0c\r\x0e-\x1f\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)")
 
 
 class ExcelSink:
-    """Writes each row at once; a text is never stored as a formula."""
+    """Writes each row immediately; a text is never stored as a formula."""
 
     def __init__(self, file: BinaryIO, layout: Layout) -> None:
         self._file = file
@@ -37,7 +37,7 @@ class ExcelSink:
         self._sheet.append([self._text(name) for name in layout.names])
 
     def write(self, row: str, values: Sequence[CellValue]) -> None:
-        """Write one row."""
+        """Writes one row."""
         self._rows += 1
         if self._rows >= EXCEL_ROWS:
             raise self._layout.row_error(
@@ -47,12 +47,12 @@ class ExcelSink:
         self._sheet.append([*cells, *map(self._cell, values)])
 
     def finish(self) -> None:
-        """Save the workbook."""
+        """Saves the workbook."""
         self._book.save(self._file)
 
     def abandon(self) -> None:
-        """Close the sheet, whose rows are in a temporary file."""
-        with suppress(Exception):  # it is closed already, or was never opened
+        """Closes the sheet, which removes the temporary file of its rows."""
+        with suppress(Exception):  # the sheet is already closed, or was never opened
             self._sheet.close()
 
     def _input_cells(self, row: str) -> list[Any]:
@@ -85,6 +85,6 @@ class ExcelSink:
 
 
 def _too_long(value: Any) -> bool:
-    """Whether the value is a number that would lose digits in Excel."""
+    """Whether the value is a number with too many digits for Excel."""
     number = isinstance(value, int | float) and not isinstance(value, bool)
     return number and not -_MAX_NUMBER < value < _MAX_NUMBER

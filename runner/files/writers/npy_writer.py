@@ -1,4 +1,4 @@
-"""Writes embeddings as one matrix of 32-bit floats in NumPy's own format, without NumPy."""
+"""Writes embeddings as one matrix of 32-bit floats in NumPy's .npy format, without NumPy."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from runner.files.writers.sink import Layout
 from runner.language import _
 
 _HEADER = 128
-"""Bytes before the numbers: a multiple of 64, as the format asks (numpy.lib.format, 1.0)."""
+"""The size of the header in bytes, a multiple of 64 (numpy.lib.format, version 1.0)."""
 
 
 class NpySink:
-    """Writes one row of numbers for each row; a row without an answer is NaN."""
+    """Writes one row of the matrix for each row; it is all NaN for a row without an answer."""
 
     def __init__(self, file: BinaryIO, layout: Layout) -> None:
         self._file = file
@@ -28,7 +28,7 @@ class NpySink:
         file.write(bytes(_HEADER))
 
     def write(self, _row: str, values: Sequence[CellValue]) -> None:
-        """Write the answer's numbers."""
+        """Writes the numbers of the answer."""
         self._rows += 1
         vector = self._layout.vector_of(self._rows, values[self._position])
         if self._width is None:
@@ -40,7 +40,7 @@ class NpySink:
         self._write(vector)
 
     def finish(self) -> None:
-        """Write the header, which holds the number of rows."""
+        """Writes the header, which contains the number of rows."""
         shape = (self._rows, self._width or 0)
         header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}"
         magic = b"\x93NUMPY\x01\x00" + (_HEADER - 10).to_bytes(2, "little")
@@ -48,7 +48,7 @@ class NpySink:
         self._file.write(magic + header.ljust(_HEADER - 11).encode() + b"\n")
 
     def abandon(self) -> None:
-        """Do nothing: no resource is held."""
+        """Does nothing, because there is no resource to release."""
 
     def _write(self, vector: list[float] | None) -> None:
         width = self._width or 0

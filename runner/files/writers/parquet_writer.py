@@ -1,8 +1,8 @@
-"""Writes results as a Parquet file with typed columns, with some thousand rows in memory.
+"""Writes results as a Parquet file with typed columns.
 
-The types are inferred from the rows. When a later row does not fit, the type is widened (whole
-numbers to floats, objects by their new keys, anything else to JSON text), and the rows written so
-far are copied into the new types.
+Column types are taken from the input file or inferred from the rows. When a later row does not fit,
+the type is widened (whole numbers to floats, objects by their new keys, other types to JSON text),
+and the rows written so far are rewritten with the new types.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from runner.files.writers.arrow_types import restored, types_of
 from runner.files.writers.encode import CellValue, encodable
 from runner.files.writers.sink import Layout
 
-_ROWS_HELD = 20_000
-_CHARACTERS_HELD = 1 << 24  # so that long rows do not fill the memory
-_MAX_FIELDS = 200  # of an object; one with more is a map, which is kept as text
+_MAX_BUFFERED_ROWS = 20_000
+_MAX_BUFFERED_CHARACTERS = 1 << 24  # so that long rows do not fill the memory
+_MAX_FIELDS = 200  # of an object; one with more keys is probably a map, and is kept as text
 
-_EXACT = 1 << 53  # every integer up to here is a float of 64 bits
+_EXACT = 1 << 53  # a 64-bit float represents every integer up to here exactly
 
 _ARROW_ERRORS = (pa.ArrowException, ValueError, TypeError, OverflowError)
 
@@ -45,30 +45,30 @@ class ParquetSink:
         known = types_of(layout.source) if layout.source else {}
         self._known = {name: known[name] for name in layout.columns if name in known}
         self._types |= self._known
-        self._long: set[str] = set()  # columns of integers that no float can hold
+        self._long: set[str] = set()  # columns with integers that a float cannot represent
         self._writer: parquet.ParquetWriter | None = None
-        self._held: list[list[Any]] = []
+        self._buffer: list[list[Any]] = []
         self._size = 0
         self._rows = 0
 
     def write(self, row: str, values: Sequence[CellValue]) -> None:
-        """Buffer one row; when the buffer is full, write it."""
+        """Buffers one row; when the buffer is full, write it."""
         self._rows += 1
-        found = exact_json.loads(row)
+        read = exact_json.loads(row)
         added = [self._added(*pair) for pair in zip(self._layout.added, values, strict=True)]
-        values_read = map(_unrounded, map(found.get, self._layout.columns))
-        self._held.append([*values_read, *added])
+        values_read = map(_unrounded, map(read.get, self._layout.columns))
+        self._buffer.append([*values_read, *added])
         self._size += len(row) + sum(len(value) for value in values if isinstance(value, str))
-        if len(self._held) >= _ROWS_HELD or self._size >= _CHARACTERS_HELD:
+        if len(self._buffer) >= _MAX_BUFFERED_ROWS or self._size >= _MAX_BUFFERED_CHARACTERS:
             self._flush()
 
     def finish(self) -> None:
-        """Write the last rows and the footer."""
+        """Writes the last rows and the footer."""
         self._flush()
         self._open().close()
 
     def abandon(self) -> None:
-        """Close the writer, and ignore any error."""
+        """Closes the writer, and ignores any error."""
         if self._writer is not None:
             with suppress(OSError, ValueError):
                 self._writer.close()
@@ -79,8 +79,8 @@ class ParquetSink:
         return self._layout.vector_of(self._rows, value)
 
     def _flush(self) -> None:
-        columns = list(zip(*self._held, strict=True)) or [()] * len(self._types)
-        self._held, self._size = [], 0
+        columns = list(zip(*self._buffer, strict=True)) or [()] * len(self._types)
+        self._buffer, self._size = [], 0
         values = dict(zip(self._types, map(list, columns), strict=True))
         wider = {name: self._wider(name, column) for name, column in values.items()}
         if self._writer is not None and wider != self._types:
@@ -91,7 +91,7 @@ class ParquetSink:
             self._open().write_table(table)
 
     def _wider(self, name: str, column: list[Any]) -> Any:
-        """Return a type of a column that holds its new values, too."""
+        """Returns the type of a column, widened to include its new values."""
         known = self._known.get(name)
         if known is not None and restored(column, known) is not None:
             return known
@@ -102,9 +102,9 @@ class ParquetSink:
             self._types[name] = None
         if any(type(value) is int and abs(value) > _EXACT for value in column):
             self._long.add(name)
-        found = _widened(self._types[name], column)
-        floating = found is not None and pa.types.is_floating(found)
-        return pa.string() if floating and name in self._long else found
+        widened = _widened(self._types[name], column)
+        floating = widened is not None and pa.types.is_floating(widened)
+        return pa.string() if floating and name in self._long else widened
 
     def _open(self) -> parquet.ParquetWriter:
         if self._writer is None:
@@ -112,7 +112,7 @@ class ParquetSink:
         return self._writer
 
     def _copy(self, types: Mapping[str, Any]) -> None:
-        """Write the file again from its start, with these types."""
+        """Rewrites the file from its start with new types."""
         self._open().close()
         self._writer = None
         self._file.flush()
@@ -139,12 +139,12 @@ def _table(columns: Mapping[str, list[Any]], schema: pa.Schema) -> pa.Table:
 def _array(values: Sequence[Any], type_: Any) -> Any:
     if type_ == pa.string():
         return pa.array(map(_text, values), type_)
-    found = restored(values, type_)
-    return pa.array(values, type_) if found is None else found
+    array = restored(values, type_)
+    return pa.array(values, type_) if array is None else array
 
 
 def _unrounded(value: Any) -> Any:
-    """Return a value, as a text where a float would have fewer digits than a number in it."""
+    """Returns the value, or its JSON text if it contains a number that a float would round."""
     if isinstance(value, Number):
         return value.text if value.is_rounded else value
     if isinstance(value, dict | list) and _is_rounded(value):
@@ -163,33 +163,33 @@ def _text(value: Any) -> str | None:
 
 
 def _widened(known: Any, values: list[Any]) -> Any:
-    """Return the narrowest type that holds `values` and all values of the type `known`.
+    """Returns the narrowest type that holds `values` and all values of the type `known`.
 
-    None stands for a column of which every value is null.
+    None is the type of a column in which every value is null.
     """
     if known == pa.string():
         return known
     try:
-        found: Any = pa.array(values).type
-        if pa.types.is_null(found):
+        inferred: Any = pa.array(values).type
+        if pa.types.is_null(inferred):
             return known
         if known is not None:
-            found = _common_type(known, found)
-        pa.array(values, found)
+            inferred = _common_type(known, inferred)
+        pa.array(values, inferred)
     except _ARROW_ERRORS:
         return pa.string()
-    return found if _storable(found) else pa.string()
+    return inferred if _storable(inferred) else pa.string()
 
 
-def _common_type(one: Any, other: Any) -> Any:
-    if pa.types.is_list(one) and one.value_type == pa.float32():  # embeddings stay as they are
-        return one
-    schemas = [pa.schema([("", one)]), pa.schema([("", other)])]
+def _common_type(known: Any, inferred: Any) -> Any:
+    if pa.types.is_list(known) and known.value_type == pa.float32():  # the type of embeddings
+        return known
+    schemas = [pa.schema([("", known)]), pa.schema([("", inferred)])]
     return pa.unify_schemas(schemas, promote_options="permissive").field(0).type
 
 
 def _storable(type_: Any) -> bool:
-    """Whether Parquet can hold the type: an object needs at least one key, and not too many."""
+    """Whether Parquet can store the type: a struct needs 1 to `_MAX_FIELDS` fields."""
     if pa.types.is_struct(type_):
         fields = [type_.field(place) for place in range(type_.num_fields)]
         return 0 < len(fields) <= _MAX_FIELDS and all(_storable(field.type) for field in fields)

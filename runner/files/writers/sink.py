@@ -1,4 +1,4 @@
-"""The interface of every output format, and the columns that it is given."""
+"""Defines the interface of the writers of output formats, and the layout of their columns."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class Layout:
         columns: The input's columns.
         added: The columns that follow them.
         vector: The added column whose texts are JSON lists of numbers, if there is one.
-        source: The file of the input, whose types its columns keep, if it is a Parquet file.
-        mark: Whether a table of text begins with a byte order mark.
+        source: The input file; if it is Parquet, its column types are kept.
+        mark: Whether a CSV or TSV file begins with a byte order mark.
     """
 
     path: Path
@@ -41,21 +41,25 @@ class Layout:
         return (*self.columns, *self.added)
 
     def vector_of(self, row: int, value: CellValue) -> list[float] | None:
-        """Return the list of numbers in a JSON text; None when there is no answer.
+        """Returns the list of numbers in a JSON text; None when there is no answer.
+
+        Args:
+            row: The number of the row, counted from 1.
+            value: The value of the answer's column.
 
         Raises:
-            OutputError: The text is anything else; `row` is the row's number, as in `row_error`.
+            OutputError: The text is not a JSON list of numbers.
         """
         if value is None:
             return None
         with suppress(orjson.JSONDecodeError):
-            found = orjson.loads(value) if isinstance(value, str) else value
-            if isinstance(found, list) and all(type(item) in (int, float) for item in found):
-                return found
+            vector = orjson.loads(value) if isinstance(value, str) else value
+            if isinstance(vector, list) and all(type(item) in (int, float) for item in vector):
+                return vector
         raise self.row_error(row, _("the answer is not a list of numbers"))
 
     def row_error(self, row: int, what: str) -> OutputError:
-        """Return the error about row number `row`, counted from 1, that the format cannot hold."""
+        """Returns the error about row `row`, counted from 1, which the format cannot store."""
         return OutputError(
             _("row {row}: {what}").format(row=row, what=what),
             where=str(self.path),
@@ -67,10 +71,10 @@ class Sink(Protocol):
     """Writes the rows of one file in one format."""
 
     def write(self, row: str, values: Sequence[CellValue]) -> None:
-        """Write one row's JSON text and the values of the added columns."""
+        """Writes a row, given as JSON text, and the values of the added columns."""
 
     def finish(self) -> None:
-        """Write what is buffered, and the end of the file."""
+        """Writes the buffered rows and the end of the file."""
 
     def abandon(self) -> None:
-        """Release every resource; the file may be incomplete, and will be deleted."""
+        """Releases every resource; an incomplete file is deleted by the caller."""

@@ -1,4 +1,4 @@
-"""Finds the candidates for a short answer in a reply: the whole of it, or one marked place."""
+"""Finds candidates for a short answer in a reply: the whole reply, or one marked passage."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 def find_unique(core: str, read: Callable[[list[str]], T | None]) -> T | None:
-    """Return the one value that `read` finds in a reply; None when there is none, or several.
+    """Returns the one value that `read` finds in a reply; None when there is none, or several.
 
     Args:
         core: The reply without its thinking.
@@ -28,23 +28,23 @@ def find_unique(core: str, read: Callable[[list[str]], T | None]) -> T | None:
     """
     if (whole := read(layers(core))) is not None:
         return whole
-    found = [value for text in _places(core) if (value := read(layers(text))) is not None]
-    return found[0] if found and all(value == found[0] for value in found) else None
+    values = [value for text in _places(core) if (value := read(layers(text))) is not None]
+    return values[0] if values and all(value == values[0] for value in values) else None
 
 
 def layers(text: str) -> list[str]:
-    """Return `text` and what is left after each layer of wrapping is removed."""
+    """Returns `text`, and the text that remains after each layer of wrapping is removed."""
     return list(islice(unwrap(text), _MAX_LAYERS))
 
 
 def _places(core: str) -> Iterator[str]:
-    """Yield the places where models put an answer after some reasoning."""
+    """Yields the passages in which models put an answer after some reasoning."""
     lines = [line.strip() for line in core.split("\n", _MAX_LINES) if line.strip()]
-    said = [lead for line in lines if (lead := follows_lead(line)) is not None]
-    if len(said) == 1 and lines and follows_lead(lines[-1]) is not None:
-        yield said[0]
-    elif _FENCED.search(core) or _BOXED.search(core):  # which may say something else
-        yield from said[:_MAX_LAYERS]
+    announced = [rest for line in lines if (rest := follows_lead(line)) is not None]
+    if len(announced) == 1 and lines and follows_lead(lines[-1]) is not None:
+        yield announced[0]
+    elif _FENCED.search(core) or _BOXED.search(core):  # these may contradict the announced answer
+        yield from announced[:_MAX_LAYERS]
     fenced = _FENCED.split(core, maxsplit=1)
     if len(fenced) > 1:
         block, mark, after = fenced[1].partition("\n```")

@@ -1,4 +1,4 @@
-"""Finds the labels that a reply names; a text that could mean two labels names none."""
+"""Finds the labels that a reply names; an ambiguous text names none."""
 
 # ruff: noqa: RUF001 - commas of many scripts are the point
 
@@ -19,7 +19,7 @@ from runner.jobfile.normalise import normalise, strip_separators
 
 _PADDING = 64
 _SEPARATORS = re.compile(r"[,，、;；،؛\n|]")
-# What stands between two labels and may be a part of one, too.
+# Separators between labels that may also be part of a label.
 _BETWEEN = re.compile(r"[,，、;；،؛\n|/+&]|\.\s|\b(?:and|or|und|oder|et|ou|y|o)\b|[和与或]")
 _NO_LABELS = frozenset({"[]", "none", "nothing", "no labels", "null", "无", "没有"})
 
@@ -28,13 +28,13 @@ _Key = Callable[[str], str]
 
 @dataclass(frozen=True, slots=True)
 class _Table:
-    """The labels of a spec, to be looked up by what a reply says.
+    """Lookup tables for the labels of a spec.
 
     Attributes:
         by_spelling: The labels by their normalised spelling.
-        levels: Functions that turn a normalised text into a key, the strictest first, each with
-            the labels by their keys.
-        max_length: The longest text, in characters, that can be a label with something around it.
+        levels: Functions that convert a normalised text to a key, the strictest first, each with
+            the labels by that key.
+        max_length: The longest text, in characters, that can be a label with its wrapping.
         has_quotes: Whether a spelling contains a quotation mark.
     """
 
@@ -45,7 +45,7 @@ class _Table:
 
 
 def exact_label(spec: AnswerSpec, text: str) -> str | None:
-    """Return the label that `text` spells, apart from case and white space."""
+    """Returns the label whose spelling equals `text` apart from case and white space."""
     table = _table_of(spec)
     if len(text) > table.max_length or "\n" in text:  # labels on two lines may be two
         return None
@@ -53,10 +53,10 @@ def exact_label(spec: AnswerSpec, text: str) -> str | None:
 
 
 def exact_labels(spec: AnswerSpec, text: str) -> frozenset[str] | None:
-    """Return the labels when `text` is a JSON array of them.
+    """Returns the labels when `text` is a JSON array of them.
 
-    It finds what `find_labels` would find, and saves most of the time: the text as a whole cannot
-    be a label, because no label contains the quotation marks between the names.
+    The result is the same as that of `find_labels`, in much less time. The text as a whole cannot
+    be a label, because no label contains a quotation mark.
     """
     if not text.startswith("[") or _table_of(spec).has_quotes:
         return None
@@ -69,7 +69,7 @@ def exact_labels(spec: AnswerSpec, text: str) -> frozenset[str] | None:
 
 
 def find_label(spec: AnswerSpec, candidates: Iterable[str]) -> str | None:
-    """Return the label that is the whole of a candidate, the outermost candidate first."""
+    """Returns the label that a whole candidate spells; outer candidates are tried first."""
     table = _table_of(spec)
     short = [text for text in candidates if len(text) <= table.max_length]
     texts = [normalise(text) for text in short]
@@ -84,9 +84,10 @@ def find_label(spec: AnswerSpec, candidates: Iterable[str]) -> str | None:
 
 
 def _names_several(table: _Table, candidates: Iterable[str]) -> bool:
-    """Whether a candidate lists labels: "sci, fi" names two, although "sci-fi" is one as well.
+    """Whether a candidate lists several labels.
 
-    A label that has a separator in itself is named by its own spelling.
+    "sci, fi" names two labels, even if "sci-fi" is a label as well. A candidate that is itself the
+    spelling of a label, separators included, names only that one.
     """
     for text in candidates:
         if "\n" not in text and normalise(text) in table.by_spelling:
@@ -102,10 +103,10 @@ def _is_label(table: _Table, text: str) -> bool:
 
 
 def find_labels(spec: AnswerSpec, candidates: list[str]) -> frozenset[str] | None:
-    """Return the labels that a candidate lists; None when it names anything else.
+    """Returns the labels that a candidate lists; None when no candidate is a list of labels.
 
-    A list is a JSON array of texts, an object with one such array and nothing else, or text with
-    commas or line ends between the labels. The empty list is ``[]`` or a word for it.
+    A list is a JSON array of texts, an object whose only member is such an array, or text with
+    commas or line ends between the labels. The empty list is ``[]`` or a word such as "none".
     """
     if label := find_label(spec, candidates):
         return frozenset({label})
@@ -153,11 +154,13 @@ def _table(labels: tuple[str, ...], synonyms: tuple[tuple[str, tuple[str, ...]],
 
 
 def _unambiguous(spellings: list[tuple[str, str]], key: _Key) -> dict[str, str]:
-    """Return the labels by their key, without the keys that two labels share."""
-    found: dict[str, set[str]] = defaultdict(set)
+    """Returns the labels by their key, without the keys that two labels share."""
+    by_key: dict[str, set[str]] = defaultdict(set)
     for spelling, label in spellings:
-        found[key(normalise(spelling))].add(label)
-    return {text: next(iter(labels)) for text, labels in found.items() if text and len(labels) == 1}
+        by_key[key(normalise(spelling))].add(label)
+    return {
+        text: next(iter(labels)) for text, labels in by_key.items() if text and len(labels) == 1
+    }
 
 
 def _unchanged(normalised: str) -> str:
@@ -165,7 +168,7 @@ def _unchanged(normalised: str) -> str:
 
 
 def _innermost(normalised: str) -> str:
-    """Return the text without any wrapping."""
+    """Returns the text without any wrapping."""
     *_, innermost = unwrap(normalised)
     return innermost
 

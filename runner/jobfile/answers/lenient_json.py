@@ -1,6 +1,6 @@
-"""Parses JSON as models write it: with trailing commas, single quotes, Python's words and so on.
+"""Parses JSON as models write it: with trailing commas, single quotes, Python's literals and so on.
 
-Nothing is guessed: a text that is truncated, malformed or contradictory is not JSON.
+Nothing is repaired by guessing: a truncated, malformed or contradictory text is not JSON.
 """
 
 # ruff: noqa: RUF001 - colons and quotes of many scripts are the point
@@ -27,7 +27,7 @@ _WORDS = {"true": True, "false": False, "null": None, "True": True, "False": Fal
 _QUOTES = {'"': '"', "'": "'", "“": "”", "”": "”", "‘": "’", "’": "’"}
 _CHUNKS = {end: re.compile(rf"[^{end}\\]*") for end in set(_QUOTES.values())}
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
-_SAME = "\"\\/'“”‘’"
+_SELF_ESCAPES = "\"\\/'“”‘’"  # characters that a backslash leaves unchanged
 _HEX = re.compile(r"[0-9a-fA-F]{4}")
 _CLOSERS = {"{": "}｝", "[": "]］", "｛": "}｝", "［": "]］"}
 _COMMAS, _COLONS = ",，、", ":："
@@ -36,11 +36,11 @@ OPENERS = re.compile(r"[{\[｛［]")
 
 
 class UnreadableError(ValueError):
-    """The text is not JSON from here on.
+    """The text is not JSON from a position on.
 
     Attributes:
         at: The position, in characters from the start.
-        cut: Whether the text ended there.
+        cut: Whether the text ends there.
     """
 
     def __init__(self, what: str, at: int, *, cut: bool = False) -> None:
@@ -50,11 +50,11 @@ class UnreadableError(ValueError):
 
 
 NOTHING: Any = object()
-"""Returned for text that is not JSON; no JSON value is the same object."""
+"""The sentinel returned for text that is not JSON."""
 
 
 def parse_strict(text: str) -> Any:
-    """Return the one JSON value that the text consists of, by the letter, or `NOTHING`."""
+    """Returns the one JSON value that the text consists of, parsed strictly, or `NOTHING`."""
     try:
         return _decode(text)
     except (ValueError, RecursionError):
@@ -62,7 +62,7 @@ def parse_strict(text: str) -> Any:
 
 
 def parse_whole(text: str) -> Any:
-    """Return the one JSON value that the text consists of, parsed leniently, or `NOTHING`."""
+    """Returns the one JSON value that the text consists of, parsed leniently, or `NOTHING`."""
     strict = parse_strict(text)
     if strict is not NOTHING:
         return strict
@@ -77,7 +77,7 @@ def parse_whole(text: str) -> Any:
 
 
 def parse_within(text: str) -> Iterator[Any]:
-    """Yield the JSON objects and arrays in a text of prose, in order.
+    """Yields the JSON objects and arrays in a text of prose, in order.
 
     Raises:
         UnreadableError: One of them is truncated or malformed, or the text is too long.
@@ -94,17 +94,18 @@ def parse_within(text: str) -> Iterator[Any]:
 
 
 def dumps(value: Any) -> str:
-    """Return compact JSON text, keys in their order, numbers as the model spelled them.
+    """Returns compact JSON text with the keys in their order and numbers in the model's spelling.
 
     Raises:
-        ValueError: It contains a number that no program can hold, or is nested too deeply.
+        ValueError: The value contains a number that is not finite.
+        RecursionError: The value is nested too deeply.
     """
     text = _encode(value)
     return _spelled(value) if _has_spelling(value) else text
 
 
 def _has_spelling(value: Any) -> bool:
-    """Whether a value holds a number whose spelling is kept."""
+    """Whether a value contains a number with a preserved spelling."""
     if isinstance(value, dict):
         value = value.values()
     elif not isinstance(value, list):
@@ -126,22 +127,22 @@ def _spelled(value: Any) -> str:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return an object of its members.
+    """Returns an object with the given members.
 
     Raises:
         ValueError: A key appears twice with different values.
     """
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    members = dict(pairs)
+    if len(members) < len(pairs):
         for key, value in pairs:
-            if not _same(found[key], value):
+            if not _same(members[key], value):
                 raise ValueError(f'the key "{key[:40]}" appears twice')
-    return found
+    return members
 
 
-def _same(one: Any, other: Any) -> bool:
-    """Whether two JSON values are equal; in Python 1 equals True, in JSON it does not."""
-    return dumps(one) == dumps(other) if type(one) is type(other) else False
+def _same(left: Any, right: Any) -> bool:
+    """Whether two JSON values are equal; unlike in Python, 1 does not equal true."""
+    return dumps(left) == dumps(right) if type(left) is type(right) else False
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -149,15 +150,15 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 def _int(text: str) -> int | Number:
-    """Return a number; only a float knows that zero has a sign."""
+    """Returns a whole number; ``-0`` keeps its spelling, because an int has no signed zero."""
     return Number(text) if text == "-0" else int(text)
 
 
 def _float(text: str) -> float:
-    """Return a number with its spelling, where that is not the usual one.
+    """Returns a float, with its spelling if that differs from Python's.
 
     Raises:
-        ValueError: No float holds it.
+        ValueError: The number is too large for a float.
     """
     value = float(text)
     if not math.isfinite(value):
@@ -180,8 +181,8 @@ class Members:
 
     Attributes:
         pairs: The key and value of each member; in an array, the key is None.
-        end: The position behind the container; of a malformed one, that of the error.
-        error: Why the container is malformed, if it is.
+        end: The position after the container; for a malformed one, the position of the error.
+        error: Why the container is malformed, or None.
     """
 
     pairs: list[tuple[str | None, Any]] = field(default_factory=list)
@@ -196,7 +197,7 @@ class Parser:
         self._text = text
 
     def skip(self, at: int) -> int:
-        """Return the position behind the white space at `at`."""
+        """Returns the position after the white space at `at`."""
         space = _SPACE.match(self._text, at)
         return space.end() if space else at
 
@@ -212,7 +213,7 @@ class Parser:
         return found is None and mark not in _CLOSERS
 
     def value(self, at: int, depth: int) -> tuple[Any, int]:
-        """Return the value at `at`, and the position behind it.
+        """Returns the value at `at`, and the position after it.
 
         Raises:
             UnreadableError: There is no value, or it is truncated or malformed.
@@ -232,9 +233,9 @@ class Parser:
         raise self._error("a value is missing", at)
 
     def members(self, at: int, depth: int = 0) -> Members:
-        """Return the members of the container at `at`, up to its end or to an error.
+        """Returns the members of the container at `at`, up to its end or to an error.
 
-        After an error the last member is left out if it may be incomplete.
+        After a malformed member the one before it is left out, because it may be incomplete.
         """
         found = Members()
         try:
@@ -288,7 +289,7 @@ class Parser:
         mark = self._text[at + 1 : at + 2]
         if mark == "u" and (code := _HEX.match(self._text, at + 2)):
             return chr(int(code[0], 16)), code.end()
-        if mark and mark in _SAME:
+        if mark and mark in _SELF_ESCAPES:
             return mark, at + 2
         if mark in _ESCAPES:
             return _ESCAPES[mark], at + 2
@@ -324,5 +325,5 @@ class Parser:
 
 
 def _paired(text: str) -> str:
-    """Join the surrogate pairs of characters that were escaped as two."""
+    """Joins surrogate pairs, which stand for one character that was escaped as two."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")

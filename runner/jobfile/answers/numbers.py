@@ -1,7 +1,6 @@
 """Finds the number that a reply consists of.
 
-A number that can be read in two ways, such as ``1,000``, is decided by the bounds of the answer, or
-else is not a valid answer.
+An ambiguous number, such as ``1,000``, is valid only if one of its readings is in bounds.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ _PLAIN = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?")
 _GROUPED = re.compile(r"[+-]?\d{1,3}(?:[, '\u2009\u202f]\d{3})+(?:\.\d+)?")
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
 _OUT_OF = re.compile(r"(?P<number>[^/]+?)\s*(?:/|out of|von)\s*(?P<most>[\d.]+)")
-_LIST_OPENERS = "[({"  # the text may be a list, in which a comma does not begin a fraction
+_LIST_OPENERS = "[({"  # the text may be a list, in which a comma is not a decimal comma
 _DETACHED_MINUS = re.compile(r"[-\u2010-\u2015\u2212\uff0d]\s")
 _COMPARED = re.compile(r"[<>\u2264\u2265]\s*[-+.\d]")  # "> 5" is no number
 _UNIT = re.compile(r"\s*(?:分|星|点|points?|stars?)$", re.IGNORECASE)
@@ -28,9 +27,9 @@ _MINUS = str.maketrans(dict.fromkeys("\u2212\u2010\u2011\u2012\u2013\uff0d", "-"
 
 
 def plain_number(spec: AnswerSpec, text: str) -> str | None:
-    """Return the number when `text` is nothing but digits, and in bounds.
+    """Returns the number when `text` consists of digits, and the number is in bounds.
 
-    It finds what `find_number` would find, and saves most of the time.
+    The result is the same as that of `find_number`, in much less time.
     """
     if len(text) > _MAX_PLAIN_DIGITS or not (text.isascii() and text.isdigit()):
         return None
@@ -41,11 +40,11 @@ def plain_number(spec: AnswerSpec, text: str) -> str | None:
 
 
 def find_number(spec: AnswerSpec, candidates: list[str]) -> str | None:
-    """Return the number that is the whole of a candidate, in its canonical form.
+    """Returns the number that a whole candidate spells, in canonical form.
 
-    ``3.0`` is "3", ``.750`` is "0.75", and ``8/10`` is "8" when 10 is the greatest number. When a
-    comma may separate thousands or begin a fraction, and a line may begin with a minus or with the
-    mark of a list, the number that is in bounds counts, if only one is.
+    ``3.0`` is "3", ``.750`` is "0.75", and ``8/10`` is "8" when `max` is 10. A comma may separate
+    thousands or decimals, and a leading dash may be a minus sign or a bullet; in these cases the
+    only reading that is in bounds is returned, or None.
     """
     if any(text[:1] in _LIST_OPENERS and "," in text for text in candidates if text):
         return None
@@ -58,9 +57,9 @@ def find_number(spec: AnswerSpec, candidates: list[str]) -> str | None:
             values = set(_values(spec, text))
             if detached:
                 values |= {-value for value in values if value > 0}
-            found = {_canonical(value) for value in values if _in_bounds(spec, value)}
-            if found:
-                return found.pop() if len(found) == 1 else None
+            readings = {_canonical(value) for value in values if _in_bounds(spec, value)}
+            if readings:
+                return readings.pop() if len(readings) == 1 else None
     return None
 
 
@@ -75,7 +74,7 @@ def _in_bounds(spec: AnswerSpec, value: Decimal) -> bool:
 
 
 def _canonical(value: Decimal) -> str:
-    """Return a number without an exponent, a plus sign, or superfluous zeros."""
+    """Returns a number without exponent, plus sign or superfluous zeros."""
     text = f"{value:f}"
     if "." in text:
         text = text.rstrip("0").rstrip(".")
@@ -83,7 +82,7 @@ def _canonical(value: Decimal) -> str:
 
 
 def _values(spec: AnswerSpec, candidate: str) -> Iterator[Decimal]:
-    """Yield every number that the text can be read as."""
+    """Yields every possible reading of the text as a number."""
     if any(mark.isdigit() and not mark.isdecimal() for mark in candidate):  # 10² is not 102
         return
     text = unicodedata.normalize("NFKC", candidate).translate(_MINUS).strip()

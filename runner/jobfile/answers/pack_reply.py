@@ -1,6 +1,6 @@
-"""Reads the answer to each row in a reply to several rows.
+"""Reads the answers in a packed reply, which is a reply to several rows.
 
-No answer is guessed, and none is assigned to another row than the one whose number it has.
+No answer is guessed, and each answer belongs to the row whose number it has.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from runner.jobfile.answers.unwrap import core_of, unfence
 _NUMBERED = re.compile(r"\s*(?:item|no\.?|#|第)?\s*(\d{1,9})\s*[.:)]?\s*", re.IGNORECASE)
 _WRAPPER = re.compile(r"[{｛]\s*[\"“]([^\"“”\\]{1,40})[\"”]\s*[:：]\s*(?=[{\[｛［])")  # noqa: RUF001
 _NUMBER_KEYS = ("n", "number")  # an "item" or "id" may be part of the row
-_SPARE_CONTAINERS = 8  # beside the answers themselves
+_SPARE_CONTAINERS = 8  # objects and arrays that are read besides one for each answer
 _MAX_KEY = 40  # characters
 
 Entry = tuple[int, Any]
@@ -35,7 +35,13 @@ Entry = tuple[int, Any]
 
 @dataclass(slots=True)
 class _Found:
-    """The contents of a reply: answers by number, or else lists without numbers."""
+    """The contents of a reply: answers by number, or else lists without numbers.
+
+    Attributes:
+        answers: The values for each number.
+        bare: The values of each array without numbers.
+        error: Why the last container is malformed, or None.
+    """
 
     answers: dict[int, list[Any]] = field(default_factory=lambda: defaultdict(list))
     bare: list[list[Any]] = field(default_factory=list)
@@ -43,14 +49,14 @@ class _Found:
 
 
 def read_pack(spec: AnswerSpec, text: str, count: int) -> tuple[Valid | Invalid, ...]:
-    """Read the reply to `count` items, numbered from 1; never raises.
+    """Reads the reply to `count` items, numbered from 1; never raises.
 
     The reply is a JSON object keyed by the numbers, or an array of ``{"n": 1, "answer": …}`` or of
-    ``{"1": …}``, or an array of exactly `count` answers. In a truncated reply the complete answers
-    count. An item with two different answers has no valid answer.
+    ``{"1": …}``, or an array of exactly `count` answers. The complete answers of a truncated reply
+    are valid. An item with two different answers has no valid answer.
 
     Returns:
-        Each item's answer, or why it has none, in the order of the items.
+        Each item's answer, or the reason for which it has none, in the order of the items.
     """
     core = core_of(text)
     if core is None:
@@ -75,9 +81,9 @@ def _none(count: int, reason: str) -> tuple[Invalid, ...]:
 
 
 def _complete(core: str, count: int) -> list[Any] | None:
-    """Return the values when the reply is the JSON object that was asked for.
+    """Returns the values when the reply is exactly the JSON object that was asked for.
 
-    It finds what `_read` would find, and saves most of the time.
+    The result is the same as with `_read`, in much less time.
     """
     found = parse_strict(unfence(core))
     if not isinstance(found, dict) or len(found) != count:
@@ -110,7 +116,7 @@ def _read(spec: AnswerSpec, core: str, count: int) -> _Found:
 
 
 def _containers(core: str, count: int) -> Iterator[tuple[str, Members]]:
-    """Yield the objects and arrays in a reply, up to a malformed one."""
+    """Yields the objects and arrays in a reply, up to a malformed one."""
     parser, at = Parser(core), 0
     for _ in range(count + _SPARE_CONTAINERS):
         opened = OPENERS.search(core, at)
@@ -127,7 +133,10 @@ def _containers(core: str, count: int) -> Iterator[tuple[str, Members]]:
 
 
 def _inside(parser: Parser, core: str, start: int) -> int:
-    """Return where the answers begin: inside an object with one key that holds them all, if any."""
+    """Returns the position of the container of the answers.
+
+    This is the value of an object with only one key, such as ``{"answers": …}``; else `start`.
+    """
     wrapper = _WRAPPER.match(core, start)
     if wrapper is None or _number(wrapper[1]) is not None:
         return start
@@ -136,14 +145,14 @@ def _inside(parser: Parser, core: str, start: int) -> int:
 
 
 def _numbered(spec: AnswerSpec, members: Members) -> Iterator[Entry]:
-    """Yield the answers in a container with their numbers."""
+    """Yields the answers in a container with their numbers."""
     keyed = [(_number(key), value) for key, value in members.pairs]
     if any(number is not None for number, _ in keyed):
         yield from ((number, value) for number, value in keyed if number is not None)
         return
     if members.pairs and members.pairs[0][0] is not None:
         if members.error is None:
-            yield from _one(spec, {str(key): value for key, value in members.pairs})
+            yield from _numbered_object(spec, {str(key): value for key, value in members.pairs})
         return
     for _, value in members.pairs:
         if isinstance(value, dict):
@@ -159,11 +168,11 @@ def _in_array(spec: AnswerSpec, element: dict[str, Any]) -> Iterator[Entry]:
             if number is not None
         )
     else:
-        yield from _one(spec, element)
+        yield from _numbered_object(spec, element)
 
 
-def _one(spec: AnswerSpec, element: dict[str, Any]) -> Iterator[Entry]:
-    """Yield the answer in ``{"n": 1, "answer": …}``, or in a variation of it."""
+def _numbered_object(spec: AnswerSpec, element: dict[str, Any]) -> Iterator[Entry]:
+    """Yields the answer in ``{"n": 1, "answer": …}``, or in a variation of it."""
     names = _NUMBER_KEYS[:1] if spec.kind == "json" else _NUMBER_KEYS
     name = next((name for name in names if _number(element.get(name)) is not None), None)
     number = _number(element.get(name)) if name else None
@@ -179,7 +188,7 @@ def _one(spec: AnswerSpec, element: dict[str, Any]) -> Iterator[Entry]:
 
 
 def _number(key: Any) -> int | None:
-    """Return the number that a key or a value stands for, or None."""
+    """Returns the number that a key or a value stands for, or None."""
     if isinstance(key, int) and not isinstance(key, bool) and key >= 0:
         return key
     if not isinstance(key, str) or len(key) > _MAX_KEY:

@@ -1,4 +1,4 @@
-"""Reads the answer in a reply to one row, or says why the reply is invalid."""
+"""Reads the answer in a reply to one row, or returns why the reply is invalid."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from runner.jobfile.answers.unwrap import core_of, prose_of, unfence
 from runner.jobfile.pattern import matches
 from runner.jobfile.schema import schema_error
 
-# Kinds of answers that may be the one member of an object, as a response_format makes them.
+# Kinds of answers that a response_format wraps as the only member of an object.
 _WRAPPED = frozenset({"label", "labels", "number"})
 _SHOWN = 80  # characters of an invalid reply in a message
 _MAX_VALUES = 8  # different JSON values in one reply
@@ -30,26 +30,26 @@ _MAX_VALUES = 8  # different JSON values in one reply
 
 @dataclass(frozen=True, slots=True)
 class Valid:
-    """The reply is a valid answer; `value` is recorded."""
+    """A valid answer; `value` is recorded."""
 
     value: str
 
 
 @dataclass(frozen=True, slots=True)
 class Invalid:
-    """The reply is not a valid answer; `reason` is a clause for people."""
+    """A reply that is not a valid answer; `reason` is a clause for people."""
 
     reason: str
 
 
 def read_answer(spec: AnswerSpec, text: str) -> Valid | Invalid:
-    """Read the answer in a reply; never raises.
+    """Reads the answer in a reply; never raises.
 
     A text answer is the reply, stripped, without the thinking before it. For the other kinds,
-    case, spaces, quotes, markdown, a full stop, a code block, an ``Answer:`` before the answer and
-    a ``<think>`` block are ignored. A label is recorded as the job file spells it; several labels
-    as a JSON array in the job file's order; a number without exponent or superfluous zeros; JSON
-    as compact text. A reply with two different answers, or a truncated one, is invalid.
+    case, spaces, quotes, markdown, a full stop, a code block, a leading ``Answer:`` and a
+    ``<think>`` block are ignored. A label is recorded as the job file spells it; several labels as
+    a JSON array in the job file's order; a number without exponent or superfluous zeros; JSON as
+    compact text. A reply with two different answers, or a truncated one, is invalid.
     """
     core = prose_of(text) if spec.kind == "text" else core_of(text)
     if core is None:
@@ -60,13 +60,13 @@ def read_answer(spec: AnswerSpec, text: str) -> Valid | Invalid:
 
 
 def read_value(spec: AnswerSpec, value: Any) -> Valid | Invalid:
-    """Read the answer that a JSON value in a reply to several rows stands for; never raises."""
+    """Reads the answer in a JSON value, as in a packed reply or an example; never raises."""
     if value is None:
         return Invalid("the answer is null")
     if spec.kind == "json":
-        found = _storable(_validated(spec, value))
-        is_text = isinstance(value, str) and isinstance(found, Invalid)
-        return read_answer(spec, value) if is_text else found
+        answer = _storable(_validated(spec, value))
+        is_text = isinstance(value, str) and isinstance(answer, Invalid)
+        return read_answer(spec, value) if is_text else answer
     if isinstance(value, str):
         return read_answer(spec, value)
     if spec.kind in {"text", "regex"} and isinstance(value, dict | list | bool):
@@ -82,9 +82,9 @@ def _read(spec: AnswerSpec, core: str) -> Valid | Invalid:
         members = parse_strict(core)
         if isinstance(members, dict) and len(members) == 1:
             (value,) = members.values()
-            found = read_value(spec, value)
-            if isinstance(found, Valid):
-                return found
+            answer = read_value(spec, value)
+            if isinstance(answer, Valid):
+                return answer
     match spec.kind:
         case "text":
             return Valid(core)
@@ -92,14 +92,14 @@ def _read(spec: AnswerSpec, core: str) -> Valid | Invalid:
             label = exact_label(spec, core) or find_unique(
                 core, lambda layers: find_label(spec, layers)
             )
-            return Valid(label) if label else _not(core, "one of the labels")
+            return Valid(label) if label else _unlike(core, "one of the labels")
         case "labels":
             return _read_labels(spec, core)
         case "number":
             number = plain_number(spec, core) or find_unique(
                 core, lambda layers: find_number(spec, layers)
             )
-            return Valid(number) if number else _not(core, spec.number_phrase)
+            return Valid(number) if number else _unlike(core, spec.number_phrase)
         case "regex":
             return _read_pattern(spec.pattern or "", core)
         case "json":
@@ -113,14 +113,14 @@ def _read_labels(spec: AnswerSpec, core: str) -> Valid | Invalid:
     if found is None:
         found = _labels_within(spec, core)
     if found is None:
-        return _not(core, "a list of the labels")
+        return _unlike(core, "a list of the labels")
     if not spec.min_labels <= len(found) <= spec.max_labels:
         return Invalid(f"the reply has {len(found)} of the labels, not {spec.label_count_phrase}")
     return Valid(dumps([label for label in spec.labels if label in found]))
 
 
 def _labels_within(spec: AnswerSpec, core: str) -> frozenset[str] | None:
-    """Return the labels when the prose contains one JSON array of labels."""
+    """Returns the labels when the prose contains one JSON array of labels."""
     try:
         lists = [dumps(value) for value in _distinct(parse_within(core)) if isinstance(value, list)]
     except UnreadableError:
@@ -133,8 +133,8 @@ def _read_pattern(pattern: str, core: str) -> Valid | Invalid:
     def first(layers: list[str]) -> str | None:
         return next((text for text in layers if matches(pattern, text)), None)
 
-    found = find_unique(core, first)
-    return _not(core, "text that matches the pattern") if found is None else Valid(found)
+    text = find_unique(core, first)
+    return _unlike(core, "text that matches the pattern") if text is None else Valid(text)
 
 
 def _read_json(spec: AnswerSpec, core: str) -> Valid | Invalid:
@@ -156,20 +156,20 @@ def _read_json(spec: AnswerSpec, core: str) -> Valid | Invalid:
 
 
 def _distinct(values: Iterator[Any]) -> list[Any]:
-    """Return the different values.
+    """Returns the values without duplicates.
 
     Raises:
         UnreadableError: There are too many, or one contains a number that is too large.
     """
-    found: dict[str, Any] = {}
+    by_text: dict[str, Any] = {}
     for value in values:
         try:
-            found.setdefault(dumps(value), value)
+            by_text.setdefault(dumps(value), value)
         except ValueError:
             raise UnreadableError("a number is too large", 0) from None
-        if len(found) > _MAX_VALUES:
+        if len(by_text) > _MAX_VALUES:
             raise UnreadableError("there are too many values to choose from", 0)
-    return list(found.values())
+    return list(by_text.values())
 
 
 def _validated(spec: AnswerSpec, value: Any) -> Valid | Invalid:
@@ -183,19 +183,19 @@ def _validated(spec: AnswerSpec, value: Any) -> Valid | Invalid:
     return Valid(text) if error is None else Invalid(f"the JSON does not fit the schema: {error}")
 
 
-def _storable(found: Valid | Invalid) -> Valid | Invalid:
-    """Refuse a text with half of a surrogate pair, which no database accepts."""
-    text = found.value if isinstance(found, Valid) else found.reason
+def _storable(answer: Valid | Invalid) -> Valid | Invalid:
+    """Refuses a text with an unpaired surrogate, which no database accepts."""
+    text = answer.value if isinstance(answer, Valid) else answer.reason
     if text.isascii():
-        return found
+        return answer
     try:
         text.encode()
     except UnicodeEncodeError:
         return Invalid("the reply contains half a character")
-    return found
+    return answer
 
 
-def _not(core: str, expected: str) -> Invalid:
+def _unlike(core: str, expected: str) -> Invalid:
     return Invalid(f"the reply is not {expected}: {_shown(core)}")
 
 

@@ -1,4 +1,4 @@
-"""Removes what models put around a short answer, layer by layer: thinking, markdown, quotes."""
+"""Removes the wrapping of a short answer, layer by layer: thinking, markdown, quotes."""
 
 # ruff: noqa: RUF001 - quotes and full stops of many scripts are the point
 
@@ -7,8 +7,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-# Models mark their drafts in many ways: <think>, [THINK], <seed:think>, <|begin_of_thought|>,
-# ◁think▷, <|START_THINKING|>, 【思考】. The brackets need not fit each other.
+# Models mark their thinking in many ways: <think>, [THINK], <seed:think>, <|begin_of_thought|>,
+# ◁think▷, <|START_THINKING|>, 【思考】. Opening and closing brackets need not match.
 _BRACKETS_OF_TAG = "<\\[{(【◁＜«", ">\\]})】▷＞»"
 _WORD = (
     r"(?:think(?:ing)?|thoughts?|reason(?:ing)?|reasoning_content|reflection|analysis|scratchpad"
@@ -27,26 +27,26 @@ _ENDS = (
 _OPENING = re.compile(rf"\s*(?:{_BEGINS})", re.IGNORECASE)
 _ANY_OPENING = re.compile(_BEGINS, re.IGNORECASE)
 _CLOSING = re.compile(_ENDS, re.IGNORECASE)
-# A reply in channels: the answer is what follows the mark of the final one.
+# Some models divide a reply into channels; the answer follows the mark of the final channel.
 _CHANNELS = re.compile(r"<\|channel\|?>")
 _FINAL = re.compile(
     r"<\|channel\|>\s*final\b[^<]{0,80}<\|message\|>|<channel\|>"  # gpt-oss, Gemma
 )
-# What stands around an answer after its thinking.
+# Marks before and after the answer that follows the thinking.
 _MARKS_OF_ANSWER = re.compile(r"\A\s*<\|(?:START_RESPONSE|begin_of_solution)\|>")
 _MARKS_OF_END = re.compile(r"<\|(?:return|end|im_end|eot_id|END_RESPONSE|end_of_solution)\|>\s*\Z")
 _TAGGED = re.compile(
     r"\A\s*<(answer|response|final|output)>(.*)</\1>\s*\Z", re.DOTALL | re.IGNORECASE
 )
-# A reply with thinking begins with a bracket, or has one of these in it.
+# A reply with thinking begins with a bracket, or contains one of these.
 _TRACES = ("/", "end_", "END_", "<unused95>", "done thinking")
 _FENCE = re.compile(r"(```|~~~)[\w+#-]*[ \t]*\n")
 _NOUNS = (
     "label|labels|answer|answers|category|class|classification|sentiment|result|output|rating|"
     "score|number|value|标签|答案|类别|分类|结果|情感|评分|分数|得分|回答"
 )
-# Matched one after the other: the first, which always succeeds, must never be shortened to try
-# the second again, or a long text takes quadratic time.
+# Two patterns that are matched one after the other: combined, the first part would backtrack, and
+# a long text would take quadratic time.
 _BEFORE_LEAD = re.compile(r"[\s*_`#>\"'-]*(?:(?:the|my|final|correct|最终)\s*)*", re.IGNORECASE)
 _LEAD = re.compile(
     r"(?:" + _NOUNS + r")[\s*_`\"']*(?:is\b\s*:?|是\s*:?|为\s*:?|[:\uff1a=])[\s*_`]*",
@@ -63,9 +63,9 @@ _HEAD = frozenset("\"'“‘„«「『【《`*_~")
 
 
 def core_of(text: str) -> str | None:
-    """Return the reply without its thinking, stripped; None when the thinking does not end.
+    """Returns the reply without its thinking, stripped; None when the thinking does not end.
 
-    Some servers send only the closing tag, because the opening one is part of the model's prompt.
+    Some servers send only the closing tag, because the chat template contains the opening one.
     """
     if not _may_think(text):
         return text.strip()
@@ -79,9 +79,9 @@ def core_of(text: str) -> str | None:
 
 
 def prose_of(text: str) -> str | None:
-    """Return a reply in prose without the thinking before it, stripped.
+    """Returns a reply in prose without the thinking before it, stripped.
 
-    Prose may mention such tags, so only what the reply begins with is thinking.
+    Prose may mention the tags, so only thinking at the start of the reply is removed.
 
     Returns:
         None when the thinking does not end.
@@ -104,13 +104,13 @@ def prose_of(text: str) -> str | None:
 
 
 def _may_think(text: str) -> bool:
-    """Whether there may be thinking in a reply, or a frame around it; nearly all have none."""
+    """Whether a reply may contain thinking or frame marks; this shortcut spares most the search."""
     bare = text.lstrip()
     return bare[:1] in _OPENERS or any(trace in bare for trace in _TRACES)
 
 
 def _without_marks(text: str) -> str | None:
-    """Return what is in the final channel of a reply; None when a reply in channels has none."""
+    """Returns the final channel of a reply; None when a reply in channels lacks a final one."""
     if not text.lstrip().startswith("<|") or not _CHANNELS.search(text):
         return text
     *_, last = _FINAL.split(text)
@@ -118,21 +118,21 @@ def _without_marks(text: str) -> str | None:
 
 
 def _without_frame(text: str) -> str:
-    """Return the answer without the marks that stand around it, stripped."""
+    """Returns the answer without the marks or tags around it, stripped."""
     bare = _MARKS_OF_END.sub("", _MARKS_OF_ANSWER.sub("", text))
     tagged = _TAGGED.match(bare)
     return (tagged[2] if tagged else bare).strip()
 
 
 def follows_lead(line: str) -> str | None:
-    """Return what follows ``Answer:`` or the like at the start of `line`, or None."""
+    """Returns the text after ``Answer:`` or a similar start of `line`; None without one."""
     before = _BEFORE_LEAD.match(line)
     lead = _LEAD.match(line, before.end()) if before else None
     return line[lead.end() :].strip() if lead else None
 
 
 def unwrap(text: str) -> Iterator[str]:
-    """Yield `text`, and then what is left after each layer of wrapping is removed."""
+    """Yields `text`, and then the text that remains after each layer of wrapping is removed."""
     current = text.strip()
     yield current
     while current and (inner := _inner(current)) and inner != current:
@@ -141,7 +141,7 @@ def unwrap(text: str) -> Iterator[str]:
 
 
 def unfence(text: str) -> str:
-    """Return the contents of a code block when the whole text is one, or else the text."""
+    """Returns the contents of a code block when the whole text is one, else the text itself."""
     opened = _FENCE.match(text)
     if opened is None or not text.endswith(opened[1], opened.end()):
         return text
@@ -149,7 +149,7 @@ def unfence(text: str) -> str:
 
 
 def _inner(text: str) -> str:
-    """Return the text without its outermost layer, or unchanged when there is none."""
+    """Returns the text without its outermost layer, or unchanged when there is none."""
     if (fenced := unfence(text)) != text:
         return fenced
     if (rest := follows_lead(text)) is not None:

@@ -1,10 +1,10 @@
-"""Bounds what a template does for one row: somebody else may have written it.
+"""Bounds the work of a template for one row, because templates may come from untrusted authors.
 
-A render has so much fuel. A turn of a loop, a call and a filter cost some, each character or item
-of what they make costs one, and what could make much of little (``center``, ``*``, ``%``, …) pays
-before it is done. So whatever a template does ends soon, and in one error. A value that is made of
-others is charged for all that it holds, however often it holds the same: nothing that is small in
-memory can grow without bound when it is written out.
+Each render has a budget, its fuel. Loop iterations, calls and filters cost `STEP` units each, and
+every character or item that they produce costs one. Operations whose output can be much larger than
+their input (``center``, ``*``, ``%``, …) are charged for their estimated output before they run. A
+container is charged for its whole contents, counting shared parts each time, because a value that
+is small in memory may be huge when it is written out.
 """
 
 from runner.jobfile.metering.environment import MeteredEnvironment, RenderNamespace

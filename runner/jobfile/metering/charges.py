@@ -1,4 +1,4 @@
-"""Puts charges into the tree of a template: where it repeats itself, and where it makes values."""
+"""Inserts fuel charges into the syntax tree of a template, at loops and where it creates values."""
 
 # ruff: noqa: N802 - the names of the visitor are Jinja2's
 
@@ -62,7 +62,7 @@ def _filtered(node: nodes.Node | None, name: str) -> nodes.Filter:
 
 
 class _Charges(NodeTransformer):
-    """Puts charges where a template makes values without calling anything, and where it repeats."""
+    """Inserts charges at loops, and where a template creates values without a call."""
 
     def visit_For(self, node: nodes.For) -> nodes.Node:
         self.generic_visit(node)
@@ -107,12 +107,12 @@ class _Charges(NodeTransformer):
 
     @staticmethod
     def _made(node: nodes.Expr, items: Sequence[nodes.Node]) -> nodes.Node:
-        """`node`, charged for unless it is made of constants, which are no more than the text."""
+        """Returns `node` with a charge, unless its items are constants of the template's text."""
         constant = all(isinstance(item, nodes.Const) for item in items)
         return node if constant else _filtered(node, "made")
 
 
 def with_charges(tree: nodes.Template) -> nodes.Template:
-    """The tree of a template, which is changed, with the charges in it."""
+    """Inserts the charges into the tree of a template, in place, and returns it."""
     charged: nodes.Template = _Charges().visit(tree)
     return charged

@@ -1,4 +1,4 @@
-"""Jinja2's sandbox, in which whatever a template does costs fuel."""
+"""Jinja2's sandbox, extended so that every operation of a template costs fuel."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from runner.jobfile.metering.fuel import (
 )
 from runner.jobfile.metering.growth import check_bits, length_of_formatted, prepaid, widths
 
-LONGEST_SPEC = 4_000  # the widths in one format specification
+LONGEST_SPEC = 4_000  # the most characters that one format specification may pad to
 
 
 class MeteredEnvironment(ImmutableSandboxedEnvironment):
     """Jinja2's sandbox, with bounds.
 
     Args:
-        finalize: Turns what is written out into text.
-        options: As Jinja2's.
+        finalize: Converts each output value to text.
+        options: The options of Jinja2's environment.
     """
 
     context_class = MeteredContext
@@ -50,26 +50,26 @@ class MeteredEnvironment(ImmutableSandboxedEnvironment):
 
     @staticmethod
     def concat(pieces: Iterable[str]) -> str:
-        """Join what was written: the text in a loop's body is charged only here."""
+        """Joins the output and checks its length, which includes the literal text."""
         pieces = list(pieces)
         if sum(map(len, pieces)) > LONGEST_TEXT:
             raise TooMuchWorkError
         return "".join(pieces)
 
     def compile_metered(self, tree: nodes.Template) -> Template:
-        """Compile a template, whose tree is changed: with charges where it makes values."""
+        """Compiles a template with charges; its tree is changed in place."""
         return self.from_string(with_charges(tree))
 
     def call(self, context: Any, called: Any, /, *args: Any, **kwargs: Any) -> Any:
-        """Call what a template calls, which pays for it."""
+        """Calls a function or method, and charges for the call and its result."""
         fuel: Fuel = context.fuel
         fuel.spend(STEP)
         subject = getattr(called, "__self__", None)
-        paid = prepaid(fuel, getattr(called, "__name__", ""), subject, args, kwargs)
-        return fuel.made(super().call(context, called, *paid, **kwargs))
+        charged = prepaid(fuel, getattr(called, "__name__", ""), subject, args, kwargs)
+        return fuel.made(super().call(context, called, *charged, **kwargs))
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        """Do what an operator does; it is refused before it takes long."""
+        """Applies a binary operator; charges for it before a large result is computed."""
         fuel: Fuel = context.fuel
         if isinstance(left, int) and isinstance(right, int):
             check_bits(operator, left, right)
@@ -85,7 +85,7 @@ class MeteredEnvironment(ImmutableSandboxedEnvironment):
         return fuel.made(super().call_binop(context, operator, left, right))
 
     def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
-        """Bound ``"…".format``."""
+        """Returns a bounded ``str.format`` or ``str.format_map``; None for other values."""
         if super().wrap_str_format(value) is None:
             return None
         text = value.__self__
@@ -100,14 +100,14 @@ class MeteredEnvironment(ImmutableSandboxedEnvironment):
 
 
 class RenderNamespace(Namespace):
-    """Jinja2's ``namespace``; written out it does not show what it holds, which may be itself."""
+    """Jinja2's ``namespace``, whose text form omits its contents, which may be recursive."""
 
     def __repr__(self) -> str:
         return "<namespace>"
 
 
 class _Formatter(SandboxedFormatter):
-    """Bounds the widths, and the text as a whole."""
+    """Bounds the padding of each field, and the length of the whole text."""
 
     def __init__(self, environment: MeteredEnvironment) -> None:
         super().__init__(environment)
@@ -124,22 +124,22 @@ class _Formatter(SandboxedFormatter):
 
 
 def _metered(name: str, function: Any) -> Callable[..., Any]:
-    """A filter or a test that pays."""
-    passed = getattr(function, "jinja_pass_arg", None)
-    taken = None if passed is None else passed.name
+    """Wraps a filter or test so that it costs fuel."""
+    pass_arg = getattr(function, "jinja_pass_arg", None)
+    first = None if pass_arg is None else pass_arg.name  # the argument that Jinja2 passes first
 
     @pass_context
     @wraps(function)
     def metered(context: MeteredContext, value: Any, *args: Any, **kwargs: Any) -> Any:
         fuel = context.fuel
         fuel.spend(STEP)
-        paid = prepaid(fuel, name, None, (value, *args), kwargs)
-        if taken is None:
-            return fuel.made(function(*paid, **kwargs))
-        given = {"context": context, "eval_context": context.eval_ctx}.get(
-            taken, context.environment
+        charged = prepaid(fuel, name, None, (value, *args), kwargs)
+        if first is None:
+            return fuel.made(function(*charged, **kwargs))
+        passed = {"context": context, "eval_context": context.eval_ctx}.get(
+            first, context.environment
         )
-        return fuel.made(function(given, *paid, **kwargs))
+        return fuel.made(function(passed, *charged, **kwargs))
 
     metered.jinja_pass_arg = pass_context(lambda: None).jinja_pass_arg  # type: ignore[attr-defined]
     return metered

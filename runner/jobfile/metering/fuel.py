@@ -1,4 +1,4 @@
-"""What a render may do, and what values weigh."""
+"""The fuel of a render, which is its budget of work, and the weight of values."""
 
 from __future__ import annotations
 
@@ -10,41 +10,42 @@ from jinja2 import TemplateRuntimeError
 from jinja2.runtime import Context
 
 FUEL = 4_000_000
-"""What every render may do: so many characters or items, or 200,000 steps."""
+"""The units of each render: characters or items that it produces; a step costs `STEP`."""
 PER_CHARACTER = 32
-"""What it may do besides for each character of the row."""
+"""The additional units for each character of the row."""
 STEP = 20
-LONGEST_TEXT = 16_000_000
+"""The units of one loop iteration, call or filter."""
+LONGEST_TEXT = 16_000_000  # characters
 MOST_BITS = 1 << 16  # of a whole number
-_READS_PER_UNIT = 16  # characters that are read in the time in which one is made
+_READS_PER_UNIT = 16  # reading a character takes about 1/16 of the time of producing one
 
 
 class TooMuchWorkError(TemplateRuntimeError):
-    """A template does more for one row than any prompt needs."""
+    """A template has used up its fuel, or a value in it is too large."""
 
     def __init__(self) -> None:
         super().__init__("it does too much work for one row")
 
 
 class Fuel:
-    """What a render may still do."""
+    """The units that a render has left."""
 
     def __init__(self, row: Any) -> None:
         self._left = FUEL
         self._row: Any = row
 
     def spend(self, units: int) -> None:
-        """Use so much of it.
+        """Spends `units`.
 
         Raises:
-            TooMuchWorkError: There is not so much left.
+            TooMuchWorkError: There are not enough units left.
         """
         self._left -= units
         if self._left < 0:
             self._fill_up()
 
     def _fill_up(self) -> None:
-        """Add what the row allows. Few templates come so far: only now it is looked through."""
+        """Adds the units for the row's characters, once; few renders get here, so it is lazy."""
         row, self._row = self._row, None
         if row is not None:
             self._left += PER_CHARACTER * weight(row, LONGEST_TEXT)
@@ -52,7 +53,7 @@ class Fuel:
             raise TooMuchWorkError
 
     def made(self, value: Any) -> Any:
-        """Charge for a value that was made; returns it."""
+        """Charges for a new value, and returns it; an iterator is charged as it is consumed."""
         if isinstance(value, str):
             self.spend(len(value))
         elif isinstance(value, int):
@@ -65,7 +66,7 @@ class Fuel:
         return value
 
     def read(self, value: Any) -> None:
-        """Charge for a value that is looked through."""
+        """Charges for reading through a value."""
         if isinstance(value, str):
             self.spend(len(value) // _READS_PER_UNIT)
         elif isinstance(value, list | tuple | dict | set | frozenset):
@@ -84,21 +85,21 @@ class Fuel:
 
 
 def weight(value: Any, most: int) -> int:
-    """The characters and items in `value`, written out; counting stops beyond `most`."""
+    """Returns the number of characters and items in `value`; counting stops beyond `most`."""
     total, rest = 0, [value]
     while rest and total <= most:
-        one = rest.pop()
+        node = rest.pop()
         total += 1
-        if isinstance(one, str | bytes):
-            total += len(one)
-        elif isinstance(one, list | tuple | set | frozenset):
-            total += len(one)
+        if isinstance(node, str | bytes):
+            total += len(node)
+        elif isinstance(node, list | tuple | set | frozenset):
+            total += len(node)
             if total <= most:
-                rest.extend(one)
-        elif isinstance(one, dict):
-            total += 2 * len(one)
+                rest.extend(node)
+        elif isinstance(node, dict):
+            total += 2 * len(node)
             if total <= most:
-                rest.extend(chain(one, one.values()))
+                rest.extend(chain(node, node.values()))
     return total
 
 
@@ -110,8 +111,8 @@ class MeteredContext(Context):
         self.fuel = Fuel(self.parent)
 
     def derived(self, locals: dict[str, Any] | None = None) -> MeteredContext:  # noqa: A002 - Jinja's
-        """A context of the same render: it has the same fuel."""
-        made = super().derived(locals)
-        assert isinstance(made, MeteredContext)  # noqa: S101 - for mypy: the environment makes it
-        made.fuel = self.fuel
-        return made
+        """Returns a nested context of the same render, which shares its fuel."""
+        context = super().derived(locals)
+        assert isinstance(context, MeteredContext)  # noqa: S101 - for mypy; see `context_class`
+        context.fuel = self.fuel
+        return context

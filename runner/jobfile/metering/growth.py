@@ -1,4 +1,4 @@
-"""How much could come of a filter, a method or an operator, told before it is done."""
+"""Estimates the size of the output of filters, methods and operators before they run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _CHEAP = frozenset({int, float, bool, type(None)})
 
 
 def check_bits(operator: str, left: int, right: int) -> None:
-    """Refuse arithmetic on whole numbers that no prompt needs."""
+    """Refuses arithmetic whose operands, or whose power, exceed `MOST_BITS` bits."""
     bits = max(left.bit_length(), right.bit_length())
     if operator == "**":
         bits = max(bits, left.bit_length() * max(right, 0))
@@ -27,22 +27,26 @@ def check_bits(operator: str, left: int, right: int) -> None:
 def prepaid(
     fuel: Fuel, name: str, subject: Any, args: Sequence[Any], kwargs: Mapping[str, Any]
 ) -> Sequence[Any]:
-    """Charge for what is looked through, and for what could become much of little; the arguments.
+    """Charges for reading the arguments of a call and for its estimated output.
 
     Args:
-        fuel: Of the render.
-        name: Of a method, a filter or a test.
-        subject: That whose method it is; None for a filter or a test, whose subject comes first.
-        args: The arguments by position.
-        kwargs: Those by name.
+        fuel: The fuel of the render.
+        name: The name of the method, filter or test.
+        subject: The object of the method; None for a filter or test, whose subject is the first
+            argument.
+        args: The positional arguments.
+        kwargs: The keyword arguments.
+
+    Returns:
+        The positional arguments; iterators may have become lists.
     """
-    for one in chain((subject,), args, kwargs.values()):
-        if one.__class__ not in _CHEAP:
-            fuel.read(one)
+    for argument in chain((subject,), args, kwargs.values()):
+        if argument.__class__ not in _CHEAP:
+            fuel.read(argument)
     growth = _GROWTH.get(name)
     if growth is not None:
-        if name == "join":  # an iterator tells its length only once it is a list
-            args = [list(one) if isinstance(one, Iterator) else one for one in args]
+        if name == "join":  # the length of an iterator is known only once it is a list
+            args = [list(each) if isinstance(each, Iterator) else each for each in args]
         parts = [*(() if subject is None else (subject,)), *args, *kwargs.values()]
         fuel.spend(growth(parts))
     return args
@@ -89,7 +93,7 @@ def _of_wrap(parts: Sequence[Any]) -> int:
 
 
 def _of_fill(parts: Sequence[Any]) -> int:
-    """Of what is filled up to a number of items, or split into a number of lists."""
+    """Estimates ``batch`` and ``slice``, which pad up to a number of items or lists."""
     return _of_width(parts) * (4 + sum(weight(part, LONGEST_TEXT) for part in parts[2:]))
 
 
@@ -99,7 +103,7 @@ def _of_links(parts: Sequence[Any]) -> int:
 
 def _of_table(parts: Sequence[Any]) -> int:
     tables = [part for part in parts[1:] if isinstance(part, dict)]
-    longest = max((len(_plain(one)) for table in tables for one in table.values()), default=1)
+    longest = max((len(_plain(text)) for table in tables for text in table.values()), default=1)
     return len(_plain(parts[0])) * longest
 
 
@@ -108,7 +112,7 @@ def _of_indented(parts: Sequence[Any]) -> int:
 
 
 def _of_sum(parts: Sequence[Any]) -> int:
-    """Lists are added one after the other, each time anew."""
+    """Estimates ``sum``; for lists it is quadratic, because each addition copies the list."""
     lists = any(isinstance(part, list | tuple) for part in parts[1:])
     return weight(parts[0], LONGEST_TEXT) ** 2 // 64 if lists else 0
 
@@ -122,26 +126,27 @@ def _of_spec(parts: Sequence[Any]) -> int:
 
 
 def _plain(part: Any) -> str:
-    """What is replaced or wrapped is made text first."""
+    """Returns the text of a value, as filters that replace or wrap convert it."""
     if isinstance(part, str):
         return part
     return part.decode("latin-1") if isinstance(part, bytes) else str(part)
 
 
 def widths(spec: str) -> int:
-    """The numbers in a format specification, which are widths."""
-    return sum(int(found[:9]) for found in _NUMBER.findall(spec))
+    """Returns the sum of the widths in a format specification."""
+    return sum(int(digits[:9]) for digits in _NUMBER.findall(spec))
 
 
 def length_of_formatted(pattern: str | bytes, values: Any) -> int:
-    """How long what ``pattern % values`` makes can be."""
-    found = _CONVERSION.findall(_plain(pattern))
+    """Estimates the length of ``pattern % values`` from its widths and repeated values."""
+    conversions = _CONVERSION.findall(_plain(pattern))
     parts = [*values.values()] if isinstance(values, dict) else values
     parts = parts if isinstance(parts, tuple | list) else [parts]
     longest = max((weight(part, LONGEST_TEXT) for part in parts), default=0)
     given = _of_width(parts)
-    widths = (given if part == "*" else int(part[:9] or 0) for pair in found for part in pair)
-    return len(pattern) + sum(widths) + (len(found) * longest if isinstance(values, dict) else 0)
+    widths = (given if part == "*" else int(part[:9] or 0) for pair in conversions for part in pair)
+    repeated = len(conversions) * longest if isinstance(values, dict) else 0
+    return len(pattern) + sum(widths) + repeated
 
 
 _GROWTH: dict[str, Callable[[Sequence[Any]], int]] = {

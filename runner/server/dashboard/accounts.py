@@ -1,10 +1,11 @@
-"""The pages of accounts and of calls: every allowance, and what was spent of it each day."""
+"""The pages for accounts and calls: all quotas, and the calls spent each day."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import groupby
 
+import anyio
 from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
@@ -13,42 +14,50 @@ from runner.app.application import Application
 from runner.app.live import LiveOverview
 from runner.app.report_page import days_chart, hours_chart
 from runner.app.report_words import OUTCOMES
-from runner.app.reporting import Report, Wanted
+from runner.app.reporting import Report
 from runner.core.gate import ParkReason
 from runner.core.window import Unit, Window
+from runner.language import _
 from runner.server.dashboard.live import Cached, Piece
 from runner.server.dashboard.pages import render, show
 from runner.server.dashboard.visits import Visit
 from runner.wording import messages, shown_windows
 
 _MOST_DAYS = 60
+_ADD_UP_EVERY_S = 600.0
 
 
 class AccountPages:
-    """Answers requests about accounts, their windows and their calls."""
+    """Handles requests for accounts, their windows and their calls."""
 
     def __init__(self, midnight: Application, live: LiveOverview) -> None:
         self._midnight = midnight
         self._live = live
-        self._report = Cached(lambda: midnight.ledger_report(Wanted()))
+        self._report = Cached(lambda: midnight.latest_days(_MOST_DAYS))
 
     async def accounts(self, request: Request, visit: Visit, *, keyed: bool) -> Response:
-        """Every window, and where each of its figures is known from."""
+        """Show every window, with the source of each limit."""
         pieces = [await self._accounts(await self._report.soon())]
         return show("accounts.html", request, pieces, visit=visit, keyed=keyed, at="accounts")
 
     async def account_pieces(self, _request: Request, _visit: Visit) -> list[Piece]:
-        """The accounts, as one piece."""
+        """Return the accounts as one fragment."""
         return [await self._accounts(await self._report.get())]
+
+    async def work(self) -> None:
+        """Update the totals of ended calls in the background, until cancelled."""
+        while True:
+            await self._midnight.add_up_calls()
+            await anyio.sleep(_ADD_UP_EVERY_S)
 
     async def _accounts(self, report: Report | None) -> Piece:
         latest = await self._live.latest()
         now, lines = latest.status.at, await self._midnight.quota()
         shown = shown_windows.in_quota([line.window for line in lines])
         lines = [line for line in lines if line.window in shown]
-        refused = [one.window for one in lines if one.window.gate.reason is ParkReason.REFUSED]
+        refused = [line.window for line in lines if line.window.gate.reason is ParkReason.REFUSED]
         accounts = [
-            (name, list(own)) for name, own in groupby(lines, lambda one: one.window.account)
+            (name, list(own)) for name, own in groupby(lines, lambda line: line.window.account)
         ]
         html = render(
             "_accounts.html",
@@ -61,14 +70,19 @@ class AccountPages:
         return Piece("accounts", html)
 
     async def calls(self, request: Request, visit: Visit, *, keyed: bool) -> Response:
-        """The calls of each day, as the reports have them."""
+        """Show the calls of each day, as in the reports."""
         report = await self._report.soon()
-        pieces = [Piece("calls", render("_adding.html")) if report is None else _calls(report)]
+        pieces = [_adding(request) if report is None else _calls(report)]
         return show("calls.html", request, pieces, visit=visit, keyed=keyed, at="calls")
 
     async def call_pieces(self, _request: Request, _visit: Visit) -> list[Piece]:
-        """The charts and the figures, as one piece."""
+        """Return the charts and the figures as one fragment."""
         return [_calls(await self._report.get())]
+
+
+def _adding(request: Request) -> Piece:
+    text = _("The ledger is being added up; the charts come as soon as it is.")
+    return Piece("calls", render("_adding.html", told=text, here=request.url.path))
 
 
 def _calls(report: Report) -> Piece:
@@ -76,7 +90,7 @@ def _calls(report: Report) -> Piece:
         "_calls.html",
         lines=report.days[::-1][:_MOST_DAYS],
         outcomes=tuple(OUTCOMES),
-        # They escape what they are given.
+        # The charts escape their labels.
         days=Markup(days_chart(report)) if report.days else "",  # noqa: S704
         hours=Markup(hours_chart(report)) if report.days else "",  # noqa: S704
     )
@@ -85,9 +99,9 @@ def _calls(report: Report) -> Piece:
 
 @dataclass(frozen=True, slots=True)
 class Spenders:
-    """Who has spent an account's calls of a day: batches, clients, and others elsewhere.
+    """The consumers of an account's calls in a day: batches, clients, and other programs.
 
-    `elsewhere` is what the provider has counted and the ledger has not.
+    `elsewhere` is the provider's count less the ledger's.
     """
 
     batches: int
@@ -96,11 +110,11 @@ class Spenders:
 
 
 def _spenders(report: Report | None, account: str, window: Window) -> Spenders | None:
-    """Who has spent a window; None: that is not known, or not yet."""
+    """Return the consumers of a window; None if they are not known, or not yet computed."""
     if report is None or window.unit is not Unit.CALLS or window.model:
         return None
     own = {"account": account, "day": window.period_key}
-    line = next((one for one in report.days if own.items() <= one.labels.items()), None)
+    line = next((each for each in report.days if own.items() <= each.labels.items()), None)
     if line is None:
         return None
     figures = line.figures

@@ -1,4 +1,4 @@
-"""The pages of batches: the list, one batch with its rows, its failures, and one row's story."""
+"""The pages for batches: the list, a batch with its rows, its failures, a row's history."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _MOST_KEPT = 16
 
 @dataclass(frozen=True, slots=True)
 class CauseView:
-    """Why rows have failed, with the first of them, and what to do about it if that is known."""
+    """A cause of failed rows, with its first row, and a remedy if one is known."""
 
     cause: Cause
     example: Failure | None
@@ -48,7 +48,7 @@ class CauseView:
 
 
 class BatchPages:
-    """Answers requests about batches."""
+    """Handles requests for batches."""
 
     def __init__(self, midnight: Application, live: LiveOverview) -> None:
         self._midnight = midnight
@@ -56,7 +56,7 @@ class BatchPages:
         self._causes: dict[int, Cached[list[CauseView]]] = {}
 
     async def listed(self, request: Request, visit: Visit, *, keyed: bool) -> Response:
-        """The batches, the newest first."""
+        """Show the batches, newest first."""
         query = request.query_params
         return show(
             "batches.html",
@@ -71,12 +71,12 @@ class BatchPages:
         )
 
     async def list_pieces(self, request: Request, visit: Visit) -> list[Piece]:
-        """The list of batches, as one piece."""
+        """Return the list of batches as one fragment."""
         query = request.query_params
         text, state = query.get("text", "")[:_LONGEST_SEARCH], query.get("state", "")
         before = number_of(query.get("before", ""))
         known = [line.batch for line in (await self._live.latest()).status.batches]
-        found = [
+        matching = [
             batch
             for batch in reversed(known)
             if batch.part_of is None
@@ -85,13 +85,13 @@ class BatchPages:
             and text.casefold() in f"{batch.id} {batch.name} {batch.input}".casefold()
         ]
         more = ""
-        if len(found) > PAGE:
-            more = urlencode({"text": text, "state": state, "before": found[PAGE - 1].id})
-        words = [(batch, state_of(batch)) for batch in found[:PAGE]]
+        if len(matching) > PAGE:
+            more = urlencode({"text": text, "state": state, "before": matching[PAGE - 1].id})
+        words = [(batch, state_of(batch)) for batch in matching[:PAGE]]
         return [Piece("list", render("_batches.html", visit=visit, found=words, more=more))]
 
     async def one(self, request: Request, visit: Visit, *, keyed: bool) -> Response:
-        """A batch and its rows."""
+        """Show a batch and its rows."""
         batch = await self._batch(request)
         wanted = _wanted(request, batch)
         return show(
@@ -107,7 +107,7 @@ class BatchPages:
         )
 
     async def one_pieces(self, request: Request, visit: Visit) -> list[Piece]:
-        """What moves of a batch; rows that were searched for stay as they were found."""
+        """Return the changing fragments of a batch; results of a search are not refreshed."""
         batch = await self._batch(request)
         wanted = _wanted(request, batch)
         rows = [] if wanted.text else [await self._rows(batch, wanted)]
@@ -115,7 +115,7 @@ class BatchPages:
 
     async def _pieces(self, batch: Batch, visit: Visit) -> list[Piece]:
         status = await self._live.latest()
-        line = next((one for one in status.status.batches if one.batch.id == batch.id), None)
+        line = next((each for each in status.status.batches if each.batch.id == batch.id), None)
         values = {"batch": batch, "word": state_of(batch), "visit": visit}
         view = None if line is None else batch_view(line, status)
         return [
@@ -126,15 +126,13 @@ class BatchPages:
         ]
 
     async def _rows(self, batch: Batch, wanted: Wanted) -> Piece:
-        found = await self._midnight.browse(batch, wanted)
+        page = await self._midnight.browse(batch, wanted)
         kept = {"text": wanted.text, "state": wanted.state}
-        more = urlencode(kept | {"after": found.searched_to}) if found.more else ""
-        return Piece(
-            "rows", render("_rows.html", batch=batch, rows=found, wanted=wanted, more=more)
-        )
+        more = urlencode(kept | {"after": page.searched_to}) if page.more else ""
+        return Piece("rows", render("_rows.html", batch=batch, rows=page, wanted=wanted, more=more))
 
     async def row(self, request: Request, visit: Visit, *, keyed: bool) -> Response:
-        """The whole story of a row."""
+        """Show the complete history of a row."""
         batch = await self._batch(request)
         pieces = await self.row_pieces(request, visit)
         number = number_of(request.path_params["row"])
@@ -150,7 +148,7 @@ class BatchPages:
         )
 
     async def row_pieces(self, request: Request, _visit: Visit) -> list[Piece]:
-        """The story of a row, as one piece."""
+        """Return the history of a row as one fragment."""
         batch = await self._batch(request)
         number = number_of(request.path_params["row"])
         story = await self._midnight.story(batch, 0 if number is None else number)
@@ -159,37 +157,40 @@ class BatchPages:
         return [Piece("story", render("_story.html", batch=batch, story=story, now=now), key=key)]
 
     async def failures(self, request: Request, visit: Visit, *, keyed: bool) -> Response:
-        """The causes of a batch's failures, and its first failed rows."""
+        """Show the causes of a batch's failures, and its first failed rows."""
+        batch = await self._batch(request)
+        causes = await self._causes_of(batch).soon()
+        text = _("The failures are being counted; they come as soon as they are.")
+        adding = Piece("causes", render("_adding.html", told=text, here=request.url.path))
         return show(
             "failures.html",
             request,
-            await self.failure_pieces(request, visit),
+            [adding if causes is None else _causes(batch, causes, visit)],
             visit=visit,
             keyed=keyed,
             at="batches",
-            batch=await self._batch(request),
+            batch=batch,
         )
 
     async def failure_pieces(self, request: Request, visit: Visit) -> list[Piece]:
-        """The causes of a batch's failures, as one piece."""
+        """Return the causes of a batch's failures as one fragment."""
         batch = await self._batch(request)
+        return [_causes(batch, await self._causes_of(batch).get(), visit)]
+
+    def _causes_of(self, batch: Batch) -> Cached[list[CauseView]]:
         while len(self._causes) > _MOST_KEPT:
             del self._causes[next(iter(self._causes))]
-        find = partial(self._find_causes, batch)
-        causes = await self._causes.setdefault(batch.id, Cached(find)).get()
-        return [
-            Piece("causes", render("_causes.html", batch=batch, causes=causes, visit=visit)),
-        ]
+        return self._causes.setdefault(batch.id, Cached(partial(self._find_causes, batch)))
 
     async def _find_causes(self, batch: Batch) -> list[CauseView]:
-        found = (await self._midnight.causes(batch))[:_MOST_CAUSES]
+        causes = (await self._midnight.causes(batch))[:_MOST_CAUSES]
         return [
-            CauseView(one, await self._midnight.example(batch, one), remedy_for(one.error))
-            for one in found
+            CauseView(cause, await self._midnight.example(batch, cause), remedy_for(cause.error))
+            for cause in causes
         ]
 
     async def change(self, request: Request, fields: dict[str, str]) -> Response:
-        """Pause, resume or cancel a batch, or change its priority."""
+        """Pause, resume or cancel a batch, retry its failures, or change its priority."""
         batch = await self._batch(request)
         action = request.path_params["action"]
         if action == "priority":
@@ -215,12 +216,12 @@ class BatchPages:
         await self._midnight.set_priority(batch, -value if text.startswith("-") else value)
 
     async def _retry(self, batch: Batch, example: str) -> None:
-        """Queue failed rows again: all, or those that failed as the row `example` did."""
+        """Queue failed rows again: all, or those with the same cause as the row `example`."""
         if not example:
             await self._midnight.retry(batch)
             return
         causes = await self._midnight.causes(batch)
-        cause = next((one for one in causes if str(one.example) == example), None)
+        cause = next((each for each in causes if str(each.example) == example), None)
         if cause is None:
             raise NotFoundError(
                 _("row {example} has not failed, or no longer").format(
@@ -231,15 +232,20 @@ class BatchPages:
 
     async def _batch(self, request: Request) -> Batch:
         number = number_of(request.path_params["batch"])
-        found = [] if number is None else await self._midnight.batches()
-        for batch in found:
+        batches = [] if number is None else await self._midnight.batches()
+        for batch in batches:
             if batch.id == number:
                 return batch
         raise NotFoundError(_("there is no such batch"), remedy=_("it may have been deleted"))
 
 
+def _causes(batch: Batch, causes: list[CauseView], visit: Visit) -> Piece:
+    html = render("_causes.html", batch=batch, causes=causes, visit=visit)
+    return Piece("causes", html)
+
+
 def _wanted(request: Request, batch: Batch) -> Wanted:
-    """Which rows of a batch are asked for."""
+    """Return the query for rows in a request."""
     query = request.query_params
     state = query.get("state", "")
     return Wanted(
@@ -253,6 +259,6 @@ Page = Callable[..., Awaitable[Response]]
 
 
 def number_of(text: str) -> int | None:
-    """A whole number that is not negative; None: it is none."""
+    """Parse a non-negative whole number; None if the text is not one."""
     fits = text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS
     return int(text) if fits else None

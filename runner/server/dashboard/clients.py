@@ -1,4 +1,4 @@
-"""The page for other programs: what to enter in each so that it asks this server."""
+"""The page with the set-up of other programs that use this server."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ _KEY = "KEY"
 
 
 class ClientPages:
-    """Answers requests about the programs that ask this server."""
+    """Handles requests about client programs."""
 
     def __init__(self, gateway: Gateway, live: LiveOverview) -> None:
         self._gateway = gateway
         self._live = live
 
     async def setups(self, request: Request, visit: Visit, *, keyed: bool) -> Response:
-        """How each program is set up, and what each client has spent today."""
+        """Show how each program is set up, and what each client has used today."""
         url = f"{request.url.scheme}://{request.headers.get('host', request.url.netloc)}"
         listed = await self._gateway.models(self._gateway.clients.named(NOBODY))
         models = [model.id for model in listed[:_MOST_MODELS]]
-        told = client_setups.connection(
+        connection = client_setups.connection(
             url, _KEY if keyed else "", models or [client_setups.EXAMPLE]
         )
         return page(
@@ -36,6 +36,8 @@ class ClientPages:
             visit=visit,
             keyed=keyed,
             at="clients",
-            setups=[(name, client_setups.setup(name, told)) for name in client_setups.PROGRAMS],
+            setups=[
+                (name, client_setups.setup(name, connection)) for name in client_setups.PROGRAMS
+            ],
             clients=(await self._live.latest()).clients,
         )

@@ -1,4 +1,4 @@
-"""Pages that change by themselves: their pieces, sent as events when they are not as they were."""
+"""Live pages: their fragments are sent as server-sent events when they change."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ T = TypeVar("T")
 
 EVERY_S = 1.0
 KEEP_ALIVE_S = 15.0
-# How long a page waits for a value that takes long to compute.
+# How long a page waits for a value that is slow to compute.
 SOON_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A part of a page that is sent again when it has changed.
+    """A fragment of a page, which is sent again when it changes.
 
     Attributes:
-        name: Of its event.
-        html: What is shown.
-        key: What tells whether it has changed, if not its HTML: of a list that holds other pieces,
-            what it is made of.
-        inside: The piece that it is a part of, if it is.
+        name: The name of its event.
+        html: Its HTML.
+        key: What is compared to detect a change, if not the HTML; for a fragment that contains
+            others, the list of these.
+        inside: The name of the fragment that contains it, if any.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Piece:
 
     @property
     def digest(self) -> str:
-        """A short hash of what tells whether it has changed."""
+        """A short hash, which changes with the fragment."""
         key = self.html if self.key is None else self.key
         return hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()[:12]
 
@@ -48,21 +48,21 @@ Make = Callable[[], Awaitable[Sequence[Piece]]]
 
 
 def seen(pieces: Sequence[Piece]) -> str:
-    """What a page shows, for the address of its events."""
-    return ",".join(f"{one.name}.{one.digest}" for one in pieces)
+    """Return the names and digests of a page's fragments, for the URL of its events."""
+    return ",".join(f"{piece.name}.{piece.digest}" for piece in pieces)
 
 
 def by_name(pieces: Sequence[Piece]) -> dict[str, str]:
-    """The HTML of each piece."""
-    return {one.name: one.html for one in pieces}
+    """Return the HTML of each fragment, by name."""
+    return {piece.name: piece.html for piece in pieces}
 
 
 async def events(make: Make, shown: str) -> AsyncIterator[bytes]:
-    """The pieces as events, each when it has changed since the page showed it.
+    """Yield an event for each fragment that has changed since the page showed it.
 
     Args:
-        make: Makes the pieces as they are now.
-        shown: What `seen` has told of the page.
+        make: Renders the current fragments.
+        shown: The result of `seen` for the page as it was served.
     """
     known = dict(part.rpartition(".")[::2] for part in shown.split(","))
     sent_at = anyio.current_time()
@@ -70,13 +70,13 @@ async def events(make: Make, shown: str) -> AsyncIterator[bytes]:
         try:
             pieces = await make()
         except NotFoundError:
-            return  # what the page is about was deleted
+            return  # the object that the page shows was deleted
         except RunnerError:
-            pieces = ()  # the database is busy for the moment
+            pieces = ()  # the database is busy; try again in the next round
         chosen = _changed(known, pieces)
         for piece in chosen:
             yield event(piece.name, piece.html)
-        known |= {one.name: one.digest for one in pieces}
+        known |= {piece.name: piece.digest for piece in pieces}
         if chosen:
             sent_at = anyio.current_time()
         elif anyio.current_time() - sent_at >= KEEP_ALIVE_S:
@@ -86,59 +86,59 @@ async def events(make: Make, shown: str) -> AsyncIterator[bytes]:
 
 
 def _changed(known: Mapping[str, str], pieces: Sequence[Piece]) -> list[Piece]:
-    """The pieces to send; what is inside one of them comes with it."""
-    changed = [one for one in pieces if known.get(one.name) != one.digest]
-    names = {one.name for one in changed}
-    return [one for one in changed if one.inside not in names]
+    """Return the fragments to send, without those contained in another one of them."""
+    changed = [piece for piece in pieces if known.get(piece.name) != piece.digest]
+    names = {piece.name for piece in changed}
+    return [piece for piece in changed if piece.inside not in names]
 
 
 def event(name: str, html: str) -> bytes:
-    """One event; a lone carriage return would end a line of it."""
+    """Return one event; a lone carriage return would be a line end, so it is escaped."""
     lines = html.replace("\r", "&#13;").split("\n")
     data = "".join(f"data: {line}\n" for line in lines)
     return f"event: {name}\n{data}\n".encode("utf-8", "replace")
 
 
 class Cached(Generic[T]):
-    """A value that takes long to compute, cached for ten times as long as that took.
+    """A slow value, cached for ten times the duration of its computation.
 
     Args:
-        find: Computes it.
+        compute: Computes the value.
     """
 
-    def __init__(self, find: Callable[[], Awaitable[T]]) -> None:
-        self._find = find
-        self._finding: asyncio.Task[None] | None = None
-        self._found: list[T] = []
+    def __init__(self, compute: Callable[[], Awaitable[T]]) -> None:
+        self._compute = compute
+        self._task: asyncio.Task[None] | None = None
+        self._value: list[T] = []
         self._until = 0.0
 
     async def get(self) -> T:
-        """The value, computed now if the cached one is too old."""
+        """Return the value, computed now if the cached one is too old."""
         if self._is_due:
             await asyncio.shield(self._start())
-        return self._found[0]
+        return self._value[0]
 
     async def soon(self) -> T | None:
-        """The value; an older one, or None, if computing it takes longer than `SOON_S`."""
+        """Return the value; an old one, or None, if computing it takes longer than `SOON_S`."""
         if self._is_due:
-            finding = self._start()
-            await asyncio.wait({finding}, timeout=SOON_S)
-            if finding.done():
-                finding.result()
-        return self._found[0] if self._found else None
+            task = self._start()
+            await asyncio.wait({task}, timeout=SOON_S)
+            if task.done():
+                task.result()
+        return self._value[0] if self._value else None
 
     @property
     def _is_due(self) -> bool:
-        return not self._found or anyio.current_time() >= self._until
+        return not self._value or anyio.current_time() >= self._until
 
     def _start(self) -> asyncio.Task[None]:
-        """Begin to compute the value, once for all callers, whether they wait for it or not."""
-        if self._finding is None or self._finding.done():
-            self._finding = asyncio.create_task(self._find_out())
-        return self._finding
+        """Start the computation, shared by all callers."""
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._refresh())
+        return self._task
 
-    async def _find_out(self) -> None:
+    async def _refresh(self) -> None:
         began = anyio.current_time()
-        self._found = [await self._find()]
+        self._value = [await self._compute()]
         ended = anyio.current_time()
         self._until = ended + 10 * (ended - began)

@@ -1,4 +1,4 @@
-"""Pages as HTML: the templates, and the headers that every page has."""
+"""Renders pages from templates, with common headers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ HEADERS = {
         "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
     "x-content-type-options": "nosniff",
-    "referrer-policy": "same-origin",  # else a form's Origin would be null
+    "referrer-policy": "same-origin",  # with a stricter policy, a form's Origin would be null
     "cross-origin-opener-policy": "same-origin",
     "cache-control": "no-store",
 }
@@ -37,12 +37,12 @@ PAGES = (
     *(gettext_noop("now"), gettext_noop("batches"), gettext_noop("submit")),
     *(gettext_noop("accounts"), gettext_noop("calls"), gettext_noop("clients")),
 )
-"""What the pages are called in the bar at the top."""
+"""The names of the pages in the navigation bar."""
 
 
 def _told(message: str) -> Markup:
-    """A message in the reader's language; what is put into its places is escaped."""
-    return Markup(_(message))  # noqa: S704 - ours, and so is its translation
+    """Translate a message; values inserted into its placeholders are escaped."""
+    return Markup(_(message))  # noqa: S704 - the message and its translation are ours
 
 
 _ENVIRONMENT = Environment(
@@ -67,12 +67,12 @@ _ENVIRONMENT.globals |= {
 
 
 def render(template: str, **values: Any) -> str:
-    """The text of a template; what is put into it is escaped."""
+    """Render a template; inserted values are escaped."""
     return _ENVIRONMENT.get_template(template).render(values)
 
 
 def show(template: str, request: Request, pieces: Sequence[Piece], **values: Any) -> HTMLResponse:
-    """A page that is kept up to date, piece by piece."""
+    """Render a page that is kept up to date by events."""
     query = dict(request.query_params) | {"seen": live.seen(pieces)}
     path = request.url.path.removeprefix(ROOT).rstrip("/")
     address = f"{ROOT}/live{path}?{urlencode(query)}"
@@ -80,5 +80,5 @@ def show(template: str, request: Request, pieces: Sequence[Piece], **values: Any
 
 
 def page(template: str, status: int = 200, **values: Any) -> HTMLResponse:
-    """A page."""
+    """Render a page."""
     return HTMLResponse(render(template, **values), status, HEADERS)

@@ -1,6 +1,6 @@
-"""The page where a person goes through rows in doubt: a form that works without any script.
+"""The page to review rows: a form that works without scripts.
 
-`static/review.js` presses its buttons for keys. Nothing of a review is kept here between requests.
+`static/review.js` maps keys to its buttons. The server keeps no state of a review between requests.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from runner.store.batches import Batch
 from runner.wording import review_messages
 
 _MOST_PAGES = 3
-"""So many pages of rows are searched for the next one, before somebody has to ask for more."""
+"""The number of pages searched for the next row until the user has to continue."""
 _MOST_COUNTED = 2 * disputed.SEARCHED
-"""Of a batch with more rows, those that are left are not counted: that would take too long."""
+"""The largest number of rows for which the remaining ones are counted, which is slow."""
 _LABEL = "label "
 
 
 class ReviewPages:
-    """Answers requests about the review of a batch; `name_of` knows who a visitor is by a key."""
+    """Handles reviews of batches; `name_of` returns the name of a visitor with a key."""
 
     def __init__(self, midnight: Application, name_of: Callable[[Visit], str | None]) -> None:
         self._midnight = midnight
@@ -42,11 +42,11 @@ class ReviewPages:
         self._outputs = OutputRefresher(midnight)
 
     async def work(self) -> None:
-        """Write the outputs of batches that were reviewed, until it is cancelled."""
+        """Rewrite the outputs of reviewed batches, until cancelled."""
         await self._outputs.work()
 
     async def show(self, request: Request, visit: Visit, *, keyed: bool) -> Response:
-        """The next row to look at, or the row that is named."""
+        """Show the next row to review, or the requested row."""
         query = request.query_params
         reviewing = await self._reviewing(request, visit, query.get("as"))
         after = number_of(query.get("after", "")) or 0
@@ -63,7 +63,7 @@ class ReviewPages:
         )
 
     async def change(self, request: Request, fields: dict[str, str]) -> Response:
-        """Store an answer, or take the last one back."""
+        """Store an answer, or undo the last one."""
         visit: Visit = request.state.visit
         reviewing = await self._reviewing(request, visit, fields.get("as"))
         number = number_of(fields.get("row", ""))
@@ -77,17 +77,17 @@ class ReviewPages:
             try:
                 await reviewing.record(number, text)
             except InputError as error:
-                return await self._again(request, reviewing, number, text, error)
+                return await self._show_again(request, reviewing, number, text, error)
             after = {"after": number}
         self._outputs.changed(reviewing.batch.id)
         named = {"as": reviewing.reviewer} if self._name_of(visit) is None else {}
         query = urlencode(after | named)
         return RedirectResponse(f"{_path(reviewing.batch)}?{query}", 303, HEADERS)
 
-    async def _again(
+    async def _show_again(
         self, request: Request, reviewing: Reviewing, number: int, text: str, error: InputError
     ) -> Response:
-        """The row again, with what was written, and what is wrong with it."""
+        """Show the row again, with the text entered and the error."""
         question = await reviewing.question(number)
         return await self._page(
             reviewing,
@@ -128,7 +128,7 @@ class ReviewPages:
             cells=_cells(question.row) if question else [],
             reasons=review_messages.reasons(question) if question else [],
             models_of=review_messages.models,
-            votes=sum(one.votes for one in question.opinions) if question else 0,
+            votes=sum(opinion.votes for opinion in question.opinions) if question else 0,
             choices=_choices(reviewing),
             several=spec.kind == "labels",
             chosen=chosen,
@@ -142,7 +142,7 @@ class ReviewPages:
         )
 
     async def _progress(self, batch: Batch) -> tuple[int, int | None]:
-        """How many rows were reviewed, and how many are left; None: there are too many to count."""
+        """Return the numbers of reviewed and of remaining rows; None if too many to count."""
         async with self._midnight.reading() as connection:
             reviewed = sum(rows for _name, rows in await reviews.by_reviewer(connection, batch))
         if batch.rows_loaded > _MOST_COUNTED:
@@ -166,24 +166,24 @@ def _path(batch: Batch) -> str:
 
 
 def _answer_in(fields: dict[str, str], reviewing: Reviewing) -> str:
-    """What a form says: a button, the boxes that are ticked, or a text."""
+    """Return the answer in a form: a button, the ticked boxes, or a text."""
     if "text" in fields and "answer" not in fields:
         return fields["text"].replace("\r\n", "\n")
     if reviewing.spec.kind == "labels" and fields.get("answer") == "":
         ticked = {value for name, value in fields.items() if name.startswith(_LABEL)}
-        return orjson.dumps([one for one in reviewing.spec.labels if one in ticked]).decode()
+        return orjson.dumps([label for label in reviewing.spec.labels if label in ticked]).decode()
     return fields.get("answer", "")
 
 
 def _choices(reviewing: Reviewing) -> list[Choice]:
-    """The answers that have a button: all labels, those without a key, too."""
-    keyed = {one.answer for one in reviewing.choices}
+    """Return the answers with a button: all labels, including those without a key."""
+    keyed = {choice.answer for choice in reviewing.choices}
     rest = [Choice("", label) for label in reviewing.spec.labels if label not in keyed]
     return [*reviewing.choices, *rest]
 
 
 def _cells(row: str) -> list[tuple[str, str]]:
-    """The columns of a row, each as a text."""
+    """Return the columns of a row as texts."""
     return [
         (name, value if isinstance(value, str) else exact_json.dumps(value).decode())
         for name, value in exact_json.loads(row).items()

@@ -1,4 +1,4 @@
-"""The addresses of the dashboard, and what is checked before any of them."""
+"""The routes of the dashboard, and the checks before them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from urllib.parse import parse_qs
 
+import anyio
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -52,6 +53,7 @@ _STATIC = {
     "dashboard.css": "text/css",
     "htmx.min.js": "text/javascript",
     "htmx-sse.min.js": "text/javascript",
+    "live.js": "text/javascript",
     "review.js": "text/javascript",
     "icon.svg": "image/svg+xml",
 }
@@ -64,7 +66,7 @@ _FOREIGN = _("this form is not from a page of this server, or the server was res
 
 
 def is_of_dashboard(path: str) -> bool:
-    """Whether an address is the dashboard's."""
+    """Whether a path belongs to the dashboard."""
     return path in ("/", ROOT) or path.startswith(f"{ROOT}/")
 
 
@@ -79,6 +81,7 @@ class Dashboard:
         self._live = overview
         self._visits = Visits(gateway.clients)
         self._watchers = 0
+        self._accounts = AccountPages(midnight, overview)
         self._review = ReviewPages(midnight, self._visits.name_of)
         self._app = Starlette(
             routes=[
@@ -98,8 +101,8 @@ class Dashboard:
         )
 
     def _routes_of_pages(self, midnight: Application, overview: LiveOverview) -> list[Route]:
-        """What shows how things stand, each page with what keeps it up to date; and its forms."""
-        pages, accounts = BatchPages(midnight, overview), AccountPages(midnight, overview)
+        """Return the routes of pages, their live fragments and their forms."""
+        pages, accounts = BatchPages(midnight, overview), self._accounts
         batch = "/batches/{batch}"
         shown: Sequence[tuple[str, Page, MakePieces]] = (
             ("", self._now, self._now_pieces),
@@ -122,7 +125,7 @@ class Dashboard:
         ]
 
     def _routes_of_submissions(self, pages: SubmissionPages) -> list[Route]:
-        """What takes a dataset and a job file in, and shows what they come to before they start."""
+        """Return the routes for submitting a dataset with a job file."""
         place = f"{ROOT}/submit"
         draft, action = f"{place}/{{draft}}", f"{place}/{{draft}}/{{action}}"
         return [
@@ -134,15 +137,17 @@ class Dashboard:
         ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Handle one request."""
         await self._app(scope, receive, send)
 
     async def work(self) -> None:
-        """Do what is left to do after requests, until it is cancelled."""
-        await self._review.work()
+        """Run the background work of reviews and accounts, until cancelled."""
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._review.work)
+            tasks.start_soon(self._accounts.work)
 
     def _look(self, show: Page) -> Callable[[Request], Awaitable[Response]]:
-        """A page for those who may look; others are asked for a key."""
+        """Return a handler that shows a page to permitted visitors, and asks others for a key."""
 
         async def answer(request: Request) -> Response:
             visit = await self._visits.find(request)
@@ -155,7 +160,7 @@ class Dashboard:
         return answer
 
     def _change(self, change: Change) -> Callable[[Request], Awaitable[Response]]:
-        """Something that is changed by a form of a page of this server."""
+        """Return a handler for a form, protected against cross-site requests."""
 
         async def answer(request: Request) -> Response:
             visit = await self._visits.find(request)
@@ -170,7 +175,7 @@ class Dashboard:
         return answer
 
     def _take(self, take: Take) -> Callable[[Request], Awaitable[Response]]:
-        """Files that are handed in by a form of a page of this server."""
+        """Return a handler for a form with files, protected against cross-site requests."""
 
         async def answer(request: Request) -> Response:
             visit = await self._visits.find(request)
@@ -190,7 +195,7 @@ class Dashboard:
         return answer
 
     def _follow(self, make: MakePieces) -> Callable[[Request], Awaitable[Response]]:
-        """The pieces of a page as events, while somebody looks at it."""
+        """Return a handler that streams the changing fragments of a page."""
 
         async def watched(request: Request, visit: Visit) -> AsyncIterator[bytes]:
             self._watchers += 1
@@ -249,10 +254,10 @@ class Dashboard:
 
 
 async def read_fields(request: Request) -> Fields:
-    """The fields of a form.
+    """Return the fields of a form.
 
     Raises:
-        HTTPException: It is too large, or no form.
+        HTTPException: It is too large, or not a form.
     """
     body = bytearray()
     async for part in request.stream():
@@ -260,14 +265,14 @@ async def read_fields(request: Request) -> Fields:
         if len(body) > _MOST_FORM_BYTES:
             raise HTTPException(413, _("the form is too large"))
     try:
-        found = parse_qs(body.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
+        fields = parse_qs(body.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
     except ValueError:
         raise HTTPException(400, _("this is no form")) from None
-    return {name: values[-1] for name, values in found.items()}
+    return {name: values[-1] for name, values in fields.items()}
 
 
 def _target(path: str) -> str:
-    """Where to go after a key was shown: a page of the dashboard, never another site."""
+    """Return the path to go to after a key was entered: a page of the dashboard only."""
     return path if is_of_dashboard(path) and not path.startswith("//") else "/"
 
 
@@ -276,21 +281,21 @@ def _error(status: int, what: str, remedy: str = "") -> HTMLResponse:
 
 
 async def _failed(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)  # noqa: S101 - as it is registered
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for this type
     what = {404: _("there is no such page"), 405: _("that cannot be done here")}
     return _error(error.status_code, what.get(error.status_code, error.detail))
 
 
 async def _missing(_request: Request, error: Exception) -> Response:
-    return _of(error, 404)
+    return _error_of(error, 404)
 
 
 async def _wrong(_request: Request, error: Exception) -> Response:
-    return _of(error, 400)
+    return _error_of(error, 400)
 
 
 async def _broken(_request: Request, error: Exception) -> Response:
-    return _of(error, 503)
+    return _error_of(error, 503)
 
 
 async def _defect(_request: Request, error: Exception) -> Response:
@@ -298,6 +303,6 @@ async def _defect(_request: Request, error: Exception) -> Response:
     return _error(500, _("this page has a defect"), _("the log of midnight serve tells more"))
 
 
-def _of(error: Exception, status: int) -> Response:
-    assert isinstance(error, RunnerError)  # noqa: S101 - as it is registered
+def _error_of(error: Exception, status: int) -> Response:
+    assert isinstance(error, RunnerError)  # noqa: S101 - registered for this type
     return _error(status, error.what, error.remedy or "")

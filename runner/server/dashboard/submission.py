@@ -1,4 +1,4 @@
-"""The pages on which a dataset is handed in with a job file, planned, tried and started."""
+"""The pages to upload a dataset with a job file, and to plan, try and start it."""
 
 from __future__ import annotations
 
@@ -37,27 +37,27 @@ ROOT = "/dashboard/submit"
 LIMITS = Limits(files=1_000_000_000, field=1 << 20)
 MOST_FILES = 1_000
 WAIT_S = 1.0
-"""So long a page waits for what is being done, before it shows how far that is."""
+"""How long a page waits for an operation to finish before it shows the progress."""
 _PASTED = "job.toml"
 _PART = ".part"
 
-# Refuses a form that is not from a page of this server.
+# Raises `Problem` for a form that is not from a page of this server.
 Allow = Callable[[Form], None]
 
 
 class SubmissionPages:
-    """Answers requests about datasets that are handed in."""
+    """Handles uploads of datasets, and the drafts made from them."""
 
     def __init__(self, drafts: Drafts, live: LiveOverview) -> None:
         self._drafts = drafts
         self._live = live
 
     async def empty(self, _request: Request, visit: Visit, *, keyed: bool) -> Response:
-        """The form."""
+        """Show the empty form."""
         return _form(visit, keyed=keyed)
 
     async def take(self, request: Request, visit: Visit, allow: Allow, *, keyed: bool) -> Response:
-        """Take a dataset and a job file in."""
+        """Create a draft from an uploaded dataset and job file."""
         form = Form()
         folder = self._drafts.folders.make()
         try:
@@ -77,7 +77,7 @@ class SubmissionPages:
     async def retake(
         self, request: Request, _visit: Visit, allow: Allow, *, keyed: bool
     ) -> Response:
-        """Take another job file or another dataset for the same draft."""
+        """Replace the job file or the dataset of a draft."""
         del keyed
         draft = self._draft(request)
         self._drafts.require_idle(draft)
@@ -95,7 +95,7 @@ class SubmissionPages:
         return _to(draft)
 
     async def show(self, request: Request, visit: Visit, *, keyed: bool) -> Response:
-        """How a draft stands: what is being done, what is wrong, or what it would cost."""
+        """Show a draft: the operation in progress, the error, or the plan."""
         draft = self._draft(request)
         if "hx-request" not in request.headers:
             await _settled(draft)
@@ -126,7 +126,7 @@ class SubmissionPages:
         )
 
     async def change(self, request: Request, _fields: dict[str, str]) -> Response:
-        """Try a draft, start it, or forget it."""
+        """Try, start or discard a draft."""
         draft = self._draft(request)
         match request.path_params["action"]:
             case "try":
@@ -151,7 +151,7 @@ class SubmissionPages:
 def _refused(
     visit: Visit, error: RunnerError | Problem, what: str, form: Form, *, keyed: bool
 ) -> Response:
-    """The form that was not taken, with what is wrong at its field."""
+    """Show the rejected form again, with the error at its field."""
     if isinstance(error, Problem):
         status = error.refusal.status
     else:
@@ -168,7 +168,7 @@ def _form(
     *,
     keyed: bool,
 ) -> Response:
-    """The form for a dataset and a job file."""
+    """Show the form for a dataset and a job file."""
     return page(
         "submit.html",
         status,
@@ -187,12 +187,12 @@ def _to(draft: Draft) -> Response:
 
 
 def _gone() -> Response:
-    """A response that nobody reads: the client has disconnected."""
+    """Return a response that is not read: the client has disconnected."""
     return Response(status_code=400)
 
 
 async def _settled(draft: Draft) -> None:
-    """Wait for what is being done, but not for long."""
+    """Wait until no operation is in progress, for at most `WAIT_S`."""
     if draft.doing:
         with anyio.move_on_after(WAIT_S):
             await draft.idle.wait()
@@ -206,7 +206,7 @@ async def _read(request: Request, folder: Path, allow: Allow) -> Form | None:
 
 
 def _place(folder: Path, allow: Allow, form: Form, _field: str, filename: str) -> Path | None:
-    """Where a file of a form goes; one without a name is a field that was left empty."""
+    """Return the path for a file of a form; a file without a name is an empty field."""
     allow(form)
     if not filename:
         return None
@@ -219,12 +219,12 @@ def _place(folder: Path, allow: Allow, form: Form, _field: str, filename: str) -
 
 
 def _job_of(folder: Path, form: Form) -> str:
-    """Put the job file in its place; its name, empty for a dataset of whole requests.
+    """Put the job file in place; return its name, empty for a dataset of whole requests.
 
     Raises:
-        JobFileError: There is none, or more than one.
+        JobFileError: The form has no job file, or more than one.
     """
-    sent = [one for one in form.files if one.field == "job"]
+    sent = [file for file in form.files if file.field == "job"]
     text, ready = form.fields.get("text", ""), form.fields.get("ready", "")
     if len(sent) + bool(text.strip()) + bool(ready) != 1:
         given = (
@@ -244,12 +244,12 @@ def _job_of(folder: Path, form: Form) -> str:
 
 
 def _dataset_of(folder: Path, form: Form) -> str:
-    """Put the dataset and what belongs to it in their places; its name.
+    """Put the dataset and its other files in place; return its name.
 
     Raises:
-        InputError: There is none.
+        InputError: The form has no dataset.
     """
-    names = {one.field: _put(folder, one) for one in form.files if one.field != "job"}
+    names = {file.field: _put(folder, file) for file in form.files if file.field != "job"}
     if "dataset" in names:
         return names["dataset"]
     ready = form.fields.get("ready", "")
@@ -260,18 +260,18 @@ def _dataset_of(folder: Path, form: Form) -> str:
 
 
 def _replace(draft: Draft, form: Form) -> None:
-    """Put a changed job file and a new dataset in the places of the old ones."""
+    """Replace the job file and the dataset of a draft with those of a form."""
     if draft.job and (text := form.fields.get("text", "")).strip():
         _write(draft.job_path, text)
-    for one in form.files:
-        name = _put(draft.folder, one)
-        if one.field == "dataset" and name != draft.dataset:
+    for file in form.files:
+        name = _put(draft.folder, file)
+        if file.field == "dataset" and name != draft.dataset:
             draft.dataset_path.unlink(missing_ok=True)
             draft.dataset = name
 
 
 def _put(folder: Path, sent: SentFile) -> str:
-    """Give a file that was sent its name."""
+    """Rename an uploaded file to its own name; return the name."""
     name = file_name(sent.filename)
     with as_output_errors(folder / name):
         sent.path.replace(folder / name)

@@ -1,8 +1,7 @@
-"""Who looks at the dashboard: cookies, the key where one is needed, and tokens of forms.
+"""Visitors of the dashboard: session cookies, keys, and CSRF tokens.
 
-A form is taken from a page of this server alone: it has to bring a token that only such a page
-knows (it is bound to the visitor's cookie), and the browser must not say that it comes from
-elsewhere. The cookies are forgotten when the server stops.
+A form is accepted from a page of this server only: it must carry a CSRF token bound to the session
+cookie, and the browser must not report another origin. Sessions end when the server stops.
 """
 
 from __future__ import annotations
@@ -20,28 +19,28 @@ from runner.app.clients import Clients
 
 COOKIE = "midnight_session"
 CSRF_FIELD = "csrf"
-_TOKEN_CHARS = 43  # of 256 bits
+_TOKEN_CHARS = 43  # 256 bits in base64
 _MOST_VISITORS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """One who may look, and change; `token` is in their cookie."""
+    """A permitted visitor; `token` is in their cookie."""
 
     token: str
     csrf: str
 
 
 class Visits:
-    """Knows the visitors of one server."""
+    """The visitors of one server."""
 
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
         self._secret = secrets.token_bytes(32)
-        self._keys: dict[str, str] = {}  # by token, the key that it was given for
+        self._keys: dict[str, str] = {}  # the key with which each token was obtained
 
     async def find(self, request: Request) -> Visit | None:
-        """Who asks; None: they have to show a key first."""
+        """Return the visitor that sent a request; None if they have to enter a key first."""
         token = request.cookies.get(COOKIE, "")
         if token in self._keys:
             return self._visit(token) if await self._may_look(self._keys[token]) else None
@@ -52,7 +51,7 @@ class Visits:
         return self._visit(token)
 
     async def enter(self, key: str) -> Visit | None:
-        """Let the owner of a key in; None: it opens nothing."""
+        """Start a session for a key; None if the key does not permit it."""
         if not await self._may_look(key):
             return None
         while len(self._keys) >= _MOST_VISITORS:
@@ -62,16 +61,16 @@ class Visits:
         return self._visit(token)
 
     def name_of(self, visit: Visit) -> str | None:
-        """The client whose key a visitor has shown; None: none is needed."""
+        """Return the client whose key a visitor has entered; None if no key is required."""
         key = self._keys.get(visit.token)
         return None if key is None else self._clients.name_of(key)
 
     def leave(self, visit: Visit) -> None:
-        """Forget a visitor."""
+        """End a visitor's session."""
         self._keys.pop(visit.token, None)
 
     def accepts(self, request: Request, visit: Visit, token: str) -> bool:
-        """Whether a form comes from a page that this visitor was given."""
+        """Whether a form comes from a page served to this visitor."""
         return comes_from_here(request) and hmac.compare_digest(
             token.encode("utf-8", "replace"), visit.csrf.encode()
         )
@@ -86,7 +85,7 @@ class Visits:
 
 
 def comes_from_here(request: Request) -> bool:
-    """Whether the browser does not say that another site's page has sent this."""
+    """Whether the browser does not report that another site sent the request."""
     if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
         return False
     origin = request.headers.get("origin")
@@ -94,7 +93,7 @@ def comes_from_here(request: Request) -> bool:
 
 
 def keep_cookie(request: Request, response: Response, visit: Visit) -> None:
-    """Give a visitor their cookie, unless they have it."""
+    """Set the visitor's cookie, unless they have it."""
     if request.cookies.get(COOKIE) != visit.token:
         secure = request.url.scheme == "https"
         response.set_cookie(COOKIE, visit.token, httponly=True, samesite="strict", secure=secure)

@@ -155,6 +155,41 @@ def test_figures_change_without_loading_again_and_the_keyboard_reaches_all(
     page.close()
 
 
+HIDEABLE = """
+window.isHidden = false;
+Object.defineProperty(document, "hidden", {get: () => window.isHidden});
+window.hide = (hidden) => {
+    window.isHidden = hidden;
+    document.dispatchEvent(new Event("visibilitychange"));
+};
+"""
+"""A browser without a screen shows all of its tabs at once; so they are hidden by hand."""
+
+
+def test_many_tabs_are_open_and_the_one_that_is_seen_follows(
+    busy: Served, browser: Browser, tmp_path: Path
+) -> None:
+    """A browser opens six connections to a server, and keeps one for each stream."""
+    context = browser.new_context()
+    context.set_default_timeout(10_000)
+    context.add_init_script(HIDEABLE)
+    tabs = []
+    for _ in range(9):
+        page = context.new_page()
+        page.goto(busy.url)
+        page.wait_for_timeout(100)  # until its stream is open
+        page.evaluate("hide(true)")
+        tabs.append(page)
+    tabs[0].evaluate("hide(false)")
+    submit(busy, tmp_path, ["something new"], name="came later")
+    tabs[0].get_by_role("link", name="came later").wait_for()
+    assert tabs[1].get_by_role("link", name="came later").count() == 0
+    tabs[0].evaluate("hide(true)")
+    tabs[1].evaluate("hide(false)")
+    tabs[1].get_by_role("link", name="came later").wait_for()
+    context.close()
+
+
 def test_every_page_of_figures_follows_the_ledger_and_keeps_the_focus(
     serving: Serving, browser: Browser, tmp_path: Path
 ) -> None:
