@@ -93,16 +93,16 @@ class Database:
         self.check_files()
         with sqlite_errors.translated(self.path), anyio.CancelScope(shield=True):
             async with self._transaction() as connection:
-                self._writes += 1  # under the lock: one that waits for it has not written yet
+                self._writes += 1  # after taking the lock: one that waits for it has not written
                 yield connection
         for path in self._beside:  # created by the first transaction
             self.watch.learn(path)
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[AsyncConnection]:
-        """Runs one transaction on the writing connection.
+        """Opens a transaction on the writing connection, and that connection if there is none.
 
-        The connection stays open: checking it out of a pool takes longer than many turns.
+        The connection stays open, since checking it out of a pool costs more than a transaction.
         """
         async with self._lock:
             if self._writing is None:

@@ -88,7 +88,8 @@ class ChatHandler:
             messages, packed = asked[0].messages, 0
         else:
             messages, packed = self._packed(asked), len(asked)
-        form = self._response_format(endpoint.response_formats(model, now), packed=packed)
+        supported = endpoint.response_formats(model, now)
+        form = self._response_format(supported, packed=packed)
         more_room = not packed and asked[0].broke_off
         parameters = self._parameters(more_room=more_room, wrapped=not packed and form is not None)
         timeout_s = self._jobfile.limits.timeout_s
