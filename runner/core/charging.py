@@ -118,6 +118,8 @@ def settle_window(window: Window, outcome: Outcome, now: int, held: int = 1) -> 
             verdict = maybe_spent(verdict, window)
     else:
         verdict = _unmask(verdict, window, count, probe=probe)
+    parks = doubtful or outcome.parks
+    window = replace(window, refused=_refused(window, verdict, probe=probe, parks=parks))
     until = quota.header_reset(window, count, now)
     late = isinstance(window.period, Calendar) and until is None
     if late and reset_is_late(window, verdict, count, probe=probe, now=now):
@@ -137,7 +139,7 @@ def settle_window(window: Window, outcome: Outcome, now: int, held: int = 1) -> 
     if verdict.kind is Kind.SPENT and concerns(verdict, window):
         settled = _learn_spent(settled, verdict, now)
     shown = maybe_spent(verdict, window) if doubtful else verdict
-    gate = _gate_after(settled, shown, now, probe=probe, parks=doubtful or outcome.parks)
+    gate = _gate_after(settled, shown, now, probe=probe, parks=parks)
     if doubtful and verdict.kind in ANSWERED:
         gate = replace(gate, refusals=0)  # none of it was a refusal
     if retried and gate.reason is ParkReason.SPENT:
@@ -146,6 +148,22 @@ def settle_window(window: Window, outcome: Outcome, now: int, held: int = 1) -> 
         why = verdict.why or "nothing is left, as the provider tells"
         gate = gates.park(gate, until, ParkReason.SPENT, why, probe=probe)
     return replace(settled, gate=gate)
+
+
+def _refused(window: Window, verdict: Verdict, *, probe: bool, parks: bool) -> int:
+    """Returns how often a day was refused, with this outcome.
+
+    Of calls in flight together only the first refusal counts. An answer to the probe after a
+    doubtful refusal shows that it was none of the allowance.
+    """
+    gate = window.gate
+    if verdict.kind in ANSWERED:
+        doubted = gate.reason is ParkReason.AMBIGUOUS and gate.refusals > 0
+        disproved = probe and doubted and not window.is_retried
+        return max(0, window.refused - disproved)
+    spent = verdict.kind is Kind.SPENT or (verdict.ambiguous and parks)
+    first = spent and concerns(verdict, window) and (probe or not gate.needs_probe)
+    return window.refused + (first and isinstance(window.period, Calendar))
 
 
 def _charged(window: Window, verdict: Verdict, tokens: int | None, held: int) -> int:
@@ -195,6 +213,8 @@ def _await_reset(window: Window, verdict: Verdict, now: int, held: int, *, probe
     why = verdict.why or "the provider has not reset its count yet"
     found = gates.before_burst(window.gate, probe=probe)
     until = gates.reprobe_at(found, window.starts_at, window.resets_at, now)
+    if not (window.may_be_refused or window.refused == gates.MOST_TRIES):
+        until = window.resets_at
     unanswered = replace(window.gate, answered=False)
     gate = gates.park(unanswered, until, ParkReason.SPENT, why, probe=probe)
     return replace(
@@ -254,6 +274,8 @@ def _asked_again_at(window: Window) -> int:
 def _renewed_at(window: Window, verdict: Verdict, now: int) -> int:
     """When a spent window may be tried again."""
     match window.period:
+        case Calendar() if not window.may_be_refused:
+            return window.resets_at
         case Calendar() if window.limit_source is Source.REFUSAL:
             return gates.retry_at(window.resets_at, now)
         case Calendar():

@@ -22,7 +22,8 @@ PROBE_WAITS_MS = tuple(n * MINUTE_MS for n in (1, 2, 5, 10, 20, 30, 60, 120, 240
 LATE_WAITS_MS = tuple(n * MINUTE_MS for n in (10, 81))
 # A refusal later than this after the reset has another cause: somebody else spent the allowance.
 LATE_RESET_MS = 2 * HOUR_MS
-# The number of probes of a fresh window that somebody else seems to have spent.
+# A day that was refused so often gets no further probe that may be refused, whatever it is for: a
+# late reset, an allowance that somebody else seems to have spent, a limit that may be raised.
 MOST_TRIES = 3
 
 # "We have to rate limit you" clears in seconds to 15 minutes (seen in public issues).

@@ -104,6 +104,8 @@ def roll_over(window: Window, quota: Quota, now: int, reset_jitter_ms: int) -> W
     gate = gates.after_reset(fresh.starts_at + reset_jitter_ms, window.gate, now)
     if fresh.period_key == window.period_key and window.gate.reason is ParkReason.SPENT:
         gate = replace(gate, reason=ParkReason.SPENT, refusals=window.gate.refusals)
+    if fresh.period_key == window.period_key:
+        fresh = replace(fresh, refused=window.refused)
     previous_spent = window.spent if window.resets_at == fresh.starts_at else 0
     inherited = _inherit_limit(replace(fresh, gate=gate, previous_spent=previous_spent), window)
     return _with_rule(inherited, quota)

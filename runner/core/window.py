@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from runner.core import rolling
 from runner.core.calendar import Day, day_at, month_at
-from runner.core.gate import HOUR_MS, Gate
+from runner.core.gate import HOUR_MS, LONGEST_DAY_MS, MOST_TRIES, Gate
 from runner.core.period import Calendar, Grant, Period, Refill, Rolling
 from runner.core.verdict import Scope
 
@@ -95,6 +95,8 @@ class Window:
         previous_spent: The amount spent in the previous calendar period: a count that continues
             from it shows that the reset is late.
         last_start_at: When its latest call was admitted, by any runner.
+        refused: For a calendar period: how often it was refused, a burst counted once, without the
+            refusals that the answer to a probe has disproved.
     """
 
     account: str
@@ -115,6 +117,7 @@ class Window:
     by_clients: int = 0
     previous_spent: int = 0
     last_start_at: int | None = None
+    refused: int = 0
     counted_at: int = 0
     recent: rolling.Recent = ()
     expiries: rolling.Recent = ()
@@ -158,13 +161,18 @@ class Window:
         return max(self.limit_tried_at, (told_at + self.resets_at) // 2)
 
     @property
+    def may_be_refused(self) -> bool:
+        """Whether a probe may be made that is likely to be refused: few were in this day."""
+        return self.refused < MOST_TRIES or self.resets_at - self.starts_at > LONGEST_DAY_MS
+
+    @property
     def may_be_tried(self) -> bool:
         """Whether its limit was learned from a refusal, and may be tried.
 
         A window with a reserve is not tried, as it is unknown how much of the reserve is left.
         """
         learned = self.limit_source is Source.REFUSAL and isinstance(self.period, Calendar)
-        return learned and self.reserve == 0
+        return learned and self.reserve == 0 and self.may_be_refused
 
     @property
     def scope(self) -> Scope:

@@ -259,6 +259,9 @@ windows = Table(
     Column("reserved", Int64, nullable=False),
     Column("previous_spent", Int64, nullable=False),
     Column("by_clients", Int64, nullable=False, server_default="0"),  # spent or reserved
+    Column(
+        "refused", Int64, nullable=False, server_default="0"
+    ),  # bursts of refusals in its period
     Column("last_start_at_ms", Int64),  # when its latest call was let in
     Column("counted_at_ms", Int64, nullable=False),  # when `spent` was true
     # [[moment, amount], …]: what was spent when; of a balance, what expires when

@@ -23,6 +23,7 @@ from runner.core.gate import (
     GONE_WAITS_MS,
     LATE_WAITS_MS,
     MINUTE_MS,
+    MOST_TRIES,
     OFFLINE_WAITS_MS,
     THROTTLE_WAITS_MS,
     Gate,
@@ -362,6 +363,42 @@ def test_a_kept_call_that_is_refused_without_a_count_is_made_once_more() -> None
     assert believed.gate.parked_until == believed.resets_at
     counted = after(again, SPENT, Count(80, 0), now=TRIED_AT)
     assert (counted.remaining, counted.gate.parked_until) == (0, counted.resets_at)
+
+
+# one budget of refusals a day
+
+
+def refused_before(number: int, **changes: Any) -> Window:
+    return replace(learned(4, **changes), refused=number)
+
+
+def test_a_limit_is_not_tried_on_a_day_that_was_refused_three_times() -> None:
+    """Whatever for: a late reset may have cost them."""
+    assert roll_over(refused_before(MOST_TRIES - 1), DAY_OF_TEN, TRIED_AT, 0).is_retried
+    assert not roll_over(refused_before(MOST_TRIES), DAY_OF_TEN, TRIED_AT, 0).is_retried
+
+
+def test_a_day_that_was_refused_often_is_not_tried_again_when_it_is_refused_once_more() -> None:
+    spent = replace(window(8), refused=MOST_TRIES - 1)
+    assert after(replace(spent, refused=0), SPENT).gate.parked_until == LATER
+    assert after(spent, SPENT).gate.parked_until == spent.resets_at
+    fresh = replace(window(gate=PROBING), refused=MOST_TRIES)
+    assert after(fresh, SPENT, now=MIDNIGHT).gate.parked_until == fresh.resets_at
+
+
+def test_of_a_burst_one_refusal_counts_and_an_answer_disproves_a_doubtful_one() -> None:
+    both = replace(window(40, limit=100), reserved=2)
+    doubted = after(after(both, SPENT, now=NOON), SPENT, now=NOON)
+    assert (doubted.gate.reason, doubted.refused) == (ParkReason.AMBIGUOUS, 1)
+    later = NOON + MINUTE_MS
+    assert after(probed_again(doubted, later), DONE, now=later).refused == 0
+    assert after(probed_again(doubted, later), SPENT, now=later).refused == 2
+
+
+def test_the_same_day_renewed_keeps_its_refusals_and_the_next_day_has_none() -> None:
+    early = replace(window(8), resets_at=NOON, refused=2, reserved=0)
+    assert roll_over(early, DAY_OF_TEN, NOON, 0).refused == 2
+    assert roll_over(early, DAY_OF_TEN, MIDNIGHT + DAY, 0).refused == 0
 
 
 def test_late_in_the_day_a_refused_day_is_given_up() -> None:

@@ -524,3 +524,43 @@ def test_a_fault_costs_at_most_itself(
         assert provider.refused[day] <= 4 + provider.charged_faults[day] + in_flight
         assert limit - provider.used[day] <= provider.free_faults[day] + before + in_flight
         before += provider.free_faults[day]
+
+
+# ---- one budget of refusals a day, for whatever reasons
+
+
+@dataclass
+class Lying(Provider):
+    """Refuses one call a day although something is left, at a moment of its own."""
+
+    moments: list[int] = field(default_factory=list)
+    today: str = ""
+
+    def answer(self, model: str, now: int) -> Outcome:
+        self.today = day_at(now, ZONE).name
+        if self.moments and now >= self.moments[0]:
+            del self.moments[0]
+            return self.refuse(model, self.today, self.message)
+        return super().answer(model, now)
+
+    def refuse(self, model: str, day: str, message: str) -> Outcome:
+        """Counts it by our day, which the budget is of."""
+        self.refused[self.today] += 1
+        return self.tell(Reply(429, message=message), model, day)
+
+
+@few
+@given(seeds, paces, st.integers(0, 20 * 60), st.lists(st.integers(0, DAY), max_size=1))
+def test_a_day_is_refused_four_times_at_most_whatever_its_reset_and_one_false_refusal_cost(
+    seed: int, pace: Pace, late: int, false: list[int]
+) -> None:
+    """Nothing tells what is left, and the limit is what refusals have taught."""
+    moments = sorted(MIDNIGHT + n * DAY + at for n in range(6) for at in false)
+    provider = Lying(60, headers=False, late_ms=late * MINUTE_MS, moments=moments)
+    runner = simulate(provider, 60, seed, pace=pace, days=6, concurrency=1)
+    told = dict(provider.refused)
+    assert all(count <= 4 for count in provider.refused.values()), told
+    if late <= 90:
+        used = [provider.used[day] for day in whole_days(6)[1:-1]]
+        assert min(used) >= 50, (used, told)
+    assert runner.now >= runner.end

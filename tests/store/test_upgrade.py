@@ -187,7 +187,7 @@ def as_upgraded(release: str, before: Records) -> Records:
     for job in after["jobs"]:
         job |= {"crashes": 0, "state": WORDS.get(job["state"], job["state"])}
     for window in after["windows"]:
-        window["by_clients"] = 0
+        window |= {"by_clients": 0, "refused": 0}
         window["park_reason"] = WORDS.get(window["park_reason"], window["park_reason"])
     for task in after["image_tasks"]:
         task["runner_id"] = None

@@ -1,4 +1,4 @@
-"""Types of ``response_format`` that models have refused are remembered."""
+"""What was refused is remembered: types of ``response_format``, and a day's allowance how often."""
 
 from __future__ import annotations
 
@@ -18,3 +18,5 @@ def upgrade() -> None:
         sa.Column("refused_at_ms", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("account", "model", "type", name=op.f("refused_formats_pkey")),
     )
+    refused = sa.Column("refused", sa.Integer(), server_default="0", nullable=False)
+    op.add_column("windows", refused)
