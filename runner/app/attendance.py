@@ -152,6 +152,6 @@ class Attendance:
 
 
 def _options(settings: Settings) -> tuple[invocation.Option, ...]:
-    """With what a command finds this database and this configuration, wherever it is typed."""
+    """Return the options with which a command finds this database from any working directory."""
     places = (("db", settings.db), ("config", settings.config))
     return tuple((f"--{key}", at) for key, at in places if settings.origins[key] != DEFAULT)

@@ -26,6 +26,7 @@ from runner.app.submission import Checked
 from runner.clock import Clock
 from runner.core.states import ApiBatchState, BatchState
 from runner.errors import InputError, NotFoundError, RunnerError
+from runner.language import in_english
 from runner.store import api_batches, batch_updates, batches
 from runner.store.api_batches import ApiBatch
 from runner.store.api_files import Paging
@@ -177,7 +178,7 @@ class BatchApi:
     # ---- what is done for them
 
     async def work(self) -> None:
-        """Bring every batch on, until cancelled."""
+        """Bring every batch on, until cancelled; programs read what is wrong with one."""
         self._files.remove_parts(24 * 3_600)
         delete_at = float("-inf")
         while True:
@@ -185,8 +186,9 @@ class BatchApi:
             try:
                 async with self._database.read() as connection:
                     found = await api_batches.still_open(connection)
-                for one in found:
-                    await self._advance_safely(one)
+                with in_english():
+                    for one in found:
+                        await self._advance_safely(one)
                 if anyio.current_time() >= delete_at:
                     delete_at = anyio.current_time() + DELETE_EVERY_S
                     await self._files.delete_expired()

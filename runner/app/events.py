@@ -78,7 +78,9 @@ class EventFinder:
             if reason.cause is ParkReason.REFUSED and reason.window is not None:
                 yield refused(reason.window.account, reason.why, progress.at)
         yield from self._unreachable(progress)
-        yield from (self._paused(one, progress.at) for one in progress.paused if one.pause_reason)
+        yield from (
+            self._paused(batch, progress.at) for batch in progress.paused if batch.pause_reason
+        )
 
     def failing(self, progress: Progress) -> dict[Batch, str]:
         """Return the batches with too many failed rows in this run, each with its pause reason."""
@@ -95,7 +97,7 @@ class EventFinder:
         return found
 
     def _unreachable(self, progress: Progress) -> Iterator[Event]:
-        offline = [one for one in progress.waiting if one.cause is ParkReason.OFFLINE]
+        offline = [reason for reason in progress.waiting if reason.cause is ParkReason.OFFLINE]
         if not offline:
             if progress.in_flight or not progress.waiting:
                 self._offline_since = None
@@ -127,15 +129,15 @@ class EventFinder:
     def _paused(self, batch: Batch, at: int) -> Event:
         number = batch.part_of or batch.id
         key = f"failing {number} {batch.pause_reason}"
-        told = _("{name} (batch {id}) is paused: {reason}").format(
+        text = _("{name} (batch {id}) is paused: {reason}").format(
             name=batch.name, id=number, reason=reasons.told(batch.pause_reason)
         )
         if batch.counts.failed:
             failures = invocation.spelt(self.options, "failures", number)
-            told += _("; see why with: {command}").format(command=failures)
+            text += _("; see why with: {command}").format(command=failures)
         resume = invocation.spelt(self.options, "resume", number)
-        told += _("; it goes on with: {command}").format(command=resume)
-        return Event("failing", key, told, at, {"batch": number})
+        text += _("; it goes on with: {command}").format(command=resume)
+        return Event("failing", key, text, at, {"batch": number})
 
 
 def refused(account: str, why: str, at: int) -> Event:

@@ -8,7 +8,7 @@ from runner.app.report_page import Extras
 from runner.app.reporting import By, Wanted, make_report
 from runner.app.responses import Status
 from runner.app.rows import Reading
-from runner.core.rejections import pattern_of
+from runner.core.message_pattern import pattern_of
 from runner.language import _
 from runner.store import batches, ledger, stories
 from runner.store.batches import Batch

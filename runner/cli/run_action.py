@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from runner import invocation
 from runner.app.reuse_policy import DEFAULT_REUSE, ReusePolicy
-from runner.cli import as_json
 from runner.cli.arguments import DatasetArguments, JobArguments
 from runner.cli.exit_codes import code_of
 from runner.cli.output_target import OutputTarget
@@ -173,6 +172,8 @@ def _print(session: Session, request: RunRequest, report: RunReport) -> None:
     resume = session.command(*request.to_argv())
     own = ran.outputs[0] if target.path and ran.outputs else None
     if session.json:
+        from runner.cli import as_json  # noqa: PLC0415 - not for people
+
         value = as_json.ran(ran, report.windows)
         value["output"] = target.as_json(own.rows if own else None)
         value["resume"] = resume if ran.left else None

@@ -26,7 +26,7 @@ from runner.settings.provider import (
     GrantSettings,
     ProviderTable,
     QuotaSettings,
-    laid_over,
+    merge_tables,
 )
 from runner.tomlfile import did_you_mean, listed
 
@@ -160,7 +160,7 @@ def preset(
         remedy = _("{near} the providers are {known}").format(near=near, known=listed(known))
         raise ConfigError(_('unknown provider "{name}"').format(name=name), remedy=remedy)
     base = installed[name] if name in installed and is_newer(installed[name], name) else None
-    table = laid_over(base or _shipped(name), overrides.get(name, ProviderTable()))
+    table = merge_tables(base or _shipped(name), overrides.get(name, ProviderTable()))
     return build(name, table)
 
 

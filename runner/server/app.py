@@ -10,6 +10,7 @@ from runner.app.clients import Client
 from runner.app.gateway import Gateway
 from runner.app.refusals import SERVER, Refusal
 from runner.errors import NotFoundError, RunnerError
+from runner.language import in_english
 from runner.server import openapi
 from runner.server.access import Access
 from runner.server.batch_routes import BatchRoutes
@@ -51,6 +52,13 @@ class ServerApp:
         """Handle one request."""
         if scope["type"] != "http":
             return
+        if is_of_dashboard(scope["path"]):
+            await self._answer_any(scope, receive, send)
+            return
+        with in_english():
+            await self._answer_any(scope, receive, send)
+
+    async def _answer_any(self, scope: Scope, receive: Receive, send: Send) -> None:
         cors = self._access.cors(scope)
         try:
             self._access.check_host(scope)

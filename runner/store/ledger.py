@@ -1,4 +1,4 @@
-"""The ledger in cells: what the calls of an account and a day came to, told apart as is wanted.
+"""The ledger in cells: sums over calls, grouped by day, account and any further fields.
 
 Every report adds these up, so that all of them agree. Functions take a connection inside the
 caller's short read.
@@ -22,12 +22,12 @@ from runner.store.tables import call_totals, calls
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """Which calls are meant.
+    """A filter of calls.
 
     Attributes:
-        batch_ids: Only those of these batches; None: all.
-        since: The first day, YYYY-MM-DD; empty: the first there is.
-        until: The last day, likewise.
+        batch_ids: The ids of the batches; None for all calls.
+        since: The first day, YYYY-MM-DD; empty for no limit.
+        until: The last day, YYYY-MM-DD; empty for no limit.
     """
 
     batch_ids: Sequence[int] | None = None
@@ -35,7 +35,7 @@ class Chosen:
     until: str = ""
 
     def includes(self, day: str) -> bool:
-        """Whether a day, YYYY-MM-DD, is meant."""
+        """Whether a day, YYYY-MM-DD, is in the range."""
         return (not self.since or day >= self.since) and (not self.until or day <= self.until)
 
 
@@ -44,11 +44,11 @@ ALL = Chosen()
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """What calls came to.
+    """Sums over the calls of the ledger.
 
     Attributes:
-        cells: Each with what is alike about its calls; in order.
-        hours: By day, how many calls were made in each hour of it.
+        cells: The cells by key, in order.
+        hours: By day, the number of calls in each of its hours.
     """
 
     cells: Mapping[CellKey, Figures]
@@ -58,7 +58,7 @@ class Sums:
 async def read(
     connection: AsyncConnection, apart: Collection[str] = (), chosen: Chosen = ALL
 ) -> Sums:
-    """Add the ledger up by day and account, and by the fields of `CellKey` that are `apart`."""
+    """Adds the ledger up by day and account, and by the fields of `CellKey` in `apart`."""
     basis = await totals.read_basis(connection)
     valid = await totals.valid_blocks(connection, basis)
     which = await _of_totals(connection, valid, chosen)
@@ -74,7 +74,7 @@ async def read(
         if chosen.includes(key.day):
             cells[_only(key, keys)] += figures
             hours[key.day][key.hour] += figures.calls
-    ordered = sorted(cells, key=lambda one: [getattr(one, name) or "" for name in ALWAYS_APART])
+    ordered = sorted(cells, key=lambda key: [getattr(key, name) or "" for name in ALWAYS_APART])
     return Sums(
         {key: cells[key] for key in ordered},
         {day: tuple(counts) for day, counts in sorted(hours.items())},
@@ -82,7 +82,7 @@ async def read(
 
 
 async def last_made(connection: AsyncConnection) -> int | None:
-    """When the newest call was made (ms since the epoch); None: there is none."""
+    """Returns when the newest call was made (ms since the epoch); None if there is none."""
     query = select(calls.c.reserved_at_ms).order_by(calls.c.id.desc()).limit(1)
     return (await connection.execute(query)).scalar()
 
@@ -90,7 +90,7 @@ async def last_made(connection: AsyncConnection) -> int | None:
 async def _of_totals(
     connection: AsyncConnection, valid: Sequence[int], chosen: Chosen
 ) -> list[ColumnElement[bool]]:
-    """Which of the stored sums count: those of valid blocks that are meant."""
+    """Returns the conditions for the stored sums to use: those of valid blocks that are chosen."""
     which: list[ColumnElement[bool]] = []
     stored = await connection.scalars(select(call_totals.c.block).distinct())
     if invalid := set(stored) - set(valid):
@@ -105,7 +105,7 @@ async def _of_totals(
 
 
 def _only(key: CellKey, keys: Collection[str]) -> CellKey:
-    """A key without what is not told apart."""
+    """Returns a key with only the fields `keys`; the others have their defaults."""
     bare = CellKey(key.day, key.period_key, key.account)
     return replace(bare, **{name: getattr(key, name) for name in keys})
 

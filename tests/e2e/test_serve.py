@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -29,17 +31,26 @@ pace = "asap"
 """
 
 
-def serve(folder: Path, address: str) -> tuple[subprocess.Popen[Any], str]:
-    """The server in `folder`, and where it listens."""
+def serve(
+    folder: Path, address: str, language: str | None = None
+) -> tuple[subprocess.Popen[Any], str]:
+    """The server in `folder`, for people of a language or for programs; and where it listens."""
     (folder / "midnight.toml").write_text(CONFIG)
     environ = os.environ | {
         "MIDNIGHT_BASE_URL": f"{address}/v1",
         "MODELSCOPE_API_KEY": "sim-token",
         "NO_PROXY": "127.0.0.1",
         "PYTHONPATH": str(ROOT),
+        "MIDNIGHT_LANG": language or "en",
     }
-    command = [*MIDNIGHT, "--db", "queue.db", "--json", "serve", "--port", "0"]
-    process = popen(command, env=environ, cwd=folder, stdout=subprocess.PIPE)
+    command = [*MIDNIGHT, "--db", "queue.db", "serve", "--port", "0"]
+    if language is not None:
+        process = popen(command, env=environ, cwd=folder, stderr=subprocess.PIPE)
+        assert process.stderr is not None
+        found = re.search(r"http://[\d.:]+", process.stderr.readline().decode())
+        assert found is not None
+        return process, found[0]
+    process = popen([*command, "--json"], env=environ, cwd=folder, stdout=subprocess.PIPE)
     assert process.stdout is not None
     return process, json.loads(process.stdout.readline())["listening"]
 
@@ -128,3 +139,41 @@ def test_a_call_of_a_client_counts_as_spent_when_its_server_is_killed(tmp_path: 
         assert {one for (one,) in spent} == {1}
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=30)
+
+
+def test_programs_are_told_in_english_whatever_the_dashboard_speaks(tmp_path: Path) -> None:
+    """Of a file that is no dataset, one that cannot be written, and a day that is spent."""
+    body = {"model": MODEL, "messages": messages(1)}
+    odd = {"custom_id": "r", "method": "POST", "url": CHAT, "body": body}
+    line = json.dumps(odd | {f"key {n}": n for n in range(10_001)})
+    told = []
+    with simulating("--calls-per-day", "1") as address:
+        process, url = serve(tmp_path, address, "zh_TW")
+        with client_of(url) as client:
+            file = client.files.create(file=("in.jsonl", line.encode()), purpose="batch")
+            made = client.batches.create(
+                input_file_id=file.id, endpoint=CHAT, completion_window="24h"
+            )
+            until = time.monotonic() + 30
+            while (found := client.batches.retrieve(made.id)).status != "failed":
+                assert time.monotonic() < until
+                time.sleep(0.05)
+            assert found.errors is not None
+            assert found.errors.data is not None
+            told += [one.message or "" for one in found.errors.data]
+            folder = tmp_path / "queue.db-files"
+            folder.rename(tmp_path / "elsewhere")
+            folder.write_text("in the way")
+            with pytest.raises(openai.APIStatusError) as unwritten:
+                client.files.create(file=("in.jsonl", line.encode()), purpose="batch")
+            client.chat.completions.create(model=MODEL, messages=messages(1))
+            with pytest.raises(openai.RateLimitError) as spent:
+                client.chat.completions.create(model=MODEL, messages=messages(2))
+            told += [unwritten.value.message, spent.value.message]
+            told += [repr(one) for one in client.models.list().data]
+        page = urllib.request.urlopen(url).read().decode()  # noqa: S310 - our own server
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=30)
+    assert [text for text in told if not text.isascii()] == []
+    assert "different keys" in told[0]
+    assert "今天" in page
