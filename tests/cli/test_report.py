@@ -143,3 +143,9 @@ def test_a_page_of_some_days_has_their_reasons_also_where_the_allowance_is_a_mon
     for since, told in ((day["day"], True), ("2999-01-01", False)):
         midnight("report", "--since", since, "--html", "report.html")
         assert ("Why calls came to nothing" in Path("report.html").read_text()) == told
+
+
+def test_the_hour_with_the_most_calls_is_the_darkest(spent: Any) -> None:
+    hours = spent("report", "--by", "hour").out.splitlines()[-1]
+    assert "█" in hours
+    assert hours.count("·") >= 22

@@ -92,4 +92,4 @@ def hours(report: Report) -> list[RenderableType]:
 def _shade(number: int, most: int) -> str:
     if not number:
         return SHADES[0]
-    return SHADES[1 + (len(SHADES) - 2) * (number - 1) // most]
+    return SHADES[1 + (len(SHADES) - 1) * (number - 1) // most]
