@@ -87,11 +87,12 @@ def require_endpoint(settings: Settings, url: str) -> None:
             )
 
 
-def rules_for(settings: Settings, pace: Pace | None = None) -> Rules:
+def rules_for(settings: Settings, pace: Pace | None = None, *, waits: bool = False) -> Rules:
     """How the user wants a run to spend; `pace` goes before the configured one."""
     run = settings.run
     zone = ZoneInfo(run.zone) if run.zone else LocalZone()
-    return Rules(pace or run.pace, read_hours(run.hours, zone) if run.hours else None)
+    hours = read_hours(run.hours, zone) if run.hours else None
+    return Rules(pace or run.pace, hours, waits)
 
 
 def needs_token(provider: str) -> bool:

@@ -177,7 +177,7 @@ class Application(LedgerReports):
         unserved = self._unserved(in_play)
         options = RunOptions(
             only=chosen,
-            rules=accounts.rules_for(self.settings, pace),
+            rules=accounts.rules_for(self.settings, pace, waits=bool(wait)),
             wait=bool(wait),
             hold=bool(wait) and signals,
             forever=wait == "forever",
@@ -209,7 +209,7 @@ class Application(LedgerReports):
         return Ran(ending, tuple(worked_on), waiting, unserved, tuple(written))
 
     async def watched(self) -> list[Progress]:
-        """How the runs of all processes stand, as far as they tell."""
+        """Return the progress that the runs of all processes publish."""
         return await self._status.watched(self._clock.now())
 
     async def notify_test(self) -> list[Sent]:

@@ -17,6 +17,7 @@ from runner import invocation
 from runner.app import publishing
 from runner.app.catalogue import Catalogue
 from runner.app.events import EventFinder
+from runner.app.notified import Memory
 from runner.app.notifying import Notifier
 from runner.app.outputs import OutputKeeper, Written, with_output
 from runner.app.publishing import Publisher
@@ -86,10 +87,11 @@ class Attendance:
             EventFinder(
                 int(self._settings.run.max_failed.removesuffix("%")) / 100,
                 _options(self._settings),
+                options.wait,
             ),
             self._settings.notify,
             self._environ,
-            publishing.folder(self._database) / "told.json",
+            Memory(publishing.folder(self._database) / "told"),
             lambda batch, reason: self._catalogue.set_state(batch, BatchState.PAUSED, reason),
             self._catalogue.batches,
             self._quota,
@@ -150,6 +152,6 @@ class Attendance:
 
 
 def _options(settings: Settings) -> tuple[invocation.Option, ...]:
-    """With what a command finds this database and this configuration, wherever it is typed."""
+    """Return the options with which a command finds this database from any working directory."""
     places = (("db", settings.db), ("config", settings.config))
     return tuple((f"--{key}", at) for key, at in places if settings.origins[key] != DEFAULT)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from runner.app.profile import Profile
     from runner.app.pruning import Pruned
     from runner.app.quality import Quality
+    from runner.app.review_rows import ReviewCounts
     from runner.app.reviewing import Reviewing
     from runner.app.rows import Reading, RowResult
     from runner.app.story import RowStory
@@ -180,6 +181,12 @@ class Catalogue:
         from runner.app.story import story  # noqa: PLC0415 - only to show a row
 
         return await story(self._database.read, await self.family(batch), number)
+
+    async def review_counts(self, batch: Batch) -> ReviewCounts:
+        """Return how many rows of `batch` need a review, and how many failures have one."""
+        from runner.app.review_rows import review_counts  # noqa: PLC0415 - only at the end of a run
+
+        return await review_counts(self._database.read, await self.family(batch))
 
     async def reviewing(self, batch: Batch, reviewer: str, *, reopens: bool = False) -> Reviewing:
         """Return a review of the rows of `batch` by `reviewer`.

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from runner.app import accounts, presets
 from runner.app.data_use import sentence
 from runner.clock import Clock, SystemClock
+from runner.core import answer_formats
 from runner.core.renewal import CLOCK_TOLERANCE_MS
 from runner.core.window import CREDIT
 from runner.errors import RunnerError
@@ -21,7 +22,9 @@ from runner.providers.endpoint import Endpoint
 from runner.providers.headers import read_date
 from runner.providers.transport import Response
 from runner.settings import Settings
+from runner.store import refused_formats
 from runner.store.opening import open_database
+from runner.store.refused_formats import RefusedFormat
 from runner.tomlfile import did_you_mean
 
 TIMEOUT_S = 20.0
@@ -52,7 +55,7 @@ async def examine(
     checks += [_sqlite(), await _database(settings), _disk(settings)]
     for name in settings.used:
         checks += await _account(settings, name, environ, clock or SystemClock())
-    return checks
+    return checks + await _refused_formats(settings)
 
 
 def idle_providers(settings: Settings) -> list[Check]:
@@ -141,6 +144,31 @@ async def _database(settings: Settings) -> Check:
             return Check(_("database"), True, str(settings.db))
     except RunnerError as error:
         return Check(_("database"), False, f"{settings.db}: {error.what}", error.remedy)
+
+
+async def _refused_formats(settings: Settings) -> list[Check]:
+    """The types of ``response_format`` that models have refused, and when each is tried again."""
+    if not settings.db.is_file():
+        return []
+    try:
+        async with open_database(settings.db) as database, database.read() as connection:
+            found = await refused_formats.read(connection, settings.used)
+    except RunnerError:
+        return []  # the check of the database tells
+    return [_refused_format(settings, one) for one in found]
+
+
+def _refused_format(settings: Settings, refused: RefusedFormat) -> Check:
+    about = presets.known_preset(settings.accounts[refused.account].provider, settings).preset
+    told = _("refuses {name} since {when}, asked for in words; tried again from {again} on")
+    again = answer_formats.retried_at(refused.at, about.as_of)
+    detail = told.format(name=refused.type, when=_day(refused.at), again=_day(again))
+    name = _("format of {model} on {account}").format(model=refused.model, account=refused.account)
+    return Check(name, True, detail)
+
+
+def _day(moment: int) -> str:
+    return f"{datetime.fromtimestamp(moment / 1000, UTC):%Y-%m-%d}"
 
 
 def _disk(settings: Settings) -> Check:

@@ -20,6 +20,7 @@ from runner.settings import EventKind
 from runner.store.batches import Batch
 
 UNREACHABLE_MS = 3_600_000
+DAY_MS = 86_400_000
 EXPIRING_MS = 3 * 3_600_000
 # The number of finished rows from which on the share of failures is judged.
 JUDGED_ROWS = 50
@@ -60,22 +61,26 @@ class EventFinder:
 
     Attributes:
         max_failed: The share of failures, from 0 to 1, above which a batch is paused.
+        waits: Whether the run waits for the reset when an allowance is spent.
         options: The options with which a command finds the database from anywhere.
     """
 
     max_failed: float
     options: tuple[invocation.Option, ...] = ()
+    waits: bool = True
     _offline_since: int | None = None
     _base: dict[int, tuple[int, int]] = field(default_factory=dict)
 
     def found(self, progress: Progress) -> Iterator[Event]:
         """Yield the events in the progress; an event is repeated while its condition lasts."""
         for reason in progress.waiting:
-            yield from _spent(reason, progress.at)
+            yield from self._spent(reason, progress.at)
             if reason.cause is ParkReason.REFUSED and reason.window is not None:
                 yield refused(reason.window.account, reason.why, progress.at)
         yield from self._unreachable(progress)
-        yield from (self._paused(one, progress.at) for one in progress.paused if one.pause_reason)
+        yield from (
+            self._paused(batch, progress.at) for batch in progress.paused if batch.pause_reason
+        )
 
     def failing(self, progress: Progress) -> dict[Batch, str]:
         """Return the batches with too many failed rows in this run, each with its pause reason."""
@@ -92,7 +97,7 @@ class EventFinder:
         return found
 
     def _unreachable(self, progress: Progress) -> Iterator[Event]:
-        offline = [one for one in progress.waiting if one.cause is ParkReason.OFFLINE]
+        offline = [reason for reason in progress.waiting if reason.cause is ParkReason.OFFLINE]
         if not offline:
             if progress.in_flight or not progress.waiting:
                 self._offline_since = None
@@ -102,33 +107,37 @@ class EventFinder:
             text = _("the provider cannot be reached for an hour ({why})").format(
                 why=offline[0].why
             )
-            yield Event("unreachable", f"unreachable {self._offline_since}", text, progress.at)
+            key = f"unreachable {self._offline_since // DAY_MS}"  # however many runners notice
+            yield Event("unreachable", key, text, progress.at)
+
+    def _spent(self, reason: Waiting, at: int) -> Iterator[Event]:
+        window = reason.window
+        if reason.cause is not ParkReason.SPENT or window is None or reason.until is None:
+            return
+        told = _("the allowance of {whose} is spent; the run goes on at {moment:%a %H:%M}")
+        if not self.waits:
+            told = _(
+                "the allowance of {whose} is spent until {moment:%a %H:%M}; the run ends, since "
+                "it was asked not to wait"
+            )
+        whose, moment_ = window.model or window.account, moment(reason.until)
+        key = f"spent {window.account} {window.model} {window.quota} {window.period_key}"
+        until = _spelt(reason.until)
+        facts = {"account": window.account, "model": window.model or None, "until": until}
+        yield Event("spent", key, told.format(whose=whose, moment=moment_), at, facts)
 
     def _paused(self, batch: Batch, at: int) -> Event:
-        number, key = batch.part_of or batch.id, f"failing {batch.id} {batch.pause_reason}"
-        told = _("{name} (batch {id}) is paused: {reason}").format(
+        number = batch.part_of or batch.id
+        key = f"failing {number} {batch.pause_reason}"
+        text = _("{name} (batch {id}) is paused: {reason}").format(
             name=batch.name, id=number, reason=reasons.told(batch.pause_reason)
         )
         if batch.counts.failed:
             failures = invocation.spelt(self.options, "failures", number)
-            told += _("; see why with: {command}").format(command=failures)
+            text += _("; see why with: {command}").format(command=failures)
         resume = invocation.spelt(self.options, "resume", number)
-        told += _("; it goes on with: {command}").format(command=resume)
-        return Event("failing", key, told, at, {"batch": number})
-
-
-def _spent(reason: Waiting, at: int) -> Iterator[Event]:
-    window = reason.window
-    if reason.cause is not ParkReason.SPENT or window is None or reason.until is None:
-        return
-    whose = window.model or window.account
-    text = _("the allowance of {whose} is spent; the run goes on at {moment:%a %H:%M}").format(
-        whose=whose, moment=moment(reason.until)
-    )
-    key = f"spent {window.account} {window.model} {window.quota} {window.period_key}"
-    until = _spelt(reason.until)
-    facts = {"account": window.account, "model": window.model or None, "until": until}
-    yield Event("spent", key, text, at, facts)
+        text += _("; it goes on with: {command}").format(command=resume)
+        return Event("failing", key, text, at, {"batch": number})
 
 
 def refused(account: str, why: str, at: int) -> Event:
@@ -137,7 +146,7 @@ def refused(account: str, why: str, at: int) -> Event:
     text = _("the provider refuses the account {account}{said}; mend it or its token").format(
         account=account, said=said
     )
-    return Event("refused", f"refused {account} {at // 86_400_000}", text, at, {"account": account})
+    return Event("refused", f"refused {account} {at // DAY_MS}", text, at, {"account": account})
 
 
 def done(batch: Batch, at: int) -> Event:

@@ -8,17 +8,14 @@ from pathlib import Path
 
 import orjson
 
-from runner.app.rows import (
+from runner.app.output_columns import (
     AGREEMENT_COLUMN,
     DETAIL_COLUMNS,
     REVIEW_COLUMN,
     REVIEW_DETAIL_COLUMNS,
     REVIEWER_COLUMN,
-    Reading,
-    RowReader,
-    RowResult,
-    results,
 )
+from runner.app.rows import Reading, RowReader, RowResult, results
 from runner.app.submission import OnProgress
 from runner.clock import moment
 from runner.files import RESULT_COLUMNS, CellValue, open_output

@@ -7,12 +7,12 @@ import subprocess
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import anyio
 import orjson
 
 from runner.app.events import Event, EventFinder, done, expiring, refused
+from runner.app.notified import Memory
 from runner.app.responses import QuotaLine
 from runner.engine.progress import Progress, Watcher
 from runner.errors import ConfigError, RunnerError, UnauthorisedError
@@ -25,7 +25,6 @@ log = logging.getLogger(__name__)
 
 COMMAND_S = 60.0
 LONGEST_S = 150.0
-REMEMBERED_MS = 30 * 86_400_000
 CREDITS_EVERY_S = 600.0
 
 
@@ -104,7 +103,7 @@ class Notifier:
         finder: Finds events.
         settings: The channels and the kinds of events to send.
         environ: Environment variables; the source of secrets.
-        memory: The file with the keys of sent events, kept for `REMEMBERED_MS`.
+        memory: The events that were sent already, by any runner.
         pause: Pauses a batch, given a reason.
         batches: Returns all batches.
         quota: Returns the windows, with the credits.
@@ -114,7 +113,7 @@ class Notifier:
     finder: EventFinder
     settings: NotifySettings
     environ: Mapping[str, str]
-    memory: Path
+    memory: Memory
     pause: Callable[[Batch, str], Awaitable[object]]
     batches: Callable[[], Awaitable[list[Batch]]]
     quota: Callable[[], Awaitable[list[QuotaLine]]]
@@ -123,13 +122,7 @@ class Notifier:
     _has_news: anyio.Event = field(default_factory=anyio.Event)
     _events: dict[str, Event] = field(default_factory=dict)
     _seen_batches: set[int] = field(default_factory=set)
-    _sent_at: dict[str, int] = field(default_factory=dict)
     _credits_read_at: float = float("-inf")
-
-    def __post_init__(self) -> None:
-        with suppress(OSError, ValueError):
-            sent_at = orjson.loads(self.memory.read_bytes())
-            self._sent_at = {str(key): int(at) for key, at in sent_at.items()}
 
     def __call__(self, progress: Progress) -> None:
         """Store the progress and its events, which `work` processes."""
@@ -193,20 +186,13 @@ class Notifier:
     async def _send_new(self) -> None:
         for key, event in list(self._events.items()):
             del self._events[key]
-            if not self.settings or event.kind not in self.settings.events or key in self._sent_at:
+            if not self.settings or event.kind not in self.settings.events:
                 continue
-            self._sent_at[key] = event.at
-            self._write(event.at)
+            if not self.memory.claim(key):
+                continue
             # Shielded, so that the end of a run does not interrupt a message that is being sent.
             with anyio.move_on_after(LONGEST_S, shield=True):
                 _log(event, await send(event, self.settings, self.environ))
-
-    def _write(self, now: int) -> None:
-        kept = {key: at for key, at in self._sent_at.items() if now - at < REMEMBERED_MS}
-        with suppress(OSError):  # then an event may be sent twice
-            part = self.memory.with_suffix(".part")
-            part.write_bytes(orjson.dumps(kept))
-            part.replace(self.memory)
 
 
 def _log(event: Event, outcomes: list[Sent]) -> None:

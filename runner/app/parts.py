@@ -12,11 +12,11 @@ from itertools import islice
 from pathlib import Path
 
 from runner import exact_json
-from runner.app.rows import CHECK
 from runner.core.packing import ALONE, Packing
 from runner.errors import JobFileError
 from runner.jobfile import JobFile, Prompt, RequestKeys
 from runner.language import _
+from runner.store.batches import CHECK
 from runner.store.enqueue import FINGERPRINT_BYTES
 
 # A rough estimate for English and Chinese alike: one token is four bytes of UTF-8.

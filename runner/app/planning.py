@@ -13,10 +13,10 @@ from runner.app.credits import Purchase
 from runner.app.distinct import DistinctKeys
 from runner.app.parts import BYTES_PER_TOKEN, Fingerprints, Part, request_keys
 from runner.app.queueing import CHUNK
-from runner.app.rows import CHECK
 from runner.app.submission import Checked, OnProgress, unseen_progress
 from runner.app.suggestions import Suggestion
 from runner.core.forecast import Forecast
+from runner.store.batches import CHECK
 from runner.threads import in_thread
 
 if TYPE_CHECKING:

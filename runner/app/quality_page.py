@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from html import escape
 
-from runner.app import charts
 from runner.app.quality import Quality
 from runner.core.agreement import Accuracy, Agreement
 from runner.language import _
@@ -16,8 +15,6 @@ WIDEST = 12
 
 def sections(found: Quality) -> Iterator[tuple[str, str]]:
     """Yield the title and the HTML of each section; what cannot be compared has none."""
-    if found.labels:
-        yield _("Answers"), charts.bars(found.labels, _("Answers"), "answered")
     compared = found.agreement
     if compared is not None and compared.pairs:
         yield _("Agreement of the votes"), _pairs(compared)

@@ -8,7 +8,7 @@ from runner.app.report_page import Extras
 from runner.app.reporting import By, Wanted, make_report
 from runner.app.responses import Status
 from runner.app.rows import Reading
-from runner.core.rejections import pattern_of
+from runner.core.message_pattern import pattern_of
 from runner.language import _
 from runner.store import batches, ledger, stories
 from runner.store.batches import Batch
@@ -26,11 +26,7 @@ async def extras(reading: Reading, wanted: Wanted, status: Status) -> Extras:
         every = await batches.list_batches(connection)
         own = [b for b in every if wanted.batch is None or wanted.batch.id in (b.id, b.part_of)]
         ids = None if wanted.batch is None else [batch.id for batch in own]
-        lost = [
-            (error, number)
-            for day, error, number in await ledger.reasons(connection, ids)
-            if wanted.chosen(ids).includes(day)
-        ]
+        lost = await ledger.reasons(connection, wanted.chosen(ids))
         answers = []
         for batch in _labelled(own if wanted.batch is None else []):
             found = await stories.common_answers(

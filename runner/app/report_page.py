@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from html import escape
 
-from runner.app import charts, quality_page
+from runner.app import charts, quality_page, report_words
 from runner.app.charts import Stack
 from runner.app.quality import Quality
 from runner.app.report_words import LABELS, OUTCOMES
@@ -27,11 +28,13 @@ p, .dim { color: var(--dim); margin: 0 0 8px; }
 .legend span { margin-right: 14px; white-space: nowrap; }
 .legend i { display: inline-block; width: 10px; height: 10px; border-radius: 2px;
   margin-right: 5px; }
-.wide { overflow-x: auto; } .wide svg { min-width: 520px; }
+.wide { overflow-x: auto; } .phone { display: none; }
+@media screen and (max-width: 600px) { .desk { display: none; } .phone { display: block; } }
 table { border-collapse: collapse; width: 100%; font-size: 13px; white-space: nowrap;
   font-variant-numeric: tabular-nums; }
 th, td { padding: 4px 6px; text-align: right; border-bottom: 1px solid var(--line); }
-th:first-child, td:first-child { text-align: left; }
+th:first-child, td:first-child { text-align: left; position: sticky; left: 0;
+  background: var(--paper); }
 tfoot td { font-weight: 600; }
 section { break-inside: avoid; }
 """
@@ -68,24 +71,26 @@ def page(report: Report, extras: Extras, made_at: datetime) -> str:
         f"<p>{escape(_span(report))}; made {made_at:%Y-%m-%d %H:%M}</p>",
         _cards(report),
     ]
+    zones = "".join(f"<p>{escape(line)}</p>" for line in report_words.zones(report.zones))
     if report.days:
         parts += [
-            _section(_("Calls per day"), days_chart(report), _legend()),
-            _section(_("Calls by hour of the provider's day"), hours_chart(report)),
-            _section(_("Rows done"), _rows(report, extras)),
-            _section(_("Seconds per answered call"), _latency(report)),
-            _section(_("Tokens per day"), _tokens(report)),
+            _chart(_("Calls per day"), partial(days_chart, report), _legend()),
+            _chart(_("Calls by hour of the provider's day"), partial(hours_chart, report), zones),
+            _chart(_("Rows done"), partial(_rows, report, extras)),
+            _latency(report),
+            _chart(_("Tokens per day"), partial(_tokens, report)),
         ]
     if extras.models:
         pairs = [(line.labels.get("model", ""), line.figures.calls) for line in extras.models]
-        parts.append(_section(_("Calls per model"), charts.bars(pairs, _("Calls per model"))))
+        parts.append(bars_section(_("Calls per model"), pairs, "series"))
     if extras.reasons:
-        drawn = charts.bars(extras.reasons, _("Why calls came to nothing"), "failed")
-        parts.append(_section(_("Why calls came to nothing"), drawn))
+        parts.append(bars_section(_("Why calls came to nothing"), extras.reasons, "failed"))
     for name, answers in extras.answers:
-        drawn = charts.bars(answers, _("Answers of {name}").format(name=name), "answered")
-        parts.append(_section(_("Answers of {name}").format(name=name), drawn))
+        title = _("Answers of {name}").format(name=name)
+        parts.append(bars_section(title, answers, "answered"))
     if extras.quality is not None:
+        if extras.quality.labels:
+            parts.append(bars_section(_("Answers"), extras.quality.labels, "answered"))
         parts += [_section(title, shown) for title, shown in quality_page.sections(extras.quality)]
     parts.append(_section(_("Figures"), _table(report)))
     return _document(subject, "".join(parts))
@@ -97,12 +102,27 @@ def _document(title: str, body: str) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta name="color-scheme" content="light dark">'
         f"<title>{escape(title)} · Midnight Runner</title>"
-        f"<style>{charts.STYLE}{_STYLE}</style></head><body>{body}</body></html>\n"
+        f"<style>{charts.STYLE}{_STYLE}</style></head><body><main>{body}</main></body></html>\n"
     )
 
 
-def _section(title: str, drawn: str, below: str = "") -> str:
-    return f'<section><h2>{escape(title)}</h2><div class="wide">{drawn}</div>{below}</section>'
+def _section(title: str, drawn: str) -> str:
+    framed = f'<div class="wide" tabindex="0">{drawn}</div>'  # what scrolls takes the keyboard
+    return f"<section><h2>{escape(title)}</h2>{framed}</section>"
+
+
+def _chart(title: str, draw: Callable[[int], str], below: str = "") -> str:
+    """A chart twice, as wide as a desk has room and as narrow as a phone; one of them is shown."""
+    drawn = "".join(
+        f'<div class="{name}">{draw(width)}</div>'
+        for name, width in (("desk", charts.WIDE), ("phone", charts.NARROW))
+    )
+    return f"<section><h2>{escape(title)}</h2>{drawn}{below}</section>"
+
+
+def bars_section(title: str, values: Sequence[tuple[str, int]], colour: str) -> str:
+    """A section with a bar for each value."""
+    return _chart(title, partial(charts.bars, values, title, colour))
 
 
 def _span(report: Report) -> str:
@@ -136,14 +156,14 @@ def _legend() -> str:
     return f'<p class="legend">{"".join(marks)}<span>┄ {_("the limit")}</span></p>'
 
 
-def days_chart(report: Report) -> str:
+def days_chart(report: Report, width: int = charts.WIDE) -> str:
     """The calls of each day, stacked by what they came to, against the limit."""
     stacks = []
     for day, lines in _by_day(report):
         figures = [(name, sum(getattr(one.figures, name) for one in lines)) for name in OUTCOMES]
         limits = [one.limit for one in lines if one.limit]
         stacks.append(Stack(day, tuple(figures), sum(limits) or None))
-    return charts.stacked_bars(stacks, _("Calls per day, by what they came to"))
+    return charts.stacked_bars(stacks, _("Calls per day, by what they came to"), width)
 
 
 def _by_day(report: Report) -> list[tuple[str, list[Line]]]:
@@ -153,12 +173,12 @@ def _by_day(report: Report) -> list[tuple[str, list[Line]]]:
     return sorted(days.items())[-_MOST_DAYS:]
 
 
-def hours_chart(report: Report) -> str:
+def hours_chart(report: Report, width: int = charts.WIDE) -> str:
     """The calls of each hour of each day."""
-    return charts.heat_map(list(report.hours.items())[-_MOST_DAYS:], _("Calls by hour"))
+    return charts.heat_map(list(report.hours.items())[-_MOST_DAYS:], _("Calls by hour"), width)
 
 
-def _rows(report: Report, extras: Extras) -> str:
+def _rows(report: Report, extras: Extras, width: int) -> str:
     points, done = [], 0
     for day, lines in _by_day(report):
         done += sum(one.figures.rows for one in lines)
@@ -173,7 +193,7 @@ def _rows(report: Report, extras: Extras) -> str:
             moment=moment, done=done + left
         )
         forecast = (max(at / 1000, points[-1][0]), float(done + left), told)
-    return charts.curve(points, _("Rows done over time"), forecast=forecast)
+    return charts.curve(points, _("Rows done over time"), forecast=forecast, width=width)
 
 
 def _latency(report: Report) -> str:
@@ -190,14 +210,17 @@ def _latency(report: Report) -> str:
                     _("{day}: {seconds:.1f} s a call").format(day=day, seconds=seconds),
                 )
             )
-    return (
-        charts.curve(points, _("Seconds per call"))
-        if points
-        else f"<p>{_('no call was answered')}</p>"
-    )
+    title = _("Seconds per answered call")
+    if not points:
+        return _section(title, f"<p>{_('no call was answered')}</p>")
+    return _chart(title, partial(_seconds, points))
 
 
-def _tokens(report: Report) -> str:
+def _seconds(points: Sequence[tuple[float, float, str]], width: int) -> str:
+    return charts.curve(points, _("Seconds per call"), width=width)
+
+
+def _tokens(report: Report, width: int) -> str:
     stacks = [
         Stack(
             day,
@@ -208,7 +231,7 @@ def _tokens(report: Report) -> str:
         )
         for day, lines in _by_day(report)
     ]
-    return charts.stacked_bars(stacks, _("Tokens sent, and received above them"))
+    return charts.stacked_bars(stacks, _("Tokens sent, and received above them"), width)
 
 
 def _noon(day: str) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from runner.language import _
 
 OUTCOMES = {
@@ -16,6 +18,22 @@ OUTCOMES = {
 
 Charts stack them in this order.
 """
+
+
+def zones(found: Mapping[str, str]) -> list[str]:
+    """By whose clock the hours and days of accounts are, a sentence for each clock."""
+    by_zone: dict[str, list[str]] = {}
+    for account, zone in sorted(found.items()):
+        by_zone.setdefault(zone, []).append(account)
+    if len(by_zone) == 1:
+        return [_("days and hours are those of {zone}").format(zone=zone) for zone in by_zone]
+    return [
+        _("days and hours of {accounts} are those of {zone}").format(
+            accounts=", ".join(accounts), zone=zone
+        )
+        for zone, accounts in by_zone.items()
+    ]
+
 
 LABELS = {
     "day": _("day"),

@@ -17,6 +17,7 @@ from runner.store import batches, ledger, reports
 from runner.store.batches import Batch
 from runner.store.call_totals import CellKey
 from runner.store.figures import Figures, credit_quotas
+from runner.store.figures import zones as read_zones
 from runner.store.ledger import Chosen
 from runner.store.reports import UNKNOWN, Allowance
 
@@ -95,6 +96,7 @@ class Report:
         total: Their sum.
         days: By day, whatever the lines are about.
         hours: By day, the calls of each hour of it, from 0 to 23.
+        zones: By account, the zone of whose clock the days and hours are.
     """
 
     wanted: Wanted
@@ -102,6 +104,7 @@ class Report:
     total: Line
     days: tuple[Line, ...]
     hours: Mapping[str, tuple[int, ...]]
+    zones: Mapping[str, str]
 
 
 _APART: Mapping[By, str] = {
@@ -121,6 +124,7 @@ async def make_report(reading: Reading, wanted: Wanted) -> Report:
             family = [part.id for part in await batches.parts_of(connection, wanted.batch.id)]
         apart = [_APART[by] for by in wanted.by if by in _APART]
         sums = await ledger.read(connection, apart, wanted.chosen(family))
+        zones = await read_zones(connection)
         names = {one.id: one for one in await batches.list_batches(connection)}
         paid = await _read_balances(connection, sums.cells) if wanted.balances else {}
         allowances = _Allowances(await reports.allowances(connection), paid)
@@ -132,6 +136,7 @@ async def make_report(reading: Reading, wanted: Wanted) -> Report:
         make.line({}, found, (By.DAY,)),
         make.lines(found, (By.DAY,)),
         sums.hours,
+        {key.account: zones.get(key.account, "UTC") for key in sums.cells},
     )
 
 

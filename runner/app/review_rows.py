@@ -50,6 +50,8 @@ class Wanted:
 
 
 MARKED = Wanted()
+# Rows of a batch that are searched in a second or so, votes included.
+MOST_COUNTED = 100_000
 
 
 @dataclass(slots=True)
@@ -58,6 +60,28 @@ class Found:
 
     left: list[int] = field(default_factory=list)
     reviewed: list[int] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewCounts:
+    """The number of rows that need a review, and of failed rows that a review has answered."""
+
+    to_review: int = 0
+    answered: int = 0
+
+
+async def review_counts(reading: Reading, family: Sequence[Batch]) -> ReviewCounts:
+    """Count the reviews of a finished batch, given with its parts; zeros for a very long one."""
+    whole = family[0]
+    if whole.rows > MOST_COUNTED or not all(part.done for part in family):
+        return ReviewCounts()
+    if JobFile.from_json(whole.job_json).job.kind != "chat":
+        return ReviewCounts()
+    answered = 0
+    if whole.reviews_made:
+        async with reading() as connection:
+            answered = await reviews.count_answered_failures(connection, whole)
+    return ReviewCounts(len((await find(reading, family)).left), answered)
 
 
 async def find(
@@ -77,7 +101,7 @@ async def find(
         return await _find_selected(reading, family, wanted, on_progress)
     whole, reader, rows_found, searched = family[0], RowReader.of(family), Found(), 0
     while searched < whole.rows_loaded:
-        numbers, searched = await _marked(reading, reader, searched + 1)
+        numbers, searched = await _find_marked(reading, reader, searched + 1)
         rows_found.left += numbers
         on_progress(searched, whole.rows_loaded)
     async with reading() as connection:
@@ -95,19 +119,19 @@ async def next_marked(
     """
     reader, searched = RowReader.of(family), after
     while searched < family[0].rows_loaded and most:
-        numbers, searched = await _marked(reading, reader, searched + 1, most=1)
+        numbers, searched = await _find_marked(reading, reader, searched + 1, most=1)
         if numbers:
             return numbers[0], numbers[0]
         most -= 1
     return None, searched
 
 
-async def _marked(
+async def _find_marked(
     reading: Reading, reader: RowReader, first: int, most: int = disputed.SEARCHED
 ) -> tuple[list[int], int]:
-    """Return a page of marked rows that nobody has reviewed, and how far was searched."""
+    """Return a page of marked rows without a review, and the last row searched."""
     async with reading() as connection:
-        found, last = await disputed.search(
+        rows, last = await disputed.search(
             connection,
             reader.voters,
             reader.check,
@@ -115,7 +139,7 @@ async def _marked(
             every=bool(reader.gold),
             most=most,
         )
-    return [one.number for one in found if _is_marked(one, reader.gold)], last
+    return [row.number for row in rows if _is_marked(row, reader.gold)], last
 
 
 def _is_marked(row: Disputed, gold: str) -> bool:

@@ -13,8 +13,8 @@ import orjson
 
 from runner import exact_json, files, jobfile, path_text
 from runner.app.images import check_shown, with_image_folder
+from runner.app.output_columns import ADDED_COLUMNS, AGREEMENT_COLUMN, REVIEW_COLUMN
 from runner.app.parts import Part, packing_of, parts_of
-from runner.app.rows import ADDED_COLUMNS, AGREEMENT_COLUMN, REVIEW_COLUMN
 from runner.column_names import canonical, spelling
 from runner.core.packing import Packing
 from runner.errors import JobFileError

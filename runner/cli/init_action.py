@@ -40,17 +40,23 @@ def suggested() -> list[Path]:
     return sorted(path for path in Path().iterdir() if path.name.endswith(suffixes))
 
 
+def _ask_for_file(here: list[str]) -> str:
+    """Ask which file is the dataset; Enter takes the only one `here`, or else none: the sample."""
+    if len(here) == 1:
+        question, default = _("Which file? Enter: {name}").format(name=here[0]), here[0]
+    else:
+        listed = f" ({', '.join(here[:5])})" if here else ""
+        question, default = _("Which file{here}? Enter: a sample").format(here=listed), ""
+    return str(typer.prompt(question, default=default, show_default=False)).strip()
+
+
 def ask(data: Path | None, task: str | None, labels: str | None) -> Answers | None:
     """Ask for the missing answers; return None if no file is given and the sample will do."""
     if data is None:
-        candidates = suggested()
-        here = f" ({', '.join(map(str, candidates[:5]))})" if candidates else ""
-        named = typer.prompt(
-            _("Which file{here}? Enter: a sample").format(here=here), default="", show_default=False
-        )
-        if not named.strip():
+        named = _ask_for_file([str(path) for path in suggested()])
+        if not named:
             return None
-        data = Path(named.strip()).expanduser()
+        data = Path(named).expanduser()
     if task is None:
         task = typer.prompt(_("What is to be done with each row?"), prompt_suffix=" ")
     if labels is None:

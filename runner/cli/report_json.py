@@ -81,6 +81,7 @@ def report(
         "days": [line(one) for one in found.days],
         "total": line(found.total),
         "hours": {day: list(numbers) for day, numbers in found.hours.items()},
+        "zones": dict(found.zones),
         "credits": {
             line.window.account: account_json.credits_of(line.credits)
             for line in quota

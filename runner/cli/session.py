@@ -63,10 +63,10 @@ class Session:
             yield midnight
 
     def _announce_upgrade(self, copy: Path) -> None:
-        told = _("Bringing the database up to date; a copy of it as it was is kept: {copy}").format(
-            copy=copy
-        )
-        self.err.print(told, style="dim", highlight=False, soft_wrap=True)
+        notice = _(
+            "Bringing the database up to date; a copy of it as it was is kept: {copy}"
+        ).format(copy=copy)
+        self.err.print(notice, style="dim", highlight=False, soft_wrap=True)
 
     def query(
         self, question: Callable[[Application], Awaitable[T]], *, must_exist: bool = True
@@ -141,7 +141,7 @@ class Session:
             self.print(shown())
 
     def command(self, *words: str | Path) -> str:
-        """The command line for `words`, quoted, with the global options of this one."""
+        """Return the command line for `words`, quoted, with the given global options."""
         return invocation.command(*words)
 
 

@@ -237,13 +237,27 @@ def _park_until(
             return gates.gone_until(window.gate, now), ParkReason.GONE
 
 
+def _asked_again_at(window: Window) -> int:
+    """When a calendar is asked again that is said to be spent.
+
+    At its reset; but where headers had told that something is left, and the refusal does not say
+    what, once before.
+    """
+    gate = window.gate
+    again = gate.probe_in_flight and gate.reason in (ParkReason.SPENT, ParkReason.AMBIGUOUS)
+    last_call_at = window.last_call_at
+    if again or last_call_at is None or not window.remaining:
+        return window.resets_at
+    return last_call_at
+
+
 def _renewed_at(window: Window, verdict: Verdict, now: int) -> int:
     """When a spent window may be tried again."""
     match window.period:
         case Calendar() if window.limit_source is Source.REFUSAL:
             return gates.retry_at(window.resets_at, now)
         case Calendar():
-            return window.resets_at
+            return _asked_again_at(window)
         case Rolling(ms) | Refill(ms):
             return now + min(ms, verdict.wait_ms or ms)
         case Grant():  # the moment of the next grant is unknown

@@ -32,6 +32,7 @@ class WaitCause(StrEnum):
     CAPPED = "capped"  # as many calls were made as the user allows
     DAILY = "daily"  # as many calls were made today as the user allows a day
     PACE = "pace"  # the day's budget is spread over the day
+    LAST_CALL = "last call"  # it is kept, to find out later in the day what was added
     RATE = "rate"  # the account's limit of starts per second
     FLOW = "flow"  # a rolling or refilling window is full for the moment
 
@@ -41,10 +42,14 @@ Cause = WaitCause | ParkReason
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The user's rules: how to spend a budget, and at which hours (None: at all hours)."""
+    """The user's rules: how to spend a budget, and at which hours (None: at all hours).
+
+    `waits`: whether the run goes on through the day, so that a call may be kept for later.
+    """
 
     pace: Pace = Pace.AUTO
     hours: Hours | None = None
+    waits: bool = False
 
 
 @dataclass(frozen=True, slots=True)

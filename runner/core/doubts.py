@@ -36,10 +36,12 @@ def is_doubtful(
     left, limit = window.remaining, window.limit
     if left is None or limit is None or not isinstance(window.period, Calendar):
         return False
+    if count is not None and 0 < (count.limit or 0) < limit:  # the limit has been lowered
+        left, limit = left - limit + (count.limit or 0), count.limit or 0
     if left <= _little(limit, count):
         return False
-    if count is not None and (count.remaining > 0 or 0 < (count.limit or 0) < limit):
-        return False  # something is left, or the limit has been lowered
+    if count is not None and count.remaining > 0:
+        return False
     if verdict.kind in ANSWERED:
         return count is not None and not _shows_yesterday(window, count, now, probe=probe)
     refused = verdict.kind is Kind.SPENT and concerns(verdict, window)

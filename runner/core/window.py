@@ -12,13 +12,15 @@ from enum import StrEnum
 
 from runner.core import rolling
 from runner.core.calendar import Day, day_at, month_at
-from runner.core.gate import Gate
+from runner.core.gate import HOUR_MS, Gate
 from runner.core.period import Calendar, Grant, Period, Refill, Rolling
 from runner.core.verdict import Scope
 
 # The end of a period without a known end: the year 9999.
 NEVER = 253_370_764_800_000
 CREDIT = 1_000  # the amount of one credit
+# Of so many calls a period, the last one may be kept: if it is lost, that is little.
+KEPT_OF = 50
 
 
 class Unit(StrEnum):
@@ -138,6 +140,22 @@ class Window:
         and early enough to spend that.
         """
         return self.resets_at - (self.resets_at - self.starts_at) // 3
+
+    @property
+    def last_call_at(self) -> int | None:
+        """From when on the last call of a limit that headers told is made; None: at any moment.
+
+        Kept until then, it is answered all the same, and its reply tells what was added meanwhile:
+        two thirds into the period, or in the middle of what was left after the call before it.
+        """
+        told_at = self.last_start_at
+        if self.limit_source is not Source.HEADER or self.unit is not Unit.CALLS or told_at is None:
+            return None
+        if not isinstance(self.period, Calendar) or (self.limit or 0) < KEPT_OF or self.reserve:
+            return None
+        if self.resets_at - told_at < HOUR_MS:
+            return None
+        return max(self.limit_tried_at, (told_at + self.resets_at) // 2)
 
     @property
     def may_be_tried(self) -> bool:

@@ -1,4 +1,4 @@
-"""What people see of a run: computed only while somebody watches, and not at every turn."""
+"""Computation of a run's progress, done only for a watcher, and not at every turn."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ def progress_of(
     in_flight: int,
     trouble: str | None,
 ) -> Progress:
-    """How a run stands.
+    """Returns the progress of a run.
 
     Args:
         run: The run.
-        memory: What the engine knows.
-        wait: What is waited for.
-        accounts: Those that may be called.
+        memory: The engine's state.
+        wait: The reasons why demands wait.
+        accounts: The accounts that may be called.
         at: The moment by this machine's clock (ms since the epoch).
-        skew_ms: How far the provider's clock is ahead.
-        in_flight: Calls under way.
-        trouble: What keeps results from being written, if anything.
+        skew_ms: How far the provider's clock is ahead, in ms.
+        in_flight: The number of calls in flight.
+        trouble: Why results cannot be written; None if they can.
     """
     own = tuple(batch for batch in memory.snapshot.batches.values() if run.concerns(batch))
     found = _windows(own, memory, accounts, at + skew_ms)
@@ -65,7 +65,7 @@ def progress_of(
 def _windows(
     found: Iterable[Batch], memory: Memory, accounts: Sequence[Account], now: int
 ) -> dict[Route, tuple[Window, ...]]:
-    """The windows that the calls of these batches touch at `now`, by route."""
+    """Returns the windows that the calls of these batches touch at `now`, by route."""
     routes = {route for batch in found for route in routes_of(batch.models, accounts)}
     return windows_of(memory.snapshot.latest, accounts, routes, now)
 
@@ -93,7 +93,7 @@ def _forecast(
     accounts: Sequence[Account],
     now: int,
 ) -> Forecast | None:
-    """When all of the run's work will be done; None if nobody asks, or no route serves it."""
+    """Returns the forecast of the run's work; None if it is not wanted, or has no route."""
     if not (found and run.options.forecasts):
         return None
     states = _states(memory, found, accounts)
@@ -106,7 +106,7 @@ def _forecast(
 def _pace_ms(
     memory: Memory, states: Mapping[Route, RouteState], accounts: Sequence[Account]
 ) -> int:
-    """Milliseconds between the ends of two calls when all routes run at full speed.
+    """Returns the time between the ends of two calls with all routes at full speed, in ms.
 
     The routes of an account share the rate at which its calls may start.
     """
@@ -121,9 +121,9 @@ def _pace_ms(
 
 
 def _allowed(found: Sequence[Batch]) -> int:
-    """How many calls batches still need, as far as the user allows them.
+    """Returns the number of calls that batches still need, within the user's limits.
 
-    A whole and its parts are allowed so many together.
+    A batch and its parts share one limit.
     """
     needed, left = Counter[int](), dict[int, int | None]()
     for batch in found:

@@ -28,6 +28,7 @@ class CallResult:
         counts: The provider's own counts, by quota.
         date: The provider's time, in ms since the epoch, or None.
         body: The body of the reply to a forwarded request, redacted; empty for other calls.
+        refused_format: The type of ``response_format`` that the model has refused; empty if none.
     """
 
     verdict: Verdict
@@ -35,6 +36,7 @@ class CallResult:
     counts: Mapping[str, Count] = field(default_factory=dict)
     date: int | None = None
     body: str = ""
+    refused_format: str = ""
 
     @property
     def tokens(self) -> int | None:

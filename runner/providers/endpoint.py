@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+from runner.core.answer_formats import retried_at
 from runner.core.period import Refill, Rolling
 from runner.core.verdict import Kind, Reply, Scope, Verdict, classify, succeeded
 from runner.core.window import Count
@@ -55,7 +56,7 @@ class Endpoint:
     def __init__(self, account: Account, token: str, transport: Transport) -> None:
         self.account = account
         self._redaction = Redaction(token)
-        self._formats: dict[str, frozenset[str]] = {}
+        self._refused_formats: dict[str, dict[str, int]] = {}  # by model: the type, and when
         self._transport = transport
         self._headers = {"Content-Type": "application/json"}
         if token:
@@ -96,27 +97,36 @@ class Endpoint:
     ) -> CallResult:
         """Makes one call that may spend allowance; every outcome is returned as a value.
 
-        A refusal of `response_format` is remembered, so that later calls leave that type out.
+        A refusal of `response_format` is remembered, so that later calls leave that type out; the
+        result names the type, for the database to keep.
         """
         form = {} if response_format is None else {"response_format": response_format}
         body = {"model": model, "messages": messages, "stream": False, **form, **parameters}
         request = _Request("/chat/completions", body, openai.read_reply, self._headers)
         result = await self._call(request, timeout_s, now)
         if body.get("response_format") is response_format is not None:
-            return self._note_format(model, response_format, result)
+            return self._note_format(model, response_format["type"], result, now)
         return result
 
-    def response_formats(self, model: str) -> frozenset[str]:
-        """Returns the types of ``response_format`` that `model` has not refused so far."""
-        return self._formats.get(model, self.account.preset.response_format)
+    def response_formats(self, model: str, now: int) -> frozenset[str]:
+        """Returns the types of ``response_format`` to send: those that `model` has not refused."""
+        supported = self.account.preset.response_format
+        if (refused := self._refused_formats.get(model)) is None:
+            return supported
+        as_of = self.account.preset.as_of
+        return supported - {name for name, at in refused.items() if now < retried_at(at, as_of)}
 
-    def _note_format(self, model: str, form: Mapping[str, Any], result: CallResult) -> CallResult:
+    def recall_refused_format(self, model: str, name: str, at: int) -> None:
+        """Records that `model` refused the type `name` at that moment (ms since the epoch)."""
+        self._refused_formats.setdefault(model, {})[name] = at
+
+    def _note_format(self, model: str, name: str, result: CallResult, now: int) -> CallResult:
         """Records a refusal of the ``response_format``, and makes the verdict transient."""
         if not result.refuses_format:
             return result
-        self._formats[model] = self.response_formats(model) - {form["type"]}
+        self.recall_refused_format(model, name, now)
         verdict = replace(result.verdict, kind=Kind.TRANSIENT, scope=None, overloaded=False)
-        return replace(result, verdict=verdict)
+        return replace(result, verdict=verdict, refused_format=name)
 
     async def embed(
         self,

@@ -126,8 +126,8 @@ class SimulatorConfig:
         retry_after: Whether a 429 that clears within a minute carries a ``Retry-After``, in
             seconds or as a date.
         latency_ms: The minimum and maximum latency of an answer; a refusal has the minimum.
-        reply_step_ms: Replies are sent at whole multiples of this, the nearest to their latency, so
-            that a caller settles more of them together; 1 sends them exactly at their latency.
+        reply_step_ms: The granularity, in ms, to which the times of replies are rounded, so that a
+            caller settles more of them together; 1 does not round them.
         parallel: The calls that the model server processes concurrently. With more calls in
             flight, the latency of a call is multiplied by in_flight / parallel, counted when the
             call arrives, as if the server queued the rest. None means that load has no effect.

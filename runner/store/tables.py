@@ -285,23 +285,23 @@ windows = Table(
     partial_index("windows_reserved", "account", where="reserved > 0"),
 )
 
-# The ledger added up (call_totals.py), so that a report need not read every call. A block is a
-# number of consecutive calls that have ended; it is added up again if one of them changes.
+# The blocks of consecutive ended calls whose sums are stored (call_totals.py), so that a report
+# need not read every call. A block is added up again if one of its calls changes.
 call_blocks = Table(
     "call_blocks",
     metadata,
     Column("block", Int64, primary_key=True),
-    Column("basis", Text, nullable=False),  # the zones and quotas of credits that it goes by
+    Column("basis", Text, nullable=False),  # the time zones and quotas of credits of its sums
 )
 
-# What the calls of a block came to, by hour of the account's calendar; as Figures has it.
+# Sums over the calls of a block, by hour of the account's calendar, with the fields of Figures.
 call_totals = Table(
     "call_totals",
     metadata,
     Column("day", Text, primary_key=True),  # YYYY-MM-DD
     Column("hour", Integer, primary_key=True),
     Column("block", Int64, primary_key=True),
-    Column("number", Integer, primary_key=True),  # of the hour's sums in the block
+    Column("number", Integer, primary_key=True),  # number of the cell in the block
     Column("period_key", Text, nullable=False),
     Column("account", Text, nullable=False),
     Column("model", Text, nullable=False),
@@ -338,6 +338,16 @@ balances = Table(
     Column("counted", Int64, nullable=False),  # the window's `spent` from which to go on
     not_negative("available", "frozen", "charged", "counted"),
     CheckConstraint("at_ms <= until_ms", name="seen_in_order"),
+)
+
+# Types of `response_format` that models have refused; the answer is asked for in words there.
+refused_formats = Table(
+    "refused_formats",
+    metadata,
+    Column("account", Text, primary_key=True),
+    Column("model", Text, primary_key=True),
+    Column("type", Text, primary_key=True),  # json_object, json_schema
+    Column("refused_at_ms", Int64, nullable=False),  # the last time
 )
 
 runners = Table(

@@ -221,6 +221,13 @@ def _pace(reason: Waiting, moment: str) -> str:
     ).format(left=left, moment=moment)
 
 
+def _last_call(_reason: Waiting, moment: str) -> str:
+    return _(
+        "the last call of the day is kept: its reply will tell whether calls were added; it is "
+        "made at {moment}"
+    ).format(moment=moment)
+
+
 _SENTENCES = {
     ParkReason.NONE.value: _reset,
     ParkReason.RESET.value: _reset,
@@ -240,6 +247,7 @@ _SENTENCES = {
     "in flight": _in_flight,
     "concurrency": _concurrency,
     "pace": _pace,
+    "last call": _last_call,
 }
 
 

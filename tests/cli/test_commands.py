@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import sqlite3
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -196,6 +198,20 @@ def test_doctor_is_content_with_a_provider_that_answers(midnight: Any, provider:
     provider()
     said = midnight("doctor")
     assert (said.code, "all is well" in said.out) == (0, True)
+
+
+def test_doctor_shows_what_models_have_refused(
+    midnight: Any, provider: Any, tmp_path: Path
+) -> None:
+    provider()
+    midnight("status")
+    with closing(sqlite3.connect(tmp_path / "midnight.db", isolation_level=None)) as database:
+        row = ("modelscope", "Qwen/Qwen3-8B", "json_schema", 4_102_444_800_000)
+        database.execute("INSERT INTO refused_formats VALUES (?, ?, ?, ?)", row)
+    checks = {check["name"]: check["detail"] for check in midnight("doctor", "--json").json}
+    told = checks["format of Qwen/Qwen3-8B on modelscope"]
+    assert "refuses json_schema since 2100-01-01" in told
+    assert "tried again from 2100-01-15 on" in told
 
 
 def test_models_are_listed_for_each_account(midnight: Any, provider: Any) -> None:

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runner.core.answer_formats import RETRY_MS
 from runner.core.verdict import Kind, Scope
 from runner.core.window import Count
 from runner.providers.account import Account, QuotaOverrides, quotas_of
@@ -275,7 +276,7 @@ def test_a_refusal_of_the_response_format_costs_one_call_and_is_remembered(
 
     async def twice(endpoint: Endpoint) -> tuple[CallResult, frozenset[str], frozenset[str]]:
         heard = await endpoint.chat("m", [], {}, 5, 0, FORM)
-        return heard, endpoint.response_formats("m"), endpoint.response_formats("other")
+        return heard, endpoint.response_formats("m", 0), endpoint.response_formats("other", 0)
 
     heard, formats, others = ask(handler, twice, provider="openai-compatible")
     assert ("json_schema" not in formats) == learned
@@ -284,12 +285,25 @@ def test_a_refusal_of_the_response_format_costs_one_call_and_is_remembered(
         assert (heard.verdict.kind, heard.verdict.scope) == (Kind.TRANSIENT, None)
 
 
+def test_a_refused_format_is_named_for_the_database_and_tried_again_after_two_weeks() -> None:
+    def handler(_request: httpx.Request) -> httpx.Response:
+        return httpx.Response(400, json={"message": "response_format is not supported"})
+
+    async def once(endpoint: Endpoint) -> tuple[str, list[bool]]:
+        heard = await endpoint.chat("m", [], {}, 5, 1_000, FORM)
+        moments = [1_000, 1_000 + RETRY_MS - 1, 1_000 + RETRY_MS]
+        sent = ["json_schema" in endpoint.response_formats("m", moment) for moment in moments]
+        return heard.refused_format, sent
+
+    assert ask(handler, once, provider="openai-compatible") == ("json_schema", [False, False, True])
+
+
 def test_an_empty_shell_for_a_response_format_is_a_refusal_of_it() -> None:
     """So ModelScope answers for models that do not take one."""
 
     async def twice(endpoint: Endpoint) -> frozenset[str]:
         await endpoint.chat("m", [], {}, 5, 0, FORM)
-        return endpoint.response_formats("m")
+        return endpoint.response_formats("m", 0)
 
     shell = httpx.Response(200, json={"choices": None})
     assert ask(lambda _request: shell, twice, provider="openai-compatible") == {"json_object"}

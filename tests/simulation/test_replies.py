@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from runner.core.answer_formats import RETRY_MS
 from runner.core.demand import Rules
 from runner.core.ending import Ending
 from runner.core.pacing import Pace
@@ -182,3 +183,28 @@ def test_a_login_page_in_the_middle_of_a_run_fails_no_row(tmp_path: Path) -> Non
 
     rows, _, _ = run(tmp_path, 60, LABEL, script)
     assert all(row.answer == "a" for row in rows)
+
+
+def test_a_refused_response_format_costs_one_call_whoever_runs_next(tmp_path: Path) -> None:
+    """The next process reads from the database what the model has refused, until it is retried."""
+    sent: list[bool] = []
+    runs: list[list[bool]] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        sent.append("response_format" in json.loads(request.content))
+        if sent[-1]:
+            return httpx.Response(400, json={"message": "response_format is not supported"})
+        return answered("a")
+
+    async def story(world: World) -> None:
+        for name in ("first", "second", "third"):
+            await world.queue(2, job=LABEL, name=name)
+            transport = httpx.MockTransport(handler)
+            await world.run(ASAP, provider="openai-compatible", transport=transport)
+            runs.append(sent[:])
+            sent.clear()
+            if name == "second":
+                world.clock.jump(RETRY_MS)
+
+    simulate(tmp_path, story)
+    assert runs == [[True, False, False], [False, False], [True, False, False]]

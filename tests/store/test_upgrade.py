@@ -199,6 +199,7 @@ def as_upgraded(release: str, before: Records) -> Records:
         after[name] = [row | new for row in after[name]]
     after["alembic_version"] = [{"version_num": migrate.revisions()[-1]}]
     new = ("set_aside", "client_keys", "api_files", "api_batches", "reviews", *TOTALS)
+    new = (*new, "refused_formats")
     return after | {name: [] for name in new}
 
 

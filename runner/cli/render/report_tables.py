@@ -9,8 +9,9 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from runner import invocation
+from runner.app import report_words
 from runner.app.report_words import LABELS, OUTCOMES
-from runner.app.reporting import Line, Report
+from runner.app.reporting import By, Line, Report
 from runner.cli.render import report_pictures
 from runner.cli.render.layout import table
 from runner.core.window import Unit
@@ -83,7 +84,7 @@ def _figures(line: Line, outcomes: Sequence[str], last: Sequence[str]) -> list[s
 
 
 def _notes(found: Report) -> list[Text]:
-    """Below the table: how many rows a call had, and what is not known."""
+    """Below the table: whose hours they are, how many rows a call had, and what is not known."""
     figures = found.total.figures
     per_call = figures.rows_per_call or 0
     full = _("{per_call:.1f} rows a call").format(per_call=per_call) if per_call > 1 else ""
@@ -98,7 +99,8 @@ def _notes(found: Report) -> list[Text]:
         if uncounted
         else ""
     )
-    return [Text(note, "dim") for note in (full, untold, still) if note]
+    zones = report_words.zones(found.zones) if By.HOUR in found.wanted.by else []
+    return [Text(note, "dim") for note in (*zones, full, untold, still) if note]
 
 
 def daily(days: Sequence[DayReport]) -> RenderableType:
@@ -141,11 +143,15 @@ def _share(days: Sequence[DayReport]) -> str:
     return fmt.percent(sum(spent for spent, _ in known), sum(limit for _, limit in known))
 
 
-def written(path: str | Path, rows: int, batch: Batch) -> str:
-    """Return a line on an exported file."""
+def written(path: str | Path, rows: int, batch: Batch, answered: int = 0) -> str:
+    """Return a line on an exported file; people have `answered` so many of the failed rows."""
     counts = batch.counts
+    failed = counts.failed - answered
     parts = [_("{succeeded} succeeded").format(succeeded=fmt.number(counts.succeeded))]
-    parts += [_("{failed} failed").format(failed=fmt.number(counts.failed))] * bool(counts.failed)
+    parts += [_("{answered} answered by people").format(answered=fmt.number(answered))] * bool(
+        answered
+    )
+    parts += [_("{failed} failed").format(failed=fmt.number(failed))] * bool(failed)
     left = batch.rows - counts.succeeded - counts.failed
     parts += [_("{left} without a result yet").format(left=fmt.number(left))] * bool(left)
     told = _("{path} ({rows}: {parts})")

@@ -45,7 +45,7 @@ class AccountPages:
         return [await self._accounts(await self._report.get())]
 
     async def work(self) -> None:
-        """Have ended calls added up before somebody waits for it, until it is cancelled."""
+        """Update the totals of ended calls in the background, until cancelled."""
         while True:
             await self._midnight.add_up_calls()
             await anyio.sleep(_ADD_UP_EVERY_S)
@@ -81,8 +81,8 @@ class AccountPages:
 
 
 def _adding(request: Request) -> Piece:
-    told = _("The ledger is being added up; the charts come as soon as it is.")
-    return Piece("calls", render("_adding.html", told=told, here=request.url.path))
+    text = _("The ledger is being added up; the charts come as soon as it is.")
+    return Piece("calls", render("_adding.html", told=text, here=request.url.path))
 
 
 def _calls(report: Report) -> Piece:

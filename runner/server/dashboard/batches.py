@@ -157,11 +157,11 @@ class BatchPages:
         return [Piece("story", render("_story.html", batch=batch, story=story, now=now), key=key)]
 
     async def failures(self, request: Request, visit: Visit, *, keyed: bool) -> Response:
-        """The causes of a batch's failures, and its first failed rows."""
+        """Show the causes of a batch's failures, and its first failed rows."""
         batch = await self._batch(request)
         causes = await self._causes_of(batch).soon()
-        told = _("The failures are being counted; they come as soon as they are.")
-        adding = Piece("causes", render("_adding.html", told=told, here=request.url.path))
+        text = _("The failures are being counted; they come as soon as they are.")
+        adding = Piece("causes", render("_adding.html", told=text, here=request.url.path))
         return show(
             "failures.html",
             request,

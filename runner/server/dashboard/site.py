@@ -101,7 +101,7 @@ class Dashboard:
         )
 
     def _routes_of_pages(self, midnight: Application, overview: LiveOverview) -> list[Route]:
-        """What shows how things stand, each page with what keeps it up to date; and its forms."""
+        """Return the routes of pages, their live fragments and their forms."""
         pages, accounts = BatchPages(midnight, overview), self._accounts
         batch = "/batches/{batch}"
         shown: Sequence[tuple[str, Page, MakePieces]] = (
@@ -141,7 +141,7 @@ class Dashboard:
         await self._app(scope, receive, send)
 
     async def work(self) -> None:
-        """Do what is left to do after requests, until it is cancelled."""
+        """Run the background work of reviews and accounts, until cancelled."""
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._review.work)
             tasks.start_soon(self._accounts.work)

@@ -1,0 +1,13 @@
+"""What error messages about different rows have in common."""
+
+from __future__ import annotations
+
+import re
+
+# What differs between two messages with the same meaning: numbers and quoted text.
+_PARTICULARS = re.compile(r"\d+|\"[^\"]*\"|'[^']*'|`[^`]*`")
+
+
+def pattern_of(message: str) -> str:
+    """Returns `message` without its particulars: equal for the same error of different rows."""
+    return _PARTICULARS.sub("#", message)
