@@ -80,7 +80,7 @@ def loads(text: str) -> Any:
 
 
 def indented(value: Any) -> str:
-    """Returns indented JSON text; all on one line if it has an integer beyond 64 bits.
+    """Returns indented JSON text; all on one line if orjson cannot write the value.
 
     Raises:
         TypeError: A value cannot be written as JSON.
@@ -98,7 +98,7 @@ def replace_lone_surrogates(text: str) -> str:
 
 
 def dumps(value: Any, *, sort_keys: bool = False) -> bytes:
-    """Returns compact JSON text; with spaces if it has an integer beyond 64 bits.
+    """Returns compact JSON text; with spaces if orjson cannot write the value.
 
     Raises:
         TypeError: A value cannot be written as JSON.

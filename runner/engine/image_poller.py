@@ -49,8 +49,7 @@ End = Callable[..., Awaitable[None]]
 class ImageTarget:
     """Where the images of a batch are stored, with the limits on their size and attempts.
 
-    Attributes:
-        as_reply: Whether its rows are requests: nothing is stored then, and the answer is a reply.
+    `as_reply`: they are not stored, since the rows are requests; the answer is OpenAI's reply.
     """
 
     folder: Path
@@ -284,7 +283,7 @@ class ImageTaskPoller:
     async def _reply(
         self, task: ImageTask, target: ImageTarget, endpoint: Endpoint, urls: Sequence[str]
     ) -> End:
-        """Stores a reply with the images or their URLs, as the request wants them."""
+        """Makes the reply to a request, with the images or their URLs as the request asks."""
         row_id = target.row_id(task.job_id)
         async with self._database.read() as connection:
             row = (await jobs.read_bodies(connection, [row_id]))[row_id]
@@ -298,7 +297,7 @@ class ImageTaskPoller:
     def _unfetched(
         self, task: ImageTask, target: ImageTarget, download: Unfit | Expired | Unreachable
     ) -> End:
-        """Returns the outcome of a task whose image is made and was not downloaded."""
+        """Returns the end of a task whose image is made but was not downloaded."""
         match download:
             case Unfit(why):
                 why = f"the image cannot be kept: {why}"

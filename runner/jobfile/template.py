@@ -84,9 +84,9 @@ class _Environment(MeteredEnvironment):
             return obj[argument]  # type: ignore[index]
         except (TypeError, LookupError):
             if isinstance(obj, dict) and isinstance(argument, str):
-                spelled = column_names.spelling(argument, obj)
-                if spelled is not None:
-                    return obj[spelled]
+                key = column_names.spelling(argument, obj)
+                if key is not None:
+                    return obj[key]
             return self.undefined(obj=obj, name=argument)
 
 

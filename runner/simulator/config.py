@@ -146,7 +146,7 @@ class SimulatorConfig:
         reset_late_s: The delay, in seconds, of the end of every day and month after midnight.
         reset_shifts_s: Additional delays in seconds, negative ones included, one for each day in
             turn, repeated cyclically.
-        foreign_calls_per_day: The calls that somebody else spends of every account's day.
+        foreign_calls_per_day: The calls a day that other clients spend of every account.
         foreign_spread_s: The seconds after the reset over which those calls are spread evenly.
         account_refusal: Whether the refusal of a spent account names its reason or is ambiguous.
         envelope: The shape of error bodies; "mixed" draws one for each call.
