@@ -28,7 +28,7 @@ CELL = 26
 _STEPS = (1, 2, 2.5, 5, 10)
 _TICKS = 4
 
-STYLE = """
+COLOURS = """
 :root { --ink: #1b1f24; --dim: #6b7280; --line: #d8dce2; --paper: #ffffff; --card: #f7f8fa;
   --answered: #2f9e6e; --wasted: #b8860b; --failed: #d1495b; --throttled: #8d7bd6;
   --refused: #c77dba; --in_flight: #7aa5d8; --limit: #1b1f24; --series: #3b7dd8; }
@@ -37,6 +37,8 @@ STYLE = """
   --throttled: #a898f0; --refused: #e39bd6; --in_flight: #8fb8ea; --limit: #e6e8eb;
   --series: #6aa6f8; } }
 @media print { :root { --ink: #000; --dim: #444; --line: #bbb; --paper: #fff; --card: #fff; } }
+"""
+MARKS = """
 svg { display: block; width: 100%; height: auto; font: 12px system-ui, sans-serif; }
 svg text { fill: var(--ink); } svg .dim { fill: var(--dim); }
 svg .grid { stroke: var(--line); stroke-width: 1; } svg .none { fill: var(--line); }
@@ -50,6 +52,7 @@ svg :is(.mark, .row):focus { outline: none; }
 svg .mark:focus > :is(rect, circle), svg .row:focus rect { stroke: var(--ink); stroke-width: 1.5; }
 svg .forecast { stroke: var(--series); stroke-width: 2; stroke-dasharray: 5 4; fill: none; }
 """
+STYLE = COLOURS + MARKS
 
 
 @dataclass(frozen=True, slots=True)

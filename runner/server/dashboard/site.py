@@ -20,6 +20,7 @@ from starlette.responses import (
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from runner.app import charts
 from runner.app.application import Application
 from runner.app.drafts import Drafts
 from runner.app.gateway import Gateway
@@ -247,9 +248,11 @@ class Dashboard:
 
     async def _static(self, request: Request) -> Response:
         name = request.path_params["name"]
+        headers = HEADERS | {"cache-control": "public, max-age=3600"}
+        if name == "charts.css":  # the charts are those of a report
+            return Response(charts.MARKS, media_type="text/css", headers=headers)
         if name not in _STATIC:
             raise HTTPException(404)
-        headers = HEADERS | {"cache-control": "public, max-age=3600"}
         return FileResponse(HERE / "static" / name, media_type=_STATIC[name], headers=headers)
 
 
