@@ -50,6 +50,8 @@ class Wanted:
 
 
 MARKED = Wanted()
+# Rows of a batch that are searched in a second or so, votes included.
+MOST_COUNTED = 100_000
 
 
 @dataclass(slots=True)
@@ -60,13 +62,35 @@ class Found:
     reviewed: list[int] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class ReviewCounts:
+    """The number of rows that need a review, and of failed rows that a review has answered."""
+
+    to_review: int = 0
+    answered: int = 0
+
+
+async def review_counts(reading: Reading, family: Sequence[Batch]) -> ReviewCounts:
+    """Count the reviews of a finished batch, given with its parts; zeros for a very long one."""
+    whole = family[0]
+    if whole.rows > MOST_COUNTED or not all(part.done for part in family):
+        return ReviewCounts()
+    if JobFile.from_json(whole.job_json).job.kind != "chat":
+        return ReviewCounts()
+    answered = 0
+    if whole.reviews_made:
+        async with reading() as connection:
+            answered = await reviews.count_answered_failures(connection, whole)
+    return ReviewCounts(len((await find(reading, family)).left), answered)
+
+
 async def find(
     reading: Reading,
     family: Sequence[Batch],
     wanted: Wanted = MARKED,
     on_progress: OnProgress = unseen_progress,
 ) -> Found:
-    """Return the selected rows of a batch, which is given with its parts.
+    """Returns the selected rows of a batch, which is given with its parts.
 
     If marked rows are selected, every row with a review counts as reviewed, marked or not.
 
@@ -89,7 +113,7 @@ async def find(
 async def next_marked(
     reading: Reading, family: Sequence[Batch], after: int, most: int
 ) -> tuple[int | None, int]:
-    """Return the number of the first marked row after `after`, and the last row searched.
+    """Returns the number of the first marked row after `after`, and the last row searched.
 
     The search ends after `most` pages without one; a caller may continue from there.
     """
@@ -105,7 +129,7 @@ async def next_marked(
 async def _find_marked(
     reading: Reading, reader: RowReader, first: int, most: int = disputed.SEARCHED
 ) -> tuple[list[int], int]:
-    """Return a page of marked rows without a review, and the last row searched."""
+    """Returns a page of marked rows without a review, and the last row searched."""
     async with reading() as connection:
         rows, last = await disputed.search(
             connection,
@@ -162,7 +186,7 @@ def _matches(
 def _sampled(
     matching: Sequence[tuple[int, bool]], selection: Selection
 ) -> Sequence[tuple[int, bool]]:
-    """Draw the sample, which does not change while its rows are reviewed."""
+    """Draws the sample, which does not change while its rows are reviewed."""
     if selection.sample is not None:
         size = selection.sample.of(len(matching))
         drawn = Random(0).sample(range(len(matching)), size)  # noqa: S311 - repeatable

@@ -160,19 +160,21 @@ def export(
     from runner.cli.output_target import OutputTarget
 
     session, target = session_of(context), OutputTarget(output, errors, details)
-    exported, rows = session.query(lambda midnight: _export(session, midnight, batch, target))
+    exported, rows, answered = session.query(
+        lambda midnight: _export(session, midnight, batch, target)
+    )
     if session.json:
         print_json({"path": str(output), "rows": rows, "batch": as_json.batch(exported)})
         return exit_codes.DONE
     from runner.cli.render import report_tables
 
-    session.print(report_tables.written(output, rows, exported))
+    session.print(report_tables.written(output, rows, exported, answered))
     return exit_codes.DONE
 
 
 async def _export(
     session: Session, midnight: Application, name: str, target: OutputTarget
-) -> tuple[Batch, int]:
+) -> tuple[Batch, int, int]:
     from runner.app.targets import kind_of
     from runner.cli.render.consoles import bar
     from runner.path_text import to_path
@@ -182,7 +184,8 @@ async def _export(
     path = target.path or Path()
     with bar(session.err, _("writing {name}").format(name=path.name)) as tick:
         written = midnight.export(batch, path, tick, errors=target.errors, details=target.details)
-        return batch, await written
+        rows = await written
+    return batch, rows, (await midnight.review_counts(batch)).answered
 
 
 @app.command(epilog=examples("midnight failures 1 --limit 50"))
@@ -209,7 +212,7 @@ def failures(
 
 
 def _edited(session: Session, batch: Batch) -> str | None:
-    """Return the command that retries a batch's failed rows with an edited job file."""
+    """Returns the command that retries a batch's failed rows with an edited job file."""
     from runner.path_text import to_path
     from runner.wording import fmt
 

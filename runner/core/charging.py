@@ -208,8 +208,8 @@ def _gate_after(window: Window, verdict: Verdict, now: int, *, probe: bool, park
         return gates.opened(gate, probe=probe)
     if verdict.kind is Kind.TRANSIENT and concerns(verdict, window):
         return gates.faulted(gate, verdict.why, now, probe=probe)
-    found = replace(window, gate=gates.before_burst(gate, probe=probe))
-    parked = _park_until(found, verdict, now, parks=parks)
+    first = replace(window, gate=gates.before_burst(gate, probe=probe))
+    parked = _park_until(first, verdict, now, parks=parks)
     if parked is None:
         return gates.probe_lost(gate, probe=probe)
     until, reason = parked

@@ -1,4 +1,4 @@
-"""What error messages about different rows have in common."""
+"""The common pattern of error messages about different rows."""
 
 from __future__ import annotations
 

@@ -54,10 +54,10 @@ class AccountPool:
         return all(poller.polled for poller in self._pollers.values())
 
     async def recall_refused_formats(self, database: Database) -> None:
-        """Have the endpoints know what their models have refused before."""
+        """Loads the formats that models have refused before, and passes them to the endpoints."""
         async with database.read() as connection:
-            found = await refused_formats.read(connection, self.names)
-        for account, model, name, at in found:
+            refusals = await refused_formats.read(connection, self.names)
+        for account, model, name, at in refusals:
             self._endpoints[account].recall_refused_format(model, name, at)
 
     def start_polling(self, tasks: TaskGroup, wake: Callable[[], None]) -> None:

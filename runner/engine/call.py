@@ -233,11 +233,11 @@ def settled(ended: EndedCall, route: RouteEvidence, *, jitter: float, now: int) 
 
 
 def refused_by(ended: Sequence[EndedCall]) -> list[RefusedFormat]:
-    """The types of ``response_format`` that models have refused in these calls."""
+    """Returns the types of ``response_format`` that models have refused in these calls."""
     return [
-        RefusedFormat(*one.prepared.call.permit.route, one.result.refused_format, one.sent_at)
-        for one in ended
-        if one.result.refused_format
+        RefusedFormat(*call.prepared.call.permit.route, call.result.refused_format, call.sent_at)
+        for call in ended
+        if call.result.refused_format
     ]
 
 

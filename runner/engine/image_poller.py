@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,8 +14,10 @@ from aiolimiter import AsyncLimiter
 from anyio.abc import TaskGroup
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from runner import exact_json
 from runner.clock import Clock
 from runner.core.retry import next_poll_at
+from runner.engine.image_replies import image_reply
 from runner.engine.posts import Post
 from runner.errors import OutputError, RunnerError, StoreError, UnavailableError
 from runner.files.target import as_output_errors, atomic_write
@@ -24,7 +26,7 @@ from runner.language import _
 from runner.providers.downloads import Expired, Image, Unfit
 from runner.providers.endpoint import Endpoint
 from runner.providers.images import TaskDone, TaskFailed, TaskLost, TaskPending, Unreachable
-from runner.store import batches, image_tasks
+from runner.store import batches, image_tasks, jobs
 from runner.store.batches import Batch
 from runner.store.counts import Changes
 from runner.store.database import Database
@@ -45,14 +47,20 @@ End = Callable[..., Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class ImageTarget:
-    """Where the images of a batch are stored, with the limits on their size and attempts."""
+    """Where the images of a batch are stored, with the limits on their size and attempts.
+
+    `as_reply`: they are not stored, since the rows are requests; the answer is OpenAI's reply.
+    """
 
     folder: Path
     max_bytes: int
     max_attempts: int
     batch_id: int
     first_job: int
+    first_row: int
+    row_step: int
     digits: int
+    as_reply: bool
 
     def path(self, job_id: int, suffix: str) -> Path:
         """Returns the path of a job's image, named by the numbers of the batch and of the row.
@@ -61,6 +69,10 @@ class ImageTarget:
         """
         number = job_id - self.first_job + 1
         return self.folder / f"{self.batch_id}-{number:0{self.digits}}{suffix}"
+
+    def row_id(self, job_id: int) -> int:
+        """Returns the id of the row that a job is about."""
+        return self.first_row + (job_id - self.first_job) * self.row_step
 
 
 def target_of(batch: Batch) -> ImageTarget:
@@ -72,7 +84,10 @@ def target_of(batch: Batch) -> ImageTarget:
         jobfile.limits.max_attempts,
         batch.id,
         batch.first_job,
+        batch.first_row,
+        batch.row_step,
         digits=max(4, len(str(batch.rows))),
+        as_reply=jobfile.job.kind == "request",
     )
 
 
@@ -240,6 +255,8 @@ class ImageTaskPoller:
         endpoint, place = self._endpoints[task.account], task.task_id
         state = TaskDone((place,)) if _is_place(place) else await endpoint.task(place, POLL_S)
         match state:
+            case TaskDone(urls) if target.as_reply:
+                return await self._reply(task, target, endpoint, urls)
             case TaskDone(urls):
                 return await self._fetch(task, target, endpoint, urls[0])
             case TaskPending(word):
@@ -257,11 +274,31 @@ class ImageTaskPoller:
         self, task: ImageTask, target: ImageTarget, endpoint: Endpoint, url: str
     ) -> End:
         download = await endpoint.fetch(url, target.max_bytes, FETCH_S)
+        if not isinstance(download, Image):
+            return self._unfetched(task, target, download)
+        path = target.path(task.job_id, download.suffix)
+        await in_thread(put_in_place, path, download.data)
+        return partial(image_tasks.done, task=task, answer=str(path))
+
+    async def _reply(
+        self, task: ImageTask, target: ImageTarget, endpoint: Endpoint, urls: Sequence[str]
+    ) -> End:
+        """Makes the reply to a request, with the images or their URLs as the request asks."""
+        row_id = target.row_id(task.job_id)
+        async with self._database.read() as connection:
+            row = (await jobs.read_bodies(connection, [row_id]))[row_id]
+        as_base64 = exact_json.loads(row)["body"].get("response_format") == "b64_json"
+        now = self._clock.now()
+        download = await image_reply(endpoint, urls, now, as_base64=as_base64)
+        if not isinstance(download, str):
+            return self._unfetched(task, target, download)
+        return partial(image_tasks.done, task=task, answer=download)
+
+    def _unfetched(
+        self, task: ImageTask, target: ImageTarget, download: Unfit | Expired | Unreachable
+    ) -> End:
+        """Returns the end of a task whose image is made but was not downloaded."""
         match download:
-            case Image(data) as image:
-                path = target.path(task.job_id, image.suffix)
-                await in_thread(put_in_place, path, data)
-                return partial(image_tasks.done, task=task, answer=str(path))
             case Unfit(why):
                 why = f"the image cannot be kept: {why}"
                 return partial(image_tasks.failed, task=task, why=why)

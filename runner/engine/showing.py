@@ -42,11 +42,11 @@ def progress_of(
         trouble: Why results cannot be written; None if they can.
     """
     own = tuple(batch for batch in memory.snapshot.batches.values() if run.concerns(batch))
-    found = _windows(own, memory, accounts, at + skew_ms)
-    held = _windows(run.paused.values(), memory, accounts, at + skew_ms)
+    by_route = _windows(own, memory, accounts, at + skew_ms)
+    of_paused = _windows(run.paused.values(), memory, accounts, at + skew_ms)
     reasons = tuple(reason for reason in wait.reasons if run.covers(reason.key))
     until = min((r.until for r in reasons if r.until is not None), default=None)
-    touched = (*found.values(), *held.values())
+    touched = (*by_route.values(), *of_paused.values())
     shown = {window for each in touched for window in each if window.is_known}
     return Progress(
         at=at,
@@ -55,7 +55,7 @@ def progress_of(
         until=None if until is None else until - skew_ms,
         windows=tuple(sorted(shown, key=lambda w: (w.account, w.model, w.quota))),
         in_flight=in_flight,
-        forecast=_forecast(run, own, found, memory, accounts, at + skew_ms),
+        forecast=_forecast(run, own, by_route, memory, accounts, at + skew_ms),
         trouble=trouble,
         stopping=run.stopping,
         paused=tuple(run.paused.values()),
@@ -63,17 +63,17 @@ def progress_of(
 
 
 def _windows(
-    found: Iterable[Batch], memory: Memory, accounts: Sequence[Account], now: int
+    own: Iterable[Batch], memory: Memory, accounts: Sequence[Account], now: int
 ) -> dict[Route, tuple[Window, ...]]:
     """Returns the windows that the calls of these batches touch at `now`, by route."""
-    routes = {route for batch in found for route in routes_of(batch.models, accounts)}
+    routes = {route for batch in own for route in routes_of(batch.models, accounts)}
     return windows_of(memory.snapshot.latest, accounts, routes, now)
 
 
 def _states(
-    memory: Memory, found: Mapping[Route, tuple[Window, ...]], accounts: Sequence[Account]
+    memory: Memory, by_route: Mapping[Route, tuple[Window, ...]], accounts: Sequence[Account]
 ) -> dict[Route, RouteState]:
-    states = route_states(found, accounts)
+    states = route_states(by_route, accounts)
     costs = {account.name: account.cost for account in accounts}
     return {
         route: replace(
@@ -88,15 +88,15 @@ def _states(
 def _forecast(
     run: Run,
     own: Sequence[Batch],
-    found: Mapping[Route, tuple[Window, ...]],
+    by_route: Mapping[Route, tuple[Window, ...]],
     memory: Memory,
     accounts: Sequence[Account],
     now: int,
 ) -> Forecast | None:
     """Returns the forecast of the run's work; None if it is not wanted, or has no route."""
-    if not (found and run.options.forecasts):
+    if not (by_route and run.options.forecasts):
         return None
-    states = _states(memory, found, accounts)
+    states = _states(memory, by_route, accounts)
     calls = sum(batch.calls_needed for batch in own)
     pace_ms = _pace_ms(memory, states, accounts)
     grants = daily_grants(accounts)
@@ -120,13 +120,13 @@ def _pace_ms(
     return max(1, round(1 / total)) if total else 1
 
 
-def _allowed(found: Sequence[Batch]) -> int:
+def _allowed(own: Sequence[Batch]) -> int:
     """Returns the number of calls that batches still need, within the user's limits.
 
     A batch and its parts share one limit.
     """
     needed, left = Counter[int](), dict[int, int | None]()
-    for batch in found:
+    for batch in own:
         whole = batch.part_of or batch.id
         needed[whole] += batch.calls_needed
         left[whole] = batch.calls_left

@@ -60,9 +60,10 @@ class Trouble:
             free = shutil.disk_usage(self._folder).free
         except OSError:  # the folder is missing, or its disk fails: the next transaction will, too
             return
-        low = _("only {free} MB left on the disk; waiting for room").format(free=free // 1024**2)
-        self._low_disk = low if free < DISK_FLOOR else None
-        if self._low_disk is not None:
+        self._low_disk = None
+        if free < DISK_FLOOR:
+            low = _("only {free} MB left on the disk; waiting for room")
+            self._low_disk = low.format(free=free // 1024**2)
             self._events.trouble(self.what)
 
 

@@ -86,7 +86,7 @@ class Basis:
         return moment.astimezone(self._clocks[self.zones.get(account, "UTC")])
 
     def day(self, account: str, period_key: str, quarter: int) -> str:
-        """The day of a call by the account's calendar; where it counts by months, of the month."""
+        """Returns the quota day of a call, or its day by the account's clock, YYYY-MM-DD."""
         if len(period_key) == DAY_LENGTH:
             return period_key
         return f"{self.moment(account, quarter):%Y-%m-%d}"
@@ -175,7 +175,7 @@ def _span(block: int) -> tuple[int, int]:
 
 
 def quarter_of_calls() -> ColumnElement[int]:
-    """The quarter of an hour in which a call was made, counted from the epoch on."""
+    """Returns an SQL expression for a call's quarter of an hour, counted from the epoch."""
     return calls.c.reserved_at_ms.op("/")(literal_column(str(QUARTER_MS)))
 
 

@@ -1,6 +1,6 @@
 """The ledger in cells: sums over calls, grouped by day, account and any further fields.
 
-Every report adds these up, so that all of them agree. Functions take a connection inside the
+Every report adds cells up, so that all reports agree. Functions take a connection inside the
 caller's short read.
 """
 
@@ -111,9 +111,9 @@ def _only(key: CellKey, keys: Collection[str]) -> CellKey:
 
 
 async def reasons(connection: AsyncConnection, chosen: Chosen = ALL) -> list[tuple[str, int]]:
-    """Why calls came to nothing, and how many did for it."""
-    basis, found = await totals.read_basis(connection), Counter[str]()
-    # A day's allowance names its day; only of a month's has the moment to be told.
+    """Returns the reasons of calls that failed or were refused, with the number of calls."""
+    basis, numbers = await totals.read_basis(connection), Counter[str]()
+    # The key of a daily period is the day; for a monthly one the moment of the call is needed.
     is_a_day = func.length(calls.c.period_key) == totals.DAY_LENGTH
     quarter = case((is_a_day, 0), else_=totals.quarter_of_calls()).label("quarter")
     keys = (quarter, calls.c.period_key, calls.c.account, calls.c.state, calls.c.error)
@@ -123,8 +123,8 @@ async def reasons(connection: AsyncConnection, chosen: Chosen = ALL) -> list[tup
         query = query.where(calls.c.batch_id.in_(chosen.batch_ids))
     for row in await connection.execute(query):
         if chosen.includes(basis.day(row.account, row.period_key, row.quarter)):
-            found[row.error or _WORDS[row.state]] += row.number
-    return list(found.items())
+            numbers[row.error or _WORDS[row.state]] += row.number
+    return list(numbers.items())
 
 
 _WORDS = {state.value: state.value for state in CallState} | {

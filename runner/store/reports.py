@@ -64,7 +64,7 @@ class DayReport:
 
     @property
     def tokens(self) -> int | None:
-        """Tokens sent and received; None if the provider told of none, although it answered."""
+        """The tokens sent and received; None if answered calls have no counts."""
         counted = [n for n in (self.prompt_tokens, self.completion_tokens) if n is not None]
         return sum(counted) if counted or not self.uncounted else None
 

@@ -340,7 +340,7 @@ balances = Table(
     CheckConstraint("at_ms <= until_ms", name="seen_in_order"),
 )
 
-# Types of `response_format` that models have refused; the answer is asked for in words there.
+# Types of `response_format` that models have refused; their prompts describe the format instead.
 refused_formats = Table(
     "refused_formats",
     metadata,

@@ -44,7 +44,7 @@ def check(said: Any, midnight: Any, *expected: str) -> None:
     assert found, said
     for words in found:
         assert tuple(words[:4]) == OPTIONS, words
-        more = ["--help"] if words[4] in ("init", "serve") else []
+        more = ["--help"] if words[4] in ("init", "review", "serve") else []
         assert midnight(*words, *more).code in (0, 1, 3), words
     assert {words[4] for words in found} >= set(expected), said
 

@@ -29,6 +29,12 @@ STATUS_FREE = (
 SHOWN_FREE = "runner.cli.as_json,runner.cli.account_json,runner.exact_json,runner.store.reports"
 
 
+SUBMIT_FREE = (
+    "httpx,pyreqwest,starlette,alembic,rich.live,runner.engine.engine,runner.providers.endpoint,"
+    "runner.core.settlement,runner.core.agreement,runner.app.rows,runner.simulator"
+)
+
+
 def loaded(forbidden: str, *words: str) -> list[str]:
     done = subprocess.run(
         [sys.executable, "-c", PROBE, forbidden, *words], capture_output=True, text=True, check=True
@@ -47,6 +53,13 @@ def test_help_loads_next_to_nothing(words: list[str]) -> None:
 @pytest.mark.parametrize("words", [["status"], ["quota"], ["report"], ["status", "--json"]])
 def test_a_look_loads_neither_client_nor_templates(words: list[str]) -> None:
     assert loaded(STATUS_FREE, *words) == []
+
+
+@pytest.mark.usefixtures("midnight")
+def test_a_submission_loads_neither_what_calls_nor_what_combines_answers(
+    work: tuple[str, str],
+) -> None:
+    assert loaded(SUBMIT_FREE, "submit", *work) == []
 
 
 @pytest.mark.usefixtures("midnight")

@@ -9,11 +9,13 @@ import signal
 import subprocess
 import time
 import urllib.request
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import openai
 import pytest
+from support.clocks import OthersClock
 from support.processes import MIDNIGHT, ROOT, popen, simulating, stats
 
 from runner.simulator import answer
@@ -40,7 +42,7 @@ def serve(
         "MIDNIGHT_BASE_URL": f"{address}/v1",
         "MODELSCOPE_API_KEY": "sim-token",
         "NO_PROXY": "127.0.0.1",
-        "PYTHONPATH": str(ROOT),
+        "PYTHONPATH": os.pathsep.join([os.environ.get("PYTHONPATH", ""), str(ROOT)]),
         "MIDNIGHT_LANG": language or "en",
     }
     command = [*MIDNIGHT, "--db", "queue.db", "serve", "--port", "0"]
@@ -63,13 +65,48 @@ def messages(number: int) -> Any:
     return [{"role": "user", "content": f"question {number}"}]
 
 
+@dataclass
+class Days:
+    """The days of the server and of its provider; the next one comes as soon as one is spent."""
+
+    clock: OthersClock
+    midnights: int = 0
+
+    def go_on(self, client: openai.OpenAI) -> None:
+        """Let the next day come if this one is spent."""
+        if not self._is_spent(client):
+            return
+        self.clock.jump(hours=24)
+        self.midnights += 1
+        until = time.monotonic() + 60
+        while self._is_spent(client):
+            assert time.monotonic() < until
+            time.sleep(0.05)
+
+    def _is_spent(self, client: openai.OpenAI) -> bool:
+        return "(0 left today)" in repr(client.models.list().data)
+
+
 @pytest.mark.parametrize(
-    ("requests", "kills"), [(200, 2), pytest.param(50_000, 10, marks=pytest.mark.slow)]
+    ("requests", "kills", "a_day", "midnights"),
+    [
+        (200, 2, 1_000_000, 0),
+        pytest.param(200, 2, 60, 3, marks=pytest.mark.slow),
+        pytest.param(50_000, 10, 15_000, 3, marks=pytest.mark.slow),
+    ],
 )
-def test_a_batch_survives_kills_of_its_server_and_nothing_is_paid_twice(
-    tmp_path: Path, requests: int, kills: int
+def test_a_batch_survives_kills_and_midnights_and_nothing_is_paid_twice(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    requests: int,
+    kills: int,
+    a_day: int,
+    midnights: int,
 ) -> None:
     """What was in flight at a kill counts as spent, and is asked again; nothing else is."""
+    days = Days(OthersClock(tmp_path))
+    for name, value in days.clock.environ.items():
+        monkeypatch.setenv(name, value)
     lines = [
         {
             "custom_id": f"r-{n}",
@@ -80,7 +117,7 @@ def test_a_batch_survives_kills_of_its_server_and_nothing_is_paid_twice(
         for n in range(requests)
     ]
     data = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
-    with simulating("--latency", "5-20") as address:
+    with simulating("--latency", "5-20", "--calls-per-day", str(a_day)) as address:
         process, url = serve(tmp_path, address)
         with client_of(url) as client:
             file = client.files.create(file=("in.jsonl", data), purpose="batch")
@@ -92,6 +129,7 @@ def test_a_batch_survives_kills_of_its_server_and_nothing_is_paid_twice(
             with client_of(url) as client:
                 while client.batches.retrieve(made.id).request_counts.completed < wanted:
                     assert time.monotonic() < until
+                    days.go_on(client)
                     time.sleep(0.02)
             process.kill()
             process.communicate()
@@ -100,7 +138,9 @@ def test_a_batch_survives_kills_of_its_server_and_nothing_is_paid_twice(
             until = time.monotonic() + 600
             while (found := client.batches.retrieve(made.id)).status != "completed":
                 assert time.monotonic() < until
+                days.go_on(client)
                 time.sleep(0.1)
+            assert found.error_file_id is None
             assert found.output_file_id is not None
             text = client.files.content(found.output_file_id).text
         process.send_signal(signal.SIGTERM)
@@ -113,6 +153,7 @@ def test_a_batch_survives_kills_of_its_server_and_nothing_is_paid_twice(
         body = said[f"r-{number}"]["response"]["body"]
         assert body["choices"][0]["message"]["content"] == answer(messages(number))
     states = dict(rows(tmp_path / "queue.db", "SELECT state, count(*) FROM calls GROUP BY state"))
+    assert days.midnights >= midnights
     assert states["done"] == requests, "each request was answered once"
     assert calls <= sum(states.values()), "the ledger never under-counts"
     assert states.keys() <= {"done", "unseen"}

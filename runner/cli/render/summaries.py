@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from rich.cells import cell_len, set_cell_size
 from rich.console import Group, RenderableType
@@ -12,6 +12,7 @@ from rich.text import Text
 from runner.app import reasons
 from runner.app.outputs import Written
 from runner.app.responses import Ran
+from runner.app.review_rows import ReviewCounts
 from runner.cli.render import report_tables
 from runner.cli.render.layout import Hint, facts
 from runner.core.ending import Ending
@@ -31,27 +32,30 @@ class Summary:
         windows: Today's windows of the models that it called.
         prefix: ``midnight`` with the given global options.
         now: The current time (ms since the epoch).
+        reviews: The reviews of the finished batches, by id.
     """
 
     ran: Ran
     windows: Sequence[Window]
     prefix: str
     now: int = 0
+    reviews: Mapping[int, ReviewCounts] = field(default_factory=dict)
 
 
 def summary(data: Summary) -> RenderableType:
-    """Render the result of a run, and the next commands."""
+    """Renders the result of a run, and the next commands."""
     batches = data.ran.batches
     if not batches:
         submit = f"{data.prefix} submit JOBFILE INPUT"
         return Hint(_("nothing is queued; queue a dataset with: {command}").format(command=submit))
     parts: list[RenderableType] = [_headline(data)]
     pairs = [
-        (_("batch {id}").format(id=batch.id), f"{batch.name}: {_stand(batch)}") for batch in batches
+        (_("batch {id}").format(id=batch.id), f"{batch.name}: {_stand(batch, data)}")
+        for batch in batches
     ]
     today = shown_windows.today(data.windows, data.ran.waiting)
     pairs += [(_("today"), line) for line in messages.window_lines(today)]
-    pairs += [(_("output"), _output(output, batches)) for output in data.ran.outputs]
+    pairs += [(_("output"), _output(output, data)) for output in data.ran.outputs]
     advice = [pair for batch in batches for pair in _advice(batch, data)]
     width = max(cell_len(name) for name, _told in [*pairs, *advice])
     known = facts((set_cell_size(name, width), told) for name, told in pairs)
@@ -73,12 +77,10 @@ _RUNNING = (BatchState.ACTIVE, BatchState.LOADING)
 def _headline(data: Summary) -> Text:
     ran = data.ran
     if not ran.left:
-        failed = (
-            _(", {rows} failed").format(rows=fmt.count(ran.failed, "row")) if ran.failed else ""
-        )
-        return Text(
-            _("done{failed}").format(failed=failed), "bold yellow" if ran.failed else "bold green"
-        )
+        failed = ran.failed - sum(each.answered for each in data.reviews.values())
+        told = _(", {rows} failed").format(rows=fmt.count(failed, "row")) if failed else ""
+        style = "bold yellow" if failed else "bold green"
+        return Text(_("done{failed}").format(failed=told), style)
     left = _("{rows} left, nothing is lost").format(rows=fmt.count(ran.left, "row"))
     if ran.ending is Ending.SPENT:
         waits = fmt.SEMICOLON.join(wait_messages.end_reasons(ran.waiting, data.now))
@@ -87,19 +89,24 @@ def _headline(data: Summary) -> Text:
     return Text(_("stopped; {left}").format(left=left), "bold yellow")
 
 
-def _output(output: Written, batches: Sequence[Batch]) -> str:
-    """Return ``labelled.csv (70 rows: 70 succeeded)``, or the reason why it was not written."""
+def _output(output: Written, data: Summary) -> str:
+    """Returns ``labelled.csv (70 rows: 70 succeeded)``, or the reason why it was not written."""
     if output.error is not None:
         return _("{path} could not be written: {what}").format(
             path=fmt.place(output.path), what=output.error.what
         )
-    batch = next((each for each in batches if each.id == output.batch_id), None)
+    batch = next((each for each in data.ran.batches if each.id == output.batch_id), None)
     if batch is None:
         return fmt.beside(fmt.place(output.path), fmt.count(output.rows, "row"))
-    return report_tables.written(fmt.place(output.path), output.rows, batch)
+    answered = _reviews(batch, data).answered
+    return report_tables.written(fmt.place(output.path), output.rows, batch, answered)
 
 
-def _stand(batch: Batch) -> str:
+def _reviews(batch: Batch, data: Summary) -> ReviewCounts:
+    return data.reviews.get(batch.id, ReviewCounts())
+
+
+def _stand(batch: Batch, data: Summary) -> str:
     counts = batch.counts
     left = batch.rows - counts.succeeded - counts.failed
     state = (
@@ -107,13 +114,18 @@ def _stand(batch: Batch) -> str:
         if batch.state not in _RUNNING and left
         else ""
     )
-    return _("{rows}, {succeeded} succeeded, {failed} failed, {left} left{state}").format(
+    answered = _reviews(batch, data).answered
+    told = _("{rows}, {succeeded} succeeded, {failed} failed, {left} left{state}").format(
         rows=fmt.count(batch.rows, "row"),
         succeeded=fmt.number(counts.succeeded),
-        failed=fmt.number(counts.failed),
+        failed=fmt.number(counts.failed - answered),
         left=fmt.number(left),
         state=state,
     )
+    if not answered:
+        return told
+    by_people = _("{answered} answered by people").format(answered=fmt.number(answered))
+    return f"{told}{fmt.COMMA}{by_people}"
 
 
 def _advice(batch: Batch, data: Summary) -> list[tuple[str, str]]:
@@ -127,7 +139,13 @@ def _advice(batch: Batch, data: Summary) -> list[tuple[str, str]]:
                 ),
             )
         )
-    if batch.counts.failed:
+    reviews = _reviews(batch, data)
+    if reviews.to_review:
+        command = f"{prefix} review {batch.id}"
+        rows = fmt.count(reviews.to_review, "row")
+        told = _("{rows} for a person to look at: {command}").format(rows=rows, command=command)
+        pairs.append((_("review"), told))
+    if batch.counts.failed > reviews.answered:
         command = f"{prefix} failures {batch.id}"
         pairs.append((_("failed"), _("see why: {command}").format(command=command)))
     if not batch.done and batch.state in (BatchState.PAUSED, BatchState.CANCELLED):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,7 @@ class ChatHandler:
         self._folder = folder
         caps = {name: jobfile.parameters.get(name) for name in _CAPS}
         self._caps = {name: cap for name, cap in caps.items() if type(cap) is int}
+        self._response_format = lru_cache(maxsize=64)(partial(response_format, jobfile.answer))
 
     async def prepare(self, row: JobRow) -> _Question:
         """Returns the messages for a row, with earlier invalid replies and their faults."""
@@ -86,8 +88,7 @@ class ChatHandler:
             messages, packed = asked[0].messages, 0
         else:
             messages, packed = self._packed(asked), len(asked)
-        supported = endpoint.response_formats(model, now)
-        form = response_format(self._jobfile.answer, supported, packed=packed)
+        form = self._response_format(endpoint.response_formats(model, now), packed=packed)
         more_room = not packed and asked[0].broke_off
         parameters = self._parameters(more_room=more_room, wrapped=not packed and form is not None)
         timeout_s = self._jobfile.limits.timeout_s

@@ -39,5 +39,8 @@ class RequestHandler:
         return await endpoint.forward(url, body, self._timeout_s, now)
 
     def read(self, result: CallResult, asked: Sequence[dict[str, Any]]) -> Sequence[ParsedAnswer]:
-        """Returns the whole body of the reply as the answer."""
+        """Returns the whole body of the reply as the answer, or the task that makes its images."""
+        reply = result.reply
+        if reply is not None and reply.task_id and not reply.images:
+            return [ParsedAnswer(task_id=reply.task_id)] * len(asked)
         return [ParsedAnswer(result.body)] * len(asked)
