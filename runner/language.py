@@ -69,7 +69,7 @@ else:
         return message if _IN_ENGLISH.get() else _found.gettext(message)
 
     def ngettext(msgid1: str, msgid2: str, n: int) -> str:
-        """Return the form of a message for `n`."""
+        """Returns the form of a message for `n`."""
         if _IN_ENGLISH.get():
             return msgid1 if n == 1 else msgid2
         return _found.ngettext(msgid1, msgid2, n)
@@ -77,7 +77,7 @@ else:
 
 @contextmanager
 def in_english() -> Iterator[None]:
-    """Make messages in English, in this task and those that it starts: programs read them."""
+    """Switches to English in the block, and in tasks started in it, for output to programs."""
     token = _IN_ENGLISH.set(True)
     try:
         yield

@@ -184,7 +184,7 @@ def missing_extra(extra: Extra, path: Path, error: type[RunnerError]) -> RunnerE
 
 
 def check_encoding(name: str) -> None:
-    """Check that Python knows a text encoding.
+    """Checks that Python knows a text encoding.
 
     Raises:
         ConfigError: The encoding is unknown.

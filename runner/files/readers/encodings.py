@@ -49,9 +49,9 @@ def marked(head: bytes) -> str | None:
 
 
 def _is_text_in(head: bytes, encoding: str) -> bool:
-    """Whether bytes are lines of text in UTF-16, of which few letters need be ASCII.
+    """Whether bytes are lines of text in a UTF-16 `encoding`, even with few ASCII characters.
 
-    Text in UTF-8 with stray NUL bytes is not: there a line feed is a byte, and not two.
+    UTF-8 with stray NUL bytes is refused, because its line feeds have one byte instead of two.
     """
     text = _decoded(head, encoding) if b"\0" in head else None
     if text is None or _CONTROL.search(text):
@@ -61,7 +61,7 @@ def _is_text_in(head: bytes, encoding: str) -> bool:
 
 
 def _decoded(head: bytes, encoding: str) -> str | None:
-    """The beginning of a text, which may end within a letter; None: it is in another encoding."""
+    """Returns the text of the first bytes, which may end within a character, or None if invalid."""
     try:
         return codecs.getincrementaldecoder(encoding)().decode(head)
     except UnicodeDecodeError:
