@@ -51,7 +51,7 @@ class Attendance:
     async def watching(
         self, options: RunOptions, touched: Collection[int], *, attended: bool
     ) -> AsyncIterator[tuple[RunOptions, list[Written]]]:
-        """Provide the services while the block runs.
+        """Provides the services while the block runs.
 
         Args:
             options: The options of the run.
@@ -79,7 +79,7 @@ class Attendance:
 
     @asynccontextmanager
     async def _notified(self, options: RunOptions) -> AsyncIterator[RunOptions]:
-        """Pause batches that fail too often, and send notifications.
+        """Pauses batches that fail too often, and sends notifications.
 
         Yields the options with the notifier as the watcher.
         """
@@ -113,7 +113,7 @@ class Attendance:
     async def _outputs_kept(
         self, options: RunOptions, touched: Collection[int]
     ) -> AsyncIterator[tuple[RunOptions, list[Written]]]:
-        """Write the output files of the batches during the run and at its end.
+        """Writes the output files of the batches during the run and at its end.
 
         Yields the options with the keeper as the watcher, and the list of written files, which is
         filled at the end.
@@ -152,6 +152,6 @@ class Attendance:
 
 
 def _options(settings: Settings) -> tuple[invocation.Option, ...]:
-    """Return the options with which a command finds this database from any working directory."""
+    """Returns the options with which a command finds this database from any working directory."""
     places = (("db", settings.db), ("config", settings.config))
     return tuple((f"--{key}", at) for key, at in places if settings.origins[key] != DEFAULT)

@@ -124,7 +124,7 @@ class Drafts:
         self._tasks: TaskGroup | None = None
 
     async def work(self) -> None:
-        """Run the operations of drafts, and remove unused folders, until cancelled."""
+        """Runs the operations of drafts, and removes unused folders, until cancelled."""
         async with anyio.create_task_group() as tasks:
             self._tasks = tasks
             tasks.start_soon(self._queue_interrupted)
@@ -136,7 +136,7 @@ class Drafts:
                 await anyio.sleep(SWEEP_EVERY_S)
 
     async def _queue_interrupted(self) -> None:
-        """Finish the queueing that a previous server did not complete."""
+        """Finishes the queueing that a previous server did not complete."""
         for batch in await self._midnight.batches():
             dataset = to_path(batch.input)
             begun = batch.state is BatchState.LOADING and not (batch.part_of or batch.is_trial)
@@ -155,7 +155,7 @@ class Drafts:
             log.warning("inputs were not looked through", exc_info=True)
 
     def add(self, folder: Path, dataset: str, job: str) -> Draft:
-        """Create a draft from the files in a folder, and start to check and plan it.
+        """Creates a draft from the files in a folder, and starts to check and plan it.
 
         Raises:
             InputError: All drafts in memory have an operation in progress.
@@ -173,7 +173,7 @@ class Drafts:
         return draft
 
     def get(self, draft_id: str) -> Draft:
-        """Return a draft, and mark it as used.
+        """Returns a draft, and marks it as used.
 
         Raises:
             NotFoundError: The draft was evicted or removed.
@@ -187,7 +187,7 @@ class Drafts:
         return draft
 
     def check(self, draft: Draft) -> None:
-        """Start to check and plan a draft from the beginning.
+        """Starts to check and plan a draft from the beginning.
 
         Raises:
             InputError: Another operation is in progress.
@@ -195,7 +195,7 @@ class Drafts:
         self._start(draft, self._check_and_plan)
 
     def try_rows(self, draft: Draft) -> None:
-        """Start a trial of a few rows.
+        """Starts a trial of a few rows.
 
         Raises:
             InputError: Something else is being done, or it is not right yet.
@@ -203,7 +203,7 @@ class Drafts:
         self._start(draft, self._try)
 
     def queue(self, draft: Draft) -> None:
-        """Start to queue the draft.
+        """Starts to queue the draft.
 
         Raises:
             InputError: Something else is being done, or it is not right yet.
@@ -211,7 +211,7 @@ class Drafts:
         self._start(draft, self._queue)
 
     async def discard(self, draft: Draft) -> None:
-        """Delete a draft, and its files unless a batch refers to them.
+        """Deletes a draft, and its files unless a batch refers to them.
 
         Raises:
             InputError: An operation is in progress.
@@ -221,7 +221,7 @@ class Drafts:
         await self.folders.remove(draft.folder)
 
     def require_idle(self, draft: Draft) -> None:
-        """Check that no operation is in progress for a draft.
+        """Checks that no operation is in progress for a draft.
 
         Raises:
             InputError: One is in progress.
@@ -286,7 +286,7 @@ def _set_progress(draft: Draft, done: int, total: int) -> None:
 
 
 def _checked(draft: Draft, limit: int | None = None) -> Checked:
-    """Read the uploaded files; the job file may refer to files in its folder only."""
+    """Reads the uploaded files; the job file may refer to files in its folder only."""
     selection, options = draft.rows.selection(limit), draft.rows.options()
     tick = partial(_set_progress, draft)
     if not draft.job:
@@ -304,10 +304,10 @@ def _checked(draft: Draft, limit: int | None = None) -> Checked:
 
 
 def message_of(error: Exception, folder: Path) -> str:
-    """Return an error's message with paths relative to the draft's folder."""
+    """Returns an error's message with paths relative to the draft's folder."""
     return str(error).replace(f"{folder}/", "").replace(str(folder), "the dataset's folder")
 
 
 def _field_of(error: RunnerError) -> Field:
-    """Return the form field that an error is about."""
+    """Returns the form field that an error is about."""
     return Field.DATASET if isinstance(error, InputError) else Field.JOB

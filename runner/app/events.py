@@ -45,13 +45,13 @@ class Event:
     facts: dict[str, Any] = field(default_factory=dict)
 
     def as_object(self) -> dict[str, Any]:
-        """Return the event as the JSON object that is sent."""
+        """Returns the event as the JSON object that is sent."""
         at = _spelt(self.at)
         return {"event": self.kind, "id": self.key, "at": at, "text": self.text, **self.facts}
 
 
 def _spelt(ms: int) -> str:
-    """Return a time in RFC 3339."""
+    """Returns a time in RFC 3339."""
     return moment(ms).isoformat(timespec="seconds")
 
 
@@ -72,7 +72,7 @@ class EventFinder:
     _base: dict[int, tuple[int, int]] = field(default_factory=dict)
 
     def found(self, progress: Progress) -> Iterator[Event]:
-        """Yield the events in the progress; an event is repeated while its condition lasts."""
+        """Yields the events in the progress; an event is repeated while its condition lasts."""
         for reason in progress.waiting:
             yield from self._spent(reason, progress.at)
             if reason.cause is ParkReason.REFUSED and reason.window is not None:
@@ -83,7 +83,7 @@ class EventFinder:
         )
 
     def failing(self, progress: Progress) -> dict[Batch, str]:
-        """Return the batches with too many failed rows in this run, each with its pause reason."""
+        """Returns the batches with too many failed rows in this run, each with its pause reason."""
         known = {batch.id for batch in progress.batches}
         self._base = {key: base for key, base in self._base.items() if key in known}
         found = {}
@@ -141,7 +141,7 @@ class EventFinder:
 
 
 def refused(account: str, why: str, at: int) -> Event:
-    """Return the event of an account that the provider refuses."""
+    """Returns the event of an account that the provider refuses."""
     said = f' ("{why}")' if why else ""
     text = _("the provider refuses the account {account}{said}; mend it or its token").format(
         account=account, said=said
@@ -150,7 +150,7 @@ def refused(account: str, why: str, at: int) -> Event:
 
 
 def done(batch: Batch, at: int) -> Event:
-    """Return the event of a finished batch."""
+    """Returns the event of a finished batch."""
     counts = batch.counts
     failed = _(", {failed:,} failed").format(failed=counts.failed) if counts.failed else ""
     output = _("; results in {output}").format(output=to_path(batch.output)) if batch.output else ""
@@ -162,7 +162,7 @@ def done(batch: Batch, at: int) -> Event:
 
 
 def expiring(lines: Sequence[QuotaLine], at: int) -> Iterator[Event]:
-    """Yield an event for credits that expire soon while rows wait that could use them."""
+    """Yields an event for credits that expire soon while rows wait that could use them."""
     for line in lines:
         soon = None if line.credits is None else line.credits.expiring
         if soon is None or not 0 < soon.by - at <= EXPIRING_MS or soon.amount < CREDIT:
@@ -177,5 +177,5 @@ def expiring(lines: Sequence[QuotaLine], at: int) -> Iterator[Event]:
 
 
 def sample(at: int) -> Event:
-    """Return the event that `midnight notify test` sends."""
+    """Returns the event that `midnight notify test` sends."""
     return Event("test", f"test {at}", _("a test of midnight: this is how an event looks"), at)

@@ -57,7 +57,7 @@ class Outlook:
         return {reason.key: reason for reason in reasons}
 
     def routes(self, batch: Batch) -> dict[Route, Waiting | None]:
-        """Return, for each route of `batch`, why it waits there; None where it may run."""
+        """Returns, for each route of `batch`, why it waits there; None where it may run."""
         demand = self._demand(batch)
         if demand is None:
             return {}
@@ -65,7 +65,7 @@ class Outlook:
         return {route: None if isinstance(why, Start) else why for route, why in reasons.items()}
 
     def finish(self, batch: Batch) -> Forecast | None:
-        """Forecast the end of `batch`; None if no part of it may run."""
+        """Forecasts the end of `batch`; None if no part of it may run."""
         demand = self._demand(batch)
         if demand is None:
             return None
@@ -89,7 +89,7 @@ class Outlook:
         return replace(result, calls=calls)
 
     def _sharing(self, demand: Demand, cap: Cap) -> list[Demand]:
-        """Return the other demands that share a cap."""
+        """Returns the other demands that share a cap."""
         return [other for other in self.demands if other is not demand and cap in other.caps]
 
     def _demand(self, batch: Batch) -> Demand | None:
@@ -108,7 +108,7 @@ class Forecaster:
         return bool(routes_of(batch.models, self.accounts))
 
     def routes(self, models: Sequence[str]) -> tuple[Route, ...]:
-        """Return the routes to `models`.
+        """Returns the routes to `models`.
 
         Raises:
             ConfigError: No account in use serves any of them.
@@ -126,7 +126,7 @@ class Forecaster:
         return routes
 
     def forecast(self, calls: int, windows: Windows, now: int, most: int | None) -> Forecast:
-        """Forecast the end of `calls` calls through `windows`; `most` caps how many are made."""
+        """Forecasts the end of `calls` calls through `windows`; `most` caps how many are made."""
         return forecast(
             calls,
             route_states(windows, self.accounts),
@@ -139,7 +139,7 @@ class Forecaster:
     def outlook(
         self, snapshot: Snapshot, now: int, caps: Mapping[str, Cap], most_a_day: Mapping[str, int]
     ) -> Outlook:
-        """Return the outlook of a queue at `now`; `caps` are the calls left to server clients."""
+        """Returns the outlook of a queue at `now`; `caps` are the calls left to server clients."""
         demands, state = outlook_of(snapshot, self.accounts, self.rules, now)
         owners = {batch.id: batch.client for batch in snapshot.batches.values() if batch.client}
         bounded_demands = tuple(capped(demands, owners, caps))
@@ -147,7 +147,7 @@ class Forecaster:
 
 
 def _before(calls: int, demand: Demand, other: Demand) -> int:
-    """Estimate the calls of another batch that precede the end of `calls` calls of `demand`.
+    """Estimates the calls of another batch that precede the end of `calls` calls of `demand`.
 
     A batch with a higher priority goes first entirely; one with the same priority alternates.
     """
@@ -158,5 +158,5 @@ def _before(calls: int, demand: Demand, other: Demand) -> int:
 
 
 def place(window: Window) -> tuple[str, str, bool, str]:
-    """Return the sort key of a window in a list: the primary one of its scope first."""
+    """Returns the sort key of a window in a list: the primary one of its scope first."""
     return window.account, window.model, not window.primary, window.quota

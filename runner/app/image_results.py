@@ -29,7 +29,7 @@ class ImageResults:
         self._clock = clock
 
     async def finished(self, answered: Answered, *, as_base64: bool) -> bytes | Refusal:
-        """Return the body of the reply, or the reason why there is no image.
+        """Returns the body of the reply, or the reason why there is no image.
 
         The call is charged in either case.
         """
@@ -46,7 +46,7 @@ class ImageResults:
         return body.encode()
 
     async def _wait_for_task(self, endpoint: Endpoint, task_id: str) -> tuple[str, ...] | Refusal:
-        """Poll the task, and return the URLs of the images once they are made."""
+        """Polls the task, and returns the URLs of the images once they are made."""
         poll = partial(endpoint.task, task_id, POLL_TIMEOUT_S)
         with anyio.move_on_after(LONGEST_TASK_S):
             while True:

@@ -31,7 +31,7 @@ class Models:
 
 
 async def list_models(settings: Settings, environ: Mapping[str, str]) -> list[Models]:
-    """Request the model list of every account in use.
+    """Requests the model list of every account in use.
 
     Raises:
         ConfigError: A token or a base URL is missing.
@@ -41,7 +41,7 @@ async def list_models(settings: Settings, environ: Mapping[str, str]) -> list[Mo
 
 
 async def models_of(endpoint: Endpoint) -> Models:
-    """Request the model list of one account."""
+    """Requests the model list of one account."""
     account = endpoint.account
     reply = await endpoint.get(f"{endpoint.base_url}/models", TIMEOUT_S)
     if not isinstance(reply, Response):
@@ -53,7 +53,7 @@ async def models_of(endpoint: Endpoint) -> Models:
 
 
 def read_names(body: bytes) -> tuple[str, ...]:
-    """Return the sorted ``id`` values of ``{"data": [...]}``; empty if invalid, never raises."""
+    """Returns the sorted ``id`` values of ``{"data": [...]}``; empty if invalid, never raises."""
     try:
         data: Any = orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -65,7 +65,7 @@ def read_names(body: bytes) -> tuple[str, ...]:
 
 
 def nothing_listed(found: list[Models]) -> RunnerError | None:
-    """Return the error to raise if no account lists any model; None if one does."""
+    """Returns the error to raise if no account lists any model; None if one does."""
     if any(each.names for each in found):
         return None
     reasons = "; ".join(f"{each.account}: {each.why_not}" for each in found)

@@ -37,7 +37,7 @@ class Sent:
 
 
 async def send(event: Event, settings: NotifySettings, environ: Mapping[str, str]) -> list[Sent]:
-    """Send an event through every configured channel."""
+    """Sends an event through every configured channel."""
     body = orjson.dumps(event.as_object())
     sent: list[Sent] = []
     if settings.command:
@@ -125,7 +125,7 @@ class Notifier:
     _credits_read_at: float = float("-inf")
 
     def __call__(self, progress: Progress) -> None:
-        """Store the progress and its events, which `work` processes."""
+        """Stores the progress and its events, which `work` processes."""
         self._latest = progress
         for event in self.finder.found(progress):
             self._events.setdefault(event.key, event)
@@ -136,7 +136,7 @@ class Notifier:
             self.watcher(progress)
 
     async def work(self) -> None:
-        """Pause batches and send events, until cancelled."""
+        """Pauses batches and sends events, until cancelled."""
         while True:
             await self._has_news.wait()
             self._has_news = anyio.Event()
@@ -144,7 +144,7 @@ class Notifier:
                 await self._step()
 
     async def finish(self, failure: Exception | None = None) -> None:
-        """Send the remaining events at the end of a run, including its failure."""
+        """Sends the remaining events at the end of a run, including its failure."""
         at = self._latest.at if self._latest is not None else 0
         if isinstance(failure, UnauthorisedError):
             event = refused(failure.where or "", failure.what, at)
@@ -168,7 +168,7 @@ class Notifier:
         await self._send_new()
 
     async def _find_done(self, at: int, *, ended: bool = False) -> None:
-        """Find the batches that were completed since they were last in progress."""
+        """Finds the batches that were completed since they were last in progress."""
         latest = self._latest
         present = set() if ended or latest is None else {batch.id for batch in latest.batches}
         gone = self._seen_batches - present

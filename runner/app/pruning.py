@@ -28,7 +28,7 @@ class Pruned:
 
 
 async def delete(database: Database, found: Sequence[Batch], now: int) -> Pruned:
-    """Delete batches with their rows and results; their cost stays in the ledger.
+    """Deletes batches with their rows and results; their cost stays in the ledger.
 
     Raises:
         BusyError: A runner is working on one of them.
@@ -48,7 +48,7 @@ async def delete(database: Database, found: Sequence[Batch], now: int) -> Pruned
 
 
 async def old_batches(database: Database, before: int) -> list[Batch]:
-    """Return the batches that are finished, cancelled or trials, unused since `before`."""
+    """Returns the batches that are finished, cancelled or trials, unused since `before`."""
     async with database.read() as connection:
         every = await batches.list_batches(connection)
         families = {b.id: [p for p in every if b.id in (p.id, p.part_of)] for b in every}

@@ -24,7 +24,7 @@ class Rates:
     samples: deque[tuple[int, int, int]] = field(default_factory=deque)
 
     def add(self, at: int, batches: Collection[Batch]) -> None:
-        """Add a sample at a time (ms since the epoch)."""
+        """Adds a sample at a time (ms since the epoch)."""
         for batch in batches:
             # Reused answers were not computed in this run, so they do not count.
             counts = batch.counts

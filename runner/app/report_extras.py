@@ -19,7 +19,7 @@ MOST_ANSWERS = 12
 
 
 async def extras(reading: Reading, wanted: Wanted, status: Status) -> Extras:
-    """Read the additional sections; `status` holds the forecasts of the queue."""
+    """Reads the additional sections; `status` holds the forecasts of the queue."""
     by_model = Wanted((By.MODEL,), wanted.since, wanted.until, wanted.batch)
     models = (await make_report(reading, by_model)).lines
     async with reading() as connection:
@@ -29,24 +29,27 @@ async def extras(reading: Reading, wanted: Wanted, status: Status) -> Extras:
         lost = await ledger.reasons(connection, wanted.chosen(ids))
         answers = []
         for batch in _labelled(own if wanted.batch is None else []):
-            found = await stories.common_answers(
+            answers_of_batch = await stories.common_answers(
                 connection, batch.first_job, batch.last_job, MOST_ANSWERS
             )
-            if 1 < len(found) < MOST_ANSWERS:
+            if 1 < len(answers_of_batch) < MOST_ANSWERS:
                 answers.append(
-                    (_("{name} (batch {id})").format(name=batch.name, id=batch.id), found)
+                    (
+                        _("{name} (batch {id})").format(name=batch.name, id=batch.id),
+                        answers_of_batch,
+                    )
                 )
     return Extras(models, _grouped(lost), answers, _finish(status, {b.id for b in own}))
 
 
-def _labelled(found: list[Batch]) -> list[Batch]:
-    """Return the newest batches with answers."""
-    whole = [b for b in found if b.part_of is None and not b.is_trial and b.counts.succeeded]
+def _labelled(batches: list[Batch]) -> list[Batch]:
+    """Returns the newest batches with answers."""
+    whole = [b for b in batches if b.part_of is None and not b.is_trial and b.counts.succeeded]
     return whole[::-1][:MOST_BATCHES]
 
 
 def _grouped(lost: list[tuple[str, int]]) -> list[tuple[str, int]]:
-    """Group reasons that differ in numbers and quoted words only, under the first of each group."""
+    """Groups reasons that differ in numbers and quoted words only, under the first of them."""
     counts, first = Counter[str](), dict[str, str]()
     for error, number in lost:
         pattern = pattern_of(error)

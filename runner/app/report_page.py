@@ -1,4 +1,4 @@
-"""A report as one HTML page: no network, no script; for light and dark screens, phones, paper."""
+"""Renders a report as one self-contained HTML page without scripts, for any theme and width."""
 
 from __future__ import annotations
 
@@ -42,15 +42,15 @@ section { break-inside: avoid; }
 
 @dataclass(frozen=True, slots=True)
 class Extras:
-    """What a page shows beside the ledger.
+    """The sections of a page beside the ledger.
 
     Attributes:
         models: The ledger by model.
-        reasons: Why calls have failed or were refused, and how many did.
-        answers: By batch, the answers that most of its rows have.
-        quality: Of a report of one batch: how good its answers are.
-        finish: When all that is queued will be done (ms since the epoch), and how many rows that
-            is; None: nothing is queued, or it cannot be told.
+        reasons: The reasons of failed and refused calls, with their numbers.
+        answers: The most frequent answers by batch, with their numbers of rows.
+        quality: The quality of the answers, in a report of one batch.
+        finish: The forecast end of the queue (ms since the epoch), and its number of rows; None if
+            nothing is queued or there is no forecast.
     """
 
     models: Sequence[Line] = ()
@@ -61,7 +61,7 @@ class Extras:
 
 
 def page(report: Report, extras: Extras, made_at: datetime) -> str:
-    """The page, as a whole document."""
+    """Returns the page as a complete HTML document."""
     batch = report.wanted.batch
     subject = (
         _("{name} (batch {id})").format(name=batch.name, id=batch.id) if batch else _("Calls spent")
@@ -107,12 +107,12 @@ def _document(title: str, body: str) -> str:
 
 
 def _section(title: str, drawn: str) -> str:
-    framed = f'<div class="wide" tabindex="0">{drawn}</div>'  # what scrolls takes the keyboard
+    framed = f'<div class="wide" tabindex="0">{drawn}</div>'  # focusable, because it scrolls
     return f"<section><h2>{escape(title)}</h2>{framed}</section>"
 
 
 def _chart(title: str, draw: Callable[[int], str], below: str = "") -> str:
-    """A chart twice, as wide as a desk has room and as narrow as a phone; one of them is shown."""
+    """Returns a section with a chart in two widths, of which CSS shows one."""
     drawn = "".join(
         f'<div class="{name}">{draw(width)}</div>'
         for name, width in (("desk", charts.WIDE), ("phone", charts.NARROW))
@@ -121,7 +121,7 @@ def _chart(title: str, draw: Callable[[int], str], below: str = "") -> str:
 
 
 def bars_section(title: str, values: Sequence[tuple[str, int]], colour: str) -> str:
-    """A section with a bar for each value."""
+    """Returns a section with a bar for each value."""
     return _chart(title, partial(charts.bars, values, title, colour))
 
 
@@ -157,11 +157,11 @@ def _legend() -> str:
 
 
 def days_chart(report: Report, width: int = charts.WIDE) -> str:
-    """The calls of each day, stacked by what they came to, against the limit."""
+    """Returns the chart of calls by day, stacked by outcome, with the limit."""
     stacks = []
     for day, lines in _by_day(report):
-        figures = [(name, sum(getattr(one.figures, name) for one in lines)) for name in OUTCOMES]
-        limits = [one.limit for one in lines if one.limit]
+        figures = [(name, sum(getattr(line.figures, name) for line in lines)) for name in OUTCOMES]
+        limits = [line.limit for line in lines if line.limit]
         stacks.append(Stack(day, tuple(figures), sum(limits) or None))
     return charts.stacked_bars(stacks, _("Calls per day, by what they came to"), width)
 
@@ -174,14 +174,14 @@ def _by_day(report: Report) -> list[tuple[str, list[Line]]]:
 
 
 def hours_chart(report: Report, width: int = charts.WIDE) -> str:
-    """The calls of each hour of each day."""
+    """Returns the chart of calls by day and hour."""
     return charts.heat_map(list(report.hours.items())[-_MOST_DAYS:], _("Calls by hour"), width)
 
 
 def _rows(report: Report, extras: Extras, width: int) -> str:
     points, done = [], 0
     for day, lines in _by_day(report):
-        done += sum(one.figures.rows for one in lines)
+        done += sum(line.figures.rows for line in lines)
         points.append(
             (_noon(day), float(done), _("{day}: {done:,} rows done").format(day=day, done=done))
         )
@@ -189,18 +189,18 @@ def _rows(report: Report, extras: Extras, width: int) -> str:
     if extras.finish is not None:
         at, left = extras.finish
         moment = datetime.fromtimestamp(at / 1000).astimezone()
-        told = _("{moment:%Y-%m-%d}: {done:,} rows, if all goes on as it does").format(
+        label = _("{moment:%Y-%m-%d}: {done:,} rows, if all goes on as it does").format(
             moment=moment, done=done + left
         )
-        forecast = (max(at / 1000, points[-1][0]), float(done + left), told)
+        forecast = (max(at / 1000, points[-1][0]), float(done + left), label)
     return charts.curve(points, _("Rows done over time"), forecast=forecast, width=width)
 
 
 def _latency(report: Report) -> str:
     points = []
     for day, lines in _by_day(report):
-        took = sum(one.figures.latency_ms for one in lines)
-        calls = sum(one.figures.succeeded for one in lines)
+        took = sum(line.figures.latency_ms for line in lines)
+        calls = sum(line.figures.succeeded for line in lines)
         if calls:
             seconds = took / calls / 1000
             points.append(
@@ -225,8 +225,8 @@ def _tokens(report: Report, width: int) -> str:
         Stack(
             day,
             (
-                ("series", sum(one.figures.prompt_tokens for one in lines)),
-                ("in_flight", sum(one.figures.completion_tokens for one in lines)),
+                ("series", sum(line.figures.prompt_tokens for line in lines)),
+                ("in_flight", sum(line.figures.completion_tokens for line in lines)),
             ),
         )
         for day, lines in _by_day(report)

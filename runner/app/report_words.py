@@ -1,4 +1,4 @@
-"""The translated names of outcomes and labels in reports."""
+"""The translated names of outcomes and labels in reports, and sentences on time zones."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ Charts stack them in this order.
 """
 
 
-def zones(found: Mapping[str, str]) -> list[str]:
-    """By whose clock the hours and days of accounts are, a sentence for each clock."""
+def zones(by_account: Mapping[str, str]) -> list[str]:
+    """Returns the time zones of the accounts' days and hours, a sentence for each zone."""
     by_zone: dict[str, list[str]] = {}
-    for account, zone in sorted(found.items()):
+    for account, zone in sorted(by_account.items()):
         by_zone.setdefault(zone, []).append(account)
     if len(by_zone) == 1:
         return [_("days and hours are those of {zone}").format(zone=zone) for zone in by_zone]

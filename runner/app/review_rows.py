@@ -90,7 +90,7 @@ async def find(
     wanted: Wanted = MARKED,
     on_progress: OnProgress = unseen_progress,
 ) -> Found:
-    """Return the selected rows of a batch, which is given with its parts.
+    """Returns the selected rows of a batch, which is given with its parts.
 
     If marked rows are selected, every row with a review counts as reviewed, marked or not.
 
@@ -113,7 +113,7 @@ async def find(
 async def next_marked(
     reading: Reading, family: Sequence[Batch], after: int, most: int
 ) -> tuple[int | None, int]:
-    """Return the number of the first marked row after `after`, and the last row searched.
+    """Returns the number of the first marked row after `after`, and the last row searched.
 
     The search ends after `most` pages without one; a caller may continue from there.
     """
@@ -129,7 +129,7 @@ async def next_marked(
 async def _find_marked(
     reading: Reading, reader: RowReader, first: int, most: int = disputed.SEARCHED
 ) -> tuple[list[int], int]:
-    """Return a page of marked rows without a review, and the last row searched."""
+    """Returns a page of marked rows without a review, and the last row searched."""
     async with reading() as connection:
         rows, last = await disputed.search(
             connection,
@@ -186,7 +186,7 @@ def _matches(
 def _sampled(
     matching: Sequence[tuple[int, bool]], selection: Selection
 ) -> Sequence[tuple[int, bool]]:
-    """Draw the sample, which does not change while its rows are reviewed."""
+    """Draws the sample, which does not change while its rows are reviewed."""
     if selection.sample is not None:
         size = selection.sample.of(len(matching))
         drawn = Random(0).sample(range(len(matching)), size)  # noqa: S311 - repeatable

@@ -38,7 +38,7 @@ class StatusReader:
     forecaster: Forecaster
 
     async def status(self, now: int) -> Status:
-        """Return every batch with its wait reason and forecast, and the windows."""
+        """Returns every batch with its wait reason and forecast, and the windows."""
         names = [account.name for account in self.forecaster.accounts]
         async with self.database.read() as connection:
             forecaster = await self._priced(connection, now)
@@ -78,7 +78,7 @@ class StatusReader:
         )
 
     async def finish_times(self, now: int) -> dict[int, int]:
-        """Return the forecast end (ms since the epoch) of runnable batches, by id, if known."""
+        """Returns the forecast end (ms since the epoch) of runnable batches, by id, if known."""
         async with self.database.read() as connection:
             forecaster = await self._priced(connection, now)
             names = [account.name for account in forecaster.accounts]
@@ -105,7 +105,7 @@ class StatusReader:
         return forecaster.outlook(snapshot, now, left, caps.most)
 
     async def watched(self, now: int) -> list[Progress]:
-        """Return the progress at `now` that the runs of all processes publish."""
+        """Returns the progress at `now` that the runs of all processes publish."""
         published = await self._published()
         async with self.database.read() as connection:
             every = {batch.id: batch for batch in await batches.list_batches(connection)}
@@ -115,7 +115,7 @@ class StatusReader:
     def _touched(
         self, runner: Published, every: Mapping[int, Batch], known: Mapping[Key, Window], now: int
     ) -> dict[Key, Window]:
-        """Return the windows at `now` that the calls of a runner's batches use."""
+        """Returns the windows at `now` that the calls of a runner's batches use."""
         own = [every[number] for number in (*runner.batches, *runner.paused) if number in every]
         accounts = self.forecaster.accounts
         routes = {route for batch in own for route in routes_of(batch.models, accounts)}
@@ -124,7 +124,7 @@ class StatusReader:
         return {(w.account, w.model, w.quota): w for w in windows}
 
     async def _published(self) -> list[Published]:
-        """Return what the active runners have published; some publish nothing."""
+        """Returns what the active runners have published; some publish nothing."""
         async with self.database.read() as connection:
             pids = await liveness.living_processes(self.database, connection)
         files = (publishing.read(publishing.place(self.database.path, pid)) for pid in pids)
@@ -133,7 +133,7 @@ class StatusReader:
     async def forecast(
         self, models: Sequence[str], calls: int, most: int | None, now: int
     ) -> Forecast:
-        """Forecast the end of `calls` calls to any of `models`, of which `most` are allowed."""
+        """Forecasts the end of `calls` calls to any of `models`, of which `most` are allowed."""
         async with self.database.read() as connection:
             forecaster = await self._priced(connection, now)
         return forecaster.forecast(calls, await self._windows(models, now), now, most)
@@ -141,7 +141,7 @@ class StatusReader:
     async def purchases(
         self, models: Sequence[str], rows_a_call: int, now: int
     ) -> tuple[Purchase, ...]:
-        """Return what the credits pay for on each route to `models`."""
+        """Returns what the credits pay for on each route to `models`."""
         async with self.database.read() as connection:
             forecaster = await self._priced(connection, now)
         return purchases_of(await self._windows(models, now), forecaster.accounts, rows_a_call)
@@ -149,7 +149,7 @@ class StatusReader:
     async def states(
         self, models: Sequence[str], accounts: Sequence[Account], now: int
     ) -> Mapping[Route, RouteState]:
-        """Return the current states of the routes to `models` on some accounts."""
+        """Returns the current states of the routes to `models` on some accounts."""
         forecaster = replace(self.forecaster, accounts=tuple(accounts))
         routes = forecaster.routes(models)
         async with self.database.read() as connection:
@@ -157,12 +157,12 @@ class StatusReader:
         return route_states(windows_of(known, accounts, routes, now), accounts)
 
     async def _priced(self, connection: AsyncConnection, now: int) -> Forecaster:
-        """Return the forecaster with prices learned from the balances."""
+        """Returns the forecaster with prices learned from the balances."""
         accounts = [await priced(connection, each, now) for each in self.forecaster.accounts]
         return replace(self.forecaster, accounts=tuple(accounts))
 
     async def windows(self, models: Sequence[str], now: int) -> tuple[Window, ...]:
-        """Return the windows, without duplicates, that calls to any of `models` would use."""
+        """Returns the windows, without duplicates, that calls to any of `models` would use."""
         by_route = await self._windows(models, now)
         windows = {w for each in by_route.values() for w in each if w.is_known}
         return tuple(sorted(windows, key=place))
@@ -174,7 +174,7 @@ class StatusReader:
         return windows_of(known, self.forecaster.accounts, routes, now)
 
     async def quota(self, now: int) -> list[QuotaLine]:
-        """Return the newest window of every quota, as it is or would be opened."""
+        """Returns the newest window of every quota, as it is or would be opened."""
         chosen = self.settings.origins.get("account", "") != DEFAULT
         names = list(self.settings.used if chosen else self.settings.accounts)
         async with self.database.read() as connection:
@@ -200,7 +200,7 @@ class StatusReader:
 def _published_waits(
     published: Sequence[Published], windows: Mapping[Key, Window]
 ) -> dict[int, Waiting]:
-    """Return the wait reasons of batches that active runners have published."""
+    """Returns the wait reasons of batches that active runners have published."""
     return {
         reason.key: reason
         for each in published
@@ -210,7 +210,7 @@ def _published_waits(
 
 
 def _published_forecast(published: Sequence[Published], batch: Batch) -> Forecast | None:
-    """Return a batch's published forecast, if a runner works on this batch alone.
+    """Returns a batch's published forecast, if a runner works on this batch alone.
 
     It takes precedence because it uses the measured speed.
     """

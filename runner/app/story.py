@@ -66,7 +66,7 @@ class RowStory:
 
 
 async def story(reading: Reading, family: Sequence[Batch], number: int) -> RowStory:
-    """Return everything recorded about row `number` (from 1).
+    """Returns everything recorded about row `number` (from 1).
 
     Raises:
         NotFoundError: There is no such row.
@@ -95,7 +95,7 @@ async def story(reading: Reading, family: Sequence[Batch], number: int) -> RowSt
 
 
 async def _origin_of(connection: AsyncConnection, job: JobStory, body: str) -> KeptAnswer:
-    """Return the batch in which the answer of `job` was asked for, with its prompt for the row."""
+    """Returns the batch in which the answer of `job` was asked for, with its prompt for the row."""
     origin = job.asked_in or 0
     batch = await batches.get_batch(connection, origin)
     if batch is None:

@@ -148,7 +148,7 @@ def delete(
 
 
 async def _whole(midnight: Application, batch: Batch) -> Batch:
-    """Return the batch of which this one is a part, or itself."""
+    """Returns the batch of which this one is a part, or itself."""
     return batch if batch.part_of is None else await midnight.batch(str(batch.part_of))
 
 
@@ -165,7 +165,7 @@ def _change(context: typer.Context, name: str, state: BatchState) -> int:
 
 
 async def _set(midnight: Application, name: str, state: BatchState) -> tuple[Batch, Batch, bool]:
-    """Change the state; return the batch before and after, and whether a runner is active.
+    """Changes the state; returns the batch before and after, and whether a runner is active.
 
     A finished batch is not changed.
     """

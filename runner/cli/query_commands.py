@@ -212,7 +212,7 @@ def failures(
 
 
 def _edited(session: Session, batch: Batch) -> str | None:
-    """Return the command that retries a batch's failed rows with an edited job file."""
+    """Returns the command that retries a batch's failed rows with an edited job file."""
     from runner.path_text import to_path
     from runner.wording import fmt
 

@@ -52,7 +52,7 @@ class RunRequest:
         return Pace.ASAP if self.no_wait and self.pace is None else self.pace
 
     def check(self, dataset: DatasetArguments) -> None:
-        """Refuse options that contradict each other, or that need a job file.
+        """Refuses options that contradict each other, or that need a job file.
 
         Raises:
             ConfigError: There are such options.
@@ -82,7 +82,7 @@ class RunRequest:
             raise ConfigError(what, where="run", remedy=remedy)
 
     def to_argv(self) -> list[str | Path]:
-        """Return the arguments that repeat the same command."""
+        """Returns the arguments that repeat the same command."""
         job = self.job.to_argv() if self.job else []
         pace = ["--pace", self.pace.value] if self.pace else []
         no_wait = ["--no-wait"] if self.no_wait else []
@@ -100,7 +100,7 @@ class RunReport:
 
 
 def run_batches(session: Session, request: RunRequest) -> int:
-    """Check, queue, run, and print the result; return the exit code."""
+    """Checks, queues, runs, and prints the result; returns the exit code."""
     checked = None
     if request.forever and hasattr(signal, "SIGHUP"):
         signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a closed terminal must not end it
@@ -150,7 +150,7 @@ async def _windows(midnight: Application, ran: Ran) -> tuple[Window, ...]:
 
 @contextmanager
 def watching(console: Console, midnight: Application) -> Iterator[Watcher]:
-    """Show a live view with keys on a terminal, or timestamped lines elsewhere."""
+    """Shows a live view with keys on a terminal, or timestamped lines elsewhere."""
     if not console.is_terminal or console.is_dumb_terminal:
         from runner.cli.render.run_log import RunLog  # noqa: PLC0415 - one is needed
 

@@ -44,7 +44,7 @@ class RunKeys:
         return {"q": stop, "p": self._change}
 
     def __call__(self, progress: Progress) -> None:
-        """Store the progress, and pass it on."""
+        """Stores the progress, and passes it on."""
         self._latest = progress
         if self._asked is not None:
             before, at = self._asked
@@ -62,7 +62,7 @@ class RunKeys:
         task.add_done_callback(self._changing.discard)
 
     async def _pause_or_resume(self) -> None:
-        """Resume the batches that the user has paused; if there are none, pause the active ones."""
+        """Resumes batches that the user has paused; if there are none, pauses the active ones."""
         if self._latest is None or self._latest.stopping or self._asked is not None:
             return
         paused = [batch for batch in self._latest.paused if not batch.pause_reason]
@@ -79,13 +79,13 @@ class RunKeys:
             self._done()
 
     def _done(self) -> None:
-        """Accept keys again, and remove the note on the last one."""
+        """Accepts keys again, and removes the note on the last one."""
         self._asked = None
         self._screen.say(None)
 
 
 def stop() -> None:
-    """Stop the run as Ctrl-C does."""
+    """Stops the run as Ctrl-C does."""
     os.kill(os.getpid(), signal.SIGINT)
 
 
@@ -94,5 +94,5 @@ def _ids(batches: Sequence[Batch]) -> frozenset[int]:
 
 
 def _wholes(batches: list[Batch] | tuple[Batch, ...]) -> list[Batch]:
-    """Return the batches without their parts, whose state changes with them."""
+    """Returns the batches without their parts, whose state changes with them."""
     return [batch for batch in batches if batch.part_of is None] or list(batches)

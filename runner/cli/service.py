@@ -38,7 +38,7 @@ class Service:
 
 
 def service_here(home: Path) -> Service:
-    """Return the kind of service that this system supports."""
+    """Returns the kind of service that this system supports."""
     config = Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config")
     if sys.platform == "darwin":
         return Service("launchd", home / "Library" / "LaunchAgents" / f"{LABEL}.plist")
@@ -53,12 +53,12 @@ _PROGRAM = ("-m", "midnight_runner")
 
 
 def command_line(options: Sequence[str]) -> list[str]:
-    """Return the command that the system starts."""
+    """Returns the command that the system starts."""
     return [sys.executable, *_PROGRAM, *options, "run", "--forever"]
 
 
 def unit_text(command: Sequence[str], environment: Path) -> str:
-    """Return a systemd user unit."""
+    """Returns a systemd user unit."""
     started = " ".join(_systemd_quoted(word) for word in command)
     return f"""[Unit]
 Description=Midnight Runner: works off what is queued
@@ -82,7 +82,7 @@ def _systemd_quoted(word: str) -> str:
 
 
 def agent_text(command: Sequence[str], log: Path) -> str:
-    """Return a launchd agent, with the keys of launchd.plist(5); `log` gets what it prints."""
+    """Returns a launchd agent, with the keys of launchd.plist(5); its output goes to `log`."""
     import plistlib  # noqa: PLC0415 - on a Mac only
 
     keys = {
@@ -99,13 +99,13 @@ def agent_text(command: Sequence[str], log: Path) -> str:
 
 
 def cron_line(options: Sequence[str]) -> str:
-    """Return a line for cron that uses today's allowance, every ten minutes."""
+    """Returns a line for cron that uses today's allowance, every ten minutes."""
     command = [sys.executable, *_PROGRAM, *options, "run", "--no-wait"]
     return f"*/10 * * * * {shlex.join(command)}".replace("%", "\\%")
 
 
 def install(service: Service, options: Sequence[str]) -> list[str]:
-    """Write the service's file and start it; return the lines to print.
+    """Writes the service's file and starts it; returns the lines to print.
 
     Raises:
         ConfigError: The file cannot be written, or the system command fails.
@@ -146,7 +146,7 @@ def install(service: Service, options: Sequence[str]) -> list[str]:
 
 
 def _start(service: Service, path: Path) -> None:
-    """Have the system start the service now and at every login.
+    """Has the system start the service now and at every login.
 
     Raises:
         ConfigError: The system command fails.
@@ -169,7 +169,7 @@ def _domain() -> str:
 
 
 def status(service: Service) -> str:
-    """Return whether the service is installed and running."""
+    """Returns whether the service is installed and running."""
     if service.path is None or not service.path.exists():
         return _("not installed")
     words = {
@@ -183,7 +183,7 @@ def status(service: Service) -> str:
 
 
 def remove(service: Service) -> str:
-    """Stop the service and delete its file; return the line to print."""
+    """Stops the service and deletes its file; returns the line to print."""
     if service.path is None or not service.path.exists():
         return _("not installed")
     if service.kind == "systemd":

@@ -27,7 +27,7 @@ HINT = _("q: watch no more; the run goes on")
 
 
 def watch(session: Session) -> int:
-    """Show other processes' runs until they end or the user stops; return the exit code."""
+    """Shows other processes' runs until they end or the user stops; returns the exit code."""
     from runner.cli.render import status_tables  # noqa: PLC0415 - not for --help
 
     status = session.query(lambda midnight: _watch(session.err, midnight))
@@ -38,7 +38,7 @@ def watch(session: Session) -> int:
 
 
 async def _watch(console: Console, midnight: Application) -> Status:
-    """Show the runs; return the status when none is left, or the user stops."""
+    """Shows the runs; returns the status when none is left, or the user stops."""
     from runner.cli.render import keys  # noqa: PLC0415
     from runner.cli.render.live_screen import LiveScreen  # noqa: PLC0415
     from runner.cli.render.run_log import RunLog  # noqa: PLC0415
@@ -63,13 +63,13 @@ async def _watch(console: Console, midnight: Application) -> Status:
 
 
 def silent(silence: int, hint: str) -> str:
-    """Return the note that a runner is silent, so that the view is outdated."""
+    """Returns the note that a runner is silent, so that the view is outdated."""
     note = _("the runner has said nothing for {duration}: this is how things stood then")
     return f"{note.format(duration=fmt.duration(silence))} · {hint}"
 
 
 def merged(runs: Sequence[Progress]) -> Progress:
-    """Return the progress of several processes as one."""
+    """Returns the progress of several processes as one."""
     first, *others = runs
     if not others:
         return first

@@ -30,7 +30,7 @@ _VERSION = re.compile(r"^(?:/+v1(?=/|$))*", re.IGNORECASE)
 
 
 def api_path(path: str) -> str:
-    """Return the canonical path: some clients write the version twice, others leave it out."""
+    """Returns the canonical path: some clients write the version twice, others leave it out."""
     return "/v1/" + _VERSION.sub("", path).strip("/")
 
 
@@ -45,11 +45,11 @@ class ServerApp:
         self._batch_routes = BatchRoutes(gateway)
 
     async def work(self) -> None:
-        """Run the dashboard's background work, until cancelled."""
+        """Runs the dashboard's background work, until cancelled."""
         await self._dashboard.work()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one request."""
+        """Handles one request."""
         if scope["type"] != "http":
             return
         if is_of_dashboard(scope["path"]):

@@ -32,7 +32,7 @@ REMEDIES = (
 
 
 def remedy_for(error: str) -> str | None:
-    """Return the remedy for an error message; None if none is known."""
+    """Returns the remedy for an error message; None if none is known."""
     if SET_ASIDE in error:
         command = invocation.command("db", "set-aside")
         return _("see what could not be stored: {command}").format(command=command)

@@ -36,7 +36,7 @@ VERIFY = _("verify the account's e-mail and bind what the provider asks for")
 
 
 def usage(window: Window, *, when: bool = True) -> str:
-    """Return ``2,000 of 2,000 calls spent today``, with calls in flight and the reserve."""
+    """Returns ``2,000 of 2,000 calls spent today``, with calls in flight and the reserve."""
     unit = window.unit
     counted = fmt.amount(window.spent, unit)
     if window.limit is not None:
@@ -55,12 +55,12 @@ def usage(window: Window, *, when: bool = True) -> str:
 
 
 def counted(unit: Unit, period: Period) -> str:
-    """Return the unit and period of a quota: ``calls today``."""
+    """Returns the unit and period of a quota: ``calls today``."""
     return _("{unit} {period}").format(unit=words.UNITS[unit], period=period_name(period))
 
 
 def period_name(period: Period) -> str:
-    """Return ``today``, ``this month``, ``in any 1 min`` or ``in all``."""
+    """Returns ``today``, ``this month``, ``in any 1 min`` or ``in all``."""
     match period:
         case Calendar("month", _):
             return _("this month")
@@ -77,13 +77,13 @@ def _daily(window: Window) -> bool:
 
 
 def window_lines(windows: Sequence[Window]) -> list[str]:
-    """Return a line for each window, without duplicates; see `shown_windows` for the choice."""
+    """Returns a line for each window, without duplicates; see `shown_windows` for the choice."""
     several = len({window.account for window in windows}) > 1
     return list(dict.fromkeys(window_line(window, several=several) for window in windows))
 
 
 def window_line(window: Window, *, several: bool = False) -> str:
-    """Return a window in full: its owner, its usage, and the source of its limit.
+    """Returns a window in full: its owner, its usage, and the source of its limit.
 
     `several`: whether windows of several accounts are shown, so that each line names its account.
     """
@@ -94,7 +94,7 @@ def window_line(window: Window, *, several: bool = False) -> str:
 
 
 def owner(window: Window) -> str:
-    """Return ``Qwen/Qwen3-8B on modelscope``, or the account alone."""
+    """Returns ``Qwen/Qwen3-8B on modelscope``, or the account alone."""
     return (
         _("{model} on {account}").format(model=window.model, account=window.account)
         if window.model
@@ -103,7 +103,7 @@ def owner(window: Window) -> str:
 
 
 def balance(state: Credits, now: int, zone: tzinfo | None = None) -> str:
-    """Return ``180.5 credits, 20 frozen (told at 09:20); about 130 of them expire by 09:12``."""
+    """Returns ``180.5 credits, 20 frozen (told at 09:20); about 130 of them expire by 09:12``."""
     frozen = (
         _(", {frozen} frozen").format(frozen=fmt.amount(state.frozen, Unit.CREDITS))
         if state.frozen
@@ -136,7 +136,7 @@ def _expiry(expiry: Expiry | None, now: int, zone: tzinfo | None) -> str:
 
 
 def unserved(models: Sequence[str]) -> str:
-    """Return the sentence that no account in use serves any of `models`, with the remedy."""
+    """Returns the sentence that no account in use serves any of `models`, with the remedy."""
     names = _(" or ").join(models)
     return _(
         "no account serves {names}; add it to the models of an account, use another "
@@ -145,24 +145,24 @@ def unserved(models: Sequence[str]) -> str:
 
 
 def paused(batch: Batch) -> str:
-    """Return the sentence that a batch is paused, with the reason and how to resume it."""
+    """Returns the sentence that a batch is paused, with the reason and how to resume it."""
     return f"{titled(batch)} {is_paused(batch)}"
 
 
 def titled(batch: Batch) -> str:
-    """Return ``label reviews (batch 1)``."""
+    """Returns ``label reviews (batch 1)``."""
     return titled_as(batch.name, batch.id)
 
 
 def titled_as(name: str | None, number: int) -> str:
-    """Return the same from a name and a number; a batch without a name was deleted."""
+    """Returns the same from a name and a number; a batch without a name was deleted."""
     if name is None:
         return _("batch {id}, which was deleted").format(id=number)
     return _("{name} (batch {id})").format(name=name, id=number)
 
 
 def is_paused(batch: Batch) -> str:
-    """Return ``is paused: too many rows fail``, with how to see the failures and resume it."""
+    """Returns ``is paused: too many rows fail``, with how to see the failures and resume it."""
     number = batch.part_of or batch.id
     resume = invocation.command("resume", number)
     if not batch.pause_reason:
@@ -175,12 +175,12 @@ def is_paused(batch: Batch) -> str:
 
 
 def quote(reply: str) -> str:
-    """Return `` ("a provider's message")``; empty if there is none."""
+    """Returns `` ("a provider's message")``; empty if there is none."""
     return f' ("{fmt.shortened(reply, LONGEST_QUOTE)}")' if reply else ""
 
 
 def refused(window: Window) -> str:
-    """Return the sentence that the provider refuses an account, with the remedy."""
+    """Returns the sentence that the provider refuses an account, with the remedy."""
     if is_of_calls(window.gate.why):
         template = _(
             "{account}: the provider refuses the calls of this account{reply}; the token may be "
@@ -196,7 +196,7 @@ def refused(window: Window) -> str:
 
 
 def limit_source(window: Window, now: int, zone: tzinfo | None = None) -> str:
-    """Return the source of the limit, and when it was learned."""
+    """Returns the source of the limit, and when it was learned."""
     if window.limit is None:
         return _("the limit is not known yet")
     if window.limit_learned_at is None:
@@ -207,7 +207,7 @@ def limit_source(window: Window, now: int, zone: tzinfo | None = None) -> str:
 
 
 def finish(forecast: Forecast, now: int, zone: tzinfo | None = None, *, brief: bool = False) -> str:
-    """Return ``about Thu 27 Nov 09:40``, to the minute because it is an estimate.
+    """Returns ``about Thu 27 Nov 09:40``, to the minute because it is an estimate.
 
     `brief`: for a table, without ``about`` and without assumptions.
     """
@@ -229,7 +229,7 @@ def finish(forecast: Forecast, now: int, zone: tzinfo | None = None, *, brief: b
 
 
 def calls_a_day(forecast: Forecast) -> str:
-    """Return the daily allowance in calls, and what is left of it today."""
+    """Returns the daily allowance in calls, and what is left of it today."""
     if forecast.per_day is None:
         return _("no limit is known")
     if forecast.today is None or forecast.today == forecast.per_day:

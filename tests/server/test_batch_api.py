@@ -398,7 +398,7 @@ def test_a_batch_that_another_server_has_finished_stays_as_it_was_told(served: S
 
     async def finish_again() -> None:
         status = await batches.get(Client("local"), made.id)
-        stale = replace(status.found, state=ApiBatchState.FINALIZING)
+        stale = replace(status.entry, state=ApiBatchState.FINALIZING)
         await batches._finish(stale, status.batch)
 
     served.clock.jump(hours=1)

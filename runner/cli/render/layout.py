@@ -17,7 +17,7 @@ _UNBROKEN = re.compile(r"\bmidnight (?:-|[a-z])(?:'[^']*'|(?!, )[^;\uff1b\uff0c'
 
 
 def table(*columns: str, right: Iterable[str] = ()) -> Table:
-    """Return an empty table that fits eighty columns; `right` names right-aligned columns."""
+    """Returns an empty table that fits eighty columns; `right` names right-aligned columns."""
     numbers = frozenset(right)
     grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", show_edge=False)
     for name in columns:
@@ -29,7 +29,7 @@ def table(*columns: str, right: Iterable[str] = ()) -> Table:
 
 
 def facts(pairs: Iterable[tuple[str, str]]) -> Table:
-    """Return names and values, a line for each pair."""
+    """Returns names and values, a line for each pair."""
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(overflow="fold")
@@ -51,7 +51,7 @@ class Hint:
     head: str = ""
 
     def __rich_console__(self, _console: Console, options: ConsoleOptions) -> Iterator[Text]:
-        """Yield the text with its line breaks, which rich must not wrap again."""
+        """Yields the text with its line breaks, which rich must not wrap again."""
         indent = cell_len(self.head)
         lines = _lines(self.text, max(1, options.max_width - indent))
         body = Text(f"\n{' ' * indent}".join(lines), self.style, no_wrap=True, overflow="ignore")

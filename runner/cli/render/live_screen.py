@@ -52,11 +52,11 @@ class LiveScreen:
         self._thread = Thread(target=self._keep_drawing, name="screen", daemon=True)
 
     def __call__(self, progress: Progress) -> None:
-        """Store the progress, which is drawn within a quarter of a second."""
+        """Stores the progress, which is drawn within a quarter of a second."""
         self._latest, self._has_news = progress, True
 
     def say(self, text: str | None) -> None:
-        """Show `text` instead of the hint; None restores the hint."""
+        """Shows `text` instead of the hint; None restores the hint."""
         self._note, self._has_news = text, True
 
     def __enter__(self) -> Self:
@@ -85,7 +85,7 @@ class LiveScreen:
                     self.draw()
 
     def draw(self) -> None:
-        """Draw the run if anything has changed since the last time."""
+        """Draws the run if anything has changed since the last time."""
         with self._drawing:
             self._has_news = False
             if self._latest is None:
@@ -103,7 +103,7 @@ class LiveScreen:
                 self._live.update(Group(*map(_Line, lines)), refresh=True)
 
     def _clear_wrapped(self, width: int) -> None:
-        """Clear the lines that a narrowed terminal has added.
+        """Clears the lines that a narrowed terminal has added.
 
         The terminal wraps the lines of the last frame that are too long, which rich does not know.
         """
@@ -124,7 +124,7 @@ class _Line(Segments):
 
 
 def _trimmed(line: list[Segment]) -> list[Segment]:
-    """Return a line without trailing blanks, which a narrowed terminal would wrap too."""
+    """Returns a line without trailing blanks, which a narrowed terminal would wrap too."""
     kept = list(line)
     while kept and not kept[-1].text.strip():
         kept.pop()
@@ -135,7 +135,7 @@ def _trimmed(line: list[Segment]) -> list[Segment]:
 
 
 def drawn(view: RunView, width: int = 80) -> RenderableType:
-    """Return the layout of `view` for `width` columns."""
+    """Returns the layout of `view` for `width` columns."""
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(overflow="fold")
@@ -154,7 +154,7 @@ def drawn(view: RunView, width: int = 80) -> RenderableType:
 
 
 def _batches(view: RunView, width: int) -> RenderableType:
-    """Return a line for each batch, unfinished ones first, up to a maximum."""
+    """Returns a line for each batch, unfinished ones first, up to a maximum."""
     lines = sorted(view.batches, key=lambda line: line.done >= line.rows)
     shown, hidden = lines[:MOST_BATCHES], len(lines) - MOST_BATCHES
     table = Table.grid(padding=(0, 2), expand=True)

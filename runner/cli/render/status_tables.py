@@ -37,7 +37,7 @@ NOBODY = _("nobody is working on it; start with:")
 
 
 def status(found: Status, command: str, *, why: bool = False) -> RenderableType:
-    """Render every batch, its wait reason, and today's budget.
+    """Renders every batch, its wait reason, and today's budget.
 
     Args:
         found: The status.
@@ -60,7 +60,7 @@ def status(found: Status, command: str, *, why: bool = False) -> RenderableType:
 
 
 def _set_aside(found: Status, command: str) -> list[Hint]:
-    """Return a hint on settlements that could not be stored, with the command to show them."""
+    """Returns a hint on settlements that could not be stored, with the command to show them."""
     if not found.set_aside:
         return []
     number = fmt.count(found.set_aside, "settlement")
@@ -93,7 +93,7 @@ def _batches(found: Status) -> Table:
 
 
 def _name(batch: Batch, now: int) -> Text:
-    """Return the batch's name, and below it the input, the selection and the batch's age."""
+    """Returns the batch's name, and below it the input, the selection and the batch's age."""
     if batch.part_of is not None:
         return Text(batch.name)
     source = to_path(batch.input).name
@@ -118,14 +118,14 @@ def _finish(line: BatchStatus, found: Status) -> str:
 
 
 def _remarks(found: Status) -> list[RenderableType]:
-    """Return a line for each batch that waits, is paused, or is not served by any account."""
+    """Returns a line for each batch that waits, is paused, or is not served by any account."""
     lines = [(line.batch, remarks.of_batch(line, found)) for line in found.batches]
     hints = [Hint(f"{batch.id} {batch.name}: {remark}") for batch, remark in lines if remark]
     return [Text(), *hints] if hints else []
 
 
 def _explanations(found: Status) -> list[Text]:
-    """Return a line for each route of each batch, with the window that binds it."""
+    """Returns a line for each route of each batch, with the window that binds it."""
     lines: list[Text] = []
     for line in found.batches:
         lines += [Text(), Text(f"{line.batch.id} {line.batch.name}", "bold")]
@@ -159,7 +159,7 @@ def _at_rest(line: BatchStatus) -> str:
 
 
 def _runners(found: Status, command: str) -> list[RenderableType]:
-    """Return the active runners with their progress; or what to do if there are none."""
+    """Returns the active runners with their progress; or what to do if there are none."""
     if not found.runners:
         return [_nobody(found, command)]
     head = Text(_("{runners} at work").format(runners=fmt.count(found.runners, "runner")), "green")
@@ -167,7 +167,7 @@ def _runners(found: Status, command: str) -> list[RenderableType]:
 
 
 def _said(runner: Published, now: int) -> str:
-    """Return ``process 4242, since 08:10: 3 calls in flight, 42 rows a minute``."""
+    """Returns ``process 4242, since 08:10: 3 calls in flight, 42 rows a minute``."""
     who = _("process {pid}, since {when}").format(pid=runner.pid, when=fmt.when(runner.since, now))
     if now - runner.at > STALE_MS:
         return _("{who}: it has said nothing for {duration}").format(

@@ -20,7 +20,7 @@ Prompt = tuple[tuple[str, str], ...]
 
 
 def as_object(story: RowStory) -> dict[str, Any]:
-    """Return a JSON object: the row, its prompt, and the history of each of its jobs."""
+    """Returns a JSON object: the row, its prompt, and the history of each of its jobs."""
     return {
         "batch": story.batch.id,
         "row": story.number,
@@ -84,7 +84,7 @@ def _job_object(part: str, job: JobStory, kept: KeptAnswer | None) -> dict[str, 
 
 
 def story(details: RowStory, now: int) -> RenderableType:
-    """Render the row, the prompt, and each call in order."""
+    """Renders the row, the prompt, and each call in order."""
     batch = details.batch
     parts: list[RenderableType] = [
         Text(
@@ -116,7 +116,7 @@ def _prompt(prompt: Prompt) -> list[RenderableType]:
 
 
 def _kept(kept: KeptAnswer) -> list[RenderableType]:
-    """Render the origin of an answer that was taken over, with the prompt there."""
+    """Renders the origin of an answer that was taken over, with the prompt there."""
     name = messages.titled_as(kept.name, kept.batch_id)
     if kept.same:
         return [Text(_("kept from {batch}, which asked the same").format(batch=name), "cyan")]

@@ -43,7 +43,7 @@ class Summary:
 
 
 def summary(data: Summary) -> RenderableType:
-    """Render the result of a run, and the next commands."""
+    """Renders the result of a run, and the next commands."""
     batches = data.ran.batches
     if not batches:
         submit = f"{data.prefix} submit JOBFILE INPUT"
@@ -90,7 +90,7 @@ def _headline(data: Summary) -> Text:
 
 
 def _output(output: Written, data: Summary) -> str:
-    """Return ``labelled.csv (70 rows: 70 succeeded)``, or the reason why it was not written."""
+    """Returns ``labelled.csv (70 rows: 70 succeeded)``, or the reason why it was not written."""
     if output.error is not None:
         return _("{path} could not be written: {what}").format(
             path=fmt.place(output.path), what=output.error.what

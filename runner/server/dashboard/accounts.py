@@ -36,16 +36,16 @@ class AccountPages:
         self._report = Cached(lambda: midnight.latest_days(_MOST_DAYS))
 
     async def accounts(self, request: Request, visit: Visit, *, keyed: bool) -> Response:
-        """Show every window, with the source of each limit."""
+        """Shows every window, with the source of each limit."""
         pieces = [await self._accounts(await self._report.soon())]
         return show("accounts.html", request, pieces, visit=visit, keyed=keyed, at="accounts")
 
     async def account_pieces(self, _request: Request, _visit: Visit) -> list[Piece]:
-        """Return the accounts as one fragment."""
+        """Returns the accounts as one fragment."""
         return [await self._accounts(await self._report.get())]
 
     async def work(self) -> None:
-        """Update the totals of ended calls in the background, until cancelled."""
+        """Updates the totals of ended calls in the background, until cancelled."""
         while True:
             await self._midnight.add_up_calls()
             await anyio.sleep(_ADD_UP_EVERY_S)
@@ -70,13 +70,13 @@ class AccountPages:
         return Piece("accounts", html)
 
     async def calls(self, request: Request, visit: Visit, *, keyed: bool) -> Response:
-        """Show the calls of each day, as in the reports."""
+        """Shows the calls of each day, as in the reports."""
         report = await self._report.soon()
         pieces = [_adding(request) if report is None else _calls(report)]
         return show("calls.html", request, pieces, visit=visit, keyed=keyed, at="calls")
 
     async def call_pieces(self, _request: Request, _visit: Visit) -> list[Piece]:
-        """Return the charts and the figures as one fragment."""
+        """Returns the charts and the figures as one fragment."""
         return [_calls(await self._report.get())]
 
 
@@ -110,7 +110,7 @@ class Spenders:
 
 
 def _spenders(report: Report | None, account: str, window: Window) -> Spenders | None:
-    """Return the consumers of a window; None if they are not known, or not yet computed."""
+    """Returns the consumers of a window; None if they are not known, or not yet computed."""
     if report is None or window.unit is not Unit.CALLS or window.model:
         return None
     own = {"account": account, "day": window.period_key}
