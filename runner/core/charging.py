@@ -258,10 +258,10 @@ def _park_until(
 
 
 def _asked_again_at(window: Window) -> int:
-    """When a calendar is asked again that is said to be spent.
+    """Returns when to try a calendar window again that the provider calls spent.
 
-    At its reset; but where headers had told that something is left, and the refusal does not say
-    what, once before.
+    That is its reset; but if headers had shown that something is left, and the refusal has no
+    count, it is tried once before.
     """
     gate = window.gate
     again = gate.probe_in_flight and gate.reason in (ParkReason.SPENT, ParkReason.AMBIGUOUS)
@@ -272,7 +272,7 @@ def _asked_again_at(window: Window) -> int:
 
 
 def _renewed_at(window: Window, verdict: Verdict, now: int) -> int:
-    """When a spent window may be tried again."""
+    """Returns when a spent window may be tried again."""
     match window.period:
         case Calendar() if not window.may_be_refused:
             return window.resets_at

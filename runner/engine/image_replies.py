@@ -1,4 +1,4 @@
-"""Replies to requests for images that a provider has made in a task, as OpenAI words them."""
+"""Replies in OpenAI's format to requests for images that a provider generates in a task."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FETCH_TIMEOUT_S = 120.0
 async def image_reply(
     endpoint: Endpoint, urls: Sequence[str], now: int, *, as_base64: bool
 ) -> str | Unfit | Expired | Unreachable:
-    """Return the body of the reply; or why an image that should be part of it cannot be fetched."""
+    """Returns the body of the reply, or why one of its images cannot be downloaded."""
     data: list[dict[str, str]] = []
     for url in urls:
         if not as_base64:
