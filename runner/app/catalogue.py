@@ -183,7 +183,7 @@ class Catalogue:
         return await story(self._database.read, await self.family(batch), number)
 
     async def review_counts(self, batch: Batch) -> ReviewCounts:
-        """Return how many rows of `batch` need a review, and how many failures have one."""
+        """Returns how many rows of `batch` need a review, and how many failures have one."""
         from runner.app.review_rows import review_counts  # noqa: PLC0415 - only at the end of a run
 
         return await review_counts(self._database.read, await self.family(batch))

@@ -114,9 +114,9 @@ class EventFinder:
         window = reason.window
         if reason.cause is not ParkReason.SPENT or window is None or reason.until is None:
             return
-        told = _("the allowance of {whose} is spent; the run goes on at {moment:%a %H:%M}")
+        text = _("the allowance of {whose} is spent; the run goes on at {moment:%a %H:%M}")
         if not self.waits:
-            told = _(
+            text = _(
                 "the allowance of {whose} is spent until {moment:%a %H:%M}; the run ends, since "
                 "it was asked not to wait"
             )
@@ -124,7 +124,7 @@ class EventFinder:
         key = f"spent {window.account} {window.model} {window.quota} {window.period_key}"
         until = _spelt(reason.until)
         facts = {"account": window.account, "model": window.model or None, "until": until}
-        yield Event("spent", key, told.format(whose=whose, moment=moment_), at, facts)
+        yield Event("spent", key, text.format(whose=whose, moment=moment_), at, facts)
 
     def _paused(self, batch: Batch, at: int) -> Event:
         number = batch.part_of or batch.id
