@@ -86,15 +86,15 @@ class EventFinder:
         """Returns the batches with too many failed rows in this run, each with its pause reason."""
         known = {batch.id for batch in progress.batches}
         self._base = {key: base for key, base in self._base.items() if key in known}
-        found = {}
+        failing = {}
         for batch in progress.batches:
             succeeded, failed = batch.counts.succeeded, batch.counts.failed
             before = self._base.setdefault(batch.id, (succeeded, failed))
             new_failed = failed - before[1]
             ended = new_failed + succeeded - before[0]
             if ended >= JUDGED_ROWS and new_failed > self.max_failed * ended:
-                found[batch] = f"{new_failed} of the last {ended} rows have failed"
-        return found
+                failing[batch] = f"{new_failed} of the last {ended} rows have failed"
+        return failing
 
     def _unreachable(self, progress: Progress) -> Iterator[Event]:
         offline = [reason for reason in progress.waiting if reason.cause is ParkReason.OFFLINE]
