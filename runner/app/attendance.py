@@ -63,17 +63,17 @@ class Attendance:
             output files, which is filled at the end.
         """
         if not attended:
-            async with self._outputs_kept(options, touched) as found:
-                yield found
+            async with self._outputs_kept(options, touched) as prepared:
+                yield prepared
             return
         path = publishing.place(self._database, os.getpid())
         publisher = Publisher(path, self._since, options.watcher)
         try:
             async with (
-                self._notified(replace(options, watcher=publisher)) as told,
-                self._outputs_kept(told, touched) as found,
+                self._notified(replace(options, watcher=publisher)) as notified,
+                self._outputs_kept(notified, touched) as prepared,
             ):
-                yield found
+                yield prepared
         finally:
             publisher.close()
 

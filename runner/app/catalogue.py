@@ -156,7 +156,7 @@ class Catalogue:
         async with self._database.read() as connection:
             return await browsing.rows_page(connection, batch, wanted)
 
-    async def delete(self, found: Sequence[Batch]) -> Pruned:
+    async def delete(self, selected: Sequence[Batch]) -> Pruned:
         """Deletes batches with their rows and results; their cost stays in the ledger.
 
         Raises:
@@ -164,7 +164,7 @@ class Catalogue:
         """
         from runner.app import pruning  # noqa: PLC0415 - only to delete
 
-        return await pruning.delete(self._database, found, self._clock.now())
+        return await pruning.delete(self._database, selected, self._clock.now())
 
     async def old_batches(self, age_ms: int) -> list[Batch]:
         """Returns the finished batches without any activity in the last `age_ms`."""
@@ -183,7 +183,7 @@ class Catalogue:
         return await story(self._database.read, await self.family(batch), number)
 
     async def review_counts(self, batch: Batch) -> ReviewCounts:
-        """Return how many rows of `batch` need a review, and how many failures have one."""
+        """Returns how many rows of `batch` need a review, and how many failures have one."""
         from runner.app.review_rows import review_counts  # noqa: PLC0415 - only at the end of a run
 
         return await review_counts(self._database.read, await self.family(batch))
@@ -267,11 +267,11 @@ class Catalogue:
         """Returns the first failed rows of `batch` and its parts, with the reasons."""
         from runner.store import batch_rows  # noqa: PLC0415 - only to show failures
 
-        found: list[Failure] = []
+        failures: list[Failure] = []
         for part in await self.family(batch):
             async with self._database.read() as connection:
-                found += await batch_rows.failures(connection, part, limit - len(found))
-        return found
+                failures += await batch_rows.failures(connection, part, limit - len(failures))
+        return failures
 
     async def causes(self, batch: Batch) -> list[Cause]:
         """Returns the causes of failure of `batch` and its parts, the most frequent first."""
@@ -289,8 +289,8 @@ class Catalogue:
         for part in await self.family(batch):
             if part.first_job <= job_id <= part.last_job:
                 async with self._database.read() as connection:
-                    found = await batch_rows.failures(connection, part, 1, job_id)
-                return found[0] if found else None
+                    failures = await batch_rows.failures(connection, part, 1, job_id)
+                return failures[0] if failures else None
         return None
 
     async def retry(self, batch: Batch, cause: Cause | None = None) -> int:

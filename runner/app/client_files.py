@@ -194,8 +194,8 @@ def _in_yaml(
 
 def _indent_of_lists(text: str) -> int:
     """Returns the indentation of the first list's dashes relative to its key."""
-    found = _LIST.search(text)
-    return 2 if found is None else max(0, len(found[2]) - len(found[1]))
+    match = _LIST.search(text)
+    return 2 if match is None else max(0, len(match[2]) - len(match[1]))
 
 
 def _update(known: Any, wanted: Mapping[str, Any]) -> None:
@@ -214,7 +214,7 @@ def _in_environment(text: str, connection: Connection) -> str:
     """Adds a connection to those of Open WebUI, whose URLs and keys are separated by ``;``."""
     urls = _value(text, "OPENAI_API_BASE_URLS") or _value(text, "OPENAI_API_BASE_URL")
     keys = _value(text, "OPENAI_API_KEYS") or _value(text, "OPENAI_API_KEY")
-    split = [one.strip() for one in urls.split(";")] if urls else []
+    split = [each.strip() for each in urls.split(";")] if urls else []
     pairs = dict(zip_longest(split, keys.split(";")[: len(split)] if keys else [], fillvalue=""))
     pairs[connection.base] = connection.key
     text = _with_value(text, "OPENAI_API_BASE_URLS", ";".join(pairs))
@@ -229,19 +229,19 @@ def _assignment(name: str) -> re.Pattern[str]:
 
 def _value(text: str, name: str) -> str:
     """Returns the last assigned value of a variable; empty if there is none."""
-    found = _assignment(name).findall(text)
-    value: str = found[-1][1] if found else ""
+    matches = _assignment(name).findall(text)
+    value: str = matches[-1][1] if matches else ""
     quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "\"'"
     return value[1:-1] if quoted else value
 
 
 def _with_value(text: str, name: str, value: str) -> str:
-    found = list(_assignment(name).finditer(text))
-    if not found:
+    matches = list(_assignment(name).finditer(text))
+    if not matches:
         return f"{text}{'' if not text or text.endswith(chr(10)) else chr(10)}{name}={value}\n"
     if _value(text, name) == value:
         return text
-    last = found[-1]
+    last = matches[-1]
     return f"{text[: last.start()]}{last[1]}{value}{text[last.end() :]}"
 
 

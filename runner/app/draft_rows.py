@@ -1,4 +1,4 @@
-"""Which rows of an uploaded dataset are used, and how its file is read, as a form says it."""
+"""The fields of a form that select rows of an uploaded dataset, and say how its file is read."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from runner.errors import ConfigError, InputError
 from runner.files import ReadOptions, Selection
 from runner.files.target import as_output_errors
 
-_NAME = ".rows.json"  # no upload is called so: it would have no name
+_NAME = ".rows.json"  # never the name of an upload, because its stem is empty
 
 
 @dataclass(frozen=True, slots=True)
 class DraftRows:
-    """The fields of a form about a dataset, as they were written; empty where they were left so.
+    """The fields as the user entered them; empty fields have no effect.
 
     Attributes:
-        where: Conditions that rows have to meet, one a line.
+        where: Conditions that selected rows meet, one on each line.
         sheet: The sheet of a workbook, by name or number.
         encoding: The encoding of a text file.
     """
@@ -30,10 +30,10 @@ class DraftRows:
     encoding: str = ""
 
     def options(self) -> ReadOptions:
-        """How the file is read.
+        """Returns the options for reading the file.
 
         Raises:
-            InputError: There is no such encoding.
+            InputError: The encoding is unknown.
         """
         encoding, sheet = self.encoding.strip() or None, self.sheet.strip() or None
         try:
@@ -44,10 +44,10 @@ class DraftRows:
         return ReadOptions(encoding=encoding, sheet=sheet)
 
     def selection(self, limit: int | None = None) -> Selection:
-        """The rows that are used; `limit`: only so many of them.
+        """Returns the selection of rows, of at most `limit` if given.
 
         Raises:
-            InputError: A condition cannot be read.
+            InputError: A condition is invalid.
         """
         conditions = [line.strip() for line in self.where.splitlines() if line.strip()]
         try:
@@ -56,10 +56,10 @@ class DraftRows:
             raise InputError(error.what, remedy=error.remedy) from None
 
     def write(self, folder: Path) -> None:
-        """Keep it beside the dataset, for a server that is started again.
+        """Stores the fields beside the dataset, so that a restarted server has them.
 
         Raises:
-            OutputError: It cannot be written.
+            OutputError: The file cannot be written.
         """
         path = folder / _NAME
         with as_output_errors(path):
@@ -70,7 +70,7 @@ class DraftRows:
 
     @classmethod
     def read(cls, folder: Path) -> DraftRows:
-        """What was kept in a folder, if anything."""
+        """Returns the fields stored in a folder; empty ones if there are none."""
         try:
             return cls(**orjson.loads((folder / _NAME).read_bytes()))
         except (OSError, ValueError, TypeError):

@@ -67,7 +67,7 @@ class Draft:
         folder: The folder of its files.
         dataset: The name of the dataset in the folder.
         job: The name of the job file in the folder; empty if the dataset holds whole requests.
-        rows: Which rows of the dataset are used, and how it is read.
+        rows: The selection of rows, and the options for reading the dataset.
         doing: The operation in progress.
         done: The completed part of `total`.
         total: The amount of work; 0 if unknown.

@@ -86,15 +86,15 @@ class EventFinder:
         """Returns the batches with too many failed rows in this run, each with its pause reason."""
         known = {batch.id for batch in progress.batches}
         self._base = {key: base for key, base in self._base.items() if key in known}
-        found = {}
+        failing = {}
         for batch in progress.batches:
             succeeded, failed = batch.counts.succeeded, batch.counts.failed
             before = self._base.setdefault(batch.id, (succeeded, failed))
             new_failed = failed - before[1]
             ended = new_failed + succeeded - before[0]
             if ended >= JUDGED_ROWS and new_failed > self.max_failed * ended:
-                found[batch] = f"{new_failed} of the last {ended} rows have failed"
-        return found
+                failing[batch] = f"{new_failed} of the last {ended} rows have failed"
+        return failing
 
     def _unreachable(self, progress: Progress) -> Iterator[Event]:
         offline = [reason for reason in progress.waiting if reason.cause is ParkReason.OFFLINE]
@@ -114,9 +114,9 @@ class EventFinder:
         window = reason.window
         if reason.cause is not ParkReason.SPENT or window is None or reason.until is None:
             return
-        told = _("the allowance of {whose} is spent; the run goes on at {moment:%a %H:%M}")
+        text = _("the allowance of {whose} is spent; the run goes on at {moment:%a %H:%M}")
         if not self.waits:
-            told = _(
+            text = _(
                 "the allowance of {whose} is spent until {moment:%a %H:%M}; the run ends, since "
                 "it was asked not to wait"
             )
@@ -124,7 +124,7 @@ class EventFinder:
         key = f"spent {window.account} {window.model} {window.quota} {window.period_key}"
         until = _spelt(reason.until)
         facts = {"account": window.account, "model": window.model or None, "until": until}
-        yield Event("spent", key, told.format(whose=whose, moment=moment_), at, facts)
+        yield Event("spent", key, text.format(whose=whose, moment=moment_), at, facts)
 
     def _paused(self, batch: Batch, at: int) -> Event:
         number = batch.part_of or batch.id

@@ -90,8 +90,8 @@ class Gateway:
         """Returns the calls of today by client, for clients that made some or have a key."""
         keys = {key.client for key in await self.clients.keys()}
         names = sorted({NOBODY, *self.settings.serve.clients, *keys})
-        found = await used_today(self._database, self.settings, names, self._clock.now())
-        return [one for one in found if one.calls or one.name in keys]
+        usage = await used_today(self._database, self.settings, names, self._clock.now())
+        return [each for each in usage if each.calls or each.name in keys]
 
     async def models(self, client: Client) -> list[ListedModel]:
         """Returns the models that `client` may call, with the calls left today; this is free."""
@@ -145,8 +145,8 @@ class Gateway:
         accounts_ = accounts.accounts_of(self.settings)
 
         def models(model: str) -> tuple[str, ...] | None:
-            found = self._models_for(client, model)
-            return found if found is not None and routes_of(found, accounts_) else None
+            resolved = self._models_for(client, model)
+            return resolved if resolved is not None and routes_of(resolved, accounts_) else None
 
         return models
 

@@ -58,17 +58,17 @@ def read_names(body: bytes) -> tuple[str, ...]:
         data: Any = orjson.loads(body)
     except orjson.JSONDecodeError:
         return ()
-    entries = data.get("data") if isinstance(data, dict) else data
-    found = entries if isinstance(entries, list) else []
-    names = {entry.get("id") for entry in found if isinstance(entry, dict)}
+    listed = data.get("data") if isinstance(data, dict) else data
+    items = listed if isinstance(listed, list) else []
+    names = {entry.get("id") for entry in items if isinstance(entry, dict)}
     return tuple(sorted(name for name in names if isinstance(name, str) and name))
 
 
-def nothing_listed(found: list[Models]) -> RunnerError | None:
+def nothing_listed(lists: list[Models]) -> RunnerError | None:
     """Returns the error to raise if no account lists any model; None if one does."""
-    if any(each.names for each in found):
+    if any(each.names for each in lists):
         return None
-    reasons = "; ".join(f"{each.account}: {each.why_not}" for each in found)
+    reasons = "; ".join(f"{each.account}: {each.why_not}" for each in lists)
     return RunnerError(
         _("no models are listed"), where=reasons, remedy=invocation.command("doctor")
     )

@@ -1,4 +1,4 @@
-"""The events that were sent, kept beside the database: of several runners one sends each, once."""
+"""The events that were sent, stored beside the database, so that only one runner sends each."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ REMEMBERED_S = 30 * 86_400
 class Memory:
     """A folder with one file for each event that was sent.
 
-    The runner that creates the file of an event sends the event; the system lets only one create
-    it. The file is created before the event is sent, so a crash in between repeats nothing.
+    The runner that creates the file of an event sends it; the system lets only one create the file.
+    The file is created first, so an event is not repeated after a crash.
     """
 
     folder: Path
     _known: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        """Forget the events that were sent more than `REMEMBERED_S` ago."""
+        """Forgets the events that were sent more than `REMEMBERED_S` ago."""
         with suppress(OSError):
             for path in self.folder.iterdir():
                 if time.time() - path.stat().st_mtime > REMEMBERED_S:
                     path.unlink(missing_ok=True)
 
     def claim(self, key: str) -> bool:
-        """Return whether the caller is to send the event with this key: no runner has sent it."""
+        """Returns whether the caller must send the event with this key: no runner has sent it."""
         if key in self._known:
             return False
         self._known.add(key)

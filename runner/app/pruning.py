@@ -27,7 +27,7 @@ class Pruned:
     bytes_freed: int | None
 
 
-async def delete(database: Database, found: Sequence[Batch], now: int) -> Pruned:
+async def delete(database: Database, selected: Sequence[Batch], now: int) -> Pruned:
     """Deletes batches with their rows and results; their cost stays in the ledger.
 
     Raises:
@@ -35,7 +35,7 @@ async def delete(database: Database, found: Sequence[Batch], now: int) -> Pruned
     """
     alive = await liveness.alive(database)
     async with database.write() as connection:
-        families = [await batches.parts_of(connection, batch.id) for batch in found]
+        families = [await batches.parts_of(connection, batch.id) for batch in selected]
         busy = [part for family in families for part in family if part.counts.running]
         if alive and busy:
             number = busy[0].part_of or busy[0].id
@@ -44,7 +44,7 @@ async def delete(database: Database, found: Sequence[Batch], now: int) -> Pruned
             raise BusyError(_("a runner works on {name}").format(name=name), remedy=remedy)
         ids = [part.id for family in families for part in family]
         await pruning.hide(connection, ids, now)
-    return Pruned(tuple(found), await _empty(database, may_shrink=not alive))
+    return Pruned(tuple(selected), await _empty(database, may_shrink=not alive))
 
 
 async def old_batches(database: Database, before: int) -> list[Batch]:

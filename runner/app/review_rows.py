@@ -50,7 +50,7 @@ class Wanted:
 
 
 MARKED = Wanted()
-# Rows of a batch that are searched in a second or so, votes included.
+# The most rows of a batch that are searched, which takes about a second with votes.
 MOST_COUNTED = 100_000
 
 
@@ -71,7 +71,7 @@ class ReviewCounts:
 
 
 async def review_counts(reading: Reading, family: Sequence[Batch]) -> ReviewCounts:
-    """Count the reviews of a finished batch, given with its parts; zeros for a very long one."""
+    """Counts the reviews of a finished batch, given with its parts; zeros for a very long one."""
     whole = family[0]
     if whole.rows > MOST_COUNTED or not all(part.done for part in family):
         return ReviewCounts()

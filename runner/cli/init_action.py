@@ -41,7 +41,7 @@ def suggested() -> list[Path]:
 
 
 def _ask_for_file(here: list[str]) -> str:
-    """Ask which file is the dataset; Enter takes the only one `here`, or else none: the sample."""
+    """Asks for the dataset; Enter selects the only file in `here`, or none, for the sample."""
     if len(here) == 1:
         question, default = _("Which file? Enter: {name}").format(name=here[0]), here[0]
     else:

@@ -182,8 +182,8 @@ def _print(session: Session, request: RunRequest, report: RunReport) -> None:
         from runner.cli.render import summaries  # noqa: PLC0415 - not for --json
 
         now = SystemClock().now()
-        found = summaries.Summary(ran, report.windows, session.command(), now, report.reviews)
-        session.print(summaries.summary(found))
+        data = summaries.Summary(ran, report.windows, session.command(), now, report.reviews)
+        session.print(summaries.summary(data))
         if summaries.unfinished(ran):
             session.print(_("go on with: {resume}").format(resume=resume))
     if own is not None and own.error is not None:

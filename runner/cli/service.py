@@ -19,7 +19,7 @@ LABEL = "midnight-runner.run"
 WAIT_S = 600
 """The delay of a restart in s, so that a refused account is not asked every second."""
 STOP_S = 120
-"""How long the calls in flight may take to end in s, before the system kills the process."""
+"""The time in s for calls in flight to end, before the system kills the process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,12 +159,12 @@ def _start(service: Service, path: Path) -> None:
 
 
 def _log_of(path: Path) -> Path:
-    """Return the log of an agent: beside the folder of agents, in Library/Logs."""
+    """Returns the path of an agent's log, in Library/Logs beside the folder of agents."""
     return path.parent.with_name("Logs") / f"{NAME}.log"
 
 
 def _domain() -> str:
-    """Return launchd's name for the session of this user, who has to be logged in."""
+    """Returns launchd's name for the session of this user, who must be logged in."""
     return f"gui/{os.getuid()}"
 
 

@@ -144,7 +144,7 @@ def _share(days: Sequence[DayReport]) -> str:
 
 
 def written(path: str | Path, rows: int, batch: Batch, answered: int = 0) -> str:
-    """Returns a line on an exported file; `answered`: the failed rows that people have answered."""
+    """Returns a line on an exported file; people have answered `answered` of the failed rows."""
     counts = batch.counts
     failed = counts.failed - answered
     parts = [_("{succeeded} succeeded").format(succeeded=fmt.number(counts.succeeded))]

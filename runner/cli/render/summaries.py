@@ -78,9 +78,9 @@ def _headline(data: Summary) -> Text:
     ran = data.ran
     if not ran.left:
         failed = ran.failed - sum(each.answered for each in data.reviews.values())
-        told = _(", {rows} failed").format(rows=fmt.count(failed, "row")) if failed else ""
+        suffix = _(", {rows} failed").format(rows=fmt.count(failed, "row")) if failed else ""
         style = "bold yellow" if failed else "bold green"
-        return Text(_("done{failed}").format(failed=told), style)
+        return Text(_("done{failed}").format(failed=suffix), style)
     left = _("{rows} left, nothing is lost").format(rows=fmt.count(ran.left, "row"))
     if ran.ending is Ending.SPENT:
         waits = fmt.SEMICOLON.join(wait_messages.end_reasons(ran.waiting, data.now))
@@ -115,7 +115,7 @@ def _stand(batch: Batch, data: Summary) -> str:
         else ""
     )
     answered = _reviews(batch, data).answered
-    told = _("{rows}, {succeeded} succeeded, {failed} failed, {left} left{state}").format(
+    stand = _("{rows}, {succeeded} succeeded, {failed} failed, {left} left{state}").format(
         rows=fmt.count(batch.rows, "row"),
         succeeded=fmt.number(counts.succeeded),
         failed=fmt.number(counts.failed - answered),
@@ -123,9 +123,9 @@ def _stand(batch: Batch, data: Summary) -> str:
         state=state,
     )
     if not answered:
-        return told
+        return stand
     by_people = _("{answered} answered by people").format(answered=fmt.number(answered))
-    return f"{told}{fmt.COMMA}{by_people}"
+    return f"{stand}{fmt.COMMA}{by_people}"
 
 
 def _advice(batch: Batch, data: Summary) -> list[tuple[str, str]]:
@@ -143,8 +143,8 @@ def _advice(batch: Batch, data: Summary) -> list[tuple[str, str]]:
     if reviews.to_review:
         command = f"{prefix} review {batch.id}"
         rows = fmt.count(reviews.to_review, "row")
-        told = _("{rows} for a person to look at: {command}").format(rows=rows, command=command)
-        pairs.append((_("review"), told))
+        remark = _("{rows} for a person to look at: {command}").format(rows=rows, command=command)
+        pairs.append((_("review"), remark))
     if batch.counts.failed > reviews.answered:
         command = f"{prefix} failures {batch.id}"
         pairs.append((_("failed"), _("see why: {command}").format(command=command)))

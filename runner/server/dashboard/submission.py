@@ -264,8 +264,8 @@ def _dataset_of(folder: Path, form: Form) -> str:
 
 
 def _rows_of(form: Form) -> DraftRows:
-    """Return what a form says of the rows to use, and of how the dataset is read."""
-    return DraftRows(**{one.name: form.fields.get(one.name, "") for one in fields(DraftRows)})
+    """Returns the fields that select rows, and say how the dataset is read."""
+    return DraftRows(**{each.name: form.fields.get(each.name, "") for each in fields(DraftRows)})
 
 
 def _replace(draft: Draft, form: Form) -> None:
