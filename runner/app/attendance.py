@@ -17,11 +17,11 @@ from runner import invocation
 from runner.app import publishing
 from runner.app.catalogue import Catalogue
 from runner.app.events import EventFinder
-from runner.app.notified import Memory
 from runner.app.notifying import Notifier
 from runner.app.outputs import OutputKeeper, Written, with_output
 from runner.app.publishing import Publisher
 from runner.app.responses import QuotaLine
+from runner.app.sent_events import SentEvents
 from runner.core.states import BatchState
 from runner.engine.run import RunOptions
 from runner.errors import RunnerError
@@ -91,7 +91,7 @@ class Attendance:
             ),
             self._settings.notify,
             self._environ,
-            Memory(publishing.folder(self._database) / "told"),
+            SentEvents(publishing.folder(self._database) / "sent-events"),
             lambda batch, reason: self._catalogue.set_state(batch, BatchState.PAUSED, reason),
             self._catalogue.batches,
             self._quota,

@@ -12,8 +12,8 @@ import anyio
 import orjson
 
 from runner.app.events import Event, EventFinder, done, expiring, refused
-from runner.app.notified import Memory
 from runner.app.responses import QuotaLine
+from runner.app.sent_events import SentEvents
 from runner.engine.progress import Progress, Watcher
 from runner.errors import ConfigError, RunnerError, UnauthorisedError
 from runner.language import _
@@ -113,7 +113,7 @@ class Notifier:
     finder: EventFinder
     settings: NotifySettings
     environ: Mapping[str, str]
-    memory: Memory
+    memory: SentEvents
     pause: Callable[[Batch, str], Awaitable[object]]
     batches: Callable[[], Awaitable[list[Batch]]]
     quota: Callable[[], Awaitable[list[QuotaLine]]]

@@ -12,7 +12,7 @@ REMEMBERED_S = 30 * 86_400
 
 
 @dataclass(slots=True)
-class Memory:
+class SentEvents:
     """A folder with one file for each event that was sent.
 
     The runner that creates the file of an event sends it; the system lets only one create the file.
