@@ -24,7 +24,8 @@ from runner.core.states import CallState
 from runner.store.database import Database
 from runner.store.figures import Figures, credit_quotas, figure_columns, zones
 from runner.store.statement import Statement
-from runner.store.tables import call_blocks, call_totals, calls, image_tasks
+from runner.store.tables import calls, image_tasks
+from runner.store.total_tables import call_blocks, call_totals
 
 BLOCK = 5_000
 """The number of calls in a block; block n begins with call ``n * BLOCK + 1``."""

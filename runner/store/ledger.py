@@ -17,7 +17,8 @@ from runner.core.states import CallState
 from runner.store import call_totals as totals
 from runner.store.call_totals import ALWAYS_APART, CellKey
 from runner.store.figures import BROKEN, Figures
-from runner.store.tables import call_totals, calls
+from runner.store.tables import calls
+from runner.store.total_tables import call_totals
 
 
 @dataclass(frozen=True, slots=True)
