@@ -153,6 +153,8 @@ def main(args: Sequence[str]) -> int:
         return _report_group(group, args)
     except Exception as error:  # noqa: BLE001 - the last place to report it without a traceback
         return _report(error, args)
+    finally:
+        invocation.remember()  # what this process does next is not subject to these options
     return code
 
 

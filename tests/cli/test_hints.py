@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from runner import invocation
 from runner.cli.render.layout import Hint
 
 OPTIONS = ("--db", "a place/own.db", "--config", "own.toml")
@@ -140,3 +141,8 @@ def test_a_command_is_never_broken_over_lines(width: int) -> None:
     assert command in out.getvalue()
     others = [line for line in out.getvalue().splitlines() if command not in line]
     assert all(len(line) <= width for line in others)
+
+
+def test_the_options_of_a_command_are_forgotten_at_its_end(elsewhere: Any) -> None:
+    elsewhere("status")
+    assert invocation.command("resume", 1) == "midnight resume 1"
